@@ -1,0 +1,28 @@
+"""The two kinds of blame on the wire: ours (local) and theirs (remote)."""
+
+
+class WireError(Exception):
+    """Base of every error that ``meterwire`` raises; never raised itself."""
+
+
+class LocalProtocolError(WireError):
+    """We asked for something the protocol does not allow: a bug of the caller."""
+
+
+class RemoteProtocolError(WireError):
+    """The octets received break the protocol.
+
+    Args:
+        message: one sentence for an operator.
+        kind: short name of the fault: ``"checksum"``, ``"truncated"``, ``"end"``,
+            ``"second-start"``, ``"length"`` or ``"no-frame"``.
+        octets: what was received, as evidence.
+        offset: index into ``octets`` of the first octet that is wrong, or ``None``.
+
+    """
+
+    def __init__(self, message: str, *, kind: str, octets: bytes = b"", offset: int | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.octets = octets
+        self.offset = offset

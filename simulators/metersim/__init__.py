@@ -1,0 +1,1 @@
+"""A plant of electricity meters without hardware: meters, their line, their faults."""

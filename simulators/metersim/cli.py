@@ -1,0 +1,5 @@
+"""The ``metersim`` command."""
+
+
+def main() -> None:
+    """Run the command line."""

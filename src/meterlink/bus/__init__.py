@@ -1,0 +1,1 @@
+"""One owner a line: tickets in by priority, one exchange at a time, answers out."""

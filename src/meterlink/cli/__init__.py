@@ -1,0 +1,5 @@
+"""The ``meterlink`` command."""
+
+
+def main() -> None:
+    """Run the command line."""

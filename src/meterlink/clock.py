@@ -1,0 +1,29 @@
+"""The two questions about time: what time is it, and how long did it take."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Wall time and monotonic time; tests bring their own."""
+
+    def utc_now(self) -> datetime:
+        """Wall time, aware, UTC; may jump."""
+
+    def monotonic_s(self) -> float:
+        """Seconds from an unknown start; never goes back."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def utc_now(self) -> datetime:
+        """Wall time of the machine."""
+        return datetime.now(UTC)
+
+    def monotonic_s(self) -> float:
+        """Monotonic time of the machine."""
+        return time.monotonic()

@@ -1,0 +1,97 @@
+"""Every way a room of meterlink can fail, sorted by what the caller does about it."""
+
+from __future__ import annotations
+
+
+class MeterlinkError(Exception):
+    """Base of every error of ``meterlink``; never raised itself."""
+
+
+class ConfigError(MeterlinkError):
+    """The configuration is wrong; the message says which file and line, and what to do."""
+
+
+# --- lines: octets -----------------------------------------------------------------------------
+
+
+class LineError(MeterlinkError):
+    """Base of the ways a line can fail; never raised itself."""
+
+
+class LineClosed(LineError):
+    """We closed the line."""
+
+
+class LineLost(LineError):
+    """The line broke: adapter gone, connection refused or cut. Reconnecting may help."""
+
+
+class LineBusy(LineError):
+    """Somebody else owns the line."""
+
+
+# --- exchanges ---------------------------------------------------------------------------------
+
+
+class BusFull(MeterlinkError):
+    """The line's queue is full; the caller keeps the thing due."""
+
+
+class ReplyTimeout(MeterlinkError):
+    """No answer came in time. A read may be repeated; a control may not."""
+
+
+class Refused(MeterlinkError):
+    """The meter answered "no".
+
+    Args:
+        message: one sentence for an operator.
+        error_word: the octets of the error word as the meter sent them, unmasked.
+
+    """
+
+    def __init__(self, message: str, *, error_word: bytes) -> None:
+        super().__init__(message)
+        self.error_word = error_word
+
+
+class UnknownItem(MeterlinkError):
+    """No such item in the dictionary of that protocol."""
+
+
+class BadAnswer(MeterlinkError):
+    """The meter answered the right question with data that does not fit it."""
+
+
+# --- journal -----------------------------------------------------------------------------------
+
+
+class JournalError(MeterlinkError):
+    """The journal cannot keep or give rows: disk full, file locked or corrupt."""
+
+
+# --- messages and points -----------------------------------------------------------------------
+
+
+class BrokerAway(MeterlinkError):
+    """The broker cannot be reached, or the connection to it broke; try again later."""
+
+
+class MessageRefused(MeterlinkError):
+    """The broker will never take this message (too large, not authorised)."""
+
+
+class EnvelopeError(MeterlinkError):
+    """A payload is no envelope of a version we know."""
+
+
+class SinkAway(MeterlinkError):
+    """The time-series database cannot take points now (down, 5xx, 429, timeout); try again later."""
+
+
+class SinkRefused(MeterlinkError):
+    """The time-series database refused these points for good; ``words`` is what it said."""
+
+    def __init__(self, message: str, *, words: str) -> None:
+        super().__init__(message)
+        self.words = words

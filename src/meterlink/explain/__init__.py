@@ -1,0 +1,1 @@
+"""Explaining frames to people and programs: byte by byte, and why one was refused."""

@@ -1,0 +1,1 @@
+"""Moving octets (lines) and messages (broker); nothing here knows what they mean."""
