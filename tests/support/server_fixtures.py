@@ -83,7 +83,7 @@ def pytest_terminal_summary(
     account = config.stash[_ACCOUNT]
     if not account.ran and not account.left_out:
         return
-    terminalreporter.section("real servers")
+    terminalreporter.write_sep("=", "real servers")
     for name, tests in sorted(account.ran.items()):
         terminalreporter.write_line(f"ran against {SERVERS[name].version()}: {_count(tests)}")
     for name, tests in sorted(account.left_out.items()):
