@@ -38,7 +38,7 @@ def migrate(db: sqlite3.Connection) -> None:
     version = _version(db)
     if version > len(known):
         raise JournalError(
-            f"schema version {version} is newer than {len(known)}, the last we know: install the newer meterlink"
+            f"schema version {version} is newer than {len(known)}, the last we know: install the newer one"
         )
     for number in range(version + 1, len(known) + 1):
         try:

@@ -53,7 +53,7 @@ class Store:
     """
 
     def __init__(self, path: Path, db: sqlite3.Connection, lock: int) -> None:
-        self._path = path
+        self.path = path
         self._db = db
         self._lock = lock
 
@@ -89,7 +89,7 @@ class Store:
     def close(self) -> None:
         """Close; the write-ahead log is folded into the file."""
         try:
-            with _explained(self._path):
+            with _explained(self.path):
                 self._db.close()
         finally:
             os.close(self._lock)
@@ -101,7 +101,7 @@ class Store:
             JournalError: none of them was kept.
 
         """
-        with _explained(self._path):
+        with _explained(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 results = [step(self._db) for step in steps]
@@ -122,28 +122,28 @@ class Store:
 
     def newest_id(self) -> int:
         """Id of the newest row, or 0."""
-        with _explained(self._path):
+        with _explained(self.path):
             (newest,) = self._db.execute("SELECT coalesce(max(id), 0) FROM log").fetchone()
         return int(newest)
 
     def rows_after(self, last_id: int, limit: int) -> list[LogRow]:
         """The next rows of the log."""
-        with _explained(self._path):
+        with _explained(self.path):
             return rows.select_after(self._db, last_id, limit)
 
     def last_slots(self) -> dict[tuple[str, str], datetime]:
         """Newest slot kept of each (meter, data class)."""
-        with _explained(self._path):
+        with _explained(self.path):
             return rows.select_last_slots(self._db)
 
     def cursor(self, sink: str) -> int:
         """How far ``sink`` has followed."""
-        with _explained(self._path):
+        with _explained(self.path):
             return cursors.position(self._db, sink)
 
     def poisoned(self, sink: str) -> list[tuple[int, str]]:
         """What ``sink`` can never take: (log id, reason)."""
-        with _explained(self._path):
+        with _explained(self.path):
             return cursors.poisoned(self._db, sink)
 
 
