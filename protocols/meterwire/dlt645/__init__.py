@@ -1,0 +1,33 @@
+"""DL/T 645: the protocol between China's electricity meters and those who read them. No I/O."""
+
+from meterwire.dlt645.deframer import Deframer
+from meterwire.dlt645.frame import BROADCAST, WILDCARD, Frame, decode, encode
+from meterwire.dlt645.messages import (
+    AbnormalReply,
+    Message,
+    OtherMessage,
+    ReadFollowingReply,
+    ReadFollowingRequest,
+    ReadReply,
+    ReadRequest,
+    from_frame,
+    to_frame,
+)
+
+__all__ = [
+    "BROADCAST",
+    "WILDCARD",
+    "AbnormalReply",
+    "Deframer",
+    "Frame",
+    "Message",
+    "OtherMessage",
+    "ReadFollowingReply",
+    "ReadFollowingRequest",
+    "ReadReply",
+    "ReadRequest",
+    "decode",
+    "encode",
+    "from_frame",
+    "to_frame",
+]
