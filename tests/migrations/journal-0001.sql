@@ -26,7 +26,7 @@ CREATE TABLE reading (
   PRIMARY KEY (log_id, n)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reading_by_key ON reading (meter, item, slot);
-CREATE INDEX log_by_slot ON log (meter, data_class, slot);
+CREATE INDEX log_by_slot ON log (data_class, slot);
 CREATE TRIGGER log_keeps_rows BEFORE DELETE ON log
 BEGIN SELECT raise(ABORT, 'the log is append-only'); END;
 CREATE TRIGGER log_keeps_values BEFORE UPDATE ON log

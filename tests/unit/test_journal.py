@@ -165,22 +165,15 @@ async def test_poison_keeps_the_first_reason(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_last_slots_are_the_newest(tmp_path: Path) -> None:
-    """The plan starts from here; an older slot would read again, a newer one would leave a hole."""
+async def test_what_a_slot_already_has(tmp_path: Path) -> None:
+    """After a restart the plan asks for the rest: too little known reads twice, too much leaves holes."""
     async with _journal(tmp_path / "j.db") as journal:
-        assert {} == await journal.last_slots()
-        for n, meter, data_class in [
-            (5, "a", "x"),
-            (9, "a", "x"),
-            (7, "a", "x"),
-            (1, "a", "y"),
-            (3, "b", "x"),
-        ]:
+        slot = EPOCH + timedelta(seconds=9)
+        assert set() == await journal.kept_in("x", slot)
+        for n, meter, data_class in [(9, "a", "x"), (9, "b", "x"), (8, "c", "x"), (9, "d", "y")]:
             await journal.keep(record(n, meter=meter, data_class=data_class))
-        expected = {("a", "x"): 9, ("a", "y"): 1, ("b", "x"): 3}
-        assert {
-            pair: EPOCH + timedelta(seconds=n) for pair, n in expected.items()
-        } == await journal.last_slots()
+        items = {reading.item for reading in record(9).readings}
+        assert {(meter, item) for meter in "ab" for item in items} == await journal.kept_in("x", slot)
 
 
 @pytest.mark.parametrize("statement", ["UPDATE log SET meter = 'x'", "DELETE FROM log", "DELETE FROM reading",

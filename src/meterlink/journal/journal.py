@@ -152,14 +152,18 @@ class Journal:
         while self._newest <= last_id:
             await self._committed.wait()
 
-    async def last_slots(self) -> dict[tuple[str, str], datetime]:
-        """The newest slot kept of each (meter, data class).
+    async def kept_in(self, data_class: str, slot: datetime) -> set[tuple[str, str]]:
+        """(meter, item) of the readings already kept for a slot.
+
+        Args:
+            data_class: e.g. ``instant``; records of one slot each.
+            slot: aware; as in the readings.
 
         Raises:
             JournalError: the file cannot be read.
 
         """
-        return await self._read(Store.last_slots)
+        return await self._read(lambda store: store.kept_in(data_class, slot))
 
     async def cursor(self, sink: str) -> int:
         """The last log id that ``sink`` has; 0 before the first.

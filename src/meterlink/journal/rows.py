@@ -89,23 +89,16 @@ def select_after(db: sqlite3.Connection, last_id: int, limit: int) -> list[LogRo
     return found
 
 
-def select_last_slots(db: sqlite3.Connection) -> dict[tuple[str, str], datetime]:
-    """Newest slot of each (meter, data class); hops through the index, one step a pair."""
-    rows = db.execute(
+def select_kept_in(db: sqlite3.Connection, data_class: str, slot: datetime) -> set[tuple[str, str]]:
+    """(meter, item) of the readings of a slot."""
+    found = db.execute(
         """
-        WITH RECURSIVE pair (meter, data_class) AS (
-          SELECT * FROM (SELECT meter, data_class FROM log ORDER BY meter, data_class LIMIT 1)
-          UNION ALL
-          SELECT next.meter, next.data_class FROM pair JOIN log AS next ON next.id = (
-            SELECT id FROM log WHERE (meter, data_class) > (pair.meter, pair.data_class)
-            ORDER BY meter, data_class LIMIT 1)
-        )
-        SELECT meter, data_class, (
-          SELECT max(slot) FROM log WHERE log.meter = pair.meter AND log.data_class = pair.data_class)
-        FROM pair
-        """
+        SELECT DISTINCT reading.meter, reading.item FROM log JOIN reading ON reading.log_id = log.id
+        WHERE log.data_class = ?1 AND log.slot = ?2 AND reading.slot = ?2
+        """,
+        (data_class, micros(slot)),
     )
-    return {(meter, data_class): instant(slot) for meter, data_class, slot in rows}
+    return set(found)
 
 
 def micros(moment: datetime) -> int:

@@ -131,10 +131,10 @@ class Store:
         with _explained(self.path):
             return rows.select_after(self._db, last_id, limit)
 
-    def last_slots(self) -> dict[tuple[str, str], datetime]:
-        """Newest slot kept of each (meter, data class)."""
+    def kept_in(self, data_class: str, slot: datetime) -> set[tuple[str, str]]:
+        """(meter, item) of the readings kept for a slot."""
         with _explained(self.path):
-            return rows.select_last_slots(self._db)
+            return rows.select_kept_in(self._db, data_class, slot)
 
     def cursor(self, sink: str) -> int:
         """How far ``sink`` has followed."""

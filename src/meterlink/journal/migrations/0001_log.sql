@@ -31,7 +31,7 @@ CREATE TABLE reading (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX reading_by_key ON reading (meter, item, slot);
-CREATE INDEX log_by_slot ON log (meter, data_class, slot);
+CREATE INDEX log_by_slot ON log (data_class, slot);
 
 CREATE TRIGGER log_keeps_rows BEFORE DELETE ON log
 BEGIN SELECT raise(ABORT, 'the log is append-only'); END;
