@@ -2,6 +2,7 @@
 
 from meterwire.dlt645.deframer import Deframer
 from meterwire.dlt645.frame import BROADCAST, WILDCARD, Frame, decode, encode
+from meterwire.dlt645.items import Dictionary, dictionary
 from meterwire.dlt645.messages import (
     AbnormalReply,
     Message,
@@ -13,20 +14,27 @@ from meterwire.dlt645.messages import (
     from_frame,
     to_frame,
 )
+from meterwire.dlt645.session import ReadSession
+from meterwire.dlt645.values import Entry, ItemValue
 
 __all__ = [
     "BROADCAST",
     "WILDCARD",
     "AbnormalReply",
     "Deframer",
+    "Dictionary",
+    "Entry",
     "Frame",
+    "ItemValue",
     "Message",
     "OtherMessage",
     "ReadFollowingReply",
     "ReadFollowingRequest",
     "ReadReply",
     "ReadRequest",
+    "ReadSession",
     "decode",
+    "dictionary",
     "encode",
     "from_frame",
     "to_frame",
