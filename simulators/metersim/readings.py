@@ -32,19 +32,19 @@ ENERGIES = ("combined_active_energy", "forward_active_energy", "reverse_active_e
 POWERS = ("active_power", "reactive_power", "apparent_power", "power_factor")
 
 
-def block_items(name: str) -> tuple[str, ...]:
-    """The items that a block of the quantity ``name`` holds, in the order of the wire.
+def items_of(quantity: str) -> tuple[str, ...]:
+    """The items of ``quantity`` that a meter here has, in the order of a block.
 
     Args:
-        name: a quantity, e.g. ``"voltage"``; one that no meter here has gives no items.
+        quantity: e.g. ``"voltage"``; one that it does not measure has no items.
 
     """
-    if name in ENERGIES:
-        return (name, *(f"{name}.t{tariff}" for tariff in TARIFFS))
-    if name in POWERS:
-        return (name, *(f"{name}.{phase}" for phase in PHASES))
-    if name in {"voltage", "current"}:
-        return tuple(f"{name}.{phase}" for phase in PHASES)
+    if quantity in ENERGIES:
+        return (quantity, *(f"{quantity}.t{tariff}" for tariff in TARIFFS))
+    if quantity in POWERS:
+        return (quantity, *(f"{quantity}.{phase}" for phase in PHASES))
+    if quantity in {"voltage", "current"}:
+        return tuple(f"{quantity}.{phase}" for phase in PHASES)
     return ()
 
 
@@ -88,7 +88,7 @@ class Readings:
 
         """
         name, _, suffix = item.partition(".")
-        return self._quantities[name](suffix, at) if item in block_items(name) else None
+        return self._quantities[name](suffix, at) if item in items_of(name) else None
 
     def _combined_energy(self, tariff: str, at: datetime) -> Decimal:
         both = _ticks(self._forward, tariff, at) + _ticks(self._reverse, tariff, at)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metersim.curve import GROWTH_KW_MAX, TARIFFS, LoadCurve, draw
-from metersim.readings import ENERGIES, INSTALLED_AT, PHASES, POWERS, Readings, block_items
+from metersim.readings import ENERGIES, INSTALLED_AT, PHASES, POWERS, Readings, items_of
 
 NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)  # 12:00 in the plant
 LAST_KWH = Decimal("0.01")
@@ -45,7 +45,7 @@ def test_a_register_never_falls(at: datetime, span: timedelta, growth: Decimal) 
     """A falling register is a fault of a meter; a sound one must not show it."""
     readings = Readings("000000000161", seed=1, growth_kw=growth)
     for energy in ENERGIES:
-        for item in block_items(energy):
+        for item in items_of(energy):
             before, after = readings.value(item, at), readings.value(item, at + span)
             assert before is not None
             assert after is not None
@@ -113,7 +113,7 @@ def test_registers_depend_on_seed_and_address_alone() -> None:
     def shown(address: str, seed: int) -> list[Decimal | None]:
         readings = Readings(address, seed=seed)
         names = (*ENERGIES, *POWERS, "voltage", "current")
-        return [readings.value(item, NOON) for name in names for item in block_items(name)]
+        return [readings.value(item, NOON) for name in names for item in items_of(name)]
 
     assert shown("000000000161", 1) == shown("000000000161", 1)
     assert shown("000000000161", 1) != shown("000000000161", 2)
