@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test lint unit lock servers soak-kill bench clean
+.PHONY: help install dev demo test lint lock servers soak-kill bench check-wheel hooks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -38,6 +38,41 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.lock
 
 install: $(VENV)/.installed  ## make .venv with meterlink and metersim in it
 dev: $(VENV)/.installed-dev  ## the same, with what tests and checks need
+
+demo: install  ## a simulated plant and the daemon, until Ctrl-C (ONCE=1: ends when all has come through)
+	@$(BIN)/meterlink demo $(if $(ONCE),--once)
+
+test: dev  ## all tests but the soaks; the last lines say which real servers were there
+	@$(BIN)/pytest -m "not soak" $(ARGS)
+
+# The programs that tests/support/servers.py looks for, and Debian's packages of them.
+SERVER_PROGRAMS := mosquitto influxd victoria-metrics nginx
+SERVER_PACKAGES := mosquitto influxdb victoria-metrics nginx-light
+
+servers:  ## install the real servers that some tests use (Debian or Ubuntu; root or sudo)
+	@missing=; for program in $(SERVER_PROGRAMS); do \
+	  PATH="$$PATH:/usr/local/sbin:/usr/sbin:/sbin" command -v $$program >/dev/null || missing="$$missing $$program"; \
+	done; \
+	if [ -z "$$missing" ]; then echo "servers: all are here ($(SERVER_PROGRAMS))"; exit 0; fi; \
+	echo "servers: absent:$$missing"; \
+	if ! command -v apt-get >/dev/null; then \
+	  echo "There is no apt-get here. Install by hand: $(SERVER_PACKAGES). Without them 'make test' leaves some tests out."; exit 1; fi; \
+	if [ "$$(id -u)" = 0 ]; then sudo=; \
+	elif command -v sudo >/dev/null; then sudo=sudo; \
+	else echo "This needs root. As root run: apt-get install $(SERVER_PACKAGES). Without them 'make test' leaves some tests out."; exit 1; fi; \
+	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(SERVER_PACKAGES)
+
+soak-kill: dev  ## the daemon killed at 200 points; minutes, needs the real servers
+	@METERLINK_REQUIRE_SERVERS=1 $(BIN)/pytest -m soak -k kill -s $(ARGS)
+
+bench: dev  ## measure, beside other implementations in the same run, and print one table
+	@$(BIN)/python -m bench $(ARGS)
+
+check-wheel: dev  ## build the wheel, install it into an empty environment, run what it brings
+	@PYTHON=$(BIN)/python .ci/check-wheel
+
+hooks: dev  ## let git run the checks before each commit
+	@$(BIN)/pre-commit install
 
 lint: dev  ## format, lint, types and import rules
 	@$(BIN)/ruff format --check .

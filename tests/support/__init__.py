@@ -1,0 +1,1 @@
+"""What tests, benchmarks and soaks share: real servers in temporary folders."""

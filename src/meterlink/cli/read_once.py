@@ -1,0 +1,231 @@
+"""Asking one meter once and showing what it said, to a person or to a program."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from meterlink.bus.exchange import Timing
+from meterlink.bus.line import Line
+from meterlink.bus.queue import Priority
+from meterlink.cli.exit_codes import ExitCode
+from meterlink.clock import SystemClock
+from meterlink.drivers.base import MeterAnswer
+from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.errors import (
+    BadAnswer,
+    ConfigError,
+    LineError,
+    MeterlinkError,
+    Refused,
+    ReplyTimeout,
+    UnknownItem,
+)
+from meterlink.model.address import meter_address
+from meterlink.model.line_url import SerialUrl, parse_line_url
+from meterlink.trace import TraceRing
+from meterlink.transports.open import open_line
+
+PLANT_TIME = timezone(timedelta(hours=8))
+"""People read times in the plant's zone (UTC+8); programs get UTC."""
+
+_TRY_PAUSE_S = 0.5
+
+_PIPE_WIDTH = 200
+"""Characters a line when nobody watches: a program that reads tables must not find them broken."""
+
+_OUTCOMES: dict[type[MeterlinkError], tuple[ExitCode, str, str]] = {
+    ReplyTimeout: (
+        ExitCode.NO_ANSWER,
+        "check address, baud rate, parity and the wires A/B",
+        "表无应答：请检查表地址、波特率、校验位和 485 接线 A/B",
+    ),
+    Refused: (ExitCode.REFUSED, "the meter knows the question and said no", "电表拒绝应答该数据项"),
+    BadAnswer: (ExitCode.NO_VALUE, "the answer does not fit the item", "应答数据与数据项不符"),
+    LineError: (ExitCode.LINE, "the line cannot be used", "通道不可用"),
+    ConfigError: (ExitCode.USAGE, "see `meterlink read --help`", "参数错误"),
+    UnknownItem: (ExitCode.USAGE, "see `meterlink items --search TEXT`", "没有该数据项"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What was asked for, as given on the command line.
+
+    Args:
+        line: a line's URL.
+        address: digits of the meter's address.
+        items: names of the catalogue, at least one.
+        protocol: how the meter talks.
+        timeout_ms: wait for the first octet of an answer.
+        tries: how often to ask a silent meter.
+        preamble: FEH octets before a request, 0 to 4.
+
+    """
+
+    line: str
+    address: str
+    items: tuple[str, ...]
+    protocol: str
+    timeout_ms: int
+    tries: int
+    preamble: int
+
+
+def ask_and_show(question: Question, *, as_json: bool, trace: bool) -> ExitCode:
+    """Ask, print, and say how it went.
+
+    Args:
+        question: what to ask.
+        as_json: one JSON document on standard output, also for a failure.
+        trace: show the octets both ways.
+
+    Returns:
+        the command's exit code.
+
+    """
+    ring = TraceRing(SystemClock())
+    show = _show_json if as_json else _show
+    try:
+        answers = asyncio.run(_ask(question, ring))
+    except MeterlinkError as error:
+        show(question, [], error, ring if trace else None)
+        return _outcome(error)[0]
+    show(question, answers, None, ring if trace else None)
+    values = [value for answer in answers for value in answer.values]
+    return ExitCode.OK if any(value.value is not None for value in values) else ExitCode.NO_VALUE
+
+
+async def _ask(question: Question, ring: TraceRing) -> list[MeterAnswer]:
+    if question.protocol != "dlt645-2007":
+        raise ConfigError(f"protocol {question.protocol!r}: this version reads dlt645-2007")
+    url, address = parse_line_url(question.line), meter_address(question.address)
+    driver = Dlt645Driver(SystemClock(), preamble=question.preamble)
+    for item in question.items:
+        driver.check_item(item)
+    timing = Timing(
+        reply_timeout_s=question.timeout_ms / 1000,
+        character_s=url.character_s if isinstance(url, SerialUrl) else 0.0,
+    )
+    line = Line(str(url), opener=lambda: open_line(url), timing=timing, rng=random.Random(), trace=ring)  # noqa: S311
+    answers: list[MeterAnswer] = []
+    failure: MeterlinkError | None = None
+    async with asyncio.TaskGroup() as group:
+        owner = group.create_task(line.run(), name="bus[read].owner")
+        try:
+            for item in question.items:
+                answers.append(await _try(question, driver, line, address, item))
+        except MeterlinkError as error:  # inside the group, which would wrap it
+            failure = error
+        owner.cancel()
+    if failure is not None:
+        raise failure
+    return answers
+
+
+async def _try(question: Question, driver: Dlt645Driver, line: Line, address: str, item: str) -> MeterAnswer:
+    for _ in range(question.tries - 1):
+        try:
+            return await driver.read(line, address, item, priority=Priority.ON_DEMAND)
+        except ReplyTimeout:
+            await asyncio.sleep(_TRY_PAUSE_S)
+    try:
+        return await driver.read(line, address, item, priority=Priority.ON_DEMAND)
+    except ReplyTimeout:
+        tries = f"{question.tries} tries of {question.timeout_ms} ms"
+        raise ReplyTimeout(f"no answer from {address} on {line.name} ({tries})") from None
+
+
+def _outcome(error: MeterlinkError) -> tuple[ExitCode, str, str]:
+    unknown = (ExitCode.FAILURE, "", "")
+    return next((row for kind, row in _OUTCOMES.items() if isinstance(error, kind)), unknown)
+
+
+# --- to a person -----------------------------------------------------------------------------
+
+
+def _show(
+    question: Question, answers: list[MeterAnswer], error: MeterlinkError | None, ring: TraceRing | None
+) -> None:
+    out = Console(soft_wrap=True, highlight=False)
+    if not out.is_terminal:
+        out.width = _PIPE_WIDTH
+    if answers:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for heading, justify in _HEADINGS:
+            table.add_column(heading, justify=justify)
+        for answer in answers:
+            taken_at = answer.taken_at.astimezone(PLANT_TIME).strftime("%Y-%m-%d %H:%M:%S")
+            for value in answer.values:
+                number = "-" if value.value is None else format(value.value, "f")
+                table.add_row(value.item, number, value.unit, taken_at, ", ".join(value.marks.names))
+        out.print(f"meter 电能表 {question.address.zfill(12)}  {question.line}")
+        out.print(table)
+    if ring is not None:
+        for entry in ring:
+            at = entry.at.astimezone(PLANT_TIME).strftime("%H:%M:%S.%f")[:-3]
+            arrow = "→" if entry.direction == "out" else "←"
+            out.print(f"{at} {arrow} {entry.octets.hex(' ').upper()}")
+    if error is not None:
+        _, hint, chinese = _outcome(error)
+        Console(stderr=True, soft_wrap=True, highlight=False).print(
+            f"error: {error}\n{hint}（{chinese}）", markup=False
+        )
+
+
+_HEADINGS: tuple[tuple[str, Any], ...] = (
+    ("item 数据项", "left"),
+    ("value 数值", "right"),
+    ("unit 单位", "left"),
+    ("taken at 应答时间 (UTC+8)", "left"),
+    ("marks 标记", "left"),
+)
+
+
+# --- to a program ----------------------------------------------------------------------------
+
+
+def _show_json(
+    question: Question, answers: list[MeterAnswer], error: MeterlinkError | None, ring: TraceRing | None
+) -> None:
+    document: dict[str, Any] = {
+        "line": question.line,
+        "protocol": question.protocol,
+        "address": question.address.zfill(12),
+        "values": [
+            {
+                "item": value.item,
+                "value": None if value.value is None else format(value.value, "f"),
+                "unit": value.unit,
+                "taken_at": _utc(answer.taken_at),
+                "marks": list(value.marks.names),
+            }
+            for answer in answers
+            for value in answer.values
+        ],
+        "error": None if error is None else _error_json(error),
+    }
+    if ring is not None:
+        document["trace"] = [
+            {"at": _utc(entry.at), "direction": entry.direction, "octets": entry.octets.hex().upper()}
+            for entry in ring
+        ]
+    print(json.dumps(document, ensure_ascii=False, indent=2))  # noqa: T201 (the command's output)
+
+
+def _error_json(error: MeterlinkError) -> dict[str, Any]:
+    row: dict[str, Any] = {"kind": type(error).__name__, "message": str(error)}
+    if isinstance(error, Refused):
+        row["error_word"] = error.error_word.hex().upper()
+    return row
+
+
+def _utc(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")
