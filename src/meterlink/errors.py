@@ -70,6 +70,20 @@ class JournalError(MeterlinkError):
     """The journal cannot keep or give rows: disk full, file locked or corrupt."""
 
 
+class RowUnreadable(JournalError):
+    """One row of the log cannot be read back; those after it can.
+
+    Args:
+        message: one sentence for an operator.
+        log_id: which row.
+
+    """
+
+    def __init__(self, message: str, *, log_id: int) -> None:
+        super().__init__(message)
+        self.log_id = log_id
+
+
 # --- messages and points -----------------------------------------------------------------------
 
 

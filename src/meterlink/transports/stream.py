@@ -26,5 +26,11 @@ class ByteStream(Protocol):
 
         """
 
+    def receive_nowait(self) -> bytes:
+        """Take what has already arrived, without waiting; empty when there is nothing.
+
+        Raises nothing: a broken line shows at the next ``send`` or ``receive``.
+        """
+
     async def aclose(self) -> None:
         """Close; harmless when already closed."""

@@ -1,0 +1,209 @@
+"""The data formats of DL/T 645: octets of one field <-> its content.
+
+A format is written as the standard writes it, or shorter:
+
+- ``6.2``: packed BCD with 6 digits before and 2 after the point, ``s6.2`` with the sign in the top bit;
+- ``YYMMDDhhmm``, ``hhmmss``, ``DDhh``, ``YYMMDDWW``, ...: a time, two digits a part.
+
+Content is a ``Decimal`` with the digits that the meter sent, or text; ``None`` with a problem when
+the meter filled the field with FFH (absent) or sent digits that are none (invalid-bcd).
+Every field goes lowest octet first. Source: DL/T 645-2007, annex A; spec section 3.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from meterwire.errors import LocalProtocolError
+
+Problem = Literal["absent", "invalid-bcd"]
+Content = Decimal | str | None
+
+
+class Format(Protocol):
+    """One field's octets <-> content."""
+
+    @property
+    def octets(self) -> int:
+        """Octets of the field."""
+        ...
+
+    def decode(self, raw: bytes) -> tuple[Content, Problem | None]:
+        """Content of exactly ``octets`` octets; never raises."""
+        ...
+
+    def encode(self, content: Content) -> bytes:
+        """Undo ``decode``; ``None`` fills the field with FFH.
+
+        Raises:
+            LocalProtocolError: content of the wrong kind or out of range.
+
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """Packed BCD with a fixed decimal point.
+
+    Args:
+        whole: digits before the point.
+        decimals: digits after it.
+        signed: the top bit is the sign, the rest stays a BCD magnitude.
+
+    """
+
+    whole: int
+    decimals: int
+    signed: bool = False
+
+    @property
+    def octets(self) -> int:
+        """Octets of the field."""
+        return (self.whole + self.decimals + 1) // 2
+
+    def decode(self, raw: bytes) -> tuple[Content, Problem | None]:
+        """A ``Decimal`` with exactly the digits sent."""
+        digits = raw[::-1].hex()
+        if not digits.isdecimal() or (self.signed and digits[0] in "89"):
+            return self._decode_unusual(raw, digits)
+        return Decimal(self._pointed(digits)), None
+
+    def _pointed(self, digits: str) -> str:
+        return f"{digits[: -self.decimals]}.{digits[-self.decimals :]}" if self.decimals else digits
+
+    def _decode_unusual(self, raw: bytes, digits: str) -> tuple[Content, Problem | None]:
+        if raw == b"\xff" * len(raw):
+            return None, "absent"
+        top = int(digits[0], 16)
+        if not self.signed or top < 8:
+            return None, "invalid-bcd"
+        digits = f"{top - 8}{digits[1:]}"
+        if not digits.isdecimal():
+            return None, "invalid-bcd"
+        return Decimal("-" + self._pointed(digits)), None
+
+    def encode(self, content: Content) -> bytes:
+        """Digits of a ``Decimal``, which must fit without rounding.
+
+        Raises:
+            LocalProtocolError: no ``Decimal``, too many digits, or a sign where there is none.
+
+        """
+        if content is None:
+            return b"\xff" * self.octets
+        if not isinstance(content, Decimal) or not content.is_finite():
+            raise LocalProtocolError(f"{content!r} is no number")
+        scaled = content.scaleb(self.decimals)
+        magnitude = int(abs(scaled))
+        limit = 8 * 10 ** (2 * self.octets - 1) if self.signed else 10 ** (2 * self.octets)
+        if magnitude != abs(scaled) or magnitude >= limit:
+            raise LocalProtocolError(f"{content} does not fit {self.whole}.{self.decimals} digits")
+        raw = bytearray.fromhex(f"{magnitude:0{2 * self.octets}d}")[::-1]
+        if content.is_signed():
+            if not self.signed:
+                raise LocalProtocolError(f"{content} is negative, the field has no sign")
+            raw[-1] |= 0x80
+        return bytes(raw)
+
+
+_PARTS = {
+    "YY": "year",
+    "MM": "month",
+    "DD": "day",
+    "WW": "weekday",
+    "hh": "hour",
+    "mm": "minute",
+    "ss": "second",
+}
+_SHOWN = {  # how people read a pattern; what is not listed is two digits with a blank between
+    "YYMMDDWW": "20{YY}-{MM}-{DD} w{WW}",
+    "YYMMDDhhmm": "20{YY}-{MM}-{DD} {hh}:{mm}",
+    "YYMMDDhhmmss": "20{YY}-{MM}-{DD} {hh}:{mm}:{ss}",
+    "YYMMDDWWhhmmss": "20{YY}-{MM}-{DD} w{WW} {hh}:{mm}:{ss}",
+    "YYMMDD": "20{YY}-{MM}-{DD}",
+    "MMDDhhmm": "{MM}-{DD} {hh}:{mm}",
+    "hhmmss": "{hh}:{mm}:{ss}",
+    "hhmm": "{hh}:{mm}",
+    "MMDD": "{MM}-{DD}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A time of the meter's civil clock, as sent: it may name no day of any calendar.
+
+    Args:
+        pattern: two letters a part, highest first, e.g. ``YYMMDDhhmm``.
+
+    """
+
+    pattern: str
+
+    @property
+    def octets(self) -> int:
+        """Octets of the field."""
+        return len(self.pattern) // 2
+
+    @property
+    def _parts(self) -> list[str]:
+        return re.findall("..", self.pattern)
+
+    @property
+    def _shown(self) -> str:
+        return _SHOWN.get(self.pattern) or " ".join(f"{{{part}}}" for part in self._parts)
+
+    def decode(self, raw: bytes) -> tuple[Content, Problem | None]:
+        """Text such as ``2026-09-08 14:25``; all zero (never) and all FFH are absent."""
+        never = not any(raw) and "DD" in self.pattern
+        if never or raw == b"\xff" * len(raw):
+            return None, "absent"
+        digits = raw[::-1].hex()
+        if not digits.isdecimal():
+            return None, "invalid-bcd"
+        return self._shown.format(**dict(zip(self._parts, re.findall("..", digits), strict=True))), None
+
+    def encode(self, content: Content) -> bytes:
+        """Octets of text as ``decode`` gives it; ``None`` is all zero, "never happened".
+
+        Raises:
+            LocalProtocolError: text of another shape.
+
+        """
+        if content is None:
+            return bytes(self.octets) if "DD" in self.pattern else b"\xff" * self.octets
+        shape = re.sub(r"\\?{(..)\\?}", r"(?P<\1>[0-9]{2})", re.escape(self._shown))
+        match = re.fullmatch(shape, content) if isinstance(content, str) else None
+        if match is None:
+            raise LocalProtocolError(f"{content!r} is no time like {self._shown}")
+        return bytes.fromhex("".join(match[part] for part in self._parts))[::-1]
+
+
+def moment(content: Content) -> datetime | None:
+    """The calendar time that text of a ``Time`` names (meter's civil time, no zone), if it is one."""
+    if not isinstance(content, str):
+        return None
+    try:
+        return datetime.fromisoformat(re.sub(r" w\d\d", "", content))
+    except ValueError:
+        return None
+
+
+@functools.cache
+def parse(text: str) -> Format:
+    """The format that ``text`` writes.
+
+    Raises:
+        LocalProtocolError: it writes none.
+
+    """
+    if number := re.fullmatch(r"(s?)(\d+)\.(\d+)", text):
+        return Number(int(number[2]), int(number[3]), number[1] == "s")
+    if re.fullmatch(f"({'|'.join(_PARTS)})+", text):
+        return Time(text)
+    raise LocalProtocolError(f"unknown data format {text!r}")

@@ -1,0 +1,205 @@
+"""One read of one meter, without I/O: the request's octets out, the answer's octets in.
+
+The machine speaks of the requester. It begins in SENDING: the octets of a request wait to be taken.
+Once they are, it is WAITING for the answer. An answer with D5 asks for more: CONTINUING, the octets
+of a following request (12H, SEQ 1, 2, ...) wait to be taken. DONE holds the whole answer, FAILED a
+refusal, or nothing when the deadline passed. What does not fit the table leaves the state as it was:
+octets that come before the request was taken, or after the end, are ignored.
+
+Which frame is the answer: sent by a meter, of the function asked, of the address asked (any, when the
+request has A digits), of the identifier asked. Everything else on the line, echo of the request
+included, is counted in ``ignored``. A following piece with a wrong number, a refused or missing
+following piece and too many pieces fail the read: half a record is no data; the caller starts again.
+One exception: meters also raise D5 to call for a read of their report word. When the first piece is a
+whole single item by its length, and the following piece is refused or never comes, the item is kept.
+Source: DL/T 645-2007, 7.1.3 and 7.1.4; spec section 2.6.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+from meterwire.dlt645 import frame as link
+from meterwire.dlt645.deframer import Deframer
+from meterwire.dlt645.items import dictionary
+from meterwire.dlt645.messages import (
+    AbnormalReply,
+    Message,
+    ReadFollowingReply,
+    ReadFollowingRequest,
+    ReadReply,
+    ReadRequest,
+    from_frame,
+    to_frame,
+)
+from meterwire.errors import RemoteProtocolError
+
+PIECES_MAX: Final = 32
+"""Most following pieces of one answer; the longest record of the standard needs 6."""
+
+
+class State(enum.Enum):
+    """Where a read stands."""
+
+    SENDING = "sending"
+    WAITING = "waiting"
+    CONTINUING = "continuing"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Signal(enum.Enum):
+    """What can happen to a read."""
+
+    SENT = "sent"
+    REPLY = "reply"
+    REPLY_MORE = "reply with more to come"
+    ABNORMAL = "abnormal reply"
+    WHOLE_ANYWAY = "no following piece, but the first is a whole item"
+    OUT_OF_ORDER = "following piece out of order, or too many"
+    EXPIRED = "deadline passed"
+
+
+TRANSITIONS: Final[dict[State, dict[Signal, State]]] = {
+    State.SENDING: {Signal.SENT: State.WAITING, Signal.EXPIRED: State.FAILED},
+    State.WAITING: {
+        Signal.REPLY: State.DONE,
+        Signal.REPLY_MORE: State.CONTINUING,
+        Signal.WHOLE_ANYWAY: State.DONE,
+        Signal.ABNORMAL: State.FAILED,
+        Signal.OUT_OF_ORDER: State.FAILED,
+        Signal.EXPIRED: State.FAILED,
+    },
+    State.CONTINUING: {
+        Signal.SENT: State.WAITING,
+        Signal.WHOLE_ANYWAY: State.DONE,
+        Signal.EXPIRED: State.FAILED,
+    },
+    State.DONE: {},
+    State.FAILED: {},
+}
+
+
+class ReadSession:
+    """Requester's side of one read.
+
+    Args:
+        request: what to read.
+        preamble: FEH octets before each request, 0 to 16.
+
+    Attributes:
+        reply: the whole answer, or the refusal; ``None`` while unfinished and when the read failed
+            without one.
+        ignored: frames seen that were not the answer.
+
+    """
+
+    def __init__(self, request: ReadRequest, *, preamble: int = 4) -> None:
+        """Prepare the request.
+
+        Raises:
+            LocalProtocolError: the request cannot be built.
+
+        """
+        self.reply: ReadReply | AbnormalReply | None = None
+        self.ignored = 0
+        self._request = request
+        self._preamble = preamble
+        self._deframer = Deframer()
+        self._state = State.SENDING
+        self._octets = link.encode(to_frame(request), preamble=preamble)
+        self._address = request.address
+        self._pieces: list[bytes] = []
+
+    @property
+    def state(self) -> State:
+        """Where the read stands."""
+        return self._state
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will be sent or taken."""
+        return not TRANSITIONS[self._state]
+
+    def octets_to_send(self) -> bytes:
+        """The request whose turn it is, once; ``b""`` when there is nothing to send now."""
+        if self._state not in {State.SENDING, State.CONTINUING}:
+            return b""
+        self._signal(Signal.SENT)
+        return self._octets
+
+    def feed(self, octets: bytes) -> None:
+        """Take octets from the line, in any pieces; never raises."""
+        for frame in self._deframer.feed(octets):
+            self._take(frame)
+
+    def expire(self) -> None:
+        """The caller's deadline passed; without effect on a finished read."""
+        if not self.finished and not self._whole_anyway():
+            self._signal(Signal.EXPIRED)
+
+    def _signal(self, signal: Signal) -> None:
+        self._state = TRANSITIONS[self._state].get(signal, self._state)
+
+    def _take(self, frame: link.Frame) -> None:
+        message = self._ours(frame) if self._state is State.WAITING else None
+        match message:
+            case AbnormalReply():
+                if not self._whole_anyway():
+                    self.reply = message
+                    self._signal(Signal.ABNORMAL)
+            case ReadReply(data=data, has_following=more):
+                self._keep(message.address, data, more)
+            case ReadFollowingReply(data=data, sequence=sequence, has_following=more):
+                if sequence == len(self._pieces):
+                    self._keep(message.address, data, more)
+                else:
+                    self._signal(Signal.OUT_OF_ORDER)
+            case _:
+                self.ignored += 1
+
+    def _ours(self, frame: link.Frame) -> Message | None:
+        """The message, if it answers the request that is open."""
+        following = bool(self._pieces)
+        if not frame.from_meter or not ("A" in self._address or frame.address == self._address):
+            return None
+        try:
+            message = from_frame(frame)
+        except RemoteProtocolError:
+            return None
+        match message:
+            case AbnormalReply(function=function):
+                return message if function == (0x12 if following else 0x11) else None
+            case ReadReply(di=di):
+                return message if di == self._request.di and not following else None
+            case ReadFollowingReply(di=di):
+                return message if di == self._request.di and following else None
+        return None
+
+    def _keep(self, address: str, data: bytes, more: bool) -> None:
+        self._pieces.append(data)
+        self._address = address  # the rest is this meter's, also when a wildcard was asked
+        if not more:
+            whole = b"".join(self._pieces)
+            self.reply = ReadReply(address=address, di=self._request.di, data=whole)
+            self._signal(Signal.REPLY)
+        elif len(self._pieces) > PIECES_MAX:
+            self._signal(Signal.OUT_OF_ORDER)
+        else:
+            request = ReadFollowingRequest(address=address, di=self._request.di, sequence=len(self._pieces))
+            self._octets = link.encode(to_frame(request), preamble=self._preamble)
+            self._signal(Signal.REPLY_MORE)
+
+    def _whole_anyway(self) -> bool:
+        """Keep a first piece that is a whole single item; whether it was one."""
+        if len(self._pieces) != 1:
+            return False
+        entry = dictionary().by_di(self._request.di)
+        if entry is None or entry.is_block or len(self._pieces[0]) != entry.octets:
+            return False
+        self.reply = ReadReply(
+            address=self._address, di=self._request.di, data=self._pieces[0], has_following=True
+        )
+        self._signal(Signal.WHOLE_ANYWAY)
+        return True

@@ -1,0 +1,1 @@
+"""What several protocols share: packed BCD and checksums."""

@@ -1,0 +1,111 @@
+"""One exchange on a stream: a session's octets out, the line's octets in, until it is finished or late.
+
+Three timers, each set once:
+
+- *first octet*: from the moment the request has left the wire (645: a meter may take 500 ms, a serial
+  server adds its own);
+- *octet gap*: silence inside an answer (645: at most 500 ms);
+- *whole answer*: a babbling node may not hold the line longer than the longest answer takes.
+
+The end of an answer is the session's business (it knows the length octet), so no timer is waited out
+after a good answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from meterlink.bus.alarm import Alarm
+from meterlink.errors import ReplyTimeout
+from meterlink.transports.stream import ByteStream
+
+_ANSWER_OCTETS_MAX = 300
+"""Longest 645 answer with preambles and rubbish, for the whole-answer timer of a line with known rate."""
+
+
+class Session(Protocol):
+    """What the bus knows of a protocol: octets to send, octets to take, and whether it is over."""
+
+    @property
+    def finished(self) -> bool:
+        """The answer is complete, or nothing more will come of it."""
+
+    def octets_to_send(self) -> bytes:
+        """What to send now; empty when there is nothing (more)."""
+
+    def feed(self, octets: bytes) -> None:
+        """Take octets from the line; any octets."""
+
+    def expire(self) -> None:
+        """The time is up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long an exchange waits.
+
+    Args:
+        reply_timeout_s: for the first octet, counted from the request's last octet on the wire.
+        octet_gap_s: for the next octet inside an answer.
+        answer_max_s: for the whole answer, on top of ``reply_timeout_s``.
+        character_s: time of one octet on the wire; 0 where the rate is not known (TCP).
+        turnaround_s: quiet time before each request.
+
+    """
+
+    reply_timeout_s: float = 1.5
+    octet_gap_s: float = 0.5
+    answer_max_s: float = 3.0
+    character_s: float = 0.0
+    turnaround_s: float = 0.0
+
+    @property
+    def whole_answer_s(self) -> float:
+        """Time that the longest answer may take after the first-octet timer."""
+        return max(self.answer_max_s, _ANSWER_OCTETS_MAX * self.character_s + self.octet_gap_s)
+
+
+Note = Callable[[bool, bytes], None]
+"""Called with (outward?, octets) for each piece that passes."""
+
+
+async def carry_out(
+    stream: ByteStream, session: Session, timing: Timing, alarm: Alarm, note: Note | None = None
+) -> None:
+    """Drive a session over a stream until it is finished.
+
+    Args:
+        stream: the line; only this exchange may use it now.
+        session: fresh; afterwards it holds the answer.
+        timing: how long to wait.
+        alarm: the line's timer.
+        note: sees all octets.
+
+    Raises:
+        ReplyTimeout: no complete answer in time; the session has been told.
+        LineLost, LineClosed: from the stream.
+
+    """
+    stream.receive_nowait()  # whatever came late for an earlier request is nobody's answer
+    while not session.finished:
+        octets = session.octets_to_send()
+        if octets:
+            if note is not None:
+                note(True, octets)
+            await stream.send(octets)
+            left_the_wire_at = alarm.now() + len(octets) * timing.character_s
+            first_by = left_the_wire_at + timing.reply_timeout_s
+            whole_by = first_by + timing.whole_answer_s
+            wait_until = first_by
+        try:
+            with alarm.until(wait_until):
+                received = await stream.receive()
+        except TimeoutError:
+            session.expire()
+            raise ReplyTimeout("no answer in time") from None
+        if note is not None:
+            note(False, received)
+        session.feed(received)
+        wait_until = min(max(first_by, alarm.now() + timing.octet_gap_s), whole_by)

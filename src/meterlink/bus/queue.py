@@ -1,0 +1,82 @@
+"""Who gets the line next: a bounded heap of tickets.
+
+Control comes before on-demand reads, these before everything else. Among the rest a ticket's place is
+the moment it came plus the patience of its kind, so that a later billing read overtakes backfill, yet
+whatever waits long enough is the oldest and goes first: nothing starves. Source: decision 19.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable
+from enum import Enum
+from typing import Generic, TypeVar
+
+from meterlink.errors import BusFull
+
+TICKETS_MAX = 1_000
+"""Tickets that may wait for one line; one more is refused at once."""
+
+
+class Priority(Enum):
+    """Kinds of request: (tier, patience in seconds within the tier)."""
+
+    CONTROL = (0, 0.0)
+    ON_DEMAND = (1, 0.0)
+    BILLING = (2, 0.0)
+    CURVE = (2, 60.0)
+    BACKFILL = (2, 600.0)
+    DISCOVERY = (2, 3600.0)
+
+
+T = TypeVar("T")
+
+
+class TicketQueue(Generic[T]):
+    """Bounded priority queue with one taker.
+
+    Args:
+        monotonic_s: where the time of arrival comes from.
+        tickets_max: how many may wait.
+
+    """
+
+    def __init__(self, monotonic_s: Callable[[], float], *, tickets_max: int = TICKETS_MAX) -> None:
+        self._monotonic_s = monotonic_s
+        self._tickets_max = tickets_max
+        self._heap: list[tuple[int, float, int, T]] = []
+        self._numbers = itertools.count()
+        self._arrived = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Tickets that wait."""
+        return len(self._heap)
+
+    def put(self, ticket: T, priority: Priority) -> None:
+        """Add a ticket.
+
+        Raises:
+            BusFull: as many wait as may.
+
+        """
+        if len(self._heap) >= self._tickets_max:
+            raise BusFull(f"{self._tickets_max} requests already wait for this line")
+        tier, patience_s = priority.value
+        place = self._monotonic_s() + patience_s
+        heapq.heappush(self._heap, (tier, place, next(self._numbers), ticket))
+        self._arrived.set()
+
+    async def take(self) -> T:
+        """Wait for the next ticket."""
+        while not self._heap:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return heapq.heappop(self._heap)[-1]
+
+    def drain(self) -> list[T]:
+        """Take out everything that waits, in no particular order."""
+        tickets = [entry[-1] for entry in self._heap]
+        self._heap.clear()
+        return tickets

@@ -1,0 +1,122 @@
+"""Reading ``meterlink.toml``: every error names the file, the line and what to do."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+
+from meterlink.config.settings import Settings
+from meterlink.config.toml_places import line_of
+from meterlink.errors import ConfigError
+
+FILE_MAX_OCTETS = 16 * 1024 * 1024
+"""A larger configuration is refused before it is read."""
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check a configuration file; variables of the environment override its tables' keys.
+
+    Args:
+        path: a TOML file.
+
+    Raises:
+        ConfigError: with one line for each fault: ``file:line: what, and what to do``.
+
+    """
+    text = _text(path)
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    try:
+        return _from_document(document)
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False)
+        raise ConfigError("\n".join(_fault(path, text, fault) for fault in _causes(found))) from None
+
+
+def data_dir(settings: Settings) -> Path:
+    """Where journal and files are: configured, or given by systemd, or below the home directory."""
+    if settings.gateway.data_dir is not None:
+        return settings.gateway.data_dir.expanduser()
+    if state := os.environ.get("STATE_DIRECTORY"):
+        return Path(state.partition(":")[0])
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "meterlink"
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > FILE_MAX_OCTETS:
+            raise ConfigError(
+                f"{path}: larger than {FILE_MAX_OCTETS // 1024 // 1024} MiB: is this the right file?"
+            )
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
+
+
+def _from_document(document: dict[str, Any]) -> Settings:
+    """Environment before file: the sources are merged table by table, key by key."""
+    return _FileSettings(**document)
+
+
+class _FileSettings(Settings):
+    """``Settings`` whose file is given as arguments and yields to the environment."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first, then the file; nothing else."""
+        return env_settings, init_settings
+
+
+def _causes(faults: list[Any]) -> list[Any]:
+    """Leave out a table that is "too short" only because its rows are wrong."""
+    deeper = {fault["loc"][:1] for fault in faults if len(fault["loc"]) > 1}
+    return [fault for fault in faults if fault["type"] != "too_short" or fault["loc"] not in deeper]
+
+
+def _fault(path: Path, text: str, fault: Any) -> str:
+    place = tuple(fault["loc"])
+    line = line_of(text, place)
+    where = f"{path}:{line}" if line else str(path)
+    if fault["type"] == "extra_forbidden":
+        return f"{where}: unknown key {_dotted(place)!r}{_near(place)}"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "missing":
+        message = "at least one [[meters]] is needed" if place == ("meters",) else "is missing"
+    return f"{where}: {_dotted(place)}: {message}" if place else f"{where}: {message}"
+
+
+def _dotted(place: tuple[str | int, ...]) -> str:
+    text = ""
+    for part in place:
+        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".")
+
+
+def _near(place: tuple[str | int, ...]) -> str:
+    model: type[BaseModel] = Settings
+    for part in place[:-1]:
+        field = model.model_fields.get(str(part))
+        if field is None:
+            continue
+        candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        inner = [kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        model = inner[0] if inner else model
+    near = difflib.get_close_matches(str(place[-1]), list(model.model_fields), n=1)
+    known = ", ".join(model.model_fields)
+    return f"; did you mean {near[0]!r}?" if near else f"; known keys: {known}"

@@ -1,0 +1,67 @@
+"""What acquisition knows of a protocol: items in, measured values out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from meterlink.bus.line import Line
+from meterlink.bus.queue import Priority
+from meterlink.model.marks import Marks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """One value as a meter sent it.
+
+    Args:
+        item: name from the catalogue.
+        value: exact; ``None`` when ``marks`` says why.
+        unit: as in ``Reading``.
+        marks: what is doubtful about it.
+
+    """
+
+    item: str
+    value: Decimal | None
+    unit: str
+    marks: Marks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterAnswer:
+    """What one exchange brought.
+
+    Args:
+        values: in the order of the protocol; a block has several.
+        taken_at: when the answer was complete; aware, UTC.
+
+    """
+
+    values: tuple[Measured, ...]
+    taken_at: datetime
+
+
+class Driver(Protocol):
+    """One protocol's way to read; holds nothing between exchanges."""
+
+    def check_item(self, item: str) -> None:
+        """Refuse an item that this protocol does not have.
+
+        Raises:
+            UnknownItem: not in the dictionary; the message names near ones.
+
+        """
+
+    async def read(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+        """Read one item (or block, ``voltage.*``) of one meter in one exchange.
+
+        Raises:
+            UnknownItem: not in the dictionary.
+            Refused: the meter said no.
+            BadAnswer: the answer does not fit the item.
+            ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
+
+        """

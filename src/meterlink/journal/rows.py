@@ -1,0 +1,167 @@
+"""Records and rows of the log, both ways: times as microseconds, decimals as the text of their digits."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from meterlink.errors import RowUnreadable
+from meterlink.model.marks import Marks
+from meterlink.model.reading import LogRow, Reading, Record
+
+KIND = "reading"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRecord:
+    """A record as SQLite takes it: everything that can be wrong with it was found before the transaction."""
+
+    head: tuple[int, str, str, int]
+    readings: tuple[tuple[int | str | None, ...], ...]
+
+
+def encode(record: Record, kept_at: datetime) -> EncodedRecord:
+    """Turn a record into values of SQLite.
+
+    Raises:
+        ValueError: no readings, another meter among them, a time without zone, a value that is no number,
+            text that is not Unicode: whoever made the record has a bug.
+
+    """
+    if not record.readings:
+        raise ValueError("a record needs at least one reading")
+    readings = tuple(_reading_out(record.meter, n, reading) for n, reading in enumerate(record.readings))
+    newest = max(micros(reading.slot) for reading in record.readings)
+    head = (micros(kept_at), _text(record.meter), _text(record.data_class), newest)
+    return EncodedRecord(head, readings)
+
+
+def insert(db: sqlite3.Connection, boot: int, record: EncodedRecord) -> int:
+    """Append a record; its log id. Inside the writer's transaction."""
+    cursor = db.execute(
+        "INSERT INTO log (boot, kind, kept_at, meter, data_class, slot) VALUES (?, ?, ?, ?, ?, ?)",
+        (boot, KIND, *record.head),
+    )
+    log_id = cursor.lastrowid
+    assert log_id is not None
+    db.executemany(
+        "INSERT INTO reading (log_id, n, meter, item, value, unit, slot, taken_at, marks, route)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(log_id, *reading) for reading in record.readings],
+    )
+    return log_id
+
+
+def select_after(db: sqlite3.Connection, last_id: int, limit: int) -> list[LogRow]:
+    """The next rows of the log, in order, at most ``limit``; it ends before a row that cannot be read.
+
+    Raises:
+        RowUnreadable: the first of them cannot be read.
+
+    """
+    heads = db.execute(
+        "SELECT id, boot, kept_at, meter, data_class FROM log WHERE id > ? ORDER BY id LIMIT ?",
+        (last_id, limit),
+    ).fetchall()
+    if not heads:
+        return []
+    readings: dict[int, list[tuple[Any, ...]]] = {head[0]: [] for head in heads}
+    for row in db.execute(
+        "SELECT log_id, item, value, unit, slot, taken_at, marks, route FROM reading"
+        " WHERE log_id BETWEEN ? AND ? ORDER BY log_id, n",
+        (heads[0][0], heads[-1][0]),
+    ):
+        readings[row[0]].append(row[1:])
+    found: list[LogRow] = []
+    for head in heads:
+        try:
+            found.append(_log_row(head, readings[head[0]]))
+        except RowUnreadable:
+            if not found:
+                raise
+            break
+    return found
+
+
+def select_kept_in(db: sqlite3.Connection, data_class: str, slot: datetime) -> set[tuple[str, str]]:
+    """(meter, item) of the readings of a slot."""
+    found = db.execute(
+        """
+        SELECT DISTINCT reading.meter, reading.item FROM log JOIN reading ON reading.log_id = log.id
+        WHERE log.data_class = ?1 AND log.slot = ?2 AND reading.slot = ?2
+        """,
+        (data_class, micros(slot)),
+    )
+    return set(found)
+
+
+def micros(moment: datetime) -> int:
+    """Whole microseconds since 1970, exact.
+
+    Raises:
+        ValueError: the time has no zone.
+
+    """
+    if moment.tzinfo is None:
+        raise ValueError("a time needs a zone")
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def instant(microseconds: int) -> datetime:
+    """Undo ``micros``."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _reading_out(meter: str, n: int, reading: Reading) -> tuple[int | str | None, ...]:
+    if reading.meter != meter:
+        raise ValueError(f"a record of meter {meter!r} holds a reading of {reading.meter!r}")
+    if reading.value is not None and not reading.value.is_finite():
+        raise ValueError(f"{reading.item}: {reading.value} is no number")
+    return (
+        n,
+        meter,
+        _text(reading.item),
+        None if reading.value is None else str(reading.value),
+        _text(reading.unit),
+        micros(reading.slot),
+        micros(reading.taken_at),
+        int(reading.marks),
+        _text(reading.route),
+    )
+
+
+def _log_row(head: tuple[int, int, int, str, str], rows: Iterable[tuple[Any, ...]]) -> LogRow:
+    log_id, boot, kept_at, meter, data_class = head
+    try:
+        readings = tuple(_reading_in(meter, row) for row in rows)
+        if not readings:
+            raise ValueError("it has no readings")
+        record = Record(meter=meter, data_class=data_class, readings=readings)
+        return LogRow(id=log_id, boot=boot, kept_at=instant(kept_at), record=record)
+    except (ValueError, TypeError, InvalidOperation, OverflowError) as error:
+        raise RowUnreadable(f"row {log_id} of the log cannot be read: {error}", log_id=log_id) from error
+
+
+def _reading_in(meter: str, row: tuple[Any, ...]) -> Reading:
+    item, value, unit, slot, taken_at, marks, route = row
+    return Reading(
+        meter=meter,
+        item=item,
+        value=None if value is None else Decimal(value),
+        unit=unit,
+        slot=instant(slot),
+        taken_at=instant(taken_at),
+        marks=Marks(marks),
+        route=route,
+    )
+
+
+def _text(text: str) -> str:
+    text.encode()  # a lone surrogate would fail inside the transaction and take its neighbours along
+    return text

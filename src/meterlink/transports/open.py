@@ -1,0 +1,23 @@
+"""Serial or TCP: the line's URL decides, here and nowhere else."""
+
+from __future__ import annotations
+
+from meterlink.model.line_url import LineUrl, TcpUrl
+from meterlink.transports.stream import ByteStream
+
+
+async def open_line(url: LineUrl) -> ByteStream:
+    """Open a line and own it alone on this machine.
+
+    Raises:
+        LineBusy: another process has it.
+        LineLost: it cannot be opened.
+
+    """
+    if isinstance(url, TcpUrl):
+        from meterlink.transports.tcp_client import open_tcp  # noqa: PLC0415 (a TCP gateway needs no pyserial)
+
+        return await open_tcp(url)
+    from meterlink.transports.serial import open_serial  # noqa: PLC0415
+
+    return await open_serial(url)

@@ -1,0 +1,137 @@
+"""A ``ByteStream`` over any asyncio transport: sockets and serial ports share this one class."""
+
+from __future__ import annotations
+
+import asyncio
+
+from meterlink.errors import LineClosed, LineLost
+
+_BUFFER_MAX = 65_536
+"""Octets kept for a reader that does not come; beyond it the transport is paused (backpressure)."""
+
+_CLOSE_TIMEOUT_S = 2.0
+"""How long closing waits for the transport; a stuck device must not hold the daemon's stop."""
+
+
+class ProtocolStream(asyncio.Protocol):
+    """Octets of one transport, for one reader and one writer.
+
+    Made by ``open_line``; a line that breaks gives ``LineLost`` from the next call on, after the octets
+    that had arrived before have been taken.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._buffer = bytearray()
+        self._reader: asyncio.Future[None] | None = None
+        self._writer: asyncio.Future[None] | None = None
+        self.transport: asyncio.Transport | None = None
+        self._ended = asyncio.get_running_loop().create_future()
+        self._failure: LineLost | None = None
+        self._closed = False
+        self._reading_paused = False
+        self._writing_paused = False
+
+    # --- what the event loop calls ---------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport; reading begins at once."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Buffer octets and wake the reader."""
+        self._buffer += data
+        if len(self._buffer) > _BUFFER_MAX and self.transport is not None:
+            self.transport.pause_reading()
+            self._reading_paused = True
+        _wake(self._reader)
+
+    def eof_received(self) -> bool:
+        """The other side ended the stream: for a line that is its loss."""
+        self._failure = LineLost(f"{self._name}: the other side closed the connection")
+        _wake(self._reader)
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Remember why, and wake everybody who waits."""
+        if self._failure is None:
+            reason = str(exc) if exc is not None else "the connection ended"
+            self._failure = LineLost(f"{self._name}: {reason}")
+        _wake(self._reader)
+        _wake(self._writer)
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is full."""
+        self._writing_paused = True
+
+    def resume_writing(self) -> None:
+        """The transport has room again."""
+        self._writing_paused = False
+        _wake(self._writer)
+
+    # --- ByteStream ------------------------------------------------------------------------
+
+    async def send(self, octets: bytes) -> None:
+        """See ``ByteStream.send``."""
+        transport = self._usable()
+        transport.write(octets)
+        if self._writing_paused:
+            self._writer = asyncio.get_running_loop().create_future()
+            try:
+                await self._writer
+            finally:
+                self._writer = None
+            self._usable()
+
+    async def receive(self, limit: int = 4096) -> bytes:
+        """See ``ByteStream.receive``."""
+        while not self._buffer:
+            self._usable()
+            assert self._reader is None, "a line has one reader"
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        return self._take(limit)
+
+    def receive_nowait(self) -> bytes:
+        """See ``ByteStream.receive_nowait``."""
+        return self._take(len(self._buffer)) if self._buffer else b""
+
+    async def aclose(self) -> None:
+        """See ``ByteStream.aclose``."""
+        if self._closed:
+            return
+        self._closed = True
+        _wake(self._reader)
+        _wake(self._writer)
+        if self.transport is not None:
+            # abort, not close: nothing that is still unsent may hold us (a stalled device would).
+            self.transport.abort()
+            await asyncio.wait([self._ended], timeout=_CLOSE_TIMEOUT_S)
+
+    def _take(self, limit: int) -> bytes:
+        octets = bytes(self._buffer[:limit])
+        del self._buffer[:limit]
+        if self._reading_paused and len(self._buffer) <= _BUFFER_MAX // 2 and self.transport is not None:
+            self._reading_paused = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
+        return octets
+
+    def _usable(self) -> asyncio.Transport:
+        if self._closed:
+            raise LineClosed(f"{self._name}: closed by us")
+        if self._failure is not None:
+            raise self._failure
+        assert self.transport is not None
+        return self.transport
+
+
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)

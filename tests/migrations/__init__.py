@@ -1,0 +1,1 @@
+"""Old journals, migrated."""

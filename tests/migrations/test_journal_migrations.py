@@ -1,0 +1,48 @@
+"""A journal of any released schema opens, and opens again, with everything in it."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from meterlink.clock import SystemClock
+from meterlink.journal.journal import Journal
+from meterlink.journal.migrations import APPLICATION_ID, steps
+from meterlink.model.marks import Marks
+
+_HERE = Path(__file__).parent
+
+
+def test_every_schema_has_a_fixture() -> None:
+    """A schema without an old file to migrate would be migrated for the first time at a customer's."""
+    fixtures = sorted(path.name for path in _HERE.glob("journal-*.sql"))
+    assert [f"journal-{number:04}.sql" for number in range(1, len(steps()) + 1)] == fixtures
+
+
+@pytest.mark.parametrize("fixture", sorted(_HERE.glob("journal-*.sql")), ids=lambda path: path.stem)
+@pytest.mark.asyncio
+async def test_an_old_journal_opens_twice(tmp_path: Path, fixture: Path) -> None:
+    """The first opening migrates, the second must find nothing left to do; neither may lose a row."""
+    path = tmp_path / "old.db"
+    _restore(fixture, path)
+    for start in (2, 3):
+        async with Journal.open(path, clock=SystemClock()) as journal:
+            assert start == journal.boot
+            rows = await journal.rows_after(0, 10)
+            values = [[str(reading.value) for reading in row.record.readings] for row in rows]
+            assert [["230.10", "None"], ["230.20"]] == values
+            assert Marks.ABSENT == rows[0].record.readings[1].marks
+            assert 1 == await journal.cursor("mqtt")
+            assert [(1, "too large")] == await journal.poisoned("mqtt")
+    db = sqlite3.connect(path)
+    assert (len(steps()),) == db.execute("PRAGMA user_version").fetchone()
+    assert (APPLICATION_ID,) == db.execute("PRAGMA application_id").fetchone()
+    db.close()
+
+
+def _restore(fixture: Path, path: Path) -> None:
+    db = sqlite3.connect(path)
+    db.executescript(fixture.read_text(encoding="utf-8"))
+    db.close()

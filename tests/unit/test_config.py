@@ -1,0 +1,182 @@
+"""The configuration: what is refused, where the error points, and what never shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from meterlink.config import data_dir, load_settings
+from meterlink.config.load import FILE_MAX_OCTETS
+from meterlink.config.settings import PLANS_MAX, SecretRef
+from meterlink.config.toml_places import line_of
+from meterlink.errors import ConfigError
+from meterlink.model.line_url import SerialUrl, TcpUrl, parse_line_url
+
+_METER = '[[meters]]\nid = "m1"\naddress = "161"\nline = "tcp://127.0.0.1:5000"\n'
+
+
+def _load(tmp_path: Path, text: str) -> str:
+    """The error that a configuration gives."""
+    path = tmp_path / "meterlink.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    return str(caught.value).replace(f"{path}:", "line ")
+
+
+def test_meters_alone_are_enough(tmp_path: Path) -> None:
+    """A first reading would need a page of settings."""
+    path = tmp_path / "meterlink.toml"
+    path.write_text(_METER)
+    settings = load_settings(path)
+    [(line, meters)] = settings.meters_by_line()
+    assert ("tcp://127.0.0.1:5000", "127.0.0.1:5000") == (line.url, line.name)
+    assert ["000000000161"] == [meter.address for meter in meters]
+    assert settings.mqtt is None and settings.influx is None
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "what"),
+    [
+        ("", "", "at least one [[meters]]"),
+        (_METER + "speed = 1\n", "line 5:", "unknown key 'meters[1].speed'"),
+        ('[gateway]\nidd = "x"\n' + _METER, "line 2:", "did you mean 'id'?"),
+        ("[gatway]\n" + _METER, "line 1:", "did you mean 'gateway'?"),
+        (_METER.replace('"161"', "161"), "line 3:", "in quotes"),
+        (_METER.replace("161", "1a1"), "line 3:", "12 decimal digits"),
+        (_METER.replace("161", "9" * 12), "line 3:", "broadcast"),
+        (_METER.replace("m1", "a/b"), "line 2:", "MQTT topic"),
+        (_METER.replace("m1", "_x"), "line 2:", "begin with _"),
+        (_METER.replace("m1", "x" * 65), "line 2:", "1 to 64"),
+        (_METER.replace("tcp://127.0.0.1:5000", "hall"), "", "no line is named 'hall'"),
+        (_METER.replace("tcp://127.0.0.1:5000", "udp://x:1"), "", "a line is tcp://"),
+        (_METER + _METER.replace('"m1"', '"m2"'), "", "two meters of one address"),
+        (_METER + _METER.replace("161", "162"), "", "two [[meters]] have the same id 'm1'"),
+        (_METER + "[[plans]]\nevery_s = 0\n", "line 6:", "greater than or equal to 1"),
+        (_METER + "[[plans]]\nitems = []\n", "line 6:", "at least 1"),
+        (_METER + '[mqtt]\nurl = "http://x"\n', "line 6:", "write mqtt://"),
+        (_METER + '[mqtt]\nurl = "mqtt://u:hunter2@x"\n', "line 6:", "own keys"),
+        (_METER + "[ingest]\nin_daemon = false\n", "", "needs [mqtt]"),
+        ("[[meters]\n", "", "not TOML"),
+    ],
+)
+def test_a_fault_is_named_with_file_line_and_remedy(tmp_path: Path, text: str, where: str, what: str) -> None:
+    """An operator would search a long file for a typing error."""
+    error = _load(tmp_path, text)
+    assert where in error
+    assert what in error
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    """Mending one fault at a time takes an evening."""
+    error = _load(tmp_path, _METER.replace('"161"', "161") + "[[plans]]\nevery_s = 0\n")
+    assert 2 == len(error.splitlines())
+
+
+def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    """A password would stand in a log."""
+    error = _load(tmp_path, _METER + '[mqtt]\nurl = "mqtt://x"\npassword = "hunter2"\n')
+    assert "by reference" in error
+    assert "hunter2" not in error
+
+
+def test_secrets_come_from_file_or_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reference that cannot be followed must say so before the broker refuses us."""
+    (tmp_path / "secret").write_text("hunter2\n")
+    monkeypatch.setenv("BROKER_PASSWORD", "hunter3")
+    assert "hunter2" == SecretRef(f"file:{tmp_path}/secret").reveal()
+    assert "hunter3" == SecretRef("env:BROKER_PASSWORD").reveal()
+    for missing in ("env:NOT_SET", f"file:{tmp_path}/nothing"):
+        with pytest.raises(ConfigError):
+            SecretRef(missing).reveal()
+
+
+def test_the_environment_overrides_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One image for many gateways needs a name from outside."""
+    path = tmp_path / "meterlink.toml"
+    path.write_text('[gateway]\nid = "a"\nsite = "s"\n' + _METER)
+    monkeypatch.setenv("METERLINK_GATEWAY__ID", "b")
+    settings = load_settings(path)
+    assert ("b", "s") == (settings.gateway.id, settings.gateway.site)
+
+
+def test_numbers_have_limits(tmp_path: Path) -> None:
+    """A generated file by mistake must not start a thousand plans."""
+    plans = "".join(f'[[plans]]\nname = "p{n}"\n' for n in range(PLANS_MAX))
+    path = tmp_path / "meterlink.toml"
+    path.write_text(_METER + plans)
+    assert PLANS_MAX == len(load_settings(path).plans)
+    assert f"at most {PLANS_MAX}" in _load(tmp_path, _METER + plans + '[[plans]]\nname = "more"\n')
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    """A disk image given by mistake must not fill the memory."""
+    path = tmp_path / "meterlink.toml"
+    with path.open("wb") as file:
+        file.truncate(FILE_MAX_OCTETS + 1)
+    with pytest.raises(ConfigError, match="right file"):
+        load_settings(path)
+
+
+def test_the_data_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under systemd the journal must land in the state directory."""
+    path = tmp_path / "meterlink.toml"
+    path.write_text(_METER)
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", "/x")
+    assert Path("/x/meterlink") == data_dir(load_settings(path))
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/meterlink")
+    assert Path("/var/lib/meterlink") == data_dir(load_settings(path))
+    path.write_text('[gateway]\ndata_dir = "/y"\n' + _METER)
+    assert Path("/y") == data_dir(load_settings(path))
+
+
+def test_places_in_a_file() -> None:
+    """An error that points at the wrong line costs more time than none."""
+    text = 'a = 1\n[t]\n"b" = 2\nc.d = 3\n[[x]]\ny = 1\n[[x]]\n# y\ny = 2\n'
+    found = {
+        place: line_of(text, place)
+        for place in [
+            ("a",),
+            ("t", "b"),
+            ("t", "c", "d"),
+            ("x", 0, "y"),
+            ("x", 1, "y"),
+            ("x", 1, "z"),
+            ("q",),
+        ]
+    }
+    assert [1, 3, 4, 6, 9, 7, None] == list(found.values())
+
+
+def test_line_urls() -> None:
+    """A line opened with the wrong parity reads nothing but rubbish."""
+    assert TcpUrl(host="h", port=5000) == parse_line_url("tcp://h:5000")
+    assert "tcp://[::1]:5000" == str(parse_line_url("tcp://[::1]:5000"))
+    serial = parse_line_url("serial:///dev/ttyUSB0")
+    assert SerialUrl(device="/dev/ttyUSB0", baud=2400, parity="even") == serial
+    assert "none" == parse_line_url("serial:///dev/x?baud=9600&parity=none").parity  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "tcp://h",
+        "tcp://:1",
+        "tcp://h:0",
+        "tcp://h:99999",
+        "tcp://h:1/x",
+        "serial://dev/tty",
+        "serial:///dev/tty?baud=1",
+        "serial:///dev/tty?parity=mark",
+        "serial:///dev/tty?speed=1",
+        "serial:///dev/tty?baud",
+        "",
+        "h:1",
+    ],
+)
+def test_a_wrong_line_url_is_refused(url: str) -> None:
+    """It would fail at night, not at the check."""
+    with pytest.raises(ConfigError):
+        parse_line_url(url)

@@ -1,0 +1,234 @@
+"""One read: every state with every signal, foreign frames, following pieces, deadlines."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meterwire.dlt645 import (
+    AbnormalReply,
+    Frame,
+    Message,
+    ReadFollowingReply,
+    ReadFollowingRequest,
+    ReadReply,
+    ReadRequest,
+    ReadSession,
+    decode,
+    encode,
+    from_frame,
+    to_frame,
+)
+from meterwire.dlt645.session import PIECES_MAX, TRANSITIONS, Signal, State
+from meterwire.errors import LocalProtocolError
+from tests.wire.dlt645 import strategies as of
+
+_ME, _OTHER = "000000000161", "000000000162"
+_DI, _BLOCK = 0x00010000, 0x0301FF01
+_REQUEST = ReadRequest(address=_ME, di=_DI)
+_ENERGY = bytes.fromhex("26000000")
+
+
+def _octets(message: Message) -> bytes:
+    return encode(to_frame(message), preamble=2)
+
+
+def _reply(data: bytes = _ENERGY, *, address: str = _ME, di: int = _DI, more: bool = False) -> bytes:
+    return _octets(ReadReply(address=address, di=di, data=data, has_following=more))
+
+
+def _piece(sequence: int, *, di: int = _DI, address: str = _ME, more: bool = False) -> bytes:
+    return _octets(
+        ReadFollowingReply(
+            address=address, di=di, data=bytes((sequence,)), sequence=sequence, has_following=more
+        )
+    )
+
+
+def _refusal(function: int = 0x11, address: str = _ME) -> bytes:
+    return _octets(AbnormalReply(address=address, function=function, error_word=b"\x02"))
+
+
+def test_a_read_is_one_request_and_one_answer() -> None:
+    """The simplest exchange of all would not work."""
+    session = ReadSession(_REQUEST)
+    assert _REQUEST == from_frame(decode(session.octets_to_send()))
+    assert session.octets_to_send() == b""
+    session.feed(_reply())
+    assert session.finished
+    assert ReadReply(address=_ME, di=_DI, data=_ENERGY) == session.reply
+    assert session.ignored == 0
+
+
+def test_a_refusal_ends_the_read() -> None:
+    """A meter that says no would be asked until the deadline, and again."""
+    session = ReadSession(_REQUEST)
+    session.octets_to_send()
+    session.feed(_refusal())
+    assert session.finished
+    assert AbnormalReply(address=_ME, function=0x11, error_word=b"\x02") == session.reply
+
+
+def test_a_deadline_ends_the_read_without_a_reply() -> None:
+    """A dead meter would hold its line."""
+    session = ReadSession(_REQUEST)
+    session.octets_to_send()
+    session.expire()
+    assert session.finished
+    assert session.reply is None
+    session.feed(_reply())
+    assert session.reply is None
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        _octets(_REQUEST),
+        _reply(address=_OTHER),
+        _reply(di=0x00020000),
+        _refusal(function=0x12),
+        _refusal(function=0x14),
+        _refusal(address=_OTHER),
+        _piece(1),
+        encode(Frame(address=_ME, function=0x11, data=b"\x00", from_meter=True)),
+        encode(Frame(address=_ME, function=0x11, from_meter=True, abnormal=True)),
+        encode(Frame(address=_ME, function=0x13, data=bytes(6), from_meter=True)),
+    ],
+)
+def test_what_is_not_the_answer_is_ignored(octets: bytes) -> None:
+    """An echo, a neighbour or an older answer would be taken for this meter's value."""
+    session = ReadSession(_REQUEST)
+    session.octets_to_send()
+    session.feed(octets)
+    assert not session.finished
+    assert session.ignored == 1
+    session.feed(_reply())
+    assert ReadReply(address=_ME, di=_DI, data=_ENERGY) == session.reply
+
+
+def test_octets_before_the_request_are_not_its_answer() -> None:
+    """An answer to an earlier request, late, would be taken for this one's."""
+    session = ReadSession(_REQUEST)
+    session.feed(_reply())
+    assert not session.finished
+    assert session.ignored == 1
+
+
+@pytest.mark.parametrize("address", ["AAAAAAAAAAAA", "AAAAAAAA0161"])
+def test_a_wildcard_takes_any_address(address: str) -> None:
+    """A shortened address could never be answered."""
+    session = ReadSession(ReadRequest(address=address, di=_DI))
+    session.octets_to_send()
+    session.feed(_reply())
+    assert ReadReply(address=_ME, di=_DI, data=_ENERGY) == session.reply
+
+
+@given(octets=of.noise, frame=of.frames)
+def test_rubbish_never_finishes_a_read(octets: bytes, frame: Frame) -> None:
+    """A noisy line would give values nobody measured."""
+    session = ReadSession(ReadRequest(address="123456789012", di=0x02800002))
+    session.octets_to_send()
+    session.feed(octets)
+    session.feed(encode(frame))
+    ours = frame.address == "123456789012" and frame.from_meter and frame.function == 0x11
+    assert not session.finished or ours
+
+
+@given(st.integers(1, PIECES_MAX), st.integers(1, 30))
+def test_any_number_of_pieces_is_joined(following: int, size: int) -> None:
+    """A long record would be cut, or its pieces mixed up."""
+    session = ReadSession(ReadRequest(address="AAAAAAAAAAAA", di=_BLOCK))
+    session.octets_to_send()
+    stream = _reply(b"first", di=_BLOCK, more=True)
+    for sequence in range(1, following + 1):
+        for index in range(0, len(stream), size):
+            session.feed(stream[index : index + size])
+        asked = from_frame(decode(session.octets_to_send()))
+        assert ReadFollowingRequest(address=_ME, di=_BLOCK, sequence=sequence) == asked
+        stream = _piece(sequence, di=_BLOCK, more=sequence < following)
+    session.feed(stream)
+    expected = b"first" + bytes(range(1, following + 1))
+    assert ReadReply(address=_ME, di=_BLOCK, data=expected) == session.reply
+
+
+def test_pieces_have_a_limit() -> None:
+    """A meter that never stops would fill the memory."""
+    session = ReadSession(ReadRequest(address=_ME, di=_BLOCK))
+    session.octets_to_send()
+    session.feed(_reply(di=_BLOCK, more=True))
+    for sequence in range(1, PIECES_MAX + 1):
+        assert not session.finished
+        session.octets_to_send()
+        session.feed(_piece(sequence, di=_BLOCK, more=True))
+    assert session.finished
+    assert session.reply is None
+
+
+def _continuing(di: int, data: bytes = _ENERGY) -> ReadSession:
+    session = ReadSession(ReadRequest(address=_ME, di=di))
+    session.octets_to_send()
+    session.feed(_reply(data, di=di, more=True))
+    session.octets_to_send()
+    return session
+
+
+def test_a_piece_out_of_order_fails_the_read() -> None:
+    """A record would be put together from the wrong pieces."""
+    session = _continuing(_BLOCK)
+    session.feed(_piece(2, di=_BLOCK))
+    assert session.finished
+    assert session.reply is None
+
+
+def test_a_first_answer_again_is_no_following_piece() -> None:
+    """A repeated first piece would stand twice in the record."""
+    session = _continuing(_BLOCK)
+    session.feed(_reply(di=_BLOCK, more=True))
+    assert not session.finished
+    assert session.ignored == 1
+
+
+@pytest.mark.parametrize("end", [lambda s: s.expire(), lambda s: s.feed(_refusal(0x12))])
+def test_half_a_record_is_no_data(end: Callable[[ReadSession], None]) -> None:
+    """The first part of a block would be taken for the whole of it."""
+    session = _continuing(0x0001FF00, bytes(20))
+    end(session)
+    assert session.finished
+    assert not isinstance(session.reply, ReadReply)
+
+
+@pytest.mark.parametrize("end", [lambda s: s.expire(), lambda s: s.feed(_refusal(0x12))])
+def test_a_whole_item_with_the_report_flag_is_kept(end: Callable[[ReadSession], None]) -> None:
+    """Meters that raise D5 to call for their report word could not be read."""
+    session = _continuing(_DI)
+    end(session)
+    assert ReadReply(address=_ME, di=_DI, data=_ENERGY, has_following=True) == session.reply
+
+
+def test_the_table_is_walked_whole() -> None:
+    """A state without a rule for a signal would be found out on a customer's line."""
+    assert set(State) == set(TRANSITIONS)
+    final = {State.DONE, State.FAILED}
+    for state, signal in itertools.product(State, Signal):
+        session = ReadSession(_REQUEST)
+        session._state = state
+        session._signal(signal)
+        expected = TRANSITIONS[state].get(signal, state)
+        assert expected == session.state
+        assert (expected in final) == session.finished
+        assert state not in final or expected is state
+        assert signal is not Signal.EXPIRED or expected in final
+
+
+def test_a_request_that_cannot_be_built_is_refused_at_once() -> None:
+    """The mistake would show up on the line instead of where it was made."""
+    with pytest.raises(LocalProtocolError):
+        ReadSession(ReadRequest(address="161", di=_DI))
+    with pytest.raises(LocalProtocolError):
+        ReadSession(ReadRequest(address=_ME, di=1 << 32))
+    with pytest.raises(LocalProtocolError):
+        ReadSession(ReadRequest(address=_ME, di=_DI, selector=b"ab"))
