@@ -73,7 +73,7 @@ def test_no_file_names_machines_that_are_not_ours(rule: Rule) -> None:
         if path.name not in _PROSE_OF_OTHERS
         for name in rule(path.read_text(encoding="utf-8", errors="replace"), path)
     ]
-    assert found == []
+    assert [] == found
 
 
 @pytest.mark.parametrize(
