@@ -13,7 +13,7 @@ def blocks(text: str, *languages: str) -> list[str]:
 
 
 def commands(text: str) -> list[str]:
-    """What a reader would type: the lines behind ``$`` of ``console`` blocks, and all lines of ``sh`` blocks."""
+    """What a reader would type: lines behind ``$`` of ``console`` blocks, and all lines of ``sh`` blocks."""
     console = [
         line.removeprefix("$ ")
         for body in blocks(text, "console")
