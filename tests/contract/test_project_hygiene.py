@@ -18,7 +18,9 @@ _REGISTRIES = tuple(
 )
 _MACHINE_PATHS = tuple(f"/{folder}/" for folder in ("work", "root", "home", "Users", "opt/pypi"))
 _RUNS = {".py", ".toml", ".yaml", ".yml", ".conf", ".service", ".sql", ""}
-_QUAD = re.compile(r"(?<![\w.])(?<!\d:)(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)")  # not longer, as OBIS codes are
+_QUAD = re.compile(  # not longer, as OBIS codes are; no clause of a standard
+    r"(?<![\w.])(?<!\d:)(?<!MQTT )(?<!MQTT 5, )(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)"
+)
 _URL_HOST = re.compile(r"\b[a-z][a-z0-9+]*://(?:[^\s/@\"'{]*@)?(\[[0-9a-f:]+\]|[A-Za-z0-9.-]*)")
 _OWN_HOSTS = {"", "127.0.0.1", "[::1]", "localhost"}
 _FOR_EXAMPLES = tuple(

@@ -24,7 +24,7 @@ site = "my-site"
 [[meters]]
 id = "kitchen"                       # your name for the meter
 address = "000000000161"             # as on its nameplate, in quotes
-line = "serial:///dev/ttyUSB0?baud=2400&parity=even"   # or tcp://192.0.2.7:5000
+line = "serial:///dev/ttyUSB0?baud=2400&parity=even"   # or tcp://serial-server:5000
 
 [[plans]]
 every_s = 60
