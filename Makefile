@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test lint lock servers soak-kill bench check-wheel hooks clean
+.PHONY: help install dev demo test docs lint lock servers soak-kill bench check-wheel hooks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ bench: dev  ## measure, beside other implementations in the same run, and print 
 
 check-wheel: dev  ## build the wheel, install it into an empty environment, run what it brings
 	@PYTHON=$(BIN)/python .ci/check-wheel
+
+docs: dev  ## renew the parts of docs/ that are made from the code
+	@$(BIN)/python docs/generate.py
 
 hooks: dev  ## let git run the checks before each commit
 	@$(BIN)/pre-commit install

@@ -28,11 +28,11 @@ def test_the_wheel_carries_every_file_of_its_packages(tmp_path: Path) -> None:
 
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert 0 == done.returncode, done.stderr
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         carried = set(archive.namelist())
-    assert expected - carried == set()
+    assert set() == expected - carried
     scripts = next(name for name in carried if name.endswith("entry_points.txt"))
     with zipfile.ZipFile(wheel) as archive:
         text = archive.read(scripts).decode()

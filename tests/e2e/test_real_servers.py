@@ -68,8 +68,8 @@ async def test_the_broker_keeps_more_than_a_thousand_messages_for_an_absent_clie
 
 def test_a_point_comes_out_of_victoria_metrics(victoria_metrics: VictoriaMetrics) -> None:
     """The far end of the end-to-end tests; a stop in good order must keep it."""
-    assert _write(victoria_metrics.url, _LINE) == (204, "")
-    assert victoria_metrics.points("instant_voltage_a") == [_POINT]
+    assert (204, "") == _write(victoria_metrics.url, _LINE)
+    assert [_POINT] == victoria_metrics.points("instant_voltage_a")
     victoria_metrics.stop()
     victoria_metrics.start()
     assert victoria_metrics.points('instant_voltage_a{meter="m1"}') == [_POINT]
@@ -78,8 +78,8 @@ def test_a_point_comes_out_of_victoria_metrics(victoria_metrics: VictoriaMetrics
 def test_a_repeated_point_is_one_point_in_victoria_metrics(victoria_metrics: VictoriaMetrics) -> None:
     """A crash repeats a window of messages; without deduplication each repeat would be a second point."""
     for _ in range(3):
-        assert _write(victoria_metrics.url, _LINE) == (204, "")
-    assert victoria_metrics.points("instant_voltage_a") == [_POINT]
+        assert (204, "") == _write(victoria_metrics.url, _LINE)
+    assert [_POINT] == victoria_metrics.points("instant_voltage_a")
 
 
 def test_an_old_point_is_kept_by_victoria_metrics(victoria_metrics: VictoriaMetrics) -> None:
@@ -92,30 +92,30 @@ def test_an_old_point_is_kept_by_victoria_metrics(victoria_metrics: VictoriaMetr
 def test_a_point_comes_out_of_influxdb(influxdb: InfluxDB) -> None:
     """The other far end, through nginx's v2 path; a repeat must overwrite and a kill lose nothing."""
     for _ in range(2):
-        assert _write(influxdb.url, _LINE) == (204, "")
-    assert influxdb.points("instant", "voltage_a") == [_POINT]
+        assert (204, "") == _write(influxdb.url, _LINE)
+    assert [_POINT] == influxdb.points("instant", "voltage_a")
     influxdb.kill()
     influxdb.start()
-    assert influxdb.points("instant", "voltage_a") == [_POINT]
+    assert [_POINT] == influxdb.points("instant", "voltage_a")
 
 
 def test_influxdb_refuses_a_bad_line_in_words_and_keeps_the_others(influxdb: InfluxDB) -> None:
     """The ingest's dead letters carry these words, and its halving relies on the partial write."""
     status, words = _write(influxdb.url, f"{_LINE}nonsense\n")
-    assert status == 400
+    assert 400 == status
     assert "unable to parse 'nonsense'" in words
-    assert influxdb.points("instant", "voltage_a") == [_POINT]
+    assert [_POINT] == influxdb.points("instant", "voltage_a")
 
 
 def test_influxdb_can_be_made_unavailable(influxdb: InfluxDB) -> None:
     """Tests of a database that is away need both ways of being away, and the way back."""
     influxdb.unavailable(True)
-    assert _write(influxdb.url, _LINE)[0] == 503
+    assert 503 == _write(influxdb.url, _LINE)[0]
     influxdb.unavailable(False)
     influxdb.stop()
-    assert _write(influxdb.url, _LINE)[0] == 502
+    assert 502 == _write(influxdb.url, _LINE)[0]
     influxdb.start()
-    assert _write(influxdb.url, _LINE)[0] == 204
+    assert 204 == _write(influxdb.url, _LINE)[0]
 
 
 @pytest.mark.parametrize("name", sorted(SERVERS))
@@ -133,7 +133,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=_ROOT, capture_output=True, text=True, check=False
     )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert -signal.SIGKILL == done.returncode, done.stderr
     port, folder = done.stdout.split()
     wait_until(lambda: not accepts(int(port)) and not Path(folder).exists(), what="the warden", timeout_s=10)
 
@@ -173,7 +173,7 @@ def _run_pytest(folder: Path, **environment: str) -> subprocess.CompletedProcess
 def test_an_absent_server_is_said_in_the_last_lines(tmp_path: Path) -> None:
     """A run without servers would look as good as a run with them."""
     done = _run_pytest(tmp_path, **{SEARCH_PATH_VARIABLE: str(tmp_path)})
-    assert done.returncode == 0, done.stdout
+    assert 0 == done.returncode, done.stdout
     last_lines = done.stdout.splitlines()[-6:]
     assert last_lines[:5] == [
         "ABSENT: influxdb, which leaves out 1 test:",
@@ -188,14 +188,14 @@ def test_an_absent_server_is_said_in_the_last_lines(tmp_path: Path) -> None:
 def test_an_absent_server_fails_where_servers_are_required(tmp_path: Path) -> None:
     """In CI a server that stopped installing would quietly take its tests along."""
     done = _run_pytest(tmp_path, **{SEARCH_PATH_VARIABLE: str(tmp_path), REQUIRE_VARIABLE: "1"})
-    assert done.returncode == 1
+    assert 1 == done.returncode
     assert "2 errors" in done.stdout.splitlines()[-1]
 
 
 def test_the_last_lines_name_the_servers_that_were_real(mosquitto: Mosquitto, tmp_path: Path) -> None:
     """The README promises that a run says what it ran against."""
     done = _run_pytest(tmp_path)
-    assert done.returncode == 0, done.stdout
+    assert 0 == done.returncode, done.stdout
     assert f"ran against {mosquitto.version()}: 1 test" in done.stdout
 
 
@@ -221,6 +221,6 @@ def test_a_failed_test_shows_the_servers_log(mosquitto: Mosquitto, tmp_path: Pat
         text=True,
         check=False,
     )
-    assert done.returncode == 1
+    assert 1 == done.returncode
     assert "mosquitto log" in done.stdout
     assert "mosquitto version" in done.stdout

@@ -215,7 +215,7 @@ class VictoriaMetrics(Server):
         request(f"{self.url}/internal/force_flush")  # else the last second is not yet visible
         query = urlencode({"match[]": selector, "reduce_mem_usage": "0"})
         status, text = request(f"{self.url}/api/v1/export?{query}")
-        assert status == 200, text
+        assert 200 == status, text
         found = []
         for series in map(json.loads, text.splitlines()):
             tags = tuple(sorted((tag, value) for tag, value in series["metric"].items() if tag != "__name__"))
@@ -306,7 +306,7 @@ class InfluxDB(Server):
         self._server.start(lambda: request(f"http://{LOOPBACK}:{self._behind}/ping")[0] == 204)
         body = urlencode({"q": f'CREATE DATABASE "{self.bucket}"'}).encode()
         status, words = request(f"http://{LOOPBACK}:{self._behind}/query", body)
-        assert status == 200, words
+        assert 200 == status, words
 
     def _start_proxy(self) -> None:
         settings = self.folder / "nginx.conf"
@@ -342,7 +342,7 @@ class InfluxDB(Server):
         question = f'SELECT "{field}" FROM "{measurement}" GROUP BY *'
         query = urlencode({"db": self.bucket, "epoch": "s", "q": question})
         status, text = request(f"{self.url}/query?{query}")
-        assert status == 200, text
+        assert 200 == status, text
         (result,) = json.loads(text)["results"]
         found = []
         for series in result.get("series", ()):

@@ -217,7 +217,7 @@ def _show_json(
             {"at": _utc(entry.at), "direction": entry.direction, "octets": entry.octets.hex().upper()}
             for entry in ring
         ]
-    print(json.dumps(document, ensure_ascii=False, indent=2))  # noqa: T201 (the command's output)
+    print(json.dumps(document, ensure_ascii=False, indent=2))
 
 
 def _error_json(error: MeterlinkError) -> dict[str, Any]:

@@ -1,0 +1,96 @@
+"""``meterlink config``: look at a configuration before it is used."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meterlink.cli.exit_codes import ExitCode
+
+app = typer.Typer(no_args_is_help=True, help="Check a configuration, or print a first one. 配置检查。")
+
+CONFIG_OPTION = typer.Option("--config", "-c", help="The configuration file.", show_default=True)
+
+_FIRST = """\
+# A first meterlink.toml. Only [[meters]] is needed; `meterlink config check` names any fault.
+
+[gateway]
+id = "gateway-1"
+site = "my-site"
+
+[[meters]]
+id = "kitchen"                       # your name for the meter
+address = "000000000161"             # as on its nameplate, in quotes
+line = "serial:///dev/ttyUSB0?baud=2400&parity=even"   # or tcp://serial-server:5000
+
+[[plans]]
+every_s = 60
+items = ["forward_active_energy", "voltage.*", "current.*", "active_power"]
+
+# [mqtt]                             # without it: an embedded broker on loopback
+# url = "mqtt://broker.example:1883"
+# username = "gateway-1"
+# password = "env:METERLINK_MQTT_PASSWORD"
+
+# [influx]                           # without it: line-protocol files
+# url = "http://influx.example:8086"
+# org = "meterlink"
+# bucket = "meterlink"
+# token = "file:/etc/meterlink/influx-token"
+"""
+
+
+@app.command()
+def check(
+    config: Annotated[Path, CONFIG_OPTION] = Path("meterlink.toml"),
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+) -> None:
+    r"""Say whether a configuration is good; each fault with file, line and remedy.
+
+    \b
+    Example:
+      meterlink config check --config meterlink.toml
+    """
+    from meterlink.clock import SystemClock
+    from meterlink.config import data_dir, load_settings
+    from meterlink.daemon.lines import check_items
+    from meterlink.errors import MeterlinkError
+
+    try:
+        settings = load_settings(config)
+        check_items(settings.plans, SystemClock())
+    except MeterlinkError as error:
+        if as_json:
+            print(json.dumps({"ok": False, "faults": str(error).splitlines()}, ensure_ascii=False))
+        else:
+            typer.echo(str(error), err=True)
+        raise typer.Exit(ExitCode.USAGE) from None
+    facts = {
+        "ok": True,
+        "meters": len(settings.meters),
+        "lines": [line.url for line, _ in settings.meters_by_line()],
+        "plans": {plan.name: plan.every_s for plan in settings.plans},
+        "data_dir": str(data_dir(settings)),
+        "broker": settings.mqtt.url if settings.mqtt else "embedded",
+        "database": settings.influx.url if settings.influx else "line-protocol files",
+    }
+    if as_json:
+        print(json.dumps(facts, ensure_ascii=False))
+        return
+    typer.echo(f"{config}: good 配置正确")
+    for key, value in list(facts.items())[1:]:
+        typer.echo(f"  {key}: {', '.join(value) if isinstance(value, list) else value}")
+
+
+@app.command()
+def example() -> None:
+    r"""Print a first configuration with comments.
+
+    \b
+    Example:
+      meterlink config example > meterlink.toml
+    """
+    print(_FIRST, end="")

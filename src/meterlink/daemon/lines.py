@@ -1,0 +1,114 @@
+"""One line with its owner and its pollers, built from the configuration."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+
+from meterlink.acquisition.plans import Plan, Point
+from meterlink.acquisition.poller import Keeper, Poller
+from meterlink.bus.exchange import Timing
+from meterlink.bus.line import Line
+from meterlink.clock import Clock
+from meterlink.config import LineSettings, MeterSettings, PlanSettings
+from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.model.line_url import LineUrl
+from meterlink.transports.stream import ByteStream
+
+LineOpener = Callable[[LineUrl], Awaitable[ByteStream]]
+
+
+class LinePart:
+    """A line and everything that uses it; runs until told to stop.
+
+    Args:
+        settings: the line.
+        meters: who is on it.
+        plans: what is read.
+        keeper: the journal.
+        clock: wall time.
+        opener: opens a line by its URL.
+        rng: jitter.
+
+    """
+
+    def __init__(
+        self,
+        settings: LineSettings,
+        meters: Sequence[MeterSettings],
+        plans: Sequence[PlanSettings],
+        *,
+        keeper: Keeper,
+        clock: Clock,
+        opener: LineOpener,
+        rng: random.Random,
+    ) -> None:
+        self.name = settings.name
+        self._settings = settings
+        self._points = [Point(meter=meter.id, address=meter.address) for meter in meters]
+        self._plans = [
+            Plan(name=plan.name, every_s=plan.every_s, items=plan.items, tries=plan.tries) for plan in plans
+        ]
+        self._keeper = keeper
+        self._clock = clock
+        self._opener = opener
+        self._rng = rng
+        self._pollers: list[Poller] = []
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Let ``run`` end after the exchanges in hand."""
+        self._stopping = True
+        for poller in self._pollers:
+            poller.stop()
+
+    async def run(self) -> None:
+        """Own the line and poll its meters until stopped; fresh state at each call."""
+        url = self._settings.parsed_url
+        line = Line(
+            self.name, opener=lambda: self._opener(url), timing=_timing(self._settings), rng=self._rng
+        )
+        driver = Dlt645Driver(self._clock, preamble=self._settings.preamble)
+        self._pollers = [
+            Poller(
+                plan=plan,
+                points=self._points,
+                line=line,
+                driver=driver,
+                keeper=self._keeper,
+                clock=self._clock,
+            )
+            for plan in self._plans
+        ]
+        if self._stopping:
+            return
+        async with asyncio.TaskGroup() as group:
+            owner = group.create_task(line.run(), name=f"bus[{self.name}].owner")
+            async with asyncio.TaskGroup() as polling:
+                for plan, poller in zip(self._plans, self._pollers, strict=True):
+                    polling.create_task(poller.run(), name=f"poller[{self.name}].{plan.name}")
+            owner.cancel()
+
+
+def check_items(plans: Sequence[PlanSettings], clock: Clock) -> None:
+    """Refuse a plan with an item that no driver knows, before a port opens.
+
+    Raises:
+        UnknownItem: the message names near ones.
+
+    """
+    driver = Dlt645Driver(clock)
+    for plan in plans:
+        for item in plan.items:
+            driver.check_item(item)
+
+
+def _timing(settings: LineSettings) -> Timing:
+    return Timing(
+        reply_timeout_s=settings.reply_timeout_ms / 1000,
+        octet_gap_s=settings.octet_gap_ms / 1000,
+        answer_max_s=settings.answer_max_ms / 1000,
+        character_s=settings.character_s,
+        turnaround_s=settings.turnaround_s,
+    )

@@ -1,0 +1,89 @@
+"""The timer of a line."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from meterlink.bus.alarm import Alarm
+from metersim.loop import Simulation
+
+
+def test_a_wait_ends_at_its_deadline_not_before_nor_later() -> None:
+    """A dead meter would hold the line, or a slow one be cut off."""
+
+    async def program() -> None:
+        alarm = Alarm()
+        for wait_s in (1.0, 0.25, 2.0, 0.5):  # shorter and longer than the one before
+            begun = alarm.now()
+            with pytest.raises(TimeoutError), alarm.until(begun + wait_s):
+                await asyncio.Event().wait()
+            assert begun + wait_s == alarm.now()
+        alarm.close()
+
+    Simulation().run(program())
+
+
+def test_what_comes_in_time_is_taken() -> None:
+    """A timer of an earlier wait would cut off a later one."""
+
+    async def program() -> None:
+        alarm = Alarm()
+        with alarm.until(alarm.now() + 1):
+            await asyncio.sleep(0.9)
+        with alarm.until(alarm.now() + 1):
+            await asyncio.sleep(0.9)  # the first wait's timer rings in between
+        task = asyncio.current_task()
+        assert task is not None
+        assert 0 == task.cancelling()
+        alarm.close()
+
+    Simulation().run(program())
+
+
+def test_a_cancellation_stays_one() -> None:
+    """Stopping the daemon would look like a silent meter, and the line would go on."""
+
+    async def wait(outcome: list[str]) -> None:
+        alarm = Alarm()
+        try:
+            with alarm.until(alarm.now() + 1):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            outcome.append("timeout")
+        except asyncio.CancelledError:
+            outcome.append("cancelled")
+            raise
+        finally:
+            alarm.close()
+
+    async def program() -> list[str]:
+        outcome: list[str] = []
+        task = asyncio.get_running_loop().create_task(wait(outcome))
+        await asyncio.sleep(0.5)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+        both = asyncio.get_running_loop().create_task(wait(outcome))
+        await asyncio.sleep(0.999999)
+        asyncio.get_running_loop().call_later(0.000001, both.cancel)  # in the same turn as the alarm
+        await asyncio.wait([both])
+        assert both.cancelled()
+        return outcome
+
+    outcome = Simulation().run(program())
+    assert "cancelled" == outcome[0]
+
+
+def test_nothing_stays_armed_behind() -> None:
+    """A timer that outlives its line keeps the line's memory."""
+
+    async def program() -> None:
+        alarm = Alarm()
+        with alarm.until(alarm.now() + 1):
+            pass
+        alarm.close()
+        alarm.close()
+
+    Simulation().run(program())
