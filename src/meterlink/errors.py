@@ -92,7 +92,7 @@ class BrokerAway(MeterlinkError):
 
 
 class MessageRefused(MeterlinkError):
-    """The broker will never take this message (too large, not authorised)."""
+    """The broker will never take this message: it is too large, or its topic is malformed."""
 
 
 class EnvelopeError(MeterlinkError):

@@ -1,0 +1,127 @@
+"""Polls a second over one TCP connection, beside the echo floor and PyPI's ``dlt645`` in the same run.
+
+The whole path without the journal: queue, session, transport, timeout, matching, typed value. Rounds of the
+contestants take turns, so that a machine whose speed drifts does not favour one.
+
+Usage: ``python -m bench.bench_poll`` prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import statistics
+import time
+from collections.abc import Callable
+
+import structlog
+
+from bench.answering import serving
+from meterlink.bus.exchange import Timing
+from meterlink.bus.line import Line
+from meterlink.bus.queue import Priority
+from meterlink.clock import SystemClock
+from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.model.line_url import TcpUrl
+from meterlink.transports.open import open_line
+
+ROUNDS = 7
+ECHOES = 6_000
+POLLS = 3_000
+PEER_POLLS = 300
+_ADDRESS = "000000000161"
+
+
+class _Pinger(asyncio.Protocol):
+    """The floor: 30 octets there and back, nothing else."""
+
+    def __init__(self, count: int, done: asyncio.Future[None]) -> None:
+        self._left = count
+        self._done = done
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        transport.write(b"x" * 30)  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        self._left -= 1
+        if self._left:
+            self._transport.write(data)  # type: ignore[attr-defined]
+        else:
+            self._transport.close()
+            self._done.set_result(None)
+
+
+async def _echo_floor(port: int) -> float:
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+    begun = time.perf_counter()
+    await loop.create_connection(lambda: _Pinger(ECHOES, done), "127.0.0.1", port)
+    await done
+    return ECHOES / (time.perf_counter() - begun)
+
+
+async def _meterlink(port: int) -> float:
+    url = TcpUrl(host="127.0.0.1", port=port)
+    line = Line("bench", opener=lambda: open_line(url), timing=Timing(), rng=random.Random(1))
+    driver = Dlt645Driver(SystemClock())
+    async with asyncio.TaskGroup() as group:
+        owner = group.create_task(line.run())
+        await driver.read(line, _ADDRESS, "forward_active_energy", priority=Priority.CURVE)
+        begun = time.perf_counter()
+        for _ in range(POLLS):
+            await driver.read(line, _ADDRESS, "forward_active_energy", priority=Priority.CURVE)
+        took = time.perf_counter() - begun
+        owner.cancel()
+    return POLLS / took
+
+
+def _peer(port: int) -> Callable[[], float]:
+    from dlt645 import MeterClientService
+    from loguru import logger
+
+    logger.remove()
+    client = MeterClientService.new_tcp_client("127.0.0.1", port, 5.0)
+    client.set_address(_ADDRESS)
+    client.connect()
+
+    def measure() -> float:
+        begun = time.perf_counter()
+        for _ in range(PEER_POLLS):
+            item = client.read_00(0x00010000)
+            assert item is not None, "the peer did not understand the answer"
+        return PEER_POLLS / (time.perf_counter() - begun)
+
+    return measure
+
+
+def main() -> None:
+    """Measure and print."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    rates: dict[str, list[float]] = {"echo_floor": [], "meterlink": [], "dlt645": []}
+    with serving("echo") as echo, serving("meter") as meter:
+        peer = _peer(meter)
+        for _ in range(ROUNDS):
+            rates["echo_floor"].append(asyncio.run(_echo_floor(echo)))
+            rates["meterlink"].append(asyncio.run(_meterlink(meter)))
+            rates["dlt645"].append(peer())
+    medians = {name: round(statistics.median(values)) for name, values in rates.items()}
+    ours = medians["meterlink"]
+    document = {
+        "bench": "poll, one TCP connection",
+        "unit": "polls a second",
+        "rounds": ROUNDS,
+        "medians": medians,
+        "ratios": {
+            "meterlink / echo floor": round(ours / medians["echo_floor"], 2),
+            "meterlink / dlt645": round(ours / medians["dlt645"], 1),
+        },
+        "goals": {"meterlink / echo floor": "must 0.35, goal 0.6"},
+    }
+    print(json.dumps(document, indent=2))
+
+
+if __name__ == "__main__":
+    main()

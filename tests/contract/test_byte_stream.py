@@ -1,0 +1,145 @@
+"""What a line promises: the same for the one in memory and for real ones.
+
+A further kind of line is one more entry in ``PAIRS``: a context manager that gives both ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+
+from meterlink.errors import LineClosed, LineLost
+from meterlink.transports.memory import memory_line
+from meterlink.transports.stream import ByteStream
+
+Pair = tuple[ByteStream, ByteStream]
+PairMaker = Callable[[], AbstractAsyncContextManager[Pair]]
+
+_SENDS_MAX = 1_000  # more than enough to fill any buffer on the way
+_CHUNK = bytes(65_536)
+
+
+@asynccontextmanager
+async def _memory() -> AsyncIterator[Pair]:
+    yield memory_line()
+
+
+PAIRS: dict[str, PairMaker] = {"memory": _memory}
+
+
+@pytest.fixture(params=PAIRS)
+def pair(request: pytest.FixtureRequest) -> PairMaker:
+    """Each kind of line in turn."""
+    return PAIRS[request.param]
+
+
+async def _receive_exactly(stream: ByteStream, count: int) -> bytes:
+    octets = b""
+    while len(octets) < count:
+        octets += await stream.receive(count - len(octets))
+    return octets
+
+
+@pytest.mark.asyncio
+async def test_octets_arrive_in_order_both_ways(pair: PairMaker) -> None:
+    """A frame with one octet out of place is no frame."""
+    async with pair() as (ours, theirs):
+        for sender, receiver in ((ours, theirs), (theirs, ours)):
+            await sender.send(b"abc")
+            await sender.send(b"")
+            await sender.send(bytes(range(256)))
+            assert b"abc" + bytes(range(256)) == await _receive_exactly(receiver, 259)
+
+
+@pytest.mark.asyncio
+async def test_receive_gives_at_least_one_and_at_most_the_limit(pair: PairMaker) -> None:
+    """A reader that got nothing would spin; one that got more than it asked for would overflow."""
+    async with pair() as (ours, theirs):
+        await theirs.send(b"abcdef")
+        octets = [await ours.receive(1) for _ in range(6)]
+        assert [b"a", b"b", b"c", b"d", b"e", b"f"] == octets
+
+
+@pytest.mark.asyncio
+async def test_receive_waits_and_loses_nothing_when_cancelled(pair: PairMaker) -> None:
+    """A reply timeout cancels the read; the answer that comes after it must still be there."""
+    async with pair() as (ours, theirs):
+        waiting = asyncio.ensure_future(ours.receive())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        await theirs.send(b"late")
+        assert b"late" == await _receive_exactly(ours, 4)
+
+
+@pytest.mark.asyncio
+async def test_what_was_sent_before_the_end_still_arrives(pair: PairMaker) -> None:
+    """A meter gateway that answers and hangs up has answered."""
+    async with pair() as (ours, theirs):
+        await theirs.send(b"answer")
+        await theirs.aclose()
+        assert b"answer" == await _receive_exactly(ours, 6)
+        for _ in range(2):
+            with pytest.raises(LineLost):
+                await ours.receive()
+
+
+@pytest.mark.asyncio
+async def test_the_other_end_going_wakes_who_waits(pair: PairMaker) -> None:
+    """The line's owner would wait for ever instead of connecting again."""
+    async with pair() as (ours, theirs):
+        waiting = asyncio.ensure_future(ours.receive())
+        await asyncio.sleep(0)
+        await theirs.aclose()
+        with pytest.raises(LineLost):
+            await waiting
+
+
+@pytest.mark.asyncio
+async def test_sending_into_a_line_whose_end_is_gone_fails(pair: PairMaker) -> None:
+    """It may take a few sends until the news is back, but not for ever."""
+    async with pair() as (ours, theirs):
+        await theirs.aclose()
+        with pytest.raises(LineLost):
+            for _ in range(_SENDS_MAX):
+                await ours.send(_CHUNK)
+                await asyncio.sleep(0)
+
+
+@pytest.mark.asyncio
+async def test_after_our_close_everything_is_closed(pair: PairMaker) -> None:
+    """Who closed must not read "lost", which means: connect again."""
+    async with pair() as (ours, _theirs):
+        waiting = asyncio.ensure_future(ours.receive())
+        await asyncio.sleep(0)
+        await ours.aclose()
+        await ours.aclose()  # harmless
+        with pytest.raises(LineClosed):
+            await waiting
+        with pytest.raises(LineClosed):
+            await ours.receive()
+        with pytest.raises(LineClosed):
+            await ours.send(b"x")
+
+
+@pytest.mark.asyncio
+async def test_a_reader_that_does_not_read_stops_the_sender(pair: PairMaker) -> None:
+    """Without back pressure a stuck meter gateway would fill our memory."""
+    async with pair() as (ours, theirs):
+
+        async def send_much() -> None:
+            for _ in range(_SENDS_MAX):
+                await ours.send(_CHUNK)
+
+        sending = asyncio.ensure_future(send_much())
+        for _ in range(_SENDS_MAX):
+            await asyncio.sleep(0)
+        assert not sending.done()
+        assert _CHUNK == await _receive_exactly(theirs, len(_CHUNK))
+        sending.cancel()
+        await asyncio.wait([sending])
+        await theirs.aclose()

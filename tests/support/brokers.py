@@ -1,0 +1,98 @@
+"""The brokers that the contract of a broker connection is tested against, each with the same handles."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from pathlib import Path
+from typing import Protocol
+
+from meterlink.transports.memory import MemoryBroker
+from meterlink.transports.messages import MessageConnector
+from meterlink.transports.mqtt import MqttConnector
+from tests.support.processes import LOOPBACK
+from tests.support.servers import Mosquitto
+
+_SHIPPED = Path(__file__).parents[2] / "deploy" / "mosquitto" / "mosquitto.conf"
+
+INFLIGHT_MAX = 50
+"""Messages that each of the brokers under test leaves unacknowledged at most."""
+PAYLOAD_OCTETS_MAX = 10_000
+
+
+class BrokerUnderTest(Protocol):
+    """What a contract test needs of a broker."""
+
+    @property
+    def connector(self) -> MessageConnector:
+        """The way to it."""
+
+    async def stop(self) -> None:
+        """End it in good order: connections break, new ones are refused."""
+
+    async def start(self) -> None:
+        """Bring it back, with its sessions."""
+
+
+class MemoryUnderTest:
+    """The broker in memory."""
+
+    def __init__(self) -> None:
+        self.broker = MemoryBroker(inflight_max=INFLIGHT_MAX, payload_octets_max=PAYLOAD_OCTETS_MAX)
+        self.connector = self.broker
+
+    async def stop(self) -> None:
+        """See ``BrokerUnderTest``."""
+        self.broker.away = True
+        self.broker.cut()
+
+    async def start(self) -> None:
+        """See ``BrokerUnderTest``."""
+        self.broker.away = False
+
+
+class ShippedMosquitto(Mosquitto):
+    """Mosquitto with the configuration that we ship; only addresses and paths are replaced."""
+
+    inflight_max: int | None = None
+
+    def _settings(self) -> str:
+        text = _SHIPPED.read_text(encoding="utf-8")
+        text = _replaced(text, "listener", f"{self.port} {LOOPBACK}")
+        text = _replaced(text, "persistence_location", f"{self.folder}/")
+        text = _replaced(text, "autosave_interval", "1")
+        if self.inflight_max is not None:
+            text = _replaced(text, "max_inflight_messages", str(self.inflight_max))
+        text += "autosave_on_changes true\n"
+        if os.geteuid() == 0:
+            text += "user root\n"
+        return text
+
+
+def _replaced(settings: str, key: str, value: str) -> str:
+    replaced, times = re.subn(rf"^{key} .*$", f"{key} {value}", settings, flags=re.MULTILINE)
+    assert 1 == times, f"{key} stands {times} times in the configuration that we ship"
+    return replaced
+
+
+class MosquittoUnderTest:
+    """A real broker, spoken to in one version of MQTT."""
+
+    def __init__(self, server: Mosquitto, version: int) -> None:
+        self._server = server
+        self.connector = MqttConnector(
+            LOOPBACK,
+            server.port,
+            version=version,
+            receive_max=INFLIGHT_MAX,
+            payload_octets_max=PAYLOAD_OCTETS_MAX,
+        )
+
+    async def stop(self) -> None:
+        """See ``BrokerUnderTest``."""
+        await asyncio.to_thread(self._server.stop)
+
+    async def start(self) -> None:
+        """See ``BrokerUnderTest``."""
+        await asyncio.to_thread(self._server.start)
