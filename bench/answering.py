@@ -45,7 +45,8 @@ def serving(kind: str) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
-        process.stdout.close()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 async def _main(kind: str) -> None:

@@ -38,7 +38,12 @@ def machine_paths(text: str, _path: Path) -> Iterator[str]:
 
 
 def foreign_addresses(text: str, path: Path) -> Iterator[str]:
-    """IPv4 addresses that are not loopback; those reserved for examples (RFC 5737) pass outside tests."""
+    """IPv4 addresses that are not loopback; those reserved for examples (RFC 5737) pass outside tests.
+
+    Vectors hold what published frames hold: parameters of other people's terminals, which nobody calls.
+    """
+    if path.parent.name == "vectors" and path.suffix == ".jsonl":
+        return
     for found in _QUAD.finditer(text):
         quad = found[0]
         try:
@@ -91,7 +96,7 @@ def test_no_file_names_machines_that_are_not_ours(rule: Rule) -> None:
         (foreign_addresses, "tcp://127.0.0.1:4001", False),
         (foreign_addresses, "OBIS 1.0.1.8.0.255", False),
         (foreign_addresses, "v1.2.3", False),
-        (foreign_addresses, "mqtt://8.8" + ".8.8", True),
+        (foreign_addresses, "mqtt://8" + ".8.8.8", True),
         (foreign_addresses, "MQTT 5, 3.3.2.1", False),
         (foreign_urls, "https://some" + "where.net/x", True),
         (foreign_urls, "mqtt://user:secret@some" + "where.net", True),

@@ -100,6 +100,11 @@ class Row:
         """The slots, left to right."""
         return tuple(part for part in self.parts if isinstance(part, Slot))
 
+    @property
+    def first(self) -> tuple[int, ...]:
+        """The slots' values of the family's first member."""
+        return tuple(slot.low for slot in self.slots)
+
     def digits(self, values: Sequence[int]) -> str:
         """The identifier with ``values`` in the slots, in hexadecimal digits."""
         left = iter(values)

@@ -7,6 +7,7 @@ Source: DL/T 645-2007, 5.2 (the 1997 edition has the same frame).
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -33,8 +34,10 @@ FRAME_OCTETS_MAX: Final = OVERHEAD_OCTETS + 255
 """Longest frame that can arrive."""
 
 _ADDRESS = re.compile("[0-9A-F]{12}").fullmatch
+_ADDRESSES_KEPT = 8192
 _OFFSET = 0x33  # 5.2.5: added to every DATA octet when sending, taken away on receipt.
 _MASK = bytes((octet + _OFFSET) & 0xFF for octet in range(256))
+_PREAMBLES = [b"\xfe" * count for count in range(PREAMBLE_MAX + 1)]
 _UNMASK = bytes((octet - _OFFSET) & 0xFF for octet in range(256))
 
 _FROM_METER, _ABNORMAL, _FOLLOWING, _FUNCTION = 0x80, 0x40, 0x20, 0x1F
@@ -67,12 +70,16 @@ class Frame:
     @property
     def control(self) -> int:
         """The control octet C."""
-        return (
-            self.function
-            | (_FROM_METER if self.from_meter else 0)
-            | (_ABNORMAL if self.abnormal else 0)
-            | (_FOLLOWING if self.has_following else 0)
-        )
+        return self.function | self.from_meter << 7 | self.abnormal << 6 | self.has_following << 5
+
+
+# A frozen dataclass pays a checked attribute write for each field; received frames, of which there may
+# be tens of thousands a second, are made by filling the slots.
+_new_object = object.__new__
+_put_address, _put_function, _put_data, _put_from_meter, _put_abnormal, _put_has_following = (
+    Frame.__dict__[name].__set__
+    for name in ("address", "function", "data", "from_meter", "abnormal", "has_following")
+)
 
 
 def encode(frame: Frame, *, preamble: int = 0) -> bytes:
@@ -87,14 +94,21 @@ def encode(frame: Frame, *, preamble: int = 0) -> bytes:
             0..31, DATA over 200 octets, or a preamble out of range.
 
     """
-    _check(frame, preamble)
-    body = b"\x68%b\x68%c%c%b" % (
-        bytes.fromhex(frame.address)[::-1],
-        frame.control,
-        len(frame.data),
-        frame.data.translate(_MASK),
-    )
-    return b"%b%b%c\x16" % (b"\xfe" * preamble, body, sum(body) & 0xFF)
+    data = frame.data
+    function = frame.function
+    if not (0 <= function <= _FUNCTION and len(data) <= DATA_OCTETS_MAX and 0 <= preamble <= PREAMBLE_MAX):
+        _check(frame, preamble)
+    control = function | frame.from_meter << 7 | frame.abnormal << 6 | frame.has_following << 5
+    body = b"%bh%c%c%b" % (_start_and_address(frame.address), control, len(data), data.translate(_MASK))
+    return b"%b%b%c\x16" % (_PREAMBLES[preamble], body, sum(body) & 0xFF)
+
+
+@functools.lru_cache(_ADDRESSES_KEPT)
+def _start_and_address(address: str) -> bytes:
+    if not _ADDRESS(address):
+        sentence = f"address {address!r} is not 12 digits; pad a shorter one with leading 0"
+        raise LocalProtocolError(sentence)
+    return b"h" + bytes.fromhex(address)[::-1]
 
 
 def decode(octets: bytes) -> Frame:
@@ -105,11 +119,13 @@ def decode(octets: bytes) -> Frame:
             octets after the frame; ``kind`` names which, ``offset`` says where.
 
     """
-    start = len(octets) - len(octets.lstrip(b"\xfe")) if octets[:1] == b"\xfe" else 0
-    end = frame_end(octets, start)
-    if end < 0 or end != len(octets):
+    start = 0
+    size = len(octets)
+    while start < size and octets[start] == PREAMBLE:
+        start += 1
+    if frame_end(octets, start) != size:
         raise fault(octets, start)
-    return frame_at(octets, start, end)
+    return frame_at(octets, start, size)
 
 
 def frame_end(octets: bytes | bytearray, start: int) -> int:
@@ -131,14 +147,14 @@ def frame_end(octets: bytes | bytearray, start: int) -> int:
 def frame_at(octets: bytes | bytearray, start: int, end: int) -> Frame:
     """The frame in ``octets[start:end]``, which ``frame_end`` found good."""
     control = octets[start + 8]
-    return Frame(
-        address=octets[start + 6 : start : -1].hex().upper(),
-        function=control & _FUNCTION,
-        data=bytes(octets[start + 10 : end - 2].translate(_UNMASK)),
-        from_meter=control >= _FROM_METER,
-        abnormal=control & _ABNORMAL != 0,
-        has_following=control & _FOLLOWING != 0,
-    )
+    frame: Frame = _new_object(Frame)
+    _put_address(frame, octets[start + 6 : start : -1].hex().upper())
+    _put_function(frame, control & _FUNCTION)
+    _put_data(frame, bytes(octets[start + 10 : end - 2].translate(_UNMASK)))
+    _put_from_meter(frame, control >= _FROM_METER)
+    _put_abnormal(frame, control & _ABNORMAL != 0)
+    _put_has_following(frame, control & _FOLLOWING != 0)
+    return frame
 
 
 def fault(octets: bytes, start: int = 0) -> RemoteProtocolError:
@@ -175,9 +191,7 @@ def _body_fault(octets: bytes, start: int) -> tuple[str, int, str]:
 
 
 def _check(frame: Frame, preamble: int) -> None:
-    if not _ADDRESS(frame.address):
-        sentence = f"address {frame.address!r} is not 12 digits; pad a shorter one with leading 0"
-        raise LocalProtocolError(sentence)
+    _start_and_address(frame.address)
     if not 0 <= frame.function <= _FUNCTION:
         raise LocalProtocolError(f"function {frame.function} is outside 0..31")
     if len(frame.data) > DATA_OCTETS_MAX:

@@ -80,15 +80,19 @@ class Dictionary:
                 if row.match(row.digits(values)) is not None:
                     yield row.entry(values)
 
-    def search(self, text: str) -> list[Entry]:
-        """The first entry of each family whose name or words (English or 中文) hold ``text``."""
+    def search_rows(self, text: str) -> list[Row]:
+        """The families whose identifier, name or words (English or 中文) hold ``text``."""
         wanted = text.casefold()
         found = []
         for row in self.rows:
-            entry = row.entry(tuple(slot.low for slot in row.slots))
+            entry = row.entry(row.first)
             if any(wanted in word.casefold() for word in (entry.item, entry.en, entry.zh, row.pattern)):
-                found.append(entry)
+                found.append(row)
         return found
+
+    def search(self, text: str) -> list[Entry]:
+        """The first entry of each family that ``search_rows`` finds."""
+        return [row.entry(row.first) for row in self.search_rows(text)]
 
 
 @functools.cache

@@ -7,15 +7,13 @@ Source: DL/T 645-2007, 7.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from meterwire.dlt645 import error_word as words
 from meterwire.dlt645.frame import Frame
+from meterwire.dlt645.functions import READ, READ_FOLLOWING
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
-READ: Final = 0x11
-READ_FOLLOWING: Final = 0x12
-
+_new_object = object.__new__
 _DI_OCTETS = 4
 _SELECTOR_OCTETS = (0, 1, 6)  # nothing; N blocks; N blocks from mm hh DD MM YY
 
@@ -44,6 +42,11 @@ class ReadReply:
     di: int
     data: bytes
     has_following: bool = False
+
+
+_put_address, _put_di, _put_data, _put_has_following = (
+    ReadReply.__dict__[name].__set__ for name in ("address", "di", "data", "has_following")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,17 +130,18 @@ def to_frame(message: Message) -> Frame:
 
     """
     match message:
-        case ReadRequest(address=address, di=di, selector=selector):
+        case ReadRequest(address=address, selector=selector):
             if len(selector) not in _SELECTOR_OCTETS:
                 raise LocalProtocolError(f"a selector has 0, 1 or 6 octets, not {len(selector)}")
-            return Frame(address=address, function=READ, data=_di_octets(di) + selector)
-        case ReadReply(address=address, di=di, data=data, has_following=more):
-            return _answer(address, READ, _di_octets(di) + data, more)
+            return Frame(address=address, function=READ, data=_di_octets(message.di) + selector)
+        case ReadReply(address=address, data=data, has_following=more):
+            return _answer(address, READ, _di_octets(message.di) + data, more)
         case ReadFollowingRequest(address=address, di=di, sequence=sequence, selector=selector):
             data = _di_octets(di) + selector + _sequence_octet(sequence)
             return Frame(address=address, function=READ_FOLLOWING, data=data)
-        case ReadFollowingReply(address=address, di=di, data=data, sequence=sequence, has_following=more):
-            return _answer(address, READ_FOLLOWING, _di_octets(di) + data + _sequence_octet(sequence), more)
+        case ReadFollowingReply(address=address, di=di, sequence=sequence, has_following=more):
+            data = _di_octets(di) + message.data + _sequence_octet(sequence)
+            return _answer(address, READ_FOLLOWING, data, more)
         case AbnormalReply(address=address, function=function, error_word=word):
             return Frame(address=address, function=function, data=word, from_meter=True, abnormal=True)
         case OtherMessage(frame=frame):
@@ -151,8 +155,11 @@ def from_frame(frame: Frame) -> Message:
         RemoteProtocolError: the data does not fit the function; ``kind`` is ``"length"``.
 
     """
+    data = frame.data
+    if frame.function == READ and frame.from_meter and not frame.abnormal and len(data) >= _DI_OCTETS:
+        return _read_reply_of(frame, data)
     if frame.abnormal and frame.from_meter:
-        if not frame.data:
+        if not data:
             raise _too_short(frame, "an error word")
         return AbnormalReply(address=frame.address, function=frame.function, error_word=frame.data)
     if frame.function not in {READ, READ_FOLLOWING}:
@@ -161,6 +168,16 @@ def from_frame(frame: Frame) -> Message:
         raise _too_short(frame, "a data identifier of 4 octets")
     read = _read_reply if frame.from_meter else _read_request
     return read(frame, int.from_bytes(frame.data[:_DI_OCTETS], "little"), frame.data[_DI_OCTETS:])
+
+
+def _read_reply_of(frame: Frame, data: bytes) -> ReadReply:
+    """The commonest message, made by filling slots; see ``frame``."""
+    reply: ReadReply = _new_object(ReadReply)
+    _put_address(reply, frame.address)
+    _put_di(reply, int.from_bytes(data[:_DI_OCTETS], "little"))
+    _put_data(reply, data[_DI_OCTETS:])
+    _put_has_following(reply, frame.has_following)
+    return reply
 
 
 def _read_request(frame: Frame, di: int, rest: bytes) -> Message:
@@ -172,13 +189,14 @@ def _read_request(frame: Frame, di: int, rest: bytes) -> Message:
 
 
 def _read_reply(frame: Frame, di: int, rest: bytes) -> Message:
-    more = frame.has_following
-    if frame.function == READ:
-        return ReadReply(address=frame.address, di=di, data=rest, has_following=more)
     if not rest:
         raise _too_short(frame, "a sequence number")
     return ReadFollowingReply(
-        address=frame.address, di=di, data=rest[:-1], sequence=rest[-1], has_following=more
+        address=frame.address,
+        di=di,
+        data=rest[:-1],
+        sequence=rest[-1],
+        has_following=frame.has_following,
     )
 
 

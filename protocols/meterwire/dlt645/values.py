@@ -15,6 +15,7 @@ from typing import NamedTuple
 from meterwire.dlt645 import formats
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
+_new_tuple = tuple.__new__  # what a NamedTuple's own constructor ends in, without the way there
 _DELIMITER = b"\xaa"  # some makes close a block with it; it can never be BCD
 
 
@@ -126,8 +127,7 @@ class Entry:
         """
         size = self.octets
         if len(data) == size and len(self.layout) == 1:
-            content, problem = self.layout[0].decode(data)
-            return (ItemValue(self.labels[0][0], content, problem, data),)
+            return (_new_tuple(ItemValue, (self.labels[0][0], *self.layout[0].decode(data), data)),)
         count, rest = divmod(len(data), size)
         if self.is_block and rest == 1 and data[-1:] == _DELIMITER:
             rest = 0
@@ -157,7 +157,7 @@ class Entry:
             for label, format_ in zip(labels, self.layout, strict=True):
                 raw = data[at : at + format_.octets]
                 at += format_.octets
-                yield ItemValue(label, *format_.decode(raw), raw)
+                yield _new_tuple(ItemValue, (label, *format_.decode(raw), raw))
 
     def _does_not_fit(self, data: bytes) -> RemoteProtocolError:
         most = f"1 to {len(self.labels)} times " if self.is_block else ""

@@ -24,7 +24,7 @@ site = "my-site"
 [[meters]]
 id = "kitchen"                       # your name for the meter
 address = "000000000161"             # as on its nameplate, in quotes
-line = "serial:///dev/ttyUSB0?baud=2400&parity=even"   # or tcp://192.0.2.7:5000
+line = "serial:///dev/ttyUSB0?baud=2400&parity=even"   # or tcp://serial-server:5000
 
 [[plans]]
 every_s = 60
@@ -54,10 +54,10 @@ def check(
     Example:
       meterlink config check --config meterlink.toml
     """
-    from meterlink.clock import SystemClock  # noqa: PLC0415 (--help stays quick)
-    from meterlink.config import data_dir, load_settings  # noqa: PLC0415
-    from meterlink.daemon.lines import check_items  # noqa: PLC0415
-    from meterlink.errors import MeterlinkError  # noqa: PLC0415
+    from meterlink.clock import SystemClock
+    from meterlink.config import data_dir, load_settings
+    from meterlink.daemon.lines import check_items
+    from meterlink.errors import MeterlinkError
 
     try:
         settings = load_settings(config)

@@ -1,1 +1,1 @@
-"""Explaining frames to people and programs: byte by byte, and why one was refused."""
+"""Explaining octets: what each one says, or why a frame was refused."""

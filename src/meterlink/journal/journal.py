@@ -147,6 +147,11 @@ class Journal:
         """
         return await self._read(lambda store: store.rows_after(last_id, limit))
 
+    @property
+    def newest_id(self) -> int:
+        """Id of the newest row on disk; 0 in an empty journal."""
+        return self._newest
+
     async def wait_beyond(self, last_id: int) -> None:
         """Wait until a row with a greater id is on disk."""
         while self._newest <= last_id:

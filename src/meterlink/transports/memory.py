@@ -88,6 +88,14 @@ class _LineEnd:
                 raise LineLost("the other end is gone")
             await self._in.changed.wait()
 
+    def receive_nowait(self) -> bytes:
+        """See ``ByteStream.receive_nowait``."""
+        taken = b"" if self._closed else bytes(self._in.octets)
+        if taken:
+            self._in.octets.clear()
+            self._in.changed.wake()
+        return taken
+
     async def aclose(self) -> None:
         """See ``ByteStream.aclose``."""
         self._closed = True

@@ -380,4 +380,4 @@ def _connect_properties(settings: ClientSettings, persistent: bool) -> Propertie
 
 def _is_version_refusal(code: object) -> bool:
     value = code.value if isinstance(code, ReasonCode) else code
-    return value in (1, 0x84)  # MQTT 3.1.1, 3.2.2.3; MQTT 5, 3.2.2.2
+    return value in (1, 0x84)  # MQTT 5, 3.2.2.2; 3.1.1 has the same

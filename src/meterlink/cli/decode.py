@@ -1,0 +1,108 @@
+"""``meterlink decode``: what the octets of a frame say, or why it was refused."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from meterlink.cli.language import Lang, chosen
+
+
+class Protocol(enum.StrEnum):
+    """What ``decode`` can explain."""
+
+    DLT645_2007 = "dlt645-2007"
+
+
+def decode(
+    octets: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[HEX]...", help="Octets, with or without blanks between them."),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", "-f", help="Read from a file, one frame a line; - is standard input."),
+    ] = None,
+    protocol: Annotated[Protocol, typer.Option(help="Protocol of the octets.")] = Protocol.DLT645_2007,
+    jsonl: Annotated[
+        bool,
+        typer.Option("--jsonl", help="Conformance vectors in (standard input), one JSON answer a line out."),
+    ] = False,
+    lang: Annotated[Lang | None, typer.Option(help="Language; default from the locale.")] = None,
+    show_secrets: Annotated[
+        bool, typer.Option("--show-secrets", help="Show passwords, keys and MACs.")
+    ] = False,
+) -> None:
+    r"""Explain octets: every field of every frame in them, or why there is no good frame.
+
+    Examples:
+      meterlink decode 68 61 01 00 00 00 00 68 91 08 33 33 34 33 59 33 33 33 8A 16
+
+      meterlink decode --lang zh --file frames.txt
+
+      tail -f line.log | meterlink decode --file -
+
+      meterlink decode --jsonl < vectors.jsonl
+
+    """
+    if jsonl:
+        _answer_lines(file)
+        return
+    from rich.console import Console
+
+    from meterlink.explain import dlt645
+    from meterlink.explain.hexadecimal import NotHexadecimal, octets_of
+    from meterlink.explain.tree import render
+
+    console = Console(highlight=False, soft_wrap=True)
+    all_good = True
+    for text in [" ".join(octets)] if octets else _lines(file):
+        try:
+            explanation = dlt645.explain(octets_of(text), protocol.value)
+        except NotHexadecimal as error:
+            raise typer.BadParameter(f"{error}; give octets like 68 61 01 ...") from None
+        for shown in render(explanation, chosen(lang), show_secrets=show_secrets):
+            console.print(shown)
+        all_good &= explanation.fault is None and all(frame.fault is None for frame in explanation.frames)
+    if not all_good:
+        raise typer.Exit(1)
+
+
+def _lines(file: Path | None) -> Iterator[str]:
+    """Lines that are not blank; a line over the limit is cut just behind it, so that it can be refused."""
+    from meterlink.explain.jsonl import LINE_CHARACTERS_MAX
+
+    with _opened(file) as stream:
+        while line := stream.readline(LINE_CHARACTERS_MAX + 1):
+            rest = line
+            while rest and not rest.endswith("\n"):
+                rest = stream.readline(LINE_CHARACTERS_MAX)
+            if line.strip():
+                yield line
+
+
+def _opened(file: Path | None) -> contextlib.AbstractContextManager[TextIO]:
+    if file is None or str(file) == "-":
+        if sys.stdin.isatty():
+            raise typer.BadParameter("give octets, --file, or something on standard input")
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+        return contextlib.nullcontext(sys.stdin)
+    try:
+        return file.open(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}") from None
+
+
+def _answer_lines(file: Path | None) -> None:
+    from meterlink.explain.jsonl import answers
+
+    for answer in answers(_lines(file)):
+        typer.echo(answer)

@@ -1,0 +1,50 @@
+"""``meterlink items``: what can be read, by name, with 中文, unit and identifier."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated
+
+import typer
+
+from meterlink.cli.language import Lang, chosen
+
+_WIDTH_OF_A_FILE = 160
+
+
+class Protocol(enum.StrEnum):
+    """Protocols with a dictionary."""
+
+    DLT645_2007 = "dlt645-2007"
+
+
+def items(
+    protocol: Annotated[Protocol, typer.Option(help="Whose dictionary.")] = Protocol.DLT645_2007,
+    search: Annotated[str, typer.Option(help="Part of a name, in English or 中文.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    lang: Annotated[Lang | None, typer.Option(help="Language; default from the locale.")] = None,
+) -> None:
+    r"""List the items of a dictionary, one family of identifiers a line.
+
+    Examples:
+      meterlink items --search 电压
+
+      meterlink items --search max_demand --json
+
+    """
+    from meterlink.explain import catalogue
+
+    families = catalogue.families(protocol.value, search)
+    if json:
+        for family in families:
+            typer.echo(family.as_json())
+    else:
+        from rich.console import Console
+
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console.width = _WIDTH_OF_A_FILE
+        console.print(catalogue.table(families, chosen(lang)))
+    if not families:
+        typer.echo(f"no item of {protocol.value} has {search!r} in its name", err=True)
+        raise typer.Exit(1)

@@ -1,0 +1,88 @@
+"""The dictionaries as people list them: one family of identifiers a line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from rich.table import Table
+
+from meterlink.explain.parts import Language
+from meterwire import catalogue
+from meterwire.dlt645 import dictionary
+from meterwire.dlt645.families import Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """One line of a listing.
+
+    Args:
+        di: the identifier, ``{slots}`` where it may vary.
+        item: name of its first member.
+        en: English words.
+        zh: Chinese words.
+        unit: unit of the (first) value.
+        octets: octets of one value.
+        format: data format as the dictionary writes it.
+        access: ``r``, ``rw`` or ``w``.
+        obis: IEC 62056-61 code, or empty.
+        slots: what each slot may hold.
+
+    """
+
+    di: str
+    item: str
+    en: str
+    zh: str
+    unit: str
+    octets: int
+    format: str
+    access: str
+    obis: str
+    slots: dict[str, str]
+
+    def as_json(self) -> str:
+        """The family as one JSON line."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def families(protocol: str, search: str = "") -> list[Family]:
+    """Families of a dictionary whose name, words or identifier hold ``search``."""
+    found = {id(row): row for row in dictionary(protocol).search_rows(search)}
+    return [_family(row) for row in found.values()]
+
+
+def _family(row: Row) -> Family:
+    entry = row.entry(row.first)
+    quantity = catalogue.quantity(entry.item.partition("@")[0].partition(".")[0])
+    return Family(
+        di=row.pattern,
+        item=entry.item,
+        en=entry.en,
+        zh=entry.zh,
+        unit=entry.unit,
+        octets=entry.octets,
+        format=row.format,
+        access=row.access,
+        obis=quantity.obis,
+        slots={
+            slot.name: f"{slot.low:0{slot.digits}X}-{slot.high:0{slot.digits}X}"
+            + (f",{slot.all:X}" if slot.block else "")
+            for slot in row.slots
+        },
+    )
+
+
+def table(families_: list[Family], language: Language) -> Table:
+    """A listing as a table for a terminal."""
+    titles = (
+        ("DI", "item", "name", "unit", "format")
+        if language == "en"
+        else ("数据标识", "项目", "名称", "单位", "格式")
+    )
+    out = Table(*titles, box=None, header_style="bold", pad_edge=False)
+    for family in families_:
+        name = family.zh if language == "zh" else family.en
+        out.add_row(family.di, family.item, name, family.unit, family.format)
+    return out

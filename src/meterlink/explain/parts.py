@@ -1,0 +1,92 @@
+"""What an explanation is made of, whatever the protocol: parts of a frame, frames of a stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, NamedTuple
+
+from meterwire.errors import RemoteProtocolError
+
+Language = Literal["en", "zh"]
+
+
+class Text(NamedTuple):
+    """The same words in both languages."""
+
+    en: str
+    zh: str
+
+    def in_(self, language: Language) -> str:
+        """The words in one of them."""
+        return self.zh if language == "zh" else self.en
+
+
+NOTHING: Final = Text("", "")
+"""No words at all."""
+
+
+def same(words: str) -> Text:
+    """Words that are the same in both languages: numbers, names, codes."""
+    return Text(words, words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Some octets of a frame and what they say.
+
+    Args:
+        start: index of the first octet in the whole stream.
+        octets: as on the wire.
+        name: what the field is.
+        says: what it holds; empty when the name says it all.
+        secret: a password, key, MAC or cipher block, or octets that may hold one.
+        problem: what is wrong with the field, empty when nothing is.
+        parts: the fields within.
+
+    """
+
+    start: int
+    octets: bytes
+    name: Text
+    says: Text = NOTHING
+    secret: bool = False
+    problem: Text = NOTHING
+    parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedFrame:
+    """One good frame.
+
+    Args:
+        start: index of its first octet, preamble included.
+        end: index after its last octet.
+        parts: its fields in order.
+        decoded: the same for machines, in the terms of the conformance vectors.
+        fault: why a good frame is refused for what it says (a date that no calendar has), or ``None``.
+
+    """
+
+    start: int
+    end: int
+    parts: tuple[Part, ...]
+    decoded: dict[str, Any]
+    fault: RemoteProtocolError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """A whole octet string.
+
+    Args:
+        octets: what was explained.
+        frames: the good frames, in order.
+        skipped: number of octets that belong to none and are no preamble.
+        fault: why there is no good frame, when there is none.
+
+    """
+
+    octets: bytes
+    frames: tuple[ExplainedFrame, ...] = field(default=())
+    skipped: int = 0
+    fault: RemoteProtocolError | None = None

@@ -1,0 +1,84 @@
+"""An explanation as a tree for people (rich), in English or Chinese."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import RenderableType
+from rich.text import Text as RichText
+from rich.tree import Tree
+
+from meterlink.explain.parts import ExplainedFrame, Explanation, Language, Part, Text
+from meterwire.errors import RemoteProtocolError
+
+_OCTETS_A_LINE = 12
+_HIDDEN = Text("hidden; --show-secrets shows it", "已隐藏；用 --show-secrets 显示")
+_WHY = {
+    "no-frame": Text("there is no start octet 68H", "没有起始符 68H"),
+    "second-start": Text("the second start octet is not 68H", "第二个起始符不是 68H"),
+    "truncated": Text("the frame ends too early", "帧不完整"),
+    "end": Text("the end octet is not 16H", "结束符不是 16H"),
+    "checksum": Text("the checksum is wrong", "校验码错误"),
+    "length": Text("the length does not fit", "长度不符"),
+}
+
+
+def render(
+    explanation: Explanation, language: Language, *, show_secrets: bool = False
+) -> Iterator[RenderableType]:
+    """One tree a frame; a sentence for what was skipped or refused."""
+    for frame in explanation.frames:
+        yield _frame_tree(frame, language, show_secrets)
+    if explanation.fault is not None:
+        yield _refusal(explanation.fault, language)
+    elif explanation.skipped:
+        words = Text(
+            f"{explanation.skipped} octets belong to no frame", f"{explanation.skipped} 字节不属于任何帧"
+        )
+        yield RichText(words.in_(language), style="yellow")
+
+
+def _frame_tree(frame: ExplainedFrame, language: Language, show_secrets: bool) -> Tree:
+    title = Text(
+        f"frame, octets {frame.start} to {frame.end - 1}", f"帧，第 {frame.start} 至 {frame.end - 1} 字节"
+    )
+    tree = Tree(RichText(title.in_(language), style="bold"))
+    for part in frame.parts:
+        _add(tree, part, language, show_secrets)
+    if frame.fault is not None:
+        tree.add(_refusal(frame.fault, language))
+    return tree
+
+
+def _add(tree: Tree, part: Part, language: Language, show_secrets: bool) -> None:
+    hidden = part.secret and not show_secrets
+    shown = "**" * 1 if not part.octets else _octets(part.octets, hidden)
+    line = RichText(f"{part.start:4d}  ", style="dim")
+    line.append(shown, style="cyan")
+    line.append("  " + part.name.in_(language))
+    says = _HIDDEN if hidden else part.says
+    if said := says.in_(language):
+        line.append(": ", style="dim").append(said, style="dim" if hidden else "green")
+    if problem := part.problem.in_(language):
+        line.append("  " + problem, style="red")
+    branch = tree.add(line)
+    for inner in part.parts:
+        _add(branch, inner, language, show_secrets)
+
+
+def _octets(octets: bytes, hidden: bool) -> str:
+    shown = ["**" if hidden else f"{octet:02X}" for octet in octets[:_OCTETS_A_LINE]]
+    if len(octets) > _OCTETS_A_LINE:
+        shown.append(f"… ({len(octets)})")
+    return " ".join(shown)
+
+
+def _refusal(fault: RemoteProtocolError, language: Language) -> RichText:
+    why = _WHY.get(fault.kind, Text(fault.kind, fault.kind)).in_(language)
+    where = (
+        ""
+        if fault.offset is None
+        else Text(f", octet {fault.offset}", f"，第 {fault.offset} 字节").in_(language)
+    )
+    line = RichText(Text("refused: ", "拒绝：").in_(language) + why + where, style="bold red")
+    return line.append(f"  ({fault})", style="dim")

@@ -1,0 +1,183 @@
+"""From the log to the broker: every row at least once, in order, with a cursor that moves on PUBACK.
+
+The relay reads behind its cursor and keeps a window of rows under way. The cursor moves over the unbroken run
+of acknowledged rows; when the connection breaks, the relay begins again at the cursor. What a broker can
+never take goes to the poison table and the cursor passes it: one bad row holds back none behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from random import Random
+from typing import TypeVar
+
+import structlog
+
+from meterlink.errors import BrokerAway, ConfigError, JournalError, MessageRefused, RowUnreadable
+from meterlink.journal.journal import Journal
+from meterlink.model.envelope import Envelope
+from meterlink.model.reading import LogRow
+from meterlink.model.topics import check_name, reading_topic
+from meterlink.publish.window import Place, Window
+from meterlink.transports.backoff import Backoff
+from meterlink.transports.messages import MessageConnector, MessagePort
+from meterlink.transports.wakers import Wakers
+
+SINK = "mqtt"
+"""The relay's name among the cursors."""
+WINDOW = 100
+"""Rows under way at once, and so the most that a crash repeats."""
+READ_AT_ONCE = 200
+
+_log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
+
+
+class Relay:
+    """Follows the log and publishes it.
+
+    Args:
+        journal: whose log.
+        connector: the way to the broker.
+        site: level of the topic.
+        gateway: level of the topic, and who we are in the envelope.
+        random: for the waits between tries.
+        window: rows under way at once.
+
+    Attributes:
+        connected: whether there is a connection to the broker.
+        published: messages that the broker acknowledged since the start.
+        poisoned: rows that it can never take, since the start.
+
+    Raises:
+        ConfigError: a site or gateway that cannot stand in a topic.
+
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        connector: MessageConnector,
+        *,
+        site: str,
+        gateway: str,
+        random: Random,
+        window: int = WINDOW,
+    ) -> None:
+        self.connected = False
+        self.published = 0
+        self.poisoned = 0
+        self._journal = journal
+        self._connector = connector
+        self._site = check_name(site, "site")
+        self._gateway = check_name(gateway, "gateway")
+        self._window = window
+        self._reconnect = Backoff(random)
+        self._retry = Backoff(random)
+        self._cursor = -1
+        self._moved = Wakers()
+
+    async def run(self) -> None:
+        """Publish until cancelled.
+
+        Nothing but a bug ends it otherwise: a broker or a disk that fails is tried again.
+        """
+        failures = 0
+        while True:
+            try:
+                async with self._connector.connect(client_id=f"{self._gateway}-relay") as port:
+                    self.connected = True
+                    _log.info("relay.connected", failures_before=failures)
+                    failures = 0
+                    await self._follow(port)
+            except* BrokerAway as errors:
+                if self.connected or not failures:
+                    _log.warning("relay.broker_away", reason=_first_words(errors))
+                failures += 1
+            finally:
+                self.connected = False
+            await asyncio.sleep(self._reconnect.next_s())
+
+    async def drained(self) -> None:
+        """Wait until the broker has everything that the log holds now."""
+        newest = self._journal.newest_id
+        while self._cursor < newest:
+            await self._moved.wait()
+
+    async def _follow(self, port: MessagePort) -> None:
+        window = Window(self._window)
+        last_id = self._cursor = await self._patiently(partial(self._journal.cursor, SINK))
+        self._moved.wake()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._advance(window), name="relay.cursor")
+            while True:
+                await self._journal.wait_beyond(last_id)
+                for row in await self._next_rows(last_id, window):
+                    place = await window.enter(row.id)
+                    tasks.create_task(self._publish(port, row, window, place), name=f"relay[{row.id}]")
+                    last_id = row.id
+
+    async def _next_rows(self, last_id: int, window: Window) -> list[LogRow]:
+        """The rows behind ``last_id``; a row that cannot be read is poison and is passed."""
+        while True:
+            try:
+                return await self._patiently(partial(self._journal.rows_after, last_id, READ_AT_ONCE))
+            except RowUnreadable as error:
+                last_id = error.log_id
+                place = await window.enter(last_id)
+                await self._poison(last_id, str(error))
+                window.finish(place)
+
+    async def _publish(self, port: MessagePort, row: LogRow, window: Window, place: Place) -> None:
+        try:
+            await port.publish(*self._encode(row))
+            self.published += 1
+        except (MessageRefused, ConfigError, ValueError) as error:
+            await self._poison(row.id, str(error))
+        window.finish(place)
+
+    def _encode(self, row: LogRow) -> tuple[str, bytes]:
+        envelope = Envelope(gateway=self._gateway, boot=row.boot, seq=row.id, record=row.record)
+        return reading_topic(self._site, self._gateway, row.record.meter), envelope.to_json()
+
+    async def _poison(self, log_id: int, reason: str) -> None:
+        await self._patiently(partial(self._journal.poison, SINK, log_id, reason))
+        self.poisoned += 1
+        _log.error("relay.poison", log_id=log_id, reason=reason)
+
+    async def _advance(self, window: Window) -> None:
+        while True:
+            last_id = await window.progress()
+            await self._patiently(partial(self._journal.advance, SINK, last_id))
+            window.release(last_id)
+            self._reconnect.reset()
+            self._cursor = last_id
+            self._moved.wake()
+
+    async def _patiently(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Try until the journal can; its own log line says what is wrong with it.
+
+        Raises:
+            RowUnreadable: another try would find the same.
+
+        """
+        while True:
+            try:
+                result = await work()
+            except RowUnreadable:
+                raise
+            except JournalError:
+                await asyncio.sleep(self._retry.next_s())
+            else:
+                self._retry.reset()
+                return result
+
+
+def _first_words(errors: BaseExceptionGroup[BrokerAway]) -> str:
+    """The reason in one line: a broken connection fails everything under way with the same words."""
+    first: BaseException = errors
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return str(first)

@@ -1,0 +1,218 @@
+"""``meterlink decode`` and ``meterlink items`` from outside: people's form and machines' form."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from meterlink.cli import app
+from meterlink.cli.language import Lang, chosen
+from meterlink.explain import dlt645, jsonl
+from meterlink.explain.hexadecimal import OCTETS_MAX, NotHexadecimal, octets_of
+from meterlink.explain.jsonl import LINE_CHARACTERS_MAX, answer
+
+_ENERGY = "6861010000000068910833333433593333338A16"
+_REFUSED = "6812000000102068D101351916"
+_RUN = CliRunner()
+
+
+def _run(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
+    result = _RUN.invoke(app, arguments, input=stdin, env={"LC_ALL": "C", "NO_COLOR": "1", "COLUMNS": "160"})
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_a_frame_is_explained_octet_by_octet() -> None:
+    """Somebody in front of a meter cabinet would not see which octet says what."""
+    code, out, _ = _run("decode", "FE FE " + _ENERGY)
+    assert code == 0
+    for words in (
+        "preamble",
+        "000000000161",
+        "read data",
+        "00 01 00 00",
+        "forward active energy",
+        "0.26 kWh",
+        "checksum",
+    ):
+        assert words in out
+
+
+def test_every_octet_stands_in_the_explanation() -> None:
+    """An octet that nobody explains could be the one that is wrong."""
+    octets = bytes.fromhex("FEFE" + _ENERGY)
+    (frame,) = dlt645.explain(octets).frames
+    assert octets == b"".join(part.octets for part in frame.parts)
+    assert [part.start for part in frame.parts] == [0, 2, 3, 9, 10, 11, 12, 16, 20, 21]
+
+
+def test_chinese_is_chosen_by_option_and_by_locale() -> None:
+    """People in the field read Chinese."""
+    code, out, _ = _run("decode", "--lang", "zh", _REFUSED)
+    assert code == 0
+    assert "无请求数据" in out
+    assert chosen(None, {"LANG": "zh_CN.UTF-8"}) == "zh"
+    assert chosen(None, {"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}) == "en"
+    assert chosen(None, {}) == "en"
+    assert chosen(Lang.EN, {"LANG": "zh_CN.UTF-8"}) == "en"
+
+
+@pytest.mark.parametrize(
+    ("octets", "words"),
+    [
+        ("6861010000000068910833333433593333338B16", "checksum is wrong"),
+        ("6861010000000068910833333433593333338A17", "end octet"),
+        ("686101000000006891083333343359", "ends too early"),
+        ("1122", "no start octet"),
+    ],
+)
+def test_a_refused_frame_says_why(octets: str, words: str) -> None:
+    """An error that says no more than bad frame sends nobody to the right place."""
+    code, out, _ = _run("decode", octets)
+    assert code == 1
+    assert words in out
+
+
+def test_files_and_standard_input_are_read(tmp_path: Path) -> None:
+    """A log of a night could not be looked at."""
+    file = tmp_path / "frames.txt"
+    file.write_text(f"{_ENERGY}\n\n{_REFUSED}\n", encoding="utf-8")
+    for run in (_run("decode", "-f", str(file)), _run("decode", stdin=f"{_ENERGY}\n{_REFUSED}\n")):
+        assert run[0] == 0
+        assert "0.26 kWh" in run[1]
+        assert "no such data" in run[1]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("decode", "xyz"), ("decode", "680"), ("decode", "-f", "/nowhere/at/all")]
+)
+def test_a_wrong_command_line_is_exit_2(arguments: tuple[str, ...]) -> None:
+    """A script could not tell a typing error from a bad frame."""
+    code, out, _ = _run(*arguments)
+    assert code == 2
+    assert out == ""
+
+
+def test_octets_that_may_hold_a_password_are_masked() -> None:
+    """A screenshot of a write would give away the meter's password."""
+    write = "6812907856341268140F353433373789674534333333635343AE16"
+    code, out, _ = _run("decode", write)
+    assert code == 0
+    assert "89 67 45" not in out
+    assert "password" not in out
+    assert "89 67 45" in _run("decode", "--show-secrets", write)[1]
+
+
+def _decoded(octets: str, direction: str = "response") -> dict[str, Any]:
+    line = {"id": "x", "protocol": "dlt645-2007", "direction": direction, "hex": octets}
+    return answer(json.dumps(line))
+
+
+def test_a_bad_line_never_stops_the_answers() -> None:
+    """One line of a vector file would hide all the others."""
+    lines = [
+        "",
+        "nonsense",
+        "[]",
+        "{}",
+        '{"hex": 5}',
+        '{"id": 7, "hex": "ABC"}',
+        '{"id": 8, "hex": "00"}',
+        "[" * 100_000,
+    ]
+    good = json.dumps({"id": "y", "protocol": "dlt645-2007", "direction": "response", "hex": _ENERGY})
+    code, out, _ = _run("decode", "--jsonl", stdin="\n".join([*lines, "x" * (LINE_CHARACTERS_MAX + 5), good]))
+    assert code == 0
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert len(lines) + 1 == len(answers)
+    assert all(one["error"]["kind"] in {"bad-line", "unsupported"} for one in answers[:-1])
+    assert answers[-1]["error"] is None
+    assert answers[-1]["decoded"]["values"][0]["value"] == "0.26"
+
+
+@given(st.text(max_size=80) | st.from_type(dict[str, str]).map(json.dumps))
+def test_any_line_gets_one_answer(line: str) -> None:
+    """The program would end in the middle of a file."""
+    shown = list(jsonl.answers([line]))
+    assert len(shown) == (1 if line.strip() else 0)
+    assert all({"id", "protocol", "error", "decoded"} == json.loads(one).keys() for one in shown)
+
+
+@given(st.binary(min_size=1, max_size=80), st.sampled_from(["request", "response", "stream"]))
+def test_any_octets_get_one_answer(octets: bytes, direction: str) -> None:
+    """Rubbish in a vector would end the program."""
+    assert {"id", "protocol", "error", "decoded"} == _decoded(octets.hex(), direction).keys()
+
+
+def test_a_stream_lists_its_frames_and_counts_the_rest() -> None:
+    """Two answers in one recording would become one."""
+    found = _decoded("FDBBDD" + "FEFE" + _ENERGY + _REFUSED + "00", "stream")["decoded"]
+    assert [frame["control"] for frame in found["frames"]] == ["0x91", "0xD1"]
+    assert [frame["preamble"] for frame in found["frames"]] == [2, 0]
+    assert found["skipped"] == 4
+
+
+def test_hexadecimal_text_has_a_limit() -> None:
+    """A file given by mistake would be turned into a tree of a million lines."""
+    assert OCTETS_MAX == len(octets_of("68" * OCTETS_MAX))
+    with pytest.raises(NotHexadecimal):
+        octets_of("68" * (OCTETS_MAX + 1))
+    assert octets_of("0x68, 0xFE [11:22-33]") == bytes.fromhex("68FE112233")
+
+
+def test_items_are_found_in_both_languages() -> None:
+    """Nobody knows the data identifiers by heart."""
+    code, out, _ = _run("items", "--search", "电压", "--json")
+    assert code == 0
+    found = [json.loads(line) for line in out.splitlines()]
+    assert {"voltage.a"} <= {family["item"] for family in found}
+    assert found[0].keys() >= {
+        "di",
+        "item",
+        "en",
+        "zh",
+        "unit",
+        "octets",
+        "format",
+        "access",
+        "obis",
+        "slots",
+    }
+    code, out, _ = _run("items", "--search", "voltage", "--lang", "zh")
+    assert code == 0
+    assert "0201{phase}00" in out
+    assert "电压 A相" in out
+    assert _run("items", "--search", "没有这个")[0] == 1
+
+
+def test_help_version_and_completion() -> None:
+    """The first thing that anybody types."""
+    code, out, _ = _run("--help")
+    assert code == 0
+    for words in ("decode", "items", "--version", "--install-completion", "Exit codes"):
+        assert words in out
+    assert "meterlink decode --jsonl" in _run("decode", "--help")[1]
+    assert _run("--version")[1].startswith("meterlink ")
+    assert _run("nonsense")[0] == 2
+
+
+def test_help_loads_no_heavy_library() -> None:
+    """Completion would take a second at each key."""
+    program = (
+        "import sys\n"
+        "from meterlink.cli import app\n"
+        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
+        "names = {'influxdb_client', 'amqtt', 'aiomqtt', 'serial', 'sqlite3', 'construct', 'meterwire'}\n"
+        "heavy = names & set(sys.modules)\n"
+        "sys.exit(f'loaded: {heavy}' if heavy else 0)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (0, "") == (run.returncode, run.stderr)
+    assert "decode" in run.stdout
