@@ -11,13 +11,13 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meterlink.transports.memory import memory_line
 
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import REOPEN_MAX_S, Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.dlt645 import Dlt645Driver
 from meterlink.errors import BusFull, LineClosed, LineLost, MeterlinkError, ReplyTimeout
+from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from metersim.loop import Simulation
 from tests.support.exchanges import Act, Asked, Peer

@@ -54,10 +54,10 @@ def check(
     Example:
       meterlink config check --config meterlink.toml
     """
-    from meterlink.clock import SystemClock  # noqa: PLC0415 (--help stays quick)
-    from meterlink.config import data_dir, load_settings  # noqa: PLC0415
-    from meterlink.daemon.lines import check_items  # noqa: PLC0415
-    from meterlink.errors import MeterlinkError  # noqa: PLC0415
+    from meterlink.clock import SystemClock
+    from meterlink.config import data_dir, load_settings
+    from meterlink.daemon.lines import check_items
+    from meterlink.errors import MeterlinkError
 
     try:
         settings = load_settings(config)

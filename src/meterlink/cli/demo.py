@@ -28,6 +28,6 @@ def demo(
       meterlink demo             # a live table until Ctrl-C
       meterlink demo --once      # a check: ends when every simulated meter has been read right
     """
-    from meterlink.cli.demonstration.play import play  # noqa: PLC0415 (--help stays quick)
+    from meterlink.cli.demonstration.play import play
 
     raise typer.Exit(play(folder, meters=meters, seed=seed, once=once))

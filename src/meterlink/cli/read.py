@@ -34,8 +34,8 @@ def read(
     \b
     Exit codes: 0 read; 2 wrong arguments; 3 no answer; 4 the meter refused; 5 the line; 6 no value.
     """
-    from meterlink.cli.logs import set_up_logs  # noqa: PLC0415 (--help stays quick)
-    from meterlink.cli.read_once import Question, ask_and_show  # noqa: PLC0415 (--help stays quick)
+    from meterlink.cli.logs import set_up_logs
+    from meterlink.cli.read_once import Question, ask_and_show
 
     set_up_logs("warning", "console")
     question = Question(
