@@ -6,6 +6,7 @@ function of that name in ``PARTS`` returns.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from meterlink.cli.exit_codes import ExitCode
 from meterlink.config.settings import Settings
 from meterwire.dlt645.families import Row
 from meterwire.dlt645.items import dictionary
@@ -117,8 +119,17 @@ def dictionary_table() -> str:
     return "\n".join(lines) + "\n"
 
 
+def exit_codes() -> str:
+    """What the commands' exit codes mean."""
+    said = dict(re.findall(r'^    (\w+) = \d+\n    """(.*?)"""', inspect.getsource(ExitCode), re.MULTILINE))
+    lines = ["| code | name | what it means |", "| --- | --- | --- |"]
+    lines += [f"| {code.value} | `{code.name}` | {said.get(code.name, '')} |" for code in ExitCode]
+    return "\n".join(lines) + "\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings_tables,
+    "exit-codes": exit_codes,
     "dlt645-read-session": read_session,
     "dlt645-dictionary": dictionary_table,
 }

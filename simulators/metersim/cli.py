@@ -1,5 +1,209 @@
 """The ``metersim`` command."""
 
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
+from decimal import Decimal, InvalidOperation
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from metersim.answers import AnswerFile, AnswerRecord
+from metersim.line import Line
+from metersim.plant import Plant
+from metersim.serve import SystemClock, open_pty, open_tcp
+
+ANY_LOOPBACK_PORT = "127.0.0.1:0"
+PORT_MAX = 65_535
+
+Place = Callable[[Line, int], AbstractAsyncContextManager[str]]
+"""Opens the line of that number; gives its URL."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="A plant of electricity meters without hardware.",
+)
+
 
 def main() -> None:
     """Run the command line."""
+    app(prog_name="metersim")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"metersim {version('meterlink')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _metersim(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+Meters = Annotated[int, typer.Option(help="Meters on each line.")]
+Lines = Annotated[int, typer.Option(help="Lines.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same meters and faults.")]
+Tcp = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help=f"Serve over TCP; port 0 takes a free one. The default is {ANY_LOOPBACK_PORT}. "
+        "With several lines the next line gets the next port.",
+    ),
+]
+Pty = Annotated[bool, typer.Option("--pty", help="Serve on pseudo-terminals instead.")]
+Link = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH", help="With --pty: make a symbolic link to it. With several lines PATH0, PATH1, ..."
+    ),
+]
+Answers = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Append every answer given to FILE, one JSON line each."),
+]
+GrowthKw = Annotated[
+    str, typer.Option(metavar="KW", help="Mean power that each meter counts, 0 to 10000 kW.")
+]
+FirstAddress = Annotated[int, typer.Option(help="Address of the first meter; the others follow.")]
+TdMs = Annotated[int, typer.Option(help="Response delay Td of each meter in milliseconds.")]
+Garbage = Annotated[
+    int, typer.Option(help="The last N meters of each line give silence, rubbish, late or foreign answers.")
+]
+
+
+@app.command()
+def run(
+    meters: Meters = 1,
+    lines: Lines = 1,
+    seed: Seed = 1,
+    tcp: Tcp = None,
+    pty: Pty = False,
+    link: Link = None,
+    answers: Answers = None,
+    growth_kw: GrowthKw = "0.5",
+    first_address: FirstAddress = 1,
+    td_ms: TdMs = 20,
+    garbage: Garbage = 0,
+) -> None:
+    """Serve simulated DL/T 645-2007 meters until Ctrl-C or SIGTERM.
+
+    When the lines are open, one JSON line on standard output says where they are and which meters they
+    have; everything else goes to standard error.
+
+    \b
+    Examples:
+      metersim run --meters 8
+      metersim run --meters 8 --tcp 127.0.0.1:6450 --answers answers.jsonl
+      metersim run --meters 3 --garbage 1 --td-ms 0 --growth-kw 7200
+      metersim run --pty --link /tmp/ttyMETER --first-address 161
+
+    \b
+    Exit codes: 0 ended by a signal; 1 a line or the file cannot be opened; 2 wrong arguments.
+    """
+    try:
+        plant = Plant(
+            lines=lines,
+            meters=meters,
+            seed=seed,
+            growth_kw=_decimal(growth_kw),
+            first_address=first_address,
+            reply_delay_ms=td_ms,
+            garbage=garbage,
+        )
+        place = _place(tcp, pty, link, lines)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    try:
+        with ExitStack() as stack:
+            record = stack.enter_context(AnswerFile(answers)) if answers else _forget
+            built = plant.build(clock=SystemClock(), record=record)
+            asyncio.run(_serve(plant, [place(line, number) for number, line in enumerate(built)]))
+    except OSError as error:
+        typer.echo(f"metersim: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _place(tcp: str | None, pty: bool, link: Path | None, lines: int) -> Place:
+    """How each line is to be opened.
+
+    Raises:
+        ValueError: the options contradict each other, or ``tcp`` is no endpoint.
+
+    """
+    if pty and tcp:
+        raise ValueError("choose one of --tcp and --pty")
+    if link and not pty:
+        raise ValueError("--link goes with --pty")
+    if pty:
+        return lambda line, number: open_pty(line, _numbered(link, number, lines))
+    host, port = _endpoint(tcp or ANY_LOOPBACK_PORT, lines)
+    return lambda line, number: open_tcp(line, host, port + number if port else 0)
+
+
+async def _serve(plant: Plant, opened: list[AbstractAsyncContextManager[str]]) -> None:
+    """Open every line, say so, and wait for a signal."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    failure: OSError | None = None
+    async with AsyncExitStack() as stack:
+        try:
+            urls = [await stack.enter_async_context(line) for line in opened]
+        except OSError as error:
+            failure = error  # raised below, where no line's task group wraps it
+        else:
+            typer.echo(_ready_line(plant, urls))
+            typer.echo(f"metersim: {plant.meters * plant.lines} meters; Ctrl-C ends", err=True)
+            await stop.wait()
+    if failure:
+        raise failure
+
+
+def _ready_line(plant: Plant, urls: list[str]) -> str:
+    lines = [
+        {"url": url, "meters": plant.addresses(number), "garbage": plant.garbage_addresses(number)}
+        for number, url in enumerate(urls)
+    ]
+    return json.dumps({"ready": True, "lines": lines}, separators=(",", ":"))
+
+
+def _forget(_record: AnswerRecord) -> None:
+    """Nobody asked for a list of answers."""
+
+
+def _endpoint(text: str, lines: int) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit():
+        raise ValueError(f"--tcp {text}: write HOST:PORT, as 127.0.0.1:6450")
+    if int(port) + lines - 1 > PORT_MAX:
+        raise ValueError(f"--tcp {text}: a port is at most {PORT_MAX}, and each line needs one")
+    return host.strip("[]"), int(port)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"--growth-kw {text}: write a number of kW, as 0.5") from None
+    if not number.is_finite():
+        raise ValueError(f"--growth-kw {text}: write a number of kW, as 0.5")
+    return number
+
+
+def _numbered(link: Path | None, number: int, lines: int) -> Path | None:
+    return link.with_name(f"{link.name}{number}") if link and lines > 1 else link

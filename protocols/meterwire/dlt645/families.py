@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from meterwire import catalogue
 from meterwire.dlt645 import formats
-from meterwire.dlt645.values import Entry, Label
+from meterwire.dlt645.shapes import Fields, Group
+from meterwire.dlt645.values import Entry, Label, Shape
 
 
 class Slot(NamedTuple):
@@ -50,15 +52,46 @@ class Slot(NamedTuple):
         return range(self.low, self.high + 1)
 
 
+class Field(NamedTuple):
+    """One field of a layout: what it is (an item, ``@`` and a period behind), and its format."""
+
+    name: str
+    format: formats.Format
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How a row's data is laid out, before the slots are filled in.
+
+    Args:
+        head: fields that are always there.
+        unit: fields that repeat; their names take the dimension of ``over``.
+        over: what the repetitions stand for; ``None`` when they are all the same.
+        most: most repetitions.
+        own_names: names take the slots' dimensions; those of records say their own.
+
+    """
+
+    head: tuple[Field, ...] = ()
+    unit: tuple[Field, ...] = ()
+    over: Slot | None = None
+    most: int = 0
+    own_names: bool = False
+
+
+Special = Callable[[str], Shape]
+"""A layout that is no row of fields; it takes the period of the identifier."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One line of a dictionary: a family of identifiers.
 
     Args:
         pattern: identifier with ``{slots}``, as written.
-        names: catalogue items of the values, ``@`` and a period behind.
-        layout: their formats.
-        format: the formats as written.
+        name: catalogue item of the whole, ``@`` and a period behind.
+        layouts: how the data is laid out; the standard's way first.
+        format: the layouts as written.
         access: ``r``, ``rw`` or ``w``.
         sample: data of one identifier, wire order.
         clause: where the standard or the spec has it.
@@ -68,8 +101,8 @@ class Row:
     """
 
     pattern: str
-    names: tuple[str, ...]
-    layout: tuple[formats.Format, ...]
+    name: str
+    layouts: tuple[Layout | Special, ...]
     format: str
     access: str
     sample: bytes
@@ -126,41 +159,95 @@ class Row:
         """Hexadecimal digits of an identifier."""
         return sum(len(part) if isinstance(part, str) else part.digits for part in self.parts)
 
-    def label(self, name: str, values: Sequence[int]) -> Label:
-        """What the value ``name`` of one identifier is."""
-        item, _, period = name.partition("@")
-        quantity, *dimensions = item.split(".")
-        for slot, value in zip(self.slots, values, strict=True):
-            if written := slot.written(value):
-                if written[0] == "@":
-                    period = written[1:]
-                else:
-                    dimensions.append(written)
-        ordered = sorted(dimensions, key=_dimension_order)
-        en, zh = catalogue.words(quantity, tuple(ordered))
-        unit = catalogue.quantity(quantity).unit
-        return Label(".".join([quantity, *ordered]), period, en, zh, unit)
-
     def entry(self, values: tuple[int, ...]) -> Entry:
         """The identifier with ``values`` in the slots."""
-        block = [slot.block and value == slot.all for slot, value in zip(self.slots, values, strict=True)]
-        repeated = [values]
-        if any(block):
-            place = block.index(True)
-            repeated = [(*values[:place], one, *values[place + 1 :]) for one in self.slots[place].range]
-        whole = self.label(self.names[0], values)
+        whole = self._label(self.name.partition("@")[0], values)
+        shapes = tuple(self._shape(layout, values, whole.period) for layout in self.layouts)
+        first = self.layouts[0]
+        block = self._block(values) is not None
+        alone = isinstance(first, Layout) and len(first.head) == 1 and not (first.unit or block)
         return Entry(
             di=int(self.digits(values), 16),
             item=f"{whole.item}@{whole.period}" if whole.period else whole.item,
             en=_with_period(whole.en, whole.period),
             zh=_with_period(whole.zh, whole.period),
             unit=whole.unit,
-            octets=sum(format_.octets for format_ in self.layout),
-            is_block=any(block),
+            octets=shapes[0].octets,
+            is_block=block,
             access=self.access,
-            labels=tuple(tuple(self.label(name, one) for name in self.names) for one in repeated),
-            layout=self.layout,
+            shapes=shapes,
+            label=whole,
+            format=first.head[0].format if isinstance(first, Layout) and alone else None,
         )
+
+    def _block(self, values: tuple[int, ...]) -> int | None:
+        """Which slot asks for a block."""
+        asked = (slot.block and value == slot.all for slot, value in zip(self.slots, values, strict=True))
+        return next((place for place, block in enumerate(asked) if block), None)
+
+    def _shape(self, layout: Layout | Special, values: tuple[int, ...], period: str) -> Shape:
+        if not isinstance(layout, Layout):
+            return layout(period)
+        place = self._block(values)
+        if place is not None and layout.own_names:
+            repeated = [(*values[:place], one, *values[place + 1 :]) for one in self.slots[place].range]
+            groups = tuple(self._group(layout, layout.head, one) for one in repeated)
+            return Fields(Group((), ()), groups, len(groups), 1, delimited=True)
+        head = self._group(layout, layout.head, values)
+        if not layout.unit:
+            return Fields(head)
+        over = [layout.over.written(one) for one in layout.over.range] if layout.over else [""]
+        groups = tuple(self._group(layout, layout.unit, values, dimension) for dimension in over)
+        return Fields(head, groups, layout.most, 0 if layout.head else 1, delimited=not layout.head)
+
+    def _group(
+        self, layout: Layout, fields: tuple[Field, ...], values: Sequence[int], more: str = ""
+    ) -> Group:
+        labels = tuple(self._label(field.name, values, more, own=layout.own_names) for field in fields)
+        return Group(labels, tuple(field.format for field in fields))
+
+    def _label(self, name: str, values: Sequence[int], more: str = "", *, own: bool = True) -> Label:
+        """What the value ``name`` of one identifier is.
+
+        Args:
+            name: an item, ``@`` and a period within the record behind.
+            values: what the slots hold.
+            more: a further dimension.
+            own: whether the item takes the dimensions that the slots write.
+
+        """
+        item, _, inner = name.partition("@")
+        quantity, *dimensions = item.split(".")
+        written = [slot.written(value) for slot, value in zip(self.slots, values, strict=True)]
+        if own:
+            dimensions += [part for part in written if part and part[0] != "@"]
+        if more:
+            dimensions.append(more)
+        periods = [self.name.partition("@")[2], *(part[1:] for part in written if part[:1] == "@"), inner]
+        return _made(
+            quantity, tuple(sorted(dimensions, key=_dimension_order)), "/".join(filter(None, periods))
+        )
+
+
+def label(name: str, dimension: str, period: str) -> Label:
+    """What ``name`` is, with a further dimension, at a period.
+
+    Args:
+        name: an item, ``@`` and a period within the record behind.
+        dimension: a dimension to add, or empty.
+        period: the period of the record, or empty.
+
+    """
+    item, _, inner = name.partition("@")
+    quantity, *dimensions = item.split(".")
+    ordered = sorted([*dimensions, *([dimension] if dimension else [])], key=_dimension_order)
+    return _made(quantity, tuple(ordered), "/".join(filter(None, [period, inner])))
+
+
+@functools.lru_cache(8192)
+def _made(quantity: str, dimensions: tuple[str, ...], period: str) -> Label:
+    en, zh = catalogue.words(quantity, dimensions)
+    return Label(".".join([quantity, *dimensions]), period, en, zh, catalogue.quantity(quantity).unit)
 
 
 def _dimension_order(dimension: str) -> int:

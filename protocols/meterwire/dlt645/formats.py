@@ -3,7 +3,12 @@
 A format is written as the standard writes it, or shorter:
 
 - ``6.2``: packed BCD with 6 digits before and 2 after the point, ``s6.2`` with the sign in the top bit;
-- ``YYMMDDhhmm``, ``hhmmss``, ``DDhh``, ``YYMMDDWW``, ...: a time, two digits a part.
+- ``YYMMDDhhmm``, ``hhmmss``, ``DDhh``, ``YYMMDDWW``, ...: a time, two digits a part; ``MMDDNN`` and
+  ``hhmmNN`` have a number of two digits behind;
+- ``digits6``: twelve digits, as of an address; ``ascii6``: six characters;
+- ``hex2``: two octets as hexadecimal digits, highest first, as bit words are written;
+  ``hex2#meter_status_word_1`` when ``words.csv`` says what the bits mean;
+- ``raw4``: four octets as they stand on the wire, as operator codes are written.
 
 Content is a ``Decimal`` with the digits that the meter sent, or text; ``None`` with a problem when
 the meter filled the field with FFH (absent) or sent digits that are none (invalid-bcd).
@@ -20,6 +25,7 @@ from decimal import Decimal
 from typing import Literal, Protocol
 
 from meterwire.errors import LocalProtocolError
+from meterwire.primitives import bcd
 
 Problem = Literal["absent", "invalid-bcd"]
 Content = Decimal | str | None
@@ -112,15 +118,7 @@ class Number:
         return bytes(raw)
 
 
-_PARTS = {
-    "YY": "year",
-    "MM": "month",
-    "DD": "day",
-    "WW": "weekday",
-    "hh": "hour",
-    "mm": "minute",
-    "ss": "second",
-}
+_PARTS = ("YY", "MM", "DD", "WW", "hh", "mm", "ss", "NN")
 _SHOWN = {  # how people read a pattern; what is not listed is two digits with a blank between
     "YYMMDDWW": "20{YY}-{MM}-{DD} w{WW}",
     "YYMMDDhhmm": "20{YY}-{MM}-{DD} {hh}:{mm}",
@@ -131,6 +129,9 @@ _SHOWN = {  # how people read a pattern; what is not listed is two digits with a
     "hhmmss": "{hh}:{mm}:{ss}",
     "hhmm": "{hh}:{mm}",
     "MMDD": "{MM}-{DD}",
+    "MMDDNN": "{MM}-{DD} {NN}",
+    "hhmmNN": "{hh}:{mm} {NN}",
+    "YYMMDDNN": "20{YY}-{MM}-{DD} {NN}",
 }
 
 
@@ -184,6 +185,103 @@ class Time:
         return bytes.fromhex("".join(match[part] for part in self._parts))[::-1]
 
 
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """A number that is a name, such as an address: all its digits count.
+
+    Args:
+        octets: octets of the field.
+
+    """
+
+    octets: int
+
+    def decode(self, raw: bytes) -> tuple[Content, Problem | None]:
+        """The digits, highest first."""
+        if raw == b"\xff" * len(raw):
+            return None, "absent"
+        digits = bcd.digits(raw)
+        return (digits, None) if digits.isdecimal() else (None, "invalid-bcd")
+
+    def encode(self, content: Content) -> bytes:
+        """Octets of exactly as many digits.
+
+        Raises:
+            LocalProtocolError: another number of digits.
+
+        """
+        if content is None:
+            return b"\xff" * self.octets
+        if not isinstance(content, str) or len(content) != 2 * self.octets or not content.isdecimal():
+            raise LocalProtocolError(f"{content!r} is not {2 * self.octets} digits")
+        return bcd.octets(content)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Characters, the last one first on the wire; 00H, blanks and FFH around them are filling.
+
+    Args:
+        octets: octets of the field.
+
+    """
+
+    octets: int
+
+    def decode(self, raw: bytes) -> tuple[Content, Problem | None]:
+        """The text without its filling."""
+        if raw == b"\xff" * len(raw):
+            return None, "absent"
+        return raw[::-1].strip(b"\x00 \xff").decode("ascii", "replace"), None
+
+    def encode(self, content: Content) -> bytes:
+        """Octets of ASCII text, filled with 00H.
+
+        Raises:
+            LocalProtocolError: no ASCII text, or too long.
+
+        """
+        if content is None:
+            return b"\xff" * self.octets
+        if not isinstance(content, str) or not content.isascii() or len(content) > self.octets:
+            raise LocalProtocolError(f"{content!r} is no ASCII text of {self.octets} characters at most")
+        return content.encode().ljust(self.octets, b"\x00")[::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Hex:
+    """Octets that are no number: bit words, identifiers, codes.
+
+    Args:
+        octets: octets of the field.
+        wire_order: written lowest octet first, as operator codes are.
+        word: name of the bit word, when ``words.csv`` has it.
+
+    """
+
+    octets: int
+    wire_order: bool = False
+    word: str = ""
+
+    def decode(self, raw: bytes) -> tuple[Content, Problem | None]:
+        """Hexadecimal digits; every pattern of bits is content."""
+        return (raw if self.wire_order else raw[::-1]).hex().upper(), None
+
+    def encode(self, content: Content) -> bytes:
+        """Octets of exactly as many digits.
+
+        Raises:
+            LocalProtocolError: another number of digits, or none.
+
+        """
+        if content is None:
+            return b"\xff" * self.octets
+        if not isinstance(content, str) or len(content) != 2 * self.octets:
+            raise LocalProtocolError(f"{content!r} is not {2 * self.octets} hexadecimal digits")
+        octets = bcd.octets(content)
+        return octets[::-1] if self.wire_order else octets
+
+
 def moment(content: Content) -> datetime | None:
     """The calendar time that text of a ``Time`` names (meter's civil time, no zone), if it is one."""
     if not isinstance(content, str):
@@ -206,4 +304,8 @@ def parse(text: str) -> Format:
         return Number(int(number[2]), int(number[3]), number[1] == "s")
     if re.fullmatch(f"({'|'.join(_PARTS)})+", text):
         return Time(text)
+    if other := re.fullmatch(r"(digits|ascii|hex|raw)(\d+)(?:#(\w+))?", text):
+        octets = int(other[2])
+        plain: dict[str, Format] = {"digits": Digits(octets), "ascii": Text(octets), "raw": Hex(octets, True)}
+        return plain.get(other[1]) or Hex(octets, word=other[3] or "")
     raise LocalProtocolError(f"unknown data format {text!r}")

@@ -9,15 +9,13 @@ Source: DL/T 645-2007, annex A; spec sections 4 to 8.
 
 from __future__ import annotations
 
-import csv
 import functools
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from importlib import resources
 
-from meterwire.dlt645 import formats
-from meterwire.dlt645.families import Row, Slot
+from meterwire.dlt645.families import Field, Layout, Row, Slot
+from meterwire.dlt645.layouts import lines, parse, record_fields, slots
 from meterwire.dlt645.values import Entry
 from meterwire.errors import LocalProtocolError
 
@@ -45,7 +43,7 @@ class Dictionary:
                     raise LocalProtocolError(f"rows {one.pattern} and {other.pattern} overlap")
         self._by_quantity: dict[str, list[Row]] = {}
         for row in rows:
-            self._by_quantity.setdefault(_quantity_of(row.names[0]), []).append(row)
+            self._by_quantity.setdefault(_quantity_of(row.name), []).append(row)
         self.by_di = functools.lru_cache(_ENTRIES_KEPT)(self._by_di)
         self.by_name = functools.lru_cache(_ENTRIES_KEPT)(self._by_name)
 
@@ -62,7 +60,7 @@ class Dictionary:
     def _by_name(self, item: str) -> Entry | None:
         """The entry that is asked for by ``item``, or ``None``; ``.*`` gives the block."""
         name, _, period = item.partition("@")
-        wanted = {"", f"@{period}", *name.split(".")[1:]}
+        wanted = {"", *name.split(".")[1:], *(f"@{part}" for part in period.split("/"))}
         for row in self._by_quantity.get(_quantity_of(item), ()):
             choices = [
                 [value for value in values if slot.written(value) in wanted]
@@ -86,7 +84,10 @@ class Dictionary:
         found = []
         for row in self.rows:
             entry = row.entry(row.first)
-            if any(wanted in word.casefold() for word in (entry.item, entry.en, entry.zh, row.pattern)):
+            if any(
+                wanted in word.casefold()
+                for word in (entry.label.item, entry.label.en, entry.label.zh, row.pattern)
+            ):
                 found.append(row)
         return found
 
@@ -109,53 +110,48 @@ def dictionary(protocol: str = "dlt645-2007") -> Dictionary:
     if protocol not in _EDITIONS:
         raise LocalProtocolError(f"no dictionary for {protocol!r}; there is {', '.join(_EDITIONS)}")
     file_name, width = _EDITIONS[protocol]
-    return Dictionary([_row(line, width) for line in _lines(file_name)])
+    return Dictionary([row for line in lines(file_name) for row in _rows(line, width)])
 
 
-def _lines(file_name: str) -> Iterator[dict[str, str]]:
-    with resources.files("meterwire.dlt645").joinpath("dictionary", file_name).open(encoding="utf-8") as file:
-        yield from csv.DictReader(file)
+def _rows(line: dict[str, str], width: int) -> Iterator[Row]:
+    """The row of a line; one for each field of the record where the pattern has ``{item}``."""
+    if "{item}" not in line["di"]:
+        yield _row(line, width)
+        return
+    record = line["format"].partition("/")[0].removeprefix("record:")
+    sample = line["sample"]
+    yield _row(line | {"di": line["di"].replace("{item}", "FF")}, width)
+    at = 0
+    for number, field in enumerate(record_fields(record), start=1):
+        size = 2 * field.format.octets
+        own = {
+            "di": line["di"].replace("{item}", f"{number:02X}"),
+            "name": f"{field.name}{'/' if '@' in field.name else '@'}{line['name'].replace('@', '/')}",
+            "sample": sample[at : at + size],
+        }
+        yield _row(line | own, width, field)
+        at += size
 
 
-@functools.cache
-def _slots() -> dict[str, Slot]:
-    return {
-        line["slot"]: Slot(
-            name=line["slot"],
-            digits=int(line["digits"]),
-            low=int(line["low"], 16),
-            high=int(line["high"], 16),
-            block=line["block"] == "yes",
-            writes=line["writes"],
-        )
-        for line in _lines("slots.csv")
-    }
-
-
-def _row(line: dict[str, str], width: int) -> Row:
+def _row(line: dict[str, str], width: int, field: Field | None = None) -> Row:
     parts = tuple(
-        _slots()[part[1:-1]] if part[0] == "{" else part
-        for part in re.findall(r"{\w+}|[0-9A-F]+", line["di"])
+        slots()[part[1:-1]] if part[0] == "{" else part for part in re.findall(r"{\w+}|[0-9A-F]+", line["di"])
     )
-    step = 2 if width == 8 else 1
+    layouts = parse(line["name"], line["format"]) if field is None else (Layout(head=(field,)),)
     row = Row(
         pattern=line["di"],
-        names=tuple(line["name"].split("|")),
-        layout=tuple(formats.parse(text) for text in line["format"].split("|")),
+        name=line["name"].partition("|")[0],
+        layouts=layouts,
         format=line["format"],
         access=line["access"],
         sample=bytes.fromhex(line["sample"]),
         clause=line["clause"],
         parts=parts,
-        allowed=tuple(_allowed(parts, step)),
+        allowed=tuple(_allowed(parts, 2 if width == 8 else 1)),
     )
-    if row.width != width or len(row.names) != len(row.layout):
-        raise LocalProtocolError(f"dictionary row {line['di']} is malformed")
+    if row.width != width:
+        raise LocalProtocolError(f"dictionary row {line['di']} has {row.width} digits, not {width}")
     return row
-
-
-def _quantity_of(item: str) -> str:
-    return item.partition("@")[0].partition(".")[0]
 
 
 def _allowed(parts: Sequence[str | Slot], step: int) -> Iterator[frozenset[int]]:
@@ -164,3 +160,7 @@ def _allowed(parts: Sequence[str | Slot], step: int) -> Iterator[frozenset[int]]
             yield frozenset(value for value in range(16**part.digits) if part.accepts(value))
         else:
             yield from (frozenset((int(digits, 16),)) for digits in re.findall("." * step, part))
+
+
+def _quantity_of(item: str) -> str:
+    return item.partition("@")[0].partition(".")[0]

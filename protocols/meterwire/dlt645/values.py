@@ -5,18 +5,14 @@ Source: DL/T 645-2007, annex A; spec sections 3 to 8.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from meterwire.dlt645 import formats
-from meterwire.errors import LocalProtocolError, RemoteProtocolError
-
-_new_tuple = tuple.__new__  # what a NamedTuple's own constructor ends in, without the way there
-_DELIMITER = b"\xaa"  # some makes close a block with it; it can never be BCD
+from meterwire.errors import RemoteProtocolError
 
 
 class Label(NamedTuple):
@@ -89,6 +85,33 @@ class ItemValue(NamedTuple):
         return formats.moment(self.content)
 
 
+class Shape(Protocol):
+    """How the data of an identifier is laid out."""
+
+    @property
+    def octets(self) -> int:
+        """Octets of the data; of one repetition where the number of values varies."""
+        ...
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Items of a whole answer in their order; empty where the answer itself says what it holds."""
+        ...
+
+    def decode(self, data: bytes) -> tuple[ItemValue, ...] | None:
+        """The values in ``data``; ``None`` when the length does not fit."""
+        ...
+
+    def encode(self, values: Sequence[formats.Content]) -> bytes:
+        """Undo ``decode``.
+
+        Raises:
+            LocalProtocolError: too few or too many values, or one out of its range.
+
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One data identifier.
@@ -99,11 +122,13 @@ class Entry:
         en: English words.
         zh: Chinese words.
         unit: unit of the (first) value.
-        octets: octets of the value; of one of them in a block.
-        is_block: FFH stands in one octet.
+        octets: octets of the data; of one repetition where the number of values varies.
+        is_block: FFH stands in one octet of the identifier.
         access: ``r``, ``rw`` or ``w``.
-        labels: what the values are, for each repetition in turn; a block may answer fewer.
-        layout: formats of one repetition.
+        shapes: how the data is laid out; the standard's way first, then those of other makes, told
+            apart by length.
+        label: what the value is, where there is only one.
+        format: its format, where there is only one.
 
     """
 
@@ -115,8 +140,14 @@ class Entry:
     octets: int
     is_block: bool
     access: str
-    labels: tuple[tuple[Label, ...], ...]
-    layout: tuple[formats.Format, ...]
+    shapes: tuple[Shape, ...]
+    label: Label
+    format: formats.Format | None
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Items of a whole answer in their order; empty where the answer itself says what it holds."""
+        return self.shapes[0].items
 
     def decode(self, data: bytes) -> tuple[ItemValue, ...]:
         """The values in ``data``, the octets after the identifier.
@@ -125,18 +156,17 @@ class Entry:
             RemoteProtocolError: the length does not fit; ``kind`` is ``"length"``.
 
         """
-        size = self.octets
-        if len(data) == size and len(self.layout) == 1:
-            return (_new_tuple(ItemValue, (self.labels[0][0], *self.layout[0].decode(data), data)),)
-        count, rest = divmod(len(data), size)
-        if self.is_block and rest == 1 and data[-1:] == _DELIMITER:
-            rest = 0
-        if rest or not 1 <= count <= len(self.labels):
-            raise self._does_not_fit(data)
-        return tuple(self._values(data, count))
+        if self.format is not None and len(data) == self.octets:
+            return (new_tuple(ItemValue, (self.label, *self.format.decode(data), data)),)
+        for shape in self.shapes:
+            if (values := shape.decode(data)) is not None:
+                return values
+        sentence = f"{self.item} has {self.octets} octets, the answer holds {len(data)}"
+        offset = min(len(data), self.octets)
+        raise RemoteProtocolError(sentence, kind="length", octets=data, offset=offset)
 
     def encode(self, values: Sequence[formats.Content]) -> bytes:
-        """Undo ``decode``: the octets after the identifier.
+        """Undo ``decode``: the octets after the identifier, laid out the standard's way.
 
         Args:
             values: one content a value, in the order of ``decode``; ``None`` fills with FFH.
@@ -145,21 +175,8 @@ class Entry:
             LocalProtocolError: too few or too many values, or one out of its range.
 
         """
-        count, rest = divmod(len(values), len(self.layout))
-        if rest or not 1 <= count <= len(self.labels):
-            raise LocalProtocolError(f"{self.item} does not take {len(values)} values")
-        layout = itertools.cycle(self.layout)
-        return b"".join(format_.encode(value) for format_, value in zip(layout, values, strict=False))
+        return self.shapes[0].encode(values)
 
-    def _values(self, data: bytes, count: int) -> Iterator[ItemValue]:
-        at = 0
-        for labels in self.labels[:count]:
-            for label, format_ in zip(labels, self.layout, strict=True):
-                raw = data[at : at + format_.octets]
-                at += format_.octets
-                yield _new_tuple(ItemValue, (label, *format_.decode(raw), raw))
 
-    def _does_not_fit(self, data: bytes) -> RemoteProtocolError:
-        most = f"1 to {len(self.labels)} times " if self.is_block else ""
-        sentence = f"{self.item} is {most}{self.octets} octets, the answer holds {len(data)}"
-        return RemoteProtocolError(sentence, kind="length", octets=data, offset=min(len(data), self.octets))
+new_tuple = tuple.__new__
+"""What a NamedTuple's own constructor ends in, without the way there; for values, which are many."""

@@ -9,19 +9,26 @@ from typing import Annotated
 
 import typer
 
+from meterlink.cli import config
 from meterlink.cli.decode import decode
+from meterlink.cli.demo import demo
 from meterlink.cli.items import items
+from meterlink.cli.read import read
 
 app = typer.Typer(
     name="meterlink",
     help="Read China's electricity meters (DL/T 645), keep every reading, publish it.",
-    epilog="Exit codes: 0 done, 1 the data or the meter said no, 2 the command line is wrong.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration, 3 no answer, 4 refused by the "
+    "meter, 5 line, 6 no value, 7 journal.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(demo)
+app.command()(read)
 app.command()(decode)
 app.command()(items)
+app.add_typer(config.app, name="config")
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,91 @@
+"""A plant: lines of meters, made from a handful of figures; the same figures give the same meters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from metersim.answers import Recorder
+from metersim.curve import GROWTH_KW_MAX
+from metersim.faults import NO_FAULTS, Faults
+from metersim.line import REPLY_DELAY_MS, REPLY_DELAY_MS_MAX, Clock, Line, Station
+from metersim.meter import Meter
+from metersim.readings import GROWTH_KW
+
+METERS_MAX = 10_000  # in all, in one process
+LINES_MAX = 256
+ADDRESS_MAX = 999_999_999_998
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plant:
+    """What stands where.
+
+    Args:
+        lines: number of lines, 1 to 256.
+        meters: meters on each line, 1 or more; in all 10,000 at most.
+        seed: seed of everything that looks random.
+        growth_kw: mean power of each meter, 0 to 10,000 kW.
+        first_address: address of the first meter; the others follow it, line by line.
+        reply_delay_ms: response delay Td of each meter, 0 to 60,000 ms.
+        garbage: how many meters of each line, the last ones, are garbage meters (`Faults.garbage`).
+
+    Raises:
+        ValueError: a figure out of its range; the message names it.
+
+    """
+
+    lines: int = 1
+    meters: int = 1
+    seed: int = 1
+    growth_kw: Decimal = GROWTH_KW
+    first_address: int = 1
+    reply_delay_ms: int = REPLY_DELAY_MS
+    garbage: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        _check("lines", self.lines, 1, LINES_MAX)
+        _check("meters on a line", self.meters, 1, METERS_MAX)
+        _check("meters in all", self.lines * self.meters, 1, METERS_MAX)
+        _check("growth in kW", self.growth_kw, 0, GROWTH_KW_MAX)
+        _check("first address", self.first_address, 0, ADDRESS_MAX)
+        _check("last address", self.first_address + self.lines * self.meters - 1, 0, ADDRESS_MAX)
+        _check("reply delay in ms", self.reply_delay_ms, 0, REPLY_DELAY_MS_MAX)
+        _check("garbage meters on a line", self.garbage, 0, self.meters)
+
+    def addresses(self, line: int) -> list[str]:
+        """Addresses of the meters on the line of that number, from 0."""
+        first = self.first_address + line * self.meters
+        return [f"{address:012d}" for address in range(first, first + self.meters)]
+
+    def garbage_addresses(self, line: int) -> list[str]:
+        """Which of them are garbage meters."""
+        return self.addresses(line)[self.meters - self.garbage :]
+
+    def build(self, *, clock: Clock, record: Recorder) -> list[Line]:
+        """The lines with their meters.
+
+        Args:
+            clock: asked for the moment of every answer.
+            record: gets every answer.
+
+        """
+        return [
+            Line(tuple(self._stations(number)), clock=clock, record=record) for number in range(self.lines)
+        ]
+
+    def _stations(self, line: int) -> Iterator[Station]:
+        garbage = frozenset(self.garbage_addresses(line))
+        for address in self.addresses(line):
+            yield Station(
+                meter=Meter(address, seed=self.seed, growth_kw=self.growth_kw),
+                reply_delay_ms=self.reply_delay_ms,
+                faults=Faults.garbage(self.seed) if address in garbage else NO_FAULTS,
+            )
+
+
+def _check(what: str, figure: Decimal | int, low: int, high: Decimal | int) -> None:
+    if not low <= figure <= high:
+        raise ValueError(f"{what}: {figure} is outside {low}..{high}")

@@ -1,0 +1,117 @@
+"""``meterlink read`` against a meter that nobody here wrote, over TCP and over a pseudo-terminal."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from tests.support.foreign_meter import ForeignMeter, foreign_meter
+from tests.support.metersim_process import running_metersim
+
+METERLINK = str(Path(sys.executable).with_name("meterlink"))
+
+
+def _read(url: str, address: str, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [METERLINK, "read", "--line", url, "--address", address, "--timeout-ms", "2000", *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=15)
+
+
+def _json(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    document = json.loads(run.stdout)
+    assert isinstance(document, dict)
+    return document
+
+
+@pytest.mark.parametrize("over", ["tcp", "pty"])
+def test_a_foreign_meter_is_read(tmp_path: Path, over: Literal["tcp", "pty"]) -> None:
+    """Our codec would agree with itself and with no meter in the world."""
+    with foreign_meter(tmp_path, over=over, values={"forward_active_energy": "4711.42"}) as meter:
+        plain = _read(meter.url, meter.address, "--item", "forward_active_energy", "--trace")
+        assert (0, "") == (plain.returncode, plain.stderr)
+        assert "4711.42" in plain.stdout
+        assert "kWh" in plain.stdout
+        assert "68 61 01 00 00 00 00 68 11 04" in plain.stdout, "the octets that went out"
+        assert "68 61 01 00 00 00 00 68 91 08" in plain.stdout, "the octets that came back"
+        items = ("voltage.a", "current.b", "active_power")
+        many = _read(
+            meter.url, meter.address, *(word for item in items for word in ("--item", item)), "--json"
+        )
+        assert 0 == many.returncode
+        values = {value["item"]: (value["value"], value["unit"]) for value in _json(many)["values"]}
+    units = ("V", "A", "kW")
+    assert {item: (meter.values[item], unit) for item, unit in zip(items, units, strict=True)} == values
+
+
+@pytest.fixture
+def meter(tmp_path: Path) -> Any:
+    with foreign_meter(tmp_path, over="tcp") as running:
+        yield running
+
+
+def test_how_a_read_can_fail(meter: ForeignMeter) -> None:
+    """A script that reads meters tells silence from refusal by the exit code alone."""
+    refused = _read(meter.url, "000000000999", "--item", "forward_active_energy", "--json")
+    assert (4, "Refused") == (refused.returncode, _json(refused)["error"]["kind"])
+    unknown = _read(meter.url, meter.address, "--item", "forward_activ_energy")
+    assert 2 == unknown.returncode
+    assert "forward_active_energy" in unknown.stderr, "near names are told"
+    wrong_address = _read(meter.url, "16a", "--item", "voltage.a")
+    assert 2 == wrong_address.returncode
+    assert "12 decimal digits" in wrong_address.stderr
+    wrong_line = _read("tcp://127.0.0.1", meter.address, "--item", "voltage.a")
+    assert 2 == wrong_line.returncode
+    nobody = _read("tcp://127.0.0.1:1", meter.address, "--item", "voltage.a")
+    assert 5 == nobody.returncode
+    no_device = _read("serial:///dev/ttyNOTHING", meter.address, "--item", "voltage.a")
+    assert 5 == no_device.returncode
+    assert "by-id" in no_device.stderr
+
+
+def test_a_silent_meter(tmp_path: Path) -> None:
+    """Field staff must be told what to look at."""
+    with running_metersim(tmp_path, "--meters=1") as plant:
+        silent = _read(
+            plant.urls[0], "000000009999", "--item", "voltage.a", "--timeout-ms", "100", "--tries", "2"
+        )
+    assert 3 == silent.returncode
+    assert "2 tries of 100 ms" in silent.stderr
+    assert "接线" in silent.stderr
+
+
+@pytest.mark.parametrize("place", ["--tcp=127.0.0.1:0", "--pty"])
+def test_a_line_has_one_owner_among_processes(tmp_path: Path, place: str) -> None:
+    """A person's read would collide with the daemon's on the same wires."""
+    with running_metersim(tmp_path, "--meters=1", place) as plant:
+        [address] = plant.meters[0]
+        slow = [
+            METERLINK,
+            "read",
+            "--line",
+            plant.urls[0],
+            "--address",
+            "000000009999",
+            "--item",
+            "voltage.a",
+        ]
+        owner = subprocess.Popen(
+            [*slow, "--timeout-ms", "4000", "--trace", "--tries", "1"], stdout=subprocess.PIPE, text=True
+        )
+        try:
+            busy = None
+            for _ in range(40):  # until the owner has opened the line
+                busy = _read(plant.urls[0], address, "--item", "forward_active_energy", "--timeout-ms", "300")
+                if busy.returncode == 5:
+                    break
+            assert busy is not None
+            assert 5 == busy.returncode
+            assert "another process" in busy.stderr
+        finally:
+            owner.terminate()
+            owner.communicate()
+        free = _read(plant.urls[0], address, "--item", "forward_active_energy")
+    assert 0 == free.returncode

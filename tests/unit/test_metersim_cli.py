@@ -1,0 +1,64 @@
+"""The options of ``metersim``: what it says to wrong ones, and to a newcomer."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from metersim.cli import app
+from metersim.plant import ADDRESS_MAX, LINES_MAX, METERS_MAX, Plant
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--meters=0"], "meters on a line"),
+        (["--meters=10001"], "meters"),
+        (["--meters=101", "--lines=100"], "meters in all"),
+        (["--lines=0"], "lines"),
+        (["--lines=257"], "lines"),
+        (["--growth-kw=-1"], "growth"),
+        (["--growth-kw=NaN"], "number of kW"),
+        (["--growth-kw=much"], "number of kW"),
+        (["--first-address=-1"], "first address"),
+        (["--first-address=999999999998", "--meters=2"], "last address"),
+        (["--td-ms=-1"], "reply delay"),
+        (["--garbage=2"], "garbage"),
+        (["--tcp=127.0.0.1"], "HOST:PORT"),
+        (["--tcp=127.0.0.1:x"], "HOST:PORT"),
+        (["--tcp=127.0.0.1:65536"], "65535"),
+        (["--tcp=127.0.0.1:65535", "--lines=2"], "65535"),
+        (["--tcp=127.0.0.1:0", "--pty"], "choose one"),
+        (["--link=/tmp/x"], "--pty"),
+        (["--nonsense"], "--nonsense"),
+    ],
+)
+def test_a_wrong_option_is_said(options: list[str], word: str) -> None:
+    """A plant other than the one that was meant would be tested."""
+    ended = CliRunner().invoke(app, ["run", *options])
+    assert 2 == ended.exit_code
+    assert word in " ".join(ended.stderr.split())
+    assert "" == ended.stdout
+
+
+def test_a_plant_takes_its_limits() -> None:
+    """A limit that refuses its own figure is another limit than the one that is documented."""
+    assert METERS_MAX == len(Plant(meters=METERS_MAX).addresses(0))
+    assert LINES_MAX == Plant(lines=LINES_MAX).lines
+    assert ["999999999998"] == Plant(first_address=ADDRESS_MAX).addresses(0)
+
+
+def test_lines_share_no_address() -> None:
+    """Two meters of a plant could not be told apart in its list of answers."""
+    plant = Plant(lines=3, meters=4, first_address=161, garbage=2)
+    addresses = [address for line in range(3) for address in plant.addresses(line)]
+    assert [f"{address:012d}" for address in range(161, 173)] == addresses
+    assert ["000000000167", "000000000168"] == plant.garbage_addresses(1)
+
+
+def test_help_and_version() -> None:
+    """A newcomer who asks the program itself would get no answer."""
+    ended = CliRunner().invoke(app, ["run", "--help"])
+    assert 0 == ended.exit_code
+    assert "metersim run --meters 8 --tcp 127.0.0.1:6450 --answers answers.jsonl" in ended.stdout
+    assert CliRunner().invoke(app, ["--version"]).stdout.startswith("metersim 0.")
