@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from typing import Any, Literal
 
 import pytest
 
+from meterlink.model.line_url import parse_line_url
+from meterlink.transports.open import open_line
 from tests.support.foreign_meter import ForeignMeter, foreign_meter
 from tests.support.metersim_process import running_metersim
 
@@ -86,32 +89,18 @@ def test_a_silent_meter(tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", ["--tcp=127.0.0.1:0", "--pty"])
 def test_a_line_has_one_owner_among_processes(tmp_path: Path, place: str) -> None:
     """A person's read would collide with the daemon's on the same wires."""
-    with running_metersim(tmp_path, "--meters=1", place) as plant:
-        [address] = plant.meters[0]
-        slow = [
-            METERLINK,
-            "read",
-            "--line",
-            plant.urls[0],
-            "--address",
-            "000000009999",
-            "--item",
-            "voltage.a",
-        ]
-        owner = subprocess.Popen(
-            [*slow, "--timeout-ms", "4000", "--trace", "--tries", "1"], stdout=subprocess.PIPE, text=True
-        )
+
+    async def read_while_we_own(url: str, address: str) -> subprocess.CompletedProcess[str]:
+        stream = await open_line(parse_line_url(url))
         try:
-            busy = None
-            for _ in range(40):  # until the owner has opened the line
-                busy = _read(plant.urls[0], address, "--item", "forward_active_energy", "--timeout-ms", "300")
-                if busy.returncode == 5:
-                    break
-            assert busy is not None
-            assert 5 == busy.returncode
-            assert "another process" in busy.stderr
+            return await asyncio.to_thread(_read, url, address, "--item", "forward_active_energy")
         finally:
-            owner.terminate()
-            owner.communicate()
-        free = _read(plant.urls[0], address, "--item", "forward_active_energy")
+            await stream.aclose()
+
+    with running_metersim(tmp_path, "--meters=1", place) as plant:
+        [url], [[address]] = plant.urls, plant.meters
+        busy = asyncio.run(read_while_we_own(url, address))
+        assert 5 == busy.returncode
+        assert "another process" in busy.stderr
+        free = _read(url, address, "--item", "forward_active_energy")
     assert 0 == free.returncode

@@ -37,7 +37,7 @@ def read(
     from meterlink.cli.logs import set_up_logs
     from meterlink.cli.read_once import Question, ask_and_show
 
-    set_up_logs("warning", "console")
+    set_up_logs("error", "console")
     question = Question(
         line=line,
         address=address,
