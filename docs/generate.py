@@ -113,7 +113,7 @@ def dictionary_table() -> str:
         families[row.pattern[:2]].append(row)
     lines = ["| DI3 | class | rows | quantities |", "| --- | --- | --- | --- |"]
     for head, rows in sorted(families.items()):
-        quantities = {re.split(r"[@.]", name)[0] for row in rows for name in row.names}
+        quantities = {re.split(r"[@.]", row.name)[0] for row in rows}
         listed = ", ".join(f"`{name}`" for name in sorted(quantities))
         lines.append(f"| {head}H | {_CLASSES.get(head, '')} | {len(rows)} | {listed} |")
     return "\n".join(lines) + "\n"
