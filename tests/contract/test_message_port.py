@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
+import pytest_asyncio
 
 from meterlink.errors import BrokerAway, MessageRefused
+from meterlink.publish import broker as embedded
 from meterlink.transports.messages import IncomingMessage, MessagePort
 from tests.support.brokers import (
     INFLIGHT_MAX,
     PAYLOAD_OCTETS_MAX,
     BrokerUnderTest,
+    EmbeddedUnderTest,
     MemoryUnderTest,
     MosquittoUnderTest,
     ShippedMosquitto,
@@ -21,22 +25,41 @@ from tests.support.brokers import (
 _MOSQUITTO = pytest.mark.server("mosquitto")
 
 
-@pytest.fixture(
-    params=[
-        "memory",
-        pytest.param("mosquitto, MQTT 5", marks=_MOSQUITTO),
-        pytest.param("mosquitto, MQTT 3.1.1", marks=_MOSQUITTO),
-    ]
-)
-def broker(request: pytest.FixtureRequest) -> Iterator[BrokerUnderTest]:
-    """Each broker in turn."""
-    if request.param == "memory":
+_RESTARTABLE = [
+    "memory",
+    pytest.param("mosquitto, MQTT 5", marks=_MOSQUITTO),
+    pytest.param("mosquitto, MQTT 3.1.1", marks=_MOSQUITTO),
+]
+
+
+@asynccontextmanager
+async def _running(kind: str) -> AsyncIterator[BrokerUnderTest]:
+    if kind == "memory":
         yield MemoryUnderTest()
-        return
-    server = ShippedMosquitto()
-    server.inflight_max = INFLIGHT_MAX
-    with server:
-        yield MosquittoUnderTest(server, 5 if "MQTT 5" in request.param else 4)
+    elif kind == "embedded":
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(embedded, "INFLIGHT_MAX", INFLIGHT_MAX)
+            async with embedded.embedded_broker(keeps_sessions_of=["s"]) as running:
+                yield EmbeddedUnderTest(running)
+    else:
+        server = ShippedMosquitto()
+        server.inflight_max = INFLIGHT_MAX
+        with server:
+            yield MosquittoUnderTest(server, 5 if "MQTT 5" in kind else 4)
+
+
+@pytest_asyncio.fixture(params=[*_RESTARTABLE, "embedded"])
+async def broker(request: pytest.FixtureRequest) -> AsyncIterator[BrokerUnderTest]:
+    """Each broker in turn."""
+    async with _running(request.param) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(params=_RESTARTABLE)
+async def restartable(request: pytest.FixtureRequest) -> AsyncIterator[BrokerUnderTest]:
+    """Each broker that keeps its sessions when it is stopped."""
+    async with _running(request.param) as running:
+        yield running
 
 
 async def _publish(broker: BrokerUnderTest, *payloads: bytes, topic: str = "a/b") -> None:
@@ -169,8 +192,9 @@ async def test_a_client_id_has_one_connection(broker: BrokerUnderTest) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_broker_that_goes_and_returns_keeps_the_session(broker: BrokerUnderTest) -> None:
+async def test_a_broker_that_goes_and_returns_keeps_the_session(restartable: BrokerUnderTest) -> None:
     """Whoever waits must be told that it is gone; afterwards nothing unacknowledged may be missing."""
+    broker = restartable
     async with broker.connector.connect(client_id="s", subscriptions=("a/b",), persistent=True) as port:
         await _publish(broker, *_numbered(3))
         messages = await _receive(port, 3, acknowledge=False)
