@@ -119,7 +119,7 @@ class Meter:
         """
         if "@" in entry.item:
             return {}
-        shown = ((labels[0].item, self.value(labels[0].item, at)) for labels in entry.labels)
+        shown = ((item, self.value(item, at)) for item in entry.items)
         return {item: value for item, value in shown if value is not None}
 
 

@@ -75,6 +75,11 @@ class Fields:
         """Octets of the head, or of one repetition where there is no head."""
         return self.head.octets or self.repeated[0].octets
 
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Items of the head and of each repetition that has labels of its own."""
+        return tuple(label.item for group in (self.head, *self.repeated) for label in group.labels)
+
     def decode(self, data: bytes) -> tuple[ItemValue, ...] | None:
         """The values in ``data``; ``None`` when the length does not fit."""
         size = self.repeated[0].octets if self.repeated else 1

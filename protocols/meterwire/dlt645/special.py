@@ -42,6 +42,11 @@ class FreezeBlock:
         """Octets of the whole set with ``tariffs`` tariffs."""
         return sum(self._sizes(self.tariffs))
 
+    @property
+    def items(self) -> tuple[str, ...]:
+        """None that are sure to be there."""
+        return ()
+
     def decode(self, data: bytes) -> tuple[ItemValue, ...] | None:
         """The values in ``data``; ``None`` when the parts do not fit."""
         for sizes in self._plain_sizes(len(data)):

@@ -93,6 +93,11 @@ class Shape(Protocol):
         """Octets of the data; of one repetition where the number of values varies."""
         ...
 
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Items of a whole answer in their order; empty where the answer itself says what it holds."""
+        ...
+
     def decode(self, data: bytes) -> tuple[ItemValue, ...] | None:
         """The values in ``data``; ``None`` when the length does not fit."""
         ...
@@ -138,6 +143,11 @@ class Entry:
     shapes: tuple[Shape, ...]
     label: Label
     format: formats.Format | None
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """Items of a whole answer in their order; empty where the answer itself says what it holds."""
+        return self.shapes[0].items
 
     def decode(self, data: bytes) -> tuple[ItemValue, ...]:
         """The values in ``data``, the octets after the identifier.
