@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+from docs.generate_commands import commands
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -135,6 +136,7 @@ def exit_codes() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings_tables,
+    "commands": commands,
     "exit-codes": exit_codes,
     "dlt645-read-session": read_session,
     "dlt645-dictionary": dictionary_table,
