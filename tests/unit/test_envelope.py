@@ -73,6 +73,7 @@ def test_any_octets_give_an_envelope_or_a_refusal(payload: bytes) -> None:
         (b'"0.26"', b'"NaN"'),
         (b'"seq":7', b'"seq":-1'),
         (b'"seq":7', b'"seq":true'),
+        (b'"seq":7', b'"seq":9223372036854775808'),
         (b'+00:00","taken_at"', b'","taken_at"'),
         (b'"marks":[]', b'"marks":["nonsense"]'),
         (b'"marks":[]', b'"marks":null'),

@@ -14,6 +14,7 @@ from meterlink.cli.decode import decode
 from meterlink.cli.demo import demo
 from meterlink.cli.items import items
 from meterlink.cli.read import read
+from meterlink.cli.run import ingest, run
 
 app = typer.Typer(
     name="meterlink",
@@ -26,6 +27,8 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(read)
+app.command()(run)
+app.command()(ingest)
 app.command()(decode)
 app.command()(items)
 app.add_typer(config.app, name="config")

@@ -29,5 +29,8 @@ def demo(
       meterlink demo --once      # a check: ends when every simulated meter has been read right
     """
     from meterlink.cli.demonstration.play import play
+    from meterlink.cli.logs import set_up_logs
+
+    set_up_logs("error", "console")
 
     raise typer.Exit(play(folder, meters=meters, seed=seed, once=once))

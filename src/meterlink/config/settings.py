@@ -225,6 +225,12 @@ class MqttSettings(_Table):
         return urlsplit(self.url).port or (8883 if self.tls else 1883)
 
 
+class EmbeddedBrokerSettings(_Table):
+    """The broker inside the daemon, used while [mqtt] is absent; loopback only."""
+
+    port: int = Field(0, ge=0, le=65_535, description="0: any that is free; the ready line tells it.")
+
+
 class InfluxSettings(_Table):
     """InfluxDB (API v2), or whatever takes its line protocol; without this table: files."""
 
@@ -291,6 +297,9 @@ class Settings(BaseSettings):
     meters: tuple[MeterSettings, ...] = Field(min_length=1, max_length=METERS_MAX)
     plans: tuple[PlanSettings, ...] = Field((PlanSettings(),), min_length=1, max_length=PLANS_MAX)
     mqtt: MqttSettings | None = None
+    embedded_broker: EmbeddedBrokerSettings = Field(
+        default_factory=lambda: EmbeddedBrokerSettings.model_validate({})
+    )
     influx: InfluxSettings | None = None
     files: FilesSettings = Field(default_factory=lambda: FilesSettings.model_validate({}))
     ingest: IngestSettings = Field(default_factory=lambda: IngestSettings.model_validate({}))

@@ -21,6 +21,8 @@ from meterlink.model.reading import Reading, Record
 VERSION = 1
 READINGS_MAX = 2_000
 """Readings one envelope may hold; more is refused, so that a hostile payload costs nothing."""
+COUNT_MAX = 2**63 - 1
+"""Largest ``seq`` and ``boot``: what every database takes as an integer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,6 @@ def _text(value: object) -> str:
 
 
 def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError("expected a whole number")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= COUNT_MAX:
+        raise TypeError("expected a whole number of at most 63 bits")
     return value

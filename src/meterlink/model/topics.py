@@ -15,7 +15,7 @@ READINGS_FILTER = f"{ROOT}/+/+/up/reading/+"
 NAME_OCTETS_MAX = 255
 """A level of a topic; all levels together stay far below the 65,535 octets that MQTT allows."""
 
-_FORBIDDEN = "/+#"
+_FORBIDDEN = "/+#\\"
 
 
 class ReadingTopic(NamedTuple):
@@ -41,12 +41,14 @@ def check_name(name: str, what: str) -> str:
         raise ConfigError(f"{what}: the name is empty")
     if any(mark in name for mark in _FORBIDDEN):
         raise ConfigError(
-            f"{what}: {name!r} holds one of / + #, which MQTT keeps for itself: choose another name"
+            f"{what}: {name!r} holds one of / + # \\, which others keep for themselves: choose another"
         )
     if not name.isprintable():
         raise ConfigError(f"{what}: {name!r} holds a character that cannot be printed: choose another name")
-    if name.startswith("$") or name.endswith("\\"):
-        raise ConfigError(f"{what}: {name!r} starts with $ or ends with \\: choose another name")
+    if name.startswith("$"):
+        raise ConfigError(
+            f"{what}: {name!r} starts with $, which brokers keep for themselves: choose another name"
+        )
     if len(name.encode()) > NAME_OCTETS_MAX:
         raise ConfigError(
             f"{what}: {name!r} is longer than {NAME_OCTETS_MAX} octets in UTF-8: choose a shorter one"

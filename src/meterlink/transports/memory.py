@@ -137,6 +137,7 @@ class MemoryBroker:
 
     Attributes:
         away: connections are refused while it is set.
+        transit_s: each message takes so long to the broker; what is on the way at a cut is gone.
         puback_delay_s: each PUBACK takes so long.
         pubacks_to_lose: the next so many PUBACKs never arrive.
         refuse: tells why a message will never be taken, or ``None``.
@@ -154,6 +155,7 @@ class MemoryBroker:
         on_publish: Callable[[str, bytes], None] | None = None,
     ) -> None:
         self.away = False
+        self.transit_s = 0.0
         self.puback_delay_s = 0.0
         self.pubacks_to_lose = 0
         self.refuse: Callable[[str, bytes], str | None] = lambda _topic, _payload: None
@@ -250,13 +252,17 @@ class _MemoryPort:
         self._broker = broker
         self._session = session
         self._inbox: deque[IncomingMessage] = deque()
+        self._on_the_way: deque[tuple[str, bytes, asyncio.Future[None]]] = deque()
         self._lost = False
         self._changed = Wakers()
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """See ``MessagePort.publish``."""
         self._check()
-        self._broker.take(topic, payload)
+        if self._broker.transit_s:
+            await self._travel(topic, payload)
+        else:
+            self._broker.take(topic, payload)
         if self._broker.pubacks_to_lose:
             self._broker.pubacks_to_lose -= 1
             await self._wait_in_vain(self._broker.publish_timeout_s)
@@ -287,6 +293,33 @@ class _MemoryPort:
         """The connection ends; whoever waits in it is told."""
         self._lost = True
         self._changed.wake()
+        for _, _, arrived in self._on_the_way:
+            if not arrived.done():
+                arrived.set_exception(BrokerAway("the connection to the broker broke"))
+                arrived.exception()  # who waited may have been cancelled: then nobody asks
+        self._on_the_way.clear()
+
+    async def _travel(self, topic: str, payload: bytes) -> None:
+        """The way to the broker, on which nobody overtakes."""
+        loop = asyncio.get_running_loop()
+        arrived = loop.create_future()
+        self._on_the_way.append((topic, payload, arrived))
+        loop.call_later(self._broker.transit_s, self._arrive)
+        await arrived
+
+    def _arrive(self) -> None:
+        """The first on the way is there; timers of one moment may fire in any order, the queue has one."""
+        if not self._on_the_way:
+            return
+        topic, payload, arrived = self._on_the_way.popleft()
+        try:
+            self._broker.take(topic, payload)
+        except MessageRefused as error:
+            if not arrived.done():
+                arrived.set_exception(error)
+        else:
+            if not arrived.done():
+                arrived.set_result(None)
 
     def _check(self) -> None:
         if self._lost:

@@ -29,6 +29,7 @@ ONCE_TIMEOUT_S = 18.0
 LOOK_EVERY_S = 0.25
 
 _MARKER = ".meterlink-demo"
+_PIPE_WIDTH = 120
 
 
 def play(folder: Path, *, meters: int, seed: int, once: bool) -> ExitCode:
@@ -41,12 +42,14 @@ def play(folder: Path, *, meters: int, seed: int, once: bool) -> ExitCode:
         once: end by itself with a verdict; otherwise go on until Ctrl-C.
 
     """
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
     try:
         _make_folder(folder)
         return asyncio.run(_Demonstration(folder.resolve(), console, meters, seed, once).run())
     except (MeterlinkError, OSError) as error:
-        Console(stderr=True).print(f"demo: {error}", markup=False)
+        Console(stderr=True).print(f"demo: {error}", markup=False, soft_wrap=True)
         return ExitCode.FAILURE
 
 
@@ -112,7 +115,7 @@ class _Demonstration:
 
     async def _listen(self, broker: str) -> None:
         parts = urlsplit(broker)
-        connector = MqttConnector(parts.hostname or "", parts.port or 1883)
+        connector = MqttConnector(parts.hostname or "", parts.port or 1883, version=4)  # as amqtt speaks
         while True:
             with contextlib.suppress(BrokerAway):
                 async with connector.connect(
@@ -145,14 +148,23 @@ class _Demonstration:
                         await stop.wait()
 
     def _conclude(self, verdict: Verdict, *, interrupted: bool) -> ExitCode:
+        self._console.print()
         for words in verdict.wrong:
-            self._console.print(f"WRONG 错误: {words}", markup=False)
+            self._console.print(f"WRONG 错误: {words}", markup=False, soft_wrap=True)
         if verdict.missing and not interrupted:
-            self._console.print(f"MISSING 未到达: {', '.join(verdict.missing)}", markup=False)
-        self._console.print(f"journal 日志库       {self._folder / 'journal.sqlite3'}", markup=False)
-        self._console.print(f"line protocol 行协议 {self._folder / 'line-protocol'}", markup=False)
-        self._console.print(f"simulator's answers {self._folder / 'simulator-answers.jsonl'}", markup=False)
-        self._console.print(f"logs 运行日志        {self._folder / 'daemon.log'}", markup=False)
+            self._console.print(f"MISSING 未到达: {', '.join(verdict.missing)}", markup=False, soft_wrap=True)
+        self._console.print(
+            f"journal 日志库       {self._folder / 'journal.sqlite3'}", markup=False, soft_wrap=True
+        )
+        self._console.print(
+            f"line protocol 行协议 {self._folder / 'line-protocol'}", markup=False, soft_wrap=True
+        )
+        self._console.print(
+            f"simulator's answers {self._folder / 'simulator-answers.jsonl'}", markup=False, soft_wrap=True
+        )
+        self._console.print(
+            f"logs 运行日志        {self._folder / 'daemon.log'}", markup=False, soft_wrap=True
+        )
         if verdict.wrong or (self._once and verdict.missing):
             return ExitCode.FAILURE
         self._console.print(

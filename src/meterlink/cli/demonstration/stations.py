@@ -167,6 +167,8 @@ class Files(Station):
                 self._see_line(line)
 
     def _see_line(self, line: str) -> None:
+        if line.startswith("#"):
+            return
         series, fields, seconds = line.split(" ")
         tags = dict(tag.split("=", 1) for tag in series.split(",")[1:])
         slot = datetime.fromtimestamp(int(seconds), UTC)

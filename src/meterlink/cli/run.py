@@ -1,0 +1,79 @@
+"""``meterlink run`` and ``meterlink ingest``: the two programs that stay."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from meterlink.cli.config import CONFIG_OPTION
+from meterlink.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from meterlink.config import Settings
+
+_CONFIG = Annotated[Path, CONFIG_OPTION]
+_FIRST_CONFIG = Path("meterlink.toml")
+
+
+def run(config: _CONFIG = _FIRST_CONFIG) -> None:
+    r"""Read the meters, keep every reading, publish it. The daemon. 运行采集。
+
+    Prints one line of JSON when it is ready, and its log on standard error. SIGTERM and Ctrl-C end it in
+    order: exchanges in hand are finished, what has been kept is published.
+
+    \b
+    Examples:
+      meterlink run --config meterlink.toml
+      METERLINK_GATEWAY__ID=gateway-7 meterlink run -c /etc/meterlink/meterlink.toml
+
+    \b
+    Exit codes: 0 ended in order; 1 crashed; 2 wrong configuration; 7 the journal cannot be opened.
+    """
+    from meterlink.daemon.programs import run_daemon
+
+    _stay(config, run_daemon)
+
+
+def ingest(config: _CONFIG = _FIRST_CONFIG) -> None:
+    r"""Take readings from the broker and write them to the database. 入库。
+
+    Its own process, on this machine or another; needs [mqtt], and [ingest] in_daemon = false for the daemon.
+
+    \b
+    Example:
+      meterlink ingest --config meterlink.toml
+
+    \b
+    Exit codes: 0 ended in order; 1 crashed; 2 wrong configuration; 7 its state file cannot be opened.
+    """
+    from meterlink.daemon.programs import run_ingest
+
+    _stay(config, run_ingest)
+
+
+def _stay(config: Path, program: Callable[[Settings, Callable[[dict[str, Any]], None]], None]) -> None:
+    from meterlink.cli.logs import set_up_logs
+    from meterlink.config import load_settings
+    from meterlink.errors import ConfigError, JournalError, MeterlinkError, UnknownItem
+
+    try:
+        settings = load_settings(config)
+        set_up_logs(settings.log.level, settings.log.format)
+        program(settings, _tell_ready)
+    except (ConfigError, UnknownItem) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(ExitCode.USAGE) from None
+    except JournalError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(ExitCode.JOURNAL) from None
+    except MeterlinkError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(ExitCode.FAILURE) from None
+
+
+def _tell_ready(facts: dict[str, Any]) -> None:
+    print(json.dumps({"ready": True, **facts}, ensure_ascii=False), flush=True)

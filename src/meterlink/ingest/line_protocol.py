@@ -1,0 +1,77 @@
+"""Envelopes into InfluxDB's line protocol: the only place where a value becomes a ``float``.
+
+One point a (meter, slot): ``instant,gateway=g,meter=m,site=s voltage_a=230.1,marks=0i 1795305600``. A text
+may hold anything printable but a backslash, which each server reads differently; what line protocol cannot
+carry is refused instead of altered. Source: decision 16.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from math import isfinite
+
+from meterlink.errors import EnvelopeError
+from meterlink.model.envelope import Envelope
+from meterlink.model.marks import NO_MARKS
+from meterlink.model.reading import Reading
+
+MARKS_FIELD = "marks"
+
+_MEASUREMENT = str.maketrans({",": "\\,", " ": "\\ "})
+_KEY = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
+
+
+def lines_of(envelope: Envelope, *, site: str, area: str | None = None) -> list[str]:
+    """The points of an envelope, one line each, timestamps in seconds.
+
+    Args:
+        envelope: what came over MQTT.
+        site: tag; from the topic.
+        area: tag; from the configuration, if it says.
+
+    Raises:
+        EnvelopeError: a name or a value that line protocol cannot carry.
+
+    """
+    record = envelope.record
+    if record.data_class.startswith("#"):
+        raise EnvelopeError(f"class {record.data_class!r}: a line that starts with # is a comment")
+    tags = {"gateway": envelope.gateway, "meter": record.meter, "site": site}
+    if area is not None:
+        tags["area"] = area
+    head = _checked(record.data_class, "class").translate(_MEASUREMENT)
+    head += "".join(f",{key}={_checked(tags[key], key).translate(_KEY)}" for key in sorted(tags))
+    return [f"{head} {_fields(group)} {int(slot.timestamp())}" for slot, group in _by_slot(record.readings)]
+
+
+def _by_slot(readings: Iterable[Reading]) -> Iterable[tuple[datetime, list[Reading]]]:
+    groups: dict[datetime, list[Reading]] = {}
+    for reading in readings:
+        groups.setdefault(reading.slot, []).append(reading)
+    return groups.items()
+
+
+def _fields(readings: Iterable[Reading]) -> str:
+    """The values, and the marks of all of them as one mask; a reading without a value has only its marks."""
+    marks, fields = NO_MARKS, {}
+    for reading in readings:
+        marks |= reading.marks
+        if reading.value is None:
+            continue
+        name = _checked(reading.item, "item").replace(".", "_")
+        value = float(reading.value)
+        if not isfinite(value):
+            raise EnvelopeError(f"item {reading.item!r}: {reading.value} is beyond the range of a float")
+        if name == MARKS_FIELD:
+            raise EnvelopeError(f"item {reading.item!r} has the name of the field of the marks")
+        fields[name.translate(_KEY)] = repr(value)
+    return "".join(f"{name}={value}," for name, value in fields.items()) + f"{MARKS_FIELD}={int(marks)}i"
+
+
+def _checked(text: str, what: str) -> str:
+    if not text:
+        raise EnvelopeError(f"{what}: the name is empty")
+    if not text.isprintable() or "\\" in text:
+        raise EnvelopeError(f"{what}: line protocol cannot carry {text!r}")
+    return text
