@@ -129,6 +129,11 @@ class LoadRecords:
         """Octets of one record of all classes."""
         return 5 + self.time.octets + sum(group.octets + 1 for group in self.classes)
 
+    @property
+    def items(self) -> tuple[str, ...]:
+        """None that are sure to be there."""
+        return ()
+
     def decode(self, data: bytes) -> tuple[ItemValue, ...] | None:
         """The values of all good records in ``data``; ``None`` when there is none."""
         values: list[ItemValue] = []
