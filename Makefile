@@ -72,7 +72,7 @@ check-wheel: dev  ## build the wheel, install it into an empty environment, run 
 	@PYTHON=$(BIN)/python .ci/check-wheel
 
 docs: dev  ## renew the parts of docs/ that are made from the code
-	@$(BIN)/python docs/generate.py
+	@$(BIN)/python -m docs.generate
 
 hooks: dev  ## let git run the checks before each commit
 	@$(BIN)/pre-commit install

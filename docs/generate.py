@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+from docs.generate_commands import commands
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -24,6 +25,7 @@ from meterwire.dlt645.items import dictionary
 from meterwire.dlt645.session import TRANSITIONS
 
 DOCS = Path(__file__).resolve().parent
+EXAMPLES = 4
 _PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -103,19 +105,24 @@ _CLASSES = {
     "04": "parameters",
     "05": "freezes",
     "06": "load records",
+    "10": "event sub-items",
 }
+_LAST_CLASS = "10"  # and all above it
 
 
 def dictionary_table() -> str:
     """How many rows of the dictionary each class of identifiers has, and of which quantities."""
     families: dict[str, list[Row]] = defaultdict(list)
     for row in dictionary("dlt645-2007").rows:
-        families[row.pattern[:2]].append(row)
-    lines = ["| DI3 | class | rows | quantities |", "| --- | --- | --- | --- |"]
+        families[min(row.pattern[:2], _LAST_CLASS)].append(row)
+    lines = ["| DI3 | class | rows | quantities | for example |", "| --- | --- | --- | --- | --- |"]
     for head, rows in sorted(families.items()):
-        quantities = {re.split(r"[@.]", row.name)[0] for row in rows}
-        listed = ", ".join(f"`{name}`" for name in sorted(quantities))
-        lines.append(f"| {head}H | {_CLASSES.get(head, '')} | {len(rows)} | {listed} |")
+        quantities = sorted({re.split(r"[@.]", row.name)[0] for row in rows})
+        some = ", ".join(
+            f"`{name}`" for name in quantities[:: max(1, len(quantities) // EXAMPLES)][:EXAMPLES]
+        )
+        span = f"{head}H and up" if head == _LAST_CLASS else f"{head}H"
+        lines.append(f"| {span} | {_CLASSES[head]} | {len(rows)} | {len(quantities)} | {some} |")
     return "\n".join(lines) + "\n"
 
 
@@ -129,6 +136,7 @@ def exit_codes() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings_tables,
+    "commands": commands,
     "exit-codes": exit_codes,
     "dlt645-read-session": read_session,
     "dlt645-dictionary": dictionary_table,

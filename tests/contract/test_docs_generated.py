@@ -10,7 +10,7 @@ from docs.generate import DOCS, PARTS, renewed
 def test_a_page_says_what_the_code_says(page: str) -> None:
     """A key, a state or an identifier that the page does not know: `make docs` renews it."""
     text = (DOCS / page).read_text(encoding="utf-8")
-    assert renewed(text) == text
+    assert renewed(text) == text, "run `make docs` and commit what it changed"
 
 
 def test_every_generated_part_stands_on_a_page() -> None:

@@ -21,3 +21,12 @@ def commands(text: str) -> list[str]:
         if line.startswith("$ ")
     ]
     return console + [line for body in blocks(text, "sh") for line in body.splitlines() if line.strip()]
+
+
+def printed(text: str, command: str) -> str:
+    """What the page shows below a command of a ``console`` block; empty when it shows nothing."""
+    for body in blocks(text, "console"):
+        _, found, below = body.partition(f"$ {command}\n")
+        if found:
+            return re.split(r"^\$ ", below, maxsplit=1, flags=re.MULTILINE)[0]
+    return ""

@@ -17,7 +17,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -141,12 +141,24 @@ class Program:
     Args:
         command: the program with its arguments.
         log: where its standard output and error go; a restart appends.
+        folder: where it runs; ``None``: where we run.
+        environment: its environment; ``None``: ours.
 
     """
 
-    def __init__(self, command: list[str], log: Path) -> None:
+    def __init__(
+        self,
+        command: list[str],
+        log: Path,
+        *,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.command = command
         self.log = log
+        self.exit_code: int | None = None
+        self._folder = folder
+        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -183,7 +195,13 @@ class Program:
 
     def _spawn(self, output: IO[bytes]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            self.command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=self._folder,
+            env=self._environment,
+            start_new_session=True,
         )
 
     def stop(self) -> None:
@@ -208,6 +226,7 @@ class Program:
     def _gone(self) -> None:
         assert self._process is not None
         _warden.tell("-pid", self._process.pid)
+        self.exit_code = self._process.returncode
         self._process = None
 
     def log_tail(self) -> str:

@@ -48,7 +48,7 @@ def check(
     config: Annotated[Path, CONFIG_OPTION] = Path("meterlink.toml"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    r"""Say whether a configuration is good; each fault with file, line and remedy.
+    """Say whether a configuration is good; each fault with file, line and remedy.
 
     \b
     Example:
@@ -87,7 +87,7 @@ def check(
 
 @app.command()
 def example() -> None:
-    r"""Print a first configuration with comments.
+    """Print a first configuration with comments.
 
     \b
     Example:

@@ -19,7 +19,7 @@ def demo(
         Path, typer.Option("--dir", help="Where everything is written; made anew at each start.")
     ] = Path("demo-data"),
 ) -> None:
-    r"""Start a simulated plant and the daemon, and watch readings arrive. 演示。
+    """Start a simulated plant and the daemon, and watch readings arrive. 演示。
 
     Nothing needs to be installed or configured: the embedded broker and line-protocol files serve.
 

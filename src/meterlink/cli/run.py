@@ -20,7 +20,7 @@ _FIRST_CONFIG = Path("meterlink.toml")
 
 
 def run(config: _CONFIG = _FIRST_CONFIG) -> None:
-    r"""Read the meters, keep every reading, publish it. The daemon. 运行采集。
+    """Read the meters, keep every reading, publish it. The daemon. 运行采集。
 
     Prints one line of JSON when it is ready, and its log on standard error. SIGTERM and Ctrl-C end it in
     order: exchanges in hand are finished, what has been kept is published.
@@ -39,7 +39,7 @@ def run(config: _CONFIG = _FIRST_CONFIG) -> None:
 
 
 def ingest(config: _CONFIG = _FIRST_CONFIG) -> None:
-    r"""Take readings from the broker and write them to the database. 入库。
+    """Take readings from the broker and write them to the database. 入库。
 
     Its own process, on this machine or another; needs [mqtt], and [ingest] in_daemon = false for the daemon.
 
