@@ -7,7 +7,7 @@ A format is written as the standard writes it, or shorter:
   ``hhmmNN`` have a number of two digits behind;
 - ``digits6``: twelve digits, as of an address; ``ascii6``: six characters;
 - ``hex2``: two octets as hexadecimal digits, highest first, as bit words are written;
-  ``hex2#meter_status_word_1`` when ``words.csv`` says what the bits mean;
+  ``hex2#meter_status_word_1`` when ``bit_words.csv`` says what the bits mean;
 - ``raw4``: four octets as they stand on the wire, as operator codes are written.
 
 Content is a ``Decimal`` with the digits that the meter sent, or text; ``None`` with a problem when
@@ -255,7 +255,7 @@ class Hex:
     Args:
         octets: octets of the field.
         wire_order: written lowest octet first, as operator codes are.
-        word: name of the bit word, when ``words.csv`` has it.
+        word: name of the bit word, when ``bit_words.csv`` has it.
 
     """
 
