@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from meterwire.dlt645 import bit_words
 from meterwire.dlt645.command_codec import command_from_frame, command_to_frame, kind_of
 from meterwire.dlt645.commands import Command
-from meterwire.dlt645.frame import Frame
+from meterwire.dlt645.frame import Frame, made
 from meterwire.dlt645.functions import (
     CONTROL,
     DI_OCTETS,
@@ -160,12 +160,13 @@ def to_frame(message: Message, edition: Edition = "dlt645-2007") -> Frame:
         LocalProtocolError: a field outside its range, or a message that must not be sent so.
 
     """
+    if isinstance(message, ReadRequest):
+        selector = message.selector
+        if selector and len(selector) not in _SELECTOR_OCTETS:
+            raise LocalProtocolError(f"a selector has 0, 1 or 6 octets, not {len(selector)}")
+        data = _di_octets(message.di, edition) + selector
+        return made(message.address, _READ[edition], data)
     match message:
-        case ReadRequest(address=address, selector=selector):
-            if len(selector) not in _SELECTOR_OCTETS:
-                raise LocalProtocolError(f"a selector has 0, 1 or 6 octets, not {len(selector)}")
-            data = _di_octets(message.di, edition) + selector
-            return Frame(address=address, function=_READ[edition], data=data)
         case ReadReply(address=address, has_following=more):
             return _answer(address, _READ[edition], _di_octets(message.di, edition) + message.data, more)
         case ReadFollowingRequest(address=address, selector=selector):
@@ -257,10 +258,11 @@ def _answer(address: str, function: int, data: bytes, has_following: bool) -> Fr
 
 
 def _di_octets(di: int, edition: Edition) -> bytes:
-    size = DI_OCTETS[edition]
-    if not 0 <= di < 1 << 8 * size:
-        raise LocalProtocolError(f"data identifier {di:#x} does not fit {size} octets")
-    return di.to_bytes(size, "little")
+    try:
+        return di.to_bytes(DI_OCTETS[edition], "little")
+    except OverflowError:
+        sentence = f"data identifier {di:#x} does not fit {DI_OCTETS[edition]} octets"
+        raise LocalProtocolError(sentence) from None
 
 
 def _sequence_octets(sequence: int, edition: Edition) -> bytes:
