@@ -106,8 +106,11 @@ def test_octets_that_may_hold_a_password_are_masked() -> None:
     code, out, _ = _run("decode", write)
     assert code == 0
     assert "89 67 45" not in out
-    assert "password" not in out
-    assert "89 67 45" in _run("decode", "--show-secrets", write)[1]
+    assert "password: 123456" not in out
+    assert "10:20:30" in out
+    shown = _run("decode", "--show-secrets", write)[1]
+    assert "89 67 45" in shown
+    assert "password: 123456" in shown
 
 
 def _decoded(octets: str, direction: str = "response") -> dict[str, Any]:

@@ -7,7 +7,7 @@ A format is written as the standard writes it, or shorter:
   ``hhmmNN`` have a number of two digits behind;
 - ``digits6``: twelve digits, as of an address; ``ascii6``: six characters;
 - ``hex2``: two octets as hexadecimal digits, highest first, as bit words are written;
-  ``hex2#meter_status_word_1`` when ``words.csv`` says what the bits mean;
+  ``hex2#meter_status_word_1`` when ``bit_words.csv`` says what the bits mean;
 - ``raw4``: four octets as they stand on the wire, as operator codes are written.
 
 Content is a ``Decimal`` with the digits that the meter sent, or text; ``None`` with a problem when
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, Protocol
@@ -68,20 +68,34 @@ class Number:
     decimals: int
     signed: bool = False
 
-    @property
-    def octets(self) -> int:
-        """Octets of the field."""
-        return (self.whole + self.decimals + 1) // 2
+    octets: int = field(init=False)
+    _exponent: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out once what each value needs."""
+        object.__setattr__(self, "octets", (self.whole + self.decimals + 1) // 2)
+        object.__setattr__(self, "_exponent", f"E-{self.decimals}")
 
     def decode(self, raw: bytes) -> tuple[Content, Problem | None]:
         """A ``Decimal`` with exactly the digits sent."""
         digits = raw[::-1].hex()
-        if not digits.isdecimal() or (self.signed and digits[0] in "89"):
-            return self._decode_unusual(raw, digits)
-        return Decimal(self._pointed(digits)), None
+        if digits.isdecimal() and not (self.signed and digits[0] in "89"):
+            return Decimal(digits + self._exponent), None
+        return self._decode_unusual(raw, digits)
 
-    def _pointed(self, digits: str) -> str:
-        return f"{digits[: -self.decimals]}.{digits[-self.decimals :]}" if self.decimals else digits
+    def decode_row(self, data: bytes) -> list[Decimal] | None:
+        """Several numbers one behind the other, when all are plain; else ``None``.
+
+        Registers come in blocks; turning all their digits round at once is half the work.
+        """
+        if self.signed:
+            return None
+        digits = data[::-1].hex()
+        if not digits.isdecimal():
+            return None
+        width, exponent = 2 * self.octets, self._exponent
+        ends = range(len(digits), 0, -width)
+        return list(map(Decimal, [digits[end - width : end] + exponent for end in ends]))
 
     def _decode_unusual(self, raw: bytes, digits: str) -> tuple[Content, Problem | None]:
         if raw == b"\xff" * len(raw):
@@ -92,7 +106,7 @@ class Number:
         digits = f"{top - 8}{digits[1:]}"
         if not digits.isdecimal():
             return None, "invalid-bcd"
-        return Decimal("-" + self._pointed(digits)), None
+        return Decimal(f"-{digits}{self._exponent}"), None
 
     def encode(self, content: Content) -> bytes:
         """Digits of a ``Decimal``, which must fit without rounding.
@@ -255,7 +269,7 @@ class Hex:
     Args:
         octets: octets of the field.
         wire_order: written lowest octet first, as operator codes are.
-        word: name of the bit word, when ``words.csv`` has it.
+        word: name of the bit word, when ``bit_words.csv`` has it.
 
     """
 

@@ -40,7 +40,11 @@ _MASK = bytes((octet + _OFFSET) & 0xFF for octet in range(256))
 _PREAMBLES = [b"\xfe" * count for count in range(PREAMBLE_MAX + 1)]
 _UNMASK = bytes((octet - _OFFSET) & 0xFF for octet in range(256))
 
-_FROM_METER, _ABNORMAL, _FOLLOWING, _FUNCTION = 0x80, 0x40, 0x20, 0x1F
+_FUNCTION = 0x1F
+_CONTROLS = [
+    (control & _FUNCTION, control & 0x80 != 0, control & 0x40 != 0, control & 0x20 != 0)
+    for control in range(256)
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +77,34 @@ class Frame:
         return self.function | self.from_meter << 7 | self.abnormal << 6 | self.has_following << 5
 
 
-# A frozen dataclass pays a checked attribute write for each field; received frames, of which there may
-# be tens of thousands a second, are made by filling the slots.
 _new_object = object.__new__
 _put_address, _put_function, _put_data, _put_from_meter, _put_abnormal, _put_has_following = (
     Frame.__dict__[name].__set__
     for name in ("address", "function", "data", "from_meter", "abnormal", "has_following")
 )
+
+
+def made(address: str, control: int, data: bytes) -> Frame:
+    """A ``Frame``, made by filling its slots.
+
+    A frozen dataclass pays a checked attribute write for each field; of frames there may be tens of
+    thousands a second.
+
+    Args:
+        address: 12 digits, highest first.
+        control: the control octet C.
+        data: DATA, unmasked.
+
+    """
+    frame: Frame = _new_object(Frame)
+    function, from_meter, abnormal, has_following = _CONTROLS[control]
+    _put_address(frame, address)
+    _put_function(frame, function)
+    _put_data(frame, data)
+    _put_from_meter(frame, from_meter)
+    _put_abnormal(frame, abnormal)
+    _put_has_following(frame, has_following)
+    return frame
 
 
 def encode(frame: Frame, *, preamble: int = 0) -> bytes:
@@ -123,7 +148,14 @@ def decode(octets: bytes) -> Frame:
     size = len(octets)
     while start < size and octets[start] == PREAMBLE:
         start += 1
-    if frame_end(octets, start) != size:
+    if (
+        size < start + OVERHEAD_OCTETS
+        or octets[start] != START
+        or octets[start + 7] != START
+        or size != start + OVERHEAD_OCTETS + octets[start + 9]
+        or octets[-1] != END
+        or octets[-2] != sum(octets[start:-2]) & 0xFF
+    ):
         raise fault(octets, start)
     return frame_at(octets, start, size)
 
@@ -146,15 +178,11 @@ def frame_end(octets: bytes | bytearray, start: int) -> int:
 
 def frame_at(octets: bytes | bytearray, start: int, end: int) -> Frame:
     """The frame in ``octets[start:end]``, which ``frame_end`` found good."""
-    control = octets[start + 8]
-    frame: Frame = _new_object(Frame)
-    _put_address(frame, octets[start + 6 : start : -1].hex().upper())
-    _put_function(frame, control & _FUNCTION)
-    _put_data(frame, bytes(octets[start + 10 : end - 2].translate(_UNMASK)))
-    _put_from_meter(frame, control >= _FROM_METER)
-    _put_abnormal(frame, control & _ABNORMAL != 0)
-    _put_has_following(frame, control & _FOLLOWING != 0)
-    return frame
+    return made(
+        octets[start + 6 : start : -1].hex().upper(),
+        octets[start + 8],
+        bytes(octets[start + 10 : end - 2].translate(_UNMASK)),
+    )
 
 
 def fault(octets: bytes, start: int = 0) -> RemoteProtocolError:

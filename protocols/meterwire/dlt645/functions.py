@@ -13,9 +13,17 @@ from typing import Final, Literal, NamedTuple, get_args
 
 READ: Final = 0x11
 READ_FOLLOWING: Final = 0x12
+CONTROL: Final = 0x1C
+SECURITY: Final = 0x03
+READ_1997: Final = 0x01
+READ_FOLLOWING_1997: Final = 0x02
+READ_AGAIN_1997: Final = 0x03
+WRITES: Final = frozenset({0x14, 0x04})
+READS: Final = frozenset({READ, READ_FOLLOWING, READ_1997, READ_FOLLOWING_1997})
 
 
 Edition = Literal["dlt645-2007", "dlt645-1997"]
+DI_OCTETS: Final[dict[Edition, int]] = {"dlt645-2007": 4, "dlt645-1997": 2}
 EDITIONS: Final[tuple[Edition, ...]] = get_args(Edition)
 
 _CODES_OF_1997 = frozenset({0x01, 0x02, 0x04, 0x0A, 0x0C, 0x0F, 0x10})

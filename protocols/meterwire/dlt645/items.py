@@ -20,7 +20,7 @@ from meterwire.dlt645.values import Entry
 from meterwire.errors import LocalProtocolError
 
 _ENTRIES_KEPT = 4096
-_EDITIONS = {"dlt645-2007": ("2007.csv", 8)}
+_EDITIONS = {"dlt645-2007": ("2007.csv", 8), "dlt645-1997": ("1997.csv", 4)}
 
 
 class Dictionary:

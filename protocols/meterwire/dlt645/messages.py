@@ -1,6 +1,7 @@
 """What a frame says: frozen messages <-> ``Frame``.
 
-Roles are data: both the head-end's requests and the meter's replies are built and read here.
+Roles are data: both the head-end's requests and the meter's replies are built and read here. Reads and
+refusals stand here, all else in ``commands`` and ``control``.
 Source: DL/T 645-2007, 7.1.
 """
 
@@ -8,13 +9,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meterwire.dlt645 import error_word as words
-from meterwire.dlt645.frame import Frame
-from meterwire.dlt645.functions import READ, READ_FOLLOWING
+from meterwire.dlt645 import bit_words
+from meterwire.dlt645.command_codec import command_from_frame, command_to_frame, kind_of
+from meterwire.dlt645.commands import Command
+from meterwire.dlt645.frame import Frame, made
+from meterwire.dlt645.functions import (
+    CONTROL,
+    DI_OCTETS,
+    READ,
+    READ_1997,
+    READ_AGAIN_1997,
+    READ_FOLLOWING,
+    READ_FOLLOWING_1997,
+    SECURITY,
+    Edition,
+)
+from meterwire.dlt645.functions import edition as edition_of
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 _new_object = object.__new__
-_DI_OCTETS = 4
+_READ: dict[Edition, int] = {"dlt645-2007": READ, "dlt645-1997": READ_1997}
+_FOLLOWING: dict[Edition, int] = {"dlt645-2007": READ_FOLLOWING, "dlt645-1997": READ_FOLLOWING_1997}
 _SELECTOR_OCTETS = (0, 1, 6)  # nothing; N blocks; N blocks from mm hh DD MM YY
 
 
@@ -94,17 +109,21 @@ class AbnormalReply:
     error_word: bytes
 
     @property
-    def bits(self) -> tuple[str, ...]:
-        """Names of the bits that are set, lowest first; empty when the word has a vendor's layout."""
-        return tuple(bit.name for bit in words.bits_set(self.error_word)) if self._is_err else ()
-
-    def sentence(self, language: words.Language = "en") -> str:
-        """What the meter said, for an operator."""
-        return words.sentence(self.error_word, language, words.READ_ERROR_BITS if self._is_err else ())
+    def word(self) -> str:
+        """Which word of ``bit_words.csv`` it is, by function and length; empty for a vendor's layout."""
+        if len(self.error_word) == 1:
+            return "err_1997" if edition_of(self.function) == "dlt645-1997" else "err_2007"
+        words = {SECURITY: "serr", CONTROL: "control_error"}
+        return words.get(self.function, "") if len(self.error_word) == 2 else ""
 
     @property
-    def _is_err(self) -> bool:
-        return len(self.error_word) == 1
+    def bits(self) -> tuple[str, ...]:
+        """Names of the bits that are set, lowest first."""
+        return tuple(bit.name for bit in bit_words.bits_set(self.word, self.error_word))
+
+    def sentence(self, language: bit_words.Language = "en") -> str:
+        """What the meter said, for an operator."""
+        return bit_words.sentence(self.word, self.error_word, language)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,98 +138,136 @@ class OtherMessage:
         return self.frame.address
 
 
-Message = ReadRequest | ReadReply | ReadFollowingRequest | ReadFollowingReply | AbnormalReply | OtherMessage
+Message = (
+    ReadRequest
+    | ReadReply
+    | ReadFollowingRequest
+    | ReadFollowingReply
+    | AbnormalReply
+    | Command
+    | OtherMessage
+)
 
 
-def to_frame(message: Message) -> Frame:
+def to_frame(message: Message, edition: Edition = "dlt645-2007") -> Frame:
     """The frame that carries ``message``.
 
+    Args:
+        message: a request or a reply.
+        edition: whose function codes and identifiers; a 1997 identifier has 4 digits.
+
     Raises:
-        LocalProtocolError: a field outside its range.
+        LocalProtocolError: a field outside its range, or a message that must not be sent so.
 
     """
+    if isinstance(message, ReadRequest):
+        selector = message.selector
+        if selector and len(selector) not in _SELECTOR_OCTETS:
+            raise LocalProtocolError(f"a selector has 0, 1 or 6 octets, not {len(selector)}")
+        data = _di_octets(message.di, edition) + selector
+        return made(message.address, _READ[edition], data)
     match message:
-        case ReadRequest(address=address, selector=selector):
-            if len(selector) not in _SELECTOR_OCTETS:
-                raise LocalProtocolError(f"a selector has 0, 1 or 6 octets, not {len(selector)}")
-            return Frame(address=address, function=READ, data=_di_octets(message.di) + selector)
-        case ReadReply(address=address, data=data, has_following=more):
-            return _answer(address, READ, _di_octets(message.di) + data, more)
-        case ReadFollowingRequest(address=address, di=di, sequence=sequence, selector=selector):
-            data = _di_octets(di) + selector + _sequence_octet(sequence)
-            return Frame(address=address, function=READ_FOLLOWING, data=data)
-        case ReadFollowingReply(address=address, di=di, sequence=sequence, has_following=more):
-            data = _di_octets(di) + message.data + _sequence_octet(sequence)
-            return _answer(address, READ_FOLLOWING, data, more)
-        case AbnormalReply(address=address, function=function, error_word=word):
-            return Frame(address=address, function=function, data=word, from_meter=True, abnormal=True)
-        case OtherMessage(frame=frame):
-            return frame
+        case ReadReply(address=address, has_following=more):
+            return _answer(address, _READ[edition], _di_octets(message.di, edition) + message.data, more)
+        case ReadFollowingRequest(address=address, selector=selector):
+            data = _di_octets(message.di, edition) + selector + _sequence_octets(message.sequence, edition)
+            return Frame(address=address, function=_FOLLOWING[edition], data=data)
+        case ReadFollowingReply(address=address, has_following=more):
+            data = _di_octets(message.di, edition) + message.data
+            data += _sequence_octets(message.sequence, edition)
+            return _answer(address, _FOLLOWING[edition], data, more)
+        case _:
+            return _other_frame(message, edition)
 
 
-def from_frame(frame: Frame) -> Message:
+def _other_frame(message: AbnormalReply | Command | OtherMessage, edition: Edition) -> Frame:
+    if isinstance(message, OtherMessage):
+        return message.frame
+    if isinstance(message, Command):
+        return command_to_frame(message, edition)
+    return Frame(
+        address=message.address,
+        function=message.function,
+        data=message.error_word,
+        from_meter=True,
+        abnormal=True,
+    )
+
+
+def from_frame(frame: Frame, hint: Edition = "dlt645-2007") -> Message:
     """The message that ``frame`` carries.
+
+    Args:
+        frame: of either edition; the function code tells which.
+        hint: the edition of the two codes that both have (03H, 08H).
 
     Raises:
         RemoteProtocolError: the data does not fit the function; ``kind`` is ``"length"``.
 
     """
     data = frame.data
-    if frame.function == READ and frame.from_meter and not frame.abnormal and len(data) >= _DI_OCTETS:
+    if frame.function == READ and frame.from_meter and not frame.abnormal and len(data) >= 4:
         return _read_reply_of(frame, data)
     if frame.abnormal and frame.from_meter:
         if not data:
             raise _too_short(frame, "an error word")
         return AbnormalReply(address=frame.address, function=frame.function, error_word=frame.data)
-    if frame.function not in {READ, READ_FOLLOWING}:
-        return OtherMessage(frame=frame)
-    if len(frame.data) < _DI_OCTETS:
-        raise _too_short(frame, "a data identifier of 4 octets")
-    read = _read_reply if frame.from_meter else _read_request
-    return read(frame, int.from_bytes(frame.data[:_DI_OCTETS], "little"), frame.data[_DI_OCTETS:])
+    of = edition_of(frame.function, hint)
+    again = of == "dlt645-1997" and frame.function == READ_AGAIN_1997 and frame.from_meter
+    if frame.function in {_READ[of], _FOLLOWING[of]} or again:
+        return _read(frame, of)
+    if (kind := kind_of(frame, of)) is not None:
+        return command_from_frame(frame, of, kind)
+    return OtherMessage(frame=frame)
+
+
+def _read(frame: Frame, edition: Edition) -> Message:
+    size = DI_OCTETS[edition]
+    if len(frame.data) < size:
+        raise _too_short(frame, f"a data identifier of {size} octets")
+    di, rest = int.from_bytes(frame.data[:size], "little"), frame.data[size:]
+    following = frame.function == _FOLLOWING[edition]
+    numbered = following and edition == "dlt645-2007"
+    if numbered and not rest:
+        raise _too_short(frame, "a sequence number")
+    sequence, data = (rest[-1], rest[:-1]) if numbered else (0, rest)
+    address, more = frame.address, frame.has_following
+    if frame.from_meter:
+        if following:
+            return ReadFollowingReply(
+                address=address, di=di, data=data, sequence=sequence, has_following=more
+            )
+        return ReadReply(address=address, di=di, data=data, has_following=more)
+    if following:
+        return ReadFollowingRequest(address=address, di=di, sequence=sequence, selector=data)
+    return ReadRequest(address=address, di=di, selector=data)
 
 
 def _read_reply_of(frame: Frame, data: bytes) -> ReadReply:
     """The commonest message, made by filling slots; see ``frame``."""
     reply: ReadReply = _new_object(ReadReply)
     _put_address(reply, frame.address)
-    _put_di(reply, int.from_bytes(data[:_DI_OCTETS], "little"))
-    _put_data(reply, data[_DI_OCTETS:])
+    _put_di(reply, int.from_bytes(data[:4], "little"))
+    _put_data(reply, data[4:])
     _put_has_following(reply, frame.has_following)
     return reply
-
-
-def _read_request(frame: Frame, di: int, rest: bytes) -> Message:
-    if frame.function == READ:
-        return ReadRequest(address=frame.address, di=di, selector=rest)
-    if not rest:
-        raise _too_short(frame, "a sequence number")
-    return ReadFollowingRequest(address=frame.address, di=di, sequence=rest[-1], selector=rest[:-1])
-
-
-def _read_reply(frame: Frame, di: int, rest: bytes) -> Message:
-    if not rest:
-        raise _too_short(frame, "a sequence number")
-    return ReadFollowingReply(
-        address=frame.address,
-        di=di,
-        data=rest[:-1],
-        sequence=rest[-1],
-        has_following=frame.has_following,
-    )
 
 
 def _answer(address: str, function: int, data: bytes, has_following: bool) -> Frame:
     return Frame(address=address, function=function, data=data, from_meter=True, has_following=has_following)
 
 
-def _di_octets(di: int) -> bytes:
-    if not 0 <= di <= 0xFFFFFFFF:
-        raise LocalProtocolError(f"data identifier {di:#x} does not fit 4 octets")
-    return di.to_bytes(_DI_OCTETS, "little")
+def _di_octets(di: int, edition: Edition) -> bytes:
+    try:
+        return di.to_bytes(DI_OCTETS[edition], "little")
+    except OverflowError:
+        sentence = f"data identifier {di:#x} does not fit {DI_OCTETS[edition]} octets"
+        raise LocalProtocolError(sentence) from None
 
 
-def _sequence_octet(sequence: int) -> bytes:
+def _sequence_octets(sequence: int, edition: Edition) -> bytes:
+    if edition == "dlt645-1997":
+        return b""
     if not 1 <= sequence <= 255:
         raise LocalProtocolError(f"sequence {sequence} is outside 1..255")
     return bytes((sequence,))

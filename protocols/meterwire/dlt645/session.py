@@ -22,6 +22,13 @@ from typing import Final
 
 from meterwire.dlt645 import frame as link
 from meterwire.dlt645.deframer import Deframer
+from meterwire.dlt645.functions import (
+    READ,
+    READ_1997,
+    READ_FOLLOWING,
+    READ_FOLLOWING_1997,
+    Edition,
+)
 from meterwire.dlt645.items import dictionary
 from meterwire.dlt645.messages import (
     AbnormalReply,
@@ -87,6 +94,7 @@ class ReadSession:
     Args:
         request: what to read.
         preamble: FEH octets before each request, 0 to 16.
+        edition: whose function codes; a 1997 meter numbers no following pieces.
 
     Attributes:
         reply: the whole answer, or the refusal; ``None`` while unfinished and when the read failed
@@ -95,7 +103,7 @@ class ReadSession:
 
     """
 
-    def __init__(self, request: ReadRequest, *, preamble: int = 4) -> None:
+    def __init__(self, request: ReadRequest, *, preamble: int = 4, edition: Edition = "dlt645-2007") -> None:
         """Prepare the request.
 
         Raises:
@@ -108,7 +116,8 @@ class ReadSession:
         self._preamble = preamble
         self._deframer = Deframer()
         self._state = State.SENDING
-        self._octets = link.encode(to_frame(request), preamble=preamble)
+        self._edition: Edition = edition
+        self._octets = link.encode(to_frame(request, edition), preamble=preamble)
         self._address = request.address
         self._pieces: list[bytes] = []
 
@@ -152,7 +161,7 @@ class ReadSession:
             case ReadReply(data=data, has_following=more):
                 self._keep(message.address, data, more)
             case ReadFollowingReply(data=data, sequence=sequence, has_following=more):
-                if sequence == len(self._pieces):
+                if self._edition == "dlt645-1997" or sequence == len(self._pieces):
                     self._keep(message.address, data, more)
                 else:
                     self._signal(Signal.OUT_OF_ORDER)
@@ -164,18 +173,23 @@ class ReadSession:
         following = bool(self._pieces)
         if not frame.from_meter or not ("A" in self._address or frame.address == self._address):
             return None
+        if frame.function != self._function(following):
+            return None
         try:
             message = from_frame(frame)
         except RemoteProtocolError:
             return None
         match message:
-            case AbnormalReply(function=function):
-                return message if function == (0x12 if following else 0x11) else None
-            case ReadReply(di=di):
-                return message if di == self._request.di and not following else None
-            case ReadFollowingReply(di=di):
-                return message if di == self._request.di and following else None
+            case AbnormalReply():
+                return message
+            case ReadReply(di=di) | ReadFollowingReply(di=di) if di == self._request.di:
+                return message
         return None
+
+    def _function(self, following: bool) -> int:
+        if self._edition == "dlt645-1997":
+            return READ_FOLLOWING_1997 if following else READ_1997
+        return READ_FOLLOWING if following else READ
 
     def _keep(self, address: str, data: bytes, more: bool) -> None:
         self._pieces.append(data)
@@ -188,14 +202,14 @@ class ReadSession:
             self._signal(Signal.OUT_OF_ORDER)
         else:
             request = ReadFollowingRequest(address=address, di=self._request.di, sequence=len(self._pieces))
-            self._octets = link.encode(to_frame(request), preamble=self._preamble)
+            self._octets = link.encode(to_frame(request, self._edition), preamble=self._preamble)
             self._signal(Signal.REPLY_MORE)
 
     def _whole_anyway(self) -> bool:
         """Keep a first piece that is a whole single item; whether it was one."""
         if len(self._pieces) != 1:
             return False
-        entry = dictionary().by_di(self._request.di)
+        entry = dictionary(self._edition).by_di(self._request.di)
         if entry is None or entry.is_block or len(self._pieces[0]) != entry.octets:
             return False
         self.reply = ReadReply(

@@ -6,11 +6,9 @@ Source: DL/T 645-2007, annex A; spec sections 4, 6 and 8.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
-
-import construct as c
 
 from meterwire.dlt645 import formats
 from meterwire.dlt645.values import ItemValue, Label, new_tuple
@@ -18,6 +16,10 @@ from meterwire.errors import LocalProtocolError
 
 DELIMITER: Final = b"\xaa"
 """Some makes close a block, or each part of one, with it; it can never be BCD."""
+
+
+_Decoder = Callable[[bytes], tuple[formats.Content, formats.Problem | None]]
+_Step = tuple[Label, _Decoder, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +35,27 @@ class Group:
     labels: tuple[Label, ...]
     layout: tuple[formats.Format, ...]
     octets: int = field(init=False)
+    _plan: tuple[_Step, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "octets", sum(format_.octets for format_ in self.layout))
+        ends = list(itertools.accumulate(format_.octets for format_ in self.layout))
+        starts = [0, *ends[:-1]]
+        decoders = [format_.decode for format_ in self.layout]
+        object.__setattr__(self, "octets", ends[-1] if ends else 0)
+        object.__setattr__(self, "_plan", tuple(zip(self.labels, decoders, starts, ends, strict=False)))
 
     def values(self, data: bytes, at: int = 0) -> list[ItemValue]:
         """The values that begin at ``at``."""
-        found = []
-        for label, format_ in zip(self.labels, self.layout, strict=True):
-            raw = data[at : at + format_.octets]
-            at += format_.octets
-            found.append(new_tuple(ItemValue, (label, *format_.decode(raw), raw)))
+        found: list[ItemValue] = []
+        self.extend(found, data, at)
         return found
 
-    def declaration(self) -> c.Construct[list[bytes], list[bytes]]:
-        """The same fields as a construct declaration, for checks and explanation."""
-        return c.Sequence(*(c.Bytes(format_.octets) for format_ in self.layout))
+    def extend(self, found: list[ItemValue], data: bytes, at: int) -> None:
+        """Add the values that begin at ``at``."""
+        for label, decode, start, end in self._plan:
+            raw = data[at + start : at + end]
+            content, problem = decode(raw)
+            found.append(new_tuple(ItemValue, (label, content, problem, raw)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,18 @@ class Fields:
     most: int = 0
     least: int = 0
     delimited: bool = False
+    _size: int = field(init=False, repr=False, compare=False)
+    _number: formats.Number | None = field(init=False, repr=False, compare=False)
+    _labels: tuple[Label, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """See whether the data is a row of numbers of one format: a block of registers."""
+        object.__setattr__(self, "_size", self.repeated[0].octets if self.repeated else 1)
+        formats_ = {format_ for group in self.repeated for format_ in group.layout}
+        alone = len(formats_) == 1 and not self.head.layout and len(self.repeated) == self.most
+        number = next(iter(formats_)) if alone and len(self.repeated[0].layout) == 1 else None
+        object.__setattr__(self, "_number", number if isinstance(number, formats.Number) else None)
+        object.__setattr__(self, "_labels", tuple(group.labels[0] for group in self.repeated))
 
     @property
     def octets(self) -> int:
@@ -82,16 +101,25 @@ class Fields:
 
     def decode(self, data: bytes) -> tuple[ItemValue, ...] | None:
         """The values in ``data``; ``None`` when the length does not fit."""
-        size = self.repeated[0].octets if self.repeated else 1
-        count, rest = divmod(len(data) - self.head.octets, size)
-        if rest == 1 and self.delimited and data[-1:] == DELIMITER:
+        at, size = self.head.octets, self._size
+        count, rest = divmod(len(data) - at, size)
+        if rest == 1 and self.delimited and data[-1] == DELIMITER[0]:
             rest = 0
+            data = data[:-1]
         if rest or not self.least <= count <= self.most:
             return None
+        if self._number is not None and (numbers := self._number.decode_row(data)) is not None:
+            places = range(0, len(data), size)
+            return tuple(
+                [
+                    new_tuple(ItemValue, (label, number, None, data[place : place + size]))
+                    for label, number, place in zip(self._labels, numbers, places, strict=False)
+                ]
+            )
         values = self.head.values(data)
-        at = self.head.octets
+        last = len(self.repeated) - 1
         for index in range(count):
-            values += self._group(index).values(data, at)
+            self.repeated[index if index < last else last].extend(values, data, at)
             at += size
         return tuple(values)
 
@@ -108,9 +136,6 @@ class Fields:
             raise LocalProtocolError(f"{self._name()} does not take {len(values)} values")
         layout = itertools.chain(self.head.layout, itertools.cycle(unit))
         return b"".join(format_.encode(value) for format_, value in zip(layout, values, strict=False))
-
-    def _group(self, index: int) -> Group:
-        return self.repeated[min(index, len(self.repeated) - 1)]
 
     def _name(self) -> str:
         return (self.head.labels or self.repeated[0].labels)[0].item

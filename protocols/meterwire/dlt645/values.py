@@ -157,7 +157,8 @@ class Entry:
 
         """
         if self.format is not None and len(data) == self.octets:
-            return (new_tuple(ItemValue, (self.label, *self.format.decode(data), data)),)
+            content, problem = self.format.decode(data)
+            return (new_tuple(ItemValue, (self.label, content, problem, data)),)
         for shape in self.shapes:
             if (values := shape.decode(data)) is not None:
                 return values

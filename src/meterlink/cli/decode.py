@@ -19,6 +19,7 @@ class Protocol(enum.StrEnum):
     """What ``decode`` can explain."""
 
     DLT645_2007 = "dlt645-2007"
+    DLT645_1997 = "dlt645-1997"
 
 
 def decode(

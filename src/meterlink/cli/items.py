@@ -16,6 +16,7 @@ class Protocol(enum.StrEnum):
     """Protocols with a dictionary."""
 
     DLT645_2007 = "dlt645-2007"
+    DLT645_1997 = "dlt645-1997"
 
 
 def items(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
+from meterwire.dlt645 import ItemValue
+from meterwire.dlt645.functions import Edition
 from meterwire.errors import RemoteProtocolError
 
 Language = Literal["en", "zh"]
@@ -52,6 +54,26 @@ class Part:
     secret: bool = False
     problem: Text = NOTHING
     parts: tuple[Part, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Said:
+    """What DATA says.
+
+    Args:
+        protocol: the edition it was read by.
+        parts: its fields.
+        values: what a reply holds.
+        decoded: the same in the terms of the conformance vectors.
+        fault: why a good frame is refused for what it says.
+
+    """
+
+    protocol: Edition = "dlt645-2007"
+    parts: list[Part] = field(default_factory=list)
+    values: tuple[ItemValue, ...] = ()
+    decoded: dict[str, Any] = field(default_factory=dict)
+    fault: RemoteProtocolError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,7 @@ def _frame_tree(frame: ExplainedFrame, language: Language, show_secrets: bool) -
 
 def _add(tree: Tree, part: Part, language: Language, show_secrets: bool) -> None:
     hidden = part.secret and not show_secrets
-    shown = "**" * 1 if not part.octets else _octets(part.octets, hidden)
+    shown = _octets(part.octets, hidden)
     line = RichText(f"{part.start:4d}  ", style="dim")
     line.append(shown, style="cyan")
     line.append("  " + part.name.in_(language))

@@ -1,0 +1,57 @@
+"""Words whose bits have names: error words, status words, mode words.
+
+``dictionary/bit_words.csv`` holds one bit a line. Source: DL/T 645-2007, 7.1 and annex C; spec sections
+2.5, 7.1, 7.2 and 9.1; for the control and security words spec control-and-prepayment, 1.4 and 2.1.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Mapping
+from importlib import resources
+from typing import Literal, NamedTuple
+
+Language = Literal["en", "zh"]
+
+
+class Bit(NamedTuple):
+    """One bit of a word: its place, its short name and what it says when set."""
+
+    place: int
+    name: str
+    en: str
+    zh: str
+
+
+@functools.cache
+def bit_words() -> Mapping[str, tuple[Bit, ...]]:
+    """Every word's bits, lowest first."""
+    found: dict[str, tuple[Bit, ...]] = {}
+    file_name = resources.files("meterwire.dlt645").joinpath("dictionary", "bit_words.csv")
+    with file_name.open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            bit = Bit(int(row["bit"]), row["name"], row["en"], row["zh"])
+            found[row["word"]] = (*found.get(row["word"], ()), bit)
+    return found
+
+
+def bits_set(word: str, octets: bytes) -> tuple[Bit, ...]:
+    """The bits that are set and have a name.
+
+    Args:
+        word: name of the word; one that nobody knows has no bits.
+        octets: the word as on the wire, lowest octet first.
+
+    """
+    number = int.from_bytes(octets, "little")
+    return tuple(bit for bit in bit_words().get(word, ()) if number >> bit.place & 1)
+
+
+def sentence(word: str, octets: bytes, language: Language) -> str:
+    """What a refusal says, with the octets as people write them, highest first."""
+    bits = bits_set(word, octets)
+    raw = octets[::-1].hex().upper()
+    if language == "zh":
+        return f"电表拒绝：{'、'.join(bit.zh for bit in bits) or '无说明'}（{raw}H）"
+    return f"the meter refused: {', '.join(bit.en for bit in bits) or 'no reason given'} ({raw}H)"

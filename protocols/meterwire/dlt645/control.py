@@ -1,0 +1,126 @@
+"""Control (1CH) and security (03H): the envelopes; what stands inside 03H is in ``security``.
+
+Source: spec control-and-prepayment, sections 1 and 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
+
+import construct as c
+
+from meterwire.dlt645 import formats
+from meterwire.dlt645.commands import ACCESS, CLOCK, Command, Layouts, Operator, wire_digits, wire_octets
+from meterwire.errors import LocalProtocolError
+
+CIPHER_LEVELS: Final = frozenset({0x96, 0x98})
+"""Password levels under which the command is enciphered (98H; 96H in the Southern Grid)."""
+MAC_LEVELS: Final = frozenset({0x97, 0x99})
+"""Password levels under which data is plain and a MAC follows it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlRequest(Command):
+    """Head-end: trip, close, alarm or power guarantee, in plain (1CH).
+
+    Args:
+        level: password level.
+        password: 6 digits.
+        operator_code: 8 hexadecimal digits, highest first; the meter keeps it in its record.
+        command: N1, e.g. 1AH trip.
+        duration: N2, units of 5 minutes for 1DH and 1EH, else 0.
+        expires: N3..N8, ss mm hh DD MM YY as on the wire.
+
+    """
+
+    level: int
+    password: str = field(repr=False)
+    operator_code: str
+    command: int
+    duration: int = 0
+    expires: bytes
+
+    LAYOUTS: ClassVar[Layouts] = {
+        ("dlt645-2007", 0x1C): c.Struct(
+            *ACCESS, "command" / c.Byte, "duration" / c.Byte, "expires" / c.Bytes(6), c.Terminated
+        )
+    }
+
+    def check(self) -> None:
+        """Refuse an expiry that is no date, and levels that want cipher.
+
+        Raises:
+            LocalProtocolError: as said.
+
+        """
+        content, _ = CLOCK.decode(self.expires)
+        if formats.moment(content) is None:
+            raise LocalProtocolError(f"expiry {self.expires.hex()} is no date and time")
+        if self.level > 9:
+            raise LocalProtocolError(f"level {self.level:02X}H wants an enciphered command")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedControlRequest(Command):
+    """Head-end: the same, enciphered (1CH with level 98H).
+
+    Args:
+        level: 98H, or 96H in the Southern Grid.
+        password: 6 digits; no password here, ``010000`` asks for two-octet status words.
+        operator_code: 8 hexadecimal digits, highest first.
+        mac: 8 hexadecimal digits, highest first.
+        cipher: 32 hexadecimal digits, highest first.
+
+    """
+
+    level: int = 0x98
+    password: str = field(default="000000", repr=False)
+    operator_code: str
+    mac: str = field(repr=False)
+    cipher: str = field(repr=False)
+
+    LAYOUTS: ClassVar[Layouts] = {
+        ("dlt645-2007", 0x1C): c.Struct(
+            *ACCESS,
+            # Cipher and MAC are turned round as one block, so that the MAC comes first on the wire.
+            "mac" / c.ExprAdapter(c.Bytes(4), wire_digits, wire_octets),
+            "cipher" / c.ExprAdapter(c.Bytes(16), wire_digits, wire_octets),
+            c.Terminated,
+        )
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityRequest(Command):
+    """Head-end: authentication, top-up, keys (03H); the fields within are in ``security``.
+
+    Args:
+        di: 07 xx xx FF.
+        operator_code: 8 hexadecimal digits, highest first.
+        payload: what follows, wire order.
+
+    """
+
+    di: int
+    operator_code: str
+    payload: bytes = field(default=b"", repr=False)
+
+    LAYOUTS: ClassVar[Layouts] = {
+        ("dlt645-2007", 0x03): c.Struct(
+            "di" / c.Int32ul, "operator_code" / Operator, "payload" / c.GreedyBytes
+        )
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityReply(Command):
+    """Meter: its part of a security exchange (83H)."""
+
+    di: int
+    payload: bytes = field(default=b"", repr=False)
+
+    LAYOUTS: ClassVar[Layouts] = {
+        ("dlt645-2007", 0x03): c.Struct("di" / c.Int32ul, "payload" / c.GreedyBytes)
+    }
+    FROM_METER = True

@@ -1,0 +1,105 @@
+"""What stands inside a security frame (03H): fields by identifier, told apart by length.
+
+Each field is turned round by itself, lowest octet first on the wire. Amounts are binary, in cents.
+Source: spec control-and-prepayment, section 2.2.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Final, Literal, NamedTuple
+
+from meterwire.errors import LocalProtocolError
+
+Direction = Literal["request", "reply"]
+
+SECRETS: Final = frozenset({"cipher1", "cipher2", "rand1", "rand2", "mac", "mac1", "mac2", "key_cipher"})
+"""Fields that no log, trace or screen shows."""
+_OLDER = {0x07000201: 0x070002FF, 0x07810201: 0x078102FF, 0x07800101: 0x078001FF}
+
+
+class SecurityField(NamedTuple):
+    """One field of a layout: its name, octets, and how it is written (hex, binary, bcd)."""
+
+    name: str
+    octets: int
+    kind: str
+
+
+class SecurityValue(NamedTuple):
+    """One field of a frame: where it begins in the payload, its octets, and what it holds."""
+
+    field: SecurityField
+    start: int
+    raw: bytes
+    value: int | str
+
+
+def split(di: int, direction: Direction, payload: bytes) -> tuple[SecurityValue, ...] | None:
+    """The fields of ``payload``; ``None`` when no layout of the identifier has that length.
+
+    Args:
+        di: identifier of the frame; the three older ones are read as those that took their place.
+        direction: whose frame it is.
+        payload: the octets after identifier and operator code, wire order.
+
+    """
+    for layout in _layouts().get((_OLDER.get(di, di), direction), ()):
+        if sum(field.octets for field in layout) == len(payload):
+            return tuple(_values(layout, payload))
+    return None
+
+
+def join(di: int, direction: Direction, values: Mapping[str, int | str]) -> bytes:
+    """Undo ``split``, by the first layout of the identifier.
+
+    Raises:
+        LocalProtocolError: an unknown identifier, a field missing, or a value that does not fit.
+
+    """
+    layouts = _layouts().get((di, direction))
+    if layouts is None:
+        raise LocalProtocolError(f"no security {direction} with identifier {di:08X}")
+    return b"".join(_octets(field, values.get(field.name)) for field in layouts[0])
+
+
+def _octets(field: SecurityField, value: int | str | None) -> bytes:
+    if field.kind == "binary" and isinstance(value, int) and 0 <= value < 1 << 8 * field.octets:
+        return value.to_bytes(field.octets, "little")
+    text = f"{value:0{2 * field.octets}d}" if field.kind == "bcd" and isinstance(value, int) else value
+    try:
+        octets = bytes.fromhex(text) if isinstance(text, str) else b""
+    except ValueError:
+        octets = b""
+    if len(octets) != field.octets:
+        raise LocalProtocolError(f"{field.name} does not fit {field.octets} octets")
+    return octets[::-1]
+
+
+def _values(layout: Sequence[SecurityField], payload: bytes) -> list[SecurityValue]:
+    found, at = [], 0
+    for field in layout:
+        raw = payload[at : at + field.octets]
+        value: int | str = int.from_bytes(raw, "little") if field.kind == "binary" else raw[::-1].hex()
+        if field.kind == "bcd" and isinstance(value, str) and value.isdecimal():
+            value = int(value)
+        found.append(SecurityValue(field, at, raw, value))
+        at += field.octets
+    return found
+
+
+@functools.cache
+def _layouts() -> Mapping[tuple[int, str], list[tuple[SecurityField, ...]]]:
+    file_name = resources.files("meterwire.dlt645").joinpath("dictionary", "security.csv")
+    fields: dict[tuple[int, str, str], tuple[SecurityField, ...]] = {}
+    with file_name.open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            key = int(row["di"], 16), row["direction"], row["layout"]
+            fields[key] = (*fields.get(key, ()), SecurityField(row["field"], int(row["octets"]), row["kind"]))
+    found: dict[tuple[int, str], list[tuple[SecurityField, ...]]] = {}
+    for (di, direction, _), layout in fields.items():
+        found.setdefault((di, direction), []).append(layout)
+    return found

@@ -1,0 +1,87 @@
+"""The fields of DL/T 645 commands in words: what each is called, and how it is shown."""
+
+from __future__ import annotations
+
+from meterlink.explain.parts import NOTHING, Text, same
+from meterwire.dlt645 import dictionary
+from meterwire.dlt645.bit_words import bits_set
+from meterwire.dlt645.functions import Edition
+
+COMMANDS = {
+    0x1A: "trip",
+    0x1B: "permit_close",
+    0x1C: "direct_close",
+    0x1D: "trip_auto_direct_close",
+    0x1E: "trip_auto_permit_close",
+    0x2A: "alarm_on",
+    0x2B: "alarm_off",
+    0x3A: "guarantee_on",
+    0x3B: "guarantee_off",
+}
+"""N1 of a control request."""
+
+_COMMANDS_ZH = {
+    0x1A: "跳闸",
+    0x1B: "合闸允许",
+    0x1C: "直接合闸",
+    0x1D: "跳闸后自动合闸",
+    0x1E: "跳闸后自动合闸允许",
+    0x2A: "报警",
+    0x2B: "报警解除",
+    0x3A: "保电",
+    0x3B: "保电解除",
+}
+_NAMES = {
+    "di": Text("data identifier", "数据标识"),
+    "level": Text("password level", "密码权限"),
+    "password": Text("password", "密码"),
+    "new_level": Text("new password level", "新密码权限"),
+    "new_password": Text("new password", "新密码"),
+    "operator_code": Text("operator code", "操作者代码"),
+    "payload": Text("data", "数据"),
+    "sealed": Text("enciphered data and MAC", "密文及 MAC"),
+    "meter_address": Text("address of the meter", "电表通信地址"),
+    "new_address": Text("new address", "新通信地址"),
+    "pattern": Text("freeze time, 99 is every", "冻结时间，99 为通配"),
+    "word": Text("baud word", "通信速率特征字"),
+    "event": Text("event to clear", "清零事件标识"),
+    "clock": Text("time", "时间"),
+    "command": Text("command", "控制命令"),
+    "duration": Text("duration, units of 5 minutes", "时限，单位 5 分钟"),
+    "expires": Text("valid until", "命令有效截止时间"),
+    "mac": Text("MAC", "MAC"),
+    "cipher": Text("cipher block", "密文"),
+    "execution_word": Text("execution word", "执行状态字"),
+    "data": Text("data", "数据"),
+}
+
+
+def field_words(name: str, raw: bytes, protocol: Edition) -> tuple[Text, Text]:
+    """What a field of a command is called, and what ``raw`` in it says."""
+    return _NAMES[name], _says(name, raw, protocol)
+
+
+def _says(name: str, raw: bytes, protocol: Edition) -> Text:
+    digits = raw[::-1].hex().upper()
+    pairs = [digits[at : at + 2] for at in range(0, len(digits), 2)]
+    if name == "di":
+        entry = dictionary(protocol).by_di(int(digits, 16))
+        return same(digits) if entry is None else Text(f"{digits}, {entry.en}", f"{digits}，{entry.zh}")
+    if name == "command":
+        en = COMMANDS.get(raw[0], "unknown").replace("_", " ")
+        return Text(f"{digits}H, {en}", f"{digits}H，{_COMMANDS_ZH.get(raw[0], '未知')}")
+    if name in _WORDS:
+        bits = bits_set(_WORDS[name], raw)
+        return Text(", ".join(bit.en for bit in bits), "、".join(bit.zh for bit in bits))
+    shown = _SHOWN.get(name)
+    return same(shown.format(*pairs, all=digits)) if shown else NOTHING
+
+
+_WORDS = {"word": "baud_word", "execution_word": "execution"}
+_SHOWN = {
+    **dict.fromkeys(("clock", "expires"), "20{}-{}-{} {}:{}:{}"),
+    **dict.fromkeys(("password", "new_password", "operator_code", "meter_address", "new_address"), "{all}"),
+    **dict.fromkeys(("level", "new_level", "duration"), "{all}H"),
+    "pattern": "{}-{} {}:{}",
+    "event": "{all}",
+}
