@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,8 @@ import structlog
 
 from meterlink.clock import Clock
 from meterlink.config import SecretRef, Settings
-from meterlink.daemon.embedded import EmbeddedPath
 from meterlink.daemon.supervise import supervised
+from meterlink.errors import ConfigError
 from meterlink.ingest.dead_letters import DeadLetters
 from meterlink.ingest.sink import PointSink
 from meterlink.ingest.subscriber import CLIENT_ID, Subscriber
@@ -89,30 +89,37 @@ async def delivering(settings: Settings, journal: Journal, world: Surroundings) 
     """Run relay and ingest until the end of the block.
 
     Args:
-        settings: checked; without a broker in it the embedded one is started.
+        settings: checked.
         journal: what is published.
         world: see there.
 
     Raises:
-        SinkAway: the ingest's file cannot be opened.
-        BrokerAway: the embedded broker cannot start.
+        SinkAway: the ingest's file or the sink cannot be opened.
+        ConfigError: the embedded broker's port is taken.
 
     """
-    if world.connector is None:
-        async with _embedded(settings, journal, world) as delivery:
-            yield delivery
-        return
-    relay = _relay(settings, journal, world.connector, world.rng)
-    broker = settings.mqtt.url if settings.mqtt else "memory"
-    parts: dict[str, Callable[[], Awaitable[None]]] = {"relay": relay.run}
-    if not settings.ingest.in_daemon:
-        async with _running(parts):
+    async with AsyncExitStack() as stack:
+        connector, broker = world.connector, settings.mqtt.url if settings.mqtt else "given"
+        if connector is None:
+            connector, broker = await _embedded(stack, settings)
+        gateway = settings.gateway
+        relay = Relay(journal, connector, site=gateway.site, gateway=gateway.id, random=world.rng)
+        if not settings.ingest.in_daemon:
+            await stack.enter_async_context(_running({"relay": relay.run}))
             yield Delivery(broker=broker, relay=relay, stored=None, journal=journal)
-        return
-    async with ingesting(settings, world, world.connector) as (letters, ingest):
-        stored = partial(letters.highest_seq, settings.gateway.id)
-        async with _running({**parts, "ingest": ingest.run}):
-            yield Delivery(broker=broker, relay=relay, stored=stored, journal=journal)
+            return
+        letters, ingest = await stack.enter_async_context(ingesting(settings, world, connector))
+        stored = partial(letters.highest_seq, gateway.id)
+        if world.connector is None:
+            # The embedded broker has forgotten what the ingest had not yet stored when we ended.
+            await journal.rewind(SINK, await stored())
+
+        async def publish() -> None:
+            await ingest.subscribed.wait()  # what is published before its first subscription it never gets
+            await relay.run()
+
+        await stack.enter_async_context(_running({"relay": publish, "ingest": ingest.run}))
+        yield Delivery(broker=broker, relay=relay, stored=stored, journal=journal)
 
 
 @asynccontextmanager
@@ -128,7 +135,6 @@ async def ingesting(
     async with DeadLetters.open(world.folder / INGEST_FILE, clock=world.clock) as letters:
         sink = world.sink()
         try:
-            client_id = f"{CLIENT_ID}-{settings.gateway.id}"
             yield (
                 letters,
                 Subscriber(
@@ -136,7 +142,7 @@ async def ingesting(
                     sink,
                     letters,
                     random=world.rng,
-                    client_id=client_id,
+                    client_id=_client_id(settings),
                     lines_max=settings.ingest.batch_max,
                 ),
             )
@@ -170,29 +176,23 @@ def make_sink(settings: Settings, folder: Path) -> PointSink:
     )
 
 
-@asynccontextmanager
-async def _embedded(settings: Settings, journal: Journal, world: Surroundings) -> AsyncIterator[Delivery]:
-    from meterlink.publish.broker import LOOPBACK, USERNAME, embedded_broker  # noqa: PLC0415 (own broker)
-    from meterlink.transports.mqtt import MqttConnector  # noqa: PLC0415
+async def _embedded(stack: AsyncExitStack, settings: Settings) -> tuple[MessageConnector, str]:
+    from meterlink.publish.broker import embedded_broker  # noqa: PLC0415 (a plant with an own broker)
 
-    async with embedded_broker(settings.embedded_broker.port) as port:
-        connector = MqttConnector(LOOPBACK, port, username=USERNAME, version=4)
-
-        async def rewind() -> None:
-            await journal.rewind(SINK, await stored())
-
-        path = EmbeddedPath(connector, rewind)
-        async with ingesting(settings, world, path.for_ingest) as (letters, ingest):
-            stored = partial(letters.highest_seq, settings.gateway.id)
-            relay = _relay(settings, journal, path.for_relay, world.rng)
-            async with _running({"relay": partial(path.run, relay.run), "ingest": ingest.run}):
-                broker = f"mqtt://{LOOPBACK}:{port}"
-                yield Delivery(broker=broker, relay=relay, stored=stored, journal=journal)
+    port = settings.embedded_broker.port
+    try:
+        broker = await stack.enter_async_context(
+            embedded_broker(keeps_sessions_of=(_client_id(settings),), port=port)
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"[embedded_broker] port {port} cannot be used: {error.strerror or error}"
+        ) from None
+    return broker.connector, f"mqtt://{broker.host}:{broker.port}"
 
 
-def _relay(settings: Settings, journal: Journal, connector: MessageConnector, rng: random.Random) -> Relay:
-    gateway = settings.gateway
-    return Relay(journal, connector, site=gateway.site, gateway=gateway.id, random=rng)
+def _client_id(settings: Settings) -> str:
+    return f"{CLIENT_ID}-{settings.gateway.id}"
 
 
 @asynccontextmanager
