@@ -15,7 +15,6 @@ import structlog
 from meterlink.clock import Clock
 from meterlink.config import SecretRef, Settings
 from meterlink.daemon.supervise import supervised
-from meterlink.errors import ConfigError
 from meterlink.ingest.dead_letters import DeadLetters
 from meterlink.ingest.sink import PointSink
 from meterlink.ingest.subscriber import CLIENT_ID, Subscriber
@@ -25,6 +24,9 @@ from meterlink.transports.messages import MessageConnector
 
 DRAIN_S = 5.0
 """How long a stop waits for broker and database to take what has been kept; the rest goes after the start."""
+
+EMBEDDED_PUBACK_S = 24 * 3600.0
+"""The embedded broker withholds a PUBACK to say "wait", and it dies with us only."""
 
 INGEST_FILE = "ingest.sqlite3"
 LINE_PROTOCOL_FOLDER = "line-protocol"
@@ -95,7 +97,7 @@ async def delivering(settings: Settings, journal: Journal, world: Surroundings) 
 
     Raises:
         SinkAway: the ingest's file or the sink cannot be opened.
-        ConfigError: the embedded broker's port is taken.
+        BrokerAway: the embedded broker's port is taken.
 
     """
     async with AsyncExitStack() as stack:
@@ -177,18 +179,13 @@ def make_sink(settings: Settings, folder: Path) -> PointSink:
 
 
 async def _embedded(stack: AsyncExitStack, settings: Settings) -> tuple[MessageConnector, str]:
-    from meterlink.publish.broker import embedded_broker  # noqa: PLC0415 (a plant with an own broker)
+    from meterlink.publish.broker import LOOPBACK, embedded_broker  # noqa: PLC0415 (most have an own broker)
+    from meterlink.transports.mqtt import MqttConnector  # noqa: PLC0415
 
-    port = settings.embedded_broker.port
-    try:
-        broker = await stack.enter_async_context(
-            embedded_broker(keeps_sessions_of=(_client_id(settings),), port=port)
-        )
-    except OSError as error:
-        raise ConfigError(
-            f"[embedded_broker] port {port} cannot be used: {error.strerror or error}"
-        ) from None
-    return broker.connector, f"mqtt://{broker.host}:{broker.port}"
+    broker = embedded_broker(settings.embedded_broker.port, keeps_sessions_of=(_client_id(settings),))
+    port = await stack.enter_async_context(broker)
+    connector = MqttConnector(LOOPBACK, port, version=4, publish_timeout_s=EMBEDDED_PUBACK_S)
+    return connector, f"mqtt://{LOOPBACK}:{port}"
 
 
 def _client_id(settings: Settings) -> str:
