@@ -12,8 +12,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from meterlink.errors import LineClosed, LineLost
+from meterlink.model.line_url import TcpUrl
 from meterlink.transports.memory import memory_line
+from meterlink.transports.protocol_stream import ProtocolStream
 from meterlink.transports.stream import ByteStream
+from meterlink.transports.tcp_client import open_tcp
 
 Pair = tuple[ByteStream, ByteStream]
 PairMaker = Callable[[], AbstractAsyncContextManager[Pair]]
@@ -27,7 +30,29 @@ async def _memory() -> AsyncIterator[Pair]:
     yield memory_line()
 
 
-PAIRS: dict[str, PairMaker] = {"memory": _memory}
+@asynccontextmanager
+async def _tcp() -> AsyncIterator[Pair]:
+    loop = asyncio.get_running_loop()
+    accepted: asyncio.Future[ProtocolStream] = loop.create_future()
+
+    class Accepted(ProtocolStream):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            accepted.set_result(self)
+
+    server = await loop.create_server(lambda: Accepted("theirs"), "127.0.0.1", 0)
+    ours = await open_tcp(TcpUrl(host="127.0.0.1", port=server.sockets[0].getsockname()[1]))
+    theirs = await accepted
+    try:
+        yield ours, theirs
+    finally:
+        await ours.aclose()
+        await theirs.aclose()
+        server.close()
+        await server.wait_closed()
+
+
+PAIRS: dict[str, PairMaker] = {"memory": _memory, "tcp": _tcp}
 
 
 @pytest.fixture(params=PAIRS)
@@ -74,6 +99,21 @@ async def test_receive_waits_and_loses_nothing_when_cancelled(pair: PairMaker) -
         await asyncio.wait([waiting])
         await theirs.send(b"late")
         assert b"late" == await _receive_exactly(ours, 4)
+
+
+@pytest.mark.asyncio
+async def test_what_has_come_is_taken_without_waiting(pair: PairMaker) -> None:
+    """What came late for an earlier request must be gone before the next one is sent."""
+    async with pair() as (ours, theirs):
+        assert b"" == ours.receive_nowait()
+        await theirs.send(b"late answer")
+        assert b"l" == await ours.receive(1)
+        assert b"ate answer" == ours.receive_nowait()
+        assert b"" == ours.receive_nowait()
+        await theirs.send(b"x")
+        assert b"x" == await ours.receive()
+        await ours.aclose()
+        assert b"" == ours.receive_nowait()
 
 
 @pytest.mark.asyncio
