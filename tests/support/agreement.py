@@ -115,6 +115,17 @@ def readings_by_key(readings: Iterable[Reading]) -> dict[tuple[str, str, int], f
     }
 
 
+def differences(
+    expected: Mapping[tuple[str, str, int], float], actual: Mapping[tuple[str, str, int], float]
+) -> list[str]:
+    """What the database lacks, has too much, or has otherwise; in words, the first of each kind."""
+    missing = sorted(expected.keys() - actual.keys())
+    surplus = sorted(actual.keys() - expected.keys())
+    other = sorted(key for key in expected.keys() & actual.keys() if expected[key] != actual[key])
+    kinds = (("are missing", missing), ("are too much", surplus), ("have another value", other))
+    return [f"{len(keys)} {words}, e.g. {keys[:3]} {keys[-1]}" for words, keys in kinds if keys]
+
+
 def published_again(payloads: Iterable[bytes]) -> int:
     """How many messages repeated an earlier one of the same place in the log.
 
