@@ -39,8 +39,8 @@ async def _running(kind: str) -> AsyncIterator[BrokerUnderTest]:
     elif kind == "embedded":
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(embedded, "INFLIGHT_MAX", INFLIGHT_MAX)
-            async with embedded.embedded_broker(keeps_sessions_of=["s"]) as running:
-                yield EmbeddedUnderTest(running)
+            async with embedded.embedded_broker(keeps_sessions_of=["s"]) as port:
+                yield EmbeddedUnderTest(port)
     else:
         server = ShippedMosquitto()
         server.inflight_max = INFLIGHT_MAX

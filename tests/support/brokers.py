@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 from typing import Protocol
 
-from meterlink.publish.broker import EmbeddedBroker
 from meterlink.transports.memory import MemoryBroker
 from meterlink.transports.messages import MessageConnector
 from meterlink.transports.mqtt import MqttConnector
@@ -56,10 +55,8 @@ class MemoryUnderTest:
 class EmbeddedUnderTest:
     """The embedded broker; it cannot be stopped and started without forgetting everything."""
 
-    def __init__(self, running: EmbeddedBroker) -> None:
-        self.connector = MqttConnector(
-            running.host, running.port, version=4, payload_octets_max=PAYLOAD_OCTETS_MAX
-        )
+    def __init__(self, port: int) -> None:
+        self.connector = MqttConnector(LOOPBACK, port, version=4, payload_octets_max=PAYLOAD_OCTETS_MAX)
 
     async def stop(self) -> None:
         """See ``BrokerUnderTest``."""

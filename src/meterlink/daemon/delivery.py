@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,6 @@ import structlog
 
 from meterlink.clock import Clock
 from meterlink.config import SecretRef, Settings
-from meterlink.daemon.embedded import EmbeddedPath
 from meterlink.daemon.supervise import supervised
 from meterlink.ingest.dead_letters import DeadLetters
 from meterlink.ingest.sink import PointSink
@@ -25,6 +24,9 @@ from meterlink.transports.messages import MessageConnector
 
 DRAIN_S = 5.0
 """How long a stop waits for broker and database to take what has been kept; the rest goes after the start."""
+
+EMBEDDED_PUBACK_S = 24 * 3600.0
+"""The embedded broker withholds a PUBACK to say "wait", and it dies with us only."""
 
 INGEST_FILE = "ingest.sqlite3"
 LINE_PROTOCOL_FOLDER = "line-protocol"
@@ -89,30 +91,37 @@ async def delivering(settings: Settings, journal: Journal, world: Surroundings) 
     """Run relay and ingest until the end of the block.
 
     Args:
-        settings: checked; without a broker in it the embedded one is started.
+        settings: checked.
         journal: what is published.
         world: see there.
 
     Raises:
-        SinkAway: the ingest's file cannot be opened.
-        BrokerAway: the embedded broker cannot start.
+        SinkAway: the ingest's file or the sink cannot be opened.
+        BrokerAway: the embedded broker's port is taken.
 
     """
-    if world.connector is None:
-        async with _embedded(settings, journal, world) as delivery:
-            yield delivery
-        return
-    relay = _relay(settings, journal, world.connector, world.rng)
-    broker = settings.mqtt.url if settings.mqtt else "memory"
-    parts: dict[str, Callable[[], Awaitable[None]]] = {"relay": relay.run}
-    if not settings.ingest.in_daemon:
-        async with _running(parts):
+    async with AsyncExitStack() as stack:
+        connector, broker = world.connector, settings.mqtt.url if settings.mqtt else "given"
+        if connector is None:
+            connector, broker = await _embedded(stack, settings)
+        gateway = settings.gateway
+        relay = Relay(journal, connector, site=gateway.site, gateway=gateway.id, random=world.rng)
+        if not settings.ingest.in_daemon:
+            await stack.enter_async_context(_running({"relay": relay.run}))
             yield Delivery(broker=broker, relay=relay, stored=None, journal=journal)
-        return
-    async with ingesting(settings, world, world.connector) as (letters, ingest):
-        stored = partial(letters.highest_seq, settings.gateway.id)
-        async with _running({**parts, "ingest": ingest.run}):
-            yield Delivery(broker=broker, relay=relay, stored=stored, journal=journal)
+            return
+        letters, ingest = await stack.enter_async_context(ingesting(settings, world, connector))
+        stored = partial(letters.highest_seq, gateway.id)
+        if world.connector is None:
+            # The embedded broker has forgotten what the ingest had not yet stored when we ended.
+            await journal.rewind(SINK, await stored())
+
+        async def publish() -> None:
+            await ingest.subscribed.wait()  # what is published before its first subscription it never gets
+            await relay.run()
+
+        await stack.enter_async_context(_running({"relay": publish, "ingest": ingest.run}))
+        yield Delivery(broker=broker, relay=relay, stored=stored, journal=journal)
 
 
 @asynccontextmanager
@@ -128,7 +137,6 @@ async def ingesting(
     async with DeadLetters.open(world.folder / INGEST_FILE, clock=world.clock) as letters:
         sink = world.sink()
         try:
-            client_id = f"{CLIENT_ID}-{settings.gateway.id}"
             yield (
                 letters,
                 Subscriber(
@@ -136,7 +144,7 @@ async def ingesting(
                     sink,
                     letters,
                     random=world.rng,
-                    client_id=client_id,
+                    client_id=_client_id(settings),
                     lines_max=settings.ingest.batch_max,
                 ),
             )
@@ -170,29 +178,18 @@ def make_sink(settings: Settings, folder: Path) -> PointSink:
     )
 
 
-@asynccontextmanager
-async def _embedded(settings: Settings, journal: Journal, world: Surroundings) -> AsyncIterator[Delivery]:
-    from meterlink.publish.broker import LOOPBACK, USERNAME, embedded_broker  # noqa: PLC0415 (own broker)
+async def _embedded(stack: AsyncExitStack, settings: Settings) -> tuple[MessageConnector, str]:
+    from meterlink.publish.broker import LOOPBACK, embedded_broker  # noqa: PLC0415 (most have an own broker)
     from meterlink.transports.mqtt import MqttConnector  # noqa: PLC0415
 
-    async with embedded_broker(settings.embedded_broker.port) as port:
-        connector = MqttConnector(LOOPBACK, port, username=USERNAME, version=4)
-
-        async def rewind() -> None:
-            await journal.rewind(SINK, await stored())
-
-        path = EmbeddedPath(connector, rewind)
-        async with ingesting(settings, world, path.for_ingest) as (letters, ingest):
-            stored = partial(letters.highest_seq, settings.gateway.id)
-            relay = _relay(settings, journal, path.for_relay, world.rng)
-            async with _running({"relay": partial(path.run, relay.run), "ingest": ingest.run}):
-                broker = f"mqtt://{LOOPBACK}:{port}"
-                yield Delivery(broker=broker, relay=relay, stored=stored, journal=journal)
+    broker = embedded_broker(settings.embedded_broker.port, keeps_sessions_of=(_client_id(settings),))
+    port = await stack.enter_async_context(broker)
+    connector = MqttConnector(LOOPBACK, port, version=4, publish_timeout_s=EMBEDDED_PUBACK_S)
+    return connector, f"mqtt://{LOOPBACK}:{port}"
 
 
-def _relay(settings: Settings, journal: Journal, connector: MessageConnector, rng: random.Random) -> Relay:
-    gateway = settings.gateway
-    return Relay(journal, connector, site=gateway.site, gateway=gateway.id, random=rng)
+def _client_id(settings: Settings) -> str:
+    return f"{CLIENT_ID}-{settings.gateway.id}"
 
 
 @asynccontextmanager

@@ -63,6 +63,7 @@ class Subscriber:
 
     Attributes:
         connected: whether there is a connection to the broker.
+        subscribed: set once the first connection has subscribed; from then on nothing passes us.
         stored: lines that the sink took.
         buried: lines and payloads that went to the dead letters.
 
@@ -82,6 +83,7 @@ class Subscriber:
         lines_max: int = LINES_MAX,
     ) -> None:
         self.connected = False
+        self.subscribed = asyncio.Event()
         self.stored = 0
         self.buried = 0
         self._connector = connector
@@ -108,6 +110,7 @@ class Subscriber:
                     client_id=self._client_id, subscriptions=(self._topic_filter,), persistent=True
                 ) as port:
                     self.connected = True
+                    self.subscribed.set()
                     _log.info("ingest.connected", failures_before=failures)
                     failures = 0
                     await self._serve(port)

@@ -18,10 +18,8 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from amqtt.adapters import ReaderAdapter, StreamReaderAdapter, StreamWriterAdapter, WriterAdapter
 from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
@@ -30,52 +28,35 @@ from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.mqtt.puback import PubackPacket
 from amqtt.session import INCOMING, IncomingApplicationMessage, OutgoingApplicationMessage, Session
 
-from meterlink.transports.mqtt import MqttConnector
+from meterlink.errors import BrokerAway
 from meterlink.transports.wakers import Wakers
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
+USERNAME = "meterlink"
+"""Any name serves: there are no users."""
 INFLIGHT_MAX = 500
 """Messages that a client may leave unacknowledged."""
 BACKLOG_MAX = 5_000
 """Messages that wait beyond those: for a named client publishers then wait, a watcher loses the newest."""
 CONNECTIONS_MAX = 64
-PUBACK_WAIT_S = 24 * 3600.0
-"""Our publishers' patience: a PUBACK that is withheld says "wait", and the broker dies with us only."""
 
 _LISTENER = "default"
 _OUTBOX = "meterlink.outbox"
-_log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddedBroker:
-    """A running broker.
-
-    Args:
-        host: where it listens.
-        port: its TCP port; other programs on this machine may use it too.
-        connector: the way to it.
-
-    """
-
-    host: str
-    port: int
-    connector: MqttConnector
 
 
 @asynccontextmanager
 async def embedded_broker(
-    *, keeps_sessions_of: Collection[str], port: int = 0, backlog_max: int = BACKLOG_MAX
-) -> AsyncIterator[EmbeddedBroker]:
-    """Run a broker inside this process until the end of the block.
+    port: int = 0, *, keeps_sessions_of: Collection[str] = (), backlog_max: int = BACKLOG_MAX
+) -> AsyncIterator[int]:
+    """Run a broker inside this process, on loopback, until the end of the block; gives its port.
 
     Args:
+        port: 1 to 65535, or 0 for one that is free.
         keeps_sessions_of: client ids that may have persistent sessions; those of others end with them.
-        port: TCP port on 127.0.0.1; 0: any that is free.
         backlog_max: messages that a session holds beyond those under way.
 
     Raises:
-        OSError: the port is taken.
+        BrokerAway: the port is taken.
 
     """
     logging.getLogger("amqtt").setLevel(logging.CRITICAL)  # it reports every lost connection as an error
@@ -83,12 +64,13 @@ async def embedded_broker(
     broker = _PatientBroker(frozenset(keeps_sessions_of), backlog_max)
     await broker.start()
     try:
-        server = await asyncio.start_server(broker.serve, HOST, port)
         try:
-            number = server.sockets[0].getsockname()[1]
-            connector = MqttConnector(HOST, number, version=4, publish_timeout_s=PUBACK_WAIT_S)
-            _log.info("broker.embedded", host=HOST, port=number)
-            yield EmbeddedBroker(HOST, number, connector)
+            server = await asyncio.start_server(broker.serve, LOOPBACK, port)
+        except OSError as error:
+            words = f"the embedded broker cannot listen on {LOOPBACK}:{port}: {error.strerror}"
+            raise BrokerAway(words) from None
+        try:
+            yield int(server.sockets[0].getsockname()[1])
         finally:
             server.close()
     finally:
@@ -99,7 +81,7 @@ class _PatientBroker(Broker):  # type: ignore[misc]  # amqtt has no types
     """amqtt's broker with handlers that lose nothing."""
 
     def __init__(self, keeps_sessions_of: frozenset[str], backlog_max: int) -> None:
-        listener = ListenerConfig(type=ListenerType.EXTERNAL, bind=HOST)  # "external": the socket is ours
+        listener = ListenerConfig(type=ListenerType.EXTERNAL, bind=LOOPBACK)  # "external": the socket is ours
         super().__init__(BrokerConfig(listeners={_LISTENER: listener}, plugins={}))
         self._named = keeps_sessions_of
         self._connections: set[asyncio.Task[object]] = set()
