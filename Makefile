@@ -65,8 +65,8 @@ servers:  ## install the real servers that some tests use (Debian or Ubuntu; roo
 soak-kill: dev  ## the daemon killed at 200 points; minutes, needs the real servers
 	@METERLINK_REQUIRE_SERVERS=1 $(BIN)/pytest -m soak -k kill -s $(ARGS)
 
-bench: dev  ## measure, beside other implementations in the same run, and print one table
-	@$(BIN)/python -m bench $(ARGS)
+bench: dev  ## measure, beside other implementations in the same run, and print one table (README=1: write it there)
+	@$(BIN)/python -m bench $(if $(README),--readme) $(ARGS)
 
 check-wheel: dev  ## build the wheel, install it into an empty environment, run what it brings
 	@PYTHON=$(BIN)/python .ci/check-wheel
