@@ -83,20 +83,6 @@ class Number:
             return Decimal(digits + self._exponent), None
         return self._decode_unusual(raw, digits)
 
-    def decode_row(self, data: bytes) -> list[Decimal] | None:
-        """Several numbers one behind the other, when all are plain; else ``None``.
-
-        Registers come in blocks; turning all their digits round at once is half the work.
-        """
-        if self.signed:
-            return None
-        digits = data[::-1].hex()
-        if not digits.isdecimal():
-            return None
-        width, exponent = 2 * self.octets, self._exponent
-        ends = range(len(digits), 0, -width)
-        return list(map(Decimal, [digits[end - width : end] + exponent for end in ends]))
-
     def _decode_unusual(self, raw: bytes, digits: str) -> tuple[Content, Problem | None]:
         if raw == b"\xff" * len(raw):
             return None, "absent"

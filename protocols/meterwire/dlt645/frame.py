@@ -37,6 +37,7 @@ _ADDRESS = re.compile("[0-9A-F]{12}").fullmatch
 _ADDRESSES_KEPT = 8192
 _OFFSET = 0x33  # 5.2.5: added to every DATA octet when sending, taken away on receipt.
 _MASK = bytes((octet + _OFFSET) & 0xFF for octet in range(256))
+_ENDS = [bytes((checksum, END)) for checksum in range(256)]
 _PREAMBLES = [b"\xfe" * count for count in range(PREAMBLE_MAX + 1)]
 _UNMASK = bytes((octet - _OFFSET) & 0xFF for octet in range(256))
 
@@ -125,7 +126,7 @@ def encode(frame: Frame, *, preamble: int = 0) -> bytes:
         _check(frame, preamble)
     control = function | frame.from_meter << 7 | frame.abnormal << 6 | frame.has_following << 5
     body = b"%bh%c%c%b" % (_start_and_address(frame.address), control, len(data), data.translate(_MASK))
-    return b"%b%b%c\x16" % (_PREAMBLES[preamble], body, sum(body) & 0xFF)
+    return _PREAMBLES[preamble] + body + _ENDS[sum(body) & 0xFF]
 
 
 @functools.lru_cache(_ADDRESSES_KEPT)
@@ -144,20 +145,18 @@ def decode(octets: bytes) -> Frame:
             octets after the frame; ``kind`` names which, ``offset`` says where.
 
     """
-    start = 0
-    size = len(octets)
-    while start < size and octets[start] == PREAMBLE:
-        start += 1
+    body = octets.lstrip(b"\xfe")
+    size = len(body)
     if (
-        size < start + OVERHEAD_OCTETS
-        or octets[start] != START
-        or octets[start + 7] != START
-        or size != start + OVERHEAD_OCTETS + octets[start + 9]
-        or octets[-1] != END
-        or octets[-2] != sum(octets[start:-2]) & 0xFF
+        size < OVERHEAD_OCTETS
+        or body[0] != START
+        or body[7] != START
+        or size != OVERHEAD_OCTETS + body[9]
+        or body[-1] != END
+        or body[-2] != sum(body[:-2]) & 0xFF
     ):
-        raise fault(octets, start)
-    return frame_at(octets, start, size)
+        raise fault(octets, len(octets) - size)
+    return made(body[6:0:-1].hex().upper(), body[8], body[10:-2].translate(_UNMASK))
 
 
 def frame_end(octets: bytes | bytearray, start: int) -> int:

@@ -207,7 +207,12 @@ def from_frame(frame: Frame, hint: Edition = "dlt645-2007") -> Message:
     """
     data = frame.data
     if frame.function == READ and frame.from_meter and not frame.abnormal and len(data) >= 4:
-        return _read_reply_of(frame, data)
+        reply: ReadReply = _new_object(ReadReply)  # the commonest message, made as ``frame.made`` does
+        _put_address(reply, frame.address)
+        _put_di(reply, int.from_bytes(data[:4], "little"))
+        _put_data(reply, data[4:])
+        _put_has_following(reply, frame.has_following)
+        return reply
     if frame.abnormal and frame.from_meter:
         if not data:
             raise _too_short(frame, "an error word")
@@ -241,16 +246,6 @@ def _read(frame: Frame, edition: Edition) -> Message:
     if following:
         return ReadFollowingRequest(address=address, di=di, sequence=sequence, selector=data)
     return ReadRequest(address=address, di=di, selector=data)
-
-
-def _read_reply_of(frame: Frame, data: bytes) -> ReadReply:
-    """The commonest message, made by filling slots; see ``frame``."""
-    reply: ReadReply = _new_object(ReadReply)
-    _put_address(reply, frame.address)
-    _put_di(reply, int.from_bytes(data[:4], "little"))
-    _put_data(reply, data[4:])
-    _put_has_following(reply, frame.has_following)
-    return reply
 
 
 def _answer(address: str, function: int, data: bytes, has_following: bool) -> Frame:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from meterwire.dlt645 import formats
+from meterwire.dlt645.registers import RegisterRow
 from meterwire.dlt645.values import ItemValue, Label, new_tuple
 from meterwire.errors import LocalProtocolError
 
@@ -77,17 +78,21 @@ class Fields:
     least: int = 0
     delimited: bool = False
     _size: int = field(init=False, repr=False, compare=False)
-    _number: formats.Number | None = field(init=False, repr=False, compare=False)
-    _labels: tuple[Label, ...] = field(init=False, repr=False, compare=False)
+    _row: RegisterRow | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """See whether the data is a row of numbers of one format: a block of registers."""
+        """See whether the data is a row of registers."""
         object.__setattr__(self, "_size", self.repeated[0].octets if self.repeated else 1)
-        formats_ = {format_ for group in self.repeated for format_ in group.layout}
-        alone = len(formats_) == 1 and not self.head.layout and len(self.repeated) == self.most
-        number = next(iter(formats_)) if alone and len(self.repeated[0].layout) == 1 else None
-        object.__setattr__(self, "_number", number if isinstance(number, formats.Number) else None)
-        object.__setattr__(self, "_labels", tuple(group.labels[0] for group in self.repeated))
+        object.__setattr__(self, "_row", self._register_row())
+
+    def _register_row(self) -> RegisterRow | None:
+        layouts = {group.layout for group in self.repeated}
+        if self.head.layout or len(layouts) != 1 or len(self.repeated) != self.most or self.least > 1:
+            return None
+        (layout,) = layouts
+        if len(layout) != 1 or not isinstance(layout[0], formats.Number) or layout[0].signed:
+            return None
+        return RegisterRow(tuple(group.labels[0] for group in self.repeated), layout[0])
 
     @property
     def octets(self) -> int:
@@ -101,6 +106,8 @@ class Fields:
 
     def decode(self, data: bytes) -> tuple[ItemValue, ...] | None:
         """The values in ``data``; ``None`` when the length does not fit."""
+        if self._row is not None and (row := self._row.decode(data)) is not None:
+            return row
         at, size = self.head.octets, self._size
         count, rest = divmod(len(data) - at, size)
         if rest == 1 and self.delimited and data[-1] == DELIMITER[0]:
@@ -108,14 +115,6 @@ class Fields:
             data = data[:-1]
         if rest or not self.least <= count <= self.most:
             return None
-        if self._number is not None and (numbers := self._number.decode_row(data)) is not None:
-            places = range(0, len(data), size)
-            return tuple(
-                [
-                    new_tuple(ItemValue, (label, number, None, data[place : place + size]))
-                    for label, number, place in zip(self._labels, numbers, places, strict=False)
-                ]
-            )
         values = self.head.values(data)
         last = len(self.repeated) - 1
         for index in range(count):

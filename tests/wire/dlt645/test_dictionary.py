@@ -222,29 +222,6 @@ def test_numbers_survive_both_ways(format_: fmt.Number, data: st.DataObject) -> 
         assert content is None
 
 
-@given(
-    format_=st.builds(fmt.Number, st.integers(1, 8), st.integers(0, 4), st.booleans()),
-    count=st.integers(1, 8),
-    data=st.data(),
-)
-def test_a_row_of_numbers_is_the_numbers(format_: fmt.Number, count: int, data: st.DataObject) -> None:
-    """A block would give other values than the same registers one by one."""
-    octets = format_.octets
-    digits = data.draw(st.text("0123456789", min_size=2 * octets * count, max_size=2 * octets * count))
-    raw = (
-        bytes.fromhex(digits)
-        if data.draw(st.booleans())
-        else data.draw(st.binary(min_size=octets * count, max_size=octets * count))
-    )
-    row = format_.decode_row(raw)
-    one_by_one = [format_.decode(raw[at : at + octets]) for at in range(0, len(raw), octets)]
-    if row is None:
-        assert format_.signed or any(problem for _, problem in one_by_one)
-    else:
-        assert [str(content) for content, _ in one_by_one] == [str(content) for content in row]
-        assert all(problem is None for _, problem in one_by_one)
-
-
 @pytest.mark.parametrize(
     ("format_", "content"),
     [
