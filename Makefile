@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test docs lint lock servers soak-kill bench check-wheel hooks clean
+.PHONY: help install dev demo test docs lint lock fuzz servers soak-kill bench check-wheel hooks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -65,14 +65,15 @@ servers:  ## install the real servers that some tests use (Debian or Ubuntu; roo
 soak-kill: dev  ## the daemon killed at 200 points; minutes, needs the real servers
 	@METERLINK_REQUIRE_SERVERS=1 $(BIN)/pytest -m soak -k kill -s $(ARGS)
 
-bench: dev  ## measure, beside other implementations in the same run, and print one table
-	@$(BIN)/python -m bench $(ARGS)
+bench: dev  ## measure, beside other implementations in the same run, and print one table (README=1: write it there)
+	@$(BIN)/python -m bench $(if $(README),--readme) $(ARGS)
 
 check-wheel: dev  ## build the wheel, install it into an empty environment, run what it brings
 	@PYTHON=$(BIN)/python .ci/check-wheel
 
 docs: dev  ## renew the parts of docs/ that are made from the code
 	@$(BIN)/python -m docs.generate
+	@$(BIN)/python -m docs.generate_dlt645
 
 hooks: dev  ## let git run the checks before each commit
 	@$(BIN)/pre-commit install
@@ -86,6 +87,14 @@ lint: dev  ## format, lint, types and import rules
 lock:  ## write the lock files anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --group build -o requirements/run.lock
 	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --group dev -o requirements/dev.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --group fuzz -o requirements/fuzz.lock
+
+# Seconds; the released figure is 300, .ci/run gives 15.
+FUZZ_SECONDS ?= 300
+
+fuzz: dev  ## any octets into the codec under a coverage-guided fuzzer (FUZZ_SECONDS=300)
+	@$(INSTALL) --require-hashes -r requirements/fuzz.lock
+	@$(BIN)/python -m fuzz.fuzz_dlt645 -max_total_time=$(FUZZ_SECONDS) -max_len=600 -print_final_stats=1
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

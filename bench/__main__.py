@@ -1,12 +1,13 @@
-"""Runs every benchmark in its own process and prints one table: ``python -m bench [NAME ...]``.
+"""Runs every benchmark in its own process and prints one table: ``python -m bench [--readme] [NAME ...]``.
 
 A benchmark is a module ``bench_*.py`` that prints one JSON object with ``bench``, ``unit``, ``medians``,
-``ratios`` and ``goals``.
+``ratios`` and ``goals``. With ``--readme`` the table is also written into the READMEs.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,11 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+_HERE = Path(__file__).resolve().parent
+_READMES = ("README.md", "README.zh-CN.md")
+_PLACE = re.compile(r"(<!-- bench:begin -->\n).*?(<!-- bench:end -->)", re.DOTALL)
+_HEADINGS = ("benchmark", "medians", "ratios", "goals")
 
 
 def _run(module: str) -> dict[str, Any]:
@@ -23,25 +29,40 @@ def _run(module: str) -> dict[str, Any]:
     return document
 
 
+def _cells(document: dict[str, Any], newline: str) -> list[str]:
+    first = f"{document['bench']}{newline}({document['unit']})"
+    parts = (document[part] for part in _HEADINGS[1:])
+    return [first, *(newline.join(f"{key}: {value}" for key, value in part.items()) for part in parts)]
+
+
+def as_markdown(documents: list[dict[str, Any]]) -> str:
+    """The table as the READMEs hold it."""
+    rows = [_HEADINGS, ("---",) * len(_HEADINGS), *(_cells(document, "<br>") for document in documents)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def with_table(text: str, table: str) -> str:
+    """A README's text with the table in its place."""
+    return _PLACE.sub(lambda found: f"{found[1]}{table}{found[2]}", text)
+
+
 def main() -> None:
     """Run what was asked for, or everything."""
-    wanted = sys.argv[1:]
-    table = Table(title="meterlink benchmarks: medians and ratios of one run", show_lines=True)
-    for heading in ("benchmark", "medians", "ratios", "goals"):
-        table.add_column(heading)
-    for path in sorted(Path(__file__).parent.glob("bench_*.py")):
+    wanted = [word for word in sys.argv[1:] if word != "--readme"]
+    documents = []
+    for path in sorted(_HERE.glob("bench_*.py")):
         if wanted and path.stem.removeprefix("bench_") not in wanted:
             continue
         print(f"{path.stem} ...", file=sys.stderr, flush=True)
-        document = _run(f"bench.{path.stem}")
-        table.add_row(
-            f"{document['bench']}\n({document['unit']})",
-            *(
-                "\n".join(f"{k}: {v}" for k, v in document[part].items())
-                for part in ("medians", "ratios", "goals")
-            ),
-        )
+        documents.append(_run(f"bench.{path.stem}"))
+    table = Table(*_HEADINGS, title="meterlink benchmarks: medians and ratios of one run", show_lines=True)
+    for document in documents:
+        table.add_row(*_cells(document, "\n"))
     Console(width=None if sys.stdout.isatty() else 150).print(table)
+    if "--readme" in sys.argv:
+        for readme in (_HERE.parent / name for name in _READMES):
+            text = readme.read_text(encoding="utf-8")
+            readme.write_text(with_table(text, as_markdown(documents)), encoding="utf-8")
 
 
 if __name__ == "__main__":

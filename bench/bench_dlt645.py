@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import statistics
 import struct
-import sys
 import time
 from collections.abc import Callable
 
@@ -49,14 +48,14 @@ def _peer_request() -> bytes:
 
 
 _WORK: dict[str, tuple[Callable[[], object], Callable[[], object], float, float]] = {
-    "energy_answer_to_value": (lambda: _our_values(_ENERGY), _peer_value, 3.0, 8.0),
-    "block_answer_to_values": (
+    "energy answer to value": (lambda: _our_values(_ENERGY), _peer_value, 3.0, 8.0),
+    "block answer to values": (
         lambda: _our_values(_BLOCK),
         lambda: DLT645Protocol.deserialize(_BLOCK),
         1.5,
         3.0,
     ),
-    "encode_read_request": (_our_request, _peer_request, 1.5, 4.0),
+    "encode a read request": (_our_request, _peer_request, 1.5, 4.0),
 }
 
 
@@ -69,20 +68,24 @@ def _seconds(call: Callable[[], object]) -> float:
 
 def main() -> None:
     """Measure and print."""
-    results = {}
+    medians: dict[str, float] = {}
+    ratios: dict[str, float] = {}
+    goals: dict[str, str] = {}
     for name, (ours, peer, must, goal) in _WORK.items():
         pairs = [(_seconds(ours), _seconds(peer)) for _ in range(_ROUNDS)]
         our_us, peer_us = (statistics.median(side) * 1e6 for side in zip(*pairs, strict=True))
-        ratio = statistics.median(peer_s / our_s for our_s, peer_s in pairs)
-        results[name] = {
-            "ours_us": round(our_us, 3),
-            "peer_us": round(peer_us, 3),
-            "ratio": round(ratio, 2),
-            "must": must,
-            "goal": goal,
-        }
-    json.dump({"bench": "dlt645", "peer": "dlt645 3.2.0", "results": results}, sys.stdout)
-    sys.stdout.write("\n")
+        medians |= {f"{name}, meterlink": round(our_us, 2), f"{name}, dlt645": round(peer_us, 2)}
+        ratios[name] = round(statistics.median(peer_s / our_s for our_s, peer_s in pairs), 2)
+        goals[name] = f"must {must:g}, goal {goal:g}"
+    document = {
+        "bench": "645 codec beside dlt645 3.2.0",
+        "unit": "microseconds",
+        "rounds": _ROUNDS,
+        "medians": medians,
+        "ratios": ratios,
+        "goals": goals,
+    }
+    print(json.dumps(document, indent=2))
 
 
 if __name__ == "__main__":

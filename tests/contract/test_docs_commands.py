@@ -6,6 +6,7 @@ import re
 import shlex
 
 import pytest
+from bench.__main__ import as_markdown, with_table
 
 from tests.support.markdown import blocks, commands
 from tests.support.project import ROOT
@@ -36,3 +37,14 @@ def test_every_command_is_of_a_kind_that_a_test_runs() -> None:
     """A new kind of command would be printed in the README and run by nobody."""
     programs = {shlex.split(command)[0] for command in commands(_ENGLISH)}
     assert programs == {"make", ".", "meterlink", "metersim"}
+
+
+@pytest.mark.parametrize("text", [_ENGLISH, _CHINESE], ids=["English", "中文"])
+def test_the_table_of_a_measurement_finds_its_place(text: str) -> None:
+    """`make bench README=1` would measure for minutes and write nothing."""
+    part = {"ours": 2.5}
+    measured = {"bench": "codec", "unit": "us", "medians": part, "ratios": part, "goals": part}
+    table = as_markdown([measured])
+    assert table.endswith("| codec<br>(us) | ours: 2.5 | ours: 2.5 | ours: 2.5 |\n")
+    assert table in with_table(text, table)
+    assert with_table(with_table(text, "old"), table) == with_table(text, table)

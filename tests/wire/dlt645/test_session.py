@@ -209,6 +209,22 @@ def test_a_whole_item_with_the_report_flag_is_kept(end: Callable[[ReadSession], 
     assert ReadReply(address=_ME, di=_DI, data=_ENERGY, has_following=True) == session.reply
 
 
+def test_a_1997_meter_is_read_with_its_own_codes_and_numbers_no_pieces() -> None:
+    """The older meters of a plant could not be read, or only the first part of their blocks."""
+    session = ReadSession(ReadRequest(address="AAAAAAAAAAAA", di=0x901F), edition="dlt645-1997")
+    first = decode(session.octets_to_send())
+    assert (0x01, bytes.fromhex("1F90")) == (first.function, first.data)
+    session.feed(_reply(di=0x901F))
+    assert session.ignored == 1
+    answer = ReadReply(address=_ME, di=0x901F, data=b"one", has_following=True)
+    session.feed(encode(to_frame(answer, "dlt645-1997")))
+    second = decode(session.octets_to_send())
+    assert (0x02, bytes.fromhex("1F90"), _ME) == (second.function, second.data, second.address)
+    piece = ReadFollowingReply(address=_ME, di=0x901F, data=b"two", sequence=0)
+    session.feed(encode(to_frame(piece, "dlt645-1997")))
+    assert ReadReply(address=_ME, di=0x901F, data=b"onetwo") == session.reply
+
+
 def test_the_table_is_walked_whole() -> None:
     """A state without a rule for a signal would be found out on a customer's line."""
     assert set(State) == set(TRANSITIONS)

@@ -1,0 +1,185 @@
+"""The whole daemon in simulated time: what it does when the world misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from meterlink.journal.store import Store
+from meterlink.model.reading import Record
+from metersim import Faults, Meter, Station
+from tests.support.agreement import readings_of, repeated_keys
+from tests.support.simulated import ITEMS, START, SimulatedGateway, slots_between
+
+_EVERY_S = 30
+_ADDRESSES = [f"{number:012d}" for number in range(1, 6)]
+
+
+def _gateway(
+    tmp_path: Path, *, seed: int = 1, faults: Mapping[str, Faults] | None = None
+) -> SimulatedGateway:
+    """Five meters on a line; ``faults`` by address."""
+    stations = [
+        Station(
+            meter=Meter(address, seed=7, growth_kw=Decimal(7200)),
+            faults=(faults or {}).get(address, Faults()),
+        )
+        for address in _ADDRESSES
+    ]
+    return SimulatedGateway(tmp_path, stations, every_s=_EVERY_S, seed=seed)
+
+
+def _whole(gateway: SimulatedGateway, slots: int) -> None:
+    due = slots_between(START, _EVERY_S, slots)
+    for address in _ADDRESSES:
+        for item in ITEMS:
+            assert due == gateway.slots_of(address, item)
+
+
+def test_every_slot_of_every_meter(tmp_path: Path) -> None:
+    """The plain case: nothing missing, nothing twice, all of it in the database."""
+    gateway = _gateway(tmp_path)
+    gateway.run(seconds=10 * _EVERY_S - 1)
+    _whole(gateway, 10)
+    gateway.check()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_killed_again_and_again(tmp_path: Path, seed: int) -> None:
+    """After a crash in the middle of a slot the rest of the slot is read, and nothing of it twice."""
+    gateway = _gateway(tmp_path, seed=seed)
+    moments = random.Random(seed)
+    for _ in range(12):
+        gateway.run(seconds=moments.uniform(0.0, 0.6 * _EVERY_S), kill=True)
+    gateway.run(seconds=2 * _EVERY_S)
+    assert [] == repeated_keys(readings_of(gateway.rows()))
+    gateway.check()
+
+
+@pytest.mark.parametrize("milliseconds", range(0, 700, 25))
+def test_killed_at_each_moment_of_a_round(tmp_path: Path, milliseconds: int) -> None:
+    """A crash between two steps that nobody thought of loses or doubles a reading."""
+    gateway = _gateway(tmp_path)
+    gateway.run(seconds=milliseconds / 1000, kill=True)
+    gateway.run(seconds=_EVERY_S - 1 - milliseconds / 1000)
+    _whole(gateway, 1)
+    assert [] == repeated_keys(readings_of(gateway.rows()))
+    gateway.check()
+
+
+def test_a_silent_meter_costs_its_neighbours_two_timeouts(tmp_path: Path) -> None:
+    """Three dead meters of thirty-two would eat the line."""
+    silent = _ADDRESSES[2]
+    gateway = _gateway(tmp_path, faults={silent: Faults(silence=1.0)})
+    gateway.run(seconds=4 * _EVERY_S - 1)
+    assert [] == gateway.slots_of(silent, ITEMS[0])
+    last = max(
+        reading.taken_at - reading.slot for reading in readings_of(gateway.rows()) if reading.slot > START
+    )
+    assert last < timedelta(seconds=1.5), "the others were read before it was asked again"
+
+
+def test_a_refused_item_is_not_asked_again_the_same_day(tmp_path: Path) -> None:
+    """A meter without an item would be asked for it 1,440 times a day."""
+    refusing = _ADDRESSES[0]
+    gateway = _gateway(tmp_path, faults={refusing: Faults(abnormal=1.0)})
+
+    def asked() -> list[int]:
+        counts = Counter(answer.di for answer in gateway.answers if answer.address == refusing)
+        return sorted(counts.values())
+
+    on_the_first_day: list[int] = []
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(3.5 * _EVERY_S)
+        on_the_first_day.extend(asked())
+        gateway.sim.clock.step_wall(timedelta(days=1))
+
+    gateway.run(seconds=6 * _EVERY_S - 1, meanwhile=meanwhile)
+    assert [1] * len(ITEMS) == on_the_first_day
+    assert [2] * len(ITEMS) == asked()
+
+
+def test_a_line_that_vanishes_and_returns(tmp_path: Path) -> None:
+    """An adapter pulled out at night would stop the reading until somebody restarts the daemon."""
+    gateway = _gateway(tmp_path)
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(2.5 * _EVERY_S)
+        gateway.unplug()
+        await asyncio.sleep(3 * _EVERY_S)
+        gateway.plugged = True
+
+    gateway.run(seconds=10 * _EVERY_S - 1, meanwhile=meanwhile)
+    due = slots_between(START, _EVERY_S, 10)
+    for address in _ADDRESSES:
+        assert due[:3] + due[6:] == gateway.slots_of(address, ITEMS[0])
+    assert gateway.dialled < 60, "a lost line is not dialled without pause"
+    gateway.check()
+
+
+@pytest.mark.parametrize("hours", [-25, -1, 1, 25])
+def test_the_wall_clock_is_set(tmp_path: Path, hours: int) -> None:
+    """A gateway without a clock battery starts in the past; a slot must never be read twice."""
+    gateway = _gateway(tmp_path)
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(2.5 * _EVERY_S)
+        gateway.sim.clock.step_wall(timedelta(hours=hours))
+
+    gateway.run(seconds=6 * _EVERY_S, meanwhile=meanwhile)
+    readings = readings_of(gateway.rows())
+    assert [] == repeated_keys(readings)
+    slots = {reading.slot for reading in readings}
+    assert len(slots) >= 3
+    if hours > 0:
+        assert max(slots) > START + timedelta(hours=hours), "reading goes on at once in the new time"
+
+
+def test_a_full_disk_stops_reading_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readings taken while the disk was full would be answered by the meter and gone."""
+    gateway = _gateway(tmp_path)
+    full = False
+    commit = Store.commit
+
+    def commit_if_there_is_room(store: Store, steps: object) -> object:
+        pages = 1 if full else 2**30
+        store._db.execute(f"PRAGMA max_page_count = {pages}")  # SQLite's own "disk full"
+        return commit(store, steps)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Store, "commit", commit_if_there_is_room)
+    during: list[int] = []
+
+    async def meanwhile() -> None:
+        nonlocal full
+        await asyncio.sleep(0.2)
+        full = True
+        await asyncio.sleep(1)
+        during.append(len(gateway.answers))
+        await asyncio.sleep(10)
+        during.append(len(gateway.answers))
+        full = False
+
+    gateway.run(seconds=_EVERY_S - 1, meanwhile=meanwhile)
+    assert during[0] == during[1], "meters are not asked for what cannot be kept"
+    _whole(gateway, 1)
+    assert len(gateway.answers) == len(ITEMS) * len(_ADDRESSES), "no meter was asked twice"
+
+
+def test_a_stop_is_orderly(tmp_path: Path) -> None:
+    """What has been read at the moment of a stop must be kept and published."""
+    for number in range(6):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        gateway = _gateway(folder)
+        gateway.run(seconds=0.05 + 0.04 * number)
+        kept: list[Record] = [row.record for row in gateway.rows()]
+        assert len(gateway.answers) == len(kept), "an answer in hand was thrown away"
+        gateway.check()

@@ -1,0 +1,71 @@
+"""A meter that sends garbage never yields a wrong value and never stops its neighbours."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from metersim import NO_FAULTS, Faults, Meter, Station
+from metersim.faults import AROUND, IN_PLACE
+from tests.support.simulated import ITEMS, START, SimulatedGateway, slots_between
+
+_EVERY_S = 30
+_SLOTS = 8
+_GOOD = [f"{number:012d}" for number in range(1, 5)]
+_BAD = "000000000666"
+
+
+def _plant(faults: Faults, reply_delay_ms: int = 20) -> list[Station]:
+    """Four sound meters, a bad one in their middle; all registers grow so fast that every answer differs."""
+
+    def station(address: str) -> Station:
+        meter = Meter(address, seed=7, growth_kw=Decimal(7200))
+        return Station(
+            meter=meter,
+            faults=faults if address == _BAD else NO_FAULTS,
+            reply_delay_ms=reply_delay_ms,
+        )
+
+    return [station(address) for address in [*_GOOD[:2], _BAD, *_GOOD[2:]]]
+
+
+def _run(tmp_path: Path, faults: Faults) -> SimulatedGateway:
+    gateway = SimulatedGateway(tmp_path, _plant(faults), every_s=_EVERY_S, seed=faults.seed)
+    gateway.run(seconds=_EVERY_S * _SLOTS - 1)
+    gateway.check()
+    due = slots_between(START, _EVERY_S, _SLOTS)
+    for address in _GOOD:
+        for item in ITEMS:
+            assert due == gateway.slots_of(address, item), f"a neighbour missed {item}"
+    return gateway
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_garbage_meter(tmp_path: Path, seed: int) -> None:
+    """A wrong value becomes a wrong bill, and a dead neighbour a missed one."""
+    gateway = _run(tmp_path, Faults.garbage(seed))
+    assert any(answer.faults for answer in gateway.answers), "the bad meter was never asked"
+
+
+def _always(fault: str) -> Faults:
+    probabilities = {name: float(name == fault) for name in (*IN_PLACE, *AROUND)}
+    return Faults(seed=3, **probabilities)  # type: ignore[arg-type]  # none of them is the seed
+
+
+@pytest.mark.parametrize("fault", [*IN_PLACE, *AROUND])
+def test_each_kind_of_garbage_alone(tmp_path: Path, fault: str) -> None:
+    """One kind must not hide behind another."""
+    gateway = _run(tmp_path, _always(fault))
+    expected = _SLOTS if fault in ("echo", "noise", "split") else 0
+    slots = gateway.slots_of(_BAD, ITEMS[0])
+    if fault == "late":
+        return  # late by more than the timeout: what is kept was answered, which is checked above
+    assert expected == len(slots)
+
+
+@pytest.mark.parametrize("late_ms", [480, 520, 1500, 3200, 3600, 9000])
+def test_late_answers(tmp_path: Path, late_ms: int) -> None:
+    """The answer to an earlier question would be kept as the answer to a later one, or of a neighbour."""
+    _run(tmp_path, Faults(seed=5, late=0.7, late_ms=late_ms))

@@ -1,0 +1,174 @@
+"""A whole gateway in simulated time: the daemon, simulated meters, a broker and a database in memory.
+
+::
+
+    gateway = SimulatedGateway(tmp_path, stations=[...])
+    gateway.run(minutes=5)
+    gateway.check()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from meterlink.config import Settings
+from meterlink.daemon.daemon import JOURNAL_FILE, Daemon, Outside
+from meterlink.errors import LineClosed, LineLost
+from meterlink.ingest.memory import MemorySink
+from meterlink.model.line_url import LineUrl
+from meterlink.model.reading import LogRow
+from meterlink.transports.memory import MemoryBroker, memory_line
+from meterlink.transports.stream import ByteStream
+from metersim import AnswerRecord, Line, Simulation, Station
+from tests.support.agreement import Answer, readings_by_key, readings_of, rows_in, unkept_answers
+
+ITEMS = ("forward_active_energy", "voltage.a", "current.a")
+START = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+
+
+class _Duplex:
+    """Our stream as the simulator's duplex."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+
+    async def receive(self) -> bytes:
+        try:
+            return await self._stream.receive()
+        except (LineLost, LineClosed):
+            return b""
+
+    async def send(self, octets: bytes) -> None:
+        try:
+            await self._stream.send(octets)
+        except (LineLost, LineClosed) as error:
+            raise ConnectionResetError(str(error)) from None
+
+
+class SimulatedGateway:
+    """One line of simulated meters and the daemon that reads them.
+
+    Args:
+        folder: for the journal.
+        stations: the meters on the line.
+        every_s: interval of the plan.
+        seed: of everything.
+
+    """
+
+    def __init__(
+        self, folder: Path, stations: Sequence[Station], *, every_s: int = 30, seed: int = 1
+    ) -> None:
+        self.sim = Simulation(seed=seed, start=START)
+        self.folder = folder
+        self.answers: list[AnswerRecord] = []
+        self.broker = MemoryBroker()
+        self.sink = MemorySink()
+        self.plugged = True
+        self.dialled = 0
+        self._stations = list(stations)
+        self._every_s = every_s
+        self._ends: list[ByteStream] = []
+        self.addresses = {f"m{station.meter.address}": station.meter.address for station in stations}
+
+    def run(
+        self, *, seconds: float, meanwhile: Callable[[], Awaitable[None]] | None = None, kill: bool = False
+    ) -> None:
+        """Run the daemon for so long, then stop it in order, or cancel all of it at once (``kill``)."""
+        self.sim.run(self._run(seconds, meanwhile, kill))
+
+    def rows(self) -> list[LogRow]:
+        """The whole journal."""
+        return rows_in(self.folder / JOURNAL_FILE)
+
+    def slots_of(self, address: str, item: str) -> list[datetime]:
+        """Slots in which a reading of an item was kept."""
+        return sorted(r.slot for r in readings_of(self.rows()) if (r.meter, r.item) == (f"m{address}", item))
+
+    def unplug(self) -> None:
+        """Pull the adapter out."""
+        self.plugged = False
+        for end in self._ends:
+            asyncio.get_running_loop().create_task(end.aclose())
+
+    def check(self) -> None:
+        """No value that no meter gave; the database is the journal."""
+        answers = [
+            Answer(n, answer.at, answer.address, answer.values, bool(answer.faults))
+            for n, answer in enumerate(self.answers)
+            if answer.values
+        ]
+        rows = self.rows()
+        unkept_answers(answers, rows, self.addresses)
+        stored = {
+            (dict(tags)["meter"], field, time_s): float(value)
+            for (_, tags, time_s), fields in self.sink.points.items()
+            for field, value in fields.items()
+            if field != "marks"
+        }
+        kept = {
+            (meter, item.replace(".", "_"), slot): value
+            for (meter, item, slot), value in readings_by_key(readings_of(rows)).items()
+        }
+        assert kept == stored
+
+    async def _run(self, seconds: float, meanwhile: Callable[[], Awaitable[None]] | None, kill: bool) -> None:
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as plant:
+            self._plant = plant
+            self._line = Line(self._stations, clock=self.sim.clock, record=self.answers.append)
+            outside = Outside(
+                clock=self.sim.clock,
+                opener=self._open,
+                connector=self.broker,
+                sink=lambda: self.sink,
+                rng=self.sim.random,
+            )
+            daemon = Daemon(self._settings(), self.folder, outside)
+            running = plant.create_task(daemon.run(stop, lambda _: None))
+            if meanwhile is not None:
+                plant.create_task(_until_done(meanwhile))
+            await asyncio.sleep(seconds)
+            if kill:
+                running.cancel()
+            stop.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+            for end in self._ends:
+                await end.aclose()
+            self._ends.clear()
+
+    async def _open(self, _: LineUrl) -> ByteStream:
+        self.dialled += 1
+        if not self.plugged:
+            raise LineLost("no such device")
+        ours, theirs = memory_line()
+        self._ends.append(theirs)
+        self._plant.create_task(self._line.serve(_Duplex(theirs)))
+        return ours
+
+    def _settings(self) -> Settings:
+        meters = [
+            {"id": meter, "address": address, "line": "line1"} for meter, address in self.addresses.items()
+        ]
+        return Settings.model_validate(
+            {
+                "gateway": {"id": "gw", "site": "sim"},
+                "lines": [{"name": "line1", "url": "tcp://127.0.0.1:1", "reply_timeout_ms": 500}],
+                "meters": meters,
+                "plans": [{"name": "p", "every_s": self._every_s, "items": ITEMS}],
+            }
+        )
+
+
+async def _until_done(meanwhile: Callable[[], Awaitable[None]]) -> None:
+    await meanwhile()
+
+
+def slots_between(first: datetime, every_s: int, count: int) -> list[datetime]:
+    """So many slots from the first on."""
+    return [first + timedelta(seconds=every_s * n) for n in range(count)]
