@@ -49,7 +49,7 @@ class _Scene:
 
 
 def _spoil_simulator(scene: _Scene) -> None:
-    scene.simulator.reported = lambda _: {Decimal("0.27")}  # type: ignore[method-assign]
+    scene.simulator.reported = lambda key: {Decimal("0.27")}  # type: ignore[method-assign]
 
 
 class _Off(Station):
