@@ -73,7 +73,6 @@ check-wheel: dev  ## build the wheel, install it into an empty environment, run 
 
 docs: dev  ## renew the parts of docs/ that are made from the code
 	@$(BIN)/python -m docs.generate
-	@$(BIN)/python -m docs.generate_dlt645
 
 hooks: dev  ## let git run the checks before each commit
 	@$(BIN)/pre-commit install

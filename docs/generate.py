@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -17,15 +16,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from docs import generate_dlt645
 from docs.generate_commands import commands
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.config.settings import Settings
-from meterwire.dlt645.families import Row
-from meterwire.dlt645.items import dictionary
-from meterwire.dlt645.session import TRANSITIONS
 
 DOCS = Path(__file__).resolve().parent
-EXAMPLES = 4
 _PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -87,45 +83,6 @@ def _one_of(choices: list[str]) -> str:
     return f"One of {', '.join(f'`{choice}`' for choice in choices)}." if len(choices) > 1 else ""
 
 
-def read_session() -> str:
-    """The state machine of a read, as a diagram."""
-    lines = ["```mermaid", "stateDiagram-v2", "  [*] --> sending"]
-    for state, signals in TRANSITIONS.items():
-        lines += [f"  {state.value} --> {after.value}: {signal.value}" for signal, after in signals.items()]
-        if not signals:
-            lines.append(f"  {state.value} --> [*]")
-    return "\n".join([*lines, "```"]) + "\n"
-
-
-_CLASSES = {
-    "00": "energy",
-    "01": "maximum demand",
-    "02": "variables",
-    "03": "events",
-    "04": "parameters",
-    "05": "freezes",
-    "06": "load records",
-    "10": "event sub-items",
-}
-_LAST_CLASS = "10"  # and all above it
-
-
-def dictionary_table() -> str:
-    """How many rows of the dictionary each class of identifiers has, and of which quantities."""
-    families: dict[str, list[Row]] = defaultdict(list)
-    for row in dictionary("dlt645-2007").rows:
-        families[min(row.pattern[:2], _LAST_CLASS)].append(row)
-    lines = ["| DI3 | class | rows | quantities | for example |", "| --- | --- | --- | --- | --- |"]
-    for head, rows in sorted(families.items()):
-        quantities = sorted({re.split(r"[@.]", row.name)[0] for row in rows})
-        some = ", ".join(
-            f"`{name}`" for name in quantities[:: max(1, len(quantities) // EXAMPLES)][:EXAMPLES]
-        )
-        span = f"{head}H and up" if head == _LAST_CLASS else f"{head}H"
-        lines.append(f"| {span} | {_CLASSES[head]} | {len(rows)} | {len(quantities)} | {some} |")
-    return "\n".join(lines) + "\n"
-
-
 def exit_codes() -> str:
     """What the commands' exit codes mean."""
     said = dict(re.findall(r'^    (\w+) = \d+\n    """(.*?)"""', inspect.getsource(ExitCode), re.MULTILINE))
@@ -138,9 +95,15 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings_tables,
     "commands": commands,
     "exit-codes": exit_codes,
-    "dlt645-read-session": read_session,
-    "dlt645-dictionary": dictionary_table,
+    "dlt645-functions": generate_dlt645.functions,
+    "dlt645-read-session": generate_dlt645.read_session,
+    "dlt645-dictionaries": generate_dlt645.dictionaries,
 }
+
+
+def pages() -> list[Path]:
+    """Every page of the documentation."""
+    return sorted(DOCS.rglob("*.md"))
 
 
 def renewed(text: str) -> str:
@@ -150,7 +113,7 @@ def renewed(text: str) -> str:
 
 def main() -> None:
     """Renew every page."""
-    for page in sorted(DOCS.glob("*.md")):
+    for page in pages():
         text = page.read_text(encoding="utf-8")
         page.write_text(renewed(text), encoding="utf-8")
 

@@ -97,6 +97,8 @@ class Meter:
             data = bytes.fromhex(self.address)[::-1]
             address = Frame(address=self.address, function=READ_ADDRESS, data=data, from_meter=True)
             return Answer(address=self.address, frame=address)
+        if frame.function != READ:  # 01H reads, too, but in the edition of 1997, which this meter has not
+            return None
         try:
             message = from_frame(frame)
         except RemoteProtocolError:

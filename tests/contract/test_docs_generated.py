@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from docs.generate import DOCS, PARTS, renewed
+from docs.generate import DOCS, PARTS, pages, renewed
 
 
-@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+@pytest.mark.parametrize("page", [str(path.relative_to(DOCS)) for path in pages()])
 def test_a_page_says_what_the_code_says(page: str) -> None:
     """A key, a state or an identifier that the page does not know: `make docs` renews it."""
     text = (DOCS / page).read_text(encoding="utf-8")
@@ -15,8 +15,8 @@ def test_a_page_says_what_the_code_says(page: str) -> None:
 
 def test_every_generated_part_stands_on_a_page() -> None:
     """A part that no page holds, or a marker misspelt, would leave a reader without it."""
-    pages = "".join(path.read_text(encoding="utf-8") for path in DOCS.glob("*.md"))
-    assert [] == [name for name in PARTS if f"<!-- generated: {name} -->\n" not in pages]
+    text = "".join(path.read_text(encoding="utf-8") for path in pages())
+    assert [] == [name for name in PARTS if f"<!-- generated: {name} -->\n" not in text]
 
 
 def test_a_stale_part_is_noticed() -> None:

@@ -98,12 +98,21 @@ async def test_points_are_stored_and_overwritten_by_key(database: _Database) -> 
     first = [f"m,a=1 v={n}.5,marks=0i {_T0 + n}" for n in range(10)]
     await database.sink.write(first)
     await database.sink.write(first[:5])
-    await database.sink.write([f"m,a=1 v=99.0 {_T0 + 9}", f"m,a=2 v=7.0 {_T0}"])
+    await database.sink.write([f"m,a=2 v=7.0 {_T0}"])
     await database.sink.aclose()
-    expected = [Point((("a", "1"),), _T0 + n, n + 0.5) for n in range(9)]
-    expected += [Point((("a", "1"),), _T0 + 9, 99.0), Point((("a", "2"),), _T0, 7.0)]
+    expected = [Point((("a", "1"),), _T0 + n, n + 0.5) for n in range(10)]
+    expected += [Point((("a", "2"),), _T0, 7.0)]
     assert sorted(expected) == database.points("m", "v")
     assert 10 == len(database.points("m", "marks"))
+
+
+@pytest.mark.asyncio
+async def test_another_value_takes_the_place_of_the_first(strict: _Database) -> None:
+    """InfluxDB's rule. VictoriaMetrics keeps now the one, now the other: a key must never get two values."""
+    await strict.sink.write([f"m,a=1 v=9.5 {_T0}"])
+    await strict.sink.write([f"m,a=1 v=99.0 {_T0}"])
+    await strict.sink.aclose()
+    assert [Point((("a", "1"),), _T0, 99.0)] == strict.points("m", "v")
 
 
 @pytest.mark.asyncio

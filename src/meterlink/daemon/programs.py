@@ -17,6 +17,7 @@ from meterlink.clock import SystemClock
 from meterlink.config import MqttSettings, SecretRef, Settings, data_dir
 from meterlink.daemon.daemon import Daemon, Outside
 from meterlink.daemon.delivery import Surroundings, ingesting, make_sink
+from meterlink.daemon.lines import check_items
 from meterlink.daemon.supervise import supervised
 from meterlink.errors import ConfigError, JournalError
 from meterlink.transports.messages import MessageConnector
@@ -40,6 +41,7 @@ def run_daemon(settings: Settings, tell_ready: Tell) -> None:
         JournalError: the journal cannot be opened.
 
     """
+    check_items(settings.plans, SystemClock())
     folder = folder_of(settings)
     outside = Outside(
         clock=SystemClock(),

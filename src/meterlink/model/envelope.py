@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from meterlink.errors import EnvelopeError
@@ -21,6 +22,8 @@ from meterlink.model.reading import Reading, Record
 VERSION = 1
 READINGS_MAX = 2_000
 """Readings one envelope may hold; more is refused, so that a hostile payload costs nothing."""
+TIMES_KEPT = 256
+"""Times kept with their text: the readings of a record share theirs, and so do meters read together."""
 COUNT_MAX = 2**63 - 1
 """Largest ``seq`` and ``boot``: what every database takes as an integer."""
 
@@ -110,10 +113,12 @@ def _reading_in(meter: str, row: dict[str, Any]) -> Reading:
     )
 
 
+@lru_cache(maxsize=TIMES_KEPT)
 def _time_out(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+@lru_cache(maxsize=TIMES_KEPT)
 def _time_in(text: object) -> datetime:
     instant = datetime.fromisoformat(_text(text))
     if instant.tzinfo is None:

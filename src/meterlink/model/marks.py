@@ -20,6 +20,8 @@ class Marks(IntFlag):
     @property
     def names(self) -> tuple[str, ...]:
         """The marks that are set, lower case, in bit order."""
+        if not self:  # as nearly always
+            return ()
         return tuple(mark.name.lower() for mark in Marks if mark in self and mark.name)
 
     @classmethod

@@ -110,8 +110,10 @@ class ProtocolStream(asyncio.Protocol):
         _wake(self._reader)
         _wake(self._writer)
         if self.transport is not None:
-            # abort, not close: nothing that is still unsent may hold us (a stalled device would).
-            self.transport.abort()
+            # abort, not close: nothing that is still unsent may hold us (a stalled device would). A serial
+            # transport that is closing already, because its device went, must not be ended a second time.
+            if not self.transport.is_closing():
+                self.transport.abort()
             await asyncio.wait([self._ended], timeout=_CLOSE_TIMEOUT_S)
 
     def _take(self, limit: int) -> bytes:

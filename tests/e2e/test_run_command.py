@@ -1,0 +1,93 @@
+"""``meterlink run`` and its neighbours as programs: starting, refusing, stopping."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+from tests.support.gateway import METERLINK, write_config
+from tests.support.metersim_process import running_metersim
+
+
+def _run(*words: str | Path, seconds: float = 15) -> subprocess.CompletedProcess[str]:
+    command = [METERLINK, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds)
+
+
+def _start(config: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [METERLINK, "run", "--config", str(config)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["ready"]
+    return process
+
+
+def test_it_ends_in_order_when_told(tmp_path: Path) -> None:
+    """A service manager would have to kill it, and every update would cost an exchange."""
+    with running_metersim(tmp_path, "--meters=2") as plant:
+        config = write_config(tmp_path, {plant.urls[0]: plant.meters[0]})
+        for number in (signal.SIGTERM, signal.SIGINT):
+            process = _start(config)
+            process.send_signal(number)
+            _, log = process.communicate(timeout=15)
+            assert 0 == process.returncode
+            assert "stopped" == json.loads(log.splitlines()[-1])["event"]
+
+
+def test_one_journal_has_one_daemon(tmp_path: Path) -> None:
+    """Two daemons on one journal would read every meter twice."""
+    config = write_config(tmp_path, {"tcp://127.0.0.1:1": ["000000000001"]})
+    first = _start(config)
+    try:
+        second = _run("run", "--config", config)
+        assert 7 == second.returncode
+        assert "another meterlink" in second.stderr
+    finally:
+        first.terminate()
+        first.communicate(timeout=15)
+
+
+def test_a_wrong_configuration_opens_nothing(tmp_path: Path) -> None:
+    """A typing error must be told before the first port opens, with its line."""
+    config = write_config(tmp_path, {"tcp://127.0.0.1:1": ["000000000001"]}, items=["voltag.a"])
+    for command in ("run", "config"):
+        words = ["config", "check"] if command == "config" else ["run"]
+        refused = _run(*words, "--config", config)
+        assert 2 == refused.returncode
+        assert "voltage.a" in refused.stderr, "near names are told"
+    config.write_text(config.read_text().replace("every_s", "every_z"))
+    refused = _run("run", "--config", config)
+    assert 2 == refused.returncode
+    assert f"{config}:7" in refused.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_ingest_needs_a_broker_of_its_own(tmp_path: Path) -> None:
+    """It would wait for ever for a broker that lives in another process's memory."""
+    config = write_config(tmp_path, {"tcp://127.0.0.1:1": ["000000000001"]})
+    refused = _run("ingest", "--config", config)
+    assert 2 == refused.returncode
+    assert "[mqtt]" in refused.stderr
+
+
+def test_a_first_configuration_is_a_good_one(tmp_path: Path) -> None:
+    """The example that people start from would be refused."""
+    config = tmp_path / "meterlink.toml"
+    config.write_text(_run("config", "example").stdout)
+    good = _run("config", "check", "--config", config, "--json")
+    assert 0 == good.returncode
+    assert json.loads(good.stdout)["ok"] is True
+
+
+def test_the_demonstration_comes_through(tmp_path: Path) -> None:
+    """The first thing that anybody tries."""
+    shown = _run("demo", "--once", "--meters", "3", "--dir", tmp_path / "demo", seconds=19)
+    assert 0 == shown.returncode, shown.stdout + shown.stderr
+    assert "3 of 3 meters" in shown.stdout
+    (tmp_path / "mine").mkdir()
+    refused = _run("demo", "--once", "--dir", tmp_path / "mine")
+    assert 1 == refused.returncode
+    assert "another with --dir" in refused.stderr
