@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from decimal import Decimal, InvalidOperation
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -18,6 +18,7 @@ from metersim.answers import AnswerFile, AnswerRecord
 from metersim.line import Line
 from metersim.plant import Plant
 from metersim.serve import SystemClock, open_pty, open_tcp
+from meterwire.dlt645.functions import Edition
 
 ANY_LOOPBACK_PORT = "127.0.0.1:0"
 PORT_MAX = 65_535
@@ -81,6 +82,7 @@ GrowthKw = Annotated[
 ]
 FirstAddress = Annotated[int, typer.Option(help="Address of the first meter; the others follow.")]
 TdMs = Annotated[int, typer.Option(help="Response delay Td of each meter in milliseconds.")]
+Protocol = Annotated[str, typer.Option(help="What the meters speak: dlt645-2007, dlt645-1997.")]
 Garbage = Annotated[
     int, typer.Option(help="The last N meters of each line give silence, rubbish, late or foreign answers.")
 ]
@@ -99,8 +101,9 @@ def run(
     first_address: FirstAddress = 1,
     td_ms: TdMs = 20,
     garbage: Garbage = 0,
+    protocol: Protocol = "dlt645-2007",
 ) -> None:
-    """Serve simulated DL/T 645-2007 meters until Ctrl-C or SIGTERM.
+    """Serve simulated DL/T 645 meters until Ctrl-C or SIGTERM.
 
     When the lines are open, one JSON line on standard output says where they are and which meters they
     have; everything else goes to standard error.
@@ -124,6 +127,7 @@ def run(
             first_address=first_address,
             reply_delay_ms=td_ms,
             garbage=garbage,
+            protocol=cast(Edition, protocol),  # the plant refuses any other
         )
         place = _place(tcp, pty, link, lines)
     except ValueError as error:

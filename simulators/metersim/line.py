@@ -20,7 +20,7 @@ from typing import Protocol
 from metersim.answers import AnswerRecord, Recorder
 from metersim.faults import NO_FAULTS, Delivery, Faults, Mischance
 from metersim.meter import Answer, Meter
-from meterwire.dlt645 import Deframer, Frame
+from meterwire.dlt645 import BROADCAST, Deframer, Frame
 
 REPLY_DELAY_MS = 20  # Td of DL/T 645: 20 to 500 ms
 REPLY_DELAY_MS_MAX = 60_000
@@ -151,7 +151,7 @@ class Line:
             await self._transmit(answers[0][1] if answers else Delivery(octets=b""), duplex, late)
 
     def _hearing(self, request: Frame) -> list[Station]:
-        if "A" in request.address:
+        if "A" in request.address or request.address == BROADCAST:
             return [station for station in self._stations if station.meter.hears(request)]
         station = self._by_address.get(request.address)
         return [station] if station and station.meter.hears(request) else []

@@ -1,8 +1,10 @@
-"""A DL/T 645-2007 meter: request frame and time in, answer out. No I/O and no clock of its own.
+"""A DL/T 645 meter: request frame and time in, answer out. No I/O and no clock of its own.
 
-It answers 11H (read data) for what it measures, as single items and as blocks, refuses every other
-identifier with D1 ERR 02 ("no such data"), and answers 13H (read address). To anything else it is silent,
-as a real meter is: other addresses, other functions, answers of its neighbours, broadcasts.
+A meter of 2007 answers 11H (read data) for what it measures, as single items and as blocks, refuses every
+other identifier with D1 ERR 02 ("no such data"), and answers 13H (read address). One of 1997 answers 01H
+the same way, refuses with C1 ERR 02, shows fewer digits and no signs, gives its address as the meter number
+C032, and answers reads that go to everybody (99...99), as many of them do. To anything else they are silent,
+as real meters are: other addresses, other functions, answers of their neighbours, broadcasts.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
 from metersim.readings import GROWTH_KW, Readings
@@ -26,9 +28,11 @@ from meterwire.dlt645 import (
     from_frame,
     to_frame,
 )
+from meterwire.dlt645.formats import Number
+from meterwire.dlt645.functions import READ, READ_1997, Edition
 from meterwire.errors import RemoteProtocolError
 
-READ: Final = 0x11
+_READ: Final[dict[Edition, int]] = {"dlt645-2007": READ, "dlt645-1997": READ_1997}
 READ_ADDRESS: Final = 0x13
 NO_SUCH_DATA: Final = b"\x02"  # ERR bit 1
 
@@ -60,16 +64,26 @@ class Meter:
         address: 12 decimal digits, not all nines (nobody may answer to those).
         seed: seed of the plant.
         growth_kw: mean power that its registers count, 0 to 10,000 kW.
+        protocol: ``dlt645-2007`` or ``dlt645-1997``.
 
     Raises:
         ValueError: ``address`` or ``growth_kw`` is out of range.
 
     """
 
-    def __init__(self, address: str, *, seed: int, growth_kw: Decimal = GROWTH_KW) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        seed: int,
+        growth_kw: Decimal = GROWTH_KW,
+        protocol: Edition = "dlt645-2007",
+    ) -> None:
         if not _ADDRESS(address) or address == BROADCAST:
             raise ValueError(f"{address!r} is no meter address: 12 digits, not all nines")
         self.address = address
+        self._protocol: Edition = protocol
+        self._dictionary = dictionary(protocol)
         self._readings = Readings(address, seed=seed, growth_kw=growth_kw)
 
     def value(self, item: str, at: datetime) -> Decimal | None:
@@ -80,24 +94,36 @@ class Meter:
             at: aware.
 
         """
-        return self._readings.value(item, at)
+        value = self._readings.value(item, at)
+        return value if value is None or self._protocol == "dlt645-2007" else self._shown(item, value)
+
+    def _shown(self, item: str, value: Decimal) -> Decimal | None:
+        """The value in the digits of 1997: without a sign, cut after its last place, stuck at its largest."""
+        entry = self._dictionary.by_name(item)
+        if entry is None or not isinstance(entry.format, Number):
+            return None
+        last_place = Decimal(1).scaleb(-entry.format.decimals)
+        largest = Decimal(10) ** entry.format.whole - last_place
+        return min(abs(value).quantize(last_place, ROUND_DOWN), largest)
 
     def hears(self, frame: Frame) -> bool:
         """Whether ``frame`` is a request to this meter.
 
-        Source: DL/T 645-2007, 5.2.2: high octets AAH match anything; 999999999999 is never answered.
+        Source: DL/T 645-2007, 5.2.2: high octets AAH match anything; 999999999999 is never answered, but
+        by meters of 1997.
         """
-        return not frame.from_meter and matches(frame.address, self.address)
+        everybody = frame.address == BROADCAST and self._protocol == "dlt645-1997"
+        return not frame.from_meter and (everybody or matches(frame.address, self.address))
 
     def answer(self, frame: Frame, at: datetime) -> Answer | None:
         """What it says to ``frame`` at ``at``; ``None`` when it is silent."""
         if not self.hears(frame) or frame.abnormal or frame.has_following:
             return None
-        if frame.function == READ_ADDRESS and not frame.data:
+        if frame.function == READ_ADDRESS and not frame.data and self._protocol == "dlt645-2007":
             data = bytes.fromhex(self.address)[::-1]
             address = Frame(address=self.address, function=READ_ADDRESS, data=data, from_meter=True)
             return Answer(address=self.address, frame=address)
-        if frame.function != READ:  # 01H reads, too, but in the edition of 1997, which this meter has not
+        if frame.function != _READ[self._protocol]:
             return None
         try:
             message = from_frame(frame)
@@ -106,13 +132,19 @@ class Meter:
         return self._read(message, at) if isinstance(message, ReadRequest) else None
 
     def _read(self, request: ReadRequest, at: datetime) -> Answer:
-        entry = None if request.selector else dictionary().by_di(request.di)
+        entry = None if request.selector else self._dictionary.by_di(request.di)
         values = self._values(entry, at) if entry else {}
-        if entry is None or not values:
-            refusal = AbnormalReply(address=self.address, function=READ, error_word=NO_SUCH_DATA)
+        if entry is not None and entry.item == "meter_number":
+            data = entry.encode([self.address])
+        elif entry is not None and values:
+            data = entry.encode(tuple(values.values()))
+        else:
+            function = _READ[self._protocol]
+            refusal = AbnormalReply(address=self.address, function=function, error_word=NO_SUCH_DATA)
             return Answer(address=self.address, frame=to_frame(refusal), di=request.di)
-        reply = ReadReply(address=self.address, di=request.di, data=entry.encode(tuple(values.values())))
-        return Answer(address=self.address, frame=to_frame(reply), di=request.di, values=values)
+        reply = ReadReply(address=self.address, di=request.di, data=data)
+        frame = to_frame(reply, self._protocol)
+        return Answer(address=self.address, frame=frame, di=request.di, values=values)
 
     def _values(self, entry: Entry, at: datetime) -> dict[str, Decimal]:
         """The values of the entry, as far as the meter has them; none of another period than now.

@@ -12,6 +12,7 @@ from metersim.faults import NO_FAULTS, Faults
 from metersim.line import REPLY_DELAY_MS, REPLY_DELAY_MS_MAX, Clock, Line, Station
 from metersim.meter import Meter
 from metersim.readings import GROWTH_KW
+from meterwire.dlt645.functions import EDITIONS, Edition
 
 METERS_MAX = 10_000  # in all, in one process
 LINES_MAX = 256
@@ -30,6 +31,7 @@ class Plant:
         first_address: address of the first meter; the others follow it, line by line.
         reply_delay_ms: response delay Td of each meter, 0 to 60,000 ms.
         garbage: how many meters of each line, the last ones, are garbage meters (`Faults.garbage`).
+        protocol: what the meters speak, ``dlt645-2007`` or ``dlt645-1997``.
 
     Raises:
         ValueError: a figure out of its range; the message names it.
@@ -43,6 +45,7 @@ class Plant:
     first_address: int = 1
     reply_delay_ms: int = REPLY_DELAY_MS
     garbage: int = 0
+    protocol: Edition = "dlt645-2007"
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -54,6 +57,8 @@ class Plant:
         _check("last address", self.first_address + self.lines * self.meters - 1, 0, ADDRESS_MAX)
         _check("reply delay in ms", self.reply_delay_ms, 0, REPLY_DELAY_MS_MAX)
         _check("garbage meters on a line", self.garbage, 0, self.meters)
+        if self.protocol not in EDITIONS:
+            raise ValueError(f"protocol {self.protocol!r}: write one of {', '.join(EDITIONS)}")
 
     def addresses(self, line: int) -> list[str]:
         """Addresses of the meters on the line of that number, from 0."""
@@ -80,7 +85,7 @@ class Plant:
         garbage = frozenset(self.garbage_addresses(line))
         for address in self.addresses(line):
             yield Station(
-                meter=Meter(address, seed=self.seed, growth_kw=self.growth_kw),
+                meter=Meter(address, seed=self.seed, growth_kw=self.growth_kw, protocol=self.protocol),
                 reply_delay_ms=self.reply_delay_ms,
                 faults=Faults.garbage(self.seed) if address in garbage else NO_FAULTS,
             )

@@ -50,6 +50,35 @@ def test_a_foreign_meter_is_read(tmp_path: Path, over: Literal["tcp", "pty"]) ->
     assert {item: (meter.values[item], unit) for item, unit in zip(items, units, strict=True)} == values
 
 
+def test_a_meter_of_1997_is_read(tmp_path: Path) -> None:
+    """Field staff could not read the meters that still hang in old houses."""
+    with running_metersim(tmp_path, "--protocol=dlt645-1997", "--first-address=161") as plant:
+        items = ("forward_active_energy.*", "voltage.*", "active_power", "power_factor")
+        options = [word for item in items for word in ("--item", item)]
+        read = _read(
+            plant.urls[0], "000000000161", "--protocol", "dlt645-1997", *options, "--json", "--trace"
+        )
+        answered = [value for answer in plant.answers() for value in answer["values"].items()]
+        wrong_edition = _read(
+            plant.urls[0], "161", "--item", "voltage.a", "--timeout-ms", "100", "--tries", "1"
+        )
+    assert 0 == read.returncode
+    assert 10 == len(answered)
+    assert answered == [(value["item"], value["value"]) for value in _json(read)["values"]]
+    assert "6861010000000068010252C3" in _json(read)["trace"][0]["octets"]
+    assert 3 == wrong_edition.returncode, "a meter of 1997 does not know 11H"
+
+
+def test_only_known_protocols_and_items_are_asked(tmp_path: Path) -> None:
+    """A slip of the pen would be asked of a meter until its line times out."""
+    unknown = _read("tcp://127.0.0.1:1", "161", "--protocol", "dlt645-98", "--item", "voltage.a")
+    assert 2 == unknown.returncode
+    assert "dlt645-1997" in unknown.stderr
+    newer = _read("tcp://127.0.0.1:1", "161", "--protocol", "dlt645-1997", "--item", "combined_active_energy")
+    assert 2 == newer.returncode
+    assert "--protocol dlt645-1997" in newer.stderr
+
+
 @pytest.fixture
 def meter(tmp_path: Path) -> Any:
     with foreign_meter(tmp_path, over="tcp") as running:

@@ -51,6 +51,22 @@ def test_every_slot_of_every_meter(tmp_path: Path) -> None:
     gateway.check()
 
 
+def test_meters_of_both_editions_share_a_line(tmp_path: Path) -> None:
+    """An old meter would be asked in the new way, or its neighbours would not be read at all."""
+    old = _ADDRESSES[1::2]
+    stations = [
+        Station(meter=Meter(address, seed=7, protocol="dlt645-1997" if address in old else "dlt645-2007"))
+        for address in _ADDRESSES
+    ]
+    protocols = dict.fromkeys(old, "dlt645-1997")
+    gateway = SimulatedGateway(tmp_path, stations, every_s=_EVERY_S, protocols=protocols)
+    gateway.run(seconds=3 * _EVERY_S - 1)
+    _whole(gateway, 3)
+    gateway.check()
+    volts = {len(str(r.value)) for r in readings_of(gateway.rows()) if r.item == "voltage.a"}
+    assert {3, 5} == volts, "an old meter shows no tenths of a volt"
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_killed_again_and_again(tmp_path: Path, seed: int) -> None:
     """After a crash in the middle of a slot the rest of the slot is read, and nothing of it twice."""

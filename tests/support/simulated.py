@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -57,11 +57,18 @@ class SimulatedGateway:
         stations: the meters on the line.
         every_s: interval of the plan.
         seed: of everything.
+        protocols: by address, of the meters that do not speak the edition of 2007.
 
     """
 
     def __init__(
-        self, folder: Path, stations: Sequence[Station], *, every_s: int = 30, seed: int = 1
+        self,
+        folder: Path,
+        stations: Sequence[Station],
+        *,
+        every_s: int = 30,
+        seed: int = 1,
+        protocols: Mapping[str, str] | None = None,
     ) -> None:
         self.sim = Simulation(seed=seed, start=START)
         self.folder = folder
@@ -72,6 +79,7 @@ class SimulatedGateway:
         self.dialled = 0
         self._stations = list(stations)
         self._every_s = every_s
+        self._protocols = protocols or {}
         self._ends: list[ByteStream] = []
         self.addresses = {f"m{station.meter.address}": station.meter.address for station in stations}
 
@@ -153,7 +161,13 @@ class SimulatedGateway:
 
     def _settings(self) -> Settings:
         meters = [
-            {"id": meter, "address": address, "line": "line1"} for meter, address in self.addresses.items()
+            {
+                "id": meter,
+                "address": address,
+                "line": "line1",
+                "protocol": self._protocols.get(address, "dlt645-2007"),
+            }
+            for meter, address in self.addresses.items()
         ]
         return Settings.model_validate(
             {

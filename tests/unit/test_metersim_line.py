@@ -128,6 +128,54 @@ def test_every_quantity_is_answered_as_item_and_as_block(di: int, name: str) -> 
     assert di in {entry.di for entry in entries if entry}
 
 
+def _old(address: str = A161, growth_kw: Decimal = Decimal("0.5")) -> Station:
+    return Station(meter=Meter(address, seed=1, growth_kw=growth_kw, protocol="dlt645-1997"))
+
+
+def ask_1997(di: int, address: str = A161) -> bytes:
+    return encode(to_frame(ReadRequest(address=address, di=di), "dlt645-1997"))
+
+
+@pytest.mark.parametrize("growth_kw", [Decimal("0.5"), Decimal(7200)])
+@pytest.mark.parametrize("di", [0x901F, 0x902F, 0xB61F, 0xB62F, 0xB63F, 0xB64F, 0xB65F])
+def test_a_meter_of_1997_answers_in_its_own_digits(di: int, growth_kw: Decimal) -> None:
+    """The gateway's way of reading old meters would be tested against none."""
+    here = Plant(_old(growth_kw=growth_kw))
+    entry = dictionary("dlt645-1997").by_di(di)
+    assert entry is not None
+    [heard] = here.say(ask_1997(di))
+    reply = from_frame(decode(heard))
+    assert isinstance(reply, ReadReply)
+    assert di == reply.di
+    shown = {value.item: value.value for value in entry.decode(reply.data)}
+    assert shown == here.answers[0].values
+    newer, at = Meter(A161, seed=1, growth_kw=growth_kw), here.answers[0].at
+    for item, value in shown.items():
+        exact = newer.value(item, at)
+        assert value is not None and exact is not None
+        assert value >= 0
+        if value != Decimal("99.99"):  # the largest current it can show
+            assert abs(abs(exact) - value) < Decimal(1).scaleb(int(value.as_tuple().exponent))
+
+
+def test_what_a_meter_of_1997_does_else() -> None:
+    """An address could not be found out by asking, or the editions would be taken for each other."""
+    here = Plant(_old())
+    refused, own, everybody, newer, address = here.say(
+        ask_1997(0xB711),
+        ask_1997(0xC032),
+        ask_1997(0xC032, "9" * 12),
+        ask(ENERGY),
+        encode(Frame(address="A" * 12, function=0x13)),
+    )
+    expected = AbnormalReply(address=A161, function=0x01, error_word=b"\x02")
+    assert expected == from_frame(decode(refused))
+    number = ReadReply(address=A161, di=0xC032, data=bytes.fromhex("610100000000"))
+    assert [number, number] == [from_frame(decode(own)), from_frame(decode(everybody))]
+    assert (b"", b"") == (newer, address)
+    assert [b""] == plant().say(ask_1997(0x9010)), "a meter of 2007 does not know 01H"
+
+
 @pytest.mark.parametrize("di", [0x00010500, 0x00010001, 0x000100FF, 0x01010000, 0x04000101, 0xFFFFFFFF])
 def test_what_it_has_not_is_refused(di: int) -> None:
     """A simulator that invents data, or is silent, would hide how a real meter says no."""

@@ -7,9 +7,10 @@ refusal, or nothing when the deadline passed. What does not fit the table leaves
 octets that come before the request was taken, or after the end, are ignored.
 
 Which frame is the answer: sent by a meter, of the function asked, of the address asked (any, when the
-request has A digits), of the identifier asked. Everything else on the line, echo of the request
-included, is counted in ``ignored``. A following piece with a wrong number, a refused or missing
-following piece and too many pieces fail the read: half a record is no data; the caller starts again.
+request has A digits, or in 1997 when it is the broadcast), of the identifier asked. Everything else on the
+line, echo of the request included, is counted in ``ignored``. A following piece with a wrong number, a
+refused or missing following piece and too many pieces fail the read: half a record is no data; the caller
+starts again.
 One exception: meters also raise D5 to call for a read of their report word. When the first piece is a
 whole single item by its length, and the following piece is refused or never comes, the item is kept.
 Source: DL/T 645-2007, 7.1.3 and 7.1.4; spec section 2.6.
@@ -171,7 +172,7 @@ class ReadSession:
     def _ours(self, frame: link.Frame) -> Message | None:
         """The message, if it answers the request that is open."""
         following = bool(self._pieces)
-        if not frame.from_meter or not ("A" in self._address or frame.address == self._address):
+        if not frame.from_meter or not (self._any_meter() or frame.address == self._address):
             return None
         if frame.function != self._function(following):
             return None
@@ -185,6 +186,11 @@ class ReadSession:
             case ReadReply(di=di) | ReadFollowingReply(di=di) if di == self._request.di:
                 return message
         return None
+
+    def _any_meter(self) -> bool:
+        """Whether the address asked for names no one meter; meters of 1997 also answer the broadcast."""
+        everybody = self._edition == "dlt645-1997" and self._address == link.BROADCAST
+        return everybody or "A" in self._address
 
     def _function(self, following: bool) -> int:
         if self._edition == "dlt645-1997":

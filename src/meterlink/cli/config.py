@@ -61,7 +61,7 @@ def check(
 
     try:
         settings = load_settings(config)
-        check_items(settings.plans, SystemClock())
+        check_items(settings, SystemClock())
     except MeterlinkError as error:
         if as_json:
             print(json.dumps({"ok": False, "faults": str(error).splitlines()}, ensure_ascii=False))

@@ -14,7 +14,9 @@ def read(
     line: Annotated[str, typer.Option(help=_LINE_HELP, show_default=False)],
     address: Annotated[str, typer.Option(help="12 digits as on the nameplate.", show_default=False)],
     item: Annotated[list[str], typer.Option(help=_ITEM_HELP, show_default=False)],
-    protocol: Annotated[str, typer.Option(help="How the meter talks.")] = "dlt645-2007",
+    protocol: Annotated[
+        str, typer.Option(help="How the meter talks: dlt645-2007, dlt645-1997.")
+    ] = "dlt645-2007",
     timeout_ms: Annotated[int, typer.Option(min=50, max=120_000, help="Wait for the first octet.")] = 1500,
     tries: Annotated[int, typer.Option(min=1, max=10, help="How often to ask a silent meter.")] = 2,
     preamble: Annotated[int, typer.Option(min=0, max=4, help="FEH octets before the request.")] = 4,

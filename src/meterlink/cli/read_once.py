@@ -30,6 +30,7 @@ from meterlink.errors import (
 )
 from meterlink.model.address import meter_address
 from meterlink.model.line_url import SerialUrl, parse_line_url
+from meterlink.model.protocols import PROTOCOLS, meter_protocol
 from meterlink.trace import TraceRing
 from meterlink.transports.open import open_line
 
@@ -104,10 +105,11 @@ def ask_and_show(question: Question, *, as_json: bool, trace: bool) -> ExitCode:
 
 
 async def _ask(question: Question, ring: TraceRing) -> list[MeterAnswer]:
-    if question.protocol != "dlt645-2007":
-        raise ConfigError(f"protocol {question.protocol!r}: this version reads dlt645-2007")
+    protocol = meter_protocol(question.protocol)
+    if protocol is None:
+        raise ConfigError(f"protocol {question.protocol!r}: write one of {', '.join(PROTOCOLS)}")
     url, address = parse_line_url(question.line), meter_address(question.address)
-    driver = Dlt645Driver(SystemClock(), preamble=question.preamble)
+    driver = Dlt645Driver(SystemClock(), protocol=protocol, preamble=question.preamble)
     for item in question.items:
         driver.check_item(item)
     timing = Timing(

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from meterlink.errors import ConfigError
 from meterlink.model.address import meter_address
 from meterlink.model.line_url import BAUD_RATES, LineUrl, SerialUrl, parse_line_url
+from meterlink.model.protocols import DEFAULT_PROTOCOL, MeterProtocol
 
 METERS_MAX = 20_000
 LINES_MAX = 1_000
@@ -153,7 +154,7 @@ class MeterSettings(_Table):
     id: Name = Field(description="Our name of the meter; the key of its readings for ever.")
     address: str = Field(description='Communication address as on the nameplate, in quotes: "000000000161".')
     line: str = Field(description="Name of a [[lines]] entry, or a line's URL.")
-    protocol: Literal["dlt645-2007"] = Field("dlt645-2007", description="How it talks.")
+    protocol: MeterProtocol = Field(DEFAULT_PROTOCOL, description="How it talks: dlt645-2007 or dlt645-1997.")
 
     @field_validator("address", mode="before")
     @classmethod

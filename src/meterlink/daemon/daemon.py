@@ -66,7 +66,7 @@ class Daemon:
     """
 
     def __init__(self, settings: Settings, folder: Path, outside: Outside) -> None:
-        check_items(settings.plans, outside.clock)
+        check_items(settings, outside.clock)
         self._settings = settings
         self._folder = folder
         self._outside = outside

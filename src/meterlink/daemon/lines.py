@@ -11,9 +11,10 @@ from meterlink.acquisition.poller import Keeper, Poller
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.clock import Clock
-from meterlink.config import LineSettings, MeterSettings, PlanSettings
+from meterlink.config import LineSettings, MeterSettings, PlanSettings, Settings
 from meterlink.drivers.dlt645 import Dlt645Driver
 from meterlink.model.line_url import LineUrl
+from meterlink.model.protocols import MeterProtocol
 from meterlink.transports.stream import ByteStream
 
 LineOpener = Callable[[LineUrl], Awaitable[ByteStream]]
@@ -46,7 +47,10 @@ class LinePart:
     ) -> None:
         self.name = settings.name
         self._settings = settings
-        self._points = [Point(meter=meter.id, address=meter.address) for meter in meters]
+        self._points: dict[MeterProtocol, list[Point]] = {}
+        for meter in meters:
+            point = Point(meter=meter.id, address=meter.address)
+            self._points.setdefault(meter.protocol, []).append(point)
         self._plans = [
             Plan(name=plan.name, every_s=plan.every_s, items=plan.items, tries=plan.tries) for plan in plans
         ]
@@ -69,39 +73,45 @@ class LinePart:
         line = Line(
             self.name, opener=lambda: self._opener(url), timing=_timing(self._settings), rng=self._rng
         )
-        driver = Dlt645Driver(self._clock, preamble=self._settings.preamble)
-        self._pollers = [
-            Poller(
-                plan=plan,
-                points=self._points,
-                line=line,
-                driver=driver,
-                keeper=self._keeper,
-                clock=self._clock,
-            )
+        named = {
+            f"{plan.name}.{protocol}": self._poller(plan, protocol, line)
+            for protocol in self._points
             for plan in self._plans
-        ]
+        }
+        self._pollers = list(named.values())
         if self._stopping:
             return
         async with asyncio.TaskGroup() as group:
             owner = group.create_task(line.run(), name=f"bus[{self.name}].owner")
             async with asyncio.TaskGroup() as polling:
-                for plan, poller in zip(self._plans, self._pollers, strict=True):
-                    polling.create_task(poller.run(), name=f"poller[{self.name}].{plan.name}")
+                for name, poller in named.items():
+                    polling.create_task(poller.run(), name=f"poller[{self.name}].{name}")
             owner.cancel()
 
+    def _poller(self, plan: Plan, protocol: MeterProtocol, line: Line) -> Poller:
+        """One plan for the meters of one protocol."""
+        return Poller(
+            plan=plan,
+            points=self._points[protocol],
+            line=line,
+            driver=Dlt645Driver(self._clock, protocol=protocol, preamble=self._settings.preamble),
+            keeper=self._keeper,
+            clock=self._clock,
+        )
 
-def check_items(plans: Sequence[PlanSettings], clock: Clock) -> None:
-    """Refuse a plan with an item that no driver knows, before a port opens.
+
+def check_items(settings: Settings, clock: Clock) -> None:
+    """Refuse a plan with an item that the protocol of a meter has not, before a port opens.
 
     Raises:
         UnknownItem: the message names near ones.
 
     """
-    driver = Dlt645Driver(clock)
-    for plan in plans:
-        for item in plan.items:
-            driver.check_item(item)
+    for protocol in sorted({meter.protocol for meter in settings.meters}):
+        driver = Dlt645Driver(clock, protocol=protocol)
+        for plan in settings.plans:
+            for item in plan.items:
+                driver.check_item(item)
 
 
 def _timing(settings: LineSettings) -> Timing:

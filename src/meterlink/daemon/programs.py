@@ -41,7 +41,7 @@ def run_daemon(settings: Settings, tell_ready: Tell) -> None:
         JournalError: the journal cannot be opened.
 
     """
-    check_items(settings.plans, SystemClock())
+    check_items(settings, SystemClock())
     folder = folder_of(settings)
     outside = Outside(
         clock=SystemClock(),

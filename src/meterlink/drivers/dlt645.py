@@ -10,6 +10,7 @@ from meterlink.clock import Clock
 from meterlink.drivers.base import Measured, MeterAnswer
 from meterlink.errors import BadAnswer, Refused, UnknownItem
 from meterlink.model.marks import NO_MARKS, Marks
+from meterlink.model.protocols import DEFAULT_PROTOCOL, MeterProtocol
 from meterwire.dlt645 import AbnormalReply, Entry, ItemValue, ReadReply, ReadRequest, ReadSession, dictionary
 from meterwire.errors import RemoteProtocolError
 
@@ -17,18 +18,22 @@ _MARK_OF_PROBLEM = {None: NO_MARKS, "absent": Marks.ABSENT, "invalid-bcd": Marks
 
 
 class Dlt645Driver:
-    """Driver of DL/T 645-2007.
+    """Driver of one edition of DL/T 645.
 
     Args:
         clock: says when an answer was taken.
-        preamble: FEH octets before each request, 0 to 4.
+        protocol: the edition that the meters speak.
+        preamble: FEH octets before each request, 0 to 16.
 
     """
 
-    def __init__(self, clock: Clock, *, preamble: int = 4) -> None:
+    def __init__(
+        self, clock: Clock, *, protocol: MeterProtocol = DEFAULT_PROTOCOL, preamble: int = 4
+    ) -> None:
         self._clock = clock
+        self._protocol: MeterProtocol = protocol
         self._preamble = preamble
-        self._dictionary = dictionary("dlt645-2007")
+        self._dictionary = dictionary(protocol)
 
     def check_item(self, item: str) -> None:
         """See ``Driver.check_item``."""
@@ -37,7 +42,8 @@ class Dlt645Driver:
     async def read(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
         """See ``Driver.read``."""
         entry = self._entry(item)
-        session = ReadSession(ReadRequest(address=address, di=entry.di), preamble=self._preamble)
+        request = ReadRequest(address=address, di=entry.di)
+        session = ReadSession(request, preamble=self._preamble, edition=self._protocol)
         await line.exchange(session, priority=priority)
         taken_at = self._clock.utc_now()
         reply = session.reply
@@ -58,7 +64,8 @@ class Dlt645Driver:
             names = [known.item for known in self._dictionary.entries()]
             near = difflib.get_close_matches(item, names, n=3)
             hint = f"; near it: {', '.join(near)}" if near else ""
-            raise UnknownItem(f"no item {item!r} in dlt645-2007{hint} (`meterlink items` lists all)")
+            where = f"{self._protocol}{hint} (`meterlink items --protocol {self._protocol}` lists all)"
+            raise UnknownItem(f"no item {item!r} in {where}")
         return entry
 
 

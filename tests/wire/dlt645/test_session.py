@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meterwire.dlt645 import (
+    BROADCAST,
     AbnormalReply,
     Frame,
     Message,
@@ -23,6 +24,7 @@ from meterwire.dlt645 import (
     from_frame,
     to_frame,
 )
+from meterwire.dlt645.functions import Edition
 from meterwire.dlt645.session import PIECES_MAX, TRANSITIONS, Signal, State
 from meterwire.errors import LocalProtocolError
 from tests.wire.dlt645 import strategies as of
@@ -248,3 +250,14 @@ def test_a_request_that_cannot_be_built_is_refused_at_once() -> None:
         ReadSession(ReadRequest(address=_ME, di=1 << 32))
     with pytest.raises(LocalProtocolError):
         ReadSession(ReadRequest(address=_ME, di=_DI, selector=b"ab"))
+
+
+@pytest.mark.parametrize(("edition", "taken"), [("dlt645-1997", True), ("dlt645-2007", False)])
+def test_only_meters_of_1997_answer_the_broadcast(edition: Edition, taken: bool) -> None:
+    """An old meter's address could not be found out; or any meter's answer would pass in 2007."""
+    di = 0xC032 if edition == "dlt645-1997" else 0x04000402
+    session = ReadSession(ReadRequest(address=BROADCAST, di=di), edition=edition)
+    session.octets_to_send()
+    reply = ReadReply(address="000000000161", di=di, data=bytes.fromhex("610100000000"))
+    session.feed(encode(to_frame(reply, edition)))
+    assert taken == (session.reply == reply)
