@@ -33,6 +33,7 @@ from meterlink.model.line_url import SerialUrl, parse_line_url
 from meterlink.model.protocols import PROTOCOLS, meter_protocol
 from meterlink.trace import TraceRing
 from meterlink.transports.open import open_line
+from meterprofiles import generic
 
 PLANT_TIME = timezone(timedelta(hours=8))
 """People read times in the plant's zone (UTC+8); programs get UTC."""
@@ -109,7 +110,7 @@ async def _ask(question: Question, ring: TraceRing) -> list[MeterAnswer]:
     if protocol is None:
         raise ConfigError(f"protocol {question.protocol!r}: write one of {', '.join(PROTOCOLS)}")
     url, address = parse_line_url(question.line), meter_address(question.address)
-    driver = Dlt645Driver(SystemClock(), protocol=protocol, preamble=question.preamble)
+    driver = Dlt645Driver(SystemClock(), profile=generic(protocol), preamble=question.preamble)
     for item in question.items:
         driver.check_item(item)
     timing = Timing(

@@ -105,20 +105,36 @@ class LineSettings(_Table):
     url: Annotated[str, AfterValidator(_line_url)] = Field(
         description="tcp://HOST:PORT or serial:///dev/ttyUSB0?baud=2400&parity=even."
     )
-    reply_timeout_ms: int = Field(
-        1500, ge=50, le=120_000, description="Wait for the first octet of an answer."
+    reply_timeout_ms: int | None = Field(
+        None,
+        ge=50,
+        le=120_000,
+        description="Wait for the first octet of an answer. Default: the meters' profile (generic 1500).",
     )
-    octet_gap_ms: int = Field(500, ge=10, le=10_000, description="Silence allowed inside an answer.")
+    octet_gap_ms: int | None = Field(
+        None,
+        ge=10,
+        le=10_000,
+        description="Silence allowed inside an answer. Default: the meters' profile (generic 500).",
+    )
     answer_max_ms: int = Field(
         3000, ge=100, le=120_000, description="Longest whole answer, on top of the reply timeout."
     )
     turnaround_ms: int | None = Field(
-        None, ge=0, le=5_000, description="Quiet time before each request. Default: serial 20, TCP 0."
+        None,
+        ge=0,
+        le=5_000,
+        description="Quiet time before each request. Default: serial the meters' profile (20), TCP 0.",
     )
     baud: int | None = Field(
         None, description="TCP only: the rate behind the serial server, so that timeouts allow for it."
     )
-    preamble: int = Field(4, ge=0, le=4, description="FEH octets before each request (DL/T 645).")
+    preamble: int | None = Field(
+        None,
+        ge=0,
+        le=4,
+        description="FEH octets before each request. Default: the meter's profile (generic 4).",
+    )
 
     @field_validator("baud")
     @classmethod
@@ -139,13 +155,6 @@ class LineSettings(_Table):
         if isinstance(url, SerialUrl):
             return url.character_s
         return 11 / self.baud if self.baud else 0.0
-
-    @property
-    def turnaround_s(self) -> float:
-        """Quiet time before each request, in seconds."""
-        if self.turnaround_ms is not None:
-            return self.turnaround_ms / 1000
-        return 0.02 if isinstance(self.parsed_url, SerialUrl) else 0.0
 
 
 class MeterSettings(_Table):

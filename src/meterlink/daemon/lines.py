@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from meterlink.acquisition.plans import Plan, Point
 from meterlink.acquisition.poller import Keeper, Poller
@@ -13,9 +13,10 @@ from meterlink.bus.line import Line
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, Settings
 from meterlink.drivers.dlt645 import Dlt645Driver
-from meterlink.model.line_url import LineUrl
+from meterlink.model.line_url import LineUrl, SerialUrl
 from meterlink.model.protocols import MeterProtocol
 from meterlink.transports.stream import ByteStream
+from meterprofiles import generic
 
 LineOpener = Callable[[LineUrl], Awaitable[ByteStream]]
 
@@ -71,7 +72,10 @@ class LinePart:
         """Own the line and poll its meters until stopped; fresh state at each call."""
         url = self._settings.parsed_url
         line = Line(
-            self.name, opener=lambda: self._opener(url), timing=_timing(self._settings), rng=self._rng
+            self.name,
+            opener=lambda: self._opener(url),
+            timing=_timing(self._settings, self._points),
+            rng=self._rng,
         )
         named = {
             f"{plan.name}.{protocol}": self._poller(plan, protocol, line)
@@ -94,7 +98,7 @@ class LinePart:
             plan=plan,
             points=self._points[protocol],
             line=line,
-            driver=Dlt645Driver(self._clock, protocol=protocol, preamble=self._settings.preamble),
+            driver=Dlt645Driver(self._clock, profile=generic(protocol), preamble=self._settings.preamble),
             keeper=self._keeper,
             clock=self._clock,
         )
@@ -108,17 +112,27 @@ def check_items(settings: Settings, clock: Clock) -> None:
 
     """
     for protocol in sorted({meter.protocol for meter in settings.meters}):
-        driver = Dlt645Driver(clock, protocol=protocol)
+        driver = Dlt645Driver(clock, profile=generic(protocol))
         for plan in settings.plans:
             for item in plan.items:
                 driver.check_item(item)
 
 
-def _timing(settings: LineSettings) -> Timing:
+def _timing(settings: LineSettings, protocols: Iterable[MeterProtocol]) -> Timing:
+    """The line's timers: as configured, else what the slowest of its meters needs."""
+    slowest = [generic(protocol).timing for protocol in protocols]
+    reply_ms = _given(settings.reply_timeout_ms, max(each.reply_timeout_ms for each in slowest))
+    gap_ms = _given(settings.octet_gap_ms, max(each.octet_gap_ms for each in slowest))
+    serial = isinstance(settings.parsed_url, SerialUrl)
+    quiet_ms = max(each.turnaround_ms for each in slowest) if serial else 0
     return Timing(
-        reply_timeout_s=settings.reply_timeout_ms / 1000,
-        octet_gap_s=settings.octet_gap_ms / 1000,
+        reply_timeout_s=reply_ms / 1000,
+        octet_gap_s=gap_ms / 1000,
         answer_max_s=settings.answer_max_ms / 1000,
         character_s=settings.character_s,
-        turnaround_s=settings.turnaround_s,
+        turnaround_s=_given(settings.turnaround_ms, quiet_ms) / 1000,
     )
+
+
+def _given(configured: int | None, otherwise: int) -> int:
+    return otherwise if configured is None else configured

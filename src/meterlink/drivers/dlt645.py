@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from dataclasses import replace
 
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
@@ -10,8 +11,10 @@ from meterlink.clock import Clock
 from meterlink.drivers.base import Measured, MeterAnswer
 from meterlink.errors import BadAnswer, Refused, UnknownItem
 from meterlink.model.marks import NO_MARKS, Marks
-from meterlink.model.protocols import DEFAULT_PROTOCOL, MeterProtocol
+from meterlink.model.protocols import DEFAULT_PROTOCOL
+from meterprofiles import Profile, generic
 from meterwire.dlt645 import AbnormalReply, Entry, ItemValue, ReadReply, ReadRequest, ReadSession, dictionary
+from meterwire.dlt645.formats import Number
 from meterwire.errors import RemoteProtocolError
 
 _MARK_OF_PROBLEM = {None: NO_MARKS, "absent": Marks.ABSENT, "invalid-bcd": Marks.INVALID_DIGITS}
@@ -22,18 +25,18 @@ class Dlt645Driver:
 
     Args:
         clock: says when an answer was taken.
-        protocol: the edition that the meters speak.
-        preamble: FEH octets before each request, 0 to 16.
+        profile: what the meters speak, and how they depart from it; the generic one of 2007 by default.
+        preamble: FEH octets before each request, 0 to 16, where it is not the profile's.
 
     """
 
-    def __init__(
-        self, clock: Clock, *, protocol: MeterProtocol = DEFAULT_PROTOCOL, preamble: int = 4
-    ) -> None:
+    def __init__(self, clock: Clock, *, profile: Profile | None = None, preamble: int | None = None) -> None:
         self._clock = clock
-        self._protocol: MeterProtocol = protocol
-        self._preamble = preamble
-        self._dictionary = dictionary(protocol)
+        profile = profile or generic(DEFAULT_PROTOCOL)
+        self._protocol = profile.protocol
+        self._preamble = profile.line.preamble if preamble is None else preamble
+        self._signed = profile.quirk_items("signed_value")
+        self._dictionary = dictionary(profile.protocol)
 
     def check_item(self, item: str) -> None:
         """See ``Driver.check_item``."""
@@ -56,7 +59,23 @@ class Dlt645Driver:
             values = entry.decode(reply.data)
         except RemoteProtocolError as error:
             raise BadAnswer(f"meter {address} answered {item} with data that does not fit: {error}") from None
-        return MeterAnswer(values=tuple(map(_measured, values)), taken_at=taken_at)
+        return MeterAnswer(values=tuple(map(self._measured, values)), taken_at=taken_at)
+
+    def _measured(self, value: ItemValue) -> Measured:
+        if self._signed and value.item.partition(".")[0] in self._signed:
+            value = self._with_sign(value)
+        return Measured(
+            item=value.item, value=value.value, unit=value.unit, marks=_MARK_OF_PROBLEM[value.problem]
+        )
+
+    def _with_sign(self, value: ItemValue) -> ItemValue:
+        """The same octets with the top bit as a sign, where the standard has none."""
+        entry = self._dictionary.by_name(value.item)
+        if entry is None or not isinstance(entry.format, Number):
+            return value
+        signed = replace(entry.format, signed=True)
+        content, problem = signed.decode(value.raw)
+        return value._replace(content=content, problem=problem)
 
     def _entry(self, item: str) -> Entry:
         entry = self._dictionary.by_name(item)
@@ -67,9 +86,3 @@ class Dlt645Driver:
             where = f"{self._protocol}{hint} (`meterlink items --protocol {self._protocol}` lists all)"
             raise UnknownItem(f"no item {item!r} in {where}")
         return entry
-
-
-def _measured(value: ItemValue) -> Measured:
-    return Measured(
-        item=value.item, value=value.value, unit=value.unit, marks=_MARK_OF_PROBLEM[value.problem]
-    )

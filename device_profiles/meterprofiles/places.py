@@ -1,0 +1,141 @@
+"""YAML text -> values that remember their line, and the checks that name it.
+
+Only what profiles are made of: mappings, lists, texts and whole numbers; tags, anchors and repeated keys
+are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from meterprofiles.schema import ProfileError
+
+TEXT_MAX = 65_536
+"""Most characters of a profile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A node of a profile: what stands there, and where.
+
+    Args:
+        node: of PyYAML.
+        where: file and path of keys, for errors.
+
+    """
+
+    node: yaml.Node
+    where: str
+
+    @property
+    def line(self) -> int:
+        """Line in the file, from 1."""
+        return int(self.node.start_mark.line) + 1
+
+    def error(self, sentence: str) -> ProfileError:
+        """An error that says where."""
+        file, _, path = self.where.partition("#")
+        return ProfileError(f"{file}:{self.line}: {path + ': ' if path else ''}{sentence}")
+
+    def table(self, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Place]:
+        """The places of a mapping by key.
+
+        Raises:
+            ProfileError: no mapping, a missing, repeated or unknown key.
+
+        """
+        if not isinstance(self.node, yaml.MappingNode):
+            raise self.error(f"write keys and values: {', '.join(required)}")
+        found: dict[str, Place] = {}
+        for key_node, value_node in self.node.value:
+            key = str(key_node.value)
+            place = Place(value_node, f"{self.where}{'.' if '#' in self.where else '#'}{key}")
+            if key not in (*required, *optional):
+                known = ", ".join((*required, *optional))
+                raise Place(key_node, self.where).error(f"unknown key {key!r}; there are: {known}")
+            if key in found:
+                raise Place(key_node, self.where).error(f"key {key!r} stands here twice")
+            found[key] = place
+        if missing := [key for key in required if key not in found]:
+            raise self.error(f"the key {missing[0]!r} is missing")
+        return found
+
+    def rows(self, most: int) -> Iterator[Place]:
+        """The places of a list.
+
+        Raises:
+            ProfileError: no list, or one with more than ``most`` entries.
+
+        """
+        if not isinstance(self.node, yaml.SequenceNode):
+            raise self.error("write a list")
+        if len(self.node.value) > most:
+            raise self.error(f"{len(self.node.value)} entries, at most {most} are taken")
+        for number, node in enumerate(self.node.value, start=1):
+            yield Place(node, f"{self.where}[{number}]")
+
+    def text(self) -> str:
+        """A text that is not empty.
+
+        Raises:
+            ProfileError: something else.
+
+        """
+        if not isinstance(self.node, yaml.ScalarNode) or not self.node.value.strip():
+            raise self.error("write a text")
+        return str(self.node.value)
+
+    def whole(self, low: int, high: int) -> int:
+        """A whole number of ``low`` to ``high``.
+
+        Raises:
+            ProfileError: something else.
+
+        """
+        text = self.text()
+        if not (text.isascii() and text.isdigit() and len(text) <= 9 and low <= int(text) <= high):
+            raise self.error(f"{text!r} is no whole number of {low} to {high}")
+        return int(text)
+
+    def one_of(self, choices: Sequence[str]) -> str:
+        """One of some words.
+
+        Raises:
+            ProfileError: another one.
+
+        """
+        text = self.text()
+        if text not in choices:
+            raise self.error(f"{text!r} is none of {', '.join(choices)}")
+        return text
+
+
+def compose(text: str, file: str) -> Place:
+    """The root of a profile.
+
+    Args:
+        text: YAML.
+        file: how errors call it.
+
+    Raises:
+        ProfileError: no YAML, empty, or too long.
+
+    """
+    if len(text) > TEXT_MAX:
+        raise ProfileError(f"{file}:1: {len(text)} characters, at most {TEXT_MAX} are taken")
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise ProfileError(f"{file}:1: anchors and aliases are not taken; write it out")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark is not None else 1
+        raise ProfileError(f"{file}:{line}: no YAML: {getattr(error, 'problem', None) or error}") from None
+    except RecursionError:
+        raise ProfileError(f"{file}:1: nested too deeply") from None
+    if node is None:
+        raise ProfileError(f"{file}:1: the file is empty")
+    return Place(node, file)

@@ -1,0 +1,103 @@
+"""What a profile can say: a model's line, its timing, and where it departs from its standard.
+
+A quirk is a known kind with parameters; there are no expressions. A new kind is code with its own test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from meterwire.dlt645.functions import EDITIONS, Edition
+
+Parity = Literal["even", "odd", "none"]
+PARITIES: Final[tuple[Parity, ...]] = get_args(Parity)
+BAUD_RATES: Final = (600, 1200, 2400, 4800, 9600, 19200)
+PROTOCOLS: Final = EDITIONS
+
+QuirkKind = Literal["signed_value"]
+"""Known departures.
+
+- ``signed_value``: the top bit of ``item`` is a sign, where the standard has none. Some makes of 1997
+  meters send powers so. Source: spec section 9.2.
+"""
+QUIRK_KINDS: Final[tuple[QuirkKind, ...]] = get_args(QuirkKind)
+QUIRKS_MAX: Final = 32
+
+
+class ProfileError(Exception):
+    """A profile that cannot be used, or two that claim one meter; the message says file, line and remedy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineTraits:
+    """How the meter's port is set when it leaves the factory.
+
+    Args:
+        baud: bits a second.
+        parity: of a character.
+        preamble: FEH octets before each request, 0 to 16.
+
+    """
+
+    baud: int
+    parity: Parity
+    preamble: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How long it takes.
+
+    Args:
+        reply_timeout_ms: wait for the first octet of an answer, 50 to 120,000 ms.
+        octet_gap_ms: silence allowed inside an answer, 10 to 10,000 ms.
+        turnaround_ms: quiet time that it needs before a request on a serial line, 0 to 5,000 ms.
+
+    """
+
+    reply_timeout_ms: int
+    octet_gap_ms: int
+    turnaround_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quirk:
+    """One departure from the standard.
+
+    Args:
+        kind: which.
+        item: what it is about, a quantity of the protocol's dictionary without dimensions.
+        evidence: the recording that shows it, a path in the project or a published source.
+
+    """
+
+    kind: QuirkKind
+    item: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One model, or a whole edition where ``model`` is empty.
+
+    Args:
+        name: e.g. ``dlt645-2007/generic``.
+        protocol: what it speaks.
+        model: pattern of the model's name with ``*``; empty: every model that no other profile names.
+        line: its port.
+        timing: its timing.
+        quirks: where it departs from its standard.
+
+    """
+
+    name: str
+    protocol: Edition
+    model: str
+    line: LineTraits
+    timing: Timing
+    quirks: tuple[Quirk, ...] = ()
+
+    def quirk_items(self, kind: QuirkKind) -> frozenset[str]:
+        """The items that have a quirk of that kind."""
+        return frozenset(quirk.item for quirk in self.quirks if quirk.kind == kind)
