@@ -65,12 +65,12 @@ def test_each_protocol_has_its_generic_profile() -> None:
         (_changed("evidence: spec section 9.2", "evidence: ''"), ":10:", "write a text"),
         (_GOOD.partition("quirks:")[0] + "quirks: none\n", ":7:", "write a list"),
         (_changed("{baud: 1200, parity: even, preamble: 2}", "[1]"), ":5:", "write keys and values"),
-        (_changed("1200", "*x"), ":1:", "aliases"),
+        (_changed("1200", "*x"), ":5:", "aliases"),
         ("profile: [", ":1:", "no YAML"),
         ("", ":1:", "empty"),
         ("#" * (TEXT_MAX + 1), ":1:", "at most 65536"),
         (_GOOD + _GOOD[_GOOD.index("  - ") :] * QUIRKS_MAX, ":8:", "at most 32"),
-        ("[" * 20_000, ":1:", ""),
+        ("[" * 20_000, ":1:", "nested more than 8 deep"),
     ],
 )
 def test_a_wrong_profile_is_refused_with_its_line(text: str, where: str, what: str) -> None:
