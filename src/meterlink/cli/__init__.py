@@ -13,6 +13,7 @@ from meterlink.cli import config
 from meterlink.cli.decode import decode
 from meterlink.cli.demo import demo
 from meterlink.cli.items import items
+from meterlink.cli.probe import probe
 from meterlink.cli.read import read
 from meterlink.cli.run import ingest, run
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(read)
+app.command()(probe)
 app.command()(run)
 app.command()(ingest)
 app.command()(decode)
