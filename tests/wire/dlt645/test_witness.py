@@ -141,12 +141,12 @@ def test_digits_that_are_none_are_no_number(raw: str) -> None:
 # More disagreements that are tolerated:
 #
 # 6. *Coefficients and limits* (04 00 0D, 04 00 0E): it sends the point as an octet of its own.
-# 7. *Event records* of the kinds in _RECORDS_APART: other lengths than the reference gives;
+# 7. *Event records* of the kinds in RECORDS_APART: other lengths than the reference gives;
 #    the holidays' record (03 30 08) it does not answer at all.
 
 _METER = "000000000161"
 _POINT_SENT = {*range(0x04000D01, 0x04000D0D), *range(0x04000E01, 0x04000E05)}
-_RECORDS_APART = {
+RECORDS_APART = {
     (0x01, -1),
     (0x02, -1),
     (0x03, -1),
@@ -233,7 +233,7 @@ def test_its_parameters_and_events_have_our_lengths(server: MeterServerService, 
     else:
         assert {
             (di >> 16 & 0xFF, di >> 8 & 0xFF if di >> 16 & 0xFF == 0x30 else -1) for di in apart
-        } == _RECORDS_APART
+        } == RECORDS_APART
 
 
 def test_its_client_reads_our_meter() -> None:
