@@ -21,6 +21,7 @@ from tests.support.gateway import Process, addresses_of, write_config
 from tests.support.line_protocol import read_line
 from tests.support.metersim_process import running_metersim
 from tests.support.processes import wait_until
+from tests.support.servers import Mosquitto
 
 _SEED = 20261122
 _KILLS = 4
@@ -34,7 +35,9 @@ def _files(folder: Path) -> dict[tuple[str, str, int], float]:
         for text in path.read_text(encoding="utf-8").splitlines():
             if not text.startswith("#"):
                 line = read_line(text)
-                fields = {name: float(number) for name, number in line.fields.items() if name != "marks"}
+                fields = {
+                    name: float(number) for name, number in line.fields.items() if not name.endswith("marks")
+                }
                 found |= {(line.tags["meter"], name, line.time_s): value for name, value in fields.items()}
     return found
 
@@ -104,3 +107,31 @@ def _files_or_nothing(folder: Path) -> dict[tuple[str, str, int], float]:
         return _files(folder)
     except (AssertionError, ValueError):
         return {}
+
+
+def test_an_ingest_that_comes_later_gets_everything(tmp_path: Path, mosquitto: Mosquitto) -> None:
+    """A broker throws away what nobody has subscribed to; the log must wait for the first ingest."""
+    with running_metersim(tmp_path, "--meters=5", "--td-ms=0", "--growth-kw=7200") as plant:
+        lines = dict(zip(plant.urls, plant.meters, strict=True))
+        config = write_config(tmp_path, lines, mqtt_port=mosquitto.port, in_daemon=False)
+        daemon, ingest = Process("run", config), Process("ingest", config)
+        try:
+            daemon.start()
+            wait_until(lambda: len(plant.answers()) >= 40, what="answers")
+            ingest.start()
+            plant.program.stop()
+            journal, files = tmp_path / "data" / "journal.sqlite3", tmp_path / "data" / "line-protocol"
+            with contextlib.suppress(TimeoutError):  # the comparison says what is missing
+                wait_until(
+                    lambda: len(_files_or_nothing(files)) == len(readings_of(rows_in(journal))),
+                    what="all points",
+                )
+        finally:
+            daemon.terminate()
+            ingest.terminate()
+        kept = {
+            (meter, item.replace(".", "_"), slot): value
+            for (meter, item, slot), value in readings_by_key(readings_of(rows_in(journal))).items()
+        }
+        assert len(kept) >= 40
+        assert [] == differences(kept, _files(files))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from meterlink.acquisition.poller import WORKERS
 from meterlink.journal.store import Store
 from meterlink.model.reading import Record
 from metersim import Faults, Meter, Station
@@ -199,3 +200,35 @@ def test_a_stop_is_orderly(tmp_path: Path) -> None:
         kept: list[Record] = [row.record for row in gateway.rows()]
         assert len(gateway.answers) == len(kept), "an answer in hand was thrown away"
         gateway.check()
+
+
+def test_a_line_that_is_too_slow_serves_all_in_turn(tmp_path: Path) -> None:
+    """Meters at the end of a busy line would never be read, and nobody would notice."""
+    stations = [
+        Station(meter=Meter(address, seed=7, growth_kw=Decimal(7200)), reply_delay_ms=400)
+        for address in _ADDRESSES
+    ]
+    gateway = SimulatedGateway(tmp_path, stations, every_s=2, seed=1)  # 5 x 3 x 0.4 s a round
+    gateway.run(seconds=60)
+    served = {address: len(gateway.slots_of(address, ITEMS[0])) for address in _ADDRESSES}
+    assert min(served.values()) > 0.7 * max(served.values()), served
+    readings = readings_of(gateway.rows())
+    in_the_queue = timedelta(seconds=0.45 * WORKERS)  # asked for before the slot's end
+    end = timedelta(seconds=2)
+    assert all(reading.taken_at < reading.slot + end + in_the_queue for reading in readings)
+
+
+def test_a_late_answer_is_not_taken_for_the_next_slot(tmp_path: Path) -> None:
+    """At short intervals the answer to the last slot's question would be kept under this slot."""
+    late = _ADDRESSES[0]
+    stations = [
+        Station(
+            meter=Meter(address, seed=7, growth_kw=Decimal(7200)),
+            faults=Faults(late=1.0, late_ms=800) if address == late else Faults(),
+        )
+        for address in _ADDRESSES
+    ]
+    gateway = SimulatedGateway(tmp_path, stations, every_s=1, seed=1)
+    gateway.run(seconds=30)
+    assert [] == gateway.slots_of(late, ITEMS[0])
+    assert 25 <= len(gateway.slots_of(_ADDRESSES[1], ITEMS[0])), "its neighbours are read all the same"

@@ -20,6 +20,7 @@ from meterlink.errors import BusFull, LineClosed, LineLost, MeterlinkError, Repl
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from metersim.loop import Simulation
+from meterwire.dlt645 import Frame, encode
 from tests.support.exchanges import Act, Asked, Peer
 
 _TIMING = Timing(reply_timeout_s=1.0, octet_gap_s=0.5, answer_max_s=2.0)
@@ -243,3 +244,25 @@ def test_a_line_that_vanishes_comes_back() -> None:
         return outcome
 
     assert ["read", "lost", "lost", "lost", "read"] == Simulation().run(program())
+
+
+def test_what_came_before_the_question_is_no_answer() -> None:
+    """The late answer to an earlier question would be taken for the answer to the same one asked again."""
+
+    async def program() -> Decimal | None:
+        near, far = memory_line()
+        line, driver, peer = _line(near), Dlt645Driver(Simulation().clock), Peer(far)
+        stale = Frame(
+            address="1".zfill(12), function=0x11, data=bytes.fromhex("0000010099999900"), from_meter=True
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(peer.run())
+            owner = group.create_task(line.run())
+            await driver.read(line, "2".zfill(12), "forward_active_energy", priority=Priority.CURVE)
+            await far.send(encode(stale))
+            answer = await driver.read(line, "1".zfill(12), "forward_active_energy", priority=Priority.CURVE)
+            owner.cancel()
+            await far.aclose()
+        return answer.values[0].value
+
+    assert Decimal("0.01") == Simulation().run(program())

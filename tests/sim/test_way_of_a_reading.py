@@ -106,7 +106,7 @@ class _Plant:
                 assert reading.value is not None
                 tags = (("gateway", "g"), ("meter", reading.meter), ("site", "s"))
                 key = (row.record.data_class, tags, int(reading.slot.timestamp()))
-                expected.setdefault(key, {"marks": 0})[reading.item.replace(".", "_")] = float(reading.value)
+                expected.setdefault(key, {})[reading.item.replace(".", "_")] = float(reading.value)
         assert expected == self.sink.points
         assert {row.id for row in rows} == set(self.published)
 

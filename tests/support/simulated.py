@@ -116,7 +116,7 @@ class SimulatedGateway:
             (dict(tags)["meter"], field, time_s): float(value)
             for (_, tags, time_s), fields in self.sink.points.items()
             for field, value in fields.items()
-            if field != "marks"
+            if not field.endswith("marks")
         }
         kept = {
             (meter, item.replace(".", "_"), slot): value

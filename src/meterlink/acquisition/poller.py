@@ -39,6 +39,9 @@ JOURNAL_PAUSE_S = 1.0
 CLOCK_LOOK_S = 30.0
 """Longest sleep without a look at the wall clock, which may have been set."""
 
+_TIMER_SLACK_S = 0.05
+"""Wall and monotonic clocks do not tick together; a pause of ``LATE_ANSWER_S`` must count as one."""
+
 _DAY_OFFSET = timedelta(hours=8)
 """The plant's day is UTC+8; a refused item is asked again on the next one."""
 
@@ -75,10 +78,15 @@ class Tally:
 
 @dataclass(slots=True)
 class _Memory:
-    """What a poller remembers between rounds."""
+    """What a poller remembers between rounds; at most one entry a meter (and item).
+
+    ``silent`` holds the monotonic time of the last silence, ``asked`` the number of a meter's last turn.
+    """
 
     refused: dict[tuple[str, str], date] = field(default_factory=dict)
-    silent: set[str] = field(default_factory=set)
+    silent: dict[str, float] = field(default_factory=dict)
+    asked: dict[str, int] = field(default_factory=dict)
+    turns: int = 0
     last_slot: datetime | None = None
     journal_away: bool = False
 
@@ -132,8 +140,11 @@ class Poller:
             failed = await self._pass(todo, slot)
             if not failed or self._over(slot):
                 break
+            again_at = self._clock.utc_now() + timedelta(seconds=LATE_ANSWER_S)
+            if again_at >= self._plan.end_of(slot):
+                break  # the next slot may not wait for this one's silent meters
             if number < self._plan.tries:
-                await self._sleep_until(self._clock.utc_now() + timedelta(seconds=LATE_ANSWER_S))
+                await self._sleep_until(again_at)
             todo = failed
         if failed and not self._stop.is_set():
             self._note_missed(failed, slot)
@@ -154,7 +165,9 @@ class Poller:
             )
             if items:
                 tasks.append(_Task(point, items))
-        return tasks
+        # Whom the end of an earlier round cut off comes first, so that a line that is too slow for its
+        # plan serves all of its meters in turn and not the first ones always.
+        return sorted(tasks, key=lambda task: self._memory.asked.get(task.point.meter, 0))
 
     async def _kept_before(self, slot: datetime) -> set[tuple[str, str]]:
         while not self._stop.is_set():
@@ -184,6 +197,10 @@ class Poller:
     async def _read_meter(self, task: _Task, slot: datetime) -> None:
         """Read a meter's items; what is left in the task was not read."""
         bad: list[str] = []
+        if self._may_still_answer(task.point) or self._over(slot):
+            return
+        self._memory.turns += 1
+        self._memory.asked[task.point.meter] = self._memory.turns
         while task.items and not self._over(slot):
             item = task.items[0]
             try:
@@ -205,6 +222,12 @@ class Poller:
                 await self._keep(task.point, answer, slot)
             task.items.popleft()
         task.items.extend(bad)
+
+    def _may_still_answer(self, point: Point) -> bool:
+        """Whether an answer to the meter's last question could still come, also from an earlier slot."""
+        silent_at = self._memory.silent.get(point.meter)
+        passed_s = None if silent_at is None else self._clock.monotonic_s() - silent_at
+        return passed_s is not None and passed_s < LATE_ANSWER_S - _TIMER_SLACK_S
 
     async def _keep(self, point: Point, answer: MeterAnswer, slot: datetime) -> None:
         readings = tuple(
@@ -271,13 +294,14 @@ class Poller:
         _log.warning("item_refused", line=self._line.name, meter=point.meter, item=item, reason=str(error))
 
     def _note_silent(self, point: Point) -> None:
-        if point.meter not in self._memory.silent:
-            self._memory.silent.add(point.meter)
+        known = point.meter in self._memory.silent
+        self._memory.silent[point.meter] = self._clock.monotonic_s()
+        if not known:
             _log.warning("meter_silent", line=self._line.name, meter=point.meter, address=point.address)
 
     def _note_answers(self, point: Point) -> None:
         if point.meter in self._memory.silent:
-            self._memory.silent.discard(point.meter)
+            del self._memory.silent[point.meter]
             _log.info("meter_answers", line=self._line.name, meter=point.meter, address=point.address)
 
     def _note_missed(self, failed: Sequence[_Task], slot: datetime) -> None:

@@ -41,7 +41,9 @@ def run(config: _CONFIG = _FIRST_CONFIG) -> None:
 def ingest(config: _CONFIG = _FIRST_CONFIG) -> None:
     """Take readings from the broker and write them to the database. 入库。
 
-    Its own process, on this machine or another; needs [mqtt], and [ingest] in_daemon = false for the daemon.
+    Its own process, on this machine or another. The configuration names a broker (table mqtt), and tells the
+    daemon to leave the ingest to us (table ingest: in_daemon = false). Start it before the daemon: a broker
+    keeps nothing for a subscriber that it has never seen.
 
     \b
     Example:

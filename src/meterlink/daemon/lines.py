@@ -13,6 +13,7 @@ from meterlink.bus.line import Line
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, Settings
 from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.errors import UnknownItem
 from meterlink.model.line_url import LineUrl, SerialUrl
 from meterlink.model.protocols import MeterProtocol
 from meterlink.transports.stream import ByteStream
@@ -115,7 +116,10 @@ def check_items(settings: Settings, clock: Clock) -> None:
         driver = Dlt645Driver(clock, profile=generic(protocol))
         for plan in settings.plans:
             for item in plan.items:
-                driver.check_item(item)
+                try:
+                    driver.check_item(item)
+                except UnknownItem as error:
+                    raise UnknownItem(f"[[plans]] {plan.name!r}: {error}") from None
 
 
 def _timing(settings: LineSettings, protocols: Iterable[MeterProtocol]) -> Timing:

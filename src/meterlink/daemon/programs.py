@@ -98,7 +98,14 @@ def connector_of(mqtt: MqttSettings) -> MessageConnector:
         except OSError as error:
             raise ConfigError(f"[mqtt] ca_file {mqtt.ca_file}: {error}") from None
     password = SecretRef(mqtt.password).reveal() if mqtt.password else None
-    return MqttConnector(mqtt.host, mqtt.port, username=mqtt.username, password=password, tls=tls)
+    return MqttConnector(
+        mqtt.host,
+        mqtt.port,
+        username=mqtt.username,
+        password=password,
+        tls=tls,
+        needs_subscriber=True,  # the log waits for the first ingest
+    )
 
 
 def folder_of(settings: Settings) -> Path:

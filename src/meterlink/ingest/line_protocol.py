@@ -19,6 +19,7 @@ from meterlink.model.reading import Reading
 MARKS_FIELD = "marks"
 
 _MEASUREMENT = str.maketrans({",": "\\,", " ": "\\ "})
+_ITEM_MARKS = "_marks"
 _KEY = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
 
 
@@ -42,7 +43,8 @@ def lines_of(envelope: Envelope, *, site: str, area: str | None = None) -> list[
         tags["area"] = area
     head = _checked(record.data_class, "class").translate(_MEASUREMENT)
     head += "".join(f",{key}={_checked(tags[key], key).translate(_KEY)}" for key in sorted(tags))
-    return [f"{head} {_fields(group)} {int(slot.timestamp())}" for slot, group in _by_slot(record.readings)]
+    points = [(_fields(group), int(slot.timestamp())) for slot, group in _by_slot(record.readings)]
+    return [f"{head} {fields} {seconds}" for fields, seconds in points if fields]
 
 
 def _by_slot(readings: Iterable[Reading]) -> Iterable[tuple[datetime, list[Reading]]]:
@@ -53,20 +55,28 @@ def _by_slot(readings: Iterable[Reading]) -> Iterable[tuple[datetime, list[Readi
 
 
 def _fields(readings: Iterable[Reading]) -> str:
-    """The values, and the marks of all of them as one mask; a reading without a value has only its marks."""
+    """The values, the marks of each marked item, and all of these as one mask.
+
+    Several messages make one point: a field that is not written keeps what it was. So no marks are no
+    field, lest a sound item erase the mark of another, and each marked item has a field of its own.
+    """
     marks, fields = NO_MARKS, {}
     for reading in readings:
-        marks |= reading.marks
+        name = _checked(reading.item, "item").replace(".", "_")
+        if name == MARKS_FIELD or name.endswith(_ITEM_MARKS):
+            raise EnvelopeError(f"item {reading.item!r} has the name of the field of the marks")
+        if reading.marks:
+            marks |= reading.marks
+            fields[name.translate(_KEY) + _ITEM_MARKS] = f"{int(reading.marks)}i"
         if reading.value is None:
             continue
-        name = _checked(reading.item, "item").replace(".", "_")
         value = float(reading.value)
         if not isfinite(value):
             raise EnvelopeError(f"item {reading.item!r}: {reading.value} is beyond the range of a float")
-        if name == MARKS_FIELD:
-            raise EnvelopeError(f"item {reading.item!r} has the name of the field of the marks")
         fields[name.translate(_KEY)] = repr(value)
-    return "".join(f"{name}={value}," for name, value in fields.items()) + f"{MARKS_FIELD}={int(marks)}i"
+    if marks:
+        fields[MARKS_FIELD] = f"{int(marks)}i"
+    return ",".join(f"{name}={value}" for name, value in fields.items())
 
 
 def _checked(text: str, what: str) -> str:

@@ -31,6 +31,7 @@ PACKET_OVERHEAD_OCTETS = 16
 """PUBLISH around topic and payload: at most 5 + 2 + 2 + 1, MQTT 5, 3.3."""
 
 _FIRST_REFUSAL = 0x80  # MQTT 5, 2.4
+_NOBODY = 0x10  # MQTT 5, 2.4: no matching subscribers; the broker has thrown the message away
 _NEVER = {
     0x83: "implementation specific",
     0x90: "topic name invalid",
@@ -59,6 +60,8 @@ class MqttConnector:
         keepalive_s: a silent connection is found dead within twice this.
         receive_max: messages that may wait here unacknowledged, 1 to 65,535.
         payload_octets_max: larger ones are refused.
+        needs_subscriber: a message that nobody is subscribed to counts as not taken (MQTT 5 tells; with
+            3.1.1 it is acknowledged and gone).
 
     """
 
@@ -76,7 +79,9 @@ class MqttConnector:
         keepalive_s: int = KEEPALIVE_S,
         receive_max: int = RECEIVE_MAX,
         payload_octets_max: int = PAYLOAD_OCTETS_MAX,
+        needs_subscriber: bool = False,
     ) -> None:
+        self._needs_subscriber = needs_subscriber
         self._settings = ClientSettings(
             host=host,
             port=port,
@@ -106,7 +111,9 @@ class MqttConnector:
         client = await self._open(client_id, persistent, arrived)
         try:
             await client.subscribe_all(subscriptions)
-            yield _MqttPort(client, arrived, self._payload_octets_max)
+            yield _MqttPort(
+                client, arrived, self._payload_octets_max, needs_subscriber=self._needs_subscriber
+            )
         finally:
             await client.close()
 
@@ -137,7 +144,15 @@ class MqttConnector:
 class _MqttPort:
     """One connection, from CONNACK to its end."""
 
-    def __init__(self, client: AcknowledgingClient, arrived: Wakers, payload_octets_max: int) -> None:
+    def __init__(
+        self,
+        client: AcknowledgingClient,
+        arrived: Wakers,
+        payload_octets_max: int,
+        *,
+        needs_subscriber: bool,
+    ) -> None:
+        self._needs_subscriber = needs_subscriber
         self._client = client
         self._arrived = arrived
         self._payload_octets_max = payload_octets_max
@@ -158,6 +173,8 @@ class _MqttPort:
             except ValueError as error:
                 raise MessageRefused(f"{topic!r} is no topic to publish to: {error}") from None
             code = await confirmed
+        if code == _NOBODY and self._needs_subscriber:
+            raise BrokerAway("nobody has subscribed yet: start the ingest; until then readings are kept")
         if code in _NEVER:
             raise MessageRefused(f"the broker refuses it: {_NEVER[code]}")
         if code >= _FIRST_REFUSAL:

@@ -174,7 +174,7 @@ class Files(Station):
         slot = datetime.fromtimestamp(int(seconds), UTC)
         for field in fields.split(","):
             name, number = field.split("=", 1)
-            if name != "marks":
+            if not name.endswith("marks"):
                 self.see(Key(tags["meter"], slot, name), Decimal(number))
 
 
