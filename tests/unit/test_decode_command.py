@@ -80,6 +80,27 @@ def test_a_refused_frame_says_why(octets: str, words: str) -> None:
     assert words in out
 
 
+def test_a_refused_frame_is_annotated_octet_by_octet() -> None:
+    """Whoever holds a bad capture must see which field is wrong, not only that one is."""
+    _, shown, _ = _run("decode", "--lang", "en", "6861010000000068910833333433593333338B16")
+    [guilty] = [line for line in shown.splitlines() if "8B  checksum" in line]
+    assert "the checksum is wrong" in guilty
+    assert "61 01 00 00 00 00  address" in shown
+    _, shown, _ = _run("decode", "--lang", "zh", "686101000000006891083333343359")
+    assert "数据长度: 8" in shown
+    assert "帧不完整" in shown
+
+
+def test_a_refused_frame_keeps_its_password() -> None:
+    """A damaged write holds the same password as a sound one."""
+    damaged = "6811111111111168140E353333373535343344444444ABCDFF16"
+    _, shown, _ = _run("decode", "--lang", "en", damaged)
+    assert "**" in shown
+    assert "35 35 34 33" not in shown
+    _, shown, _ = _run("decode", "--lang", "en", "--show-secrets", damaged)
+    assert "35 35 34 33" in shown
+
+
 def test_files_and_standard_input_are_read(tmp_path: Path) -> None:
     """A log of a night could not be looked at."""
     file = tmp_path / "frames.txt"

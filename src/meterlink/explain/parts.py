@@ -105,6 +105,7 @@ class Explanation:
         frames: the good frames, in order.
         skipped: number of octets that belong to none and are no preamble.
         fault: why there is no good frame, when there is none.
+        refused: then the fields of what comes nearest to a frame, as far as they are there.
 
     """
 
@@ -112,3 +113,4 @@ class Explanation:
     frames: tuple[ExplainedFrame, ...] = field(default=())
     skipped: int = 0
     fault: RemoteProtocolError | None = None
+    refused: tuple[Part, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from rich.console import RenderableType
 from rich.text import Text as RichText
@@ -30,6 +31,8 @@ def render(
     for frame in explanation.frames:
         yield _frame_tree(frame, language, show_secrets)
     if explanation.fault is not None:
+        if explanation.refused:
+            yield _refused_tree(explanation.refused, explanation.fault, language, show_secrets)
         yield _refusal(explanation.fault, language)
     elif explanation.skipped:
         words = Text(
@@ -47,6 +50,19 @@ def _frame_tree(frame: ExplainedFrame, language: Language, show_secrets: bool) -
         _add(tree, part, language, show_secrets)
     if frame.fault is not None:
         tree.add(_refusal(frame.fault, language))
+    return tree
+
+
+def _refused_tree(
+    parts: tuple[Part, ...], fault: RemoteProtocolError, language: Language, show_secrets: bool
+) -> Tree:
+    """What comes nearest to a frame, with the fault at its field."""
+    tree = Tree(RichText(Text("no good frame", "没有正确的帧").in_(language), style="bold red"))
+    for part in parts:
+        end = part.start + len(part.octets)
+        guilty = fault.offset is not None and part.start <= fault.offset < end
+        why = _WHY.get(fault.kind, Text(fault.kind, fault.kind))
+        _add(tree, replace(part, problem=why) if guilty else part, language, show_secrets)
     return tree
 
 
