@@ -29,7 +29,6 @@ _RANDOM_OCTETS_MAX = 64
 _NOISE_OCTETS_MAX = 4  # what a driver leaves behind when it turns round is one or two
 _NEIGHBOUR_DI = (0x00030000, 0x00000300)  # forward <-> reverse energy, voltage a <-> b, and the like
 _ERROR_WORDS = (b"\x01", b"\x02", b"\x04")
-_HAS_DI = ("other_identifier",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

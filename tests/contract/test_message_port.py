@@ -19,6 +19,7 @@ from tests.support.brokers import (
     EmbeddedUnderTest,
     MemoryUnderTest,
     MosquittoUnderTest,
+    RestartableBroker,
     ShippedMosquitto,
 )
 
@@ -33,14 +34,17 @@ _RESTARTABLE = [
 
 
 @asynccontextmanager
-async def _running(kind: str) -> AsyncIterator[BrokerUnderTest]:
+async def _embedded() -> AsyncIterator[BrokerUnderTest]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedded, "INFLIGHT_MAX", INFLIGHT_MAX)
+        async with embedded.embedded_broker(keeps_sessions_of=["s"]) as port:
+            yield EmbeddedUnderTest(port)
+
+
+@asynccontextmanager
+async def _running(kind: str) -> AsyncIterator[RestartableBroker]:
     if kind == "memory":
         yield MemoryUnderTest()
-    elif kind == "embedded":
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(embedded, "INFLIGHT_MAX", INFLIGHT_MAX)
-            async with embedded.embedded_broker(keeps_sessions_of=["s"]) as port:
-                yield EmbeddedUnderTest(port)
     else:
         server = ShippedMosquitto()
         server.inflight_max = INFLIGHT_MAX
@@ -51,12 +55,12 @@ async def _running(kind: str) -> AsyncIterator[BrokerUnderTest]:
 @pytest_asyncio.fixture(params=[*_RESTARTABLE, "embedded"])
 async def broker(request: pytest.FixtureRequest) -> AsyncIterator[BrokerUnderTest]:
     """Each broker in turn."""
-    async with _running(request.param) as running:
+    async with _embedded() if request.param == "embedded" else _running(request.param) as running:
         yield running
 
 
 @pytest_asyncio.fixture(params=_RESTARTABLE)
-async def restartable(request: pytest.FixtureRequest) -> AsyncIterator[BrokerUnderTest]:
+async def restartable(request: pytest.FixtureRequest) -> AsyncIterator[RestartableBroker]:
     """Each broker that keeps its sessions when it is stopped."""
     async with _running(request.param) as running:
         yield running
@@ -192,7 +196,7 @@ async def test_a_client_id_has_one_connection(broker: BrokerUnderTest) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_broker_that_goes_and_returns_keeps_the_session(restartable: BrokerUnderTest) -> None:
+async def test_a_broker_that_goes_and_returns_keeps_the_session(restartable: RestartableBroker) -> None:
     """Whoever waits must be told that it is gone; afterwards nothing unacknowledged may be missing."""
     broker = restartable
     async with broker.connector.connect(client_id="s", subscriptions=("a/b",), persistent=True) as port:

@@ -9,6 +9,7 @@ import pytest
 
 from metersim import NO_FAULTS, Faults, Meter, Station
 from metersim.faults import AROUND, IN_PLACE
+from tests.support.agreement import readings_of
 from tests.support.simulated import ITEMS, START, SimulatedGateway, slots_between
 
 _EVERY_S = 30
@@ -68,4 +69,12 @@ def test_each_kind_of_garbage_alone(tmp_path: Path, fault: str) -> None:
 @pytest.mark.parametrize("late_ms", [480, 520, 1500, 3200, 3600, 9000])
 def test_late_answers(tmp_path: Path, late_ms: int) -> None:
     """The answer to an earlier question would be kept as the answer to a later one, or of a neighbour."""
-    _run(tmp_path, Faults(seed=5, late=0.7, late_ms=late_ms))
+    gateway = _run(tmp_path, Faults(seed=5, late=0.7, late_ms=late_ms))
+    answered = {
+        answer.values[ITEMS[0]]: answer.at
+        for answer in gateway.answers
+        if answer.address == _BAD and ITEMS[0] in answer.values
+    }
+    readings = [r for r in readings_of(gateway.rows()) if (r.meter, r.item) == (f"m{_BAD}", ITEMS[0])]
+    assert readings, "an answer in time is kept"
+    assert all(r.value is not None and r.slot <= answered[r.value] <= r.taken_at for r in readings)

@@ -28,6 +28,10 @@ class BrokerUnderTest(Protocol):
     def connector(self) -> MessageConnector:
         """The way to it."""
 
+
+class RestartableBroker(BrokerUnderTest, Protocol):
+    """A broker that keeps its sessions when it is stopped."""
+
     async def stop(self) -> None:
         """End it in good order: connections break, new ones are refused."""
 
@@ -43,12 +47,12 @@ class MemoryUnderTest:
         self.connector = self.broker
 
     async def stop(self) -> None:
-        """See ``BrokerUnderTest``."""
+        """See ``RestartableBroker``."""
         self.broker.away = True
         self.broker.cut()
 
     async def start(self) -> None:
-        """See ``BrokerUnderTest``."""
+        """See ``RestartableBroker``."""
         self.broker.away = False
 
 
@@ -57,14 +61,6 @@ class EmbeddedUnderTest:
 
     def __init__(self, port: int) -> None:
         self.connector = MqttConnector(LOOPBACK, port, version=4, payload_octets_max=PAYLOAD_OCTETS_MAX)
-
-    async def stop(self) -> None:
-        """See ``BrokerUnderTest``."""
-        raise NotImplementedError
-
-    async def start(self) -> None:
-        """See ``BrokerUnderTest``."""
-        raise NotImplementedError
 
 
 class ShippedMosquitto(Mosquitto):
@@ -105,9 +101,9 @@ class MosquittoUnderTest:
         )
 
     async def stop(self) -> None:
-        """See ``BrokerUnderTest``."""
+        """See ``RestartableBroker``."""
         await asyncio.to_thread(self._server.stop)
 
     async def start(self) -> None:
-        """See ``BrokerUnderTest``."""
+        """See ``RestartableBroker``."""
         await asyncio.to_thread(self._server.start)

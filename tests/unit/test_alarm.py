@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -76,14 +78,20 @@ def test_a_cancellation_stays_one() -> None:
     assert "cancelled" == outcome[0]
 
 
-def test_nothing_stays_armed_behind() -> None:
-    """A timer that outlives its line keeps the line's memory."""
+@pytest.mark.parametrize("closed", [True, False])
+def test_nothing_stays_armed_behind(closed: bool) -> None:
+    """A timer that outlives its line keeps the line's memory; ``close`` is what ends it."""
 
-    async def program() -> None:
+    async def program() -> bool:
         alarm = Alarm()
         with alarm.until(alarm.now() + 1):
             pass
-        alarm.close()
-        alarm.close()
+        if closed:
+            alarm.close()
+            alarm.close()  # harmless
+        left = weakref.ref(alarm)
+        del alarm
+        gc.collect()
+        return left() is None
 
-    Simulation().run(program())
+    assert closed is Simulation().run(program())

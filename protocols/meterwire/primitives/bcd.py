@@ -31,8 +31,3 @@ def octets(text: str) -> bytes:
         return bytes.fromhex(text)[::-1]
     except ValueError:
         raise LocalProtocolError(f"{text!r} holds a character that is no digit") from None
-
-
-def is_decimal(text: str) -> bool:
-    """Whether every character of ``digits(...)`` is 0..9."""
-    return text.isdecimal()

@@ -32,8 +32,6 @@ from meterlink.errors import BrokerAway
 from meterlink.transports.wakers import Wakers
 
 LOOPBACK = "127.0.0.1"
-USERNAME = "meterlink"
-"""Any name serves: there are no users."""
 INFLIGHT_MAX = 500
 """Messages that a client may leave unacknowledged."""
 BACKLOG_MAX = 5_000
