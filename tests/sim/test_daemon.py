@@ -144,20 +144,32 @@ def test_a_line_that_vanishes_and_returns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("hours", [-25, -1, 1, 25])
 def test_the_wall_clock_is_set(tmp_path: Path, hours: int) -> None:
-    """A gateway without a clock battery starts in the past; a slot must never be read twice."""
+    """A gateway without a clock battery: reading goes on at once, and no slot is read twice."""
     gateway = _gateway(tmp_path)
 
     async def meanwhile() -> None:
         await asyncio.sleep(2.5 * _EVERY_S)
         gateway.sim.clock.step_wall(timedelta(hours=hours))
 
-    gateway.run(seconds=6 * _EVERY_S, meanwhile=meanwhile)
-    readings = readings_of(gateway.rows())
-    assert [] == repeated_keys(readings)
-    slots = {reading.slot for reading in readings}
-    assert len(slots) >= 3
-    if hours > 0:
-        assert max(slots) > START + timedelta(hours=hours), "reading goes on at once in the new time"
+    gateway.run(seconds=6 * _EVERY_S - 1, meanwhile=meanwhile)
+    assert [] == repeated_keys(readings_of(gateway.rows()))
+    before = slots_between(START, _EVERY_S, 3)
+    after = slots_between(START + timedelta(hours=hours, seconds=3 * _EVERY_S), _EVERY_S, 3)
+    for address in _ADDRESSES:
+        assert sorted([*before, *after]) == gateway.slots_of(address, ITEMS[0])
+
+
+def test_the_wall_clock_is_set_back_into_slots_that_were_read(tmp_path: Path) -> None:
+    """What was read before must not be read again under the same slot, and the next new slot must be read."""
+    gateway = _gateway(tmp_path)
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(3.5 * _EVERY_S)
+        gateway.sim.clock.step_wall(timedelta(seconds=-2 * _EVERY_S))
+
+    gateway.run(seconds=8 * _EVERY_S - 1, meanwhile=meanwhile)
+    _whole(gateway, 6)
+    assert [] == repeated_keys(readings_of(gateway.rows()))
 
 
 def test_a_full_disk_stops_reading_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

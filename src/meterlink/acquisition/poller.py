@@ -11,6 +11,7 @@ Several workers share the line's queue: while one waits for the disk, the line i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -67,20 +68,11 @@ class _Task:
 
 
 @dataclass(slots=True)
-class Tally:
-    """What became of the items that were due; grows for ever, a few whole numbers."""
-
-    kept: int = 0
-    refused: int = 0
-    missed: int = 0
-    skipped_slots: int = 0
-
-
-@dataclass(slots=True)
 class _Memory:
     """What a poller remembers between rounds; at most one entry a meter (and item).
 
     ``silent`` holds the monotonic time of the last silence, ``asked`` the number of a meter's last turn.
+    After the wall clock was set back ``last_slot`` is older than ``newest_slot``.
     """
 
     refused: dict[tuple[str, str], date] = field(default_factory=dict)
@@ -88,6 +80,7 @@ class _Memory:
     asked: dict[str, int] = field(default_factory=dict)
     turns: int = 0
     last_slot: datetime | None = None
+    newest_slot: datetime | None = None
     journal_away: bool = False
 
 
@@ -115,7 +108,6 @@ class Poller:
         self._clock = clock
         self._memory = _Memory()
         self._stop = asyncio.Event()
-        self.tally = Tally()
 
     def stop(self) -> None:
         """Let ``run`` end after the exchanges in hand."""
@@ -126,11 +118,12 @@ class Poller:
         while not self._stop.is_set():
             slot = self._plan.slot_at(self._clock.utc_now())
             last = self._memory.last_slot
-            if last is None or slot > last:
-                self._count_skipped(last, slot)
+            if slot != last:
+                self._note_gap(last, slot)
                 await self._round(slot)
                 self._memory.last_slot = slot
-            await self._sleep_until(self._plan.end_of(max(slot, last or slot)))
+                self._memory.newest_slot = max(slot, self._memory.newest_slot or slot)
+            await self._sleep_through(slot)
 
     # --- one round -------------------------------------------------------------------------
 
@@ -140,18 +133,18 @@ class Poller:
             failed = await self._pass(todo, slot)
             if not failed or self._over(slot):
                 break
-            again_at = self._clock.utc_now() + timedelta(seconds=LATE_ANSWER_S)
-            if again_at >= self._plan.end_of(slot):
+            if self._left_s(slot) <= LATE_ANSWER_S:
                 break  # the next slot may not wait for this one's silent meters
             if number < self._plan.tries:
-                await self._sleep_until(again_at)
+                await self._pause(LATE_ANSWER_S)
             todo = failed
         if failed and not self._stop.is_set():
             self._note_missed(failed, slot)
 
     async def _due(self, slot: datetime) -> list[_Task]:
         kept: dict[str, set[str]] = {}
-        if self._memory.last_slot is None:  # only a slot begun before a restart can have readings
+        newest = self._memory.newest_slot
+        if newest is None or slot <= newest:  # begun before a restart, or before the clock was set back
             for meter, item in await self._kept_before(slot):
                 kept.setdefault(meter, set()).add(item)
         today = (slot + _DAY_OFFSET).date()
@@ -253,24 +246,25 @@ class Poller:
             if self._memory.journal_away:
                 self._memory.journal_away = False
                 _log.info("journal_back", line=self._line.name)
-            self.tally.kept += 1
             return
 
     # --- time ------------------------------------------------------------------------------
 
     def _over(self, slot: datetime) -> bool:
-        return self._stop.is_set() or self._clock.utc_now() >= self._plan.end_of(slot)
+        """Whether we are to stop, or the wall clock has left the slot, to whichever side."""
+        return self._stop.is_set() or self._plan.slot_at(self._clock.utc_now()) != slot
 
-    async def _sleep_until(self, when: datetime) -> None:
-        while not self._stop.is_set():
-            left_s = (when - self._clock.utc_now()).total_seconds()
-            if left_s <= 0:
-                return
-            try:
-                async with asyncio.timeout(min(left_s, CLOCK_LOOK_S)):
-                    await self._stop.wait()
-            except TimeoutError:
-                continue
+    def _left_s(self, slot: datetime) -> float:
+        return (self._plan.end_of(slot) - self._clock.utc_now()).total_seconds()
+
+    async def _sleep_through(self, slot: datetime) -> None:
+        while not self._over(slot):
+            await self._pause(min(self._left_s(slot), CLOCK_LOOK_S))
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stop.wait()
 
     async def _journal_pause(self, error: JournalError) -> None:
         if not self._memory.journal_away:
@@ -280,16 +274,16 @@ class Poller:
 
     # --- what people are told --------------------------------------------------------------
 
-    def _count_skipped(self, last: datetime | None, slot: datetime) -> None:
+    def _note_gap(self, last: datetime | None, slot: datetime) -> None:
         if last is None:
             return
         skipped = round((slot - last).total_seconds()) // self._plan.every_s - 1
         if skipped > 0:
-            self.tally.skipped_slots += skipped
             _log.warning("slots_skipped", line=self._line.name, plan=self._plan.name, slots=skipped)
+        elif slot < last:
+            _log.warning("clock_set_back", line=self._line.name, plan=self._plan.name, slot=slot.isoformat())
 
     def _note_refused(self, point: Point, item: str, slot: datetime, error: Refused) -> None:
-        self.tally.refused += 1
         self._memory.refused[point.meter, item] = (slot + _DAY_OFFSET).date()
         _log.warning("item_refused", line=self._line.name, meter=point.meter, item=item, reason=str(error))
 
@@ -306,7 +300,6 @@ class Poller:
 
     def _note_missed(self, failed: Sequence[_Task], slot: datetime) -> None:
         missed = sum(len(task.items) for task in failed)
-        self.tally.missed += missed
         _log.info(
             "slot_incomplete",
             line=self._line.name,
