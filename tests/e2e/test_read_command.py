@@ -104,6 +104,23 @@ def test_how_a_read_can_fail(meter: ForeignMeter) -> None:
     assert "by-id" in no_device.stderr
 
 
+def test_texts_times_and_other_periods(tmp_path: Path) -> None:
+    """A date shown as nothing, or last month's energy under this month's name, would mislead."""
+    with foreign_meter(tmp_path, over="tcp") as meter:
+        items = ("forward_active_energy@settlement.1", "communication_address")
+        read = _read(
+            meter.url, meter.address, *(word for item in items for word in ("--item", item)), "--json"
+        )
+        assert 0 == read.returncode, read.stdout
+        values = {value["item"]: value["value"] for value in _json(read)["values"]}
+        assert set(items) == set(values)
+        assert all(value is not None for value in values.values())
+        secret = _read(meter.url, meter.address, "--item", "password@level.2", "--trace")
+    assert 2 == secret.returncode
+    assert "only be written" in secret.stderr
+    assert "→" not in secret.stdout, "nothing was sent"
+
+
 def test_a_silent_meter(tmp_path: Path) -> None:
     """Field staff must be told what to look at."""
     with running_metersim(tmp_path, "--meters=1") as plant:

@@ -65,6 +65,21 @@ def test_a_wrong_configuration_opens_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+def test_a_plan_keeps_numbers_of_the_moment_only(tmp_path: Path) -> None:
+    """Last month's energy would stand in the database as this minute's, and a text as a hole."""
+    for item, words in {
+        "forward_active_energy@settlement.1": "no value of the moment",
+        "meter_date": "text or a time",
+        "forward_active_max_demand": "text or a time",
+        "password@level.2": "only be written",
+    }.items():
+        config = write_config(tmp_path, {"tcp://127.0.0.1:1": ["000000000001"]}, items=[item])
+        refused = _run("config", "check", "--config", config)
+        assert 2 == refused.returncode
+        assert words in refused.stderr
+        assert "'fast'" in refused.stderr, "the plan is named"
+
+
 def test_the_ingest_needs_a_broker_of_its_own(tmp_path: Path) -> None:
     """It would wait for ever for a broker that lives in another process's memory."""
     config = write_config(tmp_path, {"tcp://127.0.0.1:1": ["000000000001"]})

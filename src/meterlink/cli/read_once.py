@@ -102,7 +102,7 @@ def ask_and_show(question: Question, *, as_json: bool, trace: bool) -> ExitCode:
         return _outcome(error)[0]
     show(question, answers, None, ring if trace else None)
     values = [value for answer in answers for value in answer.values]
-    return ExitCode.OK if any(value.value is not None for value in values) else ExitCode.NO_VALUE
+    return ExitCode.OK if any(value.text is not None for value in values) else ExitCode.NO_VALUE
 
 
 async def _ask(question: Question, ring: TraceRing) -> list[MeterAnswer]:
@@ -167,8 +167,8 @@ def _show(
         for answer in answers:
             taken_at = answer.taken_at.astimezone(PLANT_TIME).strftime("%Y-%m-%d %H:%M:%S")
             for value in answer.values:
-                number = "-" if value.value is None else format(value.value, "f")
-                table.add_row(value.item, number, value.unit, taken_at, ", ".join(value.marks.names))
+                shown = "-" if value.text is None else value.text
+                table.add_row(value.name, shown, value.unit, taken_at, ", ".join(value.marks.names))
         out.print(f"meter 电能表 {question.address.zfill(12)}  {question.line}")
         out.print(table)
     if ring is not None:
@@ -204,8 +204,8 @@ def _show_json(
         "address": question.address.zfill(12),
         "values": [
             {
-                "item": value.item,
-                "value": None if value.value is None else format(value.value, "f"),
+                "item": value.name,
+                "value": value.text,
                 "unit": value.unit,
                 "taken_at": _utc(answer.taken_at),
                 "marks": list(value.marks.names),

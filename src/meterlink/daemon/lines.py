@@ -106,10 +106,10 @@ class LinePart:
 
 
 def check_items(settings: Settings, clock: Clock) -> None:
-    """Refuse a plan with an item that the protocol of a meter has not, before a port opens.
+    """Refuse a plan with an item that a meter's protocol has not or that cannot be kept, before a port opens.
 
     Raises:
-        UnknownItem: the message names near ones.
+        UnknownItem: the message names the plan, and near items.
 
     """
     for protocol in sorted({meter.protocol for meter in settings.meters}):
@@ -117,7 +117,7 @@ def check_items(settings: Settings, clock: Clock) -> None:
         for plan in settings.plans:
             for item in plan.items:
                 try:
-                    driver.check_item(item)
+                    driver.check_instant(item)
                 except UnknownItem as error:
                     raise UnknownItem(f"[[plans]] {plan.name!r}: {error}") from None
 

@@ -18,16 +18,25 @@ class Measured:
 
     Args:
         item: name from the catalogue.
-        value: exact; ``None`` when ``marks`` says why.
+        period: for which time it stands (``settlement.1``); empty for "now".
+        value: exact; ``None`` for a text or time, and when ``marks`` says why.
+        text: the content for people, whatever it is; ``None`` when ``marks`` says why.
         unit: as in ``Reading``.
         marks: what is doubtful about it.
 
     """
 
     item: str
+    period: str
     value: Decimal | None
+    text: str | None
     unit: str
     marks: Marks
+
+    @property
+    def name(self) -> str:
+        """Item and period as they are asked for: ``forward_active_energy@settlement.1``."""
+        return f"{self.item}@{self.period}" if self.period else self.item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +57,18 @@ class Driver(Protocol):
     """One protocol's way to read; holds nothing between exchanges."""
 
     def check_item(self, item: str) -> None:
-        """Refuse an item that this protocol does not have.
+        """Refuse an item that this protocol does not have, or that cannot be read (a password).
 
         Raises:
             UnknownItem: not in the dictionary; the message names near ones.
+
+        """
+
+    def check_instant(self, item: str) -> None:
+        """Refuse an item that cannot be kept as a value of the moment: of another time, or no number.
+
+        Raises:
+            UnknownItem: not in the dictionary, or not of that kind; the message says which.
 
         """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import replace
+from decimal import Decimal
 
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
@@ -42,6 +43,14 @@ class Dlt645Driver:
         """See ``Driver.check_item``."""
         self._entry(item)
 
+    def check_instant(self, item: str) -> None:
+        """See ``Driver.check_instant``."""
+        entry = self._entry(item)
+        if "@" in item:
+            raise UnknownItem(f"{item!r} is no value of the moment: an interval plan reads no others")
+        if not all(isinstance(value.content, Decimal) for value in entry.decode(bytes(entry.octets))):
+            raise UnknownItem(f"{item!r} is text or a time, or holds one: an interval plan keeps numbers")
+
     async def read(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
         """See ``Driver.read``."""
         entry = self._entry(item)
@@ -65,7 +74,12 @@ class Dlt645Driver:
         if self._signed and value.item.partition(".")[0] in self._signed:
             value = self._with_sign(value)
         return Measured(
-            item=value.item, value=value.value, unit=value.unit, marks=_MARK_OF_PROBLEM[value.problem]
+            item=value.item,
+            period=value.period,
+            value=value.value,
+            text=value.text,
+            unit=value.unit,
+            marks=_MARK_OF_PROBLEM[value.problem],
         )
 
     def _with_sign(self, value: ItemValue) -> ItemValue:
@@ -85,4 +99,6 @@ class Dlt645Driver:
             hint = f"; near it: {', '.join(near)}" if near else ""
             where = f"{self._protocol}{hint} (`meterlink items --protocol {self._protocol}` lists all)"
             raise UnknownItem(f"no item {item!r} in {where}")
+        if entry.access == "w":
+            raise UnknownItem(f"{item!r} can only be written")
         return entry
