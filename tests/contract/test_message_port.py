@@ -20,8 +20,8 @@ from tests.support.brokers import (
     MemoryUnderTest,
     MosquittoUnderTest,
     RestartableBroker,
-    ShippedMosquitto,
 )
+from tests.support.servers import Mosquitto
 
 _MOSQUITTO = pytest.mark.server("mosquitto")
 
@@ -46,7 +46,7 @@ async def _running(kind: str) -> AsyncIterator[RestartableBroker]:
     if kind == "memory":
         yield MemoryUnderTest()
     else:
-        server = ShippedMosquitto()
+        server = Mosquitto()
         server.inflight_max = INFLIGHT_MAX
         with server:
             yield MosquittoUnderTest(server, 5 if "MQTT 5" in kind else 4)

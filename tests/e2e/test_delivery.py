@@ -19,9 +19,8 @@ from meterlink.publish.broker import LOOPBACK, embedded_broker
 from meterlink.publish.relay import SINK, Relay
 from meterlink.transports.messages import MessageConnector
 from meterlink.transports.mqtt import MqttConnector
-from tests.support.brokers import ShippedMosquitto
 from tests.support.records import EPOCH, record
-from tests.support.servers import InfluxDB, Point, VictoriaMetrics
+from tests.support.servers import InfluxDB, Mosquitto, Point, VictoriaMetrics
 
 _ROWS = 1_200
 _METERS = 5
@@ -86,7 +85,7 @@ def _of_victoria(server: VictoriaMetrics) -> list[Point]:
 @pytest.mark.asyncio
 async def test_broker_and_database_come_and_go(tmp_path: Path, influxdb: InfluxDB, version: int) -> None:
     """Whatever is away for a while: afterwards the database has what the journal has, record by record."""
-    with ShippedMosquitto() as broker:
+    with Mosquitto() as broker:
         connector = MqttConnector(LOOPBACK, broker.port, version=version)
         way = _Way(tmp_path, connector, influxdb.url)
         misfortunes: list[tuple[Callable[[], None], Callable[[], None]]] = [
@@ -110,7 +109,7 @@ async def test_broker_and_database_come_and_go(tmp_path: Path, influxdb: InfluxD
 @pytest.mark.asyncio
 async def test_a_restart_of_the_daemon_goes_on(tmp_path: Path, victoria_metrics: VictoriaMetrics) -> None:
     """Stopped in the middle, four times: what was under way must neither be missing nor be there twice."""
-    with ShippedMosquitto() as broker:
+    with Mosquitto() as broker:
         way = _Way(tmp_path, MqttConnector(LOOPBACK, broker.port), victoria_metrics.url)
         for number in range(4):
             async with way.running() as (journal, letters):

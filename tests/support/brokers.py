@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-from pathlib import Path
 from typing import Protocol
 
 from meterlink.transports.memory import MemoryBroker
@@ -13,8 +10,6 @@ from meterlink.transports.messages import MessageConnector
 from meterlink.transports.mqtt import MqttConnector
 from tests.support.processes import LOOPBACK
 from tests.support.servers import Mosquitto
-
-_SHIPPED = Path(__file__).parents[2] / "deploy" / "mosquitto" / "mosquitto.conf"
 
 INFLIGHT_MAX = 50
 """Messages that each of the brokers under test leaves unacknowledged at most."""
@@ -61,30 +56,6 @@ class EmbeddedUnderTest:
 
     def __init__(self, port: int) -> None:
         self.connector = MqttConnector(LOOPBACK, port, version=4, payload_octets_max=PAYLOAD_OCTETS_MAX)
-
-
-class ShippedMosquitto(Mosquitto):
-    """Mosquitto with the configuration that we ship; only addresses and paths are replaced."""
-
-    inflight_max: int | None = None
-
-    def _settings(self) -> str:
-        text = _SHIPPED.read_text(encoding="utf-8")
-        text = _replaced(text, "listener", f"{self.port} {LOOPBACK}")
-        text = _replaced(text, "persistence_location", f"{self.folder}/")
-        text = _replaced(text, "autosave_interval", "1")
-        if self.inflight_max is not None:
-            text = _replaced(text, "max_inflight_messages", str(self.inflight_max))
-        text += "autosave_on_changes true\n"
-        if os.geteuid() == 0:
-            text += "user root\n"
-        return text
-
-
-def _replaced(settings: str, key: str, value: str) -> str:
-    replaced, times = re.subn(rf"^{key} .*$", f"{key} {value}", settings, flags=re.MULTILINE)
-    assert 1 == times, f"{key} stands {times} times in the configuration that we ship"
-    return replaced
 
 
 class MosquittoUnderTest:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from abc import ABC, abstractmethod
@@ -25,6 +26,7 @@ from tests.support.processes import LOOPBACK, Program, accepts, free_port, make_
 
 SEARCH_PATH_VARIABLE = "METERLINK_SERVER_PATH"
 START_TRIES_MAX = 3
+_SHIPPED_MOSQUITTO = Path(__file__).parents[2] / "deploy" / "mosquitto" / "mosquitto.conf"
 _UNKNOWN = "of unknown version"
 _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # Debian's servers; not on everybody's PATH
 
@@ -135,7 +137,7 @@ def _package_version(package: str) -> str:
 
 
 class Mosquitto(Server):
-    """Eclipse Mosquitto as a broker that keeps sessions and retained messages over ``kill()``.
+    """Eclipse Mosquitto with the configuration that we ship; only addresses, paths and limits are replaced.
 
     The store is written after each change, but later in the same turn of its loop than the acknowledgement: a
     message whose PUBACK came just before ``kill()`` may be missing. A broker is not a store; the journal is.
@@ -143,6 +145,7 @@ class Mosquitto(Server):
 
     name = "mosquitto"
     binaries = ("mosquitto",)
+    inflight_max: int | None = None
 
     @classmethod
     def version(cls) -> str:
@@ -162,18 +165,23 @@ class Mosquitto(Server):
         self._server.start(lambda: accepts(self.port))
 
     def _settings(self) -> str:
-        lines = [
-            f"listener {self.port} {LOOPBACK}",
-            "allow_anonymous true",
-            "persistence true",
-            f"persistence_location {self.folder}/",
-            "autosave_on_changes true",  # with an interval of 1: save after every change, for kill()
-            "autosave_interval 1",
-            "max_queued_messages 0",  # no limit; the default of 1000 drops silently while the ingest is away
-        ]
+        text = _SHIPPED_MOSQUITTO.read_text(encoding="utf-8")
+        text = _replaced(text, "listener", f"{self.port} {LOOPBACK}")
+        text = _replaced(text, "persistence_location", f"{self.folder}/")
+        text = _replaced(text, "autosave_interval", "1")
+        if self.inflight_max is not None:
+            text = _replaced(text, "max_inflight_messages", str(self.inflight_max))
+        text += "log_type information\n"  # a failed test shows what the server said
+        text += "autosave_on_changes true\n"  # with an interval of 1: save after every change, for kill()
         if os.geteuid() == 0:
-            lines.append("user root")  # else it becomes "mosquitto", who may not write into our folder
-        return "\n".join(lines) + "\n"
+            text += "user root\n"  # else it becomes "mosquitto", who may not write into our folder
+        return text
+
+
+def _replaced(settings: str, key: str, value: str) -> str:
+    replaced, times = re.subn(rf"^{key} .*$", f"{key} {value}", settings, flags=re.MULTILINE)
+    assert 1 == times, f"{key} stands {times} times in the configuration that we ship"
+    return replaced
 
 
 class VictoriaMetrics(Server):

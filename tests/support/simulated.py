@@ -16,7 +16,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from meterlink.config import Settings
-from meterlink.daemon.daemon import JOURNAL_FILE, Daemon, Outside
+from meterlink.daemon.daemon import JOURNAL_FILE, Daemon
+from meterlink.daemon.delivery import Outside
 from meterlink.errors import LineClosed, LineLost
 from meterlink.ingest.memory import MemorySink
 from meterlink.model.line_url import LineUrl
@@ -130,13 +131,13 @@ class SimulatedGateway:
             self._plant = plant
             self._line = Line(self._stations, clock=self.sim.clock, record=self.answers.append)
             outside = Outside(
+                folder=self.folder,
                 clock=self.sim.clock,
-                opener=self._open,
                 connector=self.broker,
                 sink=lambda: self.sink,
                 rng=self.sim.random,
             )
-            daemon = Daemon(self._settings(), self.folder, outside)
+            daemon = Daemon(self._settings(), outside, self._open)
             running = plant.create_task(daemon.run(stop, lambda _: None))
             if meanwhile is not None:
                 plant.create_task(_until_done(meanwhile))

@@ -93,6 +93,32 @@ def test_secrets_come_from_file_or_environment(tmp_path: Path, monkeypatch: pyte
             SecretRef(missing).reveal()
 
 
+def test_a_check_follows_every_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that passes and a daemon that then refuses to start help nobody."""
+    path = tmp_path / "meterlink.toml"
+    path.write_text(
+        _METER
+        + '[mqtt]\nurl = "mqtt://x"\npassword = "env:BROKER_PASSWORD"\n'
+        + f'[influx]\nurl = "http://x"\ntoken = "file:{tmp_path}/token"\n'
+    )
+    settings = load_settings(path)
+    with pytest.raises(ConfigError, match=r"mqtt\.password.*BROKER_PASSWORD"):
+        settings.check_secrets()
+    monkeypatch.setenv("BROKER_PASSWORD", "hunter2")
+    with pytest.raises(ConfigError, match=r"influx\.token"):
+        settings.check_secrets()
+    (tmp_path / "token").write_text("hunter3")
+    settings.check_secrets()
+
+
+def test_a_fault_of_the_environment_is_blamed_on_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line of the file is right; whoever looks there finds nothing."""
+    monkeypatch.setenv("METERLINK_GATEWAY__ID", "a/b")
+    error = _load(tmp_path, '[gateway]\nid = "good"\n' + _METER)
+    assert "environment variable METERLINK_GATEWAY__ID" in error
+    assert "line 2" not in error
+
+
 def test_the_environment_overrides_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One image for many gateways needs a name from outside."""
     path = tmp_path / "meterlink.toml"

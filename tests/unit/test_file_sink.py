@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -118,3 +120,19 @@ def test_strangers_in_the_folder_stay(tmp_path: Path) -> None:
     (tmp_path / "points-1.lp").write_text("mine")
     _write(tmp_path, *(_numbered(n, 1) for n in range(20)), file_octets_max=100, files_max=1)
     assert "mine" == (tmp_path / "points-1.lp").read_text() == (tmp_path / "notes.txt").read_text()
+
+
+def test_a_batch_is_on_disk_before_it_is_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker forgets a message once it is acknowledged: after a power cut nobody would have it."""
+    synced: list[bytes] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        fsync(descriptor)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            synced.append((tmp_path / "points-00000001.lp").read_bytes())
+
+    monkeypatch.setattr(os, "fsync", note)
+    _write(tmp_path, _numbered(0, 3), _numbered(3, 2))
+    assert synced[-2].endswith(b"m v=2.0 2\n")
+    assert synced[-1].endswith(b"m v=4.0 4\n")

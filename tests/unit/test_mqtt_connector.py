@@ -14,8 +14,8 @@ import pytest
 
 from meterlink.errors import BrokerAway, MessageRefused
 from meterlink.transports.mqtt import MqttConnector
-from tests.support.brokers import ShippedMosquitto
 from tests.support.processes import LOOPBACK
+from tests.support.servers import Mosquitto
 
 _PASSWORD = "not to be seen"
 _CONNACK_5 = bytes.fromhex("2003 0000 00")
@@ -236,7 +236,7 @@ async def test_nobody_there_is_said_plainly() -> None:
             pass
 
 
-class _StrictMosquitto(ShippedMosquitto):
+class _StrictMosquitto(Mosquitto):
     """Wants a password, and TLS with a certificate that it signed itself."""
 
     @property

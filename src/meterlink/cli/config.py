@@ -62,6 +62,7 @@ def check(
     try:
         settings = load_settings(config)
         check_items(settings, SystemClock())
+        settings.check_secrets()
     except MeterlinkError as error:
         if as_json:
             print(json.dumps({"ok": False, "faults": str(error).splitlines()}, ensure_ascii=False))

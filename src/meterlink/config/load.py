@@ -15,6 +15,9 @@ from meterlink.config.settings import Settings
 from meterlink.config.toml_places import line_of
 from meterlink.errors import ConfigError
 
+_ENV_PREFIX = Settings.model_config["env_prefix"]
+_ENV_DELIMITER = Settings.model_config["env_nested_delimiter"] or ""
+
 FILE_MAX_OCTETS = 16 * 1024 * 1024
 """A larger configuration is refused before it is read."""
 
@@ -93,6 +96,9 @@ def _fault(path: Path, text: str, fault: Any) -> str:
     place = tuple(fault["loc"])
     line = line_of(text, place)
     where = f"{path}:{line}" if line else str(path)
+    variable = _ENV_PREFIX + _ENV_DELIMITER.join(map(str, place)).upper()
+    if variable in os.environ:
+        where = f"environment variable {variable}"
     if fault["type"] == "extra_forbidden":
         return f"{where}: unknown key {_dotted(place)!r}{_near(place)}"
     message = fault["msg"].removeprefix("Value error, ")

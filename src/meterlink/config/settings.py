@@ -337,6 +337,25 @@ class Settings(BaseSettings):
             )
         return self
 
+    def check_secrets(self) -> None:
+        """Follow every reference to a secret, and forget what is there.
+
+        Raises:
+            ConfigError: one leads nowhere; the message names the key.
+
+        """
+        mqtt, influx = self.mqtt, self.influx
+        references = {
+            "mqtt.password": mqtt.password if mqtt else None,
+            "influx.token": influx.token if influx else None,
+        }
+        for key, reference in references.items():
+            if reference:
+                try:
+                    SecretRef(reference).reveal()
+                except ConfigError as error:
+                    raise ConfigError(f"{key}: {error}") from None
+
     def meters_by_line(self) -> list[tuple[LineSettings, tuple[MeterSettings, ...]]]:
         """Every line that a meter stands on, with its meters in the order of the file."""
         lines = _LineFinder(self.lines)

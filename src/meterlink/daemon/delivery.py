@@ -67,11 +67,11 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What delivery needs of the world.
+class Outside:
+    """Everything that is not ours; tests bring their own.
 
     Args:
-        folder: where the ingest's own file is.
+        folder: where the journal and the ingest's own file are; exists.
         clock: wall time.
         connector: the way to the broker; ``None`` starts the embedded one.
         sink: makes the place where points go.
@@ -87,13 +87,13 @@ class Surroundings:
 
 
 @asynccontextmanager
-async def delivering(settings: Settings, journal: Journal, world: Surroundings) -> AsyncIterator[Delivery]:
+async def delivering(settings: Settings, journal: Journal, outside: Outside) -> AsyncIterator[Delivery]:
     """Run relay and ingest until the end of the block.
 
     Args:
         settings: checked.
         journal: what is published.
-        world: see there.
+        outside: see there.
 
     Raises:
         SinkAway: the ingest's file or the sink cannot be opened.
@@ -101,18 +101,18 @@ async def delivering(settings: Settings, journal: Journal, world: Surroundings) 
 
     """
     async with AsyncExitStack() as stack:
-        connector, broker = world.connector, settings.mqtt.url if settings.mqtt else "given"
+        connector, broker = outside.connector, settings.mqtt.url if settings.mqtt else "given"
         if connector is None:
             connector, broker = await _embedded(stack, settings)
         gateway = settings.gateway
-        relay = Relay(journal, connector, site=gateway.site, gateway=gateway.id, random=world.rng)
+        relay = Relay(journal, connector, site=gateway.site, gateway=gateway.id, random=outside.rng)
         if not settings.ingest.in_daemon:
             await stack.enter_async_context(_running({"relay": relay.run}))
             yield Delivery(broker=broker, relay=relay, stored=None, journal=journal)
             return
-        letters, ingest = await stack.enter_async_context(ingesting(settings, world, connector))
+        letters, ingest = await stack.enter_async_context(ingesting(settings, outside, connector))
         stored = partial(letters.highest_seq, gateway.id)
-        if world.connector is None:
+        if outside.connector is None:
             # The embedded broker has forgotten what the ingest had not yet stored when we ended.
             await journal.rewind(SINK, await stored())
 
@@ -126,7 +126,7 @@ async def delivering(settings: Settings, journal: Journal, world: Surroundings) 
 
 @asynccontextmanager
 async def ingesting(
-    settings: Settings, world: Surroundings, connector: MessageConnector
+    settings: Settings, outside: Outside, connector: MessageConnector
 ) -> AsyncIterator[tuple[DeadLetters, Subscriber]]:
     """Open the ingest's file and sink, and make its subscriber, which the caller runs.
 
@@ -134,8 +134,8 @@ async def ingesting(
         SinkAway: the file or the sink cannot be opened.
 
     """
-    async with DeadLetters.open(world.folder / INGEST_FILE, clock=world.clock) as letters:
-        sink = world.sink()
+    async with DeadLetters.open(outside.folder / INGEST_FILE, clock=outside.clock) as letters:
+        sink = outside.sink()
         try:
             yield (
                 letters,
@@ -143,7 +143,7 @@ async def ingesting(
                     connector,
                     sink,
                     letters,
-                    random=world.rng,
+                    random=outside.rng,
                     client_id=_client_id(settings),
                     lines_max=settings.ingest.batch_max,
                 ),

@@ -15,9 +15,8 @@ import structlog
 
 from meterlink.clock import SystemClock
 from meterlink.config import MqttSettings, SecretRef, Settings, data_dir
-from meterlink.daemon.daemon import Daemon, Outside
-from meterlink.daemon.delivery import Surroundings, ingesting, make_sink
-from meterlink.daemon.lines import check_items
+from meterlink.daemon.daemon import Daemon
+from meterlink.daemon.delivery import Outside, ingesting, make_sink
 from meterlink.daemon.supervise import supervised
 from meterlink.errors import ConfigError, JournalError
 from meterlink.transports.messages import MessageConnector
@@ -38,19 +37,12 @@ def run_daemon(settings: Settings, tell_ready: Tell) -> None:
 
     Raises:
         ConfigError, UnknownItem: found before a port opens.
-        JournalError: the journal cannot be opened.
+        JournalError: the journal, or its folder, cannot be opened or made.
 
     """
-    check_items(settings, SystemClock())
-    folder = folder_of(settings)
-    outside = Outside(
-        clock=SystemClock(),
-        opener=open_line,
-        connector=connector_of(settings.mqtt) if settings.mqtt else None,
-        sink=partial(make_sink, settings, folder),
-        rng=random.Random(),  # noqa: S311 (jitter)
-    )
-    daemon = Daemon(settings, folder, outside)
+    outside = _outside(settings)
+    daemon = Daemon(settings, outside, open_line)
+    _make(outside.folder)
     _until_signal(lambda stop: daemon.run(stop, tell_ready))
 
 
@@ -59,23 +51,19 @@ def run_ingest(settings: Settings, tell_ready: Tell) -> None:
 
     Raises:
         ConfigError: no broker is configured, or a secret cannot be read.
-        JournalError: the state file cannot be opened.
+        JournalError: the data directory cannot be made.
+        SinkAway: the state file cannot be opened.
 
     """
     if settings.mqtt is None:
         raise ConfigError("meterlink ingest needs [mqtt]: the embedded broker lives inside the daemon")
-    connector = connector_of(settings.mqtt)
-    folder = folder_of(settings)
-    world = Surroundings(
-        folder=folder,
-        clock=SystemClock(),
-        connector=connector,
-        sink=partial(make_sink, settings, folder),
-        rng=random.Random(),  # noqa: S311 (jitter)
-    )
+    outside = _outside(settings)
+    connector = outside.connector
+    assert connector is not None, "a broker is configured"
+    _make(outside.folder)
 
     async def program(stop: asyncio.Event) -> None:
-        async with ingesting(settings, world, connector) as (_, ingest), asyncio.TaskGroup() as group:
+        async with ingesting(settings, outside, connector) as (_, ingest), asyncio.TaskGroup() as group:
             running = group.create_task(supervised("ingest", ingest.run), name="ingest")
             tell_ready({"gateway": settings.gateway.id})
             await stop.wait()
@@ -108,19 +96,23 @@ def connector_of(mqtt: MqttSettings) -> MessageConnector:
     )
 
 
-def folder_of(settings: Settings) -> Path:
-    """The data directory, made if it is not there.
-
-    Raises:
-        JournalError: it cannot be made.
-
-    """
+def _outside(settings: Settings) -> Outside:
     folder = data_dir(settings)
+    return Outside(
+        folder=folder,
+        clock=SystemClock(),
+        connector=connector_of(settings.mqtt) if settings.mqtt else None,
+        sink=partial(make_sink, settings, folder),
+        rng=random.Random(),  # noqa: S311 (jitter)
+    )
+
+
+def _make(folder: Path) -> None:
+    """Make the data directory if it is not there."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
     except OSError as error:
         raise JournalError(f"{folder}: the data directory cannot be made: {error.strerror}") from None
-    return folder
 
 
 def _until_signal(program: Callable[[asyncio.Event], Awaitable[None]]) -> None:
