@@ -171,6 +171,7 @@ class Mosquitto(Server):
         text = _replaced(text, "autosave_interval", "1")
         if self.inflight_max is not None:
             text = _replaced(text, "max_inflight_messages", str(self.inflight_max))
+        text = _replaced(text, "log_dest", "stderr")  # stdout stays in its buffer until the end
         text += "log_type information\n"  # a failed test shows what the server said
         text += "autosave_on_changes true\n"  # with an interval of 1: save after every change, for kill()
         if os.geteuid() == 0:
