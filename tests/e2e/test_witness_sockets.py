@@ -37,7 +37,7 @@ _SETTLEMENT_CLASSES = (0x00, 0x01)
 
 
 def _offered(first: int) -> list[str]:
-    """Items of a class that its meter offers and that can be read, of the present period where there are many."""
+    """Items of a class that its meter offers and we may read; of the present period where there are many."""
     names = []
     for di in DIMap:
         past = first in _SETTLEMENT_CLASSES and di & _PRESENT
