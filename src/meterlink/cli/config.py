@@ -82,7 +82,8 @@ def check(
         print(json.dumps(facts, ensure_ascii=False))
         return
     typer.echo(f"{config}: good 配置正确")
-    for key, value in list(facts.items())[1:]:
+    plans = [f"{plan.name} every {plan.every_s} s" for plan in settings.plans]
+    for key, value in list({**facts, "plans": plans}.items())[1:]:
         typer.echo(f"  {key}: {', '.join(value) if isinstance(value, list) else value}")
 
 

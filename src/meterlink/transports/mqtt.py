@@ -135,7 +135,7 @@ class MqttConnector:
                     continue
                 raise
             if self._spoken != version:
-                _log.info("mqtt.connected", broker=repr(self._settings), version=version.name)
+                _log.info("mqtt.connected", broker=self._settings.where, version=version.name)
             self._spoken = version
             return client
         raise AssertionError("the last version either opens or raises")

@@ -76,9 +76,14 @@ class ClientSettings:
     keepalive_s: int
     receive_max: int
 
+    @property
+    def where(self) -> str:
+        """The broker's address, for people."""
+        return f"{self.host}:{self.port}"
+
     def __repr__(self) -> str:
         """Without the password."""
-        return f"ClientSettings({self.host}:{self.port})"
+        return f"ClientSettings({self.where})"
 
 
 class _Unconfirmed(NamedTuple):
