@@ -97,6 +97,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "exit-codes": exit_codes,
     "dlt645-functions": generate_dlt645.functions,
     "dlt645-read-session": generate_dlt645.read_session,
+    "dlt645-command-session": generate_dlt645.command_session,
     "dlt645-dictionaries": generate_dlt645.dictionaries,
 }
 
