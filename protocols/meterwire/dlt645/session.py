@@ -30,7 +30,7 @@ from meterwire.dlt645.functions import (
     READ_FOLLOWING_1997,
     Edition,
 )
-from meterwire.dlt645.items import dictionary
+from meterwire.dlt645.items import Dictionary, dictionary
 from meterwire.dlt645.messages import (
     AbnormalReply,
     Message,
@@ -96,6 +96,8 @@ class ReadSession:
         request: what to read.
         preamble: FEH octets before each request, 0 to 16.
         edition: whose function codes; a 1997 meter numbers no following pieces.
+        items: what the meter's identifiers mean; the dictionary of the edition by default.
+        repeat_selector: a following request to this meter carries the selector of the first one again.
 
     Attributes:
         reply: the whole answer, or the refusal; ``None`` while unfinished and when the read failed
@@ -104,7 +106,15 @@ class ReadSession:
 
     """
 
-    def __init__(self, request: ReadRequest, *, preamble: int = 4, edition: Edition = "dlt645-2007") -> None:
+    def __init__(
+        self,
+        request: ReadRequest,
+        *,
+        preamble: int = 4,
+        edition: Edition = "dlt645-2007",
+        items: Dictionary | None = None,
+        repeat_selector: bool = False,
+    ) -> None:
         """Prepare the request.
 
         Raises:
@@ -118,6 +128,8 @@ class ReadSession:
         self._deframer = Deframer()
         self._state = State.SENDING
         self._edition: Edition = edition
+        self._items = items or dictionary(edition)
+        self._repeated = request.selector if repeat_selector else b""
         self._octets = link.encode(to_frame(request, edition), preamble=preamble)
         self._address = request.address
         self._pieces: list[bytes] = []
@@ -207,7 +219,12 @@ class ReadSession:
         elif len(self._pieces) > PIECES_MAX:
             self._signal(Signal.OUT_OF_ORDER)
         else:
-            request = ReadFollowingRequest(address=address, di=self._request.di, sequence=len(self._pieces))
+            request = ReadFollowingRequest(
+                address=address,
+                di=self._request.di,
+                sequence=len(self._pieces),
+                selector=self._repeated,
+            )
             self._octets = link.encode(to_frame(request, self._edition), preamble=self._preamble)
             self._signal(Signal.REPLY_MORE)
 
@@ -215,7 +232,7 @@ class ReadSession:
         """Keep a first piece that is a whole single item; whether it was one."""
         if len(self._pieces) != 1:
             return False
-        entry = dictionary(self._edition).by_di(self._request.di)
+        entry = self._items.by_di(self._request.di)
         if entry is None or entry.is_block or len(self._pieces[0]) != entry.octets:
             return False
         self.reply = ReadReply(
