@@ -18,7 +18,7 @@ from meterlink.bus.alarm import Alarm
 from meterlink.bus.exchange import Session, Timing, carry_out
 from meterlink.bus.queue import TICKETS_MAX, Priority, TicketQueue
 from meterlink.errors import LineBusy, LineClosed, LineError, LineLost, ReplyTimeout
-from meterlink.trace import TraceRing
+from meterlink.trace import TraceRing, Transcript
 from meterlink.transports.stream import ByteStream
 
 REOPEN_FIRST_S = 0.5
@@ -44,7 +44,7 @@ class Line:
         opener: opens the stream; raises ``LineLost`` or ``LineBusy``.
         timing: timers of an exchange.
         rng: jitter of reopening.
-        trace: ring that sees all octets, if any.
+        trace: ring that sees all octets but the secret ones, if any.
         tickets_max: requests that may wait.
 
     """
@@ -113,8 +113,7 @@ class Line:
             stream = self._stream or await self._open(alarm.now())
             if self._timing.turnaround_s:
                 await asyncio.sleep(self._timing.turnaround_s)
-            note = None if self._trace is None else self._note
-            await carry_out(stream, ticket.session, self._timing, alarm, note)
+            await carry_out(stream, ticket.session, self._timing, alarm, self._transcript(ticket.session))
         except (LineLost, LineBusy) as error:
             await self._close()
             _fail(ticket, error)
@@ -150,9 +149,8 @@ class Line:
             _log.info("line_closed", line=self.name)
             await stream.aclose()
 
-    def _note(self, outward: bool, octets: bytes) -> None:
-        assert self._trace is not None
-        self._trace.note(self.name, "out" if outward else "in", octets)
+    def _transcript(self, session: Session) -> Transcript | None:
+        return None if self._trace is None else Transcript(self._trace, self.name, session.secret_ranges)
 
 
 def _fail(ticket: _Ticket, error: BaseException) -> None:
