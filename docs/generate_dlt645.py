@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import TypeVar
 from meterwire.dlt645 import command_session as commanding
 from meterwire.dlt645 import dictionary, session
 from meterwire.dlt645.command_codec import COMMANDS
+from meterwire.dlt645.dialects import dialects, switches
 from meterwire.dlt645.functions import EDITIONS, Edition, function_name
 
 StateT = TypeVar("StateT", bound=Enum)
@@ -38,6 +41,42 @@ def dictionaries() -> str:
         parts.append("| --- | --- | --- | --- | --- | --- |\n")
         parts += [*_families(edition), "\n"]
     return "".join(parts).rstrip("\n") + "\n"
+
+
+def dialect_table() -> str:
+    """Every dialect, and how many lines it adds."""
+    parts = ["| edition | dialect | 方言 | what it is | families |\n| --- | --- | --- | --- | --- |\n"]
+    for one in dialects():
+        rows = len(dictionary(one.edition, one.name).rows)
+        name = f"`{one.name}`{' (default)' if one.default else ''}"
+        parts.append(f"| {one.edition[-4:]} | {name} | {one.zh} | {one.en} | {rows} |\n")
+    return "".join(parts)
+
+
+def disputed() -> str:
+    """Every fact in which sources differ: a switch with its default, or how the answer decides it.
+
+    Raises:
+        KeyError: a switch that there is not.
+
+    """
+    found = switches("dlt645-2007")
+    parts = ["| fact | versions | how it is decided | default, and why |\n| --- | --- | --- | --- |\n"]
+    for line in disputed_facts():
+        decided, default = line["decided"], ""
+        if named := re.search(r"switch (\w+)", decided):
+            switch = found[named[1]]
+            values = ", ".join(f"`{value.name}`" for value in switch.values)
+            default = f"`{switch.default}`: {switch.values[0].why}"
+            decided = decided.replace(named[0], f"switch `{named[1]}` ({values})")
+        parts.append(f"| {line['fact']} | {line['versions']} | {decided} | {default} |\n")
+    return "".join(parts)
+
+
+def disputed_facts() -> list[dict[str, str]]:
+    """The facts, as the table beside the page writes them."""
+    with (_HERE / "protocols" / "dlt645-disputed.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def functions() -> str:

@@ -12,11 +12,12 @@ import construct as c
 
 from meterwire.dlt645 import formats
 from meterwire.dlt645.commands import ACCESS, CLOCK, Command, Layouts, Operator, wire_digits, wire_octets
+from meterwire.dlt645.dialects import dialects
 from meterwire.errors import LocalProtocolError
 
-CIPHER_LEVELS: Final = frozenset({0x96, 0x98})
+CIPHER_LEVELS: Final = frozenset(one.cipher_level for one in dialects() if one.cipher_level is not None)
 """Password levels under which the command is enciphered (98H; 96H in the Southern Grid)."""
-MAC_LEVELS: Final = frozenset({0x97, 0x99})
+MAC_LEVELS: Final = frozenset(one.mac_level for one in dialects() if one.mac_level is not None)
 """Password levels under which data is plain and a MAC follows it."""
 
 

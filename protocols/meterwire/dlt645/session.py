@@ -30,7 +30,7 @@ from typing import Final
 from meterwire.dlt645 import frame as link
 from meterwire.dlt645.asking import Asking
 from meterwire.dlt645.functions import Edition
-from meterwire.dlt645.items import dictionary
+from meterwire.dlt645.items import Dictionary, dictionary
 from meterwire.dlt645.messages import (
     AbnormalReply,
     Message,
@@ -101,6 +101,8 @@ class ReadSession:
         request: what to read.
         preamble: FEH octets before each request, 0 to 16.
         edition: whose function codes; a 1997 meter numbers no following pieces.
+        items: what the meter's identifiers mean; the dictionary of the edition by default.
+        repeat_selector: a following request to this meter carries the selector of the first one again.
         pieces_max: following pieces that are taken; one more fails the read.
 
     Attributes:
@@ -116,6 +118,8 @@ class ReadSession:
         *,
         preamble: int = 4,
         edition: Edition = "dlt645-2007",
+        items: Dictionary | None = None,
+        repeat_selector: bool = False,
         pieces_max: int = PIECES_MAX,
     ) -> None:
         """Prepare the request.
@@ -128,13 +132,14 @@ class ReadSession:
         self.ignored = 0
         self._request = request
         self._edition: Edition = edition
+        self._items = items or dictionary(edition)
         self._pieces_max = pieces_max
         self._asking = Asking(to_frame(request, edition), preamble=preamble, edition=edition)
         self._state = State.SENDING
         self._address = request.address
         self._pieces: list[bytes] = []
         self._sequence = 0
-        self._selector = b""
+        self._selector = request.selector if repeat_selector else b""
 
     @property
     def state(self) -> State:
@@ -252,7 +257,7 @@ class ReadSession:
 
     def _item_octets(self) -> int | None:
         """Octets of the item asked for; ``None`` when it may have more than those of its first piece."""
-        entry = dictionary(self._edition).by_di(self._request.di)
+        entry = self._items.by_di(self._request.di)
         if entry is None or entry.is_block:
             return None
         fixed = all(isinstance(shape, Fields) and not shape.repeated for shape in entry.shapes)
