@@ -95,6 +95,9 @@ def test_only_known_protocols_and_items_are_asked(tmp_path: Path) -> None:
     unknown = _read("tcp://127.0.0.1:1", "161", "--protocol", "dlt645-98", "--item", "voltage.a")
     assert 2 == unknown.returncode
     assert "dlt645-1997" in unknown.stderr
+    for records in (("--count", "3"), ("--from", "2026-11-22 08:00")):
+        single = _read("tcp://127.0.0.1:1", "161", "--item", "voltage.a", *records)
+        assert (2, True) == (single.returncode, "not for records" in single.stderr)
     newer = _read("tcp://127.0.0.1:1", "161", "--protocol", "dlt645-1997", "--item", "combined_active_energy")
     assert 2 == newer.returncode
     assert "--protocol dlt645-1997" in newer.stderr
