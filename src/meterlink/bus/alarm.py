@@ -30,6 +30,7 @@ class Alarm:
         self._task: asyncio.Task[object] | None = None
         self._rang = False
         self._by_hand = False
+        self._to_ring = False
 
     def now(self) -> float:
         """The loop's time, in which deadlines are given."""
@@ -41,9 +42,12 @@ class Alarm:
 
         Raises:
             TimeoutError: the deadline came first.
-            Rung: ``ring`` was called first.
+            Rung: ``ring`` was called first, or since the last wait ended.
 
         """
+        if self._to_ring:
+            self._to_ring = False
+            raise Rung
         task = asyncio.current_task()
         assert task is not None and self._task is None, "one wait at a time"
         self._task, self._deadline, self._rang, self._by_hand = task, deadline, False, False
@@ -62,8 +66,10 @@ class Alarm:
             self._task = self._deadline = None
 
     def ring(self) -> None:
-        """End the wait that is in progress, if one is; the next one is not touched."""
-        if self._task is not None and not self._rang:
+        """End the wait that is in progress; between two waits: the next one, before it begins."""
+        if self._task is None:
+            self._to_ring = True
+        elif not self._rang:
             self._rang = self._by_hand = True
             self._task.cancel()
 

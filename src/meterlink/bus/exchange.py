@@ -17,9 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from meterlink.bus.alarm import Alarm
+from meterlink.bus.wire import Note, Wire
 from meterlink.errors import ReplyTimeout
-from meterlink.transports.stream import ByteStream
 
 _ANSWER_OCTETS_MAX = 300
 """Longest 645 answer with preambles and rubbish, for the whole-answer timer of a line with known rate."""
@@ -67,20 +66,16 @@ class Timing:
         return max(self.answer_max_s, _ANSWER_OCTETS_MAX * self.character_s + self.octet_gap_s)
 
 
-Note = Callable[[bool, bytes], None]
-"""Called with (outward?, octets) for each piece that passes."""
-
-
 async def carry_out(
-    stream: ByteStream, session: Session, timing: Timing, alarm: Alarm, note: Note | None = None
+    wire: Wire, session: Session, timing: Timing, now: Callable[[], float], note: Note | None = None
 ) -> None:
-    """Drive a session over a stream until it is finished.
+    """Drive a session over a line until it is finished.
 
     Args:
-        stream: the line; only this exchange may use it now.
+        wire: the line; only this exchange may use it now.
         session: fresh; afterwards it holds the answer.
         timing: how long to wait.
-        alarm: the line's timer.
+        now: loop time.
         note: sees all octets.
 
     Raises:
@@ -88,24 +83,24 @@ async def carry_out(
         LineLost, LineClosed: from the stream.
 
     """
-    stream.receive_nowait()  # whatever came late for an earlier request is nobody's answer
+    await wire.clear()
     while not session.finished:
         octets = session.octets_to_send()
         if octets:
             if note is not None:
                 note(True, octets)
-            await stream.send(octets)
-            left_the_wire_at = alarm.now() + len(octets) * timing.character_s
+            await wire.send(octets)
+            left_the_wire_at = now() + len(octets) * timing.character_s
             first_by = left_the_wire_at + timing.reply_timeout_s
             whole_by = first_by + timing.whole_answer_s
             wait_until = first_by
         try:
-            with alarm.until(wait_until):
-                received = await stream.receive()
+            received = await wire.receive(wait_until)
         except TimeoutError:
             session.expire()
+            wire.expire()
             raise ReplyTimeout("no answer in time") from None
         if note is not None:
             note(False, received)
         session.feed(received)
-        wait_until = min(max(first_by, alarm.now() + timing.octet_gap_s), whole_by)
+        wait_until = min(max(first_by, now() + timing.octet_gap_s), whole_by)
