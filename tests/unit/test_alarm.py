@@ -98,7 +98,7 @@ def test_nothing_stays_armed_behind(closed: bool) -> None:
 
 
 def test_who_rings_ends_the_wait_in_progress_or_the_next_one() -> None:
-    """A request that comes while the line listens, or between two waits, would lie there until octets come."""
+    """A request that comes while the line listens, or just before, would lie there until octets come."""
 
     async def program() -> None:
         alarm, loop = Alarm(), asyncio.get_running_loop()
