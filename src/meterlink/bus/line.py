@@ -157,7 +157,7 @@ class Line:
         return self._wire
 
     def _welcome(self, visit: Visit) -> ListeningWire:
-        self._stream = visit.stream
+        self._stream, _ = visit
         _log.info("line_up", line=self.name)
         return ListeningWire(visit, self._alarm, self._note_of())
 

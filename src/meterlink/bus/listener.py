@@ -13,7 +13,7 @@ the listener, octets come due, and it rings the line's owner.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from meterlink.transports.stream import ByteStream
 
@@ -44,17 +44,9 @@ class Listener(Protocol):
         """Call ``ring`` when octets come due outside of ``feed``: something was kept and is acknowledged."""
 
 
-class Visit(NamedTuple):
-    """A terminal that is connected.
-
-    Args:
-        stream: its connection, from here on the line owner's.
-        listener: its session, which has heard all octets before those that the stream still brings.
-
-    """
-
-    stream: ByteStream
-    listener: Listener
+Visit = tuple[ByteStream, Listener]
+"""A terminal that is connected: its stream, from here on the line owner's, and its session, which has heard
+all octets before those that the stream still brings."""
 
 
 class Door(Protocol):
