@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import construct as c
@@ -56,7 +56,8 @@ class Frame:
         address: meter address, 12 digits, highest first; ``"AAAAAAAAAAAA"`` matches any meter,
             ``"999999999999"`` is broadcast.
         function: function code D4..D0 of the control octet, 0..31, e.g. 11H = read data.
-        data: DATA with the 33H offset taken away; 0 to 200 octets when sending, 255 when received.
+        data: DATA with the 33H offset taken away; 0 to 200 octets when sending, 255 when received. It may
+            hold a password, so ``repr`` leaves it out.
         from_meter: D7, the frame is an answer.
         abnormal: D6, the meter refuses.
         has_following: D5, more data can be asked for with 12H.
@@ -67,7 +68,7 @@ class Frame:
 
     address: str
     function: int
-    data: bytes = b""
+    data: bytes = field(default=b"", repr=False)
     from_meter: bool = False
     abnormal: bool = False
     has_following: bool = False

@@ -7,10 +7,11 @@ Source: DL/T 645-2007, 7.1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from meterwire.dlt645 import bit_words
-from meterwire.dlt645.command_codec import command_from_frame, command_to_frame, kind_of
+from meterwire.dlt645.command_codec import address_kind, command_from_frame, command_to_frame, kind_of
 from meterwire.dlt645.commands import Command
 from meterwire.dlt645.frame import Frame, made
 from meterwire.dlt645.functions import (
@@ -30,6 +31,8 @@ from meterwire.errors import LocalProtocolError, RemoteProtocolError
 _new_object = object.__new__
 _READ: dict[Edition, int] = {"dlt645-2007": READ, "dlt645-1997": READ_1997}
 _FOLLOWING: dict[Edition, int] = {"dlt645-2007": READ_FOLLOWING, "dlt645-1997": READ_FOLLOWING_1997}
+SEQUENCE_MAX: Final = 255
+"""Largest number of a following piece; 1 comes after it."""
 _SELECTOR_OCTETS = (0, 1, 6)  # nothing; N blocks; N blocks from mm hh DD MM YY
 
 
@@ -51,11 +54,14 @@ class ReadRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadReply:
-    """Meter: the data of one identifier (91H, or B1H with ``has_following``)."""
+    """Meter: the data of one identifier (91H, or B1H with ``has_following``).
+
+    Some meters give a password when asked for it, so ``repr`` leaves the data out.
+    """
 
     address: str
     di: int
-    data: bytes
+    data: bytes = field(repr=False)
     has_following: bool = False
 
 
@@ -84,12 +90,22 @@ class ReadFollowingRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadFollowingReply:
-    """Meter: one following piece and its number (92H, or B2H with ``has_following``)."""
+    """Meter: one following piece and its number (92H, or B2H with ``has_following``); 0 in 1997."""
 
     address: str
     di: int
-    data: bytes
+    data: bytes = field(repr=False)
     sequence: int
+    has_following: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAgainReply:
+    """Meter, 1997 only: its last answer again (83H, or A3H with ``has_following``)."""
+
+    address: str
+    di: int
+    data: bytes = field(repr=False)
     has_following: bool = False
 
 
@@ -143,6 +159,7 @@ Message = (
     | ReadReply
     | ReadFollowingRequest
     | ReadFollowingReply
+    | ReadAgainReply
     | AbnormalReply
     | Command
     | OtherMessage
@@ -180,11 +197,24 @@ def to_frame(message: Message, edition: Edition = "dlt645-2007") -> Frame:
             return _other_frame(message, edition)
 
 
-def _other_frame(message: AbnormalReply | Command | OtherMessage, edition: Edition) -> Frame:
+def _unknown_frame(frame: Frame) -> Frame:
+    """Nobody knows what an unknown request does, so it may at most go to one meter."""
+    if not frame.from_meter and address_kind(frame.address) != "single":
+        sentence = f"function {frame.function:02X}H must not go to address {frame.address}"
+        raise LocalProtocolError(sentence)
+    return frame
+
+
+def _other_frame(message: ReadAgainReply | AbnormalReply | Command | OtherMessage, edition: Edition) -> Frame:
     if isinstance(message, OtherMessage):
-        return message.frame
+        return _unknown_frame(message.frame)
     if isinstance(message, Command):
         return command_to_frame(message, edition)
+    if isinstance(message, ReadAgainReply):
+        if edition != "dlt645-1997":
+            raise LocalProtocolError(f"{edition} has no ReadAgainReply")
+        data = _di_octets(message.di, edition) + message.data
+        return _answer(message.address, READ_AGAIN_1997, data, message.has_following)
     return Frame(
         address=message.address,
         function=message.function,
@@ -242,7 +272,8 @@ def _read(frame: Frame, edition: Edition) -> Message:
             return ReadFollowingReply(
                 address=address, di=di, data=data, sequence=sequence, has_following=more
             )
-        return ReadReply(address=address, di=di, data=data, has_following=more)
+        kind = ReadReply if frame.function == _READ[edition] else ReadAgainReply
+        return kind(address=address, di=di, data=data, has_following=more)
     if following:
         return ReadFollowingRequest(address=address, di=di, sequence=sequence, selector=data)
     return ReadRequest(address=address, di=di, selector=data)
@@ -260,11 +291,23 @@ def _di_octets(di: int, edition: Edition) -> bytes:
         raise LocalProtocolError(sentence) from None
 
 
+def next_sequence(sequence: int) -> int:
+    """The number of the piece after ``sequence``: 1 after the first answer, which has none, and after 255.
+
+    Args:
+        sequence: 0 for the first answer, else 1 to 255.
+
+    Source: spec section 2.2, 12H.
+
+    """
+    return sequence % SEQUENCE_MAX + 1
+
+
 def _sequence_octets(sequence: int, edition: Edition) -> bytes:
     if edition == "dlt645-1997":
         return b""
-    if not 1 <= sequence <= 255:
-        raise LocalProtocolError(f"sequence {sequence} is outside 1..255")
+    if not 1 <= sequence <= SEQUENCE_MAX:
+        raise LocalProtocolError(f"sequence {sequence} is outside 1..{SEQUENCE_MAX}")
     return bytes((sequence,))
 
 

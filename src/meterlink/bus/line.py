@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -21,9 +22,9 @@ from meterlink.bus.dialling import Dialling, Opener
 from meterlink.bus.exchange import Session, Timing, carry_out
 from meterlink.bus.listener import Door, Visit
 from meterlink.bus.queue import TICKETS_MAX, Priority, TicketQueue
-from meterlink.bus.wire import ListeningWire, Note, PlainWire, Wire
+from meterlink.bus.wire import ListeningWire, PlainWire, Wire
 from meterlink.errors import LineBusy, LineClosed, LineLost, ReplyTimeout
-from meterlink.trace import TraceRing
+from meterlink.trace import Ranges, TraceRing, Transcript
 from meterlink.transports.stream import ByteStream
 
 _log = structlog.get_logger(__name__)
@@ -44,7 +45,7 @@ class Line:
             terminal comes.
         timing: timers of an exchange.
         rng: jitter of reopening.
-        trace: ring that sees all octets, if any.
+        trace: ring that sees all octets but the secret ones, if any.
         tickets_max: requests that may wait.
 
     """
@@ -115,7 +116,13 @@ class Line:
             wire = self._wire or await self._open()
             if self._timing.turnaround_s:
                 await asyncio.sleep(self._timing.turnaround_s)
-            await carry_out(wire, ticket.session, self._timing, self._alarm.now, self._note_of())
+            await carry_out(
+                wire,
+                ticket.session,
+                self._timing,
+                self._alarm.now,
+                self._transcript(ticket.session.secret_ranges),
+            )
         except (LineLost, LineBusy) as error:
             await self._close(str(error))
             _fail(ticket, error)
@@ -157,9 +164,9 @@ class Line:
         return self._wire
 
     def _welcome(self, visit: Visit) -> ListeningWire:
-        self._stream, _ = visit
+        self._stream, listener = visit
         _log.info("line_up", line=self.name)
-        return ListeningWire(visit, self._alarm, self._note_of())
+        return ListeningWire(visit, self._alarm, self._transcript(listener.secret_ranges))
 
     async def _close(self, reason: str) -> None:
         stream, self._stream = self._stream, None
@@ -170,12 +177,8 @@ class Line:
             _log.info("line_closed", line=self.name, reason=reason)
             await stream.aclose()
 
-    def _note_of(self) -> Note | None:
-        return None if self._trace is None else self._note
-
-    def _note(self, outward: bool, octets: bytes) -> None:
-        assert self._trace is not None
-        self._trace.note(self.name, "out" if outward else "in", octets)
+    def _transcript(self, secret_ranges: Callable[[bytes], Ranges]) -> Transcript | None:
+        return None if self._trace is None else Transcript(self._trace, self.name, secret_ranges)
 
 
 def _fail(ticket: _Ticket, error: BaseException) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from meterlink.trace import Ranges
 from meterlink.transports.stream import ByteStream
 
 
@@ -35,6 +36,9 @@ class Listener(Protocol):
 
     def expire(self) -> None:
         """An exchange ended without its answer: wait no longer for the rest of a frame that was cut short."""
+
+    def secret_ranges(self, octets: bytes) -> Ranges:
+        """As of a session: which octets of whole frames, sent or taken, hold passwords, keys or cipher."""
 
     @property
     def ending(self) -> str:

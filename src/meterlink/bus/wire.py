@@ -11,10 +11,8 @@ from typing import Protocol
 from meterlink.bus.alarm import Alarm, Rung
 from meterlink.bus.listener import Visit
 from meterlink.errors import LineLost
+from meterlink.trace import Transcript
 from meterlink.transports.stream import ByteStream
-
-Note = Callable[[bool, bytes], None]
-"""Called with (outward?, octets) for each piece that passes."""
 
 
 class Wire(Protocol):
@@ -75,14 +73,14 @@ class ListeningWire:
     Args:
         visit: the connection and its listener.
         alarm: of the task that owns it.
-        note: sees what the listener takes and sends; the rest is the exchange's.
+        transcript: is told what the listener takes and sends; the rest is the exchange's.
 
     """
 
-    def __init__(self, visit: Visit, alarm: Alarm, note: Note | None = None) -> None:
+    def __init__(self, visit: Visit, alarm: Alarm, transcript: Transcript | None = None) -> None:
         self._stream, self._listener = visit
         self._alarm = alarm
-        self._note = note
+        self._transcript = transcript
         self.send = self._stream.send
         self._listener.on_due(alarm.ring)
 
@@ -106,7 +104,7 @@ class ListeningWire:
         """
         while not interrupted():
             await self._hear(None)
-            self._listener.octets_for_exchange()  # nobody asked: the late answer to an earlier question
+            self._tell(self._listener.octets_for_exchange())  # nobody asked, or no longer
 
     def expire(self) -> None:
         """See ``Wire.expire``."""
@@ -132,12 +130,15 @@ class ListeningWire:
             await self._pay()
 
     async def _pay(self) -> None:
-        taken = self._listener.octets_taken()
-        if taken and self._note is not None:
-            self._note(False, taken)
+        self._tell(self._listener.octets_taken())
         if octets := self._listener.octets_to_send():
-            if self._note is not None:
-                self._note(True, octets)
+            if self._transcript is not None:
+                self._transcript.sent(octets)
             await self._stream.send(octets)
         if self._listener.ending:
             raise LineLost(self._listener.ending)
+
+    def _tell(self, received: bytes) -> None:
+        if received and self._transcript is not None:
+            self._transcript.received(received)
+            self._transcript.settle()
