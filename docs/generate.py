@@ -42,7 +42,7 @@ def _table(name: str, field: FieldInfo) -> str:
         "| key | default | what it is |",
         "| --- | --- | --- |",
     ]
-    lines += [_row(key, value) for key, value in model.model_fields.items()]
+    lines += [_row(value.alias or key, value) for key, value in model.model_fields.items()]
     return "\n".join(lines) + "\n"
 
 

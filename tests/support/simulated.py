@@ -31,7 +31,7 @@ ITEMS = ("forward_active_energy", "voltage.a", "current.a")
 START = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
 
-class _Duplex:
+class Duplex:
     """Our stream as the simulator's duplex."""
 
     def __init__(self, stream: ByteStream) -> None:
@@ -157,7 +157,7 @@ class SimulatedGateway:
             raise LineLost("no such device")
         ours, theirs = memory_line()
         self._ends.append(theirs)
-        self._plant.create_task(self._line.serve(_Duplex(theirs)))
+        self._plant.create_task(self._line.serve(Duplex(theirs)))
         return ours
 
     def _settings(self) -> Settings:

@@ -56,6 +56,9 @@ def test_meters_alone_are_enough(tmp_path: Path) -> None:
         (_METER + 'protocol = "dlt645"\n', "line 5:", "'dlt645-2007' or 'dlt645-1997'"),
         (_METER + "[[plans]]\nevery_s = 0\n", "line 6:", "greater than or equal to 1"),
         (_METER + "[[plans]]\nitems = []\n", "line 6:", "at least 1"),
+        (_METER + '[[plans]]\nclass = "dayly_freeze"\n', "line 6:", "'instant' or 'daily_freeze'"),
+        (_METER + '[[plans]]\nclas = "daily_freeze"\n', "line 6:", "did you mean 'class'?"),
+        ('[gateway]\nzone = "Europe/Berlin"\n' + _METER, "line 2:", "an offset such as +08:00"),
         (_METER + '[mqtt]\nurl = "http://x"\n', "line 6:", "write mqtt://"),
         (_METER + '[mqtt]\nurl = "mqtt://u:hunter2@x"\n', "line 6:", "own keys"),
         (_METER + "[ingest]\nin_daemon = false\n", "", "needs [mqtt]"),
@@ -135,6 +138,25 @@ def test_numbers_have_limits(tmp_path: Path) -> None:
     path.write_text(_METER + plans)
     assert PLANS_MAX == len(load_settings(path).plans)
     assert f"at most {PLANS_MAX}" in _load(tmp_path, _METER + plans + '[[plans]]\nname = "more"\n')
+
+
+def test_a_plan_of_freezes_has_its_own_defaults(tmp_path: Path) -> None:
+    """What comes once a day would be asked for every minute, with items that no freeze has."""
+    path = tmp_path / "meterlink.toml"
+    path.write_text(
+        _METER
+        + '[[plans]]\nclass = "daily_freeze"\n'
+        + '[[plans]]\nclass = "daily_freeze"\nname = "n"\nevery_s = 60\nitems = ["reverse_active_energy"]\n'
+        + "[[plans]]\n"
+    )
+    freezes, own, instants = load_settings(path).plans
+    assert ("daily_freeze", 900, ("forward_active_energy.*",)) == (
+        freezes.name,
+        freezes.every_s,
+        freezes.items,
+    )
+    assert ("n", 60, ("reverse_active_energy",)) == (own.name, own.every_s, own.items)
+    assert ("instant", "instant", 60) == (instants.name, instants.data_class, instants.every_s)
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
