@@ -7,8 +7,9 @@ Source: DL/T 645-2007, 7.1.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from meterwire.dlt645 import bit_words
 from meterwire.dlt645.command_codec import address_kind, command_from_frame, command_to_frame, kind_of
@@ -28,7 +29,6 @@ from meterwire.dlt645.functions import (
 from meterwire.dlt645.functions import edition as edition_of
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
-_new_object = object.__new__
 _READ: dict[Edition, int] = {"dlt645-2007": READ, "dlt645-1997": READ_1997}
 _FOLLOWING: dict[Edition, int] = {"dlt645-2007": READ_FOLLOWING, "dlt645-1997": READ_FOLLOWING_1997}
 SEQUENCE_MAX: Final = 255
@@ -36,9 +36,10 @@ SEQUENCE_MAX: Final = 255
 _SELECTOR_OCTETS = (0, 1, 6)  # nothing; N blocks; N blocks from mm hh DD MM YY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadRequest:
+class ReadRequest(NamedTuple):
     """Head-end: read one data identifier (11H).
+
+    It and its answer are the commonest messages by far, and so ``NamedTuple`` as frames are.
 
     Args:
         address: 12 digits; high digits may be ``A`` (shortened addressing).
@@ -52,8 +53,7 @@ class ReadRequest:
     selector: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadReply:
+class ReadReply(NamedTuple):
     """Meter: the data of one identifier (91H, or B1H with ``has_following``).
 
     Some meters give a password when asked for it, so ``repr`` leaves the data out.
@@ -61,13 +61,16 @@ class ReadReply:
 
     address: str
     di: int
-    data: bytes = field(repr=False)
+    data: bytes
     has_following: bool = False
 
+    def __repr__(self) -> str:
+        """All but the data."""
+        address, di, _, has_following = self
+        return f"ReadReply({address=}, {di=}, {has_following=})"
 
-_put_address, _put_di, _put_data, _put_has_following = (
-    ReadReply.__dict__[name].__set__ for name in ("address", "di", "data", "has_following")
-)
+
+_new_reply = functools.partial(tuple.__new__, ReadReply)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,11 +181,10 @@ def to_frame(message: Message, edition: Edition = "dlt645-2007") -> Frame:
 
     """
     if isinstance(message, ReadRequest):
-        selector = message.selector
+        address, di, selector = message
         if selector and len(selector) not in _SELECTOR_OCTETS:
             raise LocalProtocolError(f"a selector has 0, 1 or 6 octets, not {len(selector)}")
-        data = _di_octets(message.di, edition) + selector
-        return made(message.address, _READ[edition], data)
+        return made(address, _READ[edition], _di_octets(di, edition) + selector)
     match message:
         case ReadReply(address=address, has_following=more):
             return _answer(address, _READ[edition], _di_octets(message.di, edition) + message.data, more)
@@ -235,14 +237,9 @@ def from_frame(frame: Frame, hint: Edition = "dlt645-2007") -> Message:
         RemoteProtocolError: the data does not fit the function; ``kind`` is ``"length"``.
 
     """
-    data = frame.data
-    if frame.function == READ and frame.from_meter and not frame.abnormal and len(data) >= 4:
-        reply: ReadReply = _new_object(ReadReply)  # the commonest message, made as ``frame.made`` does
-        _put_address(reply, frame.address)
-        _put_di(reply, int.from_bytes(data[:4], "little"))
-        _put_data(reply, data[4:])
-        _put_has_following(reply, frame.has_following)
-        return reply
+    address, function, data, from_meter, abnormal, has_following = frame
+    if function == READ and from_meter and not abnormal and len(data) >= 4:
+        return _new_reply((address, int.from_bytes(data[:4], "little"), data[4:], has_following))
     if frame.abnormal and frame.from_meter:
         if not data:
             raise _too_short(frame, "an error word")
