@@ -16,13 +16,13 @@ The octets of an exchange may be written down; which of them are secret the sess
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from meterlink.bus.alarm import Alarm
+from meterlink.bus.wire import Wire
 from meterlink.errors import ReplyTimeout
 from meterlink.trace import Ranges, Transcript
-from meterlink.transports.stream import ByteStream
 
 _ANSWER_OCTETS_MAX = 300
 """Longest 645 answer with preambles and rubbish, for the whole-answer timer of a line with known rate."""
@@ -79,19 +79,19 @@ class Timing:
 
 
 async def carry_out(
-    stream: ByteStream,
+    wire: Wire,
     session: Session,
     timing: Timing,
-    alarm: Alarm,
+    now: Callable[[], float],
     transcript: Transcript | None = None,
 ) -> None:
-    """Drive a session over a stream until it is finished; it is, however this ends.
+    """Drive a session over a line until it is finished; it is, however this ends.
 
     Args:
-        stream: the line; only this exchange may use it now.
+        wire: the line; only this exchange may use it now.
         session: fresh; afterwards it holds the answer.
         timing: how long to wait.
-        alarm: the line's timer.
+        now: loop time.
         transcript: is told all octets, if there is one.
 
     Raises:
@@ -99,40 +99,44 @@ async def carry_out(
         LineLost, LineClosed: from the stream.
 
     """
-    late = stream.receive_nowait()  # whatever came late for an earlier request is nobody's answer
-    if late and transcript is not None:
-        transcript.received(late)
     try:
-        await _converse(stream, session, timing, alarm, transcript)
+        late = await wire.clear()  # whatever came late for an earlier request is nobody's answer
+        if late and transcript is not None:
+            transcript.received(late)
+        await _converse(wire, session, timing, now, transcript)
     finally:
         if not session.finished:
             session.expire()
+            wire.expire()
         if transcript is not None:
             transcript.settle()
 
 
 async def _converse(
-    stream: ByteStream, session: Session, timing: Timing, alarm: Alarm, transcript: Transcript | None
+    wire: Wire,
+    session: Session,
+    timing: Timing,
+    now: Callable[[], float],
+    transcript: Transcript | None,
 ) -> None:
     while not session.finished:
         octets = session.octets_to_send()
         if octets:
             if transcript is not None:
                 transcript.sent(octets)
-            await stream.send(octets)
-            left_the_wire_at = alarm.now() + len(octets) * timing.character_s
+            await wire.send(octets)
+            left_the_wire_at = now() + len(octets) * timing.character_s
             if session.finished:  # nobody answers
-                await asyncio.sleep(left_the_wire_at - alarm.now())
+                await asyncio.sleep(left_the_wire_at - now())
                 return
             first_by = left_the_wire_at + timing.reply_timeout_s
             whole_by = first_by + timing.whole_answer_s
             wait_until = first_by
         try:
-            with alarm.until(wait_until):
-                received = await stream.receive()
+            received = await wire.receive(wait_until)
         except TimeoutError:
             raise ReplyTimeout("no answer in time") from None
         if transcript is not None:
             transcript.received(received)
         session.feed(received)
-        wait_until = min(max(first_by, alarm.now() + timing.octet_gap_s), whole_by)
+        wait_until = min(max(first_by, now() + timing.octet_gap_s), whole_by)

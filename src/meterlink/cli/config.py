@@ -80,6 +80,7 @@ def check(
         "ok": True,
         "meters": len(settings.meters),
         "lines": [line.url for line, _ in settings.meters_by_line()],
+        "listens": settings.terminals_by_endpoint(),
         "plans": {plan.name: plan.every_s for plan in settings.plans},
         "data_dir": str(data_dir(settings)),
         "broker": settings.mqtt.url if settings.mqtt else "embedded",
@@ -90,7 +91,11 @@ def check(
         return
     typer.echo(f"{config}: good 配置正确")
     plans = [_plan_in_words(settings, plan) for plan in settings.plans]
-    for key, value in list({**facts, "plans": plans}.items())[1:]:
+    listens = [
+        f"{endpoint} for {', '.join(terminals)}"
+        for endpoint, terminals in settings.terminals_by_endpoint().items()
+    ] or ["no (no line is listen://)"]
+    for key, value in list({**facts, "plans": plans, "listens": listens}.items())[1:]:
         typer.echo(f"  {key}: {', '.join(value) if isinstance(value, list) else value}")
 
 

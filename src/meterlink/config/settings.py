@@ -6,6 +6,7 @@ Only ``[[meters]]`` is required. Everything else has a default that works with n
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import timezone
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,7 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from meterlink.errors import ConfigError
 from meterlink.model.address import meter_address
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass
-from meterlink.model.line_url import BAUD_RATES, LineUrl, SerialUrl, parse_line_url
+from meterlink.model.line_url import BAUD_RATES, LineUrl, ListenUrl, SerialUrl, parse_line_url
 from meterlink.model.protocols import DEFAULT_PROTOCOL, MeterProtocol
 from meterlink.model.zone import CHINA_ZONE, parse_zone
 
@@ -123,7 +124,8 @@ class LineSettings(_Table):
 
     name: Name = Field(description="What meters call it.")
     url: Annotated[str, AfterValidator(_line_url)] = Field(
-        description="tcp://HOST:PORT or serial:///dev/ttyUSB0?baud=2400&parity=even."
+        description="tcp://HOST:PORT, serial:///dev/ttyUSB0?baud=2400&parity=even, or, for a terminal that "
+        "dials in, listen://0.0.0.0:PORT?terminal=ADDRESS (several lines may share one port)."
     )
     reply_timeout_ms: int | None = Field(
         None,
@@ -376,6 +378,7 @@ class Settings(BaseSettings):
                     f"{who}: address {meter.address} stands on the same line as [[meters]] number {other}; "
                     "two meters of one address cannot be told apart"
                 )
+        _one_listener_a_port([line.parsed_url for line, _ in self.meters_by_line()])
         if not self.ingest.in_daemon and self.mqtt is None:
             raise ValueError(
                 "[ingest] in_daemon = false needs [mqtt]: the embedded broker lives inside the daemon"
@@ -410,6 +413,14 @@ class Settings(BaseSettings):
             found.setdefault(line.url, (line, []))[1].append(meter)
         return [(line, tuple(meters)) for line, meters in found.values()]
 
+    def terminals_by_endpoint(self) -> dict[str, list[str]]:
+        """``HOST:PORT`` on which we listen -> the terminals that may dial it."""
+        found: dict[str, list[str]] = {}
+        for line, _ in self.meters_by_line():
+            if isinstance(url := line.parsed_url, ListenUrl):
+                found.setdefault(f"{url.host}:{url.port}", []).append(url.terminal)
+        return found
+
 
 class _LineFinder:
     """Lines by name and by URL; a URL that no [[lines]] entry has makes a line of its own."""
@@ -440,7 +451,25 @@ class _LineFinder:
 def _name_of(url: LineUrl) -> str:
     if isinstance(url, SerialUrl):
         return url.device.rpartition("/")[2][-64:]
+    if isinstance(url, ListenUrl):
+        return url.terminal
     return f"{url.host}:{url.port}"[-64:]
+
+
+def _one_listener_a_port(urls: Iterable[LineUrl]) -> None:
+    """Refuse what the second listener would find at start: the port taken, by ourselves."""
+    listening: dict[int, str] = {}
+    terminals: dict[str, ListenUrl] = {}
+    for url in urls:
+        if not isinstance(url, ListenUrl):
+            continue
+        if url.port and (other := listening.setdefault(url.port, url.host)) != url.host:
+            raise ValueError(
+                f"line {str(url)!r}: another line listens on port {url.port} of {other}; "
+                "write the same host for all lines of one port"
+            )
+        if (twice := terminals.setdefault(url.terminal, url)) is not url:
+            raise ValueError(f"line {str(url)!r}: terminal {url.terminal} is already that of line {twice}")
 
 
 def _unique(table: str, key: str, names: list[str]) -> None:
