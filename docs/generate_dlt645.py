@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 
-from meterwire.dlt645 import dictionary
+from meterwire.dlt645 import command_session as commanding
+from meterwire.dlt645 import dictionary, session
 from meterwire.dlt645.command_codec import COMMANDS
+from meterwire.dlt645.dialects import dialects, switches
 from meterwire.dlt645.functions import EDITIONS, Edition, function_name
-from meterwire.dlt645.session import TRANSITIONS
+
+StateT = TypeVar("StateT", bound=Enum)
+SignalT = TypeVar("SignalT", bound=Enum)
 
 _HERE = Path(__file__).parent
 _VECTORS = _HERE.parent / "tests" / "vectors"
 
 _READS = {
     "dlt645-2007": {0x11: "Read", 0x12: "ReadFollowing"},
-    "dlt645-1997": {0x01: "Read", 0x02: "ReadFollowing"},
+    "dlt645-1997": {0x01: "Read", 0x02: "ReadFollowing", 0x03: "ReadAgain"},
 }
 
 
@@ -35,6 +43,42 @@ def dictionaries() -> str:
     return "".join(parts).rstrip("\n") + "\n"
 
 
+def dialect_table() -> str:
+    """Every dialect, and how many lines it adds."""
+    parts = ["| edition | dialect | 方言 | what it is | families |\n| --- | --- | --- | --- | --- |\n"]
+    for one in dialects():
+        rows = len(dictionary(one.edition, one.name).rows)
+        name = f"`{one.name}`{' (default)' if one.default else ''}"
+        parts.append(f"| {one.edition[-4:]} | {name} | {one.zh} | {one.en} | {rows} |\n")
+    return "".join(parts)
+
+
+def disputed() -> str:
+    """Every fact in which sources differ: a switch with its default, or how the answer decides it.
+
+    Raises:
+        KeyError: a switch that there is not.
+
+    """
+    found = switches("dlt645-2007")
+    parts = ["| fact | versions | how it is decided | default, and why |\n| --- | --- | --- | --- |\n"]
+    for line in disputed_facts():
+        decided, default = line["decided"], ""
+        if named := re.search(r"switch (\w+)", decided):
+            switch = found[named[1]]
+            values = ", ".join(f"`{value.name}`" for value in switch.values)
+            default = f"`{switch.default}`: {switch.values[0].why}"
+            decided = decided.replace(named[0], f"switch `{named[1]}` ({values})")
+        parts.append(f"| {line['fact']} | {line['versions']} | {decided} | {default} |\n")
+    return "".join(parts)
+
+
+def disputed_facts() -> list[dict[str, str]]:
+    """The facts, as the table beside the page writes them."""
+    with (_HERE / "protocols" / "dlt645-disputed.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def functions() -> str:
     """Every function code, its messages, and a vector that shows it."""
     heading = (
@@ -45,8 +89,17 @@ def functions() -> str:
 
 def read_session() -> str:
     """The state machine of a read, as a diagram."""
+    return _diagram(session.TRANSITIONS)
+
+
+def command_session() -> str:
+    """The state machine of a command, as a diagram."""
+    return _diagram(commanding.TRANSITIONS)
+
+
+def _diagram(transitions: Mapping[StateT, Mapping[SignalT, StateT]]) -> str:
     lines = ["```mermaid", "stateDiagram-v2", "  [*] --> sending"]
-    for state, signals in TRANSITIONS.items():
+    for state, signals in transitions.items():
         lines += [f"  {state.value} --> {after.value}: {signal.value}" for signal, after in signals.items()]
         if not signals:
             lines.append(f"  {state.value} --> [*]")

@@ -240,3 +240,11 @@ def test_help_loads_no_heavy_library() -> None:
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (0, "") == (run.returncode, run.stderr)
     assert "decode" in run.stdout
+
+
+def test_items_of_a_dialect() -> None:
+    """Somebody with an old meter would look up what it does not have."""
+    assert _run("items", "--search", "日冻结", "--json")[0] == 0
+    assert _run("items", "--search", "日冻结", "--dialect", "standard", "--json")[0] == 1
+    code, _, err = _run("items", "--dialect", "fujian")
+    assert (2, True) == (code, "there is standard, state_grid, southern_grid" in " ".join(err.split()))

@@ -1,7 +1,9 @@
 """Words whose bits have names: error words, status words, mode words.
 
-``dictionary/bit_words.csv`` holds one bit a line. Source: DL/T 645-2007, 7.1 and annex C; spec sections
-2.5, 7.1, 7.2 and 9.1; for the control and security words spec control-and-prepayment, 1.4 and 2.1.
+``dictionary/bit_words.csv`` holds one bit a line. ``EXT`` behind the word's name marks a bit that the
+standard's text keeps in reserve and a supplement names; ``meter_status_word_3_2007`` is the word without
+these. Source: DL/T 645-2007, 7.1 and annex C; spec sections 2.5, 7.1, 7.2 and 9.1; for the control and
+security words spec control-and-prepayment, 1.4 and 2.1.
 """
 
 from __future__ import annotations
@@ -26,14 +28,20 @@ class Bit(NamedTuple):
 
 @functools.cache
 def bit_words() -> Mapping[str, tuple[Bit, ...]]:
-    """Every word's bits, lowest first."""
-    found: dict[str, tuple[Bit, ...]] = {}
+    """Every word's bits, lowest first; a word that a supplement extends also in the standard's own extent."""
+    found: dict[str, list[Bit]] = {}
+    supplements: dict[str, set[Bit]] = {}
     file_name = resources.files("meterwire.dlt645").joinpath("dictionary", "bit_words.csv")
     with file_name.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
+            word, _, mark = row["word"].partition(" ")
             bit = Bit(int(row["bit"]), row["name"], row["en"], row["zh"])
-            found[row["word"]] = (*found.get(row["word"], ()), bit)
-    return found
+            found.setdefault(word, []).append(bit)
+            if mark:
+                supplements.setdefault(word, set()).add(bit)
+    for word, added in supplements.items():
+        found[f"{word}_2007"] = [bit for bit in found[word] if bit not in added]
+    return {word: tuple(sorted(bits)) for word, bits in found.items()}
 
 
 def bits_set(word: str, octets: bytes) -> tuple[Bit, ...]:

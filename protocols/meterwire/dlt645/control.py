@@ -12,11 +12,12 @@ import construct as c
 
 from meterwire.dlt645 import formats
 from meterwire.dlt645.commands import ACCESS, CLOCK, Command, Layouts, Operator, wire_digits, wire_octets
+from meterwire.dlt645.dialects import dialects
 from meterwire.errors import LocalProtocolError
 
-CIPHER_LEVELS: Final = frozenset({0x96, 0x98})
+CIPHER_LEVELS: Final = frozenset(one.cipher_level for one in dialects() if one.cipher_level is not None)
 """Password levels under which the command is enciphered (98H; 96H in the Southern Grid)."""
-MAC_LEVELS: Final = frozenset({0x97, 0x99})
+MAC_LEVELS: Final = frozenset(one.mac_level for one in dialects() if one.mac_level is not None)
 """Password levels under which data is plain and a MAC follows it."""
 
 
@@ -115,10 +116,11 @@ class SecurityRequest(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityReply(Command):
-    """Meter: its part of a security exchange (83H)."""
+    """Meter: its part of a security exchange (83H, or A3H with ``has_following``)."""
 
     di: int
     payload: bytes = field(default=b"", repr=False)
+    has_following: bool = False
 
     LAYOUTS: ClassVar[Layouts] = {
         ("dlt645-2007", 0x03): c.Struct("di" / c.Int32ul, "payload" / c.GreedyBytes)

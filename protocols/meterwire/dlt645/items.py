@@ -1,4 +1,4 @@
-"""Data identifiers: loads ``dictionary/*.csv`` and turns the data of one identifier into values.
+"""Data identifiers: the tables of ``dictionary/`` as a ``Dictionary`` that knows each identifier's values.
 
 A row is a family: ``0001{tariff}{settlement}`` stands for every tariff and settlement of one
 quantity; ``slots.csv`` says which octets a slot may hold and how an item's name writes them. FFH in
@@ -14,13 +14,18 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
+from meterwire.dlt645.dialects import Choices, choices, dialect, table
 from meterwire.dlt645.families import Field, Layout, Row, Slot
-from meterwire.dlt645.layouts import lines, parse, record_fields, slots
+from meterwire.dlt645.functions import DI_OCTETS, Edition
+from meterwire.dlt645.layouts import parse, record_fields, slots
+from meterwire.dlt645.overlays import signed as with_signs
+from meterwire.dlt645.tables import Line
 from meterwire.dlt645.values import Entry
 from meterwire.errors import LocalProtocolError
 
 _ENTRIES_KEPT = 4096
-_EDITIONS = {"dlt645-2007": ("2007.csv", 8), "dlt645-1997": ("1997.csv", 4)}
+DICTIONARIES_KEPT = 64
+"""Dictionaries in memory; a plant has a handful of models, each about 1,200 families."""
 
 
 class Dictionary:
@@ -96,24 +101,50 @@ class Dictionary:
         return [row.entry(row.first) for row in self.search_rows(text)]
 
 
-@functools.cache
-def dictionary(protocol: str = "dlt645-2007") -> Dictionary:
-    """The dictionary of one edition.
+@functools.lru_cache(DICTIONARIES_KEPT)
+def dictionary(
+    protocol: str = "dlt645-2007",
+    dialect_name: str = "",
+    layout: Choices = (),
+    signed: frozenset[str] = frozenset(),
+) -> Dictionary:
+    """The dictionary of one edition, as some model of meter has it.
 
     Args:
-        protocol: ``dlt645-2007``.
+        protocol: ``dlt645-2007`` or ``dlt645-1997``.
+        dialect_name: one of ``dialects.dialects``; empty: the default one.
+        layout: switches that are turned, from ``dialects.choices``.
+        signed: quantities whose top bit is a sign, where the dialect has none.
 
     Raises:
-        LocalProtocolError: no such edition, or a row is wrong.
+        LocalProtocolError: no such edition, dialect or switch, or a row is wrong.
 
     """
-    if protocol not in _EDITIONS:
-        raise LocalProtocolError(f"no dictionary for {protocol!r}; there is {', '.join(_EDITIONS)}")
-    file_name, width = _EDITIONS[protocol]
-    return Dictionary([row for line in lines(file_name) for row in _rows(line, width)])
+    spoken = dialect(protocol, dialect_name)
+    return _dictionary(spoken.edition, spoken.name, choices(protocol, dict(layout)), signed)
 
 
-def _rows(line: dict[str, str], width: int) -> Iterator[Row]:
+@functools.lru_cache(DICTIONARIES_KEPT)
+def _dictionary(edition: Edition, dialect_name: str, layout: Choices, signed: frozenset[str]) -> Dictionary:
+    """The same for every way to write the same thing."""
+    return from_table(with_signs(table(edition, dialect_name, layout), signed), 2 * DI_OCTETS[edition])
+
+
+def from_table(found: Sequence[Line], width: int) -> Dictionary:
+    """The dictionary that a table of identifiers makes.
+
+    Args:
+        found: its lines.
+        width: hexadecimal digits of an identifier.
+
+    Raises:
+        LocalProtocolError: a line is wrong, or two claim one identifier.
+
+    """
+    return Dictionary([row for line in found for row in _rows(line, width)])
+
+
+def _rows(line: Line, width: int) -> Iterator[Row]:
     """The row of a line; one for each field of the record where the pattern has ``{item}``."""
     if "{item}" not in line["di"]:
         yield _row(line, width)
@@ -133,7 +164,7 @@ def _rows(line: dict[str, str], width: int) -> Iterator[Row]:
         at += size
 
 
-def _row(line: dict[str, str], width: int, field: Field | None = None) -> Row:
+def _row(line: Line, width: int, field: Field | None = None) -> Row:
     parts = tuple(
         slots()[part[1:-1]] if part[0] == "{" else part for part in re.findall(r"{\w+}|[0-9A-F]+", line["di"])
     )

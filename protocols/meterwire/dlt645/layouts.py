@@ -13,26 +13,19 @@ Source: spec sections 5 to 9.
 
 from __future__ import annotations
 
-import csv
 import functools
 import re
 from collections.abc import Iterator
-from importlib import resources
 
 from meterwire.dlt645 import formats
 from meterwire.dlt645.families import Field, Layout, Slot, Special, label
 from meterwire.dlt645.shapes import Group
 from meterwire.dlt645.special import FreezeBlock, LoadRecords
+from meterwire.dlt645.tables import lines
 from meterwire.errors import LocalProtocolError
 
 REPETITIONS_MAX = 256
 """Most repetitions of a group at the end of a record: points of a curve, holidays, periods."""
-
-
-def lines(file_name: str) -> Iterator[dict[str, str]]:
-    """The lines of a file of the dictionary."""
-    with resources.files("meterwire.dlt645").joinpath("dictionary", file_name).open(encoding="utf-8") as file:
-        yield from csv.DictReader(file)
 
 
 @functools.cache

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from meterlink.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from meterlink.config import PlanSettings, Settings
 
 app = typer.Typer(no_args_is_help=True, help="Check a configuration, or print a first one. 配置检查。")
 
@@ -29,6 +32,10 @@ line = "serial:///dev/ttyUSB0?baud=2400&parity=even"   # or tcp://serial-server:
 [[plans]]
 every_s = 60
 items = ["forward_active_energy", "voltage.*", "current.*", "active_power"]
+
+[[plans]]
+class = "daily_freeze"               # what each meter froze at midnight; asked for until it is there
+items = ["forward_active_energy.*"]
 
 # [mqtt]                             # without it: an embedded broker on loopback
 # url = "mqtt://broker.example:1883"
@@ -73,6 +80,7 @@ def check(
         "ok": True,
         "meters": len(settings.meters),
         "lines": [line.url for line, _ in settings.meters_by_line()],
+        "listens": settings.terminals_by_endpoint(),
         "plans": {plan.name: plan.every_s for plan in settings.plans},
         "data_dir": str(data_dir(settings)),
         "broker": settings.mqtt.url if settings.mqtt else "embedded",
@@ -82,9 +90,26 @@ def check(
         print(json.dumps(facts, ensure_ascii=False))
         return
     typer.echo(f"{config}: good 配置正确")
-    plans = [f"{plan.name} every {plan.every_s} s" for plan in settings.plans]
-    for key, value in list({**facts, "plans": plans}.items())[1:]:
+    plans = [_plan_in_words(settings, plan) for plan in settings.plans]
+    listens = [
+        f"{endpoint} for {', '.join(terminals)}"
+        for endpoint, terminals in settings.terminals_by_endpoint().items()
+    ] or ["no (no line is listen://)"]
+    for key, value in list({**facts, "plans": plans, "listens": listens}.items())[1:]:
         typer.echo(f"  {key}: {', '.join(value) if isinstance(value, list) else value}")
+
+
+def _plan_in_words(settings: Settings, plan: PlanSettings) -> str:
+    from meterlink.clock import SystemClock
+    from meterlink.daemon.lines import passed_by
+    from meterlink.model.data_classes import INSTANT
+
+    words = f"{plan.name} every {plan.every_s} s"
+    if plan.data_class != INSTANT:
+        words += f" ({plan.data_class}; the meters' clocks show {settings.gateway.zone})"
+    if left_out := len(passed_by(settings, plan, SystemClock())):
+        words += f", passes by {left_out} of {len(settings.meters)} meters: their protocol has none"
+    return words
 
 
 @app.command()

@@ -22,6 +22,13 @@ class Protocol(enum.StrEnum):
 def items(
     protocol: Annotated[Protocol, typer.Option(help="Whose dictionary.")] = Protocol.DLT645_2007,
     search: Annotated[str, typer.Option(help="Part of a name, in English or 中文.")] = "",
+    dialect: Annotated[
+        str,
+        typer.Option(
+            help="2007: standard (the text alone), state_grid (with its supplements) or southern_grid. "
+            "Default: state_grid."
+        ),
+    ] = "",
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     lang: Annotated[Lang | None, typer.Option(help="Language; default from the locale.")] = None,
 ) -> None:
@@ -32,10 +39,15 @@ def items(
 
       meterlink items --search max_demand --json
 
+      meterlink items --dialect standard --search 冻结
+
     """
     from meterlink.explain import catalogue
 
-    families = catalogue.families(protocol.value, search)
+    try:
+        families = catalogue.families(protocol.value, search, dialect)
+    except catalogue.UnknownDialect as error:
+        raise typer.BadParameter(str(error), param_hint="--dialect") from None
     if json:
         for family in families:
             typer.echo(family.as_json())

@@ -5,19 +5,34 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import tzinfo
 
+import structlog
+
+from meterlink.acquisition.freezes import FreezePoller
+from meterlink.acquisition.instants import InstantPoller
+from meterlink.acquisition.keeping import Keeper
 from meterlink.acquisition.plans import Plan, Point
-from meterlink.acquisition.poller import Keeper, Poller
+from meterlink.acquisition.poller import Poller
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, Settings
+from meterlink.drivers.base import Driver
 from meterlink.drivers.dlt645 import Dlt645Driver
 from meterlink.errors import UnknownItem
+from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass
 from meterlink.model.line_url import LineUrl, SerialUrl
 from meterlink.model.protocols import MeterProtocol
 from meterlink.transports.stream import ByteStream
 from meterprofiles import generic
+
+_POLLERS: dict[DataClass, type[InstantPoller | FreezePoller]] = {
+    INSTANT: InstantPoller,
+    DAILY_FREEZE: FreezePoller,
+}
+
+_log = structlog.get_logger(__name__)
 
 LineOpener = Callable[[LineUrl], Awaitable[ByteStream]]
 
@@ -33,6 +48,7 @@ class LinePart:
         clock: wall time.
         opener: opens a line by its URL.
         rng: jitter.
+        zone: what the meters' clocks show.
 
     """
 
@@ -46,6 +62,7 @@ class LinePart:
         clock: Clock,
         opener: LineOpener,
         rng: random.Random,
+        zone: tzinfo,
     ) -> None:
         self.name = settings.name
         self._settings = settings
@@ -54,12 +71,20 @@ class LinePart:
             point = Point(meter=meter.id, address=meter.address)
             self._points.setdefault(meter.protocol, []).append(point)
         self._plans = [
-            Plan(name=plan.name, every_s=plan.every_s, items=plan.items, tries=plan.tries) for plan in plans
+            Plan(
+                name=plan.name,
+                every_s=plan.every_s,
+                items=plan.items,
+                tries=plan.tries,
+                data_class=plan.data_class,
+            )
+            for plan in plans
         ]
         self._keeper = keeper
         self._clock = clock
         self._opener = opener
         self._rng = rng
+        self._zone = zone
         self._pollers: list[Poller] = []
         self._stopping = False
 
@@ -78,11 +103,13 @@ class LinePart:
             timing=_timing(self._settings, self._points),
             rng=self._rng,
         )
-        named = {
-            f"{plan.name}.{protocol}": self._poller(plan, protocol, line)
-            for protocol in self._points
-            for plan in self._plans
-        }
+        named: dict[str, Poller] = {}
+        for protocol, driver in self._drivers().items():
+            for plan in self._plans:
+                if reads(driver, plan.data_class):
+                    named[f"{plan.name}.{protocol}"] = self._poller(plan, driver, protocol, line)
+                else:
+                    _log.info("plan_passes_by", line=self.name, plan=plan.name, protocol=protocol)
         self._pollers = list(named.values())
         if self._stopping:
             return
@@ -93,16 +120,30 @@ class LinePart:
                     polling.create_task(poller.run(), name=f"poller[{self.name}].{name}")
             owner.cancel()
 
-    def _poller(self, plan: Plan, protocol: MeterProtocol, line: Line) -> Poller:
+    def _drivers(self) -> dict[MeterProtocol, Driver]:
+        return {
+            protocol: Dlt645Driver(
+                self._clock, profile=generic(protocol), preamble=self._settings.preamble, zone=self._zone
+            )
+            for protocol in self._points
+        }
+
+    def _poller(self, plan: Plan, driver: Driver, protocol: MeterProtocol, line: Line) -> Poller:
         """One plan for the meters of one protocol."""
-        return Poller(
+        return _POLLERS[plan.data_class](
             plan=plan,
             points=self._points[protocol],
             line=line,
-            driver=Dlt645Driver(self._clock, profile=generic(protocol), preamble=self._settings.preamble),
+            driver=driver,
             keeper=self._keeper,
             clock=self._clock,
+            zone=self._zone,
         )
+
+
+def reads(driver: Driver, data_class: DataClass) -> bool:
+    """Whether meters of a protocol have data of a class; a plan passes by those that have not."""
+    return data_class == INSTANT or data_class in driver.freezes
 
 
 def check_items(settings: Settings, clock: Clock) -> None:
@@ -112,14 +153,38 @@ def check_items(settings: Settings, clock: Clock) -> None:
         UnknownItem: the message names the plan, and near items.
 
     """
-    for protocol in sorted({meter.protocol for meter in settings.meters}):
-        driver = Dlt645Driver(clock, profile=generic(protocol))
-        for plan in settings.plans:
+    protocols = sorted({meter.protocol for meter in settings.meters})
+    drivers = [Dlt645Driver(clock, profile=generic(protocol)) for protocol in protocols]
+    for plan in settings.plans:
+        able = [driver for driver in drivers if reads(driver, plan.data_class)]
+        if not able:
+            raise UnknownItem(
+                f"[[plans]] {plan.name!r}: none of the meters keeps a {plan.data_class}; "
+                f"they speak {', '.join(protocols)}"
+            )
+        for driver in able:
             for item in plan.items:
                 try:
-                    driver.check_instant(item)
+                    _check_item(driver, plan.data_class, item)
                 except UnknownItem as error:
                     raise UnknownItem(f"[[plans]] {plan.name!r}: {error}") from None
+
+
+def passed_by(settings: Settings, plan: PlanSettings, clock: Clock) -> list[str]:
+    """The meters that a plan does not read, because their protocol has no such data; by id."""
+    able = {
+        protocol
+        for protocol in {meter.protocol for meter in settings.meters}
+        if reads(Dlt645Driver(clock, profile=generic(protocol)), plan.data_class)
+    }
+    return [meter.id for meter in settings.meters if meter.protocol not in able]
+
+
+def _check_item(driver: Driver, data_class: DataClass, item: str) -> None:
+    if data_class == INSTANT:
+        driver.check_instant(item)
+    else:
+        driver.check_freeze(data_class, item)
 
 
 def _timing(settings: LineSettings, protocols: Iterable[MeterProtocol]) -> Timing:

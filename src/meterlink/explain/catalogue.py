@@ -7,10 +7,16 @@ from dataclasses import asdict, dataclass
 
 from rich.table import Table
 
+from meterlink.errors import MeterlinkError
 from meterlink.explain.parts import Language
 from meterwire import catalogue
 from meterwire.dlt645 import dictionary
 from meterwire.dlt645.families import Row
+from meterwire.errors import LocalProtocolError
+
+
+class UnknownDialect(MeterlinkError):
+    """An edition has no dialect of that name; the message lists those that it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +53,23 @@ class Family:
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
-def families(protocol: str, search: str = "") -> list[Family]:
-    """Families of a dictionary whose name, words or identifier hold ``search``."""
-    found = {id(row): row for row in dictionary(protocol).search_rows(search)}
+def families(protocol: str, search: str = "", dialect: str = "") -> list[Family]:
+    """Families of a dictionary whose name, words or identifier hold ``search``.
+
+    Args:
+        protocol: an edition.
+        search: any part, in any case; empty: all.
+        dialect: of the edition; empty: its default one.
+
+    Raises:
+        UnknownDialect: the edition has no such dialect.
+
+    """
+    try:
+        known = dictionary(protocol, dialect)
+    except LocalProtocolError as error:
+        raise UnknownDialect(str(error)) from None
+    found = {id(row): row for row in known.search_rows(search)}
     return [_family(row) for row in found.values()]
 
 

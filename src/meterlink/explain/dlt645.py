@@ -12,6 +12,7 @@ from meterlink.explain.dlt645_data import explain_data
 from meterlink.explain.parts import NOTHING, ExplainedFrame, Explanation, Part, Text, same
 from meterwire.dlt645 import frame as link
 from meterwire.dlt645.functions import Edition, function_name
+from meterwire.dlt645.secrets import secret_spans
 from meterwire.errors import RemoteProtocolError
 
 _READS = frozenset({0x01, 0x02, 0x11, 0x12, 0x13})
@@ -65,7 +66,7 @@ def _fault(octets: bytes, start: int | None) -> RemoteProtocolError:
 
 def _refused(octets: bytes, start: int) -> tuple[Part, ...]:
     """The fields that would stand there; DATA of anything but a read may hold a password."""
-    control, length = octets[start + 8 : start + 9], octets[start + 9 : start + 10]
+    length = octets[start + 9 : start + 10]
     data_end = 10 + (length[0] if length else 0)
     fields = (
         (0, 1, Text("start", "起始符")),
@@ -81,9 +82,16 @@ def _refused(octets: bytes, start: int) -> tuple[Part, ...]:
     for begin, end, name in fields:
         if piece := octets[start + begin : start + end]:
             says = same(str(length[0])) if name.en == "length" else NOTHING
-            secret = name.en == "data" and control[0] & 0x1F not in _READS
+            # The checksum is a sum over the password.
+            secret = name.en in {"data", "checksum"} and _may_hold_secret(octets[start : start + data_end])
             parts.append(Part(start=start + begin, octets=piece, name=name, says=says, secret=secret))
     return tuple(parts)
+
+
+def _may_hold_secret(broken: bytes) -> bool:
+    """Whether a frame that is none may hold a secret: it is no read, or the read of a password."""
+    told = link.frame_at(broken, 0, len(broken) + 2)
+    return told.function not in _READS or bool(secret_spans(told))
 
 
 def _frame(octets: bytes, begin: int, start: int, end: int, protocol: Edition) -> ExplainedFrame:
@@ -104,7 +112,12 @@ def _frame(octets: bytes, begin: int, start: int, end: int, protocol: Edition) -
         _part(octets, start + 8, start + 9, Text("control", "控制码"), _control_says(frame, said.protocol)),
         _part(octets, start + 9, start + 10, Text("length", "数据长度"), same(str(len(frame.data)))),
         *said.parts,
-        _part(octets, end - 2, end - 1, Text("checksum", "校验码")),
+        Part(
+            start=end - 2,
+            octets=octets[end - 2 : end - 1],
+            name=Text("checksum", "校验码"),
+            secret=bool(secret_spans(frame, protocol)),  # it is a sum over the password
+        ),
         _part(octets, end - 1, end, Text("end", "结束符")),
     ]
     if begin < start:

@@ -11,11 +11,22 @@ from hypothesis import strategies as st
 from meterwire import catalogue
 from meterwire.dlt645 import Entry, dictionary
 from meterwire.dlt645 import formats as fmt
+from meterwire.dlt645.dialects import choices, switches
 from meterwire.dlt645.families import Row
 from meterwire.dlt645.items import Dictionary
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
-_ROWS = dictionary().rows
+_TURNED = {name: switch.values[-1].name for name, switch in switches("dlt645-2007").items()}
+_ROWS = (
+    *dictionary().rows,
+    *dictionary("dlt645-1997").rows,
+    *(row for row in dictionary("dlt645-2007", "standard").rows if row.pattern.startswith("040005")),
+    *(
+        row
+        for row in dictionary(layout=choices("dlt645-2007", _TURNED)).rows
+        if (row.pattern, row.format) not in {(known.pattern, known.format) for known in dictionary().rows}
+    ),
+)
 
 
 def _first(row: Row) -> Entry:
@@ -191,7 +202,7 @@ def test_a_length_that_does_not_fit_is_refused(di: int, data: str) -> None:
     assert refusal.value.kind == "length"
 
 
-@given(row=st.sampled_from(_ROWS), data=st.data())
+@given(row=st.sampled_from(dictionary().rows), data=st.data())
 def test_any_data_gives_values_or_a_refusal(row: Row, data: st.DataObject) -> None:
     """A meter with a dead clock or a dead memory would stop the gateway."""
     values = [data.draw(st.sampled_from(choices)) for choices in row.choices]

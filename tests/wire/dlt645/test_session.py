@@ -20,10 +20,12 @@ from meterwire.dlt645 import (
     ReadRequest,
     ReadSession,
     decode,
+    dictionary,
     encode,
     from_frame,
     to_frame,
 )
+from meterwire.dlt645.dialects import choices
 from meterwire.dlt645.functions import Edition
 from meterwire.dlt645.session import PIECES_MAX, TRANSITIONS, Signal, State
 from meterwire.errors import LocalProtocolError
@@ -209,6 +211,36 @@ def test_a_whole_item_with_the_report_flag_is_kept(end: Callable[[ReadSession], 
     session = _continuing(_DI)
     end(session)
     assert ReadReply(address=_ME, di=_DI, data=_ENERGY, has_following=True) == session.reply
+
+
+@pytest.mark.parametrize("selector", [b"\x01", bytes.fromhex("010030150911")])
+@pytest.mark.parametrize("repeats", [False, True])
+def test_some_meters_want_the_selector_in_following_requests(selector: bytes, repeats: bool) -> None:
+    """A load record of more than one frame could not be read from a meter of that make."""
+    request = ReadRequest(address=_ME, di=0x06010000, selector=selector)
+    session = ReadSession(request, repeat_selector=repeats)
+    assert request == from_frame(decode(session.octets_to_send()))
+    session.feed(_reply(b"one", di=request.di, more=True))
+    asked = ReadFollowingRequest(
+        address=_ME, di=request.di, sequence=1, selector=selector if repeats else b""
+    )
+    assert asked == from_frame(decode(session.octets_to_send()))
+    session.feed(_piece(1, di=request.di))
+    assert ReadReply(address=_ME, di=request.di, data=b"one\x01") == session.reply
+
+
+def test_what_is_a_whole_item_says_the_meters_own_dictionary() -> None:
+    """A frequency with the report flag would be taken for a part of a neutral current, and lost."""
+    own = dictionary(layout=choices("dlt645-2007", {"variable_numbering": "from_00"}))
+    replies = []
+    for items in (None, own):
+        session = ReadSession(ReadRequest(address=_ME, di=0x02800001), items=items)
+        session.octets_to_send()
+        session.feed(_reply(b"\x02\x50", di=0x02800001, more=True))
+        session.octets_to_send()
+        session.expire()
+        replies.append(session.reply)
+    assert [None, ReadReply(address=_ME, di=0x02800001, data=b"\x02\x50", has_following=True)] == replies
 
 
 def test_a_1997_meter_is_read_with_its_own_codes_and_numbers_no_pieces() -> None:
