@@ -149,13 +149,13 @@ def test_what_is_not_the_answer_is_ignored(edition: Edition, request_: Command, 
     answer = to_frame(reply, edition)
     strangers = [
         to_frame(request_, edition),
-        dataclasses.replace(answer, from_meter=False),
-        dataclasses.replace(answer, function=0x11),
-        dataclasses.replace(answer, function=answer.function ^ 1),
-        dataclasses.replace(answer, data=answer.data[:-1] if answer.data else b"\x00" * 3),
+        answer._replace(from_meter=False),
+        answer._replace(function=0x11),
+        answer._replace(function=answer.function ^ 1),
+        answer._replace(data=answer.data[:-1] if answer.data else b"\x00" * 3),
     ]
     if request_.address == _ME:
-        strangers.append(dataclasses.replace(answer, address=_OTHER))
+        strangers.append(answer._replace(address=_OTHER))
     if isinstance(reply, SecurityReply | ReadAgainReply) or answer.function == 0x1C:
         strangers.pop(4)  # these may have any length
     for number, stranger in enumerate(strangers, start=1):
