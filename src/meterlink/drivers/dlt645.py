@@ -184,7 +184,8 @@ class Dlt645Driver:
     def _entry(self, item: str) -> Entry:
         entry = self._dictionary.by_name(item)
         if entry is None:
-            names = [known.item for known in self._dictionary.entries()]
+            # One name a family: comparing with each of several ten thousand takes seconds.
+            names = [row.entry(row.first).item for row in self._dictionary.rows]
             near = difflib.get_close_matches(item, names, n=3)
             hint = f"; near it: {', '.join(near)}" if near else ""
             where = f"{self._protocol}{hint} (`meterlink items --protocol {self._protocol}` lists all)"
