@@ -41,6 +41,7 @@ class Entry:
         type: what it holds, scalers and units filled in.
         context: what its values are called.
         node: both directions.
+        index: which element it is; 0 is the whole.
 
     """
 
@@ -89,6 +90,10 @@ class Entry:
             raise LocalProtocolError(f"there are no contents for {self.item}")
         return found
 
+    def element(self, index: int) -> Entry | None:
+        """An element of this one, counted from 1; ``None`` where there is none."""
+        return _element(self, index)
+
     def scaled(self, found: ScalerUnit) -> Entry:
         """This entry with the scaler and unit that the device says, in place of the dictionary's.
 
@@ -122,6 +127,11 @@ class Dictionary:
             self._by_oi[one.oi] = one
         self.entry = functools.lru_cache(_ENTRIES_KEPT, typed=True)(self._entry)
         self.by_name = functools.lru_cache(_ENTRIES_KEPT)(self._by_name)
+
+    @property
+    def families(self) -> tuple[Object, ...]:
+        """The first object of each family, in the order of the chapters."""
+        return tuple({one.pattern: one for one in reversed(self.objects)}.values())[::-1]
 
     def object(self, oi: int) -> Object | None:
         """The object, or ``None``."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
-from meterlink.explain.dlt698_objects import measured, object_words
+from meterlink.explain.dlt698_objects import measured, object_words, place_of
 from meterlink.explain.dlt698_plain import text_of
 from meterlink.explain.dlt698_words import FIELDS, SERVICES
 from meterlink.explain.parts import NOTHING, Part, Text, same
@@ -16,6 +16,7 @@ from meterwire.dlt698 import selection, values
 from meterwire.dlt698.apdu import walk_apdu
 from meterwire.dlt698.coding import Span
 from meterwire.dlt698.enumerations import bits_of, meaning
+from meterwire.dlt698.objects import Entry
 from meterwire.dlt698.secrets import secret_spans
 from meterwire.dlt698.security import PlainUnit
 from meterwire.errors import RemoteProtocolError
@@ -59,7 +60,7 @@ class _Maker:
         head = self._part(span.parts[0], None, says=service)
         return (head, *(self._part(part, None) for part in span.parts[1:]))
 
-    def _part(self, span: Span, of: selection.Oad | None, *, says: Text | None = None) -> Part:
+    def _part(self, span: Span, of: Entry | None, *, says: Text | None = None) -> Part:
         self._lines += 1
         of = self._object_of(span, of)
         inner = () if self._lines > _LINES_MAX else tuple(self._inner(span, of))
@@ -79,15 +80,19 @@ class _Maker:
         return any(start <= span.start and span.end <= end for start, end in self._secrets)
 
     @staticmethod
-    def _object_of(span: Span, of: selection.Oad | None) -> selection.Oad | None:
-        """The attribute that a value belongs to: of the result around it, or of its column."""
+    def _object_of(span: Span, of: Entry | None) -> Entry | None:
+        """What the dictionary says of a value: of the result around it, its column, its place in an array."""
         if isinstance(span.value, wire.AttributeResult | wire.SetItem | wire.SetThenGetItem):
-            return span.value.oad
+            return place_of(span.value.oad)
+        if isinstance(span.value, wire.ActionItem | wire.ActionThenGetItem):
+            return place_of(span.value.omd)
         if isinstance(span.value, values.Data) and _COLUMN(span.name):
-            return selection.Oad.of(span.name)
+            return place_of(selection.Oad.of(span.name))
+        if isinstance(span.value, values.Data) and span.name.isdecimal():
+            return of and of.element(int(span.name))
         return of
 
-    def _inner(self, span: Span, of: selection.Oad | None) -> Iterator[Part]:
+    def _inner(self, span: Span, of: Entry | None) -> Iterator[Part]:
         if isinstance(span.value, PlainUnit):
             yield from self._envelope(span)
         elif isinstance(span.value, values.Data) and span.value.type not in {"array", "structure"}:
@@ -116,7 +121,7 @@ class _Maker:
         )
 
     @staticmethod
-    def _says(span: Span, of: selection.Oad | None) -> Text:
+    def _says(span: Span, of: Entry | None) -> Text:
         value, name = span.value, span.name
         if name in _BY_NAME:
             return _BY_NAME[name](value)
@@ -136,7 +141,7 @@ def _name(name: str) -> Text:
     return Text(f"{name} {words.en}".rstrip(), f"{name} {words.zh}".rstrip())
 
 
-def _data_says(data: values.Data, of: selection.Oad | None) -> Text:
+def _data_says(data: values.Data, of: Entry | None) -> Text:
     if data.type in {"array", "structure"}:
         return Text(f"{data.type} of {len(data.value)}", f"{data.type}，{len(data.value)} 个元素")
     if data.type == "null":
