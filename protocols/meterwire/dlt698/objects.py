@@ -94,6 +94,13 @@ class Entry:
         """An element of this one, counted from 1; ``None`` where there is none."""
         return _element(self, index)
 
+    def within(self, period: str) -> Entry:
+        """This entry as the column of a table whose records stand for a period; empty: as it is."""
+        if not period:
+            return self
+        context = self.context._replace(period=(period, *self.context.period))
+        return replace(self, context=context, node=node(self.type, context))
+
     def scaled(self, found: ScalerUnit) -> Entry:
         """This entry with the scaler and unit that the device says, in place of the dictionary's.
 
@@ -103,6 +110,41 @@ class Entry:
         """
         kind = rescaled(self.type, found)
         return replace(self, type=kind, node=node(kind, self.context))
+
+
+def unknown(oad: Oad) -> Entry:
+    """An entry for a descriptor that no object has: its value as it is."""
+    text = str(oad)
+    context = Context("", (), (), text, text, text)
+    kind = Leaf("any")
+    row = Row(
+        number=oad.attribute,
+        is_method=False,
+        item="",
+        type=kind,
+        written="any",
+        scaler=None,
+        unit="",
+        access="r",
+        en=text,
+        zh=text,
+        by="",
+        sample=b"",
+    )
+    nobody = Object(
+        oi=oad.oi,
+        pattern=text[:4],
+        interface_class=0,
+        item="",
+        dimensions=(),
+        period=(),
+        en=text,
+        zh=text,
+        by="",
+        chapter="",
+        own={},
+    )
+    return Entry(descriptor=oad, object=nobody, row=row, type=kind, context=context, node=node(kind, context))
 
 
 def _is_array(kind: Type) -> bool:
