@@ -147,3 +147,11 @@ def _drawn(vector: dict[str, Any], *, show: bool) -> str:
     file = console.file
     assert isinstance(file, io.StringIO)
     return file.getvalue()
+
+
+def test_a_measured_value_of_698_is_drawn_with_its_decimals_unit_and_name() -> None:
+    """A person would have to know the scaler of every object by heart."""
+    (vector,) = [one for one in _ALL if one["id"] == "pub-getresponsenormal-22"]
+    drawn = _drawn(vector, show=False)
+    assert "double-long-unsigned 123456 = 1234.56 kWh, forward active energy" in drawn
+    assert "double-long-unsigned 10000 = 100.00 kWh, forward active energy tariff 1" in drawn

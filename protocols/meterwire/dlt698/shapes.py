@@ -105,7 +105,7 @@ class _LeafNode:
         """The node, with the power of ten to the unit of the catalogue worked out once."""
         has_own = leaf.scaler is not None
         wire = unit(leaf.unit if has_own or leaf.unit else unit_name)
-        label = context.label(wire.counted_in)
+        label = context.label(wire.counted_in)._replace(word=leaf.word)
         counts = leaf.type in NUMBERS and wire.name != ""
         problem: Problem | None = "unit" if counts and label.unit != wire.counted_in else None
         exponent = (leaf.scaler if leaf.scaler is not None else scaler or 0) + wire.shift

@@ -1,46 +1,58 @@
-"""Names of 698.45 objects and units of their values: the seam to the dictionary of objects."""
+"""Names of 698.45 objects, and the items that their values are, from the dictionary of objects."""
 
 from __future__ import annotations
 
-from meterlink.explain.parts import NOTHING, Text
-from meterwire.dlt698.bit_words import bits_set
-from meterwire.dlt698.notation import Leaf
-from meterwire.dlt698.objects import Entry, dictionary
+from collections.abc import Iterator
+
+from meterlink.explain.parts import NOTHING, Text, same
+from meterwire.dlt698.item_values import ItemValue
+from meterwire.dlt698.objects import dictionary
 from meterwire.dlt698.selection import Oad, Omd
 from meterwire.dlt698.values import Data
 
 
-def place_of(of: Oad | Omd) -> Entry | None:
-    """What an attribute or a method holds; ``None`` where the dictionary does not say."""
-    return dictionary().entry(of)
-
-
 def object_words(of: Oad | Omd) -> Text:
-    """What an attribute or method is; nothing when the dictionary does not have it."""
-    entry = place_of(of)
-    if entry is None:
+    """What an attribute or method is; the object's name where only that is known, or nothing."""
+    found = dictionary().object(of.oi)
+    if found is None:
         return NOTHING
-    label = entry.context.label()
-    if entry.context.quantity:
-        return Text(_spoken(label.en, label.period), _spoken(label.zh, label.period))
-    return Text(f"{entry.object.en}: {entry.row.en}", f"{entry.object.zh}：{entry.row.zh}")
+    entry = dictionary().entry(of)
+    if entry is None or entry.row.en == found.en:
+        en, zh = found.en, found.zh
+    else:
+        en, zh = f"{found.en}: {entry.row.en}", f"{found.zh}：{entry.row.zh}"
+    if isinstance(of, Oad) and of.index:
+        en, zh = f"{en} [{of.index}]", f"{zh} [{of.index}]"
+    return Text(en, zh)
 
 
-def measured(place: Entry | None, data: Data) -> Text | None:
-    """A value with its decimal point, unit and name; ``None`` when the dictionary does not say."""
-    if place is None or not isinstance(place.type, Leaf) or place.type.type == "any":
-        return None
-    (value,) = place.decode(data)
-    if value.problem is not None or value.text is None:
-        return None
-    said = f"{value.text} {value.unit}".rstrip() if value.unit != "hex" else f"{value.text}H"
-    en, zh = _spoken(value.name, value.period), _spoken(value.zh, value.period)
-    bits = bits_set(place.type.word, int(str(value.content), 16)) if place.type.word else ()
-    if bits:
-        en = f"{en}: {', '.join(bit.en for bit in bits)}"
-        zh = f"{zh}：{'、'.join(bit.zh for bit in bits)}"
-    return Text(f"{said} {en}", f"{said} {zh}")
+def measured(of: Oad | Omd, data: Data) -> Iterator[ItemValue | None]:
+    """For each scalar in the data, in order, the item that it is; ``None`` where nobody knows."""
+    entry = dictionary().entry(of)
+    values = iter(() if entry is None else entry.decode(data))
+    value = next(values, None)
+    for scalar in _scalars(data):
+        if value is not None and value.data == scalar:
+            yield value
+            value = next(values, None)
+        else:
+            yield None
 
 
-def _spoken(words: str, period: str) -> str:
-    return f"{words} ({period})" if period else words
+def item_words(value: ItemValue) -> Text:
+    """The item, its content where that is more than the number on the wire, and bits that are set."""
+    content = f" = {value.text} {value.unit}".rstrip() if value.value is not None and value.unit else ""
+    if not value.name:
+        return same(content)
+    en, zh = ", ".join(bit.en for bit in value.bits), "、".join(bit.zh for bit in value.bits)
+    if value.bits:
+        content, en, zh = f" = {value.text}H", f": {en}", f"：{zh}"
+    return Text(f"{content}, {value.name}{en}", f"{content}，{value.zh}{zh}")
+
+
+def _scalars(data: Data) -> Iterator[Data]:
+    if data.type in {"array", "structure"}:
+        for element in data.value:
+            yield from _scalars(element)
+    else:
+        yield data
