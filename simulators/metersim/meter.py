@@ -16,7 +16,8 @@ from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
-from metersim.readings import GROWTH_KW, Readings
+from meterprofiles import Profile, generic
+from metersim.readings import GROWTH_KW, QUANTITIES, Readings, items_of
 from meterwire.dlt645 import (
     BROADCAST,
     AbnormalReply,
@@ -24,17 +25,24 @@ from meterwire.dlt645 import (
     Frame,
     ReadReply,
     ReadRequest,
-    dictionary,
     from_frame,
     to_frame,
 )
-from meterwire.dlt645.formats import Number
+from meterwire.dlt645.formats import Content, Hex, Number
 from meterwire.dlt645.functions import READ, READ_1997, Edition
 from meterwire.errors import RemoteProtocolError
 
 _READ: Final[dict[Edition, int]] = {"dlt645-2007": READ, "dlt645-1997": READ_1997}
 READ_ADDRESS: Final = 0x13
 NO_SUCH_DATA: Final = b"\x02"  # ERR bit 1
+
+_TEXTS: Final = {
+    "active_accuracy": "2.0",
+    "scroll_screen@number.1": "0000010000",  # the total of forward energy, no sub-number
+    "key_screen@number.1": "0000020000",
+    "report_mode_word": "0000000000000C00",
+}
+"""What every meter here has on its nameplate and in its parameters; octets as digits, highest first."""
 
 _ADDRESS = re.compile("[0-9]{12}").fullmatch
 
@@ -64,7 +72,8 @@ class Meter:
         address: 12 decimal digits, not all nines (nobody may answer to those).
         seed: seed of the plant.
         growth_kw: mean power that its registers count, 0 to 10,000 kW.
-        protocol: ``dlt645-2007`` or ``dlt645-1997``.
+        protocol: ``dlt645-2007`` or ``dlt645-1997``: the generic profile of that edition.
+        profile: which model it is, in place of ``protocol``: its edition, dialect, switches and quirks.
 
     Raises:
         ValueError: ``address`` or ``growth_kw`` is out of range.
@@ -78,12 +87,14 @@ class Meter:
         seed: int,
         growth_kw: Decimal = GROWTH_KW,
         protocol: Edition = "dlt645-2007",
+        profile: Profile | None = None,
     ) -> None:
         if not _ADDRESS(address) or address == BROADCAST:
             raise ValueError(f"{address!r} is no meter address: 12 digits, not all nines")
         self.address = address
-        self._protocol: Edition = protocol
-        self._dictionary = dictionary(protocol)
+        self.profile = profile or generic(protocol)
+        self._protocol: Edition = self.profile.protocol
+        self._dictionary = self.profile.dictionary
         self._readings = Readings(address, seed=seed, growth_kw=growth_kw)
 
     def value(self, item: str, at: datetime) -> Decimal | None:
@@ -97,13 +108,35 @@ class Meter:
         value = self._readings.value(item, at)
         return value if value is None or self._protocol == "dlt645-2007" else self._shown(item, value)
 
+    def text(self, item: str) -> str | None:
+        """What it shows for an item that is no number; ``None`` when it has no such item."""
+        if item == "meter_number":
+            return self.address
+        entry = self._dictionary.by_name(item)
+        if item not in _TEXTS or entry is None:
+            return None
+        text = _TEXTS[item]
+        return text[-2 * entry.octets :] if isinstance(entry.format, Hex) else text
+
+    def offered(self, at: datetime) -> dict[str, Content]:
+        """Everything that it answers when it is asked for single items, with what it shows at ``at``."""
+        found: dict[str, Content] = {}
+        for item in [*(item for name in QUANTITIES for item in items_of(name)), "meter_number", *_TEXTS]:
+            shown = self.text(item) or self.value(item, at)
+            if shown is not None and self._dictionary.by_name(item) is not None:
+                found[item] = shown
+        return found
+
     def _shown(self, item: str, value: Decimal) -> Decimal | None:
-        """The value in the digits of 1997: without a sign, cut after its last place, stuck at its largest."""
+        """The value in the digits of 1997: cut after its last place, stuck at its largest."""
         entry = self._dictionary.by_name(item)
         if entry is None or not isinstance(entry.format, Number):
             return None
         last_place = Decimal(1).scaleb(-entry.format.decimals)
         largest = Decimal(10) ** entry.format.whole - last_place
+        if entry.format.signed:
+            largest = 8 * Decimal(10) ** (entry.format.whole - 1) - last_place
+            return max(-largest, min(value.quantize(last_place, ROUND_DOWN), largest))
         return min(abs(value).quantize(last_place, ROUND_DOWN), largest)
 
     def hears(self, frame: Frame) -> bool:
@@ -134,8 +167,8 @@ class Meter:
     def _read(self, request: ReadRequest, at: datetime) -> Answer:
         entry = None if request.selector else self._dictionary.by_di(request.di)
         values = self._values(entry, at) if entry else {}
-        if entry is not None and entry.item == "meter_number":
-            data = entry.encode([self.address])
+        if entry is not None and (text := self.text(entry.item)) is not None:
+            data = entry.encode([text])
         elif entry is not None and values:
             data = entry.encode(tuple(values.values()))
         else:
@@ -153,8 +186,12 @@ class Meter:
         """
         if "@" in entry.item:
             return {}
-        shown = ((item, self.value(item, at)) for item in entry.items)
-        return {item: value for item, value in shown if value is not None}
+        found: dict[str, Decimal] = {}
+        for item in entry.items:
+            if (value := self.value(item, at)) is None:
+                break
+            found[item] = value
+        return found
 
 
 def matches(wanted: str, address: str) -> bool:

@@ -31,7 +31,7 @@ ITEMS = ("forward_active_energy", "voltage.a", "current.a")
 START = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
 
-class _Duplex:
+class Duplex:
     """Our stream as the simulator's duplex."""
 
     def __init__(self, stream: ByteStream) -> None:
@@ -59,6 +59,10 @@ class SimulatedGateway:
         every_s: interval of the plan.
         seed: of everything.
         protocols: by address, of the meters that do not speak the edition of 2007.
+        models: by address, where the configuration names one.
+        profiles: folder of profiles beside those that come with the program.
+        items: what the plan reads.
+        reply_timeout_ms: of the line; ``None``: its meters' profiles say it.
 
     """
 
@@ -70,6 +74,10 @@ class SimulatedGateway:
         every_s: int = 30,
         seed: int = 1,
         protocols: Mapping[str, str] | None = None,
+        models: Mapping[str, str] | None = None,
+        profiles: Path | None = None,
+        items: Sequence[str] = ITEMS,
+        reply_timeout_ms: int | None = 500,
     ) -> None:
         self.sim = Simulation(seed=seed, start=START)
         self.folder = folder
@@ -81,6 +89,10 @@ class SimulatedGateway:
         self._stations = list(stations)
         self._every_s = every_s
         self._protocols = protocols or {}
+        self._models = models or {}
+        self._profiles = profiles
+        self._items = tuple(items)
+        self._reply_timeout_ms = reply_timeout_ms
         self._ends: list[ByteStream] = []
         self.addresses = {f"m{station.meter.address}": station.meter.address for station in stations}
 
@@ -157,7 +169,7 @@ class SimulatedGateway:
             raise LineLost("no such device")
         ours, theirs = memory_line()
         self._ends.append(theirs)
-        self._plant.create_task(self._line.serve(_Duplex(theirs)))
+        self._plant.create_task(self._line.serve(Duplex(theirs)))
         return ours
 
     def _settings(self) -> Settings:
@@ -167,15 +179,22 @@ class SimulatedGateway:
                 "address": address,
                 "line": "line1",
                 "protocol": self._protocols.get(address, "dlt645-2007"),
+                "model": self._models.get(address, ""),
             }
             for meter, address in self.addresses.items()
         ]
         return Settings.model_validate(
             {
-                "gateway": {"id": "gw", "site": "sim"},
-                "lines": [{"name": "line1", "url": "tcp://127.0.0.1:1", "reply_timeout_ms": 500}],
+                "gateway": {"id": "gw", "site": "sim", "profiles": self._profiles},
+                "lines": [
+                    {
+                        "name": "line1",
+                        "url": "tcp://127.0.0.1:1",
+                        "reply_timeout_ms": self._reply_timeout_ms,
+                    }
+                ],
                 "meters": meters,
-                "plans": [{"name": "p", "every_s": self._every_s, "items": ITEMS}],
+                "plans": [{"name": "p", "every_s": self._every_s, "items": self._items}],
             }
         )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,6 +26,7 @@ site = "my-site"
 id = "kitchen"                       # your name for the meter
 address = "000000000161"             # as on its nameplate, in quotes
 line = "serial:///dev/ttyUSB0?baud=2400&parity=even"   # or tcp://serial-server:5000
+# model = "DDZY1234"                 # as on its nameplate: its profile, if there is one, says how it differs
 
 [[plans]]
 every_s = 60
@@ -56,12 +58,13 @@ def check(
     """
     from meterlink.clock import SystemClock
     from meterlink.config import data_dir, load_settings
-    from meterlink.daemon.lines import check_items
+    from meterlink.daemon.lines import check_items, profiles_of
     from meterlink.errors import MeterlinkError
 
     try:
         settings = load_settings(config)
-        check_items(settings, SystemClock())
+        profiles = profiles_of(settings)
+        check_items(settings, SystemClock(), profiles)
         settings.check_secrets()
     except MeterlinkError as error:
         if as_json:
@@ -69,9 +72,10 @@ def check(
         else:
             typer.echo(str(error), err=True)
         raise typer.Exit(ExitCode.USAGE) from None
-    facts = {
+    facts: dict[str, Any] = {
         "ok": True,
         "meters": len(settings.meters),
+        "profiles": Counter(profiles.find(meter.protocol, meter.model).name for meter in settings.meters),
         "lines": [line.url for line, _ in settings.meters_by_line()],
         "plans": {plan.name: plan.every_s for plan in settings.plans},
         "data_dir": str(data_dir(settings)),
@@ -83,7 +87,8 @@ def check(
         return
     typer.echo(f"{config}: good 配置正确")
     plans = [f"{plan.name} every {plan.every_s} s" for plan in settings.plans]
-    for key, value in list({**facts, "plans": plans}.items())[1:]:
+    served = [f"{name} for {count}" for name, count in facts["profiles"].items()]
+    for key, value in list({**facts, "plans": plans, "profiles": served}.items())[1:]:
         typer.echo(f"  {key}: {', '.join(value) if isinstance(value, list) else value}")
 
 

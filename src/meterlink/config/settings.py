@@ -96,6 +96,10 @@ class GatewaySettings(_Table):
         None,
         description="Journal and files. Default: $STATE_DIRECTORY, else ~/.local/state/meterlink.",
     )
+    profiles: Path | None = Field(
+        None,
+        description="Folder of your own profiles of meters (`*.yaml`), beside those that come with us.",
+    )
 
 
 class LineSettings(_Table):
@@ -164,6 +168,11 @@ class MeterSettings(_Table):
     address: str = Field(description='Communication address as on the nameplate, in quotes: "000000000161".')
     line: str = Field(description="Name of a [[lines]] entry, or a line's URL.")
     protocol: MeterProtocol = Field(DEFAULT_PROTOCOL, description="How it talks: dlt645-2007 or dlt645-1997.")
+    model: str = Field(
+        "",
+        max_length=64,
+        description="As on the nameplate; the profile whose pattern it fits says how it differs.",
+    )
 
     @field_validator("address", mode="before")
     @classmethod

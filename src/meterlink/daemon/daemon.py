@@ -15,7 +15,7 @@ import structlog
 
 from meterlink.config import Settings
 from meterlink.daemon.delivery import Outside, delivering
-from meterlink.daemon.lines import LineOpener, LinePart, check_items
+from meterlink.daemon.lines import LineOpener, LinePart, check_items, profiles_of
 from meterlink.daemon.supervise import supervised
 from meterlink.journal.journal import Journal
 
@@ -36,12 +36,14 @@ class Daemon:
         opener: opens lines.
 
     Raises:
+        ConfigError: a profile is wrong, or does not serve a meter that it should.
         UnknownItem: a plan asks for what no driver has.
 
     """
 
     def __init__(self, settings: Settings, outside: Outside, opener: LineOpener) -> None:
-        check_items(settings, outside.clock)
+        self._profiles = profiles_of(settings)
+        check_items(settings, outside.clock, self._profiles)
         self._settings = settings
         self._outside = outside
         self._opener = opener
@@ -63,6 +65,7 @@ class Daemon:
                     line,
                     meters,
                     self._settings.plans,
+                    profiles=self._profiles,
                     keeper=journal,
                     clock=outside.clock,
                     opener=self._opener,

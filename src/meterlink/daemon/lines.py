@@ -13,11 +13,11 @@ from meterlink.bus.line import Line
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, Settings
 from meterlink.drivers.dlt645 import Dlt645Driver
-from meterlink.errors import UnknownItem
+from meterlink.drivers.profiles import MeterProfiles
+from meterlink.errors import ConfigError, UnknownItem
 from meterlink.model.line_url import LineUrl, SerialUrl
-from meterlink.model.protocols import MeterProtocol
 from meterlink.transports.stream import ByteStream
-from meterprofiles import generic
+from meterprofiles import Profile
 
 LineOpener = Callable[[LineUrl], Awaitable[ByteStream]]
 
@@ -29,6 +29,7 @@ class LinePart:
         settings: the line.
         meters: who is on it.
         plans: what is read.
+        profiles: which of them serves which meter.
         keeper: the journal.
         clock: wall time.
         opener: opens a line by its URL.
@@ -42,6 +43,7 @@ class LinePart:
         meters: Sequence[MeterSettings],
         plans: Sequence[PlanSettings],
         *,
+        profiles: MeterProfiles,
         keeper: Keeper,
         clock: Clock,
         opener: LineOpener,
@@ -49,10 +51,11 @@ class LinePart:
     ) -> None:
         self.name = settings.name
         self._settings = settings
-        self._points: dict[MeterProtocol, list[Point]] = {}
+        self._served: dict[Profile, list[Point]] = {}
         for meter in meters:
             point = Point(meter=meter.id, address=meter.address)
-            self._points.setdefault(meter.protocol, []).append(point)
+            profile = profiles.find(meter.protocol, meter.model)
+            self._served.setdefault(profile, []).append(point)
         self._plans = [
             Plan(name=plan.name, every_s=plan.every_s, items=plan.items, tries=plan.tries) for plan in plans
         ]
@@ -75,12 +78,12 @@ class LinePart:
         line = Line(
             self.name,
             opener=lambda: self._opener(url),
-            timing=_timing(self._settings, self._points),
+            timing=line_timing(self._settings, self._served),
             rng=self._rng,
         )
         named = {
-            f"{plan.name}.{protocol}": self._poller(plan, protocol, line)
-            for protocol in self._points
+            f"{plan.name}.{profile.name}": self._poller(plan, profile, line)
+            for profile in self._served
             for plan in self._plans
         }
         self._pollers = list(named.values())
@@ -93,27 +96,44 @@ class LinePart:
                     polling.create_task(poller.run(), name=f"poller[{self.name}].{name}")
             owner.cancel()
 
-    def _poller(self, plan: Plan, protocol: MeterProtocol, line: Line) -> Poller:
-        """One plan for the meters of one protocol."""
+    def _poller(self, plan: Plan, profile: Profile, line: Line) -> Poller:
+        """One plan for the meters of one profile."""
         return Poller(
             plan=plan,
-            points=self._points[protocol],
+            points=self._served[profile],
             line=line,
-            driver=Dlt645Driver(self._clock, profile=generic(protocol), preamble=self._settings.preamble),
+            driver=Dlt645Driver(self._clock, profile=profile, preamble=self._settings.preamble),
             keeper=self._keeper,
             clock=self._clock,
         )
 
 
-def check_items(settings: Settings, clock: Clock) -> None:
+def profiles_of(settings: Settings) -> MeterProfiles:
+    """The profiles of a configuration, each meter of which has one.
+
+    Raises:
+        ConfigError: a profile is wrong, or a meter has none or several; the message names it.
+
+    """
+    profiles = MeterProfiles(settings.gateway.profiles)
+    for number, meter in enumerate(settings.meters, start=1):
+        try:
+            profiles.find(meter.protocol, meter.model)
+        except ConfigError as error:
+            raise ConfigError(f"[[meters]] number {number} ({meter.id}): {error}") from None
+    return profiles
+
+
+def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> None:
     """Refuse a plan with an item that a meter's protocol has not or that cannot be kept, before a port opens.
 
     Raises:
         UnknownItem: the message names the plan, and near items.
 
     """
-    for protocol in sorted({meter.protocol for meter in settings.meters}):
-        driver = Dlt645Driver(clock, profile=generic(protocol))
+    served = {profiles.find(meter.protocol, meter.model) for meter in settings.meters}
+    for profile in sorted(served, key=lambda one: one.name):
+        driver = Dlt645Driver(clock, profile=profile)
         for plan in settings.plans:
             for item in plan.items:
                 try:
@@ -122,9 +142,15 @@ def check_items(settings: Settings, clock: Clock) -> None:
                     raise UnknownItem(f"[[plans]] {plan.name!r}: {error}") from None
 
 
-def _timing(settings: LineSettings, protocols: Iterable[MeterProtocol]) -> Timing:
-    """The line's timers: as configured, else what the slowest of its meters needs."""
-    slowest = [generic(protocol).timing for protocol in protocols]
+def line_timing(settings: LineSettings, served: Iterable[Profile]) -> Timing:
+    """The line's timers: as configured, else what the slowest of its meters needs.
+
+    Args:
+        settings: the line.
+        served: the profiles of its meters, at least one.
+
+    """
+    slowest = [profile.timing for profile in served]
     reply_ms = _given(settings.reply_timeout_ms, max(each.reply_timeout_ms for each in slowest))
     gap_ms = _given(settings.octet_gap_ms, max(each.octet_gap_ms for each in slowest))
     serial = isinstance(settings.parsed_url, SerialUrl)

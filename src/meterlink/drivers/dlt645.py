@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import replace
 from decimal import Decimal
 
 from meterlink.bus.line import Line
@@ -14,10 +13,10 @@ from meterlink.errors import BadAnswer, Refused, UnknownItem
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.protocols import DEFAULT_PROTOCOL
 from meterprofiles import Profile, generic
-from meterwire.dlt645 import AbnormalReply, Entry, ItemValue, ReadReply, ReadRequest, ReadSession, dictionary
-from meterwire.dlt645.formats import Number
+from meterwire.dlt645 import AbnormalReply, Entry, ItemValue, ReadReply, ReadRequest, ReadSession
 from meterwire.errors import RemoteProtocolError
 
+_ONE_RECORD = b"\x01"
 _MARK_OF_PROBLEM = {None: NO_MARKS, "absent": Marks.ABSENT, "invalid-bcd": Marks.INVALID_DIGITS}
 
 
@@ -34,10 +33,10 @@ class Dlt645Driver:
     def __init__(self, clock: Clock, *, profile: Profile | None = None, preamble: int | None = None) -> None:
         self._clock = clock
         profile = profile or generic(DEFAULT_PROTOCOL)
-        self._protocol = profile.protocol
+        self._profile = profile
         self._preamble = profile.line.preamble if preamble is None else preamble
-        self._signed = profile.quirk_items("signed_value")
-        self._dictionary = dictionary(profile.protocol)
+        self._repeat_selector = profile.switch("load_follow_up") == "parameters_and_sequence"
+        self._dictionary = profile.dictionary
 
     def check_item(self, item: str) -> None:
         """See ``Driver.check_item``."""
@@ -54,8 +53,13 @@ class Dlt645Driver:
     async def read(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
         """See ``Driver.read``."""
         entry = self._entry(item)
-        request = ReadRequest(address=address, di=entry.di)
-        session = ReadSession(request, preamble=self._preamble, edition=self._protocol)
+        session = ReadSession(
+            ReadRequest(address=address, di=entry.di, selector=_selector(entry)),
+            preamble=self._preamble,
+            edition=self._profile.protocol,
+            items=self._dictionary,
+            repeat_selector=self._repeat_selector,
+        )
         await line.exchange(session, priority=priority)
         taken_at = self._clock.utc_now()
         reply = session.reply
@@ -68,28 +72,7 @@ class Dlt645Driver:
             values = entry.decode(reply.data)
         except RemoteProtocolError as error:
             raise BadAnswer(f"meter {address} answered {item} with data that does not fit: {error}") from None
-        return MeterAnswer(values=tuple(map(self._measured, values)), taken_at=taken_at)
-
-    def _measured(self, value: ItemValue) -> Measured:
-        if self._signed and value.item.partition(".")[0] in self._signed:
-            value = self._with_sign(value)
-        return Measured(
-            item=value.item,
-            period=value.period,
-            value=value.value,
-            text=value.text,
-            unit=value.unit,
-            marks=_MARK_OF_PROBLEM[value.problem],
-        )
-
-    def _with_sign(self, value: ItemValue) -> ItemValue:
-        """The same octets with the top bit as a sign, where the standard has none."""
-        entry = self._dictionary.by_name(value.item)
-        if entry is None or not isinstance(entry.format, Number):
-            return value
-        signed = replace(entry.format, signed=True)
-        content, problem = signed.decode(value.raw)
-        return value._replace(content=content, problem=problem)
+        return MeterAnswer(values=tuple(map(_measured, values)), taken_at=taken_at)
 
     def _entry(self, item: str) -> Entry:
         entry = self._dictionary.by_name(item)
@@ -97,8 +80,28 @@ class Dlt645Driver:
             names = [known.item for known in self._dictionary.entries()]
             near = difflib.get_close_matches(item, names, n=3)
             hint = f"; near it: {', '.join(near)}" if near else ""
-            where = f"{self._protocol}{hint} (`meterlink items --protocol {self._protocol}` lists all)"
+            protocol, spoken = self._profile.protocol, self._profile.spoken
+            where = f"{protocol}{hint} (`meterlink items --protocol {protocol} --dialect {spoken}` lists all)"
             raise UnknownItem(f"no item {item!r} in {where}")
         if entry.access == "w":
             raise UnknownItem(f"{item!r} can only be written")
         return entry
+
+
+def _selector(entry: Entry) -> bytes:
+    """What a request carries behind its identifier: how many load records are wanted, one.
+
+    Source: spec section 8.2: the oldest and the newest record; those from a given time need that time too.
+    """
+    return _ONE_RECORD if entry.di >> 24 == 0x06 and entry.di & 0xFFFF in {0x0000, 0x0002} else b""
+
+
+def _measured(value: ItemValue) -> Measured:
+    return Measured(
+        item=value.item,
+        period=value.period,
+        value=value.value,
+        text=value.text,
+        unit=value.unit,
+        marks=_MARK_OF_PROBLEM[value.problem],
+    )
