@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+WITNESS := .venv-witness
 UV     := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
@@ -36,8 +37,20 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.lock
 	@$(INSTALL) --require-hashes -r requirements/dev.lock
 	@touch $@
 
+# Holds one package that has the import name of another (tests/support/python_dlt645.py asks it).
+$(WITNESS)/.installed: $(VENV)/.python requirements/witness.lock
+	@echo "installing the second DL/T 645 witness into $(WITNESS) ..."
+ifneq ($(UV),)
+	@$(UV) venv --quiet --clear --python $(PYTHON) $(WITNESS)
+	@$(UV) pip install --quiet --python $(WITNESS)/bin/python --require-hashes -r requirements/witness.lock
+else
+	@$(PYTHON) -m venv --clear $(WITNESS)
+	@$(WITNESS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/witness.lock
+endif
+	@touch $@
+
 install: $(VENV)/.installed  ## make .venv with meterlink and metersim in it
-dev: $(VENV)/.installed-dev  ## the same, with what tests and checks need
+dev: $(VENV)/.installed-dev $(WITNESS)/.installed  ## the same, with what tests and checks need
 
 demo: install  ## a simulated plant and the daemon, until Ctrl-C (ONCE=1: ends when all has come through)
 	@$(BIN)/meterlink demo $(if $(ONCE),--once)
@@ -87,6 +100,7 @@ lock:  ## write the lock files anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --group build -o requirements/run.lock
 	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --group dev -o requirements/dev.lock
 	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --group fuzz -o requirements/fuzz.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --group witness -o requirements/witness.lock
 
 # Seconds; the released figure is 300, .ci/run gives 15.
 FUZZ_SECONDS ?= 300
@@ -96,4 +110,4 @@ fuzz: dev  ## any octets into the codec under a coverage-guided fuzzer (FUZZ_SEC
 	@$(BIN)/python -m fuzz.fuzz_dlt645 -max_total_time=$(FUZZ_SECONDS) -max_len=600 -print_final_stats=1
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(WITNESS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

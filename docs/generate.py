@@ -42,7 +42,7 @@ def _table(name: str, field: FieldInfo) -> str:
         "| key | default | what it is |",
         "| --- | --- | --- |",
     ]
-    lines += [_row(key, value) for key, value in model.model_fields.items()]
+    lines += [_row(value.alias or key, value) for key, value in model.model_fields.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -99,6 +99,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "dlt645-read-session": generate_dlt645.read_session,
     "dlt645-dialects": generate_dlt645.dialect_table,
     "dlt645-disputed": generate_dlt645.disputed,
+    "dlt645-command-session": generate_dlt645.command_session,
     "dlt645-dictionaries": generate_dlt645.dictionaries,
 }
 

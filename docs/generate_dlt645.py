@@ -5,21 +5,26 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 
-from meterwire.dlt645 import dictionary
+from meterwire.dlt645 import command_session as commanding
+from meterwire.dlt645 import dictionary, session
 from meterwire.dlt645.command_codec import COMMANDS
 from meterwire.dlt645.dialects import dialects, switches
 from meterwire.dlt645.functions import EDITIONS, Edition, function_name
-from meterwire.dlt645.session import TRANSITIONS
+
+StateT = TypeVar("StateT", bound=Enum)
+SignalT = TypeVar("SignalT", bound=Enum)
 
 _HERE = Path(__file__).parent
 _VECTORS = _HERE.parent / "tests" / "vectors"
 
 _READS = {
     "dlt645-2007": {0x11: "Read", 0x12: "ReadFollowing"},
-    "dlt645-1997": {0x01: "Read", 0x02: "ReadFollowing"},
+    "dlt645-1997": {0x01: "Read", 0x02: "ReadFollowing", 0x03: "ReadAgain"},
 }
 
 
@@ -84,8 +89,17 @@ def functions() -> str:
 
 def read_session() -> str:
     """The state machine of a read, as a diagram."""
+    return _diagram(session.TRANSITIONS)
+
+
+def command_session() -> str:
+    """The state machine of a command, as a diagram."""
+    return _diagram(commanding.TRANSITIONS)
+
+
+def _diagram(transitions: Mapping[StateT, Mapping[SignalT, StateT]]) -> str:
     lines = ["```mermaid", "stateDiagram-v2", "  [*] --> sending"]
-    for state, signals in TRANSITIONS.items():
+    for state, signals in transitions.items():
         lines += [f"  {state.value} --> {after.value}: {signal.value}" for signal, after in signals.items()]
         if not signals:
             lines.append(f"  {state.value} --> [*]")

@@ -8,7 +8,7 @@ leaves it whole: it comes late, after an echo of the request, after noise, octet
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Self
 
@@ -185,11 +185,11 @@ class Mischance:
 
     def _other_address(self, answer: Frame) -> bytes:
         other = (int(answer.address) + self._random.randint(1, 10**6)) % 10**12
-        return encode(replace(answer, address=f"{other:012d}"))
+        return encode(answer._replace(address=f"{other:012d}"))
 
     def _other_identifier(self, answer: Frame) -> bytes:
         di = int.from_bytes(answer.data[:4], "little") ^ self._random.choice(_NEIGHBOUR_DI)
-        return encode(replace(answer, data=di.to_bytes(4, "little") + answer.data[4:]))
+        return encode(answer._replace(data=di.to_bytes(4, "little") + answer.data[4:]))
 
     def _refusal(self, answer: Frame) -> bytes:
         word = self._random.choice(_ERROR_WORDS)

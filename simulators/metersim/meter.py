@@ -1,7 +1,8 @@
 """A DL/T 645 meter: request frame and time in, answer out. No I/O and no clock of its own.
 
-A meter of 2007 answers 11H (read data) for what it measures, as single items and as blocks, refuses every
-other identifier with D1 ERR 02 ("no such data"), and answers 13H (read address). One of 1997 answers 01H
+A meter of 2007 answers 11H (read data) for what it measures and what of it it froze at midnight, as single
+items and as blocks, refuses every other identifier with D1 ERR 02 ("no such data"), and answers 13H (read
+address). One of 1997 answers 01H
 the same way, refuses with C1 ERR 02, shows fewer digits and no signs, gives its address as the meter number
 C032, and answers reads that go to everybody (99...99), as many of them do. To anything else they are silent,
 as real meters are: other addresses, other functions, answers of their neighbours, broadcasts.
@@ -12,12 +13,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
 from meterprofiles import Profile, generic
-from metersim.readings import GROWTH_KW, QUANTITIES, Readings, items_of
+from metersim.freezes import DailyFreezes, frozen_data
+from metersim.readings import GROWTH_KW, INSTALLED_AT, QUANTITIES, Readings, items_of
 from meterwire.dlt645 import (
     BROADCAST,
     AbnormalReply,
@@ -74,9 +76,11 @@ class Meter:
         growth_kw: mean power that its registers count, 0 to 10,000 kW.
         protocol: ``dlt645-2007`` or ``dlt645-1997``: the generic profile of that edition.
         profile: which model it is, in place of ``protocol``: its edition, dialect, switches and quirks.
+        since: when it was first switched on, aware; it has frozen nothing before.
+        clock_ahead: how far its clock is ahead of the true time, at most 400 days; negative: behind.
 
     Raises:
-        ValueError: ``address`` or ``growth_kw`` is out of range.
+        ValueError: ``address``, ``growth_kw`` or ``clock_ahead`` is out of range.
 
     """
 
@@ -88,6 +92,8 @@ class Meter:
         growth_kw: Decimal = GROWTH_KW,
         protocol: Edition = "dlt645-2007",
         profile: Profile | None = None,
+        since: datetime = INSTALLED_AT,
+        clock_ahead: timedelta = timedelta(),
     ) -> None:
         if not _ADDRESS(address) or address == BROADCAST:
             raise ValueError(f"{address!r} is no meter address: 12 digits, not all nines")
@@ -96,6 +102,7 @@ class Meter:
         self._protocol: Edition = self.profile.protocol
         self._dictionary = self.profile.dictionary
         self._readings = Readings(address, seed=seed, growth_kw=growth_kw)
+        self.freezes = DailyFreezes(self.value, since=since, clock_ahead=clock_ahead)
 
     def value(self, item: str, at: datetime) -> Decimal | None:
         """What it shows for ``item`` at ``at``, any time; ``None`` when it has no such item.
@@ -166,32 +173,31 @@ class Meter:
 
     def _read(self, request: ReadRequest, at: datetime) -> Answer:
         entry = None if request.selector else self._dictionary.by_di(request.di)
-        values = self._values(entry, at) if entry else {}
-        if entry is not None and (text := self.text(entry.item)) is not None:
-            data = entry.encode([text])
-        elif entry is not None and values:
-            data = entry.encode(tuple(values.values()))
-        else:
+        found = self._content(entry, at) if entry else None
+        if found is None:
             function = _READ[self._protocol]
             refusal = AbnormalReply(address=self.address, function=function, error_word=NO_SUCH_DATA)
             return Answer(address=self.address, frame=to_frame(refusal), di=request.di)
+        data, values = found
         reply = ReadReply(address=self.address, di=request.di, data=data)
         frame = to_frame(reply, self._protocol)
         return Answer(address=self.address, frame=frame, di=request.di, values=values)
 
-    def _values(self, entry: Entry, at: datetime) -> dict[str, Decimal]:
-        """The values of the entry, as far as the meter has them; none of another period than now.
+    def _content(self, entry: Entry, at: datetime) -> tuple[bytes, dict[str, Decimal]] | None:
+        """The data of the entry and the numbers in it, as far as the meter has them; ``None`` for nothing.
 
         A block begins with what every meter has (the total, phase a), so what is missing is its end.
         """
-        if "@" in entry.item:
-            return {}
-        found: dict[str, Decimal] = {}
+        if (text := self.text(entry.item)) is not None:
+            return entry.encode([text]), {}
+        if "@" in entry.item:  # of another time than now
+            return frozen_data(self.freezes, self._dictionary, entry, at)
+        values: dict[str, Decimal] = {}
         for item in entry.items:
             if (value := self.value(item, at)) is None:
                 break
-            found[item] = value
-        return found
+            values[item] = value
+        return (entry.encode(tuple(values.values())), values) if values else None
 
 
 def matches(wanted: str, address: str) -> bool:

@@ -13,10 +13,13 @@ import pytest
 
 from meterlink.errors import LineClosed, LineLost
 from meterlink.model.line_url import TcpUrl
+from meterlink.transports.hall import Hall
 from meterlink.transports.memory import memory_line
+from meterlink.transports.memory_server import dial
 from meterlink.transports.protocol_stream import ProtocolStream
 from meterlink.transports.stream import ByteStream
 from meterlink.transports.tcp_client import open_tcp
+from meterlink.transports.tcp_server import listening
 
 Pair = tuple[ByteStream, ByteStream]
 PairMaker = Callable[[], AbstractAsyncContextManager[Pair]]
@@ -52,7 +55,65 @@ async def _tcp() -> AsyncIterator[Pair]:
         await server.wait_closed()
 
 
-PAIRS: dict[str, PairMaker] = {"memory": _memory, "tcp": _tcp}
+class _Welcome:
+    """A doorkeeper that lets in whoever says hello."""
+
+    ending = ""
+    idle_limit_s = 60.0
+
+    def __init__(self) -> None:
+        self.terminal: str | None = None
+
+    def feed(self, octets: bytes) -> None:
+        self.terminal = "1" if octets else None
+
+    def octets_to_send(self) -> bytes:
+        return b""
+
+
+async def _greeted(hall: Hall[_Welcome], far: ByteStream) -> ByteStream:
+    await far.send(b"hello")
+    return (await hall.door("1").visit()).stream
+
+
+@asynccontextmanager
+async def _accepted() -> AsyncIterator[Pair]:
+    hall = Hall(_Welcome)
+    async with listening("127.0.0.1", 0, hall) as port:
+        far = await open_tcp(TcpUrl(host="127.0.0.1", port=port))
+        yield await _greeted(hall, far), far
+        await far.aclose()
+
+
+@asynccontextmanager
+async def _dialling() -> AsyncIterator[Pair]:
+    async with _accepted() as (accepted, far):
+        yield far, accepted
+
+
+@asynccontextmanager
+async def _accepted_in_memory() -> AsyncIterator[Pair]:
+    hall = Hall(_Welcome)
+    far = dial(hall)
+    yield await _greeted(hall, far), far
+    await hall.close()
+    await far.aclose()
+
+
+@asynccontextmanager
+async def _dialling_in_memory() -> AsyncIterator[Pair]:
+    async with _accepted_in_memory() as (accepted, far):
+        yield far, accepted
+
+
+PAIRS: dict[str, PairMaker] = {
+    "memory": _memory,
+    "tcp": _tcp,
+    "accepted": _accepted,
+    "dialling": _dialling,
+    "accepted in memory": _accepted_in_memory,
+    "dialling in memory": _dialling_in_memory,
+}
 
 
 @pytest.fixture(params=PAIRS)

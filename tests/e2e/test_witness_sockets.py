@@ -1,9 +1,8 @@
 """PyPI's ``dlt645`` at the other end of a socket: its meter before our driver, its client before our meter.
 
-Disagreements that are tolerated here, beside those of ``tests/wire/dlt645/test_witness.py``: its meter sends
-the coefficients and limits of 04 00 0D and 04 00 0E with an octet of its own, it answers neither blocks nor
-freezes, and its event records of the kinds in ``RECORDS_APART`` have other lengths. Its client wants the
-address in the order of the wire.
+Disagreements that are tolerated here are those of ``tests/wire/dlt645/test_witness*.py``: the point is an
+octet in its records and parameters (6), it refuses what needs following frames (7), and it wants and gives
+addresses in the order of the wire (1); and one more: it answers neither blocks nor freezes.
 """
 
 from __future__ import annotations
@@ -23,27 +22,32 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.drivers.base import MeterAnswer
 from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.errors import BadAnswer
 from meterlink.model.line_url import TcpUrl, parse_line_url
 from meterlink.transports.open import open_line
 from metersim.readings import ENERGIES, POWERS, items_of
 from meterwire.dlt645 import dictionary
 from tests.support.foreign_meter import VALUES, foreign_meter
 from tests.support.metersim_process import running_metersim
-from tests.wire.dlt645.test_witness import RECORDS_APART
+from tests.wire.dlt645.foreign_layout import fields, sent, standard
+from tests.wire.dlt645.test_witness_meter import REFUSED
 
 _PRESENT = 0xFF  # DI0 of the present period is 0
-_POINT_SENT = range(0x04000D01, 0x04000E05)
+_LAID_OUT_CLASSES = (0x03, 0x04)
 _SETTLEMENT_CLASSES = (0x00, 0x01)
 
 
-def _offered(first: int) -> list[str]:
+def _pointed(di: int) -> bool:
+    """Whether an octet of its own stands for a point in its answer."""
+    return di >> 24 in _LAID_OUT_CLASSES and sent(fields(di)) != standard(fields(di))
+
+
+def _offered(first: int, *, pointed: bool = False) -> list[str]:
     """Items of a class that its meter offers and we may read; of the present period where there are many."""
     names = []
     for di in DIMap:
         past = first in _SETTLEMENT_CLASSES and di & _PRESENT
-        kind, number = di >> 16 & 0xFF, di >> 8 & 0xFF
-        apart = first == 0x03 and not {(kind, -1), (kind, number)}.isdisjoint(RECORDS_APART)
-        if di >> 24 != first or past or apart or di in _POINT_SENT:
+        if di >> 24 != first or past or di in REFUSED or _pointed(di) is not pointed:
             continue
         entry = dictionary().by_di(di)
         assert entry is not None, f"{di:08X}"
@@ -52,16 +56,21 @@ def _offered(first: int) -> list[str]:
     return names
 
 
-async def _read_all(url: str, address: str, items: list[str]) -> dict[str, MeterAnswer]:
+async def _read_one(driver: Dlt645Driver, line: Line, address: str, item: str) -> MeterAnswer | BadAnswer:
+    try:
+        return await driver.read(line, address, item, priority=Priority.ON_DEMAND)
+    except BadAnswer as error:
+        return error
+
+
+async def _read_all(url: str, address: str, items: list[str]) -> dict[str, MeterAnswer | BadAnswer]:
     where = parse_line_url(url)
     line = Line(url, opener=lambda: open_line(where), timing=Timing(), rng=random.Random(1))
     driver = Dlt645Driver(SystemClock())
     async with asyncio.TaskGroup() as group:
         owner = group.create_task(line.run(), name="owner")
         try:
-            return {
-                item: await driver.read(line, address, item, priority=Priority.ON_DEMAND) for item in items
-            }
+            return {item: await _read_one(driver, line, address, item) for item in items}
         finally:
             owner.cancel()
 
@@ -74,6 +83,7 @@ def test_our_driver_reads_every_class_of_its_meter(tmp_path: Path, first: int, l
         answers = asyncio.run(_read_all(meter.url, meter.address, items))
     assert len(items) >= least
     for item, answer in answers.items():
+        assert isinstance(answer, MeterAnswer), item
         assert answer.values, item
         entry = dictionary().by_name(item)
         assert entry is not None
@@ -81,6 +91,34 @@ def test_our_driver_reads_every_class_of_its_meter(tmp_path: Path, first: int, l
         assert {value.item for value in answer.values} <= known, item
         if item in VALUES:
             assert [Decimal(VALUES[item])] == [value.value for value in answer.values]
+
+
+def test_what_has_a_point_in_its_records_is_refused(tmp_path: Path) -> None:
+    """Digits that stand one octet off would be kept as a reading (disagreement 6)."""
+    items = [
+        item
+        for first in _LAID_OUT_CLASSES
+        for item in _offered(first, pointed=True)
+        if not item.startswith("demand_clear_record")  # more of its repeated fields fit the length
+    ]
+    with foreign_meter(tmp_path, over="tcp") as meter:
+        answers = asyncio.run(_read_all(meter.url, meter.address, items))
+    assert {BadAnswer} == {type(answer) for answer in answers.values()}
+    assert len(items) > 400
+
+
+def test_its_client_learns_the_address_of_our_meter(tmp_path: Path) -> None:
+    """A foreign head-end could not find our simulated meter on a line of its own."""
+    with running_metersim(tmp_path, "--first-address=161", "--td-ms=0") as plant:
+        url = parse_line_url(plant.urls[0])
+        assert isinstance(url, TcpUrl)
+        client = MeterClientService.new_tcp_client(url.host, url.port, 2.0)
+        try:
+            learnt = client.read_address()
+        finally:
+            client.disconnect()
+    assert learnt is not None
+    assert "610100000000" == learnt.value  # disagreement 1
 
 
 def test_its_client_reads_our_meter(tmp_path: Path) -> None:

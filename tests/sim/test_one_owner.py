@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meterlink.bus.dialling import REOPEN_MAX_S
 from meterlink.bus.exchange import Timing
-from meterlink.bus.line import REOPEN_MAX_S, Line
+from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.dlt645 import Dlt645Driver
 from meterlink.errors import BusFull, LineClosed, LineLost, MeterlinkError, ReplyTimeout

@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from meterlink.bus.alarm import Alarm
+from meterlink.bus.alarm import Alarm, Rung
 from metersim.loop import Simulation
 
 
@@ -95,3 +95,28 @@ def test_nothing_stays_armed_behind(closed: bool) -> None:
         return left() is None
 
     assert closed is Simulation().run(program())
+
+
+def test_who_rings_ends_the_wait_in_progress_or_the_next_one() -> None:
+    """A request that comes while the line listens, or just before, would lie there until octets come."""
+
+    async def program() -> None:
+        alarm, loop = Alarm(), asyncio.get_running_loop()
+        for deadline in (None, alarm.now() + 9):
+            begun = alarm.now()
+            loop.call_later(1, alarm.ring)
+            loop.call_later(1, alarm.ring)  # twice is once
+            with pytest.raises(Rung), alarm.until(deadline):
+                await asyncio.Event().wait()
+            assert begun + 1 == alarm.now()
+            alarm.ring()
+            with pytest.raises(Rung), alarm.until(deadline):
+                pytest.fail("the wait began")
+            with alarm.until(deadline):
+                await asyncio.sleep(1)  # nobody has rung since
+        task = asyncio.current_task()
+        assert task is not None
+        assert 0 == task.cancelling()
+        alarm.close()
+
+    Simulation().run(program())

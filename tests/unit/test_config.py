@@ -11,7 +11,7 @@ from meterlink.config.load import FILE_MAX_OCTETS
 from meterlink.config.settings import PLANS_MAX, SecretRef
 from meterlink.config.toml_places import line_of
 from meterlink.errors import ConfigError
-from meterlink.model.line_url import SerialUrl, TcpUrl, parse_line_url
+from meterlink.model.line_url import ListenUrl, SerialUrl, TcpUrl, parse_line_url
 
 _METER = '[[meters]]\nid = "m1"\naddress = "161"\nline = "tcp://127.0.0.1:5000"\n'
 
@@ -56,6 +56,9 @@ def test_meters_alone_are_enough(tmp_path: Path) -> None:
         (_METER + 'protocol = "dlt645"\n', "line 5:", "'dlt645-2007' or 'dlt645-1997'"),
         (_METER + "[[plans]]\nevery_s = 0\n", "line 6:", "greater than or equal to 1"),
         (_METER + "[[plans]]\nitems = []\n", "line 6:", "at least 1"),
+        (_METER + '[[plans]]\nclass = "dayly_freeze"\n', "line 6:", "'instant' or 'daily_freeze'"),
+        (_METER + '[[plans]]\nclas = "daily_freeze"\n', "line 6:", "did you mean 'class'?"),
+        ('[gateway]\nzone = "Europe/Berlin"\n' + _METER, "line 2:", "an offset such as +08:00"),
         (_METER + '[mqtt]\nurl = "http://x"\n', "line 6:", "write mqtt://"),
         (_METER + '[mqtt]\nurl = "mqtt://u:hunter2@x"\n', "line 6:", "own keys"),
         (_METER + "[ingest]\nin_daemon = false\n", "", "needs [mqtt]"),
@@ -137,6 +140,25 @@ def test_numbers_have_limits(tmp_path: Path) -> None:
     assert f"at most {PLANS_MAX}" in _load(tmp_path, _METER + plans + '[[plans]]\nname = "more"\n')
 
 
+def test_a_plan_of_freezes_has_its_own_defaults(tmp_path: Path) -> None:
+    """What comes once a day would be asked for every minute, with items that no freeze has."""
+    path = tmp_path / "meterlink.toml"
+    path.write_text(
+        _METER
+        + '[[plans]]\nclass = "daily_freeze"\n'
+        + '[[plans]]\nclass = "daily_freeze"\nname = "n"\nevery_s = 60\nitems = ["reverse_active_energy"]\n'
+        + "[[plans]]\n"
+    )
+    freezes, own, instants = load_settings(path).plans
+    assert ("daily_freeze", 900, ("forward_active_energy.*",)) == (
+        freezes.name,
+        freezes.every_s,
+        freezes.items,
+    )
+    assert ("n", 60, ("reverse_active_energy",)) == (own.name, own.every_s, own.items)
+    assert ("instant", "instant", 60) == (instants.name, instants.data_class, instants.every_s)
+
+
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     """A disk image given by mistake must not fill the memory."""
     path = tmp_path / "meterlink.toml"
@@ -184,6 +206,49 @@ def test_line_urls() -> None:
     serial = parse_line_url("serial:///dev/ttyUSB0")
     assert SerialUrl(device="/dev/ttyUSB0", baud=2400, parity="even") == serial
     assert "none" == parse_line_url("serial:///dev/x?baud=9600&parity=none").parity  # type: ignore[union-attr]
+    listening = parse_line_url("listen://0.0.0.0:9000?terminal=161")
+    assert ListenUrl(host="0.0.0.0", port=9000, terminal="000000000161") == listening
+    assert "listen://[::]:0?terminal=000000000161" == str(parse_line_url("listen://[::]:0?terminal=161"))
+
+
+def _listening(*urls: str) -> str:
+    return "".join(
+        f'[[meters]]\nid = "m{n}"\naddress = "{n}"\nline = "{url}"\n' for n, url in enumerate(urls, start=1)
+    )
+
+
+def test_one_port_serves_many_terminals(tmp_path: Path) -> None:
+    """A port for each of a thousand concentrators would be a thousand holes in a firewall."""
+    path = tmp_path / "meterlink.toml"
+    urls = [f"listen://0.0.0.0:9000?terminal={n}" for n in (1, 22)]
+    path.write_text(_listening(*urls, urls[0]))
+    settings = load_settings(path)
+    assert [("000000000001", 2), ("000000000022", 1)] == [
+        (line.name, len(meters)) for line, meters in settings.meters_by_line()
+    ]
+    assert {"0.0.0.0:9000": ["000000000001", "000000000022"]} == settings.terminals_by_endpoint()
+
+
+@pytest.mark.parametrize(
+    ("urls", "what"),
+    [
+        (("listen://0.0.0.0:9000?terminal=1", "listen://127.0.0.1:9000?terminal=2"), "the same host"),
+        (("listen://0.0.0.0:9000?terminal=1", "listen://0.0.0.0:9001?terminal=01"), "already that of line"),
+        (("listen://0.0.0.0:9000",), "which terminal?"),
+        (("listen://0.0.0.0:9000?terminal=A1",), "12 decimal digits"),
+        (("listen://0.0.0.0:9000?terminal=999999999999",), "broadcast"),
+        (("listen://0.0.0.0:9000?terminal=1&terminal=2",), "given twice"),
+        (("listen://0.0.0.0:9000?station=1",), "unknown option 'station'"),
+        (("listen://0.0.0.0?terminal=1",), "with a port"),
+        (("listen://:9000?terminal=1",), "listen://0.0.0.0:PORT"),
+        (("listen://0.0.0.0:9000/x?terminal=1",), "listen://0.0.0.0:PORT"),
+    ],
+)
+def test_a_wrong_listener_is_refused_with_the_remedy(
+    tmp_path: Path, urls: tuple[str, ...], what: str
+) -> None:
+    """The daemon would find the port taken, by itself, at start; or a terminal would be let in nowhere."""
+    assert what in _load(tmp_path, _listening(*urls))
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,20 @@ async def test_what_a_slot_already_has(tmp_path: Path) -> None:
         assert {(meter, item) for meter in "ab" for item in items} == await journal.kept_in("x", slot)
 
 
+@pytest.mark.asyncio
+async def test_what_a_slot_already_has_of_one_meter(tmp_path: Path) -> None:
+    """A freeze that a meter shows again would be kept again, or taken for one of another class or night."""
+    async with _journal(tmp_path / "j.db") as journal:
+        slot = EPOCH + timedelta(seconds=9)
+        for n, meter, data_class in [(9, "a", "x"), (8, "a", "x"), (9, "b", "x"), (9, "c", "y")]:
+            await journal.keep(record(n, meter=meter, data_class=data_class, items=1))
+        asked = ["item.t0", "item.t1"]
+        assert {"item.t0"} == await journal.kept_of("x", "a", slot, asked)
+        assert set() == await journal.kept_of("x", "a", slot + timedelta(seconds=1), asked)
+        assert set() == await journal.kept_of("x", "c", slot, asked)
+        assert set() == await journal.kept_of("x", "a", slot, ["item.t1"])
+
+
 @pytest.mark.parametrize("statement", ["UPDATE log SET meter = 'x'", "DELETE FROM log", "DELETE FROM reading",
                                        "UPDATE reading SET value = '9'",
                                        "INSERT OR REPLACE INTO log SELECT * FROM log"])  # fmt: skip

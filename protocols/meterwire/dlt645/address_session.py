@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meterwire.dlt645 import frame as link
+from meterwire.dlt645.asking import Asking
 from meterwire.dlt645.commands import ReadAddressRequest
-from meterwire.dlt645.deframer import Deframer
 from meterwire.dlt645.functions import DI_OCTETS, READS, Edition
 from meterwire.dlt645.messages import ReadRequest, to_frame
+from meterwire.dlt645.secrets import Ranges
 from meterwire.primitives import bcd
 
 _ADDRESS_DI = {"dlt645-2007": 0x04000401, "dlt645-1997": 0xC032}
@@ -58,10 +59,8 @@ class AddressSession:
     def __init__(self, question: Question, *, edition: Edition, preamble: int = 4) -> None:
         self.address = ""
         self.heard = 0
-        self._request = to_frame(question, edition)
         self._edition: Edition = edition
-        self._octets = link.encode(self._request, preamble=preamble)
-        self._deframer = Deframer()
+        self._asking = Asking(to_frame(question, edition), preamble=preamble, edition=edition)
         self._finished = False
 
     @property
@@ -71,25 +70,24 @@ class AddressSession:
 
     def octets_to_send(self) -> bytes:
         """The request, once."""
-        octets, self._octets = self._octets, b""
-        return octets
+        return self._asking.take()
 
     def feed(self, octets: bytes) -> None:
         """Take octets from the line, in any pieces; never raises."""
         self.heard += len(octets)
-        for frame in self._deframer.feed(octets):
-            if not self._finished and frame.from_meter and frame.function == self._request.function:
+        for frame in self._asking.frames(octets):
+            if not self._finished and self._asking.may_answer(frame):
                 self._take(frame)
 
     def expire(self) -> None:
         """The caller's deadline passed."""
         self._finished = True
 
+    def secret_ranges(self, octets: bytes) -> Ranges:
+        """See ``Asking.secret_ranges``."""
+        return self._asking.secret_ranges(octets)
+
     def _take(self, frame: link.Frame) -> None:
-        asked = self._request.address
-        one = asked.isdecimal() and asked != link.BROADCAST
-        if one and frame.address != asked:
-            return
         own = frame.address.isdecimal() and frame.address != link.BROADCAST
         address = frame.address if own else self._address_in(frame)
         if address.isdecimal():

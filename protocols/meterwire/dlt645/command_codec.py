@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import fields
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import construct as c
 
@@ -36,9 +36,12 @@ from meterwire.dlt645.control import (
     SecurityReply,
     SecurityRequest,
 )
-from meterwire.dlt645.frame import BROADCAST, Frame
+from meterwire.dlt645.frame import BROADCAST, WILDCARD, Frame
 from meterwire.dlt645.functions import Edition
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
+
+_IN_HEADER: Final = frozenset({"address", "function", "has_following"})
+"""Fields that stand in the address or the control octet."""
 
 COMMANDS: Final[tuple[type[Command], ...]] = (
     ReadAddressRequest,
@@ -90,14 +93,32 @@ def command_to_frame(message: Command, edition: Edition) -> Frame:
     function = message.function if isinstance(message, Acknowledgement) else next(iter(codes), -1)
     if function not in codes:
         raise LocalProtocolError(f"{edition} has no {type(message).__name__} of function {function:02X}H")
-    if not message.FROM_METER and address_kind(message.address) not in message.ADDRESSES:
+    if not message.FROM_METER and address_kind(message.address) not in message.addresses(edition):
         raise LocalProtocolError(f"{type(message).__name__} must not go to address {message.address}")
+    return Frame(
+        address=message.address,
+        function=function,
+        data=_data(message, edition, message.LAYOUTS[edition, function]),
+        from_meter=message.FROM_METER,
+        has_following=getattr(message, "has_following", False),
+    )
+
+
+def _data(message: Command, edition: Edition, layout: Any) -> bytes:
+    """DATA by the layout; neither a value nor construct's words stand in an error: they may be a password."""
     values = {one.name: getattr(message, one.name) for one in fields(message)}
-    try:
-        data: bytes = message.LAYOUTS[edition, function].build(values)
-    except c.ConstructError as error:
-        raise LocalProtocolError(f"{type(message).__name__}: {error}") from None
-    return Frame(address=message.address, function=function, data=data, from_meter=message.FROM_METER)
+    declared = {one.name for one in layout.subcons} | _IN_HEADER
+    for one in fields(message):
+        if one.name not in declared and values[one.name] != one.default:
+            raise LocalProtocolError(f"{edition} has no {one.name} in {type(message).__name__}")
+    parts: list[bytes] = []
+    for one in layout.subcons:
+        try:
+            parts.append(one.build(values.get(one.name)))
+        except (c.ConstructError, LocalProtocolError):
+            sentence = f"{type(message).__name__}: {one.name} does not fit its octets"
+            raise LocalProtocolError(sentence) from None
+    return b"".join(parts)
 
 
 def command_from_frame(frame: Frame, edition: Edition, kind: type[Command]) -> Command:
@@ -109,21 +130,24 @@ def command_from_frame(frame: Frame, edition: Edition, kind: type[Command]) -> C
     """
     try:
         parsed = kind.LAYOUTS[edition, frame.function].parse(frame.data)
-    except c.ConstructError as error:
-        sentence = f"the DATA of {frame.control:02X}H does not fit: {str(error).splitlines()[-1]}"
+    except c.ConstructError:
+        why = "too short, too long, or a time that is none"  # construct's own words may hold a password
+        sentence = f"the DATA of {frame.control:02X}H does not fit: {why}"
         raise RemoteProtocolError(sentence, kind="length", octets=frame.data) from None
     known = {one.name for one in fields(kind)}
     values = {name: value for name, value in parsed.items() if name in known}
     if kind is Acknowledgement:
         values["function"] = frame.function
+    if kind is SecurityReply:
+        values["has_following"] = frame.has_following
     return kind(address=frame.address, **values)
 
 
 def address_kind(address: str) -> str:
-    """``broadcast``, ``wildcard`` (some digit is A) or ``single``."""
-    if address == BROADCAST:
-        return "broadcast"
-    return "wildcard" if "A" in address else "single"
+    """``broadcast``, ``wildcard`` (all A), ``shortened`` (some digit is A) or ``single``."""
+    if address in {BROADCAST, WILDCARD}:
+        return "broadcast" if address == BROADCAST else "wildcard"
+    return "shortened" if "A" in address else "single"
 
 
 class Span(NamedTuple):

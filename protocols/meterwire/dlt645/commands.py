@@ -80,7 +80,14 @@ class Command:
     """For each edition and function code that carries the message, its DATA."""
     FROM_METER: ClassVar[bool] = False
     ADDRESSES: ClassVar[frozenset[str]] = frozenset({"single"})
-    """Kinds of address that a request may go to: ``single``, ``wildcard``, ``broadcast``."""
+    """Kinds of address that a request may go to: ``single``, ``shortened``, ``wildcard``, ``broadcast``."""
+    UNANSWERED: ClassVar[frozenset[str]] = frozenset()
+    """Kinds of address from which no answer comes."""
+
+    @classmethod
+    def addresses(cls, edition: Edition) -> frozenset[str]:
+        """Kinds of address that a request of ``edition`` may go to."""
+        return cls.ADDRESSES
 
     def check(self) -> None:
         """Refuse what must not be sent.
@@ -166,7 +173,11 @@ class WriteAddressRequest(Command):
         ("dlt645-2007", 0x15): c.Struct("new_address" / _Address, c.Terminated),
         ("dlt645-1997", 0x0A): c.Struct("new_address" / _Address, c.Terminated),
     }
-    ADDRESSES = frozenset({"wildcard", "broadcast"})
+
+    @classmethod
+    def addresses(cls, edition: Edition) -> frozenset[str]:
+        """All A in 2007, the broadcast in 1997; in both it is for the one meter on the line."""
+        return frozenset({"wildcard" if edition == "dlt645-2007" else "broadcast"})
 
     def check(self) -> None:
         """Refuse an address that is none, or one that means many meters.
@@ -192,6 +203,7 @@ class FreezeRequest(Command):
 
     LAYOUTS: ClassVar[Layouts] = {("dlt645-2007", 0x16): c.Struct("pattern" / _Pattern, c.Terminated)}
     ADDRESSES = frozenset({"single", "broadcast"})
+    UNANSWERED = frozenset({"broadcast"})
 
     def check(self) -> None:
         """Refuse what is no pattern of the standard; a meter would refuse it too.
@@ -338,7 +350,7 @@ class ClearEventsRequest(_Clear):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BroadcastTime(Command):
-    """Head-end: this is the time (08H); nobody answers.
+    """Head-end: this is the time (08H); nobody answers, but for one make (88H), for which nobody waits.
 
     Args:
         clock: ``YYYY-MM-DD hh:mm:ss``, the meters' civil time.
@@ -353,11 +365,12 @@ class BroadcastTime(Command):
         ("dlt645-1997", 0x08): c.Struct("clock" / _Clock, c.Terminated),
     }
     ADDRESSES = frozenset({"single", "broadcast"})
+    UNANSWERED = ADDRESSES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledgement(Command):
-    """Meter: it took the command (94H, 95H, 96H, 99H..9CH; in 1997 84H, 8AH, 90H).
+    """Meter: it took the command (94H, 95H, 96H, 99H..9CH, of one make 88H; in 1997 84H, 8AH, 90H).
 
     Args:
         function: function code of the command.
@@ -369,7 +382,7 @@ class Acknowledgement(Command):
     execution_word: bytes = b""
 
     LAYOUTS: ClassVar[Layouts] = {
-        **{("dlt645-2007", code): _NOTHING for code in (0x14, 0x15, 0x16, 0x19, 0x1A, 0x1B)},
+        **{("dlt645-2007", code): _NOTHING for code in (0x08, 0x14, 0x15, 0x16, 0x19, 0x1A, 0x1B)},
         **{("dlt645-1997", code): _NOTHING for code in (0x04, 0x0A, 0x10)},
         ("dlt645-2007", 0x1C): c.Struct("execution_word" / c.GreedyBytes),
     }

@@ -116,10 +116,11 @@ class SecurityRequest(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityReply(Command):
-    """Meter: its part of a security exchange (83H)."""
+    """Meter: its part of a security exchange (83H, or A3H with ``has_following``)."""
 
     di: int
     payload: bytes = field(default=b"", repr=False)
+    has_following: bool = False
 
     LAYOUTS: ClassVar[Layouts] = {
         ("dlt645-2007", 0x03): c.Struct("di" / c.Int32ul, "payload" / c.GreedyBytes)

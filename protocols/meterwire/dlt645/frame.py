@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import construct as c
 
@@ -48,15 +47,17 @@ _CONTROLS = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame, unmasked, without its FEH preamble.
+
+    A ``NamedTuple``, because of frames there may be tens of thousands a second; fields are given by name.
 
     Args:
         address: meter address, 12 digits, highest first; ``"AAAAAAAAAAAA"`` matches any meter,
             ``"999999999999"`` is broadcast.
         function: function code D4..D0 of the control octet, 0..31, e.g. 11H = read data.
-        data: DATA with the 33H offset taken away; 0 to 200 octets when sending, 255 when received.
+        data: DATA with the 33H offset taken away; 0 to 200 octets when sending, 255 when received. It may
+            hold a password, so ``repr`` leaves it out.
         from_meter: D7, the frame is an answer.
         abnormal: D6, the meter refuses.
         has_following: D5, more data can be asked for with 12H.
@@ -72,24 +73,22 @@ class Frame:
     abnormal: bool = False
     has_following: bool = False
 
+    def __repr__(self) -> str:
+        """All but DATA."""
+        address, function, _, from_meter, abnormal, has_following = self
+        return f"Frame({address=}, {function=}, {from_meter=}, {abnormal=}, {has_following=})"
+
     @property
     def control(self) -> int:
         """The control octet C."""
         return self.function | self.from_meter << 7 | self.abnormal << 6 | self.has_following << 5
 
 
-_new_object = object.__new__
-_put_address, _put_function, _put_data, _put_from_meter, _put_abnormal, _put_has_following = (
-    Frame.__dict__[name].__set__
-    for name in ("address", "function", "data", "from_meter", "abnormal", "has_following")
-)
+_new_frame = functools.partial(tuple.__new__, Frame)
 
 
 def made(address: str, control: int, data: bytes) -> Frame:
-    """A ``Frame``, made by filling its slots.
-
-    A frozen dataclass pays a checked attribute write for each field; of frames there may be tens of
-    thousands a second.
+    """A ``Frame``, made without the way through the class's own constructor.
 
     Args:
         address: 12 digits, highest first.
@@ -97,15 +96,8 @@ def made(address: str, control: int, data: bytes) -> Frame:
         data: DATA, unmasked.
 
     """
-    frame: Frame = _new_object(Frame)
     function, from_meter, abnormal, has_following = _CONTROLS[control]
-    _put_address(frame, address)
-    _put_function(frame, function)
-    _put_data(frame, data)
-    _put_from_meter(frame, from_meter)
-    _put_abnormal(frame, abnormal)
-    _put_has_following(frame, has_following)
-    return frame
+    return _new_frame((address, function, data, from_meter, abnormal, has_following))
 
 
 def encode(frame: Frame, *, preamble: int = 0) -> bytes:
@@ -120,12 +112,11 @@ def encode(frame: Frame, *, preamble: int = 0) -> bytes:
             0..31, DATA over 200 octets, or a preamble out of range.
 
     """
-    data = frame.data
-    function = frame.function
+    address, function, data, from_meter, abnormal, has_following = frame
     if not (0 <= function <= _FUNCTION and len(data) <= DATA_OCTETS_MAX and 0 <= preamble <= PREAMBLE_MAX):
         _check(frame, preamble)
-    control = function | frame.from_meter << 7 | frame.abnormal << 6 | frame.has_following << 5
-    body = b"%bh%c%c%b" % (_start_and_address(frame.address), control, len(data), data.translate(_MASK))
+    control = function | from_meter << 7 | abnormal << 6 | has_following << 5
+    body = b"%bh%c%c%b" % (_start_and_address(address), control, len(data), data.translate(_MASK))
     return _PREAMBLES[preamble] + body + _ENDS[sum(body) & 0xFF]
 
 
@@ -135,6 +126,11 @@ def _start_and_address(address: str) -> bytes:
         sentence = f"address {address!r} is not 12 digits; pad a shorter one with leading 0"
         raise LocalProtocolError(sentence)
     return b"h" + bytes.fromhex(address)[::-1]
+
+
+@functools.lru_cache(_ADDRESSES_KEPT)
+def _digits_of(address: bytes) -> str:
+    return bcd.digits(address)
 
 
 def decode(octets: bytes) -> Frame:
@@ -156,7 +152,7 @@ def decode(octets: bytes) -> Frame:
         or body[-2] != sum(body[:-2]) & 0xFF
     ):
         raise fault(octets, len(octets) - size)
-    return made(body[6:0:-1].hex().upper(), body[8], body[10:-2].translate(_UNMASK))
+    return made(_digits_of(body[1:7]), body[8], body[10:-2].translate(_UNMASK))
 
 
 def frame_end(octets: bytes | bytearray, start: int) -> int:
@@ -178,7 +174,7 @@ def frame_end(octets: bytes | bytearray, start: int) -> int:
 def frame_at(octets: bytes | bytearray, start: int, end: int) -> Frame:
     """The frame in ``octets[start:end]``, which ``frame_end`` found good."""
     return made(
-        octets[start + 6 : start : -1].hex().upper(),
+        _digits_of(bytes(octets[start + 1 : start + 7])),
         octets[start + 8],
         bytes(octets[start + 10 : end - 2].translate(_UNMASK)),
     )

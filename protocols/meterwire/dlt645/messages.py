@@ -7,10 +7,12 @@ Source: DL/T 645-2007, 7.1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from meterwire.dlt645 import bit_words
-from meterwire.dlt645.command_codec import command_from_frame, command_to_frame, kind_of
+from meterwire.dlt645.command_codec import address_kind, command_from_frame, command_to_frame, kind_of
 from meterwire.dlt645.commands import Command
 from meterwire.dlt645.frame import Frame, made
 from meterwire.dlt645.functions import (
@@ -27,15 +29,17 @@ from meterwire.dlt645.functions import (
 from meterwire.dlt645.functions import edition as edition_of
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
-_new_object = object.__new__
 _READ: dict[Edition, int] = {"dlt645-2007": READ, "dlt645-1997": READ_1997}
 _FOLLOWING: dict[Edition, int] = {"dlt645-2007": READ_FOLLOWING, "dlt645-1997": READ_FOLLOWING_1997}
+SEQUENCE_MAX: Final = 255
+"""Largest number of a following piece; 1 comes after it."""
 _SELECTOR_OCTETS = (0, 1, 6)  # nothing; N blocks; N blocks from mm hh DD MM YY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadRequest:
+class ReadRequest(NamedTuple):
     """Head-end: read one data identifier (11H).
+
+    It and its answer are the commonest messages by far, and so ``NamedTuple`` as frames are.
 
     Args:
         address: 12 digits; high digits may be ``A`` (shortened addressing).
@@ -49,19 +53,24 @@ class ReadRequest:
     selector: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadReply:
-    """Meter: the data of one identifier (91H, or B1H with ``has_following``)."""
+class ReadReply(NamedTuple):
+    """Meter: the data of one identifier (91H, or B1H with ``has_following``).
+
+    Some meters give a password when asked for it, so ``repr`` leaves the data out.
+    """
 
     address: str
     di: int
     data: bytes
     has_following: bool = False
 
+    def __repr__(self) -> str:
+        """All but the data."""
+        address, di, _, has_following = self
+        return f"ReadReply({address=}, {di=}, {has_following=})"
 
-_put_address, _put_di, _put_data, _put_has_following = (
-    ReadReply.__dict__[name].__set__ for name in ("address", "di", "data", "has_following")
-)
+
+_new_reply = functools.partial(tuple.__new__, ReadReply)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +93,22 @@ class ReadFollowingRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadFollowingReply:
-    """Meter: one following piece and its number (92H, or B2H with ``has_following``)."""
+    """Meter: one following piece and its number (92H, or B2H with ``has_following``); 0 in 1997."""
 
     address: str
     di: int
-    data: bytes
+    data: bytes = field(repr=False)
     sequence: int
+    has_following: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadAgainReply:
+    """Meter, 1997 only: its last answer again (83H, or A3H with ``has_following``)."""
+
+    address: str
+    di: int
+    data: bytes = field(repr=False)
     has_following: bool = False
 
 
@@ -143,6 +162,7 @@ Message = (
     | ReadReply
     | ReadFollowingRequest
     | ReadFollowingReply
+    | ReadAgainReply
     | AbnormalReply
     | Command
     | OtherMessage
@@ -161,11 +181,10 @@ def to_frame(message: Message, edition: Edition = "dlt645-2007") -> Frame:
 
     """
     if isinstance(message, ReadRequest):
-        selector = message.selector
+        address, di, selector = message
         if selector and len(selector) not in _SELECTOR_OCTETS:
             raise LocalProtocolError(f"a selector has 0, 1 or 6 octets, not {len(selector)}")
-        data = _di_octets(message.di, edition) + selector
-        return made(message.address, _READ[edition], data)
+        return made(address, _READ[edition], _di_octets(di, edition) + selector)
     match message:
         case ReadReply(address=address, has_following=more):
             return _answer(address, _READ[edition], _di_octets(message.di, edition) + message.data, more)
@@ -180,11 +199,24 @@ def to_frame(message: Message, edition: Edition = "dlt645-2007") -> Frame:
             return _other_frame(message, edition)
 
 
-def _other_frame(message: AbnormalReply | Command | OtherMessage, edition: Edition) -> Frame:
+def _unknown_frame(frame: Frame) -> Frame:
+    """Nobody knows what an unknown request does, so it may at most go to one meter."""
+    if not frame.from_meter and address_kind(frame.address) != "single":
+        sentence = f"function {frame.function:02X}H must not go to address {frame.address}"
+        raise LocalProtocolError(sentence)
+    return frame
+
+
+def _other_frame(message: ReadAgainReply | AbnormalReply | Command | OtherMessage, edition: Edition) -> Frame:
     if isinstance(message, OtherMessage):
-        return message.frame
+        return _unknown_frame(message.frame)
     if isinstance(message, Command):
         return command_to_frame(message, edition)
+    if isinstance(message, ReadAgainReply):
+        if edition != "dlt645-1997":
+            raise LocalProtocolError(f"{edition} has no ReadAgainReply")
+        data = _di_octets(message.di, edition) + message.data
+        return _answer(message.address, READ_AGAIN_1997, data, message.has_following)
     return Frame(
         address=message.address,
         function=message.function,
@@ -205,14 +237,9 @@ def from_frame(frame: Frame, hint: Edition = "dlt645-2007") -> Message:
         RemoteProtocolError: the data does not fit the function; ``kind`` is ``"length"``.
 
     """
-    data = frame.data
-    if frame.function == READ and frame.from_meter and not frame.abnormal and len(data) >= 4:
-        reply: ReadReply = _new_object(ReadReply)  # the commonest message, made as ``frame.made`` does
-        _put_address(reply, frame.address)
-        _put_di(reply, int.from_bytes(data[:4], "little"))
-        _put_data(reply, data[4:])
-        _put_has_following(reply, frame.has_following)
-        return reply
+    address, function, data, from_meter, abnormal, has_following = frame
+    if function == READ and from_meter and not abnormal and len(data) >= 4:
+        return _new_reply((address, int.from_bytes(data[:4], "little"), data[4:], has_following))
     if frame.abnormal and frame.from_meter:
         if not data:
             raise _too_short(frame, "an error word")
@@ -242,7 +269,8 @@ def _read(frame: Frame, edition: Edition) -> Message:
             return ReadFollowingReply(
                 address=address, di=di, data=data, sequence=sequence, has_following=more
             )
-        return ReadReply(address=address, di=di, data=data, has_following=more)
+        kind = ReadReply if frame.function == _READ[edition] else ReadAgainReply
+        return kind(address=address, di=di, data=data, has_following=more)
     if following:
         return ReadFollowingRequest(address=address, di=di, sequence=sequence, selector=data)
     return ReadRequest(address=address, di=di, selector=data)
@@ -260,11 +288,23 @@ def _di_octets(di: int, edition: Edition) -> bytes:
         raise LocalProtocolError(sentence) from None
 
 
+def next_sequence(sequence: int) -> int:
+    """The number of the piece after ``sequence``: 1 after the first answer, which has none, and after 255.
+
+    Args:
+        sequence: 0 for the first answer, else 1 to 255.
+
+    Source: spec section 2.2, 12H.
+
+    """
+    return sequence % SEQUENCE_MAX + 1
+
+
 def _sequence_octets(sequence: int, edition: Edition) -> bytes:
     if edition == "dlt645-1997":
         return b""
-    if not 1 <= sequence <= 255:
-        raise LocalProtocolError(f"sequence {sequence} is outside 1..255")
+    if not 1 <= sequence <= SEQUENCE_MAX:
+        raise LocalProtocolError(f"sequence {sequence} is outside 1..{SEQUENCE_MAX}")
     return bytes((sequence,))
 
 

@@ -2,17 +2,23 @@
 
 The machine speaks of the requester. It begins in SENDING: the octets of a request wait to be taken.
 Once they are, it is WAITING for the answer. An answer with D5 asks for more: CONTINUING, the octets
-of a following request (12H, SEQ 1, 2, ...) wait to be taken. DONE holds the whole answer, FAILED a
-refusal, or nothing when the deadline passed. What does not fit the table leaves the state as it was:
-octets that come before the request was taken, or after the end, are ignored.
+of a following request (12H, SEQ 1, 2, ... 255, 1, ...) wait to be taken. DONE holds the whole answer, FAILED
+a refusal, or nothing when the deadline passed or the pieces did not fit. What does not fit the table leaves
+the state as it was: octets that come before the request was taken, or after the end, are ignored.
 
-Which frame is the answer: sent by a meter, of the function asked, of the address asked (any, when the
-request has A digits, or in 1997 when it is the broadcast), of the identifier asked. Everything else on the
-line, echo of the request included, is counted in ``ignored``. A following piece with a wrong number, a
-refused or missing following piece and too many pieces fail the read: half a record is no data; the caller
-starts again.
-One exception: meters also raise D5 to call for a read of their report word. When the first piece is a
-whole single item by its length, and the following piece is refused or never comes, the item is kept.
+Which frame is the answer: sent by a meter, of the function asked, of the address asked (``asking``), of the
+identifier asked. Everything else on the line, echo of the request included, is counted in ``ignored``, and so
+is a piece that came before and comes again (serial servers repeat; in 1997, where pieces have no number, it
+is known by being the same). A following piece with another number, a refused or missing following piece and
+too many pieces fail the read: half a record is no data; the caller starts again.
+
+Two cases do not fit that:
+
+- Meters also raise D5 to call for a read of their report word. When the first piece is a whole single item by
+  its length, and the following piece is refused or never comes, the item is kept.
+- Of load records asked with a selector, a make wants the selector again before SEQ. The short form goes
+  first; where its first piece is refused, the long form is tried once.
+
 Source: DL/T 645-2007, 7.1.3 and 7.1.4; spec section 2.6.
 """
 
@@ -22,14 +28,8 @@ import enum
 from typing import Final
 
 from meterwire.dlt645 import frame as link
-from meterwire.dlt645.deframer import Deframer
-from meterwire.dlt645.functions import (
-    READ,
-    READ_1997,
-    READ_FOLLOWING,
-    READ_FOLLOWING_1997,
-    Edition,
-)
+from meterwire.dlt645.asking import Asking
+from meterwire.dlt645.functions import Edition
 from meterwire.dlt645.items import Dictionary, dictionary
 from meterwire.dlt645.messages import (
     AbnormalReply,
@@ -39,8 +39,11 @@ from meterwire.dlt645.messages import (
     ReadReply,
     ReadRequest,
     from_frame,
+    next_sequence,
     to_frame,
 )
+from meterwire.dlt645.secrets import Ranges
+from meterwire.dlt645.shapes import Fields
 from meterwire.errors import RemoteProtocolError
 
 PIECES_MAX: Final = 32
@@ -65,6 +68,7 @@ class Signal(enum.Enum):
     REPLY_MORE = "reply with more to come"
     ABNORMAL = "abnormal reply"
     WHOLE_ANYWAY = "no following piece, but the first is a whole item"
+    SHORT_FORM_REFUSED = "first following piece refused without the selector"
     OUT_OF_ORDER = "following piece out of order, or too many"
     EXPIRED = "deadline passed"
 
@@ -75,6 +79,7 @@ TRANSITIONS: Final[dict[State, dict[Signal, State]]] = {
         Signal.REPLY: State.DONE,
         Signal.REPLY_MORE: State.CONTINUING,
         Signal.WHOLE_ANYWAY: State.DONE,
+        Signal.SHORT_FORM_REFUSED: State.CONTINUING,
         Signal.ABNORMAL: State.FAILED,
         Signal.OUT_OF_ORDER: State.FAILED,
         Signal.EXPIRED: State.FAILED,
@@ -98,6 +103,7 @@ class ReadSession:
         edition: whose function codes; a 1997 meter numbers no following pieces.
         items: what the meter's identifiers mean; the dictionary of the edition by default.
         repeat_selector: a following request to this meter carries the selector of the first one again.
+        pieces_max: following pieces that are taken; one more fails the read.
 
     Attributes:
         reply: the whole answer, or the refusal; ``None`` while unfinished and when the read failed
@@ -114,6 +120,7 @@ class ReadSession:
         edition: Edition = "dlt645-2007",
         items: Dictionary | None = None,
         repeat_selector: bool = False,
+        pieces_max: int = PIECES_MAX,
     ) -> None:
         """Prepare the request.
 
@@ -124,15 +131,15 @@ class ReadSession:
         self.reply: ReadReply | AbnormalReply | None = None
         self.ignored = 0
         self._request = request
-        self._preamble = preamble
-        self._deframer = Deframer()
-        self._state = State.SENDING
         self._edition: Edition = edition
         self._items = items or dictionary(edition)
-        self._repeated = request.selector if repeat_selector else b""
-        self._octets = link.encode(to_frame(request, edition), preamble=preamble)
+        self._pieces_max = pieces_max
+        self._asking = Asking(to_frame(request, edition), preamble=preamble, edition=edition)
+        self._state = State.SENDING
         self._address = request.address
         self._pieces: list[bytes] = []
+        self._sequence = 0
+        self._selector = request.selector if repeat_selector else b""
 
     @property
     def state(self) -> State:
@@ -149,11 +156,11 @@ class ReadSession:
         if self._state not in {State.SENDING, State.CONTINUING}:
             return b""
         self._signal(Signal.SENT)
-        return self._octets
+        return self._asking.take()
 
     def feed(self, octets: bytes) -> None:
         """Take octets from the line, in any pieces; never raises."""
-        for frame in self._deframer.feed(octets):
+        for frame in self._asking.frames(octets):
             self._take(frame)
 
     def expire(self) -> None:
@@ -161,21 +168,25 @@ class ReadSession:
         if not self.finished and not self._whole_anyway():
             self._signal(Signal.EXPIRED)
 
+    def secret_ranges(self, octets: bytes) -> Ranges:
+        """See ``Asking.secret_ranges``."""
+        return self._asking.secret_ranges(octets)
+
     def _signal(self, signal: Signal) -> None:
         self._state = TRANSITIONS[self._state].get(signal, self._state)
 
     def _take(self, frame: link.Frame) -> None:
-        message = self._ours(frame) if self._state is State.WAITING else None
-        match message:
-            case AbnormalReply():
-                if not self._whole_anyway():
-                    self.reply = message
-                    self._signal(Signal.ABNORMAL)
-            case ReadReply(data=data, has_following=more):
-                self._keep(message.address, data, more)
-            case ReadFollowingReply(data=data, sequence=sequence, has_following=more):
-                if self._edition == "dlt645-1997" or sequence == len(self._pieces):
-                    self._keep(message.address, data, more)
+        match self._ours(frame) if self._state is State.WAITING else None:
+            case AbnormalReply() as refusal:
+                self._refused(refusal)
+            case ReadReply(data=data, has_following=more) as reply:
+                self._keep(reply.address, data, more)
+            case ReadFollowingReply(data=data, sequence=sequence, has_following=more) as piece:
+                if self._comes_again(piece):
+                    self.ignored += 1
+                elif self._edition == "dlt645-1997" or sequence == next_sequence(self._sequence):
+                    self._sequence = sequence
+                    self._keep(piece.address, data, more)
                 else:
                     self._signal(Signal.OUT_OF_ORDER)
             case _:
@@ -183,10 +194,7 @@ class ReadSession:
 
     def _ours(self, frame: link.Frame) -> Message | None:
         """The message, if it answers the request that is open."""
-        following = bool(self._pieces)
-        if not frame.from_meter or not (self._any_meter() or frame.address == self._address):
-            return None
-        if frame.function != self._function(following):
+        if not self._asking.may_answer(frame):
             return None
         try:
             message = from_frame(frame)
@@ -199,15 +207,21 @@ class ReadSession:
                 return message
         return None
 
-    def _any_meter(self) -> bool:
-        """Whether the address asked for names no one meter; meters of 1997 also answer the broadcast."""
-        everybody = self._edition == "dlt645-1997" and self._address == link.BROADCAST
-        return everybody or "A" in self._address
+    def _comes_again(self, piece: ReadFollowingReply) -> bool:
+        """Whether it is the following piece before this one; the first answer has another function."""
+        same_number = self._edition == "dlt645-1997" or piece.sequence == self._sequence
+        return len(self._pieces) > 1 and same_number and piece.data == self._pieces[-1]
 
-    def _function(self, following: bool) -> int:
-        if self._edition == "dlt645-1997":
-            return READ_FOLLOWING_1997 if following else READ_1997
-        return READ_FOLLOWING if following else READ
+    def _refused(self, refusal: AbnormalReply) -> None:
+        if self._whole_anyway():
+            return
+        if len(self._pieces) == 1 and self._selector != self._request.selector:
+            self._selector = self._request.selector
+            self._ask_for_more()
+            self._signal(Signal.SHORT_FORM_REFUSED)
+            return
+        self.reply = refusal
+        self._signal(Signal.ABNORMAL)
 
     def _keep(self, address: str, data: bytes, more: bool) -> None:
         self._pieces.append(data)
@@ -216,27 +230,35 @@ class ReadSession:
             whole = b"".join(self._pieces)
             self.reply = ReadReply(address=address, di=self._request.di, data=whole)
             self._signal(Signal.REPLY)
-        elif len(self._pieces) > PIECES_MAX:
+        elif len(self._pieces) > self._pieces_max:
             self._signal(Signal.OUT_OF_ORDER)
         else:
-            request = ReadFollowingRequest(
-                address=address,
-                di=self._request.di,
-                sequence=len(self._pieces),
-                selector=self._repeated,
-            )
-            self._octets = link.encode(to_frame(request, self._edition), preamble=self._preamble)
+            self._ask_for_more()
             self._signal(Signal.REPLY_MORE)
+
+    def _ask_for_more(self) -> None:
+        request = ReadFollowingRequest(
+            address=self._address,
+            di=self._request.di,
+            sequence=next_sequence(self._sequence),
+            selector=self._selector,
+        )
+        self._asking.ask(to_frame(request, self._edition))
 
     def _whole_anyway(self) -> bool:
         """Keep a first piece that is a whole single item; whether it was one."""
-        if len(self._pieces) != 1:
-            return False
-        entry = self._items.by_di(self._request.di)
-        if entry is None or entry.is_block or len(self._pieces[0]) != entry.octets:
+        if len(self._pieces) != 1 or len(self._pieces[0]) != self._item_octets():
             return False
         self.reply = ReadReply(
             address=self._address, di=self._request.di, data=self._pieces[0], has_following=True
         )
         self._signal(Signal.WHOLE_ANYWAY)
         return True
+
+    def _item_octets(self) -> int | None:
+        """Octets of the item asked for; ``None`` when it may have more than those of its first piece."""
+        entry = self._items.by_di(self._request.di)
+        if entry is None or entry.is_block:
+            return None
+        fixed = all(isinstance(shape, Fields) and not shape.repeated for shape in entry.shapes)
+        return max(shape.octets for shape in entry.shapes) if fixed else None

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from meterwire.dlt645 import formats
-from meterwire.errors import RemoteProtocolError
+from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 
 class Label(NamedTuple):
@@ -176,7 +176,12 @@ class Entry:
             LocalProtocolError: too few or too many values, or one out of its range.
 
         """
-        return self.shapes[0].encode(values)
+        try:
+            return self.shapes[0].encode(values)
+        except LocalProtocolError:
+            if self.access != "w":
+                raise
+        raise LocalProtocolError(f"{self.item}: the value does not fit")  # a password; it stays unsaid
 
 
 new_tuple = tuple.__new__

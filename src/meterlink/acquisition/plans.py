@@ -1,23 +1,27 @@
-"""What is due when: slots of an interval, counted from midnight UTC."""
+"""What is due when: slots of an interval, counted from midnight UTC, and the newest freeze."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
-DATA_CLASS = "instant"
-"""Data class of what an interval plan reads: values of the moment."""
+from meterlink.model.data_classes import INSTANT, DataClass
+
+FREEZE_SETTLE = timedelta(minutes=5)
+"""A freeze is expected this long after its instant: so far a meter's clock may be behind before anybody sets
+it, and concentrators wait as long. Source: field practice, sections 7 and 8."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Items that are read once in each interval.
+    """Items that are read, or looked for, once in each interval.
 
     Args:
         name: what people call it.
-        every_s: length of an interval in whole seconds; slots begin at its multiples.
-        items: what to read, one exchange each.
-        tries: how often a silent meter is asked for one slot.
+        every_s: length of an interval in whole seconds; intervals begin at its multiples.
+        items: what to read.
+        tries: how often a silent meter is asked in one interval.
+        data_class: values of the moment, or what the meter froze.
 
     """
 
@@ -25,6 +29,7 @@ class Plan:
     every_s: int
     items: tuple[str, ...]
     tries: int = 2
+    data_class: DataClass = INSTANT
 
     def slot_at(self, now: datetime) -> datetime:
         """The slot that ``now`` belongs to: its beginning."""
@@ -48,6 +53,18 @@ class Point:
 
     meter: str
     address: str
+
+
+def newest_daily_freeze(now: datetime, zone: tzinfo) -> datetime:
+    """The newest daily freeze that a meter with a sound clock has taken by ``now``: its instant.
+
+    Args:
+        now: wall time, aware.
+        zone: what the meters' clocks show; without daylight saving time.
+
+    """
+    local = (now - FREEZE_SETTLE).astimezone(zone)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
 
 
 def is_kept(item: str, kept: set[str]) -> bool:

@@ -1,9 +1,9 @@
-"""Carrying out one plan on one line, round by round.
+"""Carrying out one plan on one line, round by round; what is due and how a meter is asked is the plan's kind.
 
-A round belongs to one slot. Each meter is asked for its items one after the other; a meter that does not
-answer is put aside at its first silence, so that it costs its neighbours one timeout, and is asked again
-when all others are done and an answer that was merely late has had time to pass. A reading taken after
-the slot's end would carry a wrong time, so the round ends with its slot.
+A round belongs to one slot, the plan's interval. A meter that does not answer is put aside at its first
+silence, so that it costs its neighbours one timeout, and is asked again when all others are done and an
+answer that was merely late has had time to pass. The round ends with its slot; the next begins with those
+whom it cut off.
 
 Several workers share the line's queue: while one waits for the disk, the line is already busy for the next.
 """
@@ -12,21 +12,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from typing import Protocol
+from datetime import date, datetime, tzinfo
 
 import structlog
 
-from meterlink.acquisition.plans import DATA_CLASS, Plan, Point, is_kept
+from meterlink.acquisition.keeping import Keeper, PatientKeeper
+from meterlink.acquisition.plans import Plan, Point, is_kept
 from meterlink.bus.line import Line
-from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Driver, MeterAnswer
-from meterlink.errors import BadAnswer, BusFull, JournalError, LineError, Refused, ReplyTimeout
-from meterlink.model.reading import Reading, Record
+from meterlink.drivers.base import Driver
+from meterlink.errors import BusFull, LineError, ReplyTimeout
+from meterlink.model.zone import CHINA_TIME
 
 WORKERS = 4
 """Meters of one plan that are in work at once on one line; also the readings that a crash can lose a line."""
@@ -34,33 +34,17 @@ WORKERS = 4
 LATE_ANSWER_S = 3.0
 """After a silence the same question is not asked again sooner: a late answer could pass for the new one."""
 
-JOURNAL_PAUSE_S = 1.0
-"""Pause between tries to keep a reading while the journal cannot (disk full); acquisition waits with it."""
-
 CLOCK_LOOK_S = 30.0
 """Longest sleep without a look at the wall clock, which may have been set."""
 
 _TIMER_SLACK_S = 0.05
 """Wall and monotonic clocks do not tick together; a pause of ``LATE_ANSWER_S`` must count as one."""
 
-_DAY_OFFSET = timedelta(hours=8)
-"""The plant's day is UTC+8; a refused item is asked again on the next one."""
-
 _log = structlog.get_logger(__name__)
 
 
-class Keeper(Protocol):
-    """What a poller needs of the journal."""
-
-    async def keep(self, record: Record) -> int:
-        """Keep a record; returns when it is durable. Raises ``JournalError``."""
-
-    async def kept_in(self, data_class: str, slot: datetime) -> set[tuple[str, str]]:
-        """(meter, item) of the readings already kept for a slot. Raises ``JournalError``."""
-
-
 @dataclass(slots=True)
-class _Task:
+class Task:
     """What is still to be read of one meter in this round."""
 
     point: Point
@@ -81,10 +65,9 @@ class _Memory:
     turns: int = 0
     last_slot: datetime | None = None
     newest_slot: datetime | None = None
-    journal_away: bool = False
 
 
-class Poller:
+class Poller(ABC):
     """One plan on one line.
 
     Args:
@@ -94,17 +77,27 @@ class Poller:
         driver: how they talk.
         keeper: the journal.
         clock: wall time.
+        zone: what the meters' clocks show; a refused item is asked again on the next day of it.
 
     """
 
     def __init__(
-        self, *, plan: Plan, points: Sequence[Point], line: Line, driver: Driver, keeper: Keeper, clock: Clock
+        self,
+        *,
+        plan: Plan,
+        points: Sequence[Point],
+        line: Line,
+        driver: Driver,
+        keeper: Keeper,
+        clock: Clock,
+        zone: tzinfo = CHINA_TIME,
     ) -> None:
         self._plan = plan
+        self._zone = zone
         self._points = tuple(points)
         self._line = line
         self._driver = driver
-        self._keeper = keeper
+        self._keeper = PatientKeeper(keeper, line=line.name, data_class=plan.data_class)
         self._clock = clock
         self._memory = _Memory()
         self._stop = asyncio.Event()
@@ -141,112 +134,71 @@ class Poller:
         if failed and not self._stop.is_set():
             self._note_missed(failed, slot)
 
-    async def _due(self, slot: datetime) -> list[_Task]:
-        kept: dict[str, set[str]] = {}
-        newest = self._memory.newest_slot
-        if newest is None or slot <= newest:  # begun before a restart, or before the clock was set back
-            for meter, item in await self._kept_before(slot):
-                kept.setdefault(meter, set()).add(item)
-        today = (slot + _DAY_OFFSET).date()
-        tasks = []
-        for point in self._points:
-            done = kept.get(point.meter, set())
-            items = deque(
-                item
-                for item in self._plan.items
-                if not is_kept(item, done) and self._memory.refused.get((point.meter, item)) != today
-            )
-            if items:
-                tasks.append(_Task(point, items))
-        # Whom the end of an earlier round cut off comes first, so that a line that is too slow for its
-        # plan serves all of its meters in turn and not the first ones always.
-        return sorted(tasks, key=lambda task: self._memory.asked.get(task.point.meter, 0))
+    @abstractmethod
+    async def _due(self, slot: datetime) -> list[Task]:
+        """What is to be read in a round, a task a meter."""
 
-    async def _kept_before(self, slot: datetime) -> set[tuple[str, str]]:
-        while not self._stop.is_set():
-            try:
-                return await self._keeper.kept_in(DATA_CLASS, slot)
-            except JournalError as error:
-                await self._journal_pause(error)
-        return set()
+    @abstractmethod
+    async def _ask(self, task: Task, slot: datetime) -> None:
+        """Read a meter's items and keep them; what was not read is left in the task.
 
-    async def _pass(self, todo: Sequence[_Task], slot: datetime) -> list[_Task]:
+        Raises:
+            ReplyTimeout, LineError, BusFull: from the line; the rest of the task is left.
+
+        """
+
+    def _task_of(self, point: Point, kept: set[str], slot: datetime) -> Task:
+        """The plan's items of a meter without those that are kept or were refused today."""
+        today = slot.astimezone(self._zone).date()
+        refused = self._memory.refused
+        items = (item for item in self._plan.items if refused.get((point.meter, item)) != today)
+        return Task(point, deque(item for item in items if not is_kept(item, kept)))
+
+    def _in_turn(self, tasks: Iterable[Task]) -> list[Task]:
+        """The tasks that hold anything; whom the end of an earlier round cut off comes first.
+
+        So a line that is too slow for its plan serves all of its meters in turn, not the first ones always.
+        """
+        return sorted(
+            (task for task in tasks if task.items),
+            key=lambda task: self._memory.asked.get(task.point.meter, 0),
+        )
+
+    async def _pass(self, todo: Sequence[Task], slot: datetime) -> list[Task]:
         """Work through the tasks once; returns those that are not done."""
         waiting = deque(todo)
-        failed: list[_Task] = []
+        failed: list[Task] = []
         async with asyncio.TaskGroup() as group:
             for number in range(min(WORKERS, len(waiting))):
                 name = f"poller[{self._line.name}].{self._plan.name}.{number}"
                 group.create_task(self._work(waiting, failed, slot), name=name)
         return failed
 
-    async def _work(self, waiting: deque[_Task], failed: list[_Task], slot: datetime) -> None:
+    async def _work(self, waiting: deque[Task], failed: list[Task], slot: datetime) -> None:
         while waiting:
             task = waiting.popleft()
             await self._read_meter(task, slot)
             if task.items:
                 failed.append(task)
 
-    async def _read_meter(self, task: _Task, slot: datetime) -> None:
+    async def _read_meter(self, task: Task, slot: datetime) -> None:
         """Read a meter's items; what is left in the task was not read."""
-        bad: list[str] = []
         if self._may_still_answer(task.point) or self._over(slot):
             return
         self._memory.turns += 1
         self._memory.asked[task.point.meter] = self._memory.turns
-        while task.items and not self._over(slot):
-            item = task.items[0]
-            try:
-                answer = await self._driver.read(
-                    self._line, task.point.address, item, priority=Priority.CURVE
-                )
-            except Refused as error:
-                self._note_refused(task.point, item, slot, error)
-            except BadAnswer as error:
-                _log.warning("bad_answer", line=self._line.name, meter=task.point.meter, reason=str(error))
-                bad.append(item)
-            except ReplyTimeout:
-                self._note_silent(task.point)
-                break
-            except (LineError, BusFull):
-                break
-            else:
-                self._note_answers(task.point)
-                await self._keep(task.point, answer, slot)
-            task.items.popleft()
-        task.items.extend(bad)
+        try:
+            await self._ask(task, slot)
+        except ReplyTimeout:
+            self._note_silent(task.point)
+        except (LineError, BusFull):
+            pass  # the line says so itself; the items stay due
 
     def _may_still_answer(self, point: Point) -> bool:
         """Whether an answer to the meter's last question could still come, also from an earlier slot."""
         silent_at = self._memory.silent.get(point.meter)
         passed_s = None if silent_at is None else self._clock.monotonic_s() - silent_at
         return passed_s is not None and passed_s < LATE_ANSWER_S - _TIMER_SLACK_S
-
-    async def _keep(self, point: Point, answer: MeterAnswer, slot: datetime) -> None:
-        readings = tuple(
-            Reading(
-                meter=point.meter,
-                item=measured.item,
-                value=measured.value,
-                unit=measured.unit,
-                slot=slot,
-                taken_at=answer.taken_at,
-                marks=measured.marks,
-                route=self._line.name,
-            )
-            for measured in answer.values
-        )
-        record = Record(meter=point.meter, data_class=DATA_CLASS, readings=readings)
-        while True:
-            try:
-                await self._keeper.keep(record)
-            except JournalError as error:
-                await self._journal_pause(error)
-                continue
-            if self._memory.journal_away:
-                self._memory.journal_away = False
-                _log.info("journal_back", line=self._line.name)
-            return
 
     # --- time ------------------------------------------------------------------------------
 
@@ -266,12 +218,6 @@ class Poller:
             async with asyncio.timeout(seconds):
                 await self._stop.wait()
 
-    async def _journal_pause(self, error: JournalError) -> None:
-        if not self._memory.journal_away:
-            self._memory.journal_away = True
-            _log.error("journal_away", line=self._line.name, reason=str(error))
-        await asyncio.sleep(JOURNAL_PAUSE_S)
-
     # --- what people are told --------------------------------------------------------------
 
     def _note_gap(self, last: datetime | None, slot: datetime) -> None:
@@ -283,9 +229,12 @@ class Poller:
         elif slot < last:
             _log.warning("clock_set_back", line=self._line.name, plan=self._plan.name, slot=slot.isoformat())
 
-    def _note_refused(self, point: Point, item: str, slot: datetime, error: Refused) -> None:
-        self._memory.refused[point.meter, item] = (slot + _DAY_OFFSET).date()
-        _log.warning("item_refused", line=self._line.name, meter=point.meter, item=item, reason=str(error))
+    def _note_refused(self, point: Point, item: str, slot: datetime, reason: str) -> None:
+        self._memory.refused[point.meter, item] = slot.astimezone(self._zone).date()
+        _log.warning("item_refused", line=self._line.name, meter=point.meter, item=item, reason=reason)
+
+    def _note_bad(self, point: Point, reason: str) -> None:
+        _log.warning("bad_answer", line=self._line.name, meter=point.meter, reason=reason)
 
     def _note_silent(self, point: Point) -> None:
         known = point.meter in self._memory.silent
@@ -298,7 +247,7 @@ class Poller:
             del self._memory.silent[point.meter]
             _log.info("meter_answers", line=self._line.name, meter=point.meter, address=point.address)
 
-    def _note_missed(self, failed: Sequence[_Task], slot: datetime) -> None:
+    def _note_missed(self, failed: Sequence[Task], slot: datetime) -> None:
         missed = sum(len(task.items) for task in failed)
         _log.info(
             "slot_incomplete",

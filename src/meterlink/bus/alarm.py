@@ -12,11 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+class Rung(Exception):
+    """Somebody rang: the wait is over, and nothing is late."""
+
+
 class Alarm:
     """The timer of one task: one wait at a time has a deadline.
 
-    Use as ``with alarm.until(when): await ...``; raises ``TimeoutError`` when the time comes first. A
-    cancellation from outside stays a cancellation.
+    Use as ``with alarm.until(when): await ...``; raises ``TimeoutError`` when the time comes first, and
+    ``Rung`` when somebody calls ``ring``. A cancellation from outside stays a cancellation.
     """
 
     def __init__(self) -> None:
@@ -25,35 +29,49 @@ class Alarm:
         self._deadline: float | None = None
         self._task: asyncio.Task[object] | None = None
         self._rang = False
+        self._by_hand = False
+        self._to_ring = False
 
     def now(self) -> float:
         """The loop's time, in which deadlines are given."""
         return self._loop.time()
 
     @contextmanager
-    def until(self, deadline: float) -> Iterator[None]:
-        """Let the wait inside end with ``TimeoutError`` at ``deadline`` (loop time).
+    def until(self, deadline: float | None) -> Iterator[None]:
+        """Let the wait inside end with ``TimeoutError`` at ``deadline`` (loop time; ``None``: never).
 
         Raises:
             TimeoutError: the deadline came first.
+            Rung: ``ring`` was called first, or since the last wait ended.
 
         """
+        if self._to_ring:
+            self._to_ring = False
+            raise Rung
         task = asyncio.current_task()
         assert task is not None and self._task is None, "one wait at a time"
-        self._task, self._deadline, self._rang = task, deadline, False
-        if self._handle is None or self._handle.when() > deadline:
+        self._task, self._deadline, self._rang, self._by_hand = task, deadline, False, False
+        if deadline is not None and (self._handle is None or self._handle.when() > deadline):
             self._arm(deadline)
         cancelling = task.cancelling()
         try:
             yield
         except asyncio.CancelledError:
             if self._rang and task.uncancel() <= cancelling:
-                raise TimeoutError from None
+                raise (Rung if self._by_hand else TimeoutError) from None
             raise
         finally:
             if self._rang and task.cancelling() > cancelling:
                 task.uncancel()  # it rang, but what we waited for came in the same turn of the loop
             self._task = self._deadline = None
+
+    def ring(self) -> None:
+        """End the wait that is in progress; between two waits: the next one, before it begins."""
+        if self._task is None:
+            self._to_ring = True
+        elif not self._rang:
+            self._rang = self._by_hand = True
+            self._task.cancel()
 
     def close(self) -> None:
         """Disarm; call it when the task ends, so that no timer outlives it."""
@@ -68,7 +86,7 @@ class Alarm:
 
     def _ring(self) -> None:
         self._handle = None
-        if self._deadline is None or self._task is None:
+        if self._deadline is None or self._task is None or self._rang:
             return
         if self._deadline > self._loop.time():
             self._arm(self._deadline)

@@ -9,17 +9,20 @@ Three timers, each set once:
 
 The end of an answer is the session's business (it knows the length octet), so no timer is waited out
 after a good answer.
+
+The octets of an exchange may be written down; which of them are secret the session says, by their place.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from meterlink.bus.alarm import Alarm
+from meterlink.bus.wire import Wire
 from meterlink.errors import ReplyTimeout
-from meterlink.transports.stream import ByteStream
+from meterlink.trace import Ranges, Transcript
 
 _ANSWER_OCTETS_MAX = 300
 """Longest 645 answer with preambles and rubbish, for the whole-answer timer of a line with known rate."""
@@ -39,7 +42,15 @@ class Session(Protocol):
         """Take octets from the line; any octets."""
 
     def expire(self) -> None:
-        """The time is up."""
+        """The time is up, or the line is gone."""
+
+    def secret_ranges(self, octets: bytes) -> Ranges:
+        """Which octets of one turn hold passwords, keys or cipher, or may; never raises.
+
+        Args:
+            octets: a request, or all that was received before the next one.
+
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,45 +78,61 @@ class Timing:
         return max(self.answer_max_s, _ANSWER_OCTETS_MAX * self.character_s + self.octet_gap_s)
 
 
-Note = Callable[[bool, bytes], None]
-"""Called with (outward?, octets) for each piece that passes."""
-
-
 async def carry_out(
-    stream: ByteStream, session: Session, timing: Timing, alarm: Alarm, note: Note | None = None
+    wire: Wire,
+    session: Session,
+    timing: Timing,
+    now: Callable[[], float],
+    transcript: Transcript | None = None,
 ) -> None:
-    """Drive a session over a stream until it is finished.
+    """Drive a session over a line until it is finished; it is, however this ends.
 
     Args:
-        stream: the line; only this exchange may use it now.
+        wire: the line; only this exchange may use it now.
         session: fresh; afterwards it holds the answer.
         timing: how long to wait.
-        alarm: the line's timer.
-        note: sees all octets.
+        now: loop time.
+        transcript: is told all octets, if there is one.
 
     Raises:
-        ReplyTimeout: no complete answer in time; the session has been told.
+        ReplyTimeout: no complete answer in time.
         LineLost, LineClosed: from the stream.
 
     """
-    stream.receive_nowait()  # whatever came late for an earlier request is nobody's answer
+    late = await wire.clear()
+    if late and transcript is not None:
+        transcript.received(late)
+    try:
+        await _converse(wire, session, timing, now, transcript)
+    finally:
+        if not session.finished:
+            session.expire()
+        if transcript is not None:
+            transcript.settle()
+
+
+async def _converse(
+    wire: Wire, session: Session, timing: Timing, now: Callable[[], float], transcript: Transcript | None
+) -> None:
     while not session.finished:
         octets = session.octets_to_send()
         if octets:
-            if note is not None:
-                note(True, octets)
-            await stream.send(octets)
-            left_the_wire_at = alarm.now() + len(octets) * timing.character_s
+            if transcript is not None:
+                transcript.sent(octets)
+            await wire.send(octets)
+            left_the_wire_at = now() + len(octets) * timing.character_s
+            if session.finished:  # nobody answers
+                await asyncio.sleep(left_the_wire_at - now())
+                return
             first_by = left_the_wire_at + timing.reply_timeout_s
             whole_by = first_by + timing.whole_answer_s
             wait_until = first_by
         try:
-            with alarm.until(wait_until):
-                received = await stream.receive()
+            received = await wire.receive(wait_until)
         except TimeoutError:
-            session.expire()
+            wire.expire()
             raise ReplyTimeout("no answer in time") from None
-        if note is not None:
-            note(False, received)
+        if transcript is not None:
+            transcript.received(received)
         session.feed(received)
-        wait_until = min(max(first_by, alarm.now() + timing.octet_gap_s), whole_by)
+        wait_until = min(max(first_by, now() + timing.octet_gap_s), whole_by)

@@ -3,29 +3,29 @@
 Others hand in a session and wait; nobody locks a line. A caller that gives up while its exchange is in
 progress does not stop it: the owner brings it to its end, so that a late answer meets its own question.
 When the line is down, requests fail at once with ``LineLost`` until the next try to open it is due.
+
+A line is opened by us, when the first request comes, or is a door through which its terminal comes: then the
+owner also listens between requests, and answers what the terminal begins.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
-from meterlink.bus.alarm import Alarm
+from meterlink.bus.alarm import Alarm, Rung
+from meterlink.bus.dialling import Dialling, Opener
 from meterlink.bus.exchange import Session, Timing, carry_out
+from meterlink.bus.listener import Door, Visit
 from meterlink.bus.queue import TICKETS_MAX, Priority, TicketQueue
-from meterlink.errors import LineBusy, LineClosed, LineError, LineLost, ReplyTimeout
-from meterlink.trace import TraceRing
+from meterlink.bus.wire import ListeningWire, PlainWire, Wire
+from meterlink.errors import LineBusy, LineClosed, LineLost, ReplyTimeout
+from meterlink.trace import Ranges, TraceRing, Transcript
 from meterlink.transports.stream import ByteStream
-
-REOPEN_FIRST_S = 0.5
-REOPEN_MAX_S = 15.0
-"""Pauses between tries to open a lost line double from the first to the longest, with jitter."""
-
-Opener = Callable[[], Awaitable[ByteStream]]
 
 _log = structlog.get_logger(__name__)
 
@@ -41,10 +41,11 @@ class Line:
 
     Args:
         name: what people call it.
-        opener: opens the stream; raises ``LineLost`` or ``LineBusy``.
+        opener: opens the stream (raises ``LineLost`` or ``LineBusy``), or the door through which the line's
+            terminal comes.
         timing: timers of an exchange.
         rng: jitter of reopening.
-        trace: ring that sees all octets, if any.
+        trace: ring that sees all octets but the secret ones, if any.
         tickets_max: requests that may wait.
 
     """
@@ -53,24 +54,23 @@ class Line:
         self,
         name: str,
         *,
-        opener: Opener,
+        opener: Opener | Door,
         timing: Timing,
         rng: random.Random,
         trace: TraceRing | None = None,
         tickets_max: int = TICKETS_MAX,
     ) -> None:
         self.name = name
-        self._opener = opener
+        self._way = Dialling(name, opener, rng) if callable(opener) else opener
         self._timing = timing
-        self._rng = rng
         self._trace = trace
         self._queue: TicketQueue[_Ticket] = TicketQueue(
             asyncio.get_running_loop().time, tickets_max=tickets_max
         )
+        self._alarm = Alarm()
         self._stream: ByteStream | None = None
-        self._reopen_at = 0.0
-        self._pause_s = REOPEN_FIRST_S
-        self._trouble: LineError | None = None
+        self._wire: PlainWire | ListeningWire | None = None
+        self._listening = False
         self._stopped = False
 
     async def exchange(self, session: Session, *, priority: Priority) -> None:
@@ -91,32 +91,35 @@ class Line:
             raise LineClosed(f"{self.name}: the line's owner has stopped")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.put(_Ticket(session, done), priority)
+        if self._listening:
+            self._alarm.ring()
         await done
 
     async def run(self) -> None:
         """Own the line until cancelled. One task, once."""
-        alarm = Alarm()
         try:
             while True:
+                if not isinstance(self._way, Dialling):
+                    await self._listen(self._way)
                 ticket = await self._queue.take()
                 if not ticket.done.cancelled():
-                    await self._serve(ticket, alarm)
+                    await self._serve(ticket)
         finally:
-            alarm.close()
+            self._alarm.close()
             self._stopped = True
             for ticket in self._queue.drain():
                 _fail(ticket, LineClosed(f"{self.name}: the line's owner has stopped"))
-            await self._close()
+            await self._close("the owner has stopped")
 
-    async def _serve(self, ticket: _Ticket, alarm: Alarm) -> None:
+    async def _serve(self, ticket: _Ticket) -> None:
         try:
-            stream = self._stream or await self._open(alarm.now())
+            wire = self._wire or await self._open()
             if self._timing.turnaround_s:
                 await asyncio.sleep(self._timing.turnaround_s)
-            note = None if self._trace is None else self._note
-            await carry_out(stream, ticket.session, self._timing, alarm, note)
+            transcript = self._transcript(ticket.session.secret_ranges)
+            await carry_out(wire, ticket.session, self._timing, self._alarm.now, transcript)
         except (LineLost, LineBusy) as error:
-            await self._close()
+            await self._close(str(error))
             _fail(ticket, error)
         except ReplyTimeout as error:
             _fail(ticket, error)
@@ -128,31 +131,49 @@ class Line:
             if not ticket.done.done():
                 ticket.done.set_result(None)
 
-    async def _open(self, now: float) -> ByteStream:
-        if now < self._reopen_at and self._trouble is not None:
-            raise self._trouble
-        try:
-            self._stream = await self._opener()
-        except (LineLost, LineBusy) as error:
-            if str(self._trouble) != str(error):
-                _log.warning("line_down", line=self.name, reason=str(error))
-            self._trouble = error
-            self._reopen_at = now + self._pause_s * self._rng.uniform(0.5, 1.0)
-            self._pause_s = min(2 * self._pause_s, REOPEN_MAX_S)
-            raise
-        _log.info("line_up", line=self.name)
-        self._pause_s, self._trouble = REOPEN_FIRST_S, None
-        return self._stream
+    async def _listen(self, door: Door) -> None:
+        """Let the terminal in and hear it, until a request waits."""
+        self._listening = True
+        while not self._queue:
+            try:
+                if not isinstance(self._wire, ListeningWire):
+                    with self._alarm.until(None):
+                        visit = await door.visit()
+                    self._wire = self._welcome(visit)
+                await self._wire.listen(lambda: len(self._queue) > 0)
+            except Rung:
+                continue
+            except LineLost as error:
+                await self._close(str(error))
+        self._listening = False
 
-    async def _close(self) -> None:
+    async def _open(self) -> Wire:
+        if isinstance(self._way, Dialling):
+            self._stream = await self._way.open(self._alarm.now())
+            self._wire = PlainWire(self._stream, self._alarm)
+        else:
+            visit = self._way.visitor()
+            if visit is None:
+                raise LineLost(f"{self.name}: {self._way.absence}")
+            self._wire = self._welcome(visit)
+        return self._wire
+
+    def _welcome(self, visit: Visit) -> ListeningWire:
+        self._stream, listener = visit
+        _log.info("line_up", line=self.name)
+        return ListeningWire(visit, self._alarm, self._transcript(listener.secret_ranges))
+
+    async def _close(self, reason: str) -> None:
         stream, self._stream = self._stream, None
+        wire, self._wire = self._wire, None
+        if isinstance(wire, ListeningWire):
+            wire.leave()
         if stream is not None:
-            _log.info("line_closed", line=self.name)
+            _log.info("line_closed", line=self.name, reason=reason)
             await stream.aclose()
 
-    def _note(self, outward: bool, octets: bytes) -> None:
-        assert self._trace is not None
-        self._trace.note(self.name, "out" if outward else "in", octets)
+    def _transcript(self, secret_ranges: Callable[[bytes], Ranges]) -> Transcript | None:
+        return None if self._trace is None else Transcript(self._trace, self.name, secret_ranges)
 
 
 def _fail(ticket: _Ticket, error: BaseException) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from meterlink.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from meterlink.config import PlanSettings, Settings
+    from meterlink.drivers.profiles import MeterProfiles
 
 app = typer.Typer(no_args_is_help=True, help="Check a configuration, or print a first one. 配置检查。")
 
@@ -31,6 +35,10 @@ line = "serial:///dev/ttyUSB0?baud=2400&parity=even"   # or tcp://serial-server:
 [[plans]]
 every_s = 60
 items = ["forward_active_energy", "voltage.*", "current.*", "active_power"]
+
+[[plans]]
+class = "daily_freeze"               # what each meter froze at midnight; asked for until it is there
+items = ["forward_active_energy.*"]
 
 # [mqtt]                             # without it: an embedded broker on loopback
 # url = "mqtt://broker.example:1883"
@@ -77,6 +85,7 @@ def check(
         "meters": len(settings.meters),
         "profiles": Counter(profiles.find(meter.protocol, meter.model).name for meter in settings.meters),
         "lines": [line.url for line, _ in settings.meters_by_line()],
+        "listens": settings.terminals_by_endpoint(),
         "plans": {plan.name: plan.every_s for plan in settings.plans},
         "data_dir": str(data_dir(settings)),
         "broker": settings.mqtt.url if settings.mqtt else "embedded",
@@ -86,10 +95,28 @@ def check(
         print(json.dumps(facts, ensure_ascii=False))
         return
     typer.echo(f"{config}: good 配置正确")
-    plans = [f"{plan.name} every {plan.every_s} s" for plan in settings.plans]
+    plans = [_plan_in_words(settings, plan, profiles) for plan in settings.plans]
     served = [f"{name} for {count}" for name, count in facts["profiles"].items()]
-    for key, value in list({**facts, "plans": plans, "profiles": served}.items())[1:]:
+    listens = [
+        f"{endpoint} for {', '.join(terminals)}"
+        for endpoint, terminals in settings.terminals_by_endpoint().items()
+    ] or ["no (no line has a listen URL)"]
+    in_words = {"plans": plans, "profiles": served, "listens": listens}
+    for key, value in list({**facts, **in_words}.items())[1:]:
         typer.echo(f"  {key}: {', '.join(value) if isinstance(value, list) else value}")
+
+
+def _plan_in_words(settings: Settings, plan: PlanSettings, profiles: MeterProfiles) -> str:
+    from meterlink.clock import SystemClock
+    from meterlink.daemon.lines import passed_by
+    from meterlink.model.data_classes import INSTANT
+
+    words = f"{plan.name} every {plan.every_s} s"
+    if plan.data_class != INSTANT:
+        words += f" ({plan.data_class}; the meters' clocks show {settings.gateway.zone})"
+    if left_out := len(passed_by(settings, plan, SystemClock(), profiles)):
+        words += f", passes by {left_out} of {len(settings.meters)} meters: their protocol has none"
+    return words
 
 
 @app.command()

@@ -32,7 +32,10 @@ def set_up_logs(level: str, form: Literal["auto", "json", "console"], stream: Te
     if not console:
         shared.append(structlog.processors.format_exc_info)
     renderer: structlog.types.Processor = (
-        structlog.dev.ConsoleRenderer(colors=target.isatty())
+        # Without the values of local variables: octets with passwords are among them.
+        structlog.dev.ConsoleRenderer(
+            colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
         if console
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )

@@ -201,7 +201,7 @@ def _show(
         for entry in ring:
             at = entry.at.astimezone(PLANT_TIME).strftime("%H:%M:%S.%f")[:-3]
             arrow = "→" if entry.direction == "out" else "←"
-            out.print(f"{at} {arrow} {entry.octets.hex(' ').upper()}")
+            out.print(f"{at} {arrow} {entry.hexadecimal(' ')}", markup=False)
     if error is not None:
         _, hint, chinese = _outcome(error)
         Console(stderr=True, soft_wrap=True, highlight=False).print(
@@ -244,7 +244,7 @@ def _show_json(
     }
     if ring is not None:
         document["trace"] = [
-            {"at": _utc(entry.at), "direction": entry.direction, "octets": entry.octets.hex().upper()}
+            {"at": _utc(entry.at), "direction": entry.direction, "octets": entry.hexadecimal()}
             for entry in ring
         ]
     print(json.dumps(document, ensure_ascii=False, indent=2))

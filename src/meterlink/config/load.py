@@ -123,6 +123,7 @@ def _near(place: tuple[str | int, ...]) -> str:
         candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
         inner = [kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel)]
         model = inner[0] if inner else model
-    near = difflib.get_close_matches(str(place[-1]), list(model.model_fields), n=1)
-    known = ", ".join(model.model_fields)
+    keys = [field.alias or name for name, field in model.model_fields.items()]
+    near = difflib.get_close_matches(str(place[-1]), keys, n=1)
+    known = ", ".join(keys)
     return f"; did you mean {near[0]!r}?" if near else f"; known keys: {known}"

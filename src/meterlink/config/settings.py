@@ -6,8 +6,10 @@ Only ``[[meters]]`` is required. Everything else has a default that works with n
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from datetime import timezone
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -15,8 +17,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from meterlink.errors import ConfigError
 from meterlink.model.address import meter_address
-from meterlink.model.line_url import BAUD_RATES, LineUrl, SerialUrl, parse_line_url
+from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass
+from meterlink.model.line_url import BAUD_RATES, LineUrl, ListenUrl, SerialUrl, parse_line_url
 from meterlink.model.protocols import DEFAULT_PROTOCOL, MeterProtocol
+from meterlink.model.zone import CHINA_ZONE, parse_zone
 
 METERS_MAX = 20_000
 LINES_MAX = 1_000
@@ -43,6 +47,14 @@ def _line_url(text: str) -> str:
         return str(parse_line_url(text))
     except ConfigError as error:
         raise ValueError(str(error)) from None
+
+
+def _zone(text: str) -> str:
+    try:
+        parse_zone(text)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    return text
 
 
 Name = Annotated[str, AfterValidator(_name)]
@@ -100,6 +112,15 @@ class GatewaySettings(_Table):
         None,
         description="Folder of your own profiles of meters (`*.yaml`), beside those that come with us.",
     )
+    zone: Annotated[str, AfterValidator(_zone)] = Field(
+        CHINA_ZONE,
+        description="What the meters' clocks show: Asia/Shanghai (UTC+8), or an offset such as +08:00.",
+    )
+
+    @property
+    def plant_time(self) -> timezone:
+        """The zone of the meters' clocks."""
+        return parse_zone(self.zone)
 
 
 class LineSettings(_Table):
@@ -107,7 +128,8 @@ class LineSettings(_Table):
 
     name: Name = Field(description="What meters call it.")
     url: Annotated[str, AfterValidator(_line_url)] = Field(
-        description="tcp://HOST:PORT or serial:///dev/ttyUSB0?baud=2400&parity=even."
+        description="tcp://HOST:PORT, serial:///dev/ttyUSB0?baud=2400&parity=even, or, for a terminal that "
+        "dials in, listen://0.0.0.0:PORT?terminal=ADDRESS (several lines may share one port)."
     )
     reply_timeout_ms: int | None = Field(
         None,
@@ -190,20 +212,45 @@ class MeterSettings(_Table):
             raise ValueError(str(error)) from None
 
 
+_DEFAULTS_OF_CLASS: dict[DataClass, dict[str, object]] = {
+    DAILY_FREEZE: {"name": DAILY_FREEZE, "every_s": 900, "items": ("forward_active_energy.*",)}
+}
+"""Where a class has others than ``instant``; a quarter of an hour is the rhythm of concentrators."""
+
+
 class PlanSettings(_Table):
     """What is read again and again."""
 
-    name: Name = Field("instant", description="What people call it.")
+    name: Name = Field(INSTANT, description="What people call it. Default: the class.")
+    data_class: DataClass = Field(
+        INSTANT,
+        alias="class",
+        description="instant: values of the moment. daily_freeze: what the meter froze when its day began.",
+    )
     every_s: int = Field(
-        60, ge=1, le=86_400, description="Slots begin at multiples of this, counted from midnight UTC."
+        60,
+        ge=1,
+        le=86_400,
+        description="Slots begin at multiples of this, counted from midnight UTC. daily_freeze: how often "
+        "meters are asked for what is missing of the last one, by default each 900.",
     )
     items: tuple[str, ...] = Field(
         ("forward_active_energy", "voltage.*", "current.*", "active_power"),
         min_length=1,
         max_length=ITEMS_MAX,
-        description="Items of the catalogue (`meterlink items`); `.*` asks for the whole block.",
+        description="Items of the catalogue (`meterlink items`); `.*` asks for the whole block. "
+        'daily_freeze: written the same way, by default `["forward_active_energy.*"]`.',
     )
     tries: int = Field(2, ge=1, le=5, description="How often a silent meter is asked for one slot.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_class(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        wanted = given.get("class")
+        own = [values for name, values in _DEFAULTS_OF_CLASS.items() if name == wanted]
+        return {**own[0], **given} if own else given
 
 
 class MqttSettings(_Table):
@@ -340,6 +387,7 @@ class Settings(BaseSettings):
                     f"{who}: address {meter.address} stands on the same line as [[meters]] number {other}; "
                     "two meters of one address cannot be told apart"
                 )
+        _one_listener_a_port([line.parsed_url for line, _ in self.meters_by_line()])
         if not self.ingest.in_daemon and self.mqtt is None:
             raise ValueError(
                 "[ingest] in_daemon = false needs [mqtt]: the embedded broker lives inside the daemon"
@@ -374,6 +422,14 @@ class Settings(BaseSettings):
             found.setdefault(line.url, (line, []))[1].append(meter)
         return [(line, tuple(meters)) for line, meters in found.values()]
 
+    def terminals_by_endpoint(self) -> dict[str, list[str]]:
+        """``HOST:PORT`` on which we listen -> the terminals that may dial it."""
+        found: dict[str, list[str]] = {}
+        for line, _ in self.meters_by_line():
+            if isinstance(url := line.parsed_url, ListenUrl):
+                found.setdefault(f"{url.host}:{url.port}", []).append(url.terminal)
+        return found
+
 
 class _LineFinder:
     """Lines by name and by URL; a URL that no [[lines]] entry has makes a line of its own."""
@@ -404,7 +460,25 @@ class _LineFinder:
 def _name_of(url: LineUrl) -> str:
     if isinstance(url, SerialUrl):
         return url.device.rpartition("/")[2][-64:]
+    if isinstance(url, ListenUrl):
+        return url.terminal
     return f"{url.host}:{url.port}"[-64:]
+
+
+def _one_listener_a_port(urls: Iterable[LineUrl]) -> None:
+    """Refuse what the second listener would find at start: the port taken, by ourselves."""
+    listening: dict[int, str] = {}
+    terminals: dict[str, ListenUrl] = {}
+    for url in urls:
+        if not isinstance(url, ListenUrl):
+            continue
+        if url.port and (other := listening.setdefault(url.port, url.host)) != url.host:
+            raise ValueError(
+                f"line {str(url)!r}: another line listens on port {url.port} of {other}; "
+                "write the same host for all lines of one port"
+            )
+        if (twice := terminals.setdefault(url.terminal, url)) is not url:
+            raise ValueError(f"line {str(url)!r}: terminal {url.terminal} is already that of line {twice}")
 
 
 def _unique(table: str, key: str, names: list[str]) -> None:

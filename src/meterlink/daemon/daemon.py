@@ -70,6 +70,7 @@ class Daemon:
                     clock=outside.clock,
                     opener=self._opener,
                     rng=outside.rng,
+                    zone=self._settings.gateway.plant_time,
                 )
                 for line, meters in self._settings.meters_by_line()
             ]

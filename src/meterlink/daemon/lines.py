@@ -5,19 +5,34 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import tzinfo
 
+import structlog
+
+from meterlink.acquisition.freezes import FreezePoller
+from meterlink.acquisition.instants import InstantPoller
+from meterlink.acquisition.keeping import Keeper
 from meterlink.acquisition.plans import Plan, Point
-from meterlink.acquisition.poller import Keeper, Poller
+from meterlink.acquisition.poller import Poller
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, Settings
+from meterlink.drivers.base import Driver
 from meterlink.drivers.dlt645 import Dlt645Driver
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError, UnknownItem
+from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass
 from meterlink.model.line_url import LineUrl, SerialUrl
 from meterlink.transports.stream import ByteStream
 from meterprofiles import Profile
+
+_POLLERS: dict[DataClass, type[InstantPoller | FreezePoller]] = {
+    INSTANT: InstantPoller,
+    DAILY_FREEZE: FreezePoller,
+}
+
+_log = structlog.get_logger(__name__)
 
 LineOpener = Callable[[LineUrl], Awaitable[ByteStream]]
 
@@ -34,6 +49,7 @@ class LinePart:
         clock: wall time.
         opener: opens a line by its URL.
         rng: jitter.
+        zone: what the meters' clocks show.
 
     """
 
@@ -48,6 +64,7 @@ class LinePart:
         clock: Clock,
         opener: LineOpener,
         rng: random.Random,
+        zone: tzinfo,
     ) -> None:
         self.name = settings.name
         self._settings = settings
@@ -57,12 +74,20 @@ class LinePart:
             profile = profiles.find(meter.protocol, meter.model)
             self._served.setdefault(profile, []).append(point)
         self._plans = [
-            Plan(name=plan.name, every_s=plan.every_s, items=plan.items, tries=plan.tries) for plan in plans
+            Plan(
+                name=plan.name,
+                every_s=plan.every_s,
+                items=plan.items,
+                tries=plan.tries,
+                data_class=plan.data_class,
+            )
+            for plan in plans
         ]
         self._keeper = keeper
         self._clock = clock
         self._opener = opener
         self._rng = rng
+        self._zone = zone
         self._pollers: list[Poller] = []
         self._stopping = False
 
@@ -81,11 +106,16 @@ class LinePart:
             timing=line_timing(self._settings, self._served),
             rng=self._rng,
         )
-        named = {
-            f"{plan.name}.{profile.name}": self._poller(plan, profile, line)
-            for profile in self._served
-            for plan in self._plans
-        }
+        named: dict[str, Poller] = {}
+        for profile, points in self._served.items():
+            driver = Dlt645Driver(
+                self._clock, profile=profile, preamble=self._settings.preamble, zone=self._zone
+            )
+            for plan in self._plans:
+                if reads(driver, plan.data_class):
+                    named[f"{plan.name}.{profile.name}"] = self._poller(plan, driver, points, line)
+                else:
+                    _log.info("plan_passes_by", line=self.name, plan=plan.name, profile=profile.name)
         self._pollers = list(named.values())
         if self._stopping:
             return
@@ -96,15 +126,16 @@ class LinePart:
                     polling.create_task(poller.run(), name=f"poller[{self.name}].{name}")
             owner.cancel()
 
-    def _poller(self, plan: Plan, profile: Profile, line: Line) -> Poller:
+    def _poller(self, plan: Plan, driver: Driver, points: Sequence[Point], line: Line) -> Poller:
         """One plan for the meters of one profile."""
-        return Poller(
+        return _POLLERS[plan.data_class](
             plan=plan,
-            points=self._served[profile],
+            points=points,
             line=line,
-            driver=Dlt645Driver(self._clock, profile=profile, preamble=self._settings.preamble),
+            driver=driver,
             keeper=self._keeper,
             clock=self._clock,
+            zone=self._zone,
         )
 
 
@@ -124,6 +155,11 @@ def profiles_of(settings: Settings) -> MeterProfiles:
     return profiles
 
 
+def reads(driver: Driver, data_class: DataClass) -> bool:
+    """Whether meters of a profile have data of a class; a plan passes by those that have not."""
+    return data_class == INSTANT or data_class in driver.freezes
+
+
 def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> None:
     """Refuse a plan with an item that a meter's protocol has not or that cannot be kept, before a port opens.
 
@@ -132,14 +168,38 @@ def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> No
 
     """
     served = {profiles.find(meter.protocol, meter.model) for meter in settings.meters}
-    for profile in sorted(served, key=lambda one: one.name):
-        driver = Dlt645Driver(clock, profile=profile)
-        for plan in settings.plans:
+    drivers = [Dlt645Driver(clock, profile=one) for one in sorted(served, key=lambda one: one.name)]
+    for plan in settings.plans:
+        able = [driver for driver in drivers if reads(driver, plan.data_class)]
+        if not able:
+            raise UnknownItem(
+                f"[[plans]] {plan.name!r}: none of the meters keeps a {plan.data_class}; "
+                f"they speak {', '.join(sorted({f'{one.protocol} ({one.spoken})' for one in served}))}"
+            )
+        for driver in able:
             for item in plan.items:
                 try:
-                    driver.check_instant(item)
+                    _check_item(driver, plan.data_class, item)
                 except UnknownItem as error:
                     raise UnknownItem(f"[[plans]] {plan.name!r}: {error}") from None
+
+
+def passed_by(settings: Settings, plan: PlanSettings, clock: Clock, profiles: MeterProfiles) -> list[str]:
+    """The meters that a plan does not read, because their protocol has no such data; by id."""
+    profile_of = {meter.id: profiles.find(meter.protocol, meter.model) for meter in settings.meters}
+    able = {
+        profile
+        for profile in set(profile_of.values())
+        if reads(Dlt645Driver(clock, profile=profile), plan.data_class)
+    }
+    return [meter for meter, profile in profile_of.items() if profile not in able]
+
+
+def _check_item(driver: Driver, data_class: DataClass, item: str) -> None:
+    if data_class == INSTANT:
+        driver.check_instant(item)
+    else:
+        driver.check_freeze(data_class, item)
 
 
 def line_timing(settings: LineSettings, served: Iterable[Profile]) -> Timing:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
 from decimal import Decimal
 
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Measured, MeterAnswer
+from meterlink.drivers.base import FreezeAnswer, Measured, MeterAnswer
+from meterlink.drivers.dlt645_freezes import FreezeReader, FreezeTable, freeze_tables
 from meterlink.errors import BadAnswer, Refused, UnknownItem
+from meterlink.model.data_classes import DataClass
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.protocols import DEFAULT_PROTOCOL
+from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile, generic
 from meterwire.dlt645 import AbnormalReply, Entry, ItemValue, ReadReply, ReadRequest, ReadSession
 from meterwire.errors import RemoteProtocolError
@@ -27,11 +32,20 @@ class Dlt645Driver:
         clock: says when an answer was taken.
         profile: what the meters speak, and how they depart from it; the generic one of 2007 by default.
         preamble: FEH octets before each request, 0 to 16, where it is not the profile's.
+        zone: what the meters' clocks show.
 
     """
 
-    def __init__(self, clock: Clock, *, profile: Profile | None = None, preamble: int | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        profile: Profile | None = None,
+        preamble: int | None = None,
+        zone: tzinfo = CHINA_TIME,
+    ) -> None:
         self._clock = clock
+        self._zone = zone
         profile = profile or generic(DEFAULT_PROTOCOL)
         self._profile = profile
         self._preamble = profile.line.preamble if preamble is None else preamble
@@ -50,9 +64,50 @@ class Dlt645Driver:
         if not all(isinstance(value.content, Decimal) for value in entry.decode(bytes(entry.octets))):
             raise UnknownItem(f"{item!r} is text or a time, or holds one: an interval plan keeps numbers")
 
+    @property
+    def freezes(self) -> frozenset[DataClass]:
+        """See ``Driver.freezes``."""
+        return frozenset(freeze_tables(self._dictionary))
+
+    def check_freeze(self, data_class: DataClass, item: str) -> None:
+        """See ``Driver.check_freeze``."""
+        table = self._table(data_class)
+        if table.holding(item) is None:
+            raise UnknownItem(
+                f"no {item!r} in a {data_class} of {self._profile.protocol}; "
+                f"there are {', '.join(table.quantities)}, each with .* for its tariffs or phases"
+            )
+
     async def read(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
         """See ``Driver.read``."""
-        entry = self._entry(item)
+        values, taken_at = await self._exchange(line, address, self._entry(item), priority)
+        return MeterAnswer(values=tuple(map(_measured, values)), taken_at=taken_at)
+
+    async def read_freeze(
+        self,
+        line: Line,
+        address: str,
+        data_class: DataClass,
+        items: Sequence[str],
+        *,
+        known: datetime | None = None,
+        priority: Priority,
+    ) -> FreezeAnswer:
+        """See ``Driver.read_freeze``."""
+        for item in items:
+            self.check_freeze(data_class, item)
+
+        async def ask(entry: Entry) -> tuple[tuple[ItemValue, ...], datetime]:
+            return await self._exchange(line, address, entry, priority)
+
+        table, meter = self._table(data_class), f"meter {address}"
+        reader = FreezeReader(table, ask=ask, measured=_measured, zone=self._zone, meter=meter)
+        return await reader.read(items, known)
+
+    async def _exchange(
+        self, line: Line, address: str, entry: Entry, priority: Priority
+    ) -> tuple[tuple[ItemValue, ...], datetime]:
+        """Ask for one identifier; its values, and when they came."""
         session = ReadSession(
             ReadRequest(address=address, di=entry.di, selector=_selector(entry)),
             preamble=self._preamble,
@@ -65,14 +120,22 @@ class Dlt645Driver:
         reply = session.reply
         if isinstance(reply, AbnormalReply):
             raise Refused(
-                f"meter {address} refused {item}: {reply.sentence('en')}", error_word=reply.error_word
+                f"meter {address} refused {entry.item}: {reply.sentence('en')}", error_word=reply.error_word
             )
-        assert isinstance(reply, ReadReply), "a finished session that did not expire has a reply"
+        if not isinstance(reply, ReadReply):
+            raise BadAnswer(f"meter {address} answered {entry.item} in pieces that make no whole")
         try:
-            values = entry.decode(reply.data)
+            return entry.decode(reply.data), taken_at
         except RemoteProtocolError as error:
-            raise BadAnswer(f"meter {address} answered {item} with data that does not fit: {error}") from None
-        return MeterAnswer(values=tuple(map(_measured, values)), taken_at=taken_at)
+            raise BadAnswer(
+                f"meter {address} answered {entry.item} with data that does not fit: {error}"
+            ) from None
+
+    def _table(self, data_class: DataClass) -> FreezeTable:
+        table = freeze_tables(self._dictionary).get(data_class)
+        if table is None:
+            raise UnknownItem(f"meters of {self._profile.protocol} keep no {data_class}")
+        return table
 
     def _entry(self, item: str) -> Entry:
         entry = self._dictionary.by_name(item)

@@ -12,6 +12,7 @@ from meterlink.explain.dlt645_data import explain_data
 from meterlink.explain.parts import NOTHING, ExplainedFrame, Explanation, Part, Text, same
 from meterwire.dlt645 import frame as link
 from meterwire.dlt645.functions import Edition, function_name
+from meterwire.dlt645.secrets import secret_spans
 from meterwire.errors import RemoteProtocolError
 
 _READS = frozenset({0x01, 0x02, 0x11, 0x12, 0x13})
@@ -81,7 +82,8 @@ def _refused(octets: bytes, start: int) -> tuple[Part, ...]:
     for begin, end, name in fields:
         if piece := octets[start + begin : start + end]:
             says = same(str(length[0])) if name.en == "length" else NOTHING
-            secret = name.en == "data" and control[0] & 0x1F not in _READS
+            # The checksum is a sum over the password.
+            secret = name.en in {"data", "checksum"} and control[0] & 0x1F not in _READS
             parts.append(Part(start=start + begin, octets=piece, name=name, says=says, secret=secret))
     return tuple(parts)
 
@@ -104,7 +106,12 @@ def _frame(octets: bytes, begin: int, start: int, end: int, protocol: Edition) -
         _part(octets, start + 8, start + 9, Text("control", "控制码"), _control_says(frame, said.protocol)),
         _part(octets, start + 9, start + 10, Text("length", "数据长度"), same(str(len(frame.data)))),
         *said.parts,
-        _part(octets, end - 2, end - 1, Text("checksum", "校验码")),
+        Part(
+            start=end - 2,
+            octets=octets[end - 2 : end - 1],
+            name=Text("checksum", "校验码"),
+            secret=bool(secret_spans(frame, protocol)),  # it is a sum over the password
+        ),
         _part(octets, end - 1, end, Text("end", "结束符")),
     ]
     if begin < start:

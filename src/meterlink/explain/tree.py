@@ -33,7 +33,8 @@ def render(
     if explanation.fault is not None:
         if explanation.refused:
             yield _refused_tree(explanation.refused, explanation.fault, language, show_secrets)
-        yield _refusal(explanation.fault, language)
+        told = show_secrets or not any(part.secret for part in explanation.refused)
+        yield _refusal(explanation.fault, language, told=told)
     elif explanation.skipped:
         words = Text(
             f"{explanation.skipped} octets belong to no frame", f"{explanation.skipped} 字节不属于任何帧"
@@ -89,7 +90,8 @@ def _octets(octets: bytes, hidden: bool) -> str:
     return " ".join(shown)
 
 
-def _refusal(fault: RemoteProtocolError, language: Language) -> RichText:
+def _refusal(fault: RemoteProtocolError, language: Language, *, told: bool = True) -> RichText:
+    """Why, and the words of the error where they may be ``told``: they name octets and sums."""
     why = _WHY.get(fault.kind, Text(fault.kind, fault.kind)).in_(language)
     where = (
         ""
@@ -97,4 +99,4 @@ def _refusal(fault: RemoteProtocolError, language: Language) -> RichText:
         else Text(f", octet {fault.offset}", f"，第 {fault.offset} 字节").in_(language)
     )
     line = RichText(Text("refused: ", "拒绝：").in_(language) + why + where, style="bold red")
-    return line.append(f"  ({fault})", style="dim")
+    return line.append(f"  ({fault})", style="dim") if told else line

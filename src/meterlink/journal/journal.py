@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -169,6 +169,21 @@ class Journal:
 
         """
         return await self._read(lambda store: store.kept_in(data_class, slot))
+
+    async def kept_of(self, data_class: str, meter: str, slot: datetime, items: Sequence[str]) -> set[str]:
+        """Which of a meter's items were kept for a slot; cheap however many meters there are.
+
+        Args:
+            data_class: e.g. ``daily_freeze``.
+            meter: our id of it.
+            slot: aware; as in the readings.
+            items: names as in the readings, no blocks.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self._read(lambda store: store.kept_of(data_class, meter, slot, items))
 
     async def cursor(self, sink: str) -> int:
         """The last log id that ``sink`` has; 0 before the first.

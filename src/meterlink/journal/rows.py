@@ -101,6 +101,20 @@ def select_kept_in(db: sqlite3.Connection, data_class: str, slot: datetime) -> s
     return set(found)
 
 
+def select_kept_of(
+    db: sqlite3.Connection, data_class: str, meter: str, slot: datetime, items: Iterable[str]
+) -> set[str]:
+    """Which of a meter's items were kept for a slot; one look into the index of keys for each."""
+    found = """
+        SELECT EXISTS (
+            SELECT 1 FROM reading JOIN log ON log.id = reading.log_id
+            WHERE reading.meter = ? AND reading.item = ? AND reading.slot = ? AND log.data_class = ?
+        )
+        """
+    at = micros(slot)
+    return {item for item in items if db.execute(found, (meter, item, at, data_class)).fetchone()[0]}
+
+
 def micros(moment: datetime) -> int:
     """Whole microseconds since 1970, exact.
 

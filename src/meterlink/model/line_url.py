@@ -1,4 +1,6 @@
-"""Where a line is: ``tcp://host:port`` or ``serial:///dev/ttyUSB0?baud=2400&parity=even``."""
+"""Where a line is, or who is to come: ``tcp://host:port``, ``serial:///dev/ttyUSB0?baud=2400&parity=even``,
+``listen://0.0.0.0:9000?terminal=111111111111``.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from typing import Literal, get_args
 from urllib.parse import parse_qsl, urlsplit
 
 from meterlink.errors import ConfigError
+from meterlink.model.address import meter_address
 
 Parity = Literal["none", "even", "odd"]
 
@@ -28,8 +31,35 @@ class TcpUrl:
     port: int
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"tcp://{host}:{self.port}"
+        return f"tcp://{_host_in_url(self.host)}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenUrl:
+    """A terminal (concentrator, or a meter with a modem) that dials us: where we listen, and for whom.
+
+    One port serves many terminals, and each of them is a line of its own: it has one request at a time,
+    while its neighbours do not wait. So the URL names both, and lines may share host and port. A terminal is
+    known by the address it logs in with, never by where it calls from: that changes with each dial-up.
+
+    Args:
+        host: our address to listen on; ``0.0.0.0`` or ``::`` for all.
+        port: 0 to 65535; 0 takes any that is free.
+        terminal: 12 digits, the communication address that it logs in with.
+
+    """
+
+    host: str
+    port: int
+    terminal: str
+
+    @property
+    def endpoint(self) -> tuple[str, int]:
+        """Where we listen: what lines of one port have in common."""
+        return self.host, self.port
+
+    def __str__(self) -> str:
+        return f"listen://{_host_in_url(self.host)}:{self.port}?terminal={self.terminal}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +86,7 @@ class SerialUrl:
         return f"serial://{self.device}?baud={self.baud}&parity={self.parity}"
 
 
-LineUrl = TcpUrl | SerialUrl
+LineUrl = TcpUrl | SerialUrl | ListenUrl
 
 
 def parse_line_url(text: str) -> LineUrl:
@@ -75,8 +105,11 @@ def parse_line_url(text: str) -> LineUrl:
         return _tcp(text, parts.hostname, port, rest=parts.path + parts.query)
     if parts.scheme == "serial":
         return _serial(text, parts.netloc + parts.path, parts.query)
+    if parts.scheme == "listen":
+        return _listen(text, parts.hostname, port, parts.query, rest=parts.path)
     raise ConfigError(
-        f"line {text!r}: a line is tcp://HOST:PORT or serial:///dev/ttyUSB0?baud=2400&parity=even"
+        f"line {text!r}: a line is tcp://HOST:PORT, serial:///dev/ttyUSB0?baud=2400&parity=even "
+        "or listen://0.0.0.0:PORT?terminal=ADDRESS"
     )
 
 
@@ -88,19 +121,48 @@ def _tcp(text: str, host: str | None, port: int | None, *, rest: str) -> TcpUrl:
     return TcpUrl(host=host, port=port)
 
 
+def _listen(text: str, host: str | None, port: int | None, query: str, *, rest: str) -> ListenUrl:
+    if not host or port is None or rest.strip("/"):
+        raise ConfigError(
+            f"line {text!r}: write listen://0.0.0.0:PORT?terminal=ADDRESS, with a port of 0 to 65535"
+        )
+    options = _options(text, query, known=("terminal",), example="?terminal=111111111111")
+    if not options.get("terminal"):
+        raise ConfigError(
+            f"line {text!r}: which terminal? One port serves many, each is a line of its own: "
+            "add ?terminal= and the address that it logs in with"
+        )
+    try:
+        terminal = meter_address(options["terminal"])
+    except ConfigError as error:
+        raise ConfigError(f"line {text!r}: {error}") from None
+    return ListenUrl(host=host, port=port, terminal=terminal)
+
+
 def _serial(text: str, device: str, query: str) -> SerialUrl:
     if not device.startswith("/"):
         raise ConfigError(
             f"line {text!r}: write the device's whole path: serial:///dev/ttyUSB0 (three slashes)"
         )
-    try:
-        options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
-    except ValueError:
-        raise ConfigError(f"line {text!r}: options are written ?baud=2400&parity=even") from None
-    unknown = sorted(set(options) - {"baud", "parity"})
-    if unknown:
-        raise ConfigError(f"line {text!r}: unknown option {unknown[0]!r}; there are baud and parity")
+    options = _options(text, query, known=("baud", "parity"), example="?baud=2400&parity=even")
     return SerialUrl(device=device, baud=_baud(text, options), parity=_parity(text, options))
+
+
+def _options(text: str, query: str, *, known: tuple[str, ...], example: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
+    except ValueError:
+        raise ConfigError(f"line {text!r}: options are written {example}") from None
+    options = dict(pairs)
+    if unknown := sorted(set(options) - set(known)):
+        raise ConfigError(f"line {text!r}: unknown option {unknown[0]!r}; known here: {' and '.join(known)}")
+    if len(options) < len(pairs):
+        raise ConfigError(f"line {text!r}: an option is given twice")
+    return options
+
+
+def _host_in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _baud(text: str, options: dict[str, str]) -> int:

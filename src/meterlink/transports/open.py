@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from meterlink.model.line_url import LineUrl, TcpUrl
+from meterlink.errors import LineLost
+from meterlink.model.line_url import LineUrl, ListenUrl, TcpUrl
 from meterlink.transports.stream import ByteStream
 
 
@@ -14,6 +15,8 @@ async def open_line(url: LineUrl) -> ByteStream:
         LineLost: it cannot be opened.
 
     """
+    if isinstance(url, ListenUrl):
+        raise LineLost(f"{url}: the terminal dials in, to the daemon; nobody can dial it")
     if isinstance(url, TcpUrl):
         from meterlink.transports.tcp_client import open_tcp  # noqa: PLC0415 (a TCP gateway needs no pyserial)
 

@@ -21,7 +21,7 @@ class ProtocolStream(asyncio.Protocol):
     """
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self.name = name
         self._buffer = bytearray()
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
@@ -49,7 +49,7 @@ class ProtocolStream(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The other side ended the stream: for a line that is its loss."""
-        self._failure = LineLost(f"{self._name}: the other side closed the connection")
+        self._failure = LineLost(f"{self.name}: the other side closed the connection")
         _wake(self._reader)
         return False
 
@@ -57,7 +57,7 @@ class ProtocolStream(asyncio.Protocol):
         """Remember why, and wake everybody who waits."""
         if self._failure is None:
             reason = str(exc) if exc is not None else "the connection ended"
-            self._failure = LineLost(f"{self._name}: {reason}")
+            self._failure = LineLost(f"{self.name}: {reason}")
         _wake(self._reader)
         _wake(self._writer)
         if not self._ended.done():
@@ -116,6 +116,15 @@ class ProtocolStream(asyncio.Protocol):
                 self.transport.abort()
             await asyncio.wait([self._ended], timeout=_CLOSE_TIMEOUT_S)
 
+    def lose(self, failure: LineLost) -> None:
+        """End the connection for a reason of ours: who waits gets ``failure``, as if the line had broken."""
+        if self._failure is None:
+            self._failure = failure
+        _wake(self._reader)
+        _wake(self._writer)
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.abort()
+
     def _take(self, limit: int) -> bytes:
         octets = bytes(self._buffer[:limit])
         del self._buffer[:limit]
@@ -127,7 +136,7 @@ class ProtocolStream(asyncio.Protocol):
 
     def _usable(self) -> asyncio.Transport:
         if self._closed:
-            raise LineClosed(f"{self._name}: closed by us")
+            raise LineClosed(f"{self.name}: closed by us")
         if self._failure is not None:
             raise self._failure
         assert self.transport is not None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 
 from meterlink.errors import LineBusy, LineLost
 from meterlink.model.line_url import TcpUrl
+from meterlink.transports.keep_alive import keep_alive
 from meterlink.transports.protocol_stream import ProtocolStream
 from meterlink.transports.stream import ByteStream
 
@@ -63,14 +63,14 @@ async def _connect_first(url: TcpUrl) -> ByteStream:
 async def _connect(url: TcpUrl, host: str, port: int) -> ByteStream:
     lock = _lock(f"{host}:{port}", url)
     try:
-        _, stream = await asyncio.get_running_loop().create_connection(
+        transport, stream = await asyncio.get_running_loop().create_connection(
             lambda: _LockedStream(str(url)), host, port
         )
     except BaseException:
         lock.close()
         raise
     stream.lock = lock
-    _keep_alive(stream)
+    keep_alive(transport)
     return stream
 
 
@@ -83,16 +83,3 @@ def _lock(endpoint: str, url: TcpUrl) -> socket.socket:
         lock.close()
         raise LineBusy(f"{url}: another process on this machine (the daemon?) has this line open") from None
     return lock
-
-
-def _keep_alive(stream: ProtocolStream) -> None:
-    """Let the kernel notice a peer that vanished without a word, within about a minute and a half."""
-    transport = stream.transport
-    sock = None if transport is None else transport.get_extra_info("socket")
-    if sock is None:
-        return
-    with contextlib.suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)

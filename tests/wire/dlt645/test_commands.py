@@ -209,7 +209,7 @@ _BUILT: dict[Edition, list[st.SearchStrategy[Message]]] = {
         st.builds(SecurityReply, address=_addresses, di=_di, payload=_payloads),
     ],
     "dlt645-1997": [
-        st.builds(ReadRequest, address=_addresses, di=_di_1997),
+        st.builds(ReadRequest, address=_addresses, di=_di_1997, selector=st.just(b"")),
         st.builds(ReadReply, address=_addresses, di=_di_1997, data=_payloads, has_following=st.booleans()),
         st.builds(ReadFollowingRequest, address=_addresses, di=_di_1997, sequence=st.just(0)),
         st.builds(ReadAgainRequest, address=_addresses),

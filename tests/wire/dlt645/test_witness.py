@@ -9,36 +9,22 @@ Disagreements that are tolerated, one by one; anything else fails:
 4. *The sign of unsigned items*: it takes the top bit of every item for a sign; we only where the
    standard has one (an energy of 800000.00 kWh and more is a negative one to it).
 5. *Digits that are none*: it makes a number of them where Python can read one; we say invalid.
+
+Its meter is asked in ``test_witness_meter.py`` (6 to 9), its client is answered in
+``test_witness_client.py`` (10 to 18); the second witness is in ``test_witness_python_dlt645.py``.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 
 import pytest
 from dlt645.common.transform import bcd_to_float, float_to_bcd
-from dlt645.model.data.define import DIMap
-from dlt645.model.types.dlt645_type import Demand
 from dlt645.protocol.protocol import DLT645Protocol
-from dlt645.service.clientsvc.client_service import MeterClientService
-from dlt645.service.serversvc.server_service import MeterServerService
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meterwire.dlt645 import (
-    AbnormalReply,
-    Deframer,
-    Frame,
-    ReadReply,
-    ReadRequest,
-    ReadSession,
-    decode,
-    dictionary,
-    encode,
-    to_frame,
-)
-from meterwire.errors import RemoteProtocolError
+from meterwire.dlt645 import Deframer, Frame, decode, dictionary, encode
 from tests.wire.dlt645 import strategies as of
 
 _SIGNED = {"XX.XXXX": 0x02030000, "XXX.XXX": 0x02020100, "XXXXXX.XX": 0x00000000}
@@ -134,119 +120,3 @@ def test_a_large_energy_is_not_negative() -> None:
 def test_digits_that_are_none_are_no_number(raw: str) -> None:
     """Disagreement 5: it gives something (or fails); we say that there is no number."""
     assert _ours(0x00010000, bytes.fromhex(raw)) == (None, "invalid-bcd")
-
-
-# --- its meter, asked by our session ------------------------------------------------------------
-#
-# More disagreements that are tolerated:
-#
-# 6. *Coefficients and limits* (04 00 0D, 04 00 0E): it sends the point as an octet of its own.
-# 7. *Event records* of the kinds in RECORDS_APART: other lengths than the reference gives;
-#    the holidays' record (03 30 08) it does not answer at all.
-
-_METER = "000000000161"
-_POINT_SENT = {*range(0x04000D01, 0x04000D0D), *range(0x04000E01, 0x04000E05)}
-RECORDS_APART = {
-    (0x01, -1),
-    (0x02, -1),
-    (0x03, -1),
-    (0x04, -1),
-    (0x05, -1),
-    (0x07, -1),
-    (0x08, -1),
-    (0x09, -1),
-    (0x0A, -1),
-    (0x0B, -1),
-    (0x0C, -1),
-    (0x0D, -1),
-    (0x0E, -1),
-    (0x0F, -1),
-    (0x10, -1),
-    (0x12, -1),
-    (0x30, 0x01),
-    (0x30, 0x08),
-    (0x30, 0x0D),
-    (0x30, 0x0E),
-}
-
-
-def _asked(server: MeterServerService, di: int) -> ReadReply | AbnormalReply | None:
-    session = ReadSession(ReadRequest(address=_METER, di=di))
-    answer = server.handle_request(DLT645Protocol.deserialize(session.octets_to_send()))
-    session.feed(bytes(answer))
-    return session.reply
-
-
-@pytest.fixture(scope="module")
-def server() -> MeterServerService:
-    return MeterServerService(None, bytearray.fromhex("610100000000"))
-
-
-def _within(shape: str) -> Decimal:
-    """A value that fits any item of that format (a power factor is at most 1)."""
-    return Decimal("0.1234").quantize(Decimal(1).scaleb(-len(shape.partition(".")[2])))
-
-
-@pytest.mark.parametrize("first", [0x00, 0x02])
-def test_its_registers_and_variables_are_read_as_it_keeps_them(
-    server: MeterServerService, first: int
-) -> None:
-    """A whole class of identifiers would be read wrongly, all the same way in meter and head-end of ours."""
-    items = {di: item for di, item in DIMap.items() if di >> 24 == first}
-    for di, item in items.items():
-        kept = _within(item.data_format)
-        assert (server.set_00 if first == 0 else server.set_02)(di, float(kept))
-        reply, entry = _asked(server, di), dictionary().by_di(di)
-        assert entry is not None, f"{di:08X}"
-        assert isinstance(reply, ReadReply), f"{di:08X}"
-        assert [kept] == [value.value for value in entry.decode(reply.data)], f"{di:08X}"
-    assert len(items) > 150
-
-
-def test_its_demands_are_read_as_it_keeps_them(server: MeterServerService) -> None:
-    """A demand or its time would be read from the wrong octets."""
-    items = [di for di in DIMap if di >> 24 == 0x01 and di & 0xFF in {0, 1, 12}]
-    for di in items:
-        server.set_01(di, Demand(value=1.2345, time=datetime(2026, 9, 8, 14, 25)))  # noqa: DTZ001
-        reply, entry = _asked(server, di), dictionary().by_di(di)
-        assert entry is not None, f"{di:08X}"
-        assert isinstance(reply, ReadReply), f"{di:08X}"
-        assert ["1.2345", "2026-09-08 14:25"] == [value.text for value in entry.decode(reply.data)]
-    assert len(items) > 1500
-
-
-@pytest.mark.parametrize("first", [0x03, 0x04])
-def test_its_parameters_and_events_have_our_lengths(server: MeterServerService, first: int) -> None:
-    """A parameter or a record would be refused for its length, or taken for another."""
-    apart = set()
-    for di in DIMap:
-        if di >> 24 != first:
-            continue
-        reply, entry = _asked(server, di), dictionary().by_di(di)
-        assert entry is not None, f"{di:08X}"
-        try:
-            entry.decode(reply.data if isinstance(reply, ReadReply) else b"")
-        except RemoteProtocolError:
-            apart.add(di)
-    if first == 0x04:
-        assert apart == _POINT_SENT
-    else:
-        assert {
-            (di >> 16 & 0xFF, di >> 8 & 0xFF if di >> 16 & 0xFF == 0x30 else -1) for di in apart
-        } == RECORDS_APART
-
-
-def test_its_client_reads_our_meter() -> None:
-    """Other people's head-ends would not understand our simulated meter."""
-    client = MeterClientService(None)
-    client.address = bytearray.fromhex("610100000000")
-    for item, value in (
-        ("forward_active_energy", "123456.78"),
-        ("voltage.a", "220.1"),
-        ("active_power", "-0.3412"),
-    ):
-        entry = dictionary().by_name(item)
-        assert entry is not None
-        reply = ReadReply(address=_METER, di=entry.di, data=entry.encode([Decimal(value)]))
-        octets = encode(to_frame(reply), preamble=4)
-        assert float(value) == client.handle_response(DLT645Protocol.deserialize(octets)).value

@@ -1,0 +1,100 @@
+"""Keeping what was read, and asking what was kept, until the journal can: acquisition waits with a full disk.
+
+What has been read is worth more than what could be read next, so nobody is asked meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+import structlog
+
+from meterlink.drivers.base import Measured
+from meterlink.errors import JournalError
+from meterlink.model.data_classes import DataClass
+from meterlink.model.reading import Reading, Record
+
+JOURNAL_PAUSE_S = 1.0
+"""Pause between tries while the journal cannot."""
+
+_log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
+
+
+class Keeper(Protocol):
+    """What acquisition needs of the journal."""
+
+    async def keep(self, record: Record) -> int:
+        """Keep a record; returns when it is durable. Raises ``JournalError``."""
+
+    async def kept_in(self, data_class: str, slot: datetime) -> set[tuple[str, str]]:
+        """(meter, item) of the readings already kept for a slot. Raises ``JournalError``."""
+
+    async def kept_of(self, data_class: str, meter: str, slot: datetime, items: Sequence[str]) -> set[str]:
+        """Which items of one meter were kept for a slot. Raises ``JournalError``."""
+
+
+class PatientKeeper:
+    """The journal of one plan on one line, tried until it can.
+
+    Args:
+        keeper: the journal.
+        line: name of the line, the readings' route.
+        data_class: what the plan reads.
+
+    """
+
+    def __init__(self, keeper: Keeper, *, line: str, data_class: DataClass) -> None:
+        self._keeper = keeper
+        self._line = line
+        self._data_class = data_class
+        self._away = False
+
+    async def keep(
+        self, meter: str, values: Sequence[Measured], *, slot: datetime, taken_at: datetime
+    ) -> None:
+        """Keep values of a meter as one record; returns when they are on disk."""
+        readings = tuple(
+            Reading(
+                meter=meter,
+                item=measured.item,
+                value=measured.value,
+                unit=measured.unit,
+                slot=slot,
+                taken_at=taken_at,
+                marks=measured.marks,
+                route=self._line,
+            )
+            for measured in values
+        )
+        record = Record(meter=meter, data_class=self._data_class, readings=readings)
+        await self._patiently(lambda: self._keeper.keep(record))
+
+    async def kept_in(self, slot: datetime) -> dict[str, set[str]]:
+        """By meter, the items already kept for a slot."""
+        found: dict[str, set[str]] = {}
+        for meter, item in await self._patiently(lambda: self._keeper.kept_in(self._data_class, slot)):
+            found.setdefault(meter, set()).add(item)
+        return found
+
+    async def kept_of(self, meter: str, slot: datetime, items: Sequence[str]) -> set[str]:
+        """Which of a meter's items were kept for a slot."""
+        return await self._patiently(lambda: self._keeper.kept_of(self._data_class, meter, slot, items))
+
+    async def _patiently(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        while True:
+            try:
+                result = await work()
+            except JournalError as error:
+                if not self._away:
+                    self._away = True
+                    _log.error("journal_away", line=self._line, reason=str(error))
+                await asyncio.sleep(JOURNAL_PAUSE_S)
+                continue
+            if self._away:
+                self._away = False
+                _log.info("journal_back", line=self._line)
+            return result

@@ -1,0 +1,63 @@
+"""Opening a line that we open ourselves, with pauses between tries while it is down."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from meterlink.errors import LineBusy, LineError, LineLost
+from meterlink.transports.stream import ByteStream
+
+REOPEN_FIRST_S = 0.5
+REOPEN_MAX_S = 15.0
+"""Pauses between tries to open a lost line double from the first to the longest, with jitter."""
+
+Opener = Callable[[], Awaitable[ByteStream]]
+
+_log = structlog.get_logger(__name__)
+
+
+class Dialling:
+    """The tries to open one line.
+
+    Args:
+        name: of the line.
+        opener: opens the stream; raises ``LineLost`` or ``LineBusy``.
+        rng: jitter of reopening.
+
+    """
+
+    def __init__(self, name: str, opener: Opener, rng: random.Random) -> None:
+        self._name = name
+        self._opener = opener
+        self._rng = rng
+        self._reopen_at = 0.0
+        self._pause_s = REOPEN_FIRST_S
+        self._trouble: LineError | None = None
+
+    async def open(self, now: float) -> ByteStream:
+        """Open the line, or say at once what was wrong at the last try while the next is not due.
+
+        Args:
+            now: loop time.
+
+        Raises:
+            LineLost, LineBusy: it cannot be used now.
+
+        """
+        if now < self._reopen_at and self._trouble is not None:
+            raise self._trouble
+        try:
+            stream = await self._opener()
+        except (LineLost, LineBusy) as error:
+            if str(self._trouble) != str(error):
+                _log.warning("line_down", line=self._name, reason=str(error))
+            self._trouble = error
+            self._reopen_at = now + self._pause_s * self._rng.uniform(0.5, 1.0)
+            self._pause_s = min(2 * self._pause_s, REOPEN_MAX_S)
+            raise
+        _log.info("line_up", line=self._name)
+        self._pause_s, self._trouble = REOPEN_FIRST_S, None
+        return stream

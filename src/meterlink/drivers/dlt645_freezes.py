@@ -1,0 +1,183 @@
+"""The newest freeze of a DL/T 645 meter: which identifiers hold it, and how to read them as one.
+
+The plain names of a plan (``forward_active_energy.*``) stand for names with a period here
+(``forward_active_energy@daily_freeze/last.1``); one identifier brings the total and all tariffs.
+
+"The last" is counted back from the meter's present time, and every identifier is an exchange of its own: a
+freeze taken between two of them would give values of two days under one time. So the time is read before and
+after the values, and only when it is the same do they belong to it. The one identifier that holds everything
+(05 xx FF nn) is no way around this: it is longer than a frame, and the clock goes on between frames too.
+Source: DL/T 645-2007, annex A.6; spec section 8.1.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, tzinfo
+from decimal import Decimal
+
+from meterlink.drivers.base import FreezeAnswer, Measured
+from meterlink.drivers.freezes import freeze_instant
+from meterlink.errors import BadAnswer, NoFreeze, Refused
+from meterlink.model.data_classes import DAILY_FREEZE, DataClass
+from meterwire.dlt645 import Dictionary, Entry, ItemValue
+from meterwire.dlt645.items import DICTIONARIES_KEPT
+
+READS_MAX = 3
+"""Times a freeze is read because another one was taken meanwhile; a meter takes one a day."""
+
+_FREEZES: tuple[DataClass, ...] = (DAILY_FREEZE,)
+_TIME = "frozen_at"
+
+Ask = Callable[[Entry], Awaitable[tuple[tuple[ItemValue, ...], datetime]]]
+"""One exchange with the meter: the values of an identifier, and when they came."""
+
+
+class FreezeTable:
+    """The identifiers of the newest freeze of one class.
+
+    Args:
+        frozen_at: of its time.
+        by_quantity: of the numbers in it.
+
+    """
+
+    def __init__(self, frozen_at: Entry, by_quantity: dict[str, Entry]) -> None:
+        self.frozen_at = frozen_at
+        self._by_quantity = by_quantity
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """What can be asked for, without dimensions."""
+        return tuple(self._by_quantity)
+
+    def holding(self, item: str) -> Entry | None:
+        """The identifier that brings an item (or block, ``.*``), or ``None``."""
+        name = item.removesuffix(".*")
+        entry = self._by_quantity.get(name.partition(".")[0])
+        return entry if entry and name in entry.items else None
+
+    def groups(self, items: Sequence[str]) -> list[tuple[Entry, list[str]]]:
+        """Each identifier that is needed, once, with the items it brings."""
+        found: dict[int, tuple[Entry, list[str]]] = {}
+        for item in items:
+            entry = self.holding(item)
+            assert entry is not None, f"{item} was not checked before it was asked for"
+            found.setdefault(entry.di, (entry, []))[1].append(item)
+        return list(found.values())
+
+
+@functools.lru_cache(DICTIONARIES_KEPT)
+def freeze_tables(known: Dictionary) -> dict[DataClass, FreezeTable]:
+    """What meters with these identifiers freeze, by class; those of 1997 and of the standard alone nothing.
+
+    Args:
+        known: the identifiers of a profile.
+
+    """
+    found = {}
+    for data_class in _FREEZES:
+        rows = [row for row in known.rows if row.name.partition("@")[2] == data_class]
+        entries = [row.entry(row.first) for row in rows]
+        times = [entry for entry in entries if _TIME in entry.items]
+        if times:
+            by_quantity = {quantity: entry for entry in entries for quantity in _numbers(entry)}
+            found[data_class] = FreezeTable(times[0], by_quantity)
+    return found
+
+
+class FreezeReader:
+    """One reading of the newest freeze of one meter.
+
+    Args:
+        table: what can be asked.
+        ask: carries out an exchange with the meter.
+        measured: makes a value of ours of one of the meter's.
+        zone: what the meter's clock shows.
+        meter: for messages.
+
+    """
+
+    def __init__(
+        self,
+        table: FreezeTable,
+        *,
+        ask: Ask,
+        measured: Callable[[ItemValue], Measured],
+        zone: tzinfo,
+        meter: str,
+    ) -> None:
+        self._table = table
+        self._ask = ask
+        self._measured = measured
+        self._zone = zone
+        self._meter = meter
+
+    async def read(self, items: Sequence[str], known: datetime | None) -> FreezeAnswer:
+        """Read it; see ``Driver.read_freeze``."""
+        groups = self._table.groups(items)
+        frozen_at, taken_at = await self._frozen_at()
+        for _ in range(READS_MAX):
+            if frozen_at == known:
+                return FreezeAnswer(frozen_at=frozen_at, values=(), taken_at=taken_at)
+            values: list[Measured] = []
+            refused: dict[str, str] = {}
+            unfit: dict[str, str] = {}
+            for entry, wanted in groups:
+                await self._read(entry, wanted, values, refused, unfit)
+            before = frozen_at
+            frozen_at, taken_at = await self._frozen_at()
+            if frozen_at == before:
+                return FreezeAnswer(
+                    frozen_at=frozen_at, values=tuple(values), taken_at=taken_at, refused=refused, unfit=unfit
+                )
+        raise BadAnswer(f"{self._meter} took a new freeze each of the {READS_MAX} times that it was read")
+
+    async def _frozen_at(self) -> tuple[datetime, datetime]:
+        """When the newest freeze was taken, and when the meter said so."""
+        entry = self._table.frozen_at
+        try:
+            values, taken_at = await self._ask(entry)
+        except Refused as error:
+            raise NoFreeze(str(error)) from None
+        who = f"{self._meter}, {entry.item}"
+        return freeze_instant(values[0].moment, zone=self._zone, now=taken_at, who=who), taken_at
+
+    async def _read(
+        self,
+        entry: Entry,
+        wanted: Sequence[str],
+        values: list[Measured],
+        refused: dict[str, str],
+        unfit: dict[str, str],
+    ) -> None:
+        """Read one identifier and sort what it brought, or did not."""
+        try:
+            brought, _ = await self._ask(entry)
+        except Refused as error:
+            refused |= dict.fromkeys(wanted, str(error))
+            return
+        except BadAnswer as error:
+            unfit |= dict.fromkeys(wanted, str(error))
+            return
+        values += [
+            self._measured(value) for value in brought if any(_is_part(value.item, item) for item in wanted)
+        ]
+        for item in wanted:
+            if not any(_is_part(value.item, item) for value in brought):
+                refused[item] = f"{self._meter} has {entry.item} without {item}"
+
+
+def _is_part(item: str, wanted: str) -> bool:
+    """Whether a value's ``item`` is what was ``wanted``, itself or as one of its block."""
+    name = wanted.removesuffix(".*")
+    return item == name or (name != wanted and item.startswith(f"{name}."))
+
+
+def _numbers(entry: Entry) -> dict[str, None]:
+    """Quantities of an identifier whose values are numbers and not times; none of the block of all."""
+    if not entry.items:
+        return {}
+    values = entry.decode(bytes(entry.octets))
+    return {value.item.partition(".")[0]: None for value in values if isinstance(value.content, Decimal)}

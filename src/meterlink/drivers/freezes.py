@@ -1,0 +1,36 @@
+"""What a meter says of the time of its freeze, checked: civil time of its clock -> instant, or no freeze.
+
+The instant becomes the key of readings for ever, so a time that cannot be true is never made into one.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from meterlink.errors import NoFreeze
+
+AHEAD_MAX = timedelta(days=1)
+"""A meter's clock may be ahead of ours; a freeze later than this was taken by a clock that is lost."""
+
+
+def freeze_instant(moment: datetime | None, *, zone: tzinfo, now: datetime, who: str) -> datetime:
+    """The instant at which a freeze was taken.
+
+    Args:
+        moment: what the meter says, in its civil time without zone; ``None`` when it is no time at all.
+        zone: what the meter's clock shows.
+        now: our wall time, aware.
+        who: the meter and its freeze, for the message.
+
+    Raises:
+        NoFreeze: the time is missing, not at a whole minute, or later than our clock by more than a day.
+
+    """
+    if moment is None:
+        raise NoFreeze(f"{who}: its time is absent or none of the calendar")
+    if moment.second or moment.microsecond:
+        raise NoFreeze(f"{who}: its time {moment} is not at a whole minute")
+    instant = moment.replace(tzinfo=zone).astimezone(UTC)
+    if instant - now > AHEAD_MAX:
+        raise NoFreeze(f"{who}: its time {moment} lies more than a day ahead: look at both clocks")
+    return instant

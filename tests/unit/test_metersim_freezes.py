@@ -1,0 +1,118 @@
+"""What a simulated meter freezes at midnight, and how it answers for it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from metersim import Meter
+from metersim.freezes import CLOCK_AHEAD_MAX, DEPTH, PLANT_TIME
+from meterwire.dlt645 import (
+    AbnormalReply,
+    ItemValue,
+    ReadReply,
+    ReadRequest,
+    dictionary,
+    from_frame,
+    to_frame,
+)
+
+_ADDRESS = "000000000161"
+_MIDNIGHT = datetime(2026, 11, 22, tzinfo=PLANT_TIME)
+_DAY = timedelta(days=1)
+_TARIFFS = ("", ".t1", ".t2", ".t3", ".t4")
+
+
+def _meter(**traits: object) -> Meter:
+    return Meter(_ADDRESS, seed=7, growth_kw=Decimal(7200), **traits)  # type: ignore[arg-type]
+
+
+def _ask(meter: Meter, item: str, at: datetime) -> tuple[ItemValue, ...] | str:
+    """The values of an item, or the words of the refusal."""
+    entry = dictionary().by_name(item)
+    assert entry is not None, item
+    answer = meter.answer(to_frame(ReadRequest(address=_ADDRESS, di=entry.di)), at)
+    assert answer is not None
+    message = from_frame(answer.frame)
+    if isinstance(message, AbnormalReply):
+        return message.sentence("en")
+    assert isinstance(message, ReadReply)
+    values = entry.decode(message.data)
+    assert {value.item: value.value for value in values if value.value is not None} == answer.values
+    return values
+
+
+def _numbers(meter: Meter, item: str, at: datetime) -> dict[str, Decimal | None]:
+    values = _ask(meter, item, at)
+    assert not isinstance(values, str), values
+    return {value.item: value.value for value in values}
+
+
+def _time(meter: Meter, number: int, at: datetime) -> str | None:
+    values = _ask(meter, f"frozen_at@daily_freeze/last.{number}", at)
+    assert not isinstance(values, str), values
+    return values[0].text
+
+
+@pytest.mark.parametrize("number", [1, 2, DEPTH])
+@pytest.mark.parametrize("quantity", ["forward_active_energy", "reverse_active_energy"])
+def test_a_freeze_is_what_the_registers_were(quantity: str, number: int) -> None:
+    """Each test of the daemon's freezes compares with this table."""
+    meter, at = _meter(), _MIDNIGHT + timedelta(hours=13)
+    frozen_at = _MIDNIGHT - (number - 1) * _DAY
+    expected = {f"{quantity}{tariff}": meter.value(f"{quantity}{tariff}", frozen_at) for tariff in _TARIFFS}
+    assert expected == _numbers(meter, f"{quantity}@daily_freeze/last.{number}", at)
+    assert f"{frozen_at:%Y-%m-%d %H:%M}" == _time(meter, number, at)
+
+
+def test_the_whole_freeze_and_its_variables() -> None:
+    """A collector that asks for everything at once gets the short set of real meters, in one frame."""
+    meter, at = _meter(), _MIDNIGHT + timedelta(hours=13)
+    block = _ask(meter, "freeze_block@daily_freeze/last.1", at)
+    assert not isinstance(block, str)
+    assert "2026-11-22 00:00" == block[0].text
+    energies = [f"{name}_active_energy{tariff}" for name in ("forward", "reverse") for tariff in _TARIFFS]
+    expected = {item: meter.value(item, _MIDNIGHT) for item in energies}
+    assert expected == {value.item: value.value for value in block[1:]}
+    powers = _numbers(meter, "freeze_variables@daily_freeze/last.1", at)
+    assert 8 == len(powers)
+    assert meter.value("active_power.b", _MIDNIGHT) == powers["active_power.b"]
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=-7), timedelta(), timedelta(minutes=7), _DAY * 3])
+def test_a_freeze_is_taken_at_midnight_of_the_meters_own_clock(ahead: timedelta) -> None:
+    """A meter with a wrong clock freezes early or late, and says it was midnight."""
+    meter = _meter(clock_ahead=ahead)
+    just_after = _MIDNIGHT - ahead
+    just_before = just_after - timedelta(microseconds=1)
+    assert "2026-11-21 00:00" == _time(meter, 1, just_before)
+    assert "2026-11-22 00:00" == _time(meter, 1, just_after)
+    assert "2026-11-21 00:00" == _time(meter, 2, just_after)
+    energy = _numbers(meter, "forward_active_energy@daily_freeze/last.1", just_after + _DAY / 2)
+    assert meter.value("forward_active_energy", just_after) == energy["forward_active_energy"]
+
+
+def test_before_its_first_midnight_a_meter_has_no_freeze() -> None:
+    """A new meter would show a freeze of a day when it lay in its box."""
+    meter = _meter(since=_MIDNIGHT)
+    for item in ("frozen_at", "forward_active_energy", "freeze_block", "freeze_variables"):
+        assert "no such data" in _ask(meter, f"{item}@daily_freeze/last.1", _MIDNIGHT + _DAY / 2)
+    assert "2026-11-23 00:00" == _time(meter, 1, _MIDNIGHT + _DAY)
+    assert "no such data" in _ask(meter, "frozen_at@daily_freeze/last.2", _MIDNIGHT + _DAY)
+    assert 1 == len(list(meter.freezes.table(_MIDNIGHT + _DAY)))
+    assert DEPTH == len(list(_meter().freezes.table(_MIDNIGHT)))
+
+
+@pytest.mark.parametrize("item", ["combined_reactive_energy_1", "forward_active_max_demand"])
+def test_what_a_meter_does_not_freeze_is_refused(item: str) -> None:
+    """A meter without reactive registers must not answer with zeros."""
+    assert "no such data" in _ask(_meter(), f"{item}@daily_freeze/last.1", _MIDNIGHT)
+
+
+def test_the_range_of_a_wrong_clock() -> None:
+    """A clock beyond the calendar would fail in the middle of a run."""
+    _meter(clock_ahead=-CLOCK_AHEAD_MAX)
+    with pytest.raises(ValueError, match="at most 400 days"):
+        _meter(clock_ahead=CLOCK_AHEAD_MAX + timedelta(seconds=1))
