@@ -1,26 +1,58 @@
 """The garbage rule under a coverage-guided fuzzer: ``python -m fuzz.fuzz_dlt645 -max_total_time=300``.
 
-Any octets give frames or ``RemoteProtocolError``, nothing else: whole, octet by octet, through the
-messages and the dictionaries of both editions, into the explanation. Memory stays bounded by a frame.
+Any octets give frames or ``RemoteProtocolError``, nothing else: whole, octet by octet, as the answer to a
+read, through the messages and the dictionaries of both editions (single items and blocks), into the
+explanation in both languages, and as lines for ``meterlink decode --jsonl``. Memory stays bounded by a
+frame.
 """
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Iterator
 
 import atheris
 
 with atheris.instrument_imports(include=["meterwire", "meterlink.explain"]):
-    from meterlink.explain import dlt645
+    from meterlink.explain import dlt645, jsonl
     from meterlink.explain.tree import render
-    from meterwire.dlt645 import Deframer, Frame, decode, dictionary, encode, from_frame, to_frame
+    from meterwire.dlt645 import (
+        Deframer,
+        Dictionary,
+        Frame,
+        ReadReply,
+        ReadRequest,
+        ReadSession,
+        decode,
+        dictionary,
+        encode,
+        from_frame,
+        to_frame,
+    )
+    from meterwire.dlt645.address_session import AddressSession, questions
     from meterwire.dlt645.frame import DATA_OCTETS_MAX, FRAME_OCTETS_MAX
-    from meterwire.dlt645.functions import EDITIONS, Edition
-    from meterwire.dlt645.messages import ReadReply
+    from meterwire.dlt645.functions import DI_OCTETS, EDITIONS, Edition
     from meterwire.dlt645.secrets import secret_spans
     from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
-_DIS = {edition: [int(row.digits(row.first), 16) for row in dictionary(edition).rows] for edition in EDITIONS}
+
+_ME = "000000000001"
+_DIRECTIONS = ("to-meter", "from-meter", "stream", "")
+
+
+def _members(of: Dictionary) -> Iterator[int]:
+    """Each family's first member, and its last in each slot: the block, where there is one."""
+    for row in of.rows:
+        yield int(row.digits(row.first), 16)
+        for place, choice in enumerate(row.choices):
+            yield int(row.digits((*row.first[:place], choice[-1], *row.first[place + 1 :])), 16)
+
+
+_DIS = {
+    edition: sorted({di for di in _members(dictionary(edition)) if dictionary(edition).by_di(di)})
+    for edition in EDITIONS
+}
 
 
 def one_input(octets: bytes) -> None:
@@ -35,18 +67,17 @@ def one_input(octets: bytes) -> None:
         decode(octets)
     except RemoteProtocolError:
         pass
+    _explained(octets)
+    _answered(octets)
     _payload(octets)
 
 
 def _frame(frame: Frame) -> None:
+    """A good frame, as a message of each edition."""
     if len(frame.data) <= DATA_OCTETS_MAX:
         assert frame == decode(encode(frame))
     for edition in EDITIONS:
         secret_spans(frame, edition)
-        for shown in dlt645.explain(
-            encode(frame) if len(frame.data) <= DATA_OCTETS_MAX else b"", edition
-        ).frames:
-            assert shown.parts
         try:
             message = from_frame(frame, edition)
         except RemoteProtocolError:
@@ -57,25 +88,60 @@ def _frame(frame: Frame) -> None:
             continue  # what must not be sent may well be received
 
 
+def _explained(octets: bytes) -> None:
+    """The tree and the JSON line, of whatever it is."""
+    for edition in EDITIONS:
+        explanation = dlt645.explain(octets, edition)
+        assert all(frame.parts for frame in explanation.frames)
+        assert explanation.frames or explanation.fault is not None
+        if len(octets) % 2:
+            list(render(explanation, "en"))
+        else:
+            list(render(explanation, "zh", show_secrets=True))
+        asked = {"id": "x", "protocol": edition, "hex": octets.hex()}
+        direction = _DIRECTIONS[len(octets) % len(_DIRECTIONS)]
+        assert "x" == jsonl.answer(json.dumps(asked | {"direction": direction}))["id"]
+    for line in jsonl.answers([octets.decode("latin-1")]):
+        json.loads(line)
+
+
+def _answered(octets: bytes) -> None:
+    """The octets as what came back on the line after a request of ours."""
+    for edition in EDITIONS:
+        session = ReadSession(ReadRequest(address=_ME, di=_DIS[edition][0]), edition=edition)
+        session.octets_to_send()
+        session.feed(octets)
+        for question in questions(edition):
+            AddressSession(question, edition=edition).feed(octets)
+
+
 def _payload(octets: bytes) -> None:
-    """The octets as data of some identifier, and as a whole frame of some function."""
-    if len(octets) < 3:
+    """The octets as data of some identifier, and as the DATA of some control octet."""
+    if len(octets) < 4:
         return
     edition: Edition = EDITIONS[octets[0] % len(EDITIONS)]
     dis = _DIS[edition]
     di = dis[int.from_bytes(octets[:2], "little") % len(dis)]
     entry = dictionary(edition).by_di(di)
     assert entry is not None
-    data = octets[2 : 2 + DATA_OCTETS_MAX - 4]
+    data = octets[3 : 3 + DATA_OCTETS_MAX - DI_OCTETS[edition]]
     try:
         values = entry.decode(data)
     except RemoteProtocolError:
         values = ()
     assert all((value.content is None) == (value.problem is not None) for value in values)
-    reply = to_frame(ReadReply(address="000000000001", di=di, data=data), edition)
-    list(render(dlt645.explain(encode(reply), edition), "zh"))
-    control = octets[0]
-    _frame(Frame(address="000000000001", function=control & 31, data=data, from_meter=control > 127))
+    _explained(encode(to_frame(ReadReply(address=_ME, di=di, data=data), edition)))
+    control = octets[2]
+    frame = Frame(
+        address=_ME,
+        function=control & 0x1F,
+        data=data,
+        from_meter=control & 0x80 != 0,
+        abnormal=control & 0x40 != 0,
+        has_following=control & 0x20 != 0,
+    )
+    _frame(frame)
+    _explained(encode(frame))
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ _RUNS = {".py", ".toml", ".yaml", ".yml", ".conf", ".service", ".sql", ""}
 _QUAD = re.compile(r"(?<![\w.])(?<!\d:)(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)")  # not longer, as OBIS codes are
 _BEFORE_AN_ADDRESS = ("'", '"', "/", "@")
 _URL_HOST = re.compile(r"\b[a-z][a-z0-9+]*://(?:[^\s/@\"'{]*@)?(\[[0-9a-f:]+\]|[A-Za-z0-9.-]*)")
-_OWN_HOSTS = {"", "127.0.0.1", "[::1]", "[::]", "localhost"}  # [::] is listened at, never called
+_OWN_HOSTS = {"", "127.0.0.1", "[::1]", "[::]", "localhost"}
 _FOR_EXAMPLES = tuple(
     ipaddress.ip_network(f"{start}.0/24") for start in ("192.0.2", "198.51.100", "203.0.113")
 )
@@ -38,7 +38,9 @@ def machine_paths(text: str, _path: Path) -> Iterator[str]:
 
 
 def foreign_addresses(text: str, path: Path) -> Iterator[str]:
-    """IPv4 addresses that are not loopback nor 0.0.0.0, at which one listens; those reserved for examples (RFC 5737) pass outside tests.
+    """IPv4 addresses that are not loopback; those reserved for examples (RFC 5737) pass outside tests.
+
+    0.0.0.0 is where one listens, and nobody's machine.
 
     Vectors hold what published frames hold: parameters of other people's terminals, which nobody calls.
     """

@@ -54,7 +54,7 @@ def test_two_models_stand_on_one_line(tmp_path: Path, model: str, read: set[str]
         [_station(_PLAIN, generic("dlt645-2007")), _station(_OWN, own)],
         models={_OWN: model},
         profiles=tmp_path,
-        items=_ITEMS,
+        plans=[{"name": "p", "every_s": 30, "items": _ITEMS}],
     )
     gateway.run(seconds=70)
     gateway.check()
@@ -75,7 +75,7 @@ def test_a_line_waits_as_long_as_its_slowest_meter_needs(
         [_station(_PLAIN, generic("dlt645-2007")), _station(_OWN, own)],
         models={_OWN: model},
         profiles=tmp_path,
-        items=("frequency",),
+        plans=[{"name": "p", "every_s": 30, "items": ("frequency",)}],
         reply_timeout_ms=configured_ms,
     )
     gateway.run(seconds=70)

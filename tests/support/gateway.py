@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from meterlink.errors import BrokerAway
+from meterlink.model.data_classes import INSTANT, DataClass
+from meterlink.model.protocols import DEFAULT_PROTOCOL, MeterProtocol
 from meterlink.model.topics import READINGS_FILTER
 from meterlink.transports.mqtt import MqttConnector
 from tests.support.metersim_process import RunningMetersim
@@ -37,6 +39,8 @@ def write_config(
     influx_url: str | None = None,
     in_daemon: bool = True,
     reply_timeout_ms: int = 500,
+    data_class: DataClass = INSTANT,
+    protocols: Mapping[str, MeterProtocol] | None = None,
 ) -> Path:
     """A configuration of one plan for meters on lines.
 
@@ -49,10 +53,13 @@ def write_config(
         influx_url: of a database; ``None``: files.
         in_daemon: whether the daemon runs the ingest.
         reply_timeout_ms: of every line.
+        data_class: of the plan.
+        protocols: by URL, where the meters of a line do not speak the edition of 2007.
 
     """
     text = f'[gateway]\nid = "gw"\nsite = "test"\ndata_dir = "{folder / "data"}"\n'
-    text += f'[[plans]]\nname = "fast"\nevery_s = {every_s}\nitems = {json.dumps(list(items))}\n'
+    text += f'[[plans]]\nname = "fast"\nclass = "{data_class}"\n'
+    text += f"every_s = {every_s}\nitems = {json.dumps(list(items))}\n"
     if mqtt_port is not None:
         text += f'[mqtt]\nurl = "mqtt://{LOOPBACK}:{mqtt_port}"\n'
     if influx_url is not None:
@@ -60,9 +67,11 @@ def write_config(
     text += f"[ingest]\nin_daemon = {json.dumps(in_daemon)}\n"
     for number, url in enumerate(lines, start=1):
         text += f'[[lines]]\nname = "line{number}"\nurl = "{url}"\nreply_timeout_ms = {reply_timeout_ms}\n'
-    for number, meters in enumerate(lines.values(), start=1):
+    for number, (url, meters) in enumerate(lines.items(), start=1):
+        protocol = (protocols or {}).get(url, DEFAULT_PROTOCOL)
         for address in meters:
             text += f'[[meters]]\nid = "m{address}"\naddress = "{address}"\nline = "line{number}"\n'
+            text += f'protocol = "{protocol}"\n'
     path = folder / "meterlink.toml"
     path.write_text(text, encoding="utf-8")
     return path

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from meterlink.clock import Clock
 from meterlink.config import Settings
 from meterlink.daemon.daemon import JOURNAL_FILE, Daemon
 from meterlink.daemon.delivery import Outside
@@ -50,6 +51,20 @@ class Duplex:
             raise ConnectionResetError(str(error)) from None
 
 
+class _OwnClock:
+    """The gateway's clock, which may be wrong while those of the meters go on."""
+
+    def __init__(self, world: Clock) -> None:
+        self._world = world
+        self.ahead = timedelta()
+
+    def utc_now(self) -> datetime:
+        return self._world.utc_now() + self.ahead
+
+    def monotonic_s(self) -> float:
+        return self._world.monotonic_s()
+
+
 class SimulatedGateway:
     """One line of simulated meters and the daemon that reads them.
 
@@ -58,10 +73,11 @@ class SimulatedGateway:
         stations: the meters on the line.
         every_s: interval of the plan.
         seed: of everything.
+        plans: as in the configuration; by default one of values of the moment.
+        start: first wall time.
         protocols: by address, of the meters that do not speak the edition of 2007.
         models: by address, where the configuration names one.
         profiles: folder of profiles beside those that come with the program.
-        items: what the plan reads.
         reply_timeout_ms: of the line; ``None``: its meters' profiles say it.
 
     """
@@ -76,10 +92,12 @@ class SimulatedGateway:
         protocols: Mapping[str, str] | None = None,
         models: Mapping[str, str] | None = None,
         profiles: Path | None = None,
-        items: Sequence[str] = ITEMS,
         reply_timeout_ms: int | None = 500,
+        plans: Sequence[Mapping[str, object]] | None = None,
+        start: datetime = START,
     ) -> None:
-        self.sim = Simulation(seed=seed, start=START)
+        self.sim = Simulation(seed=seed, start=start)
+        self.clock = _OwnClock(self.sim.clock)
         self.folder = folder
         self.answers: list[AnswerRecord] = []
         self.broker = MemoryBroker()
@@ -87,11 +105,10 @@ class SimulatedGateway:
         self.plugged = True
         self.dialled = 0
         self._stations = list(stations)
-        self._every_s = every_s
+        self._plans = plans or [{"name": "p", "every_s": every_s, "items": ITEMS}]
         self._protocols = protocols or {}
         self._models = models or {}
         self._profiles = profiles
-        self._items = tuple(items)
         self._reply_timeout_ms = reply_timeout_ms
         self._ends: list[ByteStream] = []
         self.addresses = {f"m{station.meter.address}": station.meter.address for station in stations}
@@ -123,17 +140,21 @@ class SimulatedGateway:
             for n, answer in enumerate(self.answers)
             if answer.values
         ]
-        rows = self.rows()
-        unkept_answers(answers, rows, self.addresses)
+        unkept_answers(answers, self.rows(), self.addresses)
+        self.check_database()
+
+    def check_database(self) -> None:
+        """The database is the journal: measurement, meter, field, time and value."""
         stored = {
-            (dict(tags)["meter"], field, time_s): float(value)
-            for (_, tags, time_s), fields in self.sink.points.items()
+            (measurement, dict(tags)["meter"], field, time_s): float(value)
+            for (measurement, tags, time_s), fields in self.sink.points.items()
             for field, value in fields.items()
             if not field.endswith("marks")
         }
         kept = {
-            (meter, item.replace(".", "_"), slot): value
-            for (meter, item, slot), value in readings_by_key(readings_of(rows)).items()
+            (row.record.data_class, meter, item.replace(".", "_"), slot): value
+            for row in self.rows()
+            for (meter, item, slot), value in readings_by_key(readings_of([row])).items()
         }
         assert kept == stored
 
@@ -144,7 +165,7 @@ class SimulatedGateway:
             self._line = Line(self._stations, clock=self.sim.clock, record=self.answers.append)
             outside = Outside(
                 folder=self.folder,
-                clock=self.sim.clock,
+                clock=self.clock,
                 connector=self.broker,
                 sink=lambda: self.sink,
                 rng=self.sim.random,
@@ -194,7 +215,7 @@ class SimulatedGateway:
                     }
                 ],
                 "meters": meters,
-                "plans": [{"name": "p", "every_s": self._every_s, "items": self._items}],
+                "plans": self._plans,
             }
         )
 

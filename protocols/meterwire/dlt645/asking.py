@@ -84,5 +84,5 @@ class Asking:
             octets: a request, or all that was received before the next one.
 
         """
-        reading = self.request.address if self.request.function in READS else ""
+        reading = self.request if self.request.function in READS else None
         return secret_ranges(octets, self._edition, reading=reading)

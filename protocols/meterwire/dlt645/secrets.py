@@ -32,24 +32,25 @@ _PLAIN_LEVELS = frozenset({*range(10), 0x11})
 _PASSWORDS = 0x04000C  # 04 00 0C 01 to 0A
 _PASSWORDS_1997 = frozenset({0xC212, 0xC21F})
 _HEADER_OCTETS = 10
-_READ_CONTROLS = {
-    "dlt645-2007": bytes((0x11, 0x12, 0x91, 0x92, 0xB1, 0xB2, 0xD1, 0xD2)),
-    "dlt645-1997": bytes((0x01, 0x02, 0x81, 0x82, 0xA1, 0xA2, 0xC1, 0xC2)),
+_READ_ANSWERS = {
+    "dlt645-2007": bytes((0x91, 0x92, 0xB1, 0xB2, 0xD1, 0xD2)),
+    "dlt645-1997": bytes((0x81, 0x82, 0xA1, 0xA2, 0xC1, 0xC2)),
 }
+"""Control octets of answers to reads; that of no frame with a secret of the same meter is one bit away."""
 
 
-def secret_ranges(octets: bytes, hint: Edition = "dlt645-2007", *, reading: str = "") -> Ranges:
+def secret_ranges(octets: bytes, hint: Edition = "dlt645-2007", *, reading: Frame | None = None) -> Ranges:
     """Which octets of a piece of the wire are secret; never raises.
 
     Shown is what good frames explain: their headers, what in their DATA is known not to be secret, and FEH in
     front of them. The checksum of a frame with a secret in it is secret too, being a sum over it. Of octets
-    outside of good frames, those are shown that follow the header of a read of the meter ``reading``: nine
-    octets that we expect, so that a damaged answer can be looked at.
+    outside of good frames, the answer to ``reading`` is shown as far as its L octet goes: address, control
+    octet and identifier are those that we expect, and a damaged answer is what people want to look at.
 
     Args:
         octets: what was sent, or what came before the next request: whole frames, or broken ones.
         hint: the edition of the codes that both have.
-        reading: address of the meter that is read now; empty when nothing, or no one meter, is.
+        reading: the request, when the turn is that of a read.
 
     """
     start = len(octets) - len(octets.lstrip(b"\xfe"))
@@ -64,8 +65,8 @@ def secret_ranges(octets: bytes, hint: Edition = "dlt645-2007", *, reading: str 
             for first, after in _within(frame_at(octets, start, end), start, end, hint):
                 hidden[first:after] = b"\x01" * (after - first)
         start = octets.find(START, start + 1)
-    if reading and address_kind(reading) == "single":
-        for first, after in _broken_reads(octets, shown, hint, reading):
+    if reading is not None and address_kind(reading.address) == "single":
+        for first, after in _broken_answers(octets, shown, reading):
             shown[first:after] = b"\x01" * (after - first)
     return _runs(bytes(hide or not show for hide, show in zip(hidden, shown, strict=True)))
 
@@ -105,20 +106,28 @@ def _within(frame: Frame, start: int, end: int, hint: Edition) -> Ranges:
     return tuple(ranges)
 
 
-def _broken_reads(octets: bytes, shown: bytearray, hint: Edition, meter: str) -> Iterator[tuple[int, int]]:
-    """Where outside of good frames a read of ``meter`` begins, as far as its L octet goes."""
-    header = bytes((START,)) + bcd.octets(meter) + bytes((START,))
+def _broken_answers(octets: bytes, shown: bytearray, request: Frame) -> Iterator[tuple[int, int]]:
+    """Where outside of good frames an answer to ``request`` begins, as far as its L octet goes."""
+    header = bytes((START,)) + bcd.octets(request.address) + bytes((START,))
     start = octets.find(header)
     while start >= 0:
-        rest = shown.find(1, start)
-        rest = len(octets) if rest < 0 else rest
-        head, length = octets[start : min(start + _HEADER_OCTETS, rest)], octets[start + 9 : start + 10]
-        end = min(start + OVERHEAD_OCTETS + length[0], rest) if length else len(octets)
-        if len(head) == len(header) or (len(head) > len(header) and head[8] in _READ_CONTROLS[hint]):
-            broken = frame_at(octets, start, min(start + _HEADER_OCTETS + sum(length), rest) + 2)
-            if len(head) < _HEADER_OCTETS or not _read_spans(broken, hint):
-                yield len(octets[:start].rstrip(b"\xfe")), end
+        good = shown.find(1, start)
+        broken = octets[start : len(octets) if good < 0 else good]
+        if size := _answer_octets(broken, request):
+            yield len(octets[:start].rstrip(b"\xfe")), start + size
         start = octets.find(header, start + 1)
+
+
+def _answer_octets(broken: bytes, request: Frame) -> int:
+    """How many octets belong to the answer that begins here; 0: it is none, or it holds a password."""
+    of = edition(request.function)
+    control, length = broken[8:9], broken[9:10]
+    if not control or control not in _READ_ANSWERS[of] or _is_password(request.data[: DI_OCTETS[of]], of):
+        return 0
+    said = frame_at(broken, 0, OVERHEAD_OCTETS + DI_OCTETS[of]).data
+    if not request.data.startswith(said):
+        return 0
+    return min(OVERHEAD_OCTETS + length[0], len(broken)) if length else len(broken)
 
 
 def _runs(marks: bytes) -> Ranges:
@@ -141,10 +150,13 @@ def _is_read_again(frame: Frame, of: Edition) -> bool:
 def _read_spans(frame: Frame, of: Edition) -> Ranges:
     """Some meters give a password when they are asked for it."""
     size = DI_OCTETS[of]
-    di = int.from_bytes(frame.data[:size], "little")
-    password = di in _PASSWORDS_1997 if of == "dlt645-1997" else di >> 8 == _PASSWORDS
-    secret = password and frame.from_meter and len(frame.data) > size
+    secret = frame.from_meter and len(frame.data) > size and _is_password(frame.data[:size], of)
     return ((size, len(frame.data)),) if secret else ()
+
+
+def _is_password(di_octets: bytes, of: Edition) -> bool:
+    di = int.from_bytes(di_octets, "little")
+    return di in _PASSWORDS_1997 if of == "dlt645-1997" else di >> 8 == _PASSWORDS
 
 
 def _secrets_in(frame: Frame, span: Span, spans: tuple[Span, ...]) -> Iterator[tuple[int, int]]:
@@ -158,14 +170,14 @@ def _secrets_in(frame: Frame, span: Span, spans: tuple[Span, ...]) -> Iterator[t
 
 def _payload_secrets(frame: Frame, span: Span, spans: tuple[Span, ...]) -> Iterator[tuple[int, int]]:
     raw = {one.name: frame.data[one.start : one.end] for one in spans}
-    di = int.from_bytes(raw["di"], "little")
     if frame.function == SECURITY:
-        yield from _security_secrets(frame, di, span)
+        yield from _security_secrets(frame, int.from_bytes(raw["di"], "little"), span)
         return
     level = raw["level"][0]
-    if level in MAC_LEVELS and di >> 8 != _PASSWORDS:
+    password = _is_password(raw["di"], edition(frame.function))
+    if level in MAC_LEVELS and not password:
         yield max(span.start, span.end - MAC_OCTETS), span.end
-    elif level not in _PLAIN_LEVELS or di >> 8 == _PASSWORDS or di in _PASSWORDS_1997:
+    elif level not in _PLAIN_LEVELS or password:
         yield span.start, span.end
 
 

@@ -24,9 +24,9 @@ Content = Decimal | str | None
 Problem = Literal["absent", "empty", "type", "size", "shape", "unit"]
 """``empty`` is an array without elements, which is no fault."""
 
-INTEGERS: Final = frozenset(
-    "integer long unsigned long-unsigned double-long double-long-unsigned long64 long64-unsigned".split()
-)
+_SIGNED: Final = frozenset({"integer", "long", "double-long", "long64"})
+_UNSIGNED: Final = frozenset({"unsigned", "long-unsigned", "double-long-unsigned", "long64-unsigned"})
+INTEGERS: Final = _SIGNED | _UNSIGNED
 FLOATS: Final = frozenset({"float32", "float64"})
 CODES: Final = frozenset({"enum", "bool"})
 NUMBERS: Final = INTEGERS | FLOATS | CODES
@@ -74,15 +74,9 @@ def decode_leaf(
         return _number(leaf, exponent, data)
     if leaf.type == "any":
         return _any_text(data), None
-    if leaf.word and kind == "bit-string" and leaf.size:
-        if data[1].count != leaf.size:
-            return None, "size"
-        return f"{word_number(data[1], order):0{leaf.size // 4}X}", None
-    if leaf.type == "TSA" and kind == "octet-string":
-        return _address(data[1])
     if leaf.type != kind:
-        return None, "type"
-    return _text(data), None
+        return _address(data[1]) if (leaf.type, kind) == ("TSA", "octet-string") else (None, "type")
+    return _word(leaf.size, data[1], order) if leaf.word and leaf.size else (_text(data), None)
 
 
 def encode_leaf(leaf: Leaf, exponent: int, content: Content, order: BitOrder = "bit0_first") -> Data:
@@ -106,6 +100,13 @@ def encode_leaf(leaf: Leaf, exponent: int, content: Content, order: BitOrder = "
     except (ValueError, TypeError, AttributeError, ArithmeticError, RemoteProtocolError) as error:
         shown = "the content" if leaf.type in _SECRET else repr(content)
         raise LocalProtocolError(f"{shown} is no {leaf.type}") from error
+
+
+def _word(size: int, bits: BitString, order: BitOrder) -> tuple[Content, Problem | None]:
+    """A word of named bits, as its number in hexadecimal digits."""
+    if bits.bits != size:
+        return None, "size"
+    return f"{word_number(bits, order):0{size // 4}X}", None
 
 
 def _number(leaf: Leaf, exponent: int, data: Data) -> tuple[Content, Problem | None]:
@@ -220,10 +221,10 @@ def _from_text(kind: DataType, text: str) -> Data:
 
 def _any_text(data: Data) -> str:
     """A value with its type before it: ``enum:3``; arrays and structures as octets."""
-    if data.type in {"array", "structure"} | _SECRET:
-        return Hidden(f"data:{data_to_octets(data).hex().upper()}") if data.type in _SECRET else (
-            f"data:{data_to_octets(data).hex().upper()}"
-        )
+    if data.type in {"array", "structure"}:
+        return f"data:{data_to_octets(data).hex().upper()}"
+    if data.type in _SECRET:
+        return Hidden(f"data:{data_to_octets(data).hex().upper()}")
     if data.type in NUMBERS:
         return f"{data.type}:{data.value!r}" if data.type in FLOATS else f"{data.type}:{int(data.value)}"
     return f"{data.type}:{_text(data)}"

@@ -18,16 +18,16 @@ Source: DL/T 698.45-2017, 7.3; spec section 2.
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 
+from meterwire.dlt698.values import DataType
 from meterwire.errors import LocalProtocolError
 
-LEAVES: Final = frozenset(
-    "null bool bit-string double-long double-long-unsigned octet-string visible-string utf8-string integer "
-    "long unsigned long-unsigned long64 long64-unsigned enum float32 float64 date_time date time date_time_s "
-    "OI OAD ROAD OMD TI TSA MAC RN Region Scaler_Unit RSD CSD MS SID SID_MAC COMDCB RCSD any".split()
+_DATA_TYPES: Final = frozenset(get_args(DataType)) - {"array", "structure"}
+LEAVES: Final = _DATA_TYPES | {"any"}
+DIMENSIONS: Final = frozenset(
+    {"", "tariff", "rate", "phase", "phase_neutral", "total_phase", "order", "first"},
 )
-DIMENSIONS: Final = frozenset({"", "tariff", "rate", "phase", "phase_neutral", "total_phase", "order", "first"})
 
 _TOKEN = re.compile(r"[A-Za-z0-9_.@|/?=^#-]+|[(){}\[\]:, ]|.")
 _LEAF = re.compile(r"([A-Za-z][\w-]*?)(?:#(\w+))?(?:\^(-?\d+))?$")
@@ -93,7 +93,7 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = [*_TOKEN.findall(text), ""]
+        self.tokens: list[str] = [*_TOKEN.findall(text), ""]
         self.at = 0
 
     def take(self) -> str:

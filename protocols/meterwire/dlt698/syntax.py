@@ -30,7 +30,7 @@ from typing import Annotated, Any, Final
 
 from meterwire.dlt698.coding import SECRET, Decode, Encode, Span, Syntax, Walk
 from meterwire.dlt698.lengths import APDU_OCTETS_MAX, broken, read_count, write_count
-from meterwire.errors import LocalProtocolError, RemoteProtocolError
+from meterwire.errors import Evidence, LocalProtocolError, RemoteProtocolError
 
 
 class OneOf:
@@ -268,7 +268,7 @@ def decoded(decode: Decode, octets: bytes, at: int = 0) -> Any:
         sentence = "the octets end inside a value"
         raise RemoteProtocolError(sentence, kind="truncated", octets=octets, offset=len(octets)) from None
     except RemoteProtocolError as error:
-        error.octets = octets
+        error.octets = Evidence(octets)
         raise
     if end != len(octets):
         sentence = f"{len(octets) - end} octets follow the end"

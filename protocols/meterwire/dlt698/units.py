@@ -1,4 +1,4 @@
-"""Units of the standard, and how a value in one is written in the unit of the catalogue.
+"""How a value in a unit of the standard is counted in the catalogue: ``dictionary/units.csv``.
 
 Only powers of ten are converted (W to kW, l to m3), so that every digit stays. Source: spec section 2.5.
 """
@@ -22,7 +22,6 @@ class Unit(NamedTuple):
         name: as the dictionary writes it; empty for "none".
         counted_in: the unit that values are given in.
         shift: power of ten from this unit to that one.
-        zh: Chinese name.
 
     """
 
@@ -30,17 +29,16 @@ class Unit(NamedTuple):
     name: str
     counted_in: str
     shift: int
-    zh: str
 
 
 @functools.cache
 def units() -> Mapping[int, Unit]:
     """Every unit by its code."""
-    with resources.files("meterwire.dlt698").joinpath("dictionary", "units.csv").open(encoding="utf-8") as file:
+    with (
+        resources.files("meterwire.dlt698").joinpath("dictionary", "units.csv").open(encoding="utf-8") as file
+    ):
         return {
-            int(line["code"]): Unit(
-                int(line["code"]), line["unit"], line["counted_in"], int(line["shift"]), line["zh"]
-            )
+            int(line["code"]): Unit(int(line["code"]), line["unit"], line["counted_in"], int(line["shift"]))
             for line in csv.DictReader(file)
         }
 

@@ -99,20 +99,25 @@ async def carry_out(
         LineLost, LineClosed: from the stream.
 
     """
-    late = await wire.clear()
-    if late and transcript is not None:
-        transcript.received(late)
     try:
+        late = await wire.clear()  # whatever came late for an earlier request is nobody's answer
+        if late and transcript is not None:
+            transcript.received(late)
         await _converse(wire, session, timing, now, transcript)
     finally:
         if not session.finished:
             session.expire()
+            wire.expire()
         if transcript is not None:
             transcript.settle()
 
 
 async def _converse(
-    wire: Wire, session: Session, timing: Timing, now: Callable[[], float], transcript: Transcript | None
+    wire: Wire,
+    session: Session,
+    timing: Timing,
+    now: Callable[[], float],
+    transcript: Transcript | None,
 ) -> None:
     while not session.finished:
         octets = session.octets_to_send()
@@ -130,7 +135,6 @@ async def _converse(
         try:
             received = await wire.receive(wait_until)
         except TimeoutError:
-            wire.expire()
             raise ReplyTimeout("no answer in time") from None
         if transcript is not None:
             transcript.received(received)

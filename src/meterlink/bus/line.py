@@ -116,8 +116,13 @@ class Line:
             wire = self._wire or await self._open()
             if self._timing.turnaround_s:
                 await asyncio.sleep(self._timing.turnaround_s)
-            transcript = self._transcript(ticket.session.secret_ranges)
-            await carry_out(wire, ticket.session, self._timing, self._alarm.now, transcript)
+            await carry_out(
+                wire,
+                ticket.session,
+                self._timing,
+                self._alarm.now,
+                self._transcript(ticket.session.secret_ranges),
+            )
         except (LineLost, LineBusy) as error:
             await self._close(str(error))
             _fail(ticket, error)

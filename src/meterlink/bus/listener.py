@@ -38,7 +38,7 @@ class Listener(Protocol):
         """An exchange ended without its answer: wait no longer for the rest of a frame that was cut short."""
 
     def secret_ranges(self, octets: bytes) -> Ranges:
-        """Which octets of what it took or sent hold passwords, keys or cipher, or may; never raises."""
+        """As of a session: which octets of whole frames, sent or taken, hold passwords, keys or cipher."""
 
     @property
     def ending(self) -> str:

@@ -104,7 +104,7 @@ class ListeningWire:
         """
         while not interrupted():
             await self._hear(None)
-            self._listener.octets_for_exchange()  # nobody asked: the late answer to an earlier question
+            self._tell(self._listener.octets_for_exchange())  # nobody asked, or no longer
 
     def expire(self) -> None:
         """See ``Wire.expire``."""
@@ -130,13 +130,15 @@ class ListeningWire:
             await self._pay()
 
     async def _pay(self) -> None:
-        taken = self._listener.octets_taken()
-        if taken and self._transcript is not None:
-            self._transcript.received(taken)
-            self._transcript.settle()
+        self._tell(self._listener.octets_taken())
         if octets := self._listener.octets_to_send():
             if self._transcript is not None:
                 self._transcript.sent(octets)
             await self._stream.send(octets)
         if self._listener.ending:
             raise LineLost(self._listener.ending)
+
+    def _tell(self, received: bytes) -> None:
+        if received and self._transcript is not None:
+            self._transcript.received(received)
+            self._transcript.settle()

@@ -100,7 +100,7 @@ def check(
     listens = [
         f"{endpoint} for {', '.join(terminals)}"
         for endpoint, terminals in settings.terminals_by_endpoint().items()
-    ] or ["no (no line has a listen URL)"]
+    ] or ["no (no line is listen://)"]
     in_words = {"plans": plans, "profiles": served, "listens": listens}
     for key, value in list({**facts, **in_words}.items())[1:]:
         typer.echo(f"  {key}: {', '.join(value) if isinstance(value, list) else value}")

@@ -20,6 +20,7 @@ class Protocol(enum.StrEnum):
 
     DLT645_2007 = "dlt645-2007"
     DLT645_1997 = "dlt645-1997"
+    DLT698_45 = "dlt698.45"
 
 
 def decode(
@@ -31,7 +32,10 @@ def decode(
         Path | None,
         typer.Option("--file", "-f", help="Read from a file, one frame a line; - is standard input."),
     ] = None,
-    protocol: Annotated[Protocol, typer.Option(help="Protocol of the octets.")] = Protocol.DLT645_2007,
+    protocol: Annotated[
+        Protocol | None,
+        typer.Option(help="Protocol of the octets; default: DL/T 645-2007 or 698.45, whichever fits."),
+    ] = None,
     jsonl: Annotated[
         bool,
         typer.Option("--jsonl", help="Conformance vectors in (standard input), one JSON answer a line out."),
@@ -48,6 +52,8 @@ def decode(
 
       meterlink decode --lang zh --file frames.txt
 
+      meterlink decode 68 17 00 43 45 AA AA AA AA AA AA 00 5B 4F 05 01 25 40 01 02 00 00 0A 92 16
+
       tail -f line.log | meterlink decode --file -
 
       meterlink decode --jsonl < vectors.jsonl
@@ -58,7 +64,7 @@ def decode(
         return
     from rich.console import Console
 
-    from meterlink.explain import dlt645
+    from meterlink.explain.explain import explain
     from meterlink.explain.hexadecimal import NotHexadecimal, octets_of
     from meterlink.explain.tree import render
 
@@ -66,12 +72,12 @@ def decode(
     all_good = True
     for text in [" ".join(octets)] if octets else _lines(file):
         try:
-            explanation = dlt645.explain(octets_of(text), protocol.value)
+            explanation = explain(octets_of(text), None if protocol is None else protocol.value)
         except NotHexadecimal as error:
             raise typer.BadParameter(f"{error}; give octets like 68 61 01 ...") from None
         for shown in render(explanation, chosen(lang), show_secrets=show_secrets):
             console.print(shown)
-        all_good &= explanation.fault is None and all(frame.fault is None for frame in explanation.frames)
+        all_good &= not explanation.faults
     if not all_good:
         raise typer.Exit(1)
 

@@ -66,7 +66,7 @@ def _fault(octets: bytes, start: int | None) -> RemoteProtocolError:
 
 def _refused(octets: bytes, start: int) -> tuple[Part, ...]:
     """The fields that would stand there; DATA of anything but a read may hold a password."""
-    control, length = octets[start + 8 : start + 9], octets[start + 9 : start + 10]
+    length = octets[start + 9 : start + 10]
     data_end = 10 + (length[0] if length else 0)
     fields = (
         (0, 1, Text("start", "起始符")),
@@ -83,9 +83,15 @@ def _refused(octets: bytes, start: int) -> tuple[Part, ...]:
         if piece := octets[start + begin : start + end]:
             says = same(str(length[0])) if name.en == "length" else NOTHING
             # The checksum is a sum over the password.
-            secret = name.en in {"data", "checksum"} and control[0] & 0x1F not in _READS
+            secret = name.en in {"data", "checksum"} and _may_hold_secret(octets[start : start + data_end])
             parts.append(Part(start=start + begin, octets=piece, name=name, says=says, secret=secret))
     return tuple(parts)
+
+
+def _may_hold_secret(broken: bytes) -> bool:
+    """Whether a frame that is none may hold a secret: it is no read, or the read of a password."""
+    told = link.frame_at(broken, 0, len(broken) + 2)
+    return told.function not in _READS or bool(secret_spans(told))
 
 
 def _frame(octets: bytes, begin: int, start: int, end: int, protocol: Edition) -> ExplainedFrame:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from meterlink.explain.dlt645_meaning import command_out, invalid_expiry, meaning
@@ -51,9 +52,19 @@ def explain_data(frame: Frame, start: int, hint: Edition) -> Said:
     else:
         said = _command(frame, start, protocol)
     said.protocol = protocol
+    spans = [(start + first, start + after) for first, after in secret_spans(frame, hint)]
+    said.parts = [_hidden(part) if _overlaps(part, spans) else part for part in said.parts]
     if told := meaning(frame, said):
         said.decoded["meaning"] = told
     return said
+
+
+def _overlaps(part: Part, spans: Sequence[tuple[int, int]]) -> bool:
+    return any(first < part.start + len(part.octets) and part.start < after for first, after in spans)
+
+
+def _hidden(part: Part) -> Part:
+    return replace(part, secret=True, parts=())
 
 
 def _is_read(frame: Frame, protocol: Edition) -> bool:
@@ -165,17 +176,15 @@ def value_out(value: ItemValue) -> dict[str, Any]:
 
 
 def _command(frame: Frame, start: int, protocol: Edition) -> Said:
-    secrets = secret_spans(frame, protocol)
     spans = field_spans(frame, protocol)
     if spans is None:
         spans = (Span("data", 0, len(frame.data)),) if frame.data else ()
     said = Said(decoded=command_out(frame, spans, protocol))
     for span in spans:
         raw = frame.data[span.start : span.end]
-        secret = any(first < span.end and span.start < after for first, after in secrets)
         name, says = field_words(span.name, raw, protocol)
-        inner = () if secret or span.name != "payload" else _written(said, raw, start + span.start, protocol)
-        said.parts.append(_part(raw, start + span.start, name, says, secret=secret, parts=tuple(inner)))
+        inner = _written(said, raw, start + span.start, protocol) if span.name == "payload" else ()
+        said.parts.append(_part(raw, start + span.start, name, says, parts=tuple(inner)))
         if (known := _COMMAND_VALUES.get(span.name)) is not None:
             label, format_ = known
             said.decoded["values"] = [value_out(ItemValue(label, *format_.decode(raw), raw))]
@@ -217,9 +226,7 @@ def _part(
     name: Text,
     says: Text = NOTHING,
     *,
-    secret: bool = False,
     problem: Text = NOTHING,
     parts: tuple[Part, ...] = (),
 ) -> Part:
-    octets = _masked(data)
-    return Part(start=at, octets=octets, name=name, says=says, secret=secret, problem=problem, parts=parts)
+    return Part(start=at, octets=_masked(data), name=name, says=says, problem=problem, parts=parts)

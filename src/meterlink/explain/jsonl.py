@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from meterlink.explain import dlt645
+from meterlink.explain import dlt645, dlt698
+from meterlink.explain.explain import DLT698
 from meterlink.explain.hexadecimal import NotHexadecimal, octets_of
 from meterlink.explain.parts import Explanation
 from meterwire.dlt645.functions import EDITIONS
@@ -41,7 +42,13 @@ def answer(line: str) -> dict[str, Any]:
         octets = octets_of(asked.get("hex"))
     except NotHexadecimal as error:
         return _refused(asked, "bad-line", str(error))
+    return _explained(asked, octets)
+
+
+def _explained(asked: dict[str, Any], octets: bytes) -> dict[str, Any]:
     protocol = asked.get("protocol")
+    if protocol == DLT698:
+        return _answered(asked, dlt698.explain(octets, single=asked.get("direction") != "stream"))
     if protocol not in EDITIONS:
         return _refused(asked, "unsupported", f"the protocol {protocol!r} is not known")
     return _answered(asked, dlt645.explain(octets, protocol))
@@ -54,10 +61,12 @@ def _answered(asked: dict[str, Any], explanation: Explanation) -> dict[str, Any]
     whole = {} if asked.get("direction") == "stream" else decoded[0]
     if asked.get("direction") == "stream" or len(decoded) > 1:
         whole = whole | {"frames": decoded}
-    faults = [frame.fault for frame in explanation.frames if frame.fault is not None]
+    joined = explanation.joined or ()
     whole = whole | {"skipped": explanation.skipped}
-    if faults:
-        return _fault(asked, faults[0], whole)
+    if explanation.joined is not None and asked.get("direction") == "stream":
+        whole = whole | {"reassembled": [one.decoded for one in joined]}
+    if explanation.faults:
+        return _fault(asked, explanation.faults[0], whole)
     return _head(asked) | {"error": None, "decoded": whole}
 
 

@@ -97,6 +97,26 @@ class ExplainedFrame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedApdu:
+    """What several frames carried together.
+
+    Args:
+        octets: put together.
+        frames: positions of the frames that carried it, from 0.
+        parts: its fields in order.
+        decoded: the same for machines, in the terms of the conformance vectors.
+        fault: why it is refused, or ``None``.
+
+    """
+
+    octets: bytes
+    frames: tuple[int, ...]
+    parts: tuple[Part, ...]
+    decoded: dict[str, Any]
+    fault: RemoteProtocolError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """A whole octet string.
 
@@ -106,6 +126,7 @@ class Explanation:
         skipped: number of octets that belong to none and are no preamble.
         fault: why there is no good frame, when there is none.
         refused: then the fields of what comes nearest to a frame, as far as they are there.
+        joined: what came in several frames; ``None`` where the protocol does not cut.
 
     """
 
@@ -114,3 +135,11 @@ class Explanation:
     skipped: int = 0
     fault: RemoteProtocolError | None = None
     refused: tuple[Part, ...] = ()
+    joined: tuple[ExplainedApdu, ...] | None = None
+
+    @property
+    def faults(self) -> list[RemoteProtocolError]:
+        """Everything that is wrong, the whole first."""
+        every = [self.fault, *(frame.fault for frame in self.frames)]
+        every += [joined.fault for joined in self.joined or ()]
+        return [fault for fault in every if fault is not None]

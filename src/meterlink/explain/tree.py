@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text as RichText
 from rich.tree import Tree
 
-from meterlink.explain.parts import ExplainedFrame, Explanation, Language, Part, Text
+from meterlink.explain.parts import ExplainedApdu, ExplainedFrame, Explanation, Language, Part, Text
 from meterwire.errors import RemoteProtocolError
 
 _OCTETS_A_LINE = 12
@@ -21,6 +21,12 @@ _WHY = {
     "end": Text("the end octet is not 16H", "结束符不是 16H"),
     "checksum": Text("the checksum is wrong", "校验码错误"),
     "length": Text("the length does not fit", "长度不符"),
+    "start": Text("the start octet is not 68H", "起始符不是 68H"),
+    "short": Text("too few octets", "字节数太少"),
+    "trailing": Text("octets follow the frame", "帧后有多余字节"),
+    "hcs": Text("the header check is wrong", "帧头校验HCS错误"),
+    "fcs": Text("the frame check is wrong", "帧校验FCS错误"),
+    "apdu": Text("the APDU cannot be decoded", "APDU无法解析"),
 }
 
 
@@ -30,6 +36,8 @@ def render(
     """One tree a frame; a sentence for what was skipped or refused."""
     for frame in explanation.frames:
         yield _frame_tree(frame, language, show_secrets)
+    for joined in explanation.joined or ():
+        yield _joined_tree(joined, language, show_secrets)
     if explanation.fault is not None:
         if explanation.refused:
             yield _refused_tree(explanation.refused, explanation.fault, language, show_secrets)
@@ -54,6 +62,18 @@ def _frame_tree(frame: ExplainedFrame, language: Language, show_secrets: bool) -
     return tree
 
 
+def _joined_tree(joined: ExplainedApdu, language: Language, show_secrets: bool) -> Tree:
+    """What came in several frames, put together."""
+    numbers = ", ".join(str(number + 1) for number in joined.frames)
+    title = Text(f"put together from frames {numbers}", f"由第 {numbers} 帧拼接")
+    tree = Tree(RichText(title.in_(language), style="bold"))
+    for part in joined.parts:
+        _add(tree, part, language, show_secrets)
+    if joined.fault is not None:
+        tree.add(_refusal(joined.fault, language))
+    return tree
+
+
 def _refused_tree(
     parts: tuple[Part, ...], fault: RemoteProtocolError, language: Language, show_secrets: bool
 ) -> Tree:
@@ -69,7 +89,7 @@ def _refused_tree(
 
 def _add(tree: Tree, part: Part, language: Language, show_secrets: bool) -> None:
     hidden = part.secret and not show_secrets
-    shown = _octets(part.octets, hidden)
+    shown = _octets(part, hidden, show_secrets)
     line = RichText(f"{part.start:4d}  ", style="dim")
     line.append(shown, style="cyan")
     line.append("  " + part.name.in_(language))
@@ -83,11 +103,23 @@ def _add(tree: Tree, part: Part, language: Language, show_secrets: bool) -> None
         _add(branch, inner, language, show_secrets)
 
 
-def _octets(octets: bytes, hidden: bool) -> str:
-    shown = ["**" if hidden else f"{octet:02X}" for octet in octets[:_OCTETS_A_LINE]]
-    if len(octets) > _OCTETS_A_LINE:
-        shown.append(f"… ({len(octets)})")
+def _octets(part: Part, hidden: bool, show_secrets: bool) -> str:
+    """The first octets; those of a secret within are stars too."""
+    shown = ["**" if hidden else f"{octet:02X}" for octet in part.octets[:_OCTETS_A_LINE]]
+    for start, end in () if show_secrets else _secrets_within(part):
+        for index in range(start - part.start, min(end - part.start, len(shown))):
+            shown[index] = "**"
+    if len(part.octets) > _OCTETS_A_LINE:
+        shown.append(f"… ({len(part.octets)})")
     return " ".join(shown)
+
+
+def _secrets_within(part: Part) -> Iterator[tuple[int, int]]:
+    for inner in part.parts:
+        if inner.secret:
+            yield inner.start, inner.start + len(inner.octets)
+        elif inner.start < part.start + _OCTETS_A_LINE:
+            yield from _secrets_within(inner)
 
 
 def _refusal(fault: RemoteProtocolError, language: Language, *, told: bool = True) -> RichText:

@@ -35,6 +35,8 @@ from meterwire.dlt645.control import ControlRequest, SealedControlRequest, Secur
 from meterwire.dlt645.functions import EDITIONS, Edition, edition, function_name
 from meterwire.dlt645.messages import (
     AbnormalReply,
+    OtherMessage,
+    ReadAgainReply,
     ReadFollowingReply,
     ReadFollowingRequest,
     ReadReply,
@@ -206,12 +208,37 @@ _BUILT: dict[Edition, list[st.SearchStrategy[Message]]] = {
             cipher=st.text("0123456789ABCDEF", min_size=32, max_size=32),
         ),
         st.builds(SecurityRequest, address=_addresses, di=_di, operator_code=_codes, payload=_payloads),
-        st.builds(SecurityReply, address=_addresses, di=_di, payload=_payloads),
+        st.builds(SecurityReply, address=_addresses, di=_di, payload=_payloads, has_following=st.booleans()),
+        st.builds(FreezeRequest, address=_addresses, pattern=st.sampled_from(["99999999", "99312359"])),
+        st.builds(
+            Acknowledgement,
+            address=_addresses,
+            function=st.sampled_from([0x08, 0x14, 0x15, 0x16, 0x19, 0x1A, 0x1B, 0x1C]),
+        ),
     ],
     "dlt645-1997": [
         st.builds(ReadRequest, address=_addresses, di=_di_1997, selector=st.just(b"")),
         st.builds(ReadReply, address=_addresses, di=_di_1997, data=_payloads, has_following=st.booleans()),
         st.builds(ReadFollowingRequest, address=_addresses, di=_di_1997, sequence=st.just(0)),
+        st.builds(
+            ReadFollowingReply,
+            address=_addresses,
+            di=_di_1997,
+            data=_payloads,
+            sequence=st.just(0),
+            has_following=st.booleans(),
+        ),
+        st.builds(
+            ReadAgainReply, address=_addresses, di=_di_1997, data=_payloads, has_following=st.booleans()
+        ),
+        st.builds(
+            AbnormalReply,
+            address=_addresses,
+            function=st.sampled_from([0x01, 0x02, 0x03, 0x04, 0x0C, 0x0F]),
+            error_word=st.binary(min_size=1, max_size=1),
+        ),
+        st.builds(ChangePasswordReply, address=_addresses, new_level=_levels, new_password=_passwords),
+        st.builds(Acknowledgement, address=_addresses, function=st.sampled_from([0x04, 0x0A, 0x10])),
         st.builds(ReadAgainRequest, address=_addresses),
         st.builds(WriteRequest, **_access, di=_di_1997, payload=_payloads),
         st.builds(WriteAddressRequest, address=st.just(_ALL), new_address=_addresses),
@@ -251,13 +278,82 @@ _TO_ONE_METER: list[Command] = [
 ]
 
 
-@pytest.mark.parametrize("address", [_ALL, _ANY, "AAAAAA789012"])
-@pytest.mark.parametrize("message", _TO_ONE_METER, ids=[type(one).__name__ for one in _TO_ONE_METER])
-def test_what_changes_a_meter_goes_to_one_meter(message: Command, address: str) -> None:
-    """Every relay on the bus would move."""
-    assert to_frame(message).address == _ME
+_KINDS = {"single": _ME, "shortened": "AAAAAA789012", "wildcard": _ANY, "broadcast": _ALL}
+_TO_MANY: dict[tuple[Edition, type[Command]], set[str]] = {
+    ("dlt645-2007", ReadAddressRequest): {"wildcard"},
+    ("dlt645-2007", WriteAddressRequest): {"wildcard"},
+    ("dlt645-1997", WriteAddressRequest): {"broadcast"},
+    ("dlt645-2007", FreezeRequest): {"single", "broadcast"},
+    ("dlt645-2007", BroadcastTime): {"single", "broadcast"},
+    ("dlt645-1997", BroadcastTime): {"single", "broadcast"},
+}
+"""Requests that may go elsewhere than to one meter, and where."""
+_REQUESTS: list[tuple[Edition, Command]] = [
+    *(("dlt645-2007", message) for message in _TO_ONE_METER),
+    ("dlt645-2007", ReadAddressRequest()),
+    ("dlt645-2007", WriteAddressRequest(new_address="000000000001")),
+    ("dlt645-2007", FreezeRequest(address=_ME, pattern="99999999")),
+    ("dlt645-2007", BroadcastTime(clock="2017-06-05 10:22:51")),
+    ("dlt645-1997", WriteRequest(address=_ME, **_ACCESS, di=0xC010, payload=b"")),
+    ("dlt645-1997", WriteAddressRequest(new_address="000000000001")),
+    ("dlt645-1997", BaudRequest(address=_ME, word=8)),
+    ("dlt645-1997", ChangePasswordRequest(address=_ME, **_ACCESS, new_level=2, new_password="000000")),
+    ("dlt645-1997", ClearDemandRequest(address=_ME, **_ACCESS)),
+    ("dlt645-1997", BroadcastTime(clock="2017-06-05 10:22:51")),
+    ("dlt645-1997", ReadAgainRequest(address=_ME)),
+]
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.parametrize(
+    ("edition_", "message"), _REQUESTS, ids=[f"{of[-4:]}-{type(one).__name__}" for of, one in _REQUESTS]
+)
+def test_each_request_goes_where_it_may_and_nowhere_else(
+    edition_: Edition, message: Command, kind: str
+) -> None:
+    """Every relay on the bus would move, every meter take one address; or one could not be reached."""
+    asked = dataclasses.replace(message, address=_KINDS[kind])
+    if kind in _TO_MANY.get((edition_, type(message)), {"single"}):
+        assert _KINDS[kind] == to_frame(asked, edition_).address
+        return
     with pytest.raises(LocalProtocolError, match="must not go to"):
-        to_frame(dataclasses.replace(message, address=address))
+        to_frame(asked, edition_)
+
+
+def test_every_request_of_both_editions_is_among_them() -> None:
+    """A new command could be sent to all meters without anybody having thought about it."""
+    requests = {(of, kind) for kind in COMMANDS if not kind.FROM_METER for of, _ in kind.LAYOUTS}
+    assert requests == {(of, type(message)) for of, message in _REQUESTS}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in _KINDS if kind != "single"])
+@pytest.mark.parametrize("function", [0x03, 0x05, 0x14, 0x1A, 0x1C, 0x1D, 0x1F])
+def test_no_frame_that_we_do_not_understand_goes_to_many(function: int, kind: str) -> None:
+    """What cannot be built as a control could be passed on as an unknown frame."""
+    with pytest.raises(LocalProtocolError, match="must not go to"):
+        to_frame(OtherMessage(frame=Frame(address=_KINDS[kind], function=function)))
+    reply = Frame(address=_KINDS[kind], function=function, from_meter=True)
+    assert reply == to_frame(OtherMessage(frame=reply))
+
+
+@pytest.mark.parametrize(
+    ("edition_", "message"),
+    [
+        ("dlt645-1997", WriteRequest(address=_ME, **_OPERATED, di=0xC010, payload=b"")),
+        ("dlt645-1997", ClearDemandRequest(address=_ME, **_ACCESS, sealed=b"1")),
+        (
+            "dlt645-1997",
+            ChangePasswordRequest(address=_ME, di=1, **_ACCESS, new_level=2, new_password="000000"),
+        ),
+        ("dlt645-2007", ReadAgainReply(address=_ME, di=0x9010, data=b"")),
+    ],
+)
+def test_what_an_edition_does_not_have_is_not_left_out_in_silence(
+    edition_: Edition, message: Message
+) -> None:
+    """A meter would get less than was asked, and nobody would know."""
+    with pytest.raises(LocalProtocolError, match="has no"):
+        to_frame(message, edition_)
 
 
 @pytest.mark.parametrize(

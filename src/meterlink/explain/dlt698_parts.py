@@ -1,0 +1,222 @@
+"""Spans of a 698.45 APDU -> the parts of an explanation, with names, units and times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final
+
+from meterlink.explain.dlt698_objects import measured, object_words
+from meterlink.explain.dlt698_plain import text_of
+from meterlink.explain.dlt698_words import FIELDS, SERVICES
+from meterlink.explain.parts import NOTHING, Part, Text, same
+from meterwire.dlt698 import parts as wire
+from meterwire.dlt698 import selection, values
+from meterwire.dlt698.apdu import walk_apdu
+from meterwire.dlt698.coding import Span
+from meterwire.dlt698.enumerations import bits_of, meaning
+from meterwire.dlt698.secrets import secret_spans
+from meterwire.dlt698.security import PlainUnit
+from meterwire.errors import RemoteProtocolError
+
+_WHOLE: Final = (
+    selection.Oad, selection.Omd, selection.Ti, selection.ScalerUnit, selection.Comdcb,
+    values.DateTimeS, values.DateTime, values.Date, values.Time,
+)  # fmt: skip
+"""Values that are told in one line."""
+_SUFFIXES: Final = {"_s": Text("s", "秒"), "_ms": Text("ms", "毫秒")}
+_COLUMN: Final = re.compile("[0-9A-F]{8}").fullmatch
+"""A cell of a record is named by its column."""
+_LINES_MAX: Final = 5_000
+"""Most lines of one APDU; what is behind them is not split up."""
+
+
+def apdu_parts(octets: bytes, base: int) -> tuple[Part, ...]:
+    """The fields of an APDU.
+
+    Args:
+        octets: one that ``decode_apdu`` takes.
+        base: index of its first octet in the whole stream.
+
+    """
+    return _Maker(octets, base).parts()
+
+
+class _Maker:
+    """Makes the parts of one APDU."""
+
+    def __init__(self, octets: bytes, base: int) -> None:
+        self._octets = octets
+        self._base = base
+        self._secrets = secret_spans(octets)
+        self._lines = 0
+
+    def parts(self) -> tuple[Part, ...]:
+        """One part for each member."""
+        span = walk_apdu(self._octets)
+        service = SERVICES.get(self._octets[: span.parts[0].end].hex(" ").upper(), NOTHING)
+        head = self._part(span.parts[0], None, says=service)
+        return (head, *(self._part(part, None) for part in span.parts[1:]))
+
+    def _part(self, span: Span, of: selection.Oad | None, *, says: Text | None = None) -> Part:
+        self._lines += 1
+        of = self._object_of(span, of)
+        inner = () if self._lines > _LINES_MAX else tuple(self._inner(span, of))
+        return Part(
+            start=self._base + span.start,
+            octets=self._octets[span.start : span.end],
+            name=_name(span.name),
+            says=self._says(span, of) if says is None else says,
+            secret=self._is_secret(span, leaf=not inner),
+            parts=inner,
+        )
+
+    def _is_secret(self, span: Span, *, leaf: bool) -> bool:
+        """A part that lies in a secret, or one that is not split up and touches it."""
+        if leaf:
+            return any(start < span.end and span.start < end for start, end in self._secrets)
+        return any(start <= span.start and span.end <= end for start, end in self._secrets)
+
+    @staticmethod
+    def _object_of(span: Span, of: selection.Oad | None) -> selection.Oad | None:
+        """The attribute that a value belongs to: of the result around it, or of its column."""
+        if isinstance(span.value, wire.AttributeResult | wire.SetItem | wire.SetThenGetItem):
+            return span.value.oad
+        if isinstance(span.value, values.Data) and _COLUMN(span.name):
+            return selection.Oad.of(span.name)
+        return of
+
+    def _inner(self, span: Span, of: selection.Oad | None) -> Iterator[Part]:
+        if isinstance(span.value, PlainUnit):
+            yield from self._envelope(span)
+        elif isinstance(span.value, values.Data) and span.value.type not in {"array", "structure"}:
+            return
+        elif not isinstance(span.value, _WHOLE):
+            for part in span.parts:
+                if part.end > part.start:
+                    yield self._part(part, of)
+
+    def _envelope(self, span: Span) -> Iterator[Part]:
+        """Choice, length, and the APDU within."""
+        payload = span.value.octets
+        first = span.end - len(payload)
+        yield self._part(span.parts[0], None)
+        try:
+            inner = apdu_parts(payload, self._base + first)
+        except RemoteProtocolError:
+            inner = ()
+        yield Part(
+            start=self._base + span.parts[0].end,
+            octets=self._octets[span.parts[0].end : span.end],
+            name=Text("APDU", "应用层协议数据单元"),
+            says=Text(f"{len(payload)} octets", f"{len(payload)} 字节"),
+            secret=not inner,
+            parts=inner,
+        )
+
+    @staticmethod
+    def _says(span: Span, of: selection.Oad | None) -> Text:
+        value, name = span.value, span.name
+        if name in _BY_NAME:
+            return _BY_NAME[name](value)
+        if isinstance(value, values.Data):
+            return _data_says(value, of)
+        if value is None:
+            return Text("none", "无") if span.end - span.start == 1 else NOTHING
+        return says_of(value, name) if isinstance(value, _WHOLE) or not span.parts else NOTHING
+
+
+def _name(name: str) -> Text:
+    if name in FIELDS:
+        return FIELDS[name]
+    if not _COLUMN(name):
+        return same(name)
+    words = object_words(selection.Oad.of(name))
+    return Text(f"{name} {words.en}".rstrip(), f"{name} {words.zh}".rstrip())
+
+
+def _data_says(data: values.Data, of: selection.Oad | None) -> Text:
+    if data.type in {"array", "structure"}:
+        return Text(f"{data.type} of {len(data.value)}", f"{data.type}，{len(data.value)} 个元素")
+    if data.type == "null":
+        return same("null")
+    told = measured(of, data) or says_of(data.value)
+    return Text(f"{data.type} {told.en}", f"{data.type} {told.zh}")
+
+
+def _meant(name: str, code: int) -> Text:
+    found = meaning(name, code)
+    return same(str(code)) if found is None else Text(f"{code} {found.en}", f"{code} {found.zh}")
+
+
+def _bits(name: str, octets: bytes) -> Text:
+    found = bits_of(name, octets)
+    return Text(", ".join(bit.en for bit in found), "，".join(bit.zh for bit in found))
+
+
+def says_of(value: Any, name: str = "") -> Text:
+    """One line for a value."""
+    for cls, says in _BY_CLASS.items():
+        if isinstance(value, cls):
+            return says(value)
+    unit = next((unit for suffix, unit in _SUFFIXES.items() if name.endswith(suffix)), NOTHING)
+    return Text(f"{value} {unit.en}".rstrip(), f"{value} {unit.zh}".rstrip())
+
+
+def _object_says(of: selection.Oad | selection.Omd) -> Text:
+    words = object_words(of)
+    return Text(f"{of} {words.en}".rstrip(), f"{of} {words.zh}".rstrip())
+
+
+def _interval_says(interval: selection.Ti) -> Text:
+    unit = meaning("ti_unit", interval.unit)
+    if unit is None:
+        return same(f"{interval.value} ({interval.unit})")
+    return Text(f"{interval.value} {unit.en}", f"{interval.value} {unit.zh}")
+
+
+def _scaler_says(scaler: selection.ScalerUnit) -> Text:
+    unit = meaning("unit", scaler.unit)
+    words = same(str(scaler.unit)) if unit is None else Text(unit.en, unit.zh)
+    return Text(f"10^{scaler.scaler} {words.en}", f"10^{scaler.scaler} {words.zh}")
+
+
+def _piid_says(piid: wire.Piid) -> Text:
+    en, zh = f"number {piid.number}", f"序号 {piid.number}"
+    if piid.high_priority:
+        en, zh = en + ", high priority", zh + "，高级优先"
+    if piid.acd:
+        en, zh = en + ", has events to read (ACD)", zh + "，请求访问（ACD）"
+    return Text(en, zh)
+
+
+def _port_says(port: selection.Comdcb) -> Text:
+    baud, parity, flow = (
+        meaning("baud", port.baud),
+        meaning("parity", port.parity),
+        meaning("flow", port.flow),
+    )
+    if baud is None or parity is None or flow is None:
+        return same(str(tuple(port)))
+    bits = f"{port.databits}, {port.stopbits}"
+    return Text(f"{baud.en}, {parity.en}, {bits}, {flow.en}", f"{baud.zh}，{parity.zh}，{bits}，{flow.zh}")
+
+
+_BY_NAME: Final[dict[str, Callable[[Any], Text]]] = {
+    "present": lambda value: Text("yes", "有") if value else Text("no", "无"),
+    "protocol_conformance": partial(_bits, "protocol_conformance"),
+    "function_conformance": partial(_bits, "function_conformance"),
+    "error": partial(_meant, "error_type"),
+}
+_BY_CLASS: Final[dict[Any, Callable[[Any], Text]]] = {
+    wire.Piid: _piid_says,
+    wire.Dar: partial(_meant, "dar"),
+    selection.Oad: _object_says,
+    selection.Omd: _object_says,
+    selection.Ti: _interval_says,
+    selection.ScalerUnit: _scaler_says,
+    selection.Comdcb: _port_says,
+    bytes: lambda value: same(value.hex().upper()),
+    str: lambda value: same(text_of(value)),
+}

@@ -1,0 +1,263 @@
+"""The daily freezes of a plant through the whole daemon: one reading a meter, item and night, and right."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from meterlink.model.data_classes import DAILY_FREEZE
+from meterlink.model.reading import Reading
+from metersim import Faults, Meter, Station
+from metersim.freezes import PLANT_TIME
+from metersim.readings import INSTALLED_AT
+from tests.support.agreement import readings_of, repeated_keys
+from tests.support.simulated import START, SimulatedGateway
+
+_DAY = timedelta(days=1)
+_HOUR_S = 3600
+_EVERY_S = 900
+_NIGHT = datetime(2026, 11, 22, tzinfo=PLANT_TIME)
+"""The newest midnight at ``START``, which is 11:00 of the plant's time."""
+_TIME_DI, _FORWARD_DI = 0x05060001, 0x05060101
+_ITEMS = tuple(f"forward_active_energy{tariff}" for tariff in ("", ".t1", ".t2", ".t3", ".t4"))
+_PLAN: Mapping[str, object] = {"class": DAILY_FREEZE, "every_s": _EVERY_S}
+
+
+class _Plant:
+    """Meters on a line, each with a clock of its own, and the gateway that reads them."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clocks: Sequence[timedelta] = (timedelta(),) * 3,
+        since: Mapping[int, datetime] | None = None,
+        faults: Mapping[int, Faults] | None = None,
+        seed: int = 1,
+        plans: Sequence[Mapping[str, object]] = (_PLAN,),
+        start: datetime = START,
+        protocols: Mapping[int, str] | None = None,
+    ) -> None:
+        self.meters: dict[str, tuple[Meter, timedelta]] = {}
+        stations = []
+        for number, ahead in enumerate(clocks):
+            address = f"{number:012d}"
+            edition = (protocols or {}).get(number, "dlt645-2007")
+            meter = Meter(
+                address,
+                seed=7,
+                growth_kw=Decimal(7200),
+                clock_ahead=ahead,
+                protocol=edition,  # type: ignore[arg-type]
+                since=(since or {}).get(number, INSTALLED_AT),
+            )
+            self.meters[f"m{address}"] = meter, ahead
+            stations.append(Station(meter=meter, faults=(faults or {}).get(number, Faults())))
+        self.gateway = SimulatedGateway(
+            folder,
+            stations,
+            seed=seed,
+            plans=plans,
+            start=start,
+            protocols={f"{number:012d}": name for number, name in (protocols or {}).items()},
+        )
+
+    def readings(self) -> list[Reading]:
+        """The freezes in the journal."""
+        return readings_of(row for row in self.gateway.rows() if row.record.data_class == DAILY_FREEZE)
+
+    def nights_of(self, number: int, item: str = _ITEMS[0]) -> list[int]:
+        """For which nights, counted from the first, a meter's item was kept."""
+        kept = [r for r in self.readings() if (r.meter, r.item) == (f"m{number:012d}", item)]
+        return sorted(round((reading.slot - _NIGHT) / _DAY) for reading in kept)
+
+    def check(self, *, true_time: bool = True) -> None:
+        """Nothing twice; each value is the register's at the instant; the database is the journal.
+
+        Args:
+            true_time: the gateway's clock was right all the time.
+
+        """
+        readings = self.readings()
+        assert [] == repeated_keys(readings)
+        for reading in readings:
+            meter, ahead = self.meters[reading.meter]
+            assert reading.slot.astimezone(PLANT_TIME).time() == _NIGHT.time(), "a freeze of no midnight"
+            assert meter.value(reading.item, reading.slot - ahead) == reading.value, reading
+            assert not true_time or reading.taken_at >= reading.slot - ahead
+        self.gateway.check_database()
+
+    def asked(self, number: int) -> Counter[int | None]:
+        """How often a meter was asked for each identifier."""
+        address = f"{number:012d}"
+        return Counter(answer.di for answer in self.gateway.answers if answer.address == address)
+
+
+def test_a_month(tmp_path: Path) -> None:
+    """One reading a meter, item and night, however many minutes clocks are wrong: bills rest on it."""
+    minutes = (0, 3, -3, 12, -12, 40, -40)
+    plant = _Plant(tmp_path, clocks=[timedelta(minutes=number) for number in minutes])
+    plant.gateway.run(seconds=30 * _DAY.total_seconds())
+    plant.check()
+    for number in range(len(minutes)):
+        for item in _ITEMS:
+            assert list(range(31)) == plant.nights_of(number, item)
+    assert 31 == plant.asked(0)[_FORWARD_DI], "what is kept is not asked for again"
+    assert 62 == plant.asked(0)[_TIME_DI]
+
+
+def test_freezes_come_soon_after_midnight(tmp_path: Path) -> None:
+    """People look at the night's freezes before seven o'clock."""
+    plant = _Plant(tmp_path, clocks=[timedelta()] * 20, plans=[{**_PLAN, "every_s": 60}])
+    plant.gateway.run(seconds=1.5 * _DAY.total_seconds())
+    plant.check()
+    tonight = [reading for reading in plant.readings() if reading.slot > _NIGHT]
+    assert 20 * len(_ITEMS) == len(tonight)
+    waited = [reading.taken_at - reading.slot for reading in tonight]
+    assert timedelta(minutes=5) < min(waited), "a clock may be some minutes behind"
+    assert max(waited) < timedelta(minutes=5, seconds=5)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_killed_again_and_again(tmp_path: Path, seed: int) -> None:
+    """A start must know which freezes are kept, those under another instant than the expected one too."""
+    clocks = [timedelta(), timedelta(minutes=20), timedelta(hours=-30)] * 2
+    plant = _Plant(tmp_path, clocks=clocks, seed=seed, start=_NIGHT)
+    moments = random.Random(seed)
+    for _ in range(15):
+        plant.gateway.run(seconds=moments.choice([0.2, 0.5, 60, _HOUR_S, 9 * _HOUR_S]), kill=True)
+    plant.gateway.run(seconds=2 * _DAY.total_seconds())
+    plant.check()
+    for number in range(6):
+        nights = plant.nights_of(number)
+        assert list(range(nights[0], nights[-1] + 1)) == nights
+
+
+@pytest.mark.parametrize("milliseconds", range(0, 400, 20))
+def test_killed_at_each_moment_of_a_round(tmp_path: Path, milliseconds: int) -> None:
+    """A crash between the exchanges of a freeze leaves nothing half, and nothing is read twice after it."""
+    plant = _Plant(tmp_path)
+    plant.gateway.run(seconds=milliseconds / 1000, kill=True)
+    plant.gateway.run(seconds=60)
+    plant.check()
+    assert [[0]] * 3 == [plant.nights_of(number) for number in range(3)]
+
+
+@pytest.mark.parametrize(("hours", "lost"), [(-49, {1, 2}), (-25, {1}), (-1, set()), (1, set()), (49, set())])
+def test_the_gateways_clock_is_set(tmp_path: Path, hours: int, lost: set[int]) -> None:
+    """With a wrong time it keeps each freeze under the meter's, once, and goes on when it is mended.
+
+    A clock that is behind takes the freezes of nights to come for false ones; they are fetched later.
+    """
+    plant = _Plant(tmp_path)
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(6.5 * _HOUR_S)
+        plant.gateway.clock.ahead = timedelta(hours=hours)
+        await asyncio.sleep(3 * _DAY.total_seconds())
+        plant.gateway.clock.ahead = timedelta()
+
+    plant.gateway.run(seconds=6 * _DAY.total_seconds(), meanwhile=meanwhile)
+    plant.check(true_time=False)
+    for number in range(3):
+        assert sorted(set(range(7)) - lost) == plant.nights_of(number)
+
+
+def test_a_meter_with_an_old_freeze_is_asked_for_no_more_than_its_time(tmp_path: Path) -> None:
+    """A meter whose clock is days behind: its freeze is kept once, as the old one it is, and costs little."""
+    plant = _Plant(tmp_path, clocks=[timedelta(), -2 * _DAY])
+    with capture_logs() as logs:
+        plant.gateway.run(seconds=2 * _DAY.total_seconds())
+    plant.check()
+    assert [-2, -1, 0] == plant.nights_of(1)
+    rounds = 2 * _DAY // timedelta(seconds=_EVERY_S)
+    assert 3 == plant.asked(1)[_FORWARD_DI]
+    assert rounds <= plant.asked(1)[_TIME_DI] <= rounds + 2 * 3, "it stays due"
+    told = [entry for entry in logs if entry["event"] == "freeze_is_old"]
+    assert {"m000000000001"} == {entry["meter"] for entry in told}
+    assert 6 >= len(told), "told once for each freeze, not at each interval"
+    assert "2026-11-19T16:00:00+00:00" in told[0]["reason"]
+
+
+def test_a_new_meter_has_no_freeze_until_its_first_midnight(tmp_path: Path) -> None:
+    """It refuses, is not asked again in the same interval, and is read when it has one."""
+    plant = _Plant(tmp_path, since={1: START}, clocks=[timedelta()] * 2)
+    with capture_logs() as logs:
+        plant.gateway.run(seconds=_DAY.total_seconds())
+    plant.check()
+    assert [1] == plant.nights_of(1)
+    told = [entry for entry in logs if entry["event"] == "no_freeze"]
+    assert ["m000000000001"] == [entry["meter"] for entry in told]
+    assert 13 * _HOUR_S // _EVERY_S + 2 == plant.asked(1)[_TIME_DI], "from 11:00 to midnight, then whole"
+
+
+def test_a_clock_far_ahead_gives_no_readings(tmp_path: Path) -> None:
+    """Freezes of days to come would stand in the database as the truth when these come."""
+    plant = _Plant(tmp_path, clocks=[timedelta(), timedelta(days=40)])
+    with capture_logs() as logs:
+        plant.gateway.run(seconds=_DAY.total_seconds())
+    plant.check()
+    assert [] == plant.nights_of(1)
+    assert [0, 1] == plant.nights_of(0)
+    assert any("more than a day ahead" in entry.get("reason", "") for entry in logs)
+
+
+def test_a_refused_item_is_asked_once_a_day(tmp_path: Path) -> None:
+    """A meter without a register would be asked for it four times an hour; its other items must come."""
+    plan = {**_PLAN, "items": ["forward_active_energy", "combined_reactive_energy_1.*"]}
+    plant = _Plant(tmp_path, plans=[plan])
+    plant.gateway.run(seconds=2 * _DAY.total_seconds())
+    plant.check()
+    for number in range(3):
+        assert [0, 1, 2] == plant.nights_of(number)
+        assert 3 == plant.asked(number)[0x05060301]
+    assert {"forward_active_energy"} == {reading.item for reading in plant.readings()}
+
+
+def test_a_silent_meter_costs_its_neighbours_one_timeout(tmp_path: Path) -> None:
+    """Dead meters would push the others' freezes out of the night."""
+    plant = _Plant(tmp_path, clocks=[timedelta()] * 5, faults={1: Faults(silence=1.0)})
+    plant.gateway.run(seconds=60)
+    plant.check()
+    assert [] == plant.nights_of(1)
+    assert 4 * len(_ITEMS) == len(plant.readings())
+    assert max(reading.taken_at for reading in plant.readings()) < START + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_bad_line(tmp_path: Path, seed: int) -> None:
+    """Lost, cut and garbled answers: what is kept is right, and at the end nothing is missing."""
+    storm = Faults(seed=seed, silence=0.2, bit_flip=0.2, half_frame=0.1, late=0.1, echo=0.1)
+    plant = _Plant(tmp_path, clocks=[timedelta()] * 4, faults=dict.fromkeys(range(4), storm), seed=seed)
+    plant.gateway.run(seconds=5 * _DAY.total_seconds())
+    plant.check()
+    for number in range(4):
+        assert list(range(6)) == plant.nights_of(number)
+
+
+def test_beside_values_of_the_moment_and_meters_without_freezes(tmp_path: Path) -> None:
+    """Two plans share a line and an item's name; an old meter takes part in one of them."""
+    plans = [_PLAN, {"every_s": _HOUR_S, "items": ["forward_active_energy"]}]
+    plant = _Plant(tmp_path, plans=plans, protocols={1: "dlt645-1997"}, start=_NIGHT - timedelta(hours=5))
+    plant.gateway.run(seconds=_DAY.total_seconds() - 1)
+    plant.check()
+    assert [-1, 0] == plant.nights_of(0)
+    assert [] == plant.nights_of(1)
+    instants = [row for row in plant.gateway.rows() if row.record.data_class == "instant"]
+    assert 3 * 24 == len(instants), "at midnight too, when both have a reading of that time"
+
+
+def test_a_line_that_is_too_slow_for_its_interval(tmp_path: Path) -> None:
+    """A round that is cut off goes on where it stopped: the last meters of a long line have freezes too."""
+    plant = _Plant(tmp_path, clocks=[timedelta()] * 40, plans=[{**_PLAN, "every_s": 1}])
+    plant.gateway.run(seconds=10)
+    plant.check()
+    assert [[0]] * 40 == [plant.nights_of(number) for number in range(40)]
