@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from meterprofiles import Profile, generic
 from metersim.answers import Recorder
 from metersim.curve import GROWTH_KW_MAX
 from metersim.faults import NO_FAULTS, Faults
 from metersim.following import PIECE_OCTETS_MAX
-from metersim.line import REPLY_DELAY_MS, REPLY_DELAY_MS_MAX, Clock, Line, Station
+from metersim.line import REPLY_DELAY_MS_MAX, Clock, Line, Station
 from metersim.meter import Meter
 from metersim.readings import GROWTH_KW
 from meterwire.dlt645.functions import EDITIONS, Edition
@@ -30,9 +31,10 @@ class Plant:
         seed: seed of everything that looks random.
         growth_kw: mean power of each meter, 0 to 10,000 kW.
         first_address: address of the first meter; the others follow it, line by line.
-        reply_delay_ms: response delay Td of each meter, 0 to 60,000 ms.
+        reply_delay_ms: response delay Td of each meter, 0 to 60,000 ms; ``None``: its profile's.
         garbage: how many meters of each line, the last ones, are garbage meters (`Faults.garbage`).
-        protocol: what the meters speak, ``dlt645-2007`` or ``dlt645-1997``.
+        protocol: what the meters speak, ``dlt645-2007`` or ``dlt645-1997``: the generic profile of it.
+        profile: which model the meters are, in place of ``protocol``.
         piece_octets: most data octets that a meter puts into a frame, 1 to 195.
 
     Raises:
@@ -45,10 +47,11 @@ class Plant:
     seed: int = 1
     growth_kw: Decimal = GROWTH_KW
     first_address: int = 1
-    reply_delay_ms: int = REPLY_DELAY_MS
+    reply_delay_ms: int | None = None
     garbage: int = 0
     protocol: Edition = "dlt645-2007"
     piece_octets: int = PIECE_OCTETS_MAX
+    profile: Profile | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -58,11 +61,16 @@ class Plant:
         _check("growth in kW", self.growth_kw, 0, GROWTH_KW_MAX)
         _check("first address", self.first_address, 0, ADDRESS_MAX)
         _check("last address", self.first_address + self.lines * self.meters - 1, 0, ADDRESS_MAX)
-        _check("reply delay in ms", self.reply_delay_ms, 0, REPLY_DELAY_MS_MAX)
+        _check("reply delay in ms", self.reply_delay_ms or 0, 0, REPLY_DELAY_MS_MAX)
         _check("garbage meters on a line", self.garbage, 0, self.meters)
         _check("octets in a piece", self.piece_octets, 1, PIECE_OCTETS_MAX)
         if self.protocol not in EDITIONS:
             raise ValueError(f"protocol {self.protocol!r}: write one of {', '.join(EDITIONS)}")
+
+    @property
+    def model(self) -> Profile:
+        """The profile of every meter."""
+        return self.profile or generic(self.protocol)
 
     def addresses(self, line: int) -> list[str]:
         """Addresses of the meters on the line of that number, from 0."""
@@ -87,16 +95,19 @@ class Plant:
 
     def _stations(self, line: int) -> Iterator[Station]:
         garbage = frozenset(self.garbage_addresses(line))
+        model = self.model
+        delay_ms = model.timing.reply_delay_ms if self.reply_delay_ms is None else self.reply_delay_ms
         for address in self.addresses(line):
             yield Station(
                 meter=Meter(
                     address,
                     seed=self.seed,
                     growth_kw=self.growth_kw,
-                    protocol=self.protocol,
+                    profile=model,
                     piece_octets=self.piece_octets,
                 ),
-                reply_delay_ms=self.reply_delay_ms,
+                reply_delay_ms=delay_ms,
+                preamble=model.line.answer_preamble,
                 faults=Faults.garbage(self.seed) if address in garbage else NO_FAULTS,
             )
 
