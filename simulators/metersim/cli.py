@@ -15,6 +15,7 @@ from typing import Annotated, cast
 import typer
 
 from metersim.answers import AnswerFile, AnswerRecord
+from metersim.following import PIECE_OCTETS_MAX
 from metersim.line import Line
 from metersim.plant import Plant
 from metersim.serve import SystemClock, open_pty, open_tcp
@@ -83,6 +84,9 @@ GrowthKw = Annotated[
 FirstAddress = Annotated[int, typer.Option(help="Address of the first meter; the others follow.")]
 TdMs = Annotated[int, typer.Option(help="Response delay Td of each meter in milliseconds.")]
 Protocol = Annotated[str, typer.Option(help="What the meters speak: dlt645-2007, dlt645-1997.")]
+PieceOctets = Annotated[
+    int, typer.Option(help="Most data octets in a frame, 1 to 195; longer answers come in pieces.")
+]
 Garbage = Annotated[
     int, typer.Option(help="The last N meters of each line give silence, rubbish, late or foreign answers.")
 ]
@@ -102,6 +106,7 @@ def run(
     td_ms: TdMs = 20,
     garbage: Garbage = 0,
     protocol: Protocol = "dlt645-2007",
+    piece_octets: PieceOctets = PIECE_OCTETS_MAX,
 ) -> None:
     """Serve simulated DL/T 645 meters until Ctrl-C or SIGTERM.
 
@@ -128,6 +133,7 @@ def run(
             reply_delay_ms=td_ms,
             garbage=garbage,
             protocol=cast(Edition, protocol),  # the plant refuses any other
+            piece_octets=piece_octets,
         )
         place = _place(tcp, pty, link, lines)
     except ValueError as error:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from metersim.answers import Recorder
 from metersim.curve import GROWTH_KW_MAX
 from metersim.faults import NO_FAULTS, Faults
+from metersim.following import PIECE_OCTETS_MAX
 from metersim.line import REPLY_DELAY_MS, REPLY_DELAY_MS_MAX, Clock, Line, Station
 from metersim.meter import Meter
 from metersim.readings import GROWTH_KW
@@ -32,6 +33,7 @@ class Plant:
         reply_delay_ms: response delay Td of each meter, 0 to 60,000 ms.
         garbage: how many meters of each line, the last ones, are garbage meters (`Faults.garbage`).
         protocol: what the meters speak, ``dlt645-2007`` or ``dlt645-1997``.
+        piece_octets: most data octets that a meter puts into a frame, 1 to 195.
 
     Raises:
         ValueError: a figure out of its range; the message names it.
@@ -46,6 +48,7 @@ class Plant:
     reply_delay_ms: int = REPLY_DELAY_MS
     garbage: int = 0
     protocol: Edition = "dlt645-2007"
+    piece_octets: int = PIECE_OCTETS_MAX
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -57,6 +60,7 @@ class Plant:
         _check("last address", self.first_address + self.lines * self.meters - 1, 0, ADDRESS_MAX)
         _check("reply delay in ms", self.reply_delay_ms, 0, REPLY_DELAY_MS_MAX)
         _check("garbage meters on a line", self.garbage, 0, self.meters)
+        _check("octets in a piece", self.piece_octets, 1, PIECE_OCTETS_MAX)
         if self.protocol not in EDITIONS:
             raise ValueError(f"protocol {self.protocol!r}: write one of {', '.join(EDITIONS)}")
 
@@ -85,7 +89,13 @@ class Plant:
         garbage = frozenset(self.garbage_addresses(line))
         for address in self.addresses(line):
             yield Station(
-                meter=Meter(address, seed=self.seed, growth_kw=self.growth_kw, protocol=self.protocol),
+                meter=Meter(
+                    address,
+                    seed=self.seed,
+                    growth_kw=self.growth_kw,
+                    protocol=self.protocol,
+                    piece_octets=self.piece_octets,
+                ),
                 reply_delay_ms=self.reply_delay_ms,
                 faults=Faults.garbage(self.seed) if address in garbage else NO_FAULTS,
             )

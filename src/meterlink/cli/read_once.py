@@ -7,6 +7,7 @@ import json
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -17,7 +18,7 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.clock import SystemClock
-from meterlink.drivers.base import MeterAnswer
+from meterlink.drivers.base import MeterAnswer, Window
 from meterlink.drivers.dlt645 import Dlt645Driver
 from meterlink.errors import (
     BadAnswer,
@@ -69,6 +70,8 @@ class Question:
         timeout_ms: wait for the first octet of an answer.
         tries: how often to ask a silent meter.
         preamble: FEH octets before a request, 0 to 4.
+        count: of records: how many; 0: not said.
+        since: of records: from when on, without a zone, in plant time; ``None``: not said.
 
     """
 
@@ -79,6 +82,16 @@ class Question:
     timeout_ms: int
     tries: int
     preamble: int
+    count: int = 0
+    since: datetime | None = None
+
+    @property
+    def window(self) -> Window | None:
+        """Which records are wanted; ``None`` when nothing was said about it."""
+        if not self.count and self.since is None:
+            return None
+        since = None if self.since is None else self.since.replace(tzinfo=PLANT_TIME)
+        return Window(count=self.count or 1, since=since)
 
 
 def ask_and_show(question: Question, *, as_json: bool, trace: bool) -> ExitCode:
@@ -113,6 +126,8 @@ async def _ask(question: Question, ring: TraceRing) -> list[MeterAnswer]:
     driver = Dlt645Driver(SystemClock(), profile=generic(protocol), preamble=question.preamble)
     for item in question.items:
         driver.check_item(item)
+        if question.window is not None:
+            driver.check_window(item, question.window)
     timing = Timing(
         reply_timeout_s=question.timeout_ms / 1000,
         character_s=url.character_s if isinstance(url, SerialUrl) else 0.0,
@@ -134,13 +149,14 @@ async def _ask(question: Question, ring: TraceRing) -> list[MeterAnswer]:
 
 
 async def _try(question: Question, driver: Dlt645Driver, line: Line, address: str, item: str) -> MeterAnswer:
+    ask = partial(driver.read, line, address, item, window=question.window, priority=Priority.ON_DEMAND)
     for _ in range(question.tries - 1):
         try:
-            return await driver.read(line, address, item, priority=Priority.ON_DEMAND)
+            return await ask()
         except ReplyTimeout:
             await asyncio.sleep(_TRY_PAUSE_S)
     try:
-        return await driver.read(line, address, item, priority=Priority.ON_DEMAND)
+        return await ask()
     except ReplyTimeout:
         tries = f"{question.tries} tries of {question.timeout_ms} ms"
         raise ReplyTimeout(f"no answer from {address} on {line.name} ({tries})") from None

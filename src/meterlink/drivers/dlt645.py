@@ -11,7 +11,7 @@ from decimal import Decimal
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import FreezeAnswer, Measured, MeterAnswer
+from meterlink.drivers.base import FreezeAnswer, Measured, MeterAnswer, Window
 from meterlink.drivers.dlt645_freezes import FreezeReader, FreezeTable, freeze_tables
 from meterlink.errors import BadAnswer, Refused, UnknownItem
 from meterlink.model.data_classes import DataClass
@@ -19,9 +19,18 @@ from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.protocols import DEFAULT_PROTOCOL
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile, generic
-from meterwire.dlt645 import AbnormalReply, Entry, ItemValue, ReadReply, ReadRequest, ReadSession, dictionary
+from meterwire.dlt645 import (
+    AbnormalReply,
+    Entry,
+    ItemValue,
+    ReadReply,
+    ReadRequest,
+    ReadSession,
+    dictionary,
+    record_selector,
+)
 from meterwire.dlt645.formats import Number
-from meterwire.errors import RemoteProtocolError
+from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 _MARK_OF_PROBLEM = {None: NO_MARKS, "absent": Marks.ABSENT, "invalid-bcd": Marks.INVALID_DIGITS}
 
@@ -79,9 +88,17 @@ class Dlt645Driver:
                 f"there are {', '.join(table.quantities)}, each with .* for its tariffs or phases"
             )
 
-    async def read(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+    def check_window(self, item: str, window: Window) -> None:
+        """See ``Driver.check_window``."""
+        self._selector(self._entry(item), window)
+
+    async def read(
+        self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
+    ) -> MeterAnswer:
         """See ``Driver.read``."""
-        values, taken_at = await self._exchange(line, address, self._entry(item), priority)
+        entry = self._entry(item)
+        selector = b"" if window is None else self._selector(entry, window)
+        values, taken_at = await self._exchange(line, address, entry, priority, selector)
         return MeterAnswer(values=tuple(map(self._measured, values)), taken_at=taken_at)
 
     async def read_freeze(
@@ -106,10 +123,10 @@ class Dlt645Driver:
         return await reader.read(items, known)
 
     async def _exchange(
-        self, line: Line, address: str, entry: Entry, priority: Priority
+        self, line: Line, address: str, entry: Entry, priority: Priority, selector: bytes = b""
     ) -> tuple[tuple[ItemValue, ...], datetime]:
         """Ask for one identifier; its values, and when they came."""
-        request = ReadRequest(address=address, di=entry.di)
+        request = ReadRequest(address=address, di=entry.di, selector=selector)
         session = ReadSession(request, preamble=self._preamble, edition=self._protocol)
         await line.exchange(session, priority=priority)
         taken_at = self._clock.utc_now()
@@ -148,6 +165,16 @@ class Dlt645Driver:
         content, problem = signed.decode(value.raw)
         return value._replace(content=content, problem=problem)
 
+    def _selector(self, entry: Entry, window: Window) -> bytes:
+        """The octets that ask for the records of a window."""
+        since = f"{window.since.astimezone(self._zone):%Y-%m-%d %H:%M}" if window.since else ""
+        try:
+            if self._protocol != "dlt645-2007":
+                raise LocalProtocolError(f"{self._protocol} has no identifiers of records")
+            return record_selector.selector(entry.di, count=window.count, since=since)
+        except LocalProtocolError as error:
+            raise UnknownItem(f"{entry.item}: {error}") from None
+
     def _table(self, data_class: DataClass) -> FreezeTable:
         table = freeze_tables(self._protocol).get(data_class)
         if table is None:
@@ -157,7 +184,8 @@ class Dlt645Driver:
     def _entry(self, item: str) -> Entry:
         entry = self._dictionary.by_name(item)
         if entry is None:
-            names = [known.item for known in self._dictionary.entries()]
+            # One name a family: comparing with each of several ten thousand takes seconds.
+            names = [row.entry(row.first).item for row in self._dictionary.rows]
             near = difflib.get_close_matches(item, names, n=3)
             hint = f"; near it: {', '.join(near)}" if near else ""
             where = f"{self._protocol}{hint} (`meterlink items --protocol {self._protocol}` lists all)"
