@@ -206,8 +206,8 @@ async def test_a_line_without_plans_hears_its_terminal(tmp_path: Path) -> None:
             part = LinePart(
                 line,
                 settings.meters[:1],
-            [],
-            profiles=profiles_of(settings),
+                [],
+                profiles=profiles_of(settings),
                 keeper=journal,
                 clock=SystemClock(),
                 way=gatehouse.door(url),
