@@ -1,7 +1,8 @@
 """Runs every benchmark in its own process and prints one table: ``python -m bench [--readme] [NAME ...]``.
 
 A benchmark is a module ``bench_*.py`` that prints one JSON object with ``bench``, ``unit``, ``medians``,
-``ratios`` and ``goals``. With ``--readme`` the table is also written into the READMEs.
+``ratios`` and ``goals``, and may have ``notes`` in both languages: what stands on either side, and where the
+time goes. With ``--readme`` the table and the notes are also written into the READMEs.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 _HERE = Path(__file__).resolve().parent
-_READMES = ("README.md", "README.zh-CN.md")
+_READMES = {"README.md": "en", "README.zh-CN.md": "zh"}
 _PLACE = re.compile(r"(<!-- bench:begin -->\n).*?(<!-- bench:end -->)", re.DOTALL)
 _HEADINGS = ("benchmark", "medians", "ratios", "goals")
 
@@ -35,10 +36,17 @@ def _cells(document: dict[str, Any], newline: str) -> list[str]:
     return [first, *(newline.join(f"{key}: {value}" for key, value in part.items()) for part in parts)]
 
 
-def as_markdown(documents: list[dict[str, Any]]) -> str:
-    """The table as the READMEs hold it."""
+def as_markdown(documents: list[dict[str, Any]], language: str = "en") -> str:
+    """The table and the notes as the READMEs hold them."""
     rows = [_HEADINGS, ("---",) * len(_HEADINGS), *(_cells(document, "<br>") for document in documents)]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    notes = "".join(f"{note}\n" for document in documents for note in _notes(document, language))
+    return f"{table}\n{notes}" if notes else table
+
+
+def _notes(document: dict[str, Any], language: str) -> list[str]:
+    notes: list[str] = document.get("notes", {}).get(language, [])
+    return notes
 
 
 def with_table(text: str, table: str) -> str:
@@ -59,10 +67,14 @@ def main() -> None:
     for document in documents:
         table.add_row(*_cells(document, "\n"))
     Console(width=None if sys.stdout.isatty() else 150).print(table)
+    for document in documents:
+        for note in _notes(document, "en"):
+            print(f"- {note}")
     if "--readme" in sys.argv:
-        for readme in (_HERE.parent / name for name in _READMES):
+        for name, language in _READMES.items():
+            readme = _HERE.parent / name
             text = readme.read_text(encoding="utf-8")
-            readme.write_text(with_table(text, as_markdown(documents)), encoding="utf-8")
+            readme.write_text(with_table(text, as_markdown(documents, language)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import typer
 
 from meterprofiles import LineTraits, ProfileError, chosen, packaged
 from metersim.answers import AnswerFile, AnswerRecord
+from metersim.following import PIECE_OCTETS_MAX
 from metersim.line import Line
 from metersim.plant import Plant
 from metersim.serve import SystemClock, open_pty, open_tcp
@@ -95,6 +96,9 @@ ProfileName = Annotated[
         help="Which model the meters are: a profile by its name, or its .yaml file. In place of --protocol.",
     ),
 ]
+PieceOctets = Annotated[
+    int, typer.Option(help="Most data octets in a frame, 1 to 195; longer answers come in pieces.")
+]
 Garbage = Annotated[
     int, typer.Option(help="The last N meters of each line give silence, rubbish, late or foreign answers.")
 ]
@@ -115,6 +119,7 @@ def run(
     garbage: Garbage = 0,
     protocol: Protocol = "dlt645-2007",
     profile: ProfileName = "",
+    piece_octets: PieceOctets = PIECE_OCTETS_MAX,
 ) -> None:
     """Serve simulated DL/T 645 meters until Ctrl-C or SIGTERM.
 
@@ -143,6 +148,7 @@ def run(
             garbage=garbage,
             protocol=cast(Edition, protocol),  # the plant refuses any other
             profile=chosen(profile, packaged()) if profile else None,
+            piece_octets=piece_octets,
         )
         place = _place(tcp, pty, link, lines, plant.model.line)
     except (ValueError, ProfileError) as error:

@@ -2,7 +2,7 @@
 
 A meter of 2007 answers 11H (read data) for what it measures and what of it it froze at midnight, as single
 items and as blocks, refuses every other identifier with D1 ERR 02 ("no such data"), and answers 13H (read
-address). One of 1997 answers 01H
+address). An answer that is longer than its frames comes in pieces (12H, 02H). One of 1997 answers 01H
 the same way, refuses with C1 ERR 02, shows fewer digits and no signs, gives its address as the meter number
 C032, and answers reads that go to everybody (99...99), as many of them do. To anything else they are silent,
 as real meters are: other addresses, other functions, answers of their neighbours, broadcasts.
@@ -18,6 +18,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
 from meterprofiles import Profile, generic
+from metersim.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
 from metersim.freezes import DailyFreezes, frozen_data
 from metersim.readings import GROWTH_KW, INSTALLED_AT, QUANTITIES, Readings, items_of
 from meterwire.dlt645 import (
@@ -25,6 +26,7 @@ from meterwire.dlt645 import (
     AbnormalReply,
     Entry,
     Frame,
+    ReadFollowingRequest,
     ReadReply,
     ReadRequest,
     from_frame,
@@ -78,9 +80,10 @@ class Meter:
         profile: which model it is, in place of ``protocol``: its edition, dialect, switches and quirks.
         since: when it was first switched on, aware; it has frozen nothing before.
         clock_ahead: how far its clock is ahead of the true time, at most 400 days; negative: behind.
+        piece_octets: most data octets that it puts into a frame, 1 to 195; what is longer comes in pieces.
 
     Raises:
-        ValueError: ``address``, ``growth_kw`` or ``clock_ahead`` is out of range.
+        ValueError: ``address``, ``growth_kw``, ``clock_ahead`` or ``piece_octets`` is out of range.
 
     """
 
@@ -94,6 +97,7 @@ class Meter:
         profile: Profile | None = None,
         since: datetime = INSTALLED_AT,
         clock_ahead: timedelta = timedelta(),
+        piece_octets: int = PIECE_OCTETS_MAX,
     ) -> None:
         if not _ADDRESS(address) or address == BROADCAST:
             raise ValueError(f"{address!r} is no meter address: 12 digits, not all nines")
@@ -102,6 +106,8 @@ class Meter:
         self._protocol: Edition = self.profile.protocol
         self._dictionary = self.profile.dictionary
         self._readings = Readings(address, seed=seed, growth_kw=growth_kw)
+        self._long = LongAnswer(self._protocol, piece_octets=piece_octets)
+        self._long_values: dict[str, Decimal] = {}
         self.freezes = DailyFreezes(self.value, since=since, clock_ahead=clock_ahead)
 
     def value(self, item: str, at: datetime) -> Decimal | None:
@@ -163,12 +169,14 @@ class Meter:
             data = bytes.fromhex(self.address)[::-1]
             address = Frame(address=self.address, function=READ_ADDRESS, data=data, from_meter=True)
             return Answer(address=self.address, frame=address)
-        if frame.function != _READ[self._protocol]:
+        if frame.function not in {_READ[self._protocol], FOLLOWING[self._protocol]}:
             return None
         try:
             message = from_frame(frame)
         except RemoteProtocolError:
             return None
+        if isinstance(message, ReadFollowingRequest):
+            return self._next_piece(message)
         return self._read(message, at) if isinstance(message, ReadRequest) else None
 
     def _read(self, request: ReadRequest, at: datetime) -> Answer:
@@ -178,10 +186,18 @@ class Meter:
             function = _READ[self._protocol]
             refusal = AbnormalReply(address=self.address, function=function, error_word=NO_SUCH_DATA)
             return Answer(address=self.address, frame=to_frame(refusal), di=request.di)
-        data, values = found
-        reply = ReadReply(address=self.address, di=request.di, data=data)
-        frame = to_frame(reply, self._protocol)
-        return Answer(address=self.address, frame=frame, di=request.di, values=values)
+        data, self._long_values = found
+        reply = self._long.first(ReadReply(address=self.address, di=request.di, data=data))
+        return self._piece(to_frame(reply, self._protocol), request.di)
+
+    def _next_piece(self, request: ReadFollowingRequest) -> Answer:
+        piece = self._long.next(request, self.address)
+        return self._piece(to_frame(piece, self._protocol), request.di)
+
+    def _piece(self, frame: Frame, di: int) -> Answer:
+        """The answer in a frame; only who has the last piece has the values."""
+        values = {} if frame.has_following or frame.abnormal else self._long_values
+        return Answer(address=self.address, frame=frame, di=di, values=values)
 
     def _content(self, entry: Entry, at: datetime) -> tuple[bytes, dict[str, Decimal]] | None:
         """The data of the entry and the numbers in it, as far as the meter has them; ``None`` for nothing.

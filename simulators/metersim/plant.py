@@ -10,6 +10,7 @@ from meterprofiles import Profile, generic
 from metersim.answers import Recorder
 from metersim.curve import GROWTH_KW_MAX
 from metersim.faults import NO_FAULTS, Faults
+from metersim.following import PIECE_OCTETS_MAX
 from metersim.line import REPLY_DELAY_MS_MAX, Clock, Line, Station
 from metersim.meter import Meter
 from metersim.readings import GROWTH_KW
@@ -34,6 +35,7 @@ class Plant:
         garbage: how many meters of each line, the last ones, are garbage meters (`Faults.garbage`).
         protocol: what the meters speak, ``dlt645-2007`` or ``dlt645-1997``: the generic profile of it.
         profile: which model the meters are, in place of ``protocol``.
+        piece_octets: most data octets that a meter puts into a frame, 1 to 195.
 
     Raises:
         ValueError: a figure out of its range; the message names it.
@@ -49,6 +51,7 @@ class Plant:
     garbage: int = 0
     protocol: Edition = "dlt645-2007"
     profile: Profile | None = None
+    piece_octets: int = PIECE_OCTETS_MAX
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -60,6 +63,7 @@ class Plant:
         _check("last address", self.first_address + self.lines * self.meters - 1, 0, ADDRESS_MAX)
         _check("reply delay in ms", self.reply_delay_ms or 0, 0, REPLY_DELAY_MS_MAX)
         _check("garbage meters on a line", self.garbage, 0, self.meters)
+        _check("octets in a piece", self.piece_octets, 1, PIECE_OCTETS_MAX)
         if self.protocol not in EDITIONS:
             raise ValueError(f"protocol {self.protocol!r}: write one of {', '.join(EDITIONS)}")
 
@@ -95,7 +99,13 @@ class Plant:
         delay_ms = model.timing.reply_delay_ms if self.reply_delay_ms is None else self.reply_delay_ms
         for address in self.addresses(line):
             yield Station(
-                meter=Meter(address, seed=self.seed, growth_kw=self.growth_kw, profile=model),
+                meter=Meter(
+                    address,
+                    seed=self.seed,
+                    growth_kw=self.growth_kw,
+                    profile=model,
+                    piece_octets=self.piece_octets,
+                ),
                 reply_delay_ms=delay_ms,
                 preamble=model.line.answer_preamble,
                 faults=Faults.garbage(self.seed) if address in garbage else NO_FAULTS,

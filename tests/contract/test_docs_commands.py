@@ -46,5 +46,7 @@ def test_the_table_of_a_measurement_finds_its_place(text: str) -> None:
     measured = {"bench": "codec", "unit": "us", "medians": part, "ratios": part, "goals": part}
     table = as_markdown([measured])
     assert table.endswith("| codec<br>(us) | ours: 2.5 | ours: 2.5 | ours: 2.5 |\n")
+    noted = as_markdown([measured | {"notes": {"zh": ["为什么"], "en": ["why"]}}], "zh")
+    assert f"{table}\n为什么\n" == noted
     assert table in with_table(text, table)
     assert with_table(with_table(text, "old"), table) == with_table(text, table)

@@ -113,11 +113,35 @@ def test_a_profile_that_is_none_is_refused(tmp_path: Path) -> None:
         assert (2, True) == (refused.returncode, said in refused.stderr)
 
 
+@pytest.mark.parametrize("protocol", ["dlt645-2007", "dlt645-1997"])
+def test_answers_in_pieces_are_read(tmp_path: Path, protocol: str) -> None:
+    """Meters with small frames would answer every block with its first registers."""
+    options = (f"--protocol={protocol}", "--first-address=161", "--piece-octets=7")
+    with running_metersim(tmp_path, *options) as plant:
+        items = ("forward_active_energy.*", "voltage.*")
+        read = _read(
+            plant.urls[0],
+            "161",
+            "--protocol",
+            protocol,
+            "--json",
+            *(word for item in items for word in ("--item", item)),
+        )
+        answered = [value for answer in plant.answers() for value in answer["values"].items()]
+        pieces = len(plant.answers())
+    assert (0, 3 + 1) == (read.returncode, pieces), read.stderr
+    assert 8 == len(answered)
+    assert answered == [(value["item"], value["value"]) for value in _json(read)["values"]]
+
+
 def test_only_known_protocols_and_items_are_asked(tmp_path: Path) -> None:
     """A slip of the pen would be asked of a meter until its line times out."""
     unknown = _read("tcp://127.0.0.1:1", "161", "--protocol", "dlt645-98", "--item", "voltage.a")
     assert 2 == unknown.returncode
     assert "dlt645-1997" in unknown.stderr
+    for records in (("--count", "3"), ("--from", "2026-11-22 08:00")):
+        single = _read("tcp://127.0.0.1:1", "161", "--item", "voltage.a", *records)
+        assert (2, True) == (single.returncode, "not for records" in single.stderr)
     newer = _read("tcp://127.0.0.1:1", "161", "--protocol", "dlt645-1997", "--item", "combined_active_energy")
     assert 2 == newer.returncode
     assert "--protocol dlt645-1997" in newer.stderr

@@ -33,7 +33,6 @@ class TextSession:
         self.terminal: str | None = None
         self.ending = ""
         self.idle_limit_s = 0.0
-        self.expired = 0
         self._known = known
         self._report = report
         self._rest = b""
@@ -56,9 +55,6 @@ class TextSession:
     def octets_for_exchange(self) -> bytes:
         octets, self._answers = self._answers, b""
         return octets
-
-    def expire(self) -> None:
-        self.expired += 1
 
     def secret_ranges(self, octets: bytes) -> tuple[tuple[int, int], ...]:
         at = octets.find(b"secret")

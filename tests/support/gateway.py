@@ -58,8 +58,8 @@ def write_config(
 
     """
     text = f'[gateway]\nid = "gw"\nsite = "test"\ndata_dir = "{folder / "data"}"\n'
-    text += f'[[plans]]\nname = "fast"\nclass = "{data_class}"\n'
-    text += f"every_s = {every_s}\nitems = {json.dumps(list(items))}\n"
+    text += f'[[plans]]\nname = "fast"\nevery_s = {every_s}\nitems = {json.dumps(list(items))}\n'
+    text += f'class = "{data_class}"\n'
     if mqtt_port is not None:
         text += f'[mqtt]\nurl = "mqtt://{LOOPBACK}:{mqtt_port}"\n'
     if influx_url is not None:

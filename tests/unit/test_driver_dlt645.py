@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -11,14 +12,25 @@ import pytest
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
-from meterlink.drivers.base import MeterAnswer
+from meterlink.drivers.base import MeterAnswer, Window
 from meterlink.drivers.dlt645 import Dlt645Driver
-from meterlink.errors import BadAnswer
+from meterlink.errors import BadAnswer, UnknownItem
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
+from meterprofiles import generic
+from metersim.following import LongAnswer
 from metersim.loop import Simulation
-from meterwire.dlt645 import Frame, encode
+from meterwire.dlt645 import (
+    Deframer,
+    Frame,
+    ReadFollowingRequest,
+    ReadReply,
+    dictionary,
+    encode,
+    from_frame,
+    to_frame,
+)
 
 _ADDRESS = "000000000161"
 
@@ -75,3 +87,94 @@ def test_an_answer_of_another_length_is_no_answer() -> None:
     """A value cut out of the wrong octets looks like any other."""
     with pytest.raises(BadAnswer):
         _read("forward_active_energy", "00000100", "000000")
+
+
+# --- load records ------------------------------------------------------------------------------
+
+
+def _records(item: str, window: Window, *, piece_octets: int) -> tuple[list[bytes], MeterAnswer]:
+    """What a meter with two load records and a curve is asked, and what the driver makes of its answers."""
+    entry = dictionary().by_name(item)
+    assert entry is not None
+    row = next(row for row in dictionary().rows if row.name == item.partition("/load_which")[0])
+    data = row.sample + (row.sample if item.startswith("load") else row.sample[5:])
+    meter, asked = LongAnswer("dlt645-2007", piece_octets=piece_octets), list[bytes]()
+    simulation = Simulation()
+
+    async def program() -> MeterAnswer:
+        near, far = memory_line()
+
+        async def opener() -> ByteStream:
+            return near
+
+        async def answering() -> None:
+            while True:
+                (request,) = Deframer().feed(await far.receive())
+                asked.append(request.data)
+                message = from_frame(request)
+                if isinstance(message, ReadFollowingRequest):
+                    await far.send(encode(to_frame(meter.next(message, _ADDRESS))))
+                else:
+                    whole = ReadReply(address=_ADDRESS, di=entry.di, data=data)
+                    await far.send(encode(to_frame(meter.first(whole))))
+
+        line = Line("line1", opener=opener, timing=Timing(), rng=random.Random(1))
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(line.run()), group.create_task(answering())]
+            driver = Dlt645Driver(simulation.clock)
+            answer = await driver.read(line, _ADDRESS, item, window=window, priority=Priority.CURVE)
+            for task in tasks:
+                task.cancel()
+        return answer
+
+    return asked, simulation.run(program())
+
+
+_SINCE = datetime(2026, 11, 22, 0, 30, tzinfo=UTC)  # 08:30 by the meter's clock
+
+
+@pytest.mark.parametrize("piece_octets", [50, 195])
+@pytest.mark.parametrize(
+    ("item", "window", "selector"),
+    [
+        ("load_records@class.1", Window(count=2), "02"),
+        ("load_records@class.1/load_which.1", Window(count=2, since=_SINCE), "023008221126"),
+        ("load_records@class.0/load_which.2", Window(count=9), "09"),
+        ("voltage.a@curve", Window(count=8, since=_SINCE), "083008221126"),
+    ],
+)
+def test_load_records_are_asked_for_by_number_and_time(
+    item: str, window: Window, selector: str, piece_octets: int
+) -> None:
+    """The load profile of a meter could not be read, or that of eight hours later."""
+    asked, answer = _records(item, window, piece_octets=piece_octets)
+    assert selector == asked[0][4:].hex()
+    times = [value for value in answer.values if value.item.endswith("_at")]
+    points = [value for value in answer.values if value.item == "voltage.a"]
+    assert (1 if "curve" in item else 2) == len(times)
+    assert 2 == len(points)
+    assert all(value.value is not None for value in points)
+
+
+@pytest.mark.parametrize(
+    ("item", "window"),
+    [
+        ("voltage.a", Window(count=1)),
+        ("load_records@class.1", Window(count=0)),
+        ("load_records@class.1", Window(count=10)),
+        ("load_records@class.1", Window(count=1, since=_SINCE)),
+        ("load_records@class.1/load_which.1", Window(count=1)),
+        ("voltage.a@curve", Window(count=1)),
+    ],
+)
+def test_records_that_cannot_be_asked_for_so_are_refused_first(item: str, window: Window) -> None:
+    """A meter would be asked for something else than was meant, or for a value as if it were many."""
+    with pytest.raises(UnknownItem, match=item):
+        Dlt645Driver(Simulation().clock).check_window(item, window)
+
+
+def test_meters_of_1997_have_no_such_records() -> None:
+    """A block of 1997 with octets behind it would get an answer that nobody can read."""
+    driver = Dlt645Driver(Simulation().clock, profile=generic("dlt645-1997"))
+    with pytest.raises(UnknownItem, match="records"):
+        driver.check_window("forward_active_energy", Window(count=1))

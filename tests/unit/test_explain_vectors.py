@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from meterlink.explain import dlt645
+from meterlink.explain.explain import DLT698, explain
 from meterlink.explain.jsonl import answer
 from meterlink.explain.parts import Explanation, Part
 from meterlink.explain.tree import render
@@ -17,7 +19,8 @@ from meterwire.dlt645.functions import EDITIONS
 from meterwire.errors import RemoteProtocolError
 from tests.support.vectors import octets, vectors
 
-_ALL = vectors("dlt645.jsonl", "dlt645") + vectors("control.jsonl", "dlt645")
+_645 = vectors("dlt645.jsonl", "dlt645") + vectors("control.jsonl", "dlt645")
+_ALL = _645 + vectors("dlt698.jsonl", "dlt698") + vectors("control.jsonl", "dlt698")
 _IDS = [vector["id"] for vector in _ALL]
 _FOR_PEOPLE = {"name"}
 
@@ -55,8 +58,8 @@ def test_the_answer_holds_everything_expected(vector: dict[str, Any]) -> None:
 
 
 def _explained(vector: dict[str, Any]) -> Explanation:
-    assert vector["protocol"] in EDITIONS
-    return dlt645.explain(octets(vector), vector["protocol"])
+    assert vector["protocol"] in (*EDITIONS, DLT698)
+    return explain(octets(vector), vector["protocol"])
 
 
 def _leaves(parts: tuple[Part, ...]) -> bytes:
@@ -97,7 +100,7 @@ def test_what_is_secret_is_not_drawn() -> None:
 
 def test_good_frames_give_messages() -> None:
     """A daemon could not use a frame that the explanation understands."""
-    for vector in _ALL:
+    for vector in _645:
         if "expect" not in vector or "frames" in vector["expect"]:
             continue
         try:
@@ -105,3 +108,50 @@ def test_good_frames_give_messages() -> None:
         except RemoteProtocolError:
             continue  # rubbish around the frame: the deframer's business
         assert from_frame(frame, vector["protocol"]).address == frame.address
+
+
+@pytest.mark.parametrize("vector", _ALL, ids=_IDS)
+def test_the_protocol_of_a_frame_is_found(vector: dict[str, Any]) -> None:
+    """A person would have to know the protocol before the program tells what a frame is."""
+    if "expect" in vector and vector["protocol"] in {"dlt645-2007", DLT698}:
+        found, told = explain(octets(vector)), _explained(vector)
+        assert [frame.decoded for frame in told.frames] == [frame.decoded for frame in found.frames]
+
+
+_DRAWN_SECRETS = {
+    "gen-connect-password": "123456",
+    "CTL698-009": "12345678",
+    "real-connect-request-01": "88 B7 02",
+    "SEC698-003": "FB C0 55",
+    "real-sec-getresponsenormal-01": "32 F9 56",
+    "gen-data-mac-rn": "12 34 56 78",
+    "real-seg-06": "90 00 82",
+}
+
+
+@pytest.mark.parametrize(("name", "secret"), _DRAWN_SECRETS.items())
+def test_a_secret_of_698_is_drawn_only_when_asked_for(name: str, secret: str) -> None:
+    """A screenshot would give away a password, a key or a MAC, in itself or in the line above it."""
+    (vector,) = [one for one in _ALL if one["id"] == name]
+    hexadecimal = secret.encode().hex(" ").upper() if " " not in secret else secret
+    hidden, shown = _drawn(vector, show=False), _drawn(vector, show=True)
+    assert secret not in hidden
+    assert hexadecimal not in hidden
+    assert hexadecimal in shown
+
+
+def _drawn(vector: dict[str, Any], *, show: bool) -> str:
+    console = Console(width=400, file=io.StringIO())
+    for tree in render(_explained(vector), "en", show_secrets=show):
+        console.print(tree)
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return file.getvalue()
+
+
+def test_a_measured_value_of_698_is_drawn_with_its_decimals_unit_and_name() -> None:
+    """A person would have to know the scaler of every object by heart."""
+    (vector,) = [one for one in _ALL if one["id"] == "pub-getresponsenormal-22"]
+    drawn = _drawn(vector, show=False)
+    assert "double-long-unsigned 123456 = 1234.56 kWh, forward active energy" in drawn
+    assert "double-long-unsigned 10000 = 100.00 kWh, forward active energy tariff 1" in drawn

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 from meterwire.dlt698 import action, association, get, link_management, proxy, report, security, set
 from meterwire.dlt698.coding import Span
-from meterwire.dlt698.lengths import broken
+from meterwire.dlt698.lengths import APDU_OCTETS_MAX, broken
 from meterwire.dlt698.parts import SERVICES
 from meterwire.dlt698.security import PlainUnit, SecurityRequest, SecurityResponse
 from meterwire.dlt698.syntax import decoded, encoded, syntax_of
@@ -138,7 +138,10 @@ def encode_apdu(apdu: Apdu) -> bytes:
         head, encode = _ENCODERS[type(apdu)]
     except KeyError:
         raise LocalProtocolError(f"{type(apdu).__name__} is no APDU") from None
-    return head + encoded(encode, apdu)
+    octets = head + encoded(encode, apdu)
+    if len(octets) > APDU_OCTETS_MAX:
+        raise LocalProtocolError(f"{len(octets)} octets are more than an APDU can have")
+    return octets
 
 
 def walk_apdu(octets: bytes) -> Span:

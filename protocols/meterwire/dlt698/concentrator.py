@@ -78,8 +78,8 @@ class ArchiveEntry:
         tariffs: number of tariffs.
         user_type: code of the kind of customer.
         wiring: 0 unknown, 1 single phase, 2 three-wire, 3 four-wire.
-        rated_voltage: V.
-        rated_current: A.
+        rated_voltage: V; ``None`` where the concentrator does not say it.
+        rated_current: A; the same.
         collector: address of its collector, 12 digits.
         asset_number: octets as hexadecimal digits.
         pt_ratio: voltage transformer.
@@ -95,8 +95,8 @@ class ArchiveEntry:
     tariffs: int = 4
     user_type: int = 0
     wiring: int = 1
-    rated_voltage: Decimal = Decimal("220.0")
-    rated_current: Decimal = Decimal("5.0")
+    rated_voltage: Decimal | None = Decimal("220.0")
+    rated_current: Decimal | None = Decimal("5.0")
     collector: str = "000000000000"
     asset_number: str = ""
     pt_ratio: int = 1
@@ -114,65 +114,72 @@ class ArchiveEntry:
             "basic/tariffs": Decimal(self.tariffs),
             "basic/user_type": Decimal(self.user_type),
             "basic/wiring": Decimal(self.wiring),
-            "basic/rated_voltage": self.rated_voltage,
-            "basic/rated_current": self.rated_current,
             "extension/collector": self.collector,
             "extension/asset_number": self.asset_number,
             "extension/pt_ratio": Decimal(self.pt_ratio),
             "extension/ct_ratio": Decimal(self.ct_ratio),
         }
+        for name, rated in (("voltage", self.rated_voltage), ("current", self.rated_current)):
+            if rated is not None:
+                found[f"basic/rated_{name}"] = rated
         kept = {f"{place}/{name}": content for name, content in found.items()}
         item, _, period = place.partition("@")
         return {**kept, f"{item}.*@{period}/annex": ""}
 
 
-def archive_entries(data: Data) -> tuple[ArchiveEntry, ...]:
-    """The archive out of the answer to 60000200; an entry that cannot be understood is left out.
+class Archive(NamedTuple):
+    """The archive that a concentrator answered.
+
+    Args:
+        entries: its meters.
+        unreadable: entries that could not be understood, counted.
+
+    """
+
+    entries: tuple[ArchiveEntry, ...]
+    unreadable: int
+
+
+def archive_of(data: Data) -> Archive:
+    """The archive out of the answer to 60000200.
 
     Args:
         data: array of entries.
 
     """
-    entry = _known(ARCHIVE)
-    entries: dict[str, dict[str, ItemValue]] = {}
-    for value in entry.decode(data):
+    members: dict[str, dict[str, ItemValue]] = {}
+    for value in _known(ARCHIVE).decode(data):
         number, _, name = value.period.removeprefix("number.").partition("/")
-        entries.setdefault(number, {})[name] = value
-    return tuple(filter(None, map(_archive_entry, entries.values())))
+        if value.problem != "empty":
+            members.setdefault(number, {})[name] = value
+    found = [_archive_entry(values) for values in members.values()]
+    entries = tuple(entry for entry in found if entry is not None)
+    return Archive(entries, len(found) - len(entries))
 
 
 def _archive_entry(values: Mapping[str, ItemValue]) -> ArchiveEntry | None:
-    def number(name: str) -> int:
-        value = values[name].value
-        return -1 if value is None else int(value)
-
-    def text(name: str) -> str:
-        return values[name].text or ""
-
-    if "number" not in values or not values.get("basic/address") or values["basic/address"].text is None:
+    """One entry; ``None`` when a member that a meter needs is not there."""
+    numbers = {name: value.value for name, value in values.items() if value.value is not None}
+    texts = {name: value.text for name, value in values.items() if value.text is not None}
+    try:
+        return ArchiveEntry(
+            number=int(numbers["number"]),
+            address=texts["basic/address"],
+            baud=int(numbers["basic/baud"]),
+            protocol=int(numbers["basic/protocol"]),
+            port=Oad.of(texts["basic/port"]),
+            tariffs=int(numbers["basic/tariffs"]),
+            user_type=int(numbers["basic/user_type"]),
+            wiring=int(numbers["basic/wiring"]),
+            rated_voltage=numbers.get("basic/rated_voltage"),
+            rated_current=numbers.get("basic/rated_current"),
+            collector=texts["extension/collector"],
+            asset_number=texts["extension/asset_number"],
+            pt_ratio=int(numbers["extension/pt_ratio"]),
+            ct_ratio=int(numbers["extension/ct_ratio"]),
+        )
+    except KeyError:
         return None
-    if "extension/collector" not in values:
-        return None
-    return ArchiveEntry(
-        number=number("number"),
-        address=text("basic/address"),
-        baud=number("basic/baud"),
-        protocol=number("basic/protocol"),
-        port=Oad.of(text("basic/port")),
-        tariffs=number("basic/tariffs"),
-        user_type=number("basic/user_type"),
-        wiring=number("basic/wiring"),
-        rated_voltage=_decimal(values.get("basic/rated_voltage")),
-        rated_current=_decimal(values.get("basic/rated_current")),
-        collector=text("extension/collector").removeprefix("raw:"),
-        asset_number=text("extension/asset_number"),
-        pt_ratio=number("extension/pt_ratio"),
-        ct_ratio=number("extension/ct_ratio"),
-    )
-
-
-def _decimal(value: ItemValue | None) -> Decimal:
-    return value.value if value is not None and value.value is not None else Decimal(0)
 
 
 def archive_data(entries: Sequence[ArchiveEntry]) -> Data:

@@ -25,6 +25,7 @@ from typing import Final, NamedTuple
 
 from meterwire.dlt698.address import ServerAddress
 from meterwire.dlt698.frame import overhead_octets
+from meterwire.dlt698.lengths import APDU_OCTETS_MAX
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 NUMBERS: Final = 4096
@@ -33,8 +34,6 @@ HEADER_OCTETS: Final = 2
 """Octets of a segment header."""
 SEGMENTS_MAX: Final = 4096
 """Most pieces of one APDU, sent or received."""
-APDU_OCTETS_MAX: Final = 0xFFFF
-"""Longest APDU that is put together; CONNECT can negotiate no longer one."""
 REPEATS_MAX: Final = 3
 """Most times that one piece is sent again."""
 

@@ -185,16 +185,21 @@ class _StructureNode:
         if data[0] == "null":
             out.append(ItemValue(self._block, None, "absent", data))
             return
-        if data[0] != self._type or len(data[1]) < self._least:
-            out.append(ItemValue(self._block, None, "shape" if data[0] == self._type else "type", data))
-            return
-        if len(data[1]) > len(self._members) and not self._kind.as_array:
-            out.append(ItemValue(self._block, None, "shape", data))
+        problem = self._misfit(data)
+        if problem is not None:
+            out.append(ItemValue(self._block, None, problem, data))
             return
         for index, member in enumerate(data[1], start=1):
             found = self.element(index)
             assert found is not None
             found.decode(member, order, out)
+
+    def _misfit(self, data: Data) -> Problem | None:
+        """Why the members cannot be told apart; an array of as many members as the structure has will do."""
+        if data[0] not in {"array", "structure"}:
+            return "type"
+        most = len(data[1]) if self._kind.as_array else len(self._members)
+        return None if self._least <= len(data[1]) <= most else "shape"
 
     def encode(self, contents: Contents, order: BitOrder) -> Data | None:
         if self._block.key in contents:

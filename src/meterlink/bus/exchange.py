@@ -107,7 +107,6 @@ async def carry_out(
     finally:
         if not session.finished:
             session.expire()
-            wire.expire()
         if transcript is not None:
             transcript.settle()
 

@@ -34,9 +34,6 @@ class Listener(Protocol):
     def octets_for_exchange(self) -> bytes:
         """Whole frames, since the last call, that answer questions of ours. The caller drops what is late."""
 
-    def expire(self) -> None:
-        """An exchange ended without its answer: wait no longer for the rest of a frame that was cut short."""
-
     def secret_ranges(self, octets: bytes) -> Ranges:
         """As of a session: which octets of whole frames, sent or taken, hold passwords, keys or cipher."""
 

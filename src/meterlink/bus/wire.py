@@ -36,9 +36,6 @@ class Wire(Protocol):
 
         """
 
-    def expire(self) -> None:
-        """The answer will not be waited for any longer."""
-
 
 class PlainWire:
     """A line whose meters speak only when asked.
@@ -62,9 +59,6 @@ class PlainWire:
         """See ``Wire.receive``."""
         with self._alarm.until(deadline):
             return await self._stream.receive()
-
-    def expire(self) -> None:
-        """See ``Wire.expire``."""
 
 
 class ListeningWire:
@@ -105,10 +99,6 @@ class ListeningWire:
         while not interrupted():
             await self._hear(None)
             self._tell(self._listener.octets_for_exchange())  # nobody asked, or no longer
-
-    def expire(self) -> None:
-        """See ``Wire.expire``."""
-        self._listener.expire()
 
     def leave(self) -> None:
         """The owner is done with this connection: what is acknowledged from now on has nobody to go to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,15 @@ def read(
         int | None,
         typer.Option(min=0, max=16, help="FEH octets before the request. Default: the profile's (4)."),
     ] = None,
+    count: Annotated[
+        int, typer.Option(min=0, max=9, help="Load records and curves: how many, 1 to 9.", show_default=False)
+    ] = 0,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            "--from", formats=["%Y-%m-%d %H:%M"], help="Load records and curves: from this time on, UTC+8."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
     trace: Annotated[bool, typer.Option("--trace", help="Show the octets both ways.")] = False,
 ) -> None:
@@ -47,6 +57,10 @@ def read(
       meterlink read --line "serial:///dev/ttyUSB0?baud=2400&parity=even" --address 000000000161 \\
           --item "voltage.*" --item "forward_active_energy.*" --trace
       meterlink read --line tcp://127.0.0.1:5000 --address 161 --item frequency --profile my-meter.yaml
+      meterlink read --line tcp://127.0.0.1:5000 --address 161 --item "load_records@class.1/load_which.2" \\
+          --count 3
+      meterlink read --line tcp://127.0.0.1:5000 --address 161 --item "voltage.a@curve" \\
+          --from "2026-11-22 08:00" --count 8
 
     \b
     Exit codes: 0 read; 2 wrong arguments; 3 no answer; 4 the meter refused; 5 the line; 6 no value.
@@ -66,5 +80,7 @@ def read(
         timeout_ms=timeout_ms,
         tries=tries,
         preamble=preamble,
+        count=count,
+        since=since,
     )
     raise typer.Exit(ask_and_show(question, as_json=as_json, trace=trace))

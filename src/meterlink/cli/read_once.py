@@ -7,6 +7,7 @@ import json
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.clock import SystemClock
-from meterlink.drivers.base import MeterAnswer
+from meterlink.drivers.base import MeterAnswer, Window
 from meterlink.drivers.dlt645 import Dlt645Driver
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import (
@@ -74,6 +75,8 @@ class Question:
         timeout_ms: wait for the first octet of an answer; ``None``: the profile's.
         tries: how often to ask a silent meter.
         preamble: FEH octets before a request, 0 to 16; ``None``: the profile's.
+        count: of records: how many; 0: not said.
+        since: of records: from when on, without a zone, in plant time; ``None``: not said.
 
     """
 
@@ -87,6 +90,16 @@ class Question:
     model: str = ""
     profile: str = ""
     profiles: Path | None = None
+    count: int = 0
+    since: datetime | None = None
+
+    @property
+    def window(self) -> Window | None:
+        """Which records are wanted; ``None`` when nothing was said about it."""
+        if not self.count and self.since is None:
+            return None
+        since = None if self.since is None else self.since.replace(tzinfo=PLANT_TIME)
+        return Window(count=self.count or 1, since=since)
 
 
 def ask_and_show(question: Question, *, as_json: bool, trace: bool) -> ExitCode:
@@ -119,6 +132,8 @@ async def _ask(question: Question, ring: TraceRing) -> list[MeterAnswer]:
     driver = Dlt645Driver(SystemClock(), profile=profile, preamble=question.preamble)
     for item in question.items:
         driver.check_item(item)
+        if question.window is not None:
+            driver.check_window(item, question.window)
     timeout_ms = question.timeout_ms or profile.timing.reply_timeout_ms
     timing = Timing(
         reply_timeout_s=timeout_ms / 1000,
@@ -160,13 +175,14 @@ def _profile(question: Question) -> Profile:
 async def _try(
     question: Question, driver: Dlt645Driver, line: Line, address: str, item: str, *, timeout_ms: int
 ) -> MeterAnswer:
+    ask = partial(driver.read, line, address, item, window=question.window, priority=Priority.ON_DEMAND)
     for _ in range(question.tries - 1):
         try:
-            return await driver.read(line, address, item, priority=Priority.ON_DEMAND)
+            return await ask()
         except ReplyTimeout:
             await asyncio.sleep(_TRY_PAUSE_S)
     try:
-        return await driver.read(line, address, item, priority=Priority.ON_DEMAND)
+        return await ask()
     except ReplyTimeout:
         tries = f"{question.tries} tries of {timeout_ms} ms"
         raise ReplyTimeout(f"no answer from {address} on {line.name} ({tries})") from None

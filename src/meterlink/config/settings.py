@@ -116,6 +116,11 @@ class GatewaySettings(_Table):
         CHINA_ZONE,
         description="What the meters' clocks show: Asia/Shanghai (UTC+8), or an offset such as +08:00.",
     )
+    clock_trusted: bool = Field(
+        False,
+        description="Tell terminals that dial in that our clock is right: they may set theirs by it. "
+        "Only where this machine's clock is kept right (NTP).",
+    )
 
     @property
     def plant_time(self) -> timezone:

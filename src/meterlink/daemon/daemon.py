@@ -8,16 +8,22 @@ journal that cannot be opened ends the daemon.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
 
+from meterlink.bus.dialling import Opener
+from meterlink.bus.listener import Door
 from meterlink.config import Settings
 from meterlink.daemon.delivery import Outside, delivering
+from meterlink.daemon.dial_in import Gatehouse, PortOpener
 from meterlink.daemon.lines import LineOpener, LinePart, check_items, profiles_of
 from meterlink.daemon.supervise import supervised
 from meterlink.journal.journal import Journal
+from meterlink.model.line_url import LineUrl, ListenUrl
+from meterlink.transports.tcp_server import listening
 
 STOP_LINES_S = 5.0
 """How long the exchanges in hand may take when we are told to stop."""
@@ -34,6 +40,7 @@ class Daemon:
         settings: checked.
         outside: the world.
         opener: opens lines.
+        port_opener: listens where terminals dial in.
 
     Raises:
         ConfigError: a profile is wrong, or does not serve a meter that it should.
@@ -41,24 +48,33 @@ class Daemon:
 
     """
 
-    def __init__(self, settings: Settings, outside: Outside, opener: LineOpener) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        outside: Outside,
+        opener: LineOpener,
+        port_opener: PortOpener = listening,
+    ) -> None:
         self._profiles = profiles_of(settings)
         check_items(settings, outside.clock, self._profiles)
         self._settings = settings
         self._outside = outside
         self._opener = opener
+        self._port_opener = port_opener
 
     async def run(self, stop: asyncio.Event, tell_ready: Callable[[dict[str, Any]], None]) -> None:
         """Run until ``stop`` is set, then end in order.
 
         Raises:
             JournalError: the journal cannot be opened.
+            LineBusy, LineLost: a port that terminals dial cannot be opened.
 
         """
         outside = self._outside
         async with (
             Journal.open(outside.folder / JOURNAL_FILE, clock=outside.clock) as journal,
             delivering(self._settings, journal, outside) as delivery,
+            self._listening(journal) as (gatehouse, ports),
         ):
             parts = [
                 LinePart(
@@ -68,7 +84,7 @@ class Daemon:
                     profiles=self._profiles,
                     keeper=journal,
                     clock=outside.clock,
-                    opener=self._opener,
+                    way=self._way(line.parsed_url, gatehouse),
                     rng=outside.rng,
                     zone=self._settings.gateway.plant_time,
                 )
@@ -86,6 +102,7 @@ class Daemon:
                         "boot": journal.boot,
                         "broker": delivery.broker,
                         "lines": [part.name for part in parts],
+                        "listens": ports,
                     }
                 )
                 await stop.wait()
@@ -96,3 +113,15 @@ class Daemon:
                     task.cancel()
             await delivery.drain()
         _log.info("stopped")
+
+    @asynccontextmanager
+    async def _listening(self, journal: Journal) -> AsyncIterator[tuple[Gatehouse, list[str]]]:
+        gatehouse = Gatehouse(self._settings, journal, self._outside.clock)
+        async with gatehouse.open(self._port_opener) as ports:
+            yield gatehouse, ports
+
+    def _way(self, url: LineUrl, gatehouse: Gatehouse) -> Opener | Door:
+        """How a line is opened, or who comes by it."""
+        if isinstance(url, ListenUrl):
+            return gatehouse.door(url)
+        return lambda: self._opener(url)

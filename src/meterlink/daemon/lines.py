@@ -14,8 +14,10 @@ from meterlink.acquisition.instants import InstantPoller
 from meterlink.acquisition.keeping import Keeper
 from meterlink.acquisition.plans import Plan, Point
 from meterlink.acquisition.poller import Poller
+from meterlink.bus.dialling import Opener
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
+from meterlink.bus.listener import Door
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, Settings
 from meterlink.drivers.base import Driver
@@ -23,7 +25,7 @@ from meterlink.drivers.dlt645 import Dlt645Driver
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass
-from meterlink.model.line_url import LineUrl, SerialUrl
+from meterlink.model.line_url import LineUrl, ListenUrl, SerialUrl
 from meterlink.transports.stream import ByteStream
 from meterprofiles import Profile
 
@@ -47,7 +49,7 @@ class LinePart:
         profiles: which of them serves which meter.
         keeper: the journal.
         clock: wall time.
-        opener: opens a line by its URL.
+        way: opens the line, or the door through which its terminal comes.
         rng: jitter.
         zone: what the meters' clocks show.
 
@@ -62,7 +64,7 @@ class LinePart:
         profiles: MeterProfiles,
         keeper: Keeper,
         clock: Clock,
-        opener: LineOpener,
+        way: Opener | Door,
         rng: random.Random,
         zone: tzinfo,
     ) -> None:
@@ -85,24 +87,23 @@ class LinePart:
         ]
         self._keeper = keeper
         self._clock = clock
-        self._opener = opener
+        self._way = way
         self._rng = rng
         self._zone = zone
         self._pollers: list[Poller] = []
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     def stop(self) -> None:
         """Let ``run`` end after the exchanges in hand."""
-        self._stopping = True
+        self._stopping.set()
         for poller in self._pollers:
             poller.stop()
 
     async def run(self) -> None:
         """Own the line and poll its meters until stopped; fresh state at each call."""
-        url = self._settings.parsed_url
         line = Line(
             self.name,
-            opener=lambda: self._opener(url),
+            opener=self._way,
             timing=line_timing(self._settings, self._served),
             rng=self._rng,
         )
@@ -117,13 +118,15 @@ class LinePart:
                 else:
                     _log.info("plan_passes_by", line=self.name, plan=plan.name, profile=profile.name)
         self._pollers = list(named.values())
-        if self._stopping:
+        if self._stopping.is_set():
             return
         async with asyncio.TaskGroup() as group:
             owner = group.create_task(line.run(), name=f"bus[{self.name}].owner")
             async with asyncio.TaskGroup() as polling:
                 for name, poller in named.items():
                     polling.create_task(poller.run(), name=f"poller[{self.name}].{name}")
+            if not callable(self._way):
+                await self._stopping.wait()  # a terminal is heard also where no plan reads it
             owner.cancel()
 
     def _poller(self, plan: Plan, driver: Driver, points: Sequence[Point], line: Line) -> Poller:
@@ -161,12 +164,14 @@ def reads(driver: Driver, data_class: DataClass) -> bool:
 
 
 def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> None:
-    """Refuse a plan with an item that a meter's protocol has not or that cannot be kept, before a port opens.
+    """Refuse what a meter's protocol has not or what cannot be kept, before a port opens.
 
     Raises:
+        ConfigError: a meter cannot be read by its line.
         UnknownItem: the message names the plan, and near items.
 
     """
+    _check_dial_in(settings)
     served = {profiles.find(meter.protocol, meter.model) for meter in settings.meters}
     drivers = [Dlt645Driver(clock, profile=one) for one in sorted(served, key=lambda one: one.name)]
     for plan in settings.plans:
@@ -182,6 +187,17 @@ def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> No
                     _check_item(driver, plan.data_class, item)
                 except UnknownItem as error:
                     raise UnknownItem(f"[[plans]] {plan.name!r}: {error}") from None
+
+
+def _check_dial_in(settings: Settings) -> None:
+    """Terminals that dial in understand DL/T 698.45 alone; a 645 frame sent to one is never answered."""
+    for line, meters in settings.meters_by_line():
+        for meter in meters:
+            if isinstance(line.parsed_url, ListenUrl) and meter.protocol.startswith("dlt645"):
+                raise ConfigError(
+                    f"[[meters]] {meter.id!r} speaks {meter.protocol}, but line {line.name!r} is a terminal "
+                    "that dials in, which is asked in dlt698.45; meters behind one cannot be read yet"
+                )
 
 
 def passed_by(settings: Settings, plan: PlanSettings, clock: Clock, profiles: MeterProfiles) -> list[str]:

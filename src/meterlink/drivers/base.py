@@ -42,6 +42,20 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Which of the many records of an item are wanted.
+
+    Args:
+        count: how many, 1 or more; a protocol has its own limit.
+        since: the first one is of this time or later; aware; ``None``: from the end that the item names.
+
+    """
+
+    count: int = 1
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeterAnswer:
     """What one exchange brought.
 
@@ -106,11 +120,28 @@ class Driver(Protocol):
 
         """
 
-    async def read(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
-        """Read one item (or block, ``voltage.*``) of one meter in one exchange.
+    def check_window(self, item: str, window: Window) -> None:
+        """Refuse records that cannot be asked for so.
 
         Raises:
-            UnknownItem: not in the dictionary.
+            UnknownItem: not in the dictionary, no item of records, or not with that count or time.
+
+        """
+
+    async def read(
+        self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
+    ) -> MeterAnswer:
+        """Read one item (or block, ``voltage.*``) of one meter in one exchange.
+
+        Args:
+            line: running.
+            address: of the meter.
+            item: its name.
+            window: of records: which ones; ``None`` leaves it to the meter.
+            priority: who goes first on the line.
+
+        Raises:
+            UnknownItem: not in the dictionary, or not with that window.
             Refused: the meter said no.
             BadAnswer: the answer does not fit the item.
             ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.

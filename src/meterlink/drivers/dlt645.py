@@ -10,7 +10,7 @@ from decimal import Decimal
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import FreezeAnswer, Measured, MeterAnswer
+from meterlink.drivers.base import FreezeAnswer, Measured, MeterAnswer, Window
 from meterlink.drivers.dlt645_freezes import FreezeReader, FreezeTable, freeze_tables
 from meterlink.errors import BadAnswer, Refused, UnknownItem
 from meterlink.model.data_classes import DataClass
@@ -18,10 +18,17 @@ from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.protocols import DEFAULT_PROTOCOL
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile, generic
-from meterwire.dlt645 import AbnormalReply, Entry, ItemValue, ReadReply, ReadRequest, ReadSession
-from meterwire.errors import RemoteProtocolError
+from meterwire.dlt645 import (
+    AbnormalReply,
+    Entry,
+    ItemValue,
+    ReadReply,
+    ReadRequest,
+    ReadSession,
+    record_selector,
+)
+from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
-_ONE_RECORD = b"\x01"
 _MARK_OF_PROBLEM = {None: NO_MARKS, "absent": Marks.ABSENT, "invalid-bcd": Marks.INVALID_DIGITS}
 
 
@@ -78,9 +85,17 @@ class Dlt645Driver:
                 f"there are {', '.join(table.quantities)}, each with .* for its tariffs or phases"
             )
 
-    async def read(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+    def check_window(self, item: str, window: Window) -> None:
+        """See ``Driver.check_window``."""
+        self._selector(self._entry(item), window)
+
+    async def read(
+        self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
+    ) -> MeterAnswer:
         """See ``Driver.read``."""
-        values, taken_at = await self._exchange(line, address, self._entry(item), priority)
+        entry = self._entry(item)
+        selector = b"" if window is None else self._selector(entry, window)
+        values, taken_at = await self._exchange(line, address, entry, priority, selector)
         return MeterAnswer(values=tuple(map(_measured, values)), taken_at=taken_at)
 
     async def read_freeze(
@@ -105,11 +120,11 @@ class Dlt645Driver:
         return await reader.read(items, known)
 
     async def _exchange(
-        self, line: Line, address: str, entry: Entry, priority: Priority
+        self, line: Line, address: str, entry: Entry, priority: Priority, selector: bytes = b""
     ) -> tuple[tuple[ItemValue, ...], datetime]:
         """Ask for one identifier; its values, and when they came."""
         session = ReadSession(
-            ReadRequest(address=address, di=entry.di, selector=_selector(entry)),
+            ReadRequest(address=address, di=entry.di, selector=selector),
             preamble=self._preamble,
             edition=self._profile.protocol,
             items=self._dictionary,
@@ -131,6 +146,17 @@ class Dlt645Driver:
                 f"meter {address} answered {entry.item} with data that does not fit: {error}"
             ) from None
 
+    def _selector(self, entry: Entry, window: Window) -> bytes:
+        """The octets that ask for the records of a window."""
+        since = f"{window.since.astimezone(self._zone):%Y-%m-%d %H:%M}" if window.since else ""
+        protocol = self._profile.protocol
+        try:
+            if protocol != "dlt645-2007":
+                raise LocalProtocolError(f"{protocol} has no identifiers of records")
+            return record_selector.selector(entry.di, count=window.count, since=since)
+        except LocalProtocolError as error:
+            raise UnknownItem(f"{entry.item}: {error}") from None
+
     def _table(self, data_class: DataClass) -> FreezeTable:
         table = freeze_tables(self._dictionary).get(data_class)
         if table is None:
@@ -140,7 +166,8 @@ class Dlt645Driver:
     def _entry(self, item: str) -> Entry:
         entry = self._dictionary.by_name(item)
         if entry is None:
-            names = [known.item for known in self._dictionary.entries()]
+            # One name a family: comparing with each of several ten thousand takes seconds.
+            names = [row.entry(row.first).item for row in self._dictionary.rows]
             near = difflib.get_close_matches(item, names, n=3)
             hint = f"; near it: {', '.join(near)}" if near else ""
             protocol, spoken = self._profile.protocol, self._profile.spoken
@@ -149,14 +176,6 @@ class Dlt645Driver:
         if entry.access == "w":
             raise UnknownItem(f"{item!r} can only be written")
         return entry
-
-
-def _selector(entry: Entry) -> bytes:
-    """What a request carries behind its identifier: how many load records are wanted, one.
-
-    Source: spec section 8.2: the oldest and the newest record; those from a given time need that time too.
-    """
-    return _ONE_RECORD if entry.di >> 24 == 0x06 and entry.di & 0xFFFF in {0x0000, 0x0002} else b""
 
 
 def _measured(value: ItemValue) -> Measured:

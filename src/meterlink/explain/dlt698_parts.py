@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Final
 
-from meterlink.explain.dlt698_objects import measured, object_words
+from meterlink.explain.dlt698_objects import item_words, measured, object_words
 from meterlink.explain.dlt698_plain import text_of
 from meterlink.explain.dlt698_words import FIELDS, SERVICES
 from meterlink.explain.parts import NOTHING, Part, Text, same
@@ -16,10 +16,12 @@ from meterwire.dlt698 import selection, values
 from meterwire.dlt698.apdu import walk_apdu
 from meterwire.dlt698.coding import Span
 from meterwire.dlt698.enumerations import bits_of, meaning
+from meterwire.dlt698.item_values import ItemValue
 from meterwire.dlt698.secrets import secret_spans
 from meterwire.dlt698.security import PlainUnit
 from meterwire.errors import RemoteProtocolError
 
+_Descriptor = selection.Oad | selection.Omd
 _WHOLE: Final = (
     selection.Oad, selection.Omd, selection.Ti, selection.ScalerUnit, selection.Comdcb,
     values.DateTimeS, values.DateTime, values.Date, values.Time,
@@ -51,6 +53,7 @@ class _Maker:
         self._base = base
         self._secrets = secret_spans(octets)
         self._lines = 0
+        self._items: dict[int, ItemValue] = {}
 
     def parts(self) -> tuple[Part, ...]:
         """One part for each member."""
@@ -59,15 +62,24 @@ class _Maker:
         head = self._part(span.parts[0], None, says=service)
         return (head, *(self._part(part, None) for part in span.parts[1:]))
 
-    def _part(self, span: Span, of: selection.Oad | None, *, says: Text | None = None) -> Part:
+    def _find_items(self, span: Span, of: _Descriptor) -> None:
+        """Remember which items the scalars of a value are, by where they begin."""
+        for scalar, item in zip(_scalars(span), measured(of, span.value), strict=True):
+            if item is not None:
+                self._items[scalar.start] = item
+
+    def _part(self, span: Span, of: _Descriptor | None, *, says: Text | None = None) -> Part:
         self._lines += 1
         of = self._object_of(span, of)
+        if isinstance(span.value, values.Data) and of is not None:
+            self._find_items(span, of)
+            of = None
         inner = () if self._lines > _LINES_MAX else tuple(self._inner(span, of))
         return Part(
             start=self._base + span.start,
             octets=self._octets[span.start : span.end],
             name=_name(span.name),
-            says=self._says(span, of) if says is None else says,
+            says=self._says(span) if says is None else says,
             secret=self._is_secret(span, leaf=not inner),
             parts=inner,
         )
@@ -79,15 +91,17 @@ class _Maker:
         return any(start <= span.start and span.end <= end for start, end in self._secrets)
 
     @staticmethod
-    def _object_of(span: Span, of: selection.Oad | None) -> selection.Oad | None:
-        """The attribute that a value belongs to: of the result around it, or of its column."""
+    def _object_of(span: Span, of: _Descriptor | None) -> _Descriptor | None:
+        """The attribute or method that a value belongs to: of the item around it, or of its column."""
         if isinstance(span.value, wire.AttributeResult | wire.SetItem | wire.SetThenGetItem):
             return span.value.oad
+        if isinstance(span.value, wire.ActionItem | wire.ActionThenGetItem):
+            return span.value.omd
         if isinstance(span.value, values.Data) and _COLUMN(span.name):
             return selection.Oad.of(span.name)
         return of
 
-    def _inner(self, span: Span, of: selection.Oad | None) -> Iterator[Part]:
+    def _inner(self, span: Span, of: _Descriptor | None) -> Iterator[Part]:
         if isinstance(span.value, PlainUnit):
             yield from self._envelope(span)
         elif isinstance(span.value, values.Data) and span.value.type not in {"array", "structure"}:
@@ -115,13 +129,12 @@ class _Maker:
             parts=inner,
         )
 
-    @staticmethod
-    def _says(span: Span, of: selection.Oad | None) -> Text:
+    def _says(self, span: Span) -> Text:
         value, name = span.value, span.name
         if name in _BY_NAME:
             return _BY_NAME[name](value)
         if isinstance(value, values.Data):
-            return _data_says(value, of)
+            return _data_says(value, self._items.get(span.start))
         if value is None:
             return Text("none", "无") if span.end - span.start == 1 else NOTHING
         return says_of(value, name) if isinstance(value, _WHOLE) or not span.parts else NOTHING
@@ -136,13 +149,22 @@ def _name(name: str) -> Text:
     return Text(f"{name} {words.en}".rstrip(), f"{name} {words.zh}".rstrip())
 
 
-def _data_says(data: values.Data, of: selection.Oad | None) -> Text:
+def _scalars(span: Span) -> Iterator[Span]:
+    """The spans of the scalars in a Data, in order."""
+    if isinstance(span.value, values.Data) and span.value.type not in {"array", "structure"}:
+        yield span
+        return
+    for part in span.parts:
+        if isinstance(part.value, values.Data) and part.name not in {"type", "count"}:
+            yield from _scalars(part)
+
+
+def _data_says(data: values.Data, item: ItemValue | None) -> Text:
     if data.type in {"array", "structure"}:
         return Text(f"{data.type} of {len(data.value)}", f"{data.type}，{len(data.value)} 个元素")
-    if data.type == "null":
-        return same("null")
-    told = measured(of, data) or says_of(data.value)
-    return Text(f"{data.type} {told.en}", f"{data.type} {told.zh}")
+    told = NOTHING if data.type == "null" else says_of(data.value)
+    words = NOTHING if item is None else item_words(item)
+    return Text(f"{data.type} {told.en}".rstrip() + words.en, f"{data.type} {told.zh}".rstrip() + words.zh)
 
 
 def _meant(name: str, code: int) -> Text:
@@ -164,7 +186,7 @@ def says_of(value: Any, name: str = "") -> Text:
     return Text(f"{value} {unit.en}".rstrip(), f"{value} {unit.zh}".rstrip())
 
 
-def _object_says(of: selection.Oad | selection.Omd) -> Text:
+def _object_says(of: _Descriptor) -> Text:
     words = object_words(of)
     return Text(f"{of} {words.en}".rstrip(), f"{of} {words.zh}".rstrip())
 

@@ -247,6 +247,16 @@ _register_choices()
 
 
 @plain.register
+def _(value: selection.SelectRanges) -> dict[str, Any]:
+    return {"selector": 3, "items": [_fields(item) for item in value.items]}
+
+
+@plain.register
+def _(value: parts.Dar) -> int:
+    return int(value)
+
+
+@plain.register
 def _(value: parts.TimeTag) -> dict[str, Any]:
     return {"time": plain(value.sent_at), "delay": plain(value.delay)}
 

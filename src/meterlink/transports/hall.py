@@ -23,7 +23,8 @@ from meterlink.transports.caller import Caller
 from meterlink.transports.doorkeeper import DoorkeeperMaker, K, K_co
 
 STRANGERS_MAX = 256
-"""Callers without a name at one time; a thousand terminals that come back at once log in within seconds."""
+"""Callers without a name at one time, beside the terminals of the port: those may all dial at once, and the
+kernel hands over a whole backlog of connections before the first login is read."""
 LOGGED_MAX = 1_000
 """Callers that did not come in and are told about in the log, a start; the counters go on."""
 
@@ -62,7 +63,8 @@ class Hall(Generic[K]):
 
     Args:
         make_keeper: makes the session of a connection.
-        strangers_max: how many may be without a name at one time.
+        strangers_max: how many may be without a name at one time; ``STRANGERS_MAX`` more than there are
+            terminals.
 
     Attributes:
         counts: what has come through.

@@ -26,9 +26,9 @@ from meterwire.dlt645 import (
     to_frame,
 )
 from meterwire.dlt645.dialects import choices
-from meterwire.dlt645.functions import Edition
+from meterwire.dlt645.functions import EDITIONS, Edition
 from meterwire.dlt645.session import PIECES_MAX, TRANSITIONS, Signal, State
-from meterwire.errors import LocalProtocolError
+from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from tests.wire.dlt645 import strategies as of
 
 _ME, _OTHER = "000000000161", "000000000162"
@@ -241,6 +241,26 @@ def test_what_is_a_whole_item_says_the_meters_own_dictionary() -> None:
         session.expire()
         replies.append(session.reply)
     assert [None, ReadReply(address=_ME, di=0x02800001, data=b"\x02\x50", has_following=True)] == replies
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_no_first_piece_is_kept_that_may_be_half_a_record(edition: Edition) -> None:
+    """The head of a curve, or one layout of two, would be taken for all that the meter had to say."""
+    kept = 0
+    for row in dictionary(edition).rows:
+        entry = row.entry(row.first)
+        session = ReadSession(ReadRequest(address=_ME, di=entry.di), edition=edition)
+        session.octets_to_send()
+        first = ReadReply(address=_ME, di=entry.di, data=bytes(min(entry.octets, 190)), has_following=True)
+        session.feed(encode(to_frame(first, edition)))
+        session.expire()
+        if session.reply is None:
+            continue
+        kept += 1
+        for more in range(1, 60):
+            with pytest.raises(RemoteProtocolError):
+                entry.decode(first.data + bytes(more))
+    assert kept > 100
 
 
 def test_a_1997_meter_is_read_with_its_own_codes_and_numbers_no_pieces() -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from meterwire.dlt698.address import ServerAddress
 from meterwire.dlt698.frame import Frame, decode, encode
+from meterwire.dlt698.lengths import APDU_OCTETS_MAX
 from meterwire.dlt698.segments import (
-    APDU_OCTETS_MAX,
     JOIN_TRANSITIONS,
     NUMBERS,
     REPEATS_MAX,

@@ -1,0 +1,91 @@
+"""Ports that terminals dial: one hall each, a session a connection, and the keeper of what they report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import structlog
+
+from meterlink.acquisition.keeping import Keeper
+from meterlink.acquisition.reports import ReportKeeper
+from meterlink.bus.listener import Door
+from meterlink.clock import Clock
+from meterlink.config import Settings
+from meterlink.daemon.supervise import supervised
+from meterlink.drivers.dlt698_terminal import TerminalSession
+from meterlink.drivers.reports import ReportQueue
+from meterlink.model.line_url import ListenUrl
+from meterlink.transports.hall import STRANGERS_MAX, Hall
+
+PortOpener = Callable[[str, int, Hall[Any]], AbstractAsyncContextManager[int]]
+"""Listens at (host, port) for a hall; gives the port."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Gatehouse:
+    """All ports on which terminals of the configuration dial in.
+
+    Args:
+        settings: checked.
+        keeper: the journal.
+        clock: wall time, which terminals are told.
+
+    Attributes:
+        reports: the keeper of what terminals report.
+
+    """
+
+    def __init__(self, settings: Settings, keeper: Keeper, clock: Clock) -> None:
+        self._clock = clock
+        self._zone = settings.gateway.plant_time
+        self._clock_trusted = settings.gateway.clock_trusted
+        self._queue = ReportQueue()
+        self._terminals: dict[tuple[str, int], set[str]] = {}
+        meters: dict[tuple[str, str], str] = {}
+        for line, on_it in settings.meters_by_line():
+            if isinstance(url := line.parsed_url, ListenUrl):
+                self._terminals.setdefault(url.endpoint, set()).add(url.terminal)
+                meters.update({(url.terminal, meter.address): meter.id for meter in on_it})
+        self.reports = ReportKeeper(self._queue, keeper, meters)
+        self._halls = {
+            endpoint: Hall(self._maker(known), strangers_max=STRANGERS_MAX + len(known))
+            for endpoint, known in self._terminals.items()
+        }
+
+    def door(self, url: ListenUrl) -> Door:
+        """Where the terminal of a line comes in."""
+        return self._halls[url.endpoint].door(url.terminal)
+
+    @asynccontextmanager
+    async def open(self, opener: PortOpener) -> AsyncIterator[list[str]]:
+        """Listen until the end; gives ``HOST:PORT`` of each port.
+
+        Raises:
+            LineBusy, LineLost: a port cannot be opened; none is left open.
+
+        """
+        async with AsyncExitStack() as stack:
+            where = []
+            for (host, port), hall in self._halls.items():
+                where.append(f"{host}:{await stack.enter_async_context(opener(host, port, hall))}")
+                _log.info("listening", at=where[-1], terminals=len(self._terminals[host, port]))
+            if not where:
+                yield where
+                return
+            async with asyncio.TaskGroup() as group:
+                keeping = group.create_task(supervised("reports", self.reports.run), name="reports.keeper")
+                yield where
+                keeping.cancel()
+
+    def _maker(self, known: set[str]) -> Callable[[], TerminalSession]:
+        return lambda: TerminalSession(
+            known,
+            clock=self._clock,
+            zone=self._zone,
+            clock_trusted=self._clock_trusted,
+            report=self._queue.put,
+        )

@@ -1,0 +1,182 @@
+"""The archive, the collected records, and reads through a concentrator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+
+from meterwire.dlt698.action import ActionRequestNormal
+from meterwire.dlt698.apdu import decode_apdu, encode_apdu
+from meterwire.dlt698.concentrator import (
+    ARCHIVE,
+    CARRIER,
+    FIRST_RS485,
+    METERS_MAX,
+    NO_ANSWER,
+    ArchiveEntry,
+    ReadCollected,
+    add_meters,
+    archive_data,
+    archive_of,
+    clear_archive,
+    delete_meter,
+    forward,
+    meter_set,
+    proxy_answers,
+    proxy_get,
+    reply_of,
+)
+from meterwire.dlt698.data import data_from_octets, data_to_octets
+from meterwire.dlt698.get import GetRequestRecord
+from meterwire.dlt698.parts import AttributeResult, Dar, Piid
+from meterwire.dlt698.proxy import ProxyGetResponseList, ProxyGetResult, ProxyTransCommandResponse
+from meterwire.dlt698.selection import Comdcb, Oad, Tsa
+from meterwire.dlt698.values import NULL, Data
+from meterwire.errors import LocalProtocolError
+
+_civil = datetime.fromisoformat
+_ENTRY = ArchiveEntry(
+    number=3,
+    address="000000000010",
+    baud=3,
+    port=CARRIER,
+    wiring=3,
+    rated_current=Decimal("1.5"),
+    asset_number="010203040506",
+)
+
+
+def test_an_archive_entry_is_written_as_devices_accept_it() -> None:
+    """A concentrator would refuse a meter, or look for it elsewhere (a download that devices accept)."""
+    captured = (
+        "020412000302" + "0A5507050000000000101603160351F2090201090011041100" + "160312089812000F"
+        "0204550705000000000000090601020304050612000112" + "00010100"
+    )
+    assert "0101" + captured == data_to_octets(archive_data([_ENTRY])).hex().upper()
+
+
+def test_the_archive_comes_back() -> None:
+    """A meter of the archive would change on the way."""
+    other = replace(_ENTRY, number=4, address="000000000011", rated_voltage=None, rated_current=None)
+    data = archive_data([_ENTRY, other])
+    assert ((_ENTRY, other), 0) == archive_of(data)
+    assert ((), 0) == archive_of(Data("array", ()))
+    assert Data("array", ()) == archive_data([])
+
+
+def test_an_entry_that_cannot_be_read_is_counted() -> None:
+    """One odd entry would hide the others, or become a meter with made-up settings."""
+    (good,) = archive_data([_ENTRY]).value
+    odd = Data("structure", (good.value[0], NULL, good.value[2], good.value[3]))
+    assert ((_ENTRY,), 1) == archive_of(Data("array", (odd, good)))
+
+
+def test_the_methods_of_the_archive() -> None:
+    """A meter would be added or deleted by the wrong method."""
+    item = add_meters([_ENTRY])
+    assert ("60008000", archive_data([_ENTRY])) == (str(item.omd), item.data)
+    apdu = ActionRequestNormal(piid=Piid(1), item=delete_meter(3))
+    assert "070101600083001200" + "0300" == encode_apdu(apdu).hex().upper()
+    assert ("60008600", NULL) == (str(clear_archive().omd), clear_archive().data)
+    assert "60000200" == str(ARCHIVE)
+
+
+def test_collected_freezes_are_asked_for_by_storage_time() -> None:
+    """The freezes of another day or meter would be read (spec 8.1 and 9.27)."""
+    read = ReadCollected(
+        items=("forward_active_energy.*",),
+        stored_from=_civil("2018-11-26"),
+        stored_to=_civil("2018-11-27"),
+        meters=("660700101924",),
+    )
+    apdu = GetRequestRecord(piid=Piid(4), record=read.records()[0])
+    expected = (
+        "05030460120300" + "0707E20B1A00000007E20B1B00000003000103010705660700101924"
+        "0400202A02000060420200006041020001500402000220210200" + "0010020000"
+    )
+    assert expected == encode_apdu(apdu).hex().upper()
+    assert apdu == decode_apdu(encode_apdu(apdu))
+
+
+_VOLTAGE = ReadCollected(items=("voltage.a",), freeze="", stored_from=_civil("2018-11-26"))
+
+
+@pytest.mark.parametrize(("read", "rsd"), [
+    (_VOLTAGE, "0507E20B1A00000001"),
+    (ReadCollected(items=("voltage.a",), freeze="", last=2), "0A0201"),
+])  # fmt: skip
+def test_other_ways_to_ask_for_collected_records(read: ReadCollected, rsd: str) -> None:
+    """The latest records of all meters could not be asked for."""
+    octets = encode_apdu(GetRequestRecord(piid=Piid(4), record=read.records()[0])).hex().upper()
+    assert octets.startswith("05030460120300" + rsd)
+    assert octets.endswith("002000020100")
+
+
+def test_collected_records_without_a_value_are_refused() -> None:
+    """A concentrator answers such a request with nothing, as if there were no data."""
+    with pytest.raises(LocalProtocolError, match="name an item"):
+        ReadCollected(items=()).records()
+
+
+def test_a_set_of_meters_has_a_limit() -> None:
+    """A request would outgrow every frame."""
+    addresses = [f"{number:012d}" for number in range(METERS_MAX + 1)]
+    assert meter_set(addresses[:METERS_MAX])
+    with pytest.raises(LocalProtocolError, match=str(METERS_MAX)):
+        meter_set(addresses)
+    with pytest.raises(LocalProtocolError, match=str(METERS_MAX)):
+        proxy_get(Piid(1), dict.fromkeys(addresses, ()), timeout_s=60)
+    with pytest.raises(LocalProtocolError, match=str(METERS_MAX)):
+        archive_data([_ENTRY] * (METERS_MAX + 1))
+
+
+def test_two_meters_are_read_at_once_and_told_apart() -> None:
+    """One meter's registers would be booked on another, or a silent meter would spoil its neighbour's."""
+    energy, voltage = Oad.of("00100201"), Oad.of("20000201")
+    request = proxy_get(Piid(2), {"000000000001": [energy], "000000000002": [energy, voltage]}, timeout_s=60)
+    assert request == decode_apdu(encode_apdu(request))
+    value, second = Data("double-long-unsigned", 12345), Tsa.of("000000000002")
+    response = ProxyGetResponseList(
+        piid=Piid(2),
+        targets=(
+            ProxyGetResult(
+                Tsa.of("000000000002"), (AttributeResult(energy, value), AttributeResult(voltage, Dar(4)))
+            ),
+            ProxyGetResult(Tsa.of("000000000001"), (AttributeResult(energy, NO_ANSWER),)),
+            ProxyGetResult(second, (AttributeResult(Oad.of("12340200"), value),)),
+        ),
+    )
+    answers = proxy_answers(response)
+    (reading,) = answers["000000000002"].values
+    assert ("forward_active_energy", Decimal("123.45")) == (reading.item, reading.value)
+    assert ({voltage: Dar(4)}, False) == (answers["000000000002"].refused, answers["000000000002"].is_silent)
+    assert answers["000000000001"].is_silent
+    with pytest.raises(LocalProtocolError, match="no meter"):
+        proxy_get(Piid(2), {}, timeout_s=60)
+
+
+def test_a_frame_is_forwarded_as_it_is() -> None:
+    """A 645 meter behind a concentrator could not be read."""
+    frame = bytes.fromhex("FEFE68AAAAAAAAAAAA681300DF16")
+    request = forward(Piid(3), frame, port=FIRST_RS485, settings=Comdcb(3, 2, 8, 1, 0), frame_timeout_s=10)
+    expected = "090703F2010201" + "0302080100" + "000A" + "0064" + "0E" + frame.hex().upper() + "00"
+    assert expected == encode_apdu(request).hex().upper()
+
+
+@pytest.mark.parametrize(("result", "reply"), [
+    (b"\xfe\x68", b"\xfe\x68"), (b"", NO_ANSWER), (Dar(33), NO_ANSWER), (Dar(3), Dar(3)),
+])  # fmt: skip
+def test_a_silent_meter_is_silent_in_either_form(result: bytes | Dar, reply: bytes | Dar) -> None:
+    """An empty reply would be taken for a frame."""
+    response = ProxyTransCommandResponse(piid=Piid(3), port=FIRST_RS485, result=result)
+    assert reply == reply_of(response)
+
+
+def test_an_archive_of_a_device_decodes() -> None:
+    """An entry without rated values, as drafts of the standard have it, could not be read."""
+    octets = data_to_octets(archive_data([replace(_ENTRY, rated_voltage=None, rated_current=None)]))
+    assert b"\x02\x08\x55" in octets
+    assert None is archive_of(data_from_octets(octets)).entries[0].rated_voltage
