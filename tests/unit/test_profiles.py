@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from docs.generate import DOCS
 from meterlink.bus.exchange import Timing as BusTiming
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
-from meterlink.drivers.base import MeterAnswer
+from meterlink.drivers.base import MeterAnswer, Window
 from meterlink.drivers.dlt645 import Dlt645Driver
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError
@@ -24,7 +25,16 @@ from meterprofiles.load import FILES_MAX
 from meterprofiles.places import TEXT_MAX
 from meterprofiles.schema import PROTOCOLS, QUIRKS_MAX
 from metersim import Simulation
-from meterwire.dlt645 import Deframer, ReadReply, ReadRequest, encode, from_frame, to_frame
+from meterwire.dlt645 import (
+    Deframer,
+    ReadFollowingReply,
+    ReadFollowingRequest,
+    ReadReply,
+    ReadRequest,
+    encode,
+    from_frame,
+    to_frame,
+)
 
 _LAYOUT = """\
 profile: dlt645-2007/turned
@@ -147,8 +157,10 @@ def test_the_one_profile_that_serves() -> None:
         Profiles([general, everybody])
 
 
-def _read(profile: Profile, item: str, data: bytes) -> tuple[MeterAnswer, bytes]:
-    """What a driver with ``profile`` makes of an answer, and what it asked."""
+def _read(
+    profile: Profile, item: str, *pieces: bytes, window: Window | None = None
+) -> tuple[MeterAnswer, bytes]:
+    """What a driver with ``profile`` makes of an answer in pieces, and what it asked."""
     sim = Simulation(seed=1)
     asked = bytearray()
 
@@ -165,22 +177,54 @@ def _read(profile: Profile, item: str, data: bytes) -> tuple[MeterAnswer, bytes]
                 asked.extend(octets)
                 for frame in deframer.feed(octets):
                     message = from_frame(frame)
-                    assert isinstance(message, ReadRequest)
-                    reply = ReadReply(address=frame.address, di=message.di, data=data)
-                    await theirs.send(encode(to_frame(reply, profile.protocol)))
+                    await theirs.send(encode(to_frame(_piece_of(message, pieces), profile.protocol)))
 
         line = Line("x", opener=opener, timing=BusTiming(), rng=sim.random)  # type: ignore[arg-type]
         async with asyncio.TaskGroup() as group:
             owner = group.create_task(line.run(), name="owner")
             meter = group.create_task(answer(), name="meter")
             driver = Dlt645Driver(sim.clock, profile=profile)
-            said = await driver.read(line, "000000000161", item, priority=Priority.ON_DEMAND)
+            said = await driver.read(line, "000000000161", item, window=window, priority=Priority.ON_DEMAND)
             owner.cancel()
             meter.cancel()
         await theirs.aclose()
         return said
 
     return sim.run(main()), bytes(asked)
+
+
+def _piece_of(request: object, pieces: Sequence[bytes]) -> ReadReply | ReadFollowingReply:
+    assert isinstance(request, ReadRequest | ReadFollowingRequest)
+    number = request.sequence if isinstance(request, ReadFollowingRequest) else 0
+    more = number < len(pieces) - 1
+    if not isinstance(request, ReadFollowingRequest):
+        return ReadReply(address=request.address, di=request.di, data=pieces[0], has_following=more)
+    return ReadFollowingReply(
+        address=request.address, di=request.di, data=pieces[number], sequence=number, has_following=more
+    )
+
+
+@pytest.mark.parametrize(("value", "repeated"), [("sequence", b""), ("parameters_and_sequence", b"\x02")])
+def test_the_switch_for_load_records_reaches_the_line(value: str, repeated: bytes) -> None:
+    """Records of more than one frame could not be read from meters that want the parameters again."""
+    profile = load_profile(_turned("variable_numbering: from_00", f"load_follow_up: {value}"), "a")
+    record, window = _LOAD_RECORD, Window(count=2)
+    answer, asked = _read(
+        profile, "load_records@class.1/load_which.2", record[:60], record[60:], window=window
+    )
+    requests = [from_frame(frame) for frame in Deframer().feed(asked)]
+    address, di = "000000000161", 0x06010002
+    assert [
+        ReadRequest(address=address, di=di, selector=b"\x02"),
+        ReadFollowingRequest(address=address, di=di, sequence=1, selector=repeated),
+    ] == requests
+    assert ("2026-09-08 15:02", "420.4") == (answer.values[0].text, answer.values[1].text)
+
+
+_LOAD_RECORD = bytes.fromhex(
+    "A0A06202150809260442232142006179438058449937451817AA379646567547755448943349131350329250517151705052AA"
+    "8949084927484647AA65463621842537210305382122843821AA41633921604240217921412198004221AA178062365963AA8FE5"
+)
 
 
 @pytest.mark.parametrize(
@@ -289,22 +333,3 @@ def test_a_folder_has_a_limit(tmp_path: Path) -> None:
         (tmp_path / f"{number}.yaml").touch()
     with pytest.raises(ConfigError, match="1001 profiles, at most 1000"):
         MeterProfiles(tmp_path)
-
-
-def test_a_load_record_is_asked_for_by_its_number() -> None:
-    """Meters refuse a request for load records that does not say how many."""
-    for item, selector in (("load_records@class.1/load_which.2", b"\x01"), ("frequency", b"")):
-        entry = generic("dlt645-2007").dictionary.by_name(item)
-        assert entry is not None
-        data = (
-            entry.encode([value.content for value in entry.decode(_LOAD_RECORD)]) if selector else b"\x00\x50"
-        )
-        _, asked = _read(generic("dlt645-2007"), item, data)
-        (frame,) = Deframer().feed(asked)
-        assert ReadRequest(address="000000000161", di=entry.di, selector=selector) == from_frame(frame)
-
-
-_LOAD_RECORD = bytes.fromhex(
-    "A0A06202150809260442232142006179438058449937451817AA379646567547755448943349131350329250517151705052AA"
-    "8949084927484647AA65463621842537210305382122843821AA41633921604240217921412198004221AA178062365963AA8FE5"
-)
