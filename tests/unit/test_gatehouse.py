@@ -16,8 +16,7 @@ from meterlink.bus.line import Line
 from meterlink.clock import SystemClock
 from meterlink.config import Settings
 from meterlink.daemon.dial_in import Gatehouse
-from meterlink.daemon.lines import check_items
-from meterlink.drivers.profiles import MeterProfiles
+from meterlink.daemon.lines import LinePart, check_items, profiles_of
 from meterlink.errors import ConfigError, JournalError, LineBusy
 from meterlink.journal.journal import Journal
 from meterlink.model.line_url import ListenUrl
@@ -238,4 +237,4 @@ def test_a_645_meter_on_a_terminals_line_is_refused() -> None:
     """It would be asked for ever in a protocol that its terminal does not understand."""
     settings = _settings()
     with pytest.raises(ConfigError, match="cannot be read yet"):
-        check_items(_settings(), SystemClock(), MeterProfiles())
+        check_items(settings, SystemClock(), profiles_of(settings))
