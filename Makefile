@@ -108,6 +108,7 @@ FUZZ_SECONDS ?= 300
 fuzz: dev  ## any octets into the codec under a coverage-guided fuzzer (FUZZ_SECONDS=300)
 	@$(INSTALL) --require-hashes -r requirements/fuzz.lock
 	@$(BIN)/python -m fuzz.fuzz_dlt645 -max_total_time=$(FUZZ_SECONDS) -max_len=600 -len_control=10 -print_final_stats=1
+	@$(BIN)/python -m fuzz.fuzz_dlt698_link -max_total_time=$(FUZZ_SECONDS) -max_len=600 -len_control=10 -print_final_stats=1
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) $(WITNESS) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

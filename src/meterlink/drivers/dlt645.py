@@ -29,6 +29,7 @@ from meterwire.dlt645 import (
 )
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
+_ONE_RECORD = b"\x01"
 _MARK_OF_PROBLEM = {None: NO_MARKS, "absent": Marks.ABSENT, "invalid-bcd": Marks.INVALID_DIGITS}
 
 
@@ -94,7 +95,7 @@ class Dlt645Driver:
     ) -> MeterAnswer:
         """See ``Driver.read``."""
         entry = self._entry(item)
-        selector = b"" if window is None else self._selector(entry, window)
+        selector = _selector(entry) if window is None else self._selector(entry, window)
         values, taken_at = await self._exchange(line, address, entry, priority, selector)
         return MeterAnswer(values=tuple(map(_measured, values)), taken_at=taken_at)
 
@@ -149,10 +150,9 @@ class Dlt645Driver:
     def _selector(self, entry: Entry, window: Window) -> bytes:
         """The octets that ask for the records of a window."""
         since = f"{window.since.astimezone(self._zone):%Y-%m-%d %H:%M}" if window.since else ""
-        protocol = self._profile.protocol
         try:
-            if protocol != "dlt645-2007":
-                raise LocalProtocolError(f"{protocol} has no identifiers of records")
+            if self._profile.protocol != "dlt645-2007":
+                raise LocalProtocolError(f"{self._profile.protocol} has no identifiers of records")
             return record_selector.selector(entry.di, count=window.count, since=since)
         except LocalProtocolError as error:
             raise UnknownItem(f"{entry.item}: {error}") from None
@@ -176,6 +176,14 @@ class Dlt645Driver:
         if entry.access == "w":
             raise UnknownItem(f"{item!r} can only be written")
         return entry
+
+
+def _selector(entry: Entry) -> bytes:
+    """What a request carries behind its identifier: how many load records are wanted, one.
+
+    Source: spec section 8.2: the oldest and the newest record; those from a given time need that time too.
+    """
+    return _ONE_RECORD if entry.di >> 24 == 0x06 and entry.di & 0xFFFF in {0x0000, 0x0002} else b""
 
 
 def _measured(value: ItemValue) -> Measured:
