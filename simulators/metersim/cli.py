@@ -88,6 +88,9 @@ TdMs = Annotated[
     typer.Option(help="Response delay Td of each meter in milliseconds. Default: the profile's (20)."),
 ]
 Protocol = Annotated[str, typer.Option(help="What the meters speak: dlt645-2007, dlt645-1997.")]
+PieceOctets = Annotated[
+    int, typer.Option(help="Most data octets in a frame, 1 to 195; longer answers come in pieces.")
+]
 ProfileName = Annotated[
     str,
     typer.Option(
@@ -95,9 +98,6 @@ ProfileName = Annotated[
         metavar="NAME|FILE",
         help="Which model the meters are: a profile by its name, or its .yaml file. In place of --protocol.",
     ),
-]
-PieceOctets = Annotated[
-    int, typer.Option(help="Most data octets in a frame, 1 to 195; longer answers come in pieces.")
 ]
 Garbage = Annotated[
     int, typer.Option(help="The last N meters of each line give silence, rubbish, late or foreign answers.")
@@ -118,8 +118,8 @@ def run(
     td_ms: TdMs = None,
     garbage: Garbage = 0,
     protocol: Protocol = "dlt645-2007",
-    profile: ProfileName = "",
     piece_octets: PieceOctets = PIECE_OCTETS_MAX,
+    profile: ProfileName = "",
 ) -> None:
     """Serve simulated DL/T 645 meters until Ctrl-C or SIGTERM.
 
@@ -147,8 +147,8 @@ def run(
             reply_delay_ms=td_ms,
             garbage=garbage,
             protocol=cast(Edition, protocol),  # the plant refuses any other
-            profile=chosen(profile, packaged()) if profile else None,
             piece_octets=piece_octets,
+            profile=chosen(profile, packaged()) if profile else None,
         )
         place = _place(tcp, pty, link, lines, plant.model.line)
     except (ValueError, ProfileError) as error:

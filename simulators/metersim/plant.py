@@ -50,8 +50,8 @@ class Plant:
     reply_delay_ms: int | None = None
     garbage: int = 0
     protocol: Edition = "dlt645-2007"
-    profile: Profile | None = None
     piece_octets: int = PIECE_OCTETS_MAX
+    profile: Profile | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""

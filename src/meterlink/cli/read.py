@@ -56,11 +56,11 @@ def read(
       meterlink read --line tcp://127.0.0.1:5000 --address 000000000161 --item forward_active_energy
       meterlink read --line "serial:///dev/ttyUSB0?baud=2400&parity=even" --address 000000000161 \\
           --item "voltage.*" --item "forward_active_energy.*" --trace
-      meterlink read --line tcp://127.0.0.1:5000 --address 161 --item frequency --profile my-meter.yaml
       meterlink read --line tcp://127.0.0.1:5000 --address 161 --item "load_records@class.1/load_which.2" \\
           --count 3
       meterlink read --line tcp://127.0.0.1:5000 --address 161 --item "voltage.a@curve" \\
           --from "2026-11-22 08:00" --count 8
+      meterlink read --line tcp://127.0.0.1:5000 --address 161 --item frequency --profile my-meter.yaml
 
     \b
     Exit codes: 0 read; 2 wrong arguments; 3 no answer; 4 the meter refused; 5 the line; 6 no value.
