@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from docs import generate_dlt645
+from docs import generate_dlt645, generate_dlt698
 from docs.generate_commands import commands
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.config.settings import Settings
@@ -101,6 +101,11 @@ PARTS: dict[str, Callable[[], str]] = {
     "dlt645-disputed": generate_dlt645.disputed,
     "dlt645-command-session": generate_dlt645.command_session,
     "dlt645-dictionaries": generate_dlt645.dictionaries,
+    "dlt698-services": generate_dlt698.services,
+    "dlt698-data-types": generate_dlt698.data_types,
+    "dlt698-classes": generate_dlt698.classes,
+    "dlt698-objects": generate_dlt698.objects,
+    "dlt698-access-results": generate_dlt698.access_results,
 }
 
 

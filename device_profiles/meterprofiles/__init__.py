@@ -1,6 +1,6 @@
 """How models of meters differ from their standard: YAML files, read once into frozen dataclasses."""
 
-from meterprofiles.load import Profiles, generic, load_profile, packaged
+from meterprofiles.load import Profiles, chosen, generic, load_file, load_profile, packaged, with_folder
 from meterprofiles.schema import (
     LineTraits,
     Profile,
@@ -16,7 +16,10 @@ __all__ = [
     "Profiles",
     "Quirk",
     "Timing",
+    "chosen",
     "generic",
+    "load_file",
     "load_profile",
     "packaged",
+    "with_folder",
 ]

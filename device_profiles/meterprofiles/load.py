@@ -6,15 +6,18 @@ import fnmatch
 import functools
 from collections.abc import Sequence
 from importlib import resources
-from typing import cast
+from pathlib import Path
+from typing import Final, cast
 
-from meterprofiles.places import Place, compose
+from meterprofiles.places import TEXT_MAX, Place, compose
 from meterprofiles.schema import (
     BAUD_RATES,
     PARITIES,
+    PREAMBLE_MAX,
     PROTOCOLS,
     QUIRK_KINDS,
     QUIRKS_MAX,
+    REPLY_DELAY_MS,
     LineTraits,
     Parity,
     Profile,
@@ -23,8 +26,16 @@ from meterprofiles.schema import (
     QuirkKind,
     Timing,
 )
+from meterwire.dlt645.dialects import Choices, choices, dialects, switches
+from meterwire.dlt645.dialects import table as identifiers
 from meterwire.dlt645.functions import Edition
 from meterwire.dlt645.items import dictionary
+from meterwire.dlt645.overlays import signed
+from meterwire.errors import LocalProtocolError
+
+FILES_MAX: Final = 1_000
+"""Most profiles of a users' folder."""
+REPLY_DELAY_MS_MAX: Final = 60_000
 
 
 def load_profile(text: str, file: str) -> Profile:
@@ -39,17 +50,20 @@ def load_profile(text: str, file: str) -> Profile:
 
     """
     root = compose(text, file)
-    table = root.table(("profile", "matches", "line", "timing"), ("quirks",))
+    table = root.table(("profile", "matches", "line", "timing"), ("dialect", "layout", "quirks"))
     matches = table["matches"].table(("protocol",), ("model",))
     protocol = cast(Edition, matches["protocol"].one_of(PROTOCOLS))
     quirks = table["quirks"].rows(QUIRKS_MAX) if "quirks" in table else ()
+    dialect_name = _dialect(table.get("dialect"), protocol)
     return Profile(
         name=table["profile"].text(),
         protocol=protocol,
         model=matches["model"].text() if "model" in matches else "",
         line=_line(table["line"]),
         timing=_timing(table["timing"]),
-        quirks=tuple(_quirk(place, protocol) for place in quirks),
+        dialect=dialect_name,
+        layout=_layout(table["layout"], protocol, dialect_name) if "layout" in table else (),
+        quirks=tuple(_quirk(place, protocol, dialect_name) for place in quirks),
     )
 
 
@@ -99,13 +113,83 @@ class Profiles:
             raise ProfileError(f"no profile serves {protocol} {model}".rstrip())
         return found[0]
 
+    def named(self, name: str) -> Profile:
+        """The profile of that name.
+
+        Raises:
+            ProfileError: there is none.
+
+        """
+        for profile in self.all:
+            if profile.name == name:
+                return profile
+        names = ", ".join(profile.name for profile in self.all)
+        raise ProfileError(f"no profile is called {name!r}; there is {names}, or the path of a .yaml file")
+
 
 @functools.cache
 def packaged() -> Profiles:
     """The profiles that come with the program."""
-    folder = resources.files("meterprofiles").joinpath("dlt645")
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda f: f.name)
-    return Profiles([load_profile(file.read_text(encoding="utf-8"), file.name) for file in files])
+    folders = sorted(
+        (folder for folder in resources.files("meterprofiles").iterdir() if folder.is_dir()),
+        key=lambda folder: folder.name,
+    )
+    files = [file for folder in folders for file in sorted(folder.iterdir(), key=lambda file: file.name)]
+    texts = {file.name: file.read_text(encoding="utf-8") for file in files if file.name.endswith(".yaml")}
+    return Profiles([load_profile(text, name) for name, text in texts.items()])
+
+
+def with_folder(folder: Path | None) -> Profiles:
+    """The profiles that come with the program, and those of a folder of users' own.
+
+    Args:
+        folder: of ``.yaml`` files, 1,000 at most; ``None``: none.
+
+    Raises:
+        ProfileError: it cannot be read, a file in it is wrong, or two profiles claim one meter.
+
+    """
+    if folder is None:
+        return packaged()
+    try:
+        files = sorted(folder.glob("*.yaml")) if folder.is_dir() else None
+    except OSError as error:
+        raise ProfileError(f"{folder}: {error.strerror}") from None
+    if files is None:
+        raise ProfileError(f"{folder}: is no folder; name the one that holds the profiles")
+    if len(files) > FILES_MAX:
+        raise ProfileError(f"{folder}: {len(files)} profiles, at most {FILES_MAX} are taken")
+    return Profiles([*packaged().all, *map(load_file, files)])
+
+
+def load_file(file: Path) -> Profile:
+    """Read one profile from a file.
+
+    Raises:
+        ProfileError: it cannot be read, or is wrong.
+
+    """
+    try:
+        if file.stat().st_size > 4 * TEXT_MAX:
+            raise ProfileError(f"{file}:1: too long, at most {TEXT_MAX} characters are taken")
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileError(f"{file}: cannot be read: {error}") from None
+    return load_profile(text, str(file))
+
+
+def chosen(text: str, profiles: Profiles) -> Profile:
+    """The profile that a person names on a command line.
+
+    Args:
+        text: its name, or the path of a ``.yaml`` file.
+        profiles: where names are looked up.
+
+    Raises:
+        ProfileError: there is none.
+
+    """
+    return load_file(Path(text)) if text.endswith(".yaml") else profiles.named(text)
 
 
 def generic(protocol: str) -> Profile:
@@ -119,28 +203,58 @@ def generic(protocol: str) -> Profile:
 
 
 def _line(place: Place) -> LineTraits:
-    table = place.table(("baud", "parity", "preamble"))
+    table = place.table(("baud", "parity", "preamble"), ("answer_preamble",))
     return LineTraits(
         baud=int(table["baud"].one_of([str(rate) for rate in BAUD_RATES])),
         parity=cast(Parity, table["parity"].one_of(PARITIES)),
-        preamble=table["preamble"].whole(0, 16),
+        preamble=table["preamble"].whole(0, PREAMBLE_MAX),
+        answer_preamble=_whole(table.get("answer_preamble"), 0, PREAMBLE_MAX, otherwise=0),
     )
 
 
 def _timing(place: Place) -> Timing:
-    table = place.table(("reply_timeout_ms", "octet_gap_ms", "turnaround_ms"))
+    table = place.table(("reply_timeout_ms", "octet_gap_ms", "turnaround_ms"), ("reply_delay_ms",))
+    reply_timeout_ms = table["reply_timeout_ms"].whole(50, 120_000)
+    delay_ms_max = min(reply_timeout_ms - 1, REPLY_DELAY_MS_MAX)
     return Timing(
-        reply_timeout_ms=table["reply_timeout_ms"].whole(50, 120_000),
+        reply_timeout_ms=reply_timeout_ms,
+        reply_delay_ms=_whole(table.get("reply_delay_ms"), 0, delay_ms_max, otherwise=REPLY_DELAY_MS),
         octet_gap_ms=table["octet_gap_ms"].whole(10, 10_000),
         turnaround_ms=table["turnaround_ms"].whole(0, 5_000),
     )
 
 
-def _quirk(place: Place, protocol: Edition) -> Quirk:
+def _whole(place: Place | None, low: int, high: int, *, otherwise: int) -> int:
+    return otherwise if place is None else place.whole(low, high)
+
+
+def _dialect(place: Place | None, protocol: Edition) -> str:
+    return place.one_of([one.name for one in dialects() if one.edition == protocol]) if place else ""
+
+
+def _layout(place: Place, protocol: Edition, dialect_name: str) -> Choices:
+    known = switches(protocol)
+    if not known:
+        raise place.error(f"{protocol} has no switches; leave the key out")
+    table = place.table((), tuple(known))
+    for name, value in table.items():
+        value.one_of([one.name for one in known[name].values])
+    layout = choices(protocol, {name: value.text() for name, value in table.items()})
+    try:
+        dictionary(protocol, dialect_name, layout)
+    except LocalProtocolError as error:
+        raise place.error(f"does not go with the dialect {dialect_name}: {error}") from None
+    return layout
+
+
+def _quirk(place: Place, protocol: Edition, dialect_name: str) -> Quirk:
     table = place.table(("kind", "item", "evidence"))
     item = table["item"].text()
-    quantities = {row.name.partition("@")[0].partition(".")[0] for row in dictionary(protocol).rows}
-    if item not in quantities:
+    rows = identifiers(protocol, dialect_name)
+    names = (name for row in rows for name in row["name"].split("|"))
+    if item not in {name.partition("@")[0].partition(".")[0] for name in names}:
         raise table["item"].error(f"{protocol} has no quantity {item!r} (`meterlink items` lists all)")
     kind = cast(QuirkKind, table["kind"].one_of(QUIRK_KINDS))
+    if kind == "signed_value" and signed(rows, frozenset({item})) == rows:
+        raise table["item"].error(f"{item} has a sign already, or is no number; leave the quirk out")
     return Quirk(kind=kind, item=item, evidence=table["evidence"].text())

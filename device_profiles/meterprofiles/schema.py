@@ -1,6 +1,7 @@
 """What a profile can say: a model's line, its timing, and where it departs from its standard.
 
-A quirk is a known kind with parameters; there are no expressions. A new kind is code with its own test.
+A switch of ``layout`` is a fact that sources dispute; ``meterwire`` knows its few values. A quirk is a known
+kind with parameters; there are no expressions. A new kind is code with its own test.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from meterwire.dlt645.dialects import Choices, dialect, switches
 from meterwire.dlt645.functions import EDITIONS, Edition
+from meterwire.dlt645.items import Dictionary, dictionary
 
 Parity = Literal["even", "odd", "none"]
 PARITIES: Final[tuple[Parity, ...]] = get_args(Parity)
@@ -24,6 +27,10 @@ QuirkKind = Literal["signed_value"]
 QUIRK_KINDS: Final[tuple[QuirkKind, ...]] = get_args(QuirkKind)
 QUIRKS_MAX: Final = 32
 
+REPLY_DELAY_MS: Final = 20
+"""Where a profile says nothing: the shortest that the standard allows (Td, spec section 1.6)."""
+PREAMBLE_MAX: Final = 16
+
 
 class ProfileError(Exception):
     """A profile that cannot be used, or two that claim one meter; the message says file, line and remedy."""
@@ -37,12 +44,14 @@ class LineTraits:
         baud: bits a second.
         parity: of a character.
         preamble: FEH octets before each request, 0 to 16.
+        answer_preamble: FEH octets that it sends before its answers, 0 to 16; any number is taken.
 
     """
 
     baud: int
     parity: Parity
     preamble: int
+    answer_preamble: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +62,15 @@ class Timing:
         reply_timeout_ms: wait for the first octet of an answer, 50 to 120,000 ms.
         octet_gap_ms: silence allowed inside an answer, 10 to 10,000 ms.
         turnaround_ms: quiet time that it needs before a request on a serial line, 0 to 5,000 ms.
+        reply_delay_ms: how long the meter itself takes to begin its answer (Td), less than
+            ``reply_timeout_ms``; a simulated one takes so long.
 
     """
 
     reply_timeout_ms: int
     octet_gap_ms: int
     turnaround_ms: int
+    reply_delay_ms: int = REPLY_DELAY_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +99,8 @@ class Profile:
         model: pattern of the model's name with ``*``; empty: every model that no other profile names.
         line: its port.
         timing: its timing.
+        dialect: of its edition; empty: the default one.
+        layout: the switches that are not at their defaults.
         quirks: where it departs from its standard.
 
     """
@@ -96,8 +110,25 @@ class Profile:
     model: str
     line: LineTraits
     timing: Timing
+    dialect: str = ""
+    layout: Choices = ()
     quirks: tuple[Quirk, ...] = ()
 
     def quirk_items(self, kind: QuirkKind) -> frozenset[str]:
         """The items that have a quirk of that kind."""
         return frozenset(quirk.item for quirk in self.quirks if quirk.kind == kind)
+
+    @property
+    def dictionary(self) -> Dictionary:
+        """What this model's identifiers mean: its dialect, its switches, its signs."""
+        return dictionary(self.protocol, self.dialect, self.layout, self.quirk_items("signed_value"))
+
+    @property
+    def spoken(self) -> str:
+        """The name of its dialect."""
+        return dialect(self.protocol, self.dialect).name
+
+    def switch(self, name: str) -> str:
+        """The value of a switch of its edition; empty where the edition has no such switch."""
+        known = switches(self.protocol).get(name)
+        return dict(self.layout).get(name, known.default) if known else ""

@@ -10,16 +10,16 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from decimal import Decimal, InvalidOperation
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
+from meterprofiles import LineTraits, ProfileError, chosen, packaged
 from metersim.answers import AnswerFile, AnswerRecord
 from metersim.following import PIECE_OCTETS_MAX
 from metersim.line import Line
-from metersim.plant import Plant
+from metersim.plant import PROTOCOLS, Plant
 from metersim.serve import SystemClock, open_pty, open_tcp
-from meterwire.dlt645.functions import Edition
 
 ANY_LOOPBACK_PORT = "127.0.0.1:0"
 PORT_MAX = 65_535
@@ -82,8 +82,19 @@ GrowthKw = Annotated[
     str, typer.Option(metavar="KW", help="Mean power that each meter counts, 0 to 10000 kW.")
 ]
 FirstAddress = Annotated[int, typer.Option(help="Address of the first meter; the others follow.")]
-TdMs = Annotated[int, typer.Option(help="Response delay Td of each meter in milliseconds.")]
-Protocol = Annotated[str, typer.Option(help="What the meters speak: dlt645-2007, dlt645-1997.")]
+TdMs = Annotated[
+    int | None,
+    typer.Option(help="Response delay Td of each meter in milliseconds. Default: the profile's (20)."),
+]
+Protocol = Annotated[str, typer.Option(help=f"What the meters speak: {', '.join(PROTOCOLS)}.")]
+ProfileName = Annotated[
+    str,
+    typer.Option(
+        "--profile",
+        metavar="NAME|FILE",
+        help="Which model the meters are: a profile by its name, or its .yaml file. In place of --protocol.",
+    ),
+]
 PieceOctets = Annotated[
     int, typer.Option(help="Most data octets in a frame, 1 to 195; longer answers come in pieces.")
 ]
@@ -103,12 +114,13 @@ def run(
     answers: Answers = None,
     growth_kw: GrowthKw = "0.5",
     first_address: FirstAddress = 1,
-    td_ms: TdMs = 20,
+    td_ms: TdMs = None,
     garbage: Garbage = 0,
     protocol: Protocol = "dlt645-2007",
+    profile: ProfileName = "",
     piece_octets: PieceOctets = PIECE_OCTETS_MAX,
 ) -> None:
-    """Serve simulated DL/T 645 meters until Ctrl-C or SIGTERM.
+    """Serve simulated meters until Ctrl-C or SIGTERM.
 
     When the lines are open, one JSON line on standard output says where they are and which meters they
     have; everything else goes to standard error.
@@ -119,6 +131,8 @@ def run(
       metersim run --meters 8 --tcp 127.0.0.1:6450 --answers answers.jsonl
       metersim run --meters 3 --garbage 1 --td-ms 0 --growth-kw 7200
       metersim run --pty --link /tmp/ttyMETER --first-address 161
+      metersim run --profile my-meter.yaml --meters 3
+      metersim run --protocol dlt698.45 --meters 3 --tcp 127.0.0.1:6980
 
     \b
     Exit codes: 0 ended by a signal; 1 a line or the file cannot be opened; 2 wrong arguments.
@@ -132,11 +146,12 @@ def run(
             first_address=first_address,
             reply_delay_ms=td_ms,
             garbage=garbage,
-            protocol=cast(Edition, protocol),  # the plant refuses any other
+            protocol=protocol,
+            profile=chosen(profile, packaged()) if profile else None,
             piece_octets=piece_octets,
         )
-        place = _place(tcp, pty, link, lines)
-    except ValueError as error:
+        place = _place(tcp, pty, link, lines, plant.port)
+    except (ValueError, ProfileError) as error:
         raise typer.BadParameter(str(error)) from None
     try:
         with ExitStack() as stack:
@@ -148,7 +163,7 @@ def run(
         raise typer.Exit(1) from None
 
 
-def _place(tcp: str | None, pty: bool, link: Path | None, lines: int) -> Place:
+def _place(tcp: str | None, pty: bool, link: Path | None, lines: int, traits: LineTraits) -> Place:
     """How each line is to be opened.
 
     Raises:
@@ -160,7 +175,7 @@ def _place(tcp: str | None, pty: bool, link: Path | None, lines: int) -> Place:
     if link and not pty:
         raise ValueError("--link goes with --pty")
     if pty:
-        return lambda line, number: open_pty(line, _numbered(link, number, lines))
+        return lambda line, number: open_pty(line, _numbered(link, number, lines), traits)
     host, port = _endpoint(tcp or ANY_LOOPBACK_PORT, lines)
     return lambda line, number: open_tcp(line, host, port + number if port else 0)
 

@@ -17,10 +17,11 @@ from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
+from meterprofiles import Profile, generic
 from metersim.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
 from metersim.freezes import DailyFreezes, frozen_data
 from metersim.language645 import DLT645, Wording645
-from metersim.readings import GROWTH_KW, INSTALLED_AT, Readings
+from metersim.readings import GROWTH_KW, INSTALLED_AT, QUANTITIES, Readings, items_of
 from meterwire.dlt645 import (
     BROADCAST,
     AbnormalReply,
@@ -29,17 +30,24 @@ from meterwire.dlt645 import (
     ReadFollowingRequest,
     ReadReply,
     ReadRequest,
-    dictionary,
     from_frame,
     to_frame,
 )
-from meterwire.dlt645.formats import Number
+from meterwire.dlt645.formats import Content, Hex, Number
 from meterwire.dlt645.functions import READ, READ_1997, Edition
 from meterwire.errors import RemoteProtocolError
 
 _READ: Final[dict[Edition, int]] = {"dlt645-2007": READ, "dlt645-1997": READ_1997}
 READ_ADDRESS: Final = 0x13
 NO_SUCH_DATA: Final = b"\x02"  # ERR bit 1
+
+_TEXTS: Final = {
+    "active_accuracy": "2.0",
+    "scroll_screen@number.1": "0000010000",  # the total of forward energy, no sub-number
+    "key_screen@number.1": "0000020000",
+    "report_mode_word": "0000000000000C00",
+}
+"""What every meter here has on its nameplate and in its parameters; octets as digits, highest first."""
 
 _ADDRESS = re.compile("[0-9]{12}").fullmatch
 
@@ -74,7 +82,8 @@ class Meter:
         address: 12 decimal digits, not all nines (nobody may answer to those).
         seed: seed of the plant.
         growth_kw: mean power that its registers count, 0 to 10,000 kW.
-        protocol: ``dlt645-2007`` or ``dlt645-1997``.
+        protocol: ``dlt645-2007`` or ``dlt645-1997``: the generic profile of that edition.
+        profile: which model it is, in place of ``protocol``: its edition, dialect, switches and quirks.
         since: when it was first switched on, aware; it has frozen nothing before.
         clock_ahead: how far its clock is ahead of the true time, at most 400 days; negative: behind.
         piece_octets: most data octets that it puts into a frame, 1 to 195; what is longer comes in pieces.
@@ -93,6 +102,7 @@ class Meter:
         seed: int,
         growth_kw: Decimal = GROWTH_KW,
         protocol: Edition = "dlt645-2007",
+        profile: Profile | None = None,
         since: datetime = INSTALLED_AT,
         clock_ahead: timedelta = timedelta(),
         piece_octets: int = PIECE_OCTETS_MAX,
@@ -100,10 +110,11 @@ class Meter:
         if not _ADDRESS(address) or address == BROADCAST:
             raise ValueError(f"{address!r} is no meter address: 12 digits, not all nines")
         self.address = address
-        self._protocol: Edition = protocol
-        self._dictionary = dictionary(protocol)
+        self.profile = profile or generic(protocol)
+        self._protocol: Edition = self.profile.protocol
+        self._dictionary = self.profile.dictionary
         self._readings = Readings(address, seed=seed, growth_kw=growth_kw)
-        self._long = LongAnswer(protocol, piece_octets=piece_octets)
+        self._long = LongAnswer(self._protocol, piece_octets=piece_octets)
         self._long_values: dict[str, Decimal] = {}
         self.freezes = DailyFreezes(self.value, since=since, clock_ahead=clock_ahead)
 
@@ -118,13 +129,35 @@ class Meter:
         value = self._readings.value(item, at)
         return value if value is None or self._protocol == "dlt645-2007" else self._shown(item, value)
 
+    def text(self, item: str) -> str | None:
+        """What it shows for an item that is no number; ``None`` when it has no such item."""
+        if item == "meter_number":
+            return self.address
+        entry = self._dictionary.by_name(item)
+        if item not in _TEXTS or entry is None:
+            return None
+        text = _TEXTS[item]
+        return text[-2 * entry.octets :] if isinstance(entry.format, Hex) else text
+
+    def offered(self, at: datetime) -> dict[str, Content]:
+        """Everything that it answers when it is asked for single items, with what it shows at ``at``."""
+        found: dict[str, Content] = {}
+        for item in [*(item for name in QUANTITIES for item in items_of(name)), "meter_number", *_TEXTS]:
+            shown = self.text(item) or self.value(item, at)
+            if shown is not None and self._dictionary.by_name(item) is not None:
+                found[item] = shown
+        return found
+
     def _shown(self, item: str, value: Decimal) -> Decimal | None:
-        """The value in the digits of 1997: without a sign, cut after its last place, stuck at its largest."""
+        """The value in the digits of 1997: cut after its last place, stuck at its largest."""
         entry = self._dictionary.by_name(item)
         if entry is None or not isinstance(entry.format, Number):
             return None
         last_place = Decimal(1).scaleb(-entry.format.decimals)
         largest = Decimal(10) ** entry.format.whole - last_place
+        if entry.format.signed:
+            largest = 8 * Decimal(10) ** (entry.format.whole - 1) - last_place
+            return max(-largest, min(value.quantize(last_place, ROUND_DOWN), largest))
         return min(abs(value).quantize(last_place, ROUND_DOWN), largest)
 
     def hears(self, frame: Frame) -> bool:
@@ -179,12 +212,15 @@ class Meter:
 
         A block begins with what every meter has (the total, phase a), so what is missing is its end.
         """
-        if entry.item == "meter_number":
-            return entry.encode([self.address]), {}
+        if (text := self.text(entry.item)) is not None:
+            return entry.encode([text]), {}
         if "@" in entry.item:  # of another time than now
             return frozen_data(self.freezes, self._dictionary, entry, at)
-        shown = ((item, self.value(item, at)) for item in entry.items)
-        values = {item: value for item, value in shown if value is not None}
+        values: dict[str, Decimal] = {}
+        for item in entry.items:
+            if (value := self.value(item, at)) is None:
+                break
+            values[item] = value
         return (entry.encode(tuple(values.values())), values) if values else None
 
 

@@ -28,8 +28,23 @@ _FEED_IN_PART = 10  # phase c feeds back a tenth of what the others take
 _SECOND = timedelta(seconds=1)
 _QUARTER = timedelta(minutes=15)
 
+CONSTANTS = {"demand_period": Decimal(15), "slide_time": Decimal(1), "holiday_count": Decimal(7)}
+HARMONICS = ("voltage_harmonic", "current_harmonic", "voltage_harmonic_value", "current_harmonic_value")
+"""As parts of the fundamental, or in volts and amperes: which of them a meter has says its dictionary."""
 ENERGIES = ("combined_active_energy", "forward_active_energy", "reverse_active_energy")
 POWERS = ("active_power", "reactive_power", "apparent_power", "power_factor")
+QUANTITIES = (
+    *ENERGIES,
+    *POWERS,
+    "voltage",
+    "current",
+    "frequency",
+    "neutral_current",
+    *HARMONICS,
+    *CONSTANTS,
+)
+"""All that a meter here measures or has as a parameter."""
+_ORDERS = (3, 5, 7)
 
 
 def items_of(quantity: str) -> tuple[str, ...]:
@@ -45,7 +60,9 @@ def items_of(quantity: str) -> tuple[str, ...]:
         return (quantity, *(f"{quantity}.{phase}" for phase in PHASES))
     if quantity in {"voltage", "current"}:
         return tuple(f"{quantity}.{phase}" for phase in PHASES)
-    return ()
+    if quantity in HARMONICS:
+        return tuple(f"{quantity}.{phase}.h{order}" for phase in PHASES for order in _ORDERS)
+    return (quantity,) if quantity in QUANTITIES else ()
 
 
 class Readings:
@@ -77,6 +94,10 @@ class Readings:
             "reactive_power": partial(self._power, self._reactive),
             "apparent_power": partial(self._power, self._apparent),
             "power_factor": self._power_factor,
+            "frequency": self._frequency,
+            "neutral_current": self._neutral_current,
+            **{name: partial(self._harmonic, name) for name in HARMONICS},
+            **{name: partial(_constant, value) for name, value in CONSTANTS.items()},
         }
 
     def value(self, item: str, at: datetime) -> Decimal | None:
@@ -112,6 +133,23 @@ class Readings:
         shown = _divided(abs(active) * 1000, apparent) if apparent else 1000
         return _scaled(-shown if active < 0 else shown, 3)
 
+    def _frequency(self, _: str, at: datetime) -> Decimal:
+        return _scaled(4990 + draw(f"{self._key}/frequency", (at - INSTALLED_AT) // _SECOND, 21), 2)
+
+    def _neutral_current(self, _: str, at: datetime) -> Decimal:
+        """Roughly what an unbalanced load sends back: the largest phase current less the smallest."""
+        currents = [abs(self._current(phase, at)) for phase in PHASES]
+        return max(currents) - min(currents)
+
+    def _harmonic(self, name: str, suffix: str, at: datetime) -> Decimal:
+        phase, _, order = suffix.partition(".h")
+        part = 50 + draw(f"{self._key}/{name[:7]}.{suffix}", (at - INSTALLED_AT) // _QUARTER, 200)
+        percent = _scaled(part // int(order), 2)
+        if not name.endswith("_value"):
+            return percent
+        whole = self._voltage(phase, at) if name.startswith("voltage") else abs(self._current(phase, at))
+        return (whole * percent / 100).quantize(Decimal("0.01"))
+
     def _decivolts(self, phase: str, at: datetime) -> int:
         return 2140 + draw(f"{self._key}/voltage.{phase}", (at - INSTALLED_AT) // _SECOND, 121)
 
@@ -132,6 +170,10 @@ class Readings:
 
     def _reactive(self, phase: str, at: datetime) -> int:
         return isqrt(self._apparent(phase, at) ** 2 - self._active(phase, at) ** 2)
+
+
+def _constant(value: Decimal, _: str, __: datetime) -> Decimal:
+    return value
 
 
 def _energy(curve: LoadCurve, tariff: str, at: datetime) -> Decimal:

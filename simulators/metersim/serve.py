@@ -19,12 +19,12 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from meterprofiles import LineTraits, generic
 from metersim.line import Line
 
 CLIENTS_MAX = 64
 SEND_TIMEOUT_S = 5.0  # a client that takes no octets for so long holds the line up for the others
 _READ_OCTETS = 4096
-_LINE_SETTINGS = "baud=2400&parity=even"  # what DL/T 645 meters have; a pseudo-terminal does not mind
 
 
 class SystemClock:
@@ -108,12 +108,16 @@ class StreamDuplex:
 
 
 @asynccontextmanager
-async def open_pty(line: Line, link: Path | None = None) -> AsyncIterator[str]:
+async def open_pty(
+    line: Line, link: Path | None = None, traits: LineTraits | None = None
+) -> AsyncIterator[str]:
     """Serve a line on a pseudo-terminal; gives its URL, ``serial:///dev/pts/N?...``.
 
     Args:
         line: the line.
         link: a symbolic link to make for it; one that is there already is replaced.
+        traits: how its port is said to be set, which a pseudo-terminal does not mind; 2400 bit/s and even
+            parity by default.
 
     Raises:
         OSError: no pseudo-terminal can be had, or something that is no link stands at ``link``.
@@ -128,7 +132,8 @@ async def open_pty(line: Line, link: Path | None = None) -> AsyncIterator[str]:
             async with asyncio.TaskGroup() as group:
                 serving = group.create_task(line.serve(_PtyDuplex(ours)), name=f"pty[{device.name}]")
                 try:
-                    yield f"serial://{path}?{_LINE_SETTINGS}"
+                    set_to = traits or generic("dlt645-2007").line
+                    yield f"serial://{path}?baud={set_to.baud}&parity={set_to.parity}"
                 finally:
                     serving.cancel()
     finally:

@@ -69,6 +69,50 @@ def test_a_meter_of_1997_is_read(tmp_path: Path) -> None:
     assert 3 == wrong_edition.returncode, "a meter of 1997 does not know 11H"
 
 
+_PROFILE = """\
+profile: own/dtz
+matches: {protocol: dlt645-2007, model: "DTZ*"}
+line: {baud: 9600, parity: none, preamble: 1, answer_preamble: 2}
+timing: {reply_timeout_ms: 1900, octet_gap_ms: 500, turnaround_ms: 20, reply_delay_ms: 30}
+layout: {variable_numbering: from_00}
+"""
+
+
+@pytest.mark.parametrize("over", ["tcp", "pty"])
+def test_a_meter_is_read_with_its_own_profile(tmp_path: Path, over: Literal["tcp", "pty"]) -> None:
+    """Field staff could not find out whether a profile fits the meter in front of them."""
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "dtz.yaml").write_text(_PROFILE, encoding="utf-8")
+    file = str(own / "dtz.yaml")
+    where = ["--pty"] if over == "pty" else []
+    with running_metersim(tmp_path, f"--profile={file}", "--first-address=161", *where) as plant:
+        url, items = plant.urls[0], ["--item", "frequency", "--json", "--trace"]
+        by_file = _read(url, "161", "--profile", file, *items)
+        by_model = _read(url, "161", "--model", "DTZ341", "--profiles", str(own), *items)
+        plain = _read(url, "161", *items)
+        answered = [answer["values"].get("frequency") for answer in plant.answers()]
+    assert [0, 0, 4] == [by_file.returncode, by_model.returncode, plain.returncode]
+    assert answered == [*(_json(read)["values"][0]["value"] for read in (by_file, by_model)), None]
+    assert {"profile": file, "model": "DTZ341"} == {
+        "profile": _json(by_file)["profile"],
+        "model": _json(by_model)["model"],
+    }
+    sent, got = _json(by_file)["trace"]
+    assert (sent["octets"][:4], got["octets"][:6]) == ("FE68", "FEFE68")
+    assert ("?baud=9600&parity=none" in url) == (over == "pty")
+
+
+def test_a_profile_that_is_none_is_refused(tmp_path: Path) -> None:
+    """A slip of the pen would read the meter as another model."""
+    for options, said in (
+        (["--profile", "nonsense"], "no profile is called 'nonsense'"),
+        (["--profiles", str(tmp_path / "nowhere")], "is no folder"),
+    ):
+        refused = _read("tcp://127.0.0.1:1", "161", "--item", "frequency", *options)
+        assert (2, True) == (refused.returncode, said in refused.stderr)
+
+
 @pytest.mark.parametrize("protocol", ["dlt645-2007", "dlt645-1997"])
 def test_answers_in_pieces_are_read(tmp_path: Path, protocol: str) -> None:
     """Meters with small frames would answer every block with its first registers."""

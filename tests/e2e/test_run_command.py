@@ -80,6 +80,32 @@ def test_a_plan_keeps_numbers_of_the_moment_only(tmp_path: Path) -> None:
         assert "'fast'" in refused.stderr, "the plan is named"
 
 
+def test_a_check_names_the_profile_of_each_meter(tmp_path: Path) -> None:
+    """A meter whose model fits no profile, or two, would be found out by its readings."""
+    config = write_config(tmp_path, {"tcp://127.0.0.1:1": ["000000000001", "000000000002"]})
+    own = tmp_path / "own"
+    own.mkdir()
+    text = config.read_text().replace("[gateway]", f'[gateway]\nprofiles = "{own}"')
+    config.write_text(text + 'model = "DTZ341"\n')
+    profile = (
+        'profile: own/dtz\nmatches: {protocol: dlt645-2007, model: "DTZ*"}\n'
+        "line: {baud: 9600, parity: even, preamble: 4}\n"
+        "timing: {reply_timeout_ms: 900, octet_gap_ms: 500, turnaround_ms: 20}\n"
+    )
+    (own / "dtz.yaml").write_text(profile)
+    good = _run("config", "check", "--config", config, "--json")
+    assert {"dlt645-2007/generic": 1, "own/dtz": 1} == json.loads(good.stdout)["profiles"]
+    assert (
+        "profiles: dlt645-2007/generic for 1, own/dtz for 1" in _run("config", "check", "-c", config).stdout
+    )
+    (own / "other.yaml").write_text(profile.replace("own/dtz", "own/other"))
+    both = _run("config", "check", "--config", config)
+    assert (2, True) == (both.returncode, "own/dtz and own/other both match model 'DTZ341'" in both.stderr)
+    (own / "other.yaml").write_text(profile.replace("900", "9"))
+    wrong = _run("run", "--config", config)
+    assert (2, True) == (wrong.returncode, "other.yaml:4: timing.reply_timeout_ms: '9'" in wrong.stderr)
+
+
 def test_the_ingest_needs_a_broker_of_its_own(tmp_path: Path) -> None:
     """It would wait for ever for a broker that lives in another process's memory."""
     config = write_config(tmp_path, {"tcp://127.0.0.1:1": ["000000000001"]})

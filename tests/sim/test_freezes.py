@@ -17,6 +17,7 @@ from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.reading import Reading
 from metersim import Faults, Meter, Station
 from metersim.freezes import PLANT_TIME
+from metersim.readings import INSTALLED_AT
 from tests.support.agreement import readings_of, repeated_keys
 from tests.support.simulated import START, SimulatedGateway
 
@@ -49,7 +50,6 @@ class _Plant:
         stations = []
         for number, ahead in enumerate(clocks):
             address = f"{number:012d}"
-            traits = {"since": since[number]} if since and number in since else {}
             edition = (protocols or {}).get(number, "dlt645-2007")
             meter = Meter(
                 address,
@@ -57,7 +57,7 @@ class _Plant:
                 growth_kw=Decimal(7200),
                 clock_ahead=ahead,
                 protocol=edition,  # type: ignore[arg-type]
-                **traits,
+                since=(since or {}).get(number, INSTALLED_AT),
             )
             self.meters[f"m{address}"] = meter, ahead
             stations.append(Station(meter=meter, faults=(faults or {}).get(number, Faults())))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -293,6 +294,32 @@ def test_a_late_answer_is_not_the_next_ones() -> None:
         assert "A x" == await asked
 
     _run(body)
+
+
+def test_what_came_in_the_pause_before_a_question_is_no_answer() -> None:
+    """The late answer to an earlier question would be kept for the one that is just going out."""
+
+    async def program() -> None:
+        plant = _Plant()
+        timing = replace(TIMING, turnaround_s=1.0)
+        line = Line("1", opener=plant.hall.door("1"), timing=timing, rng=simulation.random)
+        owner = plant.loop.create_task(line.run())
+        far = await plant.dial()
+        session = TextExchange("x")
+        asked = plant.loop.create_task(line.exchange(session, priority=Priority.CURVE))
+        await asyncio.sleep(0.5)
+        await far.send(b"A x\nBEAT\n")
+        assert ["BEAT OK", "Q x"] == [await read_line(far), await read_line(far)]
+        await asyncio.sleep(1)
+        assert not asked.done()
+        await far.send(b"A x\n")
+        await asked
+        owner.cancel()
+        await asyncio.wait([owner])
+        await plant.hall.close()
+
+    simulation = Simulation()
+    simulation.run(program())
 
 
 def test_a_line_that_starts_anew_takes_the_terminal_again() -> None:

@@ -76,6 +76,9 @@ class SimulatedGateway:
         plans: as in the configuration; by default one of values of the moment.
         start: first wall time.
         protocols: by address, of the meters that do not speak the edition of 2007.
+        models: by address, where the configuration names one.
+        profiles: folder of profiles beside those that come with the program.
+        reply_timeout_ms: of the line; ``None``: its meters' profiles say it.
 
     """
 
@@ -87,6 +90,9 @@ class SimulatedGateway:
         every_s: int = 30,
         seed: int = 1,
         protocols: Mapping[str, str] | None = None,
+        models: Mapping[str, str] | None = None,
+        profiles: Path | None = None,
+        reply_timeout_ms: int | None = 500,
         plans: Sequence[Mapping[str, object]] | None = None,
         start: datetime = START,
     ) -> None:
@@ -101,6 +107,9 @@ class SimulatedGateway:
         self._stations = list(stations)
         self._plans = plans or [{"name": "p", "every_s": every_s, "items": ITEMS}]
         self._protocols = protocols or {}
+        self._models = models or {}
+        self._profiles = profiles
+        self._reply_timeout_ms = reply_timeout_ms
         self._ends: list[ByteStream] = []
         self.addresses = {f"m{station.meter.address}": station.meter.address for station in stations}
 
@@ -191,13 +200,20 @@ class SimulatedGateway:
                 "address": address,
                 "line": "line1",
                 "protocol": self._protocols.get(address, "dlt645-2007"),
+                "model": self._models.get(address, ""),
             }
             for meter, address in self.addresses.items()
         ]
         return Settings.model_validate(
             {
-                "gateway": {"id": "gw", "site": "sim"},
-                "lines": [{"name": "line1", "url": "tcp://127.0.0.1:1", "reply_timeout_ms": 500}],
+                "gateway": {"id": "gw", "site": "sim", "profiles": self._profiles},
+                "lines": [
+                    {
+                        "name": "line1",
+                        "url": "tcp://127.0.0.1:1",
+                        "reply_timeout_ms": self._reply_timeout_ms,
+                    }
+                ],
                 "meters": meters,
                 "plans": self._plans,
             }

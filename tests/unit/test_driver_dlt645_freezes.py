@@ -26,7 +26,7 @@ from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from metersim import AnswerRecord, Meter, Simulation, Station
 from metersim import Line as MeterLine
-from meterwire.dlt645 import Entry, ItemValue
+from meterwire.dlt645 import Entry, ItemValue, dictionary
 from tests.support.simulated import Duplex
 
 _ADDRESS = "000000000161"
@@ -105,7 +105,7 @@ def _read(
         return entry.decode(bytes.fromhex(data)), (_NOW + timedelta(seconds=len(asked))).astimezone(UTC)
 
     reader = FreezeReader(
-        freeze_tables("dlt645-2007")[DAILY_FREEZE],
+        freeze_tables(dictionary("dlt645-2007"))[DAILY_FREEZE],
         ask=ask,
         measured=_measured,
         zone=CHINA_TIME,
@@ -238,3 +238,10 @@ def test_what_is_no_freeze_is_refused_before_the_line_is_used() -> None:
     assert {DAILY_FREEZE} == driver.freezes
     with pytest.raises(UnknownItem, match="no 'voltage' in a daily_freeze"):
         driver.check_freeze(DAILY_FREEZE, "voltage")
+
+
+def test_a_meter_without_the_supplements_keeps_no_daily_freeze() -> None:
+    """A plan would ask an old meter every night for what its makers never heard of."""
+    assert not freeze_tables(dictionary("dlt645-2007", "standard"))
+    assert not freeze_tables(dictionary("dlt645-1997"))
+    assert [DAILY_FREEZE] == list(freeze_tables(dictionary()))

@@ -16,11 +16,12 @@ from meterlink.bus.line import Line
 from meterlink.clock import SystemClock
 from meterlink.config import Settings
 from meterlink.daemon.dial_in import Gatehouse
-from meterlink.daemon.lines import check_items
+from meterlink.daemon.lines import LinePart, check_items, profiles_of
 from meterlink.errors import ConfigError, JournalError, LineBusy
 from meterlink.journal.journal import Journal
 from meterlink.model.line_url import ListenUrl
 from meterlink.model.reading import LogRow, Record
+from meterlink.model.zone import CHINA_TIME
 from meterlink.transports.tcp_server import listening
 from meterwire.dlt698 import frame as link
 from meterwire.dlt698.address import ServerAddress
@@ -178,6 +179,51 @@ async def test_an_unknown_terminal_is_told_that_it_is_illegal(tmp_path: Path) ->
 
 
 @pytest.mark.asyncio
+async def test_a_report_of_nobody_we_know_is_not_kept(tmp_path: Path) -> None:
+    """Readings without a meter are nobody's; the terminal is not told that they were kept."""
+    async with _gatehouse(tmp_path) as (port, journal, gatehouse):
+        journal.full = False
+        gatehouse.reports.meters.pop((TERMINALS[0], TERMINALS[0]))
+        terminal = await _dial(port, TERMINALS[0])
+        await terminal.call(0)
+        await terminal.report(1)
+        while not gatehouse.reports.not_kept:
+            await terminal.call(1)
+        await terminal.close()
+        assert (0, []) == (gatehouse.reports.kept, await journal.rows_after(0, 10))
+
+
+@pytest.mark.asyncio
+async def test_a_line_without_plans_hears_its_terminal(tmp_path: Path) -> None:
+    """A terminal that only reports would be let in by nobody."""
+    settings = _settings()
+    async with _FullJournal(tmp_path / "journal", clock=SystemClock()) as journal:
+        gatehouse = Gatehouse(settings, journal, SystemClock())
+        async with gatehouse.open(listening) as [where], asyncio.TaskGroup() as group:
+            line, _ = settings.meters_by_line()[0]
+            url = line.parsed_url
+            assert isinstance(url, ListenUrl)
+            part = LinePart(
+                line,
+                settings.meters[:1],
+                [],
+                profiles=profiles_of(settings),
+                keeper=journal,
+                clock=SystemClock(),
+                way=gatehouse.door(url),
+                rng=random.Random(1),
+                zone=CHINA_TIME,
+            )
+            running = group.create_task(part.run())
+            terminal = await _dial(int(where.rpartition(":")[2]), TERMINALS[0])
+            assert [0, 0] == [(await terminal.call(kind)).result for kind in (0, 1)]
+            part.stop()
+            await asyncio.wait([running])
+            assert await terminal.ended()
+            await terminal.close()
+
+
+@pytest.mark.asyncio
 async def test_a_port_that_is_taken_ends_the_start(tmp_path: Path) -> None:
     """The daemon would run, deaf."""
     async with _gatehouse(tmp_path) as (port, journal, _):
@@ -189,5 +235,6 @@ async def test_a_port_that_is_taken_ends_the_start(tmp_path: Path) -> None:
 
 def test_a_645_meter_on_a_terminals_line_is_refused() -> None:
     """It would be asked for ever in a protocol that its terminal does not understand."""
+    settings = _settings()
     with pytest.raises(ConfigError, match="cannot be read yet"):
-        check_items(_settings(), SystemClock())
+        check_items(settings, SystemClock(), profiles_of(settings))

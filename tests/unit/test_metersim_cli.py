@@ -31,6 +31,8 @@ from metersim.plant import ADDRESS_MAX, LINES_MAX, METERS_MAX, Plant
         (["--tcp=127.0.0.1:0", "--pty"], "choose one"),
         (["--link=/tmp/x"], "--pty"),
         (["--nonsense"], "--nonsense"),
+        (["--profile=nonsense"], "no profile is called 'nonsense'"),
+        (["--profile=/nonsense.yaml"], "cannot be read"),
     ],
 )
 def test_a_wrong_option_is_said(options: list[str], word: str) -> None:

@@ -150,7 +150,16 @@ def test_the_draw_is_the_same_on_every_machine() -> None:
 def test_a_meter_has_no_other_item() -> None:
     """An item it does not have must be refused, not invented."""
     readings = Readings("000000000161", seed=1)
-    for item in ("voltage", "voltage.d", "voltage.*", "forward_active_energy.t5", "frequency", "", "."):
+    for item in (
+        "voltage",
+        "voltage.d",
+        "voltage.*",
+        "forward_active_energy.t5",
+        "frequency.a",
+        "voltage_harmonic.a.h2",
+        "",
+        ".",
+    ):
         assert readings.value(item, NOON) is None
 
 

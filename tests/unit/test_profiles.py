@@ -3,23 +3,49 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from docs.generate import DOCS
 
 from meterlink.bus.exchange import Timing as BusTiming
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
-from meterlink.drivers.base import MeterAnswer
+from meterlink.drivers.base import MeterAnswer, Window
 from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.drivers.profiles import MeterProfiles
+from meterlink.errors import ConfigError
 from meterlink.model.marks import Marks
 from meterlink.transports.memory import memory_line
 from meterprofiles import Profile, ProfileError, Profiles, generic, load_profile, packaged
+from meterprofiles.load import FILES_MAX
 from meterprofiles.places import TEXT_MAX
 from meterprofiles.schema import PROTOCOLS, QUIRKS_MAX
 from metersim import Simulation
-from meterwire.dlt645 import Deframer, ReadReply, ReadRequest, encode, from_frame, to_frame
+from meterwire.dlt645 import (
+    Deframer,
+    ReadFollowingReply,
+    ReadFollowingRequest,
+    ReadReply,
+    ReadRequest,
+    encode,
+    from_frame,
+    to_frame,
+)
 
+_LAYOUT = """\
+profile: dlt645-2007/turned
+matches: {protocol: dlt645-2007, model: "DTZ*"}
+line: {baud: 9600, parity: none, preamble: 1, answer_preamble: 2}
+timing: {reply_timeout_ms: 2000, octet_gap_ms: 400, turnaround_ms: 90, reply_delay_ms: 300}
+dialect: state_grid
+layout:
+  variable_numbering: from_00
+  demand_period: one_octet
+"""
 _GOOD = """\
 profile: dlt645-1997/test
 matches:
@@ -34,9 +60,13 @@ quirks:
 """
 
 
-def _changed(old: str, new: str) -> str:
-    assert old in _GOOD
-    return _GOOD.replace(old, new)
+def _changed(old: str, new: str, text: str = _GOOD) -> str:
+    assert old in text
+    return text.replace(old, new)
+
+
+def _turned(old: str, new: str) -> str:
+    return _changed(old, new, _LAYOUT)
 
 
 def test_each_protocol_has_its_generic_profile() -> None:
@@ -71,6 +101,32 @@ def test_each_protocol_has_its_generic_profile() -> None:
         ("#" * (TEXT_MAX + 1), ":1:", "at most 65536"),
         (_GOOD + _GOOD[_GOOD.index("  - ") :] * QUIRKS_MAX, ":8:", "at most 32"),
         ("[" * 20_000, ":1:", "nested more than 8 deep"),
+        (_turned("state_grid", "fujian"), ":5:", "none of standard, state_grid, southern_grid"),
+        (
+            _turned("variable_numbering", "numbering"),
+            ":7:",
+            "unknown key 'numbering'; there are: variable_num",
+        ),
+        (_turned("from_00", "from_02"), ":7:", "none of from_01, from_00"),
+        (_turned("demand_period", "variable_numbering"), ":8:", "stands here twice"),
+        (
+            _turned("state_grid\n", "standard\n") + "  freeze_07: monthly\n",
+            ":7:",
+            "does not go with the dialect",
+        ),
+        (_GOOD + "layout: {harmonics: percent}\n", ":11:", "dlt645-1997 has no switches"),
+        (_turned("answer_preamble: 2", "answer_preamble: 17"), ":3:", "whole number of 0 to 16"),
+        (_turned("reply_delay_ms: 300", "reply_delay_ms: 2000"), ":4:", "whole number of 0 to 1999"),
+        (
+            _LAYOUT + "quirks:\n  - {kind: signed_value, item: active_power, evidence: x}\n",
+            ":10:",
+            "has a sign already",
+        ),
+        (
+            _LAYOUT + "quirks:\n  - {kind: signed_value, item: meter_date, evidence: x}\n",
+            ":10:",
+            "is no number",
+        ),
     ],
 )
 def test_a_wrong_profile_is_refused_with_its_line(text: str, where: str, what: str) -> None:
@@ -101,8 +157,10 @@ def test_the_one_profile_that_serves() -> None:
         Profiles([general, everybody])
 
 
-def _read(profile: Profile, item: str, data: bytes) -> tuple[MeterAnswer, bytes]:
-    """What a driver with ``profile`` makes of an answer, and what it asked."""
+def _read(
+    profile: Profile, item: str, *pieces: bytes, window: Window | None = None
+) -> tuple[MeterAnswer, bytes]:
+    """What a driver with ``profile`` makes of an answer in pieces, and what it asked."""
     sim = Simulation(seed=1)
     asked = bytearray()
 
@@ -119,22 +177,54 @@ def _read(profile: Profile, item: str, data: bytes) -> tuple[MeterAnswer, bytes]
                 asked.extend(octets)
                 for frame in deframer.feed(octets):
                     message = from_frame(frame)
-                    assert isinstance(message, ReadRequest)
-                    reply = ReadReply(address=frame.address, di=message.di, data=data)
-                    await theirs.send(encode(to_frame(reply, profile.protocol)))
+                    await theirs.send(encode(to_frame(_piece_of(message, pieces), profile.protocol)))
 
         line = Line("x", opener=opener, timing=BusTiming(), rng=sim.random)  # type: ignore[arg-type]
         async with asyncio.TaskGroup() as group:
             owner = group.create_task(line.run(), name="owner")
             meter = group.create_task(answer(), name="meter")
             driver = Dlt645Driver(sim.clock, profile=profile)
-            said = await driver.read(line, "000000000161", item, priority=Priority.ON_DEMAND)
+            said = await driver.read(line, "000000000161", item, window=window, priority=Priority.ON_DEMAND)
             owner.cancel()
             meter.cancel()
         await theirs.aclose()
         return said
 
     return sim.run(main()), bytes(asked)
+
+
+def _piece_of(request: object, pieces: Sequence[bytes]) -> ReadReply | ReadFollowingReply:
+    assert isinstance(request, ReadRequest | ReadFollowingRequest)
+    number = request.sequence if isinstance(request, ReadFollowingRequest) else 0
+    more = number < len(pieces) - 1
+    if not isinstance(request, ReadFollowingRequest):
+        return ReadReply(address=request.address, di=request.di, data=pieces[0], has_following=more)
+    return ReadFollowingReply(
+        address=request.address, di=request.di, data=pieces[number], sequence=number, has_following=more
+    )
+
+
+@pytest.mark.parametrize(("value", "repeated"), [("sequence", b""), ("parameters_and_sequence", b"\x02")])
+def test_the_switch_for_load_records_reaches_the_line(value: str, repeated: bytes) -> None:
+    """Records of more than one frame could not be read from meters that want the parameters again."""
+    profile = load_profile(_turned("variable_numbering: from_00", f"load_follow_up: {value}"), "a")
+    record, window = _LOAD_RECORD, Window(count=2)
+    answer, asked = _read(
+        profile, "load_records@class.1/load_which.2", record[:60], record[60:], window=window
+    )
+    requests = [from_frame(frame) for frame in Deframer().feed(asked)]
+    address, di = "000000000161", 0x06010002
+    assert [
+        ReadRequest(address=address, di=di, selector=b"\x02"),
+        ReadFollowingRequest(address=address, di=di, sequence=1, selector=repeated),
+    ] == requests
+    assert ("2026-09-08 15:02", "420.4") == (answer.values[0].text, answer.values[1].text)
+
+
+_LOAD_RECORD = bytes.fromhex(
+    "A0A06202150809260442232142006179438058449937451817AA379646567547755448943349131350329250517151705052AA"
+    "8949084927484647AA65463621842537210305382122843821AA41633921604240217921412198004221AA178062365963AA8FE5"
+)
 
 
 @pytest.mark.parametrize(
@@ -157,3 +247,89 @@ def test_the_preamble_is_the_profiles() -> None:
     """A meter that needs its wake-up octets would stay asleep."""
     _, asked = _read(load_profile(_GOOD, "a"), "voltage.a", b"\x20\x02")
     assert b"\xfe\xfeh" == asked[:3]
+
+
+def test_a_profile_says_what_its_identifiers_mean() -> None:
+    """A switch in a file would change nothing."""
+    turned, usual = load_profile(_LAYOUT, "a"), generic("dlt645-2007")
+    assert (("variable_numbering", "from_00"),) == turned.layout, "a default is no difference"
+    assert ("from_00", "one_octet", "percent", "") == tuple(
+        turned.switch(name) for name in ("variable_numbering", "demand_period", "harmonics", "no_such")
+    )
+    assert ("state_grid", "state_grid", "standard") == (
+        turned.spoken,
+        usual.spoken,
+        load_profile(_turned("state_grid", "standard"), "a").spoken,
+    )
+    assert (2, 300, 0, 20) == (
+        turned.line.answer_preamble,
+        turned.timing.reply_delay_ms,
+        usual.line.answer_preamble,
+        usual.timing.reply_delay_ms,
+    )
+    entries = [profile.dictionary.by_name("frequency") for profile in (turned, usual)]
+    assert [0x02800001, 0x02800002] == [entry.di for entry in entries if entry]
+
+
+def test_the_documented_profile_is_one() -> None:
+    """Whoever begins with the example would begin with an error."""
+    (example,) = re.findall(
+        r"```yaml\n(.*?)```", (DOCS / "profiles.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    profile = load_profile(example, "profiles.md")
+    assert (2, "state_grid", 1) == (len(profile.layout), profile.spoken, len(profile.quirks))
+
+
+def _own_folder(folder: Path, *texts: str) -> Path:
+    for number, text in enumerate(texts):
+        (folder / f"own{number}.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_users_have_a_folder_of_their_own(tmp_path: Path) -> None:
+    """A plant could not say how its meters differ without changing the program."""
+    (tmp_path / "notes.txt").write_text("no profile", encoding="utf-8")
+    profiles = MeterProfiles(_own_folder(tmp_path, _GOOD, _LAYOUT))
+    assert "dlt645-2007/turned" == profiles.find("dlt645-2007", "DTZ341").name
+    assert "dlt645-2007/generic" == profiles.find("dlt645-2007", "DDZY1").name
+    assert "dlt645-1997/test" == profiles.chosen("dlt645-1997/test").name
+    assert "dlt645-2007/turned" == MeterProfiles().chosen(str(tmp_path / "own1.yaml")).name
+    everybody = _own_folder(tmp_path, _GOOD, _turned("DTZ*", "*"))
+    assert "dlt645-2007/turned" == MeterProfiles(everybody).find("dlt645-2007").name, "* is in place of ours"
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ((_changed("preamble: 2", "preamble: 99"),), "own0.yaml:5: line.preamble: '99' is no whole number"),
+        ((_GOOD, _GOOD), "two profiles are called dlt645-1997/test"),
+        ((_changed('  model: "DD86*"\n', ""),), "both serve every dlt645-1997 meter"),
+        (("#" * (4 * TEXT_MAX + 1),), "own0.yaml:1: too long"),
+    ],
+)
+def test_a_folder_with_a_fault_is_refused(tmp_path: Path, texts: tuple[str, ...], said: str) -> None:
+    """The daemon would start and read a whole model wrongly."""
+    with pytest.raises(ConfigError) as caught:
+        MeterProfiles(_own_folder(tmp_path, *texts))
+    assert said in str(caught.value)
+
+
+def test_what_is_no_folder_or_no_profile_is_refused(tmp_path: Path) -> None:
+    """A typing error in a path would read every meter with the generic profile."""
+    with pytest.raises(ConfigError, match="is no folder"):
+        MeterProfiles(tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        MeterProfiles().chosen(str(tmp_path / "nowhere.yaml"))
+    with pytest.raises(ConfigError, match="no profile is called 'x'; there is dlt645-1997/generic"):
+        MeterProfiles().chosen("x")
+    (tmp_path / "bad.yaml").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(ConfigError, match=r"bad\.yaml: cannot be read"):
+        MeterProfiles(tmp_path)
+
+
+def test_a_folder_has_a_limit(tmp_path: Path) -> None:
+    """A wrong folder would be read for minutes."""
+    for number in range(FILES_MAX + 1):
+        (tmp_path / f"{number}.yaml").touch()
+    with pytest.raises(ConfigError, match="1001 profiles, at most 1000"):
+        MeterProfiles(tmp_path)

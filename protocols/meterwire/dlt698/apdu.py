@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 from meterwire.dlt698 import action, association, get, link_management, proxy, report, security, set
 from meterwire.dlt698.coding import Span
 from meterwire.dlt698.lengths import APDU_OCTETS_MAX, broken
-from meterwire.dlt698.parts import SERVICES
+from meterwire.dlt698.parts import SERVICES as SERVICES  # noqa: PLC0414 - filled by the imports above
 from meterwire.dlt698.security import PlainUnit, SecurityRequest, SecurityResponse
 from meterwire.dlt698.syntax import decoded, encoded, syntax_of
 from meterwire.errors import LocalProtocolError

@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from meterwire.dlt698.answers import NO_ANSWER, Answer, answer
 from meterwire.dlt698.bit_words import BitOrder
 from meterwire.dlt698.item_values import Contents, ItemValue
 from meterwire.dlt698.leaves import Content
@@ -56,8 +57,6 @@ FIRST_RS485: Final = Oad(0xF201, 2, 1)
 CARRIER: Final = Oad(0xF209, 2, 1)
 METERS_MAX: Final = 1000
 """Most meters of one request."""
-NO_ANSWER: Final = Dar(33)
-"""What a concentrator says for a meter that is silent."""
 
 _ADD_ENTRIES: Final = Omd(0x6000, 128)
 _DELETE_ENTRY: Final = Omd(0x6000, 131)
@@ -278,24 +277,6 @@ def meter_set(addresses: Sequence[str]) -> MeterSet:
 # --- through the concentrator --------------------------------------------------------------------------
 
 
-class MeterAnswer(NamedTuple):
-    """What one meter answered through the concentrator.
-
-    Args:
-        values: values of what was answered.
-        refused: why the rest was not, by descriptor.
-
-    """
-
-    values: tuple[ItemValue, ...]
-    refused: Mapping[Oad, Dar]
-
-    @property
-    def is_silent(self) -> bool:
-        """The meter answered nothing at all."""
-        return not self.values and set(self.refused.values()) == {NO_ANSWER}
-
-
 def proxy_get(
     piid: Piid,
     wanted: Mapping[str, Sequence[Oad]],
@@ -326,7 +307,7 @@ def proxy_get(
     return ProxyGetRequestList(piid=piid, timeout_s=timeout_s, targets=targets, time_tag=time_tag)
 
 
-def proxy_answers(response: ProxyGetResponseList, order: BitOrder = "bit0_first") -> dict[str, MeterAnswer]:
+def proxy_answers(response: ProxyGetResponseList, order: BitOrder = "bit0_first") -> dict[str, Answer]:
     """The answers by address; a meter that stands twice has both parts together.
 
     Args:
@@ -337,18 +318,7 @@ def proxy_answers(response: ProxyGetResponseList, order: BitOrder = "bit0_first"
     found: dict[str, list[AttributeResult]] = {}
     for target in response.targets:
         found.setdefault(target.tsa.digits, []).extend(target.items)
-    return {address: _answer(results, order) for address, results in found.items()}
-
-
-def _answer(results: Sequence[AttributeResult], order: BitOrder) -> MeterAnswer:
-    values: list[ItemValue] = []
-    refused: dict[Oad, Dar] = {}
-    for oad, result in results:
-        if isinstance(result, Dar):
-            refused[oad] = result
-        elif (entry := dictionary().entry(oad)) is not None:
-            values += entry.decode(result, order)
-    return MeterAnswer(tuple(values), refused)
+    return {address: answer(results, order) for address, results in found.items()}
 
 
 def forward(

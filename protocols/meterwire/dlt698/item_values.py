@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from meterwire import catalogue
+from meterwire.dlt698.bit_words import Bit, bits_set
 from meterwire.dlt698.leaves import Content, Problem
 from meterwire.dlt698.notation import Field
 from meterwire.dlt698.values import Data
@@ -28,7 +29,8 @@ _NAMED: Final = "."
 class Label(NamedTuple):
     """What one value is: its item and the words for it.
 
-    ``period`` says for which time or element it stands (``daily_freeze``, ``number.1``).
+    ``period`` says for which time or element it stands (``daily_freeze``, ``number.1``); ``word`` is
+    the word of ``bit_words.csv`` that names its bits, or empty.
     """
 
     item: str
@@ -36,6 +38,7 @@ class Label(NamedTuple):
     en: str
     zh: str
     unit: str
+    word: str = ""
 
     @property
     def key(self) -> str:
@@ -97,6 +100,15 @@ class ItemValue(NamedTuple):
     def text(self) -> str | None:
         """The content for people: decimals kept, times as ``2026-09-08 14:25:00``."""
         return format(self.content, "f") if isinstance(self.content, Decimal) else self.content
+
+    @property
+    def bits(self) -> tuple[Bit, ...]:
+        """The bits that are set and have a name, in a status word and the like."""
+        return (
+            bits_set(self.label.word, int(self.content, 16))
+            if self.label.word and isinstance(self.content, str)
+            else ()
+        )
 
     @property
     def moment(self) -> datetime | None:

@@ -151,8 +151,8 @@ def _part(name: str, digits: str) -> str:
     return rf"(?P<{name}>\*|\d{{{digits}}})"
 
 
-_DATE: Final = f"{_part('y', '4')}-{_part('m', '2')}-{_part('d', '2')}"
-_CLOCK: Final = f"{_part('h', '2')}:{_part('n', '2')}:{_part('s', '2')}"
+_DATE: Final = f"{_part('y', '4,5')}-{_part('m', '2,3')}-{_part('d', '2,3')}"
+_CLOCK: Final = f"{_part('h', '2,3')}:{_part('n', '2,3')}:{_part('s', '2,3')}"
 _WEEKDAY: Final = f" w{_part('w', '1,3')}"
 
 
@@ -166,7 +166,7 @@ def _ti_text(value: Ti) -> str:
 
 
 def _date_time(text: str) -> DateTime:
-    y, m, d, h, n, s, f, w = _parts(rf"{_DATE} {_CLOCK}\.{_part('f', '3')}{_WEEKDAY}", text)
+    y, m, d, h, n, s, f, w = _parts(rf"{_DATE} {_CLOCK}\.{_part('f', '3,5')}{_WEEKDAY}", text)
     return DateTime(y, m, d, w, h, n, s, f)
 
 

@@ -41,6 +41,7 @@ class Entry:
         type: what it holds, scalers and units filled in.
         context: what its values are called.
         node: both directions.
+        index: which element it is; 0 is the whole.
 
     """
 
@@ -89,6 +90,17 @@ class Entry:
             raise LocalProtocolError(f"there are no contents for {self.item}")
         return found
 
+    def element(self, index: int) -> Entry | None:
+        """An element of this one, counted from 1; ``None`` where there is none."""
+        return _element(self, index)
+
+    def within(self, period: str) -> Entry:
+        """This entry as the column of a table whose records stand for a period; empty: as it is."""
+        if not period:
+            return self
+        context = self.context._replace(period=(period, *self.context.period))
+        return replace(self, context=context, node=node(self.type, context))
+
     def scaled(self, found: ScalerUnit) -> Entry:
         """This entry with the scaler and unit that the device says, in place of the dictionary's.
 
@@ -98,6 +110,41 @@ class Entry:
         """
         kind = rescaled(self.type, found)
         return replace(self, type=kind, node=node(kind, self.context))
+
+
+def unknown(oad: Oad) -> Entry:
+    """An entry for a descriptor that no object has: its value as it is."""
+    text = str(oad)
+    context = Context("", (), (), text, text, text)
+    kind = Leaf("any")
+    row = Row(
+        number=oad.attribute,
+        is_method=False,
+        item="",
+        type=kind,
+        written="any",
+        scaler=None,
+        unit="",
+        access="r",
+        en=text,
+        zh=text,
+        by="",
+        sample=b"",
+    )
+    nobody = Object(
+        oi=oad.oi,
+        pattern=text[:4],
+        interface_class=0,
+        item="",
+        dimensions=(),
+        period=(),
+        en=text,
+        zh=text,
+        by="",
+        chapter="",
+        own={},
+    )
+    return Entry(descriptor=oad, object=nobody, row=row, type=kind, context=context, node=node(kind, context))
 
 
 def _is_array(kind: Type) -> bool:
@@ -122,6 +169,11 @@ class Dictionary:
             self._by_oi[one.oi] = one
         self.entry = functools.lru_cache(_ENTRIES_KEPT, typed=True)(self._entry)
         self.by_name = functools.lru_cache(_ENTRIES_KEPT)(self._by_name)
+
+    @property
+    def families(self) -> tuple[Object, ...]:
+        """The first object of each family, in the order of the chapters."""
+        return tuple({one.pattern: one for one in reversed(self.objects)}.values())[::-1]
 
     def object(self, oi: int) -> Object | None:
         """The object, or ``None``."""

@@ -15,13 +15,11 @@ from datetime import datetime
 from typing import Final, Literal
 
 from meterwire.dlt698.bit_words import BitOrder
-from meterwire.dlt698.item_values import Contents, Context, ItemValue, Label
+from meterwire.dlt698.item_values import Contents, ItemValue
 from meterwire.dlt698.leaves import Problem
-from meterwire.dlt698.notation import Leaf
-from meterwire.dlt698.objects import FEATURES, dictionary
+from meterwire.dlt698.objects import FEATURES, Entry, dictionary, unknown
 from meterwire.dlt698.parts import Dar, RecordResult
 from meterwire.dlt698.selection import Oad, Rcsd, Road
-from meterwire.dlt698.shapes import node
 from meterwire.dlt698.values import NULL, Data
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
@@ -41,7 +39,7 @@ _NUMBERS: Final = ("freeze_number", "event_number")
 _ADDRESSES: Final = ("target_address", "communication_address")
 _KEYS: Final = frozenset({*_TIMES, *_NUMBERS, *_ADDRESSES, "collection_succeeded_at"})
 """Items that say which record it is."""
-_LABELS_KEPT: Final = 8192
+_COLUMNS_KEPT: Final = 4096
 _FEATURE_BITS: Final = {word: number << 5 for number, word in FEATURES.items()}
 """What an attribute octet says about when around an event a column was taken."""
 
@@ -179,7 +177,7 @@ def _record(table: Oad, columns: Rcsd, row: Sequence[Data], order: BitOrder) -> 
             values += _cell(column, cell, period_of(table), order)
         else:
             values += _nested(column, cell, order)
-    by_item = {value.item: value for value in values}
+    by_item = {value.label.item: value for value in values if value.label.item in _KEYS}
     number = next((by_item[name].value for name in _NUMBERS if name in by_item), None)
     return Record(
         at=next((by_item[name].moment for name in _TIMES if name in by_item), None),
@@ -202,22 +200,15 @@ def _nested(column: Road, cell: Data, order: BitOrder) -> Iterator[ItemValue]:
             yield value._replace(problem=problem, data=cell)
 
 
-def _cell(oad: Oad, cell: Data, period: str, order: BitOrder) -> Iterator[ItemValue]:
-    entry = dictionary().entry(oad)
-    found: list[ItemValue] = []
-    if entry is None:
-        text = str(oad)
-        node(Leaf("any"), Context("", (), (), text, text, text)).decode(cell, order, found)
-    else:
-        found.extend(entry.decode(cell, order))
-    for value in found:
-        yield value if value.item in _KEYS else value._replace(label=_within(value.label, period))
+def _cell(oad: Oad, cell: Data, period: str, order: BitOrder) -> tuple[ItemValue, ...]:
+    return _column(oad, period).decode(cell, order)
 
 
-@functools.lru_cache(_LABELS_KEPT)
-def _within(label: Label, period: str) -> Label:
-    """A label for a value of a record."""
-    return label._replace(period="/".join(filter(None, [period, label.period])))
+@functools.lru_cache(_COLUMNS_KEPT)
+def _column(oad: Oad, period: str) -> Entry:
+    """What a column holds; all values but those that say which record it is stand for the table's period."""
+    entry = dictionary().entry(oad) or unknown(oad)
+    return entry if entry.context.quantity in _KEYS else entry.within(period)
 
 
 @functools.cache

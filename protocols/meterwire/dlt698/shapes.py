@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final, Protocol
 
 from meterwire.dlt698.bit_words import BitOrder
 from meterwire.dlt698.item_values import Contents, Context, ItemValue, Label
-from meterwire.dlt698.leaves import NUMBERS, Hidden, Problem, decode_leaf, encode_leaf
+from meterwire.dlt698.leaves import INTEGERS, NUMBERS, Content, Hidden, Problem, decode_leaf, encode_leaf
 from meterwire.dlt698.notation import Array, Leaf, Structure, Table, Type
 from meterwire.dlt698.selection import ScalerUnit
 from meterwire.dlt698.units import unit, units
@@ -97,20 +98,27 @@ class _LeafNode:
     label: Label
     problem: Problem | None
     secret: frozenset[str]
+    suffix: str | None
 
     @classmethod
     def of(cls, leaf: Leaf, context: Context, scaler: int | None, unit_name: str) -> _LeafNode:
         """The node, with the power of ten to the unit of the catalogue worked out once."""
         has_own = leaf.scaler is not None
         wire = unit(leaf.unit if has_own or leaf.unit else unit_name)
-        label = context.label(wire.counted_in)
+        label = context.label(wire.counted_in)._replace(word=leaf.word)
         counts = leaf.type in NUMBERS and wire.name != ""
         problem: Problem | None = "unit" if counts and label.unit != wire.counted_in else None
         exponent = (leaf.scaler if leaf.scaler is not None else scaler or 0) + wire.shift
-        return cls(leaf, exponent, label, problem, context.secret)
+        suffix = f"E{exponent}" if problem is None and leaf.type in INTEGERS else None
+        return cls(leaf, exponent, label, problem, context.secret, suffix)
 
     def decode(self, data: Data, order: BitOrder, out: list[ItemValue]) -> None:
         """Append the value."""
+        if self.suffix is not None and data[0] in INTEGERS:
+            # What ``decode_leaf`` says, without the way there: registers are most of what is read.
+            content: Content = Decimal(f"{data[1]}{self.suffix}")
+            out.append(_new(ItemValue, (self.label, content, None, data)))
+            return
         content, problem = decode_leaf(self.leaf, self.exponent, data, order)
         if self.problem is not None and problem is None:
             content, problem = None, self.problem

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import structlog
 
 from meterlink.acquisition.keeping import Keeper, PatientKeeper
@@ -23,20 +21,21 @@ class ReportKeeper:
     Args:
         queue: where reports wait.
         keeper: the journal.
-        meters: our id by (terminal's line, address); a report of anybody else is not kept.
+        meters: our id by (terminal, address), 12 digits each; a report of anybody else is not kept.
 
     Attributes:
         kept: reports that are in the journal.
         not_kept: reports that are not, and never will be.
+        meters: as given; who leaves the roster leaves here.
 
     """
 
-    def __init__(self, queue: ReportQueue, keeper: Keeper, meters: Mapping[tuple[str, str], str]) -> None:
+    def __init__(self, queue: ReportQueue, keeper: Keeper, meters: dict[tuple[str, str], str]) -> None:
         self.kept = 0
         self.not_kept = 0
         self._queue = queue
         self._keeper = keeper
-        self._meters = meters
+        self.meters = meters
         self._told: set[str] = set()
 
     async def run(self) -> None:
@@ -45,7 +44,7 @@ class ReportKeeper:
             await self._keep(await self._queue.take())
 
     async def _keep(self, report: Report) -> None:
-        meter = self._meters.get((report.terminal, report.address))
+        meter = self.meters.get((report.terminal, report.address))
         if meter is None or not report.values:
             self.not_kept += 1
             self._tell(report, "no meter has that address" if meter is None else "no readings")

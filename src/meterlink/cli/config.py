@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,7 @@ from meterlink.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from meterlink.config import PlanSettings, Settings
+    from meterlink.drivers.profiles import MeterProfiles
 
 app = typer.Typer(no_args_is_help=True, help="Check a configuration, or print a first one. 配置检查。")
 
@@ -28,6 +30,7 @@ site = "my-site"
 id = "kitchen"                       # your name for the meter
 address = "000000000161"             # as on its nameplate, in quotes
 line = "serial:///dev/ttyUSB0?baud=2400&parity=even"   # or tcp://serial-server:5000
+# model = "DDZY1234"                 # as on its nameplate: its profile, if there is one, says how it differs
 
 [[plans]]
 every_s = 60
@@ -63,12 +66,13 @@ def check(
     """
     from meterlink.clock import SystemClock
     from meterlink.config import data_dir, load_settings
-    from meterlink.daemon.lines import check_items
+    from meterlink.daemon.lines import check_items, profiles_of
     from meterlink.errors import MeterlinkError
 
     try:
         settings = load_settings(config)
-        check_items(settings, SystemClock())
+        profiles = profiles_of(settings)
+        check_items(settings, SystemClock(), profiles)
         settings.check_secrets()
     except MeterlinkError as error:
         if as_json:
@@ -76,9 +80,10 @@ def check(
         else:
             typer.echo(str(error), err=True)
         raise typer.Exit(ExitCode.USAGE) from None
-    facts = {
+    facts: dict[str, Any] = {
         "ok": True,
         "meters": len(settings.meters),
+        "profiles": Counter(profiles.find(meter.protocol, meter.model).name for meter in settings.meters),
         "lines": [line.url for line, _ in settings.meters_by_line()],
         "listens": settings.terminals_by_endpoint(),
         "plans": {plan.name: plan.every_s for plan in settings.plans},
@@ -90,16 +95,18 @@ def check(
         print(json.dumps(facts, ensure_ascii=False))
         return
     typer.echo(f"{config}: good 配置正确")
-    plans = [_plan_in_words(settings, plan) for plan in settings.plans]
+    plans = [_plan_in_words(settings, plan, profiles) for plan in settings.plans]
+    served = [f"{name} for {count}" for name, count in facts["profiles"].items()]
     listens = [
         f"{endpoint} for {', '.join(terminals)}"
         for endpoint, terminals in settings.terminals_by_endpoint().items()
     ] or ["no (no line is listen://)"]
-    for key, value in list({**facts, "plans": plans, "listens": listens}.items())[1:]:
+    in_words = {"plans": plans, "profiles": served, "listens": listens}
+    for key, value in list({**facts, **in_words}.items())[1:]:
         typer.echo(f"  {key}: {', '.join(value) if isinstance(value, list) else value}")
 
 
-def _plan_in_words(settings: Settings, plan: PlanSettings) -> str:
+def _plan_in_words(settings: Settings, plan: PlanSettings, profiles: MeterProfiles) -> str:
     from meterlink.clock import SystemClock
     from meterlink.daemon.lines import passed_by
     from meterlink.model.data_classes import INSTANT
@@ -107,7 +114,7 @@ def _plan_in_words(settings: Settings, plan: PlanSettings) -> str:
     words = f"{plan.name} every {plan.every_s} s"
     if plan.data_class != INSTANT:
         words += f" ({plan.data_class}; the meters' clocks show {settings.gateway.zone})"
-    if left_out := len(passed_by(settings, plan, SystemClock())):
+    if left_out := len(passed_by(settings, plan, SystemClock(), profiles)):
         words += f", passes by {left_out} of {len(settings.meters)} meters: their protocol has none"
     return words
 

@@ -17,6 +17,7 @@ class Protocol(enum.StrEnum):
 
     DLT645_2007 = "dlt645-2007"
     DLT645_1997 = "dlt645-1997"
+    DLT698_45 = "dlt698.45"
 
 
 def items(
@@ -40,6 +41,8 @@ def items(
       meterlink items --search max_demand --json
 
       meterlink items --dialect standard --search 冻结
+
+      meterlink items --protocol dlt698.45 --search 电压
 
     """
     from meterlink.explain import catalogue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,9 +19,22 @@ def read(
     protocol: Annotated[
         str, typer.Option(help="How the meter talks: dlt645-2007, dlt645-1997.")
     ] = "dlt645-2007",
-    timeout_ms: Annotated[int, typer.Option(min=50, max=120_000, help="Wait for the first octet.")] = 1500,
+    model: Annotated[str, typer.Option(help="As on its nameplate: the profile that serves it.")] = "",
+    profile: Annotated[
+        str, typer.Option(help="A profile by its name, or its .yaml file; in place of protocol and model.")
+    ] = "",
+    profiles: Annotated[
+        Path | None, typer.Option(help="Folder of your own profiles.", show_default=False)
+    ] = None,
+    timeout_ms: Annotated[
+        int | None,
+        typer.Option(min=50, max=120_000, help="Wait for the first octet. Default: the profile's (1500)."),
+    ] = None,
     tries: Annotated[int, typer.Option(min=1, max=10, help="How often to ask a silent meter.")] = 2,
-    preamble: Annotated[int, typer.Option(min=0, max=4, help="FEH octets before the request.")] = 4,
+    preamble: Annotated[
+        int | None,
+        typer.Option(min=0, max=16, help="FEH octets before the request. Default: the profile's (4)."),
+    ] = None,
     count: Annotated[
         int, typer.Option(min=0, max=9, help="Load records and curves: how many, 1 to 9.", show_default=False)
     ] = 0,
@@ -42,6 +56,7 @@ def read(
       meterlink read --line tcp://127.0.0.1:5000 --address 000000000161 --item forward_active_energy
       meterlink read --line "serial:///dev/ttyUSB0?baud=2400&parity=even" --address 000000000161 \\
           --item "voltage.*" --item "forward_active_energy.*" --trace
+      meterlink read --line tcp://127.0.0.1:5000 --address 161 --item frequency --profile my-meter.yaml
       meterlink read --line tcp://127.0.0.1:5000 --address 161 --item "load_records@class.1/load_which.2" \\
           --count 3
       meterlink read --line tcp://127.0.0.1:5000 --address 161 --item "voltage.a@curve" \\
@@ -59,6 +74,9 @@ def read(
         address=address,
         items=tuple(item),
         protocol=protocol,
+        model=model,
+        profile=profile,
+        profiles=profiles,
         timeout_ms=timeout_ms,
         tries=tries,
         preamble=preamble,

@@ -8,6 +8,7 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -20,6 +21,7 @@ from meterlink.cli.exit_codes import ExitCode
 from meterlink.clock import SystemClock
 from meterlink.drivers.base import MeterAnswer, Window
 from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import (
     BadAnswer,
     ConfigError,
@@ -34,7 +36,7 @@ from meterlink.model.line_url import SerialUrl, parse_line_url
 from meterlink.model.protocols import PROTOCOLS, meter_protocol
 from meterlink.trace import TraceRing
 from meterlink.transports.open import open_line
-from meterprofiles import generic
+from meterprofiles import Profile
 
 PLANT_TIME = timezone(timedelta(hours=8))
 """People read times in the plant's zone (UTC+8); programs get UTC."""
@@ -67,9 +69,12 @@ class Question:
         address: digits of the meter's address.
         items: names of the catalogue, at least one.
         protocol: how the meter talks.
-        timeout_ms: wait for the first octet of an answer.
+        model: as on its nameplate, or empty.
+        profile: name or file of the profile that serves it, in place of protocol and model; or empty.
+        profiles: folder of users' own profiles.
+        timeout_ms: wait for the first octet of an answer; ``None``: the profile's.
         tries: how often to ask a silent meter.
-        preamble: FEH octets before a request, 0 to 4.
+        preamble: FEH octets before a request, 0 to 16; ``None``: the profile's.
         count: of records: how many; 0: not said.
         since: of records: from when on, without a zone, in plant time; ``None``: not said.
 
@@ -79,9 +84,12 @@ class Question:
     address: str
     items: tuple[str, ...]
     protocol: str
-    timeout_ms: int
+    timeout_ms: int | None
     tries: int
-    preamble: int
+    preamble: int | None
+    model: str = ""
+    profile: str = ""
+    profiles: Path | None = None
     count: int = 0
     since: datetime | None = None
 
@@ -119,17 +127,18 @@ def ask_and_show(question: Question, *, as_json: bool, trace: bool) -> ExitCode:
 
 
 async def _ask(question: Question, ring: TraceRing) -> list[MeterAnswer]:
-    protocol = meter_protocol(question.protocol)
-    if protocol is None:
-        raise ConfigError(f"protocol {question.protocol!r}: write one of {', '.join(PROTOCOLS)}")
+    profile = _profile(question)
     url, address = parse_line_url(question.line), meter_address(question.address)
-    driver = Dlt645Driver(SystemClock(), profile=generic(protocol), preamble=question.preamble)
+    driver = Dlt645Driver(SystemClock(), profile=profile, preamble=question.preamble)
     for item in question.items:
         driver.check_item(item)
         if question.window is not None:
             driver.check_window(item, question.window)
+    timeout_ms = question.timeout_ms or profile.timing.reply_timeout_ms
     timing = Timing(
-        reply_timeout_s=question.timeout_ms / 1000,
+        reply_timeout_s=timeout_ms / 1000,
+        octet_gap_s=profile.timing.octet_gap_ms / 1000,
+        turnaround_s=profile.timing.turnaround_ms / 1000 if isinstance(url, SerialUrl) else 0.0,
         character_s=url.character_s if isinstance(url, SerialUrl) else 0.0,
     )
     line = Line(str(url), opener=lambda: open_line(url), timing=timing, rng=random.Random(), trace=ring)  # noqa: S311
@@ -139,7 +148,7 @@ async def _ask(question: Question, ring: TraceRing) -> list[MeterAnswer]:
         owner = group.create_task(line.run(), name="bus[read].owner")
         try:
             for item in question.items:
-                answers.append(await _try(question, driver, line, address, item))
+                answers.append(await _try(question, driver, line, address, item, timeout_ms=timeout_ms))
         except MeterlinkError as error:  # inside the group, which would wrap it
             failure = error
         owner.cancel()
@@ -148,7 +157,24 @@ async def _ask(question: Question, ring: TraceRing) -> list[MeterAnswer]:
     return answers
 
 
-async def _try(question: Question, driver: Dlt645Driver, line: Line, address: str, item: str) -> MeterAnswer:
+def _profile(question: Question) -> Profile:
+    """The profile of the meter that is asked.
+
+    Raises:
+        ConfigError: no such protocol or profile, or one that is wrong.
+
+    """
+    known = MeterProfiles(question.profiles)
+    if question.profile:
+        return known.chosen(question.profile)
+    if meter_protocol(question.protocol) is None:
+        raise ConfigError(f"protocol {question.protocol!r}: write one of {', '.join(PROTOCOLS)}")
+    return known.find(question.protocol, question.model)
+
+
+async def _try(
+    question: Question, driver: Dlt645Driver, line: Line, address: str, item: str, *, timeout_ms: int
+) -> MeterAnswer:
     ask = partial(driver.read, line, address, item, window=question.window, priority=Priority.ON_DEMAND)
     for _ in range(question.tries - 1):
         try:
@@ -158,7 +184,7 @@ async def _try(question: Question, driver: Dlt645Driver, line: Line, address: st
     try:
         return await ask()
     except ReplyTimeout:
-        tries = f"{question.tries} tries of {question.timeout_ms} ms"
+        tries = f"{question.tries} tries of {timeout_ms} ms"
         raise ReplyTimeout(f"no answer from {address} on {line.name} ({tries})") from None
 
 
@@ -217,6 +243,7 @@ def _show_json(
     document: dict[str, Any] = {
         "line": question.line,
         "protocol": question.protocol,
+        **{key: getattr(question, key) for key in ("model", "profile") if getattr(question, key)},
         "address": question.address.zfill(12),
         "values": [
             {

@@ -108,6 +108,10 @@ class GatewaySettings(_Table):
         None,
         description="Journal and files. Default: $STATE_DIRECTORY, else ~/.local/state/meterlink.",
     )
+    profiles: Path | None = Field(
+        None,
+        description="Folder of your own profiles of meters (`*.yaml`), beside those that come with us.",
+    )
     zone: Annotated[str, AfterValidator(_zone)] = Field(
         CHINA_ZONE,
         description="What the meters' clocks show: Asia/Shanghai (UTC+8), or an offset such as +08:00.",
@@ -191,6 +195,11 @@ class MeterSettings(_Table):
     address: str = Field(description='Communication address as on the nameplate, in quotes: "000000000161".')
     line: str = Field(description="Name of a [[lines]] entry, or a line's URL.")
     protocol: MeterProtocol = Field(DEFAULT_PROTOCOL, description="How it talks: dlt645-2007 or dlt645-1997.")
+    model: str = Field(
+        "",
+        max_length=64,
+        description="As on the nameplate; the profile whose pattern it fits says how it differs.",
+    )
 
     @field_validator("address", mode="before")
     @classmethod

@@ -19,7 +19,7 @@ from meterlink.bus.listener import Door
 from meterlink.config import Settings
 from meterlink.daemon.delivery import Outside, delivering
 from meterlink.daemon.dial_in import Gatehouse, PortOpener
-from meterlink.daemon.lines import LineOpener, LinePart, check_items
+from meterlink.daemon.lines import LineOpener, LinePart, check_items, profiles_of
 from meterlink.daemon.supervise import supervised
 from meterlink.journal.journal import Journal
 from meterlink.model.line_url import LineUrl, ListenUrl
@@ -43,6 +43,7 @@ class Daemon:
         port_opener: listens where terminals dial in.
 
     Raises:
+        ConfigError: a profile is wrong, or does not serve a meter that it should.
         UnknownItem: a plan asks for what no driver has.
 
     """
@@ -54,7 +55,8 @@ class Daemon:
         opener: LineOpener,
         port_opener: PortOpener = listening,
     ) -> None:
-        check_items(settings, outside.clock)
+        self._profiles = profiles_of(settings)
+        check_items(settings, outside.clock, self._profiles)
         self._settings = settings
         self._outside = outside
         self._opener = opener
@@ -79,6 +81,7 @@ class Daemon:
                     line,
                     meters,
                     self._settings.plans,
+                    profiles=self._profiles,
                     keeper=journal,
                     clock=outside.clock,
                     way=self._way(line.parsed_url, gatehouse),

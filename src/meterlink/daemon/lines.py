@@ -22,12 +22,12 @@ from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, Settings
 from meterlink.drivers.base import Driver
 from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass
 from meterlink.model.line_url import LineUrl, ListenUrl, SerialUrl
-from meterlink.model.protocols import MeterProtocol
 from meterlink.transports.stream import ByteStream
-from meterprofiles import generic
+from meterprofiles import Profile
 
 _POLLERS: dict[DataClass, type[InstantPoller | FreezePoller]] = {
     INSTANT: InstantPoller,
@@ -46,6 +46,7 @@ class LinePart:
         settings: the line.
         meters: who is on it.
         plans: what is read.
+        profiles: which of them serves which meter.
         keeper: the journal.
         clock: wall time.
         way: opens the line, or the door through which its terminal comes.
@@ -60,6 +61,7 @@ class LinePart:
         meters: Sequence[MeterSettings],
         plans: Sequence[PlanSettings],
         *,
+        profiles: MeterProfiles,
         keeper: Keeper,
         clock: Clock,
         way: Opener | Door,
@@ -68,10 +70,11 @@ class LinePart:
     ) -> None:
         self.name = settings.name
         self._settings = settings
-        self._points: dict[MeterProtocol, list[Point]] = {}
+        self._served: dict[Profile, list[Point]] = {}
         for meter in meters:
             point = Point(meter=meter.id, address=meter.address)
-            self._points.setdefault(meter.protocol, []).append(point)
+            profile = profiles.find(meter.protocol, meter.model)
+            self._served.setdefault(profile, []).append(point)
         self._plans = [
             Plan(
                 name=plan.name,
@@ -101,16 +104,19 @@ class LinePart:
         line = Line(
             self.name,
             opener=self._way,
-            timing=_timing(self._settings, self._points),
+            timing=line_timing(self._settings, self._served),
             rng=self._rng,
         )
         named: dict[str, Poller] = {}
-        for protocol, driver in self._drivers().items():
+        for profile, points in self._served.items():
+            driver = Dlt645Driver(
+                self._clock, profile=profile, preamble=self._settings.preamble, zone=self._zone
+            )
             for plan in self._plans:
                 if reads(driver, plan.data_class):
-                    named[f"{plan.name}.{protocol}"] = self._poller(plan, driver, protocol, line)
+                    named[f"{plan.name}.{profile.name}"] = self._poller(plan, driver, points, line)
                 else:
-                    _log.info("plan_passes_by", line=self.name, plan=plan.name, protocol=protocol)
+                    _log.info("plan_passes_by", line=self.name, plan=plan.name, profile=profile.name)
         self._pollers = list(named.values())
         if self._stopping.is_set():
             return
@@ -123,19 +129,11 @@ class LinePart:
                 await self._stopping.wait()  # a terminal is heard also where no plan reads it
             owner.cancel()
 
-    def _drivers(self) -> dict[MeterProtocol, Driver]:
-        return {
-            protocol: Dlt645Driver(
-                self._clock, profile=generic(protocol), preamble=self._settings.preamble, zone=self._zone
-            )
-            for protocol in self._points
-        }
-
-    def _poller(self, plan: Plan, driver: Driver, protocol: MeterProtocol, line: Line) -> Poller:
-        """One plan for the meters of one protocol."""
+    def _poller(self, plan: Plan, driver: Driver, points: Sequence[Point], line: Line) -> Poller:
+        """One plan for the meters of one profile."""
         return _POLLERS[plan.data_class](
             plan=plan,
-            points=self._points[protocol],
+            points=points,
             line=line,
             driver=driver,
             keeper=self._keeper,
@@ -144,12 +142,28 @@ class LinePart:
         )
 
 
+def profiles_of(settings: Settings) -> MeterProfiles:
+    """The profiles of a configuration, each meter of which has one.
+
+    Raises:
+        ConfigError: a profile is wrong, or a meter has none or several; the message names it.
+
+    """
+    profiles = MeterProfiles(settings.gateway.profiles)
+    for number, meter in enumerate(settings.meters, start=1):
+        try:
+            profiles.find(meter.protocol, meter.model)
+        except ConfigError as error:
+            raise ConfigError(f"[[meters]] number {number} ({meter.id}): {error}") from None
+    return profiles
+
+
 def reads(driver: Driver, data_class: DataClass) -> bool:
-    """Whether meters of a protocol have data of a class; a plan passes by those that have not."""
+    """Whether meters of a profile have data of a class; a plan passes by those that have not."""
     return data_class == INSTANT or data_class in driver.freezes
 
 
-def check_items(settings: Settings, clock: Clock) -> None:
+def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> None:
     """Refuse what a meter's protocol has not or what cannot be kept, before a port opens.
 
     Raises:
@@ -158,14 +172,14 @@ def check_items(settings: Settings, clock: Clock) -> None:
 
     """
     _check_dial_in(settings)
-    protocols = sorted({meter.protocol for meter in settings.meters})
-    drivers = [Dlt645Driver(clock, profile=generic(protocol)) for protocol in protocols]
+    served = {profiles.find(meter.protocol, meter.model) for meter in settings.meters}
+    drivers = [Dlt645Driver(clock, profile=one) for one in sorted(served, key=lambda one: one.name)]
     for plan in settings.plans:
         able = [driver for driver in drivers if reads(driver, plan.data_class)]
         if not able:
             raise UnknownItem(
                 f"[[plans]] {plan.name!r}: none of the meters keeps a {plan.data_class}; "
-                f"they speak {', '.join(protocols)}"
+                f"they speak {', '.join(sorted({f'{one.protocol} ({one.spoken})' for one in served}))}"
             )
         for driver in able:
             for item in plan.items:
@@ -186,14 +200,15 @@ def _check_dial_in(settings: Settings) -> None:
                 )
 
 
-def passed_by(settings: Settings, plan: PlanSettings, clock: Clock) -> list[str]:
+def passed_by(settings: Settings, plan: PlanSettings, clock: Clock, profiles: MeterProfiles) -> list[str]:
     """The meters that a plan does not read, because their protocol has no such data; by id."""
+    profile_of = {meter.id: profiles.find(meter.protocol, meter.model) for meter in settings.meters}
     able = {
-        protocol
-        for protocol in {meter.protocol for meter in settings.meters}
-        if reads(Dlt645Driver(clock, profile=generic(protocol)), plan.data_class)
+        profile
+        for profile in set(profile_of.values())
+        if reads(Dlt645Driver(clock, profile=profile), plan.data_class)
     }
-    return [meter.id for meter in settings.meters if meter.protocol not in able]
+    return [meter for meter, profile in profile_of.items() if profile not in able]
 
 
 def _check_item(driver: Driver, data_class: DataClass, item: str) -> None:
@@ -203,9 +218,15 @@ def _check_item(driver: Driver, data_class: DataClass, item: str) -> None:
         driver.check_freeze(data_class, item)
 
 
-def _timing(settings: LineSettings, protocols: Iterable[MeterProtocol]) -> Timing:
-    """The line's timers: as configured, else what the slowest of its meters needs."""
-    slowest = [generic(protocol).timing for protocol in protocols]
+def line_timing(settings: LineSettings, served: Iterable[Profile]) -> Timing:
+    """The line's timers: as configured, else what the slowest of its meters needs.
+
+    Args:
+        settings: the line.
+        served: the profiles of its meters, at least one.
+
+    """
+    slowest = [profile.timing for profile in served]
     reply_ms = _given(settings.reply_timeout_ms, max(each.reply_timeout_ms for each in slowest))
     gap_ms = _given(settings.octet_gap_ms, max(each.octet_gap_ms for each in slowest))
     serial = isinstance(settings.parsed_url, SerialUrl)

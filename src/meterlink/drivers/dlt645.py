@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
@@ -26,12 +25,11 @@ from meterwire.dlt645 import (
     ReadReply,
     ReadRequest,
     ReadSession,
-    dictionary,
     record_selector,
 )
-from meterwire.dlt645.formats import Number
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
+_ONE_RECORD = b"\x01"
 _MARK_OF_PROBLEM = {None: NO_MARKS, "absent": Marks.ABSENT, "invalid-bcd": Marks.INVALID_DIGITS}
 
 
@@ -57,10 +55,10 @@ class Dlt645Driver:
         self._clock = clock
         self._zone = zone
         profile = profile or generic(DEFAULT_PROTOCOL)
-        self._protocol = profile.protocol
+        self._profile = profile
         self._preamble = profile.line.preamble if preamble is None else preamble
-        self._signed = profile.quirk_items("signed_value")
-        self._dictionary = dictionary(profile.protocol)
+        self._repeat_selector = profile.switch("load_follow_up") == "parameters_and_sequence"
+        self._dictionary = profile.dictionary
 
     def check_item(self, item: str) -> None:
         """See ``Driver.check_item``."""
@@ -77,14 +75,14 @@ class Dlt645Driver:
     @property
     def freezes(self) -> frozenset[DataClass]:
         """See ``Driver.freezes``."""
-        return frozenset(freeze_tables(self._protocol))
+        return frozenset(freeze_tables(self._dictionary))
 
     def check_freeze(self, data_class: DataClass, item: str) -> None:
         """See ``Driver.check_freeze``."""
         table = self._table(data_class)
         if table.holding(item) is None:
             raise UnknownItem(
-                f"no {item!r} in a {data_class} of {self._protocol}; "
+                f"no {item!r} in a {data_class} of {self._profile.protocol}; "
                 f"there are {', '.join(table.quantities)}, each with .* for its tariffs or phases"
             )
 
@@ -97,9 +95,9 @@ class Dlt645Driver:
     ) -> MeterAnswer:
         """See ``Driver.read``."""
         entry = self._entry(item)
-        selector = b"" if window is None else self._selector(entry, window)
+        selector = _selector(entry) if window is None else self._selector(entry, window)
         values, taken_at = await self._exchange(line, address, entry, priority, selector)
-        return MeterAnswer(values=tuple(map(self._measured, values)), taken_at=taken_at)
+        return MeterAnswer(values=tuple(map(_measured, values)), taken_at=taken_at)
 
     async def read_freeze(
         self,
@@ -119,15 +117,20 @@ class Dlt645Driver:
             return await self._exchange(line, address, entry, priority)
 
         table, meter = self._table(data_class), f"meter {address}"
-        reader = FreezeReader(table, ask=ask, measured=self._measured, zone=self._zone, meter=meter)
+        reader = FreezeReader(table, ask=ask, measured=_measured, zone=self._zone, meter=meter)
         return await reader.read(items, known)
 
     async def _exchange(
         self, line: Line, address: str, entry: Entry, priority: Priority, selector: bytes = b""
     ) -> tuple[tuple[ItemValue, ...], datetime]:
         """Ask for one identifier; its values, and when they came."""
-        request = ReadRequest(address=address, di=entry.di, selector=selector)
-        session = ReadSession(request, preamble=self._preamble, edition=self._protocol)
+        session = ReadSession(
+            ReadRequest(address=address, di=entry.di, selector=selector),
+            preamble=self._preamble,
+            edition=self._profile.protocol,
+            items=self._dictionary,
+            repeat_selector=self._repeat_selector,
+        )
         await line.exchange(session, priority=priority)
         taken_at = self._clock.utc_now()
         reply = session.reply
@@ -144,41 +147,20 @@ class Dlt645Driver:
                 f"meter {address} answered {entry.item} with data that does not fit: {error}"
             ) from None
 
-    def _measured(self, value: ItemValue) -> Measured:
-        if self._signed and value.item.partition(".")[0] in self._signed:
-            value = self._with_sign(value)
-        return Measured(
-            item=value.item,
-            period=value.period,
-            value=value.value,
-            text=value.text,
-            unit=value.unit,
-            marks=_MARK_OF_PROBLEM[value.problem],
-        )
-
-    def _with_sign(self, value: ItemValue) -> ItemValue:
-        """The same octets with the top bit as a sign, where the standard has none."""
-        entry = self._dictionary.by_name(value.item)
-        if entry is None or not isinstance(entry.format, Number):
-            return value
-        signed = replace(entry.format, signed=True)
-        content, problem = signed.decode(value.raw)
-        return value._replace(content=content, problem=problem)
-
     def _selector(self, entry: Entry, window: Window) -> bytes:
         """The octets that ask for the records of a window."""
         since = f"{window.since.astimezone(self._zone):%Y-%m-%d %H:%M}" if window.since else ""
         try:
-            if self._protocol != "dlt645-2007":
-                raise LocalProtocolError(f"{self._protocol} has no identifiers of records")
+            if self._profile.protocol != "dlt645-2007":
+                raise LocalProtocolError(f"{self._profile.protocol} has no identifiers of records")
             return record_selector.selector(entry.di, count=window.count, since=since)
         except LocalProtocolError as error:
             raise UnknownItem(f"{entry.item}: {error}") from None
 
     def _table(self, data_class: DataClass) -> FreezeTable:
-        table = freeze_tables(self._protocol).get(data_class)
+        table = freeze_tables(self._dictionary).get(data_class)
         if table is None:
-            raise UnknownItem(f"meters of {self._protocol} keep no {data_class}")
+            raise UnknownItem(f"meters of {self._profile.protocol} keep no {data_class}")
         return table
 
     def _entry(self, item: str) -> Entry:
@@ -188,8 +170,28 @@ class Dlt645Driver:
             names = [row.entry(row.first).item for row in self._dictionary.rows]
             near = difflib.get_close_matches(item, names, n=3)
             hint = f"; near it: {', '.join(near)}" if near else ""
-            where = f"{self._protocol}{hint} (`meterlink items --protocol {self._protocol}` lists all)"
+            protocol, spoken = self._profile.protocol, self._profile.spoken
+            where = f"{protocol}{hint} (`meterlink items --protocol {protocol} --dialect {spoken}` lists all)"
             raise UnknownItem(f"no item {item!r} in {where}")
         if entry.access == "w":
             raise UnknownItem(f"{item!r} can only be written")
         return entry
+
+
+def _selector(entry: Entry) -> bytes:
+    """What a request carries behind its identifier: how many load records are wanted, one.
+
+    Source: spec section 8.2: the oldest and the newest record; those from a given time need that time too.
+    """
+    return _ONE_RECORD if entry.di >> 24 == 0x06 and entry.di & 0xFFFF in {0x0000, 0x0002} else b""
+
+
+def _measured(value: ItemValue) -> Measured:
+    return Measured(
+        item=value.item,
+        period=value.period,
+        value=value.value,
+        text=value.text,
+        unit=value.unit,
+        marks=_MARK_OF_PROBLEM[value.problem],
+    )

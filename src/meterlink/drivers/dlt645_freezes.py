@@ -21,8 +21,8 @@ from meterlink.drivers.base import FreezeAnswer, Measured
 from meterlink.drivers.freezes import freeze_instant
 from meterlink.errors import BadAnswer, NoFreeze, Refused
 from meterlink.model.data_classes import DAILY_FREEZE, DataClass
-from meterwire.dlt645 import Entry, ItemValue, dictionary
-from meterwire.dlt645.functions import Edition
+from meterwire.dlt645 import Dictionary, Entry, ItemValue
+from meterwire.dlt645.items import DICTIONARIES_KEPT
 
 READS_MAX = 3
 """Times a freeze is read because another one was taken meanwhile; a meter takes one a day."""
@@ -68,12 +68,17 @@ class FreezeTable:
         return list(found.values())
 
 
-@functools.cache
-def freeze_tables(edition: Edition) -> dict[DataClass, FreezeTable]:
-    """What meters of an edition freeze, by class; the dictionary of 1997 has no such identifiers."""
+@functools.lru_cache(DICTIONARIES_KEPT)
+def freeze_tables(known: Dictionary) -> dict[DataClass, FreezeTable]:
+    """What meters with these identifiers freeze, by class; those of 1997 and of the standard alone nothing.
+
+    Args:
+        known: the identifiers of a profile.
+
+    """
     found = {}
     for data_class in _FREEZES:
-        rows = [row for row in dictionary(edition).rows if row.name.partition("@")[2] == data_class]
+        rows = [row for row in known.rows if row.name.partition("@")[2] == data_class]
         entries = [row.entry(row.first) for row in rows]
         times = [entry for entry in entries if _TIME in entry.items]
         if times:

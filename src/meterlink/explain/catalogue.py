@@ -2,55 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from typing import Final
 
 from rich.table import Table
 
 from meterlink.errors import MeterlinkError
+from meterlink.explain import dlt698_catalogue
+from meterlink.explain.family import Family
 from meterlink.explain.parts import Language
 from meterwire import catalogue
 from meterwire.dlt645 import dictionary
 from meterwire.dlt645.families import Row
 from meterwire.errors import LocalProtocolError
 
+_FORMAT_WIDTH: Final = 60
+"""Most characters of a format in a listing for people; JSON has it whole."""
+
 
 class UnknownDialect(MeterlinkError):
     """An edition has no dialect of that name; the message lists those that it has."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
-    """One line of a listing.
-
-    Args:
-        di: the identifier, ``{slots}`` where it may vary.
-        item: name of its first member.
-        en: English words.
-        zh: Chinese words.
-        unit: unit of the (first) value.
-        octets: octets of one value.
-        format: data format as the dictionary writes it.
-        access: ``r``, ``rw`` or ``w``.
-        obis: IEC 62056-61 code, or empty.
-        slots: what each slot may hold.
-
-    """
-
-    di: str
-    item: str
-    en: str
-    zh: str
-    unit: str
-    octets: int
-    format: str
-    access: str
-    obis: str
-    slots: dict[str, str]
-
-    def as_json(self) -> str:
-        """The family as one JSON line."""
-        return json.dumps(asdict(self), ensure_ascii=False)
 
 
 def families(protocol: str, search: str = "", dialect: str = "") -> list[Family]:
@@ -65,6 +35,10 @@ def families(protocol: str, search: str = "", dialect: str = "") -> list[Family]
         UnknownDialect: the edition has no such dialect.
 
     """
+    if protocol == dlt698_catalogue.PROTOCOL:
+        if dialect:
+            raise UnknownDialect(f"{protocol} has no dialects")
+        return dlt698_catalogue.families(search)
     try:
         known = dictionary(protocol, dialect)
     except LocalProtocolError as error:
@@ -104,5 +78,9 @@ def table(families_: list[Family], language: Language) -> Table:
     out = Table(*titles, box=None, header_style="bold", pad_edge=False)
     for family in families_:
         name = family.zh if language == "zh" else family.en
-        out.add_row(family.di, family.item, name, family.unit, family.format)
+        out.add_row(family.di, family.item, name, family.unit, _short(family.format))
     return out
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _FORMAT_WIDTH else f"{text[: _FORMAT_WIDTH - 1]}…"

@@ -40,11 +40,14 @@ def measured(of: Oad | Omd, data: Data) -> Iterator[ItemValue | None]:
 
 
 def item_words(value: ItemValue) -> Text:
-    """The item, with its content where decimals or a unit make it more than the number on the wire."""
+    """The item, its content where that is more than the number on the wire, and bits that are set."""
     content = f" = {value.text} {value.unit}".rstrip() if value.value is not None and value.unit else ""
     if not value.name:
         return same(content)
-    return Text(f"{content}, {value.name}", f"{content}，{value.zh}")
+    en, zh = ", ".join(bit.en for bit in value.bits), "、".join(bit.zh for bit in value.bits)
+    if value.bits:
+        content, en, zh = f" = {value.text}H", f": {en}", f"：{zh}"
+    return Text(f"{content}, {value.name}{en}", f"{content}，{value.zh}{zh}")
 
 
 def _scalars(data: Data) -> Iterator[Data]:

@@ -12,9 +12,11 @@ from typing import Annotated, Any
 
 from hypothesis import strategies as st
 
+from meterwire.dlt698.apdu import SERVICES
 from meterwire.dlt698.coding import Characters, Fixed, Number, OctetString, Text
 from meterwire.dlt698.data import _HINTS
-from meterwire.dlt698.parts import SERVICES, Dar, Piid, RecordResult
+from meterwire.dlt698.link_management import LinkResult
+from meterwire.dlt698.parts import Dar, Piid, RecordResult
 from meterwire.dlt698.selection import Oad, Rcsd, SidMac, Tsa
 from meterwire.dlt698.syntax import OneOf, members
 from meterwire.dlt698.values import NULL, BitString, Data
@@ -128,8 +130,85 @@ def records(draw: st.DrawFn) -> RecordResult:
     return RecordResult(oad, rcsd, tuple(draw(st.lists(cells, max_size=3))))
 
 
-BY_SERVICE: dict[str, st.SearchStrategy[Any]] = {
-    cls.__name__: st.deferred(partial(of, cls)) for cls in SERVICES.values()
-}
+BY_SERVICE: dict[str, st.SearchStrategy[Any]] = {cls.__name__: of(cls) for cls in SERVICES.values()}
 """Strategy of each service by the name of its class."""
 apdus = st.sampled_from(sorted(BY_SERVICE)).flatmap(BY_SERVICE.__getitem__)
+
+
+# --- values as devices send them: what the standard lists, nothing beyond --------------------------------
+
+_bits_with_clean_end = st.text("01", max_size=40).map(BitString.of)
+_single = st.binary(min_size=1, max_size=16).map(lambda raw: Tsa.of(raw.hex()))
+
+
+def _careful_scalars() -> st.SearchStrategy[Data]:
+    simple = {name: hint for name, hint in _HINTS.values() if name not in {"Region", "RSD", "MS"}}
+    bits = _bits_with_clean_end.map(partial(Data, "bit-string"))
+    typed = [careful(hint).map(partial(Data, name)) for name, hint in simple.items()]
+    return st.one_of(st.just(NULL), bits, *typed)
+
+
+@st.composite
+def _careful_records(draw: st.DrawFn) -> RecordResult:
+    oad, rcsd = draw(careful(Oad)), draw(careful(Rcsd))
+    if draw(st.booleans()):
+        return RecordResult(oad, rcsd, draw(careful(Dar)))
+    cells = st.lists(careful_datas, min_size=len(rcsd), max_size=len(rcsd)).map(tuple)
+    return RecordResult(oad, rcsd, tuple(draw(st.lists(cells, max_size=2))))
+
+
+careful_datas: st.SearchStrategy[Data] = st.recursive(st.deferred(_careful_scalars), _holders, max_leaves=6)
+_LISTED: dict[tuple[str, str], st.SearchStrategy[Any]] = {
+    ("Ti", "unit"): st.integers(0, 5),
+    ("Comdcb", "baud"): st.integers(0, 10) | st.just(255),
+    ("Comdcb", "parity"): st.integers(0, 2),
+    ("Comdcb", "databits"): st.integers(5, 8),
+    ("Comdcb", "stopbits"): st.integers(1, 2),
+    ("Comdcb", "flow"): st.integers(0, 2),
+    ("LinkRequest", "type"): st.integers(0, 2),
+    ("LinkResponse", "result"): st.sampled_from([0, 1, 2, 3, 0x80, 0x83]).map(LinkResult),
+    ("ConnectResponse", "result"): st.sampled_from([0, 1, 2, 3, 4, 5, 255]),
+    ("ReleaseResponse", "result"): st.just(0),
+    ("ClientErrorResponse", "error"): st.sampled_from([1, 2, 255]),
+    ("ServerErrorResponse", "error"): st.sampled_from([1, 2, 255]),
+    ("GetResponseMD5", "result"): st.binary(min_size=16, max_size=16) | st.integers(0, 255).map(Dar),
+}
+
+
+def careful(hint: Any) -> st.SearchStrategy[Any]:
+    """As ``of``, of what the standard lists only."""
+    by_hand = {
+        Data: careful_datas,
+        Dar: of(Dar),
+        Piid: st.integers(0, 63).map(Piid),
+        Tsa: _single,
+        RecordResult: _careful_records(),
+    }
+    if hint in by_hand:
+        return by_hand[hint]
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return _careful_marked(hint, next(one for one in arguments[1:] if hasattr(one, "compile")))
+    if origin is tuple:
+        return st.lists(careful(arguments[0]), min_size=1, max_size=_SHORT).map(tuple)
+    if origin in (typing.Union, types.UnionType):
+        return st.none() | careful(next(one for one in arguments if one is not type(None)))
+    return _careful_members(hint)
+
+
+def _careful_marked(hint: Any, mark: Any) -> st.SearchStrategy[Any]:
+    if isinstance(mark, OneOf):
+        return st.one_of(*(careful(one) for one in mark.alternatives.values()))
+    return _ascii if mark == Text("ascii") else of(hint)
+
+
+def _careful_members(cls: Any) -> st.SearchStrategy[Any]:
+    made = {}
+    for name, hint in members(cls).items():
+        key = (cls.__name__, name)
+        made[name] = _LISTED[key] if key in _LISTED else careful(hint)
+    return st.builds(cls, **made)
+
+
+CAREFUL: dict[str, st.SearchStrategy[Any]] = {cls.__name__: careful(cls) for cls in SERVICES.values()}
+"""Strategy of each service, of what the standard lists."""

@@ -9,13 +9,13 @@ from decimal import Decimal
 import pytest
 
 from meterwire.dlt698.action import ActionRequestNormal
+from meterwire.dlt698.answers import NO_ANSWER
 from meterwire.dlt698.apdu import decode_apdu, encode_apdu
 from meterwire.dlt698.concentrator import (
     ARCHIVE,
     CARRIER,
     FIRST_RS485,
     METERS_MAX,
-    NO_ANSWER,
     ArchiveEntry,
     ReadCollected,
     add_meters,
@@ -150,7 +150,8 @@ def test_two_meters_are_read_at_once_and_told_apart() -> None:
         ),
     )
     answers = proxy_answers(response)
-    (reading,) = answers["000000000002"].values
+    reading, other = answers["000000000002"].values
+    assert ("12340200", "double-long-unsigned:12345") == (other.item, other.text)
     assert ("forward_active_energy", Decimal("123.45")) == (reading.item, reading.value)
     assert ({voltage: Dar(4)}, False) == (answers["000000000002"].refused, answers["000000000002"].is_silent)
     assert answers["000000000001"].is_silent

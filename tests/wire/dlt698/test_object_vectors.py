@@ -38,8 +38,8 @@ def _apdus() -> Iterator[tuple[str, Any]]:
             continue
         try:
             apdu = decode_apdu(frame.decode(bytes.fromhex(vector["hex"]).lstrip(b"\xfe")).user_data)
-            is_envelope = isinstance(apdu, SecurityRequest | SecurityResponse)
-            yield vector["id"], (inner_apdu(apdu) if is_envelope else None) or apdu
+            inner = inner_apdu(apdu) if isinstance(apdu, SecurityRequest | SecurityResponse) else None
+            yield vector["id"], inner or apdu
         except RemoteProtocolError:
             continue  # a segment, or an APDU that other tests are about
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from meterwire import catalogue, dlt645
@@ -16,9 +16,9 @@ from meterwire.dlt698.item_values import contents_of
 from meterwire.dlt698.notation import Array, Leaf, Structure, Table, Type, parse
 from meterwire.dlt698.object_rows import CHAPTERS, Object, Row, class_rows
 from meterwire.dlt698.objects import Entry, dictionary, items_in
-from meterwire.dlt698.selection import Oad, Omd, ScalerUnit
+from meterwire.dlt698.selection import Oad, Omd, Road, ScalerUnit, SidMac
 from meterwire.dlt698.units import unit, units
-from meterwire.dlt698.values import NULL, BitString, Data, DateTimeS
+from meterwire.dlt698.values import NULL, BitString, Data, Date, DateTime, DateTimeS, Time
 from meterwire.errors import LocalProtocolError
 from tests.wire.dlt698.data_strategies import datas
 
@@ -282,6 +282,23 @@ def test_any_data_gives_values_or_problems(entry: Entry, data: Data, order: str)
     values = entry.decode(data, "number" if order == "number" else "bit0_first")
     for value in values:
         assert (value.content is None) == (value.problem is not None) or data.type == "null"
+
+
+@given(datas())
+@example(Data("date_time", DateTime(65535, 13, 255, 7, 24, 60, 255, 65535)))
+@example(Data("date", Date(0, 0, 0, 255)))
+@example(Data("time", Time(255, 99, 0)))
+@example(Data("date_time_s", DateTimeS(65534, 254, 100, 0, 0, 255)))
+@example(Data("utf8-string", "电表:1"))
+@example(Data("OMD", Omd.of("80008100")))
+@example(Data("OI", 0x3011))
+@example(Data("Scaler_Unit", ScalerUnit(-2, 33)))
+@example(Data("SID_MAC", SidMac(1, b"2", b"3456")))
+@example(Data("CSD", Road(Oad.of("50040200"), (Oad.of("00100200"),))))
+def test_what_can_be_any_type_keeps_its_type_and_octets(data: Data) -> None:
+    """An event's source or a scheme's content would come back as something else."""
+    entry = _entry("20240200")
+    assert data_to_octets(data) == data_to_octets(entry.encode(contents_of(entry.decode(data))))
 
 
 def _leaves(kind: Type) -> list[Leaf]:
