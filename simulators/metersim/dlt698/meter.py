@@ -33,7 +33,7 @@ from meterwire.dlt698.parts import AttributeResult, Dar, Piid
 from meterwire.dlt698.report import ReportNotificationList
 from meterwire.dlt698.security import SecurityRequest, SecurityResponse
 from meterwire.dlt698.selection import Oad
-from meterwire.dlt698.session_report import ReportSession
+from meterwire.dlt698.session_report import Notification, ReportSession
 from meterwire.dlt698.session_server import ERROR_OTHER, Request, ServerSession
 from meterwire.dlt698.transfer import FRAME_OCTETS_LEAST, Incoming, Sizes
 from meterwire.dlt698.values import Data
@@ -172,22 +172,30 @@ class Meter698:
         octets = self._session.octets_to_send()
         return self._said(octets) if octets else None
 
-    def report(self, oads: Sequence[Oad], at: datetime) -> ReportSession:
-        """A notification that nobody asked for, to be sent, and again while it is not answered.
+    def report(self, oads: Sequence[Oad], at: datetime) -> ReportNotificationList:
+        """A notification that nobody asked for, to be sent with ``telling``.
 
         Args:
             oads: what it tells, as of ``at``.
             at: true time, aware.
 
         Raises:
-            LocalProtocolError: nothing to tell, or too much for one APDU.
+            LocalProtocolError: nothing to tell.
 
         """
         results = tuple(AttributeResult(oad, self._registers.read(oad, at)) for oad in oads)
         if not results:
             raise LocalProtocolError("a report of nothing")
         self._reports = (self._reports + 1) % _SERVICE_NUMBERS
-        notification = ReportNotificationList(piid=Piid.of(self._reports), results=results)
+        return ReportNotificationList(piid=Piid.of(self._reports), results=results)
+
+    def telling(self, notification: Notification) -> ReportSession:
+        """One try of telling the client something: octets to send, and the answer to wait for.
+
+        Raises:
+            LocalProtocolError: it cannot be built or sent.
+
+        """
         return ReportSession(notification, server=self._own, sizes=self._session.sizes)
 
     def _take(self, request: Request, at: datetime) -> None:
