@@ -24,7 +24,8 @@ class AnswerRecord:
     Args:
         at: simulator's wall time at which the values were taken, aware, UTC.
         address: the meter's own address, whatever the answer says.
-        di: the identifier that was asked for; ``None`` for its address.
+        di: the identifier that was asked for, in DL/T 698.45 the descriptors as text; ``None`` for its
+            address and for what names nothing.
         octets: all that went onto the line, echo and noise included.
         values: item to value.
         faults: names of the faults that befell it, as in `metersim.faults.Faults`, or ``"collision"``.
@@ -33,7 +34,7 @@ class AnswerRecord:
 
     at: datetime
     address: str
-    di: int | None
+    di: int | str | None
     octets: bytes
     values: Mapping[str, Decimal]
     faults: tuple[str, ...] = ()
@@ -49,7 +50,7 @@ class AnswerRecord:
             "n": n,
             "at": self.at.isoformat(timespec="microseconds"),
             "address": self.address,
-            "di": None if self.di is None else f"{self.di:08X}",
+            "di": f"{self.di:08X}" if isinstance(self.di, int) else self.di,
             "octets": self.octets.hex().upper(),
             "values": {item: str(value) for item, value in self.values.items()},
             "faults": list(self.faults),

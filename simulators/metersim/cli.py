@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from decimal import Decimal, InvalidOperation
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -18,9 +18,8 @@ from meterprofiles import LineTraits, ProfileError, chosen, packaged
 from metersim.answers import AnswerFile, AnswerRecord
 from metersim.following import PIECE_OCTETS_MAX
 from metersim.line import Line
-from metersim.plant import Plant
+from metersim.plant import PROTOCOLS, Plant
 from metersim.serve import SystemClock, open_pty, open_tcp
-from meterwire.dlt645.functions import Edition
 
 ANY_LOOPBACK_PORT = "127.0.0.1:0"
 PORT_MAX = 65_535
@@ -87,7 +86,7 @@ TdMs = Annotated[
     int | None,
     typer.Option(help="Response delay Td of each meter in milliseconds. Default: the profile's (20)."),
 ]
-Protocol = Annotated[str, typer.Option(help="What the meters speak: dlt645-2007, dlt645-1997.")]
+Protocol = Annotated[str, typer.Option(help=f"What the meters speak: {', '.join(PROTOCOLS)}.")]
 ProfileName = Annotated[
     str,
     typer.Option(
@@ -121,7 +120,7 @@ def run(
     profile: ProfileName = "",
     piece_octets: PieceOctets = PIECE_OCTETS_MAX,
 ) -> None:
-    """Serve simulated DL/T 645 meters until Ctrl-C or SIGTERM.
+    """Serve simulated meters until Ctrl-C or SIGTERM.
 
     When the lines are open, one JSON line on standard output says where they are and which meters they
     have; everything else goes to standard error.
@@ -133,6 +132,7 @@ def run(
       metersim run --meters 3 --garbage 1 --td-ms 0 --growth-kw 7200
       metersim run --pty --link /tmp/ttyMETER --first-address 161
       metersim run --profile my-meter.yaml --meters 3
+      metersim run --protocol dlt698.45 --meters 3 --tcp 127.0.0.1:6980
 
     \b
     Exit codes: 0 ended by a signal; 1 a line or the file cannot be opened; 2 wrong arguments.
@@ -146,11 +146,11 @@ def run(
             first_address=first_address,
             reply_delay_ms=td_ms,
             garbage=garbage,
-            protocol=cast(Edition, protocol),  # the plant refuses any other
+            protocol=protocol,
             profile=chosen(profile, packaged()) if profile else None,
             piece_octets=piece_octets,
         )
-        place = _place(tcp, pty, link, lines, plant.model.line)
+        place = _place(tcp, pty, link, lines, plant.port)
     except (ValueError, ProfileError) as error:
         raise typer.BadParameter(str(error)) from None
     try:

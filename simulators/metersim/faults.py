@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Self
 
-from meterwire.dlt645 import AbnormalReply, Frame, encode, to_frame
+from metersim.language import Wording
 
 IN_PLACE = (
     "silence",
@@ -27,8 +27,6 @@ AROUND = ("late", "echo", "noise", "split")
 
 _RANDOM_OCTETS_MAX = 64
 _NOISE_OCTETS_MAX = 4  # what a driver leaves behind when it turns round is one or two
-_NEIGHBOUR_DI = (0x00030000, 0x00000300)  # forward <-> reverse energy, voltage a <-> b, and the like
-_ERROR_WORDS = (b"\x01", b"\x02", b"\x04")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,32 +137,32 @@ class Mischance:
     def __init__(self, faults: Faults, address: str) -> None:
         self._faults = faults
         self._random = Random(f"{faults.seed}/{address}")  # noqa: S311  # repeatable is what it has to be
-        self._replace: dict[str, Callable[[Frame], bytes]] = {
+        self._replace: dict[str, Callable[[Wording], bytes]] = {
             "silence": lambda _: b"",
             "random_octets": lambda _: self._noise(_RANDOM_OCTETS_MAX),
-            "half_frame": self._half,
-            "other_address": self._other_address,
-            "other_identifier": self._other_identifier,
-            "abnormal": self._refusal,
+            "half_frame": _half,
+            "other_address": lambda answer: answer.under_other_address(self._random),
+            "other_identifier": lambda answer: answer.with_other_identifier(self._random),
+            "abnormal": lambda answer: answer.refused(self._random),
             "bit_flip": self._flipped,
         }
 
-    def deliver(self, answer: Frame, *, to: Frame, preamble: int) -> Delivery:
+    def deliver(self, answer: Wording, *, echo: bytes, preamble: int) -> Delivery:
         """Turn an answer into what goes onto the line.
 
         Args:
             answer: what the meter says.
-            to: the request, for the echo.
+            echo: the octets of the request.
             preamble: FEH octets before the answer, 0 to 16.
 
         """
         if self._faults is NO_FAULTS:
-            return Delivery(octets=encode(answer, preamble=preamble))
+            return Delivery(octets=answer.encode(preamble))
         befallen = [name for name in IN_PLACE + AROUND if self._random.random() < getattr(self._faults, name)]
-        in_place = next((name for name in befallen if name in IN_PLACE and _applies(name, answer)), None)
+        in_place = next((name for name in befallen if name in IN_PLACE and answer.can_be(name)), None)
         around = tuple(name for name in befallen if name in AROUND)
-        octets = self._replace[in_place](answer) if in_place else encode(answer)
-        before = encode(to) if "echo" in around else b""
+        octets = self._replace[in_place](answer) if in_place else answer.encode()
+        before = echo if "echo" in around else b""
         if octets:
             before += self._noise(_NOISE_OCTETS_MAX) if "noise" in around else b""
             before += b"\xfe" * preamble
@@ -179,33 +177,12 @@ class Mischance:
     def _noise(self, most: int) -> bytes:
         return self._random.randbytes(self._random.randint(1, most))
 
-    def _half(self, answer: Frame) -> bytes:
-        octets = encode(answer)
-        return octets[: len(octets) // 2]
-
-    def _other_address(self, answer: Frame) -> bytes:
-        other = (int(answer.address) + self._random.randint(1, 10**6)) % 10**12
-        return encode(answer._replace(address=f"{other:012d}"))
-
-    def _other_identifier(self, answer: Frame) -> bytes:
-        di = int.from_bytes(answer.data[:4], "little") ^ self._random.choice(_NEIGHBOUR_DI)
-        return encode(answer._replace(data=di.to_bytes(4, "little") + answer.data[4:]))
-
-    def _refusal(self, answer: Frame) -> bytes:
-        word = self._random.choice(_ERROR_WORDS)
-        return encode(
-            to_frame(AbnormalReply(address=answer.address, function=answer.function, error_word=word))
-        )
-
-    def _flipped(self, answer: Frame) -> bytes:
-        octets = bytearray(encode(answer))
+    def _flipped(self, answer: Wording) -> bytes:
+        octets = bytearray(answer.encode())
         octets[self._random.randrange(len(octets))] ^= 1 << self._random.randrange(8)
         return bytes(octets)
 
 
-def _applies(name: str, answer: Frame) -> bool:
-    """An address answer carries no identifier and has no refusal; a refusal carries no identifier."""
-    is_read = answer.function == 0x11
-    if name == "other_identifier":
-        return is_read and not answer.abnormal
-    return is_read or name != "abnormal"
+def _half(answer: Wording) -> bytes:
+    octets = answer.encode()
+    return octets[: len(octets) // 2]

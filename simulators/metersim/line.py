@@ -5,7 +5,7 @@ it has, the next request waits, as it would behind the answer on a real pair of 
 (the connections of a serial server) may be served at once; they take turns, and an answer goes to the
 one that asked. Only a *late* answer does not hold the line: it breaks in when its time has come.
 When several meters hear one request (a wildcard), their answers collide: the wire carries a 0 where any
-of them sends a 0.
+of them sends a 0. Meters of different protocols may share a line: each is deaf to the others' frames.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from metersim.answers import AnswerRecord, Recorder
 from metersim.faults import NO_FAULTS, Delivery, Faults, Mischance
-from metersim.meter import Answer, Meter
-from meterwire.dlt645 import BROADCAST, Deframer, Frame
+from metersim.language import Answer, Language, Speaker
 
 REPLY_DELAY_MS = 20  # Td of DL/T 645: 20 to 500 ms
 REPLY_DELAY_MS_MAX = 60_000
@@ -65,7 +64,7 @@ class Station:
 
     """
 
-    meter: Meter
+    meter: Speaker
     reply_delay_ms: int = REPLY_DELAY_MS
     preamble: int = 0
     faults: Faults = NO_FAULTS
@@ -101,12 +100,13 @@ class Line:
         self._mischance = {
             address: Mischance(station.faults, address) for address, station in self._by_address.items()
         }
+        self._languages = tuple(dict.fromkeys(station.meter.language for station in self._stations))
         self._clock = clock
         self._record = record
         self._wire = asyncio.Lock()
 
     @property
-    def meters(self) -> dict[str, Meter]:
+    def meters(self) -> dict[str, Speaker]:
         """The meters by address, in their order."""
         return {address: station.meter for address, station in self._by_address.items()}
 
@@ -119,27 +119,28 @@ class Line:
             duplex: anything that carries octets; several may be served at once.
 
         """
-        deframer = Deframer()
+        ears = [(language, language.ear()) for language in self._languages]
         async with asyncio.TaskGroup() as group:
             late = _LateAnswers(group, duplex)
             try:
                 while octets := await duplex.receive():
-                    for frame in deframer.feed(octets):
-                        await self._exchange(frame, duplex, late)
+                    for language, ear in ears:
+                        for request in ear.feed(octets):
+                            await self._exchange(language, request, duplex, late)
             except ConnectionError:
                 pass  # nobody is left to answer
             finally:
                 late.cancel()
 
-    async def _exchange(self, request: Frame, duplex: Duplex, late: _LateAnswers) -> None:
+    async def _exchange(self, language: Language, request: Any, duplex: Duplex, late: _LateAnswers) -> None:
         async with self._wire:
-            heard_by = self._hearing(request)
+            heard_by = self._hearing(language, request)
             if not heard_by:
                 return
             await asyncio.sleep(min(station.reply_delay_ms for station in heard_by) / 1000)
             at = self._clock.utc_now()
             answers = [
-                (answer, self._deliver(answer, request, station))
+                (answer, self._deliver(answer, language.echo(request), station))
                 for station in heard_by
                 if (answer := station.meter.answer(request, at))
             ]
@@ -150,15 +151,19 @@ class Line:
                     self._record(_record_of(answer, delivery, at))
             await self._transmit(answers[0][1] if answers else Delivery(octets=b""), duplex, late)
 
-    def _hearing(self, request: Frame) -> list[Station]:
-        if "A" in request.address or request.address == BROADCAST:
-            return [station for station in self._stations if station.meter.hears(request)]
-        station = self._by_address.get(request.address)
-        return [station] if station and station.meter.hears(request) else []
+    def _hearing(self, language: Language, request: Any) -> list[Station]:
+        asked = language.asked(request)
+        one = self._by_address.get(asked) if asked is not None else None
+        stations = self._stations if asked is None else (one,) if one else ()
+        return [
+            station
+            for station in stations
+            if station.meter.language is language and station.meter.hears(request)
+        ]
 
-    def _deliver(self, answer: Answer, request: Frame, station: Station) -> Delivery:
+    def _deliver(self, answer: Answer, echo: bytes, station: Station) -> Delivery:
         mischance = self._mischance[station.meter.address]
-        return mischance.deliver(answer.frame, to=request, preamble=station.preamble)
+        return mischance.deliver(answer.wording, echo=echo, preamble=station.preamble)
 
     async def _transmit(self, delivery: Delivery, duplex: Duplex, late: _LateAnswers) -> None:
         if delivery.late_ms:

@@ -20,6 +20,7 @@ from typing import Final
 from meterprofiles import Profile, generic
 from metersim.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
 from metersim.freezes import DailyFreezes, frozen_data
+from metersim.language645 import DLT645, Wording645
 from metersim.readings import GROWTH_KW, INSTALLED_AT, QUANTITIES, Readings, items_of
 from meterwire.dlt645 import (
     BROADCAST,
@@ -68,6 +69,11 @@ class Answer:
     di: int | None = None
     values: Mapping[str, Decimal] = field(default_factory=dict)
 
+    @property
+    def wording(self) -> Wording645:
+        """How it is said."""
+        return Wording645(self.frame)
+
 
 class Meter:
     """One meter.
@@ -86,6 +92,8 @@ class Meter:
         ValueError: ``address``, ``growth_kw``, ``clock_ahead`` or ``piece_octets`` is out of range.
 
     """
+
+    language: Final = DLT645
 
     def __init__(
         self,

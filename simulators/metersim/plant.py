@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Final
 
-from meterprofiles import Profile, generic
+from meterprofiles import LineTraits, Profile, generic
 from metersim.answers import Recorder
 from metersim.curve import GROWTH_KW_MAX
+from metersim.dlt698 import Limits, Meter698
 from metersim.faults import NO_FAULTS, Faults
 from metersim.following import PIECE_OCTETS_MAX
-from metersim.line import REPLY_DELAY_MS_MAX, Clock, Line, Station
+from metersim.language import Speaker
+from metersim.line import REPLY_DELAY_MS, REPLY_DELAY_MS_MAX, Clock, Line, Station
 from metersim.meter import Meter
 from metersim.readings import GROWTH_KW
-from meterwire.dlt645.functions import EDITIONS, Edition
+from meterwire.dlt645.functions import EDITIONS
 
 METERS_MAX = 10_000  # in all, in one process
 LINES_MAX = 256
 ADDRESS_MAX = 999_999_999_998
+DLT698: Final = "dlt698.45"
+PROTOCOLS: Final = (*EDITIONS, DLT698)
+
+_DLT698_PORT: Final = LineTraits(baud=9600, parity="even", preamble=4)
+"""How a meter of DL/T 698.45 leaves the factory. Source: spec dlt698, section 1.7."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +41,10 @@ class Plant:
         first_address: address of the first meter; the others follow it, line by line.
         reply_delay_ms: response delay Td of each meter, 0 to 60,000 ms; ``None``: its profile's.
         garbage: how many meters of each line, the last ones, are garbage meters (`Faults.garbage`).
-        protocol: what the meters speak, ``dlt645-2007`` or ``dlt645-1997``: the generic profile of it.
+        protocol: what the meters speak: an edition of DL/T 645 (the generic profile of it), or ``dlt698.45``.
         profile: which model the meters are, in place of ``protocol``.
-        piece_octets: most data octets that a meter puts into a frame, 1 to 195.
+        piece_octets: most data octets that a meter of DL/T 645 puts into a frame, 1 to 195.
+        limits: sizes that a meter of DL/T 698.45 names in a CONNECT.
 
     Raises:
         ValueError: a figure out of its range; the message names it.
@@ -49,9 +58,10 @@ class Plant:
     first_address: int = 1
     reply_delay_ms: int | None = None
     garbage: int = 0
-    protocol: Edition = "dlt645-2007"
+    protocol: str = "dlt645-2007"
     profile: Profile | None = None
     piece_octets: int = PIECE_OCTETS_MAX
+    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -64,12 +74,19 @@ class Plant:
         _check("reply delay in ms", self.reply_delay_ms or 0, 0, REPLY_DELAY_MS_MAX)
         _check("garbage meters on a line", self.garbage, 0, self.meters)
         _check("octets in a piece", self.piece_octets, 1, PIECE_OCTETS_MAX)
-        if self.protocol not in EDITIONS:
-            raise ValueError(f"protocol {self.protocol!r}: write one of {', '.join(EDITIONS)}")
+        if self.protocol not in PROTOCOLS:
+            raise ValueError(f"protocol {self.protocol!r}: write one of {', '.join(PROTOCOLS)}")
+        if self.profile is not None and self.protocol == DLT698:
+            raise ValueError(f"a profile in place of {DLT698}: there are profiles for DL/T 645 only")
+
+    @property
+    def port(self) -> LineTraits:
+        """How the port of every meter is set."""
+        return _DLT698_PORT if self.protocol == DLT698 else self.model.line
 
     @property
     def model(self) -> Profile:
-        """The profile of every meter."""
+        """The profile of every meter of DL/T 645."""
         return self.profile or generic(self.protocol)
 
     def addresses(self, line: int) -> list[str]:
@@ -95,21 +112,30 @@ class Plant:
 
     def _stations(self, line: int) -> Iterator[Station]:
         garbage = frozenset(self.garbage_addresses(line))
-        model = self.model
-        delay_ms = model.timing.reply_delay_ms if self.reply_delay_ms is None else self.reply_delay_ms
         for address in self.addresses(line):
             yield Station(
-                meter=Meter(
-                    address,
-                    seed=self.seed,
-                    growth_kw=self.growth_kw,
-                    profile=model,
-                    piece_octets=self.piece_octets,
-                ),
-                reply_delay_ms=delay_ms,
-                preamble=model.line.answer_preamble,
+                meter=self._meter(address),
+                reply_delay_ms=self._delay_ms,
+                preamble=self.port.answer_preamble,
                 faults=Faults.garbage(self.seed) if address in garbage else NO_FAULTS,
             )
+
+    @property
+    def _delay_ms(self) -> int:
+        if self.reply_delay_ms is not None:
+            return self.reply_delay_ms
+        return REPLY_DELAY_MS if self.protocol == DLT698 else self.model.timing.reply_delay_ms
+
+    def _meter(self, address: str) -> Speaker:
+        if self.protocol == DLT698:
+            return Meter698(address, seed=self.seed, growth_kw=self.growth_kw, limits=self.limits)
+        return Meter(
+            address,
+            seed=self.seed,
+            growth_kw=self.growth_kw,
+            profile=self.model,
+            piece_octets=self.piece_octets,
+        )
 
 
 def _check(what: str, figure: Decimal | int, low: int, high: Decimal | int) -> None:

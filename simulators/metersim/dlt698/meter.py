@@ -1,0 +1,243 @@
+"""A DL/T 698.45 meter on a line: request frame and time in, answer out. No I/O and no clock of its own.
+
+Below it stands the wire's own server session: frames, segments, blocks, RELEASE and ERROR. Above it the
+services, which know who may do what. In between is one association at a time, as real meters have it: it
+ends with RELEASE, with the next CONNECT, or when it was silent for too long.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from metersim.dlt698.clock import MeterClock
+from metersim.dlt698.contents import Contents
+from metersim.dlt698.records import RecordReader
+from metersim.dlt698.registers import Registers
+from metersim.dlt698.services import Circumstances, Limits, Services
+from metersim.dlt698.tables import FREEZES
+from metersim.dlt698.wording import DLT698, Wording698, carried, named
+from metersim.freezes import Freeze
+from metersim.readings import GROWTH_KW, INSTALLED_AT, Readings
+from meterwire.dlt698 import frame as link
+from meterwire.dlt698.address import ServerAddress
+from meterwire.dlt698.apdu import Apdu
+from meterwire.dlt698.association import ConnectRequest, ConnectResponse, PasswordSecurity
+from meterwire.dlt698.deframer import Deframer, Found
+from meterwire.dlt698.link_management import ServerErrorResponse
+from meterwire.dlt698.parts import AttributeResult, Dar, Piid
+from meterwire.dlt698.report import ReportNotificationList
+from meterwire.dlt698.security import SecurityRequest, SecurityResponse
+from meterwire.dlt698.selection import Oad
+from meterwire.dlt698.session_report import ReportSession
+from meterwire.dlt698.session_server import ERROR_OTHER, Request, ServerSession
+from meterwire.dlt698.transfer import FRAME_OCTETS_LEAST, Incoming, Sizes
+from meterwire.dlt698.values import Data
+from meterwire.errors import LocalProtocolError
+
+FACTORY_PASSWORD: Final = "00000000"  # noqa: S105 - what meters leave the factory with
+NO_SECURITY_MODULE: Final = Dar(22)
+"""To every envelope: the MAC that it asks for cannot be made or checked."""
+
+_ADDRESS = re.compile("[0-9]{12}").fullmatch
+_SERVICE_NUMBERS: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer698:
+    """What a meter says at one turn: an APDU, a piece of one, or the word for a piece.
+
+    Args:
+        address: the meter's own address.
+        frame: the frame to send.
+        di: the descriptors that were asked for, as text.
+        values: item to value, of the APDU that is whole with this frame.
+
+    """
+
+    address: str
+    frame: link.Frame
+    di: str | None = None
+    values: Mapping[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def wording(self) -> Wording698:
+        """How it is said."""
+        return Wording698(self.frame)
+
+
+class Meter698:
+    """One meter.
+
+    Args:
+        address: 12 decimal digits.
+        seed: seed of the plant.
+        growth_kw: mean power that its registers count, 0 to 10,000 kW.
+        since: when it was first switched on, aware; it has frozen nothing before.
+        clock_ahead: how far its clock is ahead of the true time then, at most 400 days; negative: behind.
+        password: that lets a client change something; ``None``: nobody can.
+        limits: its sizes in a CONNECT.
+        preset: what it sends at most while no sizes are agreed on: frame and APDU, 64 octets or more.
+
+    Raises:
+        ValueError: ``address``, ``growth_kw``, ``clock_ahead``, ``limits`` or ``preset`` is out of range.
+
+    """
+
+    language: Final = DLT698
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        seed: int,
+        growth_kw: Decimal = GROWTH_KW,
+        since: datetime = INSTALLED_AT,
+        clock_ahead: timedelta = timedelta(),
+        password: str | None = FACTORY_PASSWORD,
+        limits: Limits | None = None,
+        preset: Sizes | None = None,
+    ) -> None:
+        if not _ADDRESS(address):
+            raise ValueError(f"{address!r} is no meter address: 12 digits")
+        self.address = address
+        self.clock = MeterClock(since=since, ahead=clock_ahead)
+        self._limits = _checked(limits or Limits(), preset or Sizes())
+        self._readings = Readings(address, seed=seed, growth_kw=growth_kw)
+        contents = Contents(address, self.value, self.clock)
+        self._registers = Registers(contents)
+        records = RecordReader(contents, self.clock)
+        self._services = Services(
+            self._registers, records, self.clock, password=password, limits=self._limits
+        )
+        self._own = ServerAddress(address)
+        self._session = ServerSession(
+            self._own, tx_max=self._limits.frame, preset=preset, seal=_refuse_envelope
+        )
+        self._trusted = False
+        self._timeout = timedelta()
+        self._heard_at = since
+        self._joined = Incoming()
+        self._reading = Deframer()
+        self._asked: str | None = None
+        self._reports = 0
+
+    def value(self, item: str, at: datetime) -> Decimal | None:
+        """What it shows for ``item`` at ``at``, any time; ``None`` when it has no such item.
+
+        Args:
+            item: e.g. ``"forward_active_energy.t1"``.
+            at: aware.
+
+        """
+        return self._readings.value(item, at)
+
+    def offered(self, at: datetime) -> dict[Oad, Data]:
+        """Every attribute that it gives, with what it gives at ``at``."""
+        return dict(self._registers.offered(at))
+
+    def freezes(self, oi: int, at: datetime) -> list[Freeze]:
+        """What a freeze table holds at ``at``, newest first.
+
+        Args:
+            oi: its object: 5002H, 5004H or 5006H.
+            at: true time, aware.
+
+        """
+        return [freeze for _, freeze in FREEZES[oi].rows(self.clock, at)]
+
+    @property
+    def reports_allowed(self) -> bool:
+        """Whether a client has allowed it to report by itself."""
+        return self._registers.reports_allowed
+
+    def hears(self, request: Found) -> bool:
+        """Whether a frame is for it, and of a kind that a client begins."""
+        asked = request.frame
+        return not asked.from_server and asked.started_by_client and asked.server.means(self._own)
+
+    def answer(self, request: Found, at: datetime) -> Answer698 | None:
+        """What it says to a frame at ``at``; ``None`` when it is silent."""
+        if not self.hears(request):
+            return None
+        if self._session.connected and at - self._heard_at > self._timeout:
+            self._session.time_out()
+        self._heard_at = at
+        for asked in self._session.feed(request.octets):
+            self._take(asked, at)
+        octets = self._session.octets_to_send()
+        return self._said(octets) if octets else None
+
+    def report(self, oads: Sequence[Oad], at: datetime) -> ReportSession:
+        """A notification that nobody asked for, to be sent, and again while it is not answered.
+
+        Args:
+            oads: what it tells, as of ``at``.
+            at: true time, aware.
+
+        Raises:
+            LocalProtocolError: nothing to tell, or too much for one APDU.
+
+        """
+        results = tuple(AttributeResult(oad, self._registers.read(oad, at)) for oad in oads)
+        if not results:
+            raise LocalProtocolError("a report of nothing")
+        self._reports = (self._reports + 1) % _SERVICE_NUMBERS
+        notification = ReportNotificationList(piid=Piid.of(self._reports), results=results)
+        return ReportSession(notification, server=self._own, sizes=self._session.sizes)
+
+    def _take(self, request: Request, at: datetime) -> None:
+        self._asked = named(request.apdu)
+        how = Circumstances(
+            at=at,
+            trusted=self._trusted and self._session.connected,
+            broadcast=not request.expects_answer,
+        )
+        self._reply(request, self._worked_out(request, how))
+
+    def _worked_out(self, request: Request, how: Circumstances) -> Apdu:
+        if request.envelope is not None or isinstance(request.apdu, SecurityRequest):
+            # The session puts a refusal around whatever is said, so that nothing must be done.
+            return ServerErrorResponse(piid=Piid(0), error=ERROR_OTHER)
+        answer = self._services.answer(request.apdu, how)
+        if isinstance(request.apdu, ConnectRequest) and isinstance(answer, ConnectResponse):
+            self._trusted = not answer.result and isinstance(request.apdu.auth, PasswordSecurity)
+            self._timeout = timedelta(seconds=answer.timeout_s)
+        return answer
+
+    def _reply(self, request: Request, answer: Apdu) -> None:
+        try:
+            self._session.answer(request, answer)
+        except LocalProtocolError:  # longer than the client takes
+            piid = getattr(answer, "piid", Piid(0))
+            self._session.answer(request, ServerErrorResponse(piid=piid, error=ERROR_OTHER))
+
+    def _said(self, octets: bytes) -> Answer698:
+        [frame] = self._reading.feed(octets)
+        apdu = self._joined.feed(frame).apdu if frame.segmented else frame.user_data
+        return Answer698(
+            address=self.address, frame=frame, di=self._asked, values=carried(apdu) if apdu else {}
+        )
+
+
+def _refuse_envelope(envelope: SecurityRequest, octets: bytes) -> SecurityResponse:
+    del envelope, octets
+    return SecurityResponse(unit=NO_SECURITY_MODULE)
+
+
+def _checked(limits: Limits, preset: Sizes) -> Limits:
+    for what, figure in (
+        ("a frame", limits.frame),
+        ("an APDU", limits.apdu),
+        ("a frame before CONNECT", preset.frame),
+        ("an APDU before CONNECT", preset.apdu),
+    ):
+        if not FRAME_OCTETS_LEAST <= figure <= link.FRAME_OCTETS_MAX:
+            raise ValueError(f"{figure} octets of {what}: {FRAME_OCTETS_LEAST} to {link.FRAME_OCTETS_MAX}")
+    if not 1 <= limits.timeout_s <= 0xFFFFFFFF:
+        raise ValueError(f"an association that ends after {limits.timeout_s} s: 1 to 4294967295")
+    return limits

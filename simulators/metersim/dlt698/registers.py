@@ -1,0 +1,135 @@
+"""Attributes of a meter, read one at a time: values, scalers and units, what it is, what its tables keep.
+
+What it refuses: an object that it has not (DAR 6), an attribute that its object has not (4), tables and
+secrets, which no plain read gives (3). Source: spec sections 4.1, 5 and 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from metersim.dlt698.contents import MAKER, VERSION, VERSION_DATE, Contents
+from metersim.dlt698.records import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, is_event
+from metersim.dlt698.tables import FREEZES, FreezeTable
+from meterwire.dlt698.association import FactoryVersion
+from meterwire.dlt698.notation import Table
+from meterwire.dlt698.object_rows import Object
+from meterwire.dlt698.objects import dictionary
+from meterwire.dlt698.parts import Dar
+from meterwire.dlt698.selection import Oad, ScalerUnit
+from meterwire.dlt698.units import unit
+from meterwire.dlt698.values import Data
+from meterwire.errors import LocalProtocolError
+
+DENIED: Final = Dar(3)
+DEVICE: Final = 0x4300
+REPORTS_ALLOWED: Final = Oad(DEVICE, 8, 0)
+FACTORY: Final = FactoryVersion(MAKER, VERSION, VERSION_DATE, VERSION, VERSION_DATE, " " * 8)
+
+_LOGICAL_NAME: Final = 1
+_NO_UNIT: Final = 255
+_VALUES_OF_SCALER: Final = {(1, 3): 2, (1, 5): 4, (2, 3): 2, (3, 3): 2, (4, 3): 2, (5, 6): 2, (6, 3): 2}
+"""(class, attribute with a Scaler_Unit) -> attribute with the values."""
+_FREEZE_COLUMNS: Final = 3
+_WRITE_ONLY: Final = "w"
+
+
+class Registers:
+    """Reads the attributes of one meter.
+
+    Args:
+        contents: of the meter.
+
+    Attributes:
+        reports_allowed: it may report by itself (4300 attribute 8).
+
+    """
+
+    def __init__(self, contents: Contents) -> None:
+        self.reports_allowed = False
+        self._contents = contents
+
+    def read(self, oad: Oad, at: datetime) -> Data | Dar:
+        """The attribute, or an element of it, or why not.
+
+        Args:
+            oad: what.
+            at: true time, aware.
+
+        """
+        found = dictionary().object(oad.oi)
+        if found is None or not self.has(found, at):
+            return NO_SUCH_OBJECT
+        if oad.attribute == _LOGICAL_NAME:
+            return Data("octet-string", oad.oi.to_bytes(2, "big"))
+        read = self._device(oad) or self._about(found, oad) or self._values(oad, at)
+        return NO_SUCH_ATTRIBUTE if read is None else read
+
+    def has(self, found: Object, at: datetime) -> bool:
+        """Whether a meter here has the object."""
+        if found.oi == DEVICE or found.oi in FREEZES or is_event(found.oi):
+            return True
+        return any(
+            not isinstance(self._values(Oad(found.oi, row.number, 0), at), Dar | None)
+            for row in found.rows
+            if not row.is_method and row.number != _LOGICAL_NAME
+        )
+
+    def offered(self, at: datetime) -> Iterator[tuple[Oad, Data]]:
+        """Every attribute that it gives, with what it gives at ``at``."""
+        for found in dictionary().objects:
+            for row in found.rows:
+                oad = Oad(found.oi, row.number, 0)
+                if not row.is_method and isinstance(data := self.read(oad, at), Data):
+                    yield oad, data
+
+    def _values(self, oad: Oad, at: datetime) -> Data | Dar | None:
+        entry = dictionary().entry(oad)
+        if entry is None:
+            return None
+        if isinstance(entry.type, Table) or entry.row.access == _WRITE_ONLY:
+            return DENIED
+        try:
+            return entry.encode(self._contents.of(entry, at))
+        except LocalProtocolError:  # it has nothing of this
+            return None
+
+    def _device(self, oad: Oad) -> Data | None:
+        if oad == REPORTS_ALLOWED:
+            return Data("bool", self.reports_allowed)
+        if oad == Oad(DEVICE, 7, 0):
+            return Data("bool", False)
+        if oad == Oad(DEVICE, 3, 0):
+            return Data("structure", tuple(Data("visible-string", text) for text in FACTORY))
+        return None
+
+    def _about(self, found: Object, oad: Oad) -> Data | None:
+        """What an object says of its values, or of the columns of its table."""
+        if oad.index:
+            return None
+        if oad.attribute == _FREEZE_COLUMNS and found.oi in FREEZES:
+            return _columns(FREEZES[found.oi])
+        number = _VALUES_OF_SCALER.get((found.interface_class, oad.attribute))
+        row = found.row(number) if number else None
+        if row is None or row.scaler is None:
+            return None
+        return Data("Scaler_Unit", ScalerUnit(row.scaler, unit(row.unit).code if row.unit else _NO_UNIT))
+
+
+def _columns(table: FreezeTable) -> Data:
+    return Data(
+        "array",
+        tuple(
+            Data(
+                "structure",
+                (
+                    Data("long-unsigned", table.period.configured),
+                    Data("OAD", column),
+                    Data("long-unsigned", table.depth),
+                ),
+            )
+            for column in table.columns
+        ),
+    )

@@ -1,0 +1,182 @@
+"""DL/T 698.45 on a line: frames, addresses, what faults make of an answer, and what an answer says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from random import Random
+from typing import Any, Final, NamedTuple
+
+from meterwire.dlt698 import action, frame, get
+from meterwire.dlt698 import set as writing
+from meterwire.dlt698.address import ServerAddress
+from meterwire.dlt698.apdu import Apdu, decode_apdu, encode_apdu
+from meterwire.dlt698.deframer import Deframer, Found
+from meterwire.dlt698.objects import dictionary
+from meterwire.dlt698.parts import AttributeResult, AttributeResults, Dar, RecordResult, RecordResults
+from meterwire.dlt698.records import records
+from meterwire.dlt698.report import ReportNotificationList, ReportNotificationRecordList
+from meterwire.dlt698.selection import Oad, Omd
+from meterwire.errors import RemoteProtocolError
+
+_DARS = (2, 3, 4, 6)
+_NEIGHBOUR_OI = (0x0030, 0x0001)  # forward <-> reverse energy, voltage <-> current, and the like
+_ONE_NAMED = (get.GetResponseNormal, get.GetResponseRecord)
+
+
+class Wording698(NamedTuple):
+    """An answer.
+
+    Args:
+        frame: as the meter says it: an APDU, or a piece of one.
+
+    """
+
+    frame: frame.Frame
+
+    def encode(self, preamble: int = 0) -> bytes:
+        """The octets."""
+        return frame.encode(self.frame, preamble=preamble)
+
+    def can_be(self, fault: str) -> bool:
+        """Only the whole answer to one question can name another, or be a refusal."""
+        return fault not in {"other_identifier", "abnormal"} or isinstance(self._apdu(), _ONE_NAMED)
+
+    def under_other_address(self, random: Random) -> bytes:
+        """The same answer of another meter."""
+        server = self.frame.server
+        other = (int(server.digits) + random.randint(1, 10**6)) % 10 ** len(server.digits)
+        digits = f"{other:0{len(server.digits)}d}"
+        return frame.encode(self.frame._replace(server=server._replace(digits=digits)))
+
+    def with_other_identifier(self, random: Random) -> bytes:
+        """An answer to another question."""
+        apdu, neighbour = self._apdu(), random.choice(_NEIGHBOUR_OI)
+        if isinstance(apdu, get.GetResponseNormal):
+            return self._saying(replace(apdu, result=_renamed(apdu.result, neighbour)))
+        assert isinstance(apdu, get.GetResponseRecord), "asked only of answers that can be"
+        return self._saying(replace(apdu, record=_renamed(apdu.record, neighbour)))
+
+    def refused(self, random: Random) -> bytes:
+        """A refusal in its place."""
+        apdu, dar = self._apdu(), Dar(random.choice(_DARS))
+        if isinstance(apdu, get.GetResponseNormal):
+            return self._saying(replace(apdu, result=apdu.result._replace(result=dar)))
+        assert isinstance(apdu, get.GetResponseRecord), "asked only of answers that can be"
+        return self._saying(replace(apdu, record=apdu.record._replace(result=dar)))
+
+    def _apdu(self) -> Apdu | None:
+        return None if self.frame.segmented else decode_apdu(self.frame.user_data)
+
+    def _saying(self, apdu: Apdu) -> bytes:
+        return frame.encode(self.frame._replace(user_data=encode_apdu(apdu)))
+
+
+def _renamed(result: Any, neighbour: int) -> Any:
+    oad: Oad = result.oad
+    return result._replace(oad=oad._replace(oi=oad.oi ^ neighbour))
+
+
+class _Ear:
+    def __init__(self) -> None:
+        self._deframer = Deframer()
+
+    def feed(self, octets: bytes) -> list[Found]:
+        return self._deframer.feed_found(octets)
+
+
+class Language698:
+    """DL/T 698.45; a request is a `Found`."""
+
+    def ear(self) -> _Ear:
+        """An ear for a new connection."""
+        return _Ear()
+
+    def echo(self, request: Found) -> bytes:
+        """The octets of a request."""
+        return request.octets
+
+    def asked(self, request: Found) -> str | None:
+        """The meter that is asked; none by itself with a wildcard, a group or the broadcast address."""
+        server: ServerAddress = request.frame.server
+        return None if server.is_wildcard or not server.expects_answer else server.digits
+
+
+DLT698: Final = Language698()
+
+
+# --- what an answer says ------------------------------------------------------------------------------
+
+
+def named(apdu: Any) -> str | None:
+    """The descriptors that an APDU names, as text; ``None`` for none."""
+    found: list[Oad | Omd]
+    match apdu:
+        case get.GetRequestNormal(oad=oad) | get.GetRequestMD5(oad=oad):
+            found = [oad]
+        case get.GetRequestNormalList(oads=oads):
+            found = list(oads)
+        case get.GetRequestRecord(record=record):
+            found = [record.oad]
+        case get.GetRequestRecordList(records=asked):
+            found = [record.oad for record in asked]
+        case writing.SetRequestNormal(item=item):
+            found = [item.oad]
+        case action.ActionRequestNormal(item=item):
+            found = [item.omd]
+        case _:
+            found = [getattr(item, "omd", None) or item.oad for item in getattr(apdu, "items", ())]
+    return ",".join(map(str, found)) or None
+
+
+def carried(octets: bytes) -> dict[str, Decimal]:
+    """The numbers in an APDU of a meter: item to value; those of a record with its time behind.
+
+    Args:
+        octets: an APDU.
+
+    """
+    try:
+        apdu = decode_apdu(octets)
+    except RemoteProtocolError:
+        return {}
+    return dict(_numbers(apdu))
+
+
+def _numbers(apdu: Any) -> Iterator[tuple[str, Decimal]]:
+    match apdu:
+        case get.GetResponseNormal(result=result):
+            yield from _of_attribute(result)
+        case get.GetResponseRecord(record=record):
+            yield from _of_record(record)
+        case (
+            get.GetResponseNormalList(results=results)
+            | ReportNotificationList(results=results)
+            | get.GetResponseNext(result=AttributeResults(results))
+        ):
+            for result in results:
+                yield from _of_attribute(result)
+        case (
+            get.GetResponseRecordList(records=found)
+            | ReportNotificationRecordList(records=found)
+            | get.GetResponseNext(result=RecordResults(found))
+        ):
+            for record in found:
+                yield from _of_record(record)
+
+
+def _of_attribute(result: AttributeResult) -> Iterator[tuple[str, Decimal]]:
+    entry = dictionary().entry(result.oad)
+    if entry is not None and not isinstance(result.result, Dar):
+        for value in entry.decode(result.result):
+            if value.value is not None:
+                yield value.label.key, value.value
+
+
+def _of_record(result: RecordResult) -> Iterator[tuple[str, Decimal]]:
+    for row in records(result).rows:
+        when = row.at.isoformat() if row.at is not None else str(row.number or "")
+        for value in row.readings:
+            if value.value is not None:
+                yield "/".join(filter(None, [value.label.key, when])), value.value

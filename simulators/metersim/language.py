@@ -1,0 +1,93 @@
+"""What a line has to know of a protocol: what its requests are, who is meant, and how an answer is said.
+
+A line carries octets. Meters of several protocols may hang on it: each hears what its own protocol's
+requests are and takes everything else for noise, as in a real pair of wires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from random import Random
+from typing import Any, Protocol
+
+
+class Wording(Protocol):
+    """An answer as it goes onto the line, and the forms that faults give it."""
+
+    def encode(self, preamble: int = 0) -> bytes:
+        """The octets, behind ``preamble`` octets FEH."""
+
+    def can_be(self, fault: str) -> bool:
+        """Whether a fault (`metersim.faults.IN_PLACE`) makes sense for this answer."""
+
+    def under_other_address(self, random: Random) -> bytes:
+        """The same answer of another meter."""
+
+    def with_other_identifier(self, random: Random) -> bytes:
+        """An answer to another question."""
+
+    def refused(self, random: Random) -> bytes:
+        """A refusal in its place."""
+
+
+class Answer(Protocol):
+    """What a meter says to one request."""
+
+    @property
+    def address(self) -> str:
+        """The meter's own address."""
+
+    @property
+    def di(self) -> int | str | None:
+        """What was asked for."""
+
+    @property
+    def values(self) -> Mapping[str, Decimal]:
+        """Item to value, of what the octets carry."""
+
+    @property
+    def wording(self) -> Wording:
+        """How it is said."""
+
+
+class Ear(Protocol):
+    """Finds requests in the octets of one connection."""
+
+    def feed(self, octets: bytes) -> list[Any]:
+        """Take octets in any pieces; whole frames come out. Never raises."""
+
+
+class Language(Protocol):
+    """One protocol on the line. Requests are its own frames, which nobody else looks into."""
+
+    def ear(self) -> Ear:
+        """An ear for a new connection."""
+
+    def echo(self, request: Any) -> bytes:
+        """The octets of a request."""
+
+    def asked(self, request: Any) -> str | None:
+        """The address of the one meter that is asked; ``None`` where it may be several."""
+
+
+class Speaker(Protocol):
+    """A meter on the line."""
+
+    @property
+    def address(self) -> str:
+        """12 digits."""
+
+    @property
+    def language(self) -> Language:
+        """What it speaks; meters of one protocol have the same."""
+
+    def value(self, item: str, at: datetime) -> Decimal | None:
+        """What it shows for an item at a time; ``None`` when it has no such item."""
+
+    def hears(self, request: Any) -> bool:
+        """Whether a request of its language is for it."""
+
+    def answer(self, request: Any, at: datetime) -> Answer | None:
+        """What it says at ``at``; ``None`` when it is silent."""
