@@ -177,7 +177,7 @@ def _read(
                 asked.extend(octets)
                 for frame in deframer.feed(octets):
                     message = from_frame(frame)
-                    await theirs.send(encode(to_frame(_piece_of(message, pieces), profile.protocol)))
+                    await theirs.send(encode(to_frame(_piece_of(message, pieces), profile.edition)))
 
         line = Line("x", opener=opener, timing=BusTiming(), rng=sim.random)  # type: ignore[arg-type]
         async with asyncio.TaskGroup() as group:
