@@ -3,7 +3,10 @@
 - ``6.2`` or ``2.4|YYMMDDhhmm``: the fields of the row's ``name`` column, one format each;
 - ``6.2[tariff]``: the same, repeated over the slot ``tariff`` as often as the length says;
 - ``record:NAME``: the fields of a record; ``/`` separates what other makes send, told apart by length;
-- ``freeze:NAME``, ``load:NAME``: the parts of a freeze block or a load record.
+- ``open:NAME``: the fields of a record, and octets of unknown layout behind them; ``open``: only these;
+- ``block:NAME``: the fields of a record, of which a meter may send the first ones only;
+- ``freeze:NAME``, ``load:NAME``: the parts of a freeze block or a load record;
+- ``security:DI``: the fields of a security frame, by ``security.csv``.
 
 In ``records.csv`` a line is one or more fields of a record in order. A name ``+group.a`` takes in the
 fields of another record with the dimension ``a`` added (``+group@start``: the period); ``*name``
@@ -15,13 +18,17 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from meterwire.dlt645 import formats
 from meterwire.dlt645.families import Field, Layout, Slot, Special, label
+from meterwire.dlt645.open_shapes import MixedBlock, OpenRecord
+from meterwire.dlt645.security_shape import SecurityPayload
 from meterwire.dlt645.shapes import Group
 from meterwire.dlt645.special import FreezeBlock, LoadRecords
 from meterwire.dlt645.tables import lines
+from meterwire.dlt645.values import Shape
 from meterwire.errors import LocalProtocolError
 
 REPETITIONS_MAX = 256
@@ -72,10 +79,8 @@ def _one(names: str, text: str) -> Layout | Special:
         unit = [_fields(written[1:], texts) for written, texts in _record(name) if written[0] == "*"]
         repeated = tuple(field for fields in unit for field in fields)
         return Layout(head=record_fields(name), unit=repeated, most=REPETITIONS_MAX if repeated else 0)
-    if kind == "freeze":
-        return functools.partial(_freeze_block, name)
-    if kind == "load":
-        return functools.partial(_load_records, name)
+    if kind in _SPECIAL:
+        return functools.partial(_SPECIAL[kind], name)
     inner, _, over = text.partition("[")
     fields = _fields(names, inner)
     if not over:
@@ -143,3 +148,31 @@ def _freeze_block(name: str, period: str) -> FreezeBlock:
 def _load_records(name: str, period: str) -> LoadRecords:
     time, *classes = (part[0] for part in _parts(name, period))
     return LoadRecords(time, tuple(classes))
+
+
+def _group(name: str, period: str) -> Group:
+    fields = record_fields(name) if name else ()
+    labels = tuple(label(field.name, "", period) for field in fields)
+    return Group(labels, tuple(field.format for field in fields))
+
+
+def _open_record(name: str, period: str) -> OpenRecord:
+    return OpenRecord(_group(name, period), label("record_rest", "", period))
+
+
+def _mixed_block(name: str, period: str) -> MixedBlock:
+    return MixedBlock(_group(name, period))
+
+
+def _security_payload(di: str, period: str) -> SecurityPayload:
+    return SecurityPayload(int(di, 16), functools.partial(label, dimension="", period=period))
+
+
+_SPECIAL: Final[dict[str, Callable[[str, str], Shape]]] = {
+    "freeze": _freeze_block,
+    "load": _load_records,
+    "open": _open_record,
+    "block": _mixed_block,
+    "security": _security_payload,
+}
+"""Layouts that are no row of fields; each takes the name behind the colon and the identifier's period."""

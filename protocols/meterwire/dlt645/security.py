@@ -1,6 +1,7 @@
 """What stands inside a security frame (03H): fields by identifier, told apart by length.
 
 Each field is turned round by itself, lowest octet first on the wire. Amounts are binary, in cents.
+``*`` octets of a field are what the others leave.
 Source: spec control-and-prepayment, section 2.2.
 """
 
@@ -10,23 +11,32 @@ import csv
 import functools
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 from meterwire.errors import LocalProtocolError
 
 Direction = Literal["request", "reply"]
+DIRECTIONS: Final[tuple[Direction, ...]] = get_args(Direction)
 
-SECRETS: Final = frozenset({"cipher1", "cipher2", "rand1", "rand2", "mac", "mac1", "mac2", "key_cipher"})
+KEYS_MAX: Final = 4
+"""Most keys of one update. Source: spec control-and-prepayment, section 2.2."""
+SECRETS: Final = frozenset(
+    {"cipher1", "cipher2", "rand1", "rand2", "mac", "mac1", "mac2", "key_cipher", "esam_data"}
+    | {f"key_cipher_{number}" for number in range(1, KEYS_MAX + 1)}
+)
 """Fields that no log, trace or screen shows."""
+_REST: Final = 0
+_BINARY: Final = frozenset({"binary", "cents"})
 _OLDER = {0x07000201: 0x070002FF, 0x07810201: 0x078102FF, 0x07800101: 0x078001FF}
 
 
 class SecurityField(NamedTuple):
-    """One field of a layout: its name, octets, and how it is written (hex, binary, bcd)."""
+    """One field of a layout: its name, octets, how it is written (hex, binary, cents, bcd), and its item."""
 
     name: str
     octets: int
     kind: str
+    item: str
 
 
 class SecurityValue(NamedTuple):
@@ -47,10 +57,18 @@ def split(di: int, direction: Direction, payload: bytes) -> tuple[SecurityValue,
         payload: the octets after identifier and operator code, wire order.
 
     """
-    for layout in _layouts().get((_OLDER.get(di, di), direction), ()):
-        if sum(field.octets for field in layout) == len(payload):
-            return tuple(_values(layout, payload))
+    for layout in layouts(di, direction):
+        rest = len(payload) - sum(field.octets for field in layout)
+        is_open = any(field.octets == _REST for field in layout)
+        if rest > 0 if is_open else rest == 0:
+            sized = [field._replace(octets=field.octets or rest) for field in layout]
+            return tuple(_values(sized, payload))
     return None
+
+
+def layouts(di: int, direction: Direction) -> Sequence[tuple[SecurityField, ...]]:
+    """How the frames of one identifier and direction are laid out, the standard's way first."""
+    return _layouts().get((_OLDER.get(di, di), direction), ())
 
 
 def join(di: int, direction: Direction, values: Mapping[str, int | str]) -> bytes:
@@ -60,21 +78,27 @@ def join(di: int, direction: Direction, values: Mapping[str, int | str]) -> byte
         LocalProtocolError: an unknown identifier, a field missing, or a value that does not fit.
 
     """
-    layouts = _layouts().get((di, direction))
-    if layouts is None:
+    found = _layouts().get((di, direction))
+    if found is None:
         raise LocalProtocolError(f"no security {direction} with identifier {di:08X}")
-    return b"".join(_octets(field, values.get(field.name)) for field in layouts[0])
+    return b"".join(field_octets(field, values.get(field.name)) for field in found[0])
 
 
-def _octets(field: SecurityField, value: int | str | None) -> bytes:
-    if field.kind == "binary" and isinstance(value, int) and 0 <= value < 1 << 8 * field.octets:
+def field_octets(field: SecurityField, value: int | str | None) -> bytes:
+    """One field as it stands in a frame.
+
+    Raises:
+        LocalProtocolError: the value is missing or does not fit.
+
+    """
+    if field.kind in _BINARY and isinstance(value, int) and 0 <= value < 1 << 8 * field.octets:
         return value.to_bytes(field.octets, "little")
     text = f"{value:0{2 * field.octets}d}" if field.kind == "bcd" and isinstance(value, int) else value
     try:
         octets = bytes.fromhex(text) if isinstance(text, str) else b""
     except ValueError:
         octets = b""
-    if len(octets) != field.octets:
+    if len(octets) != (field.octets or len(octets)):
         raise LocalProtocolError(f"{field.name} does not fit {field.octets} octets")
     return octets[::-1]
 
@@ -83,7 +107,7 @@ def _values(layout: Sequence[SecurityField], payload: bytes) -> list[SecurityVal
     found, at = [], 0
     for field in layout:
         raw = payload[at : at + field.octets]
-        value: int | str = int.from_bytes(raw, "little") if field.kind == "binary" else raw[::-1].hex()
+        value: int | str = int.from_bytes(raw, "little") if field.kind in _BINARY else raw[::-1].hex()
         if field.kind == "bcd" and isinstance(value, str) and value.isdecimal():
             value = int(value)
         found.append(SecurityValue(field, at, raw, value))
@@ -98,7 +122,9 @@ def _layouts() -> Mapping[tuple[int, str], list[tuple[SecurityField, ...]]]:
     with file_name.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             key = int(row["di"], 16), row["direction"], row["layout"]
-            fields[key] = (*fields.get(key, ()), SecurityField(row["field"], int(row["octets"]), row["kind"]))
+            octets = _REST if row["octets"] == "*" else int(row["octets"])
+            one = SecurityField(row["field"], octets, row["kind"], row["item"])
+            fields[key] = (*fields.get(key, ()), one)
     found: dict[tuple[int, str], list[tuple[SecurityField, ...]]] = {}
     for (di, direction, _), layout in fields.items():
         found.setdefault((di, direction), []).append(layout)

@@ -124,7 +124,7 @@ class Entry:
         unit: unit of the (first) value.
         octets: octets of the data; of one repetition where the number of values varies.
         is_block: FFH stands in one octet of the identifier.
-        access: ``r``, ``rw`` or ``w``.
+        access: ``r``, ``rw`` or ``w``; ``s`` for what security frames (03H) carry.
         shapes: how the data is laid out; the standard's way first, then those of other makes, told
             apart by length.
         label: what the value is, where there is only one.
@@ -179,9 +179,9 @@ class Entry:
         try:
             return self.shapes[0].encode(values)
         except LocalProtocolError:
-            if self.access != "w":
+            if "r" in self.access:
                 raise
-        raise LocalProtocolError(f"{self.item}: the value does not fit")  # a password; it stays unsaid
+        raise LocalProtocolError(f"{self.item}: the value does not fit")  # a secret; it stays unsaid
 
 
 new_tuple = tuple.__new__
