@@ -162,19 +162,20 @@ class Services:
     # --- CONNECT ---
 
     def _connect(self, request: ConnectRequest, how: Circumstances) -> ConnectResponse:
+        """Names no more than the client did: there are clients that take more for a broken agreement."""
         del how
         limits = self._limits
         return ConnectResponse(
             piid=request.piid,
             factory=FACTORY,
-            version=VERSION,
+            version=min(request.version, VERSION),
             protocol_conformance=_common(request.protocol_conformance, _PROTOCOL_BITS),
             function_conformance=_common(request.function_conformance, _FUNCTION_BITS),
-            tx_max=limits.frame,
-            rx_max=limits.frame,
+            tx_max=_at_most(request.rx_max, limits.frame),
+            rx_max=_at_most(request.tx_max, limits.frame),
             rx_window=1,
-            apdu_max=limits.apdu,
-            timeout_s=min(request.timeout_s or limits.timeout_s, limits.timeout_s),
+            apdu_max=_at_most(request.apdu_max, limits.apdu),
+            timeout_s=_at_most(request.timeout_s, limits.timeout_s),
             result=self._admitted(request),
             time_tag=request.time_tag,
         )
@@ -338,6 +339,11 @@ class Services:
             return TIME_TAG_INVALID
         now = self._clock.shows(how.at).replace(tzinfo=None)
         return TIME_TAG_INVALID if now - sent > tag.delay.value * span else None
+
+
+def _at_most(named: int, own: int) -> int:
+    """The smaller of what both name; 0 names nothing."""
+    return min(named or own, own)
 
 
 def _md5(data: Data) -> bytes:
