@@ -2,6 +2,7 @@
 
 from meterprofiles.load import Profiles, chosen, generic, load_file, load_profile, packaged, with_folder
 from meterprofiles.schema import (
+    AssociationTraits,
     LineTraits,
     Profile,
     ProfileError,
@@ -10,6 +11,7 @@ from meterprofiles.schema import (
 )
 
 __all__ = [
+    "AssociationTraits",
     "LineTraits",
     "Profile",
     "ProfileError",

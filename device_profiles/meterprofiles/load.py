@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Final, cast
@@ -12,18 +13,23 @@ from typing import Final, cast
 from meterprofiles.places import TEXT_MAX, Place, compose
 from meterprofiles.schema import (
     BAUD_RATES,
+    CONNECTS,
+    DLT698,
     PARITIES,
     PREAMBLE_MAX,
     PROTOCOLS,
     QUIRK_KINDS,
     QUIRKS_MAX,
     REPLY_DELAY_MS,
+    AssociationTraits,
+    Connect,
     LineTraits,
     Parity,
     Profile,
     ProfileError,
     Quirk,
     QuirkKind,
+    Spoken,
     Timing,
 )
 from meterwire.dlt645.dialects import Choices, choices, dialects, switches
@@ -50,17 +56,26 @@ def load_profile(text: str, file: str) -> Profile:
 
     """
     root = compose(text, file)
-    table = root.table(("profile", "matches", "line", "timing"), ("dialect", "layout", "quirks"))
+    table = root.table(
+        ("profile", "matches", "line", "timing"), ("dialect", "layout", "quirks", "association")
+    )
     matches = table["matches"].table(("protocol",), ("model",))
-    protocol = cast(Edition, matches["protocol"].one_of(PROTOCOLS))
-    quirks = table["quirks"].rows(QUIRKS_MAX) if "quirks" in table else ()
-    dialect_name = _dialect(table.get("dialect"), protocol)
-    return Profile(
+    protocol = cast(Spoken, matches["protocol"].one_of(PROTOCOLS))
+    profile = Profile(
         name=table["profile"].text(),
         protocol=protocol,
         model=matches["model"].text() if "model" in matches else "",
         line=_line(table["line"]),
         timing=_timing(table["timing"]),
+    )
+    if protocol == DLT698:
+        _refuse(table, ("dialect", "layout", "quirks"), protocol)
+        return replace(profile, association=_association(table.get("association")))
+    _refuse(table, ("association",), protocol)
+    dialect_name = _dialect(table.get("dialect"), protocol)
+    quirks = table["quirks"].rows(QUIRKS_MAX) if "quirks" in table else ()
+    return replace(
+        profile,
         dialect=dialect_name,
         layout=_layout(table["layout"], protocol, dialect_name) if "layout" in table else (),
         quirks=tuple(_quirk(place, protocol, dialect_name) for place in quirks),
@@ -226,6 +241,31 @@ def _timing(place: Place) -> Timing:
 
 def _whole(place: Place | None, low: int, high: int, *, otherwise: int) -> int:
     return otherwise if place is None else place.whole(low, high)
+
+
+def _refuse(table: dict[str, Place], keys: tuple[str, ...], protocol: Spoken) -> None:
+    """Refuse what a profile of this protocol cannot say."""
+    for key in keys:
+        if key in table:
+            raise table[key].error(f"{protocol} has no {key}; leave the key out")
+
+
+def _association(place: Place | None) -> AssociationTraits:
+    usual = AssociationTraits()
+    if place is None:
+        return usual
+    table = place.table((), ("connect", "client", "logical", "wrap_reads", "ask_scalers"))
+    return AssociationTraits(
+        connect=cast(Connect, table["connect"].one_of(CONNECTS)) if "connect" in table else usual.connect,
+        client=_whole(table.get("client"), 0, 255, otherwise=usual.client),
+        logical=_whole(table.get("logical"), 0, 3, otherwise=usual.logical),
+        wrap_reads=_switched(table.get("wrap_reads")),
+        ask_scalers=_switched(table.get("ask_scalers")),
+    )
+
+
+def _switched(place: Place | None) -> bool:
+    return place is not None and place.one_of(("true", "false")) == "true"
 
 
 def _dialect(place: Place | None, protocol: Edition) -> str:

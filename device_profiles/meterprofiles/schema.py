@@ -16,7 +16,21 @@ from meterwire.dlt645.items import Dictionary, dictionary
 Parity = Literal["even", "odd", "none"]
 PARITIES: Final[tuple[Parity, ...]] = get_args(Parity)
 BAUD_RATES: Final = (600, 1200, 2400, 4800, 9600, 19200)
-PROTOCOLS: Final = EDITIONS
+DLT698: Final = "dlt698.45"
+Spoken = Edition | Literal["dlt698.45"]
+"""What a meter can speak."""
+PROTOCOLS: Final[tuple[Spoken, ...]] = (*EDITIONS, DLT698)
+
+Connect = Literal["never", "null", "password"]
+"""How an association with a meter of DL/T 698.45 begins.
+
+- ``never``: the one that is always there;
+- ``null``: CONNECT without authentication;
+- ``password``: CONNECT with the meter's password, which the configuration names.
+"""
+CONNECTS: Final[tuple[Connect, ...]] = get_args(Connect)
+CLIENT: Final = 0x10
+"""Client address that heads of the field use. Source: spec dlt698, section 1.1."""
 
 QuirkKind = Literal["signed_value"]
 """Known departures.
@@ -90,6 +104,27 @@ class Quirk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssociationTraits:
+    """How a meter of DL/T 698.45 wants to be spoken to.
+
+    Args:
+        connect: how an association begins.
+        client: our address in its eyes (CA), 0 to 255.
+        logical: which of its logical devices is asked, 0 to 3.
+        wrap_reads: reads go in a SECURITY envelope, plain, with a random number: many meters answer no
+            record reads otherwise (spec dlt698, section 7, item 9).
+        ask_scalers: ask for scaler and unit with each value, and count by them instead of the standard's.
+
+    """
+
+    connect: Connect = "never"
+    client: int = CLIENT
+    logical: int = 0
+    wrap_reads: bool = False
+    ask_scalers: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One model, or a whole edition where ``model`` is empty.
 
@@ -102,17 +137,25 @@ class Profile:
         dialect: of its edition; empty: the default one.
         layout: the switches that are not at their defaults.
         quirks: where it departs from its standard.
+        association: of a meter of DL/T 698.45; the others have none.
 
     """
 
     name: str
-    protocol: Edition
+    protocol: Spoken
     model: str
     line: LineTraits
     timing: Timing
     dialect: str = ""
     layout: Choices = ()
     quirks: tuple[Quirk, ...] = ()
+    association: AssociationTraits = AssociationTraits()
+
+    @property
+    def edition(self) -> Edition:
+        """The edition of DL/T 645 that it speaks; only where it speaks one."""
+        assert self.protocol != DLT698, f"{self.name} speaks no edition of DL/T 645"
+        return self.protocol
 
     def quirk_items(self, kind: QuirkKind) -> frozenset[str]:
         """The items that have a quirk of that kind."""
@@ -120,15 +163,15 @@ class Profile:
 
     @property
     def dictionary(self) -> Dictionary:
-        """What this model's identifiers mean: its dialect, its switches, its signs."""
-        return dictionary(self.protocol, self.dialect, self.layout, self.quirk_items("signed_value"))
+        """What this model's identifiers of DL/T 645 mean: its dialect, its switches, its signs."""
+        return dictionary(self.edition, self.dialect, self.layout, self.quirk_items("signed_value"))
 
     @property
     def spoken(self) -> str:
-        """The name of its dialect."""
-        return dialect(self.protocol, self.dialect).name
+        """The name of its dialect; of DL/T 698.45, which has none, its own."""
+        return DLT698 if self.protocol == DLT698 else dialect(self.edition, self.dialect).name
 
     def switch(self, name: str) -> str:
         """The value of a switch of its edition; empty where the edition has no such switch."""
-        known = switches(self.protocol).get(name)
+        known = switches(self.edition).get(name)
         return dict(self.layout).get(name, known.default) if known else ""

@@ -134,8 +134,8 @@ def run(
     td_ms: TdMs = None,
     garbage: Garbage = 0,
     protocol: Protocol = "dlt645-2007",
-    profile: ProfileName = "",
     piece_octets: PieceOctets = PIECE_OCTETS_MAX,
+    profile: ProfileName = "",
     dial: Dial = None,
     login: Login = False,
     heartbeat_s: HeartbeatS = HEARTBEAT_S,
@@ -169,8 +169,8 @@ def run(
             reply_delay_ms=td_ms,
             garbage=garbage,
             protocol=protocol,
-            profile=chosen(profile, packaged()) if profile else None,
             piece_octets=piece_octets,
+            profile=chosen(profile, packaged()) if profile else None,
             limits=Limits(first_block=first_block),
         )
         way = _Way(tcp=tcp, pty=pty, link=link, dial=dial, login=login, heartbeat_s=heartbeat_s)
@@ -209,7 +209,7 @@ class _Way:
             raise ValueError("choose one of --tcp, --pty and --dial")
         if self.link and not self.pty:
             raise ValueError("--link goes with --pty")
-        if (self.login or self.dial) and plant.protocol != DLT698:
+        if (self.login or self.dial) and plant.model.protocol != DLT698:
             raise ValueError(f"--dial and --login go with --protocol {DLT698}")
         if self.login and (self.pty or self.dial):
             raise ValueError("--login goes with --tcp")

@@ -111,7 +111,7 @@ class Meter:
             raise ValueError(f"{address!r} is no meter address: 12 digits, not all nines")
         self.address = address
         self.profile = profile or generic(protocol)
-        self._protocol: Edition = self.profile.protocol
+        self._protocol: Edition = self.profile.edition
         self._dictionary = self.profile.dictionary
         self._readings = Readings(address, seed=seed, growth_kw=growth_kw)
         self._long = LongAnswer(self._protocol, piece_octets=piece_octets)

@@ -14,7 +14,7 @@ from metersim.dlt698 import Limits, Meter698
 from metersim.faults import NO_FAULTS, Faults
 from metersim.following import PIECE_OCTETS_MAX
 from metersim.language import Speaker
-from metersim.line import REPLY_DELAY_MS, REPLY_DELAY_MS_MAX, Clock, Line, Station
+from metersim.line import REPLY_DELAY_MS_MAX, Clock, Line, Station
 from metersim.meter import Meter
 from metersim.readings import GROWTH_KW
 from meterwire.dlt645.functions import EDITIONS
@@ -24,9 +24,6 @@ LINES_MAX = 256
 ADDRESS_MAX = 999_999_999_998
 DLT698: Final = "dlt698.45"
 PROTOCOLS: Final = (*EDITIONS, DLT698)
-
-_DLT698_PORT: Final = LineTraits(baud=9600, parity="even", preamble=4)
-"""How a meter of DL/T 698.45 leaves the factory. Source: spec dlt698, section 1.7."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,17 +73,15 @@ class Plant:
         _check("octets in a piece", self.piece_octets, 1, PIECE_OCTETS_MAX)
         if self.protocol not in PROTOCOLS:
             raise ValueError(f"protocol {self.protocol!r}: write one of {', '.join(PROTOCOLS)}")
-        if self.profile is not None and self.protocol == DLT698:
-            raise ValueError(f"a profile in place of {DLT698}: there are profiles for DL/T 645 only")
 
     @property
     def port(self) -> LineTraits:
         """How the port of every meter is set."""
-        return _DLT698_PORT if self.protocol == DLT698 else self.model.line
+        return self.model.line
 
     @property
     def model(self) -> Profile:
-        """The profile of every meter of DL/T 645."""
+        """The profile of every meter."""
         return self.profile or generic(self.protocol)
 
     def addresses(self, line: int) -> list[str]:
@@ -122,12 +117,10 @@ class Plant:
 
     @property
     def _delay_ms(self) -> int:
-        if self.reply_delay_ms is not None:
-            return self.reply_delay_ms
-        return REPLY_DELAY_MS if self.protocol == DLT698 else self.model.timing.reply_delay_ms
+        return self.model.timing.reply_delay_ms if self.reply_delay_ms is None else self.reply_delay_ms
 
     def _meter(self, address: str) -> Speaker:
-        if self.protocol == DLT698:
+        if self.model.protocol == DLT698:
             return Meter698(address, seed=self.seed, growth_kw=self.growth_kw, limits=self.limits)
         return Meter(
             address,

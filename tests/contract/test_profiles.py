@@ -17,9 +17,11 @@ from meterlink.errors import BadAnswer, Refused
 from meterlink.transports.memory import memory_line
 from meterprofiles import Profile, load_profile, packaged
 from metersim import AnswerRecord, Simulation
+from metersim.meter import Meter
 from metersim.plant import Plant
 from meterwire.dlt645 import Deframer, decode
 from meterwire.dlt645.dialects import dialects, switches
+from meterwire.dlt645.functions import EDITIONS
 from tests.support.simulated import START, Duplex
 
 _2007 = "dlt645-2007"
@@ -41,7 +43,7 @@ _QUIRK = "quirks: [{kind: signed_value, item: active_power, evidence: spec secti
 _SIGNED = _profile("signed", _QUIRK, protocol="dlt645-1997")
 _SLOW = _profile("slow", answer=", answer_preamble: 3", delay=", reply_delay_ms: 900")
 _PROFILES = [
-    *packaged().all,
+    *(profile for profile in packaged().all if profile.protocol in EDITIONS),
     *(_profile(f"{name}-{value}", _layout({name: value})) for name, value in _LAST.items()),
     *(_profile(one.name, f"dialect: {one.name}") for one in dialects() if one.edition == _2007),
     _profile("all-turned", _layout(_LAST)),
@@ -58,7 +60,9 @@ class _Bench:
         self.answers: list[AnswerRecord] = []
         plant = Plant(profile=meter, first_address=161)
         (self.plant_line,) = plant.build(clock=self.sim.clock, record=self.answers.append)
-        (self.meter,) = self.plant_line.meters.values()
+        (meter_645,) = self.plant_line.meters.values()
+        assert isinstance(meter_645, Meter)
+        self.meter = meter_645
         self._driver = Dlt645Driver(self.sim.clock, profile=driver)
 
     def run(self, asking: Callable[[Line], Awaitable[None]]) -> None:

@@ -95,7 +95,7 @@ class _Plant:
             assert not true_time or reading.taken_at >= reading.slot - ahead
         self.gateway.check_database()
 
-    def asked(self, number: int) -> Counter[int | None]:
+    def asked(self, number: int) -> Counter[int | str | None]:
         """How often a meter was asked for each identifier."""
         address = f"{number:012d}"
         return Counter(answer.di for answer in self.gateway.answers if answer.address == address)

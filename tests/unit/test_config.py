@@ -53,7 +53,7 @@ def test_meters_alone_are_enough(tmp_path: Path) -> None:
         (_METER.replace("tcp://127.0.0.1:5000", "udp://x:1"), "", "a line is tcp://"),
         (_METER + _METER.replace('"m1"', '"m2"'), "", "two meters of one address"),
         (_METER + _METER.replace("161", "162"), "", "two [[meters]] have the same id 'm1'"),
-        (_METER + 'protocol = "dlt645"\n', "line 5:", "'dlt645-2007' or 'dlt645-1997'"),
+        (_METER + 'protocol = "dlt645"\n', "line 5:", "'dlt645-1997' or 'dlt698.45'"),
         (_METER + "[[plans]]\nevery_s = 0\n", "line 6:", "greater than or equal to 1"),
         (_METER + "[[plans]]\nitems = []\n", "line 6:", "at least 1"),
         (_METER + '[[plans]]\nclass = "dayly_freeze"\n', "line 6:", "'instant' or 'daily_freeze'"),

@@ -177,7 +177,7 @@ def _read(
                 asked.extend(octets)
                 for frame in deframer.feed(octets):
                     message = from_frame(frame)
-                    await theirs.send(encode(to_frame(_piece_of(message, pieces), profile.protocol)))
+                    await theirs.send(encode(to_frame(_piece_of(message, pieces), profile.edition)))
 
         line = Line("x", opener=opener, timing=BusTiming(), rng=sim.random)  # type: ignore[arg-type]
         async with asyncio.TaskGroup() as group:
@@ -333,3 +333,16 @@ def test_a_folder_has_a_limit(tmp_path: Path) -> None:
         (tmp_path / f"{number}.yaml").touch()
     with pytest.raises(ConfigError, match="1001 profiles, at most 1000"):
         MeterProfiles(tmp_path)
+
+
+def test_a_load_record_is_asked_for_by_its_number() -> None:
+    """Meters refuse a request for load records that does not say how many."""
+    for item, selector in (("load_records@class.1/load_which.2", b"\x01"), ("frequency", b"")):
+        entry = generic("dlt645-2007").dictionary.by_name(item)
+        assert entry is not None
+        data = (
+            entry.encode([value.content for value in entry.decode(_LOAD_RECORD)]) if selector else b"\x00\x50"
+        )
+        _, asked = _read(generic("dlt645-2007"), item, data)
+        (frame,) = Deframer().feed(asked)
+        assert ReadRequest(address="000000000161", di=entry.di, selector=selector) == from_frame(frame)

@@ -9,7 +9,7 @@ zone of the plant makes them aware. Source: spec section 7.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -96,12 +96,15 @@ class Records:
         return "null_row" if self.null_rows else "no_rows"
 
 
-def records(result: RecordResult, order: BitOrder = "bit0_first") -> Records:
+def records(
+    result: RecordResult, order: BitOrder = "bit0_first", entries: Mapping[Oad, Entry] | None = None
+) -> Records:
     """The rows of an answer.
 
     Args:
         result: A-ResultRecord; its own columns count, not those of the request.
         order: how this device sends words of bits.
+        entries: what columns hold, where the device says it otherwise than the standard.
 
     Raises:
         RemoteProtocolError: a row is not as wide as the columns; ``kind`` is ``"rows"``.
@@ -110,7 +113,7 @@ def records(result: RecordResult, order: BitOrder = "bit0_first") -> Records:
     if isinstance(result.result, Dar):
         return Records(table=result.oad, rows=(), dar=result.result)
     rows = [row for row in result.result if any(cell.type != "null" for cell in row)]
-    found = [_record(result.oad, result.rcsd, row, order) for row in rows]
+    found = [_record(result.oad, result.rcsd, row, order, entries or {}) for row in rows]
     return Records(
         table=result.oad,
         rows=tuple(sorted(found, key=_order)),
@@ -166,7 +169,9 @@ def _encode_cell(oad: Oad, contents: Contents, order: BitOrder) -> Data:
 # --- one row ------------------------------------------------------------------------------------------
 
 
-def _record(table: Oad, columns: Rcsd, row: Sequence[Data], order: BitOrder) -> Record:
+def _record(
+    table: Oad, columns: Rcsd, row: Sequence[Data], order: BitOrder, entries: Mapping[Oad, Entry]
+) -> Record:
     if len(row) != len(columns):
         raise RemoteProtocolError(
             f"a row of {table} has {len(row)} values for {len(columns)} columns", kind="rows"
@@ -174,9 +179,9 @@ def _record(table: Oad, columns: Rcsd, row: Sequence[Data], order: BitOrder) -> 
     values: list[ItemValue] = []
     for column, cell in zip(columns, row, strict=True):
         if isinstance(column, Oad):
-            values += _cell(column, cell, period_of(table), order)
+            values += _cell(column, cell, period_of(table), order, entries)
         else:
-            values += _nested(column, cell, order)
+            values += _nested(column, cell, order, entries)
     by_item = {value.label.item: value for value in values if value.label.item in _KEYS}
     number = next((by_item[name].value for name in _NUMBERS if name in by_item), None)
     return Record(
@@ -187,21 +192,25 @@ def _record(table: Oad, columns: Rcsd, row: Sequence[Data], order: BitOrder) -> 
     )
 
 
-def _nested(column: Road, cell: Data, order: BitOrder) -> Iterator[ItemValue]:
+def _nested(column: Road, cell: Data, order: BitOrder, entries: Mapping[Oad, Entry]) -> Iterator[ItemValue]:
     """The members of a ROAD column; NULL or a wrong number of them is said of each."""
     period = period_of(column.oad)
     if cell.type in {"array", "structure"} and len(cell.value) == len(column.oads):
         for oad, member in zip(column.oads, cell.value, strict=True):
-            yield from _cell(oad, member, period, order)
+            yield from _cell(oad, member, period, order, entries)
         return
     problem: Problem = "absent" if cell.type == "null" else "shape"
     for oad in column.oads:
-        for value in _cell(oad, NULL, period, order):
+        for value in _cell(oad, NULL, period, order, entries):
             yield value._replace(problem=problem, data=cell)
 
 
-def _cell(oad: Oad, cell: Data, period: str, order: BitOrder) -> tuple[ItemValue, ...]:
-    return _column(oad, period).decode(cell, order)
+def _cell(
+    oad: Oad, cell: Data, period: str, order: BitOrder, entries: Mapping[Oad, Entry]
+) -> tuple[ItemValue, ...]:
+    own = entries.get(oad)
+    found = _column(oad, period) if own is None else own.within(period)
+    return found.decode(cell, order)
 
 
 @functools.lru_cache(_COLUMNS_KEPT)

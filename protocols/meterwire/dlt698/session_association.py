@@ -96,6 +96,7 @@ class Association:
         scrambled: send with 33H added to user data.
         preamble: FEH octets before each frame, 0 to 16.
         protect: puts requests other than CONNECT and RELEASE into envelopes.
+        first_number: service number that the first request follows.
 
     Attributes:
         agreed: the server's words of the CONNECT that was allowed; ``None`` in the preset association.
@@ -112,6 +113,7 @@ class Association:
         scrambled: bool = False,
         preamble: int = 4,
         protect: Protect | None = None,
+        first_number: int = 0,
     ) -> None:
         self.agreed: ConnectResponse | None = None
         self._server = server
@@ -122,7 +124,7 @@ class Association:
         self._preamble = preamble
         self._protect = protect
         self._state = AssociationState.PRESET
-        self._number = 0
+        self._number = first_number
 
     @property
     def state(self) -> AssociationState:

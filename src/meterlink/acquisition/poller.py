@@ -25,7 +25,7 @@ from meterlink.acquisition.plans import Plan, Point, is_kept
 from meterlink.bus.line import Line
 from meterlink.clock import Clock
 from meterlink.drivers.base import Driver
-from meterlink.errors import BusFull, LineError, ReplyTimeout
+from meterlink.errors import BusFull, ConfigError, LineError, ReplyTimeout
 from meterlink.model.zone import CHINA_TIME
 
 WORKERS = 4
@@ -191,6 +191,8 @@ class Poller(ABC):
             await self._ask(task, slot)
         except ReplyTimeout:
             self._note_silent(task.point)
+        except ConfigError as error:  # a secret that stands elsewhere is no longer there
+            self._note_bad(task.point, str(error))
         except (LineError, BusFull):
             pass  # the line says so itself; the items stay due
 

@@ -5,7 +5,8 @@ Three timers, each set once:
 - *first octet*: from the moment the request has left the wire (645: a meter may take 500 ms, a serial
   server adds its own);
 - *octet gap*: silence inside an answer (645: at most 500 ms);
-- *whole answer*: a babbling node may not hold the line longer than the longest answer takes.
+- *whole answer*: a babbling node may not hold the line longer than the longest answer takes, one frame of
+  it where a protocol cuts answers into several.
 
 The end of an answer is the session's business (it knows the length octet), so no timer is waited out
 after a good answer.
@@ -24,7 +25,7 @@ from meterlink.bus.wire import Wire
 from meterlink.errors import ReplyTimeout
 from meterlink.trace import Ranges, Transcript
 
-_ANSWER_OCTETS_MAX = 300
+ANSWER_OCTETS_MAX = 300
 """Longest 645 answer with preambles and rubbish, for the whole-answer timer of a line with known rate."""
 
 
@@ -63,6 +64,7 @@ class Timing:
         answer_max_s: for the whole answer, on top of ``reply_timeout_s``.
         character_s: time of one octet on the wire; 0 where the rate is not known (TCP).
         turnaround_s: quiet time before each request.
+        answer_octets_max: longest frame that a meter of this line answers with.
 
     """
 
@@ -71,11 +73,12 @@ class Timing:
     answer_max_s: float = 3.0
     character_s: float = 0.0
     turnaround_s: float = 0.0
+    answer_octets_max: int = ANSWER_OCTETS_MAX
 
     @property
     def whole_answer_s(self) -> float:
         """Time that the longest answer may take after the first-octet timer."""
-        return max(self.answer_max_s, _ANSWER_OCTETS_MAX * self.character_s + self.octet_gap_s)
+        return max(self.answer_max_s, self.answer_octets_max * self.character_s + self.octet_gap_s)
 
 
 async def carry_out(

@@ -17,7 +17,7 @@ def read(
     address: Annotated[str, typer.Option(help="12 digits as on the nameplate.", show_default=False)],
     item: Annotated[list[str], typer.Option(help=_ITEM_HELP, show_default=False)],
     protocol: Annotated[
-        str, typer.Option(help="How the meter talks: dlt645-2007, dlt645-1997.")
+        str, typer.Option(help="How the meter talks: dlt645-2007, dlt645-1997, dlt698.45.")
     ] = "dlt645-2007",
     model: Annotated[str, typer.Option(help="As on its nameplate: the profile that serves it.")] = "",
     profile: Annotated[
@@ -26,9 +26,13 @@ def read(
     profiles: Annotated[
         Path | None, typer.Option(help="Folder of your own profiles.", show_default=False)
     ] = None,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(help="dlt698.45: CONNECT with the password in this file.", show_default=False),
+    ] = None,
     timeout_ms: Annotated[
         int | None,
-        typer.Option(min=50, max=120_000, help="Wait for the first octet. Default: the profile's (1500)."),
+        typer.Option(min=50, max=120_000, help="Wait for the first octet. Default: the profile's."),
     ] = None,
     tries: Annotated[int, typer.Option(min=1, max=10, help="How often to ask a silent meter.")] = 2,
     preamble: Annotated[
@@ -36,12 +40,20 @@ def read(
         typer.Option(min=0, max=16, help="FEH octets before the request. Default: the profile's (4)."),
     ] = None,
     count: Annotated[
-        int, typer.Option(min=0, max=9, help="Load records and curves: how many, 1 to 9.", show_default=False)
+        int,
+        typer.Option(
+            min=0,
+            max=255,
+            help="Load records, curves, freezes: how many; dlt645: 1 to 9, dlt698.45: 1 to 255.",
+            show_default=False,
+        ),
     ] = 0,
     since: Annotated[
         datetime | None,
         typer.Option(
-            "--from", formats=["%Y-%m-%d %H:%M"], help="Load records and curves: from this time on, UTC+8."
+            "--from",
+            formats=["%Y-%m-%d %H:%M"],
+            help="Load records, curves, freezes: from this time on, UTC+8.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
@@ -61,6 +73,8 @@ def read(
           --count 3
       meterlink read --line tcp://127.0.0.1:5000 --address 161 --item "voltage.a@curve" \\
           --from "2026-11-22 08:00" --count 8
+      meterlink read --line tcp://127.0.0.1:5000 --protocol dlt698.45 --address 161 \\
+          --item "forward_active_energy.*@daily_freeze/last.1"
 
     \b
     Exit codes: 0 read; 2 wrong arguments; 3 no answer; 4 the meter refused; 5 the line; 6 no value.
@@ -80,6 +94,7 @@ def read(
         timeout_ms=timeout_ms,
         tries=tries,
         preamble=preamble,
+        password_file=password_file,
         count=count,
         since=since,
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -19,8 +20,9 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.clock import SystemClock
-from meterlink.drivers.base import MeterAnswer, Window
-from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.config import SecretRef
+from meterlink.drivers.base import Driver, MeterAnswer, Window
+from meterlink.drivers.choose import answer_octets_max, driver_for
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import (
     BadAnswer,
@@ -75,6 +77,7 @@ class Question:
         timeout_ms: wait for the first octet of an answer; ``None``: the profile's.
         tries: how often to ask a silent meter.
         preamble: FEH octets before a request, 0 to 16; ``None``: the profile's.
+        password_file: holds the meter's password; ``None``: CONNECT as the profile says.
         count: of records: how many; 0: not said.
         since: of records: from when on, without a zone, in plant time; ``None``: not said.
 
@@ -90,6 +93,7 @@ class Question:
     model: str = ""
     profile: str = ""
     profiles: Path | None = None
+    password_file: Path | None = None
     count: int = 0
     since: datetime | None = None
 
@@ -129,7 +133,13 @@ def ask_and_show(question: Question, *, as_json: bool, trace: bool) -> ExitCode:
 async def _ask(question: Question, ring: TraceRing) -> list[MeterAnswer]:
     profile = _profile(question)
     url, address = parse_line_url(question.line), meter_address(question.address)
-    driver = Dlt645Driver(SystemClock(), profile=profile, preamble=question.preamble)
+    driver = driver_for(
+        profile,
+        SystemClock(),
+        random_octets=secrets.token_bytes,
+        preamble=question.preamble,
+        password_of=lambda _: _password(question),
+    )
     for item in question.items:
         driver.check_item(item)
         if question.window is not None:
@@ -140,6 +150,7 @@ async def _ask(question: Question, ring: TraceRing) -> list[MeterAnswer]:
         octet_gap_s=profile.timing.octet_gap_ms / 1000,
         turnaround_s=profile.timing.turnaround_ms / 1000 if isinstance(url, SerialUrl) else 0.0,
         character_s=url.character_s if isinstance(url, SerialUrl) else 0.0,
+        answer_octets_max=answer_octets_max(profile),
     )
     line = Line(str(url), opener=lambda: open_line(url), timing=timing, rng=random.Random(), trace=ring)  # noqa: S311
     answers: list[MeterAnswer] = []
@@ -165,15 +176,32 @@ def _profile(question: Question) -> Profile:
 
     """
     known = MeterProfiles(question.profiles)
-    if question.profile:
-        return known.chosen(question.profile)
-    if meter_protocol(question.protocol) is None:
+    if not question.profile and meter_protocol(question.protocol) is None:
         raise ConfigError(f"protocol {question.protocol!r}: write one of {', '.join(PROTOCOLS)}")
-    return known.find(question.protocol, question.model)
+    found = (
+        known.chosen(question.profile) if question.profile else known.find(question.protocol, question.model)
+    )
+    if question.password_file is None:
+        return found
+    if found.protocol != "dlt698.45":
+        raise ConfigError(f"--password-file: {found.protocol} reads without a password; leave it out")
+    return replace(found, association=replace(found.association, connect="password"))
+
+
+def _password(question: Question) -> str:
+    """What the password file holds.
+
+    Raises:
+        ConfigError: it cannot be read, or nobody named one.
+
+    """
+    if question.password_file is None:
+        raise ConfigError("the profile wants a password: name the file that holds it with --password-file")
+    return SecretRef(f"file:{question.password_file}").reveal()
 
 
 async def _try(
-    question: Question, driver: Dlt645Driver, line: Line, address: str, item: str, *, timeout_ms: int
+    question: Question, driver: Driver, line: Line, address: str, item: str, *, timeout_ms: int
 ) -> MeterAnswer:
     ask = partial(driver.read, line, address, item, window=question.window, priority=Priority.ON_DEMAND)
     for _ in range(question.tries - 1):

@@ -194,11 +194,18 @@ class MeterSettings(_Table):
     id: Name = Field(description="Our name of the meter; the key of its readings for ever.")
     address: str = Field(description='Communication address as on the nameplate, in quotes: "000000000161".')
     line: str = Field(description="Name of a [[lines]] entry, or a line's URL.")
-    protocol: MeterProtocol = Field(DEFAULT_PROTOCOL, description="How it talks: dlt645-2007 or dlt645-1997.")
+    protocol: MeterProtocol = Field(
+        DEFAULT_PROTOCOL, description="How it talks: dlt645-2007, dlt645-1997 or dlt698.45."
+    )
     model: str = Field(
         "",
         max_length=64,
         description="As on the nameplate; the profile whose pattern it fits says how it differs.",
+    )
+    password: Secret | None = Field(
+        None,
+        description="By reference: file:/path or env:NAME. For meters of dlt698.45 whose profile says "
+        "`connect: password`.",
     )
 
     @field_validator("address", mode="before")
@@ -410,6 +417,7 @@ class Settings(BaseSettings):
         references = {
             "mqtt.password": mqtt.password if mqtt else None,
             "influx.token": influx.token if influx else None,
+            **{f"[[meters]] {meter.id!r} password": meter.password for meter in self.meters},
         }
         for key, reference in references.items():
             if reference:

@@ -19,9 +19,10 @@ from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.listener import Door
 from meterlink.clock import Clock
-from meterlink.config import LineSettings, MeterSettings, PlanSettings, Settings
+from meterlink.config import LineSettings, MeterSettings, PlanSettings, SecretRef, Settings
 from meterlink.drivers.base import Driver
-from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.drivers.choose import answer_octets_max, driver_for
+from meterlink.drivers.dlt698_talk import no_password
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass
@@ -70,6 +71,7 @@ class LinePart:
     ) -> None:
         self.name = settings.name
         self._settings = settings
+        self._passwords = _Passwords(meters)
         self._served: dict[Profile, list[Point]] = {}
         for meter in meters:
             point = Point(meter=meter.id, address=meter.address)
@@ -109,8 +111,13 @@ class LinePart:
         )
         named: dict[str, Poller] = {}
         for profile, points in self._served.items():
-            driver = Dlt645Driver(
-                self._clock, profile=profile, preamble=self._settings.preamble, zone=self._zone
+            driver = driver_for(
+                profile,
+                self._clock,
+                random_octets=self._rng.randbytes,
+                preamble=self._settings.preamble,
+                zone=self._zone,
+                password_of=self._passwords.of,
             )
             for plan in self._plans:
                 if reads(driver, plan.data_class):
@@ -140,6 +147,28 @@ class LinePart:
             clock=self._clock,
             zone=self._zone,
         )
+
+
+class _Passwords:
+    """Where the passwords of a line's meters stand; each is fetched when it is needed, and not kept.
+
+    Args:
+        meters: of the line.
+
+    """
+
+    def __init__(self, meters: Sequence[MeterSettings]) -> None:
+        self._places = {meter.address: meter.password for meter in meters}
+
+    def of(self, address: str) -> str:
+        """The password of a meter.
+
+        Raises:
+            ConfigError: none is named, or there is nothing in that place.
+
+        """
+        place = self._places[address]
+        return SecretRef(place).reveal() if place else no_password(address)
 
 
 def profiles_of(settings: Settings) -> MeterProfiles:
@@ -172,14 +201,15 @@ def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> No
 
     """
     _check_dial_in(settings)
+    _check_passwords(settings, profiles)
     served = {profiles.find(meter.protocol, meter.model) for meter in settings.meters}
-    drivers = [Dlt645Driver(clock, profile=one) for one in sorted(served, key=lambda one: one.name)]
+    drivers = [_planned(one, clock) for one in sorted(served, key=lambda one: one.name)]
     for plan in settings.plans:
         able = [driver for driver in drivers if reads(driver, plan.data_class)]
         if not able:
             raise UnknownItem(
                 f"[[plans]] {plan.name!r}: none of the meters keeps a {plan.data_class}; "
-                f"they speak {', '.join(sorted({f'{one.protocol} ({one.spoken})' for one in served}))}"
+                f"they speak {', '.join(sorted({_spoken(one) for one in served}))}"
             )
         for driver in able:
             for item in plan.items:
@@ -192,23 +222,56 @@ def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> No
 def _check_dial_in(settings: Settings) -> None:
     """Terminals that dial in understand DL/T 698.45 alone; a 645 frame sent to one is never answered."""
     for line, meters in settings.meters_by_line():
+        url = line.parsed_url
+        if not isinstance(url, ListenUrl):
+            continue
         for meter in meters:
-            if isinstance(line.parsed_url, ListenUrl) and meter.protocol.startswith("dlt645"):
+            if meter.protocol.startswith("dlt645"):
                 raise ConfigError(
                     f"[[meters]] {meter.id!r} speaks {meter.protocol}, but line {line.name!r} is a terminal "
                     "that dials in, which is asked in dlt698.45; meters behind one cannot be read yet"
                 )
+            if meter.address != url.terminal:
+                raise ConfigError(
+                    f"[[meters]] {meter.id!r} has address {meter.address}, but line {line.name!r} is "
+                    f"terminal {url.terminal}, which answers for itself; meters behind one cannot be read yet"
+                )
+
+
+def _check_passwords(settings: Settings, profiles: MeterProfiles) -> None:
+    """A password where the profile wants one, and none where nobody asks for it."""
+    for meter in settings.meters:
+        profile = profiles.find(meter.protocol, meter.model)
+        wanted = profile.association.connect == "password"
+        if wanted and meter.password is None:
+            raise ConfigError(
+                f"[[meters]] {meter.id!r}: its profile {profile.name} wants a password: "
+                'write password = "file:/path/to/it" or "env:NAME"'
+            )
+        if meter.password is not None and not wanted:
+            raise ConfigError(
+                f"[[meters]] {meter.id!r}: its profile {profile.name} sends no password: leave the key out, "
+                "or give it a model whose profile says `association: {connect: password}`"
+            )
 
 
 def passed_by(settings: Settings, plan: PlanSettings, clock: Clock, profiles: MeterProfiles) -> list[str]:
     """The meters that a plan does not read, because their protocol has no such data; by id."""
     profile_of = {meter.id: profiles.find(meter.protocol, meter.model) for meter in settings.meters}
     able = {
-        profile
-        for profile in set(profile_of.values())
-        if reads(Dlt645Driver(clock, profile=profile), plan.data_class)
+        profile for profile in set(profile_of.values()) if reads(_planned(profile, clock), plan.data_class)
     }
     return [meter for meter, profile in profile_of.items() if profile not in able]
+
+
+def _planned(profile: Profile, clock: Clock) -> Driver:
+    """A driver that answers for its protocol, and never talks."""
+    return driver_for(profile, clock, random_octets=bytes)
+
+
+def _spoken(profile: Profile) -> str:
+    dialect = profile.spoken
+    return dialect if dialect == profile.protocol else f"{profile.protocol} ({dialect})"
 
 
 def _check_item(driver: Driver, data_class: DataClass, item: str) -> None:
@@ -226,7 +289,8 @@ def line_timing(settings: LineSettings, served: Iterable[Profile]) -> Timing:
         served: the profiles of its meters, at least one.
 
     """
-    slowest = [profile.timing for profile in served]
+    profiles = list(served)
+    slowest = [profile.timing for profile in profiles]
     reply_ms = _given(settings.reply_timeout_ms, max(each.reply_timeout_ms for each in slowest))
     gap_ms = _given(settings.octet_gap_ms, max(each.octet_gap_ms for each in slowest))
     serial = isinstance(settings.parsed_url, SerialUrl)
@@ -237,6 +301,7 @@ def line_timing(settings: LineSettings, served: Iterable[Profile]) -> Timing:
         answer_max_s=settings.answer_max_ms / 1000,
         character_s=settings.character_s,
         turnaround_s=_given(settings.turnaround_ms, quiet_ms) / 1000,
+        answer_octets_max=max(map(answer_octets_max, profiles)),
     )
 
 

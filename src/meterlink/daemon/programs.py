@@ -103,7 +103,7 @@ def _outside(settings: Settings) -> Outside:
         clock=SystemClock(),
         connector=connector_of(settings.mqtt) if settings.mqtt else None,
         sink=partial(make_sink, settings, folder),
-        rng=random.Random(),  # noqa: S311 (jitter)
+        rng=random.SystemRandom(),  # jitter, and what meters have to prove themselves by
     )
 
 

@@ -127,7 +127,7 @@ class Dlt645Driver:
         session = ReadSession(
             ReadRequest(address=address, di=entry.di, selector=selector),
             preamble=self._preamble,
-            edition=self._profile.protocol,
+            edition=self._profile.edition,
             items=self._dictionary,
             repeat_selector=self._repeat_selector,
         )

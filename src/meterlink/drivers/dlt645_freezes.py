@@ -18,7 +18,7 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 
 from meterlink.drivers.base import FreezeAnswer, Measured
-from meterlink.drivers.freezes import freeze_instant
+from meterlink.drivers.freezes import freeze_instant, is_part
 from meterlink.errors import BadAnswer, NoFreeze, Refused
 from meterlink.model.data_classes import DAILY_FREEZE, DataClass
 from meterwire.dlt645 import Dictionary, Entry, ItemValue
@@ -162,17 +162,11 @@ class FreezeReader:
             unfit |= dict.fromkeys(wanted, str(error))
             return
         values += [
-            self._measured(value) for value in brought if any(_is_part(value.item, item) for item in wanted)
+            self._measured(value) for value in brought if any(is_part(value.item, item) for item in wanted)
         ]
         for item in wanted:
-            if not any(_is_part(value.item, item) for value in brought):
+            if not any(is_part(value.item, item) for value in brought):
                 refused[item] = f"{self._meter} has {entry.item} without {item}"
-
-
-def _is_part(item: str, wanted: str) -> bool:
-    """Whether a value's ``item`` is what was ``wanted``, itself or as one of its block."""
-    name = wanted.removesuffix(".*")
-    return item == name or (name != wanted and item.startswith(f"{name}."))
 
 
 def _numbers(entry: Entry) -> dict[str, None]:

@@ -1,4 +1,4 @@
-"""What a meter says of the time of its freeze, checked: civil time of its clock -> instant, or no freeze.
+"""What a meter says of its freeze, checked: its civil time -> instant, or no freeze; its items by name.
 
 The instant becomes the key of readings for ever, so a time that cannot be true is never made into one.
 """
@@ -34,3 +34,9 @@ def freeze_instant(moment: datetime | None, *, zone: tzinfo, now: datetime, who:
     if instant - now > AHEAD_MAX:
         raise NoFreeze(f"{who}: its time {moment} lies more than a day ahead: look at both clocks")
     return instant
+
+
+def is_part(item: str, wanted: str) -> bool:
+    """Whether a value's ``item`` is what was ``wanted``, itself or as one of its block."""
+    name = wanted.removesuffix(".*")
+    return item == name or (name != wanted and item.startswith(f"{name}."))

@@ -1,17 +1,35 @@
-"""Finding out what stands on a line by asking: which protocol, which address."""
+"""Finding out what stands on a line by asking: which protocol, which address.
+
+Many new meters answer in both protocols; which is told depends on who is asked first, and either will do. A
+question in one protocol means nothing to a meter of the other: their frames begin alike, but differ in what
+must stand behind. Likeliest first; the edition of 1997, the rarest, comes last.
+"""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final, Protocol
 
+from meterlink.bus.exchange import Session
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.errors import ReplyTimeout
-from meterlink.model.protocols import PROTOCOLS, MeterProtocol
+from meterlink.model.protocols import MeterProtocol
+from meterlink.trace import Ranges
 from meterprofiles import generic
 from meterwire.dlt645.address_session import AddressSession, questions
+from meterwire.dlt698.address import ANY, ServerAddress
+from meterwire.dlt698.get import GetRequestNormal
+from meterwire.dlt698.parts import Piid
+from meterwire.dlt698.selection import Oad
+from meterwire.dlt698.session import ClientSession
+
+ORDER: Final[tuple[MeterProtocol, ...]] = ("dlt645-2007", "dlt698.45", "dlt645-1997")
+"""Protocols in the order in which they are tried."""
+_OWN_ADDRESS: Final = Oad(0x4001, 2, 0)
+_DIGITS: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +80,73 @@ async def find_meter(line: Line, *, address: str = "", tell: Teller) -> Found | 
         LineLost, LineBusy, LineClosed, BusFull: from the line.
 
     """
-    for protocol in PROTOCOLS:
-        preamble = generic(protocol).line.preamble
-        for question in questions(protocol, address):
-            session = AddressSession(question, edition=protocol, preamble=preamble)
+    for protocol in ORDER:
+        for asking in _askings(protocol, address):
             with contextlib.suppress(ReplyTimeout):  # silence is an answer here
-                await line.exchange(session, priority=Priority.ON_DEMAND)
-            found = Found(protocol=protocol, address=session.address) if session.address else None
-            tell(Try(protocol=protocol, found=found, heard=session.heard))
+                await line.exchange(asking, priority=Priority.ON_DEMAND)
+            found = Found(protocol=protocol, address=asking.address) if asking.address else None
+            tell(Try(protocol=protocol, found=found, heard=asking.heard))
             if found:
                 return found
     return None
+
+
+class _Asking(Session, Protocol):
+    """A question that anybody may answer."""
+
+    @property
+    def address(self) -> str:
+        """Of the meter that answered; empty while none has."""
+
+    @property
+    def heard(self) -> int:
+        """Octets that came, whatever they were."""
+
+
+def _askings(protocol: MeterProtocol, address: str) -> Iterator[_Asking]:
+    profile = generic(protocol)
+    if protocol == "dlt698.45":
+        yield _AddressOf698(address, preamble=profile.line.preamble)
+        return
+    for question in questions(protocol, address):
+        yield AddressSession(question, edition=protocol, preamble=profile.line.preamble)
+
+
+class _AddressOf698:
+    """A read of the communication address; whatever a meter answers shows it, a refusal too."""
+
+    def __init__(self, address: str, *, preamble: int) -> None:
+        self.heard = 0
+        server = ServerAddress(address) if address else ANY
+        self._session = ClientSession(
+            GetRequestNormal(piid=Piid.of(0), oad=_OWN_ADDRESS), server=server, preamble=preamble
+        )
+
+    @property
+    def address(self) -> str:
+        """See ``_Asking.address``."""
+        frame = self._session.answered_by
+        digits = frame.server.device_digits.lstrip("0").zfill(_DIGITS) if frame else ""
+        return digits if digits.isdecimal() and len(digits) == _DIGITS else ""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will be sent or taken."""
+        return self._session.finished
+
+    def octets_to_send(self) -> bytes:
+        """See ``Session.octets_to_send``."""
+        return self._session.octets_to_send()
+
+    def feed(self, octets: bytes) -> None:
+        """See ``Session.feed``."""
+        self.heard += len(octets)
+        self._session.feed(octets)
+
+    def expire(self) -> None:
+        """See ``Session.expire``."""
+        self._session.expire()
+
+    def secret_ranges(self, octets: bytes) -> Ranges:
+        """See ``Session.secret_ranges``."""
+        return self._session.secret_ranges(octets)

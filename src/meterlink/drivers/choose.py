@@ -1,0 +1,57 @@
+"""Which driver serves a profile, and what of its protocol the line must allow for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import tzinfo
+from typing import Final
+
+from meterlink.bus.exchange import ANSWER_OCTETS_MAX
+from meterlink.clock import Clock
+from meterlink.drivers.base import Driver
+from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.drivers.dlt698 import Dlt698Driver
+from meterlink.drivers.dlt698_items import PROTOCOL as DLT698
+from meterlink.drivers.dlt698_talk import PasswordOf, no_password
+from meterlink.model.zone import CHINA_TIME
+from meterprofiles import Profile
+
+LONG_ANSWER_OCTETS_MAX: Final = 2_100
+"""Longest frame of DL/T 698.45 with preambles: meters send 512 or 1,024 octets, concentrators 2,048."""
+
+
+def driver_for(
+    profile: Profile,
+    clock: Clock,
+    *,
+    random_octets: Callable[[int], bytes],
+    preamble: int | None = None,
+    zone: tzinfo = CHINA_TIME,
+    password_of: PasswordOf = no_password,
+) -> Driver:
+    """The driver of the meters of a profile.
+
+    Args:
+        profile: what they speak, and how.
+        clock: says when an answer was taken.
+        random_octets: gives as many random octets as it is asked for.
+        preamble: FEH octets before each request, 0 to 16, where it is not the profile's.
+        zone: what the meters' clocks show.
+        password_of: the password of a meter, where the profile wants one.
+
+    """
+    if profile.protocol == DLT698:
+        return Dlt698Driver(
+            clock,
+            profile=profile,
+            random_octets=random_octets,
+            preamble=preamble,
+            zone=zone,
+            password_of=password_of,
+        )
+    return Dlt645Driver(clock, profile=profile, preamble=preamble, zone=zone)
+
+
+def answer_octets_max(profile: Profile) -> int:
+    """Longest frame that meters of a profile answer with."""
+    return LONG_ANSWER_OCTETS_MAX if profile.protocol == DLT698 else ANSWER_OCTETS_MAX

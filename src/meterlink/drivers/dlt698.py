@@ -1,0 +1,285 @@
+"""Reading DL/T 698.45 meters: attributes and records, values out of the objects of the standard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, tzinfo
+from typing import Final
+
+from meterlink.bus.line import Line
+from meterlink.bus.queue import Priority
+from meterlink.clock import Clock
+from meterlink.drivers.base import FreezeAnswer, Measured, MeterAnswer, Window
+from meterlink.drivers.dlt698_freezes import FreezeReader
+from meterlink.drivers.dlt698_items import PROTOCOL, Asked, asked, numbers, scaler_of
+from meterlink.drivers.dlt698_talk import PasswordOf, Talk, no_password, refusal
+from meterlink.errors import BadAnswer, Refused, UnknownItem
+from meterlink.model.data_classes import DAILY_FREEZE, DataClass
+from meterlink.model.marks import NO_MARKS, Marks
+from meterlink.model.zone import CHINA_TIME
+from meterprofiles import Profile, generic
+from meterwire.dlt698.get import (
+    GetRequestNormal,
+    GetRequestNormalList,
+    GetRequestRecord,
+    GetResponseNormal,
+    GetResponseNormalList,
+    GetResponseRecord,
+)
+from meterwire.dlt698.item_values import ItemValue
+from meterwire.dlt698.objects import Entry, dictionary
+from meterwire.dlt698.parts import AttributeResult, Dar, RecordRequest
+from meterwire.dlt698.records import Record, Records, records
+from meterwire.dlt698.selection import Oad, ScalerUnit
+from meterwire.errors import LocalProtocolError, RemoteProtocolError
+
+_GAPS: Final = {"absent", "empty"}
+"""Problems of a value that the device does not have; the others are faults of its answer."""
+
+
+class Dlt698Driver:
+    """Driver of DL/T 698.45.
+
+    Args:
+        clock: says when an answer was taken.
+        profile: how the meters want to be spoken to; the generic one by default.
+        random_octets: gives as many random octets as it is asked for, other ones each time.
+        preamble: FEH octets before each request, 0 to 16, where it is not the profile's.
+        zone: what the meters' clocks show.
+        password_of: the password of a meter, where the profile wants one.
+
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        random_octets: Callable[[int], bytes],
+        profile: Profile | None = None,
+        preamble: int | None = None,
+        zone: tzinfo = CHINA_TIME,
+        password_of: PasswordOf = no_password,
+    ) -> None:
+        self._clock = clock
+        self._zone = zone
+        self._profile = profile or generic(PROTOCOL)
+        self._talk = Talk(
+            clock,
+            self._profile,
+            preamble=self._profile.line.preamble if preamble is None else preamble,
+            password_of=password_of,
+            random_octets=random_octets,
+        )
+
+    # --- what can be asked ---
+
+    def check_item(self, item: str) -> None:
+        """See ``Driver.check_item``."""
+        found = asked(item)
+        if found.last is not None:
+            found.records(None, self._zone)
+
+    def check_instant(self, item: str) -> None:
+        """See ``Driver.check_instant``."""
+        found = asked(item)
+        if found.freeze or "@" in item:
+            raise UnknownItem(f"{item!r} is no value of the moment: an interval plan reads no others")
+        if not all(numbers(found.entry.type)):
+            raise UnknownItem(f"{item!r} is text or a time, or holds one: an interval plan keeps numbers")
+
+    @property
+    def freezes(self) -> frozenset[DataClass]:
+        """See ``Driver.freezes``."""
+        return frozenset({DAILY_FREEZE})
+
+    def check_freeze(self, data_class: DataClass, item: str) -> None:
+        """See ``Driver.check_freeze``."""
+        if data_class not in self.freezes:
+            raise UnknownItem(f"meters of {PROTOCOL} keep no {data_class}")
+        if "@" in item:
+            raise UnknownItem(f"{item!r}: write an item of a {data_class} without a period")
+        if not any(numbers(asked(item).entry.type)):
+            raise UnknownItem(f"{item!r} is text or a time: a {data_class} keeps numbers")
+
+    def check_window(self, item: str, window: Window) -> None:
+        """See ``Driver.check_window``."""
+        self._record_request(item, asked(item), window)
+
+    # --- reading ---
+
+    async def read(
+        self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
+    ) -> MeterAnswer:
+        """See ``Driver.read``."""
+        found = asked(item)
+        if found.freeze or window is not None:
+            return await self._read_records(line, address, item, found, window, priority)
+        values = await self._read_attribute(line, address, found, priority)
+        taken_at = self._clock.utc_now()
+        return MeterAnswer(values=self._fit(address, item, values), taken_at=taken_at)
+
+    async def read_freeze(
+        self,
+        line: Line,
+        address: str,
+        data_class: DataClass,
+        items: Sequence[str],
+        *,
+        known: datetime | None = None,
+        priority: Priority,
+    ) -> FreezeAnswer:
+        """See ``Driver.read_freeze``."""
+        for item in items:
+            self.check_freeze(data_class, item)
+
+        async def ask(request: RecordRequest) -> tuple[Records, datetime]:
+            return await self._exchange_records(line, address, request, priority)
+
+        reader = FreezeReader(
+            data_class, ask=ask, measured=measured, zone=self._zone, meter=f"meter {address}"
+        )
+        return await reader.read(items, known)
+
+    # --- attributes ---
+
+    async def _read_attribute(
+        self, line: Line, address: str, found: Asked, priority: Priority
+    ) -> tuple[ItemValue, ...]:
+        entry, oad = found.entry, found.oad
+        scaler = scaler_of(entry) if self._profile.association.ask_scalers else None
+        if scaler is not None:
+            value, said = await self._get_list(line, address, (oad, scaler), priority)
+            entry = _rescaled(entry, said, address)
+        else:
+            reply = await self._talk.ask(
+                line, address, lambda piid: GetRequestNormal(piid=piid, oad=oad), priority=priority
+            )
+            if not isinstance(reply, GetResponseNormal):
+                raise BadAnswer(f"meter {address} answered {found.name} with {type(reply).__name__}")
+            value = reply.result
+        if isinstance(value.result, Dar):
+            raise refusal(f"meter {address}", found.name, value.result)
+        return entry.decode(value.result)
+
+    async def _get_list(
+        self, line: Line, address: str, oads: tuple[Oad, ...], priority: Priority
+    ) -> tuple[AttributeResult, ...]:
+        """Several attributes at once, in the order asked for."""
+        reply = await self._talk.ask(
+            line, address, lambda piid: GetRequestNormalList(piid=piid, oads=oads), priority=priority
+        )
+        if not isinstance(reply, GetResponseNormalList):
+            raise BadAnswer(f"meter {address} answered a list with {type(reply).__name__}")
+        results = {result.oad: result for result in reply.results}
+        if missing := [str(oad) for oad in oads if oad not in results]:
+            raise BadAnswer(f"meter {address} answered a list without {', '.join(missing)}")
+        return tuple(results[oad] for oad in oads)
+
+    def _fit(self, address: str, item: str, values: Sequence[ItemValue]) -> tuple[Measured, ...]:
+        """The values of an answer, when they can be trusted.
+
+        Raises:
+            Refused: the meter has nothing in the place of the whole.
+            BadAnswer: a value does not fit.
+
+        """
+        for value in values:
+            if value.problem and value.problem not in _GAPS:
+                raise BadAnswer(
+                    f"meter {address} answered {item} with data that does not fit: {value.problem}"
+                )
+        brought = tuple(measured(value) for value in values if not value.item.endswith(".*"))
+        if not brought:
+            raise Refused(f"meter {address} has {item}, but nothing in it (NULL)", error_word=b"")
+        return brought
+
+    # --- records ---
+
+    def _record_request(self, item: str, found: Asked, window: Window | None) -> RecordRequest:
+        if not found.freeze:
+            raise UnknownItem(f"{item!r} has no records: write {item}@daily_freeze or @curve")
+        return found.records(window, self._zone)
+
+    async def _read_records(
+        self, line: Line, address: str, item: str, found: Asked, window: Window | None, priority: Priority
+    ) -> MeterAnswer:
+        request = self._record_request(item, found, window)
+        answer, taken_at = await self._exchange_records(line, address, request, priority)
+        if answer.dar is not None:
+            raise refusal(f"meter {address}", item, answer.dar)
+        if not answer.rows:
+            raise Refused(f"meter {address} has no such record of {found.freeze}", error_word=b"")
+        values: list[Measured] = []
+        for row in answer.rows:
+            values += self._fit(address, item, _named(row, found))
+        return MeterAnswer(values=tuple(values), taken_at=taken_at)
+
+    async def _exchange_records(
+        self, line: Line, address: str, request: RecordRequest, priority: Priority
+    ) -> tuple[Records, datetime]:
+        """The rows of one table, and when they came."""
+        entries = await self._entries(line, address, request, priority)
+        reply = await self._talk.ask(
+            line, address, lambda piid: GetRequestRecord(piid=piid, record=request), priority=priority
+        )
+        taken_at = self._clock.utc_now()
+        if not isinstance(reply, GetResponseRecord):
+            raise BadAnswer(f"meter {address} answered records with {type(reply).__name__}")
+        try:
+            return records(reply.record, entries=entries), taken_at
+        except RemoteProtocolError as error:
+            raise BadAnswer(
+                f"meter {address} answered records with data that does not fit: {error}"
+            ) from None
+
+    async def _entries(
+        self, line: Line, address: str, request: RecordRequest, priority: Priority
+    ) -> dict[Oad, Entry]:
+        """Columns as the meter scales them, where the profile says to ask."""
+        if not self._profile.association.ask_scalers:
+            return {}
+        scalers: dict[Oad, tuple[Oad, Entry]] = {}
+        for oad in request.rcsd:
+            entry = dictionary().entry(oad) if isinstance(oad, Oad) else None
+            if entry is not None and isinstance(oad, Oad) and (scaler := scaler_of(entry)) is not None:
+                scalers[oad] = scaler, entry
+        if not scalers:
+            return {}
+        oads = tuple(dict.fromkeys(scaler for scaler, _ in scalers.values()))
+        said = dict(zip(oads, await self._get_list(line, address, oads, priority), strict=True))
+        return {oad: _rescaled(entry, said[scaler], address) for oad, (scaler, entry) in scalers.items()}
+
+
+def measured(value: ItemValue) -> Measured:
+    """A value of ours of one of a meter's."""
+    return Measured(
+        item=value.item,
+        period=value.period,
+        value=value.value,
+        text=None if value.text is None else str(value.text),
+        unit=value.unit,
+        marks=Marks.ABSENT if value.problem else NO_MARKS,
+    )
+
+
+def _named(row: Record, found: Asked) -> list[ItemValue]:
+    """The values of a record under the name that was asked for, its time first."""
+    period = f"{found.freeze}/last.{found.last}" if found.last is not None else found.freeze
+    return [
+        value._replace(label=value.label._replace(period=period)) if _is_own(value, found) else value
+        for value in row.values
+    ]
+
+
+def _is_own(value: ItemValue, found: Asked) -> bool:
+    return value.item == "frozen_at" or value.period == found.freeze
+
+
+def _rescaled(entry: Entry, said: AttributeResult, address: str) -> Entry:
+    """The entry with the scaler and unit that the meter says; as it is where the meter says none."""
+    if isinstance(said.result, Dar) or not isinstance(said.result.value, ScalerUnit):
+        return entry
+    try:
+        return entry.scaled(said.result.value)
+    except LocalProtocolError as error:
+        raise BadAnswer(f"meter {address} says a scaler that does not fit: {error}") from None

@@ -1,0 +1,253 @@
+"""Asking meters of DL/T 698.45: one association a meter, requests in it, and refusals in words.
+
+Most meters answer in the association that is always there. Where the profile says so, a CONNECT goes first;
+what it brought is kept until the meter ends it, stays silent or refuses, and then it is sent again: once for
+a request that found the association gone. Service numbers go on from exchange to exchange, so that a late
+answer never passes for that of a later question.
+Source: spec dlt698, sections 2.1, 3.3, 3.4 and 3.10.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Final
+
+from meterlink.bus.line import Line
+from meterlink.bus.queue import Priority
+from meterlink.clock import Clock
+from meterlink.errors import BadAnswer, ConfigError, LineError, Refused, ReplyTimeout
+from meterprofiles import AssociationTraits, Profile
+from meterwire.dlt698.address import ServerAddress
+from meterwire.dlt698.apdu import Apdu
+from meterwire.dlt698.association import ConnectResponse, Mechanism, NullSecurity, PasswordSecurity
+from meterwire.dlt698.enumerations import meaning
+from meterwire.dlt698.get import GetResponseNext, GetResponseNormal, GetResponseRecord
+from meterwire.dlt698.matching import ERRORS
+from meterwire.dlt698.parts import Dar, Piid
+from meterwire.dlt698.security import SecurityResponse
+from meterwire.dlt698.session import ClientSession, with_random_number
+from meterwire.dlt698.session_association import CONNECT_ALLOWED, Association, AssociationState
+from meterwire.errors import LocalProtocolError
+
+ASSOCIATIONS_MAX: Final = 4_096
+"""Meters of one line whose association is remembered; of more, the one asked longest ago is forgotten."""
+PASSWORD_MAX: Final = 64
+"""Longest password that is sent; meters take 8 to 16 characters."""
+_IDLE_SHARE: Final = 0.9
+"""Of the agreed silence, after which an association is taken for ended: clocks do not run alike."""
+_GONE: Final = frozenset({Dar(15), Dar(20), Dar(23)})
+"""DARs of a meter that takes us for a stranger."""
+
+RequestOf = Callable[[Piid], Apdu]
+"""Makes a request with a service number."""
+PasswordOf = Callable[[str], str]
+"""The password of the meter of an address; raises ``ConfigError`` where there is none."""
+
+
+def no_password(address: str) -> str:
+    """Where no password is known.
+
+    Raises:
+        ConfigError: always.
+
+    """
+    raise ConfigError(f"the profile of meter {address} wants a password: name it (`password`)")
+
+
+class Talk:
+    """The associations with the meters of one profile on one line.
+
+    Args:
+        clock: for the silence that ends an association.
+        profile: of the meters.
+        preamble: FEH octets before each frame, 0 to 16.
+        password_of: asked when a CONNECT needs it, and not kept.
+        random_octets: gives as many random octets as it is asked for.
+
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        profile: Profile,
+        *,
+        preamble: int,
+        password_of: PasswordOf,
+        random_octets: Callable[[int], bytes],
+    ) -> None:
+        self._clock = clock
+        self._traits: AssociationTraits = profile.association
+        self._preamble = preamble
+        self._password_of = password_of
+        self._protect = with_random_number(random_octets) if self._traits.wrap_reads else None
+        self._random_octets = random_octets
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+
+    async def ask(self, line: Line, address: str, request_of: RequestOf, *, priority: Priority) -> Any:
+        """The answer to one request, whole and out of its envelope.
+
+        Args:
+            line: running.
+            address: of the meter, 12 digits.
+            request_of: makes the request.
+            priority: who goes first.
+
+        Raises:
+            Refused: the meter said no, to the association or to the whole request.
+            BadAnswer: it answered in pieces that make no whole.
+            ConfigError: the password is missing, or cannot be sent.
+            ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
+
+        """
+        kept = self._of(address)
+        fresh = await self._connect(line, kept, priority)
+        session = await self._exchange(line, kept, request_of, priority)
+        if self._traits.connect != "never" and not fresh and _is_gone(session):
+            kept.association.lost()
+            await self._connect(line, kept, priority)
+            session = await self._exchange(line, kept, request_of, priority)
+        return _answer(session, address)
+
+    async def _connect(self, line: Line, kept: _Kept, priority: Priority) -> bool:
+        """Open the association where one is wanted and none is open; whether that was done."""
+        association = kept.association
+        if self._traits.connect == "never":
+            return False
+        if association.agreed is not None:
+            idle_s = self._clock.monotonic_s() - kept.used_s
+            if idle_s > _IDLE_SHARE * association.agreed.timeout_s > 0:
+                association.lost()
+        if association.state is AssociationState.CONNECTED:
+            return False
+        await self._carry(line, kept, _session_of(association, self._mechanism(kept.address)), priority)
+        return True
+
+    def _mechanism(self, address: str) -> Mechanism:
+        if self._traits.connect == "null":
+            return NullSecurity()
+        password = self._password_of(address)
+        if not (password.isascii() and password.isprintable() and 0 < len(password) <= PASSWORD_MAX):
+            raise ConfigError(
+                f"the password of meter {address} cannot be sent: 1 to {PASSWORD_MAX} characters of ASCII"
+            )
+        return PasswordSecurity(password)
+
+    async def _exchange(
+        self, line: Line, kept: _Kept, request_of: RequestOf, priority: Priority
+    ) -> ClientSession:
+        session = kept.association.exchange(request_of(kept.association.next_piid()))
+        await self._carry(line, kept, session, priority)
+        return session
+
+    async def _carry(self, line: Line, kept: _Kept, session: ClientSession, priority: Priority) -> None:
+        association = kept.association
+        try:
+            await line.exchange(session, priority=priority)
+        except (LineError, ReplyTimeout):
+            association.lost()
+            raise
+        association.settle(session)
+        kept.used_s = self._clock.monotonic_s()
+        reply = session.reply
+        if isinstance(reply, ConnectResponse) and reply.result != CONNECT_ALLOWED:
+            words = _words("connect_result", reply.result)
+            raise Refused(
+                f"meter {kept.address} refused to connect: {words}", error_word=bytes([reply.result])
+            )
+
+    def _of(self, address: str) -> _Kept:
+        kept = self._kept.get(address)
+        if kept is None:
+            server = ServerAddress(address, logical=self._traits.logical)
+            first = self._random_octets(1)[0]  # the numbers of an earlier life of ours are not used again
+            kept = _Kept(
+                address,
+                Association(
+                    server,
+                    client=self._traits.client,
+                    preamble=self._preamble,
+                    protect=self._protect,
+                    first_number=first,
+                ),
+            )
+            self._kept[address] = kept
+            if len(self._kept) > ASSOCIATIONS_MAX:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(address)
+        return kept
+
+
+class _Kept:
+    """A meter's association, and when it was last heard."""
+
+    __slots__ = ("address", "association", "used_s")
+
+    def __init__(self, address: str, association: Association) -> None:
+        self.address = address
+        self.association = association
+        self.used_s = 0.0
+
+
+def refusal(meter: str, what: str, dar: Dar) -> Refused:
+    """The error for a DAR in the place of an answer.
+
+    Args:
+        meter: who refused, for the message.
+        what: was asked.
+        dar: why not.
+
+    """
+    return Refused(f"{meter} refused {what}: {_words('dar', dar)}", error_word=bytes([dar]))
+
+
+def _session_of(association: Association, mechanism: Mechanism) -> ClientSession:
+    try:
+        return association.connect(mechanism)
+    except LocalProtocolError:  # its words might hold the password
+        raise ConfigError("the password of a meter cannot be sent") from None
+
+
+def _is_gone(session: ClientSession) -> bool:
+    """Whether the meter no longer knows the association."""
+    reply = session.reply
+    if session.released is not None or isinstance(reply, ERRORS):
+        return True
+    dar: object
+    match reply:
+        case SecurityResponse():
+            dar = reply.unit
+        case GetResponseNormal():
+            dar = reply.result.result
+        case GetResponseRecord():
+            dar = reply.record.result
+        case _:
+            return False
+    return isinstance(dar, Dar) and dar in _GONE
+
+
+def _answer(session: ClientSession, address: str) -> Any:
+    reply = session.reply
+    if isinstance(reply, ERRORS):
+        words = _words("error_type", reply.error)
+        raise Refused(f"meter {address} answered with an error: {words}", error_word=bytes([reply.error]))
+    if isinstance(reply, SecurityResponse):
+        if isinstance(reply.unit, Dar):
+            raise refusal(f"meter {address}", "the envelope", reply.unit)
+        raise BadAnswer(f"meter {address} answered enciphered, which nobody here can read")
+    if isinstance(reply, GetResponseNext) and isinstance(reply.result, Dar):
+        raise refusal(f"meter {address}", "the next block", reply.result)
+    if reply is None:
+        ended = session.released is not None
+        raise BadAnswer(
+            f"meter {address} ended the association"
+            if ended
+            else f"meter {address} answered in blocks that make no whole"
+        )
+    return reply
+
+
+def _words(enumeration: str, code: int) -> str:
+    found = meaning(enumeration, code)
+    words = f"{found.en} {found.zh}" if found else "of no meaning in the standard"
+    return f"{words} ({enumeration.replace('_', ' ')} {code})"

@@ -1,0 +1,326 @@
+"""What the driver of DL/T 698.45 asks, and what it makes of answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from meterlink.bus.line import Line
+from meterlink.bus.queue import Priority
+from meterlink.clock import SystemClock
+from meterlink.drivers.base import MeterAnswer, Window
+from meterlink.drivers.dlt698 import Dlt698Driver
+from meterlink.errors import BadAnswer, ConfigError, Refused, UnknownItem
+from meterlink.model.marks import NO_MARKS, Marks
+from meterprofiles import AssociationTraits
+from meterwire.dlt698.apdu import Apdu
+from meterwire.dlt698.association import ConnectRequest
+from meterwire.dlt698.get import GetRequestNormal, GetRequestRecord
+from meterwire.dlt698.item_values import Contents
+from meterwire.dlt698.parts import Dar
+from meterwire.dlt698.records import FROZEN_AT
+from meterwire.dlt698.selection import Oad, ScalerUnit, SelectLast, SelectNthLast, SelectRange
+from meterwire.dlt698.transfer import Sizes
+from meterwire.dlt698.values import NULL, Data
+from tests.support.dlt698_meter import ADDRESS, ScriptedMeter, converse
+
+_ENERGIES = ("forward_active_energy", *(f"forward_active_energy.t{tariff}" for tariff in range(1, 5)))
+_MIDNIGHT = datetime(2026, 11, 22)  # noqa: DTZ001 - a meter's clock has no zone
+
+
+def _energies(first: int = 100) -> Contents:
+    return {item: Decimal(first + number) for number, item in enumerate(_ENERGIES)}
+
+
+def _read(meter: ScriptedMeter, item: str, window: Window | None = None, **options: object) -> MeterAnswer:
+    async def program(driver: Dlt698Driver, line: Line) -> MeterAnswer:
+        return await driver.read(line, ADDRESS, item, window=window, priority=Priority.ON_DEMAND)
+
+    answer = converse(meter, program, **options)  # type: ignore[arg-type]
+    assert isinstance(answer, MeterAnswer)
+    return answer
+
+
+def _kinds(asked: list[Apdu]) -> list[str]:
+    return [type(apdu).__name__ for apdu in asked]
+
+
+# --- values ----------------------------------------------------------------------------------------
+
+
+def test_a_block_comes_in_one_exchange() -> None:
+    """Five exchanges for five registers would take a line of thirty meters five times as long."""
+    meter = ScriptedMeter(contents=_energies())
+    answer = _read(meter, "forward_active_energy.*")
+    assert [(item, Decimal(100 + number), "kWh") for number, item in enumerate(_ENERGIES)] == [
+        (value.item, value.value, value.unit) for value in answer.values
+    ]
+    assert ["GetRequestNormal"] == _kinds(meter.asked)
+
+
+def test_one_value_is_asked_for_alone() -> None:
+    """An element of an array has a descriptor of its own: the whole would cost four times the octets."""
+    meter = ScriptedMeter(contents=_energies())
+    [value] = _read(meter, "forward_active_energy.t2").values
+    assert ("forward_active_energy.t2", Decimal(102)) == (value.item, value.value)
+    [request] = meter.asked
+    assert isinstance(request, GetRequestNormal)
+    assert "00100203" == str(request.oad)
+
+
+def test_what_a_meter_has_not_is_marked_absent() -> None:
+    """NULL in the place of a phase is no zero volts."""
+    volts = Data("long-unsigned", 2256)
+    meter = ScriptedMeter(raw={Oad.of("20000200"): Data("array", (volts, NULL, NULL))})
+    values = _read(meter, "voltage.*").values
+    assert [Decimal("225.6"), None, None] == [value.value for value in values]
+    assert [NO_MARKS, Marks.ABSENT, Marks.ABSENT] == [value.marks for value in values]
+
+
+def test_a_type_that_does_not_fit_is_no_answer() -> None:
+    """A text where a number stands would be kept as a reading, or crash the poller."""
+    meter = ScriptedMeter(raw={Oad.of("20000201"): Data("visible-string", "220")})
+    with pytest.raises(BadAnswer, match="type"):
+        _read(meter, "voltage.a")
+
+
+def test_a_refusal_says_why_in_both_languages() -> None:
+    """The person at the line must see whether the object, the right or the moment was wrong."""
+    with pytest.raises(Refused, match="object undefined 对象未定义") as caught:
+        _read(ScriptedMeter(), "frequency")
+    assert b"\x04" == caught.value.error_word
+
+
+def test_a_long_answer_comes_in_blocks() -> None:
+    """A meter with little memory cuts its answers; the driver must put them together."""
+    rows: list[tuple[datetime, Contents]] = [
+        (_MIDNIGHT + number * timedelta(days=1), _energies(1000 * number)) for number in range(7)
+    ]
+    meter = ScriptedMeter(records=rows, sizes=Sizes(frame=128, apdu=128))
+    answer = _read(meter, "forward_active_energy.*@daily_freeze", Window(count=7))
+    assert [1000 * number for number in range(7)] == [
+        value.value for value in answer.values if value.item == "forward_active_energy"
+    ]
+
+
+@pytest.mark.parametrize(("ask_scalers", "expected"), [(False, "123.45"), (True, "12.345")])
+def test_the_scaler_of_the_device_counts_only_on_request(ask_scalers: bool, expected: str) -> None:
+    """A meter that counts in other decimals is wrong by a factor of ten; asking each time costs octets."""
+    meter = ScriptedMeter(
+        raw={
+            Oad.of("00100201"): Data("double-long-unsigned", 12345),
+            Oad.of("00100300"): Data("Scaler_Unit", ScalerUnit(-3, 33)),
+        }
+    )
+    [value] = _read(meter, "forward_active_energy", traits=AssociationTraits(ask_scalers=ask_scalers)).values
+    assert (Decimal(expected), "kWh") == (value.value, value.unit)
+
+
+# --- records ---------------------------------------------------------------------------------------
+
+
+def test_a_freeze_is_read_by_the_name_that_645_has() -> None:
+    """The same command reads last night's energy of either protocol."""
+    meter = ScriptedMeter(records=[(_MIDNIGHT, _energies())])
+    answer = _read(meter, "forward_active_energy.*@daily_freeze/last.1")
+    assert "2026-11-22 00:00:00" == answer.values[0].text
+    assert "forward_active_energy.t1@daily_freeze/last.1" == answer.values[2].name
+    assert Decimal(101) == answer.values[2].value
+    [request] = meter.asked
+    assert isinstance(request, GetRequestRecord)
+    assert SelectNthLast(1) == request.record.rsd
+    assert (FROZEN_AT, Oad.of("00100200")) == request.record.rcsd
+
+
+def test_points_of_a_curve_from_a_time_on() -> None:
+    """The load profile would be asked for eight hours off, or not as many points as were wanted."""
+    points: list[tuple[datetime, Contents]] = [
+        (_MIDNIGHT + number * timedelta(minutes=15), {"voltage.a": Decimal(220 + number)})
+        for number in range(10)
+    ]
+    meter = ScriptedMeter(records=points)
+    since = datetime(2026, 11, 21, 16, 30, tzinfo=UTC)  # 00:30 by the meter's clock
+    answer = _read(meter, "voltage.a@curve", Window(count=3, since=since))
+    assert [222, 223, 224] == [value.value for value in answer.values if value.item == "voltage.a"]
+    [request] = meter.asked
+    assert isinstance(request, GetRequestRecord)
+    assert isinstance(request.record.rsd, SelectRange)
+
+
+def test_the_last_records_by_count() -> None:
+    """Seven nights in one exchange (selector 10)."""
+    meter = ScriptedMeter(records=[(_MIDNIGHT, _energies())])
+    _read(meter, "forward_active_energy@monthly_freeze", Window(count=3))
+    [request] = meter.asked
+    assert isinstance(request, GetRequestRecord)
+    assert isinstance(request.record.rsd, SelectLast)
+    assert ("50060200", 3) == (str(request.record.oad), request.record.rsd.last_n)
+
+
+def test_no_such_record_is_a_refusal() -> None:
+    """Nothing would be shown, with no word why."""
+    with pytest.raises(Refused, match="no such record"):
+        _read(ScriptedMeter(), "forward_active_energy@daily_freeze/last.3")
+
+
+# --- what cannot be asked ---------------------------------------------------------------------------
+
+
+def _driver() -> Dlt698Driver:
+    return Dlt698Driver(SystemClock(), random_octets=bytes)
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        ("voltage.x", "near it: voltage"),
+        ("forward_active_energy@weekly_freeze/last.1", "no item"),
+        ("forward_active_energy@daily_freeze/last.0", "1 to 255"),
+        ("forward_active_energy@daily_freeze/last.256", "1 to 255"),
+        ("forward_active_energy@daily_freeze/last.9999", "no item"),
+        ("forward_active_energy@daily_freeze/first", "no item"),
+    ],
+)
+def test_an_unknown_item_is_refused_before_a_port_opens(item: str, words: str) -> None:
+    """A typing error would be asked of every meter, for ever."""
+    with pytest.raises(UnknownItem, match=words):
+        _driver().check_item(item)
+
+
+@pytest.mark.parametrize(
+    "item", ["meter_clock", "forward_active_max_demand", "forward_active_energy@daily_freeze/last.1"]
+)
+def test_what_cannot_be_kept_is_no_value_of_the_moment(item: str) -> None:
+    """A text or a time has no place in the database, and a freeze belongs to another instant."""
+    driver = _driver()
+    driver.check_item(item)
+    with pytest.raises(UnknownItem):
+        driver.check_instant(item)
+
+
+@pytest.mark.parametrize("item", ["forward_active_energy.*", "voltage.a", "active_power", "frequency"])
+def test_numbers_can_be_polled(item: str) -> None:
+    """The usual plans would be refused."""
+    _driver().check_instant(item)
+
+
+@pytest.mark.parametrize(
+    ("item", "window"),
+    [
+        ("voltage.a", Window(count=1)),
+        ("voltage.a@curve", Window(count=0)),
+        ("voltage.a@curve", Window(count=256)),
+        ("voltage.a@daily_freeze/last.1", Window(count=2)),
+        ("voltage.a@instant_freeze", Window(count=1, since=datetime(2026, 11, 22, tzinfo=UTC))),
+    ],
+)
+def test_records_that_cannot_be_asked_for_so_are_refused_first(item: str, window: Window) -> None:
+    """A meter would be asked for something else than was meant."""
+    with pytest.raises(UnknownItem):
+        _driver().check_window(item, window)
+
+
+# --- associations ------------------------------------------------------------------------------------
+
+
+async def _twice(driver: Dlt698Driver, line: Line) -> MeterAnswer:
+    for _ in range(2):
+        answer = await driver.read(line, ADDRESS, "forward_active_energy", priority=Priority.ON_DEMAND)
+    return answer
+
+
+def test_without_connect_by_default() -> None:
+    """Most meters answer in the association that is always there; a CONNECT costs an exchange a read."""
+    meter = ScriptedMeter(contents=_energies())
+    converse(meter, _twice)
+    assert ["GetRequestNormal"] * 2 == _kinds(meter.asked)
+
+
+def test_one_connect_for_many_reads() -> None:
+    """Each read would cost two exchanges."""
+    meter = ScriptedMeter(contents=_energies(), needs_connect=True)
+    converse(meter, _twice, traits=AssociationTraits(connect="null"))
+    assert ["ConnectRequest", "GetRequestNormal", "GetRequestNormal"] == _kinds(meter.asked)
+
+
+def test_an_association_that_ended_is_opened_again() -> None:
+    """A meter that was switched off, or timed out, would refuse until the daemon starts anew."""
+    meter = ScriptedMeter(contents=_energies(), needs_connect=True)
+
+    async def program(driver: Dlt698Driver, line: Line) -> MeterAnswer:
+        await driver.read(line, ADDRESS, "forward_active_energy", priority=Priority.ON_DEMAND)
+        meter.session.time_out()
+        return await driver.read(line, ADDRESS, "forward_active_energy", priority=Priority.ON_DEMAND)
+
+    converse(meter, program, traits=AssociationTraits(connect="null"))
+    assert ["ConnectRequest", "GetRequestNormal", "ConnectRequest", "GetRequestNormal"] == _kinds(meter.asked)
+
+
+def test_connect_with_a_password() -> None:
+    """Meters that want one would refuse every read; the password must be that of the meter asked."""
+    meter = ScriptedMeter(contents=_energies(), needs_connect=True, password="00000007")
+    traits = AssociationTraits(connect="password")
+    converse(meter, _twice, traits=traits, password_of={ADDRESS: "00000007"}.__getitem__)
+    assert isinstance(meter.asked[0], ConnectRequest)
+
+
+def test_a_wrong_password_is_a_refusal_that_does_not_show_it() -> None:
+    """It must say what is wrong, and may not say with what."""
+    meter = ScriptedMeter(contents=_energies(), needs_connect=True, password="00000007")
+    traits = AssociationTraits(connect="password")
+    with pytest.raises(Refused, match="password wrong 密码错误") as caught:
+        converse(meter, _twice, traits=traits, password_of=lambda _: "13572468")
+    assert "13572468" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["", "一二三四", "1" * 65, "12\n34"])
+def test_a_password_that_cannot_be_sent_is_a_fault_of_the_configuration(password: str) -> None:
+    """A crash in the wire would show it in the log."""
+    traits = AssociationTraits(connect="password")
+    with pytest.raises(ConfigError) as caught:
+        converse(ScriptedMeter(), _twice, traits=traits, password_of=lambda _: password)
+    assert not password or password not in str(caught.value)
+
+
+def test_the_longest_password_is_sent() -> None:
+    """The limit itself is allowed."""
+    meter = ScriptedMeter(contents=_energies(), needs_connect=True, password="1" * 64)
+    traits = AssociationTraits(connect="password")
+    converse(meter, _twice, traits=traits, password_of=lambda _: "1" * 64)
+
+
+def test_a_password_that_nobody_named_is_asked_for() -> None:
+    """The person at the line must learn which key is missing."""
+    with pytest.raises(ConfigError, match="password"):
+        converse(ScriptedMeter(), _twice, traits=AssociationTraits(connect="password"))
+
+
+def test_reads_in_an_envelope_where_the_profile_says_so() -> None:
+    """Production meters answer record reads no other way; the random number must differ each time."""
+    meter = ScriptedMeter(records=[(_MIDNIGHT, _energies())], wants_envelope=True)
+    item = "forward_active_energy@daily_freeze/last.1"
+    with pytest.raises(Refused, match="security authentication mismatch"):
+        _read(meter, item)
+    meter = ScriptedMeter(records=[(_MIDNIGHT, _energies())], wants_envelope=True)
+    _read(meter, item, traits=AssociationTraits(wrap_reads=True))
+    assert [True] == meter.enveloped
+
+
+def test_service_numbers_go_on() -> None:
+    """A late answer of the read before would pass for that of this one."""
+    meter = ScriptedMeter(contents=_energies())
+    converse(meter, _twice)
+    first, second = (apdu.piid.number for apdu in meter.asked if isinstance(apdu, GetRequestNormal))
+    assert (first + 1) % 64 == second
+    again = ScriptedMeter(contents=_energies())
+    converse(again, _twice, seed=2)
+    assert meter.asked != again.asked, "another life begins with another number"
+
+
+def test_a_record_read_that_is_refused_says_why() -> None:
+    """DAR 20 tells people to wrap reads; silence would look like a broken line."""
+    meter = ScriptedMeter(record_dar=Dar(20))
+    with pytest.raises(Refused, match="安全认证不匹配"):
+        _read(meter, "forward_active_energy@daily_freeze/last.1")

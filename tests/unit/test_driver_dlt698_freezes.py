@@ -1,0 +1,163 @@
+"""The newest freeze of a DL/T 698.45 meter: whole, in part, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from meterlink.bus.line import Line
+from meterlink.bus.queue import Priority
+from meterlink.clock import SystemClock
+from meterlink.drivers.base import FreezeAnswer
+from meterlink.drivers.dlt698 import Dlt698Driver
+from meterlink.errors import NoFreeze, UnknownItem
+from meterlink.model.data_classes import DAILY_FREEZE, INSTANT
+from meterprofiles import AssociationTraits
+from meterwire.dlt698.get import GetRequestRecord
+from meterwire.dlt698.item_values import Contents
+from meterwire.dlt698.parts import Dar
+from meterwire.dlt698.selection import Oad, ScalerUnit, SelectEqual
+from meterwire.dlt698.values import Data
+from tests.support.dlt698_meter import ADDRESS, ScriptedMeter, converse
+
+_NIGHT = datetime(2026, 1, 1)  # noqa: DTZ001 - a meter's clock has no zone
+_FROZEN_AT = datetime(2025, 12, 31, 16, tzinfo=UTC)
+_FORWARD, _REVERSE = "forward_active_energy.*", "reverse_active_energy.*"
+_REVERSE_COLUMN = Oad.of("00200200")
+
+
+def _night(at: datetime = _NIGHT, *, tariffs: int = 4) -> tuple[datetime, Contents]:
+    names = ["", *(f".t{tariff}" for tariff in range(1, tariffs + 1))]
+    forward = {f"forward_active_energy{name}": Decimal(10 + number) for number, name in enumerate(names)}
+    reverse = {f"reverse_active_energy{name}": Decimal(number) for number, name in enumerate(names)}
+    return at, {**forward, **reverse}
+
+
+def _read(
+    meter: ScriptedMeter,
+    items: Sequence[str] = (_FORWARD, _REVERSE),
+    known: datetime | None = None,
+    traits: AssociationTraits | None = None,
+) -> FreezeAnswer:
+    async def program(driver: Dlt698Driver, line: Line) -> FreezeAnswer:
+        return await driver.read_freeze(
+            line, ADDRESS, DAILY_FREEZE, items, known=known, priority=Priority.BILLING
+        )
+
+    answer = converse(meter, program, traits=traits)
+    assert isinstance(answer, FreezeAnswer)
+    return answer
+
+
+def test_all_columns_come_in_one_exchange_under_one_instant() -> None:
+    """Bills rest on the night's registers: all of one instant, and each under its own name."""
+    meter = ScriptedMeter(records=[_night(_NIGHT - timedelta(days=1)), _night()])
+    answer = _read(meter)
+    assert _FROZEN_AT == answer.frozen_at
+    names = [value.item for value in answer.values]
+    assert ["forward_active_energy", "forward_active_energy.t1"] == names[:2]
+    assert "reverse_active_energy.t4" == names[-1]
+    assert [10, 11, 12, 13, 14, 0, 1, 2, 3, 4] == [value.value for value in answer.values]
+    assert 1 == len(meter.asked)
+
+
+def test_a_known_freeze_brings_no_values() -> None:
+    """What is kept would be kept again."""
+    answer = _read(ScriptedMeter(records=[_night()]), known=_FROZEN_AT)
+    assert (_FROZEN_AT, ()) == (answer.frozen_at, answer.values)
+
+
+def test_a_new_meter_has_none() -> None:
+    """No rows is the usual answer of a meter before its first midnight; it is asked again later."""
+    with pytest.raises(NoFreeze, match="no_rows"):
+        _read(ScriptedMeter())
+
+
+def test_a_row_of_nothing_is_no_freeze() -> None:
+    """Firmware that answers so would bring a freeze of no time with no values, and stop later tries."""
+    meter = ScriptedMeter(null_row=True)
+    with pytest.raises(NoFreeze, match="null_row"):
+        _read(meter)
+
+
+@pytest.mark.parametrize("at", [_NIGHT + timedelta(days=2), _NIGHT + timedelta(seconds=1)])
+def test_a_time_that_cannot_be_true_is_no_freeze(at: datetime) -> None:
+    """Its time is the key of the readings for ever."""
+    with pytest.raises(NoFreeze):
+        _read(ScriptedMeter(records=[_night(at)]))
+
+
+def test_a_column_that_the_meter_does_not_keep_is_refused_alone() -> None:
+    """NULL in the place of a column must neither become a reading nor cost the others."""
+    at, contents = _night()
+    kept = {item: value for item, value in contents.items() if not item.startswith("reverse")}
+    answer = _read(ScriptedMeter(records=[(at, kept)]))
+    assert 5 == len(answer.values)
+    assert {_REVERSE} == set(answer.refused)
+
+
+def test_a_whole_that_is_refused_for_a_column_is_read_apart() -> None:
+    """Firmware that refuses a record for one unknown column would never be read at all."""
+    meter = ScriptedMeter(records=[_night()], refused_columns=frozenset({_REVERSE_COLUMN}))
+    answer = _read(meter)
+    assert _FROZEN_AT == answer.frozen_at
+    assert 5 == len(answer.values)
+    assert {_REVERSE} == set(answer.refused)
+    assert "对象未定义" in answer.refused[_REVERSE]
+    selectors = [type(apdu.record.rsd) for apdu in meter.asked if isinstance(apdu, GetRequestRecord)]
+    assert [SelectEqual] * 2 == selectors[2:], "columns are those of the time that was told"
+
+
+def test_the_only_item_refused() -> None:
+    """The meter is not asked twice for what it has just refused."""
+    meter = ScriptedMeter(records=[_night()], refused_columns=frozenset({_REVERSE_COLUMN}))
+    answer = _read(meter, items=[_REVERSE])
+    assert ({_REVERSE}, ()) == (set(answer.refused), answer.values)
+    assert 2 == len(meter.asked)
+
+
+def test_a_meter_that_refuses_all_records_has_no_freeze_and_says_why() -> None:
+    """DAR 20 tells people that this model wants its reads wrapped."""
+    with pytest.raises(NoFreeze, match="security authentication mismatch 安全认证不匹配"):
+        _read(ScriptedMeter(records=[_night()], record_dar=Dar(20)))
+
+
+def test_a_denied_association_is_no_freeze_yet() -> None:
+    """It must be told once and tried again, not end the plan."""
+    meter = ScriptedMeter(records=[_night()], needs_connect=True, password="1")
+    with pytest.raises(NoFreeze, match="password wrong"):
+        _read(meter, traits=AssociationTraits(connect="null"))
+
+
+def test_data_that_do_not_fit_are_tried_again() -> None:
+    """One broken column must not cost the night, and may be right at the next try."""
+    meter = ScriptedMeter(
+        records=[_night()], cells={_REVERSE_COLUMN: Data("array", (Data("visible-string", "x"),))}
+    )
+    answer = _read(meter)
+    assert 5 == len(answer.values)
+    assert {_REVERSE} == set(answer.unfit)
+
+
+def test_columns_are_scaled_as_the_device_says_on_request() -> None:
+    """A meter with other decimals than the standard's would be billed by a factor of ten."""
+    meter = ScriptedMeter(
+        records=[_night()], raw={Oad.of("00100300"): Data("Scaler_Unit", ScalerUnit(-3, 33))}
+    )
+    answer = _read(meter, items=["forward_active_energy"], traits=AssociationTraits(ask_scalers=True))
+    assert [Decimal("1.000")] == [value.value for value in answer.values]
+
+
+def test_what_no_freeze_holds_is_refused_before_a_port_opens() -> None:
+    """A plan with a typing error would ask for it every night."""
+    driver = Dlt698Driver(SystemClock(), random_octets=bytes)
+    for item in ("forward_active_energy.*", "forward_active_max_demand", "voltage.a"):
+        driver.check_freeze(DAILY_FREEZE, item)
+    for item in ("meter_clock", "forward_active_energy@daily_freeze/last.1", "voltage.x"):
+        with pytest.raises(UnknownItem):
+            driver.check_freeze(DAILY_FREEZE, item)
+    with pytest.raises(UnknownItem):
+        driver.check_freeze(INSTANT, "forward_active_energy")
