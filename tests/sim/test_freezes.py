@@ -19,6 +19,7 @@ from metersim import Faults, Meter, Station
 from metersim.dlt698 import Meter698
 from metersim.freezes import PLANT_TIME
 from metersim.readings import INSTALLED_AT
+from meterwire.dlt645.functions import Edition
 from tests.support.agreement import readings_of, repeated_keys
 from tests.support.simulated import START, SimulatedGateway
 
@@ -36,7 +37,7 @@ def _meter(address: str, protocol: str, ahead: timedelta, since: datetime) -> Me
     growth_kw = Decimal(7200)
     if protocol == "dlt698.45":
         return Meter698(address, seed=7, growth_kw=growth_kw, clock_ahead=ahead, since=since)
-    edition = "dlt645-1997" if protocol == "dlt645-1997" else "dlt645-2007"
+    edition: Edition = "dlt645-1997" if protocol == "dlt645-1997" else "dlt645-2007"
     return Meter(address, seed=7, growth_kw=growth_kw, clock_ahead=ahead, protocol=edition, since=since)
 
 
