@@ -269,7 +269,7 @@ def test_a_line_that_is_too_slow_for_its_interval(tmp_path: Path) -> None:
 # --- meters of both protocols on one line ------------------------------------------------------------
 
 
-_MIXED = {number: "dlt698.45" for number in range(1, 20, 2)}
+_MIXED = dict.fromkeys(range(1, 20, 2), "dlt698.45")
 """Every second meter of a line."""
 
 
