@@ -269,12 +269,12 @@ def test_a_line_that_is_too_slow_for_its_interval(tmp_path: Path) -> None:
 # --- meters of both protocols on one line ------------------------------------------------------------
 
 
-_MIXED = {number: "dlt698.45" for number in range(1, 20, 2)}
+_MIXED = dict.fromkeys(range(1, 20, 2), "dlt698.45")
 """Every second meter of a line."""
 
 
 def test_a_month_of_both_protocols_on_one_line(tmp_path: Path) -> None:
-    """A line that is changed over meter by meter: both drivers share it, and each night is one point a meter."""
+    """A line that is changed over meter by meter: both drivers share it; a night is one point a meter."""
     minutes = (0, 0, 3, 3, -12, -12, 40, 40)
     plant = _Plant(tmp_path, clocks=[timedelta(minutes=number) for number in minutes], protocols=_MIXED)
     plant.gateway.run(seconds=30 * _DAY.total_seconds())

@@ -27,7 +27,7 @@ from meterwire.dlt698.matching import ERRORS
 from meterwire.dlt698.parts import Dar, Piid
 from meterwire.dlt698.security import SecurityResponse
 from meterwire.dlt698.session import ClientSession, with_random_number
-from meterwire.dlt698.session_association import CONNECT_ALLOWED, Association, AssociationState
+from meterwire.dlt698.session_association import CONNECT_ALLOWED, Association, AssociationState, Offer
 from meterwire.errors import LocalProtocolError
 
 ASSOCIATIONS_MAX: Final = 4_096
@@ -166,6 +166,7 @@ class Talk:
                 Association(
                     server,
                     client=self._traits.client,
+                    offer=Offer(version=self._traits.version),
                     preamble=self._preamble,
                     protect=self._protect,
                     first_number=first,
@@ -250,4 +251,4 @@ def _answer(session: ClientSession, address: str) -> Any:
 def _words(enumeration: str, code: int) -> str:
     found = meaning(enumeration, code)
     words = f"{found.en} {found.zh}" if found else "of no meaning in the standard"
-    return f"{words} ({enumeration.replace('_', ' ')} {code})"
+    return f"{words} ({enumeration.replace('_', ' ')} {int(code)})"
