@@ -66,6 +66,7 @@ class ScriptedMeter:
         cells: columns of records whose Data is given as it is.
         password: CONNECT needs this; empty: any CONNECT is allowed.
         needs_connect: nothing else is answered before.
+        connects_once: a CONNECT in an open association is refused.
         wants_envelope: record reads outside an envelope are refused (DAR 20).
         sizes: what clients take before sizes are agreed on.
 
@@ -85,6 +86,7 @@ class ScriptedMeter:
     cells: Mapping[Oad, Data] = field(default_factory=dict)
     password: str = ""
     needs_connect: bool = False
+    connects_once: bool = False
     wants_envelope: bool = False
     sizes: Sizes | None = None
     asked: list[Apdu] = field(default_factory=list)
@@ -140,8 +142,13 @@ class ScriptedMeter:
             rx_window=1,
             apdu_max=512,
             timeout_s=1800,
-            result=0 if given == self.password else 1,
+            result=self._connect_result(given),
         )
+
+    def _connect_result(self, password: str) -> int:
+        if self.connects_once and self.session.connected:
+            return 255
+        return 0 if password == self.password else 1
 
     def _attribute(self, oad: Oad) -> AttributeResult:
         if oad in self.raw:
