@@ -7,6 +7,7 @@ import json
 import signal
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from importlib.metadata import version
 from pathlib import Path
@@ -14,11 +15,13 @@ from typing import Annotated
 
 import typer
 
-from meterprofiles import LineTraits, ProfileError, chosen, packaged
+from meterprofiles import ProfileError, chosen, packaged
 from metersim.answers import AnswerFile, AnswerRecord
+from metersim.dlt698 import Limits
+from metersim.dlt698.terminal import HEARTBEAT_S, Habits, Terminal, open_dialling
 from metersim.following import PIECE_OCTETS_MAX
 from metersim.line import Line
-from metersim.plant import PROTOCOLS, Plant
+from metersim.plant import DLT698, PROTOCOLS, Plant
 from metersim.serve import SystemClock, open_pty, open_tcp
 
 ANY_LOOPBACK_PORT = "127.0.0.1:0"
@@ -98,6 +101,20 @@ ProfileName = Annotated[
 PieceOctets = Annotated[
     int, typer.Option(help="Most data octets in a frame, 1 to 195; longer answers come in pieces.")
 ]
+Dial = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Dial a master in place of being dialled; the first meter of each line logs in (dlt698.45).",
+    ),
+]
+Login = Annotated[
+    bool, typer.Option("--login", help="Begin each TCP connection with a LINK login (dlt698.45).")
+]
+FirstBlock = Annotated[
+    int, typer.Option(help="Number of the first block of an answer (dlt698.45): 1, or 0 as in some firmware.")
+]
+HeartbeatS = Annotated[int, typer.Option(help="Seconds between heartbeats of what logged in, 1 to 65535.")]
 Garbage = Annotated[
     int, typer.Option(help="The last N meters of each line give silence, rubbish, late or foreign answers.")
 ]
@@ -117,8 +134,12 @@ def run(
     td_ms: TdMs = None,
     garbage: Garbage = 0,
     protocol: Protocol = "dlt645-2007",
-    profile: ProfileName = "",
     piece_octets: PieceOctets = PIECE_OCTETS_MAX,
+    profile: ProfileName = "",
+    dial: Dial = None,
+    login: Login = False,
+    heartbeat_s: HeartbeatS = HEARTBEAT_S,
+    first_block: FirstBlock = 1,
 ) -> None:
     """Serve simulated meters until Ctrl-C or SIGTERM.
 
@@ -133,6 +154,7 @@ def run(
       metersim run --pty --link /tmp/ttyMETER --first-address 161
       metersim run --profile my-meter.yaml --meters 3
       metersim run --protocol dlt698.45 --meters 3 --tcp 127.0.0.1:6980
+      metersim run --protocol dlt698.45 --lines 2 --dial 127.0.0.1:9698 --heartbeat-s 30
 
     \b
     Exit codes: 0 ended by a signal; 1 a line or the file cannot be opened; 2 wrong arguments.
@@ -147,10 +169,12 @@ def run(
             reply_delay_ms=td_ms,
             garbage=garbage,
             protocol=protocol,
-            profile=chosen(profile, packaged()) if profile else None,
             piece_octets=piece_octets,
+            profile=chosen(profile, packaged()) if profile else None,
+            limits=Limits(first_block=first_block),
         )
-        place = _place(tcp, pty, link, lines, plant.port)
+        way = _Way(tcp=tcp, pty=pty, link=link, dial=dial, login=login, heartbeat_s=heartbeat_s)
+        place = way.place(plant)
     except (ValueError, ProfileError) as error:
         raise typer.BadParameter(str(error)) from None
     try:
@@ -163,21 +187,46 @@ def run(
         raise typer.Exit(1) from None
 
 
-def _place(tcp: str | None, pty: bool, link: Path | None, lines: int, traits: LineTraits) -> Place:
-    """How each line is to be opened.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How lines are reached, as the options say."""
 
-    Raises:
-        ValueError: the options contradict each other, or ``tcp`` is no endpoint.
+    tcp: str | None
+    pty: bool
+    link: Path | None
+    dial: str | None
+    login: bool
+    heartbeat_s: int
 
-    """
-    if pty and tcp:
-        raise ValueError("choose one of --tcp and --pty")
-    if link and not pty:
-        raise ValueError("--link goes with --pty")
-    if pty:
-        return lambda line, number: open_pty(line, _numbered(link, number, lines), traits)
-    host, port = _endpoint(tcp or ANY_LOOPBACK_PORT, lines)
-    return lambda line, number: open_tcp(line, host, port + number if port else 0)
+    def place(self, plant: Plant) -> Place:
+        """How each line is to be opened.
+
+        Raises:
+            ValueError: the options contradict each other, or one is no endpoint.
+
+        """
+        if sum([self.pty, self.tcp is not None, self.dial is not None]) > 1:
+            raise ValueError("choose one of --tcp, --pty and --dial")
+        if self.link and not self.pty:
+            raise ValueError("--link goes with --pty")
+        if (self.login or self.dial) and plant.model.protocol != DLT698:
+            raise ValueError(f"--dial and --login go with --protocol {DLT698}")
+        if self.login and (self.pty or self.dial):
+            raise ValueError("--login goes with --tcp")
+        if self.pty:
+            return lambda line, number: open_pty(line, _numbered(self.link, number, plant.lines), plant.port)
+        habits = Habits(heartbeat_s=self.heartbeat_s)
+        if self.dial:
+            host, port = _endpoint("--dial", self.dial)
+            return lambda line, _: open_dialling(_terminal(line, habits), host, port)
+        host, port = _endpoint("--tcp", self.tcp or ANY_LOOPBACK_PORT, plant.lines)
+        if self.login:
+            return lambda line, number: open_tcp(_terminal(line, habits), host, port + number if port else 0)
+        return lambda line, number: open_tcp(line, host, port + number if port else 0)
+
+
+def _terminal(line: Line, habits: Habits) -> Terminal:
+    return Terminal(line, clock=SystemClock(), habits=habits)
 
 
 async def _serve(plant: Plant, opened: list[AbstractAsyncContextManager[str]]) -> None:
@@ -211,12 +260,12 @@ def _forget(_record: AnswerRecord) -> None:
     """Nobody asked for a list of answers."""
 
 
-def _endpoint(text: str, lines: int) -> tuple[str, int]:
+def _endpoint(option: str, text: str, lines: int = 1) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or not host or not port.isascii() or not port.isdigit():
-        raise ValueError(f"--tcp {text}: write HOST:PORT, as 127.0.0.1:6450")
+        raise ValueError(f"{option} {text}: write HOST:PORT, as 127.0.0.1:6450")
     if int(port) + lines - 1 > PORT_MAX:
-        raise ValueError(f"--tcp {text}: a port is at most {PORT_MAX}, and each line needs one")
+        raise ValueError(f"{option} {text}: a port is at most {PORT_MAX}, and each line needs one")
     return host.strip("[]"), int(port)
 
 

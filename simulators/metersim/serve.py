@@ -18,13 +18,21 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from meterprofiles import LineTraits, generic
-from metersim.line import Line
+from metersim.line import Duplex, Line
 
 CLIENTS_MAX = 64
 SEND_TIMEOUT_S = 5.0  # a client that takes no octets for so long holds the line up for the others
 _READ_OCTETS = 4096
+
+
+class Served(Protocol):
+    """What answers over a connection: a line, or a terminal on one."""
+
+    async def serve(self, duplex: Duplex) -> None:
+        """Answer what comes over ``duplex`` until the other side ends it."""
 
 
 class SystemClock:
@@ -36,11 +44,11 @@ class SystemClock:
 
 
 @asynccontextmanager
-async def open_tcp(line: Line, host: str, port: int) -> AsyncIterator[str]:
+async def open_tcp(line: Served, host: str, port: int) -> AsyncIterator[str]:
     """Serve a line on a TCP port; gives its URL, ``tcp://host:port``.
 
     Args:
-        line: the line.
+        line: the line, or the terminal.
         host: address to listen on.
         port: 0 takes any free one.
 
@@ -71,7 +79,7 @@ async def open_tcp(line: Line, host: str, port: int) -> AsyncIterator[str]:
                 client.cancel()
 
 
-async def _serve_client(line: Line, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _serve_client(line: Served, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         await line.serve(StreamDuplex(reader, writer))
     finally:

@@ -69,6 +69,27 @@ def test_a_meter_of_1997_is_read(tmp_path: Path) -> None:
     assert 3 == wrong_edition.returncode, "a meter of 1997 does not know 11H"
 
 
+@pytest.mark.parametrize("protocol", ["dlt645-2007", "dlt645-1997"])
+def test_answers_in_pieces_are_read(tmp_path: Path, protocol: str) -> None:
+    """Meters with small frames would answer every block with its first registers."""
+    options = (f"--protocol={protocol}", "--first-address=161", "--piece-octets=7")
+    with running_metersim(tmp_path, *options) as plant:
+        items = ("forward_active_energy.*", "voltage.*")
+        read = _read(
+            plant.urls[0],
+            "161",
+            "--protocol",
+            protocol,
+            "--json",
+            *(word for item in items for word in ("--item", item)),
+        )
+        answered = [value for answer in plant.answers() for value in answer["values"].items()]
+        pieces = len(plant.answers())
+    assert (0, 3 + 1) == (read.returncode, pieces), read.stderr
+    assert 8 == len(answered)
+    assert answered == [(value["item"], value["value"]) for value in _json(read)["values"]]
+
+
 _PROFILE = """\
 profile: own/dtz
 matches: {protocol: dlt645-2007, model: "DTZ*"}
@@ -111,27 +132,6 @@ def test_a_profile_that_is_none_is_refused(tmp_path: Path) -> None:
     ):
         refused = _read("tcp://127.0.0.1:1", "161", "--item", "frequency", *options)
         assert (2, True) == (refused.returncode, said in refused.stderr)
-
-
-@pytest.mark.parametrize("protocol", ["dlt645-2007", "dlt645-1997"])
-def test_answers_in_pieces_are_read(tmp_path: Path, protocol: str) -> None:
-    """Meters with small frames would answer every block with its first registers."""
-    options = (f"--protocol={protocol}", "--first-address=161", "--piece-octets=7")
-    with running_metersim(tmp_path, *options) as plant:
-        items = ("forward_active_energy.*", "voltage.*")
-        read = _read(
-            plant.urls[0],
-            "161",
-            "--protocol",
-            protocol,
-            "--json",
-            *(word for item in items for word in ("--item", item)),
-        )
-        answered = [value for answer in plant.answers() for value in answer["values"].items()]
-        pieces = len(plant.answers())
-    assert (0, 3 + 1) == (read.returncode, pieces), read.stderr
-    assert 8 == len(answered)
-    assert answered == [(value["item"], value["value"]) for value in _json(read)["values"]]
 
 
 def test_a_meter_of_698_is_read(tmp_path: Path) -> None:

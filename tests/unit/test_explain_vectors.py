@@ -155,3 +155,23 @@ def test_a_measured_value_of_698_is_drawn_with_its_decimals_unit_and_name() -> N
     drawn = _drawn(vector, show=False)
     assert "double-long-unsigned 123456 = 1234.56 kWh, forward active energy" in drawn
     assert "double-long-unsigned 10000 = 100.00 kWh, forward active energy tariff 1" in drawn
+
+
+_DRAWN = {
+    "gen-proxy-list-mixed": "result: 33 request timeout",
+    "real-link-response-01": "result: 0 accepted, clock not trusted",
+    "real-link-request-01": "type: 0 login",
+    "gen-connect-rsp-password-wrong": "result: 1 password wrong",
+    "gen-error-service": "error: 2 the service is not supported",
+    "gen-conc-freeze-rows-null": "00100200 forward active energy: array of 5",
+    "real-proxytranscommandrequest-01": "port settings: 2400 baud, even parity, 8, 1, no flow control",
+    "gen-scaler-voltage": "10^-1 V",
+    "real-stream-01": "put together from frames 1, 2",
+}
+
+
+@pytest.mark.parametrize(("name", "words"), _DRAWN.items())
+def test_codes_of_698_are_drawn_in_words(name: str, words: str) -> None:
+    """A person would have to look every code up in the standard."""
+    (vector,) = [one for one in _ALL if one["id"] == name]
+    assert words in _drawn(vector, show=False)

@@ -337,6 +337,19 @@ def test_a_folder_has_a_limit(tmp_path: Path) -> None:
         MeterProfiles(tmp_path)
 
 
+def test_a_load_record_is_asked_for_by_its_number() -> None:
+    """Meters refuse a request for load records that does not say how many."""
+    for item, selector in (("load_records@class.1/load_which.2", b"\x01"), ("frequency", b"")):
+        entry = generic("dlt645-2007").dictionary.by_name(item)
+        assert entry is not None
+        data = (
+            entry.encode([value.content for value in entry.decode(_LOAD_RECORD)]) if selector else b"\x00\x50"
+        )
+        _, asked = _read(generic("dlt645-2007"), item, data)
+        (frame,) = Deframer().feed(asked)
+        assert ReadRequest(address="000000000161", di=entry.di, selector=selector) == from_frame(frame)
+
+
 # --- DL/T 698.45 -----------------------------------------------------------------------------------
 
 _698 = """\

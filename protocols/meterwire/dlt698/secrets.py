@@ -7,11 +7,9 @@ Source: spec sections 3.3, 3.9 and 3.10; control-and-prepayment 4.1 and 4.7.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from meterwire.dlt645 import frame as frame645
-from meterwire.dlt645.secrets import secret_spans as secret_spans_645
 from meterwire.dlt698 import frame as frame698
 from meterwire.dlt698.apdu import walk_apdu
 from meterwire.dlt698.coding import Span
@@ -30,50 +28,59 @@ _FRAME: Final = "frame"
 _NESTED_MAX: Final = 4
 """Frames in frames in frames that are looked into."""
 
+Ranges = tuple[tuple[int, int], ...]
+Foreign = Callable[[bytes], Ranges]
+"""The secret octets of a passed-on frame of another protocol, preamble included; of anything else all."""
 
-def secret_spans(octets: bytes) -> tuple[tuple[int, int], ...]:
+
+def _all_of(octets: bytes) -> Ranges:
+    return ((0, len(octets)),) if octets else ()
+
+
+def secret_spans(octets: bytes, foreign: Foreign = _all_of) -> Ranges:
     """The secret octets of an APDU, as (first, one after), in order.
 
     Args:
         octets: an APDU; a piece of one, or anything that is none, is secret as a whole.
+        foreign: looks into a passed-on frame that is none of this protocol; by default it is secret.
 
     """
-    return tuple(_secrets(octets, 0, 0))
+    return tuple(_secrets(octets, 0, 0, foreign))
 
 
-def _secrets(octets: bytes, base: int, nested: int) -> Iterator[tuple[int, int]]:
+def _secrets(octets: bytes, base: int, nested: int, foreign: Foreign) -> Iterator[tuple[int, int]]:
     try:
         span = walk_apdu(octets)
     except RemoteProtocolError:
         if octets:
             yield base, base + len(octets)
         return
-    for start, end in _in_span(span, frozenset(), nested, octets, span.name):
+    for start, end in _in_span(span, frozenset(), nested, span.name, foreign):
         yield base + start, base + end
 
 
 def _in_span(
-    span: Span, types: frozenset[str], nested: int, octets: bytes, service: str
+    span: Span, types: frozenset[str], nested: int, service: str, foreign: Foreign
 ) -> Iterator[tuple[int, int]]:
     if span.secret:
         yield span.start, span.end
         return
     if isinstance(span.value, PlainUnit) and not span.parts[-1].parts:
         inner = span.parts[-1]
-        yield from _payload(octets, inner, nested, whole_apdu=True)
+        yield from _payload(inner, nested, foreign, whole_apdu=True)
         return
     if _is_passed_on(span, service):
-        yield from _payload(octets, span, nested, whole_apdu=False)
+        yield from _payload(span, nested, foreign, whole_apdu=False)
         return
     types = types | _types_of(span.value)
     if isinstance(span.value, Data) and span.value.type == "octet-string" and _FRAME in types:
-        yield from _in_frame(span.value.value, span.end - len(span.value.value), nested)
+        yield from _in_frame(span.value.value, span.end - len(span.value.value), nested, foreign)
         return
     if isinstance(span.value, Data) and span.value.type in types:
         yield span.start + 1, span.end
         return
     for part in span.parts:
-        yield from _in_span(part, types, nested, octets, service)
+        yield from _in_span(part, types, nested, service, foreign)
 
 
 def _types_of(value: Any) -> frozenset[str]:
@@ -99,40 +106,30 @@ def _is_passed_on(span: Span, service: str) -> bool:
     )
 
 
-def _payload(octets: bytes, span: Span, nested: int, *, whole_apdu: bool) -> Iterator[tuple[int, int]]:
+def _payload(span: Span, nested: int, foreign: Foreign, *, whole_apdu: bool) -> Iterator[tuple[int, int]]:
     payload = span.value
     base = span.end - len(payload)
     if whole_apdu and nested >= _NESTED_MAX:
         yield base, span.end
     elif whole_apdu:
-        yield from _secrets(payload, base, nested + 1)
+        yield from _secrets(payload, base, nested + 1, foreign)
     else:
-        yield from _in_frame(payload, base, nested)
+        yield from _in_frame(payload, base, nested, foreign)
 
 
-def _in_frame(octets: bytes, base: int, nested: int) -> Iterator[tuple[int, int]]:
-    """Secrets of a 645 or 698.45 frame; all of it when it is neither."""
+def _in_frame(octets: bytes, base: int, nested: int, foreign: Foreign) -> Iterator[tuple[int, int]]:
+    """Secrets of a frame in a frame, of this protocol or another one."""
     if nested >= _NESTED_MAX:
         yield base, base + len(octets)
         return
-    preamble = len(octets) - len(octets.lstrip(b"\xfe"))
-    body = octets[preamble:]
     try:
-        data = frame645.decode(body)
+        frame = frame698.decode(octets.lstrip(b"\xfe"))
     except RemoteProtocolError:
-        pass
-    else:
-        for start, end in secret_spans_645(data):
-            yield base + preamble + 10 + start, base + preamble + 10 + end
-        return
-    try:
-        frame = frame698.decode(body)
-    except RemoteProtocolError:
-        if octets:
-            yield base, base + len(octets)
+        for start, end in foreign(octets):
+            yield base + start, base + end
         return
     at = base + frame698.checks(octets).user_data_at
     if frame.segmented or not frame.user_data:
         yield at, at + len(frame.user_data)
     else:
-        yield from _secrets(frame.user_data, at, nested + 1)
+        yield from _secrets(frame.user_data, at, nested + 1, foreign)

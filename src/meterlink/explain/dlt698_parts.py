@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -11,12 +12,14 @@ from meterlink.explain.dlt698_objects import item_words, measured, object_words
 from meterlink.explain.dlt698_plain import text_of
 from meterlink.explain.dlt698_words import FIELDS, SERVICES
 from meterlink.explain.parts import NOTHING, Part, Text, same
+from meterwire.dlt645.secrets import secret_ranges as secret_ranges_645
 from meterwire.dlt698 import parts as wire
 from meterwire.dlt698 import selection, values
 from meterwire.dlt698.apdu import walk_apdu
 from meterwire.dlt698.coding import Span
 from meterwire.dlt698.enumerations import bits_of, meaning
 from meterwire.dlt698.item_values import ItemValue
+from meterwire.dlt698.link_management import LinkResult
 from meterwire.dlt698.secrets import secret_spans
 from meterwire.dlt698.security import PlainUnit
 from meterwire.errors import RemoteProtocolError
@@ -30,6 +33,15 @@ _WHOLE: Final = (
 _SUFFIXES: Final = {"_s": Text("s", "秒"), "_ms": Text("ms", "毫秒")}
 _COLUMN: Final = re.compile("[0-9A-F]{8}").fullmatch
 """A cell of a record is named by its column."""
+_ROAD_COLUMNS: Final = re.compile("[0-9A-F]{8}").findall
+_CODES: Final = {
+    ("ConnectResponse", "result"): "connect_result",
+    ("LinkRequest", "type"): "link_type",
+    ("LinkResponse", "result"): "link_result",
+    ("ServerErrorResponse", "error"): "error_type",
+    ("ClientErrorResponse", "error"): "error_type",
+}
+"""Members of a service that are codes, and of which enumeration."""
 _LINES_MAX: Final = 5_000
 """Most lines of one APDU; what is behind them is not split up."""
 
@@ -51,13 +63,15 @@ class _Maker:
     def __init__(self, octets: bytes, base: int) -> None:
         self._octets = octets
         self._base = base
-        self._secrets = secret_spans(octets)
+        self._secrets = secret_spans(octets, secret_ranges_645)
+        self._service = ""
         self._lines = 0
         self._items: dict[int, ItemValue] = {}
 
     def parts(self) -> tuple[Part, ...]:
         """One part for each member."""
         span = walk_apdu(self._octets)
+        self._service = span.name
         service = SERVICES.get(self._octets[: span.parts[0].end].hex(" ").upper(), NOTHING)
         head = self._part(span.parts[0], None, says=service)
         return (head, *(self._part(part, None) for part in span.parts[1:]))
@@ -107,7 +121,7 @@ class _Maker:
         elif isinstance(span.value, values.Data) and span.value.type not in {"array", "structure"}:
             return
         elif not isinstance(span.value, _WHOLE):
-            for part in span.parts:
+            for part in _named_by_columns(span):
                 if part.end > part.start:
                     yield self._part(part, of)
 
@@ -131,6 +145,9 @@ class _Maker:
 
     def _says(self, span: Span) -> Text:
         value, name = span.value, span.name
+        code = _CODES.get((self._service, name))
+        if code is not None and not span.parts:
+            return _link_result_says(value) if isinstance(value, LinkResult) else _meant(code, value)
         if name in _BY_NAME:
             return _BY_NAME[name](value)
         if isinstance(value, values.Data):
@@ -147,6 +164,14 @@ def _name(name: str) -> Text:
         return same(name)
     words = object_words(selection.Oad.of(name))
     return Text(f"{name} {words.en}".rstrip(), f"{name} {words.zh}".rstrip())
+
+
+def _named_by_columns(span: Span) -> Iterator[Span]:
+    """The parts; the elements of a nested record's cell under the columns that they are."""
+    columns = iter(_ROAD_COLUMNS(span.name.partition("(")[2]) if isinstance(span.value, values.Data) else ())
+    for part in span.parts:
+        column = next(columns, None) if isinstance(part.value, values.Data) else None
+        yield part if column is None else replace(part, name=column)
 
 
 def _scalars(span: Span) -> Iterator[Span]:
@@ -168,8 +193,16 @@ def _data_says(data: values.Data, item: ItemValue | None) -> Text:
 
 
 def _meant(name: str, code: int) -> Text:
-    found = meaning(name, code)
-    return same(str(code)) if found is None else Text(f"{code} {found.en}", f"{code} {found.zh}")
+    found, number = meaning(name, code), int(code)
+    return same(str(number)) if found is None else Text(f"{number} {found.en}", f"{number} {found.zh}")
+
+
+def _link_result_says(result: LinkResult) -> Text:
+    told = _meant("link_result", result.code)
+    trusted = (
+        Text("clock trusted", "时钟可信") if result.clock_trusted else Text("clock not trusted", "时钟不可信")
+    )
+    return Text(f"{told.en}, {trusted.en}", f"{told.zh}，{trusted.zh}")
 
 
 def _bits(name: str, octets: bytes) -> Text:
@@ -229,7 +262,6 @@ _BY_NAME: Final[dict[str, Callable[[Any], Text]]] = {
     "present": lambda value: Text("yes", "有") if value else Text("no", "无"),
     "protocol_conformance": partial(_bits, "protocol_conformance"),
     "function_conformance": partial(_bits, "function_conformance"),
-    "error": partial(_meant, "error_type"),
 }
 _BY_CLASS: Final[dict[Any, Callable[[Any], Text]]] = {
     wire.Piid: _piid_says,

@@ -1,0 +1,227 @@
+"""A line that logs in: over a connection its meter says who it is, sends heartbeats, and answers meanwhile.
+
+A terminal in the field dials its master, or waits to be connected to, and begins in both cases with a LINK
+login. It sends a heartbeat each period; after three that nobody answered, and after a login that was
+refused, it lets the connection go. Source: DL/T 698.45-2017, 7.3.1; spec sections 1.7, 3.2 and 8.3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+from metersim.dlt698.meter import Meter698
+from metersim.line import Clock, Duplex, Line
+from metersim.serve import StreamDuplex
+from meterwire.dlt698.apdu import Apdu
+from meterwire.dlt698.link_management import LinkRequest, LinkResponse
+from meterwire.dlt698.parts import Piid
+from meterwire.dlt698.selection import Oad
+from meterwire.dlt698.session_report import TRIES, Notification, ReportSession
+from meterwire.dlt698.values import DateTime
+
+HEARTBEAT_S: Final = 60
+HEARTBEAT_S_MAX: Final = 0xFFFF
+ANSWER_TIMEOUT_S: Final = 5.0
+"""How long one try waits for the master's word."""
+
+REDIAL_S: Final = 5.0
+"""Pause between two calls."""
+LOGIN, HEARTBEAT = 0, 1
+LINKED: Final = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """How a terminal calls.
+
+    Args:
+        heartbeat_s: between heartbeats, 1 to 65,535 s.
+        answer_timeout_s: how long one try waits for its answer, over 0 s.
+        tries: of a login, heartbeat or report, 1 or more.
+
+    Raises:
+        ValueError: a figure out of its range.
+
+    """
+
+    heartbeat_s: int = HEARTBEAT_S
+    answer_timeout_s: float = ANSWER_TIMEOUT_S
+    tries: int = TRIES
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if not 1 <= self.heartbeat_s <= HEARTBEAT_S_MAX:
+            raise ValueError(f"a heartbeat each {self.heartbeat_s} s: 1 to {HEARTBEAT_S_MAX} s")
+        if self.answer_timeout_s <= 0 or self.tries < 1:
+            raise ValueError("a terminal waits for over 0 s and tries once at least")
+
+
+class Terminal:
+    """A line whose first meter, one of DL/T 698.45, logs in over each connection.
+
+    Args:
+        line: the line.
+        clock: the true time.
+        habits: how it calls.
+
+    Raises:
+        ValueError: the first meter of the line speaks something else.
+
+    """
+
+    def __init__(self, line: Line, *, clock: Clock, habits: Habits | None = None) -> None:
+        first = next(iter(line.meters.values()), None)
+        if not isinstance(first, Meter698):
+            raise ValueError("only a meter of DL/T 698.45 logs in")
+        self._line = line
+        self._meter = first
+        self._clock = clock
+        self._habits = habits or Habits()
+        self._calls: set[_Call] = set()
+
+    @property
+    def meter(self) -> Meter698:
+        """Who logs in."""
+        return self._meter
+
+    async def serve(self, duplex: Duplex) -> None:
+        """Log in, keep the link alive and answer, until either side ends it.
+
+        Args:
+            duplex: the connection; several may be served at once.
+
+        """
+        call = _Call(duplex)
+        self._calls.add(call)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = {
+                    group.create_task(self._line.serve(call), name="terminal.line"),
+                    group.create_task(self._keep_alive(call), name="terminal.link"),
+                }
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in tasks:
+                    task.cancel()
+        finally:
+            self._calls.discard(call)
+
+    async def report(self, oads: Sequence[Oad]) -> bool:
+        """Tell the master of every connection some attributes; whether each confirmed it.
+
+        Args:
+            oads: what it tells.
+
+        Raises:
+            LocalProtocolError: nothing to tell, or too much for one APDU.
+
+        """
+        report = self._meter.report(oads, self._clock.utc_now())
+        told = [await self._told(call, report) is not None for call in tuple(self._calls)]
+        return bool(told) and all(told)
+
+    async def _keep_alive(self, call: _Call) -> None:
+        """Until the link is dead, or the master does not want us."""
+        with suppress(ConnectionError):
+            kind = LOGIN
+            while await self._linked(call, kind):
+                await asyncio.sleep(self._habits.heartbeat_s)
+                kind = HEARTBEAT
+
+    async def _linked(self, call: _Call, kind: int) -> bool:
+        shown = self._meter.clock.shows(self._clock.utc_now())
+        request = LinkRequest(
+            piid=Piid.of(0), type=kind, heartbeat_s=self._habits.heartbeat_s, time=DateTime.of(shown)
+        )
+        answer = await self._told(call, request)
+        return isinstance(answer, LinkResponse) and answer.result.code == LINKED
+
+    async def _told(self, call: _Call, notification: Notification) -> Apdu | None:
+        """The master's word for it; ``None`` when no try brought one."""
+        async with call.turn:
+            for _ in range(self._habits.tries):
+                session = self._meter.telling(notification)
+                await call.exchange(session, self._habits.answer_timeout_s)
+                if session.finished:
+                    reply: Apdu | None = session.reply
+                    return reply
+        return None
+
+
+class _Call:
+    """A connection whose octets go to the line, and to what the terminal has begun itself."""
+
+    def __init__(self, duplex: Duplex) -> None:
+        self.turn = asyncio.Lock()
+        self._duplex = duplex
+        self._session: ReportSession | None = None
+        self._news = asyncio.Event()
+
+    async def receive(self) -> bytes:
+        octets = await self._duplex.receive()
+        if self._session is not None:
+            self._session.feed(octets)
+            self._news.set()
+        return octets
+
+    async def send(self, octets: bytes) -> None:
+        await self._duplex.send(octets)
+
+    async def exchange(self, session: ReportSession, timeout_s: float) -> None:
+        """Send, and wait until it is finished or the time is over."""
+        self._session = session
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._until_finished(session)
+        finally:
+            self._session = None
+
+    async def _until_finished(self, session: ReportSession) -> None:
+        while not session.finished:
+            self._news.clear()
+            if octets := session.octets_to_send():
+                await self._duplex.send(octets)
+            else:
+                await self._news.wait()
+
+
+@asynccontextmanager
+async def open_dialling(terminal: Terminal, host: str, port: int) -> AsyncIterator[str]:
+    """Keep a terminal calling a master; gives ``dial://host:port``.
+
+    Args:
+        terminal: who calls.
+        host: the master's.
+        port: the master's.
+
+    """
+    async with asyncio.TaskGroup() as group:
+        calling = group.create_task(dial(terminal, host, port), name=f"terminal[{terminal.meter.address}]")
+        try:
+            yield f"dial://{f'[{host}]' if ':' in host else host}:{port}"
+        finally:
+            calling.cancel()
+
+
+async def dial(terminal: Terminal, host: str, port: int, *, redial_s: float = REDIAL_S) -> None:
+    """Call a master, and again each time the connection ends or cannot be made; until cancelled.
+
+    Args:
+        terminal: who calls.
+        host: the master's.
+        port: the master's.
+        redial_s: pause between calls.
+
+    """
+    while True:
+        with suppress(OSError):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                await terminal.serve(StreamDuplex(reader, writer))
+            finally:
+                writer.transport.abort()
+        await asyncio.sleep(redial_s)
