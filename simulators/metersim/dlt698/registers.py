@@ -14,9 +14,9 @@ from metersim.dlt698.contents import MAKER, VERSION, VERSION_DATE, Contents
 from metersim.dlt698.records import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, is_event
 from metersim.dlt698.tables import FREEZES, FreezeTable
 from meterwire.dlt698.association import FactoryVersion
-from meterwire.dlt698.notation import Table
+from meterwire.dlt698.notation import Structure, Table
 from meterwire.dlt698.object_rows import Object
-from meterwire.dlt698.objects import dictionary
+from meterwire.dlt698.objects import dictionary, names
 from meterwire.dlt698.parts import Dar
 from meterwire.dlt698.selection import Oad, ScalerUnit
 from meterwire.dlt698.units import unit
@@ -91,8 +91,11 @@ class Registers:
             return None
         if isinstance(entry.type, Table) or entry.row.access == _WRITE_ONLY:
             return DENIED
+        contents = self._contents.of(entry, at)
+        if isinstance(entry.type, Structure) and not contents.keys() >= set(names(entry)):
+            return None
         try:
-            return entry.encode(self._contents.of(entry, at))
+            return entry.encode(contents)
         except LocalProtocolError:  # it has nothing of this
             return None
 
