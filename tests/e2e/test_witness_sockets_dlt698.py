@@ -29,9 +29,9 @@ from dlt698.common.errors import Dlt698Error, RequestTimeoutError
 from metersim.dlt698 import Limits, Meter698
 from metersim.freezes import PLANT_TIME
 from metersim.readings import INSTALLED_AT, items_of
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.deframer import Deframer
-from meterwire.dlt698.session_association import Association, Offer
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.link.deframer import Deframer
+from meterwire.dlt698.sessions.association import Association, Offer
 from tests.support.metersim_process import RunningMetersim, running_metersim
 
 ADDRESS = "000000000161"

@@ -19,9 +19,8 @@ from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from meterprofiles import AssociationTraits, generic
 from metersim.loop import Simulation
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.apdu import Apdu
-from meterwire.dlt698.association import (
+from meterwire.dlt698.apdus.apdu import Apdu
+from meterwire.dlt698.apdus.association import (
     FUNCTION_CONFORMANCE_OCTETS,
     PROTOCOL_CONFORMANCE_OCTETS,
     ConnectRequest,
@@ -29,7 +28,7 @@ from meterwire.dlt698.association import (
     FactoryVersion,
     PasswordSecurity,
 )
-from meterwire.dlt698.get import (
+from meterwire.dlt698.apdus.get import (
     GetRequestNormal,
     GetRequestNormalList,
     GetRequestRecord,
@@ -37,15 +36,16 @@ from meterwire.dlt698.get import (
     GetResponseNormalList,
     GetResponseRecord,
 )
-from meterwire.dlt698.item_values import Contents
-from meterwire.dlt698.link_management import ServerErrorResponse
-from meterwire.dlt698.objects import dictionary
-from meterwire.dlt698.parts import AttributeResult, Dar, RecordRequest, RecordResult, Row
-from meterwire.dlt698.records import encode_row
-from meterwire.dlt698.selection import Oad, Rcsd, SelectEqual, SelectLast, SelectNthLast, SelectRange
-from meterwire.dlt698.session_server import Request, ServerSession
-from meterwire.dlt698.transfer import Sizes
-from meterwire.dlt698.values import NULL, Data
+from meterwire.dlt698.apdus.link_management import ServerErrorResponse
+from meterwire.dlt698.apdus.parts import AttributeResult, Dar, RecordRequest, RecordResult, Row
+from meterwire.dlt698.axdr.selection import Oad, Rcsd, SelectEqual, SelectLast, SelectNthLast, SelectRange
+from meterwire.dlt698.axdr.values import NULL, Data
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.objects.dictionary import dictionary
+from meterwire.dlt698.objects.item_values import Contents
+from meterwire.dlt698.objects.records import encode_row
+from meterwire.dlt698.sessions.server import Request, ServerSession
+from meterwire.dlt698.sessions.transfer import Sizes
 
 ADDRESS = "000000000161"
 UNDEFINED = Dar(4)

@@ -6,19 +6,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from metersim.dlt698 import Meter698
-from meterwire.dlt698 import frame as link
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.apdu import Apdu, encode_apdu
-from meterwire.dlt698.association import PasswordSecurity
-from meterwire.dlt698.deframer import Deframer, Found
-from meterwire.dlt698.frame import Frame
-from meterwire.dlt698.get import GetRequestNormal, GetRequestRecord
-from meterwire.dlt698.parts import Dar, RecordRequest, TimeTag
-from meterwire.dlt698.records import Records, records
-from meterwire.dlt698.selection import Oad, Selection
-from meterwire.dlt698.session import ClientSession
-from meterwire.dlt698.session_association import Association, Offer
-from meterwire.dlt698.values import Data
+from meterwire.dlt698.apdus.apdu import Apdu, encode_apdu
+from meterwire.dlt698.apdus.association import PasswordSecurity
+from meterwire.dlt698.apdus.get import GetRequestNormal, GetRequestRecord
+from meterwire.dlt698.apdus.parts import Dar, RecordRequest, TimeTag
+from meterwire.dlt698.axdr.selection import Oad, Selection
+from meterwire.dlt698.axdr.values import Data
+from meterwire.dlt698.link import frame as link
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.link.deframer import Deframer, Found
+from meterwire.dlt698.link.frame import Frame
+from meterwire.dlt698.objects.records import Records, records
+from meterwire.dlt698.sessions.association import Association, Offer
+from meterwire.dlt698.sessions.client import ClientSession
 
 AT = datetime(2026, 10, 1, 3, tzinfo=UTC)
 """11:00 of the plant's time."""

@@ -17,15 +17,15 @@ from meterlink.drivers.dlt698 import Dlt698Driver
 from meterlink.errors import BadAnswer, ConfigError, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.marks import NO_MARKS, Marks
 from meterprofiles import AssociationTraits, generic
-from meterwire.dlt698.apdu import Apdu
-from meterwire.dlt698.association import ConnectRequest
-from meterwire.dlt698.get import GetRequestNormal, GetRequestRecord
-from meterwire.dlt698.item_values import Contents
-from meterwire.dlt698.parts import Dar
-from meterwire.dlt698.records import FROZEN_AT
-from meterwire.dlt698.selection import Oad, ScalerUnit, SelectLast, SelectNthLast, SelectRange
-from meterwire.dlt698.transfer import Sizes
-from meterwire.dlt698.values import NULL, Data
+from meterwire.dlt698.apdus.apdu import Apdu
+from meterwire.dlt698.apdus.association import ConnectRequest
+from meterwire.dlt698.apdus.get import GetRequestNormal, GetRequestRecord
+from meterwire.dlt698.apdus.parts import Dar
+from meterwire.dlt698.axdr.selection import Oad, ScalerUnit, SelectLast, SelectNthLast, SelectRange
+from meterwire.dlt698.axdr.values import NULL, Data
+from meterwire.dlt698.objects.item_values import Contents
+from meterwire.dlt698.objects.records import FROZEN_AT
+from meterwire.dlt698.sessions.transfer import Sizes
 from tests.support.dlt698_meter import ADDRESS, ScriptedMeter, converse
 
 _ENERGIES = ("forward_active_energy", *(f"forward_active_energy.t{tariff}" for tariff in range(1, 5)))

@@ -17,21 +17,16 @@ from metersim.dlt698.registers import REPORTS_ALLOWED
 from metersim.dlt698.services import BROADCAST_STEP_MAX, BROADCAST_TIME, CLOCK, TIMEOUT_S_MAX
 from metersim.freezes import CLOCK_AHEAD_MAX, PLANT_TIME
 from metersim.readings import ENERGIES, POWERS, items_of
-from meterwire.dlt698 import frame as link
-from meterwire.dlt698.action import (
+from meterwire.dlt698.apdus.action import (
     ActionRequestNormal,
     ActionRequestNormalList,
     ActionThenGetRequestNormalList,
 )
-from meterwire.dlt698.address import ANY, BROADCAST, ServerAddress
-from meterwire.dlt698.apdu import Apdu, decode_apdu, encode_apdu
-from meterwire.dlt698.association import ReleaseRequest, SymmetricSecurity
-from meterwire.dlt698.data import data_to_octets
-from meterwire.dlt698.deframer import Found
-from meterwire.dlt698.get import GetRequestMD5, GetRequestNormal, GetRequestNormalList
-from meterwire.dlt698.link_management import ServerErrorResponse
-from meterwire.dlt698.objects import dictionary
-from meterwire.dlt698.parts import (
+from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu, encode_apdu
+from meterwire.dlt698.apdus.association import ReleaseRequest, SymmetricSecurity
+from meterwire.dlt698.apdus.get import GetRequestMD5, GetRequestNormal, GetRequestNormalList
+from meterwire.dlt698.apdus.link_management import ServerErrorResponse
+from meterwire.dlt698.apdus.parts import (
     SUCCESS,
     ActionItem,
     ActionThenGetItem,
@@ -41,17 +36,22 @@ from meterwire.dlt698.parts import (
     SetThenGetItem,
     TimeTag,
 )
-from meterwire.dlt698.proxy import ProxyGetRequestRecord
-from meterwire.dlt698.security import PlainUnit, Rn, SecurityRequest
-from meterwire.dlt698.selection import Oad, Omd, SelectAll, Ti
-from meterwire.dlt698.session_association import Offer
-from meterwire.dlt698.set import (
+from meterwire.dlt698.apdus.proxy import ProxyGetRequestRecord
+from meterwire.dlt698.apdus.security import PlainUnit, Rn, SecurityRequest
+from meterwire.dlt698.apdus.set import (
     SetRequestNormal,
     SetRequestNormalList,
     SetThenGetRequestNormalList,
 )
-from meterwire.dlt698.transfer import FRAME_OCTETS_LEAST, Sizes
-from meterwire.dlt698.values import Data, DateTimeS
+from meterwire.dlt698.axdr.data import data_to_octets
+from meterwire.dlt698.axdr.selection import Oad, Omd, SelectAll, Ti
+from meterwire.dlt698.axdr.values import Data, DateTimeS
+from meterwire.dlt698.link import frame as link
+from meterwire.dlt698.link.address import ANY, BROADCAST, ServerAddress
+from meterwire.dlt698.link.deframer import Found
+from meterwire.dlt698.objects.dictionary import dictionary
+from meterwire.dlt698.sessions.association import Offer
+from meterwire.dlt698.sessions.transfer import FRAME_OCTETS_LEAST, Sizes
 from tests.support.meter698 import AT, Client, found
 from tests.wire.dlt698.apdu_strategies import BY_SERVICE
 

@@ -16,11 +16,10 @@ from metersim.dlt698.services import CLOCK
 from metersim.dlt698.tables import CURVE_DEPTH, DAILY_DEPTH, MONTHLY_DEPTH
 from metersim.freezes import PLANT_TIME, DailyFreezes
 from metersim.readings import INSTALLED_AT, items_of
-from meterwire.dlt698.get import GetRequestRecordList
-from meterwire.dlt698.parts import Dar, Piid, RecordRequest, SetItem
-from meterwire.dlt698.records import FREEZE_NUMBER, FROZEN_AT, Records
-from meterwire.dlt698.requests import At, Between, Last, NthLast, ReadCurve, ReadEvents, ReadFreezes
-from meterwire.dlt698.selection import (
+from meterwire.dlt698.apdus.get import GetRequestRecordList
+from meterwire.dlt698.apdus.parts import Dar, Piid, RecordRequest, SetItem
+from meterwire.dlt698.apdus.set import SetRequestNormal
+from meterwire.dlt698.axdr.selection import (
     NoMeters,
     Oad,
     SelectAll,
@@ -33,8 +32,9 @@ from meterwire.dlt698.selection import (
     SelectStoredAt,
     Ti,
 )
-from meterwire.dlt698.set import SetRequestNormal
-from meterwire.dlt698.values import NULL, Data, DateTimeS
+from meterwire.dlt698.axdr.values import NULL, Data, DateTimeS
+from meterwire.dlt698.objects.records import FREEZE_NUMBER, FROZEN_AT, Records
+from meterwire.dlt698.objects.requests import At, Between, Last, NthLast, ReadCurve, ReadEvents, ReadFreezes
 from tests.support.meter698 import AT, Client
 
 ADDRESS = "000000000161"

@@ -12,13 +12,13 @@ from metersim import AnswerRecord, Faults, Line, Meter, Simulation, Station, mem
 from metersim.dlt698 import Meter698
 from metersim.faults import AROUND, IN_PLACE
 from meterwire import dlt645
-from meterwire.dlt698 import frame as link
-from meterwire.dlt698.address import ANY, ServerAddress
-from meterwire.dlt698.apdu import decode_apdu
-from meterwire.dlt698.deframer import Deframer
-from meterwire.dlt698.get import GetRequestNormal, GetRequestNormalList, GetResponseNormal
-from meterwire.dlt698.parts import Dar, Piid
-from meterwire.dlt698.selection import Oad
+from meterwire.dlt698.apdus.apdu import decode_apdu
+from meterwire.dlt698.apdus.get import GetRequestNormal, GetRequestNormalList, GetResponseNormal
+from meterwire.dlt698.apdus.parts import Dar, Piid
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.link import frame as link
+from meterwire.dlt698.link.address import ANY, ServerAddress
+from meterwire.dlt698.link.deframer import Deframer
 from tests.support.meter698 import found
 
 A645, A698, B698 = "000000000161", "000000000162", "000000000163"

@@ -15,17 +15,17 @@ from metersim import AnswerRecord, Line, MemoryDuplex, Meter, Simulation, Statio
 from metersim.dlt698 import Meter698
 from metersim.dlt698.terminal import HEARTBEAT_S_MAX, Habits, Terminal, open_dialling
 from metersim.serve import SystemClock
-from meterwire.dlt698 import frame as link
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.apdu import decode_apdu, encode_apdu
-from meterwire.dlt698.deframer import Deframer
-from meterwire.dlt698.frame import FUNCTION_LINK, Frame
-from meterwire.dlt698.get import GetRequestNormal, GetResponseNormal
-from meterwire.dlt698.link_management import LinkRequest, LinkResponse, LinkResult
-from meterwire.dlt698.parts import Piid
-from meterwire.dlt698.report import ReportNotificationList, ReportResponseList
-from meterwire.dlt698.selection import Oad
-from meterwire.dlt698.values import DateTime
+from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
+from meterwire.dlt698.apdus.get import GetRequestNormal, GetResponseNormal
+from meterwire.dlt698.apdus.link_management import LinkRequest, LinkResponse, LinkResult
+from meterwire.dlt698.apdus.parts import Piid
+from meterwire.dlt698.apdus.report import ReportNotificationList, ReportResponseList
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.axdr.values import DateTime
+from meterwire.dlt698.link import frame as link
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.link.deframer import Deframer
+from meterwire.dlt698.link.frame import FUNCTION_LINK, Frame
 from tests.support.meter698 import found
 
 ADDRESS = "000000000161"

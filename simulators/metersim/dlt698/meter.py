@@ -23,20 +23,20 @@ from metersim.dlt698.tables import FREEZES
 from metersim.dlt698.wording import DLT698, Wording698, carried, named
 from metersim.freezes import Freeze
 from metersim.readings import GROWTH_KW, INSTALLED_AT, Readings
-from meterwire.dlt698 import frame as link
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.apdu import Apdu
-from meterwire.dlt698.association import ConnectRequest, ConnectResponse, PasswordSecurity
-from meterwire.dlt698.deframer import Deframer, Found
-from meterwire.dlt698.link_management import ServerErrorResponse
-from meterwire.dlt698.parts import AttributeResult, Dar, Piid
-from meterwire.dlt698.report import ReportNotificationList
-from meterwire.dlt698.security import SecurityRequest, SecurityResponse
-from meterwire.dlt698.selection import Oad
-from meterwire.dlt698.session_report import Notification, ReportSession
-from meterwire.dlt698.session_server import ERROR_OTHER, Request, ServerSession
-from meterwire.dlt698.transfer import Incoming, Sizes
-from meterwire.dlt698.values import Data
+from meterwire.dlt698.apdus.apdu import Apdu
+from meterwire.dlt698.apdus.association import ConnectRequest, ConnectResponse, PasswordSecurity
+from meterwire.dlt698.apdus.link_management import ServerErrorResponse
+from meterwire.dlt698.apdus.parts import AttributeResult, Dar, Piid
+from meterwire.dlt698.apdus.report import ReportNotificationList
+from meterwire.dlt698.apdus.security import SecurityRequest, SecurityResponse
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.axdr.values import Data
+from meterwire.dlt698.link import frame as link
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.link.deframer import Deframer, Found
+from meterwire.dlt698.sessions.report import Notification, ReportSession
+from meterwire.dlt698.sessions.server import ERROR_OTHER, Request, ServerSession
+from meterwire.dlt698.sessions.transfer import Incoming, Sizes
 from meterwire.errors import LocalProtocolError
 
 FACTORY_PASSWORD: Final = "00000000"  # noqa: S105 - what meters leave the factory with

@@ -13,14 +13,14 @@ from typing import Final
 from metersim.dlt698.contents import MAKER, VERSION, VERSION_DATE, Contents
 from metersim.dlt698.records import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, is_event
 from metersim.dlt698.tables import FREEZES, FreezeTable
-from meterwire.dlt698.association import FactoryVersion
-from meterwire.dlt698.notation import Structure, Table, Type
-from meterwire.dlt698.object_rows import Object
-from meterwire.dlt698.objects import dictionary, names
-from meterwire.dlt698.parts import Dar
-from meterwire.dlt698.selection import Oad, ScalerUnit
-from meterwire.dlt698.units import unit
-from meterwire.dlt698.values import Data
+from meterwire.dlt698.apdus.association import FactoryVersion
+from meterwire.dlt698.apdus.parts import Dar
+from meterwire.dlt698.axdr.selection import Oad, ScalerUnit
+from meterwire.dlt698.axdr.values import Data
+from meterwire.dlt698.objects.dictionary import dictionary, names
+from meterwire.dlt698.objects.notation import Structure, Table, Type
+from meterwire.dlt698.objects.object_rows import Object
+from meterwire.dlt698.objects.units import unit
 from meterwire.errors import LocalProtocolError
 
 DENIED: Final = Dar(3)

@@ -17,20 +17,17 @@ from metersim.dlt698.clock import ClockOutOfRange, MeterClock
 from metersim.dlt698.records import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, ROWS_MAX, RecordReader
 from metersim.dlt698.registers import DENIED, FACTORY, REPORTS_ALLOWED, Registers
 from metersim.freezes import PLANT_TIME
-from meterwire.dlt698 import action, get
-from meterwire.dlt698 import set as writing
-from meterwire.dlt698.apdu import Apdu
-from meterwire.dlt698.association import (
+from meterwire.dlt698.apdus import action, get
+from meterwire.dlt698.apdus import set as writing
+from meterwire.dlt698.apdus.apdu import Apdu
+from meterwire.dlt698.apdus.association import (
     ConnectRequest,
     ConnectResponse,
     NullSecurity,
     PasswordSecurity,
 )
-from meterwire.dlt698.data import data_to_octets
-from meterwire.dlt698.frame import FRAME_OCTETS_MAX
-from meterwire.dlt698.link_management import ServerErrorResponse
-from meterwire.dlt698.objects import dictionary
-from meterwire.dlt698.parts import (
+from meterwire.dlt698.apdus.link_management import ServerErrorResponse
+from meterwire.dlt698.apdus.parts import (
     SUCCESS,
     ActionItem,
     ActionResult,
@@ -44,10 +41,13 @@ from meterwire.dlt698.parts import (
     SetThenGetResult,
     TimeTag,
 )
-from meterwire.dlt698.selection import Oad, Omd
-from meterwire.dlt698.session_server import ERROR_NOT_SUPPORTED
-from meterwire.dlt698.transfer import FRAME_OCTETS_LEAST
-from meterwire.dlt698.values import Data, DateTimeS
+from meterwire.dlt698.axdr.data import data_to_octets
+from meterwire.dlt698.axdr.selection import Oad, Omd
+from meterwire.dlt698.axdr.values import Data, DateTimeS
+from meterwire.dlt698.link.frame import FRAME_OCTETS_MAX
+from meterwire.dlt698.objects.dictionary import dictionary
+from meterwire.dlt698.sessions.server import ERROR_NOT_SUPPORTED
+from meterwire.dlt698.sessions.transfer import FRAME_OCTETS_LEAST
 
 TYPE_UNFIT: Final = Dar(7)
 OUT_OF_RANGE: Final = Dar(8)

@@ -16,12 +16,12 @@ from typing import Final
 from metersim.dlt698.meter import Meter698
 from metersim.line import Clock, Duplex, Line
 from metersim.serve import StreamDuplex
-from meterwire.dlt698.apdu import Apdu
-from meterwire.dlt698.link_management import LinkRequest, LinkResponse
-from meterwire.dlt698.parts import Piid
-from meterwire.dlt698.selection import Oad
-from meterwire.dlt698.session_report import TRIES, Notification, ReportSession
-from meterwire.dlt698.values import DateTime
+from meterwire.dlt698.apdus.apdu import Apdu
+from meterwire.dlt698.apdus.link_management import LinkRequest, LinkResponse
+from meterwire.dlt698.apdus.parts import Piid
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.axdr.values import DateTime
+from meterwire.dlt698.sessions.report import TRIES, Notification, ReportSession
 
 HEARTBEAT_S: Final = 60
 HEARTBEAT_S_MAX: Final = 0xFFFF

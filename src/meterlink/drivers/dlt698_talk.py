@@ -19,16 +19,16 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.errors import BadAnswer, ConfigError, LineError, Refused, ReplyTimeout
 from meterprofiles import AssociationTraits, Profile
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.apdu import Apdu
-from meterwire.dlt698.association import ConnectResponse, Mechanism, NullSecurity, PasswordSecurity
-from meterwire.dlt698.enumerations import meaning
-from meterwire.dlt698.get import GetResponseNext, GetResponseNormal, GetResponseRecord
-from meterwire.dlt698.matching import ERRORS
-from meterwire.dlt698.parts import Dar, Piid
-from meterwire.dlt698.security import SecurityResponse
-from meterwire.dlt698.session import ClientSession, with_random_number
-from meterwire.dlt698.session_association import CONNECT_ALLOWED, Association, AssociationState, Offer
+from meterwire.dlt698.apdus.apdu import Apdu
+from meterwire.dlt698.apdus.association import ConnectResponse, Mechanism, NullSecurity, PasswordSecurity
+from meterwire.dlt698.apdus.enumerations import meaning
+from meterwire.dlt698.apdus.get import GetResponseNext, GetResponseNormal, GetResponseRecord
+from meterwire.dlt698.apdus.parts import Dar, Piid
+from meterwire.dlt698.apdus.security import SecurityResponse
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.sessions.association import CONNECT_ALLOWED, Association, AssociationState, Offer
+from meterwire.dlt698.sessions.client import ClientSession, with_random_number
+from meterwire.dlt698.sessions.matching import ERRORS
 from meterwire.errors import LocalProtocolError
 
 ASSOCIATIONS_MAX: Final = 4_096
