@@ -274,7 +274,7 @@ _MIXED = dict.fromkeys(range(1, 20, 2), "dlt698.45")
 
 
 def test_a_month_of_both_protocols_on_one_line(tmp_path: Path) -> None:
-    """A line that is changed over meter by meter: both drivers share it; a night is one point a meter."""
+    """Both drivers share a line that is changed over meter by meter; each night is one point a meter."""
     minutes = (0, 0, 3, 3, -12, -12, 40, 40)
     plant = _Plant(tmp_path, clocks=[timedelta(minutes=number) for number in minutes], protocols=_MIXED)
     plant.gateway.run(seconds=30 * _DAY.total_seconds())

@@ -14,7 +14,7 @@ from metersim.dlt698.contents import MAKER, VERSION, VERSION_DATE, Contents
 from metersim.dlt698.records import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, is_event
 from metersim.dlt698.tables import FREEZES, FreezeTable
 from meterwire.dlt698.association import FactoryVersion
-from meterwire.dlt698.notation import Structure, Table
+from meterwire.dlt698.notation import Structure, Table, Type
 from meterwire.dlt698.object_rows import Object
 from meterwire.dlt698.objects import dictionary, names
 from meterwire.dlt698.parts import Dar
@@ -92,7 +92,7 @@ class Registers:
         if isinstance(entry.type, Table) or entry.row.access == _WRITE_ONLY:
             return DENIED
         contents = self._contents.of(entry, at)
-        if isinstance(entry.type, Structure) and not contents.keys() >= set(names(entry)):
+        if _is_whole(entry.type) and not contents.keys() >= set(names(entry)):
             return None
         try:
             return entry.encode(contents)
@@ -119,6 +119,11 @@ class Registers:
         if row is None or row.scaler is None:
             return None
         return Data("Scaler_Unit", ScalerUnit(row.scaler, unit(row.unit).code if row.unit else _NO_UNIT))
+
+
+def _is_whole(kind: Type) -> bool:
+    """Whether all of its members have to be there: a structure of which a meter has a part it has not."""
+    return isinstance(kind, Structure) and not kind.as_array
 
 
 def _columns(table: FreezeTable) -> Data:
