@@ -81,7 +81,8 @@ class LoadRecords:
         """
         wanted = entry.di >> 16 & 0xFF
         recorded = [items if wanted in {0, number} else () for number, items in enumerate(_CLASSES, start=1)]
-        octets, numbers = b"", {}
+        octets = b""
+        numbers: dict[str, Decimal] = {}
         for shown in self._chosen(entry.di & 0xFF, selector, at) if any(recorded) else ():
             record, numbers = self._record(shown, recorded)
             octets += record
@@ -113,7 +114,8 @@ class LoadRecords:
             yield time
 
     def _record(self, shown: datetime, recorded: list[tuple[str, ...]]) -> tuple[bytes, dict[str, Decimal]]:
-        body, numbers = _TIME.encode(f"{shown:%Y-%m-%d %H:%M}"), {}
+        body = _TIME.encode(f"{shown:%Y-%m-%d %H:%M}")
+        numbers: dict[str, Decimal] = {}
         for items in recorded:
             for item in items:
                 value = self._value(item, shown - self._clock_ahead)

@@ -1,7 +1,6 @@
 """What stands inside a security frame (03H): fields by identifier, told apart by length.
 
 Each field is turned round by itself, lowest octet first on the wire. Amounts are binary, in cents.
-``*`` octets of a field are what the others leave.
 Source: spec control-and-prepayment, section 2.2.
 """
 
@@ -19,19 +18,23 @@ Direction = Literal["request", "reply"]
 DIRECTIONS: Final[tuple[Direction, ...]] = get_args(Direction)
 
 KEYS_MAX: Final = 4
-"""Most keys of one update. Source: spec control-and-prepayment, section 2.2."""
+"""Most keys of one update in the style of 2013."""
 SECRETS: Final = frozenset(
     {"cipher1", "cipher2", "rand1", "rand2", "mac", "mac1", "mac2", "key_cipher", "esam_data"}
     | {f"key_cipher_{number}" for number in range(1, KEYS_MAX + 1)}
 )
 """Fields that no log, trace or screen shows."""
-_REST: Final = 0
-_BINARY: Final = frozenset({"binary", "cents"})
+_REST = "*"
+_BINARY = frozenset({"binary", "cents"})
 _OLDER = {0x07000201: 0x070002FF, 0x07810201: 0x078102FF, 0x07800101: 0x078001FF}
 
 
 class SecurityField(NamedTuple):
-    """One field of a layout: its name, octets, how it is written (hex, binary, cents, bcd), and its item."""
+    """One field of a layout: its name, octets, and how it is written (hex, binary, cents, bcd).
+
+    ``octets`` is -1 for the one field of a layout that takes what the others leave; ``item`` is its name in
+    the catalogue.
+    """
 
     name: str
     octets: int
@@ -58,11 +61,8 @@ def split(di: int, direction: Direction, payload: bytes) -> tuple[SecurityValue,
 
     """
     for layout in layouts(di, direction):
-        rest = len(payload) - sum(field.octets for field in layout)
-        is_open = any(field.octets == _REST for field in layout)
-        if rest > 0 if is_open else rest == 0:
-            sized = [field._replace(octets=field.octets or rest) for field in layout]
-            return tuple(_values(sized, payload))
+        if (fitted := _fitted(layout, len(payload))) is not None:
+            return tuple(_values(fitted, payload))
     return None
 
 
@@ -71,17 +71,27 @@ def layouts(di: int, direction: Direction) -> Sequence[tuple[SecurityField, ...]
     return _layouts().get((_OLDER.get(di, di), direction), ())
 
 
+def _fitted(layout: Sequence[SecurityField], octets: int) -> list[SecurityField] | None:
+    """The layout for that many octets; ``None`` when it does not have that length."""
+    growing = [place for place, field in enumerate(layout) if field.octets < 0]
+    left = octets - sum(field.octets for field in layout if field.octets > 0)
+    if left < len(growing) or (left and not growing):
+        return None
+    return [field._replace(octets=left) if field.octets < 0 else field for field in layout]
+
+
 def join(di: int, direction: Direction, values: Mapping[str, int | str]) -> bytes:
-    """Undo ``split``, by the first layout of the identifier.
+    """Undo ``split``, by the layout of the identifier that has all of the values, or else its first.
 
     Raises:
         LocalProtocolError: an unknown identifier, a field missing, or a value that does not fit.
 
     """
-    found = _layouts().get((di, direction))
-    if found is None:
+    known = _layouts().get((di, direction))
+    if known is None:
         raise LocalProtocolError(f"no security {direction} with identifier {di:08X}")
-    return b"".join(field_octets(field, values.get(field.name)) for field in found[0])
+    layout = next((one for one in known if {field.name for field in one} == values.keys()), known[0])
+    return b"".join(field_octets(field, values.get(field.name)) for field in layout)
 
 
 def field_octets(field: SecurityField, value: int | str | None) -> bytes:
@@ -98,7 +108,7 @@ def field_octets(field: SecurityField, value: int | str | None) -> bytes:
         octets = bytes.fromhex(text) if isinstance(text, str) else b""
     except ValueError:
         octets = b""
-    if len(octets) != (field.octets or len(octets)):
+    if not octets or field.octets not in {len(octets), -1}:
         raise LocalProtocolError(f"{field.name} does not fit {field.octets} octets")
     return octets[::-1]
 
@@ -122,8 +132,8 @@ def _layouts() -> Mapping[tuple[int, str], list[tuple[SecurityField, ...]]]:
     with file_name.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             key = int(row["di"], 16), row["direction"], row["layout"]
-            octets = _REST if row["octets"] == "*" else int(row["octets"])
-            one = SecurityField(row["field"], octets, row["kind"], row["item"])
+            size = -1 if row["octets"] == _REST else int(row["octets"])
+            one = SecurityField(row["field"], size, row["kind"], row["item"])
             fields[key] = (*fields.get(key, ()), one)
     found: dict[tuple[int, str], list[tuple[SecurityField, ...]]] = {}
     for (di, direction, _), layout in fields.items():

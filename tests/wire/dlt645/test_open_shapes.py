@@ -160,9 +160,10 @@ def test_a_read_back_gives_what_stands_between_flag_and_mac(octets: int) -> None
     """The wallet's own record could not be told from the seal behind it."""
     data = "00010200010001DF"
     values = _decoded(0x078001FF, data + "5A" * octets + _MAC)
-    assert ["esam_read_flag", "esam_data", "mac"] == [value.item for value in values]
-    assert octets == len(values[1].raw)
-    assert ["esam_read_flag"] == [value.item for value in _decoded(0x078001FF, data)]
+    flag = [f"esam_read_{part}" for part in ("length", "start", "file", "directory")]
+    assert [*flag, "esam_data", "mac"] == [value.item for value in values]
+    assert octets == len(values[4].raw)
+    assert flag == [value.item for value in _decoded(0x078001FF, data)]
     _refused(0x078001FF, data + _MAC)
 
 
