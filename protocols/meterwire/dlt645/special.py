@@ -5,19 +5,20 @@ Source: DL/T 645-2007, annexes A.6 and B; spec sections 8.1 and 8.2.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
-from meterwire.dlt645 import formats
-from meterwire.dlt645.shapes import DELIMITER, Group
-from meterwire.dlt645.values import ItemValue
+from meterwire.dlt645.shapes import DELIMITER, TARIFFS_USUAL, Group
+from meterwire.dlt645.values import Given, ItemValue
 from meterwire.errors import LocalProtocolError
 from meterwire.primitives.checksum import sum8
 
 RECORDS_MAX: Final = 64
 """Most load records of one answer; following frames bring no more."""
+_GOOD, _DAMAGED, _END = b"\xa0\xa0", b"\xe0\xe0", 0xE5
+_AROUND_OCTETS: Final = 5
+"""Octets of a load record that its length does not count: start, the length itself, checksum and end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +31,24 @@ class FreezeBlock:
 
     Args:
         parts: for each part its groups: the total and each tariff, or the one group it is.
-        tariffs: tariffs beside the total in what ``encode`` makes and in the short sets.
+        tariffs: tariffs beside the total in the short sets.
 
     """
 
     parts: tuple[tuple[Group, ...], ...]
-    tariffs: int = 4
+    tariffs: int = TARIFFS_USUAL
+    _plain_sets: tuple[tuple[int, ...], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """List the sets that need no delimiters: how many groups of each part; the usual ones first."""
+        counts = [self.tariffs, *range(max(map(len, self.parts)))]
+        usual, *others = (tuple(1 + count if len(part) > 1 else 1 for part in self.parts) for count in counts)
+        object.__setattr__(self, "_plain_sets", (usual, *others, usual[:2], usual[:3]))
 
     @property
     def octets(self) -> int:
         """Octets of the whole set with ``tariffs`` tariffs."""
-        return sum(self._sizes(self.tariffs))
+        return self._octets(self._plain_sets[0])
 
     @property
     def items(self) -> tuple[str, ...]:
@@ -49,71 +57,132 @@ class FreezeBlock:
 
     def decode(self, data: bytes) -> tuple[ItemValue, ...] | None:
         """The values in ``data``; ``None`` when the parts do not fit."""
-        for sizes in self._plain_sizes(len(data)):
-            return self._cut(data, sizes, gap=0)
-        delimited = self._delimited_sizes(data)
-        return None if delimited is None else self._cut(data, delimited, gap=1)
+        counts, gap = self._counts(data)
+        if counts is None:
+            return None
+        values: list[ItemValue] = []
+        at = 0
+        for part, count in zip(self.parts, counts, strict=False):
+            for group in part[:count]:
+                group.extend(values, data, at)
+                at += group.octets
+            at += gap
+        return tuple(values)
 
-    def encode(self, values: Sequence[formats.Content]) -> bytes:
-        """Undo ``decode`` of a whole set, without delimiters.
+    def delimiters(self, data: bytes) -> int:
+        """One for each part, or one behind all of them."""
+        counts, gap = self._counts(data)
+        assert counts is not None, "decode takes the data"
+        return len(counts) if gap else len(data) - self._octets(counts)
+
+    def is_whole(self, data: bytes) -> bool:
+        """All parts with the usual tariffs, or the short set of two registers."""
+        counts, gap = self._counts(data)
+        usual = self._plain_sets[0]
+        return counts is not None and (
+            len(counts) == len(self.parts) if gap else counts in {usual, usual[:3]}
+        )
+
+    def encode(self, values: Sequence[Given], delimiters: int | None = None) -> bytes:
+        """Undo ``decode``; by default with delimiters only where the parts do not show otherwise.
 
         Raises:
-            LocalProtocolError: not the values of a whole set, or one out of its range.
+            LocalProtocolError: values of another block or in another order, one out of its range, contents
+                alone that are no whole or short set, or a number of delimiters that tells no parts.
 
         """
-        per_tariff = sum(len(part[0].layout) for part in self.parts if len(part) > 1)
-        fixed = sum(len(part[0].layout) for part in self.parts if len(part) == 1)
-        count, rest = divmod(len(values) - fixed, per_tariff) if per_tariff else (1, len(values) - fixed)
-        if rest or count < 1:
-            raise LocalProtocolError(f"a freeze block does not take {len(values)} values")
-        layout = itertools.chain.from_iterable(
-            part[0].layout * (count if len(part) > 1 else 1) for part in self.parts
-        )
-        return b"".join(format_.encode(value) for format_, value in zip(layout, values, strict=True))
+        counts = self._counts_of(values)
+        parts = self._parts(values, counts)
+        plain = self._plain_set(sum(map(len, parts))) == counts
+        if plain and (delimiters is None or delimiters in {0, 1}):
+            return b"".join(parts) + DELIMITER * (delimiters or 0)
+        delimiters = len(parts) if delimiters is None else delimiters
+        if not max(1, len(parts)) <= delimiters <= len(self.parts):
+            raise LocalProtocolError(
+                f"{delimiters} delimiters do not tell the {len(parts)} parts of a freeze"
+            )
+        return b"".join(part + DELIMITER for part in [*parts, *[b""] * (delimiters - len(parts))])
 
-    def _sizes(self, tariffs: int) -> list[int]:
-        return [part[0].octets * (1 + tariffs if len(part) > 1 else 1) for part in self.parts]
+    def _octets(self, counts: Sequence[int]) -> int:
+        return sum(count * part[0].octets for count, part in zip(counts, self.parts, strict=False))
 
-    def _plain_sizes(self, octets: int) -> list[list[int]]:
-        """The ways in which that many octets are whole parts from the beginning."""
-        counts = [self.tariffs, *range(len(self.parts[-2]))]
-        whole = [self._sizes(count) for count in counts if sum(self._sizes(count)) == octets]
-        usual = self._sizes(self.tariffs)
-        short = [usual[:count] for count in (2, 3) if sum(usual[:count]) == octets]
-        return whole or short
+    def _plain_set(self, octets: int) -> tuple[int, ...] | None:
+        return next((counts for counts in self._plain_sets if self._octets(counts) == octets), None)
 
-    def _delimited_sizes(self, data: bytes) -> list[int] | None:
-        sizes: list[int] = []
+    def _counts(self, data: bytes) -> tuple[tuple[int, ...] | None, int]:
+        """How many groups of each part are there, and the octets of the delimiter behind each part."""
+        # Delimiters first: where one stands, a register without them would have a digit that is none.
+        if (counts := self._delimited(data)) is not None:
+            return counts, 1
+        counts = self._plain_set(len(data))
+        if counts is None and data.endswith(DELIMITER):
+            counts = self._plain_set(len(data) - 1)
+        return counts, 0
+
+    def _delimited(self, data: bytes) -> tuple[int, ...] | None:
+        counts: list[int] = []
         at = 0
         for part in self.parts:
             if at >= len(data):
                 break
-            size, unit = 0, part[0].octets
-            while data[at + size : at + size + 1] not in {DELIMITER, b""}:
-                size += unit
-            if data[at + size : at + size + 1] != DELIMITER or size > unit * len(part):
+            unit = part[0].octets
+            ends = range(at, at + unit * len(part) + 1, unit)
+            end = next((end for end in ends if data[end : end + 1] == DELIMITER), None)
+            if end is None:
                 return None
-            sizes.append(size)
-            at += size + 1
-        return sizes if at == len(data) and sizes else None
+            counts.append((end - at) // unit)
+            at = end + 1
+        return tuple(counts) if counts and at == len(data) else None
 
-    def _cut(self, data: bytes, sizes: list[int], gap: int) -> tuple[ItemValue, ...]:
-        values: list[ItemValue] = []
+    def _counts_of(self, values: Sequence[Given]) -> tuple[int, ...]:
+        """How many groups of each part the values are; parts at the end that are not there do not count."""
+        if all(isinstance(value, ItemValue) for value in values):
+            counts = self._labelled(values)
+        else:
+            sizes = [len(part[0].layout) for part in self.parts]
+            fitting = (
+                counts
+                for counts in self._plain_sets
+                if sum(count * size for count, size in zip(counts, sizes, strict=False)) == len(values)
+            )
+            counts = next(fitting, None)
+        if counts is None:
+            raise LocalProtocolError(f"a freeze block does not take these {len(values)} values")
+        return counts
+
+    def _labelled(self, values: Sequence[Given]) -> tuple[int, ...] | None:
+        counts: list[int] = []
         at = 0
-        for part, size in zip(self.parts, sizes, strict=False):
-            for group in part[: size // part[0].octets]:
-                values += group.values(data, at)
-                at += group.octets
-            at += gap
-        return tuple(values)
+        for part in self.parts:
+            count = 0
+            while count < len(part) and part[count].begins(values, at):
+                at += len(part[count].layout)
+                count += 1
+            counts.append(count)
+        while counts and not counts[-1]:
+            counts.pop()
+        return tuple(counts) if at == len(values) else None
+
+    def _parts(self, values: Sequence[Given], counts: tuple[int, ...]) -> list[bytes]:
+        """The octets of each part."""
+        parts: list[bytes] = []
+        at = 0
+        for part, count in zip(self.parts, counts, strict=False):
+            octets = b""
+            for group in part[:count]:
+                octets += group.encode(values[at : at + len(group.layout)])
+                at += len(group.layout)
+            parts.append(octets)
+        return parts
 
 
 @dataclass(frozen=True, slots=True)
 class LoadRecords:
     """Load records (06 xx 00 nn), one behind the other; damaged ones are left out.
 
-    A record is A0 A0, n, time, six classes each closed by AA (an empty class has only its AA), a
-    checksum and E5; n counts from the time to the last AA. One make writes five AA.
+    A record is A0 A0 (of a damaged one E0 E0), n, time, six classes each closed by AA (an empty class has
+    only its AA), a checksum and E5; n counts from the time to the last AA. One make writes five AA. No data
+    at all says that there is no record. What stands behind the records is left out too.
 
     Args:
         time: the time of the record.
@@ -127,7 +196,7 @@ class LoadRecords:
     @property
     def octets(self) -> int:
         """Octets of one record of all classes."""
-        return 5 + self.time.octets + sum(group.octets + 1 for group in self.classes)
+        return _AROUND_OCTETS + self.time.octets + sum(group.octets + 1 for group in self.classes)
 
     @property
     def items(self) -> tuple[str, ...]:
@@ -135,47 +204,122 @@ class LoadRecords:
         return ()
 
     def decode(self, data: bytes) -> tuple[ItemValue, ...] | None:
-        """The values of all good records in ``data``; ``None`` when there is none."""
+        """The values of all good records in ``data``; ``None`` when it holds something else."""
+        if not data:
+            return ()
         values: list[ItemValue] = []
-        at = 0
-        for _ in range(RECORDS_MAX):
-            record = data[at : at + data[at + 2] + 5] if len(data) > at + 2 else b""
-            if len(record) < 5 or record[:2] not in {b"\xa0\xa0", b"\xe0\xe0"}:
-                break
-            values += self._record(record) or []
-            at += len(record)
-        return tuple(values) if values and at == len(data) else None
+        bodies = list(self._records(data))
+        for body in bodies:
+            values += (self._values(body) if body else None) or []
+        return tuple(values) if bodies else None
 
-    def encode(self, values: Sequence[formats.Content]) -> bytes:
-        """One record of all classes.
+    def delimiters(self, data: bytes) -> int:
+        """Those of the first good record."""
+        for body in self._records(data):
+            if body and (groups := self._groups(body)) is not None:
+                return len(groups)
+        return len(self.classes)
+
+    def is_whole(self, data: bytes) -> bool:
+        """Never: another record may follow."""
+        del data
+        return False
+
+    def encode(self, values: Sequence[Given], delimiters: int | None = None) -> bytes:
+        """Records of all classes, of some of them when the labels say of which, or of one by its number.
 
         Raises:
-            LocalProtocolError: not the values of one whole record, or one out of its range.
+            LocalProtocolError: values of another record or in another order, contents alone that do not say
+                of which class they are, one out of its range, or too few delimiters for the classes.
 
         """
-        groups = (self.time, *self.classes)
-        if len(values) != sum(len(group.layout) for group in groups):
-            raise LocalProtocolError(f"a load record does not take {len(values)} values")
-        left = iter(values)
-        parts = [b"".join(format_.encode(next(left)) for format_ in group.layout) for group in groups]
-        body = parts[0] + b"".join(part + DELIMITER for part in parts[1:])
-        record = b"\xa0\xa0" + bytes((len(body),)) + body
-        return record + bytes((sum8(record), 0xE5))
+        count = len(self.classes) if delimiters is None else delimiters
+        if all(isinstance(value, ItemValue) for value in values):
+            records = self._labelled(values)
+        else:
+            records = self._counted(values)
+        return b"".join(self._record(parts, count) for parts in records)
 
-    def _record(self, record: bytes) -> list[ItemValue] | None:
-        good = record[-1] == 0xE5 and record[-2] == sum8(record[:-2])
-        body = record[3:-2]
-        if record[:2] != b"\xa0\xa0" or not good or len(body) < self.time.octets:
-            return None
-        values = self.time.values(body)
+    def _records(self, data: bytes) -> Iterator[bytes]:
+        """From the time to the last delimiter of each record; nothing for a damaged one."""
+        at = 0
+        for _ in range(RECORDS_MAX):
+            record = data[at : at + data[at + 2] + _AROUND_OCTETS] if len(data) > at + 2 else b""
+            if record[:2] not in {_GOOD, _DAMAGED} or len(record) < record[2] + _AROUND_OCTETS:
+                return
+            good = record[:2] == _GOOD and record[-1] == _END and record[-2] == sum8(record[:-2])
+            yield record[3:-2] if good else b""
+            at += len(record)
+
+    def _groups(self, body: bytes) -> list[Group | None] | None:
+        """The classes of a record up to its last delimiter, ``None`` where one is empty, if they fit."""
+        groups: list[Group | None] = []
         at = self.time.octets
         for group in self.classes:
             if at == len(body):
                 break
-            if body[at : at + 1] != DELIMITER:
-                values += group.values(body, at)
-                at += group.octets
+            empty = body[at : at + 1] == DELIMITER
+            groups.append(None if empty else group)
+            at += 0 if empty else group.octets
             if body[at : at + 1] != DELIMITER:
                 return None
             at += 1
-        return values if at == len(body) else None
+        return groups if at == len(body) else None
+
+    def _values(self, body: bytes) -> list[ItemValue] | None:
+        groups = self._groups(body)
+        if groups is None:
+            return None
+        values = self.time.values(body)
+        at = self.time.octets
+        for group in groups:
+            if group is not None:
+                group.extend(values, body, at)
+                at += group.octets
+            at += 1
+        return values
+
+    def _labelled(self, values: Sequence[Given]) -> Iterator[list[bytes]]:
+        """The time and each class of each record; of a class that is not there, nothing."""
+        at = 0
+        while at < len(values):
+            if not self.time.begins(values, at):
+                raise LocalProtocolError(f"value {at + 1} of {len(values)} has no place in a load record")
+            parts: list[bytes] = []
+            for group in (self.time, *self.classes):
+                size = len(group.layout) if group.begins(values, at) else 0
+                parts.append(group.encode(values[at : at + size]))
+                at += size
+            yield parts
+
+    def _counted(self, values: Sequence[Given]) -> Iterator[list[bytes]]:
+        """The same of contents alone: each text is a time and begins a record."""
+        starts = [at for at, value in enumerate(values) if isinstance(value, str)]
+        if starts[:1] != [0]:
+            raise LocalProtocolError("a load record begins with its time")
+        for start, end in zip(starts, [*starts[1:], len(values)], strict=True):
+            at = start + 1
+            groups = self._classes_of(end - at)
+            parts = [self.time.encode(values[start:at])]
+            for group in self.classes:
+                size = len(group.layout) if group in groups else 0
+                parts.append(group.encode(values[at : at + size]))
+                at += size
+            yield parts
+
+    def _classes_of(self, count: int) -> tuple[Group, ...]:
+        """All classes, or the one that has so many values."""
+        single = [group for group in self.classes if len(group.layout) == count]
+        if count == sum(len(group.layout) for group in self.classes):
+            return self.classes
+        if count and len(single) != 1:
+            raise LocalProtocolError(f"{count} values of a load record do not say of which classes they are")
+        return tuple(single)
+
+    def _record(self, parts: list[bytes], delimiters: int) -> bytes:
+        time, *classes = parts
+        if not 0 <= delimiters <= len(classes) or any(classes[delimiters:]):
+            raise LocalProtocolError(f"a load record of these classes does not take {delimiters} delimiters")
+        body = time + b"".join(part + DELIMITER for part in classes[:delimiters])
+        record = _GOOD + bytes((len(body),)) + body
+        return record + bytes((sum8(record), _END))
