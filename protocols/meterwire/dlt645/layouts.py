@@ -19,9 +19,10 @@ from collections.abc import Iterator
 
 from meterwire.dlt645 import formats
 from meterwire.dlt645.families import Field, Layout, Slot, Special, label
+from meterwire.dlt645.freeze_block import FreezeBlock
+from meterwire.dlt645.load_records import LoadRecords
 from meterwire.dlt645.overlays import signed_format
 from meterwire.dlt645.shapes import Group
-from meterwire.dlt645.special import FreezeBlock, LoadRecords
 from meterwire.dlt645.tables import lines
 from meterwire.errors import LocalProtocolError
 

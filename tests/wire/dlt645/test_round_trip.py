@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -25,8 +26,9 @@ from meterwire.dlt645 import Entry, dictionary
 from meterwire.dlt645 import formats as fmt
 from meterwire.dlt645.dialects import choices, switches
 from meterwire.dlt645.families import Layout, Row
+from meterwire.dlt645.freeze_block import FreezeBlock
+from meterwire.dlt645.load_records import LoadRecords
 from meterwire.dlt645.shapes import Fields, Group
-from meterwire.dlt645.special import FreezeBlock, LoadRecords
 from meterwire.dlt645.values import Form
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from meterwire.primitives.checksum import sum8
@@ -243,7 +245,7 @@ def test_a_changed_value_is_not_sent_with_its_old_octets() -> None:
     """Who changes what a meter said would send what it had said before."""
     entry = _entry(0x04000103)
     (value,) = entry.decode(b"\x15")
-    assert b"\x30" == entry.encode([value._replace(content=fmt.Decimal(30))])
+    assert b"\x30" == entry.encode([value._replace(content=Decimal(30))])
 
 
 @pytest.mark.parametrize(
@@ -269,7 +271,9 @@ def test_a_form_that_is_not_possible_is_refused(di: int, data: str, form: Form) 
 def test_values_that_say_nothing_of_their_class_are_refused() -> None:
     """Four numbers would be sent as power factors, and be energies."""
     entry = _entry(0x06000002)
-    for contents in (["2025-01-31 12:00", *[fmt.Decimal(1)] * 4], [fmt.Decimal(1)] * 8, [None]):
+    four: list[fmt.Content] = ["2025-01-31 12:00", *[Decimal(1)] * 4]
+    without_time: list[fmt.Content] = [Decimal(1)] * 8
+    for contents in (four, without_time, [None]):
         with pytest.raises(LocalProtocolError):
             entry.encode(contents)
     energies = entry.decode(_load_record("", "", "", "78563412" * 4, "", ""))
