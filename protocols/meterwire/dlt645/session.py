@@ -44,7 +44,7 @@ from meterwire.dlt645.messages import (
 )
 from meterwire.dlt645.secrets import Ranges
 from meterwire.dlt645.shapes import Fields
-from meterwire.errors import RemoteProtocolError
+from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 PIECES_MAX: Final = 32
 """Most following pieces of one answer; the longest record of the standard needs 6."""
@@ -243,7 +243,10 @@ class ReadSession:
             sequence=next_sequence(self._sequence),
             selector=self._selector,
         )
-        self._asking.ask(to_frame(request, self._edition))
+        try:
+            self._asking.ask(to_frame(request, self._edition))
+        except LocalProtocolError:  # it never said who it is, so the rest cannot be asked of it
+            self._signal(Signal.OUT_OF_ORDER)
 
     def _whole_anyway(self) -> bool:
         """Keep a first piece that is a whole single item; whether it was one."""
