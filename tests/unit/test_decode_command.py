@@ -238,6 +238,39 @@ def test_items_are_found_in_both_languages() -> None:
     assert _run("items", "--search", "没有这个")[0] == 1
 
 
+@pytest.mark.parametrize(
+    ("protocol", "search", "pattern", "name"),
+    [
+        ("dlt645-2007", "00010000", "0001{tariff}{settlement}", "forward active energy"),
+        (
+            "dlt645-2007",
+            "00 01 02 0c",
+            "0001{tariff}{settlement}",
+            "forward active energy tariff 2 (settlement.12)",
+        ),
+        ("dlt645-2007", "05060101", "050601{last_62}", "forward active energy (daily_freeze/last.1)"),
+        ("dlt645-1997", "901F", "901{tariff_97}", "forward active energy"),
+    ],
+)
+def test_one_identifier_is_found_in_its_family(protocol: str, search: str, pattern: str, name: str) -> None:
+    """Whoever holds a frame has an identifier and not its name."""
+    arguments = ("items", "--protocol", protocol, "--search", search)
+    code, out, _ = _run(*arguments, "--json")
+    assert 0 == code
+    (found,) = [one for one in map(json.loads, out.splitlines()) if one["member"]]
+    assert (pattern, "".join(search.split()).upper()) == (found["di"], found["member"]["di"])
+    assert found["member"]["en"].startswith(name)
+    assert found["member"]["en"] in _run(*arguments)[1]
+    assert found["member"]["zh"] in _run(*arguments, "--lang", "zh")[1]
+
+
+def test_no_name_is_cut_where_a_program_reads() -> None:
+    """A script that looks for a long name would not find it."""
+    result = _RUN.invoke(app, ("items",), env={"LC_ALL": "C", "COLUMNS": "80"})
+    assert "…" not in result.stdout
+    assert len(result.stdout.splitlines()) == 1 + len(_run("items", "--json")[1].splitlines())
+
+
 def test_help_version_and_completion() -> None:
     """The first thing that anybody types."""
     code, out, _ = _run("--help")
