@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,24 @@ import pytest
 from meterlink.clock import SystemClock
 from meterlink.journal.journal import Journal
 from meterlink.journal.migrations import APPLICATION_ID, steps
+from meterlink.model.event import Event, EventValue
 from meterlink.model.marks import Marks
 
 _HERE = Path(__file__).parent
+_EVENT = Event(
+    meter="表1",
+    kind="power_down",
+    occurred_at=datetime(2026, 11, 22, 3, 0, tzinfo=UTC),
+    ended_at=None,
+    values=(
+        EventValue(item="voltage.a@start", content=Decimal("230.10"), unit="V"),
+        EventValue(item="clock_before", content=datetime(2026, 11, 22, 2, 59, 57, tzinfo=UTC)),
+        EventValue(item="event_source", content="enum:0"),
+    ),
+    taken_at=datetime(2026, 11, 22, 3, 0, 5, 250_000, UTC),
+    route="terminal 000000000161",
+    source="dlt698.45 30110200",
+)
 
 
 def test_every_schema_has_a_fixture() -> None:
@@ -31,11 +48,16 @@ async def test_an_old_journal_opens_twice(tmp_path: Path, fixture: Path) -> None
         async with Journal.open(path, clock=SystemClock()) as journal:
             assert start == journal.boot
             rows = await journal.rows_after(0, 10)
-            values = [[str(reading.value) for reading in row.record.readings] for row in rows]
+            values = [[str(reading.value) for reading in row.readings] for row in rows if row.readings]
             assert [["230.10", "None"], ["230.20"]] == values
-            assert Marks.ABSENT == rows[0].record.readings[1].marks
+            assert Marks.ABSENT == rows[0].readings[1].marks
+            events = [row.record for row in rows if isinstance(row.record, Event)]
+            assert ([_EVENT] if fixture.stem >= "journal-0002" else []) == events
             assert 1 == await journal.cursor("mqtt")
             assert [(1, "too large")] == await journal.poisoned("mqtt")
+    async with Journal.open(path, clock=SystemClock()) as journal:
+        assert 3 == await journal.keep(_EVENT), "an old journal takes an event, once"
+        assert _EVENT == (await journal.rows_after(2, 10))[0].record
     db = sqlite3.connect(path)
     assert (len(steps()),) == db.execute("PRAGMA user_version").fetchone()
     assert (APPLICATION_ID,) == db.execute("PRAGMA application_id").fetchone()

@@ -15,11 +15,12 @@ from meterlink.errors import ConfigError, JournalError
 from meterlink.journal.journal import Journal
 from meterlink.journal.store import Step, Store
 from meterlink.model.envelope import Envelope
+from meterlink.model.event_envelope import EventEnvelope
 from meterlink.publish.relay import SINK, Relay
 from meterlink.transports.memory import MemoryBroker
 from metersim.loop import Simulation
 from tests.support.crash import crashing_at
-from tests.support.records import record
+from tests.support.records import event, record
 
 
 class _World:
@@ -81,6 +82,35 @@ def test_every_row_is_published_once_and_in_order(tmp_path: Path) -> None:
     world.run(body)
     assert list(range(1, 56)) == world.seqs()
     assert [record(n, meter=f"m{n % 3}") for n in range(55)] == [each.record for each in world.taken]
+
+
+def test_events_and_readings_go_in_the_order_of_the_log(tmp_path: Path) -> None:
+    """An event would wait for ever, or come before the reading that the log has in front of it."""
+    sim, told = Simulation(), list[tuple[str, int]]()
+
+    def note(topic: str, payload: bytes) -> None:
+        if "/up/event/" in topic:
+            envelope = EventEnvelope.from_json(payload)
+            assert f"meterlink/v1/s/g/up/event/{envelope.event.meter}" == topic
+            told.append((envelope.event.kind, envelope.seq))
+        else:
+            told.append(("reading", Envelope.from_json(payload).seq))
+
+    async def main() -> None:
+        async with Journal.open(tmp_path / "j.db", clock=sim.clock) as journal:
+            relay = Relay(journal, MemoryBroker(on_publish=note), site="s", gateway="g", random=sim.random)
+            async with asyncio.TaskGroup() as tasks:
+                task = tasks.create_task(relay.run(), name="relay")
+                await journal.keep(event(1))
+                await journal.keep(record(2))
+                await journal.keep(event(3, kind="cover_open"))
+                await journal.keep(event(4, meter="no/topic"))
+                await relay.drained()
+                assert [4] == [log_id for log_id, _ in await journal.poisoned(SINK)]
+                task.cancel()
+
+    sim.run(main())
+    assert [("power_down", 1), ("reading", 2), ("cover_open", 3)] == told
 
 
 def test_no_more_than_the_window_is_under_way(tmp_path: Path) -> None:

@@ -17,11 +17,12 @@ from meterlink.ingest.dead_letters import DeadLetters
 from meterlink.ingest.memory import MemorySink
 from meterlink.ingest.subscriber import LINES_MAX, MESSAGES_MAX, Subscriber
 from meterlink.model.envelope import Envelope
+from meterlink.model.event_envelope import EventEnvelope
 from meterlink.model.reading import Record
-from meterlink.model.topics import reading_topic
+from meterlink.model.topics import event_topic, reading_topic
 from meterlink.transports.memory import MemoryBroker
 from metersim.loop import Simulation
-from tests.support.records import record
+from tests.support.records import event, record
 
 
 class _World:
@@ -104,6 +105,25 @@ def test_points_are_stored_in_batches_and_acknowledged(tmp_path: Path) -> None:
     # Acknowledged: a new connection of the same session gets nothing again.
     world.run(lambda _subscriber, _letters: asyncio.sleep(1))
     assert [100] == world.batches
+
+
+def test_events_are_points_of_their_own_measurement(tmp_path: Path) -> None:
+    """An event would reach no database, or its number stand among the readings."""
+    world = _World(tmp_path / "d.db")
+
+    async def body(subscriber: Subscriber, letters: DeadLetters) -> None:
+        await world.publish(_envelope(1))
+        told = EventEnvelope(gateway="g", boot=1, seq=2, event=event(2))
+        world.broker.take(event_topic("s", "g", "m1"), told.to_json())
+        world.broker.take(event_topic("s", "g", "m2"), told.to_json())
+        await asyncio.sleep(1)
+        assert (2, 1, 2) == (subscriber.stored, subscriber.buried, await letters.highest_seq("g"))
+        assert "meter 'm1'" in (await letters.newest(1))[0].words
+
+    world.run(body)
+    [(fields, tags)] = [(fields, key[1]) for key, fields in world.sink.points.items() if key[0] == "event"]
+    assert (("area", "area 1"), ("gateway", "g"), ("meter", "m1"), ("site", "s")) == tags
+    assert (1.0, 2.0) == (fields["power_down"], fields["power_down_event_number"])
 
 
 def test_a_batch_has_a_limit(tmp_path: Path) -> None:

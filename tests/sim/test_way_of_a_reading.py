@@ -102,7 +102,7 @@ class _Plant:
         """Every row of the journal is in the database, exactly, and nothing else is."""
         expected: dict[Key, dict[str, Value]] = {}
         for row in rows:
-            for reading in row.record.readings:
+            for reading in row.readings:
                 assert reading.value is not None
                 tags = (("gateway", "g"), ("meter", reading.meter), ("site", "s"))
                 key = (row.record.data_class, tags, int(reading.slot.timestamp()))

@@ -52,7 +52,7 @@ def rows_in(journal: Path) -> list[LogRow]:
 
 def readings_of(rows: Iterable[LogRow]) -> list[Reading]:
     """Every reading that has a value."""
-    return [reading for row in rows for reading in row.record.readings if reading.value is not None]
+    return [reading for row in rows for reading in row.readings if reading.value is not None]
 
 
 def unkept_answers(
@@ -73,9 +73,9 @@ def unkept_answers(
     for answer in answers:
         free[answer.address, frozenset(answer.values.items())].append(answer)
     for row in rows:
-        values = frozenset((r.item, r.value) for r in row.record.readings if r.value is not None)
+        values = frozenset((r.item, r.value) for r in row.readings if r.value is not None)
         candidates = free[addresses[row.record.meter], values]
-        taken_at = row.record.readings[0].taken_at
+        taken_at = row.readings[0].taken_at
         fits = [a for a in candidates if timedelta(0) <= taken_at - a.at <= ON_THE_WAY]
         assert fits, (
             f"row {row.id} of {row.record.meter} holds {dict(values)}, which its meter did not answer"

@@ -19,20 +19,21 @@ from meterlink.daemon.dial_in import Gatehouse
 from meterlink.daemon.lines import LinePart, check_items, profiles_of
 from meterlink.errors import ConfigError, JournalError, LineBusy
 from meterlink.journal.journal import Journal
+from meterlink.model.event import Event
 from meterlink.model.line_url import ListenUrl
 from meterlink.model.reading import LogRow, Record
 from meterlink.model.zone import CHINA_TIME
 from meterlink.transports.tcp_server import listening
-from meterwire.dlt698 import frame as link
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.apdu import decode_apdu, encode_apdu
-from meterwire.dlt698.deframer import Deframer
-from meterwire.dlt698.frame import Frame
-from meterwire.dlt698.link_management import LinkRequest, LinkResponse
-from meterwire.dlt698.parts import AttributeResult, Piid
-from meterwire.dlt698.report import ReportNotificationList, ReportResponseList
-from meterwire.dlt698.selection import Oad
-from meterwire.dlt698.values import Data, DateTime
+from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
+from meterwire.dlt698.apdus.link_management import LinkRequest, LinkResponse
+from meterwire.dlt698.apdus.parts import AttributeResult, Piid
+from meterwire.dlt698.apdus.report import ReportNotificationList, ReportResponseList
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.axdr.values import Data, DateTime
+from meterwire.dlt698.link import frame as link
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.link.deframer import Deframer
+from meterwire.dlt698.link.frame import Frame
 
 TERMINALS = ("111111111111", "000000000161")
 
@@ -100,7 +101,7 @@ class _FullJournal(Journal):
     full = True
     tried = 0
 
-    async def keep(self, record: Record) -> int:
+    async def keep(self, record: Record | Event) -> int:
         self.tried += 1
         if self.full:
             raise JournalError("disk full")
@@ -149,7 +150,7 @@ async def test_terminals_come_beat_report_and_go(tmp_path: Path) -> None:
         assert [
             ("t0", "forward_active_energy", Decimal("123.45"), "kWh", f"terminal {TERMINALS[0]}"),
             ("t1", "forward_active_energy", Decimal("123.46"), "kWh", f"terminal {TERMINALS[1]}"),
-        ] == [(r.meter, r.item, r.value, r.unit, r.route) for row in rows for r in row.record.readings]
+        ] == [(r.meter, r.item, r.value, r.unit, r.route) for row in rows for r in row.readings]
         assert 2 == gatehouse.reports.kept
 
 

@@ -20,7 +20,7 @@ from meterlink.errors import JournalError, RowUnreadable
 from meterlink.journal.journal import GROUP_MAX, Journal
 from meterlink.journal.store import Step, Store
 from meterlink.model.marks import Marks
-from meterlink.model.reading import Reading, Record
+from meterlink.model.reading import LogRow, Reading, Record
 from metersim.loop import Simulation
 from tests.support.records import EPOCH, reading, record
 
@@ -79,15 +79,15 @@ def test_any_record_survives_the_file(
     kept = Record(meter=text, data_class=text, readings=readings)
     sim = Simulation()
 
-    async def there_and_back() -> Record:
+    async def there_and_back() -> LogRow:
         async with Journal.open(tmp_path_factory.mktemp("j") / "j.db", clock=sim.clock) as journal:
             await journal.keep(kept)
             (row,) = await journal.rows_after(0, 1)
             assert sim.clock.utc_now() == row.kept_at
-            return row.record
+            return row
 
     back = sim.run(there_and_back())
-    assert kept == back
+    assert kept == back.record
     assert [str(value) for value in values] == [str(each.value) for each in back.readings]
 
 

@@ -47,7 +47,7 @@ def test_what_was_confirmed_survives_sigkill(tmp_path: Path, seed: int) -> None:
     async def kept() -> tuple[int, list[int]]:
         async with Journal.open(tmp_path / "j.db", clock=SystemClock()) as journal:
             rows = await journal.rows_after(0, 1_000_000)
-            assert all(2 == len(row.record.readings) for row in rows)
+            assert all(2 == len(row.readings) for row in rows)
             return journal.boot, [row.id for row in rows]
 
     boot, ids = asyncio.run(kept())

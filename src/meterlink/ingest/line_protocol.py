@@ -1,18 +1,23 @@
 """Envelopes into InfluxDB's line protocol: the only place where a value becomes a ``float``.
 
-One point a (meter, slot): ``instant,gateway=g,meter=m,site=s voltage_a=230.1,marks=0i 1795305600``. A text
-may hold anything printable but a backslash, which each server reads differently; what line protocol cannot
-carry is refused instead of altered. Source: decision 16.
+One point a (meter, slot): ``instant,gateway=g,meter=m,site=s voltage_a=230.1 1795305600``. An event is one
+point of measurement ``event`` at the second at which it occurred, and its kind stands before all its fields,
+since two kinds may occur in one second: ``power_down=1.0,power_down_event_number=24.0``. A text may hold
+anything printable but a backslash, which each server reads differently; what line protocol cannot carry is
+refused instead of altered. Source: decision 16.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from math import isfinite
 
 from meterlink.errors import EnvelopeError
 from meterlink.model.envelope import Envelope
+from meterlink.model.event import EventContent
+from meterlink.model.event_envelope import EventEnvelope
 from meterlink.model.marks import NO_MARKS
 from meterlink.model.reading import Reading
 
@@ -20,6 +25,7 @@ MARKS_FIELD = "marks"
 
 _MEASUREMENT = str.maketrans({",": "\\,", " ": "\\ "})
 _ITEM_MARKS = "_marks"
+_EVENT_FIELD = str.maketrans(".@/", "___")
 _KEY = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
 
 
@@ -36,15 +42,48 @@ def lines_of(envelope: Envelope, *, site: str, area: str | None = None) -> list[
 
     """
     record = envelope.record
-    if record.data_class.startswith("#"):
-        raise EnvelopeError(f"class {record.data_class!r}: a line that starts with # is a comment")
-    tags = {"gateway": envelope.gateway, "meter": record.meter, "site": site}
-    if area is not None:
-        tags["area"] = area
-    head = _checked(record.data_class, "class").translate(_MEASUREMENT)
-    head += "".join(f",{key}={_checked(tags[key], key).translate(_KEY)}" for key in sorted(tags))
+    head = _head(record.data_class, gateway=envelope.gateway, meter=record.meter, site=site, area=area)
     points = [(_fields(group), int(slot.timestamp())) for slot, group in _by_slot(record.readings)]
     return [f"{head} {fields} {seconds}" for fields, seconds in points if fields]
+
+
+def event_lines_of(envelope: EventEnvelope, *, site: str, area: str | None = None) -> list[str]:
+    """The point of an event: its kind as 1.0, its numbers, and its times as seconds since 1970; no text.
+
+    Args:
+        envelope: what came over MQTT.
+        site: tag; from the topic.
+        area: tag; from the configuration, if it says.
+
+    Raises:
+        EnvelopeError: a name or a value that line protocol cannot carry.
+
+    """
+    event = envelope.event
+    head = _head(event.data_class, gateway=envelope.gateway, meter=event.meter, site=site, area=area)
+    kind = _checked(event.kind, "kind")
+    contents: dict[str, EventContent] = {kind: Decimal(1)}
+    if event.ended_at is not None:
+        contents[f"{kind}_ended_at"] = event.ended_at
+    contents |= {f"{kind}_{_checked(value.item, 'item')}": value.content for value in event.values}
+    fields = {
+        name.translate(_EVENT_FIELD).translate(_KEY): repr(_number(name, content))
+        for name, content in contents.items()
+        if not isinstance(content, str)
+    }
+    written = ",".join(f"{name}={number}" for name, number in fields.items())
+    return [f"{head} {written} {int(event.at.timestamp())}"]
+
+
+def _head(measurement: str, *, gateway: str, meter: str, site: str, area: str | None) -> str:
+    """Measurement and tags."""
+    if measurement.startswith("#"):
+        raise EnvelopeError(f"class {measurement!r}: a line that starts with # is a comment")
+    tags = {"gateway": gateway, "meter": meter, "site": site}
+    if area is not None:
+        tags["area"] = area
+    head = _checked(measurement, "class").translate(_MEASUREMENT)
+    return head + "".join(f",{key}={_checked(tags[key], key).translate(_KEY)}" for key in sorted(tags))
 
 
 def _by_slot(readings: Iterable[Reading]) -> Iterable[tuple[datetime, list[Reading]]]:
@@ -70,13 +109,20 @@ def _fields(readings: Iterable[Reading]) -> str:
             fields[name.translate(_KEY) + _ITEM_MARKS] = f"{int(reading.marks)}i"
         if reading.value is None:
             continue
-        value = float(reading.value)
-        if not isfinite(value):
-            raise EnvelopeError(f"item {reading.item!r}: {reading.value} is beyond the range of a float")
-        fields[name.translate(_KEY)] = repr(value)
+        fields[name.translate(_KEY)] = repr(_number(reading.item, reading.value))
     if marks:
         fields[MARKS_FIELD] = f"{int(marks)}i"
     return ",".join(f"{name}={value}" for name, value in fields.items())
+
+
+def _number(item: str, content: Decimal | datetime) -> float:
+    """A number, or a time as seconds since 1970."""
+    if isinstance(content, datetime):
+        return content.timestamp()
+    value = float(content)
+    if not isfinite(value):
+        raise EnvelopeError(f"item {item!r}: {content} is beyond the range of a float")
+    return value
 
 
 def _checked(text: str, what: str) -> str:

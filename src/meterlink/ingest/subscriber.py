@@ -17,10 +17,11 @@ import structlog
 
 from meterlink.errors import BrokerAway, EnvelopeError, SinkAway, SinkRefused
 from meterlink.ingest.dead_letters import DeadLetters
-from meterlink.ingest.line_protocol import lines_of
+from meterlink.ingest.line_protocol import event_lines_of, lines_of
 from meterlink.ingest.sink import PointSink
 from meterlink.model.envelope import Envelope
-from meterlink.model.topics import READINGS_FILTER, parse_reading_topic
+from meterlink.model.event_envelope import EventEnvelope
+from meterlink.model.topics import EVENTS_FILTER, READINGS_FILTER, UpTopic, parse_up_topic
 from meterlink.transports.backoff import Backoff
 from meterlink.transports.messages import IncomingMessage, MessageConnector, MessagePort
 
@@ -48,7 +49,7 @@ class _Batch:
 
 
 class Subscriber:
-    """Takes readings from the broker and stores them.
+    """Takes readings and events from the broker and stores them.
 
     Args:
         connector: the way to the broker.
@@ -56,7 +57,7 @@ class Subscriber:
         dead_letters: where the rest goes.
         random: for the waits between tries.
         client_id: our identity at the broker; its session outlives us.
-        topic_filter: what to subscribe to.
+        topic_filters: what to subscribe to.
         areas: area by meter, for the tag.
         messages_max: messages in one batch.
         lines_max: lines in one batch.
@@ -77,7 +78,7 @@ class Subscriber:
         *,
         random: Random,
         client_id: str = CLIENT_ID,
-        topic_filter: str = READINGS_FILTER,
+        topic_filters: tuple[str, ...] = (READINGS_FILTER, EVENTS_FILTER),
         areas: Mapping[str, str] | None = None,
         messages_max: int = MESSAGES_MAX,
         lines_max: int = LINES_MAX,
@@ -90,7 +91,7 @@ class Subscriber:
         self._sink = sink
         self._dead_letters = dead_letters
         self._client_id = client_id
-        self._topic_filter = topic_filter
+        self._topic_filters = topic_filters
         self._areas = areas or {}
         self._messages_max = messages_max
         self._lines_max = lines_max
@@ -107,7 +108,7 @@ class Subscriber:
         while True:
             try:
                 async with self._connector.connect(
-                    client_id=self._client_id, subscriptions=(self._topic_filter,), persistent=True
+                    client_id=self._client_id, subscriptions=self._topic_filters, persistent=True
                 ) as port:
                     self.connected = True
                     self.subscribed.set()
@@ -147,20 +148,26 @@ class Subscriber:
     def _add(self, batch: _Batch, message: IncomingMessage) -> None:
         batch.messages.append(message)
         try:
-            topic = parse_reading_topic(message.topic)
+            topic = parse_up_topic(message.topic)
             if topic is None:
-                raise EnvelopeError("this is no topic of a reading")
-            envelope = Envelope.from_json(message.payload)
-            if (topic.gateway, topic.meter) != (envelope.gateway, envelope.record.meter):
-                raise EnvelopeError(
-                    f"its envelope is of gateway {envelope.gateway!r} and meter {envelope.record.meter!r}"
-                )
-            lines = lines_of(envelope, site=topic.site, area=self._areas.get(topic.meter))
+                raise EnvelopeError("this is no topic of a reading or an event")
+            lines, seq = self._read(topic, message.payload)
         except EnvelopeError as error:
             batch.no_envelopes.append((message, str(error)))
         else:
             batch.lines += lines
-            batch.progress[envelope.gateway] = envelope.seq
+            batch.progress[topic.gateway] = seq
+
+    def _read(self, topic: UpTopic, payload: bytes) -> tuple[list[str], int]:
+        """The lines of a message, and where it stands in its gateway's log."""
+        area = self._areas.get(topic.meter)
+        if topic.told == "event":
+            told = EventEnvelope.from_json(payload)
+            _check_sender(topic, told.gateway, told.event.meter)
+            return event_lines_of(told, site=topic.site, area=area), told.seq
+        envelope = Envelope.from_json(payload)
+        _check_sender(topic, envelope.gateway, envelope.record.meter)
+        return lines_of(envelope, site=topic.site, area=area), envelope.seq
 
     async def _store(self, batch: _Batch) -> None:
         await self._write(batch.lines)
@@ -206,3 +213,8 @@ class Subscriber:
             _log.info("ingest.sink_back", failures=self._sink_failures)
             self._sink_failures = 0
         self._retry.reset()
+
+
+def _check_sender(topic: UpTopic, gateway: str, meter: str) -> None:
+    if (topic.gateway, topic.meter) != (gateway, meter):
+        raise EnvelopeError(f"its envelope is of gateway {gateway!r} and meter {meter!r}")

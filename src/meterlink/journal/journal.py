@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,9 @@ import structlog
 from meterlink.clock import Clock
 from meterlink.errors import JournalError
 from meterlink.journal import cursors, rows
+from meterlink.journal.cells import micros
 from meterlink.journal.store import Step, Store
+from meterlink.model.event import Event
 from meterlink.model.reading import LogRow, Record
 
 QUEUE_MAX = 4_096
@@ -124,9 +126,10 @@ class Journal:
             finally:
                 self._thread.shutdown(wait=False)
 
-    async def keep(self, record: Record) -> int:
-        """Append a record; its log id, once it is on disk.
+    async def keep(self, record: Record | Event) -> int:
+        """Append a record or an event; its log id, once it is on disk.
 
+        An event that is there already is not appended again: the id is the one that it has.
         Cancelled while waiting, the record may have been kept or not.
 
         Raises:
@@ -136,6 +139,29 @@ class Journal:
         """
         encoded = rows.encode(record, self._clock.utc_now())
         return await self._change(lambda db: rows.insert(db, self.boot, encoded))
+
+    async def keep_report(self, records: Sequence[Record | Event], *, key: str, repeat_s: float) -> bool:
+        """Append all that a report held, or nothing of it; returns once it is on disk.
+
+        Args:
+            records: what it held.
+            key: the same for a report that is told again.
+            repeat_s: a report with that key that was kept so lately is this one: nothing is appended.
+
+        Returns:
+            Whether something was appended; ``False`` when all of it had been kept before.
+
+        Raises:
+            JournalError: nothing was kept.
+            ValueError: a record is malformed, a bug of who made it.
+
+        """
+        now = self._clock.utc_now()
+        encoded = [rows.encode(record, now) for record in records]
+        since = now - timedelta(seconds=repeat_s)
+        newest = self.newest_id
+        step = partial(rows.insert_report, boot=self.boot, records=encoded, key=key, at=now, since=since)
+        return await self._change(step) > newest
 
     async def rows_after(self, last_id: int, limit: int) -> list[LogRow]:
         """The rows after ``last_id`` in order, at most ``limit``.
@@ -219,7 +245,7 @@ class Journal:
             JournalError: it was not noted.
 
         """
-        at = rows.micros(self._clock.utc_now())
+        at = micros(self._clock.utc_now())
         step = partial(cursors.poison, sink=sink, log_id=log_id, reason=reason, poisoned_at=at)
         await self._change(_without_result(step))
 

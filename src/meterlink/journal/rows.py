@@ -1,21 +1,26 @@
-"""Records and rows of the log, both ways: times as microseconds, decimals as the text of their digits."""
+"""The log and its records, both ways: times as microseconds, decimals as the text of their digits.
+
+A row of the log is a record of readings or an event, which ``event_rows`` knows.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from meterlink.errors import RowUnreadable
+from meterlink.journal import event_rows
+from meterlink.journal.cells import instant, micros, text
+from meterlink.journal.event_rows import EncodedEvent
+from meterlink.model.event import Event
 from meterlink.model.marks import Marks
 from meterlink.model.reading import LogRow, Reading, Record
 
 KIND = "reading"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +31,56 @@ class EncodedRecord:
     readings: tuple[tuple[int | str | None, ...], ...]
 
 
-def encode(record: Record, kept_at: datetime) -> EncodedRecord:
-    """Turn a record into values of SQLite.
+Encoded = EncodedRecord | EncodedEvent
+
+
+def encode(record: Record | Event, kept_at: datetime) -> Encoded:
+    """Turn a record or an event into values of SQLite.
 
     Raises:
         ValueError: no readings, another meter among them, a time without zone, a value that is no number,
             text that is not Unicode: whoever made the record has a bug.
 
     """
+    if isinstance(record, Event):
+        return event_rows.encode(record, kept_at)
     if not record.readings:
         raise ValueError("a record needs at least one reading")
     readings = tuple(_reading_out(record.meter, n, reading) for n, reading in enumerate(record.readings))
     newest = max(micros(reading.slot) for reading in record.readings)
-    head = (micros(kept_at), _text(record.meter), _text(record.data_class), newest)
+    head = (micros(kept_at), text(record.meter), text(record.data_class), newest)
     return EncodedRecord(head, readings)
 
 
-def insert(db: sqlite3.Connection, boot: int, record: EncodedRecord) -> int:
-    """Append a record; its log id. Inside the writer's transaction."""
+def insert(db: sqlite3.Connection, boot: int, record: Encoded) -> int:
+    """Append a record or event; its log id: of an event that is there, the one it has. In the transaction."""
+    if isinstance(record, EncodedEvent):
+        return event_rows.insert(db, boot, record)[0]
+    return _insert_record(db, boot, record)
+
+
+def insert_report(
+    db: sqlite3.Connection, boot: int, records: Iterable[Encoded], *, key: str, at: datetime, since: datetime
+) -> int:
+    """Append what a report held; the newest id, or 0 when it was kept before. In the transaction.
+
+    Args:
+        db: the writer's.
+        boot: number of the start.
+        records: all of it.
+        key: what makes it the same report.
+        at: now.
+        since: reports before this are forgotten.
+
+    """
+    db.execute("DELETE FROM report WHERE kept_at < ?", (micros(since),))
+    if db.execute("SELECT 1 FROM report WHERE key = ?", (key,)).fetchone():
+        return 0
+    db.execute("INSERT INTO report VALUES (?, ?)", (key, micros(at)))
+    return max((insert(db, boot, record) for record in records), default=0)
+
+
+def _insert_record(db: sqlite3.Connection, boot: int, record: EncodedRecord) -> int:
     cursor = db.execute(
         "INSERT INTO log (boot, kind, kept_at, meter, data_class, slot) VALUES (?, ?, ?, ?, ?, ?)",
         (boot, KIND, *record.head),
@@ -66,22 +103,25 @@ def select_after(db: sqlite3.Connection, last_id: int, limit: int) -> list[LogRo
 
     """
     heads = db.execute(
-        "SELECT id, boot, kept_at, meter, data_class FROM log WHERE id > ? ORDER BY id LIMIT ?",
+        "SELECT id, kind, boot, kept_at, meter, data_class FROM log WHERE id > ? ORDER BY id LIMIT ?",
         (last_id, limit),
     ).fetchall()
     if not heads:
         return []
-    readings: dict[int, list[tuple[Any, ...]]] = {head[0]: [] for head in heads}
+    first, last = heads[0][0], heads[-1][0]
+    parts: dict[int, list[tuple[Any, ...]]] = {head[0]: [] for head in heads}
+    if any(head[1] == event_rows.KIND for head in heads):
+        parts |= event_rows.select_between(db, first, last)
     for row in db.execute(
         "SELECT log_id, item, value, unit, slot, taken_at, marks, route FROM reading"
         " WHERE log_id BETWEEN ? AND ? ORDER BY log_id, n",
-        (heads[0][0], heads[-1][0]),
+        (first, last),
     ):
-        readings[row[0]].append(row[1:])
+        parts[row[0]].append(row[1:])
     found: list[LogRow] = []
     for head in heads:
         try:
-            found.append(_log_row(head, readings[head[0]]))
+            found.append(_log_row(head, parts[head[0]]))
         except RowUnreadable:
             if not found:
                 raise
@@ -115,23 +155,6 @@ def select_kept_of(
     return {item for item in items if db.execute(found, (meter, item, at, data_class)).fetchone()[0]}
 
 
-def micros(moment: datetime) -> int:
-    """Whole microseconds since 1970, exact.
-
-    Raises:
-        ValueError: the time has no zone.
-
-    """
-    if moment.tzinfo is None:
-        raise ValueError("a time needs a zone")
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def instant(microseconds: int) -> datetime:
-    """Undo ``micros``."""
-    return _EPOCH + timedelta(microseconds=microseconds)
-
-
 def _reading_out(meter: str, n: int, reading: Reading) -> tuple[int | str | None, ...]:
     if reading.meter != meter:
         raise ValueError(f"a record of meter {meter!r} holds a reading of {reading.meter!r}")
@@ -140,26 +163,37 @@ def _reading_out(meter: str, n: int, reading: Reading) -> tuple[int | str | None
     return (
         n,
         meter,
-        _text(reading.item),
+        text(reading.item),
         None if reading.value is None else str(reading.value),
-        _text(reading.unit),
+        text(reading.unit),
         micros(reading.slot),
         micros(reading.taken_at),
         int(reading.marks),
-        _text(reading.route),
+        text(reading.route),
     )
 
 
-def _log_row(head: tuple[int, int, int, str, str], rows: Iterable[tuple[Any, ...]]) -> LogRow:
-    log_id, boot, kept_at, meter, data_class = head
+def _log_row(head: tuple[int, str, int, int, str, str], parts: list[tuple[Any, ...]]) -> LogRow:
+    log_id, kind, boot, kept_at, meter, data_class = head
     try:
-        readings = tuple(_reading_in(meter, row) for row in rows)
-        if not readings:
-            raise ValueError("it has no readings")
-        record = Record(meter=meter, data_class=data_class, readings=readings)
+        record: Record | Event
+        match kind:
+            case event_rows.KIND:
+                record = event_rows.decode(parts)
+            case _ if kind == KIND:
+                record = _record(meter, data_class, parts)
+            case _:
+                raise ValueError(f"rows of kind {kind!r} are not known here")
         return LogRow(id=log_id, boot=boot, kept_at=instant(kept_at), record=record)
     except (ValueError, TypeError, InvalidOperation, OverflowError) as error:
         raise RowUnreadable(f"row {log_id} of the log cannot be read: {error}", log_id=log_id) from error
+
+
+def _record(meter: str, data_class: str, rows: list[tuple[Any, ...]]) -> Record:
+    readings = tuple(_reading_in(meter, row) for row in rows)
+    if not readings:
+        raise ValueError("it has no readings")
+    return Record(meter=meter, data_class=data_class, readings=readings)
 
 
 def _reading_in(meter: str, row: tuple[Any, ...]) -> Reading:
@@ -174,8 +208,3 @@ def _reading_in(meter: str, row: tuple[Any, ...]) -> Reading:
         marks=Marks(marks),
         route=route,
     )
-
-
-def _text(text: str) -> str:
-    text.encode()  # a lone surrogate would fail inside the transaction and take its neighbours along
-    return text

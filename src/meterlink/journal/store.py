@@ -17,6 +17,7 @@ from typing import Self
 
 from meterlink.errors import JournalError
 from meterlink.journal import cursors, rows
+from meterlink.journal.cells import micros
 from meterlink.journal.migrations import migrate
 from meterlink.model.reading import LogRow
 
@@ -116,7 +117,7 @@ class Store:
         """Note a start of the daemon; its number."""
 
         def new_boot(db: sqlite3.Connection) -> int:
-            return db.execute("INSERT INTO boot (started_at) VALUES (?)", (rows.micros(at),)).lastrowid or 0
+            return db.execute("INSERT INTO boot (started_at) VALUES (?)", (micros(at),)).lastrowid or 0
 
         return self.commit([new_boot])[0]
 

@@ -1,4 +1,4 @@
-"""One value of one meter, and the record that one exchange brought."""
+"""One value of one meter, the record that one exchange brought, and the row that the log keeps of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from meterlink.model.event import Event
 from meterlink.model.marks import NO_MARKS, Marks
 
 
@@ -53,17 +54,22 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRow:
-    """A record as the log keeps it.
+    """A record or an event as the log keeps it.
 
     Args:
         id: position in the log; grows, is never reused.
         boot: number of the daemon's start that wrote it.
         kept_at: when it was given to the journal; aware, UTC.
-        record: the record itself.
+        record: what was kept.
 
     """
 
     id: int
     boot: int
     kept_at: datetime
-    record: Record
+    record: Record | Event
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """Its readings; an event has none."""
+        return self.record.readings if isinstance(self.record, Record) else ()

@@ -1,29 +1,36 @@
 """Topic names: where on the broker which message of which gateway stands.
 
-``meterlink/v1/{site}/{gateway}/up/reading/{meter}``. Source: decision 15.
+``meterlink/v1/{site}/{gateway}/up/reading/{meter}``, and ``.../up/event/{meter}``. Source: decision 15.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from meterlink.errors import ConfigError
 
 ROOT = "meterlink/v1"
 READINGS_FILTER = f"{ROOT}/+/+/up/reading/+"
 """All readings of all gateways of all sites."""
+EVENTS_FILTER = f"{ROOT}/+/+/up/event/+"
+"""All events of all gateways of all sites."""
 NAME_OCTETS_MAX = 255
 """A level of a topic; all levels together stay far below the 65,535 octets that MQTT allows."""
 
 _FORBIDDEN = "/+#\\"
 
 
-class ReadingTopic(NamedTuple):
-    """What the topic of a reading says."""
+Told = Literal["reading", "event"]
+"""What a gateway tells of a meter."""
+
+
+class UpTopic(NamedTuple):
+    """What the topic of a reading or an event says."""
 
     site: str
     gateway: str
     meter: str
+    told: Told
 
 
 def check_name(name: str, what: str) -> str:
@@ -63,14 +70,29 @@ def reading_topic(site: str, gateway: str, meter: str) -> str:
         ConfigError: a name that cannot stand in a topic.
 
     """
-    names = check_name(site, "site"), check_name(gateway, "gateway"), check_name(meter, "meter")
-    return "{}/{}/{}/up/reading/{}".format(ROOT, *names)
+    return _up_topic(site, gateway, "reading", meter)
 
 
-def parse_reading_topic(topic: str) -> ReadingTopic | None:
-    """Undo ``reading_topic``; ``None`` for the topic of something else."""
+def event_topic(site: str, gateway: str, meter: str) -> str:
+    """The topic of the events of a meter or terminal.
+
+    Raises:
+        ConfigError: a name that cannot stand in a topic.
+
+    """
+    return _up_topic(site, gateway, "event", meter)
+
+
+def parse_up_topic(topic: str) -> UpTopic | None:
+    """Undo ``reading_topic`` and ``event_topic``; ``None`` for the topic of something else."""
     root, _, rest = topic.partition(f"{ROOT}/")
-    levels = rest.split("/")
-    if root or len(levels) != 5 or levels[2:4] != ["up", "reading"]:
-        return None
-    return ReadingTopic(levels[0], levels[1], levels[4])
+    match rest.split("/"):
+        case [site, gateway, "up", ("reading" | "event") as told, meter] if not root:
+            return UpTopic(site, gateway, meter, told)
+        case _:
+            return None
+
+
+def _up_topic(site: str, gateway: str, told: Told, meter: str) -> str:
+    names = check_name(site, "site"), check_name(gateway, "gateway"), check_name(meter, "meter")
+    return "{}/{}/{}/up/{}/{}".format(ROOT, *names[:2], told, names[2])

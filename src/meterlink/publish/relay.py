@@ -18,8 +18,10 @@ import structlog
 from meterlink.errors import BrokerAway, ConfigError, JournalError, MessageRefused, RowUnreadable
 from meterlink.journal.journal import Journal
 from meterlink.model.envelope import Envelope
+from meterlink.model.event import Event
+from meterlink.model.event_envelope import EventEnvelope
 from meterlink.model.reading import LogRow
-from meterlink.model.topics import check_name, reading_topic
+from meterlink.model.topics import check_name, event_topic, reading_topic
 from meterlink.publish.window import Place, Window
 from meterlink.transports.backoff import Backoff
 from meterlink.transports.messages import MessageConnector, MessagePort
@@ -139,8 +141,12 @@ class Relay:
         window.finish(place)
 
     def _encode(self, row: LogRow) -> tuple[str, bytes]:
-        envelope = Envelope(gateway=self._gateway, boot=row.boot, seq=row.id, record=row.record)
-        return reading_topic(self._site, self._gateway, row.record.meter), envelope.to_json()
+        record = row.record
+        if isinstance(record, Event):
+            told = EventEnvelope(gateway=self._gateway, boot=row.boot, seq=row.id, event=record)
+            return event_topic(self._site, self._gateway, record.meter), told.to_json()
+        envelope = Envelope(gateway=self._gateway, boot=row.boot, seq=row.id, record=record)
+        return reading_topic(self._site, self._gateway, record.meter), envelope.to_json()
 
     async def _poison(self, log_id: int, reason: str) -> None:
         await self._patiently(partial(self._journal.poison, SINK, log_id, reason))

@@ -144,7 +144,8 @@ class Journal(Station):
             self._reader = JournalReader(self._path)
         for row in self._reader.rows_after(self._last_id, _ROWS_AT_ONCE):
             self._last_id = row.id
-            self.see_record(row.record)
+            if isinstance(row.record, Record):
+                self.see_record(row.record)
 
     def close(self) -> None:
         """Let go of the file."""
