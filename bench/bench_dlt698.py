@@ -16,13 +16,13 @@ from typing import Any
 from dlt698 import _native as peer
 from dlt698 import codec
 
-from meterwire.dlt698 import frame as link
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.apdu import decode_apdu, encode_apdu
-from meterwire.dlt698.get import GetRequestNormal, GetRequestRecord, GetResponseNormalList
-from meterwire.dlt698.parts import AttributeResult, Piid, RecordRequest
-from meterwire.dlt698.selection import Oad, SelectNthLast
-from meterwire.dlt698.values import Data
+from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
+from meterwire.dlt698.apdus.get import GetRequestNormal, GetRequestRecord, GetResponseNormalList
+from meterwire.dlt698.apdus.parts import AttributeResult, Piid, RecordRequest
+from meterwire.dlt698.axdr.selection import Oad, SelectNthLast
+from meterwire.dlt698.axdr.values import Data
+from meterwire.dlt698.link import frame as link
+from meterwire.dlt698.link.address import ServerAddress
 
 _NORMAL = bytes.fromhex(
     "68 34 00 C3 05 01 00 00 00 00 00 10 C8 2E 85 01 06 00 10 02 00 01 01 05 06 00 00 BC 61 06 00 00 27 10"

@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from meterwire.dlt698.apdu import head_of
-from meterwire.dlt698.data import TAGS
-from meterwire.dlt698.enumerations import enumeration
-from meterwire.dlt698.frame import decode
-from meterwire.dlt698.object_rows import CHAPTERS, Object, Row, class_rows
-from meterwire.dlt698.objects import dictionary
-from meterwire.dlt698.parts import SERVICES
+from meterwire.dlt698.apdus.apdu import head_of
+from meterwire.dlt698.apdus.enumerations import enumeration
+from meterwire.dlt698.apdus.parts import SERVICES
+from meterwire.dlt698.axdr.data import TAGS
+from meterwire.dlt698.link.frame import decode
+from meterwire.dlt698.objects.dictionary import dictionary
+from meterwire.dlt698.objects.object_rows import CHAPTERS, Object, Row, class_rows
 from meterwire.errors import RemoteProtocolError
 
 _VECTORS = Path(__file__).parent.parent / "tests" / "vectors" / "dlt698.jsonl"

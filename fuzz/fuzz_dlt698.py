@@ -14,13 +14,13 @@ import atheris
 with atheris.instrument_imports(include=["meterwire", "meterlink.explain"]):
     from meterlink.explain import dlt698 as explanation
     from meterlink.explain.tree import render
-    from meterwire.dlt698 import frame as link
-    from meterwire.dlt698.address import ServerAddress
-    from meterwire.dlt698.apdu import SERVICES, decode_apdu, encode_apdu, walk_apdu
-    from meterwire.dlt698.data import data_from_octets, data_to_octets
-    from meterwire.dlt698.deframer import Deframer
-    from meterwire.dlt698.secrets import secret_spans
-    from meterwire.dlt698.segments import decode_segment
+    from meterwire.dlt698.apdus.apdu import SERVICES, decode_apdu, encode_apdu, walk_apdu
+    from meterwire.dlt698.apdus.secrets import secret_spans
+    from meterwire.dlt698.axdr.data import data_from_octets, data_to_octets
+    from meterwire.dlt698.link import frame as link
+    from meterwire.dlt698.link.address import ServerAddress
+    from meterwire.dlt698.link.deframer import Deframer
+    from meterwire.dlt698.link.segments import decode_segment
     from meterwire.errors import RemoteProtocolError
 
 _HEADS = sorted(SERVICES)

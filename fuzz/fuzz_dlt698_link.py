@@ -11,18 +11,18 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["meterwire"]):
-    from meterwire.dlt698.address import ANY, ServerAddress
-    from meterwire.dlt698.deframer import Deframer
-    from meterwire.dlt698.frame import FRAME_OCTETS_MAX, Frame, decode, encode
-    from meterwire.dlt698.get import GetRequestNormal
-    from meterwire.dlt698.listener import Listener
-    from meterwire.dlt698.parts import Piid
-    from meterwire.dlt698.secret_ranges import secret_ranges
-    from meterwire.dlt698.selection import Oad
-    from meterwire.dlt698.session import ClientSession
-    from meterwire.dlt698.session_server import ServerSession
-    from meterwire.dlt698.transfer import Sizes
-    from meterwire.dlt698.values import DateTime
+    from meterwire.dlt698.apdus.get import GetRequestNormal
+    from meterwire.dlt698.apdus.parts import Piid
+    from meterwire.dlt698.apdus.secret_ranges import secret_ranges
+    from meterwire.dlt698.axdr.selection import Oad
+    from meterwire.dlt698.axdr.values import DateTime
+    from meterwire.dlt698.link.address import ANY, ServerAddress
+    from meterwire.dlt698.link.deframer import Deframer
+    from meterwire.dlt698.link.frame import FRAME_OCTETS_MAX, Frame, decode, encode
+    from meterwire.dlt698.sessions.client import ClientSession
+    from meterwire.dlt698.sessions.listener import Listener
+    from meterwire.dlt698.sessions.server import ServerSession
+    from meterwire.dlt698.sessions.transfer import Sizes
     from meterwire.errors import RemoteProtocolError
 
 _METER = ServerAddress("000000000001")

@@ -254,9 +254,10 @@ def _association(place: Place | None) -> AssociationTraits:
     usual = AssociationTraits()
     if place is None:
         return usual
-    table = place.table((), ("connect", "client", "logical", "wrap_reads", "ask_scalers"))
+    table = place.table((), ("connect", "version", "client", "logical", "wrap_reads", "ask_scalers"))
     return AssociationTraits(
         connect=cast(Connect, table["connect"].one_of(CONNECTS)) if "connect" in table else usual.connect,
+        version=_whole(table.get("version"), 0, 65_535, otherwise=usual.version),
         client=_whole(table.get("client"), 0, 255, otherwise=usual.client),
         logical=_whole(table.get("logical"), 0, 3, otherwise=usual.logical),
         wrap_reads=_switched(table.get("wrap_reads")),

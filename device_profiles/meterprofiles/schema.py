@@ -109,6 +109,8 @@ class AssociationTraits:
 
     Args:
         connect: how an association begins.
+        version: of the protocol, as a CONNECT names it, 0 to 65,535; 16 and 22 have been seen, and some
+            meters take no other than their own.
         client: our address in its eyes (CA), 0 to 255.
         logical: which of its logical devices is asked, 0 to 3.
         wrap_reads: reads go in a SECURITY envelope, plain, with a random number: many meters answer no
@@ -118,6 +120,7 @@ class AssociationTraits:
     """
 
     connect: Connect = "never"
+    version: int = 0x16
     client: int = CLIENT
     logical: int = 0
     wrap_reads: bool = False

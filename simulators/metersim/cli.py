@@ -17,6 +17,7 @@ import typer
 
 from meterprofiles import ProfileError, chosen, packaged
 from metersim.answers import AnswerFile, AnswerRecord
+from metersim.dlt698 import Limits
 from metersim.dlt698.terminal import HEARTBEAT_S, Habits, Terminal, open_dialling
 from metersim.following import PIECE_OCTETS_MAX
 from metersim.line import Line
@@ -110,6 +111,9 @@ Dial = Annotated[
 Login = Annotated[
     bool, typer.Option("--login", help="Begin each TCP connection with a LINK login (dlt698.45).")
 ]
+FirstBlock = Annotated[
+    int, typer.Option(help="Number of the first block of an answer (dlt698.45): 1, or 0 as in some firmware.")
+]
 HeartbeatS = Annotated[int, typer.Option(help="Seconds between heartbeats of what logged in, 1 to 65535.")]
 Garbage = Annotated[
     int, typer.Option(help="The last N meters of each line give silence, rubbish, late or foreign answers.")
@@ -135,6 +139,7 @@ def run(
     dial: Dial = None,
     login: Login = False,
     heartbeat_s: HeartbeatS = HEARTBEAT_S,
+    first_block: FirstBlock = 1,
 ) -> None:
     """Serve simulated meters until Ctrl-C or SIGTERM.
 
@@ -166,6 +171,7 @@ def run(
             protocol=protocol,
             piece_octets=piece_octets,
             profile=chosen(profile, packaged()) if profile else None,
+            limits=Limits(first_block=first_block),
         )
         way = _Way(tcp=tcp, pty=pty, link=link, dial=dial, login=login, heartbeat_s=heartbeat_s)
         place = way.place(plant)
@@ -203,7 +209,7 @@ class _Way:
             raise ValueError("choose one of --tcp, --pty and --dial")
         if self.link and not self.pty:
             raise ValueError("--link goes with --pty")
-        if (self.login or self.dial) and plant.protocol != DLT698:
+        if (self.login or self.dial) and plant.model.protocol != DLT698:
             raise ValueError(f"--dial and --login go with --protocol {DLT698}")
         if self.login and (self.pty or self.dial):
             raise ValueError("--login goes with --tcp")

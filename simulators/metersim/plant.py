@@ -41,7 +41,7 @@ class Plant:
         protocol: what the meters speak: an edition of DL/T 645 (the generic profile of it), or ``dlt698.45``.
         profile: which model the meters are, in place of ``protocol``.
         piece_octets: most data octets that a meter of DL/T 645 puts into a frame, 1 to 195.
-        limits: sizes that a meter of DL/T 698.45 names in a CONNECT.
+        limits: sizes and block numbers of meters of DL/T 698.45.
 
     Raises:
         ValueError: a figure out of its range; the message names it.

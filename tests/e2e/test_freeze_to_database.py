@@ -21,7 +21,7 @@ from tests.support.metersim_process import RunningMetersim, running_metersim
 from tests.support.processes import wait_until
 from tests.support.servers import InfluxDB, Mosquitto, Point, VictoriaMetrics
 
-_PROTOCOLS: tuple[MeterProtocol, ...] = ("dlt645-2007",)
+_PROTOCOLS: tuple[MeterProtocol, ...] = ("dlt645-2007", "dlt698.45")
 """Those whose meters keep daily freezes; each has a line of simulated meters in one plant."""
 _METERS = 2
 _SEED = 7

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from dlt645 import MeterClientService
 
+from meterlink.daemon.daemon import JOURNAL_FILE
 from metersim import Meter
 from metersim.serve import CLIENTS_MAX
 from meterwire.dlt645 import (
@@ -29,6 +30,8 @@ from meterwire.dlt645 import (
     from_frame,
     to_frame,
 )
+from tests.support.agreement import readings_of, rows_in
+from tests.support.gateway import Process, write_config
 from tests.support.metersim_process import METERSIM, running_metersim
 from tests.support.octets import plain_client
 from tests.support.processes import LOOPBACK, free_port, wait_until
@@ -269,3 +272,34 @@ def test_a_client_that_nobody_here_wrote_reads_it(tmp_path: Path, address: str) 
     assert [address] * 5 == [answer["address"] for answer in answers]
     assert all(shown[0] != 0 for shown in listed)
     assert listed[3][0] < 0  # phase c feeds in: the sign bit is read alike
+
+
+def test_a_terminal_dials_the_daemon_and_is_polled(tmp_path: Path) -> None:
+    """Lines that terminals dial in on could be tried with hardware only."""
+    port = free_port()
+    urls = [f"listen://{LOOPBACK}:{port}?terminal={address}" for address in ("000000000161", "000000000162")]
+    lines = {url: [url[-12:]] for url in urls}
+    config = write_config(
+        tmp_path,
+        lines,
+        items=["forward_active_energy", "voltage.a"],
+        reply_timeout_ms=3000,
+        protocols=dict.fromkeys(lines, "dlt698.45"),
+    )
+    gateway = Process("run", config)
+    options = ("--protocol=dlt698.45", "--lines=2", "--first-address=161", f"--dial={LOOPBACK}:{port}")
+    gateway.start()
+    try:
+        with running_metersim(tmp_path, *options, "--heartbeat-s=1") as plant:
+            assert [f"dial://{LOOPBACK}:{port}"] * 2 == plant.urls
+
+            def kept() -> set[tuple[str, str]]:
+                rows = rows_in(tmp_path / "data" / JOURNAL_FILE)
+                return {(reading.meter, reading.item) for reading in readings_of(rows)}
+
+            items = ("forward_active_energy", "voltage.a")
+            expected = {(f"m{address}", item) for [address] in lines.values() for item in items}
+            wait_until(lambda: expected <= kept(), what="every item of both terminals")
+            assert {"000000000161", "000000000162"} == {answer["address"] for answer in plant.answers()}
+    finally:
+        gateway.terminate()

@@ -27,7 +27,7 @@ def _json(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("protocol", ["dlt645-2007", "dlt645-1997"])
+@pytest.mark.parametrize("protocol", ["dlt645-2007", "dlt645-1997", "dlt698.45"])
 @pytest.mark.parametrize("place", ["--tcp=127.0.0.1:0", "--pty"])
 def test_a_meter_is_found(tmp_path: Path, protocol: str, place: str) -> None:
     """Whoever hangs up a meter would have to guess how it talks."""
@@ -37,7 +37,9 @@ def test_a_meter_is_found(tmp_path: Path, protocol: str, place: str) -> None:
     assert 0 == run.returncode, run.stderr
     found = _json(run)["found"]
     assert (protocol, "000000000161") == (found["protocol"], found["address"])
-    rate = {"dlt645-2007": 2400, "dlt645-1997": 1200}[protocol]  # as their generic profiles have it
+    rate = {"dlt645-2007": 2400, "dlt645-1997": 1200, "dlt698.45": 9600}[
+        protocol
+    ]  # as their generic profiles have it
     assert ((rate, "even") if place == "--pty" else (None, None)) == (found["baud"], found["parity"])
     assert "" == run.stderr
     assert 0 == person.returncode
@@ -68,7 +70,7 @@ def test_how_a_probe_can_fail(tmp_path: Path) -> None:
     with running_metersim(tmp_path, "--meters=1") as plant:
         nobody = _probe(plant.urls[0], "--address", "999", "--json", "--timeout-ms", "50")
     assert (3, None) == (nobody.returncode, _json(nobody)["found"])
-    assert ["dlt645-2007", "dlt645-1997"] == [one["protocol"] for one in _json(nobody)["tries"]]
+    assert ["dlt645-2007", "dlt698.45", "dlt645-1997"] == [one["protocol"] for one in _json(nobody)["tries"]]
     no_line = _probe("tcp://127.0.0.1:1", "--json")
     assert (5, "LineLost") == (no_line.returncode, _json(no_line)["error"]["kind"])
     assert 2 == _probe("tcp://127.0.0.1").returncode
@@ -84,4 +86,4 @@ def test_every_rate_and_parity_is_tried(tmp_path: Path) -> None:
     assert "baud=600&parity=none" == tried[0]
     rates = (600, 1200, 2400, 4800, 9600, 19200)
     assert {f"baud={rate}&parity={parity}" for rate in rates for parity in ("even", "none")} == set(tried)
-    assert 24 == len(tried)
+    assert 36 == len(tried)

@@ -134,6 +134,42 @@ def test_a_profile_that_is_none_is_refused(tmp_path: Path) -> None:
         assert (2, True) == (refused.returncode, said in refused.stderr)
 
 
+def test_a_meter_of_698_is_read(tmp_path: Path) -> None:
+    """The same command and names as for 645: values, a time, last night's freeze, a curve, a refusal."""
+    items = ["forward_active_energy.*", "meter_clock", "forward_active_energy.*@daily_freeze/last.1"]
+    words = [word for item in items for word in ("--item", item)]
+    secret = tmp_path / "secret"
+    secret.write_text("00000000\n")
+    with running_metersim(tmp_path, "--protocol=dlt698.45", "--first-address=161") as plant:
+        [url], as_698 = plant.urls, ("--protocol", "dlt698.45", "--json")
+        plain = _json(_read(url, "161", *as_698, *words))
+        shown = plant.answers()
+        connected = _read(
+            url, "161", *as_698, "--item", "frequency", "--password-file", str(secret), "--trace"
+        )
+        curve = _json(_read(url, "161", *as_698, "--item", "voltage.a@curve", "--count", "4"))
+        refused = _read(url, "161", *as_698, "--item", "supply_temperature")
+    names = [value["item"] for value in plain["values"]]
+    assert ["forward_active_energy", "forward_active_energy.t1"] == names[:2]
+    assert ["frozen_at@daily_freeze/last.1", "forward_active_energy@daily_freeze/last.1"] == names[6:8]
+    assert shown[0]["values"] == {value["item"]: value["value"] for value in plain["values"][:5]}
+    assert 0 == connected.returncode, connected.stderr
+    trace = _json(connected)["trace"]
+    assert 4 == len(trace), "CONNECT, its answer, the read, its answer"
+    assert b"00000000".hex().upper() not in json.dumps(trace)
+    assert 4 == sum(value["item"] == "voltage.a@curve" for value in curve["values"])
+    assert 4 == refused.returncode
+    assert "06" == _json(refused)["error"]["error_word"]
+    assert "对象不存在" in _json(refused)["error"]["message"]
+
+
+def test_a_password_where_none_is_asked_for(tmp_path: Path) -> None:
+    """Whoever gives one to a 645 meter must learn that it does not go out."""
+    run = _read("tcp://127.0.0.1:1", "161", "--item", "voltage.a", "--password-file", str(tmp_path / "x"))
+    assert 2 == run.returncode
+    assert "reads without a password" in run.stderr
+
+
 def test_only_known_protocols_and_items_are_asked(tmp_path: Path) -> None:
     """A slip of the pen would be asked of a meter until its line times out."""
     unknown = _read("tcp://127.0.0.1:1", "161", "--protocol", "dlt645-98", "--item", "voltage.a")

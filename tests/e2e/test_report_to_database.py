@@ -18,10 +18,10 @@ from meterlink.model.topics import EVENTS_FILTER
 from meterlink.transports.mqtt import MqttConnector
 from metersim import Line, Station
 from metersim.dlt698.meter import Meter698
-from metersim.dlt698.terminal import Terminal, dial
+from metersim.dlt698.terminal import Terminal, open_dialling
 from metersim.serve import SystemClock
-from meterwire.dlt698.item_values import Contents
-from meterwire.dlt698.report import ReportNotificationRecordList
+from meterwire.dlt698.apdus.report import ReportNotificationRecordList
+from meterwire.dlt698.objects.item_values import Contents
 from tests.support.agreement import rows_in
 from tests.support.gateway import Process, write_config
 from tests.support.processes import LOOPBACK, wait_until
@@ -63,13 +63,10 @@ async def _tell(port: int, report: ReportNotificationRecordList) -> None:
         [Station(meter=Meter698(ADDRESS, seed=1), reply_delay_ms=0)], clock=clock, record=lambda _: None
     )
     terminal = Terminal(line, clock=clock)
-    async with asyncio.TaskGroup() as group:
-        calling = group.create_task(dial(terminal, LOOPBACK, port, redial_s=0.1))
-        async with asyncio.timeout(10):
-            for _ in range(2):
-                while not await terminal.tell(report):  # noqa: ASYNC110 - it has not dialled in yet
-                    await asyncio.sleep(0.05)
-        calling.cancel()
+    async with open_dialling(terminal, LOOPBACK, port, redial_s=0.1), asyncio.timeout(10):
+        for _ in range(2):
+            while not await terminal.tell(report):  # noqa: ASYNC110 - it has not dialled in yet
+                await asyncio.sleep(0.05)
 
 
 async def _published(broker: Mosquitto, ready: asyncio.Event) -> list[Event]:

@@ -16,8 +16,10 @@ from structlog.testing import capture_logs
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.reading import Reading
 from metersim import Faults, Meter, Station
+from metersim.dlt698 import Meter698
 from metersim.freezes import PLANT_TIME
 from metersim.readings import INSTALLED_AT
+from meterwire.dlt645.functions import Edition
 from tests.support.agreement import readings_of, repeated_keys
 from tests.support.simulated import START, SimulatedGateway
 
@@ -29,6 +31,14 @@ _NIGHT = datetime(2026, 11, 22, tzinfo=PLANT_TIME)
 _TIME_DI, _FORWARD_DI = 0x05060001, 0x05060101
 _ITEMS = tuple(f"forward_active_energy{tariff}" for tariff in ("", ".t1", ".t2", ".t3", ".t4"))
 _PLAN: Mapping[str, object] = {"class": DAILY_FREEZE, "every_s": _EVERY_S}
+
+
+def _meter(address: str, protocol: str, ahead: timedelta, since: datetime) -> Meter | Meter698:
+    growth_kw = Decimal(7200)
+    if protocol == "dlt698.45":
+        return Meter698(address, seed=7, growth_kw=growth_kw, clock_ahead=ahead, since=since)
+    edition: Edition = "dlt645-1997" if protocol == "dlt645-1997" else "dlt645-2007"
+    return Meter(address, seed=7, growth_kw=growth_kw, clock_ahead=ahead, protocol=edition, since=since)
 
 
 class _Plant:
@@ -46,19 +56,12 @@ class _Plant:
         start: datetime = START,
         protocols: Mapping[int, str] | None = None,
     ) -> None:
-        self.meters: dict[str, tuple[Meter, timedelta]] = {}
+        self.meters: dict[str, tuple[Meter | Meter698, timedelta]] = {}
         stations = []
         for number, ahead in enumerate(clocks):
             address = f"{number:012d}"
-            edition = (protocols or {}).get(number, "dlt645-2007")
-            meter = Meter(
-                address,
-                seed=7,
-                growth_kw=Decimal(7200),
-                clock_ahead=ahead,
-                protocol=edition,  # type: ignore[arg-type]
-                since=(since or {}).get(number, INSTALLED_AT),
-            )
+            protocol = (protocols or {}).get(number, "dlt645-2007")
+            meter = _meter(address, protocol, ahead, (since or {}).get(number, INSTALLED_AT))
             self.meters[f"m{address}"] = meter, ahead
             stations.append(Station(meter=meter, faults=(faults or {}).get(number, Faults())))
         self.gateway = SimulatedGateway(
@@ -261,3 +264,78 @@ def test_a_line_that_is_too_slow_for_its_interval(tmp_path: Path) -> None:
     plant.gateway.run(seconds=10)
     plant.check()
     assert [[0]] * 40 == [plant.nights_of(number) for number in range(40)]
+
+
+# --- meters of both protocols on one line ------------------------------------------------------------
+
+
+_MIXED = dict.fromkeys(range(1, 20, 2), "dlt698.45")
+"""Every second meter of a line."""
+
+
+def test_a_month_of_both_protocols_on_one_line(tmp_path: Path) -> None:
+    """Both drivers share a line that is changed over meter by meter; each night is one point a meter."""
+    minutes = (0, 0, 3, 3, -12, -12, 40, 40)
+    plant = _Plant(tmp_path, clocks=[timedelta(minutes=number) for number in minutes], protocols=_MIXED)
+    plant.gateway.run(seconds=30 * _DAY.total_seconds())
+    plant.check()
+    for number in range(len(minutes)):
+        for item in _ITEMS:
+            assert list(range(31)) == plant.nights_of(number, item)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_both_protocols_killed_again_and_again(tmp_path: Path, seed: int) -> None:
+    """A start must know which freezes are kept, whatever the meter speaks and however its clock goes."""
+    clocks = [timedelta()] * 2 + [timedelta(minutes=20)] * 2 + [timedelta(hours=-30)] * 2
+    plant = _Plant(tmp_path, clocks=clocks, seed=seed, start=_NIGHT, protocols=_MIXED)
+    moments = random.Random(seed)
+    for _ in range(15):
+        plant.gateway.run(seconds=moments.choice([0.2, 0.5, 60, _HOUR_S, 9 * _HOUR_S]), kill=True)
+    plant.gateway.run(seconds=2 * _DAY.total_seconds())
+    plant.check()
+    for number in range(len(clocks)):
+        nights = plant.nights_of(number)
+        assert list(range(nights[0], nights[-1] + 1)) == nights
+
+
+def test_both_protocols_with_faults_on_the_line(tmp_path: Path) -> None:
+    """Lost, late, cut and doubled answers of one protocol must not become readings of the other."""
+    often = dict.fromkeys(
+        ["silence", "random_octets", "half_frame", "other_address", "other_identifier", "bit_flip"], 0.05
+    )
+    faults = Faults(seed=3, **often, late=0.1, echo=0.1, noise=0.1)  # type: ignore[arg-type]
+    plant = _Plant(
+        tmp_path, clocks=[timedelta()] * 6, protocols=_MIXED, faults=dict.fromkeys(range(6), faults)
+    )
+    plant.gateway.run(seconds=10 * _DAY.total_seconds())
+    plant.check()
+    for number in range(6):
+        assert list(range(11)) == plant.nights_of(number)
+
+
+def test_values_of_the_moment_and_freezes_of_both_protocols(tmp_path: Path) -> None:
+    """Two plans share each driver and the line; neither starves the other."""
+    instant = {"name": "moment", "every_s": 60, "items": ["forward_active_energy", "voltage.*"]}
+    plant = _Plant(tmp_path, clocks=[timedelta()] * 4, protocols=_MIXED, plans=[instant, _PLAN])
+    plant.gateway.run(seconds=6 * _HOUR_S)
+    plant.check()
+    kept = Counter(
+        reading.meter for reading in readings_of(plant.gateway.rows()) if reading.item == "voltage.a"
+    )
+    assert 4 == len(kept)
+    assert 1 == len(set(kept.values()))
+    assert min(kept.values()) >= 6 * 60
+
+
+def test_clocks_far_ahead_of_both_protocols(tmp_path: Path) -> None:
+    """Freezes of days to come would stand in the database as the truth when these come."""
+    plant = _Plant(
+        tmp_path, clocks=[timedelta(), timedelta(days=40)] * 2, protocols={2: "dlt698.45", 3: "dlt698.45"}
+    )
+    with capture_logs() as logs:
+        plant.gateway.run(seconds=_DAY.total_seconds())
+    plant.check()
+    assert [[0, 1], [], [0, 1], []] == [plant.nights_of(number) for number in range(4)]
+    told = {entry["meter"] for entry in logs if entry["event"] == "no_freeze"}
+    assert {"m000000000001", "m000000000003"} == told

@@ -178,6 +178,14 @@ def test_a_babbling_node_is_bounded() -> None:
     assert Simulation().run(program()) <= longest + 0.11
 
 
+def test_a_long_frame_on_a_slow_line_is_waited_for() -> None:
+    """A 698.45 meter sends frames of 2,048 octets: at 1,200 baud they take 19 s, a 645 answer not 4."""
+    character_s = 11 / 1200
+    short = Timing(character_s=character_s)
+    long = Timing(character_s=character_s, answer_octets_max=2_100)
+    assert short.whole_answer_s < 4 < 2_048 * character_s < long.whole_answer_s
+
+
 def test_a_full_queue_says_so_at_once() -> None:
     """The caller must keep the thing due, not wait in a hidden queue."""
 

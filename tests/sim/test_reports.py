@@ -28,8 +28,8 @@ from meterlink.transports.memory_server import dial
 from metersim import Line, Simulation, Station
 from metersim.dlt698.meter import Meter698
 from metersim.dlt698.terminal import ANSWER_TIMEOUT_S, Habits, Terminal
-from meterwire.dlt698.item_values import Contents
-from meterwire.dlt698.selection import Oad
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.objects.item_values import Contents
 from tests.support.crash import crashing_at
 from tests.support.reports import events, freezes, told
 from tests.support.simulated import Duplex

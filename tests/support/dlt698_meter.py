@@ -19,9 +19,8 @@ from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from meterprofiles import AssociationTraits, generic
 from metersim.loop import Simulation
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.apdu import Apdu
-from meterwire.dlt698.association import (
+from meterwire.dlt698.apdus.apdu import Apdu
+from meterwire.dlt698.apdus.association import (
     FUNCTION_CONFORMANCE_OCTETS,
     PROTOCOL_CONFORMANCE_OCTETS,
     ConnectRequest,
@@ -29,7 +28,7 @@ from meterwire.dlt698.association import (
     FactoryVersion,
     PasswordSecurity,
 )
-from meterwire.dlt698.get import (
+from meterwire.dlt698.apdus.get import (
     GetRequestNormal,
     GetRequestNormalList,
     GetRequestRecord,
@@ -37,15 +36,16 @@ from meterwire.dlt698.get import (
     GetResponseNormalList,
     GetResponseRecord,
 )
-from meterwire.dlt698.item_values import Contents
-from meterwire.dlt698.link_management import ServerErrorResponse
-from meterwire.dlt698.objects import dictionary
-from meterwire.dlt698.parts import AttributeResult, Dar, RecordRequest, RecordResult, Row
-from meterwire.dlt698.records import encode_row
-from meterwire.dlt698.selection import Oad, Rcsd, SelectEqual, SelectLast, SelectNthLast, SelectRange
-from meterwire.dlt698.session_server import Request, ServerSession
-from meterwire.dlt698.transfer import Sizes
-from meterwire.dlt698.values import NULL, Data
+from meterwire.dlt698.apdus.link_management import ServerErrorResponse
+from meterwire.dlt698.apdus.parts import AttributeResult, Dar, RecordRequest, RecordResult, Row
+from meterwire.dlt698.axdr.selection import Oad, Rcsd, SelectEqual, SelectLast, SelectNthLast, SelectRange
+from meterwire.dlt698.axdr.values import NULL, Data
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.objects.dictionary import dictionary
+from meterwire.dlt698.objects.item_values import Contents
+from meterwire.dlt698.objects.records import encode_row
+from meterwire.dlt698.sessions.server import Request, ServerSession
+from meterwire.dlt698.sessions.transfer import Sizes
 
 ADDRESS = "000000000161"
 UNDEFINED = Dar(4)
@@ -66,6 +66,7 @@ class ScriptedMeter:
         cells: columns of records whose Data is given as it is.
         password: CONNECT needs this; empty: any CONNECT is allowed.
         needs_connect: nothing else is answered before.
+        connects_once: a CONNECT in an open association is refused.
         wants_envelope: record reads outside an envelope are refused (DAR 20).
         sizes: what clients take before sizes are agreed on.
 
@@ -85,6 +86,7 @@ class ScriptedMeter:
     cells: Mapping[Oad, Data] = field(default_factory=dict)
     password: str = ""
     needs_connect: bool = False
+    connects_once: bool = False
     wants_envelope: bool = False
     sizes: Sizes | None = None
     asked: list[Apdu] = field(default_factory=list)
@@ -140,8 +142,13 @@ class ScriptedMeter:
             rx_window=1,
             apdu_max=512,
             timeout_s=1800,
-            result=0 if given == self.password else 1,
+            result=self._connect_result(given),
         )
+
+    def _connect_result(self, password: str) -> int:
+        if self.connects_once and self.session.connected:
+            return 255
+        return 0 if password == self.password else 1
 
     def _attribute(self, oad: Oad) -> AttributeResult:
         if oad in self.raw:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from meterwire.dlt698.item_values import Contents
-from meterwire.dlt698.objects import dictionary
-from meterwire.dlt698.parts import FollowReport, Piid, RecordResult
-from meterwire.dlt698.records import (
+from meterwire.dlt698.apdus.parts import FollowReport, Piid, RecordResult
+from meterwire.dlt698.apdus.report import ReportNotificationRecordList
+from meterwire.dlt698.axdr.selection import Oad, Rcsd
+from meterwire.dlt698.axdr.values import Data
+from meterwire.dlt698.objects.dictionary import dictionary
+from meterwire.dlt698.objects.item_values import Contents
+from meterwire.dlt698.objects.records import (
     EVENT_ENDED_AT,
     EVENT_NUMBER,
     EVENT_SOURCE,
@@ -17,9 +20,6 @@ from meterwire.dlt698.records import (
     column,
     encode_row,
 )
-from meterwire.dlt698.report import ReportNotificationRecordList
-from meterwire.dlt698.selection import Oad, Rcsd
-from meterwire.dlt698.values import Data
 
 POWER_DOWN = Oad(0x3011, 2, 0)
 DAILY_FREEZE = Oad(0x5004, 2, 0)

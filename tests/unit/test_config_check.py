@@ -55,3 +55,78 @@ def test_a_freeze_that_nobody_has_is_refused(tmp_path: Path, items: str, meters:
     assert 0 != code
     assert "[[plans]] 'daily_freeze'" in said
     assert what in said
+
+
+# --- DL/T 698.45 -----------------------------------------------------------------------------------
+
+_MIXED = (
+    _METERS
+    + """
+[[meters]]
+id = "third"
+address = "163"
+line = "tcp://127.0.0.1:5000"
+protocol = "dlt698.45"
+"""
+)
+_WITH_PASSWORD = """
+profile: wants-password
+matches: {protocol: dlt698.45, model: DTZ9}
+line: {baud: 9600, parity: even, preamble: 4}
+timing: {reply_timeout_ms: 2000, octet_gap_ms: 500, turnaround_ms: 20}
+association: {connect: password}
+"""
+
+
+def test_meters_of_all_protocols_share_a_line(tmp_path: Path) -> None:
+    """A line that is changed over meter by meter could not be configured."""
+    code, said = _check(tmp_path, f'{_MIXED}\n[[plans]]\n[[plans]]\nclass = "daily_freeze"\n')
+    assert 0 == code, said
+    assert "passes by 1 of 3 meters" in said
+
+
+def test_a_plan_that_one_protocol_cannot_read_is_refused(tmp_path: Path) -> None:
+    """It would be asked for in vain, at each interval."""
+    code, said = _check(tmp_path, f'{_MIXED}\n[[plans]]\nitems = ["voltage.q"]\n')
+    assert 0 != code
+    assert "no item 'voltage.q'" in said
+
+
+def _with_password(tmp_path: Path, more: str) -> tuple[int, str]:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "own.yaml").write_text(_WITH_PASSWORD)
+    meter = '[[meters]]\nid = "m"\naddress = "161"\nline = "tcp://127.0.0.1:5000"\nprotocol = "dlt698.45"\n'
+    return _check(tmp_path, f'[gateway]\nprofiles = "{tmp_path / "profiles"}"\n{meter}{more}\n')
+
+
+def test_a_password_by_reference(tmp_path: Path) -> None:
+    """The way it is meant."""
+    (tmp_path / "secret").write_text("12345678")
+    code, said = _with_password(tmp_path, f'model = "DTZ9"\npassword = "file:{tmp_path / "secret"}"')
+    assert 0 == code, said
+    assert "12345678" not in said
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ('model = "DTZ9"', "'m': its profile wants-password wants a password"),
+        ('model = "DTZ9"\npassword = "12345678"', "a secret is given by reference"),
+        ('model = "DTZ9"\npassword = "file:/nowhere/at/all"', "[[meters]] 'm' password"),
+        ('password = "env:HOME"', "sends no password"),
+    ],
+)
+def test_a_password_that_is_missing_or_in_the_wrong_place(tmp_path: Path, more: str, what: str) -> None:
+    """The daemon would be refused by the meter, night after night, or show the secret."""
+    code, said = _with_password(tmp_path, more)
+    assert 0 != code
+    assert what in said
+    assert "12345678" not in said
+
+
+def test_a_meter_behind_a_terminal_that_dials_in_is_refused(tmp_path: Path) -> None:
+    """The terminal answers for itself; the meter would stay silent for ever."""
+    meter = '[[meters]]\nid = "m"\naddress = "161"\nprotocol = "dlt698.45"\n'
+    code, said = _check(tmp_path, f'{meter}line = "listen://127.0.0.1:0?terminal=111111111111"\n')
+    assert 0 != code
+    assert "terminal 111111111111" in said

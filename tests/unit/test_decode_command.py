@@ -82,10 +82,15 @@ def test_a_refused_frame_says_why(octets: str, words: str) -> None:
 
 def test_a_refused_frame_is_annotated_octet_by_octet() -> None:
     """Whoever holds a bad capture must see which field is wrong, not only that one is."""
-    _, shown, _ = _run("decode", "--lang", "en", "6861010000000068910833333433593333338B16")
+    damaged = "6861010000000068910833333433593333338B16"
+    _, shown, _ = _run("decode", "--lang", "en", "--show-secrets", damaged)
     [guilty] = [line for line in shown.splitlines() if "8B  checksum" in line]
     assert "the checksum is wrong" in guilty
+    assert "the octets add up to 8AH" in shown
     assert "61 01 00 00 00 00  address" in shown
+    _, shown, _ = _run("decode", "--lang", "en", damaged)
+    [guilty] = [line for line in shown.splitlines() if "**  checksum" in line]
+    assert "the checksum is wrong" in guilty
     _, shown, _ = _run("decode", "--lang", "zh", "686101000000006891083333343359")
     assert "数据长度: 8" in shown
     assert "帧不完整" in shown

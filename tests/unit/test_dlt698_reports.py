@@ -25,13 +25,8 @@ from meterlink.journal import rows
 from meterlink.model.event import TEXT_MAX, VALUES_MAX, Event
 from meterlink.model.zone import CHINA_TIME
 from meterwire.dlt645 import frame as frame645
-from meterwire.dlt698 import frame as link
-from meterwire.dlt698 import listener as wire
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.apdu import encode_apdu
-from meterwire.dlt698.frame import Frame
-from meterwire.dlt698.leaves import Content
-from meterwire.dlt698.parts import (
+from meterwire.dlt698.apdus.apdu import encode_apdu
+from meterwire.dlt698.apdus.parts import (
     AttributeResult,
     AttributeResults,
     Dar,
@@ -40,14 +35,19 @@ from meterwire.dlt698.parts import (
     RecordResults,
     TimeTag,
 )
-from meterwire.dlt698.records import EVENT_NUMBER, EVENT_STARTED_AT
-from meterwire.dlt698.report import (
+from meterwire.dlt698.apdus.report import (
     ReportNotificationList,
     ReportNotificationRecordList,
     ReportNotificationTransData,
 )
-from meterwire.dlt698.selection import Oad, Ti, Tsa
-from meterwire.dlt698.values import NULL, Data, DateTime, DateTimeS
+from meterwire.dlt698.axdr.selection import Oad, Ti, Tsa
+from meterwire.dlt698.axdr.values import NULL, Data, DateTime, DateTimeS
+from meterwire.dlt698.link import frame as link
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.link.frame import Frame
+from meterwire.dlt698.objects.leaves import Content
+from meterwire.dlt698.objects.records import EVENT_NUMBER, EVENT_STARTED_AT
+from meterwire.dlt698.sessions import listener as wire
 from tests.support.reports import POWER_DOWN, events, freezes, table, told
 from tests.wire.dlt698.apdu_strategies import of as any_of
 

@@ -14,16 +14,16 @@ from meterlink.drivers.dlt698_terminal import FRAME_GAP_S, HEARTBEAT_DEFAULT_S, 
 from meterlink.drivers.reports import REPORTS_MAX, Report, ReportedReadings, ReportQueue
 from meterlink.model.zone import CHINA_TIME
 from metersim.loop import SimClock
-from meterwire.dlt698 import frame as link
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.apdu import decode_apdu, encode_apdu
-from meterwire.dlt698.deframer import Deframer
-from meterwire.dlt698.frame import Frame
-from meterwire.dlt698.link_management import LinkRequest
-from meterwire.dlt698.parts import AttributeResult, Piid
-from meterwire.dlt698.report import ReportNotificationList
-from meterwire.dlt698.selection import Oad
-from meterwire.dlt698.values import Data, DateTime
+from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
+from meterwire.dlt698.apdus.link_management import LinkRequest
+from meterwire.dlt698.apdus.parts import AttributeResult, Piid
+from meterwire.dlt698.apdus.report import ReportNotificationList
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.axdr.values import Data, DateTime
+from meterwire.dlt698.link import frame as link
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.link.deframer import Deframer
+from meterwire.dlt698.link.frame import Frame
 
 LOGIN = bytes.fromhex("681E008105111111111111009E7601000000B407E9040B05090C2800008A8B16")
 """Captured from a live terminal, 111111111111. Source: spec dlt698, 9.11."""

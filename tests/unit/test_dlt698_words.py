@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from meterlink.cli import app
 from meterlink.explain.dlt698_objects import item_words, measured, object_words
-from meterwire.dlt698.data import data_from_octets
-from meterwire.dlt698.selection import Oad, Omd
+from meterwire.dlt698.axdr.data import data_from_octets
+from meterwire.dlt698.axdr.selection import Oad, Omd
 
 
 def test_items_are_listed_by_either_name() -> None:

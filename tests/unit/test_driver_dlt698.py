@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -12,18 +14,18 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.drivers.base import MeterAnswer, Window
 from meterlink.drivers.dlt698 import Dlt698Driver
-from meterlink.errors import BadAnswer, ConfigError, Refused, UnknownItem
+from meterlink.errors import BadAnswer, ConfigError, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.marks import NO_MARKS, Marks
-from meterprofiles import AssociationTraits
-from meterwire.dlt698.apdu import Apdu
-from meterwire.dlt698.association import ConnectRequest
-from meterwire.dlt698.get import GetRequestNormal, GetRequestRecord
-from meterwire.dlt698.item_values import Contents
-from meterwire.dlt698.parts import Dar
-from meterwire.dlt698.records import FROZEN_AT
-from meterwire.dlt698.selection import Oad, ScalerUnit, SelectLast, SelectNthLast, SelectRange
-from meterwire.dlt698.transfer import Sizes
-from meterwire.dlt698.values import NULL, Data
+from meterprofiles import AssociationTraits, generic
+from meterwire.dlt698.apdus.apdu import Apdu
+from meterwire.dlt698.apdus.association import ConnectRequest
+from meterwire.dlt698.apdus.get import GetRequestNormal, GetRequestRecord
+from meterwire.dlt698.apdus.parts import Dar
+from meterwire.dlt698.axdr.selection import Oad, ScalerUnit, SelectLast, SelectNthLast, SelectRange
+from meterwire.dlt698.axdr.values import NULL, Data
+from meterwire.dlt698.objects.item_values import Contents
+from meterwire.dlt698.objects.records import FROZEN_AT
+from meterwire.dlt698.sessions.transfer import Sizes
 from tests.support.dlt698_meter import ADDRESS, ScriptedMeter, converse
 
 _ENERGIES = ("forward_active_energy", *(f"forward_active_energy.t{tariff}" for tariff in range(1, 5)))
@@ -258,6 +260,40 @@ def test_an_association_that_ended_is_opened_again() -> None:
     assert ["ConnectRequest", "GetRequestNormal", "ConnectRequest", "GetRequestNormal"] == _kinds(meter.asked)
 
 
+def test_two_plans_connect_once() -> None:
+    """Both want the association at once; the second CONNECT would be refused, and its items for a day."""
+    meter = ScriptedMeter(contents=_energies(), needs_connect=True, connects_once=True)
+
+    async def program(driver: Dlt698Driver, line: Line) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(2):
+                group.create_task(
+                    driver.read(line, ADDRESS, "forward_active_energy", priority=Priority.CURVE)
+                )
+
+    converse(meter, program, traits=AssociationTraits(connect="null"))
+    assert ["ConnectRequest", "GetRequestNormal", "GetRequestNormal"] == _kinds(meter.asked)
+
+
+def test_an_association_that_only_we_lost_is_released_first() -> None:
+    """After our restart the meter still has the old association; it would refuse each CONNECT for hours."""
+    meter = ScriptedMeter(contents=_energies(), needs_connect=True, connects_once=True)
+
+    async def program(driver: Dlt698Driver, line: Line) -> None:
+        other = Dlt698Driver(
+            SystemClock(),
+            random_octets=bytes,
+            profile=replace(generic("dlt698.45"), association=AssociationTraits(connect="null")),
+        )
+        for one in (driver, other):
+            await one.read(line, ADDRESS, "forward_active_energy", priority=Priority.ON_DEMAND)
+
+    converse(meter, program, traits=AssociationTraits(connect="null"))
+    assert ["ConnectRequest", "GetRequestNormal", "ConnectRequest", "ConnectRequest", "GetRequestNormal"] == (
+        _kinds(meter.asked)
+    )
+
+
 def test_connect_with_a_password() -> None:
     """Meters that want one would refuse every read; the password must be that of the meter asked."""
     meter = ScriptedMeter(contents=_energies(), needs_connect=True, password="00000007")
@@ -324,3 +360,37 @@ def test_a_record_read_that_is_refused_says_why() -> None:
     meter = ScriptedMeter(record_dar=Dar(20))
     with pytest.raises(Refused, match="安全认证不匹配"):
         _read(meter, "forward_active_energy@daily_freeze/last.1")
+
+
+def test_more_meters_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of many meters would grow without end; the one forgotten is simply connected again."""
+    monkeypatch.setattr("meterlink.drivers.dlt698_talk.ASSOCIATIONS_MAX", 1)
+    meter = ScriptedMeter(contents=_energies(), needs_connect=True)
+
+    async def program(driver: Dlt698Driver, line: Line) -> None:
+        async def read(address: str) -> None:
+            await driver.read(line, address, "forward_active_energy", priority=Priority.ON_DEMAND)
+
+        await read(ADDRESS)
+        await read(ADDRESS)
+        with pytest.raises(ReplyTimeout):
+            await read("000000000162")
+        await read(ADDRESS)
+
+    converse(meter, program, traits=AssociationTraits(connect="null"))
+    first = ["ConnectRequest", "GetRequestNormal", "GetRequestNormal"]
+    assert [*first, "ConnectRequest", "GetRequestNormal"] == _kinds(meter.asked)
+
+
+def test_an_association_that_was_silent_too_long_is_opened_before_it_is_used() -> None:
+    """The meter has ended it by itself (1,800 s here); a read in it would cost a refusal each time."""
+    meter = ScriptedMeter(contents=_energies(), needs_connect=True)
+
+    async def program(driver: Dlt698Driver, line: Line) -> None:
+        for pause_s in (0, 1600, 1700):
+            await asyncio.sleep(pause_s)
+            await driver.read(line, ADDRESS, "forward_active_energy", priority=Priority.ON_DEMAND)
+
+    converse(meter, program, traits=AssociationTraits(connect="null"))
+    assert 2 == _kinds(meter.asked).count("ConnectRequest")
+    assert "ConnectRequest" == _kinds(meter.asked)[3]

@@ -16,11 +16,11 @@ from meterlink.drivers.dlt698 import Dlt698Driver
 from meterlink.errors import NoFreeze, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT
 from meterprofiles import AssociationTraits
-from meterwire.dlt698.get import GetRequestRecord
-from meterwire.dlt698.item_values import Contents
-from meterwire.dlt698.parts import Dar
-from meterwire.dlt698.selection import Oad, ScalerUnit, SelectEqual
-from meterwire.dlt698.values import Data
+from meterwire.dlt698.apdus.get import GetRequestRecord
+from meterwire.dlt698.apdus.parts import Dar
+from meterwire.dlt698.axdr.selection import Oad, ScalerUnit, SelectEqual
+from meterwire.dlt698.axdr.values import Data
+from meterwire.dlt698.objects.item_values import Contents
 from tests.support.dlt698_meter import ADDRESS, ScriptedMeter, converse
 
 _NIGHT = datetime(2026, 1, 1)  # noqa: DTZ001 - a meter's clock has no zone

@@ -25,16 +25,16 @@ from meterlink.model.line_url import ListenUrl
 from meterlink.model.reading import LogRow, Record
 from meterlink.model.zone import CHINA_TIME
 from meterlink.transports.tcp_server import listening
-from meterwire.dlt698 import frame as link
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.apdu import decode_apdu, encode_apdu
-from meterwire.dlt698.deframer import Deframer
-from meterwire.dlt698.frame import Frame
-from meterwire.dlt698.link_management import LinkRequest, LinkResponse
-from meterwire.dlt698.parts import AttributeResult, Piid
-from meterwire.dlt698.report import ReportNotificationList, ReportResponseList
-from meterwire.dlt698.selection import Oad
-from meterwire.dlt698.values import Data, DateTime
+from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
+from meterwire.dlt698.apdus.link_management import LinkRequest, LinkResponse
+from meterwire.dlt698.apdus.parts import AttributeResult, Piid
+from meterwire.dlt698.apdus.report import ReportNotificationList, ReportResponseList
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.axdr.values import Data, DateTime
+from meterwire.dlt698.link import frame as link
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.link.deframer import Deframer
+from meterwire.dlt698.link.frame import Frame
 
 TERMINALS = ("111111111111", "000000000161")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from dataclasses import astuple
 from decimal import Decimal
 from pathlib import Path
 
@@ -273,11 +274,12 @@ def test_a_profile_says_what_its_identifiers_mean() -> None:
 
 def test_the_documented_profile_is_one() -> None:
     """Whoever begins with the example would begin with an error."""
-    (example,) = re.findall(
+    example, other = re.findall(
         r"```yaml\n(.*?)```", (DOCS / "profiles.md").read_text(encoding="utf-8"), re.DOTALL
     )
     profile = load_profile(example, "profiles.md")
     assert (2, "state_grid", 1) == (len(profile.layout), profile.spoken, len(profile.quirks))
+    assert "password" == load_profile(other, "profiles.md").association.connect
 
 
 def _own_folder(folder: Path, *texts: str) -> Path:
@@ -346,3 +348,47 @@ def test_a_load_record_is_asked_for_by_its_number() -> None:
         _, asked = _read(generic("dlt645-2007"), item, data)
         (frame,) = Deframer().feed(asked)
         assert ReadRequest(address="000000000161", di=entry.di, selector=selector) == from_frame(frame)
+
+
+# --- DL/T 698.45 -----------------------------------------------------------------------------------
+
+_698 = """\
+profile: dlt698.45/test
+matches: {protocol: dlt698.45, model: "DTZ*"}
+line: {baud: 9600, parity: even, preamble: 4}
+timing: {reply_timeout_ms: 2000, octet_gap_ms: 500, turnaround_ms: 20}
+association: {connect: password, version: 16, client: 1, logical: 1, wrap_reads: true, ask_scalers: true}
+"""
+
+
+def test_how_a_meter_wants_to_be_spoken_to() -> None:
+    """A meter that wants CONNECT, another client address or wrapped reads could not be read."""
+    assert ("password", 16, 1, 1, True, True) == astuple(load_profile(_698, "f").association)
+
+
+def test_without_a_word_it_is_spoken_to_as_most_are() -> None:
+    """The defaults: no CONNECT, client 10H, the whole device, nothing wrapped."""
+    bare = load_profile(_698.partition("association")[0], "f")
+    assert ("never", 0x16, 0x10, 0, False, False) == astuple(bare.association)
+    assert generic("dlt698.45").association == bare.association
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (_changed("connect: password", "connect: secret", _698), "none of never, null, password"),
+        (_changed("client: 1", "client: 256", _698), "whole number of 0 to 255"),
+        (_changed("logical: 1", "logical: 4", _698), "whole number of 0 to 3"),
+        (_changed("version: 16", "version: 65536", _698), "whole number of 0 to 65535"),
+        (_changed("wrap_reads: true", "wrap_reads: 1", _698), "none of true, false"),
+        (_changed("ask_scalers", "scalers", _698), "unknown key 'scalers'"),
+        (_698 + "dialect: state_grid\n", "dlt698.45 has no dialect"),
+        (_698 + "quirks: []\n", "dlt698.45 has no quirks"),
+        (_GOOD + "association: {connect: never}\n", "dlt645-1997 has no association"),
+    ],
+)
+def test_a_wrong_association_is_named(text: str, what: str) -> None:
+    """A typing error would leave a meter without its CONNECT, and nobody would know why it refuses."""
+    with pytest.raises(ProfileError, match=r"f:\d+:") as caught:
+        load_profile(text, "f")
+    assert what in str(caught.value)

@@ -43,6 +43,26 @@ def edition(function: int, hint: Edition = "dlt645-2007") -> Edition:
     return "dlt645-1997" if function in _CODES_OF_1997 else "dlt645-2007"
 
 
+_FROM_METER, _ABNORMAL, _FOLLOWING = 0x80, 0x40, 0x20
+
+
+def is_control(octet: int) -> bool:
+    """Whether either edition has such a control octet: a known function, and bits that go together.
+
+    Args:
+        octet: C, 0 to 255.
+
+    """
+    known = {function for _, function in _names()}
+    bits = octet & (_FROM_METER | _ABNORMAL | _FOLLOWING)
+    return octet & 0x1F in known and bits in {
+        0,
+        _FROM_METER,
+        _FROM_METER | _ABNORMAL,
+        _FROM_METER | _FOLLOWING,
+    }
+
+
 class FunctionName(NamedTuple):
     """What a function is called."""
 

@@ -16,13 +16,22 @@ from meterwire.errors import LocalProtocolError
 
 Direction = Literal["request", "reply"]
 
-SECRETS: Final = frozenset({"cipher1", "cipher2", "rand1", "rand2", "mac", "mac1", "mac2", "key_cipher"})
+KEYS_MAX: Final = 4
+"""Most keys of one update in the style of 2013."""
+SECRETS: Final = frozenset(
+    {"cipher1", "cipher2", "rand1", "rand2", "mac", "mac1", "mac2", "key_cipher", "esam_data"}
+    | {f"key_cipher_{number}" for number in range(1, KEYS_MAX + 1)}
+)
 """Fields that no log, trace or screen shows."""
+_REST = "*"
 _OLDER = {0x07000201: 0x070002FF, 0x07810201: 0x078102FF, 0x07800101: 0x078001FF}
 
 
 class SecurityField(NamedTuple):
-    """One field of a layout: its name, octets, and how it is written (hex, binary, bcd)."""
+    """One field of a layout: its name, octets, and how it is written (hex, binary, bcd).
+
+    ``octets`` is -1 for the one field of a layout that takes what the others leave.
+    """
 
     name: str
     octets: int
@@ -48,13 +57,22 @@ def split(di: int, direction: Direction, payload: bytes) -> tuple[SecurityValue,
 
     """
     for layout in _layouts().get((_OLDER.get(di, di), direction), ()):
-        if sum(field.octets for field in layout) == len(payload):
-            return tuple(_values(layout, payload))
+        if (fitted := _fitted(layout, len(payload))) is not None:
+            return tuple(_values(fitted, payload))
     return None
 
 
+def _fitted(layout: Sequence[SecurityField], octets: int) -> list[SecurityField] | None:
+    """The layout for that many octets; ``None`` when it does not have that length."""
+    growing = [place for place, field in enumerate(layout) if field.octets < 0]
+    left = octets - sum(field.octets for field in layout if field.octets > 0)
+    if left < len(growing) or (left and not growing):
+        return None
+    return [field._replace(octets=left) if field.octets < 0 else field for field in layout]
+
+
 def join(di: int, direction: Direction, values: Mapping[str, int | str]) -> bytes:
-    """Undo ``split``, by the first layout of the identifier.
+    """Undo ``split``, by the layout of the identifier that has all of the values, or else its first.
 
     Raises:
         LocalProtocolError: an unknown identifier, a field missing, or a value that does not fit.
@@ -63,7 +81,8 @@ def join(di: int, direction: Direction, values: Mapping[str, int | str]) -> byte
     layouts = _layouts().get((di, direction))
     if layouts is None:
         raise LocalProtocolError(f"no security {direction} with identifier {di:08X}")
-    return b"".join(_octets(field, values.get(field.name)) for field in layouts[0])
+    layout = next((one for one in layouts if {field.name for field in one} == values.keys()), layouts[0])
+    return b"".join(_octets(field, values.get(field.name)) for field in layout)
 
 
 def _octets(field: SecurityField, value: int | str | None) -> bytes:
@@ -74,7 +93,7 @@ def _octets(field: SecurityField, value: int | str | None) -> bytes:
         octets = bytes.fromhex(text) if isinstance(text, str) else b""
     except ValueError:
         octets = b""
-    if len(octets) != field.octets:
+    if not octets or field.octets not in {len(octets), -1}:
         raise LocalProtocolError(f"{field.name} does not fit {field.octets} octets")
     return octets[::-1]
 
@@ -98,7 +117,8 @@ def _layouts() -> Mapping[tuple[int, str], list[tuple[SecurityField, ...]]]:
     with file_name.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             key = int(row["di"], 16), row["direction"], row["layout"]
-            fields[key] = (*fields.get(key, ()), SecurityField(row["field"], int(row["octets"]), row["kind"]))
+            size = -1 if row["octets"] == _REST else int(row["octets"])
+            fields[key] = (*fields.get(key, ()), SecurityField(row["field"], size, row["kind"]))
     found: dict[tuple[int, str], list[tuple[SecurityField, ...]]] = {}
     for (di, direction, _), layout in fields.items():
         found.setdefault((di, direction), []).append(layout)

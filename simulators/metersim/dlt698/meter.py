@@ -18,25 +18,25 @@ from metersim.dlt698.clock import MeterClock
 from metersim.dlt698.contents import Contents
 from metersim.dlt698.records import RecordReader
 from metersim.dlt698.registers import Registers
-from metersim.dlt698.services import Circumstances, Limits, Services
+from metersim.dlt698.services import Circumstances, Limits, Services, check_octets
 from metersim.dlt698.tables import FREEZES
 from metersim.dlt698.wording import DLT698, Wording698, carried, named
 from metersim.freezes import Freeze
 from metersim.readings import GROWTH_KW, INSTALLED_AT, Readings
-from meterwire.dlt698 import frame as link
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.apdu import Apdu
-from meterwire.dlt698.association import ConnectRequest, ConnectResponse, PasswordSecurity
-from meterwire.dlt698.deframer import Deframer, Found
-from meterwire.dlt698.link_management import ServerErrorResponse
-from meterwire.dlt698.parts import AttributeResult, Dar, Piid
-from meterwire.dlt698.report import ReportNotificationList
-from meterwire.dlt698.security import SecurityRequest, SecurityResponse
-from meterwire.dlt698.selection import Oad
-from meterwire.dlt698.session_report import Notification, ReportSession
-from meterwire.dlt698.session_server import ERROR_OTHER, Request, ServerSession
-from meterwire.dlt698.transfer import FRAME_OCTETS_LEAST, Incoming, Sizes
-from meterwire.dlt698.values import Data
+from meterwire.dlt698.apdus.apdu import Apdu
+from meterwire.dlt698.apdus.association import ConnectRequest, ConnectResponse, PasswordSecurity
+from meterwire.dlt698.apdus.link_management import ServerErrorResponse
+from meterwire.dlt698.apdus.parts import AttributeResult, Dar, Piid
+from meterwire.dlt698.apdus.report import ReportNotificationList
+from meterwire.dlt698.apdus.security import SecurityRequest, SecurityResponse
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.axdr.values import Data
+from meterwire.dlt698.link import frame as link
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.link.deframer import Deframer, Found
+from meterwire.dlt698.sessions.report import Notification, ReportSession
+from meterwire.dlt698.sessions.server import ERROR_OTHER, Request, ServerSession
+from meterwire.dlt698.sessions.transfer import Incoming, Sizes
 from meterwire.errors import LocalProtocolError
 
 FACTORY_PASSWORD: Final = "00000000"  # noqa: S105 - what meters leave the factory with
@@ -84,7 +84,7 @@ class Meter698:
         preset: what it sends at most while no sizes are agreed on: frame and APDU, 64 octets or more.
 
     Raises:
-        ValueError: ``address``, ``growth_kw``, ``clock_ahead``, ``limits`` or ``preset`` is out of range.
+        ValueError: ``address``, ``growth_kw``, ``clock_ahead`` or ``preset`` is out of range.
 
     """
 
@@ -106,17 +106,19 @@ class Meter698:
             raise ValueError(f"{address!r} is no meter address: 12 digits")
         self.address = address
         self.clock = MeterClock(since=since, ahead=clock_ahead)
-        self._limits = _checked(limits or Limits(), preset or Sizes())
+        limits = limits or Limits()
         self._readings = Readings(address, seed=seed, growth_kw=growth_kw)
         contents = Contents(address, self.value, self.clock)
         self._registers = Registers(contents)
         records = RecordReader(contents, self.clock)
-        self._services = Services(
-            self._registers, records, self.clock, password=password, limits=self._limits
-        )
+        self._services = Services(self._registers, records, self.clock, password=password, limits=limits)
         self._own = ServerAddress(address)
         self._session = ServerSession(
-            self._own, tx_max=self._limits.frame, preset=preset, seal=_refuse_envelope
+            self._own,
+            tx_max=limits.frame,
+            first_block=limits.first_block,
+            preset=_checked(preset),
+            seal=_refuse_envelope,
         )
         self._trusted = False
         self._timeout = timedelta()
@@ -237,15 +239,8 @@ def _refuse_envelope(envelope: SecurityRequest, octets: bytes) -> SecurityRespon
     return SecurityResponse(unit=NO_SECURITY_MODULE)
 
 
-def _checked(limits: Limits, preset: Sizes) -> Limits:
-    for what, figure in (
-        ("a frame", limits.frame),
-        ("an APDU", limits.apdu),
-        ("a frame before CONNECT", preset.frame),
-        ("an APDU before CONNECT", preset.apdu),
-    ):
-        if not FRAME_OCTETS_LEAST <= figure <= link.FRAME_OCTETS_MAX:
-            raise ValueError(f"{figure} octets of {what}: {FRAME_OCTETS_LEAST} to {link.FRAME_OCTETS_MAX}")
-    if not 1 <= limits.timeout_s <= 0xFFFFFFFF:
-        raise ValueError(f"an association that ends after {limits.timeout_s} s: 1 to 4294967295")
-    return limits
+def _checked(preset: Sizes | None) -> Sizes:
+    found = preset or Sizes()
+    for what, octets in (("a frame", found.frame), ("an APDU", found.apdu)):
+        check_octets(f"{what} before CONNECT", octets)
+    return found

@@ -17,12 +17,14 @@ from metersim.dlt698.contents import Contents, civil, keys
 from metersim.dlt698.selecting import Selector, Unfit
 from metersim.dlt698.tables import FREEZES
 from metersim.freezes import Freeze
-from meterwire.dlt698.leaves import Content
-from meterwire.dlt698.notation import Table
-from meterwire.dlt698.objects import dictionary
-from meterwire.dlt698.parts import Dar, RecordRequest, RecordResult
-from meterwire.dlt698.parts import Row as Cells
-from meterwire.dlt698.records import (
+from meterwire.dlt698.apdus.parts import Dar, RecordRequest, RecordResult
+from meterwire.dlt698.apdus.parts import Row as Cells
+from meterwire.dlt698.axdr.selection import Oad, Rcsd, Road
+from meterwire.dlt698.axdr.values import NULL
+from meterwire.dlt698.objects.dictionary import dictionary
+from meterwire.dlt698.objects.leaves import Content
+from meterwire.dlt698.objects.notation import Table
+from meterwire.dlt698.objects.records import (
     EVENT_ENDED_AT,
     EVENT_NUMBER,
     EVENT_SOURCE,
@@ -31,8 +33,6 @@ from meterwire.dlt698.records import (
     FROZEN_AT,
     encode_row,
 )
-from meterwire.dlt698.selection import Oad, Rcsd, Road
-from meterwire.dlt698.values import NULL
 
 ROWS_MAX: Final = 1024
 """Most rows of one answer; a read that means more is refused, and can be asked in pieces."""

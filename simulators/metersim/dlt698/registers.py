@@ -13,14 +13,14 @@ from typing import Final
 from metersim.dlt698.contents import MAKER, VERSION, VERSION_DATE, Contents
 from metersim.dlt698.records import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, is_event
 from metersim.dlt698.tables import FREEZES, FreezeTable
-from meterwire.dlt698.association import FactoryVersion
-from meterwire.dlt698.notation import Table
-from meterwire.dlt698.object_rows import Object
-from meterwire.dlt698.objects import dictionary
-from meterwire.dlt698.parts import Dar
-from meterwire.dlt698.selection import Oad, ScalerUnit
-from meterwire.dlt698.units import unit
-from meterwire.dlt698.values import Data
+from meterwire.dlt698.apdus.association import FactoryVersion
+from meterwire.dlt698.apdus.parts import Dar
+from meterwire.dlt698.axdr.selection import Oad, ScalerUnit
+from meterwire.dlt698.axdr.values import Data
+from meterwire.dlt698.objects.dictionary import dictionary, names
+from meterwire.dlt698.objects.notation import Structure, Table, Type
+from meterwire.dlt698.objects.object_rows import Object
+from meterwire.dlt698.objects.units import unit
 from meterwire.errors import LocalProtocolError
 
 DENIED: Final = Dar(3)
@@ -91,8 +91,11 @@ class Registers:
             return None
         if isinstance(entry.type, Table) or entry.row.access == _WRITE_ONLY:
             return DENIED
+        contents = self._contents.of(entry, at)
+        if _is_whole(entry.type) and not contents.keys() >= set(names(entry)):
+            return None
         try:
-            return entry.encode(self._contents.of(entry, at))
+            return entry.encode(contents)
         except LocalProtocolError:  # it has nothing of this
             return None
 
@@ -116,6 +119,11 @@ class Registers:
         if row is None or row.scaler is None:
             return None
         return Data("Scaler_Unit", ScalerUnit(row.scaler, unit(row.unit).code if row.unit else _NO_UNIT))
+
+
+def _is_whole(kind: Type) -> bool:
+    """Whether all of its members have to be there: a structure of which a meter has a part it has not."""
+    return isinstance(kind, Structure) and not kind.as_array
 
 
 def _columns(table: FreezeTable) -> Data:

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final, Generic, Protocol, TypeVar
 
-from meterwire.dlt698.parts import Dar
-from meterwire.dlt698.selection import (
+from meterwire.dlt698.apdus.parts import Dar
+from meterwire.dlt698.axdr.selection import (
     Oad,
     SelectAll,
     SelectEqual,
@@ -25,7 +25,7 @@ from meterwire.dlt698.selection import (
     SelectRanges,
     Ti,
 )
-from meterwire.dlt698.values import Data, DateTimeS
+from meterwire.dlt698.axdr.values import Data, DateTimeS
 
 SELECTOR_UNFIT: Final = Dar(9)
 EMPTY_RANGE: Final = Dar(8)

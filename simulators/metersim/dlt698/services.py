@@ -17,19 +17,17 @@ from metersim.dlt698.clock import ClockOutOfRange, MeterClock
 from metersim.dlt698.records import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, ROWS_MAX, RecordReader
 from metersim.dlt698.registers import DENIED, FACTORY, REPORTS_ALLOWED, Registers
 from metersim.freezes import PLANT_TIME
-from meterwire.dlt698 import action, get
-from meterwire.dlt698 import set as writing
-from meterwire.dlt698.apdu import Apdu
-from meterwire.dlt698.association import (
+from meterwire.dlt698.apdus import action, get
+from meterwire.dlt698.apdus import set as writing
+from meterwire.dlt698.apdus.apdu import Apdu
+from meterwire.dlt698.apdus.association import (
     ConnectRequest,
     ConnectResponse,
     NullSecurity,
     PasswordSecurity,
 )
-from meterwire.dlt698.data import data_to_octets
-from meterwire.dlt698.link_management import ServerErrorResponse
-from meterwire.dlt698.objects import dictionary
-from meterwire.dlt698.parts import (
+from meterwire.dlt698.apdus.link_management import ServerErrorResponse
+from meterwire.dlt698.apdus.parts import (
     SUCCESS,
     ActionItem,
     ActionResult,
@@ -43,9 +41,13 @@ from meterwire.dlt698.parts import (
     SetThenGetResult,
     TimeTag,
 )
-from meterwire.dlt698.selection import Oad, Omd
-from meterwire.dlt698.session_server import ERROR_NOT_SUPPORTED
-from meterwire.dlt698.values import Data, DateTimeS
+from meterwire.dlt698.axdr.data import data_to_octets
+from meterwire.dlt698.axdr.selection import Oad, Omd
+from meterwire.dlt698.axdr.values import Data, DateTimeS
+from meterwire.dlt698.link.frame import FRAME_OCTETS_MAX
+from meterwire.dlt698.objects.dictionary import dictionary
+from meterwire.dlt698.sessions.server import ERROR_NOT_SUPPORTED
+from meterwire.dlt698.sessions.transfer import FRAME_OCTETS_LEAST
 
 TYPE_UNFIT: Final = Dar(7)
 OUT_OF_RANGE: Final = Dar(8)
@@ -61,6 +63,7 @@ BROADCAST_TIME: Final = Omd(0x4000, 127, 0)
 BROADCAST_STEP_MAX: Final = timedelta(minutes=5)
 """A broadcast moves the clock by so much at most, and once a day. Source: DL/T 645-2007, 7.1.6, likewise."""
 
+TIMEOUT_S_MAX: Final = 0xFFFFFFFF
 _PROTOCOL_BITS: Final = (0, 1, 2, 3, 6, 7, 8, 9, 12, 13, 14, 17, 20, 21, 22, 23, 24, 25, 26)
 _FUNCTION_BITS: Final = (0, 1, 7, 17)
 _TAG_SPANS: Final = {
@@ -73,18 +76,32 @@ _TAG_SPANS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a meter says of itself in a CONNECT.
+    """What a meter says of itself in a CONNECT, and how it numbers blocks.
 
     Args:
-        frame: longest frame that it sends and takes, in octets.
-        apdu: longest APDU that it takes, in octets.
-        timeout_s: an association may be silent so long.
+        frame: longest frame that it sends and takes, 64 to 16,385 octets.
+        apdu: longest APDU that it takes, 64 to 16,385 octets.
+        timeout_s: an association may be silent so long, 1 s or more.
+        first_block: number of an answer's first block: 1 in the standard's example, 0 in some firmware.
+
+    Raises:
+        ValueError: a figure out of its range.
 
     """
 
     frame: int = 1024
     apdu: int = 2000
     timeout_s: int = 7200
+    first_block: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        check_octets("a frame", self.frame)
+        check_octets("an APDU", self.apdu)
+        if not 1 <= self.timeout_s <= TIMEOUT_S_MAX:
+            raise ValueError(f"an association that ends after {self.timeout_s} s: 1 to {TIMEOUT_S_MAX}")
+        if self.first_block not in {0, 1}:
+            raise ValueError(f"blocks that begin with number {self.first_block}: 0 or 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,19 +179,20 @@ class Services:
     # --- CONNECT ---
 
     def _connect(self, request: ConnectRequest, how: Circumstances) -> ConnectResponse:
+        """Names no more than the client did: there are clients that take more for a broken agreement."""
         del how
         limits = self._limits
         return ConnectResponse(
             piid=request.piid,
             factory=FACTORY,
-            version=VERSION,
+            version=min(request.version, VERSION),
             protocol_conformance=_common(request.protocol_conformance, _PROTOCOL_BITS),
             function_conformance=_common(request.function_conformance, _FUNCTION_BITS),
-            tx_max=limits.frame,
-            rx_max=limits.frame,
+            tx_max=_at_most(request.rx_max, limits.frame),
+            rx_max=_at_most(request.tx_max, limits.frame),
             rx_window=1,
-            apdu_max=limits.apdu,
-            timeout_s=min(request.timeout_s or limits.timeout_s, limits.timeout_s),
+            apdu_max=_at_most(request.apdu_max, limits.apdu),
+            timeout_s=_at_most(request.timeout_s, limits.timeout_s),
             result=self._admitted(request),
             time_tag=request.time_tag,
         )
@@ -338,6 +356,22 @@ class Services:
             return TIME_TAG_INVALID
         now = self._clock.shows(how.at).replace(tzinfo=None)
         return TIME_TAG_INVALID if now - sent > tag.delay.value * span else None
+
+
+def check_octets(what: str, octets: int) -> None:
+    """Whether a size can be told and be kept to.
+
+    Raises:
+        ValueError: it cannot.
+
+    """
+    if not FRAME_OCTETS_LEAST <= octets <= FRAME_OCTETS_MAX:
+        raise ValueError(f"{octets} octets of {what}: {FRAME_OCTETS_LEAST} to {FRAME_OCTETS_MAX}")
+
+
+def _at_most(named: int, own: int) -> int:
+    """The smaller of what both name; 0 names nothing."""
+    return min(named or own, own)
 
 
 def _md5(data: Data) -> bytes:

@@ -14,7 +14,7 @@ from typing import Final
 
 from metersim.dlt698.clock import MeterClock
 from metersim.freezes import PLANT_TIME, Freeze
-from meterwire.dlt698.selection import Oad
+from meterwire.dlt698.axdr.selection import Oad
 
 QUARTER_MIN: Final = 15
 MONTHS: Final = 12

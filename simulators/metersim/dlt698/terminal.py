@@ -16,12 +16,12 @@ from typing import Final
 from metersim.dlt698.meter import Meter698
 from metersim.line import Clock, Duplex, Line
 from metersim.serve import StreamDuplex
-from meterwire.dlt698.apdu import Apdu
-from meterwire.dlt698.link_management import LinkRequest, LinkResponse
-from meterwire.dlt698.parts import Piid
-from meterwire.dlt698.selection import Oad
-from meterwire.dlt698.session_report import TRIES, Notification, ReportSession
-from meterwire.dlt698.values import DateTime
+from meterwire.dlt698.apdus.apdu import Apdu
+from meterwire.dlt698.apdus.link_management import LinkRequest, LinkResponse
+from meterwire.dlt698.apdus.parts import Piid
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.axdr.values import DateTime
+from meterwire.dlt698.sessions.report import TRIES, Notification, ReportSession
 
 HEARTBEAT_S: Final = 60
 HEARTBEAT_S_MAX: Final = 0xFFFF
@@ -201,25 +201,10 @@ class _Call:
 
 
 @asynccontextmanager
-async def open_dialling(terminal: Terminal, host: str, port: int) -> AsyncIterator[str]:
+async def open_dialling(
+    terminal: Terminal, host: str, port: int, *, redial_s: float = REDIAL_S
+) -> AsyncIterator[str]:
     """Keep a terminal calling a master; gives ``dial://host:port``.
-
-    Args:
-        terminal: who calls.
-        host: the master's.
-        port: the master's.
-
-    """
-    async with asyncio.TaskGroup() as group:
-        calling = group.create_task(dial(terminal, host, port), name=f"terminal[{terminal.meter.address}]")
-        try:
-            yield f"dial://{f'[{host}]' if ':' in host else host}:{port}"
-        finally:
-            calling.cancel()
-
-
-async def dial(terminal: Terminal, host: str, port: int, *, redial_s: float = REDIAL_S) -> None:
-    """Call a master, and again each time the connection ends or cannot be made; until cancelled.
 
     Args:
         terminal: who calls.
@@ -228,6 +213,17 @@ async def dial(terminal: Terminal, host: str, port: int, *, redial_s: float = RE
         redial_s: pause between calls.
 
     """
+    name = f"terminal[{terminal.meter.address}]"
+    async with asyncio.TaskGroup() as group:
+        calling = group.create_task(_dial(terminal, host, port, redial_s), name=name)
+        try:
+            yield f"dial://{f'[{host}]' if ':' in host else host}:{port}"
+        finally:
+            calling.cancel()
+
+
+async def _dial(terminal: Terminal, host: str, port: int, redial_s: float) -> None:
+    """Call, and again each time the connection ends or cannot be made; until cancelled."""
     while True:
         with suppress(OSError):
             reader, writer = await asyncio.open_connection(host, port)

@@ -8,16 +8,17 @@ from decimal import Decimal
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from meterwire.dlt698 import action, frame, get
-from meterwire.dlt698 import set as writing
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.apdu import Apdu, decode_apdu, encode_apdu
-from meterwire.dlt698.deframer import Deframer, Found
-from meterwire.dlt698.objects import dictionary
-from meterwire.dlt698.parts import AttributeResult, AttributeResults, Dar, RecordResult, RecordResults
-from meterwire.dlt698.records import records
-from meterwire.dlt698.report import ReportNotificationList, ReportNotificationRecordList
-from meterwire.dlt698.selection import Oad, Omd
+from meterwire.dlt698.apdus import action, get
+from meterwire.dlt698.apdus import set as writing
+from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu, encode_apdu
+from meterwire.dlt698.apdus.parts import AttributeResult, AttributeResults, Dar, RecordResult, RecordResults
+from meterwire.dlt698.apdus.report import ReportNotificationList, ReportNotificationRecordList
+from meterwire.dlt698.axdr.selection import Oad, Omd
+from meterwire.dlt698.link import frame
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.link.deframer import Deframer, Found
+from meterwire.dlt698.objects.dictionary import dictionary
+from meterwire.dlt698.objects.records import records
 from meterwire.errors import RemoteProtocolError
 
 _DARS = (2, 3, 4, 6)

@@ -8,11 +8,13 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Final, TextIO
 
 import typer
 
 from meterlink.cli.language import Lang, chosen
+
+_WIDTH_OF_A_FILE: Final = 10_000
 
 
 class Protocol(enum.StrEnum):
@@ -68,7 +70,9 @@ def decode(
     from meterlink.explain.hexadecimal import NotHexadecimal, octets_of
     from meterlink.explain.tree import render
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH_OF_A_FILE  # nothing is cut or wrapped where a program reads
     all_good = True
     for text in [" ".join(octets)] if octets else _lines(file):
         try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from meterlink.cli.language import Lang, chosen
 
-_WIDTH_OF_A_FILE = 160
+_WIDTH_OF_A_FILE: Final = 10_000
 
 
 class Protocol(enum.StrEnum):

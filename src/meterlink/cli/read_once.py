@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
@@ -33,6 +34,7 @@ from meterlink.errors import (
     ReplyTimeout,
     UnknownItem,
 )
+from meterlink.explain.parts import printable
 from meterlink.model.address import meter_address
 from meterlink.model.line_url import SerialUrl, parse_line_url
 from meterlink.model.protocols import PROTOCOLS, meter_protocol
@@ -238,7 +240,9 @@ def _show(
             taken_at = answer.taken_at.astimezone(PLANT_TIME).strftime("%Y-%m-%d %H:%M:%S")
             for value in answer.values:
                 shown = "-" if value.text is None else value.text
-                table.add_row(value.name, shown, value.unit, taken_at, ", ".join(value.marks.names))
+                table.add_row(
+                    value.name, Text(printable(shown)), value.unit, taken_at, ", ".join(value.marks.names)
+                )
         out.print(f"meter 电能表 {question.address.zfill(12)}  {question.line}")
         out.print(table)
     if ring is not None:

@@ -18,7 +18,7 @@ from meterlink.model.data_classes import DAILY_FREEZE, DataClass
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile, generic
-from meterwire.dlt698.get import (
+from meterwire.dlt698.apdus.get import (
     GetRequestNormal,
     GetRequestNormalList,
     GetRequestRecord,
@@ -26,11 +26,11 @@ from meterwire.dlt698.get import (
     GetResponseNormalList,
     GetResponseRecord,
 )
-from meterwire.dlt698.item_values import ItemValue
-from meterwire.dlt698.objects import Entry, dictionary
-from meterwire.dlt698.parts import AttributeResult, Dar, RecordRequest
-from meterwire.dlt698.records import Record, Records, records
-from meterwire.dlt698.selection import Oad, ScalerUnit
+from meterwire.dlt698.apdus.parts import AttributeResult, Dar, RecordRequest
+from meterwire.dlt698.axdr.selection import Oad, ScalerUnit
+from meterwire.dlt698.objects.dictionary import Entry, dictionary
+from meterwire.dlt698.objects.item_values import ItemValue
+from meterwire.dlt698.objects.records import Record, Records, records
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 _GAPS: Final = {"absent", "empty"}

@@ -16,10 +16,10 @@ from meterlink.drivers.dlt698_talk import refusal
 from meterlink.drivers.freezes import freeze_instant, is_part
 from meterlink.errors import BadAnswer, NoFreeze, Refused
 from meterlink.model.data_classes import DataClass
-from meterwire.dlt698.item_values import ItemValue
-from meterwire.dlt698.parts import Dar, RecordRequest
-from meterwire.dlt698.records import Record, Records
-from meterwire.dlt698.requests import At, NthLast, ReadFreezes, Which
+from meterwire.dlt698.apdus.parts import Dar, RecordRequest
+from meterwire.dlt698.objects.item_values import ItemValue
+from meterwire.dlt698.objects.records import Record, Records
+from meterwire.dlt698.objects.requests import At, NthLast, ReadFreezes, Which
 
 Ask = Callable[[RecordRequest], Awaitable[tuple[Records, datetime]]]
 """One read of records, and when its answer came."""

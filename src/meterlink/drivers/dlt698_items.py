@@ -14,12 +14,12 @@ from typing import Final
 
 from meterlink.drivers.base import Window
 from meterlink.errors import UnknownItem
-from meterwire.dlt698.leaves import NUMBERS
-from meterwire.dlt698.notation import Array, Leaf, Structure, Type
-from meterwire.dlt698.objects import Entry, dictionary, names
-from meterwire.dlt698.parts import RecordRequest
-from meterwire.dlt698.requests import Between, Last, NthLast, ReadFreezes, Which
-from meterwire.dlt698.selection import Oad
+from meterwire.dlt698.apdus.parts import RecordRequest
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.objects.dictionary import Entry, dictionary, names
+from meterwire.dlt698.objects.leaves import NUMBERS
+from meterwire.dlt698.objects.notation import Array, Leaf, Structure, Type
+from meterwire.dlt698.objects.requests import Between, Last, NthLast, ReadFreezes, Which
 from meterwire.errors import LocalProtocolError
 
 PROTOCOL: Final = "dlt698.45"

@@ -32,13 +32,9 @@ from meterlink.model.event import VALUES_MAX, EventContent, EventValue
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.trace import SHOWN_BLANK
 from meterwire.dlt645.secrets import secret_ranges as secret_ranges_645
-from meterwire.dlt698 import listener as wire
-from meterwire.dlt698.apdu import encode_apdu, walk_apdu
-from meterwire.dlt698.coding import Span
-from meterwire.dlt698.enumerations import meaning
-from meterwire.dlt698.item_values import ItemValue
-from meterwire.dlt698.objects import Entry, dictionary, unknown
-from meterwire.dlt698.parts import (
+from meterwire.dlt698.apdus.apdu import encode_apdu, walk_apdu
+from meterwire.dlt698.apdus.enumerations import meaning
+from meterwire.dlt698.apdus.parts import (
     AttributeResult,
     AttributeResults,
     Dar,
@@ -47,10 +43,14 @@ from meterwire.dlt698.parts import (
     RecordResult,
     RecordResults,
 )
-from meterwire.dlt698.records import Record, period_of, records
-from meterwire.dlt698.report import ReportNotificationList, ReportNotificationTransData
-from meterwire.dlt698.secrets import secret_spans
-from meterwire.dlt698.selection import Oad
+from meterwire.dlt698.apdus.report import ReportNotificationList, ReportNotificationTransData
+from meterwire.dlt698.apdus.secrets import secret_spans
+from meterwire.dlt698.axdr.coding import Span
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.objects.dictionary import Entry, dictionary, unknown
+from meterwire.dlt698.objects.item_values import ItemValue
+from meterwire.dlt698.objects.records import Record, period_of, records
+from meterwire.dlt698.sessions import listener as wire
 
 PARTS_MAX: Final = 500
 """Readings' records and events that one report may bring; a report of more is kept as its octets."""

@@ -9,6 +9,7 @@ Source: spec dlt698, sections 2.1, 3.3, 3.4 and 3.10.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
@@ -18,16 +19,16 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.errors import BadAnswer, ConfigError, LineError, Refused, ReplyTimeout
 from meterprofiles import AssociationTraits, Profile
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.apdu import Apdu
-from meterwire.dlt698.association import ConnectResponse, Mechanism, NullSecurity, PasswordSecurity
-from meterwire.dlt698.enumerations import meaning
-from meterwire.dlt698.get import GetResponseNext, GetResponseNormal, GetResponseRecord
-from meterwire.dlt698.matching import ERRORS
-from meterwire.dlt698.parts import Dar, Piid
-from meterwire.dlt698.security import SecurityResponse
-from meterwire.dlt698.session import ClientSession, with_random_number
-from meterwire.dlt698.session_association import CONNECT_ALLOWED, Association, AssociationState
+from meterwire.dlt698.apdus.apdu import Apdu
+from meterwire.dlt698.apdus.association import ConnectResponse, Mechanism, NullSecurity, PasswordSecurity
+from meterwire.dlt698.apdus.enumerations import meaning
+from meterwire.dlt698.apdus.get import GetResponseNext, GetResponseNormal, GetResponseRecord
+from meterwire.dlt698.apdus.parts import Dar, Piid
+from meterwire.dlt698.apdus.security import SecurityResponse
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.sessions.association import CONNECT_ALLOWED, Association, AssociationState, Offer
+from meterwire.dlt698.sessions.client import ClientSession, with_random_number
+from meterwire.dlt698.sessions.matching import ERRORS
 from meterwire.errors import LocalProtocolError
 
 ASSOCIATIONS_MAX: Final = 4_096
@@ -38,6 +39,9 @@ _IDLE_SHARE: Final = 0.9
 """Of the agreed silence, after which an association is taken for ended: clocks do not run alike."""
 _GONE: Final = frozenset({Dar(15), Dar(20), Dar(23)})
 """DARs of a meter that takes us for a stranger."""
+
+_CONNECT_OTHER: Final = 255
+"""Result of a CONNECT with no reason; also that of an association which is open already."""
 
 RequestOf = Callable[[Piid], Apdu]
 """Makes a request with a service number."""
@@ -111,17 +115,34 @@ class Talk:
 
     async def _connect(self, line: Line, kept: _Kept, priority: Priority) -> bool:
         """Open the association where one is wanted and none is open; whether that was done."""
-        association = kept.association
         if self._traits.connect == "never":
             return False
-        if association.agreed is not None:
-            idle_s = self._clock.monotonic_s() - kept.used_s
-            if idle_s > _IDLE_SHARE * association.agreed.timeout_s > 0:
-                association.lost()
-        if association.state is AssociationState.CONNECTED:
-            return False
-        await self._carry(line, kept, _session_of(association, self._mechanism(kept.address)), priority)
-        return True
+        async with kept.connecting:  # several plans may want it at once, and a second CONNECT be refused
+            association = kept.association
+            if association.agreed is not None:
+                idle_s = self._clock.monotonic_s() - kept.used_s
+                if idle_s > _IDLE_SHARE * association.agreed.timeout_s > 0:
+                    association.lost()
+            if association.state is AssociationState.CONNECTED:
+                return False
+            result = await self._ask_to_connect(line, kept, priority)
+            if result == _CONNECT_OTHER:  # an association that we took for lost may still be open
+                await self._carry(line, kept, association.release(), priority)
+                result = await self._ask_to_connect(line, kept, priority)
+            if result != CONNECT_ALLOWED:
+                words = _words("connect_result", result)
+                raise Refused(f"meter {kept.address} refused to connect: {words}", error_word=bytes([result]))
+            return True
+
+    async def _ask_to_connect(self, line: Line, kept: _Kept, priority: Priority) -> int:
+        """The result of one CONNECT."""
+        session = _session_of(kept.association, self._mechanism(kept.address))
+        await self._carry(line, kept, session, priority)
+        reply = session.reply
+        if isinstance(reply, ConnectResponse):
+            return int(reply.result)
+        _answer(session, kept.address)
+        raise BadAnswer(f"meter {kept.address} answered a CONNECT with something else")
 
     def _mechanism(self, address: str) -> Mechanism:
         if self._traits.connect == "null":
@@ -149,12 +170,6 @@ class Talk:
             raise
         association.settle(session)
         kept.used_s = self._clock.monotonic_s()
-        reply = session.reply
-        if isinstance(reply, ConnectResponse) and reply.result != CONNECT_ALLOWED:
-            words = _words("connect_result", reply.result)
-            raise Refused(
-                f"meter {kept.address} refused to connect: {words}", error_word=bytes([reply.result])
-            )
 
     def _of(self, address: str) -> _Kept:
         kept = self._kept.get(address)
@@ -166,6 +181,7 @@ class Talk:
                 Association(
                     server,
                     client=self._traits.client,
+                    offer=Offer(version=self._traits.version),
                     preamble=self._preamble,
                     protect=self._protect,
                     first_number=first,
@@ -181,11 +197,12 @@ class Talk:
 class _Kept:
     """A meter's association, and when it was last heard."""
 
-    __slots__ = ("address", "association", "used_s")
+    __slots__ = ("address", "association", "connecting", "used_s")
 
     def __init__(self, address: str, association: Association) -> None:
         self.address = address
         self.association = association
+        self.connecting = asyncio.Lock()
         self.used_s = 0.0
 
 
@@ -250,4 +267,4 @@ def _answer(session: ClientSession, address: str) -> Any:
 def _words(enumeration: str, code: int) -> str:
     found = meaning(enumeration, code)
     words = f"{found.en} {found.zh}" if found else "of no meaning in the standard"
-    return f"{words} ({enumeration.replace('_', ' ')} {code})"
+    return f"{words} ({enumeration.replace('_', ' ')} {int(code)})"

@@ -18,12 +18,12 @@ from datetime import tzinfo
 from meterlink.clock import Clock
 from meterlink.drivers.dlt698_reports import Told
 from meterlink.drivers.reports import Report
-from meterwire.dlt698 import listener as wire
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.deframer import Deframer, Found
-from meterwire.dlt698.frame import encode
-from meterwire.dlt698.secret_ranges import secret_ranges
-from meterwire.dlt698.values import DateTime
+from meterwire.dlt698.apdus.secret_ranges import secret_ranges
+from meterwire.dlt698.axdr.values import DateTime
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.link.deframer import Deframer, Found
+from meterwire.dlt698.link.frame import encode
+from meterwire.dlt698.sessions import listener as wire
 
 FRAME_OCTETS_MAX = 4_096
 """Longest frame that is waited for; terminals in the field send 1,024, some 2,048."""

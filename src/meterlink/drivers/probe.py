@@ -20,11 +20,11 @@ from meterlink.model.protocols import MeterProtocol
 from meterlink.trace import Ranges
 from meterprofiles import generic
 from meterwire.dlt645.address_session import AddressSession, questions
-from meterwire.dlt698.address import ANY, ServerAddress
-from meterwire.dlt698.get import GetRequestNormal
-from meterwire.dlt698.parts import Piid
-from meterwire.dlt698.selection import Oad
-from meterwire.dlt698.session import ClientSession
+from meterwire.dlt698.apdus.get import GetRequestNormal
+from meterwire.dlt698.apdus.parts import Piid
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.link.address import ANY, ServerAddress
+from meterwire.dlt698.sessions.client import ClientSession
 
 ORDER: Final[tuple[MeterProtocol, ...]] = ("dlt645-2007", "dlt698.45", "dlt645-1997")
 """Protocols in the order in which they are tried."""

@@ -9,14 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from meterlink.explain.dlt645_data import explain_data
+from meterlink.explain.dlt645_refused import refused
 from meterlink.explain.parts import NOTHING, ExplainedFrame, Explanation, Part, Text, same
 from meterwire.dlt645 import frame as link
 from meterwire.dlt645.functions import Edition, function_name
 from meterwire.dlt645.secrets import secret_spans
-from meterwire.errors import RemoteProtocolError
-
-_READS = frozenset({0x01, 0x02, 0x11, 0x12, 0x13})
-"""Functions whose DATA never holds a password, in either edition."""
 
 
 def explain(octets: bytes, protocol: Edition = "dlt645-2007") -> Explanation:
@@ -37,61 +34,14 @@ def explain(octets: bytes, protocol: Edition = "dlt645-2007") -> Explanation:
     skipped = len(octets) - sum(frame.end - frame.start for frame in frames)
     if frames:
         return Explanation(octets=octets, frames=tuple(frames), skipped=skipped)
-    near = _nearest_start(octets)
-    refused = () if near is None else _refused(octets, near)
-    return Explanation(octets=octets, skipped=skipped, fault=_fault(octets, near), refused=refused)
+    fault, parts = refused(octets)
+    return Explanation(octets=octets, skipped=skipped, fault=fault, refused=parts)
 
 
 def _preamble_start(octets: bytes, at: int, start: int) -> int:
     while start > at and octets[start - 1] == link.PREAMBLE:
         start -= 1
     return start
-
-
-def _nearest_start(octets: bytes) -> int | None:
-    """The start octet that comes nearest to beginning a frame."""
-    starts = [index for index, octet in enumerate(octets) if octet == link.START]
-    paired = [index for index in starts if octets[index + 7 : index + 8] == b"\x68"]
-    near = paired or starts
-    return near[0] if near else None
-
-
-def _fault(octets: bytes, start: int | None) -> RemoteProtocolError:
-    """Why no frame begins there."""
-    if start is None:
-        sentence = "there is no start octet 68H" if octets else "there are no octets"
-        return RemoteProtocolError(sentence, kind="no-frame", octets=octets, offset=0)
-    return link.fault(octets, start)
-
-
-def _refused(octets: bytes, start: int) -> tuple[Part, ...]:
-    """The fields that would stand there; DATA of anything but a read may hold a password."""
-    length = octets[start + 9 : start + 10]
-    data_end = 10 + (length[0] if length else 0)
-    fields = (
-        (0, 1, Text("start", "起始符")),
-        (1, 7, Text("address", "地址")),
-        (7, 8, Text("start", "起始符")),
-        (8, 9, Text("control", "控制码")),
-        (9, 10, Text("length", "数据长度")),
-        (10, data_end, Text("data", "数据域")),
-        (data_end, data_end + 1, Text("checksum", "校验码")),
-        (data_end + 1, data_end + 2, Text("end", "结束符")),
-    )
-    parts = []
-    for begin, end, name in fields:
-        if piece := octets[start + begin : start + end]:
-            says = same(str(length[0])) if name.en == "length" else NOTHING
-            # The checksum is a sum over the password.
-            secret = name.en in {"data", "checksum"} and _may_hold_secret(octets[start : start + data_end])
-            parts.append(Part(start=start + begin, octets=piece, name=name, says=says, secret=secret))
-    return tuple(parts)
-
-
-def _may_hold_secret(broken: bytes) -> bool:
-    """Whether a frame that is none may hold a secret: it is no read, or the read of a password."""
-    told = link.frame_at(broken, 0, len(broken) + 2)
-    return told.function not in _READS or bool(secret_spans(told))
 
 
 def _frame(octets: bytes, begin: int, start: int, end: int, protocol: Edition) -> ExplainedFrame:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from meterlink.explain.dlt645_meaning import command_out, invalid_expiry, meaning
-from meterlink.explain.dlt645_words import field_words
+from meterlink.explain.dlt645_words import field_words, security_words
 from meterlink.explain.parts import NOTHING, Part, Said, Text, same
-from meterwire.dlt645 import AbnormalReply, Entry, Frame, ItemValue, dictionary, formats
+from meterwire.dlt645 import AbnormalReply, Entry, Frame, ItemValue, dictionary, formats, security
 from meterwire.dlt645.bit_words import bits_set
 from meterwire.dlt645.command_codec import Span, field_spans
+from meterwire.dlt645.control import CIPHER_LEVELS, MAC_LEVELS
+from meterwire.dlt645.framing import Piece, pieces
 from meterwire.dlt645.functions import (
     DI_OCTETS,
     READ_AGAIN_1997,
     READ_FOLLOWING,
     READ_FOLLOWING_1997,
     READS,
+    SECURITY,
     Edition,
     edition,
 )
-from meterwire.dlt645.secrets import secret_spans
+from meterwire.dlt645.secrets import MAC_OCTETS, secret_spans
 from meterwire.dlt645.shapes import Fields
 from meterwire.dlt645.values import Label
 from meterwire.errors import RemoteProtocolError
@@ -32,6 +35,18 @@ _UNKNOWN = Text("no dictionary knows this identifier", "未收录的数据标识
 _PROBLEMS = {
     "absent": Text("absent: filled with FF, or never happened", "无数据（FF 填充或未发生）"),
     "invalid-bcd": Text("digits that are not BCD", "非 BCD 码"),
+}
+_UNTOLD = Text("the length fits no layout that is known", "长度与已知格式不符")
+_NO_RECORD = Text("no data: the meter has nothing of this", "无数据：电表没有该项记录")
+_SELECTOR_OCTETS_MAX = 6  # N mm hh DD MM YY
+_PIECES = {
+    "delimiter": (Text("delimiter AAH", "分隔符 AAH"), NOTHING),
+    "record-mark": (Text("begin of a record", "记录起始码"), NOTHING),
+    "record-octets": (Text("octets up to the last delimiter", "记录字节数"), NOTHING),
+    "record-damaged": (Text("content of a record", "记录内容"), Text("the record is damaged", "记录已损坏")),
+    "record-checksum": (Text("checksum of the record", "记录累加和"), NOTHING),
+    "record-end": (Text("end of the record", "记录结束码"), NOTHING),
+    "rest": (Text("octets of no record", "记录之外的字节"), Text("not a whole record", "不是完整记录")),
 }
 _COMMAND_VALUES: dict[str, tuple[Label, formats.Format]] = {
     "meter_address": (
@@ -53,17 +68,18 @@ def explain_data(frame: Frame, start: int, hint: Edition) -> Said:
         said = _command(frame, start, protocol)
     said.protocol = protocol
     spans = [(start + first, start + after) for first, after in secret_spans(frame, hint)]
-    said.parts = [_hidden(part) if _overlaps(part, spans) else part for part in said.parts]
+    said.parts = [_marked(part, spans) for part in said.parts]
     if told := meaning(frame, said):
         said.decoded["meaning"] = told
     return said
 
 
-def _overlaps(part: Part, spans: Sequence[tuple[int, int]]) -> bool:
-    return any(first < part.start + len(part.octets) and part.start < after for first, after in spans)
-
-
-def _hidden(part: Part) -> Part:
+def _marked(part: Part, secrets: Sequence[tuple[int, int]]) -> Part:
+    """The part with what is secret in it marked: the fields within, or all of it when it has none."""
+    if not any(first < part.start + len(part.octets) and part.start < after for first, after in secrets):
+        return part
+    if any(inner.octets for inner in part.parts):
+        return replace(part, parts=tuple(_marked(inner, secrets) for inner in part.parts))
     return replace(part, secret=True, parts=())
 
 
@@ -87,22 +103,37 @@ def _read(frame: Frame, start: int, protocol: Edition) -> Said:
     entry = dictionary(protocol).by_di(di)
     said = Said(decoded={"di": f"{di:0{2 * size}X}", "raw": _hex(rest)})
     said.parts.append(_part(frame.data[:size], start, _DI, _di_says(di, size, entry)))
+    at = start + size
     following = frame.function in {READ_FOLLOWING, READ_FOLLOWING_1997}
-    if rest and following:
-        said.parts += _piece(rest, start + size, numbered=protocol == "dlt645-2007")
-    elif rest and frame.from_meter:
-        _values(said, entry, rest, start + size)
+    numbered = following and protocol == "dlt645-2007"
+    sequence = rest[-1:] if numbered else b""
+    rest = rest[: len(rest) - len(sequence)]
+    if not frame.from_meter:
+        said.parts += _selector(rest, at)
+    elif following:
+        said.parts += [_part(rest, at, Text("piece of an answer", "后续数据"))] if rest else []
     elif rest:
-        said.parts.append(_part(rest, start + size, Text("selector", "附加参数")))
+        _values(said, entry, rest, at)
+    else:
+        said.parts[0] = replace(said.parts[0], problem=_NO_RECORD)
+    if sequence:
+        said.parts.append(_field("sequence", sequence, at + len(rest), protocol))
     return said
 
 
-def _piece(rest: bytes, at: int, *, numbered: bool) -> Iterator[Part]:
-    piece = rest[:-1] if numbered else rest
-    if piece:
-        yield _part(piece, at, Text("piece of an answer", "后续数据"))
-    if numbered:
-        yield _part(rest[-1:], at + len(piece), Text("sequence number", "帧序号"), same(str(rest[-1])))
+def _selector(octets: bytes, at: int) -> Iterator[Part]:
+    """Which load records are wanted: how many, and from when."""
+    if len(octets) in {1, _SELECTOR_OCTETS_MAX}:
+        yield _field("count", octets[:1], at, "dlt645-2007")
+        if since := octets[1:]:
+            yield _field("since", since, at + 1, "dlt645-2007")
+    elif octets:
+        yield _part(octets, at, Text("octets that a read does not have", "读命令之外的字节"))
+
+
+def _field(name: str, raw: bytes, at: int, protocol: Edition) -> Part:
+    called, says = field_words(name, raw, protocol)
+    return _part(raw, at, called, says)
 
 
 def _values(said: Said, entry: Entry | None, rest: bytes, at: int) -> None:
@@ -114,26 +145,22 @@ def _values(said: Said, entry: Entry | None, rest: bytes, at: int) -> None:
             problem = Text(
                 str(error), f"长度不符：{entry.zh} 应为 {entry.octets} 字节，实为 {len(rest)} 字节"
             )
-    if entry is None or not said.values:
+    if said.values:
+        said.decoded["values"] = [value_out(value) for value in said.values]
+    found = pieces(entry, rest) if entry is not None else ()
+    if entry is None or not found:
         said.parts.append(_part(rest, at, _DATA, problem=problem))
         return
-    said.decoded["values"] = [value_out(value) for value in said.values]
-    said.parts += _value_parts(said.values, _words_of(entry), rest, at)
+    words = _words_of(entry)
+    said.parts += [_piece_part(piece, at, words) for piece in found]
 
 
-def _value_parts(
-    values: tuple[ItemValue, ...], words: dict[str, str], rest: bytes, at: int
-) -> Iterator[Part]:
-    """The values where they stand, and what stands between them."""
-    done = 0
-    for value in values:
-        begin = rest.find(value.raw, done)
-        if begin > done:
-            yield _part(rest[done:begin], at + done, Text("delimiter", "分隔"))
-        done = begin + len(value.raw)
-        yield _value_part(value, at + begin, words.get(value.item, ""))
-    if done < len(rest):
-        yield _part(rest[done:], at + done, Text("delimiter", "分隔"))
+def _piece_part(piece: Piece, at: int, words: dict[str, str]) -> Part:
+    if piece.value is not None:
+        return _value_part(piece.value, at + piece.start, words.get(piece.value.item, ""))
+    name, problem = _PIECES[piece.kind]
+    says = same(str(piece.octets[0])) if piece.kind == "record-octets" else NOTHING
+    return _part(piece.octets, at + piece.start, name, says, problem=problem)
 
 
 def _words_of(entry: Entry) -> dict[str, str]:
@@ -179,12 +206,12 @@ def _command(frame: Frame, start: int, protocol: Edition) -> Said:
     spans = field_spans(frame, protocol)
     if spans is None:
         spans = (Span("data", 0, len(frame.data)),) if frame.data else ()
-    said = Said(decoded=command_out(frame, spans, protocol))
+    said = Said(protocol=protocol, decoded=command_out(frame, spans, protocol))
     for span in spans:
-        raw = frame.data[span.start : span.end]
+        raw, at = frame.data[span.start : span.end], start + span.start
         name, says = field_words(span.name, raw, protocol)
-        inner = _written(said, raw, start + span.start, protocol) if span.name == "payload" else ()
-        said.parts.append(_part(raw, start + span.start, name, says, parts=tuple(inner)))
+        inner, problem = _within(frame, span.name, raw, at, said)
+        said.parts.append(_part(raw, at, name, says, problem=problem, parts=tuple(inner)))
         if (known := _COMMAND_VALUES.get(span.name)) is not None:
             label, format_ = known
             said.decoded["values"] = [value_out(ItemValue(label, *format_.decode(raw), raw))]
@@ -192,16 +219,48 @@ def _command(frame: Frame, start: int, protocol: Edition) -> Said:
     return said
 
 
-def _written(said: Said, payload: bytes, at: int, protocol: Edition) -> Iterator[Part]:
+def _within(frame: Frame, name: str, raw: bytes, at: int, said: Said) -> tuple[Iterable[Part], Text]:
+    """The fields within one of a command, and what is wrong where they cannot be told apart."""
+    if name == "data":
+        return (), Text("the octets do not fit the function", "数据与功能码不符")
+    if name == "sealed":
+        return _sealed(raw, at), NOTHING
+    if name != "payload":
+        return (), NOTHING
+    if frame.function == SECURITY:
+        fields = tuple(_security(frame, int(said.decoded["di"], 16), raw, at))
+        return fields, NOTHING if fields else _UNTOLD
+    level = bytes.fromhex(said.decoded["password_level"])[0]
+    if level in CIPHER_LEVELS:
+        return _sealed(raw, at), NOTHING
+    mac = raw[-MAC_OCTETS:] if level in MAC_LEVELS and len(raw) > MAC_OCTETS else b""
+    plain = raw[: len(raw) - len(mac)]
+    inner = _written(plain, int(said.decoded["di"], 16), at, said.protocol)
+    return [*inner, *([_field("mac", mac, at + len(plain), said.protocol)] if mac else [])], NOTHING
+
+
+def _sealed(raw: bytes, at: int) -> Iterator[Part]:
+    """Enciphered data, and the MAC behind it."""
+    cut = max(len(raw) - MAC_OCTETS, 0)
+    if cut:
+        yield _field("cipher", raw[:cut], at, "dlt645-2007")
+        yield _field("mac", raw[cut:], at + cut, "dlt645-2007")
+
+
+def _security(frame: Frame, di: int, payload: bytes, at: int) -> Iterator[Part]:
+    for value in security.split(di, "reply" if frame.from_meter else "request", payload) or ():
+        name, says = security_words(value.field.name, value.value)
+        yield _part(value.raw, at + value.start, name, says)
+
+
+def _written(octets: bytes, di: int, at: int, protocol: Edition) -> list[Part]:
     """What a write carries, where the dictionary knows it."""
-    entry = dictionary(protocol).by_di(int(said.decoded["di"], 16)) if "di" in said.decoded else None
+    entry = dictionary(protocol).by_di(di)
     if entry is None:
-        return
-    try:
-        values = entry.decode(payload)
-    except RemoteProtocolError:
-        return
-    yield from _value_parts(values, _words_of(entry), payload, at)
+        return [_part(octets, at, _DATA, problem=_UNKNOWN)]
+    words = _words_of(entry)
+    inner = [_piece_part(piece, at, words) for piece in pieces(entry, octets)]
+    return inner or [_part(octets, at, _DATA, problem=_UNTOLD)]
 
 
 def _di_says(di: int, size: int, entry: Entry | None) -> Text:

@@ -53,12 +53,53 @@ _NAMES = {
     "cipher": Text("cipher block", "密文"),
     "execution_word": Text("execution word", "执行状态字"),
     "data": Text("data", "数据"),
+    "count": Text("number of records", "记录条数"),
+    "since": Text("from the time", "起始时间"),
+    "sequence": Text("sequence number", "帧序号"),
+    "cipher1": Text("cipher 1", "密文1"),
+    "cipher2": Text("cipher 2", "密文2"),
+    "rand1": Text("random number 1", "随机数1"),
+    "rand2": Text("random number 2", "随机数2"),
+    "div": Text("diversifier", "分散因子"),
+    "esam_serial": Text("serial number of the security chip", "ESAM 序列号"),
+    "minutes": Text("authentication validity", "身份认证有效时长"),
+    "customer": Text("customer number", "客户编号"),
+    "remaining_cents": Text("remaining amount", "剩余金额"),
+    "amount_cents": Text("purchased amount", "购电金额"),
+    "preset_cents": Text("preset amount", "预置金额"),
+    "purchase_count": Text("purchase count", "购电次数"),
+    "order_number": Text("order number", "订单号"),
+    "mac1": Text("MAC 1", "MAC1"),
+    "mac2": Text("MAC 2", "MAC2"),
+    "key_info": Text("key information", "密钥信息"),
+    "key_cipher": Text("enciphered key", "密钥密文"),
+    "read_length": Text("length to read", "回抄长度"),
+    "read_start": Text("first octet to read", "回抄起始地址"),
+    "read_file": Text("file to read", "回抄文件标识"),
+    "read_directory": Text("directory to read", "回抄目录"),
+    "esam_data": Text("data of the security chip", "ESAM 数据"),
+    "meter_number": Text("meter number", "表号"),
 }
 
 
 def field_words(name: str, raw: bytes, protocol: Edition) -> tuple[Text, Text]:
     """What a field of a command is called, and what ``raw`` in it says."""
     return _NAMES[name], _says(name, raw, protocol)
+
+
+def security_words(name: str, value: int | str) -> tuple[Text, Text]:
+    """What a field of a security frame is called, and what it says."""
+    base, _, number = name.rpartition("_")
+    if number.isdigit():
+        words = _NAMES[base]
+        called = Text(f"{words.en} {number}", f"{words.zh}{number}")
+    else:
+        called = _NAMES[name]
+    if isinstance(value, str):
+        return called, same(value.upper())
+    if name.endswith("_cents"):
+        return called, Text(f"{value // 100}.{value % 100:02d} yuan", f"{value // 100}.{value % 100:02d} 元")
+    return called, Text(f"{value} min", f"{value} 分钟") if name == "minutes" else same(str(value))
 
 
 def _says(name: str, raw: bytes, protocol: Edition) -> Text:
@@ -73,15 +114,19 @@ def _says(name: str, raw: bytes, protocol: Edition) -> Text:
     if name in _WORDS:
         bits = bits_set(_WORDS[name], raw)
         return Text(", ".join(bit.en for bit in bits), "、".join(bit.zh for bit in bits))
+    if name in {"count", "sequence"}:
+        return same(str(raw[0]))
     shown = _SHOWN.get(name)
     return same(shown.format(*pairs, all=digits)) if shown else NOTHING
 
 
 _WORDS = {"word": "baud_word", "execution_word": "execution"}
 _SHOWN = {
+    "since": "20{}-{}-{} {}:{}",
     **dict.fromkeys(("clock", "expires"), "20{}-{}-{} {}:{}:{}"),
     **dict.fromkeys(("password", "new_password", "operator_code", "meter_address", "new_address"), "{all}"),
     **dict.fromkeys(("level", "new_level", "duration"), "{all}H"),
+    **dict.fromkeys(("mac", "cipher"), "{all}"),
     "pattern": "{}-{} {}:{}",
     "event": "{all}",
 }

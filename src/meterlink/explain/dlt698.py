@@ -12,11 +12,11 @@ from meterlink.explain.dlt698_meaning import meaning_of
 from meterlink.explain.dlt698_parts import apdu_parts
 from meterlink.explain.dlt698_plain import plain_apdu
 from meterlink.explain.parts import NOTHING, ExplainedApdu, ExplainedFrame, Explanation, Part, Text, same
-from meterwire.dlt698 import frame as link
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.apdu import decode_apdu
-from meterwire.dlt698.enumerations import meaning
-from meterwire.dlt698.segments import JoinSignal, Segment, SegmentKind, SegmentReceiver, decode_segment
+from meterwire.dlt698.apdus.apdu import decode_apdu
+from meterwire.dlt698.apdus.enumerations import meaning
+from meterwire.dlt698.link import frame as link
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.link.segments import JoinSignal, Segment, SegmentKind, SegmentReceiver, decode_segment
 from meterwire.errors import RemoteProtocolError
 
 _SCRAMBLED: Final = Text("scrambled: each octet has 33H added", "加扰码：每字节加33H")

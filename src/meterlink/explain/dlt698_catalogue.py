@@ -7,9 +7,9 @@ from typing import Final
 
 from meterlink.explain.family import Family
 from meterwire import catalogue
-from meterwire.dlt698.object_rows import SLOTS, Object, Row
-from meterwire.dlt698.objects import Entry, dictionary
-from meterwire.dlt698.selection import Oad
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.objects.dictionary import Entry, dictionary
+from meterwire.dlt698.objects.object_rows import SLOTS, Object, Row
 
 PROTOCOL: Final = "dlt698.45"
 

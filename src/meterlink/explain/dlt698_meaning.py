@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from meterlink.explain.dlt698_plain import plain, text_of
 from meterwire.dlt645.bit_words import bit_words
-from meterwire.dlt698 import association, parts
-from meterwire.dlt698.apdu import Apdu
-from meterwire.dlt698.enumerations import name_of
-from meterwire.dlt698.frame import Frame
-from meterwire.dlt698.security import CipherUnit, SecurityRequest, SecurityResponse
-from meterwire.dlt698.selection import Oad, Omd, Sid, SidMac
-from meterwire.dlt698.values import BitString, Data
+from meterwire.dlt698.apdus import association, parts
+from meterwire.dlt698.apdus.apdu import Apdu
+from meterwire.dlt698.apdus.enumerations import name_of
+from meterwire.dlt698.apdus.security import CipherUnit, SecurityRequest, SecurityResponse
+from meterwire.dlt698.axdr.selection import Oad, Omd, Sid, SidMac
+from meterwire.dlt698.axdr.values import BitString, Data
+from meterwire.dlt698.link.frame import Frame
 
 _COMMANDS: Final = {
     Omd(0x8000, 127): "alarm_on",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meterlink.explain.parts import NOTHING, Text, same
-from meterwire.dlt698.item_values import ItemValue
-from meterwire.dlt698.objects import dictionary
-from meterwire.dlt698.selection import Oad, Omd
-from meterwire.dlt698.values import Data
+from meterwire.dlt698.axdr.selection import Oad, Omd
+from meterwire.dlt698.axdr.values import Data
+from meterwire.dlt698.objects.dictionary import dictionary
+from meterwire.dlt698.objects.item_values import ItemValue
 
 
 def object_words(of: Oad | Omd) -> Text:

@@ -13,15 +13,15 @@ from meterlink.explain.dlt698_plain import text_of
 from meterlink.explain.dlt698_words import FIELDS, SERVICES
 from meterlink.explain.parts import NOTHING, Part, Text, same
 from meterwire.dlt645.secrets import secret_ranges as secret_ranges_645
-from meterwire.dlt698 import parts as wire
-from meterwire.dlt698 import selection, values
-from meterwire.dlt698.apdu import walk_apdu
-from meterwire.dlt698.coding import Span
-from meterwire.dlt698.enumerations import bits_of, meaning
-from meterwire.dlt698.item_values import ItemValue
-from meterwire.dlt698.link_management import LinkResult
-from meterwire.dlt698.secrets import secret_spans
-from meterwire.dlt698.security import PlainUnit
+from meterwire.dlt698.apdus import parts as wire
+from meterwire.dlt698.apdus.apdu import walk_apdu
+from meterwire.dlt698.apdus.enumerations import bits_of, meaning
+from meterwire.dlt698.apdus.link_management import LinkResult
+from meterwire.dlt698.apdus.secrets import secret_spans
+from meterwire.dlt698.apdus.security import PlainUnit
+from meterwire.dlt698.axdr import selection, values
+from meterwire.dlt698.axdr.coding import Span
+from meterwire.dlt698.objects.item_values import ItemValue
 from meterwire.errors import RemoteProtocolError
 
 _Descriptor = selection.Oad | selection.Omd

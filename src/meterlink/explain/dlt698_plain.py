@@ -7,10 +7,11 @@ import math
 from functools import singledispatch
 from typing import Any, Final
 
-from meterwire.dlt698 import association, get, link_management, parts, proxy, selection, values
-from meterwire.dlt698.apdu import Apdu, head_of, inner_apdu
-from meterwire.dlt698.enumerations import name_of
-from meterwire.dlt698.security import PlainUnit, SecurityRequest, SecurityResponse
+from meterwire.dlt698.apdus import association, get, link_management, parts, proxy
+from meterwire.dlt698.apdus.apdu import Apdu, head_of, inner_apdu
+from meterwire.dlt698.apdus.enumerations import name_of
+from meterwire.dlt698.apdus.security import PlainUnit, SecurityRequest, SecurityResponse
+from meterwire.dlt698.axdr import selection, values
 from meterwire.errors import RemoteProtocolError
 
 SERVICES: Final = {

@@ -27,6 +27,13 @@ NOTHING: Final = Text("", "")
 """No words at all."""
 
 
+def printable(text: str) -> str:
+    """Text for a terminal: what a meter sends may hold control characters, which are shown and not obeyed."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text
+    )
+
+
 def same(words: str) -> Text:
     """Words that are the same in both languages: numbers, names, codes."""
     return Text(words, words)

@@ -9,7 +9,15 @@ from rich.console import RenderableType
 from rich.text import Text as RichText
 from rich.tree import Tree
 
-from meterlink.explain.parts import ExplainedApdu, ExplainedFrame, Explanation, Language, Part, Text
+from meterlink.explain.parts import (
+    ExplainedApdu,
+    ExplainedFrame,
+    Explanation,
+    Language,
+    Part,
+    Text,
+    printable,
+)
 from meterwire.errors import RemoteProtocolError
 
 _OCTETS_A_LINE = 12
@@ -95,7 +103,7 @@ def _add(tree: Tree, part: Part, language: Language, show_secrets: bool) -> None
     line.append("  " + part.name.in_(language))
     says = _HIDDEN if hidden else part.says
     if said := says.in_(language):
-        line.append(": ", style="dim").append(said, style="dim" if hidden else "green")
+        line.append(": ", style="dim").append(printable(said), style="dim" if hidden else "green")
     if problem := part.problem.in_(language):
         line.append("  " + problem, style="red")
     branch = tree.add(line)

@@ -12,14 +12,14 @@ from typing import Annotated, Any
 
 from hypothesis import strategies as st
 
-from meterwire.dlt698.apdu import SERVICES
-from meterwire.dlt698.coding import Characters, Fixed, Number, OctetString, Text
-from meterwire.dlt698.data import _HINTS
-from meterwire.dlt698.link_management import LinkResult
-from meterwire.dlt698.parts import Dar, Piid, RecordResult
-from meterwire.dlt698.selection import Oad, Rcsd, SidMac, Tsa
-from meterwire.dlt698.syntax import OneOf, members
-from meterwire.dlt698.values import NULL, BitString, Data
+from meterwire.dlt698.apdus.apdu import SERVICES
+from meterwire.dlt698.apdus.link_management import LinkResult
+from meterwire.dlt698.apdus.parts import Dar, Piid, RecordResult
+from meterwire.dlt698.axdr.coding import Characters, Fixed, Number, OctetString, Text
+from meterwire.dlt698.axdr.data import _HINTS
+from meterwire.dlt698.axdr.selection import Oad, Rcsd, SidMac, Tsa
+from meterwire.dlt698.axdr.syntax import OneOf, members
+from meterwire.dlt698.axdr.values import NULL, BitString, Data
 
 _SHORT = 4
 _MORE_THAN_A_COUNT_OCTET = 130

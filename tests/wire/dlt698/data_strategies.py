@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from meterwire.dlt698.selection import Oad, Ti, Tsa
-from meterwire.dlt698.values import NULL, BitString, Data, DateTimeS
+from meterwire.dlt698.axdr.selection import Oad, Ti, Tsa
+from meterwire.dlt698.axdr.values import NULL, BitString, Data, DateTimeS
 
 _LEAVES: st.SearchStrategy[Data] = st.one_of(
     st.just(NULL),

@@ -14,10 +14,10 @@ from typing import Any
 from dlt698 import codec
 from dlt698.errors import Dlt698Error
 
-from meterwire.dlt698.data import TAGS
-from meterwire.dlt698.security import CipherUnit, PlainUnit, SecurityRequest, SecurityResponse
-from meterwire.dlt698.syntax import syntax_of
-from meterwire.dlt698.values import BitString, Data, Date, DateTime, DateTimeS, Time
+from meterwire.dlt698.apdus.security import CipherUnit, PlainUnit, SecurityRequest, SecurityResponse
+from meterwire.dlt698.axdr.data import TAGS
+from meterwire.dlt698.axdr.syntax import syntax_of
+from meterwire.dlt698.axdr.values import BitString, Data, Date, DateTime, DateTimeS, Time
 
 Refusal = (Dlt698Error, ValueError)
 _NOT_ON_THE_WIRE = {

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from meterwire.dlt698 import frame as link
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.apdu import Apdu, encode_apdu
-from meterwire.dlt698.association import (
+from meterwire.dlt698.apdus.apdu import Apdu, encode_apdu
+from meterwire.dlt698.apdus.association import (
     ConnectRequest,
     ConnectResponse,
     FactoryVersion,
     NullSecurity,
     ReleaseNotification,
 )
-from meterwire.dlt698.frame import Frame
-from meterwire.dlt698.get import (
+from meterwire.dlt698.apdus.get import (
     GetRequestNormal,
     GetRequestRecord,
     GetResponseNext,
     GetResponseNormal,
     GetResponseRecord,
 )
-from meterwire.dlt698.parts import (
+from meterwire.dlt698.apdus.parts import (
     AttributeResult,
     AttributeResults,
     Dar,
@@ -30,9 +27,12 @@ from meterwire.dlt698.parts import (
     RecordResults,
     Row,
 )
-from meterwire.dlt698.segments import Segment
-from meterwire.dlt698.selection import Oad, SelectNthLast
-from meterwire.dlt698.values import Data, DateTime, DateTimeS
+from meterwire.dlt698.axdr.selection import Oad, SelectNthLast
+from meterwire.dlt698.axdr.values import Data, DateTime, DateTimeS
+from meterwire.dlt698.link import frame as link
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.link.frame import Frame
+from meterwire.dlt698.link.segments import Segment
 
 METER, OTHER = ServerAddress("000000000161"), ServerAddress("000000000162")
 CLIENT = 16

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from meterwire.dlt698.address import AddressKind, ServerAddress
-from meterwire.dlt698.frame import Frame
+from meterwire.dlt698.link.address import AddressKind, ServerAddress
+from meterwire.dlt698.link.frame import Frame
 
 addresses = st.builds(
     ServerAddress,

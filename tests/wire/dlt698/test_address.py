@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meterwire.dlt698.address import (
+from meterwire.dlt698.link.address import (
     ADDRESS_OCTETS_MAX,
     ANY,
     BROADCAST,

@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meterwire.dlt698 import lengths
-from meterwire.dlt698.action import ActionRequestNormal
-from meterwire.dlt698.apdu import LATER_EDITIONS, Apdu, decode_apdu, encode_apdu, inner_apdu, walk_apdu
-from meterwire.dlt698.association import ConnectRequest, PasswordSecurity
-from meterwire.dlt698.get import GetRequestNormalList, GetResponseNormal, GetResponseRecord
-from meterwire.dlt698.parts import SERVICES, ActionItem, AttributeResult, Dar, Piid, RecordResult
-from meterwire.dlt698.secrets import secret_spans
-from meterwire.dlt698.security import CipherUnit, Mac, PlainUnit, SecurityResponse
-from meterwire.dlt698.selection import Oad, Omd
-from meterwire.dlt698.syntax import leaves
-from meterwire.dlt698.values import NULL, Data
+from meterwire.dlt698.apdus.action import ActionRequestNormal
+from meterwire.dlt698.apdus.apdu import LATER_EDITIONS, Apdu, decode_apdu, encode_apdu, inner_apdu, walk_apdu
+from meterwire.dlt698.apdus.association import ConnectRequest, PasswordSecurity
+from meterwire.dlt698.apdus.get import GetRequestNormalList, GetResponseNormal, GetResponseRecord
+from meterwire.dlt698.apdus.parts import SERVICES, ActionItem, AttributeResult, Dar, Piid, RecordResult
+from meterwire.dlt698.apdus.secrets import secret_spans
+from meterwire.dlt698.apdus.security import CipherUnit, Mac, PlainUnit, SecurityResponse
+from meterwire.dlt698.axdr import lengths
+from meterwire.dlt698.axdr.selection import Oad, Omd
+from meterwire.dlt698.axdr.syntax import leaves
+from meterwire.dlt698.axdr.values import NULL, Data
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from tests.wire.dlt698.apdu_strategies import BY_SERVICE, apdus
 

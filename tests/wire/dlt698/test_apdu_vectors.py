@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from meterlink.explain.dlt698_plain import plain_apdu
-from meterwire.dlt698.apdu import decode_apdu, encode_apdu
-from meterwire.dlt698.deframer import Deframer
+from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
+from meterwire.dlt698.link.deframer import Deframer
 from meterwire.errors import RemoteProtocolError
 from tests.support.vectors import octets, vectors
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from meterwire.dlt698.apdu import decode_apdu, encode_apdu
-from meterwire.dlt698.deframer import Deframer
+from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
+from meterwire.dlt698.link.deframer import Deframer
 from tests.support.vectors import octets, vectors
 from tests.wire.dlt698 import peer
 from tests.wire.dlt698.apdu_strategies import BY_SERVICE, CAREFUL

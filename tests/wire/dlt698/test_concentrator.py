@@ -8,10 +8,16 @@ from decimal import Decimal
 
 import pytest
 
-from meterwire.dlt698.action import ActionRequestNormal
-from meterwire.dlt698.answers import NO_ANSWER
-from meterwire.dlt698.apdu import decode_apdu, encode_apdu
-from meterwire.dlt698.concentrator import (
+from meterwire.dlt698.apdus.action import ActionRequestNormal
+from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
+from meterwire.dlt698.apdus.get import GetRequestRecord
+from meterwire.dlt698.apdus.parts import AttributeResult, Dar, Piid
+from meterwire.dlt698.apdus.proxy import ProxyGetResponseList, ProxyGetResult, ProxyTransCommandResponse
+from meterwire.dlt698.axdr.data import data_from_octets, data_to_octets
+from meterwire.dlt698.axdr.selection import Comdcb, Oad, Tsa
+from meterwire.dlt698.axdr.values import NULL, Data
+from meterwire.dlt698.objects.answers import NO_ANSWER
+from meterwire.dlt698.objects.concentrator import (
     ARCHIVE,
     CARRIER,
     FIRST_RS485,
@@ -29,12 +35,6 @@ from meterwire.dlt698.concentrator import (
     proxy_get,
     reply_of,
 )
-from meterwire.dlt698.data import data_from_octets, data_to_octets
-from meterwire.dlt698.get import GetRequestRecord
-from meterwire.dlt698.parts import AttributeResult, Dar, Piid
-from meterwire.dlt698.proxy import ProxyGetResponseList, ProxyGetResult, ProxyTransCommandResponse
-from meterwire.dlt698.selection import Comdcb, Oad, Tsa
-from meterwire.dlt698.values import NULL, Data
 from meterwire.errors import LocalProtocolError
 
 _civil = datetime.fromisoformat

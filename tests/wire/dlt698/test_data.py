@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meterwire.dlt698 import data_reference
-from meterwire.dlt698.data import TAGS, data_from_octets, data_to_octets, decode_data
-from meterwire.dlt698.selection import Oad, Omd, SidMac, Tsa
-from meterwire.dlt698.syntax import decoded
-from meterwire.dlt698.values import BitString, Data, Date, DateTime, DateTimeS, Time
+from meterwire.dlt698.axdr import data_reference
+from meterwire.dlt698.axdr.data import TAGS, data_from_octets, data_to_octets, decode_data
+from meterwire.dlt698.axdr.selection import Oad, Omd, SidMac, Tsa
+from meterwire.dlt698.axdr.syntax import decoded
+from meterwire.dlt698.axdr.values import BitString, Data, Date, DateTime, DateTimeS, Time
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from tests.wire.dlt698.apdu_strategies import datas, descriptors
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meterwire import dlt645
-from meterwire.dlt698.address import ANY, ServerAddress
-from meterwire.dlt698.deframer import Deframer, Found
-from meterwire.dlt698.frame import FRAME_OCTETS_MAX, Frame, encode
+from meterwire.dlt698.link.address import ANY, ServerAddress
+from meterwire.dlt698.link.deframer import Deframer, Found
+from meterwire.dlt698.link.frame import FRAME_OCTETS_MAX, Frame, encode
 from meterwire.primitives.fcs16 import check_octets, register
 from tests.wire.dlt698 import strategies as of
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meterwire.dlt698.address import ANY, ServerAddress
-from meterwire.dlt698.frame import (
+from meterwire.dlt698.link.address import ANY, ServerAddress
+from meterwire.dlt698.link.frame import (
     FRAME_OCTETS_MAX,
     LENGTH_MAX,
     PREAMBLE_MAX,
@@ -17,7 +17,7 @@ from meterwire.dlt698.frame import (
     encode,
     overhead_octets,
 )
-from meterwire.dlt698.frame_declaration import reference_decode, reference_encode
+from meterwire.dlt698.link.frame_declaration import reference_decode, reference_encode
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from meterwire.primitives.fcs16 import check_octets, register
 from tests.wire.dlt698 import strategies as of

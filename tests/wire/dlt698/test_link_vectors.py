@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from meterwire.dlt698.deframer import Deframer, Found
-from meterwire.dlt698.frame import Frame, checks, decode, encode
-from meterwire.dlt698.frame_declaration import reference_decode
-from meterwire.dlt698.segments import Segment, SegmentKind, SegmentReceiver, decode_segment
+from meterwire.dlt698.link.deframer import Deframer, Found
+from meterwire.dlt698.link.frame import Frame, checks, decode, encode
+from meterwire.dlt698.link.frame_declaration import reference_decode
+from meterwire.dlt698.link.segments import Segment, SegmentKind, SegmentReceiver, decode_segment
 from meterwire.errors import RemoteProtocolError
 from tests.support.vectors import octets, vectors
 

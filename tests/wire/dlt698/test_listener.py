@@ -8,13 +8,26 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.apdu import Apdu, decode_apdu, encode_apdu
-from meterwire.dlt698.deframer import Deframer
-from meterwire.dlt698.exchange import State
-from meterwire.dlt698.frame import Frame, decode, encode
-from meterwire.dlt698.link_management import ClientErrorResponse, LinkRequest, LinkResponse
-from meterwire.dlt698.listener import (
+from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu, encode_apdu
+from meterwire.dlt698.apdus.link_management import ClientErrorResponse, LinkRequest, LinkResponse
+from meterwire.dlt698.apdus.parts import AttributeResult, Piid, RecordResult
+from meterwire.dlt698.apdus.report import (
+    ReportNotificationList,
+    ReportNotificationRecordList,
+    ReportNotificationTransData,
+    ReportResponseList,
+    ReportResponseRecordList,
+    ReportResponseTransData,
+)
+from meterwire.dlt698.apdus.security import CipherUnit, Mac, PlainUnit, SecurityRequest, SecurityResponse
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.link.deframer import Deframer
+from meterwire.dlt698.link.frame import Frame, decode, encode
+from meterwire.dlt698.link.segments import Segment, SegmentKind, cut
+from meterwire.dlt698.sessions.client import with_random_number
+from meterwire.dlt698.sessions.exchange import State
+from meterwire.dlt698.sessions.listener import (
     ACKNOWLEDGED_MAX,
     CALL_TRANSITIONS,
     HEARTBEAT,
@@ -29,21 +42,8 @@ from meterwire.dlt698.listener import (
     Released,
     Report,
 )
-from meterwire.dlt698.parts import AttributeResult, Piid, RecordResult
-from meterwire.dlt698.report import (
-    ReportNotificationList,
-    ReportNotificationRecordList,
-    ReportNotificationTransData,
-    ReportResponseList,
-    ReportResponseRecordList,
-    ReportResponseTransData,
-)
-from meterwire.dlt698.security import CipherUnit, Mac, PlainUnit, SecurityRequest, SecurityResponse
-from meterwire.dlt698.segments import Segment, SegmentKind, cut
-from meterwire.dlt698.selection import Oad
-from meterwire.dlt698.session import with_random_number
-from meterwire.dlt698.session_report import Notification, ReportSession
-from meterwire.dlt698.transfer import Sizes
+from meterwire.dlt698.sessions.report import Notification, ReportSession
+from meterwire.dlt698.sessions.transfer import Sizes
 from meterwire.errors import LocalProtocolError
 from tests.support.vectors import octets as octets_of
 from tests.support.vectors import vectors

@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 
-from meterwire.dlt698.apdu import decode_apdu
-from meterwire.dlt698.matching import ERRORS, PAIRS, answers, values
-from meterwire.dlt698.parts import SERVICES, Dar, Piid
-from meterwire.dlt698.proxy import ProxyGetRequestList, ProxyGetResponseList, ProxyGetResult, ProxyGetTarget
-from meterwire.dlt698.selection import Tsa
+from meterwire.dlt698.apdus.apdu import decode_apdu
+from meterwire.dlt698.apdus.parts import SERVICES, Dar, Piid
+from meterwire.dlt698.apdus.proxy import (
+    ProxyGetRequestList,
+    ProxyGetResponseList,
+    ProxyGetResult,
+    ProxyGetTarget,
+)
+from meterwire.dlt698.axdr.selection import Tsa
+from meterwire.dlt698.sessions.matching import ERRORS, PAIRS, answers, values
 from tests.support.vectors import vectors
 from tests.wire.dlt698 import plant
 from tests.wire.dlt698.plant import ANSWER, ENERGY, PIID, VOLTAGE

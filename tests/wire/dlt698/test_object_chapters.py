@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from meterwire.dlt698.object_rows import CHAPTERS, class_rows
-from meterwire.dlt698.objects import dictionary
+from meterwire.dlt698.objects.dictionary import dictionary
+from meterwire.dlt698.objects.object_rows import CHAPTERS, class_rows
 
 _LINES = [
     line.split()

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from meterwire.dlt698 import frame
-from meterwire.dlt698.apdu import decode_apdu, inner_apdu
-from meterwire.dlt698.item_values import ItemValue, contents_of
-from meterwire.dlt698.objects import dictionary
-from meterwire.dlt698.parts import ActionItem, AttributeResult, RecordResult, SetItem
-from meterwire.dlt698.records import records
-from meterwire.dlt698.security import SecurityRequest, SecurityResponse
-from meterwire.dlt698.selection import Oad, Omd
-from meterwire.dlt698.values import Data
+from meterwire.dlt698.apdus.apdu import decode_apdu, inner_apdu
+from meterwire.dlt698.apdus.parts import ActionItem, AttributeResult, RecordResult, SetItem
+from meterwire.dlt698.apdus.security import SecurityRequest, SecurityResponse
+from meterwire.dlt698.axdr.selection import Oad, Omd
+from meterwire.dlt698.axdr.values import Data
+from meterwire.dlt698.link import frame
+from meterwire.dlt698.objects.dictionary import dictionary
+from meterwire.dlt698.objects.item_values import ItemValue, contents_of
+from meterwire.dlt698.objects.records import records
 from meterwire.errors import RemoteProtocolError
 
 _VECTORS = Path(__file__).parents[2] / "vectors" / "dlt698.jsonl"

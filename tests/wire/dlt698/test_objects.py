@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from meterwire import catalogue, dlt645
 from meterwire.dlt645.bit_words import bit_words as bit_words_645
-from meterwire.dlt698.bit_words import bit_words, bits_set
-from meterwire.dlt698.data import data_from_octets, data_to_octets
-from meterwire.dlt698.item_values import contents_of
-from meterwire.dlt698.notation import Array, Leaf, Structure, Table, Type, parse
-from meterwire.dlt698.object_rows import CHAPTERS, Object, Row, class_rows
-from meterwire.dlt698.objects import Entry, dictionary, items_in
-from meterwire.dlt698.selection import Oad, Omd, Road, ScalerUnit, SidMac
-from meterwire.dlt698.units import unit, units
-from meterwire.dlt698.values import NULL, BitString, Data, Date, DateTime, DateTimeS, Time
+from meterwire.dlt698.axdr.data import data_from_octets, data_to_octets
+from meterwire.dlt698.axdr.selection import Oad, Omd, Road, ScalerUnit, SidMac
+from meterwire.dlt698.axdr.values import NULL, BitString, Data, Date, DateTime, DateTimeS, Time
+from meterwire.dlt698.objects.bit_words import bit_words, bits_set
+from meterwire.dlt698.objects.dictionary import Entry, dictionary, items_in
+from meterwire.dlt698.objects.item_values import contents_of
+from meterwire.dlt698.objects.notation import Array, Leaf, Structure, Table, Type, parse
+from meterwire.dlt698.objects.object_rows import CHAPTERS, Object, Row, class_rows
+from meterwire.dlt698.objects.units import unit, units
 from meterwire.errors import LocalProtocolError
 from tests.wire.dlt698.data_strategies import datas
 

@@ -8,12 +8,14 @@ from decimal import Decimal
 
 import pytest
 
-from meterwire.dlt698.apdu import decode_apdu, encode_apdu
-from meterwire.dlt698.get import GetRequestRecord, GetResponseRecord
-from meterwire.dlt698.item_values import Contents
-from meterwire.dlt698.parts import Dar, Piid, RecordRequest, RecordResult
-from meterwire.dlt698.records import FROZEN_AT, Records, column, encode_row, joined, records
-from meterwire.dlt698.requests import (
+from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
+from meterwire.dlt698.apdus.get import GetRequestRecord, GetResponseRecord
+from meterwire.dlt698.apdus.parts import Dar, Piid, RecordRequest, RecordResult
+from meterwire.dlt698.axdr.selection import Oad, Road, SelectEqual, SelectRange, Ti
+from meterwire.dlt698.axdr.values import NULL, Data, DateTimeS
+from meterwire.dlt698.objects.item_values import Contents
+from meterwire.dlt698.objects.records import FROZEN_AT, Records, column, encode_row, joined, records
+from meterwire.dlt698.objects.requests import (
     CURVE_PIECES_MAX,
     RECORDS_MAX,
     STATUS,
@@ -29,8 +31,6 @@ from meterwire.dlt698.requests import (
     freeze_of,
     freeze_table,
 )
-from meterwire.dlt698.selection import Oad, Road, SelectEqual, SelectRange, Ti
-from meterwire.dlt698.values import NULL, Data, DateTimeS
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 _DAILY = Oad.of("50040200")

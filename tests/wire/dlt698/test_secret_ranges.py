@@ -7,12 +7,12 @@ import dataclasses
 import pytest
 from hypothesis import given
 
-from meterwire.dlt698.apdu import encode_apdu
-from meterwire.dlt698.association import PasswordSecurity
-from meterwire.dlt698.frame import Frame, encode
-from meterwire.dlt698.secret_ranges import secret_ranges
-from meterwire.dlt698.security import Mac, PlainUnit, SecurityResponse
-from meterwire.dlt698.segments import Segment, SegmentKind
+from meterwire.dlt698.apdus.apdu import encode_apdu
+from meterwire.dlt698.apdus.association import PasswordSecurity
+from meterwire.dlt698.apdus.secret_ranges import secret_ranges
+from meterwire.dlt698.apdus.security import Mac, PlainUnit, SecurityResponse
+from meterwire.dlt698.link.frame import Frame, encode
+from meterwire.dlt698.link.segments import Segment, SegmentKind
 from tests.wire.dlt698 import plant
 from tests.wire.dlt698 import strategies as of
 from tests.wire.dlt698.plant import ANSWER, sent

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meterwire.dlt698.address import ServerAddress
-from meterwire.dlt698.frame import Frame, decode, encode
-from meterwire.dlt698.lengths import APDU_OCTETS_MAX
-from meterwire.dlt698.segments import (
+from meterwire.dlt698.axdr.lengths import APDU_OCTETS_MAX
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.link.frame import Frame, decode, encode
+from meterwire.dlt698.link.segments import (
     JOIN_TRANSITIONS,
     NUMBERS,
     REPEATS_MAX,

@@ -12,13 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meterlink.bus.exchange import Session as LineSession
-from meterwire.dlt698.address import ANY, BROADCAST, AddressKind, ServerAddress
-from meterwire.dlt698.apdu import decode_apdu, encode_apdu
-from meterwire.dlt698.blocks import BlockGatherer, BlockSignal
-from meterwire.dlt698.deframer import Deframer
-from meterwire.dlt698.exchange import SET_ASIDE_OCTETS_MAX, TRANSITIONS, Signal, State
-from meterwire.dlt698.frame import FRAME_OCTETS_MAX, Frame, decode, encode
-from meterwire.dlt698.get import (
+from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
+from meterwire.dlt698.apdus.get import (
     GetRequestNext,
     GetRequestNormal,
     GetRequestNormalList,
@@ -26,8 +21,8 @@ from meterwire.dlt698.get import (
     GetResponseNormalList,
     GetResponseRecordList,
 )
-from meterwire.dlt698.link_management import LinkRequest, ServerErrorResponse
-from meterwire.dlt698.parts import (
+from meterwire.dlt698.apdus.link_management import LinkRequest, ServerErrorResponse
+from meterwire.dlt698.apdus.parts import (
     AttributeResult,
     AttributeResults,
     Dar,
@@ -36,7 +31,7 @@ from meterwire.dlt698.parts import (
     RecordResult,
     TimeTag,
 )
-from meterwire.dlt698.security import (
+from meterwire.dlt698.apdus.security import (
     CipherUnit,
     Mac,
     PlainUnit,
@@ -44,11 +39,16 @@ from meterwire.dlt698.security import (
     SecurityRequest,
     SecurityResponse,
 )
-from meterwire.dlt698.segments import Segment, SegmentKind, cut, decode_segment
-from meterwire.dlt698.selection import Oad, SelectNthLast, Ti
-from meterwire.dlt698.session import RN_OCTETS, ClientSession, with_random_number
-from meterwire.dlt698.transfer import Sizes
-from meterwire.dlt698.values import DateTimeS
+from meterwire.dlt698.axdr.selection import Oad, SelectNthLast, Ti
+from meterwire.dlt698.axdr.values import DateTimeS
+from meterwire.dlt698.link.address import ANY, BROADCAST, AddressKind, ServerAddress
+from meterwire.dlt698.link.deframer import Deframer
+from meterwire.dlt698.link.frame import FRAME_OCTETS_MAX, Frame, decode, encode
+from meterwire.dlt698.link.segments import Segment, SegmentKind, cut, decode_segment
+from meterwire.dlt698.sessions.blocks import BlockGatherer, BlockSignal
+from meterwire.dlt698.sessions.client import RN_OCTETS, ClientSession, with_random_number
+from meterwire.dlt698.sessions.exchange import SET_ASIDE_OCTETS_MAX, TRANSITIONS, Signal, State
+from meterwire.dlt698.sessions.transfer import Sizes
 from meterwire.errors import LocalProtocolError
 from tests.wire.dlt698 import plant
 from tests.wire.dlt698 import strategies as of
@@ -246,7 +246,7 @@ def test_a_long_request_goes_in_segments() -> None:
 
 def plant_segment(frame: Frame) -> Segment:
     """The segment in a frame."""
-    from meterwire.dlt698.segments import decode_segment
+    from meterwire.dlt698.link.segments import decode_segment
 
     return decode_segment(frame.user_data)
 

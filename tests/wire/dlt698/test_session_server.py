@@ -9,19 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meterwire.dlt698.action import ActionResponseNormal
-from meterwire.dlt698.address import ANY, BROADCAST, AddressKind, ServerAddress
-from meterwire.dlt698.apdu import Apdu, decode_apdu, encode_apdu
-from meterwire.dlt698.association import (
+from meterwire.dlt698.apdus.action import ActionResponseNormal
+from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu, encode_apdu
+from meterwire.dlt698.apdus.association import (
     ConnectRequest,
     PasswordSecurity,
     ReleaseNotification,
     ReleaseRequest,
     ReleaseResponse,
 )
-from meterwire.dlt698.blocks import BlockGatherer, BlockSignal, cut_into_blocks
-from meterwire.dlt698.frame import Frame, decode, encode
-from meterwire.dlt698.get import (
+from meterwire.dlt698.apdus.get import (
     GetRequestNext,
     GetRequestNormalList,
     GetRequestRecordList,
@@ -30,8 +27,8 @@ from meterwire.dlt698.get import (
     GetResponseNormalList,
     GetResponseRecordList,
 )
-from meterwire.dlt698.link_management import ServerErrorResponse
-from meterwire.dlt698.parts import (
+from meterwire.dlt698.apdus.link_management import ServerErrorResponse
+from meterwire.dlt698.apdus.parts import (
     ActionResult,
     AttributeResult,
     AttributeResults,
@@ -40,11 +37,13 @@ from meterwire.dlt698.parts import (
     RecordRequest,
     RecordResult,
 )
-from meterwire.dlt698.security import CipherUnit, Mac, PlainUnit, Rn, SecurityRequest, SecurityResponse
-from meterwire.dlt698.segments import Segment, SegmentKind, cut
-from meterwire.dlt698.selection import Omd, SelectNthLast
-from meterwire.dlt698.session import ClientSession, with_random_number
-from meterwire.dlt698.session_association import (
+from meterwire.dlt698.apdus.security import CipherUnit, Mac, PlainUnit, Rn, SecurityRequest, SecurityResponse
+from meterwire.dlt698.axdr.selection import Omd, SelectNthLast
+from meterwire.dlt698.axdr.values import Data
+from meterwire.dlt698.link.address import ANY, BROADCAST, AddressKind, ServerAddress
+from meterwire.dlt698.link.frame import Frame, decode, encode
+from meterwire.dlt698.link.segments import Segment, SegmentKind, cut
+from meterwire.dlt698.sessions.association import (
     ASSOCIATION_TRANSITIONS,
     SERVICE_NUMBERS,
     Association,
@@ -52,16 +51,17 @@ from meterwire.dlt698.session_association import (
     AssociationState,
     Offer,
 )
-from meterwire.dlt698.session_report import ReportSession
-from meterwire.dlt698.session_server import (
+from meterwire.dlt698.sessions.blocks import BlockGatherer, BlockSignal, cut_into_blocks
+from meterwire.dlt698.sessions.client import ClientSession, with_random_number
+from meterwire.dlt698.sessions.report import ReportSession
+from meterwire.dlt698.sessions.server import (
     SERVER_TRANSITIONS,
     Request,
     ServerSession,
     ServerSignal,
     ServerState,
 )
-from meterwire.dlt698.transfer import FRAME_OCTETS_LEAST, Sizes
-from meterwire.dlt698.values import Data
+from meterwire.dlt698.sessions.transfer import FRAME_OCTETS_LEAST, Sizes
 from meterwire.errors import LocalProtocolError
 from tests.wire.dlt698 import plant
 from tests.wire.dlt698 import strategies as of

@@ -1,0 +1,135 @@
+"""Which octets of an APDU are secret: passwords, keys, signatures, cipher blocks and MACs.
+
+The declarations mark what is always secret, ``secret_objects.csv`` whose data is, and a frame that is
+passed through a port is looked into. What cannot be told is taken for secret.
+Source: spec sections 3.3, 3.9 and 3.10; control-and-prepayment 4.1 and 4.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from meterwire.dlt698.apdus.apdu import walk_apdu
+from meterwire.dlt698.apdus.parts import RecordResult
+from meterwire.dlt698.apdus.secret_objects import secret_types
+from meterwire.dlt698.apdus.security import PlainUnit
+from meterwire.dlt698.axdr.coding import Span
+from meterwire.dlt698.axdr.selection import Oad, Omd, Road
+from meterwire.dlt698.axdr.values import Data
+from meterwire.dlt698.link import frame as frame698
+from meterwire.errors import RemoteProtocolError
+
+_TRANSPARENT: Final = Omd(0xF209, 127)
+_PASSED_ON: Final = frozenset({"ProxyTransCommandRequest", "ProxyTransCommandResponse"})
+_REPORTED: Final = "ReportNotificationTransData"
+_FRAME: Final = "frame"
+"""Stands among the types where an octet-string holds a frame for a meter."""
+_NESTED_MAX: Final = 4
+"""Frames in frames in frames that are looked into."""
+
+Ranges = tuple[tuple[int, int], ...]
+Foreign = Callable[[bytes], Ranges]
+"""The secret octets of a passed-on frame of another protocol, preamble included; of anything else all."""
+
+
+def _all_of(octets: bytes) -> Ranges:
+    return ((0, len(octets)),) if octets else ()
+
+
+def secret_spans(octets: bytes, foreign: Foreign = _all_of) -> Ranges:
+    """The secret octets of an APDU, as (first, one after), in order.
+
+    Args:
+        octets: an APDU; a piece of one, or anything that is none, is secret as a whole.
+        foreign: looks into a passed-on frame that is none of this protocol; by default it is secret.
+
+    """
+    return tuple(_secrets(octets, 0, 0, foreign))
+
+
+def _secrets(octets: bytes, base: int, nested: int, foreign: Foreign) -> Iterator[tuple[int, int]]:
+    try:
+        span = walk_apdu(octets)
+    except RemoteProtocolError:
+        if octets:
+            yield base, base + len(octets)
+        return
+    for start, end in _in_span(span, frozenset(), nested, span.name, foreign):
+        yield base + start, base + end
+
+
+def _in_span(
+    span: Span, types: frozenset[str], nested: int, service: str, foreign: Foreign
+) -> Iterator[tuple[int, int]]:
+    if span.secret:
+        yield span.start, span.end
+        return
+    if isinstance(span.value, PlainUnit) and not span.parts[-1].parts:
+        inner = span.parts[-1]
+        yield from _payload(inner, nested, foreign, whole_apdu=True)
+        return
+    if _is_passed_on(span, service):
+        yield from _payload(span, nested, foreign, whole_apdu=False)
+        return
+    types = types | _types_of(span.value)
+    if isinstance(span.value, Data) and span.value.type == "octet-string" and _FRAME in types:
+        yield from _in_frame(span.value.value, span.end - len(span.value.value), nested, foreign)
+        return
+    if isinstance(span.value, Data) and span.value.type in types:
+        yield span.start + 1, span.end
+        return
+    for part in span.parts:
+        yield from _in_span(part, types, nested, service, foreign)
+
+
+def _types_of(value: Any) -> frozenset[str]:
+    """Types that are secret inside a result, an item or a record."""
+    if isinstance(value, RecordResult):
+        of: list[Oad] = [value.oad]
+        for column in value.rcsd:
+            of += (column.oad, *column.oads) if isinstance(column, Road) else (column,)
+        return frozenset().union(*map(secret_types, of))
+    first = value[0] if isinstance(value, tuple) and value else None
+    if isinstance(first, Oad | Omd) and hasattr(value, "_fields"):
+        types = secret_types(first)
+        return types | {_FRAME} if first == _TRANSPARENT else types
+    return frozenset()
+
+
+def _is_passed_on(span: Span, service: str) -> bool:
+    """Whether the octets are those of a frame for, or from, a port."""
+    if not isinstance(span.value, bytes) or span.parts or span.start == 0:
+        return False
+    return (service in _PASSED_ON and span.name in {"command", "result"}) or (
+        service == _REPORTED and span.name.isdigit()
+    )
+
+
+def _payload(span: Span, nested: int, foreign: Foreign, *, whole_apdu: bool) -> Iterator[tuple[int, int]]:
+    payload = span.value
+    base = span.end - len(payload)
+    if whole_apdu and nested >= _NESTED_MAX:
+        yield base, span.end
+    elif whole_apdu:
+        yield from _secrets(payload, base, nested + 1, foreign)
+    else:
+        yield from _in_frame(payload, base, nested, foreign)
+
+
+def _in_frame(octets: bytes, base: int, nested: int, foreign: Foreign) -> Iterator[tuple[int, int]]:
+    """Secrets of a frame in a frame, of this protocol or another one."""
+    if nested >= _NESTED_MAX:
+        yield base, base + len(octets)
+        return
+    try:
+        frame = frame698.decode(octets.lstrip(b"\xfe"))
+    except RemoteProtocolError:
+        for start, end in foreign(octets):
+            yield base + start, base + end
+        return
+    at = base + frame698.checks(octets).user_data_at
+    if frame.segmented or not frame.user_data:
+        yield at, at + len(frame.user_data)
+    else:
+        yield from _secrets(frame.user_data, at, nested + 1, foreign)

@@ -1,0 +1,1 @@
+"""Octets on the wire <-> frames, and APDUs in segments."""

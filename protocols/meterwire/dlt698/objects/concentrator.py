@@ -1,0 +1,370 @@
+"""What a concentrator is asked: its archive, the records that it collected, and reads through it.
+
+Meters are named by their address, 12 digits. Answers come in any order and are matched by address; a
+meter that is silent comes back as DAR 33, or as an empty reply. Source: spec sections 3.9, 6.8 and 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from meterwire.dlt698.apdus.parts import ActionItem, AttributeResult, Dar, Piid, RecordRequest, TimeTag
+from meterwire.dlt698.apdus.proxy import (
+    ProxyGetRequestList,
+    ProxyGetResponseList,
+    ProxyGetTarget,
+    ProxyTransCommandRequest,
+    ProxyTransCommandResponse,
+)
+from meterwire.dlt698.axdr.selection import (
+    AllMeters,
+    Comdcb,
+    MeterAddresses,
+    MeterSet,
+    Oad,
+    Omd,
+    Road,
+    Selection,
+    SelectLast,
+    SelectStoredAt,
+    SelectStoredWithin,
+    Ti,
+    Tsa,
+)
+from meterwire.dlt698.axdr.values import NULL, Data, DateTimeS
+from meterwire.dlt698.objects.answers import NO_ANSWER, Answer, answer
+from meterwire.dlt698.objects.bit_words import BitOrder
+from meterwire.dlt698.objects.dictionary import Entry, dictionary
+from meterwire.dlt698.objects.item_values import Contents, ItemValue
+from meterwire.dlt698.objects.leaves import Content
+from meterwire.dlt698.objects.records import (
+    COLLECTION_STORED_AT,
+    COLLECTION_SUCCEEDED_AT,
+    FROZEN_AT,
+    METER_ADDRESS,
+    column,
+)
+from meterwire.dlt698.objects.requests import freeze_table
+from meterwire.errors import LocalProtocolError
+
+ARCHIVE: Final = Oad(0x6000, 2, 0)
+COLLECTED: Final = Oad(0x6012, 3, 0)
+FIRST_RS485: Final = Oad(0xF201, 2, 1)
+CARRIER: Final = Oad(0xF209, 2, 1)
+METERS_MAX: Final = 1000
+"""Most meters of one request."""
+
+_ADD_ENTRIES: Final = Omd(0x6000, 128)
+_DELETE_ENTRY: Final = Omd(0x6000, 131)
+_CLEAR_ARCHIVE: Final = Omd(0x6000, 134)
+_DAY: Final = Ti(3, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveEntry:
+    """One meter in the archive (6000).
+
+    Args:
+        number: configuration number.
+        address: of the meter, 12 digits.
+        baud: code of the rate, e.g. 3 for 2400, 6 for 9600, 255 for automatic.
+        protocol: 1 DL/T 645-1997, 2 DL/T 645-2007, 3 DL/T 698.45, 4 CJ/T 188.
+        port: where it hangs, e.g. F2010201 or F2090201.
+        tariffs: number of tariffs.
+        user_type: code of the kind of customer.
+        wiring: 0 unknown, 1 single phase, 2 three-wire, 3 four-wire.
+        rated_voltage: V; ``None`` where the concentrator does not say it.
+        rated_current: A; the same.
+        collector: address of its collector, 12 digits.
+        asset_number: octets as hexadecimal digits.
+        pt_ratio: voltage transformer.
+        ct_ratio: current transformer.
+
+    """
+
+    number: int
+    address: str
+    baud: int = 255
+    protocol: int = 3
+    port: Oad = FIRST_RS485
+    tariffs: int = 4
+    user_type: int = 0
+    wiring: int = 1
+    rated_voltage: Decimal | None = Decimal("220.0")
+    rated_current: Decimal | None = Decimal("5.0")
+    collector: str = "000000000000"
+    asset_number: str = ""
+    pt_ratio: int = 1
+    ct_ratio: int = 1
+
+    def contents(self, place: str) -> Contents:
+        """Contents of the entry's values; keys begin with ``place``."""
+        found: dict[str, Content] = {
+            "number": Decimal(self.number),
+            "basic/address": self.address,
+            "basic/baud": Decimal(self.baud),
+            "basic/protocol": Decimal(self.protocol),
+            "basic/port": str(self.port),
+            "basic/password": "",
+            "basic/tariffs": Decimal(self.tariffs),
+            "basic/user_type": Decimal(self.user_type),
+            "basic/wiring": Decimal(self.wiring),
+            "extension/collector": self.collector,
+            "extension/asset_number": self.asset_number,
+            "extension/pt_ratio": Decimal(self.pt_ratio),
+            "extension/ct_ratio": Decimal(self.ct_ratio),
+        }
+        for name, rated in (("voltage", self.rated_voltage), ("current", self.rated_current)):
+            if rated is not None:
+                found[f"basic/rated_{name}"] = rated
+        kept = {f"{place}/{name}": content for name, content in found.items()}
+        item, _, period = place.partition("@")
+        return {**kept, f"{item}.*@{period}/annex": ""}
+
+
+class Archive(NamedTuple):
+    """The archive that a concentrator answered.
+
+    Args:
+        entries: its meters.
+        unreadable: entries that could not be understood, counted.
+
+    """
+
+    entries: tuple[ArchiveEntry, ...]
+    unreadable: int
+
+
+def archive_of(data: Data) -> Archive:
+    """The archive out of the answer to 60000200.
+
+    Args:
+        data: array of entries.
+
+    """
+    members: dict[str, dict[str, ItemValue]] = {}
+    for value in _known(ARCHIVE).decode(data):
+        number, _, name = value.period.removeprefix("number.").partition("/")
+        if value.problem != "empty":
+            members.setdefault(number, {})[name] = value
+    found = [_archive_entry(values) for values in members.values()]
+    entries = tuple(entry for entry in found if entry is not None)
+    return Archive(entries, len(found) - len(entries))
+
+
+def _archive_entry(values: Mapping[str, ItemValue]) -> ArchiveEntry | None:
+    """One entry; ``None`` when a member that a meter needs is not there."""
+    numbers = {name: value.value for name, value in values.items() if value.value is not None}
+    texts = {name: value.text for name, value in values.items() if value.text is not None}
+    try:
+        return ArchiveEntry(
+            number=int(numbers["number"]),
+            address=texts["basic/address"],
+            baud=int(numbers["basic/baud"]),
+            protocol=int(numbers["basic/protocol"]),
+            port=Oad.of(texts["basic/port"]),
+            tariffs=int(numbers["basic/tariffs"]),
+            user_type=int(numbers["basic/user_type"]),
+            wiring=int(numbers["basic/wiring"]),
+            rated_voltage=numbers.get("basic/rated_voltage"),
+            rated_current=numbers.get("basic/rated_current"),
+            collector=texts["extension/collector"],
+            asset_number=texts["extension/asset_number"],
+            pt_ratio=int(numbers["extension/pt_ratio"]),
+            ct_ratio=int(numbers["extension/ct_ratio"]),
+        )
+    except KeyError:
+        return None
+
+
+def archive_data(entries: Sequence[ArchiveEntry]) -> Data:
+    """The archive as an answer to 60000200 holds it, and as ``add_meters`` sends it.
+
+    Raises:
+        LocalProtocolError: more than ``METERS_MAX`` entries, or one that does not fit.
+
+    """
+    _few(entries)
+    contents: dict[str, Content] = {}
+    for number, entry in enumerate(entries, start=1):
+        contents |= entry.contents(f"{ARCHIVE}@number.{number}")
+    return _known(ARCHIVE).encode(contents) if entries else Data("array", ())
+
+
+def add_meters(entries: Sequence[ArchiveEntry]) -> ActionItem:
+    """Method 128 of the archive: add or update several meters.
+
+    Raises:
+        LocalProtocolError: as ``archive_data``.
+
+    """
+    return ActionItem(_ADD_ENTRIES, archive_data(entries))
+
+
+def delete_meter(number: int) -> ActionItem:
+    """Method 131 of the archive: delete a meter by its configuration number."""
+    return ActionItem(_DELETE_ENTRY, Data("long-unsigned", number))
+
+
+def clear_archive() -> ActionItem:
+    """Method 134 of the archive: delete every meter."""
+    return ActionItem(_CLEAR_ARCHIVE, NULL)
+
+
+# --- collected records ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadCollected:
+    """Records that the concentrator collected from its meters (60120300).
+
+    Args:
+        freeze: which freeze of the meters, e.g. ``daily_freeze``; empty for present values.
+        items: what of each record.
+        stored_from: storage time of the first record.
+        stored_to: before this storage time; ``None``: exactly ``stored_from``.
+        last: instead of a time, the last so many records of each meter.
+        meters: addresses; empty for all.
+
+    """
+
+    items: tuple[str, ...]
+    freeze: str = "daily_freeze"
+    stored_from: datetime | None = None
+    stored_to: datetime | None = None
+    last: int = 1
+    meters: tuple[str, ...] = ()
+
+    def records(self) -> tuple[RecordRequest, ...]:
+        """What to send; columns are address, storage and success time, then the values.
+
+        Raises:
+            LocalProtocolError: no such freeze or item, no items, or too many meters.
+
+        """
+        if not self.items:
+            raise LocalProtocolError("collected records: without a value nothing is answered, name an item")
+        values = tuple(column(item) for item in self.items)
+        own = (METER_ADDRESS, COLLECTION_STORED_AT, COLLECTION_SUCCEEDED_AT)
+        asked = (Road(freeze_table(self.freeze), (FROZEN_AT, *values)),) if self.freeze else values
+        return (RecordRequest(COLLECTED, self._selection(), (*own, *asked)),)
+
+    def _selection(self) -> Selection:
+        meters = meter_set(self.meters)
+        if self.stored_from is None:
+            return SelectLast(self.last, meters)
+        start = DateTimeS.of(self.stored_from)
+        if self.stored_to is None:
+            return SelectStoredAt(start, meters)
+        return SelectStoredWithin(start, DateTimeS.of(self.stored_to), _DAY, meters)
+
+
+def meter_set(addresses: Sequence[str]) -> MeterSet:
+    """The meters with these addresses; none is all.
+
+    Raises:
+        LocalProtocolError: more than ``METERS_MAX``.
+
+    """
+    _few(addresses)
+    return MeterAddresses(tuple(map(Tsa.of, addresses))) if addresses else AllMeters()
+
+
+# --- through the concentrator --------------------------------------------------------------------------
+
+
+def proxy_get(
+    piid: Piid,
+    wanted: Mapping[str, Sequence[Oad]],
+    *,
+    timeout_s: int,
+    meter_timeout_s: int = 0,
+    time_tag: TimeTag | None = None,
+) -> ProxyGetRequestList:
+    """Read attributes of several meters through the concentrator.
+
+    Args:
+        piid: service number.
+        wanted: descriptors by address.
+        timeout_s: seconds for all of it; 0 leaves it to the concentrator.
+        meter_timeout_s: seconds for one meter.
+        time_tag: when it was sent.
+
+    Raises:
+        LocalProtocolError: no meter, or more than ``METERS_MAX``.
+
+    """
+    if not wanted:
+        raise LocalProtocolError("a proxy read names no meter")
+    _few(list(wanted))
+    targets = tuple(
+        ProxyGetTarget(Tsa.of(address), meter_timeout_s, tuple(oads)) for address, oads in wanted.items()
+    )
+    return ProxyGetRequestList(piid=piid, timeout_s=timeout_s, targets=targets, time_tag=time_tag)
+
+
+def proxy_answers(response: ProxyGetResponseList, order: BitOrder = "bit0_first") -> dict[str, Answer]:
+    """The answers by address; a meter that stands twice has both parts together.
+
+    Args:
+        response: in whatever order the meters came.
+        order: how these meters send words of bits.
+
+    """
+    found: dict[str, list[AttributeResult]] = {}
+    for target in response.targets:
+        found.setdefault(target.tsa.digits, []).extend(target.items)
+    return {address: answer(results, order) for address, results in found.items()}
+
+
+def forward(
+    piid: Piid,
+    frame: bytes,
+    *,
+    port: Oad,
+    settings: Comdcb,
+    frame_timeout_s: int,
+    byte_timeout_ms: int = 100,
+    time_tag: TimeTag | None = None,
+) -> ProxyTransCommandRequest:
+    """Send a frame of a meter, 645 or 698.45, through a port as it is.
+
+    Args:
+        piid: service number.
+        frame: the octets.
+        port: ``FIRST_RS485``, ``CARRIER``, ...
+        settings: of the port; many concentrators ignore them for carrier.
+        frame_timeout_s: seconds until the reply begins.
+        byte_timeout_ms: milliseconds between octets that end the reply.
+        time_tag: when it was sent.
+
+    """
+    return ProxyTransCommandRequest(
+        piid=piid,
+        port=port,
+        comdcb=settings,
+        frame_timeout_s=frame_timeout_s,
+        byte_timeout_ms=byte_timeout_ms,
+        command=frame,
+        time_tag=time_tag,
+    )
+
+
+def reply_of(response: ProxyTransCommandResponse) -> bytes | Dar:
+    """The octets that came back through the port; a silent meter is ``NO_ANSWER`` in either form."""
+    return response.result or NO_ANSWER
+
+
+def _known(oad: Oad) -> Entry:
+    entry = dictionary().entry(oad)
+    assert entry is not None, oad
+    return entry
+
+
+def _few(meters: Sequence[object]) -> None:
+    if len(meters) > METERS_MAX:
+        raise LocalProtocolError(f"{len(meters)} meters in one request, at most {METERS_MAX}")

@@ -1,0 +1,240 @@
+"""PyPI's ``dlt698`` at the other end of a socket: its meter before our driver and our daemon.
+
+Each association profile that it has: the preset one, CONNECT on a line of ours, and LINK then CONNECT of a
+terminal that dials in. Disagreements that are tolerated are the five of ``foreign_meter698``; each has a
+test here, so that it is seen when one goes away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from meterlink.bus.exchange import Timing
+from meterlink.bus.line import Line
+from meterlink.bus.queue import Priority
+from meterlink.clock import SystemClock
+from meterlink.daemon.daemon import JOURNAL_FILE
+from meterlink.drivers.base import FreezeAnswer, MeterAnswer, Window
+from meterlink.drivers.dlt698 import Dlt698Driver
+from meterlink.drivers.probe import find_meter
+from meterlink.errors import Refused, ReplyTimeout
+from meterlink.model.data_classes import DAILY_FREEZE
+from meterlink.model.line_url import parse_line_url
+from meterlink.transports.open import open_line
+from meterprofiles import AssociationTraits, generic
+from tests.support.agreement import readings_of, rows_in
+from tests.support.foreign_meter698 import (
+    ADDRESS,
+    ENERGIES,
+    FREQUENCY,
+    NIGHTS,
+    VOLTAGES,
+    foreign_meter698,
+    frozen,
+)
+from tests.support.gateway import Process
+from tests.support.processes import LOOPBACK, wait_until
+
+_PROFILES = {
+    "local_preset": AssociationTraits(),
+    "local_public": AssociationTraits(connect="null", version=16),
+}
+_FIRST_NIGHT = datetime(2026, 11, NIGHTS[0], tzinfo=timezone(timedelta(hours=8)))
+_LAST_NIGHT = NIGHTS[-1]
+
+
+class _Talk:
+    """Our driver and a line to its meter."""
+
+    def __init__(self, line: Line, driver: Dlt698Driver) -> None:
+        self.line, self.driver = line, driver
+
+    async def read(self, item: str, window: Window | None = None) -> MeterAnswer:
+        return await self.driver.read(self.line, ADDRESS, item, window=window, priority=Priority.ON_DEMAND)
+
+    async def freeze(self, *items: str) -> FreezeAnswer:
+        return await self.driver.read_freeze(
+            self.line, ADDRESS, DAILY_FREEZE, items, priority=Priority.BILLING
+        )
+
+
+async def _with_line(url: str, traits: AssociationTraits, ask: object) -> object:
+    where = parse_line_url(url)
+    timing = Timing(reply_timeout_s=1.0)
+    line = Line(url, opener=lambda: open_line(where), timing=timing, rng=random.Random(1))
+    profile = replace(generic("dlt698.45"), association=traits)
+    driver = Dlt698Driver(SystemClock(), profile=profile, random_octets=random.Random(1).randbytes)
+    async with asyncio.TaskGroup() as group:
+        owner = group.create_task(line.run(), name="owner")
+        try:
+            return await ask(_Talk(line, driver))  # type: ignore[operator]
+        finally:
+            owner.cancel()
+
+
+def _decimals(raw: tuple[int, ...], decimals: int) -> list[Decimal]:
+    return [Decimal(value).scaleb(-decimals) for value in raw]
+
+
+def _numbers(answer: MeterAnswer | FreezeAnswer) -> list[Decimal | None]:
+    return [value.value for value in answer.values if value.item != "frozen_at"]
+
+
+@pytest.mark.parametrize("blocks", [False, True])
+@pytest.mark.parametrize("profile", _PROFILES)
+def test_our_driver_reads_its_meter(tmp_path: Path, profile: str, blocks: bool) -> None:
+    """Values, records and long answers of a foreign meter would be refused, cut or misread."""
+
+    async def ask(talk: _Talk) -> None:
+        assert _decimals(ENERGIES, 2) == _numbers(await talk.read("forward_active_energy.*"))
+        assert _decimals(ENERGIES[1:2], 2) == _numbers(await talk.read("forward_active_energy.t1"))
+        assert _decimals(VOLTAGES, 1) == _numbers(await talk.read("voltage.*"))
+        assert _decimals((FREQUENCY,), 2) == _numbers(await talk.read("frequency"))
+        freeze = await talk.freeze("forward_active_energy.*")
+        assert _decimals(frozen(_LAST_NIGHT), 2) == _numbers(freeze)
+        assert "2026-11-21T16:00:00+00:00" == freeze.frozen_at.isoformat()
+        window = Window(count=len(NIGHTS), since=_FIRST_NIGHT)
+        nights = await talk.read("forward_active_energy.*@daily_freeze", window)
+        expected = [value for day in NIGHTS for value in _decimals(frozen(day), 2)]
+        assert expected == _numbers(nights)
+        with pytest.raises(Refused):
+            await talk.read("active_power")
+
+    with foreign_meter698(tmp_path, profile=profile, blocks=blocks) as meter:
+        asyncio.run(_with_line(meter.url, _PROFILES[profile], ask))
+
+
+@pytest.mark.parametrize("profile", _PROFILES)
+def test_lists_of_its_meter(tmp_path: Path, profile: str) -> None:
+    """Scaler and value come as a list; its meter has no scalers, which leaves those of the standard."""
+
+    async def ask(talk: _Talk) -> None:
+        assert _decimals(VOLTAGES, 1) == _numbers(await talk.read("voltage.*"))
+
+    with foreign_meter698(tmp_path, profile=profile) as meter:
+        asyncio.run(_with_line(meter.url, replace(_PROFILES[profile], ask_scalers=True), ask))
+
+
+def test_a_column_that_its_meter_does_not_keep(tmp_path: Path) -> None:
+    """One unknown column must not cost the night, however a foreign meter says so."""
+
+    async def ask(talk: _Talk) -> None:
+        freeze = await talk.freeze("forward_active_energy.*", "reverse_active_energy.*")
+        assert _decimals(frozen(_LAST_NIGHT), 2) == _numbers(freeze)
+        assert {"reverse_active_energy.*"} == set(freeze.refused)
+
+    with foreign_meter698(tmp_path, profile="local_preset") as meter:
+        asyncio.run(_with_line(meter.url, AssociationTraits(), ask))
+
+
+def test_its_meter_without_the_connect_that_it_wants(tmp_path: Path) -> None:
+    """People must see that the profile is wrong, not a crash."""
+
+    async def ask(talk: _Talk) -> None:
+        with pytest.raises((Refused, ReplyTimeout)):
+            await talk.read("frequency")
+
+    with foreign_meter698(tmp_path, profile="local_public") as meter:
+        asyncio.run(_with_line(meter.url, AssociationTraits(), ask))
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(0x10, 0x10), (0x00, 0x00), (0x10, 0x00)])
+def test_one_client_address(tmp_path: Path, ours: int, theirs: int) -> None:
+    """Disagreement 2: the standard has meters answer any client; the profile says which one we are."""
+
+    async def ask(talk: _Talk) -> None:
+        if ours == theirs:
+            assert _decimals((FREQUENCY,), 2) == _numbers(await talk.read("frequency"))
+        else:
+            with pytest.raises(ReplyTimeout):
+                await talk.read("frequency")
+
+    with foreign_meter698(tmp_path, profile="local_preset", client=theirs) as meter:
+        asyncio.run(_with_line(meter.url, AssociationTraits(client=ours), ask))
+
+
+def test_its_meter_takes_one_version_of_the_protocol(tmp_path: Path) -> None:
+    """Disagreement 4: people must be told that the version is wrong, which a profile can say."""
+
+    async def ask(talk: _Talk) -> None:
+        with pytest.raises(Refused, match="protocol version mismatch 协议版本不匹配"):
+            await talk.read("frequency")
+
+    with foreign_meter698(tmp_path, profile="local_public") as meter:
+        asyncio.run(_with_line(meter.url, AssociationTraits(connect="null"), ask))
+
+
+def test_its_tables_refuse_the_last_records(tmp_path: Path) -> None:
+    """Disagreement 5: selector 10 is the standard's; the newest night comes by selector 9."""
+
+    async def ask(talk: _Talk) -> None:
+        with pytest.raises(Refused, match="read or write denied 拒绝读写"):
+            await talk.read("forward_active_energy.*@daily_freeze", Window(count=2))
+
+    with foreign_meter698(tmp_path, profile="local_preset") as meter:
+        asyncio.run(_with_line(meter.url, AssociationTraits(), ask))
+
+
+def test_probe_finds_its_meter_by_address_alone(tmp_path: Path) -> None:
+    """Disagreement 3: wildcards get no answer; who knows the address finds it all the same."""
+
+    async def ask(talk: _Talk) -> None:
+        found = await find_meter(talk.line, address=ADDRESS, tell=lambda _: None)
+        assert found is not None
+        assert ("dlt698.45", ADDRESS) == (found.protocol, found.address)
+        assert None is await find_meter(talk.line, tell=lambda _: None)
+
+    with foreign_meter698(tmp_path, profile="local_preset") as meter:
+        asyncio.run(_with_line(meter.url, AssociationTraits(), ask))
+
+
+_OWN_PROFILE = """
+profile: terminal-with-connect
+matches: {protocol: dlt698.45, model: TERMINAL}
+line: {baud: 9600, parity: even, preamble: 0}
+timing: {reply_timeout_ms: 2000, octet_gap_ms: 500, turnaround_ms: 0}
+association: {connect: "null", version: 16}
+"""
+
+
+def _config(folder: Path) -> Path:
+    (folder / "profiles").mkdir()
+    (folder / "profiles" / "terminal.yaml").write_text(_OWN_PROFILE, encoding="utf-8")
+    text = f'[gateway]\nid = "gw"\nsite = "test"\ndata_dir = "{folder / "data"}"\n'
+    text += f'profiles = "{folder / "profiles"}"\n'
+    text += f'[[meters]]\nid = "terminal"\naddress = "{ADDRESS}"\nprotocol = "dlt698.45"\n'
+    text += 'model = "TERMINAL"\n'
+    text += f'line = "listen://{LOOPBACK}:0?terminal={ADDRESS}"\n'
+    text += f"[[plans]]\nevery_s = 1\nitems = {json.dumps(['forward_active_energy.*', 'voltage.*'])}\n"
+    text += '[[plans]]\nclass = "daily_freeze"\nevery_s = 1\n'
+    path = folder / "meterlink.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_our_daemon_reads_its_terminal_that_dials_in(tmp_path: Path) -> None:
+    """Remote profile: it logs in with LINK, wants CONNECT, and is polled for values and freezes."""
+    daemon = Process("run", _config(tmp_path))
+    journal = tmp_path / "data" / JOURNAL_FILE
+    try:
+        [endpoint] = daemon.start()["listens"]
+        with foreign_meter698(tmp_path, profile="remote_public", dial=endpoint):
+            wait_until(lambda: len(readings_of(rows_in(journal))) >= 5 + 5 + 3, what="readings", timeout_s=12)
+    finally:
+        daemon.terminate()
+    found = {
+        (row.record.data_class, reading.item): reading.value
+        for row in rows_in(journal)
+        for reading in readings_of([row])
+    }
+    assert Decimal("12345.67") == found["instant", "forward_active_energy"]
+    assert Decimal("219.8") == found["instant", "voltage.c"]
+    assert _decimals(frozen(_LAST_NIGHT), 2)[2] == found["daily_freeze", "forward_active_energy.t2"]
