@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from meterwire.dlt645 import formats
 from meterwire.dlt645.shapes import DELIMITER, Group
-from meterwire.dlt645.values import ItemValue, Label
+from meterwire.dlt645.values import Given, ItemValue, Label, octets_of
 from meterwire.errors import LocalProtocolError
 
 
@@ -48,18 +48,26 @@ class OpenRecord:
             values.append(ItemValue(self.rest, content, problem, rest))
         return tuple(values)
 
-    def encode(self, values: Sequence[formats.Content]) -> bytes:
+    def delimiters(self, data: bytes) -> int:
+        """None that could be told from the rest."""
+        return 0
+
+    def is_whole(self, data: bytes) -> bool:
+        """Never sure: the rest may go on."""
+        return False
+
+    def encode(self, values: Sequence[Given], delimiters: int | None = None) -> bytes:
         """Undo ``decode``.
 
         Raises:
-            LocalProtocolError: too few or too many values, or one out of its range.
+            LocalProtocolError: too few or too many values, one out of its range, or a delimiter.
 
         """
-        layout = self.head.layout
-        if not len(layout) <= len(values) <= len(layout) + 1 or not values:
+        known = len(self.head.layout)
+        if not known <= len(values) <= known + 1 or not values or delimiters:
             raise LocalProtocolError(f"{self.rest.item} does not take {len(values)} values")
-        known = b"".join(format_.encode(value) for format_, value in zip(layout, values, strict=False))
-        return known + b"".join(_octets(rest) for rest in values[len(layout) :])
+        rest = values[known:]
+        return self.head.encode(values[:known]) + b"".join(map(_octets, rest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,27 +99,38 @@ class MixedBlock:
 
     def decode(self, data: bytes) -> tuple[ItemValue, ...] | None:
         """The values in ``data``; ``None`` when it ends inside a field. A closing AAH is dropped."""
-        if data.endswith(DELIMITER) and len(data) != self.octets and len(data) - 1 in self._ends:
+        if self._is_closed(data):
             data = data[:-1]
         if len(data) not in self._ends:
             return None
         return tuple(self.group.values(data)[: self._ends.index(len(data)) + 1])
 
-    def encode(self, values: Sequence[formats.Content]) -> bytes:
+    def delimiters(self, data: bytes) -> int:
+        """1 when one closes ``data``."""
+        return int(self._is_closed(data))
+
+    def is_whole(self, data: bytes) -> bool:
+        """Whether all fields are there."""
+        return len(data) - self.delimiters(data) == self.octets
+
+    def encode(self, values: Sequence[Given], delimiters: int | None = None) -> bytes:
         """Undo ``decode``.
 
         Raises:
-            LocalProtocolError: no or too many values, or one out of its range.
+            LocalProtocolError: no or too many values, one out of its range, or more delimiters than one.
 
         """
-        if not 1 <= len(values) <= len(self.group.layout):
+        if not 1 <= len(values) <= len(self.group.layout) or not 0 <= (delimiters or 0) <= 1:
             raise LocalProtocolError(f"{self.items[0]} does not take {len(values)} values")
-        return b"".join(
-            format_.encode(value) for format_, value in zip(self.group.layout, values, strict=False)
-        )
+        octets = b"".join(map(octets_of, values, self.group.layout))
+        return octets + DELIMITER * (delimiters or 0)
+
+    def _is_closed(self, data: bytes) -> bool:
+        return data.endswith(DELIMITER) and len(data) != self.octets and len(data) - 1 in self._ends
 
 
-def _octets(content: formats.Content) -> bytes:
+def _octets(given: Given) -> bytes:
+    content = given.content if isinstance(given, ItemValue) else given
     try:
         return bytes.fromhex(content if isinstance(content, str) else "-")
     except ValueError:

@@ -12,7 +12,7 @@ from typing import Final
 
 from meterwire.dlt645 import formats, security
 from meterwire.dlt645.security import DIRECTIONS, SecurityField, SecurityValue
-from meterwire.dlt645.values import ItemValue, Label
+from meterwire.dlt645.values import Given, ItemValue, Label
 from meterwire.errors import LocalProtocolError
 
 _CENT: Final = Decimal("0.01")
@@ -48,13 +48,23 @@ class SecurityPayload:
                 return tuple(self._value(one) for one in fields)
         return None
 
-    def encode(self, values: Sequence[formats.Content]) -> bytes:
+    def delimiters(self, data: bytes) -> int:
+        """None: each field has its octets."""
+        return 0
+
+    def is_whole(self, data: bytes) -> bool:
+        """Whether a layout has that length."""
+        return any(security.split(self.di, direction, data) is not None for direction in DIRECTIONS)
+
+    def encode(self, values: Sequence[Given], delimiters: int | None = None) -> bytes:
         """Undo ``decode`` by the first layout that takes as many values.
 
         Raises:
-            LocalProtocolError: no layout takes them.
+            LocalProtocolError: no layout takes them, or a delimiter.
 
         """
+        if delimiters:
+            raise LocalProtocolError(f"security identifier {self.di:08X} has no delimiters")
         for layout in self._layouts():
             if len(layout) != len(values):
                 continue
@@ -76,7 +86,8 @@ class SecurityPayload:
         return ItemValue(self.label(one.field.item), content, None, one.raw)
 
 
-def _octets(field: SecurityField, content: formats.Content) -> bytes:
+def _octets(field: SecurityField, given: Given) -> bytes:
+    content = given.content if isinstance(given, ItemValue) else given
     if not isinstance(content, Decimal):
         return security.field_octets(field, content)
     number = content / _CENT if field.kind == "cents" else content
