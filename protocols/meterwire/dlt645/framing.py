@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
+from meterwire.dlt645.freeze_block import FreezeBlock
+from meterwire.dlt645.load_records import LoadRecords
 from meterwire.dlt645.shapes import DELIMITER
-from meterwire.dlt645.special import FreezeBlock, LoadRecords
 from meterwire.dlt645.values import Entry, ItemValue
 
 Kind = Literal[
