@@ -12,9 +12,17 @@ import csv
 import functools
 from collections.abc import Mapping
 from importlib import resources
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 Language = Literal["en", "zh"]
+
+WORD_OCTETS_MAX: Final = 2
+"""Longest error word or execution word; what is longer is none that we know, and may be a secret."""
+_WORD_BITS: Final = 16
+_COMPOSED: Final = {
+    "report_mode_word": ("report_word_1", "meter_status_word_4", "meter_status_word_7", "report_word_4")
+}
+"""Words of several words of 16 bits, the first one lowest: R1 to R4 of 04 00 11 04, spec section 6."""
 
 
 class Bit(NamedTuple):
@@ -39,6 +47,12 @@ def bit_words() -> Mapping[str, tuple[Bit, ...]]:
             found.setdefault(word, []).append(bit)
             if mark:
                 supplements.setdefault(word, set()).add(bit)
+    for word, parts in _COMPOSED.items():
+        found[word] = [
+            bit._replace(place=bit.place + _WORD_BITS * at)
+            for at, part in enumerate(parts)
+            for bit in found[part]
+        ]
     for word, added in supplements.items():
         found[f"{word}_2007"] = [bit for bit in found[word] if bit not in added]
     return {word: tuple(sorted(bits)) for word, bits in found.items()}
@@ -57,9 +71,15 @@ def bits_set(word: str, octets: bytes) -> tuple[Bit, ...]:
 
 
 def sentence(word: str, octets: bytes, language: Language) -> str:
-    """What a refusal says, with the octets as people write them, highest first."""
+    """What a refusal says, with the octets as people write them, highest first.
+
+    Of more octets than a word has, only their number is said.
+    """
     bits = bits_set(word, octets)
-    raw = octets[::-1].hex().upper()
+    known = len(octets) <= WORD_OCTETS_MAX
+    raw = f"{octets[::-1].hex().upper()}H" if known else ""
     if language == "zh":
-        return f"电表拒绝：{'、'.join(bit.zh for bit in bits) or '无说明'}（{raw}H）"
-    return f"the meter refused: {', '.join(bit.en for bit in bits) or 'no reason given'} ({raw}H)"
+        reason = "、".join(bit.zh for bit in bits) or "无说明"
+        return f"电表拒绝：{reason}（{raw or f'{len(octets)} 字节'}）"
+    reason = ", ".join(bit.en for bit in bits) or "no reason given"
+    return f"the meter refused: {reason} ({raw or f'{len(octets)} octets'})"

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from meterwire import catalogue
 from meterwire.dlt645 import formats
-from meterwire.dlt645.shapes import Fields, Group
+from meterwire.dlt645.record_selector import takes_selector
+from meterwire.dlt645.shapes import TARIFFS_USUAL, Fields, Group
 from meterwire.dlt645.values import Entry, Label, Shape
 
 
@@ -50,6 +51,11 @@ class Slot(NamedTuple):
     def range(self) -> range:
         """The single values, in the order of a block."""
         return range(self.low, self.high + 1)
+
+    @property
+    def usual(self) -> int:
+        """How many of the single values most meters have; 0 where that is all of them."""
+        return TARIFFS_USUAL + (self.low == 0) if self.writes == "t" else 0
 
 
 class Field(NamedTuple):
@@ -192,13 +198,33 @@ class Row:
         if place is not None and layout.own_names:
             repeated = [(*values[:place], one, *values[place + 1 :]) for one in self.slots[place].range]
             groups = tuple(self._group(layout, layout.head, one) for one in repeated)
-            return Fields(Group((), ()), groups, len(groups), 1, delimited=True)
+            usual = self.slots[place].usual
+            return Fields(Group((), ()), groups, len(groups), 1, usual, delimited=True)
         head = self._group(layout, layout.head, values)
+        closable = self._closable(values)
+        optional = takes_selector(int(self.digits(values), 16))
         if not layout.unit:
-            return Fields(head)
+            return Fields(head, delimited=closable, optional=optional)
         over = [layout.over.written(one) for one in layout.over.range] if layout.over else [""]
-        groups = tuple(self._group(layout, layout.unit, values, dimension) for dimension in over)
-        return Fields(head, groups, layout.most, 0 if layout.head else 1, delimited=not layout.head)
+        return Fields(
+            head,
+            tuple(self._group(layout, layout.unit, values, dimension) for dimension in over),
+            layout.most,
+            least=0 if layout.head else 1,
+            usual=layout.over.usual if layout.over else 0,
+            delimited=closable or not layout.head,
+            optional=optional,
+        )
+
+    def _closable(self, values: tuple[int, ...]) -> bool:
+        """Whether a make closes the data with a delimiter: that of every block asked for with F or FF.
+
+        Source: spec section 4.
+        """
+        digits = self.digits(values)
+        half = self.width // 2
+        step = half // 2
+        return "F" * step in {digits[half : half + step], digits[half + step :]}
 
     def _group(
         self, layout: Layout, fields: tuple[Field, ...], values: Sequence[int], more: str = ""

@@ -7,11 +7,13 @@ A format is written as the standard writes it, or shorter:
   ``hhmmNN`` have a number of two digits behind;
 - ``digits6``: twelve digits, as of an address; ``ascii6``: six characters;
 - ``hex2``: two octets as hexadecimal digits, highest first, as bit words are written;
-  ``hex2#meter_status_word_1`` when ``bit_words.csv`` says what the bits mean;
+  ``hex2#meter_status_word_1`` when ``bit_words.csv`` says what the bits mean; ``mode1#load_mode_word``
+  for a word that people set, of which all bits may be set on purpose;
 - ``raw4``: four octets as they stand on the wire, as operator codes are written.
 
 Content is a ``Decimal`` with the digits that the meter sent, or text; ``None`` with a problem when
-the meter filled the field with FFH (absent) or sent digits that are none (invalid-bcd).
+the meter filled the field with FFH (absent) or sent digits that are none (invalid-bcd). A time is
+also absent when it is all zero (never happened) or all 99 (not set).
 Every field goes lowest octet first. Source: DL/T 645-2007, annex A; spec section 3.
 """
 
@@ -160,9 +162,9 @@ class Time:
         return _SHOWN.get(self.pattern) or " ".join(f"{{{part}}}" for part in self._parts)
 
     def decode(self, raw: bytes) -> tuple[Content, Problem | None]:
-        """Text such as ``2026-09-08 14:25``; all zero (never) and all FFH are absent."""
+        """Text such as ``2026-09-08 14:25``; all zero (never), all 99 (not set) and all FFH are absent."""
         never = not any(raw) and "DD" in self.pattern
-        if never or raw == b"\xff" * len(raw):
+        if never or raw in {b"\xff" * len(raw), b"\x99" * len(raw)}:
             return None, "absent"
         digits = raw[::-1].hex()
         if not digits.isdecimal():
@@ -256,15 +258,19 @@ class Hex:
         octets: octets of the field.
         wire_order: written lowest octet first, as operator codes are.
         word: name of the bit word, when ``bit_words.csv`` has it.
+        is_set: people set the word; all of its bits may be set on purpose.
 
     """
 
     octets: int
     wire_order: bool = False
     word: str = ""
+    is_set: bool = False
 
     def decode(self, raw: bytes) -> tuple[Content, Problem | None]:
-        """Hexadecimal digits; every pattern of bits is content."""
+        """Hexadecimal digits; every pattern is content but a state with all bits set: that is filling."""
+        if self.word and not self.is_set and raw == b"\xff" * len(raw):
+            return None, "absent"
         return (raw if self.wire_order else raw[::-1]).hex().upper(), None
 
     def encode(self, content: Content) -> bytes:
@@ -282,12 +288,16 @@ class Hex:
         return octets[::-1] if self.wire_order else octets
 
 
+_MOMENT = re.compile(r"(20\d\d-\d\d-\d\d)(?: w\d\d)?((?: \d\d:\d\d(?::\d\d)?)?)")
+
+
 def moment(content: Content) -> datetime | None:
     """The calendar time that text of a ``Time`` names (meter's civil time, no zone), if it is one."""
-    if not isinstance(content, str):
+    shown = _MOMENT.fullmatch(content) if isinstance(content, str) else None
+    if shown is None:
         return None
     try:
-        return datetime.fromisoformat(re.sub(r" w\d\d", "", content))
+        return datetime.fromisoformat(shown[1] + shown[2])
     except ValueError:
         return None
 
@@ -304,8 +314,8 @@ def parse(text: str) -> Format:
         return Number(int(number[2]), int(number[3]), number[1] == "s")
     if re.fullmatch(f"({'|'.join(_PARTS)})+", text):
         return Time(text)
-    if other := re.fullmatch(r"(digits|ascii|hex|raw)(\d+)(?:#(\w+))?", text):
+    if other := re.fullmatch(r"(digits|ascii|hex|raw|mode)(\d+)(?:#(\w+))?", text):
         octets = int(other[2])
         plain: dict[str, Format] = {"digits": Digits(octets), "ascii": Text(octets), "raw": Hex(octets, True)}
-        return plain.get(other[1]) or Hex(octets, word=other[3] or "")
+        return plain.get(other[1]) or Hex(octets, word=other[3] or "", is_set=other[1] == "mode")
     raise LocalProtocolError(f"unknown data format {text!r}")

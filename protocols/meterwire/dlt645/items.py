@@ -15,9 +15,9 @@ import re
 from collections.abc import Iterator, Sequence
 
 from meterwire.dlt645.dialects import Choices, choices, dialect, table
-from meterwire.dlt645.families import Field, Layout, Row, Slot
+from meterwire.dlt645.families import Layout, Row, Slot, Special
 from meterwire.dlt645.functions import DI_OCTETS, Edition
-from meterwire.dlt645.layouts import parse, record_fields, slots
+from meterwire.dlt645.layouts import Quantities, parse, record_fields, slots
 from meterwire.dlt645.overlays import signed as with_signs
 from meterwire.dlt645.tables import Line
 from meterwire.dlt645.values import Entry
@@ -127,48 +127,50 @@ def dictionary(
 @functools.lru_cache(DICTIONARIES_KEPT)
 def _dictionary(edition: Edition, dialect_name: str, layout: Choices, signed: frozenset[str]) -> Dictionary:
     """The same for every way to write the same thing."""
-    return from_table(with_signs(table(edition, dialect_name, layout), signed), 2 * DI_OCTETS[edition])
+    lines = with_signs(table(edition, dialect_name, layout), signed)
+    return from_table(lines, 2 * DI_OCTETS[edition], signed)
 
 
-def from_table(found: Sequence[Line], width: int) -> Dictionary:
+def from_table(found: Sequence[Line], width: int, signed: Quantities = frozenset()) -> Dictionary:
     """The dictionary that a table of identifiers makes.
 
     Args:
         found: its lines.
         width: hexadecimal digits of an identifier.
+        signed: quantities whose top bit is a sign wherever a record holds them.
 
     Raises:
         LocalProtocolError: a line is wrong, or two claim one identifier.
 
     """
-    return Dictionary([row for line in found for row in _rows(line, width)])
+    return Dictionary([row for line in found for row in _rows(line, width, signed)])
 
 
-def _rows(line: Line, width: int) -> Iterator[Row]:
+def _rows(line: Line, width: int, signed: Quantities) -> Iterator[Row]:
     """The row of a line; one for each field of the record where the pattern has ``{item}``."""
     if "{item}" not in line["di"]:
-        yield _row(line, width)
+        yield _row(line, width, parse(line["name"], line["format"], signed))
         return
     record = line["format"].partition("/")[0].removeprefix("record:")
     sample = line["sample"]
-    yield _row(line | {"di": line["di"].replace("{item}", "FF")}, width)
+    whole = parse(line["name"], line["format"], signed)
+    yield _row(line | {"di": line["di"].replace("{item}", "FF")}, width, whole)
     at = 0
-    for number, field in enumerate(record_fields(record), start=1):
+    for number, field in enumerate(record_fields(record, signed), start=1):
         size = 2 * field.format.octets
         own = {
             "di": line["di"].replace("{item}", f"{number:02X}"),
             "name": f"{field.name}{'/' if '@' in field.name else '@'}{line['name'].replace('@', '/')}",
             "sample": sample[at : at + size],
         }
-        yield _row(line | own, width, field)
+        yield _row(line | own, width, (Layout(head=(field,)),))
         at += size
 
 
-def _row(line: Line, width: int, field: Field | None = None) -> Row:
+def _row(line: Line, width: int, layouts: tuple[Layout | Special, ...]) -> Row:
     parts = tuple(
         slots()[part[1:-1]] if part[0] == "{" else part for part in re.findall(r"{\w+}|[0-9A-F]+", line["di"])
     )
-    layouts = parse(line["name"], line["format"]) if field is None else (Layout(head=(field,)),)
     row = Row(
         pattern=line["di"],
         name=line["name"].partition("|")[0],

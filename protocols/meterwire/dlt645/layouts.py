@@ -19,13 +19,18 @@ from collections.abc import Iterator
 
 from meterwire.dlt645 import formats
 from meterwire.dlt645.families import Field, Layout, Slot, Special, label
+from meterwire.dlt645.freeze_block import FreezeBlock
+from meterwire.dlt645.load_records import LoadRecords
+from meterwire.dlt645.overlays import signed_format
 from meterwire.dlt645.shapes import Group
-from meterwire.dlt645.special import FreezeBlock, LoadRecords
 from meterwire.dlt645.tables import lines
 from meterwire.errors import LocalProtocolError
 
 REPETITIONS_MAX = 256
 """Most repetitions of a group at the end of a record: points of a curve, holidays, periods."""
+Quantities = frozenset[str]
+"""Names without dimensions."""
+_NONE: Quantities = frozenset()
 
 
 @functools.cache
@@ -44,73 +49,85 @@ def slots() -> dict[str, Slot]:
     }
 
 
-def parse(names: str, text: str) -> tuple[Layout | Special, ...]:
+def parse(names: str, text: str, signed: Quantities = _NONE) -> tuple[Layout | Special, ...]:
     """The layouts that a row's ``name`` and ``format`` columns write.
+
+    Args:
+        names: the ``name`` column.
+        text: the ``format`` column.
+        signed: quantities whose top bit is a sign wherever a record holds them.
 
     Raises:
         LocalProtocolError: an unknown format or record.
 
     """
-    return tuple(_one(names, alternative) for alternative in text.split("/"))
+    return tuple(_one(names, alternative, signed) for alternative in text.split("/"))
 
 
-def record_fields(name: str) -> tuple[Field, ...]:
+def record_fields(name: str, signed: Quantities = _NONE) -> tuple[Field, ...]:
     """The fields of a record that do not repeat.
+
+    Args:
+        name: of the record.
+        signed: quantities whose top bit is a sign.
 
     Raises:
         LocalProtocolError: no such record.
 
     """
     return tuple(
-        field for written, texts in _record(name) if written[0] != "*" for field in _fields(written, texts)
+        field
+        for written, texts in _record(name, signed)
+        if written[0] != "*"
+        for field in _fields(written, texts, signed)
     )
 
 
-def _one(names: str, text: str) -> Layout | Special:
+def _one(names: str, text: str, signed: Quantities) -> Layout | Special:
     kind, _, name = text.partition(":")
     if kind == "record":
-        unit = [_fields(written[1:], texts) for written, texts in _record(name) if written[0] == "*"]
+        unit = [_fields(written[1:], texts) for written, texts in _record(name, signed) if written[0] == "*"]
         repeated = tuple(field for fields in unit for field in fields)
-        return Layout(head=record_fields(name), unit=repeated, most=REPETITIONS_MAX if repeated else 0)
+        most = REPETITIONS_MAX if repeated else 0
+        return Layout(head=record_fields(name, signed), unit=repeated, most=most)
     if kind == "freeze":
-        return functools.partial(_freeze_block, name)
+        return functools.partial(_freeze_block, name, signed)
     if kind == "load":
-        return functools.partial(_load_records, name)
+        return functools.partial(_load_records, name, signed)
     inner, _, over = text.partition("[")
-    fields = _fields(names, inner)
+    fields = _fields(re.sub(r"@[^|]*", "", names), inner)  # the row itself adds its period
     if not over:
         return Layout(head=fields, own_names=True)
     slot = slots()[over.rstrip("]")]
     return Layout(unit=fields, over=slot, most=len(slot.range), own_names=True)
 
 
-def _fields(names: str, texts: str) -> tuple[Field, ...]:
+def _fields(names: str, texts: str, signed: Quantities = _NONE) -> tuple[Field, ...]:
     if names[0] == "+":
-        return tuple(_included(names[1:]))
-    written = [
-        name.partition("@")[0] if "|" not in names and name == names else name for name in names.split("|")
-    ]
+        return tuple(_included(names[1:], signed))
+    written = names.split("|")
     found = [formats.parse(text) for text in texts.split("|")]
     if len(written) != len(found):
         raise LocalProtocolError(f"{names} has {len(written)} names and {len(found)} formats")
     return tuple(Field(name, format_) for name, format_ in zip(written, found, strict=True))
 
 
-def _included(text: str) -> Iterator[Field]:
+def _included(text: str, signed: Quantities) -> Iterator[Field]:
     name, _, period = text.partition("@")
     group, _, dimension = name.partition(".")
-    for field in record_fields(group):
+    for field in record_fields(group, signed):
         item, _, inner = field.name.partition("@")
         item = f"{item}.{dimension}" if dimension else item
         periods = "/".join(filter(None, [period, inner]))
         yield Field(f"{item}@{periods}" if periods else item, field.format)
 
 
-def _record(name: str) -> list[tuple[str, str]]:
+def _record(name: str, signed: Quantities) -> list[tuple[str, str]]:
     try:
-        return _records()[name]
+        found = _records()[name]
     except KeyError:
         raise LocalProtocolError(f"records.csv has no record {name!r}") from None
+    return [(names, signed_format(names, texts, signed)) for names, texts in found] if signed else found
 
 
 @functools.cache
@@ -121,8 +138,8 @@ def _records() -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def _parts(name: str, period: str) -> Iterator[tuple[Group, ...]]:
-    for written, texts in _record(name):
+def _parts(name: str, signed: Quantities, period: str) -> Iterator[tuple[Group, ...]]:
+    for written, texts in _record(name, signed):
         names, over = re.fullmatch(r"([^\[]+)(?:\[(\w+)\])?", written).groups()  # type: ignore[union-attr]
         fields = _fields(names, texts)
         slot = slots()[over] if over else None
@@ -136,10 +153,10 @@ def _parts(name: str, period: str) -> Iterator[tuple[Group, ...]]:
         )
 
 
-def _freeze_block(name: str, period: str) -> FreezeBlock:
-    return FreezeBlock(tuple(_parts(name, period)))
+def _freeze_block(name: str, signed: Quantities, period: str) -> FreezeBlock:
+    return FreezeBlock(tuple(_parts(name, signed, period)))
 
 
-def _load_records(name: str, period: str) -> LoadRecords:
-    time, *classes = (part[0] for part in _parts(name, period))
+def _load_records(name: str, signed: Quantities, period: str) -> LoadRecords:
+    time, *classes = (part[0] for part in _parts(name, signed, period))
     return LoadRecords(time, tuple(classes))

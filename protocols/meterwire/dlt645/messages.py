@@ -127,6 +127,12 @@ class AbnormalReply:
     function: int
     error_word: bytes
 
+    def __repr__(self) -> str:
+        """All of it; of an error word that is too long for one only its length."""
+        size = len(self.error_word)
+        word = repr(self.error_word) if size <= bit_words.WORD_OCTETS_MAX else f"<{size} octets>"
+        return f"AbnormalReply(address={self.address!r}, function={self.function!r}, error_word={word})"
+
     @property
     def word(self) -> str:
         """Which word of ``bit_words.csv`` it is, by function and length; empty for a vendor's layout."""

@@ -59,12 +59,35 @@ def overlaid(table: Sequence[Line], overlay: Iterable[Line], source: str) -> lis
 def signed(table: Sequence[Line], quantities: frozenset[str]) -> list[Line]:
     """A table in which the top bit of some quantities is a sign, where it is none below.
 
+    The fields of records are not in the table: see ``layouts``.
+
     Args:
         table: lines with all of ``COLUMNS``.
         quantities: names without dimensions.
 
     """
-    return [line | {"format": _signed_format(line, quantities)} for line in table]
+    return [line | {"format": signed_format(line["name"], line["format"], quantities)} for line in table]
+
+
+def signed_format(names: str, text: str, quantities: frozenset[str]) -> str:
+    """The formats ``text`` with the sign of those ``quantities`` that ``names`` has.
+
+    Args:
+        names: names of the fields, ``|`` between them.
+        text: their formats in the same order; ``/`` between alternatives.
+        quantities: names without dimensions.
+
+    """
+    has_sign = [_quantity(name) in quantities for name in names.split("|")]
+    if not any(has_sign) or ":" in text:
+        return text
+    return "/".join(
+        "|".join(
+            f"s{one}" if sign and _NUMBER(one) else one
+            for one, sign in zip(alternative.split("|"), has_sign, strict=True)
+        )
+        for alternative in text.split("/")
+    )
 
 
 def _is_meant(wanted: str, di: str) -> bool:
@@ -103,15 +126,6 @@ def _check_unique(table: Sequence[Line], source: str) -> None:
         seen.add(line["di"])
 
 
-def _signed_format(line: Line, quantities: frozenset[str]) -> str:
-    """The line's format with the sign of the ``quantities`` that it names."""
-    named = [name.partition("@")[0].partition(".")[0] in quantities for name in line["name"].split("|")]
-    if not any(named) or ":" in line["format"]:
-        return line["format"]
-    return "/".join(
-        "|".join(
-            f"s{one}" if sign and _NUMBER(one) else one
-            for one, sign in zip(alternative.split("|"), named, strict=True)
-        )
-        for alternative in line["format"].split("/")
-    )
+def _quantity(name: str) -> str:
+    """The name of a field without ``*`` before it, and without dimensions and period behind it."""
+    return re.split(r"[.@\[]", name.removeprefix("*"), maxsplit=1)[0]

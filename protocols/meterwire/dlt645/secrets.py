@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Final
 
 from meterwire.dlt645 import security
+from meterwire.dlt645.bit_words import WORD_OCTETS_MAX
 from meterwire.dlt645.command_codec import Span, address_kind, field_spans
 from meterwire.dlt645.commands import SECRET_FIELDS
 from meterwire.dlt645.control import MAC_LEVELS
@@ -25,8 +26,6 @@ Ranges = tuple[tuple[int, int], ...]
 
 MAC_OCTETS: Final = 4
 """Octets of the MAC behind data that is written under level 99H."""
-WORD_OCTETS_MAX: Final = 2
-"""Longest error word or execution word; an answer that is longer is none that we know."""
 _PLAIN_LEVELS = frozenset({*range(10), 0x11})
 """Password levels whose data goes in plain: 0 to 9, and the factory's 11H."""
 _PASSWORDS = 0x04000C  # 04 00 0C 01 to 0A

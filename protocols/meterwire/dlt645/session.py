@@ -8,14 +8,17 @@ the state as it was: octets that come before the request was taken, or after the
 
 Which frame is the answer: sent by a meter, of the function asked, of the address asked (``asking``), of the
 identifier asked. Everything else on the line, echo of the request included, is counted in ``ignored``, and so
-is a piece that came before and comes again (serial servers repeat; in 1997, where pieces have no number, it
-is known by being the same). A following piece with another number, a refused or missing following piece and
+is a piece that came before and comes again (serial servers repeat). In 1997, where pieces have no number and
+two of zeros are the same, one like the piece before it is taken for that piece only on a line that has been
+seen to repeat in this read: the first answer came twice, or a piece before the next one was asked for.
+A following piece with another number, a refused or missing following piece and
 too many pieces fail the read: half a record is no data; the caller starts again.
 
 Two cases do not fit that:
 
-- Meters also raise D5 to call for a read of their report word. When the first piece is a whole single item by
-  its length, and the following piece is refused or never comes, the item is kept.
+- Meters also raise D5 to call for a read of their report word. When the first piece is whole by its length
+  (any length of a record, all values of a block, or those of total and 4 tariffs), and the following piece
+  is refused or never comes, it is kept.
 - Of load records asked with a selector, a make wants the selector again before SEQ. The short form goes
   first; where its first piece is refused, the long form is tried once.
 
@@ -43,7 +46,6 @@ from meterwire.dlt645.messages import (
     to_frame,
 )
 from meterwire.dlt645.secrets import Ranges
-from meterwire.dlt645.shapes import Fields
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 PIECES_MAX: Final = 32
@@ -138,6 +140,8 @@ class ReadSession:
         self._state = State.SENDING
         self._address = request.address
         self._pieces: list[bytes] = []
+        self._last: link.Frame | None = None
+        self._line_repeats = False
         self._sequence = 0
         self._selector = request.selector if repeat_selector else b""
 
@@ -176,15 +180,19 @@ class ReadSession:
         self._state = TRANSITIONS[self._state].get(signal, self._state)
 
     def _take(self, frame: link.Frame) -> None:
+        if self._comes_again(frame):
+            self._line_repeats = True
+            self.ignored += 1
+            return
         match self._ours(frame) if self._state is State.WAITING else None:
             case AbnormalReply() as refusal:
                 self._refused(refusal)
             case ReadReply(data=data, has_following=more) as reply:
+                self._last = frame
                 self._keep(reply.address, data, more)
             case ReadFollowingReply(data=data, sequence=sequence, has_following=more) as piece:
-                if self._comes_again(piece):
-                    self.ignored += 1
-                elif self._edition == "dlt645-1997" or sequence == next_sequence(self._sequence):
+                if self._edition == "dlt645-1997" or sequence == next_sequence(self._sequence):
+                    self._last = frame
                     self._sequence = sequence
                     self._keep(piece.address, data, more)
                 else:
@@ -207,10 +215,12 @@ class ReadSession:
                 return message
         return None
 
-    def _comes_again(self, piece: ReadFollowingReply) -> bool:
-        """Whether it is the following piece before this one; the first answer has another function."""
-        same_number = self._edition == "dlt645-1997" or piece.sequence == self._sequence
-        return len(self._pieces) > 1 and same_number and piece.data == self._pieces[-1]
+    def _comes_again(self, frame: link.Frame) -> bool:
+        """Whether it is the last piece once more, and not the next one with the same content."""
+        if frame != self._last:
+            return False
+        asked_for = self._state is State.WAITING and frame.function == self._asking.request.function
+        return not asked_for or self._edition == "dlt645-2007" or self._line_repeats
 
     def _refused(self, refusal: AbnormalReply) -> None:
         if self._whole_anyway():
@@ -249,19 +259,14 @@ class ReadSession:
             self._signal(Signal.OUT_OF_ORDER)
 
     def _whole_anyway(self) -> bool:
-        """Keep a first piece that is a whole single item; whether it was one."""
-        if len(self._pieces) != 1 or len(self._pieces[0]) != self._item_octets():
+        """Keep a first piece that is whole by its length; whether it was."""
+        entry = self._items.by_di(self._request.di)
+        if len(self._pieces) != 1 or entry is None:
+            return False
+        if not any(shape.is_whole(self._pieces[0]) for shape in entry.shapes):
             return False
         self.reply = ReadReply(
             address=self._address, di=self._request.di, data=self._pieces[0], has_following=True
         )
         self._signal(Signal.WHOLE_ANYWAY)
         return True
-
-    def _item_octets(self) -> int | None:
-        """Octets of the item asked for; ``None`` when it may have more than those of its first piece."""
-        entry = self._items.by_di(self._request.di)
-        if entry is None or entry.is_block:
-            return None
-        fixed = all(isinstance(shape, Fields) and not shape.repeated for shape in entry.shapes)
-        return max(shape.octets for shape in entry.shapes) if fixed else None

@@ -12,12 +12,13 @@ from typing import Final
 
 from meterwire.dlt645 import formats
 from meterwire.dlt645.registers import RegisterRow
-from meterwire.dlt645.values import ItemValue, Label, new_tuple
+from meterwire.dlt645.values import Given, ItemValue, Label, new_tuple, octets_of
 from meterwire.errors import LocalProtocolError
 
 DELIMITER: Final = b"\xaa"
 """Some makes close a block, or each part of one, with it; it can never be BCD."""
-
+TARIFFS_USUAL: Final = 4
+"""Tariffs that almost all meters have: sharp, peak, flat and valley."""
 
 _Decoder = Callable[[bytes], tuple[formats.Content, formats.Problem | None]]
 _Step = tuple[Label, _Decoder, int, int]
@@ -58,6 +59,21 @@ class Group:
             content, problem = decode(raw)
             found.append(new_tuple(ItemValue, (label, content, problem, raw)))
 
+    def encode(self, values: Sequence[Given]) -> bytes:
+        """Undo ``values``; one for each field.
+
+        Raises:
+            LocalProtocolError: one out of its range.
+
+        """
+        return b"".join(map(octets_of, values, self.layout))
+
+    def begins(self, values: Sequence[Given], at: int) -> bool:
+        """Whether the values from ``at`` on are those of this group, by their labels; the period is free."""
+        given = values[at : at + len(self.labels)]
+        items = [value.item if isinstance(value, ItemValue) else None for value in given]
+        return items == [label.item for label in self.labels]
+
 
 @dataclass(frozen=True, slots=True)
 class Fields:
@@ -68,7 +84,9 @@ class Fields:
         repeated: the group, with other labels each time; the last labels serve the rest.
         most: most repetitions; 0 for a record of fixed length.
         least: fewest repetitions.
+        usual: repetitions that most meters have, where they may have more.
         delimited: a delimiter may close the data.
+        optional: no data at all says that there is nothing.
 
     """
 
@@ -76,13 +94,16 @@ class Fields:
     repeated: tuple[Group, ...] = ()
     most: int = 0
     least: int = 0
+    usual: int = 0
     delimited: bool = False
+    optional: bool = False
     _size: int = field(init=False, repr=False, compare=False)
     _row: RegisterRow | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """See whether the data is a row of registers."""
-        object.__setattr__(self, "_size", self.repeated[0].octets if self.repeated else 1)
+        # Without a repetition any size but 1 will do: one octet more may be a delimiter.
+        object.__setattr__(self, "_size", self.repeated[0].octets if self.repeated else 2)
         object.__setattr__(self, "_row", self._register_row())
 
     def _register_row(self) -> RegisterRow | None:
@@ -108,9 +129,11 @@ class Fields:
         """The values in ``data``; ``None`` when the length does not fit."""
         if self._row is not None and (row := self._row.decode(data)) is not None:
             return row
+        if self.optional and not data:
+            return ()
         at, size = self.head.octets, self._size
         count, rest = divmod(len(data) - at, size)
-        if rest == 1 and self.delimited and data[-1] == DELIMITER[0]:
+        if rest == 1 and self.delimited and data.endswith(DELIMITER):
             rest = 0
             data = data[:-1]
         if rest or not self.least <= count <= self.most:
@@ -122,19 +145,40 @@ class Fields:
             at += size
         return tuple(values)
 
-    def encode(self, values: Sequence[formats.Content]) -> bytes:
+    def delimiters(self, data: bytes) -> int:
+        """1 when one closes ``data``."""
+        return (len(data) - self.head.octets) % self._size if data else 0
+
+    def is_whole(self, data: bytes) -> bool:
+        """A record of fixed length; of a block all values, or as many as most meters have.
+
+        What comes behind a record may always go on.
+        """
+        if not data or self.decode(data) is None:
+            return False
+        if not self.repeated:
+            return True
+        own_labels = not self.head.layout and len(self.repeated) == self.most
+        return own_labels and len(data) // self._size in {self.most, self.usual}
+
+    def encode(self, values: Sequence[Given], delimiters: int | None = None) -> bytes:
         """Undo ``decode``.
 
         Raises:
-            LocalProtocolError: too few or too many values, or one out of its range.
+            LocalProtocolError: too few or too many values, one out of its range, or more delimiters than
+                one, or one where none closes.
 
         """
+        if self.optional and not values:
+            return b""
         unit = self.repeated[0].layout if self.repeated else ()
         count, rest = divmod(len(values) - len(self.head.layout), len(unit) or 1)
         if rest or not self.least <= count <= self.most:
             raise LocalProtocolError(f"{self._name()} does not take {len(values)} values")
+        if not 0 <= (delimiters or 0) <= self.delimited:
+            raise LocalProtocolError(f"{self._name()} does not take {delimiters} delimiters")
         layout = itertools.chain(self.head.layout, itertools.cycle(unit))
-        return b"".join(format_.encode(value) for format_, value in zip(layout, values, strict=False))
+        return b"".join(map(octets_of, values, layout)) + DELIMITER * (delimiters or 0)
 
     def _name(self) -> str:
         return (self.head.labels or self.repeated[0].labels)[0].item

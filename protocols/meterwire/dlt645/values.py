@@ -14,6 +14,9 @@ from typing import NamedTuple, Protocol
 from meterwire.dlt645 import formats
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
+_SECRET = frozenset({"password"})
+"""Items that do not show in ``repr``: those of entries that can only be written."""
+
 
 class Label(NamedTuple):
     """What one value is: its item and the words for it.
@@ -43,6 +46,11 @@ class ItemValue(NamedTuple):
     content: formats.Content
     problem: formats.Problem | None
     raw: bytes
+
+    def __repr__(self) -> str:
+        """All of it; of a password only that there is one."""
+        shown = "hidden" if self.item in _SECRET else f"{self.content!r}, {self.problem!r}, {self.raw!r}"
+        return f"ItemValue({self.label!r}, {shown})"
 
     @property
     def item(self) -> str:
@@ -82,7 +90,45 @@ class ItemValue(NamedTuple):
     @property
     def moment(self) -> datetime | None:
         """The meter's civil time, when the value is a valid one."""
-        return formats.moment(self.content)
+        found = formats.moment(self.content)
+        # A text may look like a time; the octets of a time are its digits, without the century.
+        digits = "".join(filter(str.isdecimal, self.text or ""))
+        return found if self.raw[::-1].hex() == digits[2:] else None
+
+
+Given = ItemValue | formats.Content
+"""A value to encode: as it was decoded, or its content alone."""
+
+
+class Form(NamedTuple):
+    """How one answer is laid out, where an identifier's data can be laid out in several ways.
+
+    Args:
+        shape: which of the entry's shapes; the first is the standard's.
+        delimiters: how many AAH: none or one behind a block, also one behind each part of a freeze block;
+            of load records those within each record. ``None``: as the shape usually has it.
+
+    """
+
+    shape: int = 0
+    delimiters: int | None = None
+
+
+def octets_of(value: Given, format_: formats.Format) -> bytes:
+    """The octets of one field.
+
+    A value as it was decoded keeps its own: filling, broken digits and blanks around a text are not in its
+    content.
+
+    Raises:
+        LocalProtocolError: content of the wrong kind or out of range.
+
+    """
+    if not isinstance(value, ItemValue):
+        return format_.encode(value)
+    if len(value.raw) == format_.octets and format_.decode(value.raw) == (value.content, value.problem):
+        return value.raw
+    return format_.encode(value.content)
 
 
 class Shape(Protocol):
@@ -102,11 +148,20 @@ class Shape(Protocol):
         """The values in ``data``; ``None`` when the length does not fit."""
         ...
 
-    def encode(self, values: Sequence[formats.Content]) -> bytes:
+    def delimiters(self, data: bytes) -> int:
+        """How many delimiters stand in ``data``, which ``decode`` takes; see ``Form``."""
+        ...
+
+    def is_whole(self, data: bytes) -> bool:
+        """Whether ``data`` is by its length all that a meter says, and not the first piece of more."""
+        ...
+
+    def encode(self, values: Sequence[Given], delimiters: int | None = None) -> bytes:
         """Undo ``decode``.
 
         Raises:
-            LocalProtocolError: too few or too many values, or one out of its range.
+            LocalProtocolError: too few or too many values, one out of its range, or a number of delimiters
+                that is not possible.
 
         """
         ...
@@ -162,26 +217,76 @@ class Entry:
         for shape in self.shapes:
             if (values := shape.decode(data)) is not None:
                 return values
-        sentence = f"{self.item} has {self.octets} octets, the answer holds {len(data)}"
-        offset = min(len(data), self.octets)
-        raise RemoteProtocolError(sentence, kind="length", octets=data, offset=offset)
+        raise self._does_not_fit(data)
 
-    def encode(self, values: Sequence[formats.Content]) -> bytes:
-        """Undo ``decode``: the octets after the identifier, laid out the standard's way.
-
-        Args:
-            values: one content a value, in the order of ``decode``; ``None`` fills with FFH.
+    def form(self, data: bytes) -> Form:
+        """How ``data`` is laid out; with it ``encode`` gives back what ``decode`` took.
 
         Raises:
-            LocalProtocolError: too few or too many values, or one out of its range.
+            RemoteProtocolError: the length does not fit; ``kind`` is ``"length"``.
+
+        """
+        for place, shape in enumerate(self.shapes):
+            if shape.decode(data) is not None:
+                return Form(place, shape.delimiters(data))
+        raise self._does_not_fit(data)
+
+    def encode(self, values: Sequence[Given], form: Form | None = None) -> bytes:
+        """Undo ``decode``: the octets after the identifier.
+
+        Args:
+            values: in the order of ``decode``: as it gave them, or the content alone (``None`` fills with
+                FFH; a time with zero). Parts of a freeze block and classes of a load record that are not
+                there are known by the labels of the others.
+            form: how to lay them out; by default the first shape that takes the values, of values as
+                decoded the first one in which they keep their lengths.
+
+        Raises:
+            LocalProtocolError: too few or too many values, one out of its range, or no such form.
 
         """
         try:
-            return self.shapes[0].encode(values)
+            if form is None:
+                return self._encoded(values)
+            if not 0 <= form.shape < len(self.shapes):
+                raise LocalProtocolError(f"{self.item} has {len(self.shapes)} shapes, no {form.shape}")
+            return self.shapes[form.shape].encode(values, form.delimiters)
         except LocalProtocolError:
             if self.access != "w":
                 raise
         raise LocalProtocolError(f"{self.item}: the value does not fit")  # a password; it stays unsaid
+
+    def _encoded(self, values: Sequence[Given]) -> bytes:
+        """By the shape that fits best.
+
+        Raises:
+            LocalProtocolError: what the first shape says, when none takes the values.
+
+        """
+        found: list[bytes] = []
+        refusals: list[LocalProtocolError] = []
+        for shape in self.shapes:
+            try:
+                found.append(shape.encode(values))
+            except LocalProtocolError as refusal:
+                refusals.append(refusal)
+                continue
+            if _keeps_lengths(values, found[-1]):
+                return found[-1]
+        if not found:
+            raise refusals[0]
+        return found[0]
+
+    def _does_not_fit(self, data: bytes) -> RemoteProtocolError:
+        sentence = f"{self.item} has {self.octets} octets, the answer holds {len(data)}"
+        offset = min(len(data), self.octets)
+        return RemoteProtocolError(sentence, kind="length", octets=data, offset=offset)
+
+
+def _keeps_lengths(values: Sequence[Given], octets: bytes) -> bool:
+    """Whether values as decoded have as many octets as before; contents alone have no lengths."""
+    sizes = [len(value.raw) for value in values if isinstance(value, ItemValue)]
+    return len(sizes) < len(values) or sum(sizes) == len(octets)
 
 
 new_tuple = tuple.__new__

@@ -29,7 +29,7 @@ from meterwire.dlt645 import (
 from meterwire.dlt645.dialects import choices
 from meterwire.dlt645.functions import EDITIONS, Edition
 from meterwire.dlt645.session import PIECES_MAX, TRANSITIONS, Signal, State
-from meterwire.errors import LocalProtocolError, RemoteProtocolError
+from meterwire.errors import LocalProtocolError
 from tests.wire.dlt645 import strategies as of
 
 _ME, _OTHER = "000000000161", "000000000162"
@@ -200,7 +200,7 @@ def test_a_first_answer_again_is_no_following_piece() -> None:
 @pytest.mark.parametrize("end", [lambda s: s.expire(), lambda s: s.feed(_refusal(0x12))])
 def test_half_a_record_is_no_data(end: Callable[[ReadSession], None]) -> None:
     """The first part of a block would be taken for the whole of it."""
-    session = _continuing(0x0001FF00, bytes(20))
+    session = _continuing(0x0001FF00, bytes(24))
     end(session)
     assert session.finished
     assert not isinstance(session.reply, ReadReply)
@@ -244,24 +244,108 @@ def test_what_is_a_whole_item_says_the_meters_own_dictionary() -> None:
     assert [None, ReadReply(address=_ME, di=0x02800001, data=b"\x02\x50", has_following=True)] == replies
 
 
+@pytest.mark.parametrize(
+    ("di", "octets", "kept"),
+    [
+        (0x04000103, 1, True),
+        (0x04000103, 2, True),
+        (0x04000407, 4, True),
+        (0x040005FF, 14, True),
+        (0x040005FF, 15, True),  # and a delimiter
+        (0x0201FF00, 6, True),
+        (0x0201FF00, 4, False),
+        (0x0001FF00, 20, True),
+        (0x0001FF00, 24, False),
+        (0x000100FF, 52, True),
+        (0x000100FF, 20, False),
+        (0x05060101, 20, True),
+        (0x05060101, 4, False),
+        (0x0504FF01, 13, True),
+        (0x0506FF01, 45, True),
+        (0x0506FF01, 25, False),
+        (0x061001FF, 11, False),
+        (0x03300501, 52, False),
+    ],
+)
+def test_a_first_piece_is_kept_when_it_is_whole_by_its_length(di: int, octets: int, kept: bool) -> None:
+    """Meters that raise D5 to call for their report word could not be read, or half a record passed."""
+    data = bytes(octets - 1) + b"\xaa" if (di, octets) == (0x040005FF, 15) else bytes(octets)
+    session = _continuing(di, data)
+    session.feed(_refusal(0x12))
+    expected = ReadReply(address=_ME, di=di, data=data, has_following=True)
+    assert kept == (expected == session.reply)
+
+
 @pytest.mark.parametrize("edition", EDITIONS)
-def test_no_first_piece_is_kept_that_may_be_half_a_record(edition: Edition) -> None:
-    """The head of a curve, or one layout of two, would be taken for all that the meter had to say."""
-    kept = 0
+def test_no_first_piece_is_kept_that_fills_a_frame_and_may_go_on(edition: Edition) -> None:
+    """The head of a curve, or 40 of 64 registers, would be taken for all that the meter had to say."""
+    filled, kept = range(170, 197), 0  # one firmware sends 170 octets, the standard allows 196
     for row in dictionary(edition).rows:
-        entry = row.entry(row.first)
-        session = ReadSession(ReadRequest(address=_ME, di=entry.di), edition=edition)
+        for values in (row.first, tuple(slot.all if slot.block else slot.low for slot in row.slots)):
+            entry = dictionary(edition).by_di(int(row.digits(values), 16))
+            if entry is None:
+                continue
+            for size in filled:
+                if any(shape.is_whole(bytes(size)) for shape in entry.shapes):
+                    kept += 1
+                    assert all(
+                        shape.decode(bytes(size + more)) is None
+                        for shape in entry.shapes
+                        for more in range(1, 60)
+                    )
+    assert (kept > 0) == (edition == "dlt645-2007")
+
+
+def _piece_1997(data: bytes, *, more: bool) -> bytes:
+    piece = ReadFollowingReply(address=_ME, di=0x901F, data=data, sequence=0, has_following=more)
+    return encode(to_frame(piece, "dlt645-1997"))
+
+
+def _continuing_1997() -> tuple[ReadSession, bytes]:
+    session = ReadSession(ReadRequest(address=_ME, di=0x901F), edition="dlt645-1997")
+    session.octets_to_send()
+    first = ReadReply(address=_ME, di=0x901F, data=bytes(4), has_following=True)
+    octets = encode(to_frame(first, "dlt645-1997"))
+    session.feed(octets)
+    session.octets_to_send()
+    return session, octets
+
+
+def test_pieces_of_1997_may_be_the_same() -> None:
+    """A record of zeros could not be read: its pieces have no number and would be taken for one."""
+    session, _ = _continuing_1997()
+    for more in (True, True, False):
+        session.feed(_piece_1997(bytes(4), more=more))
         session.octets_to_send()
-        first = ReadReply(address=_ME, di=entry.di, data=bytes(min(entry.octets, 190)), has_following=True)
-        session.feed(encode(to_frame(first, edition)))
-        session.expire()
-        if session.reply is None:
-            continue
-        kept += 1
-        for more in range(1, 60):
-            with pytest.raises(RemoteProtocolError):
-                entry.decode(first.data + bytes(more))
-    assert kept > 100
+    assert ReadReply(address=_ME, di=0x901F, data=bytes(16)) == session.reply
+
+
+@pytest.mark.parametrize("seen_at", ["first answer", "before the request"])
+def test_on_a_line_that_repeats_a_piece_of_1997_is_not_taken_twice(seen_at: str) -> None:
+    """A serial server that repeats would double a part of the record."""
+    session, first = _continuing_1997()
+    second = _piece_1997(b"two!", more=True)
+    if seen_at == "first answer":
+        session.feed(first)
+        session.feed(second)
+    else:
+        session.feed(second + second)
+    session.octets_to_send()
+    session.feed(second)
+    assert not session.finished
+    session.feed(_piece_1997(b"end.", more=False))
+    assert ReadReply(address=_ME, di=0x901F, data=bytes(4) + b"two!end.") == session.reply
+
+
+def test_a_piece_of_2007_comes_again_under_its_number() -> None:
+    """A repeated piece would fail the read, or stand in the record twice."""
+    session = _continuing(_BLOCK)
+    session.feed(_piece(1, di=_BLOCK, more=True))
+    session.octets_to_send()
+    session.feed(_piece(1, di=_BLOCK, more=True))
+    assert session.ignored == 1
+    session.feed(_piece(2, di=_BLOCK))
+    assert ReadReply(address=_ME, di=_BLOCK, data=_ENERGY + b"\x01\x02") == session.reply
 
 
 def test_a_1997_meter_is_read_with_its_own_codes_and_numbers_no_pieces() -> None:

@@ -16,7 +16,7 @@ _LINES = [
     for line in (Path(__file__).parent / "spec_identifiers.txt").read_text(encoding="utf-8").splitlines()
     if line and line[0] != "#"
 ]
-_ROWS = {"dlt645-2007": 1223, "dlt645-1997": 124}
+_ROWS = {"dlt645-2007": 1224, "dlt645-1997": 124}
 
 
 def _octets(text: str) -> list[int]:
