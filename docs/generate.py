@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from docs import generate_dlt645, generate_dlt698
+from docs import generate_dlt645, generate_dlt645_coverage, generate_dlt698
 from docs.generate_commands import commands
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.config.settings import Settings
@@ -95,7 +95,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings_tables,
     "commands": commands,
     "exit-codes": exit_codes,
-    "dlt645-functions": generate_dlt645.functions,
+    "dlt645-functions": generate_dlt645_coverage.functions,
+    "dlt645-classes": generate_dlt645_coverage.classes,
+    "dlt645-formats": generate_dlt645_coverage.formats,
     "dlt645-read-session": generate_dlt645.read_session,
     "dlt645-dialects": generate_dlt645.dialect_table,
     "dlt645-disputed": generate_dlt645.disputed,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
@@ -12,20 +11,13 @@ from typing import TypeVar
 
 from meterwire.dlt645 import command_session as commanding
 from meterwire.dlt645 import dictionary, session
-from meterwire.dlt645.command_codec import COMMANDS
 from meterwire.dlt645.dialects import dialects, switches
-from meterwire.dlt645.functions import EDITIONS, Edition, function_name
+from meterwire.dlt645.functions import EDITIONS, Edition
 
 StateT = TypeVar("StateT", bound=Enum)
 SignalT = TypeVar("SignalT", bound=Enum)
 
 _HERE = Path(__file__).parent
-_VECTORS = _HERE.parent / "tests" / "vectors"
-
-_READS = {
-    "dlt645-2007": {0x11: "Read", 0x12: "ReadFollowing"},
-    "dlt645-1997": {0x01: "Read", 0x02: "ReadFollowing", 0x03: "ReadAgain"},
-}
 
 
 def dictionaries() -> str:
@@ -79,14 +71,6 @@ def disputed_facts() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def functions() -> str:
-    """Every function code, its messages, and a vector that shows it."""
-    heading = (
-        "| edition | code | function | 功能 | messages | vector |\n| --- | --- | --- | --- | --- | --- |\n"
-    )
-    return "".join([heading, *_functions()])
-
-
 def read_session() -> str:
     """The state machine of a read, as a diagram."""
     return _diagram(session.TRANSITIONS)
@@ -104,33 +88,6 @@ def _diagram(transitions: Mapping[StateT, Mapping[SignalT, StateT]]) -> str:
         if not signals:
             lines.append(f"  {state.value} --> [*]")
     return "\n".join([*lines, "```"]) + "\n"
-
-
-def _functions() -> Iterator[str]:
-    shown = _shown()
-    for edition in EDITIONS:
-        codes = {code for kind in COMMANDS for of, code in kind.LAYOUTS if of == edition} | set(
-            _READS[edition]
-        )
-        for code in sorted(codes):
-            read = _READS[edition].get(code)
-            names = [kind.__name__ for kind in COMMANDS if (edition, code) in kind.LAYOUTS]
-            messages = ", ".join([f"{read}Request", f"{read}Reply"] if read else names)
-            name = function_name(code, edition)
-            vector = shown.get((edition, code), "")
-            yield f"| {edition[-4:]} | {code:02X}H | {name.en} | {name.zh} | {messages} | {vector} |\n"
-
-
-def _shown() -> dict[tuple[str, int], str]:
-    """The first vector of each function code."""
-    found: dict[tuple[str, int], str] = {}
-    for file in ("dlt645.jsonl", "control.jsonl"):
-        for line in (_VECTORS / file).read_text(encoding="utf-8").splitlines():
-            vector = json.loads(line)
-            if vector["protocol"].startswith("dlt645") and "control" in vector.get("expect", {}):
-                key = vector["protocol"], int(vector["expect"]["control"], 16) & 0x1F
-                found.setdefault(key, vector["id"])
-    return found
 
 
 def _clauses(edition: Edition) -> Iterator[str]:

@@ -1,9 +1,9 @@
 """The garbage rule under a coverage-guided fuzzer: ``python -m fuzz.fuzz_dlt645 -max_total_time=300``.
 
 Any octets give frames or ``RemoteProtocolError``, nothing else: whole, octet by octet, as the answer to a
-read, through the messages and the dictionaries of both editions (single items and blocks), into the
-explanation in both languages, and as lines for ``meterlink decode --jsonl``. Memory stays bounded by a
-frame.
+read and to every command, through what a trace hides, through the messages and the dictionaries of both
+editions (single items and blocks), into the explanation in both languages, and as lines for
+``meterlink decode --jsonl``. Memory stays bounded by a frame.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import atheris
 
@@ -31,13 +32,45 @@ with atheris.instrument_imports(include=["meterwire", "meterlink.explain"]):
         to_frame,
     )
     from meterwire.dlt645.address_session import AddressSession, questions
-    from meterwire.dlt645.frame import DATA_OCTETS_MAX, FRAME_OCTETS_MAX
+    from meterwire.dlt645.command_session import REPLIES, CommandSession
+    from meterwire.dlt645.commands import (
+        BaudRequest,
+        ChangePasswordRequest,
+        Command,
+        FreezeRequest,
+        ReadAddressRequest,
+        ReadAgainRequest,
+        TerminalOutputRequest,
+        WriteAddressRequest,
+        WriteRequest,
+    )
+    from meterwire.dlt645.control import ControlRequest, SecurityRequest
+    from meterwire.dlt645.frame import BROADCAST, DATA_OCTETS_MAX, FRAME_OCTETS_MAX, goes_to_many
     from meterwire.dlt645.functions import DI_OCTETS, EDITIONS, Edition
-    from meterwire.dlt645.secrets import secret_spans
+    from meterwire.dlt645.secrets import secret_ranges, secret_spans
     from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 
 _ME = "000000000001"
+_OPERATED: dict[str, Any] = {"address": _ME, "level": 2, "password": "123456", "operator_code": "87654321"}
+_COMMANDS: list[tuple[Edition, Command]] = [
+    ("dlt645-2007", ReadAddressRequest()),
+    ("dlt645-2007", WriteRequest(**_OPERATED, di=0x04000102, payload=bytes(3))),
+    ("dlt645-2007", FreezeRequest(address=_ME, pattern="99999999")),
+    ("dlt645-2007", BaudRequest(address=_ME, word=8)),
+    ("dlt645-2007", TerminalOutputRequest(address=_ME, signal=0)),
+    (
+        "dlt645-2007",
+        ChangePasswordRequest(
+            address=_ME, di=0x04000C03, level=2, password="000000", new_level=2, new_password="123456"
+        ),
+    ),
+    ("dlt645-2007", ControlRequest(**_OPERATED, command=0x1A, expires=bytes.fromhex("003015221126"))),
+    ("dlt645-2007", SecurityRequest(address=_ME, di=0x070002FF, operator_code="87654321")),
+    ("dlt645-1997", WriteAddressRequest(address=BROADCAST, new_address=_ME)),
+    ("dlt645-1997", ReadAgainRequest(address=_ME)),
+]
+"""A command for each kind of answer that there is."""
 _DIRECTIONS = ("to-meter", "from-meter", "stream", "")
 
 
@@ -53,6 +86,12 @@ _DIS = {
     edition: sorted({di for di in _members(dictionary(edition)) if dictionary(edition).by_di(di)})
     for edition in EDITIONS
 }
+
+
+_READING = {edition: to_frame(ReadRequest(address=_ME, di=dis[0]), edition) for edition, dis in _DIS.items()}
+assert {*REPLIES.values()} == {REPLIES[type(command)] for _, command in _COMMANDS}, (
+    "an answer of a kind that no command here asks for"
+)
 
 
 def one_input(octets: bytes) -> None:
@@ -74,7 +113,8 @@ def one_input(octets: bytes) -> None:
 
 def _frame(frame: Frame) -> None:
     """A good frame, as a message of each edition."""
-    if len(frame.data) <= DATA_OCTETS_MAX:
+    may_be_sent = frame.from_meter or frame.function != 0x1C or not goes_to_many(frame.address)
+    if len(frame.data) <= DATA_OCTETS_MAX and may_be_sent:
         assert frame == decode(encode(frame))
     for edition in EDITIONS:
         secret_spans(frame, edition)
@@ -113,6 +153,23 @@ def _answered(octets: bytes) -> None:
         session.feed(octets)
         for question in questions(edition):
             AddressSession(question, edition=edition).feed(octets)
+    for edition, command in _COMMANDS:
+        commanding = CommandSession(command, edition=edition)
+        commanding.octets_to_send()
+        commanding.feed(octets)
+        assert (commanding.reply is not None) == commanding.finished
+        _hidden(octets, commanding.secret_ranges(octets))
+    for edition in EDITIONS:
+        _hidden(octets, secret_ranges(octets, edition))
+        _hidden(octets, secret_ranges(octets, edition, reading=_READING[edition]))
+
+
+def _hidden(octets: bytes, ranges: tuple[tuple[int, int], ...]) -> None:
+    """What a trace hides: ranges in order, within the octets."""
+    end = 0
+    for first, after in ranges:
+        assert end <= first < after <= len(octets)
+        end = after
 
 
 def _payload(octets: bytes) -> None:

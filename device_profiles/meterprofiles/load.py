@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Final, cast
 
+from meterprofiles.patterns import overlap
 from meterprofiles.places import TEXT_MAX, Place, compose
 from meterprofiles.schema import (
     BAUD_RATES,
@@ -67,6 +69,7 @@ def load_profile(text: str, file: str) -> Profile:
         model=matches["model"].text() if "model" in matches else "",
         line=_line(table["line"]),
         timing=_timing(table["timing"]),
+        file=file,
     )
     if protocol == DLT698:
         _refuse(table, ("dialect", "layout", "quirks"), protocol)
@@ -86,26 +89,19 @@ class Profiles:
     """Profiles that stand together.
 
     Args:
-        profiles: no two of one name, and for each protocol at most one without a model.
+        profiles: no two of one name, and none that serve the same model of one protocol.
 
     Raises:
-        ProfileError: two have one name, or two serve every model of one protocol.
+        ProfileError: two have one name, or some model could be served by two.
 
     """
 
     def __init__(self, profiles: Sequence[Profile]) -> None:
         self.all = tuple(profiles)
-        seen: dict[str, Profile] = {}
-        for profile in self.all:
-            if profile.name in seen:
-                raise ProfileError(f"two profiles are called {profile.name}")
-            general = [other.name for other in seen.values() if other.protocol == profile.protocol]
-            general = [name for name in general if not (seen[name].model or profile.model)]
-            if general:
-                raise ProfileError(
-                    f"{general[0]} and {profile.name} both serve every {profile.protocol} meter"
-                )
-            seen[profile.name] = profile
+        for one, other in itertools.combinations(self.all, 2):
+            if sentence := _clash(one, other):
+                where = f"{other.file}: " if other.file else ""
+                raise ProfileError(f"{where}{sentence} (the other: {one.file or one.name})")
 
     def find(self, protocol: str, model: str = "") -> Profile:
         """The profile that serves a meter.
@@ -115,14 +111,11 @@ class Profiles:
             model: its model's name; empty where nobody knows.
 
         Raises:
-            ProfileError: none serves it, or several name its model.
+            ProfileError: none serves it.
 
         """
         own = [profile for profile in self.all if profile.protocol == protocol]
         named = [profile for profile in own if profile.model and fnmatch.fnmatchcase(model, profile.model)]
-        if len(named) > 1:
-            names = " and ".join(profile.name for profile in named)
-            raise ProfileError(f"{names} both match model {model!r}; make their patterns narrower")
         found = named or [profile for profile in own if not profile.model]
         if not found:
             raise ProfileError(f"no profile serves {protocol} {model}".rstrip())
@@ -140,6 +133,20 @@ class Profiles:
                 return profile
         names = ", ".join(profile.name for profile in self.all)
         raise ProfileError(f"no profile is called {name!r}; there is {names}, or the path of a .yaml file")
+
+
+def _clash(one: Profile, other: Profile) -> str:
+    """Why two profiles cannot stand together; empty when they can."""
+    names = f"{one.name} and {other.name}"
+    if one.name == other.name:
+        return f"two profiles are called {one.name}; give this one another name"
+    if one.protocol != other.protocol or bool(one.model) != bool(other.model):
+        return ""
+    if not one.model:
+        return f"{names} both serve every {one.protocol} meter; give one of them a model"
+    if overlap(one.model, other.model):
+        return f"{names} could both serve a model, by {one.model!r} and {other.model!r}; make them narrower"
+    return ""
 
 
 @functools.cache
@@ -187,9 +194,15 @@ def load_file(file: Path) -> Profile:
     try:
         if file.stat().st_size > 4 * TEXT_MAX:
             raise ProfileError(f"{file}:1: too long, at most {TEXT_MAX} characters are taken")
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(f"{file}: cannot be read: {error}") from None
+        octets = file.read_bytes()
+    except OSError as error:
+        raise ProfileError(f"{file}: cannot be read: {error.strerror}") from None
+    try:
+        text = octets.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        sentence = f"octet {octets[error.start]:02X}H is no UTF-8; save the file as UTF-8"
+        raise ProfileError(f"{file}:{line}: {sentence}") from None
     return load_profile(text, str(file))
 
 

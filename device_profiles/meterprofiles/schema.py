@@ -6,7 +6,7 @@ kind with parameters; there are no expressions. A new kind is code with its own 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
 from meterwire.dlt645.dialects import Choices, dialect, switches
@@ -141,6 +141,7 @@ class Profile:
         layout: the switches that are not at their defaults.
         quirks: where it departs from its standard.
         association: of a meter of DL/T 698.45; the others have none.
+        file: where it stands, for errors.
 
     """
 
@@ -153,6 +154,7 @@ class Profile:
     layout: Choices = ()
     quirks: tuple[Quirk, ...] = ()
     association: AssociationTraits = AssociationTraits()
+    file: str = field(default="", compare=False)
 
     @property
     def edition(self) -> Edition:

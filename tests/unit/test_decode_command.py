@@ -18,6 +18,7 @@ from meterlink.cli.language import Lang, chosen
 from meterlink.explain import dlt645, jsonl
 from meterlink.explain.hexadecimal import OCTETS_MAX, NotHexadecimal, octets_of
 from meterlink.explain.jsonl import LINE_CHARACTERS_MAX, answer
+from meterwire.dlt645 import Frame, ReadReply, encode, to_frame
 
 _ENERGY = "6861010000000068910833333433593333338A16"
 _REFUSED = "6812000000102068D101351916"
@@ -104,6 +105,22 @@ def test_a_refused_frame_keeps_its_password() -> None:
     assert "35 35 34 33" not in shown
     _, shown, _ = _run("decode", "--lang", "en", "--show-secrets", damaged)
     assert "35 35 34 33" in shown
+
+
+def test_output_into_a_file_is_not_cut() -> None:
+    """The end of a long line, where the digits of an error word stand, would be missing."""
+    refused = Frame("000000000161", 0x1C, b"\xff\x01", from_meter=True, abnormal=True)
+    result = _RUN.invoke(app, ("decode", encode(refused).hex()), env={"LC_ALL": "C", "COLUMNS": "80"})
+    assert "(01FFH)" in result.stdout
+
+
+def test_what_a_meter_says_does_not_act_on_the_terminal() -> None:
+    """A meter could clear the screen of whoever looks at its frame, or write what it likes there."""
+    text = b"\x1b[2J\xe2\x80\xae"[::-1].rjust(32, b"\x00")
+    reply = ReadReply(address="000000000161", di=0x04000403, data=text)
+    _, out, _ = _run("decode", encode(to_frame(reply)).hex())
+    assert "\x1b" not in out
+    assert "\\x1b[2J" in out
 
 
 def test_files_and_standard_input_are_read(tmp_path: Path) -> None:
@@ -219,6 +236,39 @@ def test_items_are_found_in_both_languages() -> None:
     assert "0201{phase}00" in out
     assert "电压 A相" in out
     assert _run("items", "--search", "没有这个")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("protocol", "search", "pattern", "name"),
+    [
+        ("dlt645-2007", "00010000", "0001{tariff}{settlement}", "forward active energy"),
+        (
+            "dlt645-2007",
+            "00 01 02 0c",
+            "0001{tariff}{settlement}",
+            "forward active energy tariff 2 (settlement.12)",
+        ),
+        ("dlt645-2007", "05060101", "050601{last_62}", "forward active energy (daily_freeze/last.1)"),
+        ("dlt645-1997", "901F", "901{tariff_97}", "forward active energy"),
+    ],
+)
+def test_one_identifier_is_found_in_its_family(protocol: str, search: str, pattern: str, name: str) -> None:
+    """Whoever holds a frame has an identifier and not its name."""
+    arguments = ("items", "--protocol", protocol, "--search", search)
+    code, out, _ = _run(*arguments, "--json")
+    assert 0 == code
+    (found,) = [one for one in map(json.loads, out.splitlines()) if one["member"]]
+    assert (pattern, "".join(search.split()).upper()) == (found["di"], found["member"]["di"])
+    assert found["member"]["en"].startswith(name)
+    assert found["member"]["en"] in _run(*arguments)[1]
+    assert found["member"]["zh"] in _run(*arguments, "--lang", "zh")[1]
+
+
+def test_no_name_is_cut_where_a_program_reads() -> None:
+    """A script that looks for a long name would not find it."""
+    result = _RUN.invoke(app, ("items",), env={"LC_ALL": "C", "COLUMNS": "80"})
+    assert "…" not in result.stdout
+    assert len(result.stdout.splitlines()) == 1 + len(_run("items", "--json")[1].splitlines())
 
 
 def test_help_version_and_completion() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterlink.drivers.dlt698_terminal import FRAME_GAP_S, HEARTBEAT_DEFAULT_S, IDLE_MARGIN_S, TerminalSession
-from meterlink.drivers.reports import REPORTS_MAX, Report, ReportQueue
+from meterlink.drivers.reports import REPORTS_MAX, Report, ReportedReadings, ReportQueue
 from meterlink.model.zone import CHINA_TIME
 from metersim.loop import SimClock
 from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
@@ -176,9 +176,11 @@ def test_a_report_of_readings_is_acknowledged_once_it_is_kept() -> None:
     )
     assert [] == door.say(_report(*results))
     [report] = door.reports
-    assert ("111111111111", "111111111111", AT) == (report.terminal, report.address, report.received_at)
+    [part] = report.parts
+    assert isinstance(part, ReportedReadings)
+    assert ("111111111111", "111111111111", AT) == (report.terminal, part.address, report.received_at)
     assert [("forward_active_energy", Decimal("123.45"), "kWh"), ("voltage.a", Decimal("230.1"), "V")] == [
-        (value.item, value.value, value.unit) for value in report.values
+        (value.item, value.value, value.unit) for value in part.values
     ]
     report.acknowledge()
     [frame] = _frames(door.session.octets_to_send())
@@ -195,24 +197,6 @@ def test_an_acknowledgement_after_the_connection_went_is_not_kept() -> None:
     door.session.on_due(None)
     door.reports[0].acknowledge()
     assert (b"", 0) == (door.session.octets_to_send(), door.rung)
-
-
-@pytest.mark.parametrize(
-    ("octets", "words"),
-    [
-        (EVENT, "RecordList: not kept yet"),
-        (_report(AttributeResult(Oad(0x4000, 2, 0), Data("bool", True))), "40000200 is no reading"),
-        (_report(AttributeResult(Oad(0x0010, 2, 1), Data("octet-string", b"x"))), "00100201 is no reading"),
-    ],
-)
-def test_what_is_no_reading_is_told_and_not_acknowledged(octets: bytes, words: str) -> None:
-    """An event would be lost: the terminal keeps what nobody has confirmed."""
-    door = _Door("111111111111")
-    door.say(LOGIN)
-    assert [] == door.say(octets)
-    [report] = door.reports
-    assert () == report.values
-    assert words in report.summary
 
 
 def test_a_full_queue_drops_and_counts() -> None:

@@ -19,7 +19,7 @@ from meterwire.dlt645.functions import EDITIONS
 from meterwire.errors import RemoteProtocolError
 from tests.support.vectors import octets, vectors
 
-_645 = vectors("dlt645.jsonl", "dlt645") + vectors("control.jsonl", "dlt645")
+_645 = vectors("dlt645.jsonl", "dlt645") + vectors("control.jsonl", "dlt645") + vectors("own-dlt645.jsonl")
 _ALL = _645 + vectors("dlt698.jsonl", "dlt698") + vectors("control.jsonl", "dlt698")
 _IDS = [vector["id"] for vector in _ALL]
 _FOR_PEOPLE = {"name"}

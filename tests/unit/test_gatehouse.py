@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -17,9 +17,10 @@ from meterlink.clock import SystemClock
 from meterlink.config import Settings
 from meterlink.daemon.dial_in import Gatehouse
 from meterlink.daemon.lines import LinePart, check_items, profiles_of
+from meterlink.drivers.reports import REPORTED_VALUES
 from meterlink.errors import ConfigError, JournalError, LineBusy
 from meterlink.journal.journal import Journal
-from meterlink.model.event import Event
+from meterlink.model.event import Event, EventValue
 from meterlink.model.line_url import ListenUrl
 from meterlink.model.reading import LogRow, Record
 from meterlink.model.zone import CHINA_TIME
@@ -101,11 +102,11 @@ class _FullJournal(Journal):
     full = True
     tried = 0
 
-    async def keep(self, record: Record | Event) -> int:
+    async def keep_report(self, records: Sequence[Record | Event], *, key: str, repeat_s: float) -> bool:
         self.tried += 1
         if self.full:
             raise JournalError("disk full")
-        return await super().keep(record)
+        return await super().keep_report(records, key=key, repeat_s=repeat_s)
 
 
 @asynccontextmanager
@@ -180,18 +181,21 @@ async def test_an_unknown_terminal_is_told_that_it_is_illegal(tmp_path: Path) ->
 
 
 @pytest.mark.asyncio
-async def test_a_report_of_nobody_we_know_is_not_kept(tmp_path: Path) -> None:
-    """Readings without a meter are nobody's; the terminal is not told that they were kept."""
+async def test_a_report_of_no_meter_of_ours_is_an_event_of_its_terminal(tmp_path: Path) -> None:
+    """Readings without a meter are nobody's; not kept, the terminal would tell them for ever."""
     async with _gatehouse(tmp_path) as (port, journal, gatehouse):
         journal.full = False
         gatehouse.reports.meters.pop((TERMINALS[0], TERMINALS[0]))
         terminal = await _dial(port, TERMINALS[0])
         await terminal.call(0)
         await terminal.report(1)
-        while not gatehouse.reports.not_kept:
-            await terminal.call(1)
+        assert isinstance(decode_apdu((await terminal.next_frame()).user_data), ReportResponseList)
         await terminal.close()
-        assert (0, []) == (gatehouse.reports.kept, await journal.rows_after(0, 10))
+        [row] = await journal.rows_after(0, 10)
+        assert isinstance(row.record, Event)
+        assert (f"terminal-{TERMINALS[0]}", REPORTED_VALUES) == (row.record.meter, row.record.kind)
+        energy = EventValue(item="forward_active_energy", content=Decimal("0.01"), unit="kWh")
+        assert (energy,) == row.record.values
 
 
 @pytest.mark.asyncio

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fnmatch
 import re
 from collections.abc import Sequence
 from dataclasses import astuple
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from docs.generate import DOCS
+from hypothesis import given
+from hypothesis import strategies as st
 
 from meterlink.bus.exchange import Timing as BusTiming
 from meterlink.bus.line import Line
@@ -21,8 +24,9 @@ from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError
 from meterlink.model.marks import Marks
 from meterlink.transports.memory import memory_line
-from meterprofiles import Profile, ProfileError, Profiles, generic, load_profile, packaged
+from meterprofiles import Profile, ProfileError, Profiles, generic, load_file, load_profile, packaged
 from meterprofiles.load import FILES_MAX
+from meterprofiles.patterns import overlap
 from meterprofiles.places import TEXT_MAX
 from meterprofiles.schema import PROTOCOLS, QUIRKS_MAX
 from metersim import Simulation
@@ -149,13 +153,53 @@ def test_the_one_profile_that_serves() -> None:
     with pytest.raises(ProfileError, match="no profile serves dlt645-2007"):
         profiles.find("dlt645-2007")
     also = load_profile(_changed("/test", "/other"), "b")
-    with pytest.raises(ProfileError, match="dlt645-1997/test and dlt645-1997/other both match model 'DD862'"):
-        Profiles([named, also]).find("dlt645-1997", "DD862")
-    with pytest.raises(ProfileError, match="two profiles are called"):
-        Profiles([named, named])
+    with pytest.raises(ProfileError, match=r"b: dlt645-1997/test and .* could both .*other: a\)"):
+        Profiles([named, also])
+    with pytest.raises(ProfileError, match=r"b: two profiles are called dlt645-1997/test; .*other: a\)"):
+        Profiles([named, load_profile(_GOOD, "b")])
     general = load_profile(_changed('  model: "DD86*"\n', ""), "c")
     with pytest.raises(ProfileError, match="both serve every dlt645-1997 meter"):
         Profiles([general, everybody])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        ("X*", "XY*", True),
+        ("X*", "Y*", False),
+        ("*1", "X*", True),
+        ("X*1", "X*2", False),
+        ("X?1", "XY1", True),
+        ("X?", "XYZ", False),
+        ("X[AB]*", "XA1", True),
+        ("DTZ341", "DTZ341", True),
+        ("DTZ341", "DTZ342", False),
+        ("*A*B", "B*A", False),
+        ("*A*", "*B*", True),
+        ("*", "", True),
+    ],
+)
+def test_models_that_two_patterns_fit_are_found_before_one_is_read(one: str, other: str, both: bool) -> None:
+    """A meter would be refused a year later, when its model is entered."""
+    assert (both, both) == (overlap(one, other), overlap(other, one))
+
+
+@given(st.text("AB*?", max_size=6), st.text("AB*?", max_size=6), st.text("AB", max_size=6))
+def test_no_name_that_fits_two_patterns_is_missed(one: str, other: str, name: str) -> None:
+    """Two profiles could serve one meter after all, and the order of files would choose."""
+    if fnmatch.fnmatchcase(name, one) and fnmatch.fnmatchcase(name, other):
+        assert overlap(one, other)
+
+
+def test_a_file_that_is_no_utf_8_is_refused_with_its_line(tmp_path: Path) -> None:
+    """Somebody with an editor of another encoding would look for the fault in the whole file."""
+    file = tmp_path / "x.yaml"
+    file.write_bytes(_GOOD.encode() + "# 国网".encode("gbk"))
+    line = _GOOD.count("\n") + 1
+    with pytest.raises(ProfileError, match=rf"x\.yaml:{line}: octet B9H is no UTF-8; save the file as UTF-8"):
+        load_file(file)
+    with pytest.raises(ProfileError, match=r"nowhere\.yaml: cannot be read: No such file"):
+        load_file(tmp_path / "nowhere.yaml")
 
 
 def _read(
@@ -325,7 +369,7 @@ def test_what_is_no_folder_or_no_profile_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no profile is called 'x'; there is dlt645-1997/generic"):
         MeterProfiles().chosen("x")
     (tmp_path / "bad.yaml").write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(ConfigError, match=r"bad\.yaml: cannot be read"):
+    with pytest.raises(ConfigError, match=r"bad\.yaml:1: octet FFH is no UTF-8"):
         MeterProfiles(tmp_path)
 
 

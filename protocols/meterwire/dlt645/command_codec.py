@@ -23,9 +23,13 @@ from meterwire.dlt645.commands import (
     ClearMeterRequest,
     Command,
     FreezeRequest,
+    InfraredReply,
+    InfraredRequest,
     ReadAddressReply,
     ReadAddressRequest,
     ReadAgainRequest,
+    TerminalOutputReply,
+    TerminalOutputRequest,
     WriteAddressRequest,
     WriteRequest,
 )
@@ -58,6 +62,10 @@ COMMANDS: Final[tuple[type[Command], ...]] = (
     ClearMeterRequest,
     ClearEventsRequest,
     BroadcastTime,
+    TerminalOutputRequest,
+    TerminalOutputReply,
+    InfraredRequest,
+    InfraredReply,
     ControlRequest,
     SealedControlRequest,
     SecurityRequest,
@@ -88,7 +96,7 @@ def command_to_frame(message: Command, edition: Edition) -> Frame:
             message that the edition does not have.
 
     """
-    message.check()
+    message.check(edition)
     codes = [code for (of, code) in message.LAYOUTS if of == edition]
     function = message.function if isinstance(message, Acknowledgement) else next(iter(codes), -1)
     if function not in codes:

@@ -52,6 +52,8 @@ from meterwire.dlt645.commands import (
     ReadAddressReply,
     ReadAddressRequest,
     ReadAgainRequest,
+    TerminalOutputReply,
+    TerminalOutputRequest,
     WriteAddressRequest,
     WriteRequest,
 )
@@ -61,7 +63,15 @@ from meterwire.dlt645.messages import AbnormalReply, Message, ReadAgainReply, fr
 from meterwire.dlt645.secrets import Ranges
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
-Reply = Acknowledgement | BaudReply | ChangePasswordReply | ReadAddressReply | ReadAgainReply | SecurityReply
+Reply = (
+    Acknowledgement
+    | BaudReply
+    | ChangePasswordReply
+    | ReadAddressReply
+    | ReadAgainReply
+    | SecurityReply
+    | TerminalOutputReply
+)
 
 REPLIES: Final[dict[type[Command], tuple[type[Reply], tuple[str, ...]]]] = {
     ReadAddressRequest: (ReadAddressReply, ()),
@@ -74,6 +84,7 @@ REPLIES: Final[dict[type[Command], tuple[type[Reply], tuple[str, ...]]]] = {
     ClearDemandRequest: (Acknowledgement, ()),
     ClearMeterRequest: (Acknowledgement, ()),
     ClearEventsRequest: (Acknowledgement, ()),
+    TerminalOutputRequest: (TerminalOutputReply, ()),
     ControlRequest: (Acknowledgement, ()),
     SealedControlRequest: (Acknowledgement, ()),
     SecurityRequest: (SecurityReply, ("di",)),

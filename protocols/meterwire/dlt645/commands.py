@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
 import construct as c
@@ -27,7 +28,15 @@ Layouts = dict[tuple[Edition, int], Any]
 SECRET_FIELDS: Final = frozenset({"password", "new_password", "cipher", "mac", "payload", "sealed"})
 """Fields that no log, trace or screen shows."""
 
+TERMINAL_SIGNALS: Final = range(3)
+"""Signals of the multi-function terminal: second pulse, demand period, switch of the tariff period."""
+
 CLOCK = formats.parse("YYMMDDhhmmss")
+_PASSWORD = re.compile("[0-9]{6}")
+_PASSWORD_DI = 0x04000C00  # 04 00 0C 01 is the password of level 0, 04 00 0C 0A that of level 9
+_LEVELS = range(10)
+_ALL_EVENTS = 0xFFFFFFFF
+_EVENT_CLASSES = frozenset({0x03, *range(0x10, 0x22)})
 _FREEZE_PATTERN = re.compile(
     "99(?:(?:0[1-9]|[12][0-9]|3[01])(?:[01][0-9]|2[0-3])[0-5][0-9]"
     "|99(?:[01][0-9]|2[0-3])[0-5][0-9]|9999[0-5][0-9]|999999)"
@@ -89,13 +98,19 @@ class Command:
         """Kinds of address that a request of ``edition`` may go to."""
         return cls.ADDRESSES
 
-    def check(self) -> None:
-        """Refuse what must not be sent.
+    def check(self, edition: Edition) -> None:
+        """Refuse what must not be sent; what this class refuses holds for those made of it too.
+
+        Args:
+            edition: whose frame it will be.
 
         Raises:
             LocalProtocolError: a value outside its range.
 
         """
+        for name in ("password", "new_password"):
+            if not _PASSWORD.fullmatch(getattr(self, name, "000000")):
+                raise LocalProtocolError(f"{type(self).__name__}: {name} is not 6 decimal digits")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +194,7 @@ class WriteAddressRequest(Command):
         """All A in 2007, the broadcast in 1997; in both it is for the one meter on the line."""
         return frozenset({"wildcard" if edition == "dlt645-2007" else "broadcast"})
 
-    def check(self) -> None:
+    def check(self, edition: Edition) -> None:
         """Refuse an address that is none, or one that means many meters.
 
         Raises:
@@ -205,7 +220,7 @@ class FreezeRequest(Command):
     ADDRESSES = frozenset({"single", "broadcast"})
     UNANSWERED = frozenset({"broadcast"})
 
-    def check(self) -> None:
+    def check(self, edition: Edition) -> None:
         """Refuse what is no pattern of the standard; a meter would refuse it too.
 
         Raises:
@@ -232,7 +247,7 @@ class BaudRequest(Command):
         ("dlt645-1997", 0x0C): c.Struct("word" / c.Byte, c.Terminated),
     }
 
-    def check(self) -> None:
+    def check(self, edition: Edition) -> None:
         """Refuse a word that names no speed, or several.
 
         Raises:
@@ -283,6 +298,25 @@ class ChangePasswordRequest(Command):
         ("dlt645-2007", 0x18): c.Struct("di" / c.Int32ul, *_PASSWORDS),
         ("dlt645-1997", 0x0F): c.Struct(*_PASSWORDS),
     }
+
+    def check(self, edition: Edition) -> None:
+        """Refuse an identifier of no password, and a level that may not change it (00 is the highest).
+
+        Raises:
+            LocalProtocolError: as said.
+
+        """
+        Command.check(self, edition)
+        if edition == "dlt645-1997":
+            return
+        changed = self.di - _PASSWORD_DI - 1
+        if changed not in _LEVELS:
+            raise LocalProtocolError(
+                f"{self.di:08X} is no password; those of levels 0 to 9 are 04000C01 to 0A"
+            )
+        if self.level > changed:
+            sentence = f"the password of level {changed} is not changed under level {self.level}"
+            raise LocalProtocolError(f"{sentence}: take its own level or a higher one (0 is the highest)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,6 +381,20 @@ class ClearEventsRequest(_Clear):
         ("dlt645-2007", 0x1B): c.Struct(*ACCESS, "event" / c.Int32ul, "sealed" / c.GreedyBytes)
     }
 
+    def check(self, edition: Edition) -> None:
+        """Refuse what is no kind of event.
+
+        Raises:
+            LocalProtocolError: neither all events, nor an identifier of events with FFH in DI0.
+
+        """
+        Command.check(self, edition)
+        kind = self.event >> 24 in _EVENT_CLASSES and self.event & 0xFF == 0xFF
+        if self.event != _ALL_EVENTS and not kind:
+            raise LocalProtocolError(
+                f"{self.event:08X} is neither FFFFFFFF nor a kind of event like 030100FF"
+            )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BroadcastTime(Command):
@@ -366,6 +414,95 @@ class BroadcastTime(Command):
     }
     ADDRESSES = frozenset({"single", "broadcast"})
     UNANSWERED = ADDRESSES
+
+    def check(self, edition: Edition) -> None:
+        """Refuse a time that no calendar has: every meter of the line would take it.
+
+        Raises:
+            LocalProtocolError: as said.
+
+        """
+        try:
+            datetime.strptime(self.clock, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - a meter's civil time
+        except ValueError:
+            raise LocalProtocolError(f"{self.clock!r} is no time like 2026-11-22 15:30:00") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalOutputRequest(Command):
+    """Head-end: which signal the multi-function terminal gives (1DH).
+
+    Args:
+        signal: 0 second pulse of the clock, 1 demand period, 2 switch of the tariff period.
+
+    """
+
+    signal: int
+
+    LAYOUTS: ClassVar[Layouts] = {("dlt645-2007", 0x1D): c.Struct("signal" / c.Byte, c.Terminated)}
+
+    def check(self, edition: Edition) -> None:
+        """Refuse a signal that no source knows.
+
+        Raises:
+            LocalProtocolError: not 0, 1 or 2.
+
+        """
+        if self.signal not in TERMINAL_SIGNALS:
+            raise LocalProtocolError(f"terminal signal {self.signal} is none of 0, 1, 2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerminalOutputReply(Command):
+    """Meter: it took the signal (9DH).
+
+    Args:
+        signal: again; ``None`` where the answer is empty. No source shows one, so both are read.
+
+    """
+
+    signal: int | None = None
+
+    LAYOUTS: ClassVar[Layouts] = {
+        ("dlt645-2007", 0x1D): c.Struct("signal" / c.Optional(c.Byte), c.Terminated)
+    }
+    FROM_METER = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Infrared(Command):
+    """What infrared authentication and module commands have: no source tells what stands in them.
+
+    Args:
+        payload: DATA, as it came.
+
+    """
+
+    payload: bytes = field(repr=False)
+
+    def check(self, edition: Edition) -> None:
+        """Refuse it: nobody knows what a meter would do.
+
+        Raises:
+            LocalProtocolError: always.
+
+        """
+        raise LocalProtocolError("1FH is read and never built: no source tells what stands in it")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfraredRequest(_Infrared):
+    """Head-end: infrared authentication or a command to a module (1FH)."""
+
+    LAYOUTS: ClassVar[Layouts] = {("dlt645-2007", 0x1F): c.Struct("payload" / c.GreedyBytes)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfraredReply(_Infrared):
+    """Meter: its part of that (9FH)."""
+
+    LAYOUTS: ClassVar[Layouts] = InfraredRequest.LAYOUTS
+    FROM_METER = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,12 +13,21 @@ import construct as c
 from meterwire.dlt645 import formats
 from meterwire.dlt645.commands import ACCESS, CLOCK, Command, Layouts, Operator, wire_digits, wire_octets
 from meterwire.dlt645.dialects import dialects
+from meterwire.dlt645.functions import Edition
 from meterwire.errors import LocalProtocolError
 
 CIPHER_LEVELS: Final = frozenset(one.cipher_level for one in dialects() if one.cipher_level is not None)
 """Password levels under which the command is enciphered (98H; 96H in the Southern Grid)."""
 MAC_LEVELS: Final = frozenset(one.mac_level for one in dialects() if one.mac_level is not None)
 """Password levels under which data is plain and a MAC follows it."""
+
+
+ORDERS: Final = frozenset({0x1A, 0x1B, 0x1C, 0x1D, 0x1E, 0x2A, 0x2B, 0x3A, 0x3B})
+"""N1 of a control request: trip, close, trip for a time, alarm and power guarantee."""
+TIMED_ORDERS: Final = frozenset({0x1D, 0x1E})
+"""Those that undo themselves after N2 units of 5 minutes; for all others N2 is reserved."""
+DURATION_MAX: Final = 255
+"""Largest N2, binary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +57,24 @@ class ControlRequest(Command):
         )
     }
 
-    def check(self) -> None:
-        """Refuse an expiry that is no date, and levels that want cipher.
+    def check(self, edition: Edition) -> None:
+        """Refuse commands that no source knows, an expiry that is no date, and levels that want cipher.
 
         Raises:
             LocalProtocolError: as said.
 
         """
+        Command.check(self, edition)
+        if self.command not in ORDERS:
+            known = ", ".join(f"{code:02X}H" for code in sorted(ORDERS))
+            raise LocalProtocolError(
+                f"no source knows a control command {self.command:02X}H; there are {known}"
+            )
+        if self.command in TIMED_ORDERS and not 1 <= self.duration <= DURATION_MAX:
+            sentence = f"takes 1 to {DURATION_MAX} units of 5 minutes, not {self.duration}"
+            raise LocalProtocolError(f"the control command {self.command:02X}H {sentence}")
+        if self.command not in TIMED_ORDERS and self.duration:
+            raise LocalProtocolError(f"the control command {self.command:02X}H has no duration; leave it 0")
         content, _ = CLOCK.decode(self.expires)
         if formats.moment(content) is None:
             raise LocalProtocolError(f"expiry {self.expires.hex()} is no date and time")
@@ -90,6 +110,18 @@ class SealedControlRequest(Command):
             c.Terminated,
         )
     }
+
+    def check(self, edition: Edition) -> None:
+        """Refuse a level under which nothing is enciphered.
+
+        Raises:
+            LocalProtocolError: as said.
+
+        """
+        Command.check(self, edition)
+        if self.level not in CIPHER_LEVELS:
+            known = " or ".join(f"{level:02X}H" for level in sorted(CIPHER_LEVELS))
+            raise LocalProtocolError(f"level {self.level:02X}H takes no enciphered command; {known} does")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

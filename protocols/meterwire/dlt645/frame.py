@@ -41,6 +41,7 @@ _PREAMBLES = [b"\xfe" * count for count in range(PREAMBLE_MAX + 1)]
 _UNMASK = bytes((octet - _OFFSET) & 0xFF for octet in range(256))
 
 _FUNCTION = 0x1F
+_CONTROL = 0x1C
 _CONTROLS = [
     (control & _FUNCTION, control & 0x80 != 0, control & 0x40 != 0, control & 0x20 != 0)
     for control in range(256)
@@ -109,11 +110,13 @@ def encode(frame: Frame, *, preamble: int = 0) -> bytes:
 
     Raises:
         LocalProtocolError: an address that is not 12 hexadecimal digits, a function outside
-            0..31, DATA over 200 octets, or a preamble out of range.
+            0..31, DATA over 200 octets, a preamble out of range, or a control request (1CH) to more
+            than one meter: every relay of the line would move.
 
     """
     address, function, data, from_meter, abnormal, has_following = frame
-    if not (0 <= function <= _FUNCTION and len(data) <= DATA_OCTETS_MAX and 0 <= preamble <= PREAMBLE_MAX):
+    in_range = 0 <= function <= _FUNCTION and len(data) <= DATA_OCTETS_MAX and 0 <= preamble <= PREAMBLE_MAX
+    if not in_range or function == _CONTROL:
         _check(frame, preamble)
     control = function | from_meter << 7 | abnormal << 6 | has_following << 5
     body = b"%bh%c%c%b" % (_start_and_address(address), control, len(data), data.translate(_MASK))
@@ -213,10 +216,17 @@ def _body_fault(octets: bytes, start: int) -> tuple[str, int, str]:
     return "length", end, f"{size - end} octets follow the frame"
 
 
+def goes_to_many(address: str) -> bool:
+    """Whether more than one meter may take a request as its own: broadcast, or a digit A."""
+    return "A" in address or address == BROADCAST
+
+
 def _check(frame: Frame, preamble: int) -> None:
     _start_and_address(frame.address)
     if not 0 <= frame.function <= _FUNCTION:
         raise LocalProtocolError(f"function {frame.function} is outside 0..31")
+    if frame.function == _CONTROL and not frame.from_meter and goes_to_many(frame.address):
+        raise LocalProtocolError(f"a control request must not go to address {frame.address}")
     if len(frame.data) > DATA_OCTETS_MAX:
         raise LocalProtocolError(f"DATA has {len(frame.data)} octets, the limit is {DATA_OCTETS_MAX}")
     if not 0 <= preamble <= PREAMBLE_MAX:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from meterwire.dlt645 import bit_words
 from meterwire.dlt645.command_codec import address_kind, command_from_frame, command_to_frame, kind_of
 from meterwire.dlt645.commands import Command
-from meterwire.dlt645.frame import Frame, made
+from meterwire.dlt645.frame import BROADCAST, Frame, goes_to_many, made
 from meterwire.dlt645.functions import (
     CONTROL,
     DI_OCTETS,
@@ -188,6 +188,8 @@ def to_frame(message: Message, edition: Edition = "dlt645-2007") -> Frame:
     """
     if isinstance(message, ReadRequest):
         address, di, selector = message
+        if address == BROADCAST and edition == "dlt645-2007":
+            raise LocalProtocolError(f"a read must not go to address {address}: nobody answers it")
         if selector and len(selector) not in _SELECTOR_OCTETS:
             raise LocalProtocolError(f"a selector has 0, 1 or 6 octets, not {len(selector)}")
         return made(address, _READ[edition], _di_octets(di, edition) + selector)
@@ -195,6 +197,8 @@ def to_frame(message: Message, edition: Edition = "dlt645-2007") -> Frame:
         case ReadReply(address=address, has_following=more):
             return _answer(address, _READ[edition], _di_octets(message.di, edition) + message.data, more)
         case ReadFollowingRequest(address=address, selector=selector):
+            if edition == "dlt645-2007" and goes_to_many(address):
+                raise LocalProtocolError(f"following data is asked of one meter, not of address {address}")
             data = _di_octets(message.di, edition) + selector + _sequence_octets(message.sequence, edition)
             return Frame(address=address, function=_FOLLOWING[edition], data=data)
         case ReadFollowingReply(address=address, has_following=more):
@@ -205,17 +209,20 @@ def to_frame(message: Message, edition: Edition = "dlt645-2007") -> Frame:
             return _other_frame(message, edition)
 
 
-def _unknown_frame(frame: Frame) -> Frame:
-    """Nobody knows what an unknown request does, so it may at most go to one meter."""
+def _unknown_frame(frame: Frame, edition: Edition) -> Frame:
+    """Nobody knows what an unknown request does, so it may go to one meter; a known one is none."""
     if not frame.from_meter and address_kind(frame.address) != "single":
         sentence = f"function {frame.function:02X}H must not go to address {frame.address}"
         raise LocalProtocolError(sentence)
+    known = None if frame.from_meter else kind_of(frame, edition)
+    if known is not None:
+        raise LocalProtocolError(f"function {frame.function:02X}H is no unknown one; build {known.__name__}")
     return frame
 
 
 def _other_frame(message: ReadAgainReply | AbnormalReply | Command | OtherMessage, edition: Edition) -> Frame:
     if isinstance(message, OtherMessage):
-        return _unknown_frame(message.frame)
+        return _unknown_frame(message.frame, edition)
     if isinstance(message, Command):
         return command_to_frame(message, edition)
     if isinstance(message, ReadAgainReply):

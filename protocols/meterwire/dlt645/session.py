@@ -46,7 +46,7 @@ from meterwire.dlt645.messages import (
     to_frame,
 )
 from meterwire.dlt645.secrets import Ranges
-from meterwire.errors import RemoteProtocolError
+from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 PIECES_MAX: Final = 32
 """Most following pieces of one answer; the longest record of the standard needs 6."""
@@ -253,7 +253,10 @@ class ReadSession:
             sequence=next_sequence(self._sequence),
             selector=self._selector,
         )
-        self._asking.ask(to_frame(request, self._edition))
+        try:
+            self._asking.ask(to_frame(request, self._edition))
+        except LocalProtocolError:  # it never said who it is, so the rest cannot be asked of it
+            self._signal(Signal.OUT_OF_ORDER)
 
     def _whole_anyway(self) -> bool:
         """Keep a first piece that is whole by its length; whether it was."""

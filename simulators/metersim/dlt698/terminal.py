@@ -119,7 +119,18 @@ class Terminal:
             LocalProtocolError: nothing to tell, or too much for one APDU.
 
         """
-        report = self._meter.report(oads, self._clock.utc_now())
+        return await self.tell(self._meter.report(oads, self._clock.utc_now()))
+
+    async def tell(self, report: Notification) -> bool:
+        """Tell the master of every connection something, in several tries; whether each confirmed it.
+
+        Args:
+            report: what it tells; the same one, given again, is another try.
+
+        Raises:
+            LocalProtocolError: too much for one APDU.
+
+        """
         told = [await self._told(call, report) is not None for call in tuple(self._calls)]
         return bool(told) and all(told)
 

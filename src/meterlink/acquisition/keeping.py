@@ -37,6 +37,63 @@ class Keeper(Protocol):
         """Which items of one meter were kept for a slot. Raises ``JournalError``."""
 
 
+class Patience:
+    """Tries what the journal cannot do now until it can, and says once that it cannot.
+
+    Args:
+        line: who waits, for the log.
+
+    """
+
+    def __init__(self, line: str) -> None:
+        self._line = line
+        self._away = False
+
+    async def until_done(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Do it; what it brought."""
+        while True:
+            try:
+                result = await work()
+            except JournalError as error:
+                if not self._away:
+                    self._away = True
+                    _log.error("journal_away", line=self._line, reason=str(error))
+                await asyncio.sleep(JOURNAL_PAUSE_S)
+                continue
+            if self._away:
+                self._away = False
+                _log.info("journal_back", line=self._line)
+            return result
+
+
+def readings_of(
+    meter: str, values: Sequence[Measured], *, slot: datetime, taken_at: datetime, route: str
+) -> tuple[Reading, ...]:
+    """Readings of the values of one meter, all for one slot.
+
+    Args:
+        meter: our id of it.
+        values: as they came.
+        slot: aware, UTC.
+        taken_at: when they came; aware, UTC.
+        route: by which line.
+
+    """
+    return tuple(
+        Reading(
+            meter=meter,
+            item=measured.item,
+            value=measured.value,
+            unit=measured.unit,
+            slot=slot,
+            taken_at=taken_at,
+            marks=measured.marks,
+            route=route,
+        )
+        for measured in values
+    )
+
+
 class PatientKeeper:
     """The journal of one plan on one line, tried until it can.
 
@@ -51,50 +108,26 @@ class PatientKeeper:
         self._keeper = keeper
         self._line = line
         self._data_class = data_class
-        self._away = False
+        self._patience = Patience(line)
 
     async def keep(
         self, meter: str, values: Sequence[Measured], *, slot: datetime, taken_at: datetime
     ) -> None:
         """Keep values of a meter as one record; returns when they are on disk."""
-        readings = tuple(
-            Reading(
-                meter=meter,
-                item=measured.item,
-                value=measured.value,
-                unit=measured.unit,
-                slot=slot,
-                taken_at=taken_at,
-                marks=measured.marks,
-                route=self._line,
-            )
-            for measured in values
-        )
+        readings = readings_of(meter, values, slot=slot, taken_at=taken_at, route=self._line)
         record = Record(meter=meter, data_class=self._data_class, readings=readings)
-        await self._patiently(lambda: self._keeper.keep(record))
+        await self._patience.until_done(lambda: self._keeper.keep(record))
 
     async def kept_in(self, slot: datetime) -> dict[str, set[str]]:
         """By meter, the items already kept for a slot."""
         found: dict[str, set[str]] = {}
-        for meter, item in await self._patiently(lambda: self._keeper.kept_in(self._data_class, slot)):
+        kept_in = await self._patience.until_done(lambda: self._keeper.kept_in(self._data_class, slot))
+        for meter, item in kept_in:
             found.setdefault(meter, set()).add(item)
         return found
 
     async def kept_of(self, meter: str, slot: datetime, items: Sequence[str]) -> set[str]:
         """Which of a meter's items were kept for a slot."""
-        return await self._patiently(lambda: self._keeper.kept_of(self._data_class, meter, slot, items))
-
-    async def _patiently(self, work: Callable[[], Awaitable[_T]]) -> _T:
-        while True:
-            try:
-                result = await work()
-            except JournalError as error:
-                if not self._away:
-                    self._away = True
-                    _log.error("journal_away", line=self._line, reason=str(error))
-                await asyncio.sleep(JOURNAL_PAUSE_S)
-                continue
-            if self._away:
-                self._away = False
-                _log.info("journal_back", line=self._line)
-            return result
+        return await self._patience.until_done(
+            lambda: self._keeper.kept_of(self._data_class, meter, slot, items)
+        )

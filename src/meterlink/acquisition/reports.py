@@ -2,40 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 import structlog
 
-from meterlink.acquisition.keeping import Keeper, PatientKeeper
-from meterlink.drivers.reports import Report, ReportQueue
-from meterlink.model.data_classes import INSTANT
+from meterlink.acquisition.keeping import Patience, readings_of
+from meterlink.drivers.reports import (
+    REPORTED_VALUES,
+    UNREAD_REPORT,
+    Part,
+    Report,
+    ReportedEvent,
+    ReportedReadings,
+    ReportQueue,
+)
+from meterlink.model.event import Event, EventValue
+from meterlink.model.reading import Record
+
+REPEAT_S = 600.0
+"""A report that comes once more within this is another try of the first: three tries take far less, and so
+does a new connection after our restart; service numbers, of which there are 64, hardly come round."""
 
 _log = structlog.get_logger(__name__)
+
+
+class ReportJournal(Protocol):
+    """What is needed of the journal."""
+
+    async def keep_report(self, records: Sequence[Record | Event], *, key: str, repeat_s: float) -> bool:
+        """Keep all of a report, unless it was kept lately; whether it is new. Raises ``JournalError``."""
 
 
 class ReportKeeper:
     """One keeper for the reports of all terminals.
 
-    Readings are kept as values of the moment at which they came. What the journal has no rows for (events,
-    frames passed on, attributes that nobody knows) is not kept and not acknowledged: the terminal keeps it
-    in its own tables, where it can be read.
+    All of a report is kept in one piece: readings under their meters, events under the meter that they name
+    or else under the terminal. A terminal that is no meter of the roster has its address for a name,
+    ``terminal-000000000161``; what it reports of meters that are not in the roster are its events, too.
 
     Args:
         queue: where reports wait.
-        keeper: the journal.
-        meters: our id by (terminal, address), 12 digits each; a report of anybody else is not kept.
+        journal: where they go.
+        meters: our id by (terminal, address), 12 digits each; who leaves the roster leaves here.
 
     Attributes:
-        kept: reports that are in the journal.
-        not_kept: reports that are not, and never will be.
-        meters: as given; who leaves the roster leaves here.
+        kept: reports that brought something new.
+        repeated: reports that were acknowledged again, because all of it was kept before.
+        meters: as given.
 
     """
 
-    def __init__(self, queue: ReportQueue, keeper: Keeper, meters: dict[tuple[str, str], str]) -> None:
+    def __init__(
+        self, queue: ReportQueue, journal: ReportJournal, meters: dict[tuple[str, str], str]
+    ) -> None:
         self.kept = 0
-        self.not_kept = 0
-        self._queue = queue
-        self._keeper = keeper
+        self.repeated = 0
         self.meters = meters
+        self._queue = queue
+        self._journal = journal
+        self._patience = Patience("reports")
         self._told: set[str] = set()
 
     async def run(self) -> None:
@@ -44,25 +70,65 @@ class ReportKeeper:
             await self._keep(await self._queue.take())
 
     async def _keep(self, report: Report) -> None:
-        meter = self.meters.get((report.terminal, report.address))
-        if meter is None or not report.values:
-            self.not_kept += 1
-            self._tell(report, "no meter has that address" if meter is None else "no readings")
-            return
-        patient = PatientKeeper(self._keeper, line=f"terminal {report.terminal}", data_class=INSTANT)
-        slot = report.received_at.replace(microsecond=0)
-        await patient.keep(meter, report.values, slot=slot, taken_at=report.received_at)
-        self.kept += 1
+        records = [self._record(report, part) for part in report.parts]
+        is_new = await self._patience.until_done(
+            lambda: self._journal.keep_report(records, key=report.key, repeat_s=REPEAT_S)
+        )
+        self.kept += is_new
+        self.repeated += not is_new
+        if any(isinstance(part, ReportedEvent) and part.kind == UNREAD_REPORT for part in report.parts):
+            self._tell(report)
         report.acknowledge()
 
-    def _tell(self, report: Report, why: str) -> None:
-        """Once a terminal: it repeats what is not acknowledged."""
+    def _record(self, report: Report, part: Part) -> Record | Event:
+        route = f"terminal {report.terminal}"
+        meter = self.meters.get((report.terminal, part.address))
+        if isinstance(part, ReportedReadings):
+            if meter is None:
+                return self._event(report, _as_event(part), route)
+            slot = part.slot or report.received_at.replace(microsecond=0)
+            readings = readings_of(meter, part.values, slot=slot, taken_at=report.received_at, route=route)
+            return Record(meter=meter, data_class=part.data_class, readings=readings)
+        return self._event(report, part, route)
+
+    def _event(self, report: Report, part: ReportedEvent, route: str) -> Event:
+        meter = self.meters.get((report.terminal, part.address))
+        values = part.values
+        if meter is None and part.address != report.terminal:
+            values = (EventValue(item="communication_address", content=part.address), *values)
+        return Event(
+            meter=meter or self._name(report.terminal),
+            kind=part.kind,
+            occurred_at=part.occurred_at,
+            ended_at=part.ended_at,
+            values=values,
+            taken_at=report.received_at,
+            route=route,
+            source=part.source,
+        )
+
+    def _name(self, terminal: str) -> str:
+        return self.meters.get((terminal, terminal)) or f"terminal-{terminal}"
+
+    def _tell(self, report: Report) -> None:
+        """Once a terminal: what it reports is not going to change."""
         if report.terminal not in self._told:
             self._told.add(report.terminal)
-            _log.warning(
-                "report_not_kept",
-                terminal=report.terminal,
-                address=report.address,
-                report=report.summary,
-                reason=why,
-            )
+            _log.warning("report_not_understood", terminal=report.terminal, report=report.summary)
+
+
+def _as_event(part: ReportedReadings) -> ReportedEvent:
+    """Readings of nobody whom we know."""
+    values = tuple(
+        EventValue(item=measured.name, content=measured.value, unit=measured.unit)
+        for measured in part.values
+        if measured.value is not None
+    )
+    return ReportedEvent(
+        address=part.address,
+        kind=REPORTED_VALUES,
+        occurred_at=part.slot,
+        ended_at=None,
+        values=values,
+        source=part.data_class,
+    )

@@ -22,7 +22,7 @@ class Protocol(enum.StrEnum):
 
 def items(
     protocol: Annotated[Protocol, typer.Option(help="Whose dictionary.")] = Protocol.DLT645_2007,
-    search: Annotated[str, typer.Option(help="Part of a name, in English or 中文.")] = "",
+    search: Annotated[str, typer.Option(help="Part of a name, in English or 中文, or an identifier.")] = "",
     dialect: Annotated[
         str,
         typer.Option(
@@ -39,6 +39,8 @@ def items(
       meterlink items --search 电压
 
       meterlink items --search max_demand --json
+
+      meterlink items --search 05060101
 
       meterlink items --dialect standard --search 冻结
 
@@ -60,7 +62,7 @@ def items(
         console = Console(highlight=False)
         if not console.is_terminal:
             console.width = _WIDTH_OF_A_FILE
-        console.print(catalogue.table(families, chosen(lang)))
+        console.print(catalogue.table(families, chosen(lang), whole=not console.is_terminal))
     if not families:
-        typer.echo(f"no item of {protocol.value} has {search!r} in its name", err=True)
+        typer.echo(f"no item of {protocol.value} has {search!r} in its name or is that identifier", err=True)
         raise typer.Exit(1)

@@ -9,8 +9,7 @@ from typing import Any
 
 import structlog
 
-from meterlink.acquisition.keeping import Keeper
-from meterlink.acquisition.reports import ReportKeeper
+from meterlink.acquisition.reports import ReportJournal, ReportKeeper
 from meterlink.bus.listener import Door
 from meterlink.clock import Clock
 from meterlink.config import Settings
@@ -31,7 +30,7 @@ class Gatehouse:
 
     Args:
         settings: checked.
-        keeper: the journal.
+        journal: where reports are kept.
         clock: wall time, which terminals are told.
 
     Attributes:
@@ -39,7 +38,7 @@ class Gatehouse:
 
     """
 
-    def __init__(self, settings: Settings, keeper: Keeper, clock: Clock) -> None:
+    def __init__(self, settings: Settings, journal: ReportJournal, clock: Clock) -> None:
         self._clock = clock
         self._zone = settings.gateway.plant_time
         self._clock_trusted = settings.gateway.clock_trusted
@@ -50,7 +49,7 @@ class Gatehouse:
             if isinstance(url := line.parsed_url, ListenUrl):
                 self._terminals.setdefault(url.endpoint, set()).add(url.terminal)
                 meters.update({(url.terminal, meter.address): meter.id for meter in on_it})
-        self.reports = ReportKeeper(self._queue, keeper, meters)
+        self.reports = ReportKeeper(self._queue, journal, meters)
         self._halls = {
             endpoint: Hall(self._maker(known), strangers_max=STRANGERS_MAX + len(known))
             for endpoint, known in self._terminals.items()

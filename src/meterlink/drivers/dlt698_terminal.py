@@ -16,17 +16,13 @@ from collections.abc import Callable, Collection
 from datetime import tzinfo
 
 from meterlink.clock import Clock
-from meterlink.drivers.base import Measured
+from meterlink.drivers.dlt698_reports import Told
 from meterlink.drivers.reports import Report
-from meterlink.model.marks import NO_MARKS, Marks
-from meterwire.dlt698.apdus.parts import AttributeResult, Dar
-from meterwire.dlt698.apdus.report import ReportNotificationList
 from meterwire.dlt698.apdus.secret_ranges import secret_ranges
 from meterwire.dlt698.axdr.values import DateTime
 from meterwire.dlt698.link.address import ServerAddress
 from meterwire.dlt698.link.deframer import Deframer, Found
 from meterwire.dlt698.link.frame import encode
-from meterwire.dlt698.objects.dictionary import dictionary
 from meterwire.dlt698.sessions import listener as wire
 
 FRAME_OCTETS_MAX = 4_096
@@ -152,13 +148,14 @@ class TerminalSession:
             self.idle_limit_s = 2 * heartbeat_s + IDLE_MARGIN_S
 
     def _told(self, report: wire.Report) -> Report:
-        values, summary = _values(report)
+        address, received_at = _address(report.server), self._clock.utc_now()
+        told = Told(report, address=address, zone=self._zone, received_at=received_at)
         return Report(
-            terminal=self.terminal or _address(report.server),
-            address=_address(report.server),
-            values=values,
-            summary=summary,
-            received_at=self._clock.utc_now(),
+            terminal=self.terminal or address,
+            parts=told.parts,
+            key=told.key,
+            summary=told.summary,
+            received_at=received_at,
             acknowledge=lambda: self._acknowledge(report.acknowledgement),
         )
 
@@ -169,43 +166,6 @@ class TerminalSession:
 
     def _now(self) -> DateTime:
         return DateTime.of(self._clock.utc_now().astimezone(self._zone))
-
-
-def _values(report: wire.Report) -> tuple[tuple[Measured, ...], str]:
-    """What of a report are readings, and what it is; all of its attributes, or none."""
-    notification = report.notification
-    if notification is None:
-        return (), f"a report that cannot be read: {report.fault}"
-    if not isinstance(notification, ReportNotificationList):
-        return (), f"{type(notification).__name__}: not kept yet"
-    named = ", ".join(str(result.oad) for result in notification.results)
-    values: list[Measured] = []
-    for result in notification.results:
-        found = _measured(result)
-        if not found:
-            return (), f"attributes {named}: {result.oad} is no reading"
-        values += found
-    return tuple(values), f"attributes {named}"
-
-
-def _measured(result: AttributeResult) -> list[Measured]:
-    entry = dictionary().entry(result.oad)
-    if entry is None or isinstance(result.result, Dar):
-        return []
-    found = entry.decode(result.result)
-    if any(value.period or not (value.problem == "absent" or value.value is not None) for value in found):
-        return []  # of another time, or no number: a text, a time, a secret, data that do not fit
-    return [
-        Measured(
-            item=value.item,
-            period=value.period,
-            value=value.value,
-            text=value.text,
-            unit=value.unit,
-            marks=Marks.ABSENT if value.problem else NO_MARKS,
-        )
-        for value in found
-    ]
 
 
 def _address(server: ServerAddress) -> str:

@@ -6,11 +6,59 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from meterlink.drivers.base import Measured
+from meterlink.model.event import EventValue
 
 REPORTS_MAX = 1_000
 """Reports that may wait for the journal; one more is dropped, and its terminal tells it again."""
+
+REPORTED_VALUES: Final = "reported_values"
+"""Kind of event: values that are no readings, or readings of somebody whom nobody has configured."""
+PASSED_ON_FRAMES: Final = "passed_on_frames"
+"""Kind of event: what came in through a port of a terminal, as octets."""
+UNREAD_REPORT: Final = "unread_report"
+"""Kind of event: a report, as octets, of which something could not be understood."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedReadings:
+    """Values of one meter, all of one instant.
+
+    Args:
+        address: whose; 12 digits.
+        data_class: the measurement that they belong to.
+        slot: the instant for which they stand; ``None``: the moment at which they came.
+        values: at least one.
+
+    """
+
+    address: str
+    data_class: str
+    slot: datetime | None
+    values: tuple[Measured, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedEvent:
+    """Something that happened.
+
+    Args:
+        address: at whom; 12 digits.
+        kind, occurred_at, ended_at, values, source: as in ``Event``.
+
+    """
+
+    address: str
+    kind: str
+    occurred_at: datetime | None
+    ended_at: datetime | None
+    values: tuple[EventValue, ...]
+    source: str
+
+
+Part = ReportedReadings | ReportedEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +67,8 @@ class Report:
 
     Args:
         terminal: who dialled in; 12 digits.
-        address: whose values they are; 12 digits.
-        values: of the items that the dictionary knows; empty for what cannot be kept as readings.
+        parts: all that it holds; at least one.
+        key: the same when the terminal tells it again, because it did not hear that it was kept.
         summary: what it is, for the log; no values.
         received_at: when it was whole; aware, UTC.
         acknowledge: to be called once all of it is kept, and not before: the terminal forgets it then.
@@ -28,8 +76,8 @@ class Report:
     """
 
     terminal: str
-    address: str
-    values: tuple[Measured, ...]
+    parts: tuple[Part, ...]
+    key: str
     summary: str
     received_at: datetime
     acknowledge: Callable[[], None]

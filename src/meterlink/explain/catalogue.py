@@ -8,7 +8,7 @@ from rich.table import Table
 
 from meterlink.errors import MeterlinkError
 from meterlink.explain import dlt698_catalogue
-from meterlink.explain.family import Family
+from meterlink.explain.family import Family, Member
 from meterlink.explain.parts import Language
 from meterwire import catalogue
 from meterwire.dlt645 import dictionary
@@ -19,16 +19,27 @@ _FORMAT_WIDTH: Final = 60
 """Most characters of a format in a listing for people; JSON has it whole."""
 
 
+_HEXADECIMAL: Final = frozenset("0123456789ABCDEF")
+_TITLES: Final[dict[Language, tuple[str, ...]]] = {
+    "en": ("DI", "item", "name", "unit", "format"),
+    "zh": ("数据标识", "项目", "名称", "单位", "格式"),
+}
+_MEMBER_TITLES: Final[dict[Language, tuple[str, ...]]] = {
+    "en": ("asked", "which is"),
+    "zh": ("所查标识", "即"),
+}
+
+
 class UnknownDialect(MeterlinkError):
     """An edition has no dialect of that name; the message lists those that it has."""
 
 
 def families(protocol: str, search: str = "", dialect: str = "") -> list[Family]:
-    """Families of a dictionary whose name, words or identifier hold ``search``.
+    """Families of a dictionary whose name, words or identifier hold ``search``, or of which it is a member.
 
     Args:
         protocol: an edition.
-        search: any part, in any case; empty: all.
+        search: any part, in any case, or one identifier, with or without blanks; empty: all.
         dialect: of the edition; empty: its default one.
 
     Raises:
@@ -43,11 +54,19 @@ def families(protocol: str, search: str = "", dialect: str = "") -> list[Family]
         known = dictionary(protocol, dialect)
     except LocalProtocolError as error:
         raise UnknownDialect(str(error)) from None
-    found = {id(row): row for row in known.search_rows(search)}
-    return [_family(row) for row in found.values()]
+    digits = "".join(search.split()).upper()
+    members = {id(row): values for row in known.rows if (values := _member(row, digits)) is not None}
+    found = {id(row): row for row in known.rows if id(row) in members}
+    found |= {id(row): row for row in known.search_rows(search)}
+    return [_family(row, members.get(key)) for key, row in found.items()]
 
 
-def _family(row: Row) -> Family:
+def _member(row: Row, digits: str) -> tuple[int, ...] | None:
+    """The slots' values when ``digits`` are one identifier of the family."""
+    return row.match(digits) if len(digits) == row.width and set(digits) <= _HEXADECIMAL else None
+
+
+def _family(row: Row, values: tuple[int, ...] | None) -> Family:
     entry = row.entry(row.first)
     quantity = catalogue.quantity(entry.item.partition("@")[0].partition(".")[0])
     return Family(
@@ -65,21 +84,41 @@ def _family(row: Row) -> Family:
             + (f",{slot.all:X}" if slot.block else "")
             for slot in row.slots
         },
+        member=None if values is None else _made_member(row, values),
     )
 
 
-def table(families_: list[Family], language: Language) -> Table:
-    """A listing as a table for a terminal."""
-    titles = (
-        ("DI", "item", "name", "unit", "format")
-        if language == "en"
-        else ("数据标识", "项目", "名称", "单位", "格式")
+def _made_member(row: Row, values: tuple[int, ...]) -> Member:
+    entry = row.entry(values)
+    return Member(di=row.digits(values), item=entry.item, en=entry.en, zh=entry.zh)
+
+
+def table(families_: list[Family], language: Language, *, whole: bool = False) -> Table:
+    """A listing as a table.
+
+    Args:
+        families_: what to list.
+        language: of names and titles.
+        whole: formats are not shortened, as they are for a terminal.
+
+    """
+    titles = _TITLES[language]
+    asked = any(family.member is not None for family in families_)
+    out = Table(
+        *titles, *_MEMBER_TITLES[language][: 2 * asked], box=None, header_style="bold", pad_edge=False
     )
-    out = Table(*titles, box=None, header_style="bold", pad_edge=False)
     for family in families_:
         name = family.zh if language == "zh" else family.en
-        out.add_row(family.di, family.item, name, family.unit, _short(family.format))
+        written = family.format if whole else _short(family.format)
+        out.add_row(family.di, family.item, name, family.unit, written, *_member_cells(family, language))
     return out
+
+
+def _member_cells(family: Family, language: Language) -> tuple[str, ...]:
+    """Which identifier of the family was looked for, and what it is."""
+    if family.member is None:
+        return ()
+    return family.member.di, family.member.zh if language == "zh" else family.member.en
 
 
 def _short(text: str) -> str:

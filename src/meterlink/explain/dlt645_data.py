@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from meterwire.dlt645.functions import (
     READ_FOLLOWING_1997,
     READS,
     SECURITY,
+    WRITES,
     Edition,
     edition,
 )
@@ -37,6 +38,8 @@ _PROBLEMS = {
     "invalid-bcd": Text("digits that are not BCD", "非 BCD 码"),
 }
 _UNTOLD = Text("the length fits no layout that is known", "长度与已知格式不符")
+_UNFIT = Text("the octets do not fit the function", "数据与功能码不符")
+_NO_LAYOUT = Text("no source tells what stands in it", "内容格式未知")
 _NO_RECORD = Text("no data: the meter has nothing of this", "无数据：电表没有该项记录")
 _SELECTOR_OCTETS_MAX = 6  # N mm hh DD MM YY
 _PIECES = {
@@ -219,42 +222,53 @@ def _command(frame: Frame, start: int, protocol: Edition) -> Said:
     return said
 
 
-def _within(frame: Frame, name: str, raw: bytes, at: int, said: Said) -> tuple[Iterable[Part], Text]:
+def _within(frame: Frame, name: str, raw: bytes, at: int, said: Said) -> tuple[Sequence[Part], Text]:
     """The fields within one of a command, and what is wrong where they cannot be told apart."""
     if name == "data":
-        return (), Text("the octets do not fit the function", "数据与功能码不符")
+        return (), _UNFIT
     if name == "sealed":
         return _sealed(raw, at), NOTHING
     if name != "payload":
         return (), NOTHING
     if frame.function == SECURITY:
-        fields = tuple(_security(frame, int(said.decoded["di"], 16), raw, at))
+        fields = _security(frame, int(said.decoded["di"], 16), raw, at)
         return fields, NOTHING if fields else _UNTOLD
+    if frame.function in WRITES:
+        return _written(raw, at, said), NOTHING
+    return (), _NO_LAYOUT
+
+
+def _written(raw: bytes, at: int, said: Said) -> list[Part]:
+    """What a write carries, by its password level, and the MAC behind it where there is one."""
     level = bytes.fromhex(said.decoded["password_level"])[0]
     if level in CIPHER_LEVELS:
-        return _sealed(raw, at), NOTHING
-    mac = raw[-MAC_OCTETS:] if level in MAC_LEVELS and len(raw) > MAC_OCTETS else b""
-    plain = raw[: len(raw) - len(mac)]
-    inner = _written(plain, int(said.decoded["di"], 16), at, said.protocol)
-    return [*inner, *([_field("mac", mac, at + len(plain), said.protocol)] if mac else [])], NOTHING
+        return _sealed(raw, at)
+    cut = len(raw) - (MAC_OCTETS if level in MAC_LEVELS and len(raw) > MAC_OCTETS else 0)
+    parts = _plain(raw[:cut], int(said.decoded["di"], 16), at, said.protocol)
+    return parts + ([_field("mac", raw[cut:], at + cut, said.protocol)] if cut < len(raw) else [])
 
 
-def _sealed(raw: bytes, at: int) -> Iterator[Part]:
+def _sealed(raw: bytes, at: int) -> list[Part]:
     """Enciphered data, and the MAC behind it."""
-    cut = max(len(raw) - MAC_OCTETS, 0)
-    if cut:
-        yield _field("cipher", raw[:cut], at, "dlt645-2007")
-        yield _field("mac", raw[cut:], at + cut, "dlt645-2007")
+    cut = len(raw) - MAC_OCTETS
+    if cut <= 0:
+        return []
+    return [
+        _field("cipher", raw[:cut], at, "dlt645-2007"),
+        _field("mac", raw[cut:], at + cut, "dlt645-2007"),
+    ]
 
 
-def _security(frame: Frame, di: int, payload: bytes, at: int) -> Iterator[Part]:
+def _security(frame: Frame, di: int, payload: bytes, at: int) -> list[Part]:
+    parts = []
     for value in security.split(di, "reply" if frame.from_meter else "request", payload) or ():
         name, says = security_words(value.field.name, value.value)
-        yield _part(value.raw, at + value.start, name, says)
+        parts.append(_part(value.raw, at + value.start, name, says))
+    return parts
 
 
-def _written(octets: bytes, di: int, at: int, protocol: Edition) -> list[Part]:
-    """What a write carries, where the dictionary knows it."""
+def _plain(octets: bytes, di: int, at: int, protocol: Edition) -> list[Part]:
+    """The values of an identifier, where the dictionary knows it."""
     entry = dictionary(protocol).by_di(di)
     if entry is None:
         return [_part(octets, at, _DATA, problem=_UNKNOWN)]

@@ -46,6 +46,7 @@ _NAMES = {
     "word": Text("baud word", "通信速率特征字"),
     "event": Text("event to clear", "清零事件标识"),
     "clock": Text("time", "时间"),
+    "signal": Text("signal of the terminal", "多功能端子输出信号"),
     "command": Text("command", "控制命令"),
     "duration": Text("duration, units of 5 minutes", "时限，单位 5 分钟"),
     "expires": Text("valid until", "命令有效截止时间"),
@@ -111,6 +112,9 @@ def _says(name: str, raw: bytes, protocol: Edition) -> Text:
     if name == "command":
         en = COMMANDS.get(raw[0], "unknown").replace("_", " ")
         return Text(f"{digits}H, {en}", f"{digits}H，{_COMMANDS_ZH.get(raw[0], '未知')}")
+    if name == "signal":
+        known = _SIGNALS.get(raw[0], Text("unknown", "未知"))
+        return Text(f"{digits}, {known.en}", f"{digits}，{known.zh}")
     if name in _WORDS:
         bits = bits_set(_WORDS[name], raw)
         return Text(", ".join(bit.en for bit in bits), "、".join(bit.zh for bit in bits))
@@ -120,6 +124,11 @@ def _says(name: str, raw: bytes, protocol: Edition) -> Text:
     return same(shown.format(*pairs, all=digits)) if shown else NOTHING
 
 
+_SIGNALS = {
+    0: Text("second pulse of the clock", "时钟秒脉冲"),
+    1: Text("demand period", "需量周期"),
+    2: Text("switch of the tariff period", "时段投切"),
+}
 _WORDS = {"word": "baud_word", "execution_word": "execution"}
 _SHOWN = {
     "since": "20{}-{}-{} {}:{}",

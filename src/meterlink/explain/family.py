@@ -7,6 +7,24 @@ from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One identifier of a family.
+
+    Args:
+        di: the identifier.
+        item: the name that it is asked for by.
+        en: English words.
+        zh: Chinese words.
+
+    """
+
+    di: str
+    item: str
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
     """One line of a listing.
 
@@ -21,6 +39,7 @@ class Family:
         access: ``r``, ``rw`` or ``w``.
         obis: IEC 62056-61 code, or empty.
         slots: what each slot may hold.
+        member: the identifier that was looked for, when it was one.
 
     """
 
@@ -34,6 +53,7 @@ class Family:
     access: str
     obis: str
     slots: dict[str, str]
+    member: Member | None = None
 
     def as_json(self) -> str:
         """The family as one JSON line."""

@@ -24,9 +24,12 @@ from meterwire.dlt645.commands import (
     ClearMeterRequest,
     Command,
     FreezeRequest,
+    InfraredRequest,
     ReadAddressReply,
     ReadAddressRequest,
     ReadAgainRequest,
+    TerminalOutputReply,
+    TerminalOutputRequest,
     WriteAddressRequest,
     WriteRequest,
 )
@@ -68,6 +71,7 @@ _EXCHANGES: list[tuple[Edition, Command, Message]] = [
     (_NOW, ClearDemandRequest(**_OPERATED), _ack(0x19)),
     (_NOW, ClearMeterRequest(**_OPERATED), _ack(0x1A)),
     (_NOW, ClearEventsRequest(**_OPERATED, event=0xFFFFFFFF), _ack(0x1B)),
+    (_NOW, TerminalOutputRequest(address=_ME, signal=2), TerminalOutputReply(address=_ME, signal=2)),
     (_NOW, ControlRequest(**_OPERATED, command=0x1A, expires=_EXPIRES), _ack(0x1C)),
     (_NOW, _SEALED, Acknowledgement(address=_ME, function=0x1C, execution_word=b"\x04\x00")),
     (
@@ -114,7 +118,7 @@ def test_each_command_has_its_answer(edition: Edition, request_: Command, reply:
 def test_every_request_is_tried_above() -> None:
     """A new command could be sent without anybody knowing what answers it."""
     requests = {kind for kind in COMMANDS if not kind.FROM_METER}
-    assert requests == {BroadcastTime} | set(REPLIES)
+    assert requests == {BroadcastTime, InfraredRequest} | set(REPLIES)
     assert set(REPLIES) == {type(request) for _, request, _ in _EXCHANGES}
 
 
@@ -156,7 +160,7 @@ def test_what_is_not_the_answer_is_ignored(edition: Edition, request_: Command, 
     ]
     if request_.address == _ME:
         strangers.append(answer._replace(address=_OTHER))
-    if isinstance(reply, SecurityReply | ReadAgainReply) or answer.function == 0x1C:
+    if isinstance(reply, SecurityReply | ReadAgainReply | TerminalOutputReply) or answer.function == 0x1C:
         strangers.pop(4)  # these may have any length
     for number, stranger in enumerate(strangers, start=1):
         session.feed(encode(stranger))

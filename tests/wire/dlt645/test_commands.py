@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meterwire.dlt645 import Frame, Message, decode, from_frame, security, to_frame
+from meterwire.dlt645 import Frame, Message, decode, encode, from_frame, security, to_frame
 from meterwire.dlt645.bit_words import bit_words, bits_set
 from meterwire.dlt645.command_codec import COMMANDS, field_spans
 from meterwire.dlt645.commands import (
@@ -25,13 +25,25 @@ from meterwire.dlt645.commands import (
     ClearMeterRequest,
     Command,
     FreezeRequest,
+    InfraredReply,
+    InfraredRequest,
     ReadAddressReply,
     ReadAddressRequest,
     ReadAgainRequest,
+    TerminalOutputReply,
+    TerminalOutputRequest,
     WriteAddressRequest,
     WriteRequest,
 )
-from meterwire.dlt645.control import ControlRequest, SealedControlRequest, SecurityReply, SecurityRequest
+from meterwire.dlt645.control import (
+    DURATION_MAX,
+    ORDERS,
+    TIMED_ORDERS,
+    ControlRequest,
+    SealedControlRequest,
+    SecurityReply,
+    SecurityRequest,
+)
 from meterwire.dlt645.functions import EDITIONS, Edition, edition, function_name
 from meterwire.dlt645.messages import (
     AbnormalReply,
@@ -158,6 +170,7 @@ _expiries = _clocks.map(lambda text: bytes.fromhex("".join(filter(str.isdigit, t
 _di = st.integers(0, 0xFFFFFFFF)
 _di_1997 = st.integers(0, 0xFFFF)
 _payloads = st.binary(max_size=100)
+_events = st.just(0xFFFFFFFF) | st.integers(0x030000, 0x03FFFF).map(lambda kind: kind << 8 | 0xFF)
 _words = st.sampled_from([2, 4, 8, 0x10, 0x20, 0x40])
 
 _BUILT: dict[Edition, list[st.SearchStrategy[Message]]] = {
@@ -187,17 +200,33 @@ _BUILT: dict[Edition, list[st.SearchStrategy[Message]]] = {
         st.builds(WriteAddressRequest, new_address=_addresses),
         st.builds(BaudRequest, address=_addresses, word=_words),
         st.builds(BaudReply, address=_addresses, word=_words),
-        st.builds(ChangePasswordRequest, **_access, di=_di, new_level=_levels, new_password=_passwords),
+        st.builds(
+            ChangePasswordRequest,
+            address=_addresses,
+            level=st.integers(0, 4),
+            password=_passwords,
+            di=st.integers(0x04000C05, 0x04000C0A),
+            new_level=_levels,
+            new_password=_passwords,
+        ),
         st.builds(ChangePasswordReply, address=_addresses, new_level=_levels, new_password=_passwords),
+        st.builds(TerminalOutputRequest, address=_addresses, signal=st.integers(0, 2)),
+        st.builds(TerminalOutputReply, address=_addresses, signal=st.none() | st.integers(0, 255)),
         st.builds(ClearDemandRequest, **_operated, sealed=_payloads),
         st.builds(ClearMeterRequest, **_operated, sealed=_payloads),
-        st.builds(ClearEventsRequest, **_operated, event=_di, sealed=_payloads),
+        st.builds(ClearEventsRequest, **_operated, event=_events, sealed=_payloads),
         st.builds(BroadcastTime, clock=_clocks),
         st.builds(
             ControlRequest,
             **_operated,
-            command=st.integers(0, 255),
-            duration=st.integers(0, 255),
+            command=st.sampled_from(sorted(ORDERS - TIMED_ORDERS)),
+            expires=_expiries,
+        ),
+        st.builds(
+            ControlRequest,
+            **_operated,
+            command=st.sampled_from(sorted(TIMED_ORDERS)),
+            duration=st.integers(1, DURATION_MAX),
             expires=_expiries,
         ),
         st.builds(
@@ -262,13 +291,15 @@ def test_every_message_survives_the_wire(edition_: Edition, data: st.DataObject)
 def test_every_command_is_tried_above() -> None:
     """A new command could be added without a round trip."""
     text = repr(_BUILT) + repr(_EXAMPLES)
-    assert [kind.__name__ for kind in COMMANDS if kind.__name__ not in text] == []
+    assert _NEVER_BUILT == {kind for kind in COMMANDS if kind.__name__ not in text}
 
 
+_NEVER_BUILT = {InfraredRequest, InfraredReply}
 _TO_ONE_METER: list[Command] = [
     WriteRequest(address=_ME, **_OPERATED, di=0x04000102, payload=b""),
     BaudRequest(address=_ME, word=8),
-    ChangePasswordRequest(address=_ME, **_ACCESS, new_level=2, new_password="000000"),
+    ChangePasswordRequest(address=_ME, **_ACCESS, di=0x04000C03, new_level=2, new_password="000000"),
+    TerminalOutputRequest(address=_ME, signal=0),
     ClearDemandRequest(address=_ME, **_OPERATED),
     ClearMeterRequest(address=_ME, **_OPERATED),
     ClearEventsRequest(address=_ME, **_OPERATED, event=0xFFFFFFFF),
@@ -322,8 +353,21 @@ def test_each_request_goes_where_it_may_and_nowhere_else(
 
 def test_every_request_of_both_editions_is_among_them() -> None:
     """A new command could be sent to all meters without anybody having thought about it."""
-    requests = {(of, kind) for kind in COMMANDS if not kind.FROM_METER for of, _ in kind.LAYOUTS}
+    built = [kind for kind in COMMANDS if not kind.FROM_METER and kind not in _NEVER_BUILT]
+    requests = {(of, kind) for kind in built for of, _ in kind.LAYOUTS}
     assert requests == {(of, type(message)) for of, message in _REQUESTS}
+
+
+@pytest.mark.parametrize("kind", _NEVER_BUILT)
+def test_what_nobody_knows_is_read_and_never_built(kind: type[InfraredRequest | InfraredReply]) -> None:
+    """A meter would be told something of which nobody knows what it does."""
+    frame = Frame(address=_ME, function=0x1F, data=b"\x02\x03", from_meter=kind.FROM_METER)
+    message = from_frame(frame)
+    assert kind(address=_ME, payload=b"\x02\x03") == message
+    assert ((0, 2),) == secret_spans(frame)
+    assert "\\x02" not in repr(message)
+    with pytest.raises(LocalProtocolError, match="never built"):
+        to_frame(message)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in _KINDS if kind != "single"])
@@ -356,6 +400,30 @@ def test_what_an_edition_does_not_have_is_not_left_out_in_silence(
         to_frame(message, edition_)
 
 
+_NO_ORDERS = [
+    (0x55, 0),
+    (0x00, 0),
+    (0x1F, 0),
+    (0x9A, 0),
+    (0x1A, 1),
+    (0x1C, 6),
+    (0x1D, 0),
+    (0x1E, 0),
+    (0x1D, 256),
+]
+"""N1 and N2 that no source knows: another command, a duration where none is, none where one must be."""
+
+
+def _control(**changes: Any) -> ControlRequest:
+    usual: dict[str, Any] = {**_OPERATED, "command": 0x1A, "expires": bytes.fromhex("003015221126")}
+    return ControlRequest(address=_ME, **(usual | changes))
+
+
+def _password(**changes: Any) -> ChangePasswordRequest:
+    usual: dict[str, Any] = {**_ACCESS, "di": 0x04000C03, "new_level": 2, "new_password": "000000"}
+    return ChangePasswordRequest(address=_ME, **(usual | changes))
+
+
 @pytest.mark.parametrize(
     "message",
     [
@@ -383,6 +451,23 @@ def test_what_an_edition_does_not_have_is_not_left_out_in_silence(
         WriteAddressRequest(address=_ME, new_address="000000000001"),
         WriteRequest(address=_ME, di=1, level=2, password="12345", operator_code="00000000", payload=b""),
         WriteRequest(address=_ME, di=1, level=2, password="123456", operator_code="", payload=b""),
+        *(_control(command=command, duration=duration) for command, duration in [*_NO_ORDERS, (0x1D, 256)]),
+        SealedControlRequest(address=_ME, level=0x00, operator_code="0" * 8, mac="0" * 8, cipher="0" * 32),
+        SealedControlRequest(address=_ME, level=0x11, operator_code="0" * 8, mac="0" * 8, cipher="0" * 32),
+        _control(password="ABCDEF"),
+        WriteRequest(address=_ME, di=1, level=2, password="AAAAAA", operator_code="0" * 8, payload=b""),
+        ClearDemandRequest(address=_ME, level=2, password="12 456", operator_code="00000000"),
+        _password(di=0x00010000),
+        _password(di=0),
+        _password(di=0x04000C0B),
+        _password(level=4),
+        _password(new_password="ABCDEF"),
+        ClearEventsRequest(address=_ME, **_OPERATED, event=0x00010000),
+        ClearEventsRequest(address=_ME, **_OPERATED, event=0x000100FF),
+        ClearEventsRequest(address=_ME, **_OPERATED, event=0x03010001),
+        BroadcastTime(clock="2026-13-41 00:00:00"),
+        BroadcastTime(clock="2026-02-29 00:00:00"),
+        TerminalOutputRequest(address=_ME, signal=3),
         ReadAddressRequest(address=_ME),
         ReadAgainRequest(address=_ME),
         Acknowledgement(address=_ME, function=0x11),
@@ -393,6 +478,38 @@ def test_what_the_standard_does_not_allow_is_not_built(message: Command) -> None
     """A meter would take it otherwise than meant."""
     with pytest.raises(LocalProtocolError):
         to_frame(message)
+
+
+def test_reads_go_where_somebody_answers() -> None:
+    """A read to all would wait in vain; following data of whoever answers first would be mixed."""
+    for address in (_ALL, _ANY, "AAAAAA789012"):
+        following = ReadFollowingRequest(address=address, di=1, sequence=1)
+        with pytest.raises(LocalProtocolError, match="one meter"):
+            to_frame(following)
+        old = dataclasses.replace(following, sequence=0)
+        assert address == to_frame(old, "dlt645-1997").address
+    with pytest.raises(LocalProtocolError, match="nobody answers"):
+        to_frame(ReadRequest(address=_ALL, di=1))
+    assert _ANY == to_frame(ReadRequest(address=_ANY, di=1)).address
+    assert _ALL == to_frame(ReadRequest(address=_ALL, di=0xC032), "dlt645-1997").address
+
+
+def test_no_octets_of_a_control_to_many_are_made() -> None:
+    """A frame put together by hand would open every relay of the line."""
+    for address in (_ALL, _ANY, "AAAAAA789012", "00000000016A"):
+        with pytest.raises(LocalProtocolError, match="control request must not go to"):
+            encode(Frame(address=address, function=0x1C, data=bytes(16)))
+        answer = Frame(address=address, function=0x1C, from_meter=True)
+        assert answer == decode(encode(answer))
+
+
+def test_what_is_known_is_not_built_as_unknown() -> None:
+    """Every check of a command could be gone round."""
+    for function in (0x03, 0x14, 0x1A, 0x1C):
+        with pytest.raises(LocalProtocolError, match="no unknown one"):
+            to_frame(OtherMessage(frame=Frame(address=_ME, function=function, data=bytes(16))))
+    unknown = Frame(address=_ME, function=0x05)
+    assert unknown == to_frame(OtherMessage(frame=unknown))
 
 
 @given(frame=of.frames, hint=st.sampled_from(EDITIONS))

@@ -134,7 +134,8 @@ def test_a_damaged_answer_of_the_meter_that_is_read_is_shown_and_no_other() -> N
     assert ((len(answer), len(answer) + 3),) == secret_ranges(
         flipped + b"abc", reading=_READING["dlt645-2007"]
     )
-    others = [_to(address) for address in ("AAAAAAAAAAAA", "AAAAAAAA0161", "999999999999")]
+    many = ("AAAAAAAAAAAA", "AAAAAAAA0161", "999999999999")
+    others = [_to(_ME)._replace(address=address) for address in many]
     for reading in (*others, _to(_ME, 0x00020000), None):
         assert ((0, len(answer)),) == secret_ranges(flipped, reading=reading)
     password = encode(to_frame(ReadReply(address=_ME, di=0x04000C02, data=bytes(4))))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from meterwire.dlt645 import (
     BROADCAST,
+    WILDCARD,
     AbnormalReply,
     Frame,
     Message,
@@ -388,12 +389,20 @@ def test_a_request_that_cannot_be_built_is_refused_at_once() -> None:
         ReadSession(ReadRequest(address=_ME, di=_DI, selector=b"ab"))
 
 
-@pytest.mark.parametrize(("edition", "taken"), [("dlt645-1997", True), ("dlt645-2007", False)])
-def test_only_meters_of_1997_answer_the_broadcast(edition: Edition, taken: bool) -> None:
-    """An old meter's address could not be found out; or any meter's answer would pass in 2007."""
-    di = 0xC032 if edition == "dlt645-1997" else 0x04000402
-    session = ReadSession(ReadRequest(address=BROADCAST, di=di), edition=edition)
+def test_only_meters_of_1997_answer_the_broadcast() -> None:
+    """An old meter's address could not be found out; or a read of 2007 would wait for what never comes."""
+    session = ReadSession(ReadRequest(address=BROADCAST, di=0xC032), edition="dlt645-1997")
     session.octets_to_send()
-    reply = ReadReply(address="000000000161", di=di, data=bytes.fromhex("610100000000"))
-    session.feed(encode(to_frame(reply, edition)))
-    assert taken == (session.reply == reply)
+    reply = ReadReply(address="000000000161", di=0xC032, data=bytes.fromhex("610100000000"))
+    session.feed(encode(to_frame(reply, "dlt645-1997")))
+    assert reply == session.reply
+    with pytest.raises(LocalProtocolError, match="nobody answers"):
+        ReadSession(ReadRequest(address=BROADCAST, di=0x04000402))
+
+
+def test_the_rest_of_an_answer_is_asked_of_one_meter() -> None:
+    """Pieces of two meters would be put together: whoever gives no address of its own is not asked on."""
+    session = ReadSession(ReadRequest(address=WILDCARD, di=_DI))
+    session.octets_to_send()
+    session.feed(encode(to_frame(ReadReply(address=WILDCARD, di=_DI, data=b"hh", has_following=True))))
+    assert (State.FAILED, b"") == (session.state, session.octets_to_send())

@@ -10,7 +10,7 @@ from meterwire.dlt645 import Deframer, Frame, decode, dictionary, from_frame
 from meterwire.errors import RemoteProtocolError
 from tests.support.vectors import octets, vectors
 
-_ALL = vectors("dlt645.jsonl", "dlt645") + vectors("control.jsonl", "dlt645")
+_ALL = vectors("dlt645.jsonl", "dlt645") + vectors("control.jsonl", "dlt645") + vectors("own-dlt645.jsonl")
 _GOOD = [vector for vector in _ALL if "expect" in vector]
 _BAD_FRAMES = [vector for vector in _ALL if vector.get("error") not in {None, "invalid_expiry"}]
 

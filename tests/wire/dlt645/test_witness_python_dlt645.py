@@ -72,7 +72,7 @@ _LOW_FRAMES = st.builds(
     from_meter=st.booleans(),
     abnormal=st.booleans(),
     has_following=st.booleans(),
-)
+).filter(of.may_be_sent)
 
 
 @pytest.fixture(scope="module")
