@@ -139,7 +139,7 @@ def _formats(row: Row) -> Iterator[str]:
 def _written(layout: str) -> Iterator[str]:
     kind, _, name = layout.partition(":")
     if name:
-        yield from _records()[name]
+        yield from _records().get(name, ())  # a security frame has its own layouts
     else:
         yield from (text.partition("#")[0] for text in kind.partition("[")[0].split("|"))
 
