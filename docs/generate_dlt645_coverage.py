@@ -44,6 +44,9 @@ _CLASSES: Final = {
     },
 }
 
+_OPEN: Final = "open"
+"""Octets of unknown layout have no format."""
+
 Rows = Iterator[tuple[str, ...]]
 """Cells of a table, the vectors last."""
 
@@ -138,7 +141,7 @@ def _formats(row: Row) -> Iterator[str]:
 
 def _written(layout: str) -> Iterator[str]:
     kind, _, name = layout.partition(":")
-    if name:
+    if name or kind == _OPEN:
         yield from _records().get(name, ())  # a security frame has its own layouts
     else:
         yield from (text.partition("#")[0] for text in kind.partition("[")[0].split("|"))

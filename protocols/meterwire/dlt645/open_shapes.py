@@ -130,8 +130,9 @@ class MixedBlock:
 
 
 def _octets(given: Given) -> bytes:
-    content = given.content if isinstance(given, ItemValue) else given
+    if isinstance(given, ItemValue):
+        return octets_of(given, formats.Hex(len(given.raw), wire_order=True))
     try:
-        return bytes.fromhex(content if isinstance(content, str) else "-")
+        return bytes.fromhex(given if isinstance(given, str) else "-")
     except ValueError:
-        raise LocalProtocolError(f"{content!r} is not hexadecimal digits") from None
+        raise LocalProtocolError(f"{given!r} is not hexadecimal digits") from None

@@ -24,6 +24,13 @@ SECRETS: Final = frozenset(
     | {f"key_cipher_{number}" for number in range(1, KEYS_MAX + 1)}
 )
 """Fields that no log, trace or screen shows."""
+SECRET_ITEMS: Final = frozenset(
+    {
+        *("random_1", "random_2", "random_1_cipher", "random_2_cipher"),
+        *("mac", "mac_1", "mac_2", "key_cipher", "esam_data"),
+    }
+)
+"""The same by their items."""
 _REST = "*"
 _BINARY = frozenset({"binary", "cents"})
 _OLDER = {0x07000201: 0x070002FF, 0x07810201: 0x078102FF, 0x07800101: 0x078001FF}
@@ -117,12 +124,17 @@ def _values(layout: Sequence[SecurityField], payload: bytes) -> list[SecurityVal
     found, at = [], 0
     for field in layout:
         raw = payload[at : at + field.octets]
-        value: int | str = int.from_bytes(raw, "little") if field.kind in _BINARY else raw[::-1].hex()
-        if field.kind == "bcd" and isinstance(value, str) and value.isdecimal():
-            value = int(value)
-        found.append(SecurityValue(field, at, raw, value))
+        found.append(SecurityValue(field, at, raw, value_of(field, raw)))
         at += field.octets
     return found
+
+
+def value_of(field: SecurityField, raw: bytes) -> int | str:
+    """What one field holds: a number, or hexadecimal digits where it has none."""
+    if field.kind in _BINARY:
+        return int.from_bytes(raw, "little")
+    digits = raw[::-1].hex()
+    return int(digits) if field.kind == "bcd" and digits.isdecimal() else digits
 
 
 @functools.cache

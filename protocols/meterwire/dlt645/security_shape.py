@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from meterwire.dlt645 import formats, security
-from meterwire.dlt645.security import DIRECTIONS, SecurityField, SecurityValue
+from meterwire.dlt645.security import DIRECTIONS, SecurityField
 from meterwire.dlt645.values import Given, ItemValue, Label
 from meterwire.errors import LocalProtocolError
 
@@ -45,7 +45,10 @@ class SecurityPayload:
         """The values in ``data``; ``None`` when no layout has that length."""
         for direction in DIRECTIONS:
             if (fields := security.split(self.di, direction, data)) is not None:
-                return tuple(self._value(one) for one in fields)
+                return tuple(
+                    ItemValue(self.label(one.field.item), *_content(one.field, one.raw), one.raw)
+                    for one in fields
+                )
         return None
 
     def delimiters(self, data: bytes) -> int:
@@ -53,8 +56,9 @@ class SecurityPayload:
         return 0
 
     def is_whole(self, data: bytes) -> bool:
-        """Whether a layout has that length."""
-        return any(security.split(self.di, direction, data) is not None for direction in DIRECTIONS)
+        """Whether a layout has that length; one with a field of any length may go on."""
+        closed = [layout for layout in self._layouts() if all(field.octets > 0 for field in layout)]
+        return len(data) in {sum(field.octets for field in layout) for layout in closed}
 
     def encode(self, values: Sequence[Given], delimiters: int | None = None) -> bytes:
         """Undo ``decode`` by the first layout that takes as many values.
@@ -77,17 +81,24 @@ class SecurityPayload:
     def _layouts(self) -> list[tuple[SecurityField, ...]]:
         return [layout for direction in DIRECTIONS for layout in security.layouts(self.di, direction)]
 
-    def _value(self, one: SecurityValue) -> ItemValue:
-        content: formats.Content = one.value.upper() if isinstance(one.value, str) else Decimal(one.value)
-        if one.field.kind == "cents" and isinstance(content, Decimal):
-            content *= _CENT
-        if one.field.kind == "bcd" and isinstance(content, str):
-            return ItemValue(self.label(one.field.item), None, "invalid-bcd", one.raw)
-        return ItemValue(self.label(one.field.item), content, None, one.raw)
+
+def _content(field: SecurityField, raw: bytes) -> tuple[formats.Content, formats.Problem | None]:
+    value = security.value_of(field, raw)
+    if isinstance(value, str):
+        return (None, "invalid-bcd") if field.kind == "bcd" else (value.upper(), None)
+    return (Decimal(value) * _CENT if field.kind == "cents" else Decimal(value)), None
 
 
 def _octets(field: SecurityField, given: Given) -> bytes:
-    content = given.content if isinstance(given, ItemValue) else given
+    if isinstance(given, ItemValue):
+        fits = field.octets in {len(given.raw), -1}
+        if fits and _content(field, given.raw) == (given.content, given.problem):
+            return given.raw
+        return _octets(field, given.content)
+    return _content_octets(field, given)
+
+
+def _content_octets(field: SecurityField, content: formats.Content) -> bytes:
     if not isinstance(content, Decimal):
         return security.field_octets(field, content)
     number = content / _CENT if field.kind == "cents" else content

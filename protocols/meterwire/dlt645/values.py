@@ -11,10 +11,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
-from meterwire.dlt645 import formats
+from meterwire.dlt645 import formats, security
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
-_SECRET = frozenset({"password"})
+_SECRET = security.SECRET_ITEMS | {"password"}
 """Items that do not show in ``repr``: those of entries that can only be written."""
 
 
@@ -48,7 +48,7 @@ class ItemValue(NamedTuple):
     raw: bytes
 
     def __repr__(self) -> str:
-        """All of it; of a password only that there is one."""
+        """All of it; of a password, a key or a seal only that there is one."""
         shown = "hidden" if self.item in _SECRET else f"{self.content!r}, {self.problem!r}, {self.raw!r}"
         return f"ItemValue({self.label!r}, {shown})"
 

@@ -150,6 +150,20 @@ def test_an_update_names_each_of_its_keys(keys: int) -> None:
     assert [*(f"key_cipher_{key}" for key in range(1, keys + 1)), "mac"] == hidden
 
 
+def test_what_is_hidden_in_a_frame_is_hidden_as_a_value() -> None:
+    """A key would not stand in the log of a frame, but in that of its values."""
+    fields = {
+        field
+        for row in dictionary().rows
+        for direction in security.DIRECTIONS
+        if row.access == "s"
+        for layout in security.layouts(int(row.pattern, 16), direction)
+        for field in layout
+    }
+    hidden = {field.item.partition("@")[0] for field in fields if field.name in security.SECRETS}
+    assert security.SECRET_ITEMS == hidden
+
+
 def test_more_keys_than_an_update_may_have_are_refused() -> None:
     """A length that no meter takes would be given names."""
     _refused(0x070301FF, "00" * (36 * (security.KEYS_MAX + 1) + 4))

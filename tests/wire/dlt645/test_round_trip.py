@@ -22,13 +22,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meterwire.dlt645 import Entry, dictionary
+from meterwire.dlt645 import Entry, dictionary, security
 from meterwire.dlt645 import formats as fmt
 from meterwire.dlt645.dialects import choices, switches
 from meterwire.dlt645.families import Layout, Row
 from meterwire.dlt645.framing import pieces
 from meterwire.dlt645.freeze_block import FreezeBlock
 from meterwire.dlt645.load_records import LoadRecords
+from meterwire.dlt645.open_shapes import MixedBlock, OpenRecord
+from meterwire.dlt645.security_shape import SecurityPayload
 from meterwire.dlt645.shapes import Fields, Group
 from meterwire.dlt645.values import Form
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
@@ -118,6 +120,14 @@ def _of_records(records: LoadRecords, dice: random.Random) -> Iterator[bytes]:
             yield b"".join(_record(records, delimiters, dice) for _ in range(count))
 
 
+def _of_block(block: MixedBlock, dice: random.Random) -> Iterator[bytes]:
+    data = b""
+    for format_ in block.group.layout:
+        data += _field(format_, dice)
+        yield data
+        yield data + b"\xaa"
+
+
 def _data(entry: Entry, dice: random.Random) -> Iterator[bytes]:
     """Data in every shape of the entry."""
     for shape in entry.shapes:
@@ -128,6 +138,16 @@ def _data(entry: Entry, dice: random.Random) -> Iterator[bytes]:
                 yield from _of_freeze(shape, dice)
             case LoadRecords():
                 yield from _of_records(shape, dice)
+            case OpenRecord():
+                for octets in (0 if shape.head.layout else 1, 1, 40):
+                    yield _group(shape.head, dice) + dice.randbytes(octets)
+            case MixedBlock():
+                yield from _of_block(shape, dice)
+            case SecurityPayload():
+                for direction in security.DIRECTIONS:
+                    for layout in security.layouts(shape.di, direction):
+                        octets = sum(field.octets if field.octets > 0 else 8 for field in layout)
+                        yield dice.randbytes(octets)
             case _:
                 raise AssertionError(f"how does {shape!r} look?")
 
