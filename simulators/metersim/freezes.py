@@ -1,8 +1,9 @@
-"""What a meter freezes each day: (number, time) -> record, a pure function of the meter and its clock.
+"""What a meter freezes by its calendar: (number, time) -> record, a pure function of the meter and its clock.
 
-A freeze is taken when the meter's own clock shows 00:00 of the plant's time, and carries that time; its
-values are what the registers showed at that very instant, whatever the clocks of others showed. So nothing
-is stored: a table of any depth can be asked at any moment, also for what it held before.
+It freezes each day, on the first of each month, and on 1 January, when its sets of steps and prices switch. A
+freeze is taken when the meter's own clock shows 00:00 of the plant's time, and carries that time; its values
+are what the registers showed at that instant, whatever the clocks of others showed. So nothing is stored: a
+table of any depth can be asked at any moment, also for what it held before.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from meterwire.dlt645 import Entry
 from meterwire.dlt645.items import Dictionary
@@ -23,7 +24,6 @@ DEPTH: Final = 62
 CLOCK_AHEAD_MAX: Final = timedelta(days=400)
 
 _DAY = timedelta(days=1)
-_PERIOD = "daily_freeze/last."
 _IN_BLOCK = ("frozen_at", "forward_active_energy", "reverse_active_energy")
 """What a meter sends when asked for all of a freeze (05 06 FF nn): the short set."""
 
@@ -44,25 +44,72 @@ class Freeze:
     taken_at: datetime
 
 
-class DailyFreezes:
-    """A meter's table of daily freezes.
+class Calendar(NamedTuple):
+    """When freezes of one kind are taken.
+
+    Args:
+        period: how items call them.
+        depth: most freezes that a meter keeps.
+        midnight: the midnight of the so-manieth one of them before a time, both of the meter's clock.
+
+    """
+
+    period: str
+    depth: int
+    midnight: Callable[[datetime, int], datetime]
+
+
+def _day(shown: datetime, number: int) -> datetime:
+    return shown - (number - 1) * _DAY
+
+
+def _month(shown: datetime, number: int) -> datetime:
+    months = 12 * shown.year + shown.month - number
+    return shown.replace(year=months // 12, month=months % 12 + 1, day=1)
+
+
+def _year(shown: datetime, number: int) -> datetime:
+    return shown.replace(year=shown.year - number + 1, month=1, day=1)
+
+
+DAILY: Final = Calendar("daily_freeze", DEPTH, _day)
+CALENDARS: Final = (
+    DAILY,
+    Calendar("monthly_freeze", 2, _month),
+    Calendar("step_switch_freeze", 2, _year),
+    Calendar("price_switch_freeze", 2, _year),
+)
+"""Which of them can be asked for says the meter's dictionary. Source: spec section 8.1."""
+
+
+class Freezes:
+    """A meter's table of freezes of one kind.
 
     Args:
         value: what the meter shows for an item at a time.
         since: when it was first switched on, aware; it has no freeze of that instant or before.
         clock_ahead: how far its clock is ahead of the true time; negative: behind.
+        calendar: when they are taken.
 
     Raises:
         ValueError: ``clock_ahead`` is out of range.
 
     """
 
-    def __init__(self, value: Value, *, since: datetime, clock_ahead: timedelta = timedelta()) -> None:
+    def __init__(
+        self,
+        value: Value,
+        *,
+        since: datetime,
+        clock_ahead: timedelta = timedelta(),
+        calendar: Calendar = DAILY,
+    ) -> None:
         if abs(clock_ahead) > CLOCK_AHEAD_MAX:
             raise ValueError(f"a clock that is {clock_ahead} ahead: at most {CLOCK_AHEAD_MAX.days} days")
         self._value = value
         self._since = since
         self._clock_ahead = clock_ahead
+        self.calendar = calendar
 
     def last(self, number: int, at: datetime) -> Freeze | None:
         """The freeze that is the so-manieth last one at ``at``; ``None`` when there is none.
@@ -72,15 +119,16 @@ class DailyFreezes:
             at: true time, aware.
 
         """
+        if not 1 <= number <= self.calendar.depth:
+            return None
         shown = (at + self._clock_ahead).astimezone(PLANT_TIME)
-        midnight = shown.replace(hour=0, minute=0, second=0, microsecond=0)
-        frozen_at = midnight - (number - 1) * _DAY
+        frozen_at = self.calendar.midnight(shown.replace(hour=0, minute=0, second=0, microsecond=0), number)
         taken_at = frozen_at - self._clock_ahead
-        return Freeze(frozen_at, taken_at) if 1 <= number <= DEPTH and taken_at > self._since else None
+        return Freeze(frozen_at, taken_at) if taken_at > self._since else None
 
     def table(self, at: datetime) -> Iterator[Freeze]:
         """All freezes that the meter has at ``at``, newest first."""
-        for number in range(1, DEPTH + 1):
+        for number in range(1, self.calendar.depth + 1):
             if (freeze := self.last(number, at)) is None:
                 return
             yield freeze
@@ -92,12 +140,12 @@ class DailyFreezes:
 
 
 def frozen_data(
-    freezes: DailyFreezes, dictionary: Dictionary, entry: Entry, at: datetime
+    tables: Sequence[Freezes], dictionary: Dictionary, entry: Entry, at: datetime
 ) -> tuple[bytes, dict[str, Decimal]] | None:
-    """The data of a DL/T 645 identifier of a daily freeze; ``None`` when the meter has no such data.
+    """The data of a DL/T 645 identifier of a freeze; ``None`` when the meter has no such data.
 
     Args:
-        freezes: the meter's.
+        tables: the meter's.
         dictionary: of the edition.
         entry: any identifier.
         at: when it is asked for, aware.
@@ -107,28 +155,27 @@ def frozen_data(
 
     """
     quantity, _, period = entry.item.partition("@")
-    if not period.startswith(_PERIOD):
-        return None
-    freeze = freezes.last(int(period.removeprefix(_PERIOD)), at)
-    if freeze is None:
+    kind, _, number = period.partition("/last.")
+    freezes = next((table for table in tables if number and table.calendar.period == kind), None)
+    if freezes is None or (freeze := freezes.last(int(number), at)) is None:
         return None
     if quantity == "frozen_at":
         return entry.encode([f"{freeze.frozen_at:%Y-%m-%d %H:%M}"]), {}
     if quantity == "freeze_block":
-        return _block(freezes, dictionary, period, at)
+        return _block(tables, dictionary, period, at)
     values = freezes.values(freeze, entry.items)
     return (entry.encode(tuple(values.values())), values) if values else None
 
 
 def _block(
-    freezes: DailyFreezes, dictionary: Dictionary, period: str, at: datetime
+    tables: Sequence[Freezes], dictionary: Dictionary, period: str, at: datetime
 ) -> tuple[bytes, dict[str, Decimal]]:
     data = b""
     values: dict[str, Decimal] = {}
     for quantity in _IN_BLOCK:
         entry = dictionary.by_name(f"{quantity}@{period}")
         assert entry is not None, "the dictionary has the parts of what it has whole"
-        part = frozen_data(freezes, dictionary, entry, at)
+        part = frozen_data(tables, dictionary, entry, at)
         assert part is not None, "the meter has what its short set holds"
         data += part[0]
         values |= part[1]

@@ -1,11 +1,12 @@
 """A DL/T 645 meter: request frame and time in, answer out. No I/O and no clock of its own.
 
 A meter of 2007 answers 11H (read data) for what it measures and what of it it froze at midnight, as single
-items and as blocks, refuses every other identifier with D1 ERR 02 ("no such data"), and answers 13H (read
-address). An answer that is longer than its frames comes in pieces (12H, 02H). One of 1997 answers 01H
-the same way, refuses with C1 ERR 02, shows fewer digits and no signs, gives its address as the meter number
-C032, and answers reads that go to everybody (99...99), as many of them do. To anything else they are silent,
-as real meters are: other addresses, other functions, answers of their neighbours, broadcasts.
+items and as blocks, for its load records and for the trial of its relay, refuses every other identifier with
+D1 ERR 02 ("no such data"), and answers 13H (read address). An answer that is longer than its frames comes in
+pieces (12H, 02H). One of 1997 answers 01H the same way, refuses with C1 ERR 02, shows fewer digits and no
+signs, gives its address as the meter number C032, and answers reads that go to everybody (99...99), as many
+of them do. To anything else they are silent, as real meters are: other addresses, other functions, answers
+of their neighbours, broadcasts.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from typing import Final
 
 from meterprofiles import Profile, generic
 from metersim.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
-from metersim.freezes import DailyFreezes, frozen_data
+from metersim.freezes import CALENDARS, Freezes, frozen_data
 from metersim.language645 import DLT645, Wording645
+from metersim.load_records import LoadRecords
 from metersim.readings import GROWTH_KW, INSTALLED_AT, QUANTITIES, Readings, items_of
+from metersim.relay import RelayTrial
 from meterwire.dlt645 import (
     BROADCAST,
     AbnormalReply,
@@ -114,9 +117,18 @@ class Meter:
         self._protocol: Edition = self.profile.edition
         self._dictionary = self.profile.dictionary
         self._readings = Readings(address, seed=seed, growth_kw=growth_kw)
-        self._long = LongAnswer(self._protocol, piece_octets=piece_octets)
+        repeat = self.profile.switch("load_follow_up") == "parameters_and_sequence"
+        self._long = LongAnswer(self._protocol, piece_octets=piece_octets, repeat_selector=repeat)
         self._long_values: dict[str, Decimal] = {}
-        self.freezes = DailyFreezes(self.value, since=since, clock_ahead=clock_ahead)
+        self._tables = tuple(
+            Freezes(self.value, since=since, clock_ahead=clock_ahead, calendar=calendar)
+            for calendar in CALENDARS
+        )
+        self.freezes = self._tables[0]
+        self._relay = RelayTrial(self.value, tried_at=since, clock_ahead=clock_ahead)
+        self._load = LoadRecords(
+            self.value, dictionary=self._dictionary, since=since, clock_ahead=clock_ahead
+        )
 
     def value(self, item: str, at: datetime) -> Decimal | None:
         """What it shows for ``item`` at ``at``, any time; ``None`` when it has no such item.
@@ -188,14 +200,15 @@ class Meter:
         return self._read(message, at) if isinstance(message, ReadRequest) else None
 
     def _read(self, request: ReadRequest, at: datetime) -> Answer:
-        entry = None if request.selector else self._dictionary.by_di(request.di)
-        found = self._content(entry, at) if entry else None
+        entry = self._dictionary.by_di(request.di)
+        found = self._content(entry, request.selector, at) if entry else None
         if found is None:
             function = _READ[self._protocol]
             refusal = AbnormalReply(address=self.address, function=function, error_word=NO_SUCH_DATA)
             return Answer(address=self.address, frame=to_frame(refusal), di=request.di)
         data, self._long_values = found
-        reply = self._long.first(ReadReply(address=self.address, di=request.di, data=data))
+        whole = ReadReply(address=self.address, di=request.di, data=data)
+        reply = self._long.first(whole, request.selector)
         return self._piece(to_frame(reply, self._protocol), request.di)
 
     def _next_piece(self, request: ReadFollowingRequest) -> Answer:
@@ -207,15 +220,21 @@ class Meter:
         values = {} if frame.has_following or frame.abnormal else self._long_values
         return Answer(address=self.address, frame=frame, di=di, values=values)
 
-    def _content(self, entry: Entry, at: datetime) -> tuple[bytes, dict[str, Decimal]] | None:
+    def _content(
+        self, entry: Entry, selector: bytes, at: datetime
+    ) -> tuple[bytes, dict[str, Decimal]] | None:
         """The data of the entry and the numbers in it, as far as the meter has them; ``None`` for nothing.
 
         A block begins with what every meter has (the total, phase a), so what is missing is its end.
         """
+        if entry.item.startswith("load_records@"):
+            return self._load.data(entry, selector, at)
+        if selector:
+            return None
         if (text := self.text(entry.item)) is not None:
             return entry.encode([text]), {}
         if "@" in entry.item:  # of another time than now
-            return frozen_data(self.freezes, self._dictionary, entry, at)
+            return self._relay.data(entry, at) or frozen_data(self._tables, self._dictionary, entry, at)
         values: dict[str, Decimal] = {}
         for item in entry.items:
             if (value := self.value(item, at)) is None:

@@ -14,7 +14,7 @@ from metersim.dlt698 import FACTORY_PASSWORD, Meter698
 from metersim.dlt698.records import EVENT_DEPTH, ROWS_MAX
 from metersim.dlt698.services import CLOCK
 from metersim.dlt698.tables import CURVE_DEPTH, DAILY_DEPTH, MONTHLY_DEPTH
-from metersim.freezes import PLANT_TIME, DailyFreezes
+from metersim.freezes import PLANT_TIME, Freezes
 from metersim.readings import INSTALLED_AT, items_of
 from meterwire.dlt698.apdus.get import GetRequestRecordList
 from meterwire.dlt698.apdus.parts import Dar, Piid, RecordRequest, SetItem
@@ -90,7 +90,7 @@ def test_a_daily_freeze_is_what_the_registers_showed_at_midnight() -> None:
 def test_the_daily_table_is_that_of_a_645_meter(ahead: timedelta, age: timedelta) -> None:
     """One night would be two points, by which protocol the meter speaks."""
     here = meter(clock_ahead=ahead, since=AT - age)
-    other = DailyFreezes(here.value, since=AT - age, clock_ahead=ahead)
+    other = Freezes(here.value, since=AT - age, clock_ahead=ahead)
     assert list(other.table(AT)) == here.freezes(0x5004, AT)
 
 

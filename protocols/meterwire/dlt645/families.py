@@ -98,7 +98,7 @@ class Row:
         name: catalogue item of the whole, ``@`` and a period behind.
         layouts: how the data is laid out; the standard's way first.
         format: the layouts as written.
-        access: ``r``, ``rw`` or ``w``.
+        access: ``r``, ``rw`` or ``w``; ``s`` for what security frames (03H) carry.
         sample: data of one identifier, wire order.
         clause: where the standard or the spec has it.
         parts: ``pattern`` in pieces.

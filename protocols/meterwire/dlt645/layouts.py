@@ -3,7 +3,10 @@
 - ``6.2`` or ``2.4|YYMMDDhhmm``: the fields of the row's ``name`` column, one format each;
 - ``6.2[tariff]``: the same, repeated over the slot ``tariff`` as often as the length says;
 - ``record:NAME``: the fields of a record; ``/`` separates what other makes send, told apart by length;
-- ``freeze:NAME``, ``load:NAME``: the parts of a freeze block or a load record.
+- ``open:NAME``: the fields of a record, and octets of unknown layout behind them; ``open``: only these;
+- ``block:NAME``: the fields of a record, of which a meter may send the first ones only;
+- ``freeze:NAME``, ``load:NAME``: the parts of a freeze block or a load record;
+- ``security:DI``: the fields of a security frame, by ``security.csv``.
 
 In ``records.csv`` a line is one or more fields of a record in order. A name ``+group.a`` takes in the
 fields of another record with the dimension ``a`` added (``+group@start``: the period); ``*name``
@@ -15,15 +18,19 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Final
 
 from meterwire.dlt645 import formats
 from meterwire.dlt645.families import Field, Layout, Slot, Special, label
 from meterwire.dlt645.freeze_block import FreezeBlock
 from meterwire.dlt645.load_records import LoadRecords
+from meterwire.dlt645.open_shapes import MixedBlock, OpenRecord
 from meterwire.dlt645.overlays import signed_format
+from meterwire.dlt645.security_shape import SecurityPayload
 from meterwire.dlt645.shapes import Group
 from meterwire.dlt645.tables import lines
+from meterwire.dlt645.values import Shape
 from meterwire.errors import LocalProtocolError
 
 REPETITIONS_MAX = 256
@@ -90,10 +97,8 @@ def _one(names: str, text: str, signed: Quantities) -> Layout | Special:
         repeated = tuple(field for fields in unit for field in fields)
         most = REPETITIONS_MAX if repeated else 0
         return Layout(head=record_fields(name, signed), unit=repeated, most=most)
-    if kind == "freeze":
-        return functools.partial(_freeze_block, name, signed)
-    if kind == "load":
-        return functools.partial(_load_records, name, signed)
+    if kind in _SPECIAL:
+        return functools.partial(_SPECIAL[kind], name, signed)
     inner, _, over = text.partition("[")
     fields = _fields(re.sub(r"@[^|]*", "", names), inner)  # the row itself adds its period
     if not over:
@@ -160,3 +165,34 @@ def _freeze_block(name: str, signed: Quantities, period: str) -> FreezeBlock:
 def _load_records(name: str, signed: Quantities, period: str) -> LoadRecords:
     time, *classes = (part[0] for part in _parts(name, signed, period))
     return LoadRecords(time, tuple(classes))
+
+
+def _group(name: str, signed: Quantities, period: str) -> Group:
+    fields = record_fields(name, signed) if name else ()
+    labels = tuple(label(field.name, "", period) for field in fields)
+    return Group(labels, tuple(field.format for field in fields))
+
+
+def _open_record(name: str, signed: Quantities, period: str) -> OpenRecord:
+    return OpenRecord(_group(name, signed, period), label("record_rest", "", period))
+
+
+def _mixed_block(name: str, signed: Quantities, period: str) -> MixedBlock:
+    return MixedBlock(_group(name, signed, period))
+
+
+def _security_payload(di: str, _: Quantities, period: str) -> SecurityPayload:
+    return SecurityPayload(int(di, 16), functools.partial(label, dimension="", period=period))
+
+
+_SPECIAL: Final[dict[str, Callable[[str, Quantities, str], Shape]]] = {
+    "freeze": _freeze_block,
+    "load": _load_records,
+    "open": _open_record,
+    "block": _mixed_block,
+    "security": _security_payload,
+}
+"""Layouts that are no row of fields.
+
+Each takes the name behind the colon, the signed quantities, and the period of the identifier.
+"""

@@ -10,11 +10,12 @@ import csv
 import functools
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 from meterwire.errors import LocalProtocolError
 
 Direction = Literal["request", "reply"]
+DIRECTIONS: Final[tuple[Direction, ...]] = get_args(Direction)
 
 KEYS_MAX: Final = 4
 """Most keys of one update in the style of 2013."""
@@ -24,18 +25,21 @@ SECRETS: Final = frozenset(
 )
 """Fields that no log, trace or screen shows."""
 _REST = "*"
+_BINARY = frozenset({"binary", "cents"})
 _OLDER = {0x07000201: 0x070002FF, 0x07810201: 0x078102FF, 0x07800101: 0x078001FF}
 
 
 class SecurityField(NamedTuple):
-    """One field of a layout: its name, octets, and how it is written (hex, binary, bcd).
+    """One field of a layout: its name, octets, and how it is written (hex, binary, cents, bcd).
 
-    ``octets`` is -1 for the one field of a layout that takes what the others leave.
+    ``octets`` is -1 for the one field of a layout that takes what the others leave; ``item`` is its name in
+    the catalogue.
     """
 
     name: str
     octets: int
     kind: str
+    item: str
 
 
 class SecurityValue(NamedTuple):
@@ -56,10 +60,15 @@ def split(di: int, direction: Direction, payload: bytes) -> tuple[SecurityValue,
         payload: the octets after identifier and operator code, wire order.
 
     """
-    for layout in _layouts().get((_OLDER.get(di, di), direction), ()):
+    for layout in layouts(di, direction):
         if (fitted := _fitted(layout, len(payload))) is not None:
             return tuple(_values(fitted, payload))
     return None
+
+
+def layouts(di: int, direction: Direction) -> Sequence[tuple[SecurityField, ...]]:
+    """How the frames of one identifier and direction are laid out, the standard's way first."""
+    return _layouts().get((_OLDER.get(di, di), direction), ())
 
 
 def _fitted(layout: Sequence[SecurityField], octets: int) -> list[SecurityField] | None:
@@ -78,15 +87,21 @@ def join(di: int, direction: Direction, values: Mapping[str, int | str]) -> byte
         LocalProtocolError: an unknown identifier, a field missing, or a value that does not fit.
 
     """
-    layouts = _layouts().get((di, direction))
-    if layouts is None:
+    known = _layouts().get((di, direction))
+    if known is None:
         raise LocalProtocolError(f"no security {direction} with identifier {di:08X}")
-    layout = next((one for one in layouts if {field.name for field in one} == values.keys()), layouts[0])
-    return b"".join(_octets(field, values.get(field.name)) for field in layout)
+    layout = next((one for one in known if {field.name for field in one} == values.keys()), known[0])
+    return b"".join(field_octets(field, values.get(field.name)) for field in layout)
 
 
-def _octets(field: SecurityField, value: int | str | None) -> bytes:
-    if field.kind == "binary" and isinstance(value, int) and 0 <= value < 1 << 8 * field.octets:
+def field_octets(field: SecurityField, value: int | str | None) -> bytes:
+    """One field as it stands in a frame.
+
+    Raises:
+        LocalProtocolError: the value is missing or does not fit.
+
+    """
+    if field.kind in _BINARY and isinstance(value, int) and 0 <= value < 1 << 8 * field.octets:
         return value.to_bytes(field.octets, "little")
     text = f"{value:0{2 * field.octets}d}" if field.kind == "bcd" and isinstance(value, int) else value
     try:
@@ -102,7 +117,7 @@ def _values(layout: Sequence[SecurityField], payload: bytes) -> list[SecurityVal
     found, at = [], 0
     for field in layout:
         raw = payload[at : at + field.octets]
-        value: int | str = int.from_bytes(raw, "little") if field.kind == "binary" else raw[::-1].hex()
+        value: int | str = int.from_bytes(raw, "little") if field.kind in _BINARY else raw[::-1].hex()
         if field.kind == "bcd" and isinstance(value, str) and value.isdecimal():
             value = int(value)
         found.append(SecurityValue(field, at, raw, value))
@@ -118,7 +133,8 @@ def _layouts() -> Mapping[tuple[int, str], list[tuple[SecurityField, ...]]]:
         for row in csv.DictReader(file):
             key = int(row["di"], 16), row["direction"], row["layout"]
             size = -1 if row["octets"] == _REST else int(row["octets"])
-            fields[key] = (*fields.get(key, ()), SecurityField(row["field"], size, row["kind"]))
+            one = SecurityField(row["field"], size, row["kind"], row["item"])
+            fields[key] = (*fields.get(key, ()), one)
     found: dict[tuple[int, str], list[tuple[SecurityField, ...]]] = {}
     for (di, direction, _), layout in fields.items():
         found.setdefault((di, direction), []).append(layout)

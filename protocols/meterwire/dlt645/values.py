@@ -179,7 +179,7 @@ class Entry:
         unit: unit of the (first) value.
         octets: octets of the data; of one repetition where the number of values varies.
         is_block: FFH stands in one octet of the identifier.
-        access: ``r``, ``rw`` or ``w``.
+        access: ``r``, ``rw`` or ``w``; ``s`` for what security frames (03H) carry.
         shapes: how the data is laid out; the standard's way first, then those of other makes, told
             apart by length.
         label: what the value is, where there is only one.
@@ -252,9 +252,9 @@ class Entry:
                 raise LocalProtocolError(f"{self.item} has {len(self.shapes)} shapes, no {form.shape}")
             return self.shapes[form.shape].encode(values, form.delimiters)
         except LocalProtocolError:
-            if self.access != "w":
+            if "r" in self.access:
                 raise
-        raise LocalProtocolError(f"{self.item}: the value does not fit")  # a password; it stays unsaid
+        raise LocalProtocolError(f"{self.item}: the value does not fit")  # a secret; it stays unsaid
 
     def _encoded(self, values: Sequence[Given]) -> bytes:
         """By the shape that fits best.

@@ -177,8 +177,9 @@ class Dlt645Driver:
             protocol, spoken = self._profile.protocol, self._profile.spoken
             where = f"{protocol}{hint} (`meterlink items --protocol {protocol} --dialect {spoken}` lists all)"
             raise UnknownItem(f"no item {item!r} in {where}")
-        if entry.access == "w":
-            raise UnknownItem(f"{item!r} can only be written")
+        if "r" not in entry.access:
+            why = "can only be written" if entry.access == "w" else "belongs to security frames (03H)"
+            raise UnknownItem(f"{item!r} {why}")
         return entry
 
 
