@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
+from meterwire.dlt645.freeze_block import FreezeBlock
+from meterwire.dlt645.load_records import LoadRecords
 from meterwire.dlt645.shapes import DELIMITER
-from meterwire.dlt645.special import FreezeBlock, LoadRecords
 from meterwire.dlt645.values import Entry, ItemValue
 
 Kind = Literal[
@@ -77,8 +78,8 @@ def _row(values: Sequence[ItemValue], data: bytes, at: int = 0) -> Iterator[Piec
 
 
 def _freeze(block: FreezeBlock, values: Sequence[ItemValue], data: bytes) -> Iterator[Piece]:
-    """A block has a delimiter behind each part, or none at all."""
-    if sum(len(value.raw) for value in values) == len(data):
+    """A block has a delimiter behind each part, or one behind all of them, or none."""
+    if len(data) - sum(len(value.raw) for value in values) <= 1:
         yield from _row(values, data)
         return
     at, left = 0, list(values)
