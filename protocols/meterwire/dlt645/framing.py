@@ -78,8 +78,8 @@ def _row(values: Sequence[ItemValue], data: bytes, at: int = 0) -> Iterator[Piec
 
 
 def _freeze(block: FreezeBlock, values: Sequence[ItemValue], data: bytes) -> Iterator[Piece]:
-    """A block has a delimiter behind each part, or one behind all of them, or none."""
-    if len(data) - sum(len(value.raw) for value in values) <= 1:
+    """A block has a delimiter behind each part, or at most one at its end."""
+    if block.delimiters(data) <= 1:
         yield from _row(values, data)
         return
     at, left = 0, list(values)

@@ -163,7 +163,8 @@ def _rows(line: Line, width: int, signed: Quantities) -> Iterator[Row]:
             "name": f"{field.name}{'/' if '@' in field.name else '@'}{line['name'].replace('@', '/')}",
             "sample": sample[at : at + size],
         }
-        yield _row(line | own, width, (Layout(head=(field,)),))
+        alone = field._replace(name=field.name.partition("@")[0])  # the row's name has the period
+        yield _row(line | own, width, (Layout(head=(alone,)),))
         at += size
 
 

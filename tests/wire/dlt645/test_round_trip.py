@@ -19,13 +19,14 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterwire.dlt645 import Entry, dictionary
 from meterwire.dlt645 import formats as fmt
 from meterwire.dlt645.dialects import choices, switches
 from meterwire.dlt645.families import Layout, Row
+from meterwire.dlt645.framing import pieces
 from meterwire.dlt645.freeze_block import FreezeBlock
 from meterwire.dlt645.load_records import LoadRecords
 from meterwire.dlt645.shapes import Fields, Group
@@ -160,6 +161,22 @@ def test_what_decodes_encodes_back(row: Row) -> None:
     assert decoded > 0
 
 
+@pytest.mark.parametrize("row", _ROWS, ids=[row.pattern for row in _ROWS])
+def test_every_octet_of_what_decodes_has_its_place(row: Row) -> None:
+    """An explanation would show a value at another octet, or a delimiter where a digit stands."""
+    dice = random.Random(row.pattern)
+    for entry in _entries(row):
+        for data in _data(entry, dice):
+            try:
+                values = entry.decode(data)
+            except RemoteProtocolError:
+                continue
+            found = pieces(entry, data)
+            assert data == b"".join(piece.octets for piece in found)
+            assert list(values) == [piece.value for piece in found if piece.value is not None]
+            assert {b"\xaa"} >= {piece.octets for piece in found if piece.kind == "delimiter"}
+
+
 _FORMATS = sorted(
     {
         field.format
@@ -173,6 +190,7 @@ _FORMATS = sorted(
 
 
 @pytest.mark.parametrize("format_", _FORMATS, ids=repr)
+@settings(deadline=None)
 @given(data=st.data())
 def test_content_alone_gives_its_octets(format_: fmt.Format, data: st.DataObject) -> None:
     """The simulator would send another value than it keeps."""
