@@ -65,6 +65,7 @@ class _Scene:
         self.asked: list[Frame] = []
         self._edition: Edition = edition
         self._tamper = tamper
+        self.answers_following = True
 
     def read(self, item: str = _BLOCK) -> MeterAnswer:
         return self.simulation.run(self._read(item))
@@ -104,6 +105,8 @@ class _Scene:
             while True:
                 for request in deframer.feed(await far.receive()):
                     self.asked.append(request)
+                    if request.function == 0x12 and not self.answers_following:
+                        continue
                     answer = self.meter.answer(request, _AT)
                     assert answer is not None
                     for frame in self._tamper(len(self.asked) - 1, answer.frame):
@@ -211,6 +214,20 @@ def test_a_refused_piece_is_a_refusal() -> None:
 
     with pytest.raises(Refused):
         _Scene(piece_octets=8, tamper=tamper).read()
+
+
+@pytest.mark.parametrize("item", ["voltage.a", "voltage.*", _BLOCK])
+def test_a_meter_that_only_called_for_its_report_word_is_read(item: str) -> None:
+    """D5 may mean that; the whole value in hand would be thrown away because nothing follows it."""
+
+    def tamper(n: int, answer: Frame) -> list[Frame]:
+        return [answer._replace(has_following=True)] if n == 0 else []
+
+    scene = _Scene(piece_octets=PIECE_OCTETS_MAX, tamper=tamper)
+    scene.answers_following = False
+    answer = scene.read(item)
+    assert scene.right(answer)
+    assert [0x11, 0x12] == [request.function for request in scene.asked]
 
 
 _FATES: dict[str, Callable[[Frame], list[Frame]]] = {
