@@ -53,8 +53,9 @@ class SecurityPayload:
         return 0
 
     def is_whole(self, data: bytes) -> bool:
-        """Whether a layout has that length."""
-        return any(security.split(self.di, direction, data) is not None for direction in DIRECTIONS)
+        """Never: some layouts have fields of any length."""
+        del data
+        return False
 
     def encode(self, values: Sequence[Given], delimiters: int | None = None) -> bytes:
         """Undo ``decode`` by the first layout that takes as many values.
