@@ -65,6 +65,7 @@ class _Scene:
         self.asked: list[Frame] = []
         self._edition: Edition = edition
         self._tamper = tamper
+        self.answers_following = True
 
     def read(self, item: str = _BLOCK) -> MeterAnswer:
         return self.simulation.run(self._read(item))
@@ -104,6 +105,8 @@ class _Scene:
             while True:
                 for request in deframer.feed(await far.receive()):
                     self.asked.append(request)
+                    if request.function == 0x12 and not self.answers_following:
+                        continue
                     answer = self.meter.answer(request, _AT)
                     assert answer is not None
                     for frame in self._tamper(len(self.asked) - 1, answer.frame):
@@ -213,6 +216,20 @@ def test_a_refused_piece_is_a_refusal() -> None:
         _Scene(piece_octets=8, tamper=tamper).read()
 
 
+@pytest.mark.parametrize("item", ["voltage.a", "voltage.*", _BLOCK])
+def test_a_meter_that_only_called_for_its_report_word_is_read(item: str) -> None:
+    """D5 may mean that; the whole value in hand would be thrown away because nothing follows it."""
+
+    def tamper(n: int, answer: Frame) -> list[Frame]:
+        return [answer._replace(has_following=True)] if n == 0 else []
+
+    scene = _Scene(piece_octets=PIECE_OCTETS_MAX, tamper=tamper)
+    scene.answers_following = False
+    answer = scene.read(item)
+    assert scene.right(answer)
+    assert [0x11, 0x12] == [request.function for request in scene.asked]
+
+
 _FATES: dict[str, Callable[[Frame], list[Frame]]] = {
     "whole": lambda frame: [frame],
     "lost": lambda frame: [],
@@ -261,12 +278,12 @@ def test_equal_pieces_of_1997_cannot_be_told_from_repetition(edition: Edition) -
     for sequence in (1, 2):
         session.octets_to_send()
         piece = ReadFollowingReply(
-            address=_ME, di=0x901F, data=b"2222", sequence=sequence, has_following=sequence == 1
+            address=_ME, di=0x901F, data=b"2222", sequence=sequence, has_following=True
         )
         session.feed(encode(to_frame(piece, edition)))
-    assert (edition == "dlt645-2007") == session.finished
+    assert (edition == "dlt645-2007") == bool(session.octets_to_send())
     session.expire()
-    assert (edition == "dlt645-2007") == (session.reply is not None)
+    assert session.reply is None
 
 
 def test_numbers_go_on_with_1_after_255() -> None:

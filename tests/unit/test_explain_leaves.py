@@ -200,6 +200,19 @@ def test_a_value_stands_in_its_own_record(mark: str) -> None:
     assert [(place + 33, name) for place, name in _record_names(good)] == names[5:]
 
 
+@pytest.mark.parametrize("gaps", [0, 1, 2])
+def test_delimiters_of_a_freeze_stand_where_they_are(gaps: int) -> None:
+    """Each register behind a delimiter that is not there would be shown one octet too late."""
+    time, register = bytes.fromhex("0000090926"), bytes.fromhex("78563412") * 5
+    data = [time + register, time + register + b"\xaa", time + b"\xaa" + register + b"\xaa"][gaps]
+    stream = encode(to_frame(ReadReply(address="000000000161", di=0x0506FF01, data=data)))
+    (frame,) = dlt645.explain(stream).frames
+    leaves = list(_leaves(frame.parts))[6:-2]
+    delimiters = [leaf.start - 14 for leaf in leaves if leaf.name.en == "delimiter AAH"]
+    assert [[], [25], [5, 26]][gaps] == delimiters
+    assert 6 + gaps == len(leaves)
+
+
 def test_records_without_any_good_one_are_named_too() -> None:
     """Somebody with a faulty meter would see one row of octets."""
     names = [name for _, name in _record_names(_record(_VALUES, good=False) + b"\xff\xff")]

@@ -56,9 +56,9 @@ class SecurityPayload:
         return 0
 
     def is_whole(self, data: bytes) -> bool:
-        """Whether a layout has that length; one with a field of any length may go on."""
-        closed = [layout for layout in self._layouts() if all(field.octets > 0 for field in layout)]
-        return len(data) in {sum(field.octets for field in layout) for layout in closed}
+        """Never: some layouts have fields of any length."""
+        del data
+        return False
 
     def encode(self, values: Sequence[Given], delimiters: int | None = None) -> bytes:
         """Undo ``decode`` by the first layout that takes as many values.

@@ -8,10 +8,9 @@ the state as it was: octets that come before the request was taken, or after the
 
 Which frame is the answer: sent by a meter, of the function asked, of the address asked (``asking``), of the
 identifier asked. Everything else on the line, echo of the request included, is counted in ``ignored``, and so
-is a piece that came before and comes again (serial servers repeat). In 1997, where pieces have no number and
-two of zeros are the same, one like the piece before it is taken for that piece only on a line that has been
-seen to repeat in this read: the first answer came twice, or a piece before the next one was asked for.
-A following piece with another number, a refused or missing following piece and
+is a piece that came before and comes again (serial servers repeat). In 1997, where pieces have no number, it
+is known by being the same; so a record with two equal pieces in a row is read as nothing, never as wrong.
+A piece without octets or with another number, a refused or missing following piece and
 too many pieces fail the read: half a record is no data; the caller starts again.
 
 Two cases do not fit that:
@@ -141,7 +140,6 @@ class ReadSession:
         self._address = request.address
         self._pieces: list[bytes] = []
         self._last: link.Frame | None = None
-        self._line_repeats = False
         self._sequence = 0
         self._selector = request.selector if repeat_selector else b""
 
@@ -180,8 +178,7 @@ class ReadSession:
         self._state = TRANSITIONS[self._state].get(signal, self._state)
 
     def _take(self, frame: link.Frame) -> None:
-        if self._comes_again(frame):
-            self._line_repeats = True
+        if frame == self._last:  # once more, and not the next one: that has another number, or function
             self.ignored += 1
             return
         match self._ours(frame) if self._state is State.WAITING else None:
@@ -215,13 +212,6 @@ class ReadSession:
                 return message
         return None
 
-    def _comes_again(self, frame: link.Frame) -> bool:
-        """Whether it is the last piece once more, and not the next one with the same content."""
-        if frame != self._last:
-            return False
-        asked_for = self._state is State.WAITING and frame.function == self._asking.request.function
-        return not asked_for or self._edition == "dlt645-2007" or self._line_repeats
-
     def _refused(self, refusal: AbnormalReply) -> None:
         if self._whole_anyway():
             return
@@ -234,6 +224,9 @@ class ReadSession:
         self._signal(Signal.ABNORMAL)
 
     def _keep(self, address: str, data: bytes, more: bool) -> None:
+        if not data and (more or self._pieces):  # a piece of nothing: what should it be a part of?
+            self._signal(Signal.OUT_OF_ORDER)
+            return
         self._pieces.append(data)
         self._address = address  # the rest is this meter's, also when a wildcard was asked
         if not more:

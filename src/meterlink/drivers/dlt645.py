@@ -12,7 +12,7 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import FreezeAnswer, Measured, MeterAnswer, Window
 from meterlink.drivers.dlt645_freezes import FreezeReader, FreezeTable, freeze_tables
-from meterlink.errors import BadAnswer, Refused, UnknownItem
+from meterlink.errors import BadAnswer, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.data_classes import DataClass
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.protocols import DEFAULT_PROTOCOL
@@ -131,7 +131,11 @@ class Dlt645Driver:
             items=self._dictionary,
             repeat_selector=self._repeat_selector,
         )
-        await line.exchange(session, priority=priority)
+        try:
+            await line.exchange(session, priority=priority)
+        except ReplyTimeout:
+            if session.reply is None:  # else the meter owed no following piece: D5 called for its report word
+                raise
         taken_at = self._clock.utc_now()
         reply = session.reply
         if isinstance(reply, AbnormalReply):

@@ -311,15 +311,6 @@ def _continuing_1997() -> tuple[ReadSession, bytes]:
     return session, octets
 
 
-def test_pieces_of_1997_may_be_the_same() -> None:
-    """A record of zeros could not be read: its pieces have no number and would be taken for one."""
-    session, _ = _continuing_1997()
-    for more in (True, True, False):
-        session.feed(_piece_1997(bytes(4), more=more))
-        session.octets_to_send()
-    assert ReadReply(address=_ME, di=0x901F, data=bytes(16)) == session.reply
-
-
 @pytest.mark.parametrize("seen_at", ["first answer", "before the request"])
 def test_on_a_line_that_repeats_a_piece_of_1997_is_not_taken_twice(seen_at: str) -> None:
     """A serial server that repeats would double a part of the record."""
