@@ -178,3 +178,13 @@ def test_meters_of_1997_have_no_such_records() -> None:
     driver = Dlt645Driver(Simulation().clock, profile=generic("dlt645-1997"))
     with pytest.raises(UnknownItem, match="records"):
         driver.check_window("forward_active_energy", Window(count=1))
+
+
+@pytest.mark.parametrize(
+    ("item", "why"),
+    [("password@level.2", "can only be written"), ("top_up", "belongs to security frames")],
+)
+def test_what_cannot_be_read_is_refused_before_the_line_is_used(item: str, why: str) -> None:
+    """A poll of a password or of a top-up would go out, and a meter might count it as an attempt."""
+    with pytest.raises(UnknownItem, match=why):
+        Dlt645Driver(Simulation().clock).check_window(item, Window())
