@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterlink.bus.dialling import REOPEN_MAX_S
-from meterlink.bus.exchange import Timing
+from meterlink.bus.exchange import EXCHANGE_MAX_S, Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.dlt645 import Dlt645Driver
@@ -176,6 +176,52 @@ def test_a_babbling_node_is_bounded() -> None:
 
     longest = _TIMING.reply_timeout_s + _TIMING.whole_answer_s
     assert Simulation().run(program()) <= longest + 0.11
+
+
+class _Endless:
+    """A peer that always has one more question for us."""
+
+    finished = False
+
+    def octets_to_send(self) -> bytes:
+        return b"?"
+
+    def feed(self, octets: bytes) -> None:
+        """Nothing ends it."""
+
+    def expire(self) -> None:
+        self.finished = True
+
+    def secret_ranges(self, _octets: bytes) -> tuple[tuple[int, int], ...]:
+        return ()
+
+
+def test_an_exchange_has_an_end() -> None:
+    """A peer that never comes to an end would keep all other meters of the line waiting for ever."""
+
+    async def program() -> tuple[float, bool]:
+        near, far = memory_line()
+        line, session = _line(near), _Endless()
+
+        async def answer() -> None:
+            while True:
+                await far.receive()
+                await asyncio.sleep(0.5)
+                await far.send(b"!")
+
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as group:
+            peer, owner = group.create_task(answer()), group.create_task(line.run())
+            begun = loop.time()
+            with pytest.raises(ReplyTimeout, match="no end"):
+                await line.exchange(session, priority=Priority.CURVE)
+            took = loop.time() - begun
+            owner.cancel()
+            peer.cancel()
+        return took, session.finished
+
+    took, finished = Simulation().run(program())
+    assert (True, True) == (EXCHANGE_MAX_S <= took <= EXCHANGE_MAX_S + 2.0, finished)
 
 
 def test_a_long_frame_on_a_slow_line_is_waited_for() -> None:

@@ -29,6 +29,10 @@ ANSWER_OCTETS_MAX = 300
 """Longest 645 answer with preambles and rubbish, for the whole-answer timer of a line with known rate."""
 
 
+EXCHANGE_MAX_S = 300.0
+"""Longest exchange with all its pieces; a peer that never comes to an end would keep its neighbours waiting."""
+
+
 class Session(Protocol):
     """What the bus knows of a protocol: octets to send, octets to take, and whether it is over."""
 
@@ -121,9 +125,12 @@ async def _converse(
     now: Callable[[], float],
     transcript: Transcript | None,
 ) -> None:
+    give_up_at = now() + EXCHANGE_MAX_S
     while not session.finished:
         octets = session.octets_to_send()
         if octets:
+            if now() >= give_up_at:
+                raise ReplyTimeout("the answer has no end")
             if transcript is not None:
                 transcript.sent(octets)
             await wire.send(octets)
