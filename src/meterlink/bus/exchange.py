@@ -30,7 +30,7 @@ ANSWER_OCTETS_MAX = 300
 
 
 EXCHANGE_MAX_S = 300.0
-"""Longest exchange with all its pieces; a peer that never comes to an end would keep its neighbours waiting."""
+"""Longest exchange with all its pieces: one that never comes to an end would keep its neighbours waiting."""
 
 
 class Session(Protocol):
