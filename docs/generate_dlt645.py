@@ -9,10 +9,11 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
-from meterwire.dlt645 import command_session as commanding
-from meterwire.dlt645 import dictionary, session
-from meterwire.dlt645.dialects import dialects, switches
-from meterwire.dlt645.functions import EDITIONS, Edition
+from meterwire.dlt645 import dictionary
+from meterwire.dlt645.items.dialects import dialects, switches
+from meterwire.dlt645.link.functions import EDITIONS, Edition
+from meterwire.dlt645.sessions import command as commanding
+from meterwire.dlt645.sessions import read as session
 
 StateT = TypeVar("StateT", bound=Enum)
 SignalT = TypeVar("SignalT", bound=Enum)

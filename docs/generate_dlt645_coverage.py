@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from meterwire.dlt645 import dictionary
-from meterwire.dlt645.command_codec import COMMANDS
-from meterwire.dlt645.commands import InfraredReply, InfraredRequest
-from meterwire.dlt645.families import Row
-from meterwire.dlt645.formats import parse
-from meterwire.dlt645.functions import DI_OCTETS, EDITIONS, Edition, function_name
-from meterwire.dlt645.tables import lines
+from meterwire.dlt645.items.families import Row
+from meterwire.dlt645.items.formats import parse
+from meterwire.dlt645.items.tables import lines
+from meterwire.dlt645.link.functions import DI_OCTETS, EDITIONS, Edition, function_name
+from meterwire.dlt645.messages.command_codec import COMMANDS
+from meterwire.dlt645.messages.commands import InfraredReply, InfraredRequest
 
 _VECTORS: Final = Path(__file__).parent.parent / "tests" / "vectors"
 _FILES: Final = ("dlt645.jsonl", "control.jsonl", "own-dlt645.jsonl")

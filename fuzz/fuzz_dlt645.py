@@ -31,9 +31,9 @@ with atheris.instrument_imports(include=["meterwire", "meterlink.explain"]):
         from_frame,
         to_frame,
     )
-    from meterwire.dlt645.address_session import AddressSession, questions
-    from meterwire.dlt645.command_session import REPLIES, CommandSession
-    from meterwire.dlt645.commands import (
+    from meterwire.dlt645.link.frame import BROADCAST, DATA_OCTETS_MAX, FRAME_OCTETS_MAX, goes_to_many
+    from meterwire.dlt645.link.functions import DI_OCTETS, EDITIONS, Edition
+    from meterwire.dlt645.messages.commands import (
         BaudRequest,
         ChangePasswordRequest,
         Command,
@@ -44,10 +44,10 @@ with atheris.instrument_imports(include=["meterwire", "meterlink.explain"]):
         WriteAddressRequest,
         WriteRequest,
     )
-    from meterwire.dlt645.control import ControlRequest, SecurityRequest
-    from meterwire.dlt645.frame import BROADCAST, DATA_OCTETS_MAX, FRAME_OCTETS_MAX, goes_to_many
-    from meterwire.dlt645.functions import DI_OCTETS, EDITIONS, Edition
-    from meterwire.dlt645.secrets import secret_ranges, secret_spans
+    from meterwire.dlt645.messages.control import ControlRequest, SecurityRequest
+    from meterwire.dlt645.messages.secrets import secret_ranges, secret_spans
+    from meterwire.dlt645.sessions.address import AddressSession, questions
+    from meterwire.dlt645.sessions.command import REPLIES, CommandSession
     from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 

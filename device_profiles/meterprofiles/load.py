@@ -34,11 +34,11 @@ from meterprofiles.schema import (
     Spoken,
     Timing,
 )
-from meterwire.dlt645.dialects import Choices, choices, dialects, switches
-from meterwire.dlt645.dialects import table as identifiers
-from meterwire.dlt645.functions import Edition
-from meterwire.dlt645.items import dictionary
-from meterwire.dlt645.overlays import signed
+from meterwire.dlt645.items.dialects import Choices, choices, dialects, switches
+from meterwire.dlt645.items.dialects import table as identifiers
+from meterwire.dlt645.items.dictionary import dictionary
+from meterwire.dlt645.items.overlays import signed
+from meterwire.dlt645.link.functions import Edition
 from meterwire.errors import LocalProtocolError
 
 FILES_MAX: Final = 1_000

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
-from meterwire.dlt645.dialects import Choices, dialect, switches
-from meterwire.dlt645.functions import EDITIONS, Edition
-from meterwire.dlt645.items import Dictionary, dictionary
+from meterwire.dlt645.items.dialects import Choices, dialect, switches
+from meterwire.dlt645.items.dictionary import Dictionary, dictionary
+from meterwire.dlt645.link.functions import EDITIONS, Edition
 
 Parity = Literal["even", "odd", "none"]
 PARITIES: Final[tuple[Parity, ...]] = get_args(Parity)

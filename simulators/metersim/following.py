@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import Final
 
 from meterwire.dlt645 import AbnormalReply, ReadFollowingReply, ReadFollowingRequest, ReadReply
-from meterwire.dlt645.frame import DATA_OCTETS_MAX
-from meterwire.dlt645.functions import READ_FOLLOWING, READ_FOLLOWING_1997, Edition
-from meterwire.dlt645.messages import next_sequence
+from meterwire.dlt645.link.frame import DATA_OCTETS_MAX
+from meterwire.dlt645.link.functions import READ_FOLLOWING, READ_FOLLOWING_1997, Edition
+from meterwire.dlt645.messages.messages import next_sequence
 
 FOLLOWING: Final[dict[Edition, int]] = {
     "dlt645-2007": READ_FOLLOWING,

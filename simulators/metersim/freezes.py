@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from meterwire.dlt645 import Entry
-from meterwire.dlt645.items import Dictionary
+from meterwire.dlt645.items.dictionary import Dictionary
 
 PLANT_TIME: Final = timezone(timedelta(hours=8))
 """What the clocks of meters show."""

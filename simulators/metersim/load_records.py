@@ -14,10 +14,11 @@ from decimal import Decimal
 from typing import Final
 
 from metersim.freezes import PLANT_TIME
-from meterwire.dlt645 import Entry, formats
-from meterwire.dlt645.items import Dictionary
-from meterwire.dlt645.record_selector import RECORDS_MAX
-from meterwire.dlt645.shapes import DELIMITER
+from meterwire.dlt645 import Entry
+from meterwire.dlt645.items import formats
+from meterwire.dlt645.items.dictionary import Dictionary
+from meterwire.dlt645.items.record_selector import RECORDS_MAX
+from meterwire.dlt645.items.shapes import DELIMITER
 from meterwire.primitives.checksum import sum8
 
 INTERVAL: Final = timedelta(minutes=15)

@@ -36,8 +36,8 @@ from meterwire.dlt645 import (
     from_frame,
     to_frame,
 )
-from meterwire.dlt645.formats import Content, Hex, Number
-from meterwire.dlt645.functions import READ, READ_1997, Edition
+from meterwire.dlt645.items.formats import Content, Hex, Number
+from meterwire.dlt645.link.functions import READ, READ_1997, Edition
 from meterwire.errors import RemoteProtocolError
 
 _READ: Final[dict[Edition, int]] = {"dlt645-2007": READ, "dlt645-1997": READ_1997}

@@ -17,7 +17,7 @@ from metersim.language import Speaker
 from metersim.line import REPLY_DELAY_MS_MAX, Clock, Line, Station
 from metersim.meter import Meter
 from metersim.readings import GROWTH_KW
-from meterwire.dlt645.functions import EDITIONS
+from meterwire.dlt645.link.functions import EDITIONS
 
 METERS_MAX = 10_000  # in all, in one process
 LINES_MAX = 256

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from docs import generate_dlt645_coverage as coverage
 
-from meterwire.dlt645.functions import function_name
+from meterwire.dlt645.link.functions import function_name
 
 _NO_SUCH_FRAME = {
     ("2007", "08H"): {"more follows"},

@@ -20,8 +20,8 @@ from metersim import AnswerRecord, Simulation
 from metersim.meter import Meter
 from metersim.plant import Plant
 from meterwire.dlt645 import Deframer, decode
-from meterwire.dlt645.dialects import dialects, switches
-from meterwire.dlt645.functions import EDITIONS
+from meterwire.dlt645.items.dialects import dialects, switches
+from meterwire.dlt645.link.functions import EDITIONS
 from tests.support.simulated import START, Duplex
 
 _2007 = "dlt645-2007"

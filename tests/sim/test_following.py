@@ -38,8 +38,8 @@ from meterwire.dlt645 import (
     from_frame,
     to_frame,
 )
-from meterwire.dlt645.functions import EDITIONS, Edition
-from meterwire.dlt645.session import PIECES_MAX
+from meterwire.dlt645.link.functions import EDITIONS, Edition
+from meterwire.dlt645.sessions.read import PIECES_MAX
 
 _ME = "000000000161"
 _AT = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)

@@ -29,10 +29,10 @@ from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from metersim.loop import Simulation
 from meterwire.dlt645 import AbnormalReply, ReadReply, ReadRequest, ReadSession, decode, encode, to_frame
-from meterwire.dlt645.command_session import CommandSession
-from meterwire.dlt645.commands import Command
-from meterwire.dlt645.functions import Edition
-from meterwire.dlt645.secrets import secret_spans
+from meterwire.dlt645.link.functions import Edition
+from meterwire.dlt645.messages.commands import Command
+from meterwire.dlt645.messages.secrets import secret_spans
+from meterwire.dlt645.sessions.command import CommandSession
 from tests.support.secret_messages import messages
 
 _ME, _OTHER = "000000000161", "000000000162"

@@ -25,7 +25,7 @@ from metersim.freezes import PLANT_TIME
 from metersim.load_records import DEPTH, INTERVAL
 from metersim.loop import Simulation
 from meterwire.dlt645 import Deframer, ReadFollowingRequest, ReadRequest, encode, to_frame
-from meterwire.dlt645.record_selector import RECORDS_MAX
+from meterwire.dlt645.items.record_selector import RECORDS_MAX
 
 _ME = "000000000161"
 _AT = datetime(2026, 11, 22, 3, 7, tzinfo=UTC)  # 11:07 by the meter's clock

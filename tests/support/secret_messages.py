@@ -6,7 +6,8 @@ from random import Random
 from typing import Any
 
 from meterwire.dlt645 import Message, ReadReply
-from meterwire.dlt645.commands import (
+from meterwire.dlt645.link.functions import Edition
+from meterwire.dlt645.messages.commands import (
     ChangePasswordReply,
     ChangePasswordRequest,
     ClearDemandRequest,
@@ -14,9 +15,13 @@ from meterwire.dlt645.commands import (
     ClearMeterRequest,
     WriteRequest,
 )
-from meterwire.dlt645.control import ControlRequest, SealedControlRequest, SecurityReply, SecurityRequest
-from meterwire.dlt645.functions import Edition
-from meterwire.dlt645.messages import ReadAgainReply
+from meterwire.dlt645.messages.control import (
+    ControlRequest,
+    SealedControlRequest,
+    SecurityReply,
+    SecurityRequest,
+)
+from meterwire.dlt645.messages.messages import ReadAgainReply
 
 _ME = "000000000161"
 _DIGITS = bytes.fromhex("102030")

@@ -24,7 +24,7 @@ from meterlink.drivers.reports import (
 from meterlink.journal import rows
 from meterlink.model.event import TEXT_MAX, VALUES_MAX, Event
 from meterlink.model.zone import CHINA_TIME
-from meterwire.dlt645 import frame as frame645
+from meterwire.dlt645.link import frame as frame645
 from meterwire.dlt698.apdus.apdu import encode_apdu
 from meterwire.dlt698.apdus.parts import (
     AttributeResult,

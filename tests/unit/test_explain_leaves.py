@@ -11,9 +11,9 @@ import pytest
 from meterlink.explain import dlt645
 from meterlink.explain.parts import Part
 from meterwire.dlt645 import AbnormalReply, ReadReply, decode, encode, from_frame, to_frame
-from meterwire.dlt645.command_codec import COMMANDS
-from meterwire.dlt645.functions import Edition
-from meterwire.dlt645.messages import (
+from meterwire.dlt645.link.functions import Edition
+from meterwire.dlt645.messages.command_codec import COMMANDS
+from meterwire.dlt645.messages.messages import (
     ReadAgainReply,
     ReadFollowingReply,
     ReadFollowingRequest,

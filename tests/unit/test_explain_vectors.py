@@ -15,7 +15,7 @@ from meterlink.explain.jsonl import answer
 from meterlink.explain.parts import Explanation, Part
 from meterlink.explain.tree import render
 from meterwire.dlt645 import decode, from_frame
-from meterwire.dlt645.functions import EDITIONS
+from meterwire.dlt645.link.functions import EDITIONS
 from meterwire.errors import RemoteProtocolError
 from tests.support.vectors import octets, vectors
 

@@ -1,9 +1,10 @@
 """DL/T 645: the protocol between China's electricity meters and those who read them. No I/O."""
 
-from meterwire.dlt645.deframer import Deframer
-from meterwire.dlt645.frame import BROADCAST, WILDCARD, Frame, decode, encode
-from meterwire.dlt645.items import Dictionary, dictionary
-from meterwire.dlt645.messages import (
+from meterwire.dlt645.items.dictionary import Dictionary, dictionary
+from meterwire.dlt645.items.values import Entry, ItemValue
+from meterwire.dlt645.link.deframer import Deframer
+from meterwire.dlt645.link.frame import BROADCAST, WILDCARD, Frame, decode, encode
+from meterwire.dlt645.messages.messages import (
     AbnormalReply,
     Message,
     OtherMessage,
@@ -14,8 +15,7 @@ from meterwire.dlt645.messages import (
     from_frame,
     to_frame,
 )
-from meterwire.dlt645.session import ReadSession
-from meterwire.dlt645.values import Entry, ItemValue
+from meterwire.dlt645.sessions.read import ReadSession
 
 __all__ = [
     "BROADCAST",

@@ -18,15 +18,8 @@ from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.protocols import DEFAULT_PROTOCOL
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile, generic
-from meterwire.dlt645 import (
-    AbnormalReply,
-    Entry,
-    ItemValue,
-    ReadReply,
-    ReadRequest,
-    ReadSession,
-    record_selector,
-)
+from meterwire.dlt645 import AbnormalReply, Entry, ItemValue, ReadReply, ReadRequest, ReadSession
+from meterwire.dlt645.items import record_selector
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 _ONE_RECORD = b"\x01"

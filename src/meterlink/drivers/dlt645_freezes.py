@@ -22,7 +22,7 @@ from meterlink.drivers.freezes import freeze_instant, is_part
 from meterlink.errors import BadAnswer, NoFreeze, Refused
 from meterlink.model.data_classes import DAILY_FREEZE, DataClass
 from meterwire.dlt645 import Dictionary, Entry, ItemValue
-from meterwire.dlt645.items import DICTIONARIES_KEPT
+from meterwire.dlt645.items.dictionary import DICTIONARIES_KEPT
 
 READS_MAX = 3
 """Times a freeze is read because another one was taken meanwhile; a meter takes one a day."""

@@ -31,7 +31,7 @@ from meterlink.model.data_classes import DAILY_FREEZE, INSTANT
 from meterlink.model.event import VALUES_MAX, EventContent, EventValue
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.trace import SHOWN_BLANK
-from meterwire.dlt645.secrets import secret_ranges as secret_ranges_645
+from meterwire.dlt645.messages.secrets import secret_ranges as secret_ranges_645
 from meterwire.dlt698.apdus.apdu import encode_apdu, walk_apdu
 from meterwire.dlt698.apdus.enumerations import meaning
 from meterwire.dlt698.apdus.parts import (

@@ -19,7 +19,7 @@ from meterlink.errors import ReplyTimeout
 from meterlink.model.protocols import MeterProtocol
 from meterlink.trace import Ranges
 from meterprofiles import generic
-from meterwire.dlt645.address_session import AddressSession, questions
+from meterwire.dlt645.sessions.address import AddressSession, questions
 from meterwire.dlt698.apdus.get import GetRequestNormal
 from meterwire.dlt698.apdus.parts import Piid
 from meterwire.dlt698.axdr.selection import Oad

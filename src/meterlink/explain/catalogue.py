@@ -12,7 +12,7 @@ from meterlink.explain.family import Family, Member
 from meterlink.explain.parts import Language
 from meterwire import catalogue
 from meterwire.dlt645 import dictionary
-from meterwire.dlt645.families import Row
+from meterwire.dlt645.items.families import Row
 from meterwire.errors import LocalProtocolError
 
 _FORMAT_WIDTH: Final = 60

@@ -11,9 +11,9 @@ from typing import Any
 from meterlink.explain.dlt645_data import explain_data
 from meterlink.explain.dlt645_refused import refused
 from meterlink.explain.parts import NOTHING, ExplainedFrame, Explanation, Part, Text, same
-from meterwire.dlt645 import frame as link
-from meterwire.dlt645.functions import Edition, function_name
-from meterwire.dlt645.secrets import secret_spans
+from meterwire.dlt645.link import frame as link
+from meterwire.dlt645.link.functions import Edition, function_name
+from meterwire.dlt645.messages.secrets import secret_spans
 
 
 def explain(octets: bytes, protocol: Edition = "dlt645-2007") -> Explanation:

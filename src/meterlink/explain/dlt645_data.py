@@ -9,12 +9,13 @@ from typing import Any
 from meterlink.explain.dlt645_meaning import command_out, invalid_expiry, meaning
 from meterlink.explain.dlt645_words import field_words, security_words
 from meterlink.explain.parts import NOTHING, Part, Said, Text, same
-from meterwire.dlt645 import AbnormalReply, Entry, Frame, ItemValue, dictionary, formats, security
-from meterwire.dlt645.bit_words import bits_set
-from meterwire.dlt645.command_codec import Span, field_spans
-from meterwire.dlt645.control import CIPHER_LEVELS, MAC_LEVELS
-from meterwire.dlt645.framing import Piece, pieces
-from meterwire.dlt645.functions import (
+from meterwire.dlt645 import AbnormalReply, Entry, Frame, ItemValue, dictionary
+from meterwire.dlt645.items import formats, security
+from meterwire.dlt645.items.bit_words import bits_set
+from meterwire.dlt645.items.framing import Piece, pieces
+from meterwire.dlt645.items.shapes import Fields
+from meterwire.dlt645.items.values import Label
+from meterwire.dlt645.link.functions import (
     DI_OCTETS,
     READ_AGAIN_1997,
     READ_FOLLOWING,
@@ -25,9 +26,9 @@ from meterwire.dlt645.functions import (
     Edition,
     edition,
 )
-from meterwire.dlt645.secrets import MAC_OCTETS, secret_spans
-from meterwire.dlt645.shapes import Fields
-from meterwire.dlt645.values import Label
+from meterwire.dlt645.messages.command_codec import Span, field_spans
+from meterwire.dlt645.messages.control import CIPHER_LEVELS, MAC_LEVELS
+from meterwire.dlt645.messages.secrets import MAC_OCTETS, secret_spans
 from meterwire.errors import RemoteProtocolError
 
 _DI = Text("data identifier", "数据标识")

@@ -7,12 +7,13 @@ from typing import Any
 
 from meterlink.explain.dlt645_words import COMMANDS
 from meterlink.explain.parts import Said
-from meterwire.dlt645 import Frame, dictionary, formats, security
-from meterwire.dlt645.bit_words import bits_set
-from meterwire.dlt645.command_codec import Span, field_spans
-from meterwire.dlt645.control import CIPHER_LEVELS, MAC_LEVELS
-from meterwire.dlt645.functions import CONTROL, READ, SECURITY, WRITES, Edition
-from meterwire.dlt645.secrets import MAC_OCTETS
+from meterwire.dlt645 import Frame, dictionary
+from meterwire.dlt645.items import formats, security
+from meterwire.dlt645.items.bit_words import bits_set
+from meterwire.dlt645.link.functions import CONTROL, READ, SECURITY, WRITES, Edition
+from meterwire.dlt645.messages.command_codec import Span, field_spans
+from meterwire.dlt645.messages.control import CIPHER_LEVELS, MAC_LEVELS
+from meterwire.dlt645.messages.secrets import MAC_OCTETS
 from meterwire.errors import RemoteProtocolError
 
 _AUTO_CLOSE = {0x1D, 0x1E}

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from meterlink.explain.parts import NOTHING, Part, Text, same
-from meterwire.dlt645 import frame as link
-from meterwire.dlt645.functions import is_control
+from meterwire.dlt645.link import frame as link
+from meterwire.dlt645.link.functions import is_control
 from meterwire.errors import RemoteProtocolError
 
 _HEADER: Final = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from meterlink.explain.parts import NOTHING, Text, same
 from meterwire.dlt645 import dictionary
-from meterwire.dlt645.bit_words import bits_set
-from meterwire.dlt645.functions import Edition
+from meterwire.dlt645.items.bit_words import bits_set
+from meterwire.dlt645.link.functions import Edition
 
 COMMANDS = {
     0x1A: "trip",

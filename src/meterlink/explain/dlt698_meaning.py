@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from meterlink.explain.dlt698_plain import plain, text_of
-from meterwire.dlt645.bit_words import bit_words
+from meterwire.dlt645.items.bit_words import bit_words
 from meterwire.dlt698.apdus import association, parts
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.enumerations import name_of

@@ -12,7 +12,7 @@ from meterlink.explain.dlt698_objects import item_words, measured, object_words
 from meterlink.explain.dlt698_plain import text_of
 from meterlink.explain.dlt698_words import FIELDS, SERVICES
 from meterlink.explain.parts import NOTHING, Part, Text, same
-from meterwire.dlt645.secrets import secret_ranges as secret_ranges_645
+from meterwire.dlt645.messages.secrets import secret_ranges as secret_ranges_645
 from meterwire.dlt698.apdus import parts as wire
 from meterwire.dlt698.apdus.apdu import walk_apdu
 from meterwire.dlt698.apdus.enumerations import bits_of, meaning

@@ -14,7 +14,7 @@ from meterlink.explain import dlt645, dlt698
 from meterlink.explain.explain import DLT698
 from meterlink.explain.hexadecimal import NotHexadecimal, octets_of
 from meterlink.explain.parts import Explanation
-from meterwire.dlt645.functions import EDITIONS
+from meterwire.dlt645.link.functions import EDITIONS
 from meterwire.errors import RemoteProtocolError
 
 LINE_CHARACTERS_MAX: Final = 1_000_000

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
 from meterwire.dlt645 import ItemValue
-from meterwire.dlt645.functions import Edition
+from meterwire.dlt645.link.functions import Edition
 from meterwire.errors import RemoteProtocolError
 
 Language = Literal["en", "zh"]

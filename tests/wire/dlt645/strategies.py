@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from meterwire.dlt645 import Frame
-from meterwire.dlt645.frame import DATA_OCTETS_MAX, goes_to_many
-from meterwire.dlt645.functions import CONTROL
+from meterwire.dlt645.link.frame import DATA_OCTETS_MAX, goes_to_many
+from meterwire.dlt645.link.functions import CONTROL
 
 addresses = st.text("0123456789", min_size=12, max_size=12) | st.text(
     "0123456789ABCDEF", min_size=12, max_size=12

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meterwire.dlt645 import BROADCAST, WILDCARD, AbnormalReply, Frame, ReadReply, encode, to_frame
-from meterwire.dlt645.address_session import AddressSession, questions
-from meterwire.dlt645.functions import EDITIONS, Edition
+from meterwire.dlt645.link.functions import EDITIONS, Edition
+from meterwire.dlt645.sessions.address import AddressSession, questions
 
 _ME, _OTHER = "000000000161", "000000000162"
 _OCTETS = bytes.fromhex("610100000000")

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 
 from meterwire.dlt645 import BROADCAST, WILDCARD, AbnormalReply, Frame, Message, decode, encode, to_frame
-from meterwire.dlt645.command_codec import COMMANDS
-from meterwire.dlt645.command_session import REPLIES, TRANSITIONS, CommandSession, Signal, State
-from meterwire.dlt645.commands import (
+from meterwire.dlt645.link.functions import Edition
+from meterwire.dlt645.messages.command_codec import COMMANDS
+from meterwire.dlt645.messages.commands import (
     Acknowledgement,
     BaudReply,
     BaudRequest,
@@ -33,9 +33,14 @@ from meterwire.dlt645.commands import (
     WriteAddressRequest,
     WriteRequest,
 )
-from meterwire.dlt645.control import ControlRequest, SealedControlRequest, SecurityReply, SecurityRequest
-from meterwire.dlt645.functions import Edition
-from meterwire.dlt645.messages import ReadAgainReply, ReadReply
+from meterwire.dlt645.messages.control import (
+    ControlRequest,
+    SealedControlRequest,
+    SecurityReply,
+    SecurityRequest,
+)
+from meterwire.dlt645.messages.messages import ReadAgainReply, ReadReply
+from meterwire.dlt645.sessions.command import REPLIES, TRANSITIONS, CommandSession, Signal, State
 from meterwire.errors import LocalProtocolError
 from tests.wire.dlt645 import strategies as of
 

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meterwire.dlt645 import Frame, Message, decode, encode, from_frame, security, to_frame
-from meterwire.dlt645.bit_words import bit_words, bits_set
-from meterwire.dlt645.command_codec import COMMANDS, field_spans
-from meterwire.dlt645.commands import (
+from meterwire.dlt645 import Frame, Message, decode, encode, from_frame, to_frame
+from meterwire.dlt645.items import security
+from meterwire.dlt645.items.bit_words import bit_words, bits_set
+from meterwire.dlt645.link.functions import EDITIONS, Edition, edition, function_name
+from meterwire.dlt645.messages.command_codec import COMMANDS, field_spans
+from meterwire.dlt645.messages.commands import (
     Acknowledgement,
     BaudReply,
     BaudRequest,
@@ -35,7 +37,7 @@ from meterwire.dlt645.commands import (
     WriteAddressRequest,
     WriteRequest,
 )
-from meterwire.dlt645.control import (
+from meterwire.dlt645.messages.control import (
     DURATION_MAX,
     ORDERS,
     TIMED_ORDERS,
@@ -44,8 +46,7 @@ from meterwire.dlt645.control import (
     SecurityReply,
     SecurityRequest,
 )
-from meterwire.dlt645.functions import EDITIONS, Edition, edition, function_name
-from meterwire.dlt645.messages import (
+from meterwire.dlt645.messages.messages import (
     AbnormalReply,
     OtherMessage,
     ReadAgainReply,
@@ -54,7 +55,7 @@ from meterwire.dlt645.messages import (
     ReadReply,
     ReadRequest,
 )
-from meterwire.dlt645.secrets import secret_spans
+from meterwire.dlt645.messages.secrets import secret_spans
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from tests.support.vectors import octets, vectors
 from tests.wire.dlt645 import strategies as of

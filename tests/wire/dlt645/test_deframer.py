@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meterwire.dlt645 import Deframer, Frame, encode
-from meterwire.dlt645.frame import FRAME_OCTETS_MAX
+from meterwire.dlt645.link.frame import FRAME_OCTETS_MAX
 from tests.wire.dlt645 import strategies as of
 
 _LEFT = Frame(address="123456789012", function=0x11, data=bytes.fromhex("00000100"))

@@ -10,13 +10,13 @@ import pytest
 from docs.generate_dlt645 import disputed_facts
 
 from meterwire.dlt645 import Entry, dictionary
-from meterwire.dlt645.bit_words import bit_words, bits_set
-from meterwire.dlt645.control import CIPHER_LEVELS, MAC_LEVELS
-from meterwire.dlt645.dialects import Choices, choices, dialect, dialects, switches, table
-from meterwire.dlt645.items import from_table
-from meterwire.dlt645.overlays import ABSENT, overlaid, signed
-from meterwire.dlt645.shapes import Fields
-from meterwire.dlt645.tables import Line, lines
+from meterwire.dlt645.items.bit_words import bit_words, bits_set
+from meterwire.dlt645.items.dialects import Choices, choices, dialect, dialects, switches, table
+from meterwire.dlt645.items.dictionary import from_table
+from meterwire.dlt645.items.overlays import ABSENT, overlaid, signed
+from meterwire.dlt645.items.shapes import Fields
+from meterwire.dlt645.items.tables import Line, lines
+from meterwire.dlt645.messages.control import CIPHER_LEVELS, MAC_LEVELS
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 _2007 = "dlt645-2007"

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from meterwire import catalogue
 from meterwire.dlt645 import Entry, dictionary
-from meterwire.dlt645 import formats as fmt
-from meterwire.dlt645.dialects import choices, switches
-from meterwire.dlt645.families import Row
-from meterwire.dlt645.items import Dictionary
+from meterwire.dlt645.items import formats as fmt
+from meterwire.dlt645.items.dialects import choices, switches
+from meterwire.dlt645.items.dictionary import Dictionary
+from meterwire.dlt645.items.families import Row
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 _TURNED = {name: switch.values[-1].name for name, switch in switches("dlt645-2007").items()}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meterwire.dlt645 import Frame, decode, encode
-from meterwire.dlt645.frame import (
+from meterwire.dlt645.link.frame import (
     DATA_OCTETS_MAX,
     FRAME_OCTETS_MAX,
     PREAMBLE_MAX,

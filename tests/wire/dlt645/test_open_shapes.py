@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from meterwire.dlt645 import ItemValue, dictionary, security
-from meterwire.dlt645.formats import Content
-from meterwire.dlt645.functions import Edition
+from meterwire.dlt645 import ItemValue, dictionary
+from meterwire.dlt645.items import security
+from meterwire.dlt645.items.formats import Content
+from meterwire.dlt645.link.functions import Edition
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 _MAC = "A1A2A3A4"

@@ -22,17 +22,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meterwire.dlt645 import Entry, dictionary, security
-from meterwire.dlt645 import formats as fmt
-from meterwire.dlt645.dialects import choices, switches
-from meterwire.dlt645.families import Layout, Row
-from meterwire.dlt645.framing import pieces
-from meterwire.dlt645.freeze_block import FreezeBlock
-from meterwire.dlt645.load_records import LoadRecords
-from meterwire.dlt645.open_shapes import MixedBlock, OpenRecord
-from meterwire.dlt645.security_shape import SecurityPayload
-from meterwire.dlt645.shapes import Fields, Group
-from meterwire.dlt645.values import Form
+from meterwire.dlt645 import Entry, dictionary
+from meterwire.dlt645.items import formats as fmt
+from meterwire.dlt645.items import security
+from meterwire.dlt645.items.dialects import choices, switches
+from meterwire.dlt645.items.families import Layout, Row
+from meterwire.dlt645.items.framing import pieces
+from meterwire.dlt645.items.freeze_block import FreezeBlock
+from meterwire.dlt645.items.load_records import LoadRecords
+from meterwire.dlt645.items.open_shapes import MixedBlock, OpenRecord
+from meterwire.dlt645.items.security_shape import SecurityPayload
+from meterwire.dlt645.items.shapes import Fields, Group
+from meterwire.dlt645.items.values import Form
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from meterwire.primitives.checksum import sum8
 

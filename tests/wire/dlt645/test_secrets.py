@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meterwire.dlt645 import AbnormalReply, Frame, Message, ReadReply, ReadRequest, decode, encode, to_frame
-from meterwire.dlt645.commands import (
+from meterwire.dlt645.link.functions import EDITIONS, Edition
+from meterwire.dlt645.messages.commands import (
     Acknowledgement,
     FreezeRequest,
 )
-from meterwire.dlt645.functions import EDITIONS, Edition
-from meterwire.dlt645.messages import ReadFollowingReply
-from meterwire.dlt645.secrets import secret_ranges, secret_spans
+from meterwire.dlt645.messages.messages import ReadFollowingReply
+from meterwire.dlt645.messages.secrets import secret_ranges, secret_spans
 from meterwire.errors import RemoteProtocolError
 from tests.support.secret_messages import messages
 from tests.wire.dlt645 import strategies as of

@@ -26,9 +26,9 @@ from meterwire.dlt645 import (
     from_frame,
     to_frame,
 )
-from meterwire.dlt645.dialects import choices
-from meterwire.dlt645.functions import EDITIONS, Edition
-from meterwire.dlt645.session import PIECES_MAX, TRANSITIONS, Signal, State
+from meterwire.dlt645.items.dialects import choices
+from meterwire.dlt645.link.functions import EDITIONS, Edition
+from meterwire.dlt645.sessions.read import PIECES_MAX, TRANSITIONS, Signal, State
 from meterwire.errors import LocalProtocolError
 from tests.wire.dlt645 import strategies as of
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from meterwire.dlt645 import dictionary
-from meterwire.dlt645.functions import EDITIONS, Edition
+from meterwire.dlt645.link.functions import EDITIONS, Edition
 
 _LINES = [
     line.split()

@@ -7,14 +7,15 @@ from decimal import Decimal
 
 import pytest
 
-from meterwire.dlt645 import AbnormalReply, Entry, ItemValue, dictionary, security
-from meterwire.dlt645 import formats as fmt
-from meterwire.dlt645.bit_words import bit_words, bits_set
-from meterwire.dlt645.families import Row
-from meterwire.dlt645.freeze_block import FreezeBlock
-from meterwire.dlt645.functions import EDITIONS, Edition
-from meterwire.dlt645.load_records import LoadRecords
-from meterwire.dlt645.shapes import Fields, Group
+from meterwire.dlt645 import AbnormalReply, Entry, ItemValue, dictionary
+from meterwire.dlt645.items import formats as fmt
+from meterwire.dlt645.items import security
+from meterwire.dlt645.items.bit_words import bit_words, bits_set
+from meterwire.dlt645.items.families import Row
+from meterwire.dlt645.items.freeze_block import FreezeBlock
+from meterwire.dlt645.items.load_records import LoadRecords
+from meterwire.dlt645.items.shapes import Fields, Group
+from meterwire.dlt645.link.functions import EDITIONS, Edition
 from meterwire.errors import RemoteProtocolError
 from meterwire.primitives.checksum import sum8
 

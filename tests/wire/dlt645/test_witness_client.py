@@ -28,17 +28,8 @@ import pytest
 from dlt645.protocol.protocol import DLT645Protocol
 from dlt645.service.clientsvc.client_service import MeterClientService
 
-from meterwire.dlt645 import (
-    Message,
-    ReadReply,
-    ReadRequest,
-    decode,
-    dictionary,
-    encode,
-    from_frame,
-    to_frame,
-)
-from meterwire.dlt645.commands import (
+from meterwire.dlt645 import Message, ReadReply, ReadRequest, decode, dictionary, encode, from_frame, to_frame
+from meterwire.dlt645.messages.commands import (
     BaudRequest,
     BroadcastTime,
     ChangePasswordRequest,

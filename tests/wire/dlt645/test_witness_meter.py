@@ -25,7 +25,7 @@ from dlt645.protocol.protocol import DLT645Protocol
 from dlt645.service.serversvc.server_service import MeterServerService
 
 from meterwire.dlt645 import AbnormalReply, Entry, ReadReply, ReadRequest, ReadSession, dictionary
-from meterwire.dlt645.frame import DATA_OCTETS_MAX
+from meterwire.dlt645.link.frame import DATA_OCTETS_MAX
 from meterwire.errors import RemoteProtocolError
 from tests.wire.dlt645.foreign_layout import fields, offered, sent, standard, told
 

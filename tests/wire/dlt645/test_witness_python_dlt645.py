@@ -43,7 +43,8 @@ from meterwire.dlt645 import (
     from_frame,
     to_frame,
 )
-from meterwire.dlt645.commands import (
+from meterwire.dlt645.link.functions import EDITIONS, Edition
+from meterwire.dlt645.messages.commands import (
     BaudRequest,
     BroadcastTime,
     ChangePasswordRequest,
@@ -55,7 +56,6 @@ from meterwire.dlt645.commands import (
     WriteAddressRequest,
     WriteRequest,
 )
-from meterwire.dlt645.functions import EDITIONS, Edition
 from tests.support.project import ROOT
 from tests.support.python_dlt645 import INTERPRETER, PythonDlt645, Raised, python_dlt645
 from tests.wire.dlt645 import strategies as of

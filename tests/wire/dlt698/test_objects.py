@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from meterwire import catalogue, dlt645
-from meterwire.dlt645.bit_words import bit_words as bit_words_645
+from meterwire.dlt645.items.bit_words import bit_words as bit_words_645
 from meterwire.dlt698.axdr.data import data_from_octets, data_to_octets
 from meterwire.dlt698.axdr.selection import Oad, Omd, Road, ScalerUnit, SidMac
 from meterwire.dlt698.axdr.values import NULL, BitString, Data, Date, DateTime, DateTimeS, Time

@@ -1,0 +1,1 @@
+"""Octets on the wire <-> frames, and what the control octet says."""

@@ -1,0 +1,1 @@
+"""Frames <-> what they say: reads, commands, controls; and which octets of them are secret."""

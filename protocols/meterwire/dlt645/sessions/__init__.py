@@ -1,0 +1,1 @@
+"""The head-end's side of an exchange, without I/O and without a clock."""
