@@ -8,7 +8,8 @@ import pytest
 
 from meterlink.config import data_dir, load_settings
 from meterlink.config.load import FILE_MAX_OCTETS
-from meterlink.config.settings import PLANS_MAX, SecretRef
+from meterlink.config.plans import PLANS_MAX
+from meterlink.config.secret_ref import SecretRef
 from meterlink.config.toml_places import line_of
 from meterlink.errors import ConfigError
 from meterlink.model.line_url import ListenUrl, SerialUrl, TcpUrl, parse_line_url

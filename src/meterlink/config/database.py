@@ -1,0 +1,46 @@
+"""``[influx]``, ``[files]`` and ``[ingest]``: where points are kept, and how they come there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from meterlink.config.secret_ref import Secret
+from meterlink.config.table import Table
+
+
+class InfluxSettings(Table):
+    """InfluxDB (API v2), or whatever takes its line protocol; without this table: files."""
+
+    url: str = Field(description="http://HOST:8086 of the database.")
+    org: str = Field("meterlink", description="Organisation in InfluxDB 2.")
+    bucket: str = Field("meterlink", description="Where points go.")
+    token: Secret | None = Field(None, description="By reference: file:/path or env:NAME.")
+    timeout_ms: int = Field(10_000, ge=100, le=120_000, description="Limit of one write.")
+
+    @field_validator("url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            raise ValueError("write http://HOST:8086 or https://HOST:8086; the token has its own key")
+        return value.rstrip("/")
+
+
+class FilesSettings(Table):
+    """Line-protocol files, written while no database is configured."""
+
+    dir: Path | None = Field(None, description="Default: line-protocol in the data directory.")
+    file_max_mb: int = Field(
+        16, ge=1, le=1024, description="A file beyond this is closed and a new one begun."
+    )
+    files_max: int = Field(64, ge=2, le=10_000, description="The oldest file goes when there are more.")
+
+
+class IngestSettings(Table):
+    """From the broker into the database."""
+
+    in_daemon: bool = Field(True, description="false: `meterlink ingest` runs as its own process.")
+    batch_max: int = Field(5_000, ge=1, le=50_000, description="Points of one write.")

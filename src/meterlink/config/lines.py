@@ -1,0 +1,147 @@
+"""``[[lines]]``: how meters are reached, and which line a meter means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, field_validator
+
+from meterlink.config.table import Name, Table
+from meterlink.errors import ConfigError
+from meterlink.model.line_url import BAUD_RATES, LineUrl, ListenUrl, SerialUrl, parse_line_url
+
+LINES_MAX = 1_000
+"""A configuration with more is refused; one gateway is not meant for more."""
+
+
+def _line_url(text: str) -> str:
+    try:
+        return str(parse_line_url(text))
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+
+
+class LineSettings(Table):
+    """One line that needs more than its URL."""
+
+    name: Name = Field(description="What meters call it.")
+    url: Annotated[str, AfterValidator(_line_url)] = Field(
+        description="tcp://HOST:PORT, serial:///dev/ttyUSB0?baud=2400&parity=even, or, for a terminal that "
+        "dials in, listen://0.0.0.0:PORT?terminal=ADDRESS (several lines may share one port)."
+    )
+    reply_timeout_ms: int | None = Field(
+        None,
+        ge=50,
+        le=120_000,
+        description="Wait for the first octet of an answer. Default: the meters' profile (generic 1500).",
+    )
+    octet_gap_ms: int | None = Field(
+        None,
+        ge=10,
+        le=10_000,
+        description="Silence allowed inside an answer. Default: the meters' profile (generic 500).",
+    )
+    answer_max_ms: int = Field(
+        3000, ge=100, le=120_000, description="Longest whole answer, on top of the reply timeout."
+    )
+    turnaround_ms: int | None = Field(
+        None,
+        ge=0,
+        le=5_000,
+        description="Quiet time before each request. Default: serial the meters' profile (20), TCP 0.",
+    )
+    baud: int | None = Field(
+        None, description="TCP only: the rate behind the serial server, so that timeouts allow for it."
+    )
+    preamble: int | None = Field(
+        None,
+        ge=0,
+        le=4,
+        description="FEH octets before each request. Default: the meter's profile (generic 4).",
+    )
+
+    @field_validator("baud")
+    @classmethod
+    def _known_rate(cls, value: int | None) -> int | None:
+        if value is not None and value not in BAUD_RATES:
+            raise ValueError(f"must be one of {', '.join(map(str, BAUD_RATES))}")
+        return value
+
+    @property
+    def parsed_url(self) -> LineUrl:
+        """The URL, taken apart."""
+        return parse_line_url(self.url)
+
+    @property
+    def character_s(self) -> float:
+        """Seconds an octet takes on the wire, 0 where nobody knows."""
+        url = self.parsed_url
+        if isinstance(url, SerialUrl):
+            return url.character_s
+        return 11 / self.baud if self.baud else 0.0
+
+
+class LineFinder:
+    """Lines by name and by URL; a URL that no [[lines]] entry has makes a line of its own."""
+
+    def __init__(self, lines: tuple[LineSettings, ...]) -> None:
+        self._by_name = {line.name: line for line in lines}
+        self._by_url = {line.url: line for line in lines}
+
+    def find(self, wanted: str, who: str) -> LineSettings:
+        """The line of that name or URL.
+
+        Args:
+            wanted: what a meter says.
+            who: the meter, for the error's text.
+
+        Raises:
+            ValueError: there is none, and it is no URL.
+
+        """
+        if (line := self._by_name.get(wanted)) is not None:
+            return line
+        if "://" not in wanted:
+            names = ", ".join(sorted(self._by_name)[:5]) or "none"
+            raise ValueError(
+                f"{who}: no line is named {wanted!r} (there are: {names}); "
+                "a URL like tcp://HOST:PORT does as well"
+            )
+        try:
+            url = parse_line_url(wanted)
+        except ConfigError as error:
+            raise ValueError(f"{who}: {error}") from None
+        if str(url) not in self._by_url:
+            line = LineSettings.model_validate({"name": _name_of(url), "url": str(url)})
+            self._by_url[str(url)] = line
+        return self._by_url[str(url)]
+
+
+def _name_of(url: LineUrl) -> str:
+    if isinstance(url, SerialUrl):
+        return url.device.rpartition("/")[2][-64:]
+    if isinstance(url, ListenUrl):
+        return url.terminal
+    return f"{url.host}:{url.port}"[-64:]
+
+
+def check_listeners(urls: Iterable[LineUrl]) -> None:
+    """Refuse what the second listener would find at start: the port taken, by ourselves.
+
+    Raises:
+        ValueError: two hosts of one port, or one terminal on two lines.
+
+    """
+    listening: dict[int, str] = {}
+    terminals: dict[str, ListenUrl] = {}
+    for url in urls:
+        if not isinstance(url, ListenUrl):
+            continue
+        if url.port and (other := listening.setdefault(url.port, url.host)) != url.host:
+            raise ValueError(
+                f"line {str(url)!r}: another line listens on port {url.port} of {other}; "
+                "write the same host for all lines of one port"
+            )
+        if (twice := terminals.setdefault(url.terminal, url)) is not url:
+            raise ValueError(f"line {str(url)!r}: terminal {url.terminal} is already that of line {twice}")

@@ -1,0 +1,29 @@
+"""What all tables of ``meterlink.toml`` share: no unknown keys, and how names are written."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+_FORBIDDEN_IN_NAMES = set('+#/\\"$')
+
+
+def _name(text: str) -> str:
+    """Names stand in MQTT topics, tags and file names."""
+    if not 1 <= len(text) <= 64:
+        raise ValueError("a name has 1 to 64 characters")
+    if bad := sorted(c for c in set(text) if c in _FORBIDDEN_IN_NAMES or c.isspace() or not c.isprintable()):
+        raise ValueError(f"a name may not contain {bad[0]!r} (it becomes part of an MQTT topic)")
+    if text.startswith("_"):
+        raise ValueError("names that begin with _ are kept for the gateway's own topics")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
+
+
+class Table(BaseModel):
+    """Base of the models: an unknown key is an error, and errors do not repeat what was given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
