@@ -14,7 +14,7 @@ from meterwire.dlt645.items.formats import parse
 from meterwire.dlt645.items.tables import lines
 from meterwire.dlt645.link.functions import DI_OCTETS, EDITIONS, Edition, function_name
 from meterwire.dlt645.messages.command_codec import COMMANDS
-from meterwire.dlt645.messages.commands import InfraredReply, InfraredRequest
+from meterwire.dlt645.messages.time_and_terminals import InfraredReply, InfraredRequest
 
 _VECTORS: Final = Path(__file__).parent.parent / "tests" / "vectors"
 _FILES: Final = ("dlt645.jsonl", "control.jsonl", "own-dlt645.jsonl")

@@ -33,19 +33,17 @@ with atheris.instrument_imports(include=["meterwire", "meterlink.explain"]):
     )
     from meterwire.dlt645.link.frame import BROADCAST, DATA_OCTETS_MAX, FRAME_OCTETS_MAX, goes_to_many
     from meterwire.dlt645.link.functions import DI_OCTETS, EDITIONS, Edition
-    from meterwire.dlt645.messages.commands import (
+    from meterwire.dlt645.messages.address_and_baud import (
         BaudRequest,
-        ChangePasswordRequest,
-        Command,
-        FreezeRequest,
         ReadAddressRequest,
-        ReadAgainRequest,
-        TerminalOutputRequest,
         WriteAddressRequest,
-        WriteRequest,
     )
+    from meterwire.dlt645.messages.clears_and_freezes import FreezeRequest
+    from meterwire.dlt645.messages.command import Command, ReadAgainRequest
     from meterwire.dlt645.messages.control import ControlRequest, SecurityRequest
+    from meterwire.dlt645.messages.programming import ChangePasswordRequest, WriteRequest
     from meterwire.dlt645.messages.secrets import secret_ranges, secret_spans
+    from meterwire.dlt645.messages.time_and_terminals import TerminalOutputRequest
     from meterwire.dlt645.sessions.address import AddressSession, questions
     from meterwire.dlt645.sessions.command import REPLIES, CommandSession
     from meterwire.errors import LocalProtocolError, RemoteProtocolError

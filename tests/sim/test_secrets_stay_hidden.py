@@ -30,7 +30,7 @@ from meterlink.transports.stream import ByteStream
 from metersim.loop import Simulation
 from meterwire.dlt645 import AbnormalReply, ReadReply, ReadRequest, ReadSession, decode, encode, to_frame
 from meterwire.dlt645.link.functions import Edition
-from meterwire.dlt645.messages.commands import Command
+from meterwire.dlt645.messages.command import Command
 from meterwire.dlt645.messages.secrets import secret_spans
 from meterwire.dlt645.sessions.command import CommandSession
 from tests.support.secret_messages import messages

@@ -7,13 +7,10 @@ from typing import Any
 
 from meterwire.dlt645 import Message, ReadReply
 from meterwire.dlt645.link.functions import Edition
-from meterwire.dlt645.messages.commands import (
-    ChangePasswordReply,
-    ChangePasswordRequest,
+from meterwire.dlt645.messages.clears_and_freezes import (
     ClearDemandRequest,
     ClearEventsRequest,
     ClearMeterRequest,
-    WriteRequest,
 )
 from meterwire.dlt645.messages.control import (
     ControlRequest,
@@ -22,6 +19,7 @@ from meterwire.dlt645.messages.control import (
     SecurityRequest,
 )
 from meterwire.dlt645.messages.messages import ReadAgainReply
+from meterwire.dlt645.messages.programming import ChangePasswordReply, ChangePasswordRequest, WriteRequest
 
 _ME = "000000000161"
 _DIGITS = bytes.fromhex("102030")

@@ -13,7 +13,7 @@ from meterlink.explain import dlt645
 from meterlink.explain.tree import render
 from meterwire.dlt645 import Message, decode, encode, to_frame
 from meterwire.dlt645.link.functions import Edition
-from meterwire.dlt645.messages.commands import ClearDemandRequest
+from meterwire.dlt645.messages.clears_and_freezes import ClearDemandRequest
 from meterwire.dlt645.messages.secrets import secret_spans
 from meterwire.errors import RemoteProtocolError
 from tests.support.secret_messages import messages

@@ -11,28 +11,21 @@ from hypothesis import given
 
 from meterwire.dlt645 import BROADCAST, WILDCARD, AbnormalReply, Frame, Message, decode, encode, to_frame
 from meterwire.dlt645.link.functions import Edition
-from meterwire.dlt645.messages.command_codec import COMMANDS
-from meterwire.dlt645.messages.commands import (
-    Acknowledgement,
+from meterwire.dlt645.messages.address_and_baud import (
     BaudReply,
     BaudRequest,
-    BroadcastTime,
-    ChangePasswordReply,
-    ChangePasswordRequest,
+    ReadAddressReply,
+    ReadAddressRequest,
+    WriteAddressRequest,
+)
+from meterwire.dlt645.messages.clears_and_freezes import (
     ClearDemandRequest,
     ClearEventsRequest,
     ClearMeterRequest,
-    Command,
     FreezeRequest,
-    InfraredRequest,
-    ReadAddressReply,
-    ReadAddressRequest,
-    ReadAgainRequest,
-    TerminalOutputReply,
-    TerminalOutputRequest,
-    WriteAddressRequest,
-    WriteRequest,
 )
+from meterwire.dlt645.messages.command import Acknowledgement, Command, ReadAgainRequest
+from meterwire.dlt645.messages.command_codec import COMMANDS
 from meterwire.dlt645.messages.control import (
     ControlRequest,
     SealedControlRequest,
@@ -40,6 +33,13 @@ from meterwire.dlt645.messages.control import (
     SecurityRequest,
 )
 from meterwire.dlt645.messages.messages import ReadAgainReply, ReadReply
+from meterwire.dlt645.messages.programming import ChangePasswordReply, ChangePasswordRequest, WriteRequest
+from meterwire.dlt645.messages.time_and_terminals import (
+    BroadcastTime,
+    InfraredRequest,
+    TerminalOutputReply,
+    TerminalOutputRequest,
+)
 from meterwire.dlt645.sessions.command import REPLIES, TRANSITIONS, CommandSession, Signal, State
 from meterwire.errors import LocalProtocolError
 from tests.wire.dlt645 import strategies as of

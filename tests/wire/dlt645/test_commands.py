@@ -14,29 +14,21 @@ from meterwire.dlt645 import Frame, Message, decode, encode, from_frame, to_fram
 from meterwire.dlt645.items import security
 from meterwire.dlt645.items.bit_words import bit_words, bits_set
 from meterwire.dlt645.link.functions import EDITIONS, Edition, edition, function_name
-from meterwire.dlt645.messages.command_codec import COMMANDS, field_spans
-from meterwire.dlt645.messages.commands import (
-    Acknowledgement,
+from meterwire.dlt645.messages.address_and_baud import (
     BaudReply,
     BaudRequest,
-    BroadcastTime,
-    ChangePasswordReply,
-    ChangePasswordRequest,
+    ReadAddressReply,
+    ReadAddressRequest,
+    WriteAddressRequest,
+)
+from meterwire.dlt645.messages.clears_and_freezes import (
     ClearDemandRequest,
     ClearEventsRequest,
     ClearMeterRequest,
-    Command,
     FreezeRequest,
-    InfraredReply,
-    InfraredRequest,
-    ReadAddressReply,
-    ReadAddressRequest,
-    ReadAgainRequest,
-    TerminalOutputReply,
-    TerminalOutputRequest,
-    WriteAddressRequest,
-    WriteRequest,
 )
+from meterwire.dlt645.messages.command import Acknowledgement, Command, ReadAgainRequest
+from meterwire.dlt645.messages.command_codec import COMMANDS, field_spans
 from meterwire.dlt645.messages.control import (
     DURATION_MAX,
     ORDERS,
@@ -55,7 +47,15 @@ from meterwire.dlt645.messages.messages import (
     ReadReply,
     ReadRequest,
 )
+from meterwire.dlt645.messages.programming import ChangePasswordReply, ChangePasswordRequest, WriteRequest
 from meterwire.dlt645.messages.secrets import secret_spans
+from meterwire.dlt645.messages.time_and_terminals import (
+    BroadcastTime,
+    InfraredReply,
+    InfraredRequest,
+    TerminalOutputReply,
+    TerminalOutputRequest,
+)
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from tests.support.vectors import octets, vectors
 from tests.wire.dlt645 import strategies as of

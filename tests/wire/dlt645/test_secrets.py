@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 
 from meterwire.dlt645 import AbnormalReply, Frame, Message, ReadReply, ReadRequest, decode, encode, to_frame
 from meterwire.dlt645.link.functions import EDITIONS, Edition
-from meterwire.dlt645.messages.commands import (
-    Acknowledgement,
-    FreezeRequest,
-)
+from meterwire.dlt645.messages.clears_and_freezes import FreezeRequest
+from meterwire.dlt645.messages.command import Acknowledgement
 from meterwire.dlt645.messages.messages import ReadFollowingReply
 from meterwire.dlt645.messages.secrets import secret_ranges, secret_spans
 from meterwire.errors import RemoteProtocolError

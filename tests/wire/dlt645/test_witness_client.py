@@ -29,19 +29,20 @@ from dlt645.protocol.protocol import DLT645Protocol
 from dlt645.service.clientsvc.client_service import MeterClientService
 
 from meterwire.dlt645 import Message, ReadReply, ReadRequest, decode, dictionary, encode, from_frame, to_frame
-from meterwire.dlt645.messages.commands import (
+from meterwire.dlt645.messages.address_and_baud import (
     BaudRequest,
-    BroadcastTime,
-    ChangePasswordRequest,
+    ReadAddressReply,
+    ReadAddressRequest,
+    WriteAddressRequest,
+)
+from meterwire.dlt645.messages.clears_and_freezes import (
     ClearDemandRequest,
     ClearEventsRequest,
     ClearMeterRequest,
     FreezeRequest,
-    ReadAddressReply,
-    ReadAddressRequest,
-    WriteAddressRequest,
-    WriteRequest,
 )
+from meterwire.dlt645.messages.programming import ChangePasswordRequest, WriteRequest
+from meterwire.dlt645.messages.time_and_terminals import BroadcastTime
 from meterwire.errors import LocalProtocolError
 from tests.wire.dlt645.foreign_layout import fields, groups, offered, standard
 

@@ -44,18 +44,16 @@ from meterwire.dlt645 import (
     to_frame,
 )
 from meterwire.dlt645.link.functions import EDITIONS, Edition
-from meterwire.dlt645.messages.commands import (
+from meterwire.dlt645.messages.address_and_baud import (
     BaudRequest,
-    BroadcastTime,
-    ChangePasswordRequest,
-    ClearDemandRequest,
-    ClearMeterRequest,
     ReadAddressReply,
     ReadAddressRequest,
-    ReadAgainRequest,
     WriteAddressRequest,
-    WriteRequest,
 )
+from meterwire.dlt645.messages.clears_and_freezes import ClearDemandRequest, ClearMeterRequest
+from meterwire.dlt645.messages.command import ReadAgainRequest
+from meterwire.dlt645.messages.programming import ChangePasswordRequest, WriteRequest
+from meterwire.dlt645.messages.time_and_terminals import BroadcastTime
 from tests.support.project import ROOT
 from tests.support.python_dlt645 import INTERPRETER, PythonDlt645, Raised, python_dlt645
 from tests.wire.dlt645 import strategies as of

@@ -13,34 +13,34 @@ import construct as c
 
 from meterwire.dlt645.link.frame import BROADCAST, WILDCARD, Frame
 from meterwire.dlt645.link.functions import Edition
-from meterwire.dlt645.messages.commands import (
-    Acknowledgement,
+from meterwire.dlt645.messages.address_and_baud import (
     BaudReply,
     BaudRequest,
-    BroadcastTime,
-    ChangePasswordReply,
-    ChangePasswordRequest,
+    ReadAddressReply,
+    ReadAddressRequest,
+    WriteAddressRequest,
+)
+from meterwire.dlt645.messages.clears_and_freezes import (
     ClearDemandRequest,
     ClearEventsRequest,
     ClearMeterRequest,
-    Command,
     FreezeRequest,
-    InfraredReply,
-    InfraredRequest,
-    ReadAddressReply,
-    ReadAddressRequest,
-    ReadAgainRequest,
-    TerminalOutputReply,
-    TerminalOutputRequest,
-    WriteAddressRequest,
-    WriteRequest,
 )
+from meterwire.dlt645.messages.command import Acknowledgement, Command, ReadAgainRequest
 from meterwire.dlt645.messages.control import (
     CIPHER_LEVELS,
     ControlRequest,
     SealedControlRequest,
     SecurityReply,
     SecurityRequest,
+)
+from meterwire.dlt645.messages.programming import ChangePasswordReply, ChangePasswordRequest, WriteRequest
+from meterwire.dlt645.messages.time_and_terminals import (
+    BroadcastTime,
+    InfraredReply,
+    InfraredRequest,
+    TerminalOutputReply,
+    TerminalOutputRequest,
 )
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
@@ -72,7 +72,7 @@ COMMANDS: Final[tuple[type[Command], ...]] = (
     SecurityReply,
     Acknowledgement,
 )
-"""Every message of this module."""
+"""Every kind of command, of both sides."""
 
 
 def kind_of(frame: Frame, edition: Edition) -> type[Command] | None:

@@ -13,7 +13,7 @@ import construct as c
 from meterwire.dlt645.items import formats
 from meterwire.dlt645.items.dialects import dialects
 from meterwire.dlt645.link.functions import Edition
-from meterwire.dlt645.messages.commands import (
+from meterwire.dlt645.messages.command import (
     ACCESS,
     CLOCK,
     Command,

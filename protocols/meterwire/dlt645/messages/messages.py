@@ -1,7 +1,7 @@
 """What a frame says: frozen messages <-> ``Frame``.
 
 Roles are data: both the head-end's requests and the meter's replies are built and read here. Reads and
-refusals stand here, all else in ``commands`` and ``control``.
+refusals stand here, all else in the modules beside this one (``command`` says what they share).
 Source: DL/T 645-2007, 7.1.
 """
 
@@ -25,13 +25,13 @@ from meterwire.dlt645.link.functions import (
     Edition,
 )
 from meterwire.dlt645.link.functions import edition as edition_of
+from meterwire.dlt645.messages.command import Command
 from meterwire.dlt645.messages.command_codec import (
     address_kind,
     command_from_frame,
     command_to_frame,
     kind_of,
 )
-from meterwire.dlt645.messages.commands import Command
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 _READ: dict[Edition, int] = {"dlt645-2007": READ, "dlt645-1997": READ_1997}

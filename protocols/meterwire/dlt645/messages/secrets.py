@@ -16,8 +16,8 @@ from meterwire.dlt645.items.bit_words import WORD_OCTETS_MAX
 from meterwire.dlt645.items.dictionary import dictionary
 from meterwire.dlt645.link.frame import OVERHEAD_OCTETS, START, Frame, frame_at, frame_end
 from meterwire.dlt645.link.functions import DI_OCTETS, READS, SECURITY, Edition, edition
+from meterwire.dlt645.messages.command import SECRET_FIELDS
 from meterwire.dlt645.messages.command_codec import Span, address_kind, field_spans
-from meterwire.dlt645.messages.commands import SECRET_FIELDS
 from meterwire.dlt645.messages.control import MAC_LEVELS
 from meterwire.primitives import bcd
 

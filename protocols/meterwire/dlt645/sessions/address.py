@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from meterwire.dlt645.link import frame as link
 from meterwire.dlt645.link.functions import DI_OCTETS, READS, Edition
-from meterwire.dlt645.messages.commands import ReadAddressRequest
+from meterwire.dlt645.messages.address_and_baud import ReadAddressRequest
 from meterwire.dlt645.messages.messages import ReadRequest, to_frame
 from meterwire.dlt645.messages.secrets import Ranges
 from meterwire.dlt645.sessions.asking import Asking

@@ -37,26 +37,21 @@ from typing import Final
 
 from meterwire.dlt645.link import frame as link
 from meterwire.dlt645.link.functions import Edition
-from meterwire.dlt645.messages.command_codec import address_kind, command_to_frame
-from meterwire.dlt645.messages.commands import (
-    Acknowledgement,
+from meterwire.dlt645.messages.address_and_baud import (
     BaudReply,
     BaudRequest,
-    ChangePasswordReply,
-    ChangePasswordRequest,
+    ReadAddressReply,
+    ReadAddressRequest,
+    WriteAddressRequest,
+)
+from meterwire.dlt645.messages.clears_and_freezes import (
     ClearDemandRequest,
     ClearEventsRequest,
     ClearMeterRequest,
-    Command,
     FreezeRequest,
-    ReadAddressReply,
-    ReadAddressRequest,
-    ReadAgainRequest,
-    TerminalOutputReply,
-    TerminalOutputRequest,
-    WriteAddressRequest,
-    WriteRequest,
 )
+from meterwire.dlt645.messages.command import Acknowledgement, Command, ReadAgainRequest
+from meterwire.dlt645.messages.command_codec import address_kind, command_to_frame
 from meterwire.dlt645.messages.control import (
     ControlRequest,
     SealedControlRequest,
@@ -64,7 +59,9 @@ from meterwire.dlt645.messages.control import (
     SecurityRequest,
 )
 from meterwire.dlt645.messages.messages import AbnormalReply, Message, ReadAgainReply, from_frame
+from meterwire.dlt645.messages.programming import ChangePasswordReply, ChangePasswordRequest, WriteRequest
 from meterwire.dlt645.messages.secrets import Ranges
+from meterwire.dlt645.messages.time_and_terminals import TerminalOutputReply, TerminalOutputRequest
 from meterwire.dlt645.sessions.asking import Asking
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
