@@ -11,53 +11,65 @@ import typer
 _LINE_HELP = "tcp://HOST:PORT or serial:///dev/ttyUSB0?baud=2400&parity=even"
 _ITEM_HELP = "What to read; may be given several times. `meterlink items` lists all."
 
+Line = Annotated[str, typer.Option(help=_LINE_HELP, show_default=False)]
+Address = Annotated[str, typer.Option(help="12 digits as on the nameplate.", show_default=False)]
+Items = Annotated[list[str], typer.Option(help=_ITEM_HELP, show_default=False)]
+Protocol = Annotated[str, typer.Option(help="How the meter talks: dlt645-2007, dlt645-1997, dlt698.45.")]
+Model = Annotated[str, typer.Option(help="As on its nameplate: the profile that serves it.")]
+ProfileName = Annotated[
+    str, typer.Option(help="A profile by its name, or its .yaml file; in place of protocol and model.")
+]
+ProfileFolder = Annotated[Path | None, typer.Option(help="Folder of your own profiles.", show_default=False)]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(help="dlt698.45: CONNECT with the password in this file.", show_default=False),
+]
+TimeoutMs = Annotated[
+    int | None,
+    typer.Option(min=50, max=120_000, help="Wait for the first octet. Default: the profile's."),
+]
+Tries = Annotated[int, typer.Option(min=1, max=10, help="How often to ask a silent meter.")]
+Preamble = Annotated[
+    int | None,
+    typer.Option(min=0, max=16, help="FEH octets before the request. Default: the profile's (4)."),
+]
+Count = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=255,
+        help="Load records, curves, freezes: how many; dlt645: 1 to 9, dlt698.45: 1 to 255.",
+        show_default=False,
+    ),
+]
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        "--from",
+        formats=["%Y-%m-%d %H:%M"],
+        help="Load records, curves, freezes: from this time on, UTC+8.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+Trace = Annotated[bool, typer.Option("--trace", help="Show the octets both ways.")]
+
 
 def read(
-    line: Annotated[str, typer.Option(help=_LINE_HELP, show_default=False)],
-    address: Annotated[str, typer.Option(help="12 digits as on the nameplate.", show_default=False)],
-    item: Annotated[list[str], typer.Option(help=_ITEM_HELP, show_default=False)],
-    protocol: Annotated[
-        str, typer.Option(help="How the meter talks: dlt645-2007, dlt645-1997, dlt698.45.")
-    ] = "dlt645-2007",
-    model: Annotated[str, typer.Option(help="As on its nameplate: the profile that serves it.")] = "",
-    profile: Annotated[
-        str, typer.Option(help="A profile by its name, or its .yaml file; in place of protocol and model.")
-    ] = "",
-    profiles: Annotated[
-        Path | None, typer.Option(help="Folder of your own profiles.", show_default=False)
-    ] = None,
-    password_file: Annotated[
-        Path | None,
-        typer.Option(help="dlt698.45: CONNECT with the password in this file.", show_default=False),
-    ] = None,
-    timeout_ms: Annotated[
-        int | None,
-        typer.Option(min=50, max=120_000, help="Wait for the first octet. Default: the profile's."),
-    ] = None,
-    tries: Annotated[int, typer.Option(min=1, max=10, help="How often to ask a silent meter.")] = 2,
-    preamble: Annotated[
-        int | None,
-        typer.Option(min=0, max=16, help="FEH octets before the request. Default: the profile's (4)."),
-    ] = None,
-    count: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=255,
-            help="Load records, curves, freezes: how many; dlt645: 1 to 9, dlt698.45: 1 to 255.",
-            show_default=False,
-        ),
-    ] = 0,
-    since: Annotated[
-        datetime | None,
-        typer.Option(
-            "--from",
-            formats=["%Y-%m-%d %H:%M"],
-            help="Load records, curves, freezes: from this time on, UTC+8.",
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
-    trace: Annotated[bool, typer.Option("--trace", help="Show the octets both ways.")] = False,
+    line: Line,
+    address: Address,
+    item: Items,
+    protocol: Protocol = "dlt645-2007",
+    model: Model = "",
+    profile: ProfileName = "",
+    profiles: ProfileFolder = None,
+    password_file: PasswordFile = None,
+    timeout_ms: TimeoutMs = None,
+    tries: Tries = 2,
+    preamble: Preamble = None,
+    count: Count = 0,
+    since: Since = None,
+    as_json: AsJson = False,
+    trace: Trace = False,
 ) -> None:
     """Ask one meter once: the value, its unit, the time of the answer. 召测一块表。
 
