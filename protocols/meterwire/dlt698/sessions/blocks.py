@@ -17,8 +17,8 @@ from typing import Any, Final, TypeVar
 
 from meterwire.dlt698.apdus import get
 from meterwire.dlt698.apdus.apdu import encode_apdu
-from meterwire.dlt698.apdus.get import GetResponseNext
-from meterwire.dlt698.apdus.parts import AttributeResults, Dar, RecordResult, RecordResults
+from meterwire.dlt698.apdus.get import GetRequestNext, GetResponseNext
+from meterwire.dlt698.apdus.parts import AttributeResults, Dar, RecordResult, RecordResults, TimeTag
 
 BLOCKS_MAX: Final = 1024
 """Most blocks of one answer."""
@@ -26,6 +26,10 @@ OCTETS_MAX: Final = 4 * 1024 * 1024
 """Most octets of all blocks of one answer."""
 NUMBERS: Final = 0x10000
 """Block numbers run from 0 to 65535."""
+DAR_NO_TRANSFER: Final = Dar(11)
+DAR_BLOCK_NUMBER: Final = Dar(14)
+DAR_TOO_LONG: Final = Dar(254)
+"""Vendor extension: the answer cannot be cut."""
 _FIRST_NUMBERS = frozenset({0, 1})
 _LONGER_COUNT_OCTETS = 2
 """A count of over 127 takes up to so many octets more than one of 0 or 1."""
@@ -141,6 +145,65 @@ def _rows(record: RecordResult) -> tuple[Any, ...]:
 
 
 # --- the server's side -------------------------------------------------------------------------
+
+
+class BlockGiver:
+    """Server's side: keeps the blocks of one answer, and gives them one a request.
+
+    Args:
+        first: number of the first block of an answer, 0 or 1.
+
+    """
+
+    def __init__(self, *, first: int) -> None:
+        self._first = first
+        self._blocks: list[GetResponseNext] = []
+        self._at = 0
+
+    def forget(self) -> None:
+        """Another request came: the blocks of the answer before it are no longer asked for."""
+        self._blocks = []
+
+    def begin(self, answer: GetAnswer, octets_max: int) -> GetResponseNext:
+        """The first block of an answer; a refusal (DAR 254) when it cannot be cut.
+
+        Args:
+            answer: that is longer than the client takes.
+            octets_max: longest APDU of a block.
+
+        """
+        blocks = cut_into_blocks(answer, octets_max, first=self._first)
+        if blocks is None:
+            return _refused(answer, self._first, DAR_TOO_LONG)
+        self._blocks, self._at = blocks, 0
+        return blocks[0]
+
+    def next(self, request: GetRequestNext) -> GetResponseNext:
+        """The block behind the one that the client has; the current one again when it has not got that."""
+        if not self._blocks:
+            return _refused(request, request.last_block, DAR_NO_TRANSFER)
+        if request.last_block == self._blocks[self._at].block and self._at + 1 < len(self._blocks):
+            self._at += 1
+        elif self._at == 0 or request.last_block != self._blocks[self._at - 1].block:
+            return _refused(request, request.last_block, DAR_BLOCK_NUMBER)
+        return _under(request, self._blocks[self._at])
+
+
+def _refused(to: Any, number: int, dar: Dar) -> GetResponseNext:
+    tag: TimeTag | None = to.time_tag
+    return GetResponseNext(piid=to.piid, last=True, block=number, result=dar, time_tag=tag)
+
+
+def _under(request: GetRequestNext, block: GetResponseNext) -> GetResponseNext:
+    """A block under the service number of the request for it."""
+    return GetResponseNext(
+        piid=request.piid,
+        last=block.last,
+        block=block.block,
+        result=block.result,
+        follow_report=block.follow_report,
+        time_tag=request.time_tag,
+    )
 
 
 def cut_into_blocks(answer: Any, octets_max: int, *, first: int = 1) -> list[GetResponseNext] | None:

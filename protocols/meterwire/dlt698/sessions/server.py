@@ -30,9 +30,9 @@ from meterwire.dlt698.apdus.association import (
     ReleaseRequest,
     ReleaseResponse,
 )
-from meterwire.dlt698.apdus.get import GetRequestNext, GetResponseNext
+from meterwire.dlt698.apdus.get import GetRequestNext
 from meterwire.dlt698.apdus.link_management import ServerErrorResponse
-from meterwire.dlt698.apdus.parts import Dar, Piid, TimeTag
+from meterwire.dlt698.apdus.parts import Piid
 from meterwire.dlt698.apdus.secret_ranges import Ranges, secret_ranges
 from meterwire.dlt698.apdus.security import PlainUnit, SecurityRequest, SecurityResponse
 from meterwire.dlt698.link import frame as link
@@ -40,17 +40,13 @@ from meterwire.dlt698.link.address import AddressKind, ServerAddress
 from meterwire.dlt698.link.deframer import Deframer
 from meterwire.dlt698.link.frame import FUNCTION_DATA, Frame
 from meterwire.dlt698.link.segments import JoinSignal, SegmentKind, decode_segment
-from meterwire.dlt698.sessions.blocks import GetAnswer, cut_into_blocks
+from meterwire.dlt698.sessions.blocks import BlockGiver, GetAnswer
 from meterwire.dlt698.sessions.matching import PAIRS
 from meterwire.dlt698.sessions.transfer import FRAME_OCTETS_LEAST, Incoming, Outgoing, Sizes
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 ERROR_UNREADABLE, ERROR_NOT_SUPPORTED, ERROR_OTHER = 1, 2, 255
 """Types of ERROR-Response."""
-DAR_NO_TRANSFER: Final = Dar(11)
-DAR_BLOCK_NUMBER: Final = Dar(14)
-DAR_TOO_LONG: Final = Dar(254)
-"""Vendor extension: the answer cannot be cut."""
 _UNSUPPORTED_KINDS = frozenset({"service", "choice", "later-edition"})
 
 Seal = Callable[[SecurityRequest, bytes], SecurityResponse]
@@ -163,7 +159,6 @@ class ServerSession:
         self._groups = groups
         self._needs_connect = needs_connect
         self._preset = preset or Sizes()
-        self._first_block = first_block
         self._seal = seal
         self._preamble = preamble
         self._state = ServerState.IDLE
@@ -174,8 +169,7 @@ class ServerSession:
         self._outgoing: Outgoing | None = None
         self._octets = b""
         self._answered: tuple[bytes, Frame] | None = None
-        self._blocks: list[GetResponseNext] = []
-        self._block = 0
+        self._blocks = BlockGiver(first=first_block)
 
     # --- what the line calls ---
 
@@ -312,7 +306,7 @@ class ServerSession:
         elif self._needs_connect and not self.connected and not isinstance(message, ConnectRequest):
             self._complain(frame, envelope, octets, ERROR_OTHER)
         elif isinstance(message, GetRequestNext):
-            self._send(request, self._next_block(message))
+            self._send(request, self._blocks.next(message))
         elif isinstance(message, ReleaseRequest):
             self._sizes = None
             self._send(request, ReleaseResponse(piid=message.piid, time_tag=message.time_tag))
@@ -324,7 +318,7 @@ class ServerSession:
         if request.expects_answer:
             self._request = request
             self._answered = None
-            self._blocks = []
+            self._blocks.forget()
             self._signal(ServerSignal.REQUEST)
         return request
 
@@ -372,44 +366,13 @@ class ServerSession:
                 return answer
         except LocalProtocolError:  # longer than any APDU, or no answer at all: the blocks will show
             pass
-        blocks = cut_into_blocks(answer, self.sizes.apdu, first=self._first_block)
-        if blocks is None:
-            return _block_refused(answer, self._first_block, DAR_TOO_LONG)
-        self._blocks, self._block = blocks, 0
-        return blocks[0]
-
-    def _next_block(self, request: GetRequestNext) -> GetResponseNext:
-        """The block behind the one that the client has; the current one again when it has not got that."""
-        if not self._blocks:
-            return _block_refused(request, request.last_block, DAR_NO_TRANSFER)
-        if request.last_block == self._blocks[self._block].block and self._block + 1 < len(self._blocks):
-            self._block += 1
-        elif self._block == 0 or request.last_block != self._blocks[self._block - 1].block:
-            return _block_refused(request, request.last_block, DAR_BLOCK_NUMBER)
-        return _for(self._blocks[self._block], request)
+        return self._blocks.begin(answer, self.sizes.apdu)
 
     def _agree(self, request: ConnectRequest, answer: ConnectResponse) -> None:
         """The answer to a CONNECT goes out in the sizes that were agreed on with it."""
         allowed = answer.result == 0
         agreed = Sizes.agreed(self._tx_max, request.rx_max, request.apdu_max)
         self._sizes = agreed if allowed else None
-
-
-def _block_refused(to: Any, number: int, dar: Dar) -> GetResponseNext:
-    tag: TimeTag | None = to.time_tag
-    return GetResponseNext(piid=to.piid, last=True, block=number, result=dar, time_tag=tag)
-
-
-def _for(block: GetResponseNext, request: GetRequestNext) -> GetResponseNext:
-    """A block under the service number of the request for it."""
-    return GetResponseNext(
-        piid=request.piid,
-        last=block.last,
-        block=block.block,
-        result=block.result,
-        follow_report=block.follow_report,
-        time_tag=request.time_tag,
-    )
 
 
 def _piid_of(octets: bytes) -> Piid:
