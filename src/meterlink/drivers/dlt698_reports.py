@@ -337,8 +337,8 @@ def _name(value: ItemValue, period: str) -> str:
 def _owner(values: Sequence[ItemValue]) -> str:
     """The address of the meter that a row names, 12 digits; empty where it names none."""
     for value in values:
-        if value.data.type == "TSA" and value.item in _OWNERS:
-            digits: str = value.data.value.digits
+        if value.raw.type == "TSA" and value.item in _OWNERS:
+            digits: str = value.raw.value.digits
             return digits.lstrip("0").zfill(12)
     return ""
 
