@@ -19,6 +19,7 @@ from decimal import Decimal
 
 from meterlink.drivers.base import FreezeAnswer, Measured
 from meterlink.drivers.freezes import freeze_instant, is_part
+from meterlink.drivers.values import measured
 from meterlink.errors import BadAnswer, NoFreeze, Refused
 from meterlink.model.data_classes import DAILY_FREEZE, DataClass
 from meterwire.dlt645 import Dictionary, Entry, ItemValue
@@ -93,7 +94,6 @@ class FreezeReader:
     Args:
         table: what can be asked.
         ask: carries out an exchange with the meter.
-        measured: makes a value of ours of one of the meter's.
         zone: what the meter's clock shows.
         meter: for messages.
 
@@ -104,13 +104,11 @@ class FreezeReader:
         table: FreezeTable,
         *,
         ask: Ask,
-        measured: Callable[[ItemValue], Measured],
         zone: tzinfo,
         meter: str,
     ) -> None:
         self._table = table
         self._ask = ask
-        self._measured = measured
         self._zone = zone
         self._meter = meter
 
@@ -161,9 +159,7 @@ class FreezeReader:
         except BadAnswer as error:
             unfit |= dict.fromkeys(wanted, str(error))
             return
-        values += [
-            self._measured(value) for value in brought if any(is_part(value.item, item) for item in wanted)
-        ]
+        values += [measured(value) for value in brought if any(is_part(value.item, item) for item in wanted)]
         for item in wanted:
             if not any(is_part(value.item, item) for value in brought):
                 refused[item] = f"{self._meter} has {entry.item} without {item}"

@@ -14,10 +14,10 @@ from datetime import datetime, tzinfo
 from meterlink.drivers.base import FreezeAnswer, Measured
 from meterlink.drivers.dlt698_talk import refusal
 from meterlink.drivers.freezes import freeze_instant, is_part
+from meterlink.drivers.values import measured
 from meterlink.errors import BadAnswer, NoFreeze, Refused
 from meterlink.model.data_classes import DataClass
 from meterwire.dlt698.apdus.parts import Dar, RecordRequest
-from meterwire.dlt698.objects.item_values import ItemValue
 from meterwire.dlt698.objects.records import Record, Records
 from meterwire.dlt698.objects.requests import At, NthLast, ReadFreezes, Which
 
@@ -31,7 +31,6 @@ class FreezeReader:
     Args:
         freeze: its class.
         ask: carries out an exchange with the meter.
-        measured: makes a value of ours of one of the meter's.
         zone: what the meter's clock shows.
         meter: for messages.
 
@@ -42,13 +41,11 @@ class FreezeReader:
         freeze: DataClass,
         *,
         ask: Ask,
-        measured: Callable[[ItemValue], Measured],
         zone: tzinfo,
         meter: str,
     ) -> None:
         self._freeze = freeze
         self._ask = ask
-        self._measured = measured
         self._zone = zone
         self._meter = meter
 
@@ -106,7 +103,7 @@ class FreezeReader:
         elif all(value.problem for value in values):
             answer.refused[item] = f"{self._meter} has a {self._freeze} without {item}"
         else:
-            answer.values += [self._measured(value) for value in values]
+            answer.values += [measured(value) for value in values]
 
     async def _newest(self, items: Sequence[str]) -> tuple[Records, datetime, str]:
         return await self._one(items, NthLast(1))
