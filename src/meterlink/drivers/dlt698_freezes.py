@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, tzinfo
 
-from meterlink.drivers.base import FreezeAnswer, Measured
+from meterlink.drivers.base import FreezeAnswer
 from meterlink.drivers.dlt698_talk import refusal
-from meterlink.drivers.freezes import freeze_instant, is_part
+from meterlink.drivers.freezes import FreezeFindings, freeze_instant, is_part
 from meterlink.drivers.values import measured
 from meterlink.errors import BadAnswer, NoFreeze, Refused
 from meterlink.model.data_classes import DataClass
@@ -56,7 +56,7 @@ class FreezeReader:
             return await self._read_apart(items, known, reason)
         record = self._record(found)
         frozen_at = self._instant(record, taken_at)
-        answer = _Sorted()
+        answer = FreezeFindings()
         if frozen_at != known:
             for item in items:
                 self._sort(item, record, answer)
@@ -69,7 +69,7 @@ class FreezeReader:
             raise NoFreeze(no_time)
         record = self._record(found)
         frozen_at = self._instant(record, taken_at)
-        answer = _Sorted()
+        answer = FreezeFindings()
         if frozen_at == known:
             return answer.of(frozen_at, taken_at)
         if len(items) == 1:
@@ -80,7 +80,7 @@ class FreezeReader:
             await self._read_column(item, record.at, answer)
         return answer.of(frozen_at, taken_at)
 
-    async def _read_column(self, item: str, at: datetime, answer: _Sorted) -> None:
+    async def _read_column(self, item: str, at: datetime, answer: FreezeFindings) -> None:
         """One column of the record of a time."""
         try:
             found, _, reason = await self._one((item,), At(at))
@@ -94,7 +94,7 @@ class FreezeReader:
         else:
             self._sort(item, found.rows[-1], answer)
 
-    def _sort(self, item: str, record: Record, answer: _Sorted) -> None:
+    def _sort(self, item: str, record: Record, answer: FreezeFindings) -> None:
         """Sort what a record holds of an item."""
         values = [value for value in record.values if is_part(value.item, item)]
         faults = [value for value in values if value.problem not in {None, "absent", "empty"}]
@@ -129,22 +129,3 @@ class FreezeReader:
     def _instant(self, record: Record, taken_at: datetime) -> datetime:
         who = f"{self._meter}, {self._freeze}"
         return freeze_instant(record.at, zone=self._zone, now=taken_at, who=who)
-
-
-class _Sorted:
-    """What was brought, refused, or did not fit."""
-
-    def __init__(self) -> None:
-        self.values: list[Measured] = []
-        self.refused: dict[str, str] = {}
-        self.unfit: dict[str, str] = {}
-
-    def of(self, frozen_at: datetime, taken_at: datetime) -> FreezeAnswer:
-        """The answer, of that instant."""
-        return FreezeAnswer(
-            frozen_at=frozen_at,
-            values=tuple(self.values),
-            taken_at=taken_at,
-            refused=self.refused,
-            unfit=self.unfit,
-        )
