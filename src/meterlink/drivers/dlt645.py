@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
@@ -12,6 +11,7 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import FreezeAnswer, MeterAnswer, Window
 from meterlink.drivers.dlt645_freezes import FreezeReader, FreezeTable, freeze_tables
+from meterlink.drivers.near import near
 from meterlink.drivers.values import measured
 from meterlink.errors import BadAnswer, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.data_classes import DataClass
@@ -164,11 +164,9 @@ class Dlt645Driver:
         if entry is None:
             # One name a family: comparing with each of several ten thousand takes seconds.
             names = [row.entry(row.first).item for row in self._dictionary.rows]
-            near = difflib.get_close_matches(item, names, n=3)
-            hint = f"; near it: {', '.join(near)}" if near else ""
             protocol, spoken = self._profile.protocol, self._profile.spoken
-            where = f"{protocol}{hint} (`meterlink items --protocol {protocol} --dialect {spoken}` lists all)"
-            raise UnknownItem(f"no item {item!r} in {where}")
+            listed = f"`meterlink items --protocol {protocol} --dialect {spoken}` lists all"
+            raise UnknownItem(f"no item {item!r} in {protocol}{near(item, names)} ({listed})")
         if "r" not in entry.access:
             why = "can only be written" if entry.access == "w" else "belongs to security frames (03H)"
             raise UnknownItem(f"{item!r} {why}")
