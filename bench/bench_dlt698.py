@@ -7,15 +7,12 @@ From octets to Python values means: frame, check sequences, APDU, and every valu
 
 from __future__ import annotations
 
-import json
-import statistics
-import time
-from collections.abc import Callable
 from typing import Any
 
 from dlt698 import _native as peer
 from dlt698 import codec
 
+from bench.beside import Work, compare, show
 from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
 from meterwire.dlt698.apdus.get import GetRequestNormal, GetRequestRecord, GetResponseNormalList
 from meterwire.dlt698.apdus.parts import AttributeResult, Piid, RecordRequest
@@ -29,7 +26,6 @@ _NORMAL = bytes.fromhex(
     "06 00 00 27 10 06 00 00 4E 20 06 00 00 36 D1 00 00 00 DC 16"
 )
 _METER = ServerAddress("000000000001")
-_ROUNDS, _CALLS = 25, 2_000
 
 
 def _frame(apdu: bytes) -> bytes:
@@ -116,49 +112,27 @@ def _peer_record_request() -> bytes:
     return _peer_framed(peer.GetRecordRequest(piid=10, records=[record]))
 
 
-_WORK: dict[str, tuple[Callable[[], object], Callable[[], object], float, float]] = {
-    "GET-Response-Normal to values": (
+_WORKS = {
+    "GET-Response-Normal to values": Work(
         lambda: _our_values(_NORMAL),
         lambda: _peer_attributes(_NORMAL),
         0.5,
         1.5,
     ),
-    "list of 10 to values": (lambda: _our_values(_LIST), lambda: _peer_attributes(_LIST), 0.7, 1.5),
-    "record of 5 columns to values": (lambda: _our_values(_RECORD), lambda: _peer_record(_RECORD), 0.7, 1.5),
-    "encode a GET-Request-Normal": (_our_request, _peer_request, 1.0, 2.0),
-    "encode a GET-Request-Record": (_our_record_request, _peer_record_request, 1.0, 2.0),
+    "list of 10 to values": Work(lambda: _our_values(_LIST), lambda: _peer_attributes(_LIST), 0.7, 1.5),
+    "record of 5 columns to values": Work(
+        lambda: _our_values(_RECORD), lambda: _peer_record(_RECORD), 0.7, 1.5
+    ),
+    "encode a GET-Request-Normal": Work(_our_request, _peer_request, 1.0, 2.0),
+    "encode a GET-Request-Record": Work(_our_record_request, _peer_record_request, 1.0, 2.0),
 }
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    for _ in range(_CALLS):
-        call()
-    return (time.perf_counter() - start) / _CALLS
 
 
 def main() -> None:
     """Measure and print."""
     assert _our_request() == _peer_request()
     assert _our_record_request() == _peer_record_request()
-    medians: dict[str, float] = {}
-    ratios: dict[str, float] = {}
-    goals: dict[str, str] = {}
-    for name, (ours, theirs, must, goal) in _WORK.items():
-        pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(_ROUNDS)]
-        our_us, peer_us = (statistics.median(side) * 1e6 for side in zip(*pairs, strict=True))
-        medians |= {f"{name}, meterlink": round(our_us, 2), f"{name}, dlt698": round(peer_us, 2)}
-        ratios[name] = round(statistics.median(peer_s / our_s for our_s, peer_s in pairs), 2)
-        goals[name] = f"must {must:g}, goal {goal:g}"
-    document = {
-        "bench": "698.45 codec beside dlt698 1.0.1",
-        "unit": "microseconds",
-        "rounds": _ROUNDS,
-        "medians": medians,
-        "ratios": ratios,
-        "goals": goals,
-    }
-    print(json.dumps(document, indent=2))
+    show(compare("698.45 codec beside dlt698 1.0.1", "dlt698", _WORKS))
 
 
 if __name__ == "__main__":

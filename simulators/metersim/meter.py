@@ -36,9 +36,10 @@ from meterwire.dlt645 import (
     from_frame,
     to_frame,
 )
-from meterwire.dlt645.items.formats import Content, Hex, Number
+from meterwire.dlt645.items.formats import Hex, Number
 from meterwire.dlt645.link.functions import READ, READ_1997, Edition
 from meterwire.errors import RemoteProtocolError
+from meterwire.item_value import Content
 
 _READ: Final[dict[Edition, int]] = {"dlt645-2007": READ, "dlt645-1997": READ_1997}
 READ_ADDRESS: Final = 0x13

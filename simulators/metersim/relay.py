@@ -15,7 +15,7 @@ from typing import Final
 
 from metersim.freezes import PLANT_TIME
 from meterwire.dlt645 import Entry
-from meterwire.dlt645.items.formats import Content
+from meterwire.item_value import Content
 
 OPEN_FOR: Final = timedelta(minutes=1)
 LOCAL_CAUSE: Final = "00000000"

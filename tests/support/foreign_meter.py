@@ -28,9 +28,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from tests.support.processes import LOOPBACK, Program
+from tests.support.processes import LOOPBACK, Program, announced
 
 ADDRESS = "000000000161"
 DI = {
@@ -112,20 +112,8 @@ def foreign_meter(
     told = [f"--value={item}={value}" for item, value in shown.items()]
     command = [sys.executable, "-m", "tests.support.foreign_meter", *where, f"--address={address}", *told]
     log = folder / f"foreign-meter-{over}-{address}.log"
-    log.unlink(missing_ok=True)  # that of an earlier run in the same folder, with its ready line
-    program = Program(command, log)
-    program.start(lambda: _ready(log) is not None)
-    ready = _ready(log)
-    assert ready is not None
-    try:
+    with announced(command, log) as (program, ready):
         yield ForeignMeter(url=ready["url"], address=address, values=shown, program=program)
-    finally:
-        program.stop()
-
-
-def _ready(log: Path) -> dict[str, Any] | None:
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
-    return next((json.loads(line) for line in lines if line.startswith('{"ready"')), None)
 
 
 # --- the process -------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support.processes import LOOPBACK, Program
+from tests.support.processes import LOOPBACK, Program, announced
 
 ADDRESS: Final = "000000000161"
 CLIENT: Final = 0x10
@@ -82,20 +82,9 @@ def foreign_meter698(
     """
     options = [f"--profile={profile}", f"--client={client}", f"--dial={dial}", *["--blocks"] * blocks]
     log = folder / f"foreign-meter698-{profile}.log"
-    log.unlink(missing_ok=True)  # that of an earlier run in the same folder, with its ready line
-    program = Program([sys.executable, "-m", "tests.support.foreign_meter698", *options], log)
-    program.start(lambda: _ready(log) is not None)
-    ready = _ready(log)
-    assert ready is not None
-    try:
+    command = [sys.executable, "-m", "tests.support.foreign_meter698", *options]
+    with announced(command, log) as (program, ready):
         yield ForeignMeter698(url=ready["url"], address=ADDRESS, program=program)
-    finally:
-        program.stop()
-
-
-def _ready(log: Path) -> dict[str, Any] | None:
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
-    return next((json.loads(line) for line in lines if line.startswith('{"ready"')), None)
 
 
 # --- the process -------------------------------------------------------------------------------

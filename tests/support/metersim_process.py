@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.processes import Program
+from tests.support.processes import Program, announced
 
 METERSIM = str(Path(sys.executable).with_name("metersim"))
 
@@ -52,22 +52,10 @@ def running_metersim(folder: Path, *options: str) -> Iterator[RunningMetersim]:
     """
     answers_file = folder / "answers.jsonl"
     log = folder / "metersim.log"
-    log.unlink(missing_ok=True)  # that of an earlier run in the same folder, with its ready line
-    program = Program([METERSIM, "run", f"--answers={answers_file}", *options], log)
-    program.start(lambda: _ready(log) is not None)
-    ready = _ready(log)
-    assert ready is not None
-    try:
+    with announced([METERSIM, "run", f"--answers={answers_file}", *options], log) as (program, ready):
         yield RunningMetersim(
             urls=[line["url"] for line in ready["lines"]],
             meters=[line["meters"] for line in ready["lines"]],
             answers_file=answers_file,
             program=program,
         )
-    finally:
-        program.stop()
-
-
-def _ready(log: Path) -> dict[str, Any] | None:
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
-    return next((json.loads(line) for line in lines if line.startswith('{"ready"')), None)

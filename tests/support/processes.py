@@ -7,6 +7,7 @@ behind by a failed test, by Ctrl-C, or by ``kill -9`` of the test run itself.
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
 import signal
@@ -17,9 +18,10 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 15.0
@@ -232,3 +234,35 @@ class Program:
     def log_tail(self) -> str:
         """The end of what it logged."""
         return self.log.read_bytes()[-LOG_TAIL_OCTETS:].decode(errors="replace") if self.log.exists() else ""
+
+
+@contextmanager
+def announced(command: list[str], log: Path) -> Iterator[tuple[Program, dict[str, Any]]]:
+    """Run a program that prints a line ``{"ready": ...}`` when it is; end it at the end of the block.
+
+    Args:
+        command: the program with its arguments.
+        log: where its output goes.
+
+    Yields:
+        the program, and what its line says.
+
+    Raises:
+        ChildProcessError: it ended at once.
+        TimeoutError: it did not get ready.
+
+    """
+    log.unlink(missing_ok=True)  # that of an earlier run in the same folder, with its ready line
+    program = Program(command, log)
+    program.start(lambda: _announcement(log) is not None)
+    said = _announcement(log)
+    assert said is not None
+    try:
+        yield program, said
+    finally:
+        program.stop()
+
+
+def _announcement(log: Path) -> dict[str, Any] | None:
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+    return next((json.loads(line) for line in lines if line.startswith('{"ready"')), None)

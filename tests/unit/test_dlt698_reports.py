@@ -45,9 +45,9 @@ from meterwire.dlt698.axdr.values import NULL, Data, DateTime, DateTimeS
 from meterwire.dlt698.link import frame as link
 from meterwire.dlt698.link.address import ServerAddress
 from meterwire.dlt698.link.frame import Frame
-from meterwire.dlt698.objects.leaves import Content
 from meterwire.dlt698.objects.records import EVENT_NUMBER, EVENT_STARTED_AT
 from meterwire.dlt698.sessions import listener as wire
+from meterwire.item_value import Content
 from tests.support.reports import POWER_DOWN, events, freezes, table, told
 from tests.wire.dlt698.apdu_strategies import of as any_of
 

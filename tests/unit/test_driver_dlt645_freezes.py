@@ -14,13 +14,12 @@ import pytest
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
-from meterlink.drivers.base import FreezeAnswer, Measured
+from meterlink.drivers.base import FreezeAnswer
 from meterlink.drivers.dlt645 import Dlt645Driver
 from meterlink.drivers.dlt645_freezes import READS_MAX, FreezeReader, freeze_tables
 from meterlink.drivers.freezes import AHEAD_MAX, freeze_instant
 from meterlink.errors import BadAnswer, NoFreeze, Refused, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE
-from meterlink.model.marks import NO_MARKS
 from meterlink.model.zone import CHINA_TIME
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
@@ -107,22 +106,10 @@ def _read(
     reader = FreezeReader(
         freeze_tables(dictionary("dlt645-2007"))[DAILY_FREEZE],
         ask=ask,
-        measured=_measured,
         zone=CHINA_TIME,
         meter="meter",
     )
     return Simulation().run(reader.read(items, known)), asked
-
-
-def _measured(value: ItemValue) -> Measured:
-    return Measured(
-        item=value.item,
-        period=value.period,
-        value=value.value,
-        text=value.text,
-        unit=value.unit,
-        marks=NO_MARKS,
-    )
 
 
 def test_the_time_is_read_before_and_after() -> None:

@@ -133,7 +133,7 @@ def test_a_column_that_is_not_kept_is_null() -> None:
     [row] = client.records(DAILY, SelectNthLast(1), TIME, "00100201", "20000200", "00300200").rows
     assert TODAY == row.at
     assert ["forward_active_energy"] == [value.item for value in row.readings]
-    assert [NULL, NULL] == [value.data for value in row.values[2:]]
+    assert [NULL, NULL] == [value.raw for value in row.values[2:]]
 
 
 # --- selectors ------------------------------------------------------------------------------------

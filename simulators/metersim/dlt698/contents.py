@@ -14,7 +14,7 @@ from typing import Final
 from metersim.dlt698.clock import MeterClock
 from metersim.readings import PHASES, items_of
 from meterwire.dlt698.objects.dictionary import Entry, names
-from meterwire.dlt698.objects.leaves import Content
+from meterwire.item_value import Content
 
 PLATE: Final = {
     "active_accuracy": "B",

@@ -22,7 +22,6 @@ from meterwire.dlt698.apdus.parts import Row as Cells
 from meterwire.dlt698.axdr.selection import Oad, Rcsd, Road
 from meterwire.dlt698.axdr.values import NULL
 from meterwire.dlt698.objects.dictionary import dictionary
-from meterwire.dlt698.objects.leaves import Content
 from meterwire.dlt698.objects.notation import Table
 from meterwire.dlt698.objects.records import (
     EVENT_ENDED_AT,
@@ -33,6 +32,7 @@ from meterwire.dlt698.objects.records import (
     FROZEN_AT,
     encode_row,
 )
+from meterwire.item_value import Content
 
 ROWS_MAX: Final = 1024
 """Most rows of one answer; a read that means more is refused, and can be asked in pieces."""

@@ -59,23 +59,18 @@ class Registers:
             at: true time, aware.
 
         """
-        found = dictionary().object(oad.oi)
-        if found is None or not self.has(found, at):
+        found = self.object(oad.oi, at)
+        if found is None:
             return NO_SUCH_OBJECT
         if oad.attribute == _LOGICAL_NAME:
             return Data("octet-string", oad.oi.to_bytes(2, "big"))
         read = self._device(oad) or self._about(found, oad) or self._values(oad, at)
         return NO_SUCH_ATTRIBUTE if read is None else read
 
-    def has(self, found: Object, at: datetime) -> bool:
-        """Whether a meter here has the object."""
-        if found.oi == DEVICE or found.oi in FREEZES or is_event(found.oi):
-            return True
-        return any(
-            not isinstance(self._values(Oad(found.oi, row.number, 0), at), Dar | None)
-            for row in found.rows
-            if not row.is_method and row.number != _LOGICAL_NAME
-        )
+    def object(self, oi: int, at: datetime) -> Object | None:
+        """The object, where a meter here has it."""
+        found = dictionary().object(oi)
+        return found if found is not None and self._has(found, at) else None
 
     def offered(self, at: datetime) -> Iterator[tuple[Oad, Data]]:
         """Every attribute that it gives, with what it gives at ``at``."""
@@ -84,6 +79,15 @@ class Registers:
                 oad = Oad(found.oi, row.number, 0)
                 if not row.is_method and isinstance(data := self.read(oad, at), Data):
                     yield oad, data
+
+    def _has(self, found: Object, at: datetime) -> bool:
+        if found.oi == DEVICE or found.oi in FREEZES or is_event(found.oi):
+            return True
+        return any(
+            not isinstance(self._values(Oad(found.oi, row.number, 0), at), Dar | None)
+            for row in found.rows
+            if not row.is_method and row.number != _LOGICAL_NAME
+        )
 
     def _values(self, oad: Oad, at: datetime) -> Data | Dar | None:
         entry = dictionary().entry(oad)

@@ -45,7 +45,6 @@ from meterwire.dlt698.axdr.data import data_to_octets
 from meterwire.dlt698.axdr.selection import Oad, Omd
 from meterwire.dlt698.axdr.values import Data, DateTimeS
 from meterwire.dlt698.link.frame import FRAME_OCTETS_MAX
-from meterwire.dlt698.objects.dictionary import dictionary
 from meterwire.dlt698.sessions.server import ERROR_NOT_SUPPORTED
 from meterwire.dlt698.sessions.transfer import FRAME_OCTETS_LEAST
 
@@ -272,8 +271,7 @@ class Services:
         return SetResult(item.oad, late or self._written(item, how))
 
     def _written(self, item: SetItem, how: Circumstances) -> Dar:
-        found = dictionary().object(item.oad.oi)
-        if found is None or not self._registers.has(found, how.at):
+        if self._registers.object(item.oad.oi, how.at) is None:
             return NO_SUCH_OBJECT
         if item.oad not in {CLOCK, REPORTS_ALLOWED}:
             known = isinstance(self._registers.read(item.oad, how.at), Data)
@@ -334,8 +332,8 @@ class Services:
         return ActionResult(item.omd, late or self._performed(item, how))
 
     def _performed(self, item: ActionItem, how: Circumstances) -> Dar:
-        found = dictionary().object(item.omd.oi)
-        if found is None or not self._registers.has(found, how.at):
+        found = self._registers.object(item.omd.oi, how.at)
+        if found is None:
             return NO_SUCH_OBJECT
         if item.omd == BROADCAST_TIME:
             if not how.trusted and not how.broadcast:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
@@ -10,11 +9,12 @@ from decimal import Decimal
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import FreezeAnswer, Measured, MeterAnswer, Window
+from meterlink.drivers.base import FreezeAnswer, MeterAnswer, Window
 from meterlink.drivers.dlt645_freezes import FreezeReader, FreezeTable, freeze_tables
+from meterlink.drivers.near import near
+from meterlink.drivers.values import measured
 from meterlink.errors import BadAnswer, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.data_classes import DataClass
-from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.protocols import DEFAULT_PROTOCOL
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile, generic
@@ -23,7 +23,6 @@ from meterwire.dlt645.items import record_selector
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 _ONE_RECORD = b"\x01"
-_MARK_OF_PROBLEM = {None: NO_MARKS, "absent": Marks.ABSENT, "invalid-bcd": Marks.INVALID_DIGITS}
 
 
 class Dlt645Driver:
@@ -90,7 +89,7 @@ class Dlt645Driver:
         entry = self._entry(item)
         selector = _selector(entry) if window is None else self._selector(entry, window)
         values, taken_at = await self._exchange(line, address, entry, priority, selector)
-        return MeterAnswer(values=tuple(map(_measured, values)), taken_at=taken_at)
+        return MeterAnswer(values=tuple(map(measured, values)), taken_at=taken_at)
 
     async def read_freeze(
         self,
@@ -110,7 +109,7 @@ class Dlt645Driver:
             return await self._exchange(line, address, entry, priority)
 
         table, meter = self._table(data_class), f"meter {address}"
-        reader = FreezeReader(table, ask=ask, measured=_measured, zone=self._zone, meter=meter)
+        reader = FreezeReader(table, ask=ask, zone=self._zone, meter=meter)
         return await reader.read(items, known)
 
     async def _exchange(
@@ -165,11 +164,9 @@ class Dlt645Driver:
         if entry is None:
             # One name a family: comparing with each of several ten thousand takes seconds.
             names = [row.entry(row.first).item for row in self._dictionary.rows]
-            near = difflib.get_close_matches(item, names, n=3)
-            hint = f"; near it: {', '.join(near)}" if near else ""
             protocol, spoken = self._profile.protocol, self._profile.spoken
-            where = f"{protocol}{hint} (`meterlink items --protocol {protocol} --dialect {spoken}` lists all)"
-            raise UnknownItem(f"no item {item!r} in {where}")
+            listed = f"`meterlink items --protocol {protocol} --dialect {spoken}` lists all"
+            raise UnknownItem(f"no item {item!r} in {protocol}{near(item, names)} ({listed})")
         if "r" not in entry.access:
             why = "can only be written" if entry.access == "w" else "belongs to security frames (03H)"
             raise UnknownItem(f"{item!r} {why}")
@@ -182,14 +179,3 @@ def _selector(entry: Entry) -> bytes:
     Source: spec section 8.2: the oldest and the newest record; those from a given time need that time too.
     """
     return _ONE_RECORD if entry.di >> 24 == 0x06 and entry.di & 0xFFFF in {0x0000, 0x0002} else b""
-
-
-def _measured(value: ItemValue) -> Measured:
-    return Measured(
-        item=value.item,
-        period=value.period,
-        value=value.value,
-        text=value.text,
-        unit=value.unit,
-        marks=_MARK_OF_PROBLEM[value.problem],
-    )

@@ -17,8 +17,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
-from meterlink.drivers.base import FreezeAnswer, Measured
-from meterlink.drivers.freezes import freeze_instant, is_part
+from meterlink.drivers.base import FreezeAnswer
+from meterlink.drivers.freezes import FreezeFindings, freeze_instant, is_part
+from meterlink.drivers.values import measured
 from meterlink.errors import BadAnswer, NoFreeze, Refused
 from meterlink.model.data_classes import DAILY_FREEZE, DataClass
 from meterwire.dlt645 import Dictionary, Entry, ItemValue
@@ -93,7 +94,6 @@ class FreezeReader:
     Args:
         table: what can be asked.
         ask: carries out an exchange with the meter.
-        measured: makes a value of ours of one of the meter's.
         zone: what the meter's clock shows.
         meter: for messages.
 
@@ -104,13 +104,11 @@ class FreezeReader:
         table: FreezeTable,
         *,
         ask: Ask,
-        measured: Callable[[ItemValue], Measured],
         zone: tzinfo,
         meter: str,
     ) -> None:
         self._table = table
         self._ask = ask
-        self._measured = measured
         self._zone = zone
         self._meter = meter
 
@@ -120,18 +118,14 @@ class FreezeReader:
         frozen_at, taken_at = await self._frozen_at()
         for _ in range(READS_MAX):
             if frozen_at == known:
-                return FreezeAnswer(frozen_at=frozen_at, values=(), taken_at=taken_at)
-            values: list[Measured] = []
-            refused: dict[str, str] = {}
-            unfit: dict[str, str] = {}
+                return FreezeFindings().of(frozen_at, taken_at)
+            answer = FreezeFindings()
             for entry, wanted in groups:
-                await self._read(entry, wanted, values, refused, unfit)
+                await self._read(entry, wanted, answer)
             before = frozen_at
             frozen_at, taken_at = await self._frozen_at()
             if frozen_at == before:
-                return FreezeAnswer(
-                    frozen_at=frozen_at, values=tuple(values), taken_at=taken_at, refused=refused, unfit=unfit
-                )
+                return answer.of(frozen_at, taken_at)
         raise BadAnswer(f"{self._meter} took a new freeze each of the {READS_MAX} times that it was read")
 
     async def _frozen_at(self) -> tuple[datetime, datetime]:
@@ -144,29 +138,22 @@ class FreezeReader:
         who = f"{self._meter}, {entry.item}"
         return freeze_instant(values[0].moment, zone=self._zone, now=taken_at, who=who), taken_at
 
-    async def _read(
-        self,
-        entry: Entry,
-        wanted: Sequence[str],
-        values: list[Measured],
-        refused: dict[str, str],
-        unfit: dict[str, str],
-    ) -> None:
+    async def _read(self, entry: Entry, wanted: Sequence[str], answer: FreezeFindings) -> None:
         """Read one identifier and sort what it brought, or did not."""
         try:
             brought, _ = await self._ask(entry)
         except Refused as error:
-            refused |= dict.fromkeys(wanted, str(error))
+            answer.refused |= dict.fromkeys(wanted, str(error))
             return
         except BadAnswer as error:
-            unfit |= dict.fromkeys(wanted, str(error))
+            answer.unfit |= dict.fromkeys(wanted, str(error))
             return
-        values += [
-            self._measured(value) for value in brought if any(is_part(value.item, item) for item in wanted)
+        answer.values += [
+            measured(value) for value in brought if any(is_part(value.item, item) for item in wanted)
         ]
         for item in wanted:
             if not any(is_part(value.item, item) for value in brought):
-                refused[item] = f"{self._meter} has {entry.item} without {item}"
+                answer.refused[item] = f"{self._meter} has {entry.item} without {item}"
 
 
 def _numbers(entry: Entry) -> dict[str, None]:

@@ -13,9 +13,9 @@ from meterlink.drivers.base import FreezeAnswer, Measured, MeterAnswer, Window
 from meterlink.drivers.dlt698_freezes import FreezeReader
 from meterlink.drivers.dlt698_items import PROTOCOL, Asked, asked, numbers, scaler_of
 from meterlink.drivers.dlt698_talk import PasswordOf, Talk, no_password, refusal
+from meterlink.drivers.values import measured
 from meterlink.errors import BadAnswer, Refused, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, DataClass
-from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile, generic
 from meterwire.dlt698.apdus.get import (
@@ -135,9 +135,7 @@ class Dlt698Driver:
         async def ask(request: RecordRequest) -> tuple[Records, datetime]:
             return await self._exchange_records(line, address, request, priority)
 
-        reader = FreezeReader(
-            data_class, ask=ask, measured=measured, zone=self._zone, meter=f"meter {address}"
-        )
+        reader = FreezeReader(data_class, ask=ask, zone=self._zone, meter=f"meter {address}")
         return await reader.read(items, known)
 
     # --- attributes ---
@@ -248,18 +246,6 @@ class Dlt698Driver:
         oads = tuple(dict.fromkeys(scaler for scaler, _ in scalers.values()))
         said = dict(zip(oads, await self._get_list(line, address, oads, priority), strict=True))
         return {oad: _rescaled(entry, said[scaler], address) for oad, (scaler, entry) in scalers.items()}
-
-
-def measured(value: ItemValue) -> Measured:
-    """A value of ours of one of a meter's."""
-    return Measured(
-        item=value.item,
-        period=value.period,
-        value=value.value,
-        text=None if value.text is None else str(value.text),
-        unit=value.unit,
-        marks=Marks.ABSENT if value.problem else NO_MARKS,
-    )
 
 
 def _named(row: Record, found: Asked) -> list[ItemValue]:

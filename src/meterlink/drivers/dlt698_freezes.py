@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, tzinfo
 
-from meterlink.drivers.base import FreezeAnswer, Measured
+from meterlink.drivers.base import FreezeAnswer
 from meterlink.drivers.dlt698_talk import refusal
-from meterlink.drivers.freezes import freeze_instant, is_part
+from meterlink.drivers.freezes import FreezeFindings, freeze_instant, is_part
+from meterlink.drivers.values import measured
 from meterlink.errors import BadAnswer, NoFreeze, Refused
 from meterlink.model.data_classes import DataClass
 from meterwire.dlt698.apdus.parts import Dar, RecordRequest
-from meterwire.dlt698.objects.item_values import ItemValue
 from meterwire.dlt698.objects.records import Record, Records
 from meterwire.dlt698.objects.requests import At, NthLast, ReadFreezes, Which
 
@@ -31,7 +31,6 @@ class FreezeReader:
     Args:
         freeze: its class.
         ask: carries out an exchange with the meter.
-        measured: makes a value of ours of one of the meter's.
         zone: what the meter's clock shows.
         meter: for messages.
 
@@ -42,13 +41,11 @@ class FreezeReader:
         freeze: DataClass,
         *,
         ask: Ask,
-        measured: Callable[[ItemValue], Measured],
         zone: tzinfo,
         meter: str,
     ) -> None:
         self._freeze = freeze
         self._ask = ask
-        self._measured = measured
         self._zone = zone
         self._meter = meter
 
@@ -59,7 +56,7 @@ class FreezeReader:
             return await self._read_apart(items, known, reason)
         record = self._record(found)
         frozen_at = self._instant(record, taken_at)
-        answer = _Sorted()
+        answer = FreezeFindings()
         if frozen_at != known:
             for item in items:
                 self._sort(item, record, answer)
@@ -72,7 +69,7 @@ class FreezeReader:
             raise NoFreeze(no_time)
         record = self._record(found)
         frozen_at = self._instant(record, taken_at)
-        answer = _Sorted()
+        answer = FreezeFindings()
         if frozen_at == known:
             return answer.of(frozen_at, taken_at)
         if len(items) == 1:
@@ -83,7 +80,7 @@ class FreezeReader:
             await self._read_column(item, record.at, answer)
         return answer.of(frozen_at, taken_at)
 
-    async def _read_column(self, item: str, at: datetime, answer: _Sorted) -> None:
+    async def _read_column(self, item: str, at: datetime, answer: FreezeFindings) -> None:
         """One column of the record of a time."""
         try:
             found, _, reason = await self._one((item,), At(at))
@@ -97,7 +94,7 @@ class FreezeReader:
         else:
             self._sort(item, found.rows[-1], answer)
 
-    def _sort(self, item: str, record: Record, answer: _Sorted) -> None:
+    def _sort(self, item: str, record: Record, answer: FreezeFindings) -> None:
         """Sort what a record holds of an item."""
         values = [value for value in record.values if is_part(value.item, item)]
         faults = [value for value in values if value.problem not in {None, "absent", "empty"}]
@@ -106,7 +103,7 @@ class FreezeReader:
         elif all(value.problem for value in values):
             answer.refused[item] = f"{self._meter} has a {self._freeze} without {item}"
         else:
-            answer.values += [self._measured(value) for value in values]
+            answer.values += [measured(value) for value in values]
 
     async def _newest(self, items: Sequence[str]) -> tuple[Records, datetime, str]:
         return await self._one(items, NthLast(1))
@@ -132,22 +129,3 @@ class FreezeReader:
     def _instant(self, record: Record, taken_at: datetime) -> datetime:
         who = f"{self._meter}, {self._freeze}"
         return freeze_instant(record.at, zone=self._zone, now=taken_at, who=who)
-
-
-class _Sorted:
-    """What was brought, refused, or did not fit."""
-
-    def __init__(self) -> None:
-        self.values: list[Measured] = []
-        self.refused: dict[str, str] = {}
-        self.unfit: dict[str, str] = {}
-
-    def of(self, frozen_at: datetime, taken_at: datetime) -> FreezeAnswer:
-        """The answer, of that instant."""
-        return FreezeAnswer(
-            frozen_at=frozen_at,
-            values=tuple(self.values),
-            taken_at=taken_at,
-            refused=self.refused,
-            unfit=self.unfit,
-        )

@@ -6,13 +6,13 @@ a freeze, ``...@daily_freeze`` with a window its last records or those from a ti
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta, tzinfo
 from typing import Final
 
 from meterlink.drivers.base import Window
+from meterlink.drivers.near import near
 from meterlink.errors import UnknownItem
 from meterwire.dlt698.apdus.parts import RecordRequest
 from meterwire.dlt698.axdr.selection import Oad
@@ -160,6 +160,4 @@ def _hint(name: str) -> str:
         if not row.is_method and (entry := dictionary().entry(Oad(one.oi, row.number, 0))) is not None
         for found in names(entry)
     }
-    near = difflib.get_close_matches(name, known, n=3)
-    hint = f"; near it: {', '.join(near)}" if near else ""
-    return f"{hint} (`meterlink items --protocol {PROTOCOL}` lists all)"
+    return f"{near(name, known)} (`meterlink items --protocol {PROTOCOL}` lists all)"

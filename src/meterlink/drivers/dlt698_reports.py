@@ -26,10 +26,10 @@ from meterlink.drivers.reports import (
     ReportedEvent,
     ReportedReadings,
 )
+from meterlink.drivers.values import measured
 from meterlink.errors import NoFreeze
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT
 from meterlink.model.event import VALUES_MAX, EventContent, EventValue
-from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.trace import SHOWN_BLANK
 from meterwire.dlt645.messages.secrets import secret_ranges as secret_ranges_645
 from meterwire.dlt698.apdus.apdu import encode_apdu, walk_apdu
@@ -138,7 +138,7 @@ class Told:
                 continue
             for value in entry.decode(result.result):
                 if _is_reading(value, entry):
-                    readings.append(_measured(value))
+                    readings.append(measured(value))
                 elif not self._is_unfit(value):
                     others.append(self._event_value(value, value.label.key))
         if readings:
@@ -168,7 +168,7 @@ class Told:
             is_frozen = slot is not None and value.period in _FREEZES and _is_number(value)
             (frozen.setdefault(value.period, []) if is_frozen else others).append(value)
         for freeze, of_freeze in frozen.items():
-            self._measured(address, freeze, slot, [_measured(value) for value in of_freeze])
+            self._measured(address, freeze, slot, [measured(value) for value in of_freeze])
         left = {id(value) for value in others}
         if not frozen or any(id(value) in left for value in row.readings):
             self._event(table, row, address, others)
@@ -306,17 +306,6 @@ def _is_number(value: ItemValue) -> bool:
     return isinstance(value.content, Decimal) and value.content.is_finite()
 
 
-def _measured(value: ItemValue) -> Measured:
-    return Measured(
-        item=value.item,
-        period=value.period,
-        value=value.value,
-        text=value.text,
-        unit=value.unit,
-        marks=Marks.ABSENT if value.problem else NO_MARKS,
-    )
-
-
 def _kind(table: Oad) -> str:
     """What the rows of a table are: ``power_down``, ``voltage_loss.a``; the table where nobody knows."""
     entry = dictionary().entry(table)
@@ -337,8 +326,8 @@ def _name(value: ItemValue, period: str) -> str:
 def _owner(values: Sequence[ItemValue]) -> str:
     """The address of the meter that a row names, 12 digits; empty where it names none."""
     for value in values:
-        if value.data.type == "TSA" and value.item in _OWNERS:
-            digits: str = value.data.value.digits
+        if value.raw.type == "TSA" and value.item in _OWNERS:
+            digits: str = value.raw.value.digits
             return digits.lstrip("0").zfill(12)
     return ""
 

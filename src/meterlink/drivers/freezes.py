@@ -1,4 +1,4 @@
-"""What a meter says of its freeze, checked: its civil time -> instant, or no freeze; its items by name.
+"""What a meter says of its freeze, checked: its civil time -> instant, or no freeze; its items, sorted.
 
 The instant becomes the key of readings for ever, so a time that cannot be true is never made into one.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from meterlink.drivers.base import FreezeAnswer, Measured
 from meterlink.errors import NoFreeze
 
 AHEAD_MAX = timedelta(days=1)
@@ -40,3 +41,22 @@ def is_part(item: str, wanted: str) -> bool:
     """Whether a value's ``item`` is what was ``wanted``, itself or as one of its block."""
     name = wanted.removesuffix(".*")
     return item == name or (name != wanted and item.startswith(f"{name}."))
+
+
+class FreezeFindings:
+    """What a meter brought of its freeze, refused, or sent so that it did not fit: by item."""
+
+    def __init__(self) -> None:
+        self.values: list[Measured] = []
+        self.refused: dict[str, str] = {}
+        self.unfit: dict[str, str] = {}
+
+    def of(self, frozen_at: datetime, taken_at: datetime) -> FreezeAnswer:
+        """The answer, of that instant."""
+        return FreezeAnswer(
+            frozen_at=frozen_at,
+            values=tuple(self.values),
+            taken_at=taken_at,
+            refused=self.refused,
+            unfit=self.unfit,
+        )

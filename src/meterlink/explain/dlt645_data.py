@@ -14,7 +14,6 @@ from meterwire.dlt645.items import formats, security
 from meterwire.dlt645.items.bit_words import bits_set
 from meterwire.dlt645.items.framing import Piece, pieces
 from meterwire.dlt645.items.shapes import Fields
-from meterwire.dlt645.items.values import Label
 from meterwire.dlt645.link.functions import (
     DI_OCTETS,
     READ_AGAIN_1997,
@@ -30,6 +29,7 @@ from meterwire.dlt645.messages.command_codec import Span, field_spans
 from meterwire.dlt645.messages.control import CIPHER_LEVELS, MAC_LEVELS
 from meterwire.dlt645.messages.secrets import MAC_OCTETS, secret_spans
 from meterwire.errors import RemoteProtocolError
+from meterwire.item_value import Label
 
 _DI = Text("data identifier", "数据标识")
 _DATA = Text("data", "数据")

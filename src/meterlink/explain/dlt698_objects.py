@@ -32,7 +32,7 @@ def measured(of: Oad | Omd, data: Data) -> Iterator[ItemValue | None]:
     values = iter(() if entry is None else entry.decode(data))
     value = next(values, None)
     for scalar in _scalars(data):
-        if value is not None and value.data == scalar:
+        if value is not None and value.raw == scalar:
             yield value
             value = next(values, None)
         else:

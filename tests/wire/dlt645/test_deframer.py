@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from meterwire.dlt645 import Deframer, Frame, encode
 from meterwire.dlt645.link.frame import FRAME_OCTETS_MAX
+from tests.support.damage import DAMAGES
 from tests.wire.dlt645 import strategies as of
 
 _LEFT = Frame(address="123456789012", function=0x11, data=bytes.fromhex("00000100"))
@@ -64,7 +65,6 @@ def test_memory_is_bounded_at_the_limit() -> None:
 
 # --- one damaged frame between two good ones ---------------------------------------------------
 
-_MARKS = (0x00, 0x16, 0x33, 0x68, 0xFE, 0xFF)
 _INNER = encode(Frame(address="000000000007", function=0x11, data=bytes(8), from_meter=True))
 _DAMAGED = {
     "68H and 16H in its address and DATA": encode(_MIDDLE),
@@ -83,29 +83,6 @@ _NEIGHBOURS = {
     "plain": (_LEFT, _RIGHT),
     "marks inside": (_MIDDLE, Frame(address="166816681668", function=0x11, data=b"\x35\xe3\x35\xe3")),
 }
-
-
-def _without_one(octets: bytes) -> Iterator[bytes]:
-    for index in range(len(octets)):
-        yield octets[:index] + octets[index + 1 :]
-
-
-def _flipped(octets: bytes) -> Iterator[bytes]:
-    """Each bit of each octet, and each octet made a mark; every value where the frame is short."""
-    for index, octet in enumerate(octets):
-        some = {octet ^ 1 << bit for bit in range(8)} | set(_MARKS)
-        for other in (some if len(octets) > _EVERY_VALUE_UP_TO else set(range(256))) - {octet}:
-            yield octets[:index] + bytes((other,)) + octets[index + 1 :]
-
-
-def _with_one_more(octets: bytes) -> Iterator[bytes]:
-    for index in range(len(octets) + 1):
-        more = {*_MARKS, octets[index - 1]} if len(octets) > _EVERY_VALUE_UP_TO else range(256)
-        for other in more:
-            yield octets[:index] + bytes((other,)) + octets[index:]
-
-
-_EVERY_VALUE_UP_TO = 24
 _BY_CHANCE = frozenset({bytes.fromhex("68AAAAAAAAAAAA68BF1300DF16")})
 """Of some 73,000 damages one makes a good frame with what follows: BFH put before C moves 13H to the length,
 a 16H of the next frame's address is where that length ends, and the sum is right. No rule tells it apart."""
@@ -113,7 +90,7 @@ a 16H of the next frame's address is where that length ends, and the sum is righ
 
 @pytest.mark.parametrize("size", [FRAME_OCTETS_MAX * 3, 1], ids=["whole", "octet by octet"])
 @pytest.mark.parametrize("neighbours", _NEIGHBOURS)
-@pytest.mark.parametrize("damage", [_without_one, _flipped, _with_one_more], ids=lambda one: one.__name__[1:])
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda one: one.__name__)
 @pytest.mark.parametrize("damaged", _DAMAGED)
 def test_a_damaged_frame_never_costs_its_neighbours(
     damaged: str, damage: Callable[[bytes], Iterator[bytes]], neighbours: str, size: int

@@ -15,6 +15,7 @@ from meterwire.dlt645.items.dialects import choices, switches
 from meterwire.dlt645.items.dictionary import Dictionary
 from meterwire.dlt645.items.families import Row
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
+from meterwire.item_value import Content
 
 _TURNED = {name: switch.values[-1].name for name, switch in switches("dlt645-2007").items()}
 _ROWS = (
@@ -246,7 +247,7 @@ def test_numbers_survive_both_ways(format_: fmt.Number, data: st.DataObject) -> 
         (fmt.Time("YYMMDDhhmm"), Decimal(1)),
     ],
 )
-def test_content_out_of_range_is_refused(format_: fmt.Format, content: fmt.Content) -> None:
+def test_content_out_of_range_is_refused(format_: fmt.Format, content: Content) -> None:
     """A simulated meter would answer with digits cut off."""
     with pytest.raises(LocalProtocolError):
         format_.encode(content)

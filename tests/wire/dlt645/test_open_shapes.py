@@ -8,9 +8,9 @@ import pytest
 
 from meterwire.dlt645 import ItemValue, dictionary
 from meterwire.dlt645.items import security
-from meterwire.dlt645.items.formats import Content
 from meterwire.dlt645.link.functions import Edition
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
+from meterwire.item_value import Content
 
 _MAC = "A1A2A3A4"
 _KEY = ("key_information", "key_cipher")

@@ -10,7 +10,7 @@ from meterwire.dlt645 import dictionary
 from meterwire.dlt645.items.formats import Number
 from meterwire.dlt645.items.registers import RegisterRow
 from meterwire.dlt645.items.shapes import Fields
-from meterwire.dlt645.items.values import Label
+from meterwire.item_value import Label
 
 _BLOCKS = [("dlt645-2007", 0x0001FF00), ("dlt645-2007", 0x0201FF00), ("dlt645-1997", 0x901F)]
 _PLAIN = st.integers(0, 99).map(lambda number: bytes.fromhex(f"{number:02d}"))

@@ -35,6 +35,7 @@ from meterwire.dlt645.items.security_shape import SecurityPayload
 from meterwire.dlt645.items.shapes import Fields, Group
 from meterwire.dlt645.items.values import Form
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
+from meterwire.item_value import Content
 from meterwire.primitives.checksum import sum8
 
 _TURNED = {name: switch.values[-1].name for name, switch in switches("dlt645-2007").items()}
@@ -310,8 +311,8 @@ def test_a_form_that_is_not_possible_is_refused(di: int, data: str, form: Form) 
 def test_values_that_say_nothing_of_their_class_are_refused() -> None:
     """Four numbers would be sent as power factors, and be energies."""
     entry = _entry(0x06000002)
-    four: list[fmt.Content] = ["2025-01-31 12:00", *[Decimal(1)] * 4]
-    without_time: list[fmt.Content] = [Decimal(1)] * 8
+    four: list[Content] = ["2025-01-31 12:00", *[Decimal(1)] * 4]
+    without_time: list[Content] = [Decimal(1)] * 8
     for contents in (four, without_time, [None]):
         with pytest.raises(LocalProtocolError):
             entry.encode(contents)

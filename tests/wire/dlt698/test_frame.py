@@ -20,6 +20,7 @@ from meterwire.dlt698.link.frame import (
 from meterwire.dlt698.link.frame_declaration import reference_decode, reference_encode
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from meterwire.primitives.fcs16 import check_octets, register
+from tests.support.damage import replaced
 from tests.wire.dlt698 import strategies as of
 
 _METER = ServerAddress("000000000001")
@@ -72,9 +73,7 @@ def _frame_or_none(octets: bytes, *, reference: bool) -> Frame | None:
 @given(frame=of.frames, place=st.integers(0, 400), octet=st.integers(0, 255))
 def test_the_fast_path_accepts_what_the_declaration_accepts(frame: Frame, place: int, octet: int) -> None:
     """A damaged frame would pass one of the two and not the other."""
-    octets = bytearray(encode(frame, preamble=2))
-    octets[place % len(octets)] = octet
-    damaged = bytes(octets)
+    damaged = replaced(encode(frame, preamble=2), place, octet)
     assert _frame_or_none(damaged, reference=True) == _frame_or_none(damaged, reference=False)
 
 

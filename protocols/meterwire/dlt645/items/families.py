@@ -11,7 +11,8 @@ from meterwire import catalogue
 from meterwire.dlt645.items import formats
 from meterwire.dlt645.items.record_selector import takes_selector
 from meterwire.dlt645.items.shapes import TARIFFS_USUAL, Fields, Group
-from meterwire.dlt645.items.values import Entry, Label, Shape
+from meterwire.dlt645.items.values import Entry, Shape
+from meterwire.item_value import Label
 
 
 class Slot(NamedTuple):

@@ -27,10 +27,10 @@ from decimal import Decimal
 from typing import Literal, Protocol
 
 from meterwire.errors import LocalProtocolError
+from meterwire.item_value import Content
 from meterwire.primitives import bcd
 
 Problem = Literal["absent", "invalid-bcd"]
-Content = Decimal | str | None
 
 
 class Format(Protocol):

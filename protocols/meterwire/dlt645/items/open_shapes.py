@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from meterwire.dlt645.items import formats
 from meterwire.dlt645.items.shapes import DELIMITER, Group
-from meterwire.dlt645.items.values import Given, ItemValue, Label, octets_of
+from meterwire.dlt645.items.values import Given, ItemValue, octets_of
 from meterwire.errors import LocalProtocolError
+from meterwire.item_value import Label
 
 
 @dataclass(frozen=True, slots=True)

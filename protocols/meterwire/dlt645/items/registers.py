@@ -16,7 +16,8 @@ from decimal import Decimal
 from typing import Final
 
 from meterwire.dlt645.items.formats import Number
-from meterwire.dlt645.items.values import ItemValue, Label, new_tuple
+from meterwire.dlt645.items.values import ItemValue, new_tuple
+from meterwire.item_value import Label
 
 _PLAIN_BCD: Final = bytes(octet for octet in range(256) if octet >> 4 < 10 and octet & 0x0F < 10)
 _NO_PROBLEM: Final = itertools.repeat(None)

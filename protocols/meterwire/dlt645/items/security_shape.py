@@ -12,8 +12,9 @@ from typing import Final
 
 from meterwire.dlt645.items import formats, security
 from meterwire.dlt645.items.security import DIRECTIONS, SecurityField
-from meterwire.dlt645.items.values import Given, ItemValue, Label
+from meterwire.dlt645.items.values import Given, ItemValue
 from meterwire.errors import LocalProtocolError
+from meterwire.item_value import Content, Label
 
 _CENT: Final = Decimal("0.01")
 
@@ -82,7 +83,7 @@ class SecurityPayload:
         return [layout for direction in DIRECTIONS for layout in security.layouts(self.di, direction)]
 
 
-def _content(field: SecurityField, raw: bytes) -> tuple[formats.Content, formats.Problem | None]:
+def _content(field: SecurityField, raw: bytes) -> tuple[Content, formats.Problem | None]:
     value = security.value_of(field, raw)
     if isinstance(value, str):
         return (None, "invalid-bcd") if field.kind == "bcd" else (value.upper(), None)
@@ -98,7 +99,7 @@ def _octets(field: SecurityField, given: Given) -> bytes:
     return _content_octets(field, given)
 
 
-def _content_octets(field: SecurityField, content: formats.Content) -> bytes:
+def _content_octets(field: SecurityField, content: Content) -> bytes:
     if not isinstance(content, Decimal):
         return security.field_octets(field, content)
     number = content / _CENT if field.kind == "cents" else content

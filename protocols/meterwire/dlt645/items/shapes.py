@@ -12,15 +12,16 @@ from typing import Final
 
 from meterwire.dlt645.items import formats
 from meterwire.dlt645.items.registers import RegisterRow
-from meterwire.dlt645.items.values import Given, ItemValue, Label, new_tuple, octets_of
+from meterwire.dlt645.items.values import Given, ItemValue, new_tuple, octets_of
 from meterwire.errors import LocalProtocolError
+from meterwire.item_value import Content, Label
 
 DELIMITER: Final = b"\xaa"
 """Some makes close a block, or each part of one, with it; it can never be BCD."""
 TARIFFS_USUAL: Final = 4
 """Tariffs that almost all meters have: sharp, peak, flat and valley."""
 
-_Decoder = Callable[[bytes], tuple[formats.Content, formats.Problem | None]]
+_Decoder = Callable[[bytes], tuple[Content, formats.Problem | None]]
 _Step = tuple[Label, _Decoder, int, int]
 
 

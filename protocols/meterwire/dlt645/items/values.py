@@ -8,84 +8,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from meterwire.dlt645.items import formats, security
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
+from meterwire.item_value import Content, Label, LabelledValue
 
 _SECRET = security.SECRET_ITEMS | {"password"}
 """Items that do not show in ``repr``: those of entries that can only be written."""
 
 
-class Label(NamedTuple):
-    """What one value is: its item and the words for it.
+class ItemValue(LabelledValue[formats.Problem, bytes]):
+    """One value out of an answer; ``raw`` are its octets, as sent."""
 
-    ``period`` says for which time it stands (``settlement.1``); empty for "now".
-    """
-
-    item: str
-    period: str
-    en: str
-    zh: str
-    unit: str
-
-
-class ItemValue(NamedTuple):
-    """One value out of an answer.
-
-    Args:
-        label: what it is.
-        content: number or text, ``None`` when ``problem`` says why.
-        problem: ``"absent"`` (FFH filled) or ``"invalid-bcd"``.
-        raw: its octets, as sent.
-
-    """
-
-    label: Label
-    content: formats.Content
-    problem: formats.Problem | None
-    raw: bytes
+    __slots__ = ()
 
     def __repr__(self) -> str:
         """All of it; of a password, a key or a seal only that there is one."""
         shown = "hidden" if self.item in _SECRET else f"{self.content!r}, {self.problem!r}, {self.raw!r}"
         return f"ItemValue({self.label!r}, {shown})"
-
-    @property
-    def item(self) -> str:
-        """Item name, e.g. ``forward_active_energy.t1``."""
-        return self.label.item
-
-    @property
-    def name(self) -> str:
-        """English words."""
-        return self.label.en
-
-    @property
-    def zh(self) -> str:
-        """Chinese words."""
-        return self.label.zh
-
-    @property
-    def unit(self) -> str:
-        """Unit, or empty."""
-        return self.label.unit
-
-    @property
-    def period(self) -> str:
-        """For which time the value stands; empty for "now"."""
-        return self.label.period
-
-    @property
-    def value(self) -> Decimal | None:
-        """The number, exact; ``None`` for text and where there is a problem."""
-        return self.content if isinstance(self.content, Decimal) else None
-
-    @property
-    def text(self) -> str | None:
-        """The content for people: decimals kept, times as ``2026-09-08 14:25``."""
-        return format(self.content, "f") if isinstance(self.content, Decimal) else self.content
 
     @property
     def moment(self) -> datetime | None:
@@ -96,7 +37,7 @@ class ItemValue(NamedTuple):
         return found if self.raw[::-1].hex() == digits[2:] else None
 
 
-Given = ItemValue | formats.Content
+Given = ItemValue | Content
 """A value to encode: as it was decoded, or its content alone."""
 
 

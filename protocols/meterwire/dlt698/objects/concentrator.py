@@ -40,7 +40,6 @@ from meterwire.dlt698.objects.answers import NO_ANSWER, Answer, answer
 from meterwire.dlt698.objects.bit_words import BitOrder
 from meterwire.dlt698.objects.dictionary import Entry, dictionary
 from meterwire.dlt698.objects.item_values import Contents, ItemValue
-from meterwire.dlt698.objects.leaves import Content
 from meterwire.dlt698.objects.records import (
     COLLECTION_STORED_AT,
     COLLECTION_SUCCEEDED_AT,
@@ -50,6 +49,7 @@ from meterwire.dlt698.objects.records import (
 )
 from meterwire.dlt698.objects.requests import freeze_table
 from meterwire.errors import LocalProtocolError
+from meterwire.item_value import Content
 
 ARCHIVE: Final = Oad(0x6000, 2, 0)
 COLLECTED: Final = Oad(0x6012, 3, 0)

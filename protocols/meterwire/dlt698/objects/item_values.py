@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Final, NamedTuple
 
 from meterwire import catalogue
 from meterwire.dlt698.axdr.values import Data
 from meterwire.dlt698.objects.bit_words import Bit, bits_set
-from meterwire.dlt698.objects.leaves import Content, Problem
+from meterwire.dlt698.objects.leaves import Problem
 from meterwire.dlt698.objects.notation import Field
+from meterwire.item_value import Content, Label, LabelledValue
 
 Contents = Mapping[str, Content]
 """Contents by the key of their value."""
@@ -26,80 +26,10 @@ _NAMED: Final = "."
 """Before a part of a period that is the name of a member."""
 
 
-class Label(NamedTuple):
-    """What one value is: its item and the words for it.
+class ItemValue(LabelledValue[Problem, Data]):
+    """One value out of an answer; ``raw`` is its Data, as the device sent it."""
 
-    ``period`` says for which time or element it stands (``daily_freeze``, ``number.1``); ``word`` is
-    the word of ``bit_words.csv`` that names its bits, or empty.
-    """
-
-    item: str
-    period: str
-    en: str
-    zh: str
-    unit: str
-    word: str = ""
-
-    @property
-    def key(self) -> str:
-        """The item, ``@`` and the period behind."""
-        return f"{self.item}@{self.period}" if self.period else self.item
-
-
-class ItemValue(NamedTuple):
-    """One value out of an answer.
-
-    Args:
-        label: what it is.
-        content: number or text, ``None`` when ``problem`` says why.
-        problem: why there is no content; ``None`` when there is.
-        data: as the device sent it.
-
-    """
-
-    label: Label
-    content: Content
-    problem: Problem | None
-    data: Data
-
-    def __repr__(self) -> str:
-        """All but the Data, which may be secret."""
-        return f"ItemValue({self.label.key!r}, {self.content!r}, {self.problem!r})"
-
-    @property
-    def item(self) -> str:
-        """Item name, e.g. ``forward_active_energy.t1``."""
-        return self.label.item
-
-    @property
-    def name(self) -> str:
-        """English words."""
-        return self.label.en
-
-    @property
-    def zh(self) -> str:
-        """Chinese words."""
-        return self.label.zh
-
-    @property
-    def unit(self) -> str:
-        """Unit, or empty."""
-        return self.label.unit
-
-    @property
-    def period(self) -> str:
-        """For which time or element the value stands; empty for "now"."""
-        return self.label.period
-
-    @property
-    def value(self) -> Decimal | None:
-        """The number, exact; ``None`` for text and where there is a problem."""
-        return self.content if isinstance(self.content, Decimal) else None
-
-    @property
-    def text(self) -> str | None:
-        """The content for people: decimals kept, times as ``2026-09-08 14:25:00``."""
-        return format(self.content, "f") if isinstance(self.content, Decimal) else self.content
+    __slots__ = ()
 
     @property
     def bits(self) -> tuple[Bit, ...]:
@@ -113,9 +43,9 @@ class ItemValue(NamedTuple):
     @property
     def moment(self) -> datetime | None:
         """The device's civil time, when the value is a whole and valid one."""
-        if self.data.type not in {"date_time_s", "date_time"}:
+        if self.raw.type not in {"date_time_s", "date_time"}:
             return None
-        found: datetime | None = self.data.value.civil()
+        found: datetime | None = self.raw.value.civil()
         return found
 
 

@@ -19,8 +19,8 @@ from meterwire.dlt698.axdr.values import NULL, BitString, Data, DataType, Date, 
 from meterwire.dlt698.objects.bit_words import BitOrder, word_bits, word_number
 from meterwire.dlt698.objects.notation import Leaf
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
+from meterwire.item_value import Content
 
-Content = Decimal | str | None
 Problem = Literal["absent", "empty", "type", "size", "shape", "unit"]
 """``empty`` is an array without elements, which is no fault."""
 

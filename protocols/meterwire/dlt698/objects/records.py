@@ -202,7 +202,7 @@ def _nested(column: Road, cell: Data, order: BitOrder, entries: Mapping[Oad, Ent
     problem: Problem = "absent" if cell.type == "null" else "shape"
     for oad in column.oads:
         for value in _cell(oad, NULL, period, order, entries):
-            yield value._replace(problem=problem, data=cell)
+            yield value._replace(problem=problem, raw=cell)
 
 
 def _cell(

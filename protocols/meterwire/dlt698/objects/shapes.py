@@ -10,11 +10,10 @@ from typing import Final, Protocol
 from meterwire.dlt698.axdr.selection import ScalerUnit
 from meterwire.dlt698.axdr.values import NULL, Data
 from meterwire.dlt698.objects.bit_words import BitOrder
-from meterwire.dlt698.objects.item_values import Contents, Context, ItemValue, Label
+from meterwire.dlt698.objects.item_values import Contents, Context, ItemValue
 from meterwire.dlt698.objects.leaves import (
     INTEGERS,
     NUMBERS,
-    Content,
     Hidden,
     Problem,
     decode_leaf,
@@ -23,6 +22,7 @@ from meterwire.dlt698.objects.leaves import (
 from meterwire.dlt698.objects.notation import Array, Leaf, Structure, Table, Type
 from meterwire.dlt698.objects.units import unit, units
 from meterwire.errors import LocalProtocolError
+from meterwire.item_value import Content, Label
 
 ELEMENTS_MAX: Final = 1024
 """Most elements that are looked for when an array is built from contents."""
