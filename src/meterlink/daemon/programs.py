@@ -133,7 +133,7 @@ def _until_signal(program: Callable[[asyncio.Event], Awaitable[None]]) -> None:
 
 
 def _only_failure(error: BaseException) -> MeterlinkError | None:
-    """What people are to be told, where task groups only wrap one failure of ours; ``None``: a bug is in it."""
+    """The one failure of ours that task groups have wrapped; ``None``: there are more, or a bug is in it."""
     if isinstance(error, BaseExceptionGroup):
         return _only_failure(error.exceptions[0]) if len(error.exceptions) == 1 else None
     return error if isinstance(error, MeterlinkError) else None
