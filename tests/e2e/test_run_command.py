@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
 from tests.support.gateway import METERLINK, write_config
 from tests.support.metersim_process import running_metersim
+from tests.support.processes import LOOPBACK
 
 
 def _run(*words: str | Path, seconds: float = 15) -> subprocess.CompletedProcess[str]:
@@ -48,6 +50,21 @@ def test_one_journal_has_one_daemon(tmp_path: Path) -> None:
     finally:
         first.terminate()
         first.communicate(timeout=15)
+
+
+def test_a_port_that_another_program_has_is_told_in_one_line(tmp_path: Path) -> None:
+    """Whoever starts it would get a page of Python in place of the port that is taken."""
+    with socket.create_server((LOOPBACK, 0)) as other:
+        port = other.getsockname()[1]
+        config = write_config(
+            tmp_path,
+            {f"listen://{LOOPBACK}:{port}?terminal=161": ["000000000161"]},
+            protocols={f"listen://{LOOPBACK}:{port}?terminal=161": "dlt698.45"},
+        )
+        refused = _run("run", "--config", config)
+    assert 5 == refused.returncode
+    assert "Traceback" not in refused.stderr
+    assert f"cannot listen on port {port} of {LOOPBACK}: another program does" in refused.stderr
 
 
 def test_a_wrong_configuration_opens_nothing(tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ Commands import what they need inside their functions, so that ``--help`` and co
 
 from __future__ import annotations
 
+import errno
+import io
+import sys
 from typing import Annotated
 
 import typer
@@ -55,4 +58,12 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
-    app()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without 中文 still gets the rest
+    try:
+        app()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.exit(f"error: {error.strerror}: the output is not whole")  # exit code 1

@@ -31,7 +31,8 @@ def run(config: _CONFIG = _FIRST_CONFIG) -> None:
       METERLINK_GATEWAY__ID=gateway-7 meterlink run -c /etc/meterlink/meterlink.toml
 
     \b
-    Exit codes: 0 ended in order; 1 crashed; 2 wrong configuration; 7 the journal cannot be opened.
+    Exit codes: 0 ended in order; 1 crashed; 2 wrong configuration; 5 a port that terminals dial cannot be
+    opened; 7 the journal cannot be opened.
     """
     from meterlink.daemon.programs import run_daemon
 
@@ -60,7 +61,7 @@ def ingest(config: _CONFIG = _FIRST_CONFIG) -> None:
 def _stay(config: Path, program: Callable[[Settings, Callable[[dict[str, Any]], None]], None]) -> None:
     from meterlink.cli.logs import set_up_logs
     from meterlink.config import load_settings
-    from meterlink.errors import ConfigError, JournalError, MeterlinkError, UnknownItem
+    from meterlink.errors import ConfigError, JournalError, LineError, MeterlinkError, UnknownItem
 
     try:
         settings = load_settings(config)
@@ -72,6 +73,9 @@ def _stay(config: Path, program: Callable[[Settings, Callable[[dict[str, Any]], 
     except JournalError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(ExitCode.JOURNAL) from None
+    except LineError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(ExitCode.LINE) from None
     except MeterlinkError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(ExitCode.FAILURE) from None

@@ -18,7 +18,7 @@ from meterlink.config import MqttSettings, SecretRef, Settings, data_dir
 from meterlink.daemon.daemon import Daemon
 from meterlink.daemon.delivery import Outside, ingesting, make_sink
 from meterlink.daemon.supervise import supervised
-from meterlink.errors import ConfigError, JournalError
+from meterlink.errors import ConfigError, JournalError, MeterlinkError
 from meterlink.transports.messages import MessageConnector
 from meterlink.transports.mqtt import MqttConnector
 from meterlink.transports.open import open_line
@@ -38,6 +38,7 @@ def run_daemon(settings: Settings, tell_ready: Tell) -> None:
     Raises:
         ConfigError, UnknownItem: found before a port opens.
         JournalError: the journal, or its folder, cannot be opened or made.
+        LineBusy, LineLost: a port that terminals dial cannot be opened.
 
     """
     outside = _outside(settings)
@@ -123,7 +124,19 @@ def _until_signal(program: Callable[[asyncio.Event], Awaitable[None]]) -> None:
             loop.add_signal_handler(number, _note_signal, number, stop)
         await program(stop)
 
-    asyncio.run(run())
+    try:
+        asyncio.run(run())
+    except BaseExceptionGroup as group:
+        if (failure := _only_failure(group)) is None:
+            raise
+        raise failure from None
+
+
+def _only_failure(error: BaseException) -> MeterlinkError | None:
+    """The one failure of ours that task groups have wrapped; ``None``: there are more, or a bug is in it."""
+    if isinstance(error, BaseExceptionGroup):
+        return _only_failure(error.exceptions[0]) if len(error.exceptions) == 1 else None
+    return error if isinstance(error, MeterlinkError) else None
 
 
 def _note_signal(number: signal.Signals, stop: asyncio.Event) -> None:
