@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Final, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar, get_args, get_origin
 
-from meterwire.dlt698.apdus.secret_objects import shown_data
-from meterwire.dlt698.axdr.coding import SECRET, Number, Span, Syntax
+from meterwire.dlt698.apdus.secret_objects import HIDDEN, masked, selection_hides, shown_data, types_named
+from meterwire.dlt698.axdr.coding import PASSED_ON, SECRET, Number, Span, Syntax
 from meterwire.dlt698.axdr.data import decode_data, encode_data
 from meterwire.dlt698.axdr.lengths import ELEMENTS_MAX, broken, read_count, write_count
-from meterwire.dlt698.axdr.selection import Oad, Omd, Rcsd, Rsd, Ti
+from meterwire.dlt698.axdr.selection import Oad, Omd, Rcsd, Road, Rsd, Ti
 from meterwire.dlt698.axdr.syntax import OneOf, declare, members, syntax_of
 from meterwire.dlt698.axdr.values import Data, DateTimeS, Unsigned
 from meterwire.errors import LocalProtocolError
@@ -97,6 +97,11 @@ class RecordRequest(NamedTuple):
     rsd: Rsd
     rcsd: Rcsd
 
+    def __repr__(self) -> str:
+        """Without what is secret."""
+        hidden = selection_hides(self.rsd, types_named(self.oad) | types_named(self.rcsd))
+        return f"RecordRequest({self.oad}, {HIDDEN if hidden else repr(self.rsd)}, {_columns(self.rcsd)})"
+
 
 Row = tuple[Data, ...]
 
@@ -107,6 +112,18 @@ class RecordResult(NamedTuple):
     oad: Oad
     rcsd: Rcsd
     result: Dar | tuple[Row, ...]
+
+    def __repr__(self) -> str:
+        """Without what is secret."""
+        types = types_named(self.oad) | types_named(self.rcsd)
+        rows = self.result if isinstance(self.result, tuple) else ()
+        shown = tuple(tuple(masked(cell, types) for cell in row) for row in rows)
+        result = shown if isinstance(self.result, tuple) else self.result
+        return f"RecordResult({self.oad}, {_columns(self.rcsd)}, {result!r})"
+
+
+def _columns(rcsd: Sequence[Oad | Road]) -> str:
+    return f"[{', '.join(map(str, rcsd))}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +180,10 @@ class ActionResult(NamedTuple):
     dar: Dar
     data: Data | None = None
 
+    def __repr__(self) -> str:
+        """Without what is secret."""
+        return f"ActionResult({self.omd}, {self.dar}, {shown_data(self.omd, self.data)})"
+
 
 class ActionThenGetResult(NamedTuple):
     """How a method ended, what it returned, and what was read then."""
@@ -171,6 +192,11 @@ class ActionThenGetResult(NamedTuple):
     dar: Dar
     data: Data | None
     get: AttributeResult
+
+    def __repr__(self) -> str:
+        """Without what is secret."""
+        data = shown_data(self.omd, self.data)
+        return f"ActionThenGetResult({self.omd}, {self.dar}, {data}, {self.get})"
 
 
 class SetItem(NamedTuple):
@@ -290,24 +316,36 @@ declare(RecordResult, Syntax(_decode_record, _encode_record, _walk_record))
 
 
 class Declared:
-    """Base of the APDUs: their text shows no member that is marked secret."""
+    """Base of the APDUs: their text shows no member that is marked secret, nor a frame that is passed on."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         """Members by name."""
         cls: Any = type(self)
-        hidden = _secret_members(cls)
-        shown = [
-            f"{name}={'<hidden>' if name in hidden else repr(getattr(self, name))}" for name in members(cls)
-        ]
+        marks = _marks(cls)
+        shown = [f"{name}={_shown(getattr(self, name), marks[name])}" for name in members(cls)]
         return f"{cls.__name__}({', '.join(shown)})"
 
 
 @cache
-def _secret_members(cls: Any) -> frozenset[str]:
-    hints = members(cls).items()
-    return frozenset(name for name, hint in hints if SECRET in getattr(hint, "__metadata__", ()))
+def _marks(cls: Any) -> dict[str, tuple[Any, ...]]:
+    """The marks of each member, or of the elements of a sequence."""
+    marked = {
+        name: get_args(hint)[0] if get_origin(hint) is tuple else hint for name, hint in members(cls).items()
+    }
+    return {name: getattr(hint, "__metadata__", ()) for name, hint in marked.items()}
+
+
+def _shown(value: object, marks: tuple[Any, ...]) -> str:
+    """Of frames only how long they are; what stands in their place, as a DAR, is shown."""
+    if SECRET in marks:
+        return HIDDEN
+    if PASSED_ON not in marks:
+        return repr(value)
+    if isinstance(value, tuple):
+        return f"({', '.join(_shown(one, marks) for one in value)})"
+    return f"<{len(value)} octets>" if isinstance(value, bytes) else repr(value)
 
 
 SERVICES: Final[dict[bytes, type]] = {}

@@ -28,7 +28,7 @@ from meterwire.dlt698.apdus.parts import (
     TimeTag,
     apdu,
 )
-from meterwire.dlt698.axdr.coding import OctetString
+from meterwire.dlt698.axdr.coding import PASSED_ON, OctetString
 from meterwire.dlt698.axdr.selection import Comdcb, Oad, Tsa
 from meterwire.dlt698.axdr.syntax import OneOf
 from meterwire.dlt698.axdr.values import LongUnsigned, Octets
@@ -197,7 +197,7 @@ class ProxyTransCommandRequest(Declared):
     comdcb: Comdcb
     frame_timeout_s: LongUnsigned
     byte_timeout_ms: LongUnsigned
-    command: Octets
+    command: Annotated[Octets, PASSED_ON]
     time_tag: TimeTag | None = None
 
 
@@ -275,6 +275,6 @@ class ProxyTransCommandResponse(Declared):
 
     piid: Piid
     port: Oad
-    result: Annotated[Dar | bytes, OneOf({0: Dar, 1: Annotated[bytes, OctetString()]}, "reply")]
+    result: Annotated[Dar | bytes, OneOf({0: Dar, 1: Annotated[bytes, OctetString()]}, "reply"), PASSED_ON]
     follow_report: FollowReport = None
     time_tag: TimeTag | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from meterwire.dlt698.apdus.parts import (
     AttributeResult,
@@ -13,6 +14,7 @@ from meterwire.dlt698.apdus.parts import (
     TimeTag,
     apdu,
 )
+from meterwire.dlt698.axdr.coding import PASSED_ON
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.axdr.values import Octets
 
@@ -46,7 +48,7 @@ class ReportNotificationTransData(Declared):
 
     piid: Piid
     port: Oad
-    data: tuple[Octets, ...]
+    data: tuple[Annotated[Octets, PASSED_ON], ...]
     follow_report: FollowReport = None
     time_tag: TimeTag | None = None
 

@@ -1,33 +1,50 @@
-"""Which objects hold a secret in their data: passwords and key blocks (``secret_objects.csv``).
+"""Which objects hold a secret in their data: passwords, key blocks and frames (``secret_objects.csv``).
 
+Its types say what is secret: ``string`` any kind of string, since tools send other kinds than the standard
+names; ``frame`` an octet-string that holds a frame, and any other string; ``any`` every scalar.
 Source: spec section 6; control-and-prepayment 4.1 and 4.7.
 """
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
-from typing import Final
+from itertools import chain
+from typing import Final, get_args
 
-from meterwire.dlt698.axdr.selection import Oad, Omd
-from meterwire.dlt698.axdr.values import Data
+from meterwire.dlt698.axdr.selection import Oad, Omd, Road, SelectEqual, SelectRange, SelectRanges
+from meterwire.dlt698.axdr.values import Data, DataType
 
+FRAME: Final = "frame"
+"""Stands among the types where an octet-string holds a frame for a meter, or of one."""
+HIDDEN: Final = "<hidden>"
 _ALWAYS: Final = frozenset({"MAC", "SID_MAC"})
+_KINDS: Final = {
+    "string": frozenset({"octet-string", "visible-string", "utf8-string"}),
+    FRAME: frozenset({FRAME, "visible-string", "utf8-string"}),
+    "any": frozenset(get_args(DataType)) - {"null", "array", "structure"},
+}
+
+Types = frozenset[str]
+"""Types of Data that are secret; ``FRAME`` among them has octet-strings looked into."""
 
 
 @cache
-def _table() -> dict[tuple[str, int, int], frozenset[str]]:
+def _table() -> dict[tuple[str, int, int], Types]:
     text = (
         resources.files("meterwire.dlt698.apdus").joinpath("secret_objects.csv").read_text(encoding="utf-8")
     )
-    rows = csv.DictReader(text.splitlines())
-    return {
-        (row["kind"], int(row["oi"], 16), int(row["number"])): frozenset(row["types"].split()) for row in rows
-    }
+    found = {}
+    for row in csv.DictReader(text.splitlines()):
+        first, _, last = row["oi"].partition("-")
+        for oi in range(int(first, 16), int(last or first, 16) + 1):
+            found[row["kind"], oi, int(row["number"])] = _KINDS[row["types"]]
+    return found
 
 
-def secret_types(of: Oad | Omd) -> frozenset[str]:
+def secret_types(of: Oad | Omd) -> Types:
     """Types of Data that are secret in a value of the attribute or a parameter of the method."""
     table = _table()
     if isinstance(of, Omd):
@@ -40,11 +57,61 @@ def secret_types(of: Oad | Omd) -> frozenset[str]:
     )
 
 
-def masked(data: Data, types: frozenset[str]) -> Data:
-    """The data with every value of these types blanked."""
-    if data.type in {"array", "structure"}:
-        return Data(data.type, tuple(masked(element, types) for element in data.value))
-    return Data(data.type, "<hidden>") if data.type in types else data
+def types_named(value: object) -> Types:
+    """Types that are secret in what belongs to the objects that a value names; of any other value none."""
+    return frozenset().union(*map(secret_types, _objects(value)))
+
+
+def _objects(value: object) -> Iterator[Oad | Omd]:
+    match value:
+        case Oad() | Omd():
+            yield value
+        case Road(oad=oad, oads=columns):
+            yield from (oad, *columns)
+        case Data():
+            yield from _objects(value.value) if value.type not in {"array", "structure"} else ()
+        case tuple():
+            yield from chain.from_iterable(_objects(one) for one in value if isinstance(one, Oad | Road))
+
+
+def hides(data: Data, types: Types) -> bool:
+    """Whether a scalar is secret; a frame is, as far as its octets are not looked into."""
+    if data.type in types or (data.type == "octet-string" and FRAME in types):
+        return True
+    return data.type == "RSD" and selection_hides(data.value, types)
+
+
+def selection_hides(selection: object, types: Types = frozenset()) -> bool:
+    """Whether a record selector holds a secret to select by."""
+    match selection:
+        case SelectEqual(oad=oad, value=value):
+            return _hides_some((value,), types | secret_types(oad))
+        case SelectRange(oad=oad, start=start, end=end, interval=interval):
+            return _hides_some((start, end, interval), types | secret_types(oad))
+        case SelectRanges(items=items):
+            return any(selection_hides(item, types) for item in items)
+    return False
+
+
+def _hides_some(values: Iterable[Data], types: Types) -> bool:
+    return any(masked(value, types) != value for value in values)
+
+
+def masked(data: Data, types: Types) -> Data:
+    """The data with every secret blanked.
+
+    Args:
+        data: of an attribute or method.
+        types: that are secret in it; behind an object that a structure names, those of that object too.
+
+    """
+    if data.type not in {"array", "structure"}:
+        return Data(data.type, HIDDEN) if hides(data, types) else data
+    elements = []
+    for element in data.value:
+        elements.append(masked(element, types))
+        types |= types_named(element)
+    return Data(data.type, tuple(elements))
 
 
 def shown_data(of: Oad | Omd, value: object) -> str:

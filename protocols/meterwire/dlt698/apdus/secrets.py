@@ -11,20 +11,17 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from meterwire.dlt698.apdus.apdu import walk_apdu
-from meterwire.dlt698.apdus.parts import RecordResult
-from meterwire.dlt698.apdus.secret_objects import secret_types
+from meterwire.dlt698.apdus.parts import RecordRequest, RecordResult
+from meterwire.dlt698.apdus.secret_objects import FRAME, Types, hides, secret_types, types_named
 from meterwire.dlt698.apdus.security import PlainUnit
 from meterwire.dlt698.axdr.coding import Span
-from meterwire.dlt698.axdr.selection import Oad, Omd, Road
+from meterwire.dlt698.axdr.selection import Oad, Omd, SelectEqual, SelectRange
 from meterwire.dlt698.axdr.values import Data
 from meterwire.dlt698.link import frame as frame698
 from meterwire.errors import RemoteProtocolError
 
-_TRANSPARENT: Final = Omd(0xF209, 127)
 _PASSED_ON: Final = frozenset({"ProxyTransCommandRequest", "ProxyTransCommandResponse"})
 _REPORTED: Final = "ReportNotificationTransData"
-_FRAME: Final = "frame"
-"""Stands among the types where an octet-string holds a frame for a meter."""
 _NESTED_MAX: Final = 4
 """Frames in frames in frames that are looked into."""
 
@@ -60,41 +57,42 @@ def _secrets(octets: bytes, base: int, nested: int, foreign: Foreign) -> Iterato
 
 
 def _in_span(
-    span: Span, types: frozenset[str], nested: int, service: str, foreign: Foreign
+    span: Span, types: Types, nested: int, service: str, foreign: Foreign
 ) -> Iterator[tuple[int, int]]:
     if span.secret:
         yield span.start, span.end
-        return
-    if isinstance(span.value, PlainUnit) and not span.parts[-1].parts:
-        inner = span.parts[-1]
-        yield from _payload(inner, nested, foreign, whole_apdu=True)
-        return
-    if _is_passed_on(span, service):
+    elif isinstance(span.value, PlainUnit) and not span.parts[-1].parts:
+        yield from _payload(span.parts[-1], nested, foreign, whole_apdu=True)
+    elif _is_passed_on(span, service):
         yield from _payload(span, nested, foreign, whole_apdu=False)
-        return
-    types = types | _types_of(span.value)
-    if isinstance(span.value, Data) and span.value.type == "octet-string" and _FRAME in types:
-        yield from _in_frame(span.value.value, span.end - len(span.value.value), nested, foreign)
-        return
-    if isinstance(span.value, Data) and span.value.type in types:
+    elif isinstance(span.value, Data) and span.value.type not in {"array", "structure"}:
+        yield from _in_scalar(span, types, nested, foreign)
+    else:
+        types |= _types_of(span.value)
+        for part in span.parts:
+            yield from _in_span(part, types, nested, service, foreign)
+            if isinstance(span.value, Data) and isinstance(part.value, Data):
+                types |= types_named(part.value)  # an object in a structure tells what stands behind it
+
+
+def _in_scalar(span: Span, types: Types, nested: int, foreign: Foreign) -> Iterator[tuple[int, int]]:
+    """Its octets without the type, or what is secret of the frame in it."""
+    data = span.value
+    if data.type == "octet-string" and FRAME in types and data.type not in types:
+        yield from _in_frame(data.value, span.end - len(data.value), nested, foreign)
+    elif span.end > span.start + 1 and hides(data, types):
         yield span.start + 1, span.end
-        return
-    for part in span.parts:
-        yield from _in_span(part, types, nested, service, foreign)
 
 
-def _types_of(value: Any) -> frozenset[str]:
-    """Types that are secret inside a result, an item or a record."""
-    if isinstance(value, RecordResult):
-        of: list[Oad] = [value.oad]
-        for column in value.rcsd:
-            of += (column.oad, *column.oads) if isinstance(column, Road) else (column,)
-        return frozenset().union(*map(secret_types, of))
+def _types_of(value: Any) -> Types:
+    """Types that are secret inside a result, an item, a record or a selector."""
+    match value:
+        case RecordResult() | RecordRequest():
+            return types_named(value.oad) | types_named(value.rcsd)
+        case SelectEqual() | SelectRange():
+            return secret_types(value.oad)
     first = value[0] if isinstance(value, tuple) and value else None
-    if isinstance(first, Oad | Omd) and hasattr(value, "_fields"):
-        types = secret_types(first)
-        return types | {_FRAME} if first == _TRANSPARENT else types
-    return frozenset()
+    return secret_types(first) if isinstance(first, Oad | Omd) and hasattr(value, "_fields") else frozenset()
 
 
 def _is_passed_on(span: Span, service: str) -> bool:

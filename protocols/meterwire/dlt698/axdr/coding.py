@@ -60,6 +60,13 @@ class Secret:
 SECRET: Final = Secret()
 
 
+class PassedOn:
+    """Marks a member that is a frame for, or from, a port: texts do not show it."""
+
+
+PASSED_ON: Final = PassedOn()
+
+
 def leaf(decode: Decode, encode: Encode, form: str = "") -> Syntax:
     """A syntax without inner parts."""
 
