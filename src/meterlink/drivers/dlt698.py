@@ -28,7 +28,7 @@ from meterwire.dlt698.apdus.get import (
 )
 from meterwire.dlt698.apdus.parts import AttributeResult, Dar, RecordRequest
 from meterwire.dlt698.axdr.selection import Oad, ScalerUnit
-from meterwire.dlt698.objects.dictionary import Entry, dictionary
+from meterwire.dlt698.objects.dictionary import Entry, dictionary, names
 from meterwire.dlt698.objects.item_values import ItemValue
 from meterwire.dlt698.objects.records import Record, Records, records
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
@@ -82,7 +82,7 @@ class Dlt698Driver:
     def check_instant(self, item: str) -> None:
         """See ``Driver.check_instant``."""
         found = asked(item)
-        if found.freeze or "@" in item:
+        if found.table or any("@" in name for name in (item, *names(found.entry))):
             raise UnknownItem(f"{item!r} is no value of the moment: an interval plan reads no others")
         if not all(numbers(found.entry.type)):
             raise UnknownItem(f"{item!r} is text or a time, or holds one: an interval plan keeps numbers")
@@ -112,7 +112,7 @@ class Dlt698Driver:
     ) -> MeterAnswer:
         """See ``Driver.read``."""
         found = asked(item)
-        if found.freeze or window is not None:
+        if found.table or window is not None:
             return await self._read_records(line, address, item, found, window, priority)
         values = await self._read_attribute(line, address, found, priority)
         taken_at = self._clock.utc_now()
@@ -196,7 +196,7 @@ class Dlt698Driver:
     # --- records ---
 
     def _record_request(self, item: str, found: Asked, window: Window | None) -> RecordRequest:
-        if not found.freeze:
+        if not found.table:
             raise UnknownItem(f"{item!r} has no records: write {item}@daily_freeze or @curve")
         return found.records(window, self._zone)
 
@@ -208,7 +208,7 @@ class Dlt698Driver:
         if answer.dar is not None:
             raise refusal(f"meter {address}", item, answer.dar)
         if not answer.rows:
-            raise Refused(f"meter {address} has no such record of {found.freeze}", error_word=b"")
+            raise Refused(f"meter {address} has no such record of {found.table}", error_word=b"")
         values: list[Measured] = []
         for row in answer.rows:
             values += self._fit(address, item, _named(row, found))
@@ -263,16 +263,13 @@ def measured(value: ItemValue) -> Measured:
 
 
 def _named(row: Record, found: Asked) -> list[ItemValue]:
-    """The values of a record under the name that was asked for, its time first."""
-    period = f"{found.freeze}/last.{found.last}" if found.last is not None else found.freeze
+    """The values of a record as those of the table, or of the one record, that was asked for."""
+    period = f"{found.table}/last.{found.last}" if found.last is not None else found.table
+    own = {"", found.freeze or found.entry.object.item}  # what says which record it is has no period
     return [
-        value._replace(label=value.label._replace(period=period)) if _is_own(value, found) else value
+        value._replace(label=value.label._replace(period=period)) if value.period in own else value
         for value in row.values
     ]
-
-
-def _is_own(value: ItemValue, found: Asked) -> bool:
-    return value.item == "frozen_at" or value.period == found.freeze
 
 
 def _rescaled(entry: Entry, said: AttributeResult, address: str) -> Entry:

@@ -8,7 +8,8 @@ Source: spec sections 6.5, 6.7 and 7.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -27,6 +28,7 @@ from meterwire.dlt698.axdr.selection import (
 )
 from meterwire.dlt698.axdr.values import NULL, Data, DateTimeS
 from meterwire.dlt698.objects.dictionary import dictionary
+from meterwire.dlt698.objects.notation import Table
 from meterwire.dlt698.objects.records import (
     EVENT_ENDED_AT,
     EVENT_NUMBER,
@@ -45,8 +47,8 @@ CURVE_PIECES_MAX: Final = 1024
 """Most pieces of one curve."""
 
 _FREEZE: Final = 9
-_EVENT: Final = 7
-_EVENT_WITH_PARTS: Final = 24
+_EVENTS: Final = frozenset({7, 24})
+"""Classes of events, without parts and with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,14 +279,25 @@ def event_table(event: str, part: str = "") -> Oad:
         LocalProtocolError: there is no such event, or it does not have the part.
 
     """
-    for one in dictionary().objects:
-        if one.item == event and one.interface_class in {_EVENT, _EVENT_WITH_PARTS}:
-            wanted = {"": "", "total": ""}.get(part, f"@quadrant.{part}" if part.isdecimal() else f".{part}")
-            for row in one.rows:
-                if row.item.replace("{event}", event) == f"{event}_record{wanted}":
-                    return Oad(one.oi, row.number, 0)
-            raise LocalProtocolError(f"{event} has no records of {part or 'the whole'!r}")
+    wanted = {"": "", "total": ""}.get(part, f"@quadrant.{part}" if part.isdecimal() else f".{part}")
+    found = event_tables().get(f"{event}_record{wanted}")
+    if found is not None:
+        return found
+    if any(one.item == event and one.interface_class in _EVENTS for one in dictionary().objects):
+        raise LocalProtocolError(f"{event} has no records of {part or 'the whole'!r}")
     raise LocalProtocolError(f"there is no event {event!r}")
+
+
+@functools.cache
+def event_tables() -> Mapping[str, Oad]:
+    """The record tables of events by name: ``power_down_record``, ``voltage_loss_record.a``."""
+    return {
+        row.item.replace("{event}", one.item): Oad(one.oi, row.number, 0)
+        for one in dictionary().objects
+        if one.interface_class in _EVENTS
+        for row in one.rows
+        if row.item and isinstance(row.type, Table)
+    }
 
 
 def _columns(own: Sequence[Oad], items: Sequence[str]) -> tuple[Oad, ...]:
