@@ -149,6 +149,7 @@ def test_a_meter_of_698_is_read(tmp_path: Path) -> None:
         )
         curve = _json(_read(url, "161", *as_698, "--item", "voltage.a@curve", "--count", "4"))
         refused = _read(url, "161", *as_698, "--item", "supply_temperature")
+        nothing = _read(url, "161", *as_698, "--item", "power_down_record@last.1")
     names = [value["item"] for value in plain["values"]]
     assert ["forward_active_energy", "forward_active_energy.t1"] == names[:2]
     assert ["frozen_at@daily_freeze/last.1", "forward_active_energy@daily_freeze/last.1"] == names[6:8]
@@ -161,6 +162,7 @@ def test_a_meter_of_698_is_read(tmp_path: Path) -> None:
     assert 4 == refused.returncode
     assert "06" == _json(refused)["error"]["error_word"]
     assert "对象不存在" in _json(refused)["error"]["message"]
+    assert (6, "NoRecord") == (nothing.returncode, _json(nothing)["error"]["kind"])
 
 
 def test_a_password_where_none_is_asked_for(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.drivers.base import MeterAnswer, Window
 from meterlink.drivers.dlt698 import Dlt698Driver
-from meterlink.errors import BadAnswer, ConfigError, Refused, ReplyTimeout, UnknownItem
+from meterlink.errors import BadAnswer, ConfigError, NoRecord, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.marks import NO_MARKS, Marks
 from meterprofiles import AssociationTraits, generic
 from meterwire.dlt698.apdus.apdu import Apdu
@@ -161,10 +161,38 @@ def test_the_last_records_by_count() -> None:
     assert ("50060200", 3) == (str(request.record.oad), request.record.rsd.last_n)
 
 
-def test_no_such_record_is_a_refusal() -> None:
-    """Nothing would be shown, with no word why."""
-    with pytest.raises(Refused, match="no such record"):
-        _read(ScriptedMeter(), "forward_active_energy@daily_freeze/last.3")
+@pytest.mark.parametrize("null_row", [False, True])
+def test_no_such_record_is_no_refusal(null_row: bool) -> None:
+    """Nothing would be shown, with no word why; or people would be told that the meter said no."""
+    with pytest.raises(NoRecord, match="no such record of daily_freeze"):
+        _read(ScriptedMeter(null_row=null_row), "forward_active_energy@daily_freeze/last.3")
+
+
+@pytest.mark.parametrize("item", ["forward_active_energy", "forward_active_energy.*"])
+def test_a_record_without_the_value_is_no_success(item: str) -> None:
+    """A script would take the time of the record alone for last night's register."""
+    meter = ScriptedMeter(records=[(_MIDNIGHT, {})])
+    with pytest.raises(NoRecord, match=r"2026-11-22 00:00:00, without forward_active_energy"):
+        _read(meter, f"{item}@daily_freeze/last.1")
+    answer = _read(
+        ScriptedMeter(records=[(_MIDNIGHT, {}), (_MIDNIGHT, _energies())]),
+        f"{item}@daily_freeze",
+        Window(count=2),
+    )
+    assert Decimal(100) in [value.value for value in answer.values], "one of several has it"
+
+
+def test_two_records_in_the_place_of_one_are_no_answer() -> None:
+    """The older would be shown under the name of the newest."""
+
+    class Generous(ScriptedMeter):
+        def _selected(self, rsd: object) -> list[tuple[datetime, Contents]]:
+            del rsd
+            return self.records
+
+    meter = Generous(records=[(_MIDNIGHT - timedelta(days=1), _energies()), (_MIDNIGHT, _energies(200))])
+    with pytest.raises(BadAnswer, match="2 records"):
+        _read(meter, "forward_active_energy@daily_freeze/last.1")
 
 
 # --- what cannot be asked ---------------------------------------------------------------------------

@@ -143,6 +143,7 @@ class Driver(Protocol):
         Raises:
             UnknownItem: not in the dictionary, or not with that window.
             Refused: the meter said no.
+            NoRecord: it has no such record, or none with that item.
             BadAnswer: the answer does not fit the item.
             ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
 

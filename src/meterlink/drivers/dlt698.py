@@ -13,7 +13,7 @@ from meterlink.drivers.base import FreezeAnswer, Measured, MeterAnswer, Window
 from meterlink.drivers.dlt698_freezes import FreezeReader
 from meterlink.drivers.dlt698_items import PROTOCOL, Asked, asked, numbers, scaler_of
 from meterlink.drivers.dlt698_talk import PasswordOf, Talk, no_password, refusal
-from meterlink.errors import BadAnswer, Refused, UnknownItem
+from meterlink.errors import BadAnswer, NoRecord, Refused, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, DataClass
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.zone import CHINA_TIME
@@ -205,14 +205,29 @@ class Dlt698Driver:
     ) -> MeterAnswer:
         request = self._record_request(item, found, window)
         answer, taken_at = await self._exchange_records(line, address, request, priority)
+        values = self._fit_rows(address, item, found, answer)
+        return MeterAnswer(values=values, taken_at=taken_at)
+
+    def _fit_rows(self, address: str, item: str, found: Asked, answer: Records) -> tuple[Measured, ...]:
+        """The values of records, when they are what was asked for.
+
+        Raises:
+            Refused: the meter said no.
+            NoRecord: it has none, or none with a value.
+            BadAnswer: a value does not fit, or there are several records in the place of one.
+
+        """
+        meter, rows = f"meter {address}", answer.rows
         if answer.dar is not None:
-            raise refusal(f"meter {address}", item, answer.dar)
-        if not answer.rows:
-            raise Refused(f"meter {address} has no such record of {found.table}", error_word=b"")
-        values: list[Measured] = []
-        for row in answer.rows:
-            values += self._fit(address, item, _named(row, found))
-        return MeterAnswer(values=tuple(values), taken_at=taken_at)
+            raise refusal(meter, item, answer.dar)
+        if not rows:
+            raise NoRecord(f"{meter} has no such record of {found.table}")
+        if found.last is not None and len(rows) > 1:
+            raise BadAnswer(f"{meter} answered {item} with {len(rows)} records, and nobody knows which it is")
+        values = [value for row in rows for value in self._fit(address, item, _named(row, found))]
+        if found.freeze and not any(row.readings for row in rows):
+            raise NoRecord(f"{meter} has the record of {found.table} at {rows[-1].at}, without {found.name}")
+        return tuple(values)
 
     async def _exchange_records(
         self, line: Line, address: str, request: RecordRequest, priority: Priority
