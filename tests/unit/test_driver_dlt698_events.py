@@ -65,7 +65,8 @@ def test_every_name_that_is_listed_builds_a_request() -> None:
     for family in listed:
         found = asked(family.item)
         if found.table:
-            request = GetRequestRecord(piid=Piid(1), record=found.records(None, CHINA_TIME))
+            [record] = found.records(None, CHINA_TIME)
+            request = GetRequestRecord(piid=Piid(1), record=record)
             assert request == decode_apdu(encode_apdu(request)), family.item
         else:
             plain = GetRequestNormal(piid=Piid(1), oad=found.oad)

@@ -131,7 +131,7 @@ class Driver(Protocol):
     async def read(
         self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
     ) -> MeterAnswer:
-        """Read one item (or block, ``voltage.*``) of one meter in one exchange.
+        """Read one item (or block, ``voltage.*``) of one meter in one exchange; of many records in several.
 
         Args:
             line: running.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Final
 
@@ -103,7 +103,7 @@ class Dlt698Driver:
 
     def check_window(self, item: str, window: Window) -> None:
         """See ``Driver.check_window``."""
-        self._record_request(item, asked(item), window)
+        self._record_requests(item, asked(item), window)
 
     # --- reading ---
 
@@ -195,7 +195,7 @@ class Dlt698Driver:
 
     # --- records ---
 
-    def _record_request(self, item: str, found: Asked, window: Window | None) -> RecordRequest:
+    def _record_requests(self, item: str, found: Asked, window: Window | None) -> tuple[RecordRequest, ...]:
         if not found.table:
             raise UnknownItem(f"{item!r} has no records: write {item}@daily_freeze or @curve")
         return found.records(window, self._zone)
@@ -203,23 +203,27 @@ class Dlt698Driver:
     async def _read_records(
         self, line: Line, address: str, item: str, found: Asked, window: Window | None, priority: Priority
     ) -> MeterAnswer:
-        request = self._record_request(item, found, window)
-        answer, taken_at = await self._exchange_records(line, address, request, priority)
-        values = self._fit_rows(address, item, found, answer)
-        return MeterAnswer(values=values, taken_at=taken_at)
+        requests = self._record_requests(item, found, window)
+        entries = await self._entries(line, address, requests[0], priority)
+        rows: list[Record] = []
+        for request in requests:
+            answer, taken_at = await self._ask_records(line, address, request, entries, priority)
+            if answer.dar is not None:
+                raise refusal(f"meter {address}", item, answer.dar)
+            rows += answer.rows
+        return MeterAnswer(values=self._fit_rows(address, item, found, rows), taken_at=taken_at)
 
-    def _fit_rows(self, address: str, item: str, found: Asked, answer: Records) -> tuple[Measured, ...]:
+    def _fit_rows(
+        self, address: str, item: str, found: Asked, rows: Sequence[Record]
+    ) -> tuple[Measured, ...]:
         """The values of records, when they are what was asked for.
 
         Raises:
-            Refused: the meter said no.
-            NoRecord: it has none, or none with a value.
+            NoRecord: the meter has none, or none with a value.
             BadAnswer: a value does not fit, or there are several records in the place of one.
 
         """
-        meter, rows = f"meter {address}", answer.rows
-        if answer.dar is not None:
-            raise refusal(meter, item, answer.dar)
+        meter = f"meter {address}"
         if not rows:
             raise NoRecord(f"{meter} has no such record of {found.table}")
         if found.last is not None and len(rows) > 1:
@@ -234,6 +238,16 @@ class Dlt698Driver:
     ) -> tuple[Records, datetime]:
         """The rows of one table, and when they came."""
         entries = await self._entries(line, address, request, priority)
+        return await self._ask_records(line, address, request, entries, priority)
+
+    async def _ask_records(
+        self,
+        line: Line,
+        address: str,
+        request: RecordRequest,
+        entries: Mapping[Oad, Entry],
+        priority: Priority,
+    ) -> tuple[Records, datetime]:
         reply = await self._talk.ask(
             line, address, lambda piid: GetRequestRecord(piid=piid, record=request), priority=priority
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from meterlink.drivers.base import Window
@@ -24,6 +24,7 @@ from meterwire.dlt698.objects.requests import (
     Between,
     Last,
     NthLast,
+    ReadCurve,
     ReadEvents,
     ReadFreezes,
     Which,
@@ -38,6 +39,7 @@ INTERVALS: Final = {
     "daily_freeze": timedelta(days=1),
 }
 """Time between the records of a freeze, where it is the same for all meters."""
+_CURVE: Final = "curve"
 _LAST: Final = "last."
 _DIGITS_MAX: Final = 3
 
@@ -75,8 +77,8 @@ class Asked:
         """The item, without a period of records."""
         return self.entry.item
 
-    def records(self, window: Window | None, zone: tzinfo) -> RecordRequest:
-        """The request for the records.
+    def records(self, window: Window | None, zone: tzinfo) -> tuple[RecordRequest, ...]:
+        """The requests for the records, in their order: several where they would not fit an answer.
 
         Args:
             window: which; ``None``: the name says it.
@@ -87,12 +89,13 @@ class Asked:
 
         """
         try:
-            [request] = self._read(self._which(window, zone)).records()
+            return self._read(self._which(window, zone)).records()
         except LocalProtocolError as error:
             raise UnknownItem(f"{self.name}{self.freeze and '@'}{self.freeze}: {error}") from None
-        return request
 
-    def _read(self, which: Which) -> ReadFreezes | ReadEvents:
+    def _read(self, which: Which) -> ReadFreezes | ReadCurve | ReadEvents:
+        if self.freeze == _CURVE and isinstance(which, Between):
+            return ReadCurve(items=(self.name,), start=which.start, end=which.end)
         if self.freeze:
             return ReadFreezes(freeze=self.freeze, items=(self.name,), which=which)
         return ReadEvents(event=self.entry.object.item, part=self._part.rpartition(".")[2], which=which)
@@ -116,10 +119,16 @@ class Asked:
             return Last(window.count)
         if self.freeze not in INTERVALS:
             raise LocalProtocolError(f"from a time on there are {', '.join(INTERVALS)}; else by count")
-        start = window.since.astimezone(zone).replace(tzinfo=None)
         if window.count < 1:
             raise LocalProtocolError(f"{window.count} records cannot be asked for")
-        return Between(start, start + window.count * INTERVALS[self.freeze])
+        interval = INTERVALS[self.freeze]
+        try:
+            start = window.since.astimezone(zone).replace(tzinfo=None)
+            if self.freeze == _CURVE:
+                start = _next_point(start, interval)
+            return Between(start, start + window.count * interval)
+        except OverflowError:
+            raise LocalProtocolError("there are no such times in the calendar") from None
 
 
 def asked(item: str) -> Asked:
@@ -141,6 +150,12 @@ def asked(item: str) -> Asked:
     if oad is None:
         raise UnknownItem(f"no item {item!r} in {PROTOCOL}{_hint(item.partition('@')[0])}")
     return Asked(entry=_readable(item, oad), freeze=freeze, last=last)
+
+
+def _next_point(moment: datetime, interval: timedelta) -> datetime:
+    """The first time from then on at which a point of a curve is due; points are counted from it."""
+    past = (moment - moment.replace(hour=0, minute=0, second=0, microsecond=0)) % interval
+    return moment + (interval - past if past else timedelta())
 
 
 def _apart(item: str) -> tuple[str, int | None]:
