@@ -65,7 +65,7 @@ class NthLast:
 
         """
         del time_column
-        return SelectNthLast(_records(self.n))
+        return SelectNthLast(record_number(self.n))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Last:
 
         """
         del time_column
-        return SelectLast(_records(self.n), AllMeters() if self.all_meters else NoMeters())
+        return SelectLast(record_number(self.n), AllMeters() if self.all_meters else NoMeters())
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +112,7 @@ class Between:
             LocalProtocolError: the end is not after the start.
 
         """
-        if self.end <= self.start:
-            raise LocalProtocolError(
-                f"records from {self.start} to {self.end}: the end is not after the start"
-            )
+        check_span(self.start, self.end)
         interval = NULL if self.interval is None else Data("TI", self.interval)
         return SelectRange(time_column, _time(self.start), _time(self.end), interval)
 
@@ -308,7 +305,24 @@ def _time(moment: datetime) -> Data:
     return Data("date_time_s", DateTimeS.of(moment))
 
 
-def _records(n: int) -> int:
+def record_number(n: int) -> int:
+    """How many records, or how far back, where selectors 9 and 10 can say it.
+
+    Raises:
+        LocalProtocolError: it is not 1 to ``RECORDS_MAX``.
+
+    """
     if not 1 <= n <= RECORDS_MAX:
         raise LocalProtocolError(f"record {n} cannot be asked for: 1 to {RECORDS_MAX}")
     return n
+
+
+def check_span(start: datetime, end: datetime) -> None:
+    """Refuse a span of records that holds no time.
+
+    Raises:
+        LocalProtocolError: the end is not after the start.
+
+    """
+    if end <= start:
+        raise LocalProtocolError(f"records from {start} to {end}: the end is not after the start")
