@@ -63,6 +63,10 @@ class BadAnswer(MeterlinkError):
     """The meter answered the right question with data that does not fit it."""
 
 
+class NoRecord(MeterlinkError):
+    """The meter refused nothing, but has no such record, or one without the value; it may have one later."""
+
+
 class NoFreeze(MeterlinkError):
     """The meter has no freeze yet, or one whose time cannot be true; it may have one later."""
 

@@ -6,12 +6,14 @@ import asyncio
 import json
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
 from meterlink.model.line_url import parse_line_url
+from meterlink.model.zone import CHINA_TIME
 from meterlink.transports.open import open_line
 from tests.support.foreign_meter import ForeignMeter, foreign_meter
 from tests.support.metersim_process import running_metersim
@@ -149,6 +151,10 @@ def test_a_meter_of_698_is_read(tmp_path: Path) -> None:
         )
         curve = _json(_read(url, "161", *as_698, "--item", "voltage.a@curve", "--count", "4"))
         refused = _read(url, "161", *as_698, "--item", "supply_temperature")
+        nothing = _read(url, "161", *as_698, "--item", "power_down_record@last.1")
+        day = f"{datetime.now(CHINA_TIME) - timedelta(days=1):%Y-%m-%d}"
+        asked = ("--item", "voltage.a@curve", "--from", f"{day} 08:07", "--count", "20")
+        pieces = _json(_read(url, "161", *as_698, *asked))
     names = [value["item"] for value in plain["values"]]
     assert ["forward_active_energy", "forward_active_energy.t1"] == names[:2]
     assert ["frozen_at@daily_freeze/last.1", "forward_active_energy@daily_freeze/last.1"] == names[6:8]
@@ -161,6 +167,9 @@ def test_a_meter_of_698_is_read(tmp_path: Path) -> None:
     assert 4 == refused.returncode
     assert "06" == _json(refused)["error"]["error_word"]
     assert "对象不存在" in _json(refused)["error"]["message"]
+    at = [value["value"] for value in pieces["values"] if value["item"] == "frozen_at@curve"]
+    assert (20, f"{day} 08:15:00", f"{day} 13:00:00") == (len(at), at[0], at[-1])
+    assert (6, "NoRecord") == (nothing.returncode, _json(nothing)["error"]["kind"])
 
 
 def test_a_password_where_none_is_asked_for(tmp_path: Path) -> None:

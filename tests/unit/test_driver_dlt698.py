@@ -14,14 +14,15 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.drivers.base import MeterAnswer, Window
 from meterlink.drivers.dlt698 import Dlt698Driver
-from meterlink.errors import BadAnswer, ConfigError, Refused, ReplyTimeout, UnknownItem
+from meterlink.errors import BadAnswer, ConfigError, NoRecord, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.marks import NO_MARKS, Marks
+from meterlink.model.zone import CHINA_TIME
 from meterprofiles import AssociationTraits, generic
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.association import ConnectRequest
 from meterwire.dlt698.apdus.get import GetRequestNormal, GetRequestRecord
 from meterwire.dlt698.apdus.parts import Dar
-from meterwire.dlt698.axdr.selection import Oad, ScalerUnit, SelectLast, SelectNthLast, SelectRange
+from meterwire.dlt698.axdr.selection import Oad, ScalerUnit, SelectLast, SelectNthLast, SelectRange, Ti
 from meterwire.dlt698.axdr.values import NULL, Data
 from meterwire.dlt698.objects.item_values import Contents
 from meterwire.dlt698.objects.records import FROZEN_AT
@@ -151,6 +152,58 @@ def test_points_of_a_curve_from_a_time_on() -> None:
     assert isinstance(request.record.rsd, SelectRange)
 
 
+@pytest.mark.parametrize("asked_at_min", [0, 7])
+@pytest.mark.parametrize(
+    ("count", "pieces"), [(16, [16]), (17, [16, 1]), (96, [16] * 6), (255, [16] * 15 + [15])]
+)
+def test_a_curve_is_asked_in_pieces(count: int, pieces: list[int], asked_at_min: int) -> None:
+    """A day of points never fits an answer of 512 octets; a meter without blocks would refuse it whole."""
+    step = timedelta(minutes=15)
+    first = _MIDNIGHT + (step if asked_at_min else timedelta())
+    points: list[tuple[datetime, Contents]] = [
+        (_MIDNIGHT + number * step, {"voltage.a": Decimal(number)}) for number in range(300)
+    ]
+    meter = ScriptedMeter(records=points)
+    since = (_MIDNIGHT + timedelta(minutes=asked_at_min)).replace(tzinfo=CHINA_TIME)
+    answer = _read(meter, "voltage.a@curve", Window(count=count, since=since))
+    at = int((first - _MIDNIGHT) / step)
+    assert list(range(at, at + count)) == [
+        value.value for value in answer.values if value.item == "voltage.a"
+    ]
+    spans = [request.record.rsd for request in meter.asked if isinstance(request, GetRequestRecord)]
+    assert [SelectRange] * len(pieces) == [type(span) for span in spans]
+    assert {Data("TI", Ti(1, 15))} == {span.interval for span in spans if isinstance(span, SelectRange)}
+    edges = [
+        (span.start.value.civil(), span.end.value.civil()) for span in spans if isinstance(span, SelectRange)
+    ]
+    assert pieces == [(end - start) / step for start, end in edges]
+    assert [first, *(end for _, end in edges[:-1])] == [start for start, _ in edges]
+
+
+def test_a_piece_of_a_curve_that_is_refused_refuses_the_whole() -> None:
+    """A hole in the curve would pass for all that the meter has."""
+
+    class Tired(ScriptedMeter):
+        def _selected(self, rsd: object) -> list[tuple[datetime, Contents]]:
+            self.record_dar = Dar(2)
+            return super()._selected(rsd)
+
+    meter = Tired(records=[(_MIDNIGHT, {"voltage.a": Decimal(220)})])
+    since = _MIDNIGHT.replace(tzinfo=CHINA_TIME)
+    with pytest.raises(Refused, match="temporary failure"):
+        _read(meter, "voltage.a@curve", Window(count=32, since=since))
+    assert 2 == len(meter.asked)
+
+
+def test_scalers_are_asked_once_for_all_pieces() -> None:
+    """Each piece of a curve would cost two exchanges."""
+    points: list[tuple[datetime, Contents]] = [(_MIDNIGHT, {"voltage.a": Decimal(220)})]
+    meter = ScriptedMeter(records=points, raw={Oad.of("20000300"): Data("Scaler_Unit", ScalerUnit(-1, 38))})
+    window = Window(count=32, since=_MIDNIGHT.replace(tzinfo=CHINA_TIME))
+    _read(meter, "voltage.a@curve", window, traits=AssociationTraits(ask_scalers=True))
+    assert ["GetRequestNormalList", "GetRequestRecord", "GetRequestRecord"] == _kinds(meter.asked)
+
+
 def test_the_last_records_by_count() -> None:
     """Seven nights in one exchange (selector 10)."""
     meter = ScriptedMeter(records=[(_MIDNIGHT, _energies())])
@@ -161,10 +214,38 @@ def test_the_last_records_by_count() -> None:
     assert ("50060200", 3) == (str(request.record.oad), request.record.rsd.last_n)
 
 
-def test_no_such_record_is_a_refusal() -> None:
-    """Nothing would be shown, with no word why."""
-    with pytest.raises(Refused, match="no such record"):
-        _read(ScriptedMeter(), "forward_active_energy@daily_freeze/last.3")
+@pytest.mark.parametrize("null_row", [False, True])
+def test_no_such_record_is_no_refusal(null_row: bool) -> None:
+    """Nothing would be shown, with no word why; or people would be told that the meter said no."""
+    with pytest.raises(NoRecord, match="no such record of daily_freeze"):
+        _read(ScriptedMeter(null_row=null_row), "forward_active_energy@daily_freeze/last.3")
+
+
+@pytest.mark.parametrize("item", ["forward_active_energy", "forward_active_energy.*"])
+def test_a_record_without_the_value_is_no_success(item: str) -> None:
+    """A script would take the time of the record alone for last night's register."""
+    meter = ScriptedMeter(records=[(_MIDNIGHT, {})])
+    with pytest.raises(NoRecord, match=r"2026-11-22 00:00:00, without forward_active_energy"):
+        _read(meter, f"{item}@daily_freeze/last.1")
+    answer = _read(
+        ScriptedMeter(records=[(_MIDNIGHT, {}), (_MIDNIGHT, _energies())]),
+        f"{item}@daily_freeze",
+        Window(count=2),
+    )
+    assert Decimal(100) in [value.value for value in answer.values], "one of several has it"
+
+
+def test_two_records_in_the_place_of_one_are_no_answer() -> None:
+    """The older would be shown under the name of the newest."""
+
+    class Generous(ScriptedMeter):
+        def _selected(self, rsd: object) -> list[tuple[datetime, Contents]]:
+            del rsd
+            return self.records
+
+    meter = Generous(records=[(_MIDNIGHT - timedelta(days=1), _energies()), (_MIDNIGHT, _energies(200))])
+    with pytest.raises(BadAnswer, match="2 records"):
+        _read(meter, "forward_active_energy@daily_freeze/last.1")
 
 
 # --- what cannot be asked ---------------------------------------------------------------------------
@@ -216,6 +297,7 @@ def test_numbers_can_be_polled(item: str) -> None:
         ("voltage.a@curve", Window(count=256)),
         ("voltage.a@daily_freeze/last.1", Window(count=2)),
         ("voltage.a@instant_freeze", Window(count=1, since=datetime(2026, 11, 22, tzinfo=UTC))),
+        ("voltage.a@curve", Window(count=255, since=datetime(9999, 12, 31, tzinfo=UTC))),
     ],
 )
 def test_records_that_cannot_be_asked_for_so_are_refused_first(item: str, window: Window) -> None:

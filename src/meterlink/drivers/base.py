@@ -131,7 +131,7 @@ class Driver(Protocol):
     async def read(
         self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
     ) -> MeterAnswer:
-        """Read one item (or block, ``voltage.*``) of one meter in one exchange.
+        """Read one item (or block, ``voltage.*``) of one meter in one exchange; of many records in several.
 
         Args:
             line: running.
@@ -143,6 +143,7 @@ class Driver(Protocol):
         Raises:
             UnknownItem: not in the dictionary, or not with that window.
             Refused: the meter said no.
+            NoRecord: it has no such record, or none with that item.
             BadAnswer: the answer does not fit the item.
             ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
 

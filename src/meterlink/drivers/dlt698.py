@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Final
 
@@ -14,7 +14,7 @@ from meterlink.drivers.dlt698_freezes import FreezeReader
 from meterlink.drivers.dlt698_items import PROTOCOL, Asked, asked, numbers, scaler_of
 from meterlink.drivers.dlt698_talk import PasswordOf, Talk, no_password, refusal
 from meterlink.drivers.values import measured
-from meterlink.errors import BadAnswer, Refused, UnknownItem
+from meterlink.errors import BadAnswer, NoRecord, Refused, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, DataClass
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile, generic
@@ -28,7 +28,7 @@ from meterwire.dlt698.apdus.get import (
 )
 from meterwire.dlt698.apdus.parts import AttributeResult, Dar, RecordRequest
 from meterwire.dlt698.axdr.selection import Oad, ScalerUnit
-from meterwire.dlt698.objects.dictionary import Entry, dictionary
+from meterwire.dlt698.objects.dictionary import Entry, dictionary, names
 from meterwire.dlt698.objects.item_values import ItemValue
 from meterwire.dlt698.objects.records import Record, Records, records
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
@@ -82,7 +82,7 @@ class Dlt698Driver:
     def check_instant(self, item: str) -> None:
         """See ``Driver.check_instant``."""
         found = asked(item)
-        if found.freeze or "@" in item:
+        if found.table or any("@" in name for name in (item, *names(found.entry))):
             raise UnknownItem(f"{item!r} is no value of the moment: an interval plan reads no others")
         if not all(numbers(found.entry.type)):
             raise UnknownItem(f"{item!r} is text or a time, or holds one: an interval plan keeps numbers")
@@ -103,7 +103,7 @@ class Dlt698Driver:
 
     def check_window(self, item: str, window: Window) -> None:
         """See ``Driver.check_window``."""
-        self._record_request(item, asked(item), window)
+        self._record_requests(item, asked(item), window)
 
     # --- reading ---
 
@@ -112,7 +112,7 @@ class Dlt698Driver:
     ) -> MeterAnswer:
         """See ``Driver.read``."""
         found = asked(item)
-        if found.freeze or window is not None:
+        if found.table or window is not None:
             return await self._read_records(line, address, item, found, window, priority)
         values = await self._read_attribute(line, address, found, priority)
         taken_at = self._clock.utc_now()
@@ -193,30 +193,59 @@ class Dlt698Driver:
 
     # --- records ---
 
-    def _record_request(self, item: str, found: Asked, window: Window | None) -> RecordRequest:
-        if not found.freeze:
+    def _record_requests(self, item: str, found: Asked, window: Window | None) -> tuple[RecordRequest, ...]:
+        if not found.table:
             raise UnknownItem(f"{item!r} has no records: write {item}@daily_freeze or @curve")
         return found.records(window, self._zone)
 
     async def _read_records(
         self, line: Line, address: str, item: str, found: Asked, window: Window | None, priority: Priority
     ) -> MeterAnswer:
-        request = self._record_request(item, found, window)
-        answer, taken_at = await self._exchange_records(line, address, request, priority)
-        if answer.dar is not None:
-            raise refusal(f"meter {address}", item, answer.dar)
-        if not answer.rows:
-            raise Refused(f"meter {address} has no such record of {found.freeze}", error_word=b"")
-        values: list[Measured] = []
-        for row in answer.rows:
-            values += self._fit(address, item, _named(row, found))
-        return MeterAnswer(values=tuple(values), taken_at=taken_at)
+        requests = self._record_requests(item, found, window)
+        entries = await self._entries(line, address, requests[0], priority)
+        rows: list[Record] = []
+        for request in requests:
+            answer, taken_at = await self._ask_records(line, address, request, entries, priority)
+            if answer.dar is not None:
+                raise refusal(f"meter {address}", item, answer.dar)
+            rows += answer.rows
+        return MeterAnswer(values=self._fit_rows(address, item, found, rows), taken_at=taken_at)
+
+    def _fit_rows(
+        self, address: str, item: str, found: Asked, rows: Sequence[Record]
+    ) -> tuple[Measured, ...]:
+        """The values of records, when they are what was asked for.
+
+        Raises:
+            NoRecord: the meter has none, or none with a value.
+            BadAnswer: a value does not fit, or there are several records in the place of one.
+
+        """
+        meter = f"meter {address}"
+        if not rows:
+            raise NoRecord(f"{meter} has no such record of {found.table}")
+        if found.last is not None and len(rows) > 1:
+            raise BadAnswer(f"{meter} answered {item} with {len(rows)} records, and nobody knows which it is")
+        values = [value for row in rows for value in self._fit(address, item, _named(row, found))]
+        if found.freeze and not any(row.readings for row in rows):
+            raise NoRecord(f"{meter} has the record of {found.table} at {rows[-1].at}, without {found.name}")
+        return tuple(values)
 
     async def _exchange_records(
         self, line: Line, address: str, request: RecordRequest, priority: Priority
     ) -> tuple[Records, datetime]:
         """The rows of one table, and when they came."""
         entries = await self._entries(line, address, request, priority)
+        return await self._ask_records(line, address, request, entries, priority)
+
+    async def _ask_records(
+        self,
+        line: Line,
+        address: str,
+        request: RecordRequest,
+        entries: Mapping[Oad, Entry],
+        priority: Priority,
+    ) -> tuple[Records, datetime]:
         reply = await self._talk.ask(
             line, address, lambda piid: GetRequestRecord(piid=piid, record=request), priority=priority
         )
@@ -249,16 +278,13 @@ class Dlt698Driver:
 
 
 def _named(row: Record, found: Asked) -> list[ItemValue]:
-    """The values of a record under the name that was asked for, its time first."""
-    period = f"{found.freeze}/last.{found.last}" if found.last is not None else found.freeze
+    """The values of a record as those of the table, or of the one record, that was asked for."""
+    period = f"{found.table}/last.{found.last}" if found.last is not None else found.table
+    own = {"", found.freeze or found.entry.object.item}  # what says which record it is has no period
     return [
-        value._replace(label=value.label._replace(period=period)) if _is_own(value, found) else value
+        value._replace(label=value.label._replace(period=period)) if value.period in own else value
         for value in row.values
     ]
-
-
-def _is_own(value: ItemValue, found: Asked) -> bool:
-    return value.item == "frozen_at" or value.period == found.freeze
 
 
 def _rescaled(entry: Entry, said: AttributeResult, address: str) -> Entry:

@@ -1,14 +1,15 @@
-"""Names of items -> what is asked of a DL/T 698.45 meter: an attribute, or records of a freeze.
+"""Names of items -> what is asked of a DL/T 698.45 meter: an attribute, or records of a freeze or an event.
 
 A name without period is an attribute. ``forward_active_energy.*@daily_freeze/last.1`` is the newest record of
 a freeze, ``...@daily_freeze`` with a window its last records or those from a time on: of a curve, too.
+``power_down_record@last.1`` is the newest record of an event, ``power_down_record`` with a count its last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from meterlink.drivers.base import Window
@@ -18,8 +19,17 @@ from meterwire.dlt698.apdus.parts import RecordRequest
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.objects.dictionary import Entry, dictionary, names
 from meterwire.dlt698.objects.leaves import NUMBERS
-from meterwire.dlt698.objects.notation import Array, Leaf, Structure, Type
-from meterwire.dlt698.objects.requests import Between, Last, NthLast, ReadFreezes, Which
+from meterwire.dlt698.objects.notation import Array, Leaf, Structure, Table, Type
+from meterwire.dlt698.objects.requests import (
+    Between,
+    Last,
+    NthLast,
+    ReadCurve,
+    ReadEvents,
+    ReadFreezes,
+    Which,
+    event_tables,
+)
 from meterwire.errors import LocalProtocolError
 
 PROTOCOL: Final = "dlt698.45"
@@ -29,7 +39,9 @@ INTERVALS: Final = {
     "daily_freeze": timedelta(days=1),
 }
 """Time between the records of a freeze, where it is the same for all meters."""
+_CURVE: Final = "curve"
 _LAST: Final = "last."
+_DIGITS_MAX: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +49,22 @@ class Asked:
     """What an item's name asks for.
 
     Args:
-        entry: of the attribute, or of the column.
-        freeze: of which freeze records are wanted; empty: the value of the moment.
-        last: which one, counted back from the newest; ``None``: not said.
+        entry: of the attribute, of the column, or of an event's record table.
+        freeze: of which freeze records are wanted; empty: none.
+        last: which record, counted back from the newest; ``None``: not said.
 
     """
 
     entry: Entry
     freeze: str = ""
     last: int | None = None
+
+    @property
+    def table(self) -> str:
+        """Whose records are wanted: ``daily_freeze``, ``power_down``, ``voltage_loss.a``; empty: none."""
+        if not isinstance(self.entry.type, Table):
+            return self.freeze
+        return self.entry.object.item + self._part
 
     @property
     def oad(self) -> Oad:
@@ -58,8 +77,8 @@ class Asked:
         """The item, without a period of records."""
         return self.entry.item
 
-    def records(self, window: Window | None, zone: tzinfo) -> RecordRequest:
-        """The request for the records.
+    def records(self, window: Window | None, zone: tzinfo) -> tuple[RecordRequest, ...]:
+        """The requests for the records, in their order: several where they would not fit an answer.
 
         Args:
             window: which; ``None``: the name says it.
@@ -70,27 +89,46 @@ class Asked:
 
         """
         try:
-            which = self._which(window, zone)
-            [request] = ReadFreezes(freeze=self.freeze, items=(self.name,), which=which).records()
+            return self._read(self._which(window, zone)).records()
         except LocalProtocolError as error:
-            raise UnknownItem(f"{self.name}@{self.freeze}: {error}") from None
-        return request
+            raise UnknownItem(f"{self.name}{self.freeze and '@'}{self.freeze}: {error}") from None
+
+    def _read(self, which: Which) -> ReadFreezes | ReadCurve | ReadEvents:
+        if self.freeze == _CURVE and isinstance(which, Between):
+            return ReadCurve(items=(self.name,), start=which.start, end=which.end)
+        if self.freeze:
+            return ReadFreezes(freeze=self.freeze, items=(self.name,), which=which)
+        return ReadEvents(event=self.entry.object.item, part=self._part.rpartition(".")[2], which=which)
+
+    @property
+    def _part(self) -> str:
+        """Of an event's records: ``.a``, ``@quadrant.1``, or nothing."""
+        return self.name.partition("_record")[2]
 
     def _which(self, window: Window | None, zone: tzinfo) -> Which:
         if window is None:
             if self.last is None:
-                raise LocalProtocolError("say which: /last.1 behind it for the newest, or a count or time")
+                mark = _mark(f"{self.name}{self.freeze and '@'}")
+                raise LocalProtocolError(
+                    f"say which: {mark}{_LAST}1 behind it for the newest, or a count or time"
+                )
             return NthLast(self.last)
         if self.last is not None:
-            raise LocalProtocolError(f"/{_LAST}{self.last} is one record: leave it, or count and time")
+            raise LocalProtocolError(f"{_LAST}{self.last} is one record: leave it, or count and time")
         if window.since is None:
             return Last(window.count)
         if self.freeze not in INTERVALS:
             raise LocalProtocolError(f"from a time on there are {', '.join(INTERVALS)}; else by count")
-        start = window.since.astimezone(zone).replace(tzinfo=None)
         if window.count < 1:
             raise LocalProtocolError(f"{window.count} records cannot be asked for")
-        return Between(start, start + window.count * INTERVALS[self.freeze])
+        interval = INTERVALS[self.freeze]
+        try:
+            start = window.since.astimezone(zone).replace(tzinfo=None)
+            if self.freeze == _CURVE:
+                start = _next_point(start, interval)
+            return Between(start, start + window.count * interval)
+        except OverflowError:
+            raise LocalProtocolError("there are no such times in the calendar") from None
 
 
 def asked(item: str) -> Asked:
@@ -104,13 +142,34 @@ def asked(item: str) -> Asked:
     oad = known.by_name(item)
     if oad is not None:
         return Asked(entry=_readable(item, oad))
-    name, _, period = item.partition("@")
-    freeze, _, last = period.partition("/")
+    whole, last = _apart(item)
+    if whole in event_tables():
+        return Asked(entry=_readable(item, event_tables()[whole]), last=last)
+    name, _, freeze = whole.partition("@")
     oad = known.by_name(name) if freeze in _freezes() else None
-    number = last.removeprefix(_LAST)
-    if oad is None or (last and not (last.startswith(_LAST) and number.isdecimal() and len(number) <= 3)):
-        raise UnknownItem(f"no item {item!r} in {PROTOCOL}{_hint(name)}")
-    return Asked(entry=_readable(item, oad), freeze=freeze, last=int(number) if last else None)
+    if oad is None:
+        raise UnknownItem(f"no item {item!r} in {PROTOCOL}{_hint(item.partition('@')[0])}")
+    return Asked(entry=_readable(item, oad), freeze=freeze, last=last)
+
+
+def _next_point(moment: datetime, interval: timedelta) -> datetime:
+    """The first time from then on at which a point of a curve is due; points are counted from it."""
+    past = (moment - moment.replace(hour=0, minute=0, second=0, microsecond=0)) % interval
+    return moment + (interval - past if past else timedelta())
+
+
+def _apart(item: str) -> tuple[str, int | None]:
+    """The name of a table or of its column, and which record; the whole where no record is written."""
+    before, _, number = item.rpartition(_LAST)
+    whole, mark = before[:-1], before[-1:]
+    if not (number.isdecimal() and len(number) <= _DIGITS_MAX and mark == _mark(whole)):
+        return item, None
+    return whole, int(number)
+
+
+def _mark(name: str) -> str:
+    """What stands between a name and the record: a period has one ``@``, and parts behind it."""
+    return "/" if "@" in name else "@"
 
 
 def numbers(kind: Type) -> Iterator[bool]:

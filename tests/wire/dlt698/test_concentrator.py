@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from meterwire.dlt698.apdus.get import GetRequestRecord
 from meterwire.dlt698.apdus.parts import AttributeResult, Dar, Piid
 from meterwire.dlt698.apdus.proxy import ProxyGetResponseList, ProxyGetResult, ProxyTransCommandResponse
 from meterwire.dlt698.axdr.data import data_from_octets, data_to_octets
-from meterwire.dlt698.axdr.selection import Comdcb, Oad, Tsa
+from meterwire.dlt698.axdr.selection import AllMeters, Comdcb, Oad, SelectLast, Tsa
 from meterwire.dlt698.axdr.values import NULL, Data
 from meterwire.dlt698.objects.answers import NO_ANSWER
 from meterwire.dlt698.objects.concentrator import (
@@ -119,6 +120,30 @@ def test_collected_records_without_a_value_are_refused() -> None:
     """A concentrator answers such a request with nothing, as if there were no data."""
     with pytest.raises(LocalProtocolError, match="name an item"):
         ReadCollected(items=()).records()
+
+
+@pytest.mark.parametrize(
+    ("which", "words"),
+    [
+        ({"last": 0}, "1 to 255"),
+        ({"last": 256}, "1 to 255"),
+        ({"last": -1}, "1 to 255"),
+        ({"stored_from": _civil("2018-11-27"), "stored_to": _civil("2018-11-26")}, "not after the start"),
+        ({"stored_from": _civil("2018-11-27"), "stored_to": _civil("2018-11-27")}, "not after the start"),
+        ({"stored_to": _civil("2018-11-27")}, "from when on"),
+    ],
+)
+def test_collected_records_that_cannot_be_are_refused(which: dict[str, Any], words: str) -> None:
+    """A concentrator would answer with nothing, or with all it has, as if that had been asked for."""
+    with pytest.raises(LocalProtocolError, match=words):
+        ReadCollected(items=("voltage.a",), **which).records()
+
+
+@pytest.mark.parametrize("last", [1, 255])
+def test_the_most_collected_records_that_can_be_asked_for(last: int) -> None:
+    """A limit that is off by one would refuse the longest read."""
+    [request] = ReadCollected(items=("voltage.a",), last=last).records()
+    assert SelectLast(last, AllMeters()) == request.rsd
 
 
 def test_a_set_of_meters_has_a_limit() -> None:

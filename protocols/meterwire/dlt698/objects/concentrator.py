@@ -47,7 +47,7 @@ from meterwire.dlt698.objects.records import (
     METER_ADDRESS,
     column,
 )
-from meterwire.dlt698.objects.requests import freeze_table
+from meterwire.dlt698.objects.requests import check_span, freeze_table, record_number
 from meterwire.errors import LocalProtocolError
 from meterwire.item_value import Content
 
@@ -227,7 +227,7 @@ class ReadCollected:
         items: what of each record.
         stored_from: storage time of the first record.
         stored_to: before this storage time; ``None``: exactly ``stored_from``.
-        last: instead of a time, the last so many records of each meter.
+        last: instead of a time, the last so many records of each meter, 1 to 255.
         meters: addresses; empty for all.
 
     """
@@ -243,7 +243,8 @@ class ReadCollected:
         """What to send; columns are address, storage and success time, then the values.
 
         Raises:
-            LocalProtocolError: no such freeze or item, no items, or too many meters.
+            LocalProtocolError: no such freeze or item, no items, too many meters, a number of records that is
+                not 1 to 255, or a span whose end is not after its start.
 
         """
         if not self.items:
@@ -256,10 +257,13 @@ class ReadCollected:
     def _selection(self) -> Selection:
         meters = meter_set(self.meters)
         if self.stored_from is None:
-            return SelectLast(self.last, meters)
+            if self.stored_to is not None:
+                raise LocalProtocolError(f"collected records before {self.stored_to}: say from when on")
+            return SelectLast(record_number(self.last), meters)
         start = DateTimeS.of(self.stored_from)
         if self.stored_to is None:
             return SelectStoredAt(start, meters)
+        check_span(self.stored_from, self.stored_to)
         return SelectStoredWithin(start, DateTimeS.of(self.stored_to), _DAY, meters)
 
 

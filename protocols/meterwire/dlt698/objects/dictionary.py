@@ -201,7 +201,7 @@ class Dictionary:
         return _element(entry, index) if index and not isinstance(kind, Table) else entry
 
     def _by_name(self, item: str) -> Oad | None:
-        """The descriptor that brings an item, an element where that is enough; ``.*`` gives the whole.
+        """The descriptor that brings an item, an element where that is enough; ``.*`` gives the whole array.
 
         A maximum demand and its time come with one descriptor.
         """
@@ -213,6 +213,8 @@ class Dictionary:
                     oad = Oad(one.oi, row.number, index)
                     if (entry := self.entry(oad)) is not None and item in names(entry):
                         return oad
+                    if entry is not None and not index and entry.context.quantity and item == entry.item:
+                        return oad  # all members together
         return None
 
     @functools.cache  # noqa: B019 - one dictionary lives as long as the program

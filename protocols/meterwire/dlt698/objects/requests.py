@@ -8,7 +8,8 @@ Source: spec sections 6.5, 6.7 and 7.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -27,6 +28,7 @@ from meterwire.dlt698.axdr.selection import (
 )
 from meterwire.dlt698.axdr.values import NULL, Data, DateTimeS
 from meterwire.dlt698.objects.dictionary import dictionary
+from meterwire.dlt698.objects.notation import Table
 from meterwire.dlt698.objects.records import (
     EVENT_ENDED_AT,
     EVENT_NUMBER,
@@ -45,8 +47,8 @@ CURVE_PIECES_MAX: Final = 1024
 """Most pieces of one curve."""
 
 _FREEZE: Final = 9
-_EVENT: Final = 7
-_EVENT_WITH_PARTS: Final = 24
+_EVENTS: Final = frozenset({7, 24})
+"""Classes of events, without parts and with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class NthLast:
 
         """
         del time_column
-        return SelectNthLast(_records(self.n))
+        return SelectNthLast(record_number(self.n))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class Last:
 
         """
         del time_column
-        return SelectLast(_records(self.n), AllMeters() if self.all_meters else NoMeters())
+        return SelectLast(record_number(self.n), AllMeters() if self.all_meters else NoMeters())
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +112,7 @@ class Between:
             LocalProtocolError: the end is not after the start.
 
         """
-        if self.end <= self.start:
-            raise LocalProtocolError(
-                f"records from {self.start} to {self.end}: the end is not after the start"
-            )
+        check_span(self.start, self.end)
         interval = NULL if self.interval is None else Data("TI", self.interval)
         return SelectRange(time_column, _time(self.start), _time(self.end), interval)
 
@@ -277,14 +276,25 @@ def event_table(event: str, part: str = "") -> Oad:
         LocalProtocolError: there is no such event, or it does not have the part.
 
     """
-    for one in dictionary().objects:
-        if one.item == event and one.interface_class in {_EVENT, _EVENT_WITH_PARTS}:
-            wanted = {"": "", "total": ""}.get(part, f"@quadrant.{part}" if part.isdecimal() else f".{part}")
-            for row in one.rows:
-                if row.item.replace("{event}", event) == f"{event}_record{wanted}":
-                    return Oad(one.oi, row.number, 0)
-            raise LocalProtocolError(f"{event} has no records of {part or 'the whole'!r}")
+    wanted = {"": "", "total": ""}.get(part, f"@quadrant.{part}" if part.isdecimal() else f".{part}")
+    found = event_tables().get(f"{event}_record{wanted}")
+    if found is not None:
+        return found
+    if any(one.item == event and one.interface_class in _EVENTS for one in dictionary().objects):
+        raise LocalProtocolError(f"{event} has no records of {part or 'the whole'!r}")
     raise LocalProtocolError(f"there is no event {event!r}")
+
+
+@functools.cache
+def event_tables() -> Mapping[str, Oad]:
+    """The record tables of events by name: ``power_down_record``, ``voltage_loss_record.a``."""
+    return {
+        row.item.replace("{event}", one.item): Oad(one.oi, row.number, 0)
+        for one in dictionary().objects
+        if one.interface_class in _EVENTS
+        for row in one.rows
+        if row.item and isinstance(row.type, Table)
+    }
 
 
 def _columns(own: Sequence[Oad], items: Sequence[str]) -> tuple[Oad, ...]:
@@ -295,7 +305,24 @@ def _time(moment: datetime) -> Data:
     return Data("date_time_s", DateTimeS.of(moment))
 
 
-def _records(n: int) -> int:
+def record_number(n: int) -> int:
+    """How many records, or how far back, where selectors 9 and 10 can say it.
+
+    Raises:
+        LocalProtocolError: it is not 1 to ``RECORDS_MAX``.
+
+    """
     if not 1 <= n <= RECORDS_MAX:
         raise LocalProtocolError(f"record {n} cannot be asked for: 1 to {RECORDS_MAX}")
     return n
+
+
+def check_span(start: datetime, end: datetime) -> None:
+    """Refuse a span of records that holds no time.
+
+    Raises:
+        LocalProtocolError: the end is not after the start.
+
+    """
+    if end <= start:
+        raise LocalProtocolError(f"records from {start} to {end}: the end is not after the start")
