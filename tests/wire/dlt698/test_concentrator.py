@@ -121,6 +121,21 @@ def test_collected_records_without_a_value_are_refused() -> None:
         ReadCollected(items=()).records()
 
 
+@pytest.mark.parametrize("last", [0, 256, -1])
+def test_collected_records_are_counted_from_1_to_255(last: int) -> None:
+    """A concentrator would be asked for no record at all, or the request would not fit its octet."""
+    with pytest.raises(LocalProtocolError, match="1 to 255"):
+        ReadCollected(items=("voltage.a",), last=last).records()
+    assert ReadCollected(items=("voltage.a",), last=255).records()
+
+
+def test_a_span_of_collected_records_that_ends_where_it_starts_is_refused() -> None:
+    """A concentrator answers such a span with nothing, as if there were no data."""
+    day = _civil("2018-11-26")
+    with pytest.raises(LocalProtocolError, match="not after the start"):
+        ReadCollected(items=("voltage.a",), stored_from=day, stored_to=day).records()
+
+
 def test_a_set_of_meters_has_a_limit() -> None:
     """A request would outgrow every frame."""
     addresses = [f"{number:012d}" for number in range(METERS_MAX + 1)]

@@ -48,7 +48,7 @@ from meterwire.dlt698.objects.records import (
     METER_ADDRESS,
     column,
 )
-from meterwire.dlt698.objects.requests import freeze_table
+from meterwire.dlt698.objects.requests import RECORDS_MAX, freeze_table
 from meterwire.errors import LocalProtocolError
 
 ARCHIVE: Final = Oad(0x6000, 2, 0)
@@ -243,7 +243,8 @@ class ReadCollected:
         """What to send; columns are address, storage and success time, then the values.
 
         Raises:
-            LocalProtocolError: no such freeze or item, no items, or too many meters.
+            LocalProtocolError: no such freeze or item, no items, too many meters, ``last`` is not 1 to
+                ``RECORDS_MAX``, or the end is not after the start.
 
         """
         if not self.items:
@@ -256,10 +257,16 @@ class ReadCollected:
     def _selection(self) -> Selection:
         meters = meter_set(self.meters)
         if self.stored_from is None:
+            if not 1 <= self.last <= RECORDS_MAX:
+                raise LocalProtocolError(f"last {self.last} is not 1 to {RECORDS_MAX} collected records")
             return SelectLast(self.last, meters)
         start = DateTimeS.of(self.stored_from)
         if self.stored_to is None:
             return SelectStoredAt(start, meters)
+        if self.stored_to <= self.stored_from:
+            raise LocalProtocolError(
+                f"records from {self.stored_from} to {self.stored_to}: the end is not after the start"
+            )
         return SelectStoredWithin(start, DateTimeS.of(self.stored_to), _DAY, meters)
 
 
