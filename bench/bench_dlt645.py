@@ -122,9 +122,9 @@ _SIDES = {
 _COSTS = {"en": "Where our time goes for 645 (microseconds): {}.", "zh": "我方 645 耗时分布（微秒）：{}。"}
 _WHY = {
     "en": "What is left for 645 is one Python object for each thing that the next layer holds: the frame is "
-    "checked and kept by itself because deframer and sessions take it; the message because a session decides by it; "
-    "each value because its decimal is exact and its octets stay with it. Whole requests and answers are "
-    "not cached: a plant asks for each once an interval.",
+    "checked and kept by itself because deframer and sessions take it; the message because a session "
+    "decides by it; each value because its decimal is exact and its octets stay with it. Whole requests and "
+    "answers are not cached: a plant asks for each once an interval.",
     "zh": "645 余下的开销是各层各自需要的 Python 对象：帧须单独校验并交给解帧器和会话；报文供会话判断；"
     "每个数值是精确十进制数并保留其原始字节。整条请求和应答不做缓存：现场每个周期只问一次。",
 }
