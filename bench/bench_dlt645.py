@@ -106,17 +106,18 @@ _WORDS = {
     },
 }
 _SIDES = {
-    "en": "Both sides get the same octets; ours ends with exact decimals, item and unit, `dlt645` with a "
-    "float, for a block with the frame alone.",
-    "zh": "两边输入相同的字节；我方得到带数据项和单位的精确十进制数，`dlt645` 得到浮点数，数据块只得到帧。",
+    "en": "645: both sides get the same octets; ours ends with exact decimals, item and unit, `dlt645` with "
+    "a float, for a block with the frame alone.",
+    "zh": "645：两边输入相同的字节；我方得到带数据项和单位的精确十进制数，"
+    "`dlt645` 得到浮点数，数据块只得到帧。",
 }
-_COSTS = {"en": "Where our time goes (microseconds): {}.", "zh": "我方耗时分布（微秒）：{}。"}
+_COSTS = {"en": "Where our time goes for 645 (microseconds): {}.", "zh": "我方 645 耗时分布（微秒）：{}。"}
 _WHY = {
-    "en": "What is left is one Python object for each thing that the next layer holds: the frame is checked "
-    "and kept by itself because deframer and sessions take it; the message because a session decides by it; "
-    "each value because its decimal is exact and its octets stay with it. Whole requests and answers are "
-    "not cached: a plant asks for each once an interval.",
-    "zh": "余下的开销是各层各自需要的 Python 对象：帧须单独校验并交给解帧器和会话；报文供会话判断；"
+    "en": "What is left for 645 is one Python object for each thing that the next layer holds: the frame is "
+    "checked and kept by itself because deframer and sessions take it; the message because a session "
+    "decides by it; each value because its decimal is exact and its octets stay with it. Whole requests and "
+    "answers are not cached: a plant asks for each once an interval.",
+    "zh": "645 余下的开销是各层各自需要的 Python 对象：帧须单独校验并交给解帧器和会话；报文供会话判断；"
     "每个数值是精确十进制数并保留其原始字节。整条请求和应答不做缓存：现场每个周期只问一次。",
 }
 

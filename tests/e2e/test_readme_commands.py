@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.support.markdown import blocks, commands, printed
 from tests.support.metersim_process import running_metersim
 from tests.support.processes import Program, wait_until
@@ -19,17 +21,19 @@ from tests.support.servers import InfluxDB, Mosquitto
 _README = (ROOT / "README.md").read_text(encoding="utf-8")
 _COMMANDS = [command for command in commands(_README) if command.startswith(("meterlink ", "metersim "))]
 _STAY = ("meterlink run", "meterlink ingest", "metersim run")
+_ENDING = [command for command in _COMMANDS if not command.startswith(_STAY)]
 _FIRST_TOML, _SECOND_TOML = blocks(_README, "toml")
 _BIN = Path(sys.executable).parent
 
-_SIMULATED = "tcp://127.0.0.1:6450"
-_OWN_SERIAL, _OWN_SERVER, _THE_SIMULATORS = (
+_SIMULATED, _SIMULATED_698 = "tcp://127.0.0.1:6450", "tcp://127.0.0.1:6980"
+_OWN_SERIAL, _OWN_SERVER, _THE_SIMULATORS, _THE_SIMULATORS_698 = (
     words[words.index("--line") + 1] for words in map(shlex.split, _COMMANDS) if "--line" in words
 )
 _LINES = {  # what the README calls a line, and the simulator that stands there here
     _OWN_SERIAL: ("--first-address=161", "--pty"),
     _OWN_SERVER: ("--first-address=161", "--tcp=127.0.0.1:0"),
     _SIMULATED: ("--meters=8", "--tcp=127.0.0.1:0"),
+    _SIMULATED_698: ("--protocol=dlt698.45", "--meters=3", "--tcp=127.0.0.1:0"),
 }
 
 
@@ -76,25 +80,27 @@ def _written(folder: Path) -> str:
     return "".join(path.read_text(encoding="utf-8") for path in folder.rglob("line-protocol/*"))
 
 
-def test_the_commands_that_end_do_so_with_success(tmp_path: Path) -> None:
+def test_every_kind_of_command_that_ends_is_run_below() -> None:
+    """A command would be left out of those that are run, or run against another simulator."""
+    assert {"read", "items", "decode", "config"} == {shlex.split(command)[1] for command in _ENDING}
+    assert (_SIMULATED, _SIMULATED_698) == (_THE_SIMULATORS, _THE_SIMULATORS_698)
+
+
+@pytest.mark.parametrize("command", _ENDING)
+def test_a_command_that_ends_does_so_with_success(tmp_path: Path, command: str) -> None:
     """The first thing a reader sees would be an error."""
-    ending = [command for command in _COMMANDS if not command.startswith(_STAY)]
-    assert _SIMULATED == _THE_SIMULATORS
-    assert {"read", "items", "decode", "config"} == {shlex.split(command)[1] for command in ending}
     (tmp_path / "meterlink.toml").write_text(_FIRST_TOML, encoding="utf-8")
-    with _lines(tmp_path, *_LINES) as urls:
-        for command in ending:
-            done = subprocess.run(
-                _command(_replaced(command, urls)),
-                cwd=tmp_path,
-                env=_environment(tmp_path),
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            assert (0, "") == (done.returncode, done.stderr), command
-            shown = printed(_README, command)
-            assert shown in {"", done.stdout}, command
+    with _lines(tmp_path, *(line for line in _LINES if line in shlex.split(command))) as urls:
+        done = subprocess.run(
+            _command(_replaced(command, urls)),
+            cwd=tmp_path,
+            env=_environment(tmp_path),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (0, "") == (done.returncode, done.stderr)
+    assert printed(_README, command) in {"", done.stdout}
 
 
 def test_every_command_that_stays_is_run_below() -> None:
@@ -102,17 +108,19 @@ def test_every_command_that_stays_is_run_below() -> None:
     staying = [command for command in _COMMANDS if command.startswith(_STAY)]
     assert [
         "metersim run --meters 8 --tcp 127.0.0.1:6450",
+        "metersim run --protocol dlt698.45 --meters 3 --tcp 127.0.0.1:6980",
         "meterlink run --config meterlink.toml",
         "meterlink ingest --config meterlink.toml",
     ] == staying
 
 
-def test_the_simulator_of_the_readme_serves(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("simulated", "meters"), [(_SIMULATED, 8), (_SIMULATED_698, 3)])
+def test_the_simulators_of_the_readme_serve(tmp_path: Path, simulated: str, meters: int) -> None:
     """Whoever has no meter at hand gets no further than this."""
-    (command,) = [command for command in _COMMANDS if command.startswith("metersim run")]
-    port = _SIMULATED.rpartition(":")[2]
+    port = simulated.rpartition(":")[2]
+    (command,) = [one for one in _COMMANDS if one.startswith("metersim run") and one.endswith(port)]
     with running_metersim(tmp_path, *shlex.split(command.replace(port, "0"))[2:]) as plant:
-        assert 8 == len(plant.meters[0])
+        assert meters == len(plant.meters[0])
 
 
 def test_the_first_configuration_of_the_readme_fills_files(tmp_path: Path) -> None:

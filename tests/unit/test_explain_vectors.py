@@ -164,7 +164,9 @@ _DRAWN = {
     "gen-connect-rsp-password-wrong": "result: 1 password wrong",
     "gen-error-service": "error: 2 the service is not supported",
     "gen-conc-freeze-rows-null": "00100200 forward active energy: array of 5",
-    "real-proxytranscommandrequest-01": "port settings: 2400 baud, even parity, 8, 1, no flow control",
+    "real-proxytranscommandrequest-01": (
+        "port settings: 2400 baud, even parity, data bits 8, stop bits 1, no flow control"
+    ),
     "gen-scaler-voltage": "10^-1 V",
     "real-stream-01": "put together from frames 1, 2",
 }

@@ -22,7 +22,7 @@ from meterlink.cli.run import ingest, run
 
 app = typer.Typer(
     name="meterlink",
-    help="Read China's electricity meters (DL/T 645), keep every reading, publish it.",
+    help="Read China's electricity meters (DL/T 645 and DL/T 698.45), keep every reading, publish it.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration, 3 no answer, 4 refused by the "
     "meter, 5 line, 6 no value, 7 journal.",
     no_args_is_help=True,
@@ -53,7 +53,7 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
     ] = False,
 ) -> None:
-    """Read China's electricity meters (DL/T 645), keep every reading, publish it."""
+    """Read China's electricity meters (DL/T 645 and DL/T 698.45), keep every reading, publish it."""
 
 
 def main() -> None:

@@ -8,14 +8,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from meterlink.explain.dlt698_objects import item_words, measured, object_words
-from meterlink.explain.dlt698_plain import text_of
+from meterlink.explain.dlt698_objects import item_words, measured
+from meterlink.explain.dlt698_values import choice_says, meant, says_of, typed_says
 from meterlink.explain.dlt698_words import FIELDS, SERVICES
 from meterlink.explain.parts import NOTHING, Part, Text, same
 from meterwire.dlt645.messages.secrets import secret_ranges as secret_ranges_645
 from meterwire.dlt698.apdus import parts as wire
 from meterwire.dlt698.apdus.apdu import walk_apdu
-from meterwire.dlt698.apdus.enumerations import bits_of, meaning
+from meterwire.dlt698.apdus.enumerations import bits_of
 from meterwire.dlt698.apdus.link_management import LinkResult
 from meterwire.dlt698.apdus.secrets import secret_spans
 from meterwire.dlt698.apdus.security import PlainUnit
@@ -30,7 +30,6 @@ _WHOLE: Final = (
     values.DateTimeS, values.DateTime, values.Date, values.Time,
 )  # fmt: skip
 """Values that are told in one line."""
-_SUFFIXES: Final = {"_s": Text("s", "秒"), "_ms": Text("ms", "毫秒")}
 _COLUMN: Final = re.compile("[0-9A-F]{8}").fullmatch
 """A cell of a record is named by its column."""
 _ROAD_COLUMNS: Final = re.compile("[0-9A-F]{8}").findall
@@ -123,7 +122,8 @@ class _Maker:
         elif not isinstance(span.value, _WHOLE):
             for part in _named_by_columns(span):
                 if part.end > part.start:
-                    yield self._part(part, of)
+                    says = None if part.parts else choice_says(span.value, part.name, part.value)
+                    yield self._part(part, of, says=says)
 
     def _envelope(self, span: Span) -> Iterator[Part]:
         """Choice, length, and the APDU within."""
@@ -147,7 +147,7 @@ class _Maker:
         value, name = span.value, span.name
         code = _CODES.get((self._service, name))
         if code is not None and not span.parts:
-            return _link_result_says(value) if isinstance(value, LinkResult) else _meant(code, value)
+            return _link_result_says(value) if isinstance(value, LinkResult) else meant(code, value)
         if name in _BY_NAME:
             return _BY_NAME[name](value)
         if isinstance(value, values.Data):
@@ -160,10 +160,11 @@ class _Maker:
 def _name(name: str) -> Text:
     if name in FIELDS:
         return FIELDS[name]
-    if not _COLUMN(name):
+    columns = _ROAD_COLUMNS(name)
+    if not columns:
         return same(name)
-    words = object_words(selection.Oad.of(name))
-    return Text(f"{name} {words.en}".rstrip(), f"{name} {words.zh}".rstrip())
+    first, *others = map(selection.Oad.of, columns)
+    return says_of(first if _COLUMN(name) else selection.Road(first, tuple(others)))
 
 
 def _named_by_columns(span: Span) -> Iterator[Span]:
@@ -185,20 +186,15 @@ def _scalars(span: Span) -> Iterator[Span]:
 
 
 def _data_says(data: values.Data, item: ItemValue | None) -> Text:
+    told = typed_says(data)
     if data.type in {"array", "structure"}:
-        return Text(f"{data.type} of {len(data.value)}", f"{data.type}，{len(data.value)} 个元素")
-    told = NOTHING if data.type == "null" else says_of(data.value)
+        return told
     words = NOTHING if item is None else item_words(item)
     return Text(f"{data.type} {told.en}".rstrip() + words.en, f"{data.type} {told.zh}".rstrip() + words.zh)
 
 
-def _meant(name: str, code: int) -> Text:
-    found, number = meaning(name, code), int(code)
-    return same(str(number)) if found is None else Text(f"{number} {found.en}", f"{number} {found.zh}")
-
-
 def _link_result_says(result: LinkResult) -> Text:
-    told = _meant("link_result", result.code)
+    told = meant("link_result", result.code)
     trusted = (
         Text("clock trusted", "时钟可信") if result.clock_trusted else Text("clock not trusted", "时钟不可信")
     )
@@ -210,67 +206,8 @@ def _bits(name: str, octets: bytes) -> Text:
     return Text(", ".join(bit.en for bit in found), "，".join(bit.zh for bit in found))
 
 
-def says_of(value: Any, name: str = "") -> Text:
-    """One line for a value."""
-    for cls, says in _BY_CLASS.items():
-        if isinstance(value, cls):
-            return says(value)
-    unit = next((unit for suffix, unit in _SUFFIXES.items() if name.endswith(suffix)), NOTHING)
-    return Text(f"{value} {unit.en}".rstrip(), f"{value} {unit.zh}".rstrip())
-
-
-def _object_says(of: _Descriptor) -> Text:
-    words = object_words(of)
-    return Text(f"{of} {words.en}".rstrip(), f"{of} {words.zh}".rstrip())
-
-
-def _interval_says(interval: selection.Ti) -> Text:
-    unit = meaning("ti_unit", interval.unit)
-    if unit is None:
-        return same(f"{interval.value} ({interval.unit})")
-    return Text(f"{interval.value} {unit.en}", f"{interval.value} {unit.zh}")
-
-
-def _scaler_says(scaler: selection.ScalerUnit) -> Text:
-    unit = meaning("unit", scaler.unit)
-    words = same(str(scaler.unit)) if unit is None else Text(unit.en, unit.zh)
-    return Text(f"10^{scaler.scaler} {words.en}", f"10^{scaler.scaler} {words.zh}")
-
-
-def _piid_says(piid: wire.Piid) -> Text:
-    en, zh = f"number {piid.number}", f"序号 {piid.number}"
-    if piid.high_priority:
-        en, zh = en + ", high priority", zh + "，高级优先"
-    if piid.acd:
-        en, zh = en + ", has events to read (ACD)", zh + "，请求访问（ACD）"
-    return Text(en, zh)
-
-
-def _port_says(port: selection.Comdcb) -> Text:
-    baud, parity, flow = (
-        meaning("baud", port.baud),
-        meaning("parity", port.parity),
-        meaning("flow", port.flow),
-    )
-    if baud is None or parity is None or flow is None:
-        return same(str(tuple(port)))
-    bits = f"{port.databits}, {port.stopbits}"
-    return Text(f"{baud.en}, {parity.en}, {bits}, {flow.en}", f"{baud.zh}，{parity.zh}，{bits}，{flow.zh}")
-
-
 _BY_NAME: Final[dict[str, Callable[[Any], Text]]] = {
     "present": lambda value: Text("yes", "有") if value else Text("no", "无"),
     "protocol_conformance": partial(_bits, "protocol_conformance"),
     "function_conformance": partial(_bits, "function_conformance"),
-}
-_BY_CLASS: Final[dict[Any, Callable[[Any], Text]]] = {
-    wire.Piid: _piid_says,
-    wire.Dar: partial(_meant, "dar"),
-    selection.Oad: _object_says,
-    selection.Omd: _object_says,
-    selection.Ti: _interval_says,
-    selection.ScalerUnit: _scaler_says,
-    selection.Comdcb: _port_says,
-    bytes: lambda value: same(value.hex().upper()),
-    str: lambda value: same(text_of(value)),
 }
