@@ -90,7 +90,8 @@ async def _watched(broker: Mosquitto, listens: int, report: ReportNotificationRe
     return watching.result()
 
 
-def _check(folder: Path, broker: Mosquitto, database_url: str, points_of: PointsOf) -> None:
+def _run(folder: Path, broker: Mosquitto, database_url: str, points_of: PointsOf) -> tuple[Found, Found]:
+    """Let a terminal report; the points that must be there, and those that the query API gives."""
     midnight = Clock().utc_now().astimezone(_CHINA).replace(hour=0, minute=0, second=0, microsecond=0)
     failed_at = midnight - timedelta(minutes=3)
     url = f"listen://{LOOPBACK}:0?terminal={ADDRESS}"
