@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from meterlink.clock import SystemClock
@@ -52,8 +53,8 @@ def _newest_midnight() -> datetime:
     return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _check(folder: Path, broker: Mosquitto, database_url: str, points_of: PointsOf) -> None:
-    """Let the daemon ask for freezes, and compare what the query API gives with the meters' registers."""
+def _differences(folder: Path, broker: Mosquitto, database_url: str, points_of: PointsOf) -> list[str]:
+    """Let the daemon ask for freezes; where what the query API gives differs from the meters' registers."""
     nights = {_newest_midnight()}
     with _plant(folder) as plant:
         meters = {address for sim in plant.values() for line in sim.meters for address in line}
@@ -73,6 +74,7 @@ def _check(folder: Path, broker: Mosquitto, database_url: str, points_of: Points
         finally:
             daemon.terminate()
         nights.add(_newest_midnight())
+    wrong = []
     for item in _ITEMS:
         points = points_of(item.replace(".", "_"))
         found = {(dict(point.tags)["meter"], point.time_s): point.value for point in points}
@@ -82,13 +84,15 @@ def _check(folder: Path, broker: Mosquitto, database_url: str, points_of: Points
             slot = datetime.fromtimestamp(time_s, _PLANT_TIME)
             assert slot in nights, "the timestamp is the instant of the freeze"
             expected = Meter(meter.removeprefix("m"), seed=_SEED, growth_kw=_GROWTH_KW).value(item, slot)
-            assert expected is not None
-            assert float(expected) == value
+            if expected is None or float(expected) != value:
+                wrong.append(f"{meter} {item} {slot}: {value}, not {expected}")
+    return wrong
 
 
 def test_into_influxdb(tmp_path: Path, mosquitto: Mosquitto, influxdb: InfluxDB) -> None:
     """A night's energy would stand under another name, another time or another number than bills look for."""
-    _check(tmp_path, mosquitto, influxdb.url, lambda field: influxdb.points(DAILY_FREEZE, field))
+    points_of: PointsOf = partial(influxdb.points, DAILY_FREEZE)
+    assert [] == _differences(tmp_path, mosquitto, influxdb.url, points_of)
 
 
 def test_into_victoria_metrics(
@@ -96,4 +100,7 @@ def test_into_victoria_metrics(
 ) -> None:
     """The second database takes the same points by another parser."""
     database = victoria_metrics
-    _check(tmp_path, mosquitto, database.url, lambda field: database.points(f"{DAILY_FREEZE}_{field}"))
+    differences = _differences(
+        tmp_path, mosquitto, database.url, lambda field: database.points(f"{DAILY_FREEZE}_{field}")
+    )
+    assert [] == differences

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -36,18 +36,23 @@ def _gateway(
     return SimulatedGateway(tmp_path, stations, every_s=_EVERY_S, seed=seed)
 
 
-def _whole(gateway: SimulatedGateway, slots: int) -> None:
-    due = slots_between(START, _EVERY_S, slots)
-    for address in _ADDRESSES:
-        for item in ITEMS:
-            assert due == gateway.slots_of(address, item)
+def _due(slots: int) -> dict[tuple[str, str], list[datetime]]:
+    """So many slots from the start, of each item of each meter."""
+    return {
+        (address, item): slots_between(START, _EVERY_S, slots) for address in _ADDRESSES for item in ITEMS
+    }
+
+
+def _kept(gateway: SimulatedGateway) -> dict[tuple[str, str], list[datetime]]:
+    """The slots in which a reading of each item of each meter was kept."""
+    return {(address, item): gateway.slots_of(address, item) for address in _ADDRESSES for item in ITEMS}
 
 
 def test_every_slot_of_every_meter(tmp_path: Path) -> None:
     """The plain case: nothing missing, nothing twice, all of it in the database."""
     gateway = _gateway(tmp_path)
     gateway.run(seconds=10 * _EVERY_S - 1)
-    _whole(gateway, 10)
+    assert _due(10) == _kept(gateway)
     gateway.check()
 
 
@@ -61,7 +66,7 @@ def test_meters_of_both_editions_share_a_line(tmp_path: Path) -> None:
     protocols = dict.fromkeys(old, "dlt645-1997")
     gateway = SimulatedGateway(tmp_path, stations, every_s=_EVERY_S, protocols=protocols)
     gateway.run(seconds=3 * _EVERY_S - 1)
-    _whole(gateway, 3)
+    assert _due(3) == _kept(gateway)
     gateway.check()
     volts = {len(str(r.value)) for r in readings_of(gateway.rows()) if r.item == "voltage.a"}
     assert {3, 5} == volts, "an old meter shows no tenths of a volt"
@@ -85,7 +90,7 @@ def test_killed_at_each_moment_of_a_round(tmp_path: Path, milliseconds: int) -> 
     gateway = _gateway(tmp_path)
     gateway.run(seconds=milliseconds / 1000, kill=True)
     gateway.run(seconds=_EVERY_S - 1 - milliseconds / 1000)
-    _whole(gateway, 1)
+    assert _due(1) == _kept(gateway)
     assert [] == repeated_keys(readings_of(gateway.rows()))
     gateway.check()
 
@@ -167,7 +172,7 @@ def test_the_wall_clock_is_set_back_into_slots_that_were_read(tmp_path: Path) ->
         gateway.sim.clock.step_wall(timedelta(seconds=-2 * _EVERY_S))
 
     gateway.run(seconds=8 * _EVERY_S - 1, meanwhile=meanwhile)
-    _whole(gateway, 6)
+    assert _due(6) == _kept(gateway)
     assert [] == repeated_keys(readings_of(gateway.rows()))
 
 
@@ -197,7 +202,7 @@ def test_a_full_disk_stops_reading_and_loses_nothing(tmp_path: Path, monkeypatch
 
     gateway.run(seconds=_EVERY_S - 1, meanwhile=meanwhile)
     assert during[0] == during[1], "meters are not asked for what cannot be kept"
-    _whole(gateway, 1)
+    assert _due(1) == _kept(gateway)
     assert len(gateway.answers) == len(ITEMS) * len(_ADDRESSES), "no meter was asked twice"
 
 

@@ -19,7 +19,7 @@ from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import AssociationTraits, generic
 from meterwire.dlt698.apdus.apdu import Apdu
-from meterwire.dlt698.apdus.association import ConnectRequest
+from meterwire.dlt698.apdus.association import ConnectRequest, PasswordSecurity
 from meterwire.dlt698.apdus.get import GetRequestNormal, GetRequestRecord
 from meterwire.dlt698.apdus.parts import Dar
 from meterwire.dlt698.axdr.selection import Oad, ScalerUnit, SelectLast, SelectNthLast, SelectRange, Ti
@@ -283,10 +283,26 @@ def test_what_cannot_be_kept_is_no_value_of_the_moment(item: str) -> None:
         driver.check_instant(item)
 
 
-@pytest.mark.parametrize("item", ["forward_active_energy.*", "voltage.a", "active_power", "frequency"])
-def test_numbers_can_be_polled(item: str) -> None:
-    """The usual plans would be refused."""
-    _driver().check_instant(item)
+@pytest.mark.parametrize(
+    ("item", "numbers"),
+    [
+        ("forward_active_energy.*", [Decimal(100 + number) for number in range(len(_ENERGIES))]),
+        ("voltage.a", [Decimal("220.1")]),
+        ("active_power", [Decimal("-0.5")]),
+        ("frequency", [Decimal("50.01")]),
+    ],
+)
+def test_numbers_can_be_polled(item: str, numbers: list[Decimal]) -> None:
+    """The usual plans would be refused, or allowed and bring nothing that a plan keeps."""
+    volts = {f"voltage.{phase}": Decimal("220.1") for phase in "abc"}
+    powers = {f"active_power{phase}": Decimal("-0.5") for phase in ("", ".a", ".b", ".c")}
+    meter = ScriptedMeter(contents={**_energies(), **volts, **powers, "frequency": Decimal("50.01")})
+
+    async def program(driver: Dlt698Driver, line: Line) -> MeterAnswer:
+        driver.check_instant(item)
+        return await driver.read(line, ADDRESS, item, priority=Priority.CURVE)
+
+    assert numbers == [value.value for value in converse(meter, program).values]
 
 
 @pytest.mark.parametrize(
@@ -406,7 +422,11 @@ def test_the_longest_password_is_sent() -> None:
     """The limit itself is allowed."""
     meter = ScriptedMeter(contents=_energies(), needs_connect=True, password="1" * 64)
     traits = AssociationTraits(connect="password")
-    converse(meter, _twice, traits=traits, password_of=lambda _: "1" * 64)
+    [value] = _read(meter, "forward_active_energy", traits=traits, password_of=lambda _: "1" * 64).values
+    assert Decimal(100) == value.value
+    assert ["ConnectRequest", "GetRequestNormal"] == _kinds(meter.asked)
+    assert isinstance(meter.asked[0], ConnectRequest)
+    assert PasswordSecurity("1" * 64) == meter.asked[0].auth
 
 
 def test_a_password_that_nobody_named_is_asked_for() -> None:

@@ -84,13 +84,17 @@ class Master:
 
 
 def call(
-    play: Callable[[Master, Terminal], Awaitable[None]], *, ahead: timedelta = timedelta(), **master: Any
+    play: Callable[[Master, Terminal], Awaitable[None]],
+    *,
+    ahead: timedelta = timedelta(),
+    habits: Habits = HABITS,
+    **master: Any,
 ) -> tuple[Master, list[AnswerRecord]]:
     """One connection of a terminal to a master."""
     sim, answers = Simulation(seed=1), list[AnswerRecord]()
     meter = Meter698(ADDRESS, seed=1, clock_ahead=ahead)
     line = Line([Station(meter=meter)], clock=sim.clock, record=answers.append)
-    terminal = Terminal(line, clock=sim.clock, habits=HABITS)
+    terminal = Terminal(line, clock=sim.clock, habits=habits)
     terminal_end, our_end = memory_pair()
     other = Master(sim, our_end, **master)
 
@@ -202,10 +206,17 @@ def test_habits_out_of_range_are_refused(figures: dict[str, int]) -> None:
         Habits(**figures)
 
 
-def test_habits_at_the_limit_are_taken() -> None:
-    """The limit itself would be refused."""
-    Habits(heartbeat_s=1, tries=1)
-    Habits(heartbeat_s=HEARTBEAT_S_MAX)
+@pytest.mark.parametrize("heartbeat_s", [1, HEARTBEAT_S_MAX])
+def test_habits_at_the_limit_are_taken(heartbeat_s: int) -> None:
+    """The limit itself would be refused, or the terminal call at other times than it says."""
+
+    async def play(master: Master, _: Terminal) -> None:
+        await asyncio.sleep(2.5 * heartbeat_s)
+        master.end.close()
+
+    master, _ = call(play, habits=Habits(heartbeat_s=heartbeat_s, answer_timeout_s=0.1, tries=1))
+    assert [(0, 0), (heartbeat_s, 1), (2 * heartbeat_s, 1)] == [(round(at), k) for at, k in master.calls()]
+    assert {heartbeat_s} == {request.heartbeat_s for _, request in master.heard}
 
 
 def test_it_dials_again_when_the_connection_ends() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import struct
 import types
 import typing
@@ -175,8 +176,13 @@ _LISTED: dict[tuple[str, str], st.SearchStrategy[Any]] = {
 }
 
 
-def careful(hint: Any) -> st.SearchStrategy[Any]:
-    """As ``of``, of what the standard lists only."""
+LIBERTIES = ("Data", "Piid", "Tsa", "RecordResult", "lists", "texts", "numbers")
+"""Where a message can go beyond what the standard lists."""
+
+
+@functools.cache
+def careful(hint: Any, liberty: str = "") -> st.SearchStrategy[Any]:
+    """As ``of``, of what the standard lists only; with one of ``LIBERTIES``, of anything there."""
     by_hand = {
         Data: careful_datas,
         Dar: of(Dar),
@@ -185,30 +191,39 @@ def careful(hint: Any) -> st.SearchStrategy[Any]:
         RecordResult: _careful_records(),
     }
     if hint in by_hand:
-        return by_hand[hint]
+        return of(hint) if hint.__name__ == liberty else by_hand[hint]
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
-        return _careful_marked(hint, next(one for one in arguments[1:] if hasattr(one, "compile")))
+        mark = next(one for one in arguments[1:] if hasattr(one, "compile"))
+        return _careful_marked(hint, mark, liberty)
     if origin is tuple:
-        return st.lists(careful(arguments[0]), min_size=1, max_size=_SHORT).map(tuple)
+        least = 0 if liberty == "lists" else 1
+        return st.lists(careful(arguments[0], liberty), min_size=least, max_size=_SHORT).map(tuple)
     if origin in (typing.Union, types.UnionType):
-        return st.none() | careful(next(one for one in arguments if one is not type(None)))
-    return _careful_members(hint)
+        return st.none() | careful(next(one for one in arguments if one is not type(None)), liberty)
+    return _careful_members(hint, liberty)
 
 
-def _careful_marked(hint: Any, mark: Any) -> st.SearchStrategy[Any]:
+def _careful_marked(hint: Any, mark: Any, liberty: str) -> st.SearchStrategy[Any]:
     if isinstance(mark, OneOf):
-        return st.one_of(*(careful(one) for one in mark.alternatives.values()))
-    return _ascii if mark == Text("ascii") else of(hint)
+        return st.one_of(*(careful(one, liberty) for one in mark.alternatives.values()))
+    return _ascii if mark == Text("ascii") and liberty != "texts" else of(hint)
 
 
-def _careful_members(cls: Any) -> st.SearchStrategy[Any]:
+def _careful_members(cls: Any, liberty: str) -> st.SearchStrategy[Any]:
     made = {}
     for name, hint in members(cls).items():
         key = (cls.__name__, name)
-        made[name] = _LISTED[key] if key in _LISTED else careful(hint)
+        listed = key in _LISTED and liberty != "numbers"
+        made[name] = _LISTED[key] if listed else careful(hint, liberty)
     return st.builds(cls, **made)
 
 
 CAREFUL: dict[str, st.SearchStrategy[Any]] = {cls.__name__: careful(cls) for cls in SERVICES.values()}
 """Strategy of each service, of what the standard lists."""
+
+
+WITH_LIBERTY: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    cls.__name__: {liberty: careful(cls, liberty) for liberty in LIBERTIES} for cls in SERVICES.values()
+}
+"""Strategies of each service by the liberty that they take."""

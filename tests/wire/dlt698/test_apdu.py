@@ -13,7 +13,7 @@ from meterwire.dlt698.apdus.apdu import LATER_EDITIONS, Apdu, decode_apdu, encod
 from meterwire.dlt698.apdus.association import ConnectRequest, PasswordSecurity
 from meterwire.dlt698.apdus.get import GetRequestNormalList, GetResponseNormal, GetResponseRecord
 from meterwire.dlt698.apdus.parts import SERVICES, ActionItem, AttributeResult, Dar, Piid, RecordResult
-from meterwire.dlt698.apdus.secrets import secret_spans
+from meterwire.dlt698.apdus.secrets import Ranges, secret_spans
 from meterwire.dlt698.apdus.security import CipherUnit, Mac, PlainUnit, SecurityResponse
 from meterwire.dlt698.axdr import lengths
 from meterwire.dlt698.axdr.selection import Oad, Omd
@@ -74,11 +74,18 @@ def test_a_cut_or_lengthened_apdu_is_refused(apdu: Apdu, data: st.DataObject) ->
     assert len(octets) == refused.value.offset
 
 
-@given(octets=st.binary(max_size=200))
+def _is_in_order(spans: Ranges, size: int) -> bool:
+    """Whether each span has octets, begins behind the one before, and ends inside of ``size`` octets."""
+    bounds = [0, *(at for span in spans for at in span), size]
+    return bounds == sorted(bounds) and all(start < end for start, end in spans)
+
+
+@given(octets=st.binary(min_size=1, max_size=200))
 def test_any_octets_are_an_apdu_or_refused(octets: bytes) -> None:
-    """A meter could stop the program with octets that nobody thought of."""
-    _decoded(octets)
-    secret_spans(octets)
+    """A meter could stop the program with octets that nobody thought of, or have them shown."""
+    apdu, hidden = _decoded(octets), secret_spans(octets)
+    assert _is_in_order(hidden, len(octets))
+    assert apdu is not None or ((0, len(octets)),) == hidden
 
 
 @given(head=st.sampled_from(sorted(SERVICES)), body=st.binary(max_size=60))
@@ -95,10 +102,14 @@ def test_a_damaged_apdu_is_an_apdu_or_refused(apdu: Apdu, at: int, octet: int) -
     """The same, one octet away from what devices send."""
     octets = bytearray(encode_apdu(apdu))
     octets[at % len(octets)] = octet
-    damaged = _decoded(bytes(octets))
-    secret_spans(bytes(octets))
-    if damaged is not None:
-        walk_apdu(bytes(octets))
+    damaged, hidden = _decoded(bytes(octets)), secret_spans(bytes(octets))
+    assert _is_in_order(hidden, len(octets))
+    if damaged is None:
+        assert ((0, len(octets)),) == hidden
+    else:
+        span = walk_apdu(bytes(octets))
+        assert encode_apdu(damaged) == encode_apdu(span.value)
+        assert [0, *(one.end for one in leaves(span))] == [*(one.start for one in leaves(span)), len(octets)]
 
 
 @pytest.mark.parametrize("head", sorted(LATER_EDITIONS), ids=bytes.hex)

@@ -319,12 +319,19 @@ def test_the_table_is_walked_whole() -> None:
 
 @given(octets=of.noise, frame=of.frames)
 def test_any_octets_never_raise(octets: bytes, frame: Frame) -> None:
-    """One terminal's rubbish would stop the ear for all."""
+    """One terminal's rubbish would stop the ear for all, or make it deaf to the next login."""
     listener = Listener(lambda _: 0)
+    heard: list[Any] = []
     told = frame._replace(from_server=True, started_by_client=False)
     for user_data in (frame.user_data, b"\x88" + frame.user_data, b"\x01" + frame.user_data):
-        listener.feed(octets + encode(told._replace(user_data=user_data)), _LATER)
-    listener.give_up(_LATER)
+        heard += listener.feed(octets + encode(told._replace(user_data=user_data)), _LATER)
+    heard += listener.give_up(_LATER)
+    reports = [one for one in heard if isinstance(one, Report)]
+    assert [1] * len(reports) == [len(Deframer().feed(one.acknowledgement)) for one in reports]
+    left = any(isinstance(one, Call) and one.request.type == LOGOUT for one in heard)
+    assert left == (listener.state is CallState.CLOSED)
+    called = listener.feed(_link(), _LATER)
+    assert left or [LOGIN] == [one.request.type for one in called if isinstance(one, Call)]
 
 
 def test_acknowledgements_fit_one_frame() -> None:

@@ -484,15 +484,25 @@ def test_rubbish_never_finishes_an_exchange(octets: bytes, frame: Frame) -> None
     assert not session.finished
 
 
-@given(st.lists(st.sampled_from([ANSWER, _ERROR, plant.block(1, 1), plant.TIMED_OUT]), max_size=5), st.data())
+_PIECES = [ANSWER, _ERROR, plant.block(1, 1), plant.TIMED_OUT, plant.freezes(7)]
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=5), st.data())
 def test_any_pieces_of_any_answers_never_raise(apdus: list[Any], data: st.DataObject) -> None:
-    """A broken answer would stop the line's owner."""
+    """A broken answer would stop the line's owner, or end the exchange with what was not asked for."""
     session = _begun(plant.RECORDS)
     stream = b"".join(sent(apdu) for apdu in apdus)
     at = data.draw(st.integers(0, max(len(stream) - 1, 0)))
     session.feed(stream[:at] + data.draw(of.noise) + stream[at:])
     session.octets_to_send()
     session.feed(stream)
+    if session.finished:
+        ends = {State.DONE: plant.freezes(7), State.FAILED: _ERROR}
+        assert ends[session.state] == session.reply
+    else:
+        assert session.reply is None
+        session.expire()
+        assert (State.FAILED, None) == (session.state, session.reply)
 
 
 @pytest.mark.parametrize(

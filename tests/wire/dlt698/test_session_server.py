@@ -339,12 +339,17 @@ def test_what_is_not_for_the_server_is_ignored(octets: bytes) -> None:
 
 @given(octets=of.noise, frames=st.lists(of.frames, max_size=4))
 def test_a_server_survives_any_octets(octets: bytes, frames: list[Frame]) -> None:
-    """A simulated plant would stop at the first noise."""
+    """A simulated plant would stop at the first noise, or be deaf behind it."""
     server = ServerSession(METER, preset=Sizes(64, 64))
     for frame in frames:
         server.feed(octets + encode(frame._replace(server=METER, from_server=False, started_by_client=True)))
         server.octets_to_send()
     server.give_up()
+    [request] = server.feed(sent(REQUEST, from_server=False))
+    assert REQUEST == request.apdu
+    assert server.answer(request, ANSWER)
+    assert ANSWER == decode_apdu(decode(server.octets_to_send()).user_data)
+    assert b"" == server.octets_to_send()
 
 
 # --- envelopes ---------------------------------------------------------------------------------
