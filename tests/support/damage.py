@@ -25,7 +25,7 @@ def flipped(octets: bytes) -> Iterator[bytes]:
 
 
 def with_one_more(octets: bytes) -> Iterator[bytes]:
-    """A mark, or the octet before again, put in front of each octet and behind; any octet in a short frame."""
+    """A mark, or the octet before again, put in front of each octet and behind; any octet in short frames."""
     for index in range(len(octets) + 1):
         more = {*_MARKS, octets[index - 1]} if len(octets) > _EVERY_VALUE_UP_TO else range(256)
         for other in more:
