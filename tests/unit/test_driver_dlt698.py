@@ -184,7 +184,6 @@ def _driver() -> Dlt698Driver:
         ("forward_active_energy@daily_freeze/last.9999", "no item"),
         ("forward_active_energy@daily_freeze/first", "no item"),
         ("forward_active_energy@daily_freeze/last.x", "no item"),
-        ("forward_active_energy@daily_freeze", "say which"),
     ],
 )
 def test_an_unknown_item_is_refused_before_a_port_opens(item: str, words: str) -> None:
