@@ -264,6 +264,7 @@ def _driver() -> Dlt698Driver:
         ("forward_active_energy@daily_freeze/last.256", "1 to 255"),
         ("forward_active_energy@daily_freeze/last.9999", "no item"),
         ("forward_active_energy@daily_freeze/first", "no item"),
+        ("forward_active_energy@daily_freeze/last.x", "no item"),
     ],
 )
 def test_an_unknown_item_is_refused_before_a_port_opens(item: str, words: str) -> None:

@@ -1,1 +1,1 @@
-"""What several protocols share: packed BCD and checksums."""
+"""What several protocols share: packed BCD, checksums and bits that have names."""

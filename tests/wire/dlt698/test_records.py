@@ -18,7 +18,6 @@ from meterwire.dlt698.objects.records import FROZEN_AT, Records, column, encode_
 from meterwire.dlt698.objects.requests import (
     CURVE_PIECES_MAX,
     RECORDS_MAX,
-    STATUS,
     At,
     Between,
     Last,
@@ -28,7 +27,6 @@ from meterwire.dlt698.objects.requests import (
     ReadFreezes,
     ReadItems,
     event_table,
-    freeze_of,
     freeze_table,
 )
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
@@ -53,7 +51,6 @@ def test_the_latest_daily_freeze_is_asked_as_the_reference_shows() -> None:
     """A meter would be asked for another table, record or column (spec 9.7)."""
     (request,) = ReadFreezes(freeze="daily_freeze", items=_ENERGIES, which=NthLast(1)).records()
     assert "05030A50040200090102002021020000001002" + "0000" == _octets(request, 10)
-    assert request == freeze_of("forward_active_energy.*@daily_freeze/last.1").records()[0]
 
 
 def test_its_answer_becomes_readings_at_the_instant_of_the_freeze() -> None:
@@ -281,18 +278,12 @@ def test_what_a_meter_answers_is_what_is_read() -> None:
 
 def test_present_values_are_asked_by_name() -> None:
     """A status word or the clock of a meter could not be asked for."""
-    assert ("20140200", "40000200") == tuple(map(str, STATUS.oads()))
+    status = ReadItems(items=("meter_status_words", "meter_clock"))
+    assert ("20140200", "40000200") == tuple(map(str, status.oads()))
     demand = ReadItems(items=("forward_active_max_demand", "forward_active_max_demand_at"))
     assert ("10100201",) == tuple(map(str, demand.oads()))
     with pytest.raises(LocalProtocolError, match="no item 'furlongs'"):
         ReadItems(items=("furlongs",)).oads()
-
-
-@pytest.mark.parametrize("item", ["voltage.a", "voltage.a@daily_freeze", "voltage.a@daily_freeze/last.x"])
-def test_only_items_of_freezes_are_freezes(item: str) -> None:
-    """A present value would be asked for in a freeze table."""
-    with pytest.raises(LocalProtocolError):
-        freeze_of(item)
 
 
 def test_freezes_are_named_as_in_dlt645() -> None:

@@ -8,11 +8,11 @@ security words spec control-and-prepayment, 1.4 and 2.1.
 
 from __future__ import annotations
 
-import csv
 import functools
 from collections.abc import Mapping
-from importlib import resources
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
+
+from meterwire.primitives.bits import Bit, read_bits
 
 Language = Literal["en", "zh"]
 
@@ -25,28 +25,16 @@ _COMPOSED: Final = {
 """Words of several words of 16 bits, the first one lowest: R1 to R4 of 04 00 11 04, spec section 6."""
 
 
-class Bit(NamedTuple):
-    """One bit of a word: its place, its short name and what it says when set."""
-
-    place: int
-    name: str
-    en: str
-    zh: str
-
-
 @functools.cache
 def bit_words() -> Mapping[str, tuple[Bit, ...]]:
     """Every word's bits, lowest first; a word that a supplement extends also in the standard's own extent."""
     found: dict[str, list[Bit]] = {}
     supplements: dict[str, set[Bit]] = {}
-    file_name = resources.files("meterwire.dlt645.items").joinpath("rows", "bit_words.csv")
-    with file_name.open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            word, _, mark = row["word"].partition(" ")
-            bit = Bit(int(row["bit"]), row["name"], row["en"], row["zh"])
-            found.setdefault(word, []).append(bit)
-            if mark:
-                supplements.setdefault(word, set()).add(bit)
+    for written, bit in read_bits("meterwire.dlt645.items"):
+        word, _, mark = written.partition(" ")
+        found.setdefault(word, []).append(bit)
+        if mark:
+            supplements.setdefault(word, set()).add(bit)
     for word, parts in _COMPOSED.items():
         found[word] = [
             bit._replace(place=bit.place + _WORD_BITS * at)

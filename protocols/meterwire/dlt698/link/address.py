@@ -19,7 +19,7 @@ from meterwire.errors import LocalProtocolError
 ADDRESS_OCTETS_MAX: Final = 16
 """Longest address that AF can announce."""
 
-_DIGITS = re.compile(r"(?:[0-9A-F]{2}){1,16}").fullmatch
+_DIGITS = re.compile(rf"(?:[0-9A-F]{{2}}){{1,{ADDRESS_OCTETS_MAX}}}").fullmatch
 _ADDRESSES_KEPT: Final = 8192
 _ANY_DIGIT: Final = "A"
 _EXTENDED = 0b10

@@ -7,35 +7,22 @@ the bit-string; some meters send the word as a number instead, bit 0 last: ``Bit
 
 from __future__ import annotations
 
-import csv
 import functools
 from collections.abc import Mapping
-from importlib import resources
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from meterwire.dlt698.axdr.values import BitString
+from meterwire.primitives.bits import Bit, read_bits
 
 BitOrder = Literal["bit0_first", "number"]
-
-
-class Bit(NamedTuple):
-    """One bit of a word: its place, its short name and what it says when set."""
-
-    place: int
-    name: str
-    en: str
-    zh: str
 
 
 @functools.cache
 def bit_words() -> Mapping[str, tuple[Bit, ...]]:
     """Every word's bits, lowest first."""
     found: dict[str, tuple[Bit, ...]] = {}
-    file_name = resources.files("meterwire.dlt698.objects").joinpath("rows", "bit_words.csv")
-    with file_name.open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            bit = Bit(int(row["bit"]), row["name"], row["en"], row["zh"])
-            found[row["word"]] = (*found.get(row["word"], ()), bit)
+    for word, bit in read_bits("meterwire.dlt698.objects"):
+        found[word] = (*found.get(word, ()), bit)
     return found
 
 

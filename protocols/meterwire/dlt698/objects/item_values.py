@@ -13,10 +13,11 @@ from typing import Final, NamedTuple
 
 from meterwire import catalogue
 from meterwire.dlt698.axdr.values import Data
-from meterwire.dlt698.objects.bit_words import Bit, bits_set
+from meterwire.dlt698.objects.bit_words import bits_set
 from meterwire.dlt698.objects.leaves import Problem
 from meterwire.dlt698.objects.notation import Field
 from meterwire.item_value import Content, Label, LabelledValue
+from meterwire.primitives.bits import Bit
 
 Contents = Mapping[str, Content]
 """Contents by the key of their value."""

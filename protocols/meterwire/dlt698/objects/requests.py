@@ -233,25 +233,6 @@ class ReadItems:
         return tuple(dict.fromkeys(column(item) for item in self.items))
 
 
-STATUS: Final = ReadItems(items=("meter_status_words", "meter_clock"))
-"""The status words of a meter, and its clock."""
-
-
-def freeze_of(item: str) -> ReadFreezes:
-    """The read that an item's name writes, e.g. ``forward_active_energy@daily_freeze/last.1``.
-
-    Raises:
-        LocalProtocolError: it is no item of a freeze.
-
-    """
-    name, _, period = item.partition("@")
-    freeze, _, last = period.partition("/")
-    n = last.removeprefix("last.")
-    if not last.startswith("last.") or not n.isdecimal():
-        raise LocalProtocolError(f"{item!r} is no item of a freeze such as x@daily_freeze/last.1")
-    return ReadFreezes(freeze=freeze, items=(name,), which=NthLast(int(n)))
-
-
 def freeze_table(freeze: str) -> Oad:
     """The record table of a freeze, e.g. 50040200 for ``daily_freeze``.
 
