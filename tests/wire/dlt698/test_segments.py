@@ -12,11 +12,13 @@ from meterwire.dlt698.axdr.lengths import APDU_OCTETS_MAX
 from meterwire.dlt698.link.address import ServerAddress
 from meterwire.dlt698.link.frame import Frame, decode, encode
 from meterwire.dlt698.link.segments import (
+    ACKNOWLEDGED_AGAIN_MAX,
     JOIN_TRANSITIONS,
     NUMBERS,
     REPEATS_MAX,
     SEGMENTS_MAX,
     SEND_TRANSITIONS,
+    STARTED_OVER_MAX,
     Joined,
     JoinSignal,
     JoinState,
@@ -155,6 +157,33 @@ def test_a_repeated_piece_is_acknowledged_again_and_not_appended() -> None:
     assert Joined(JoinSignal.AGAIN, Segment(_ACK, 1)) == receiver.feed(_TWO)
     assert b"onetwoend" == receiver.feed(_END).apdu
     assert Joined(JoinSignal.AGAIN) == receiver.feed(_END)
+
+
+@pytest.mark.parametrize("before", [[_ONE], [_ONE, _TWO]])
+def test_a_repeated_piece_is_not_acknowledged_for_ever(before: list[Segment]) -> None:
+    """A peer that answers each acknowledgement with the same piece would hold the line."""
+    receiver = _receiver(*before)
+    for _ in range(2):  # it falls silent once, and what its timer sends again is taken as before
+        for _ in range(ACKNOWLEDGED_AGAIN_MAX):
+            assert receiver.feed(before[-1]).acknowledgement == Segment(_ACK, before[-1].number)
+        assert Joined(JoinSignal.AGAIN) == receiver.feed(before[-1])
+    for segment in (_TWO, _END)[len(before) - 1 :]:
+        whole = receiver.feed(segment).apdu
+    assert b"onetwoend" == whole
+
+
+def test_a_series_is_not_begun_for_ever() -> None:
+    """A peer that answers each acknowledgement with a new first piece would hold the line."""
+    receiver = SegmentReceiver()
+    for number in range(1 + STARTED_OVER_MAX):
+        assert Segment(_ACK, number) == receiver.feed(Segment(_FIRST, number)).acknowledgement
+        assert receiver.feed(Segment(_MIDDLE, number + 1)).acknowledgement is not None
+    assert Joined(JoinSignal.FIRST) == receiver.feed(_ONE)
+    assert Segment(_ACK, 0) == receiver.feed(_ONE).acknowledgement, "its timer sent it again"
+    receiver.feed(_TWO)
+    assert b"onetwoend" == receiver.feed(_END).apdu
+    for number in range(1 + STARTED_OVER_MAX):
+        assert receiver.feed(Segment(_FIRST, number)).acknowledgement is not None
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from meterwire.dlt698.apdus.get import (
     GetRequestNormal,
     GetRequestNormalList,
     GetRequestRecordList,
+    GetResponseNormal,
     GetResponseNormalList,
     GetResponseRecordList,
 )
@@ -39,15 +40,30 @@ from meterwire.dlt698.apdus.security import (
     SecurityRequest,
     SecurityResponse,
 )
+from meterwire.dlt698.axdr.lengths import APDU_OCTETS_MAX
 from meterwire.dlt698.axdr.selection import Oad, SelectNthLast, Ti
-from meterwire.dlt698.axdr.values import DateTimeS
+from meterwire.dlt698.axdr.values import Data, DateTimeS
 from meterwire.dlt698.link.address import ANY, BROADCAST, AddressKind, ServerAddress
 from meterwire.dlt698.link.deframer import Deframer
 from meterwire.dlt698.link.frame import FRAME_OCTETS_MAX, Frame, decode, encode
-from meterwire.dlt698.link.segments import Segment, SegmentKind, cut, decode_segment
+from meterwire.dlt698.link.segments import (
+    ACKNOWLEDGED_AGAIN_MAX,
+    SEGMENTS_MAX,
+    STARTED_OVER_MAX,
+    Segment,
+    SegmentKind,
+    cut,
+    decode_segment,
+)
 from meterwire.dlt698.sessions.blocks import BlockGatherer, BlockSignal
 from meterwire.dlt698.sessions.client import RN_OCTETS, ClientSession, with_random_number
-from meterwire.dlt698.sessions.exchange import SET_ASIDE_OCTETS_MAX, TRANSITIONS, Signal, State
+from meterwire.dlt698.sessions.exchange import (
+    SET_ASIDE_OCTETS_MAX,
+    TRANSITIONS,
+    TURNS_MAX,
+    Signal,
+    State,
+)
 from meterwire.dlt698.sessions.transfer import Sizes
 from meterwire.errors import LocalProtocolError
 from tests.wire.dlt698 import plant
@@ -268,6 +284,64 @@ def test_a_stale_answer_in_segments_is_not_taken_either() -> None:
             session.feed(plant.piece(segment))
             session.octets_to_send()
     assert plant.freezes(*range(60)) == session.reply
+
+
+def test_an_answer_of_the_most_pieces_over_a_bad_line_is_taken() -> None:
+    """A bound against peers without end would cut the longest answer that the standard allows."""
+    answer = GetResponseNormal(
+        piid=PIID, result=AttributeResult(ENERGY, Data("octet-string", bytes(APDU_OCTETS_MAX - 64)))
+    )
+    segments = cut(encode_apdu(answer), METER, 36)
+    assert SEGMENTS_MAX * 0.9 < len(segments) <= SEGMENTS_MAX
+    session = _begun()
+    for segment in segments[:-1]:
+        octets = plant.piece(segment)
+        for _ in range(1 + ACKNOWLEDGED_AGAIN_MAX):  # each acknowledgement is lost as often as may be
+            session.feed(octets)
+            assert session.octets_to_send()
+    session.feed(plant.piece(segments[-1]))
+    assert answer == session.reply
+
+
+@pytest.mark.parametrize(
+    "firsts",
+    [
+        [plant.piece(Segment(SegmentKind.FIRST, 0, b"x"))],
+        [plant.piece(Segment(SegmentKind.FIRST, number, b"x")) for number in range(2)],
+        [
+            sent(Segment(SegmentKind.FIRST, 0, b"x").octets, server=server, segmented=True)
+            for server in (METER, OTHER)
+        ],
+    ],
+    ids=["the same", "a new one", "of two meters"],
+)
+def test_a_peer_that_begins_again_and_again_is_left_alone(firsts: list[bytes]) -> None:
+    """Each acknowledgement would bring the next first piece, and the line would carry nothing else."""
+    session = _begun(server=ANY)
+    acknowledged = []
+    for first in itertools.islice(itertools.cycle(firsts), 2 + ACKNOWLEDGED_AGAIN_MAX + STARTED_OVER_MAX):
+        session.feed(first)
+        acknowledged.append(bool(session.octets_to_send()))
+    assert True in acknowledged
+    assert False in acknowledged
+    assert not session.finished
+    session.feed(sent(ANSWER))
+    assert ANSWER == session.reply
+
+
+def test_turns_have_a_limit() -> None:
+    """A peer that sends one long answer to somebody else after the other would hold the line."""
+    session = _begun()
+    stale = [plant.piece(segment) for segment in cut(encode_apdu(plant.energy(VOLTAGE)), METER, 200)]
+    assert len(stale) == 2
+    for turn in range(TURNS_MAX + 1):
+        assert not session.finished, turn
+        session.feed(stale[0])
+        assert bool(session.octets_to_send()) == (turn < TURNS_MAX)
+        session.feed(stale[1])
+    assert (State.FAILED, None) == (session.state, session.reply)
+    assert session.fault is not None
+    assert "limit" == session.fault.kind
 
 
 # --- blocks ------------------------------------------------------------------------------------

@@ -12,8 +12,10 @@ and neither has a clock:
 - ``SegmentReceiver``: a first piece opens a series (JOINING), whatever its number, each following one
   must carry the next number, the last one completes it (DONE). The piece accepted last, come again,
   is acknowledged again and not appended. A wrong number changes nothing, so the sender's timer decides.
-  A new first piece starts over: what was gathered before is lost, never mixed. Too many pieces or
-  octets break the series (BROKEN) until the next first piece.
+  A new first piece starts over: what was gathered before is lost, never mixed. Either is acknowledged a
+  few times only, then once not: a peer that answers each acknowledgement by starting over falls silent,
+  and one that lost them sends again by its own timer. Too many pieces or octets break the series (BROKEN)
+  until the next first piece.
 
 Source: DL/T 698.45-2017, 7.1.5 (spec section 1.5).
 """
@@ -36,6 +38,11 @@ SEGMENTS_MAX: Final = 4096
 """Most pieces of one APDU, sent or received."""
 REPEATS_MAX: Final = 3
 """Most times that one piece is sent again."""
+
+ACKNOWLEDGED_AGAIN_MAX: Final = 3
+"""Most times in a row that a piece which came again is acknowledged again."""
+STARTED_OVER_MAX: Final = 3
+"""Most new first pieces in a row, without a whole APDU between, that are acknowledged."""
 
 _RESERVED: Final = 0x3000
 
@@ -288,6 +295,8 @@ class SegmentReceiver:
         self._accepted: Segment | None = None
         self._pieces: list[bytes] = []
         self._size = 0
+        self._again = 0
+        self._started_over = 0
 
     @property
     def state(self) -> JoinState:
@@ -302,11 +311,13 @@ class SegmentReceiver:
         match signal:
             case JoinSignal.FIRST:
                 self._pieces, self._size = [], 0
-                return self._kept(segment, signal)
+                kept = self._kept(segment, signal)
+                return self._unless_started_over(kept) if state is JoinState.JOINING else kept
             case JoinSignal.MIDDLE | JoinSignal.LAST:
                 return self._kept(segment, signal)
             case JoinSignal.AGAIN if state is JoinState.JOINING:
-                return Joined(signal, Segment(SegmentKind.ACK, segment.number))
+                self._again = (self._again + 1) % (ACKNOWLEDGED_AGAIN_MAX + 1)
+                return Joined(signal, Segment(SegmentKind.ACK, segment.number) if self._again else None)
             case JoinSignal.TOO_MUCH:
                 self._pieces, self._accepted = [], None
         return Joined(signal)
@@ -330,11 +341,17 @@ class SegmentReceiver:
             return JoinSignal.TOO_MUCH
         return JoinSignal.LAST if segment.kind is SegmentKind.LAST else JoinSignal.MIDDLE
 
+    def _unless_started_over(self, kept: Joined) -> Joined:
+        """Without the acknowledgement when the series began anew too often."""
+        self._started_over = (self._started_over + 1) % (STARTED_OVER_MAX + 1)
+        return kept if self._started_over else kept._replace(acknowledgement=None)
+
     def _kept(self, segment: Segment, signal: JoinSignal) -> Joined:
         self._accepted = segment
+        self._again = 0
         self._pieces.append(segment.piece)
         self._size += len(segment.piece)
         if signal is not JoinSignal.LAST:
             return Joined(signal, Segment(SegmentKind.ACK, segment.number))
-        whole, self._pieces = b"".join(self._pieces), []
+        whole, self._pieces, self._started_over = b"".join(self._pieces), [], 0
         return Joined(signal, apdu=whole)
