@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meterlink.bus.exchange import Session as LineSession
+from meterwire.dlt698.apdus.action import ActionRequestNormal
 from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
 from meterwire.dlt698.apdus.get import (
     GetRequestNext,
@@ -24,6 +25,7 @@ from meterwire.dlt698.apdus.get import (
 )
 from meterwire.dlt698.apdus.link_management import LinkRequest, ServerErrorResponse
 from meterwire.dlt698.apdus.parts import (
+    ActionItem,
     AttributeResult,
     AttributeResults,
     Dar,
@@ -41,7 +43,7 @@ from meterwire.dlt698.apdus.security import (
     SecurityResponse,
 )
 from meterwire.dlt698.axdr.lengths import APDU_OCTETS_MAX
-from meterwire.dlt698.axdr.selection import Oad, SelectNthLast, Ti
+from meterwire.dlt698.axdr.selection import Oad, Omd, SelectNthLast, Ti
 from meterwire.dlt698.axdr.values import Data, DateTimeS
 from meterwire.dlt698.link.address import ANY, BROADCAST, AddressKind, ServerAddress
 from meterwire.dlt698.link.deframer import Deframer
@@ -258,6 +260,20 @@ def test_a_long_request_goes_in_segments() -> None:
     answer = GetResponseNormalList(piid=PIID, results=(ANSWER.result,) * 50)
     session.feed(sent(answer))
     assert answer == session.reply
+
+
+def test_a_switching_order_in_segments_leaves_once() -> None:
+    """A lost acknowledgement would have the order sent again, and the meter might obey twice."""
+    relays = tuple(Data("structure", (Data("OAD", Oad.of("F2050201")), Data("enum", 0))) for _ in range(20))
+    order = ActionRequestNormal(piid=PIID, item=ActionItem(Omd.of("80008200"), Data("array", relays)))
+    session = ClientSession(order, server=METER, sizes=Sizes(frame=100))
+    first = session.octets_to_send()
+    assert SegmentKind.FIRST is plant_segment(decode(first)).kind
+    for octets in (first, plant.piece(Segment(SegmentKind.ACK, 7)), sent(ANSWER), b""):
+        session.feed(octets)
+        assert session.octets_to_send() == b""
+    session.expire()
+    assert (State.FAILED, b"") == (session.state, session.octets_to_send())
 
 
 def plant_segment(frame: Frame) -> Segment:

@@ -7,8 +7,8 @@ and neither has a clock:
 - ``SegmentSender``: a piece is READY to be taken; then it waits for the acknowledgement (WAITING) with
   just its number, and the next piece is READY. The last piece is answered by the application, so the
   sender is DONE once that piece was taken. Other acknowledgements leave it as it was, one that comes after
-  the end too (some terminals acknowledge the last piece). ``repeat`` makes the piece READY again, for
-  a caller whose timer ran out.
+  the end too (some terminals acknowledge the last piece). No piece goes out twice: whether a request may be
+  sent again, as a switching order must not, is known to who asked, and begins a new exchange.
 - ``SegmentReceiver``: a first piece opens a series (JOINING), whatever its number, each following one
   must carry the next number, the last one completes it (DONE). The piece accepted last, come again,
   is acknowledged again and not appended. A wrong number changes nothing, so the sender's timer decides.
@@ -36,8 +36,6 @@ HEADER_OCTETS: Final = 2
 """Octets of a segment header."""
 SEGMENTS_MAX: Final = 4096
 """Most pieces of one APDU, sent or received."""
-REPEATS_MAX: Final = 3
-"""Most times that one piece is sent again."""
 
 ACKNOWLEDGED_AGAIN_MAX: Final = 3
 """Most times in a row that a piece which came again is acknowledged again."""
@@ -155,7 +153,6 @@ class SendState(enum.Enum):
     READY = "ready"
     WAITING = "waiting"
     DONE = "done"
-    FAILED = "failed"
 
 
 class SendSignal(enum.Enum):
@@ -164,19 +161,12 @@ class SendSignal(enum.Enum):
     TAKEN = "piece taken"
     LAST_TAKEN = "last piece taken"
     ACKNOWLEDGED = "piece acknowledged"
-    REPEAT = "no acknowledgement in time"
-    TOO_OFTEN = "no acknowledgement in time, once too often"
 
 
 SEND_TRANSITIONS: Final[dict[SendState, dict[SendSignal, SendState]]] = {
     SendState.READY: {SendSignal.TAKEN: SendState.WAITING, SendSignal.LAST_TAKEN: SendState.DONE},
-    SendState.WAITING: {
-        SendSignal.ACKNOWLEDGED: SendState.READY,
-        SendSignal.REPEAT: SendState.READY,
-        SendSignal.TOO_OFTEN: SendState.FAILED,
-    },
+    SendState.WAITING: {SendSignal.ACKNOWLEDGED: SendState.READY},
     SendState.DONE: {},
-    SendState.FAILED: {},
 }
 
 
@@ -191,7 +181,6 @@ class SegmentSender:
     def __init__(self, segments: list[Segment]) -> None:
         self._segments = segments
         self._at = 0
-        self._repeats = 0
         self._state = SendState.READY
 
     @property
@@ -213,16 +202,8 @@ class SegmentSender:
         if not awaited or segment.number != self._segments[self._at].number:
             return False
         self._at += 1
-        self._repeats = 0
         self._signal(SendSignal.ACKNOWLEDGED)
         return True
-
-    def repeat(self) -> None:
-        """No acknowledgement came in time: the piece goes out again, three times at most."""
-        if self._state is SendState.WAITING:
-            self._repeats += 1
-            too_often = self._repeats > REPEATS_MAX
-            self._signal(SendSignal.TOO_OFTEN if too_often else SendSignal.REPEAT)
 
     def _signal(self, signal: SendSignal) -> None:
         self._state = SEND_TRANSITIONS[self._state].get(signal, self._state)
