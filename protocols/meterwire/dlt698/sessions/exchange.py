@@ -94,7 +94,8 @@ class Exchange(ABC):
         reply: the answer, or the refusal; ``None`` while unfinished and when there was none.
         answered_by: the frame that brought the answer, or its last piece.
         ignored: frames seen that were not of this exchange.
-        fault: what was wrong with the last frame of this exchange that could not be read.
+        fault: what was wrong with the last frame of this exchange that could not be taken for its answer;
+            who gets no reply can tell by it a meter that answers badly from one that is silent.
 
     Raises:
         LocalProtocolError: the APDU cannot be built or sent.
@@ -236,7 +237,7 @@ class Exchange(ABC):
         self._turns += 1
         if self._turns > TURNS_MAX:
             sentence = f"the answer has no end after {TURNS_MAX} turns"
-            self.fault = RemoteProtocolError(sentence, kind="limit")
+            self.fault = RemoteProtocolError(sentence, kind="endless")
             self._signal(Signal.BROKEN)
             return
         self._octets = octets
