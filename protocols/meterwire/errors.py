@@ -26,7 +26,8 @@ class RemoteProtocolError(WireError):
         message: one sentence for an operator.
         kind: short name of the fault: ``"checksum"``, ``"truncated"``, ``"end"``,
             ``"second-start"``, ``"length"`` or ``"no-frame"``; in DL/T 698.45 also ``"short"``,
-            ``"start"``, ``"trailing"``, ``"hcs"``, ``"fcs"``, ``"segment"`` and ``"apdu"``.
+            ``"start"``, ``"trailing"``, ``"hcs"``, ``"fcs"``, ``"segment"``, ``"apdu"``,
+            ``"unasked-time-tag"``, ``"unasked-envelope"`` and ``"endless"``.
         octets: what was received, as evidence; hidden when printed.
         offset: index into ``octets`` of the first octet that is wrong, or ``None``.
 

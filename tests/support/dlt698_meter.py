@@ -40,6 +40,7 @@ from meterwire.dlt698.apdus.link_management import ServerErrorResponse
 from meterwire.dlt698.apdus.parts import AttributeResult, Dar, RecordRequest, RecordResult, Row
 from meterwire.dlt698.axdr.selection import Oad, Rcsd, SelectEqual, SelectLast, SelectNthLast, SelectRange
 from meterwire.dlt698.axdr.values import NULL, Data
+from meterwire.dlt698.link import frame as link
 from meterwire.dlt698.link.address import ServerAddress
 from meterwire.dlt698.objects.dictionary import dictionary
 from meterwire.dlt698.objects.item_values import Contents
@@ -69,6 +70,7 @@ class ScriptedMeter:
         connects_once: a CONNECT in an open association is refused.
         wants_envelope: record reads outside an envelope are refused (DAR 20).
         sizes: what clients take before sizes are agreed on.
+        damage: what becomes of the octets of each APDU that it sends, outside of envelopes.
 
     Attributes:
         asked: every request, out of its envelope.
@@ -89,6 +91,7 @@ class ScriptedMeter:
     connects_once: bool = False
     wants_envelope: bool = False
     sizes: Sizes | None = None
+    damage: Callable[[bytes], bytes] | None = None
     asked: list[Apdu] = field(default_factory=list)
     enveloped: list[bool] = field(default_factory=list)
     session: ServerSession = field(init=False)
@@ -109,7 +112,7 @@ class ScriptedMeter:
                     self.enveloped.append(request.envelope is not None)
                     self.session.answer(request, self._answer(request))
                 while due := self.session.octets_to_send():
-                    await stream.send(due)
+                    await stream.send(due if self.damage is None else _damaged(due, self.damage))
 
     def _answer(self, request: Request) -> Apdu:
         apdu: Any = request.apdu
@@ -190,6 +193,12 @@ class ScriptedMeter:
                 return [row for row in self.records if first <= row[0] < last]
             case _:
                 raise AssertionError(f"nobody asks by {rsd}")
+
+
+def _damaged(octets: bytes, damage: Callable[[bytes], bytes]) -> bytes:
+    """A good frame around something else."""
+    frame = link.decode(octets.lstrip(b"\xfe"))
+    return link.encode(frame._replace(user_data=damage(frame.user_data)))
 
 
 Program = Callable[[Dlt698Driver, Line], Awaitable[Any]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -87,6 +88,31 @@ def test_a_type_that_does_not_fit_is_no_answer() -> None:
     meter = ScriptedMeter(raw={Oad.of("20000201"): Data("visible-string", "220")})
     with pytest.raises(BadAnswer, match="type"):
         _read(meter, "voltage.a")
+
+
+_TAG = bytes.fromhex("01 07EA0B01000000 010005")
+_FREEZE = "forward_active_energy@daily_freeze/last.1"
+_CIPHER = bytes.fromhex("90 01 04 11223344 01 00 04 01020304")
+
+
+@pytest.mark.parametrize(
+    ("damage", "item", "words"),
+    [
+        (lambda octets: octets[:-3], "frequency", "truncated at octet"),
+        (lambda octets: octets[:-1] + _TAG, "frequency", "unasked-time-tag"),
+        (lambda octets: _CIPHER, "frequency", "unasked-envelope"),
+        (lambda octets: octets[:-2] + b"\x11\x05\x00\x00", _FREEZE, "optional at octet"),
+    ],
+    ids=["cut", "tagged", "enciphered", "a row too wide"],
+)
+def test_an_answer_that_cannot_be_read_is_a_bad_answer(
+    damage: Callable[[bytes], bytes], item: str, words: str
+) -> None:
+    """Somebody would be sent to look for a broken wire, where the meter answers each time."""
+    contents: Contents = {"frequency": Decimal("50.01")}
+    meter = ScriptedMeter(contents=contents, records=[(_MIDNIGHT, _energies())], damage=damage)
+    with pytest.raises(BadAnswer, match=f"{ADDRESS} answered, but its answer cannot be used: {words}"):
+        _read(meter, item)
 
 
 def test_a_refusal_says_why_in_both_languages() -> None:

@@ -29,7 +29,7 @@ from meterwire.dlt698.link.address import ServerAddress
 from meterwire.dlt698.sessions.association import CONNECT_ALLOWED, Association, AssociationState, Offer
 from meterwire.dlt698.sessions.client import ClientSession, with_random_number
 from meterwire.dlt698.sessions.matching import ERRORS
-from meterwire.errors import LocalProtocolError
+from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 ASSOCIATIONS_MAX: Final = 4_096
 """Meters of one line whose association is remembered; of more, the one asked longest ago is forgotten."""
@@ -99,7 +99,7 @@ class Talk:
 
         Raises:
             Refused: the meter said no, to the association or to the whole request.
-            BadAnswer: it answered in pieces that make no whole.
+            BadAnswer: it answered in pieces that make no whole, or what cannot be read.
             ConfigError: the password is missing, or cannot be sent.
             ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
 
@@ -165,7 +165,12 @@ class Talk:
         association = kept.association
         try:
             await line.exchange(session, priority=priority)
-        except (LineError, ReplyTimeout):
+        except ReplyTimeout:
+            association.lost()
+            if session.fault is not None:
+                raise _unreadable(kept.address, session.fault) from None
+            raise
+        except LineError:
             association.lost()
             raise
         association.settle(session)
@@ -255,13 +260,21 @@ def _answer(session: ClientSession, address: str) -> Any:
     if isinstance(reply, GetResponseNext) and isinstance(reply.result, Dar):
         raise refusal(f"meter {address}", "the next block", reply.result)
     if reply is None:
-        ended = session.released is not None
-        raise BadAnswer(
-            f"meter {address} ended the association"
-            if ended
-            else f"meter {address} answered in blocks that make no whole"
-        )
+        if session.released is not None:
+            raise BadAnswer(f"meter {address} ended the association")
+        if session.fault is not None:
+            raise _unreadable(address, session.fault)
+        raise BadAnswer(f"meter {address} answered in blocks that make no whole")
     return reply
+
+
+def _unreadable(address: str, fault: RemoteProtocolError) -> BadAnswer:
+    """The error for a meter that is there: nobody shall look for it on the wires.
+
+    The fault's own words may name an octet of the answer, and that could be one of a secret.
+    """
+    place = "" if fault.offset is None else f" at octet {fault.offset}"
+    return BadAnswer(f"meter {address} answered, but its answer cannot be used: {fault.kind}{place}")
 
 
 def _words(enumeration: str, code: int) -> str:

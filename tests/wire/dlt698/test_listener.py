@@ -10,7 +10,7 @@ from hypothesis import given
 
 from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu, encode_apdu
 from meterwire.dlt698.apdus.link_management import ClientErrorResponse, LinkRequest, LinkResponse
-from meterwire.dlt698.apdus.parts import AttributeResult, Piid, RecordResult
+from meterwire.dlt698.apdus.parts import AttributeResult, Dar, Piid, RecordResult
 from meterwire.dlt698.apdus.report import (
     ReportNotificationList,
     ReportNotificationRecordList,
@@ -245,6 +245,10 @@ def test_the_end_of_an_association_is_told() -> None:
         sent(_LIST, by_client=False, from_server=False),
         _told(plant.ANSWER),
         _told(SecurityResponse(unit=CipherUnit(bytes(16)))),
+        _told(SecurityResponse(unit=CipherUnit(b"\x88" + bytes(15)), verify=Mac(b"1234"))),
+        _told(SecurityResponse(unit=Dar(20))),
+        _link(3),
+        _link(7),
         _told(b""),
         _told(_LIST, function=1),
         _told(b"\x01\x00", function=1),
@@ -257,6 +261,7 @@ def test_what_is_no_report_is_ignored(octets: bytes) -> None:
     listener = Listener(_known)
     assert [] == listener.feed(octets, _LATER)
     assert (1, b"") == (listener.ignored, listener.octets_to_send())
+    assert CallState.DIALLED is listener.state, "who says nothing that is known is not let in"
 
 
 def test_after_a_silence_what_stands_behind_half_a_frame_is_heard() -> None:

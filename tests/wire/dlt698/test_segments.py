@@ -12,11 +12,12 @@ from meterwire.dlt698.axdr.lengths import APDU_OCTETS_MAX
 from meterwire.dlt698.link.address import ServerAddress
 from meterwire.dlt698.link.frame import Frame, decode, encode
 from meterwire.dlt698.link.segments import (
+    ACKNOWLEDGED_AGAIN_MAX,
     JOIN_TRANSITIONS,
     NUMBERS,
-    REPEATS_MAX,
     SEGMENTS_MAX,
     SEND_TRANSITIONS,
+    STARTED_OVER_MAX,
     Joined,
     JoinSignal,
     JoinState,
@@ -157,6 +158,33 @@ def test_a_repeated_piece_is_acknowledged_again_and_not_appended() -> None:
     assert Joined(JoinSignal.AGAIN) == receiver.feed(_END)
 
 
+@pytest.mark.parametrize("before", [[_ONE], [_ONE, _TWO]])
+def test_a_repeated_piece_is_not_acknowledged_for_ever(before: list[Segment]) -> None:
+    """A peer that answers each acknowledgement with the same piece would hold the line."""
+    receiver = _receiver(*before)
+    for _ in range(2):  # it falls silent once, and what its timer sends again is taken as before
+        for _ in range(ACKNOWLEDGED_AGAIN_MAX):
+            assert receiver.feed(before[-1]).acknowledgement == Segment(_ACK, before[-1].number)
+        assert Joined(JoinSignal.AGAIN) == receiver.feed(before[-1])
+    for segment in (_TWO, _END)[len(before) - 1 :]:
+        whole = receiver.feed(segment).apdu
+    assert b"onetwoend" == whole
+
+
+def test_a_series_is_not_begun_for_ever() -> None:
+    """A peer that answers each acknowledgement with a new first piece would hold the line."""
+    receiver = SegmentReceiver()
+    for number in range(1 + STARTED_OVER_MAX):
+        assert Segment(_ACK, number) == receiver.feed(Segment(_FIRST, number)).acknowledgement
+        assert receiver.feed(Segment(_MIDDLE, number + 1)).acknowledgement is not None
+    assert Joined(JoinSignal.FIRST) == receiver.feed(_ONE)
+    assert Segment(_ACK, 0) == receiver.feed(_ONE).acknowledgement, "its timer sent it again"
+    receiver.feed(_TWO)
+    assert b"onetwoend" == receiver.feed(_END).apdu
+    for number in range(1 + STARTED_OVER_MAX):
+        assert receiver.feed(Segment(_FIRST, number)).acknowledgement is not None
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -237,17 +265,19 @@ def test_only_the_awaited_acknowledgement_moves_the_sender() -> None:
     assert SendState.DONE is sender.state
 
 
-def test_a_piece_is_repeated_a_few_times() -> None:
-    """One lost acknowledgement would end a transfer, or a dead peer hold it for ever."""
+def test_no_piece_is_sent_twice() -> None:
+    """A switching order whose acknowledgement was lost would reach the meter a second time."""
     sender = SegmentSender(cut(b"abcdef", _METER, 21))
-    sender.repeat()
-    first = sender.take()
-    for _ in range(REPEATS_MAX):
-        sender.repeat()
-        assert first == sender.take()
-    sender.repeat()
-    assert SendState.FAILED is sender.state
-    assert sender.take() is None
+    taken, states = [], {sender.state}
+    while (piece := sender.take()) is not None:
+        taken.append(piece)
+        states.add(sender.state)
+        for other in (Segment(_ACK, (piece.number - 1) % NUMBERS), Segment(_FIRST, 0), piece):
+            sender.acknowledge(other)
+            assert sender.take() is None
+        sender.acknowledge(Segment(_ACK, piece.number))
+    assert cut(b"abcdef", _METER, 21) == taken
+    assert set(SendState) == states, "a state that no transfer reaches is a rule that nobody tried"
 
 
 def test_the_senders_table_is_walked_whole() -> None:

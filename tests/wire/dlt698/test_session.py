@@ -12,17 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meterlink.bus.exchange import Session as LineSession
+from meterwire.dlt698.apdus.action import ActionRequestNormal
 from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
 from meterwire.dlt698.apdus.get import (
     GetRequestNext,
     GetRequestNormal,
     GetRequestNormalList,
     GetRequestRecordList,
+    GetResponseNormal,
     GetResponseNormalList,
     GetResponseRecordList,
 )
 from meterwire.dlt698.apdus.link_management import LinkRequest, ServerErrorResponse
 from meterwire.dlt698.apdus.parts import (
+    ActionItem,
     AttributeResult,
     AttributeResults,
     Dar,
@@ -39,21 +42,37 @@ from meterwire.dlt698.apdus.security import (
     SecurityRequest,
     SecurityResponse,
 )
-from meterwire.dlt698.axdr.selection import Oad, SelectNthLast, Ti
-from meterwire.dlt698.axdr.values import DateTimeS
+from meterwire.dlt698.axdr.lengths import APDU_OCTETS_MAX
+from meterwire.dlt698.axdr.selection import Oad, Omd, SelectNthLast, Ti
+from meterwire.dlt698.axdr.values import Data, DateTimeS
 from meterwire.dlt698.link.address import ANY, BROADCAST, AddressKind, ServerAddress
 from meterwire.dlt698.link.deframer import Deframer
 from meterwire.dlt698.link.frame import FRAME_OCTETS_MAX, Frame, decode, encode
-from meterwire.dlt698.link.segments import Segment, SegmentKind, cut, decode_segment
+from meterwire.dlt698.link.segments import (
+    ACKNOWLEDGED_AGAIN_MAX,
+    SEGMENTS_MAX,
+    STARTED_OVER_MAX,
+    Segment,
+    SegmentKind,
+    cut,
+    decode_segment,
+)
 from meterwire.dlt698.sessions.blocks import BlockGatherer, BlockSignal
 from meterwire.dlt698.sessions.client import RN_OCTETS, ClientSession, with_random_number
-from meterwire.dlt698.sessions.exchange import SET_ASIDE_OCTETS_MAX, TRANSITIONS, Signal, State
+from meterwire.dlt698.sessions.exchange import (
+    SET_ASIDE_OCTETS_MAX,
+    TRANSITIONS,
+    TURNS_MAX,
+    Signal,
+    State,
+)
 from meterwire.dlt698.sessions.transfer import Sizes
 from meterwire.errors import LocalProtocolError
 from tests.wire.dlt698 import plant
 from tests.wire.dlt698 import strategies as of
 from tests.wire.dlt698.plant import ANSWER, ENERGY, FREEZE, METER, OTHER, PIID, REQUEST, VOLTAGE, sent
 
+_TAG = TimeTag(DateTimeS(2026, 10, 1, 12, 0, 0), Ti(1, 5))
 _ERROR = ServerErrorResponse(piid=PIID, error=2)
 
 
@@ -125,6 +144,41 @@ def test_what_is_not_the_answer_is_ignored(octets: bytes) -> None:
     assert session.ignored == 1
     session.feed(sent(ANSWER))
     assert ANSWER == session.reply
+
+
+@pytest.mark.parametrize(
+    ("octets", "kind"),
+    [
+        (sent(encode_apdu(ANSWER)[:-3]), "truncated"),
+        (sent(encode_apdu(ANSWER) + b"\x00"), "trailing"),
+        (sent(SecurityResponse(unit=CipherUnit(bytes(16)), verify=Mac(b"1234"))), "unasked-envelope"),
+        (sent(dataclasses.replace(ANSWER, time_tag=_TAG)), "unasked-time-tag"),
+    ],
+    ids=["cut", "too long", "enciphered", "tagged"],
+)
+def test_an_answer_that_cannot_be_taken_is_told_from_silence(octets: bytes, kind: str) -> None:
+    """People would look for a broken wire where the meter answers."""
+    session = _begun()
+    session.feed(octets)
+    assert session.fault is not None
+    assert (kind, 1, False) == (session.fault.kind, session.ignored, session.finished)
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        sent(plant.energy(VOLTAGE)),
+        sent(plant.energy(piid=Piid.of(4))),
+        sent(ANSWER, server=OTHER)[:-1] + b"\x00",
+        sent(encode_apdu(ANSWER)[:-3], server=OTHER),
+        sent(REQUEST, from_server=False),
+    ],
+)
+def test_what_others_say_is_no_fault_of_this_meter(octets: bytes) -> None:
+    """A late answer, or a neighbour's damaged one, would stand in the place of a silent meter's."""
+    session = _begun()
+    session.feed(octets)
+    assert session.fault is None
 
 
 def test_octets_before_the_request_are_not_its_answer() -> None:
@@ -244,6 +298,20 @@ def test_a_long_request_goes_in_segments() -> None:
     assert answer == session.reply
 
 
+def test_a_switching_order_in_segments_leaves_once() -> None:
+    """A lost acknowledgement would have the order sent again, and the meter might obey twice."""
+    relays = tuple(Data("structure", (Data("OAD", Oad.of("F2050201")), Data("enum", 0))) for _ in range(20))
+    order = ActionRequestNormal(piid=PIID, item=ActionItem(Omd.of("80008200"), Data("array", relays)))
+    session = ClientSession(order, server=METER, sizes=Sizes(frame=100))
+    first = session.octets_to_send()
+    assert SegmentKind.FIRST is plant_segment(decode(first)).kind
+    for octets in (first, plant.piece(Segment(SegmentKind.ACK, 7)), sent(ANSWER), b""):
+        session.feed(octets)
+        assert session.octets_to_send() == b""
+    session.expire()
+    assert (State.FAILED, b"") == (session.state, session.octets_to_send())
+
+
 def plant_segment(frame: Frame) -> Segment:
     """The segment in a frame."""
     from meterwire.dlt698.link.segments import decode_segment
@@ -268,6 +336,64 @@ def test_a_stale_answer_in_segments_is_not_taken_either() -> None:
             session.feed(plant.piece(segment))
             session.octets_to_send()
     assert plant.freezes(*range(60)) == session.reply
+
+
+def test_an_answer_of_the_most_pieces_over_a_bad_line_is_taken() -> None:
+    """A bound against peers without end would cut the longest answer that the standard allows."""
+    answer = GetResponseNormal(
+        piid=PIID, result=AttributeResult(ENERGY, Data("octet-string", bytes(APDU_OCTETS_MAX - 64)))
+    )
+    segments = cut(encode_apdu(answer), METER, 36)
+    assert SEGMENTS_MAX * 0.9 < len(segments) <= SEGMENTS_MAX
+    session = _begun()
+    for segment in segments[:-1]:
+        octets = plant.piece(segment)
+        for _ in range(1 + ACKNOWLEDGED_AGAIN_MAX):  # each acknowledgement is lost as often as may be
+            session.feed(octets)
+            assert session.octets_to_send()
+    session.feed(plant.piece(segments[-1]))
+    assert answer == session.reply
+
+
+@pytest.mark.parametrize(
+    "firsts",
+    [
+        [plant.piece(Segment(SegmentKind.FIRST, 0, b"x"))],
+        [plant.piece(Segment(SegmentKind.FIRST, number, b"x")) for number in range(2)],
+        [
+            sent(Segment(SegmentKind.FIRST, 0, b"x").octets, server=server, segmented=True)
+            for server in (METER, OTHER)
+        ],
+    ],
+    ids=["the same", "a new one", "of two meters"],
+)
+def test_a_peer_that_begins_again_and_again_is_left_alone(firsts: list[bytes]) -> None:
+    """Each acknowledgement would bring the next first piece, and the line would carry nothing else."""
+    session = _begun(server=ANY)
+    acknowledged = []
+    for first in itertools.islice(itertools.cycle(firsts), 2 + ACKNOWLEDGED_AGAIN_MAX + STARTED_OVER_MAX):
+        session.feed(first)
+        acknowledged.append(bool(session.octets_to_send()))
+    assert True in acknowledged
+    assert False in acknowledged
+    assert not session.finished
+    session.feed(sent(ANSWER))
+    assert ANSWER == session.reply
+
+
+def test_turns_have_a_limit() -> None:
+    """A peer that sends one long answer to somebody else after the other would hold the line."""
+    session = _begun()
+    stale = [plant.piece(segment) for segment in cut(encode_apdu(plant.energy(VOLTAGE)), METER, 200)]
+    assert len(stale) == 2
+    for turn in range(TURNS_MAX + 1):
+        assert not session.finished, turn
+        session.feed(stale[0])
+        assert bool(session.octets_to_send()) == (turn < TURNS_MAX)
+        session.feed(stale[1])
+    assert (State.FAILED, None) == (session.state, session.reply)
+    assert session.fault is not None
+    assert "endless" == session.fault.kind
 
 
 # --- blocks ------------------------------------------------------------------------------------

@@ -7,13 +7,15 @@ and neither has a clock:
 - ``SegmentSender``: a piece is READY to be taken; then it waits for the acknowledgement (WAITING) with
   just its number, and the next piece is READY. The last piece is answered by the application, so the
   sender is DONE once that piece was taken. Other acknowledgements leave it as it was, one that comes after
-  the end too (some terminals acknowledge the last piece). ``repeat`` makes the piece READY again, for
-  a caller whose timer ran out.
+  the end too (some terminals acknowledge the last piece). No piece goes out twice: whether a request may be
+  sent again, as a switching order must not, is known to who asked, and begins a new exchange.
 - ``SegmentReceiver``: a first piece opens a series (JOINING), whatever its number, each following one
   must carry the next number, the last one completes it (DONE). The piece accepted last, come again,
   is acknowledged again and not appended. A wrong number changes nothing, so the sender's timer decides.
-  A new first piece starts over: what was gathered before is lost, never mixed. Too many pieces or
-  octets break the series (BROKEN) until the next first piece.
+  A new first piece starts over: what was gathered before is lost, never mixed. Either is acknowledged a
+  few times only, then once not: a peer that answers each acknowledgement by starting over falls silent,
+  and one that lost them sends again by its own timer. Too many pieces or octets break the series (BROKEN)
+  until the next first piece.
 
 Source: DL/T 698.45-2017, 7.1.5 (spec section 1.5).
 """
@@ -34,8 +36,11 @@ HEADER_OCTETS: Final = 2
 """Octets of a segment header."""
 SEGMENTS_MAX: Final = 4096
 """Most pieces of one APDU, sent or received."""
-REPEATS_MAX: Final = 3
-"""Most times that one piece is sent again."""
+
+ACKNOWLEDGED_AGAIN_MAX: Final = 3
+"""Most times in a row that a piece which came again is acknowledged again."""
+STARTED_OVER_MAX: Final = 3
+"""Most new first pieces in a row, without a whole APDU between, that are acknowledged."""
 
 _RESERVED: Final = 0x3000
 
@@ -148,7 +153,6 @@ class SendState(enum.Enum):
     READY = "ready"
     WAITING = "waiting"
     DONE = "done"
-    FAILED = "failed"
 
 
 class SendSignal(enum.Enum):
@@ -157,19 +161,12 @@ class SendSignal(enum.Enum):
     TAKEN = "piece taken"
     LAST_TAKEN = "last piece taken"
     ACKNOWLEDGED = "piece acknowledged"
-    REPEAT = "no acknowledgement in time"
-    TOO_OFTEN = "no acknowledgement in time, once too often"
 
 
 SEND_TRANSITIONS: Final[dict[SendState, dict[SendSignal, SendState]]] = {
     SendState.READY: {SendSignal.TAKEN: SendState.WAITING, SendSignal.LAST_TAKEN: SendState.DONE},
-    SendState.WAITING: {
-        SendSignal.ACKNOWLEDGED: SendState.READY,
-        SendSignal.REPEAT: SendState.READY,
-        SendSignal.TOO_OFTEN: SendState.FAILED,
-    },
+    SendState.WAITING: {SendSignal.ACKNOWLEDGED: SendState.READY},
     SendState.DONE: {},
-    SendState.FAILED: {},
 }
 
 
@@ -184,7 +181,6 @@ class SegmentSender:
     def __init__(self, segments: list[Segment]) -> None:
         self._segments = segments
         self._at = 0
-        self._repeats = 0
         self._state = SendState.READY
 
     @property
@@ -206,16 +202,8 @@ class SegmentSender:
         if not awaited or segment.number != self._segments[self._at].number:
             return False
         self._at += 1
-        self._repeats = 0
         self._signal(SendSignal.ACKNOWLEDGED)
         return True
-
-    def repeat(self) -> None:
-        """No acknowledgement came in time: the piece goes out again, three times at most."""
-        if self._state is SendState.WAITING:
-            self._repeats += 1
-            too_often = self._repeats > REPEATS_MAX
-            self._signal(SendSignal.TOO_OFTEN if too_often else SendSignal.REPEAT)
 
     def _signal(self, signal: SendSignal) -> None:
         self._state = SEND_TRANSITIONS[self._state].get(signal, self._state)
@@ -288,6 +276,8 @@ class SegmentReceiver:
         self._accepted: Segment | None = None
         self._pieces: list[bytes] = []
         self._size = 0
+        self._again = 0
+        self._started_over = 0
 
     @property
     def state(self) -> JoinState:
@@ -302,11 +292,13 @@ class SegmentReceiver:
         match signal:
             case JoinSignal.FIRST:
                 self._pieces, self._size = [], 0
-                return self._kept(segment, signal)
+                kept = self._kept(segment, signal)
+                return self._unless_started_over(kept) if state is JoinState.JOINING else kept
             case JoinSignal.MIDDLE | JoinSignal.LAST:
                 return self._kept(segment, signal)
             case JoinSignal.AGAIN if state is JoinState.JOINING:
-                return Joined(signal, Segment(SegmentKind.ACK, segment.number))
+                self._again = (self._again + 1) % (ACKNOWLEDGED_AGAIN_MAX + 1)
+                return Joined(signal, Segment(SegmentKind.ACK, segment.number) if self._again else None)
             case JoinSignal.TOO_MUCH:
                 self._pieces, self._accepted = [], None
         return Joined(signal)
@@ -330,11 +322,17 @@ class SegmentReceiver:
             return JoinSignal.TOO_MUCH
         return JoinSignal.LAST if segment.kind is SegmentKind.LAST else JoinSignal.MIDDLE
 
+    def _unless_started_over(self, kept: Joined) -> Joined:
+        """Without the acknowledgement when the series began anew too often."""
+        self._started_over = (self._started_over + 1) % (STARTED_OVER_MAX + 1)
+        return kept if self._started_over else kept._replace(acknowledgement=None)
+
     def _kept(self, segment: Segment, signal: JoinSignal) -> Joined:
         self._accepted = segment
+        self._again = 0
         self._pieces.append(segment.piece)
         self._size += len(segment.piece)
         if signal is not JoinSignal.LAST:
             return Joined(signal, Segment(SegmentKind.ACK, segment.number))
-        whole, self._pieces = b"".join(self._pieces), []
+        whole, self._pieces, self._started_over = b"".join(self._pieces), [], 0
         return Joined(signal, apdu=whole)

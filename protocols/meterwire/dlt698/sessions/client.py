@@ -10,6 +10,7 @@ Source: DL/T 698.45-2017, 7.3; spec sections 2.1, 3.3 to 3.10.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu, encode_apdu, inner_apdu
@@ -120,6 +121,9 @@ class ClientSession(Exchange):
         elif not self._outgoing.done and not isinstance(message, ERRORS):
             self.ignored += 1  # nobody can answer what has not been asked to the end
         elif not self._answers(message):
+            if self._answers_but_for_its_tag(message):
+                sentence = "the answer bears a time tag that was not asked for"
+                raise RemoteProtocolError(sentence, kind="unasked-time-tag")
             self.ignored += 1
         else:
             self.envelope = envelope
@@ -127,9 +131,12 @@ class ClientSession(Exchange):
 
     def _take_closed(self, frame: Frame, envelope: SecurityResponse | None) -> None:
         """An envelope that is enciphered, or holds a DAR: it names no service number to go by."""
-        if envelope is None or not self._secured or not self._outgoing.done or self._gatherer.begun:
+        if envelope is None or not self._outgoing.done or self._gatherer.begun:
             self.ignored += 1
             return
+        if not self._secured:
+            sentence = "an envelope that cannot be opened came unasked"
+            raise RemoteProtocolError(sentence, kind="unasked-envelope")
         self.envelope = envelope
         self._settle(Signal.REFUSED if isinstance(envelope.unit, Dar) else Signal.ANSWER, frame, envelope)
 
@@ -139,6 +146,12 @@ class ClientSession(Exchange):
         if self._gatherer.begun and not isinstance(message, (GetResponseNext, *ERRORS)):
             return False
         return answers(self._inner, message)
+
+    def _answers_but_for_its_tag(self, message: Any) -> bool:
+        """Whether only a tag stands between a request without one and this answer."""
+        if getattr(self._inner, "time_tag", None) is not None or getattr(message, "time_tag", None) is None:
+            return False
+        return self._answers(replace(message, time_tag=None))
 
     def _accept(self, frame: Frame, message: Any, octets: int) -> None:
         if isinstance(message, ERRORS):

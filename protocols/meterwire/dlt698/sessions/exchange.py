@@ -4,8 +4,8 @@ The machine speaks of the side that begins. It is SENDING while the first octets
 WAITING. What comes may call for more octets, and then it is CONTINUING until they are taken: the next
 segment of what is sent, the acknowledgement of a segment that came, the request for a next block. DONE
 holds an answer, FAILED a refusal, or nothing when the deadline passed, the answer's blocks did not fit
-together, or the association ended. Where nobody answers (groups, broadcasts, notices) it is DONE once the
-octets are taken. What does not fit the table leaves the state as it was.
+together, it took too many turns, or the association ended. Where nobody answers (groups, broadcasts,
+notices) it is DONE once the octets are taken. What does not fit the table leaves the state as it was.
 
 Which frame is looked at: from the other side, of this exchange's direction, function and client address,
 from the address asked (any that fits a wildcard; then all the rest is this one's). Which APDU is taken: see
@@ -31,6 +31,11 @@ from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 SET_ASIDE_OCTETS_MAX: Final = 64 * 1024
 """Most octets of frames that nobody asked for, kept during one exchange; more are dropped and counted."""
+TURNS_MAX: Final = 32 * 1024
+"""Most times that an exchange sends on after its first octets: segments, acknowledgements, next blocks.
+
+The longest answer in blocks, in the pieces of 200 octets that meters send, takes some 21 000.
+"""
 
 
 class State(enum.Enum):
@@ -51,7 +56,7 @@ class Signal(enum.Enum):
     MORE = "more octets have to go out"
     ANSWER = "the whole answer"
     REFUSED = "an error instead of an answer"
-    BROKEN = "blocks that do not fit together, or too many"
+    BROKEN = "blocks that do not fit together, too many, or too many turns"
     RELEASED = "the association ended"
     EXPIRED = "deadline passed"
 
@@ -89,7 +94,8 @@ class Exchange(ABC):
         reply: the answer, or the refusal; ``None`` while unfinished and when there was none.
         answered_by: the frame that brought the answer, or its last piece.
         ignored: frames seen that were not of this exchange.
-        fault: what was wrong with the last frame of this exchange that could not be read.
+        fault: what was wrong with the last frame of this exchange that could not be taken for its answer;
+            who gets no reply can tell by it a meter that answers badly from one that is silent.
 
     Raises:
         LocalProtocolError: the APDU cannot be built or sent.
@@ -113,6 +119,7 @@ class Exchange(ABC):
         if not self._answer_is_due() and self._outgoing.in_pieces:
             raise LocalProtocolError("what nobody answers must fit into one frame")
         self._octets = self._outgoing.take()
+        self._turns = 0
 
     # --- what the line calls ---
 
@@ -227,6 +234,12 @@ class Exchange(ABC):
             self.ignored += 1
 
     def _more(self, octets: bytes) -> None:
+        self._turns += 1
+        if self._turns > TURNS_MAX:
+            sentence = f"the answer has no end after {TURNS_MAX} turns"
+            self.fault = RemoteProtocolError(sentence, kind="endless")
+            self._signal(Signal.BROKEN)
+            return
         self._octets = octets
         self._signal(Signal.MORE)
 

@@ -4,8 +4,9 @@ Takes the octets that no exchange claims. A terminal that dials in logs in (LINK
 calls are answered by octets, with the four times by which it can set its clock. Reports come as
 ``Report`` with the octets that acknowledge them: who keeps a report first and acknowledges it then loses
 none, for an unanswered report is sent again. One that cannot be read comes as well, with its octets and its
-fault, because a terminal repeats it until it is answered. Pieces of a segmented report are acknowledged at
-once; that says nothing of the report.
+fault, because a terminal repeats it until it is answered; an enciphered one does not, for nobody here can
+tell that it is a report. Pieces of a segmented report are acknowledged at once; that says nothing of the
+report.
 
 The state is that of one connection: DIALLED until a known terminal calls (a heartbeat will do, for the head
 may have been restarted in between), ONLINE with that terminal, CLOSED after its logout and after a call
@@ -34,7 +35,7 @@ from meterwire.dlt698.apdus.report import (
     ReportResponseTransData,
 )
 from meterwire.dlt698.apdus.secret_ranges import Ranges, secret_ranges
-from meterwire.dlt698.apdus.security import SecurityResponse
+from meterwire.dlt698.apdus.security import PlainUnit, SecurityResponse
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.axdr.values import DateTime
 from meterwire.dlt698.link import frame as link
@@ -47,6 +48,7 @@ from meterwire.errors import RemoteProtocolError
 
 LOGIN, HEARTBEAT, LOGOUT = 0, 1, 2
 """Types of a LINK-Request."""
+_CALLS: Final = frozenset({LOGIN, HEARTBEAT, LOGOUT})
 LINK_OK: Final = 0
 LINK_ADDRESS_DUPLICATE: Final = 1
 LINK_ILLEGAL_DEVICE: Final = 2
@@ -246,7 +248,7 @@ class Listener:
             request = decode_apdu(octets)
         except RemoteProtocolError:
             return None
-        if not isinstance(request, LinkRequest):
+        if not isinstance(request, LinkRequest) or request.type not in _CALLS:
             return None
         result = self._admitted(frame.server)
         if result != LINK_OK:
@@ -276,7 +278,7 @@ class Listener:
             message = decode_apdu(octets)
             if isinstance(message, SecurityResponse):
                 envelope = message
-                octets = getattr(message.unit, "octets", b"")
+                octets = message.unit.octets if isinstance(message.unit, PlainUnit) else b""
                 message = inner_apdu(message)
         except RemoteProtocolError as broken:
             fault, message = broken, None

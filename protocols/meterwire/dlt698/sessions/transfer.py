@@ -125,7 +125,8 @@ class Arrival(NamedTuple):
 class Incoming:
     """Joins the segments of one APDU after another; those of another sender do not mix in.
 
-    A first piece of another sender takes the place of a series that is not whole.
+    A first piece of another sender takes the place of a series that is not whole, and counts as starting
+    over: two senders cannot keep each other's series going without end.
     """
 
     def __init__(self) -> None:
@@ -144,7 +145,7 @@ class Incoming:
         if sender != self._sender:
             if segment.kind is not SegmentKind.FIRST:
                 return Arrival(JoinSignal.OTHER)
-            self._sender, self._receiver = sender, SegmentReceiver()
+            self._sender = sender
         joined = self._receiver.feed(segment)
         back = None
         if joined.acknowledgement is not None:
