@@ -64,6 +64,17 @@ def test_meters_alone_are_enough(tmp_path: Path) -> None:
         (_METER + '[mqtt]\nurl = "mqtt://u:hunter2@x"\n', "line 6:", "own keys"),
         (_METER + "[ingest]\nin_daemon = false\n", "", "needs [mqtt]"),
         ("[[meters]\n", "", "not TOML"),
+        ("a = " + "[" * 10_000, "", "too deep"),
+        (
+            _METER + '[gateway]\ndata_dir = "a\\u0000b"\n',
+            "line 6:",
+            "data_dir: a text may not contain \\u0000",
+        ),
+        ('[meters]\nid = "a"\n', "line 1:", "write [[meters]]"),
+        (_METER + "[gateway]\nid = 5\n", "line 6:", "must be a text, in quotes"),
+        (_METER + "[gateway]\ndata_dir = 5\n", "line 6:", "must be a path, in quotes"),
+        ("gateway = 5\n" + _METER, "line 1:", "must be a table"),
+        (_METER + '[[plans]]\nitems = "voltage.a"\n', "line 6:", "must be a list"),
     ],
 )
 def test_a_fault_is_named_with_file_line_and_remedy(tmp_path: Path, text: str, where: str, what: str) -> None:
@@ -71,6 +82,27 @@ def test_a_fault_is_named_with_file_line_and_remedy(tmp_path: Path, text: str, w
     error = _load(tmp_path, text)
     assert where in error
     assert what in error
+
+
+def test_an_entry_that_is_wrong_is_one_fault(tmp_path: Path) -> None:
+    """People would look for the entry that is said to be missing."""
+    error = _load(tmp_path, _METER + "[[plans]]\nitems = [5]\n")
+    assert ['line 6: plans[1].items[1]: must be a text, in quotes: "..."'] == error.splitlines()
+
+
+def test_a_file_of_another_encoding_is_told_with_its_line(tmp_path: Path) -> None:
+    """A Chinese name saved as GBK would be a riddle of byte positions."""
+    path = tmp_path / "meterlink.toml"
+    path.write_bytes(_METER.encode() + "# 厨房".encode("gbk"))
+    with pytest.raises(ConfigError, match=r":5: octet B3H is no UTF-8; save the file as UTF-8"):
+        load_settings(path)
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    """Some editors put one before the first letter, and a good file would be refused."""
+    path = tmp_path / "meterlink.toml"
+    path.write_text(_METER, encoding="utf-8-sig")
+    assert ["m1"] == [meter.id for meter in load_settings(path).meters]
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:

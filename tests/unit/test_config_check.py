@@ -57,6 +57,18 @@ def test_a_freeze_that_nobody_has_is_refused(tmp_path: Path, items: str, meters:
     assert what in said
 
 
+@pytest.mark.parametrize("content", [None, "", "no certificate\n"])
+def test_a_certificate_authority_that_cannot_be_read_is_told(tmp_path: Path, content: str | None) -> None:
+    """A configuration that was called good would not start."""
+    authority = tmp_path / "ca.pem"
+    if content is not None:
+        authority.write_text(content)
+    mqtt = f'[mqtt]\nurl = "mqtts://localhost"\nca_file = "{authority}"\n'
+    code, said = _check(tmp_path, f"{_METERS}\n{mqtt}")
+    assert 2 == code
+    assert f"[mqtt] ca_file {authority}" in said
+
+
 # --- DL/T 698.45 -----------------------------------------------------------------------------------
 
 _MIXED = (

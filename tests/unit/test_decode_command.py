@@ -46,6 +46,34 @@ def test_a_frame_is_explained_octet_by_octet() -> None:
         assert words in out
 
 
+def test_nothing_to_explain_is_said() -> None:
+    """A script whose log was empty would go on as if every frame in it were good."""
+    for nothing in ("", "\n \n"):
+        code, out, err = _run("decode", stdin=nothing)
+        assert (1, "") == (code, out)
+        assert "nothing to explain" in err
+    code, _, err = _run("decode", " ")
+    assert 2 == code
+    assert "there are no hexadecimal digits" in err
+
+
+def test_octets_and_a_file_are_not_mixed(tmp_path: Path) -> None:
+    """One of the two would be passed over in silence."""
+    for option in ("--file=" + str(tmp_path / "frames.txt"), "--jsonl"):
+        code, out, err = _run("decode", option, _ENERGY)
+        assert (2, "") == (code, out)
+        assert "not both" in err
+
+
+def test_a_closed_standard_input_is_told() -> None:
+    """Started by a service manager without one, it would show a page of Python."""
+    command = [sys.executable, "-m", "meterlink", "decode"]
+    shell = ["sh", "-c", '"$@" <&-', "sh", *command]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False, timeout=15)
+    assert 2 == done.returncode
+    assert "give octets, --file, or something on standard input" in done.stderr.replace("\n", " ")
+
+
 def test_every_octet_stands_in_the_explanation() -> None:
     """An octet that nobody explains could be the one that is wrong."""
     octets = bytes.fromhex("FEFE" + _ENERGY)

@@ -67,6 +67,7 @@ def check(
     from meterlink.clock import SystemClock
     from meterlink.config import data_dir, load_settings
     from meterlink.daemon.lines import check_items, profiles_of
+    from meterlink.daemon.programs import connector_of
     from meterlink.errors import MeterlinkError
 
     try:
@@ -74,6 +75,8 @@ def check(
         profiles = profiles_of(settings)
         check_items(settings, SystemClock(), profiles)
         settings.check_secrets()
+        if settings.mqtt:
+            connector_of(settings.mqtt)  # it reads the certificate authority; nothing is connected
     except MeterlinkError as error:
         if as_json:
             print(json.dumps({"ok": False, "faults": str(error).splitlines()}, ensure_ascii=False))

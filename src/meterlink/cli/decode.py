@@ -28,7 +28,7 @@ class Protocol(enum.StrEnum):
 def decode(
     octets: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[HEX]...", help="Octets, with or without blanks between them."),
+        typer.Argument(metavar="OCTETS", help="Octets, with or without blanks between them."),
     ] = None,
     file: Annotated[
         Path | None,
@@ -61,6 +61,8 @@ def decode(
       meterlink decode --jsonl < vectors.jsonl
 
     """
+    if octets and (file is not None or jsonl):
+        raise typer.BadParameter("give octets, or a file of them, not both")
     if jsonl:
         _answer_lines(file)
         return
@@ -73,7 +75,7 @@ def decode(
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _WIDTH_OF_A_FILE  # nothing is cut or wrapped where a program reads
-    all_good = True
+    any_line, all_good = False, True
     for text in [" ".join(octets)] if octets else _lines(file):
         try:
             explanation = explain(octets_of(text), None if protocol is None else protocol.value)
@@ -81,8 +83,10 @@ def decode(
             raise typer.BadParameter(f"{error}; give octets like 68 61 01 ...") from None
         for shown in render(explanation, chosen(lang), show_secrets=show_secrets):
             console.print(shown)
-        all_good &= not explanation.faults
-    if not all_good:
+        any_line, all_good = True, all_good and not explanation.faults
+    if not any_line:
+        typer.echo("nothing to explain: no line has octets", err=True)
+    if not (any_line and all_good):
         raise typer.Exit(1)
 
 
@@ -101,7 +105,7 @@ def _lines(file: Path | None) -> Iterator[str]:
 
 def _opened(file: Path | None) -> contextlib.AbstractContextManager[TextIO]:
     if file is None or str(file) == "-":
-        if sys.stdin.isatty():
+        if sys.stdin is None or sys.stdin.isatty():
             raise typer.BadParameter("give octets, --file, or something on standard input")
         if isinstance(sys.stdin, io.TextIOWrapper):
             sys.stdin.reconfigure(encoding="utf-8", errors="replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,15 @@ from meterlink.errors import ConfigError
 
 _ENV_PREFIX = Settings.model_config["env_prefix"]
 _ENV_DELIMITER = Settings.model_config["env_nested_delimiter"] or ""
+
+_SHAPES = {
+    "tuple_type": "must be a list: [...], or for a table that may stand many times [[...]] above each",
+    "model_type": "must be a table, with its keys below its name in brackets",
+    "string_type": 'must be a text, in quotes: "..."',
+    "path_type": 'must be a path, in quotes: "..."',
+    "too_short": "must have at least 1 entry",
+}
+"""What stands in place of another kind of value, in words of TOML."""
 
 FILE_MAX_OCTETS = 16 * 1024 * 1024
 """A larger configuration is refused before it is read."""
@@ -37,6 +47,11 @@ def load_settings(path: Path) -> Settings:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: not TOML of ours: brackets stand too deep in each other") from None
+    for place in _places_of_nul(document):
+        where = f"{path}:{line_of(text, place)}"
+        raise ConfigError(f"{where}: {_dotted(place)}: a text may not contain \\u0000")
     try:
         return _from_document(document)
     except ValidationError as error:
@@ -60,9 +75,22 @@ def _text(path: Path) -> str:
             raise ConfigError(
                 f"{path}: larger than {FILE_MAX_OCTETS // 1024 // 1024} MiB: is this the right file?"
             )
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from None
+        return path.read_text(encoding="utf-8-sig")  # some editors put a byte order mark first
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        octet = error.object[error.start]
+        raise ConfigError(f"{path}:{line}: octet {octet:02X}H is no UTF-8; save the file as UTF-8") from None
+
+
+def _places_of_nul(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where texts contain NUL, which no path, address or name has, and which the system's calls trip over."""
+    if isinstance(value, dict | list):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _places_of_nul(part, (*place, key))
+    elif isinstance(value, str) and "\0" in value:
+        yield place
 
 
 def _from_document(document: dict[str, Any]) -> Settings:
@@ -87,8 +115,8 @@ class _FileSettings(Settings):
 
 
 def _causes(faults: list[Any]) -> list[Any]:
-    """Leave out a table that is "too short" only because its rows are wrong."""
-    deeper = {fault["loc"][:1] for fault in faults if len(fault["loc"]) > 1}
+    """Leave out a list that is "too short" only because its entries are wrong."""
+    deeper = {fault["loc"][:length] for fault in faults for length in range(1, len(fault["loc"]))}
     return [fault for fault in faults if fault["type"] != "too_short" or fault["loc"] not in deeper]
 
 
@@ -101,7 +129,9 @@ def _fault(path: Path, text: str, fault: Any) -> str:
         where = f"environment variable {variable}"
     if fault["type"] == "extra_forbidden":
         return f"{where}: unknown key {_dotted(place)!r}{_near(place)}"
-    message = fault["msg"].removeprefix("Value error, ")
+    message = _SHAPES.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    if place == ("meters",) and fault["type"] == "tuple_type":
+        message = "write [[meters]], in two brackets, above the keys of each meter"
     if fault["type"] == "missing":
         message = "at least one [[meters]] is needed" if place == ("meters",) else "is missing"
     return f"{where}: {_dotted(place)}: {message}" if place else f"{where}: {message}"

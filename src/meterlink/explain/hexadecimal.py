@@ -30,7 +30,9 @@ def octets_of(text: object) -> bytes:
         raise NotHexadecimal(f"there are more than {OCTETS_MAX} octets")
     if stray := re.search("[^0-9A-Fa-f]", digits):
         raise NotHexadecimal(f"{stray[0]!r} is no hexadecimal digit")
-    if not digits or len(digits) % 2:
+    if not digits:
+        raise NotHexadecimal("there are no hexadecimal digits")
+    if len(digits) % 2:
         shown = digits[-_DIGITS_SHOWN:]
         raise NotHexadecimal(f"{len(digits)} digits make no whole octets (the text ends with {shown!r})")
     return bytes.fromhex(digits)
