@@ -44,7 +44,7 @@ class ReportKeeper:
     Args:
         queue: where reports wait.
         journal: where they go.
-        meters: our id by (terminal, address), 12 digits each; who leaves the roster leaves here.
+        meters: our id by (place of the report, address of 12 digits); who leaves the roster leaves here.
 
     Attributes:
         kept: reports that brought something new.
@@ -82,7 +82,7 @@ class ReportKeeper:
 
     def _record(self, report: Report, part: Part) -> Record | Event:
         route = f"terminal {report.terminal}"
-        meter = self.meters.get((report.terminal, part.address))
+        meter = self.meters.get((report.place, part.address))
         if isinstance(part, ReportedReadings):
             if meter is None:
                 return self._event(report, _as_event(part), route)
@@ -92,12 +92,12 @@ class ReportKeeper:
         return self._event(report, part, route)
 
     def _event(self, report: Report, part: ReportedEvent, route: str) -> Event:
-        meter = self.meters.get((report.terminal, part.address))
+        meter = self.meters.get((report.place, part.address))
         values = part.values
         if meter is None and part.address != report.terminal:
             values = (EventValue(item="communication_address", content=part.address), *values)
         return Event(
-            meter=meter or self._name(report.terminal),
+            meter=meter or self._name(report),
             kind=part.kind,
             occurred_at=part.occurred_at,
             ended_at=part.ended_at,
@@ -107,8 +107,8 @@ class ReportKeeper:
             source=part.source,
         )
 
-    def _name(self, terminal: str) -> str:
-        return self.meters.get((terminal, terminal)) or f"terminal-{terminal}"
+    def _name(self, report: Report) -> str:
+        return self.meters.get((report.place, report.terminal)) or f"terminal-{report.terminal}"
 
     def _tell(self, report: Report) -> None:
         """Once a terminal: what it reports is not going to change."""

@@ -37,6 +37,11 @@ class Dialling:
         self._pause_s = REOPEN_FIRST_S
         self._trouble: LineError | None = None
 
+    @property
+    def due_at(self) -> float:
+        """When the next try is due after one that failed; loop time."""
+        return self._reopen_at
+
     async def open(self, now: float) -> ByteStream:
         """Open the line, or say at once what was wrong at the last try while the next is not due.
 

@@ -5,7 +5,8 @@ progress does not stop it: the owner brings it to its end, so that a late answer
 When the line is down, requests fail at once with ``LineLost`` until the next try to open it is due.
 
 A line is opened by us, when the first request comes, or is a door through which its terminal comes: then the
-owner also listens between requests, and answers what the terminal begins.
+owner also listens between requests, and answers what the terminal begins. A line of ours may have a listener
+too: then it is opened at once and again after a break, and answers go out between two requests.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 
 from meterlink.bus.alarm import Alarm, Rung
-from meterlink.bus.dialling import Dialling, Opener
+from meterlink.bus.dialling import REOPEN_MAX_S, Dialling, Opener
 from meterlink.bus.exchange import Session, Timing, carry_out
-from meterlink.bus.listener import Door, Visit
+from meterlink.bus.listener import Door, Listener, Visit
 from meterlink.bus.queue import TICKETS_MAX, Priority, TicketQueue
-from meterlink.bus.wire import ListeningWire, PlainWire, Wire
+from meterlink.bus.wire import ListeningWire, PlainWire, SharedWire, Wire
 from meterlink.errors import LineBusy, LineClosed, LineLost, ReplyTimeout
 from meterlink.trace import Ranges, TraceRing, Transcript
 from meterlink.transports.stream import ByteStream
@@ -45,6 +47,7 @@ class Line:
             terminal comes.
         timing: timers of an exchange.
         rng: jitter of reopening.
+        ear: makes the listener of a line that we open, each time that it is opened, where one is wanted.
         trace: ring that sees all octets but the secret ones, if any.
         tickets_max: requests that may wait.
 
@@ -57,19 +60,21 @@ class Line:
         opener: Opener | Door,
         timing: Timing,
         rng: random.Random,
+        ear: Callable[[], Listener] | None = None,
         trace: TraceRing | None = None,
         tickets_max: int = TICKETS_MAX,
     ) -> None:
         self.name = name
         self._way = Dialling(name, opener, rng) if callable(opener) else opener
         self._timing = timing
+        self._ear = ear
         self._trace = trace
         self._queue: TicketQueue[_Ticket] = TicketQueue(
             asyncio.get_running_loop().time, tickets_max=tickets_max
         )
         self._alarm = Alarm()
         self._stream: ByteStream | None = None
-        self._wire: PlainWire | ListeningWire | None = None
+        self._wire: PlainWire | ListeningWire | SharedWire | None = None
         self._listening = False
         self._stopped = False
 
@@ -101,6 +106,8 @@ class Line:
             while True:
                 if not isinstance(self._way, Dialling):
                     await self._listen(self._way)
+                elif self._ear is not None:
+                    await self._overhear(self._way)
                 ticket = await self._queue.take()
                 if not ticket.done.cancelled():
                     await self._serve(ticket)
@@ -114,6 +121,8 @@ class Line:
     async def _serve(self, ticket: _Ticket) -> None:
         try:
             wire = self._wire or await self._open()
+            if isinstance(wire, SharedWire):
+                await wire.settle(self._alarm.now() + self._timing.whole_answer_s)
             if self._timing.turnaround_s:
                 await asyncio.sleep(self._timing.turnaround_s)
             await carry_out(
@@ -152,16 +161,50 @@ class Line:
                 await self._close(str(error))
         self._listening = False
 
+    async def _overhear(self, way: Dialling) -> None:
+        """Hear a line that we open, until a request waits."""
+        self._listening = True
+        while not self._queue:
+            try:
+                wire = self._wire or await self._open()
+                assert isinstance(wire, SharedWire), "it has an ear"
+                await wire.listen(lambda: len(self._queue) > 0)
+            except Rung:
+                continue
+            except (LineLost, LineBusy) as error:
+                broke = self._wire is not None
+                await self._close(str(error))
+                await self._pause(self._alarm.now() + REOPEN_MAX_S if broke else way.due_at)
+        self._listening = False
+
+    async def _pause(self, until: float) -> None:
+        """Leave a line alone that broke, or cannot be opened, until a request waits."""
+        with suppress(TimeoutError, Rung), self._alarm.until(until):
+            await asyncio.Event().wait()
+
     async def _open(self) -> Wire:
         if isinstance(self._way, Dialling):
             self._stream = await self._way.open(self._alarm.now())
-            self._wire = PlainWire(self._stream, self._alarm)
+            self._wire = self._opened(self._stream)
         else:
             visit = self._way.visitor()
             if visit is None:
                 raise LineLost(f"{self.name}: {self._way.absence}")
             self._wire = self._welcome(visit)
         return self._wire
+
+    def _opened(self, stream: ByteStream) -> PlainWire | SharedWire:
+        if self._ear is None:
+            return PlainWire(stream, self._alarm)
+        listener = self._ear()
+        return SharedWire(
+            stream,
+            listener,
+            self._alarm,
+            quiet_s=self._timing.octet_gap_s,
+            character_s=self._timing.character_s,
+            transcript=self._transcript(listener.secret_ranges),
+        )
 
     def _welcome(self, visit: Visit) -> ListeningWire:
         self._stream, listener = visit
@@ -171,7 +214,7 @@ class Line:
     async def _close(self, reason: str) -> None:
         stream, self._stream = self._stream, None
         wire, self._wire = self._wire, None
-        if isinstance(wire, ListeningWire):
+        if isinstance(wire, ListeningWire | SharedWire):
             wire.leave()
         if stream is not None:
             _log.info("line_closed", line=self.name, reason=reason)

@@ -1,15 +1,19 @@
 """A stream in the hands of its owner: plain, or with a listener at the ear.
 
-Both give an exchange the same three verbs, and every wait has a deadline.
+A terminal that dialled in has the connection for itself, and its listener parses for both. On a line of ours
+meters of several protocols may share two wires: there the exchange gets all octets as they come, the listener
+hears them as well, and what it owes goes out only between exchanges, when the line is quiet.
+All give an exchange the same three verbs, and every wait has a deadline.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
 from meterlink.bus.alarm import Alarm, Rung
-from meterlink.bus.listener import Visit
+from meterlink.bus.listener import Listener, Visit
 from meterlink.errors import LineLost
 from meterlink.trace import Transcript
 from meterlink.transports.stream import ByteStream
@@ -132,3 +136,119 @@ class ListeningWire:
         if received and self._transcript is not None:
             self._transcript.received(received)
             self._transcript.settle()
+
+
+class SharedWire:
+    """A line of ours on which a meter may speak unasked; one speaks at a time.
+
+    Args:
+        stream: the line.
+        listener: hears everything.
+        alarm: of the task that owns it.
+        quiet_s: silence after which nobody is amid a frame.
+        character_s: time of one octet on the wire; 0 where the rate is not known (TCP).
+        transcript: is told what the listener takes and sends between exchanges.
+
+    """
+
+    def __init__(
+        self,
+        stream: ByteStream,
+        listener: Listener,
+        alarm: Alarm,
+        *,
+        quiet_s: float,
+        character_s: float,
+        transcript: Transcript | None = None,
+    ) -> None:
+        self._stream = stream
+        self._listener = listener
+        self._alarm = alarm
+        self._quiet_s = quiet_s
+        self._character_s = character_s
+        self._transcript = transcript
+        self._due = b""
+        self._quiet_at = alarm.now()
+        self.send = stream.send
+        listener.on_due(alarm.ring)
+
+    async def clear(self) -> bytes:
+        """See ``Wire.clear``; the listener hears it all the same."""
+        octets = self._stream.receive_nowait()
+        self._hear(octets)
+        return octets
+
+    async def receive(self, deadline: float) -> bytes:
+        """See ``Wire.receive``: all octets as they come; whoever rings waits until the exchange is over."""
+        while True:
+            try:
+                octets = await self._next(deadline)
+            except Rung:
+                continue
+            self._hear(octets)
+            return octets
+
+    async def listen(self, interrupted: Callable[[], bool]) -> None:
+        """Hear the line between exchanges until somebody rings the alarm and ``interrupted()`` is true.
+
+        Raises:
+            LineLost: the line broke.
+
+        """
+        while not interrupted():
+            await self.pay()
+            await self._overhear(self._quiet_at if self._owes() else None)
+
+    async def settle(self, deadline: float) -> None:
+        """Before an exchange: let a frame that is arriving come to its end, and send what is due.
+
+        Args:
+            deadline: a line that is not quiet before this owes on, so that nobody waits for ever.
+
+        Raises:
+            LineLost: the line broke.
+
+        """
+        while self._owes() and self._alarm.now() < min(self._quiet_at, deadline):
+            await self._overhear(min(self._quiet_at, deadline))
+        await self.pay()
+
+    async def pay(self) -> None:
+        """Send what is due, if the line is quiet; returns when it has left the wire."""
+        if not self._owes() or self._alarm.now() < self._quiet_at:
+            return
+        octets, self._due = self._due, b""
+        if self._transcript is not None:
+            self._transcript.sent(octets)
+        await self._stream.send(octets)
+        await asyncio.sleep(len(octets) * self._character_s)
+
+    def leave(self) -> None:
+        """The owner is done with this line: what is acknowledged from now on has nobody to go to."""
+        self._listener.on_due(None)
+
+    async def _overhear(self, deadline: float | None) -> None:
+        """Wait between exchanges for one piece, or for the deadline, or for somebody who rings."""
+        try:
+            octets = await self._next(deadline)
+        except (Rung, TimeoutError):
+            return
+        if (taken := self._hear(octets)) and self._transcript is not None:
+            self._transcript.received(taken)
+            self._transcript.settle()
+
+    async def _next(self, deadline: float | None) -> bytes:
+        with self._alarm.until(deadline):
+            return await self._stream.receive()
+
+    def _hear(self, octets: bytes) -> bytes:
+        """What the listener kept to itself of these octets; its answers to questions are known already."""
+        if octets:
+            self._quiet_at = self._alarm.now() + self._quiet_s
+            self._listener.feed(octets)
+            self._listener.octets_for_exchange()
+        return self._listener.octets_taken()
+
+    def _owes(self) -> bool:
+        self._due += self._listener.octets_to_send()
+        return bool(self._due)

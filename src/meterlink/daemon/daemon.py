@@ -87,6 +87,7 @@ class Daemon:
                     way=self._way(line.parsed_url, gatehouse),
                     rng=outside.rng,
                     zone=self._settings.gateway.plant_time,
+                    ear=gatehouse.ear(line.name),
                 )
                 for line, meters in self._settings.meters_by_line()
             ]

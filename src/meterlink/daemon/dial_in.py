@@ -1,4 +1,6 @@
-"""Ports that terminals dial: one hall each, a session a connection, and the keeper of what they report."""
+"""Ports that terminals dial: one hall each, a session a connection; the ears of our own lines; and the keeper
+of what is reported through both.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,12 @@ from typing import Any
 import structlog
 
 from meterlink.acquisition.reports import ReportJournal, ReportKeeper
-from meterlink.bus.listener import Door
+from meterlink.bus.listener import Door, Listener
 from meterlink.clock import Clock
 from meterlink.config import Settings
 from meterlink.daemon.supervise import supervised
+from meterlink.drivers.dlt698_ear import LineSession
+from meterlink.drivers.dlt698_items import PROTOCOL
 from meterlink.drivers.dlt698_terminal import TerminalSession
 from meterlink.drivers.reports import ReportQueue
 from meterlink.model.line_url import ListenUrl
@@ -26,7 +30,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Gatehouse:
-    """All ports on which terminals of the configuration dial in.
+    """All ports on which terminals of the configuration dial in, and the lines on which meters may report.
 
     Args:
         settings: checked.
@@ -44,11 +48,15 @@ class Gatehouse:
         self._clock_trusted = settings.gateway.clock_trusted
         self._queue = ReportQueue()
         self._terminals: dict[tuple[str, int], set[str]] = {}
+        self._speakers: dict[str, frozenset[str]] = {}
         meters: dict[tuple[str, str], str] = {}
         for line, on_it in settings.meters_by_line():
             if isinstance(url := line.parsed_url, ListenUrl):
                 self._terminals.setdefault(url.endpoint, set()).add(url.terminal)
                 meters.update({(url.terminal, meter.address): meter.id for meter in on_it})
+            elif speakers := {meter.address: meter.id for meter in on_it if meter.protocol == PROTOCOL}:
+                self._speakers[line.name] = frozenset(speakers)
+                meters.update({(f"line {line.name}", address): id_ for address, id_ in speakers.items()})
         self.reports = ReportKeeper(self._queue, journal, meters)
         self._halls = {
             endpoint: Hall(self._maker(known), strangers_max=STRANGERS_MAX + len(known))
@@ -58,6 +66,13 @@ class Gatehouse:
     def door(self, url: ListenUrl) -> Door:
         """Where the terminal of a line comes in."""
         return self._halls[url.endpoint].door(url.terminal)
+
+    def ear(self, line: str) -> Callable[[], Listener] | None:
+        """Makes the listener of a line that we open; ``None`` where no meter reports."""
+        known = self._speakers.get(line)
+        if known is None:
+            return None
+        return lambda: LineSession(line, known, clock=self._clock, zone=self._zone, report=self._queue.put)
 
     @asynccontextmanager
     async def open(self, opener: PortOpener) -> AsyncIterator[list[str]]:
@@ -72,7 +87,7 @@ class Gatehouse:
             for (host, port), hall in self._halls.items():
                 where.append(f"{host}:{await stack.enter_async_context(opener(host, port, hall))}")
                 _log.info("listening", at=where[-1], terminals=len(self._terminals[host, port]))
-            if not where:
+            if not where and not self._speakers:
                 yield where
                 return
             async with asyncio.TaskGroup() as group:

@@ -17,7 +17,7 @@ from meterlink.acquisition.poller import Poller
 from meterlink.bus.dialling import Opener
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
-from meterlink.bus.listener import Door
+from meterlink.bus.listener import Door, Listener
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, SecretRef, Settings
 from meterlink.drivers.base import Driver
@@ -53,6 +53,7 @@ class LinePart:
         way: opens the line, or the door through which its terminal comes.
         rng: jitter.
         zone: what the meters' clocks show.
+        ear: makes the listener of a line that we open, where a meter of it may report.
 
     """
 
@@ -68,8 +69,10 @@ class LinePart:
         way: Opener | Door,
         rng: random.Random,
         zone: tzinfo,
+        ear: Callable[[], Listener] | None = None,
     ) -> None:
         self.name = settings.name
+        self._ear = ear
         self._settings = settings
         self._passwords = _Passwords(meters)
         self._served: dict[Profile, list[Point]] = {}
@@ -108,6 +111,7 @@ class LinePart:
             opener=self._way,
             timing=line_timing(self._settings, self._served),
             rng=self._rng,
+            ear=self._ear,
         )
         named: dict[str, Poller] = {}
         for profile, points in self._served.items():
@@ -132,8 +136,8 @@ class LinePart:
             async with asyncio.TaskGroup() as polling:
                 for name, poller in named.items():
                     polling.create_task(poller.run(), name=f"poller[{self.name}].{name}")
-            if not callable(self._way):
-                await self._stopping.wait()  # a terminal is heard also where no plan reads it
+            if self._ear is not None or not callable(self._way):
+                await self._stopping.wait()  # who reports is heard also where no plan reads him
             owner.cancel()
 
     def _poller(self, plan: Plan, driver: Driver, points: Sequence[Point], line: Line) -> Poller:

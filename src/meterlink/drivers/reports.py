@@ -66,12 +66,13 @@ class Report:
     """One report of one terminal.
 
     Args:
-        terminal: who dialled in; 12 digits.
+        terminal: who dialled in, or spoke on a line of ours; 12 digits.
         parts: all that it holds; at least one.
         key: the same when the terminal tells it again, because it did not hear that it was kept.
         summary: what it is, for the log; no values.
         received_at: when it was whole; aware, UTC.
         acknowledge: to be called once all of it is kept, and not before: the terminal forgets it then.
+        line: of ours, on which it was heard; empty: its terminal dialled in.
 
     """
 
@@ -81,6 +82,12 @@ class Report:
     summary: str
     received_at: datetime
     acknowledge: Callable[[], None]
+    line: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where addresses are unique: on the line, or behind the terminal."""
+        return f"line {self.line}" if self.line else self.terminal
 
 
 class ReportQueue:
