@@ -20,12 +20,12 @@ As a command: ``metersim run`` (see ``metersim run --help``). In the same proces
         assert answers[0].values == {"voltage.a": meter.value("voltage.a", answers[0].at)}
 """
 
-from metersim.answers import AnswerFile, AnswerRecord
-from metersim.faults import NO_FAULTS, Faults
-from metersim.line import Line, Station
+from metersim.dlt645.meter import Meter
+from metersim.line.answers import AnswerFile, AnswerRecord
+from metersim.line.faults import NO_FAULTS, Faults
+from metersim.line.line import Line, Station
+from metersim.line.memory import MemoryDuplex, memory_pair
 from metersim.loop import OutsideSimulation, SimClock, Simulation, SimulationStuck
-from metersim.memory import MemoryDuplex, memory_pair
-from metersim.meter import Meter
 
 __all__ = [
     "NO_FAULTS",

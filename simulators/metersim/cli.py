@@ -16,13 +16,13 @@ from typing import Annotated
 import typer
 
 from meterprofiles import ProfileError, chosen, packaged
-from metersim.answers import AnswerFile, AnswerRecord
+from metersim.dlt645.following import PIECE_OCTETS_MAX
 from metersim.dlt698 import Limits
 from metersim.dlt698.terminal import HEARTBEAT_S, Habits, Terminal, open_dialling
-from metersim.following import PIECE_OCTETS_MAX
-from metersim.line import Line
-from metersim.plant import DLT698, PROTOCOLS, Plant
-from metersim.serve import SystemClock, open_pty, open_tcp
+from metersim.line.answers import AnswerFile, AnswerRecord
+from metersim.line.line import Line
+from metersim.plant.plant import DLT698, PROTOCOLS, Plant
+from metersim.serving.serve import SystemClock, open_pty, open_tcp
 
 ANY_LOOPBACK_PORT = "127.0.0.1:0"
 PORT_MAX = 65_535

@@ -17,8 +17,8 @@ from meterlink.errors import BadAnswer, Refused
 from meterlink.transports.memory import memory_line
 from meterprofiles import Profile, load_profile, packaged
 from metersim import AnswerRecord, Simulation
-from metersim.meter import Meter
-from metersim.plant import Plant
+from metersim.dlt645.meter import Meter
+from metersim.plant.plant import Plant
 from meterwire.dlt645 import Deframer, decode
 from meterwire.dlt645.items.dialects import dialects, switches
 from meterwire.dlt645.link.functions import EDITIONS

@@ -22,7 +22,7 @@ from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from meterprofiles import generic
 from metersim import Meter, Simulation
-from metersim.following import PIECE_OCTETS_MAX, LongAnswer
+from metersim.dlt645.following import PIECE_OCTETS_MAX, LongAnswer
 from meterwire.dlt645 import (
     AbnormalReply,
     Deframer,

@@ -17,8 +17,8 @@ from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.reading import Reading
 from metersim import Faults, Meter, Station
 from metersim.dlt698 import Meter698
-from metersim.freezes import PLANT_TIME
-from metersim.readings import INSTALLED_AT
+from metersim.works.freezes import PLANT_TIME
+from metersim.works.readings import INSTALLED_AT
 from meterwire.dlt645.link.functions import Edition
 from tests.support.agreement import readings_of, repeated_keys
 from tests.support.simulated import START, SimulatedGateway

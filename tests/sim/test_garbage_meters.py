@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from metersim import NO_FAULTS, Faults, Meter, Station
-from metersim.faults import AROUND, IN_PLACE
+from metersim.line.faults import AROUND, IN_PLACE
 from tests.support.agreement import readings_of
 from tests.support.simulated import ITEMS, START, SimulatedGateway, slots_between
 

@@ -19,7 +19,7 @@ from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from meterprofiles import generic
-from metersim.following import LongAnswer
+from metersim.dlt645.following import LongAnswer
 from metersim.loop import Simulation
 from meterwire.dlt645 import (
     Deframer,

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from metersim.cli import app
-from metersim.plant import ADDRESS_MAX, LINES_MAX, METERS_MAX, Plant
+from metersim.plant.plant import ADDRESS_MAX, LINES_MAX, METERS_MAX, Plant
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metersim.dlt698 import FACTORY_PASSWORD, Limits, Meter698
-from metersim.dlt698.clock import SETTINGS_MAX
 from metersim.dlt698.registers import REPORTS_ALLOWED
 from metersim.dlt698.services import BROADCAST_STEP_MAX, BROADCAST_TIME, CLOCK, TIMEOUT_S_MAX
-from metersim.freezes import CLOCK_AHEAD_MAX, PLANT_TIME
-from metersim.readings import ENERGIES, POWERS, items_of
+from metersim.works.clock import SETTINGS_MAX
+from metersim.works.freezes import CLOCK_AHEAD_MAX, PLANT_TIME
+from metersim.works.readings import ENERGIES, POWERS, items_of
 from meterwire.dlt698.apdus.action import (
     ActionRequestNormal,
     ActionRequestNormalList,

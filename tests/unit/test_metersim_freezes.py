@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from metersim import Meter
-from metersim.freezes import CLOCK_AHEAD_MAX, DEPTH, PLANT_TIME
+from metersim.works.freezes import CLOCK_AHEAD_MAX, DEPTH, PLANT_TIME
 from meterwire.dlt645 import (
     AbnormalReply,
     ItemValue,

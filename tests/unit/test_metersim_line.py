@@ -28,11 +28,11 @@ from metersim import (
     Station,
     memory_pair,
 )
-from metersim.faults import AROUND, IN_PLACE
-from metersim.line import LATE_ANSWERS_MAX, PREAMBLE_MAX, REPLY_DELAY_MS_MAX
-from metersim.memory import UNREAD_OCTETS_MAX
-from metersim.meter import matches
-from metersim.readings import items_of
+from metersim.dlt645.meter import matches
+from metersim.line.faults import AROUND, IN_PLACE
+from metersim.line.line import LATE_ANSWERS_MAX, PREAMBLE_MAX, REPLY_DELAY_MS_MAX
+from metersim.line.memory import UNREAD_OCTETS_MAX
+from metersim.works.readings import items_of
 from meterwire.dlt645 import (
     AbnormalReply,
     Deframer,

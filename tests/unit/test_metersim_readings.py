@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metersim.curve import GROWTH_KW_MAX, TARIFFS, LoadCurve, draw
-from metersim.readings import ENERGIES, INSTALLED_AT, PHASES, POWERS, Readings, items_of
+from metersim.works.curve import GROWTH_KW_MAX, TARIFFS, LoadCurve, draw
+from metersim.works.readings import ENERGIES, INSTALLED_AT, PHASES, POWERS, Readings, items_of
 
 NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)  # 12:00 in the plant
 LAST_KWH = Decimal("0.01")

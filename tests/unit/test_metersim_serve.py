@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from metersim import Simulation
-from metersim.serve import SEND_TIMEOUT_S, StreamDuplex
+from metersim.serving.serve import SEND_TIMEOUT_S, StreamDuplex
 
 
 class _FullTransport(asyncio.Transport):

@@ -1,7 +1,7 @@
 """What a meter has for the values of an attribute: contents by key, to be encoded along their type.
 
-Measured items come from `metersim.readings`; the rest is the meter's identity, its clock, and status words
-in which every bit says something true of it.
+Measured items come from `metersim.works.readings`; the rest is the meter's identity, its clock, and status
+words in which every bit says something true of it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from metersim.dlt698.clock import MeterClock
-from metersim.readings import PHASES, items_of
+from metersim.works.clock import MeterClock
+from metersim.works.readings import PHASES, items_of
 from meterwire.dlt698.objects.dictionary import Entry, names
 from meterwire.item_value import Content
 

@@ -14,15 +14,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from metersim.dlt698.clock import MeterClock
 from metersim.dlt698.contents import Contents
 from metersim.dlt698.records import RecordReader
 from metersim.dlt698.registers import Registers
 from metersim.dlt698.services import Circumstances, Limits, Services, check_octets
 from metersim.dlt698.tables import FREEZES
 from metersim.dlt698.wording import DLT698, Wording698, carried, named
-from metersim.freezes import Freeze
-from metersim.readings import GROWTH_KW, INSTALLED_AT, Readings
+from metersim.works.clock import MeterClock
+from metersim.works.freezes import Freeze
+from metersim.works.readings import GROWTH_KW, INSTALLED_AT, Readings
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.association import ConnectRequest, ConnectResponse, PasswordSecurity
 from meterwire.dlt698.apdus.link_management import ServerErrorResponse

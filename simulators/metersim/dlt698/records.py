@@ -12,11 +12,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from metersim.dlt698.clock import MeterClock, Setting
 from metersim.dlt698.contents import Contents, civil, keys
 from metersim.dlt698.selecting import Selector, Unfit
 from metersim.dlt698.tables import FREEZES
-from metersim.freezes import Freeze
+from metersim.works.clock import MeterClock, Setting
+from metersim.works.freezes import Freeze
 from meterwire.dlt698.apdus.parts import Dar, RecordRequest, RecordResult
 from meterwire.dlt698.apdus.parts import Row as Cells
 from meterwire.dlt698.axdr.selection import Oad, Rcsd, Road

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from metersim.dlt698.clock import ClockOutOfRange, MeterClock
 from metersim.dlt698.records import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, ROWS_MAX, RecordReader
 from metersim.dlt698.registers import DENIED, FACTORY, REPORTS_ALLOWED, Registers
-from metersim.freezes import PLANT_TIME
+from metersim.works.clock import ClockOutOfRange, MeterClock
+from metersim.works.freezes import PLANT_TIME
 from meterwire.dlt698.apdus import action, get
 from meterwire.dlt698.apdus import set as writing
 from meterwire.dlt698.apdus.apdu import Apdu

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from metersim.dlt698.clock import MeterClock
-from metersim.freezes import PLANT_TIME, Freeze
+from metersim.works.clock import MeterClock
+from metersim.works.freezes import PLANT_TIME, Freeze
 from meterwire.dlt698.axdr.selection import Oad
 
 QUARTER_MIN: Final = 15

@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import partial
 from math import isqrt
 
-from metersim.curve import TARIFFS, LoadCurve, draw
+from metersim.works.curve import TARIFFS, LoadCurve, draw
 
 INSTALLED_AT = datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=8)))  # 00:00 of the plant's local time
 GROWTH_KW = Decimal("0.5")  # a household's mean load

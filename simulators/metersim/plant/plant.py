@@ -8,15 +8,15 @@ from decimal import Decimal
 from typing import Final
 
 from meterprofiles import LineTraits, Profile, generic
-from metersim.answers import Recorder
-from metersim.curve import GROWTH_KW_MAX
+from metersim.dlt645.following import PIECE_OCTETS_MAX
+from metersim.dlt645.meter import Meter
 from metersim.dlt698 import Limits, Meter698
-from metersim.faults import NO_FAULTS, Faults
-from metersim.following import PIECE_OCTETS_MAX
-from metersim.language import Speaker
-from metersim.line import REPLY_DELAY_MS_MAX, Clock, Line, Station
-from metersim.meter import Meter
-from metersim.readings import GROWTH_KW
+from metersim.line.answers import Recorder
+from metersim.line.faults import NO_FAULTS, Faults
+from metersim.line.language import Speaker
+from metersim.line.line import REPLY_DELAY_MS_MAX, Clock, Line, Station
+from metersim.works.curve import GROWTH_KW_MAX
+from metersim.works.readings import GROWTH_KW
 from meterwire.dlt645.link.functions import EDITIONS
 
 METERS_MAX = 10_000  # in all, in one process

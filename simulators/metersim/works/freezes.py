@@ -14,9 +14,6 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from meterwire.dlt645 import Entry
-from meterwire.dlt645.items.dictionary import Dictionary
-
 PLANT_TIME: Final = timezone(timedelta(hours=8))
 """What the clocks of meters show."""
 DEPTH: Final = 62
@@ -24,8 +21,6 @@ DEPTH: Final = 62
 CLOCK_AHEAD_MAX: Final = timedelta(days=400)
 
 _DAY = timedelta(days=1)
-_IN_BLOCK = ("frozen_at", "forward_active_energy", "reverse_active_energy")
-"""What a meter sends when asked for all of a freeze (05 06 FF nn): the short set."""
 
 Value = Callable[[str, datetime], Decimal | None]
 
@@ -137,46 +132,3 @@ class Freezes:
         """What a freeze holds of ``items``, in their order; without what the meter has not."""
         found = ((item, self._value(item, freeze.taken_at)) for item in items)
         return {item: value for item, value in found if value is not None}
-
-
-def frozen_data(
-    tables: Sequence[Freezes], dictionary: Dictionary, entry: Entry, at: datetime
-) -> tuple[bytes, dict[str, Decimal]] | None:
-    """The data of a DL/T 645 identifier of a freeze; ``None`` when the meter has no such data.
-
-    Args:
-        tables: the meter's.
-        dictionary: of the edition.
-        entry: any identifier.
-        at: when it is asked for, aware.
-
-    Returns:
-        the octets behind the identifier, and the numbers in them by item.
-
-    """
-    quantity, _, period = entry.item.partition("@")
-    kind, _, number = period.partition("/last.")
-    freezes = next((table for table in tables if number and table.calendar.period == kind), None)
-    if freezes is None or (freeze := freezes.last(int(number), at)) is None:
-        return None
-    if quantity == "frozen_at":
-        return entry.encode([f"{freeze.frozen_at:%Y-%m-%d %H:%M}"]), {}
-    if quantity == "freeze_block":
-        return _block(tables, dictionary, period, at)
-    values = freezes.values(freeze, entry.items)
-    return (entry.encode(tuple(values.values())), values) if values else None
-
-
-def _block(
-    tables: Sequence[Freezes], dictionary: Dictionary, period: str, at: datetime
-) -> tuple[bytes, dict[str, Decimal]]:
-    data = b""
-    values: dict[str, Decimal] = {}
-    for quantity in _IN_BLOCK:
-        entry = dictionary.by_name(f"{quantity}@{period}")
-        assert entry is not None, "the dictionary has the parts of what it has whole"
-        part = frozen_data(tables, dictionary, entry, at)
-        assert part is not None, "the meter has what its short set holds"
-        data += part[0]
-        values |= part[1]
-    return data, values

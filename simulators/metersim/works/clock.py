@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from metersim.freezes import CLOCK_AHEAD_MAX, PLANT_TIME
+from metersim.works.freezes import CLOCK_AHEAD_MAX, PLANT_TIME
 
 SETTINGS_MAX: Final = 64
 """Settings that are remembered; with one more the oldest is forgotten, as if it had never been needed."""

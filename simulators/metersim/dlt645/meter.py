@@ -19,12 +19,13 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
 from meterprofiles import Profile, generic
-from metersim.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
-from metersim.freezes import CALENDARS, Freezes, frozen_data
-from metersim.language645 import DLT645, Wording645
-from metersim.load_records import LoadRecords
-from metersim.readings import GROWTH_KW, INSTALLED_AT, QUANTITIES, Readings, items_of
-from metersim.relay import RelayTrial
+from metersim.dlt645.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
+from metersim.dlt645.frozen import frozen_data
+from metersim.dlt645.language import DLT645, Wording645
+from metersim.dlt645.load_records import LoadRecords
+from metersim.dlt645.relay import RelayTrial
+from metersim.works.freezes import CALENDARS, Freezes
+from metersim.works.readings import GROWTH_KW, INSTALLED_AT, QUANTITIES, Readings, items_of
 from meterwire.dlt645 import (
     BROADCAST,
     AbnormalReply,

@@ -1,0 +1,1 @@
+"""A plant: which meters stand where."""

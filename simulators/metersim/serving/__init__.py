@@ -1,0 +1,1 @@
+"""Ways in from other processes: TCP ports and pseudo-terminals."""
