@@ -44,6 +44,14 @@ Cause = Literal[
 ]
 """Why money was not taken: the bits of the word SERR, by their names in meterwire."""
 
+Seal = Callable[[], bool]
+"""Whether a MAC is right; asked at most once, for a meter counts the wrong ones."""
+
+
+def _sealed() -> bool:
+    """Of what has no MAC."""
+    return True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountLimits:
@@ -227,8 +235,8 @@ class Account:
         *,
         operator: str = LOCAL_CAUSE,
         came_by: CameBy = "645",
-        customer_sealed: bool = True,
-        amount_sealed: bool = True,
+        customer_sealed: Seal = _sealed,
+        amount_sealed: Seal = _sealed,
     ) -> TopUpResult:
         """Open the account with a first purchase; the customer number is kept.
 
@@ -236,7 +244,7 @@ class Account:
 
         """
         self.advance(at)
-        cause: Cause | None = None if customer_sealed else "esam_verification_failed"
+        cause: Cause | None = None if customer_sealed() else "esam_verification_failed"
         if cause is None and self._opened:
             cause = "repeat_topup" if count == self._count else "purchase_count_error"
         elif cause is None and count not in {0, 1}:
@@ -257,8 +265,8 @@ class Account:
         *,
         operator: str = LOCAL_CAUSE,
         came_by: CameBy = "645",
-        customer_sealed: bool = True,
-        amount_sealed: bool = True,
+        customer_sealed: Seal = _sealed,
+        amount_sealed: Seal = _sealed,
     ) -> TopUpResult:
         """Take a purchase.
 
@@ -272,15 +280,15 @@ class Account:
             at: true time, not before the last one.
             operator: operator code, 8 hexadecimal digits.
             came_by: how it came.
-            customer_sealed: the MAC over the customer number was right.
-            amount_sealed: the MAC over the amount was right.
+            customer_sealed: whether the MAC over the customer number is right; asked when its turn comes.
+            amount_sealed: the same of the MAC over the amount.
 
         """
         self.advance(at)
         cause: Cause | None = None
         if customer != self.customer_number or not self._opened:
             cause = "customer_number_mismatch"
-        elif not customer_sealed:
+        elif not customer_sealed():
             cause = "esam_verification_failed"
         elif count == self._count:
             cause = "repeat_topup"
@@ -301,7 +309,7 @@ class Account:
         *,
         operator: str = LOCAL_CAUSE,
         came_by: CameBy = "698.45",
-        sealed: bool = True,
+        sealed: Seal = _sealed,
     ) -> TopUpResult:
         """Give money back; the count must be that of the last purchase, and stays.
 
@@ -312,7 +320,7 @@ class Account:
         cause: Cause | None = None
         if customer != self.customer_number or not self._opened:
             cause = "customer_number_mismatch"
-        elif not sealed:
+        elif not sealed():
             cause = "esam_verification_failed"
         elif count != self._count:
             cause = "purchase_count_error"
@@ -333,14 +341,14 @@ class Account:
         *,
         operator: str = LOCAL_CAUSE,
         came_by: CameBy = "645",
-        sealed: bool = True,
+        sealed: Seal = _sealed,
     ) -> TopUpResult:
         """Begin again with a preset amount and no purchase; only under test keys, and with count 0."""
         self.advance(at)
         cause: Cause | None = None
         if not self.test_keys:
             cause = "other"
-        elif not sealed:
+        elif not sealed():
             cause = "esam_verification_failed"
         elif count != 0:
             cause = "purchase_count_error"
@@ -380,13 +388,13 @@ class Account:
             low, high = (low, middle) if self._is_broke(middle) else (middle, high)
         return high
 
-    def _amount_objection(self, amount_cents: int, sealed: bool, at: datetime) -> Cause | None:
+    def _amount_objection(self, amount_cents: int, sealed: Seal, at: datetime) -> Cause | None:
         most = min(self.limits.hoarding, CEILING_CENTS) * _MICROYUAN_PER_CENT
         if amount_cents <= 0:
             return "other"
         if max(0, self._balance(at)) + amount_cents * _MICROYUAN_PER_CENT > most:
             return "hoarding_limit_exceeded"
-        return None if sealed else "esam_verification_failed"
+        return None if sealed() else "esam_verification_failed"
 
     def _remember(
         self, kind: str, cents: int, count: int, at: datetime, operator: str, came_by: CameBy

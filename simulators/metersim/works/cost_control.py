@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Payment = Literal["plain", "remote", "local"]
+Payment = Literal["none", "remote", "local"]
 """No relay; a relay that a head-end orders (it keeps no money); a relay and a wallet."""
 GuaranteeOn = Literal["closes", "permits", "cancels_trip"]
 """What the beginning of a power guarantee does to an open contact."""
@@ -54,6 +54,6 @@ class CostControl:
     words: bool = True
 
 
-PLAIN = CostControl(payment="plain")
+PLAIN = CostControl(payment="none")
 REMOTE = CostControl(payment="remote")
 LOCAL = CostControl(payment="local")
