@@ -6,6 +6,7 @@ Source: spec section 7.2 of control and prepayment, K_p = E(root, diversifier8 |
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Final
 
 from metersim.security import sm4
@@ -16,6 +17,7 @@ DIVERSIFIER_OCTETS: Final = 8
 
 _METER_NUMBER = re.compile("[0-9]{12}").fullmatch
 _KEYS: Final = 5
+_ROOT_FILE_OCTETS_MAX: Final = 256
 
 
 def diversifier_of(meter_number: str) -> bytes:
@@ -31,6 +33,28 @@ def diversifier_of(meter_number: str) -> bytes:
     if not _METER_NUMBER(meter_number):
         raise ValueError(f"{meter_number!r} is no meter number: 12 digits")
     return bytes(2) + bytes.fromhex(meter_number)
+
+
+def read_root(path: Path) -> bytes:
+    """A root key out of a file.
+
+    Args:
+        path: text of 32 hexadecimal digits.
+
+    Raises:
+        ValueError: something else; the words hold nothing of it.
+        OSError: it cannot be read.
+
+    """
+    with path.open("rb") as file:
+        text = file.read(_ROOT_FILE_OCTETS_MAX).strip()
+    try:
+        root = bytes.fromhex(text.decode("ascii"))
+    except ValueError:
+        root = b""
+    if len(root) != sm4.BLOCK_OCTETS:
+        raise ValueError(f"{path} holds no root key: {2 * sm4.BLOCK_OCTETS} hexadecimal digits")
+    return root
 
 
 class LabKeys:

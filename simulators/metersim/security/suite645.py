@@ -80,24 +80,23 @@ def open_control(keys: LabKeys, rand2: bytes, block: bytes) -> ControlPlain:
     return ControlPlain(inside[1], inside[2], inside[3:])
 
 
-def wallet_macs(
-    keys: LabKeys, rand2: bytes, *, amount_cents: int, count: int, customer: str
-) -> tuple[bytes, bytes]:
-    """MACs of opening an account and of a top-up: over amount and count, and over the customer.
+def money_mac(keys: LabKeys, rand2: bytes, amount_cents: int, count: int) -> bytes:
+    """First MAC of opening an account and of a top-up: over amount and count.
 
     Args:
         keys: the meter's.
         rand2: of the authentication.
         amount_cents: 0 to 4,294,967,295.
         count: purchases with this one, 0 to 4,294,967,295.
-        customer: 12 digits.
 
     """
     money = amount_cents.to_bytes(4, "big") + count.to_bytes(4, "big")
-    return (
-        sm4.mac(keys.wallet, _iv(rand2), money),
-        sm4.mac(keys.wallet, _iv(rand2), bytes.fromhex(customer)),
-    )
+    return sm4.mac(keys.wallet, _iv(rand2), money)
+
+
+def customer_mac(keys: LabKeys, rand2: bytes, customer: str) -> bytes:
+    """Second MAC of opening an account and of a top-up: over the customer, 12 digits."""
+    return sm4.mac(keys.wallet, _iv(rand2), bytes.fromhex(customer))
 
 
 def initial_macs(keys: LabKeys, rand2: bytes, *, amount_cents: int, count: int) -> tuple[bytes, bytes]:
