@@ -1,8 +1,9 @@
 """PyPI's ``dlt698`` at the other end of a socket: its meter before our driver and our daemon.
 
 Each association profile that it has: the preset one, CONNECT on a line of ours, and LINK then CONNECT of a
-terminal that dials in. Disagreements that are tolerated are the five of ``foreign_meter698``; each has a
-test here, so that it is seen when one goes away.
+terminal that dials in. Disagreements that are tolerated are the first five of ``foreign_meter698``; each has a
+test here, so that it is seen when one goes away. Its services one by one, and the other two:
+``test_witness_dlt698_services``.
 """
 
 from __future__ import annotations
