@@ -1,4 +1,4 @@
-"""A head-end of DL/T 698.45 over a socket, with our sessions: it dials, or a terminal dials in and logs in."""
+"""A head-end of DL/T 698.45 over a socket, with our sessions: it dials, or is dialled and logged in to."""
 
 from __future__ import annotations
 
