@@ -153,6 +153,18 @@ class Incoming:
             back = frame._replace(user_data=octets, from_server=not frame.from_server, reserved=False)
         return Arrival(joined.signal, back, joined.apdu)
 
+    def left_alone(self, arrival: Arrival) -> bool:
+        """Whether a piece got no acknowledgement because its series has no end.
+
+        Args:
+            arrival: that ``feed`` returned just now.
+
+        """
+        if arrival.acknowledgement is not None:
+            return False
+        repeats = arrival.signal in {JoinSignal.FIRST, JoinSignal.AGAIN} and self.joining
+        return repeats or arrival.signal is JoinSignal.TOO_MUCH
+
     @property
     def joining(self) -> bool:
         """Whether a series is not whole yet."""
