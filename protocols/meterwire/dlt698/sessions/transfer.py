@@ -121,6 +121,11 @@ class Arrival(NamedTuple):
     acknowledgement: Frame | None = None
     apdu: bytes | None = None
 
+    def __repr__(self) -> str:
+        """All but the octets of the APDU, which may hold a secret."""
+        size = None if self.apdu is None else len(self.apdu)
+        return f"Arrival({self.signal.name}, {self.acknowledgement}, {size} octets)"
+
 
 class Incoming:
     """Joins the segments of one APDU after another; those of another sender do not mix in.
