@@ -21,10 +21,10 @@ As a command: ``metersim run`` (see ``metersim run --help``). In the same proces
 """
 
 from metersim.dlt645.meter import Meter
-from metersim.line.line.answers import AnswerFile, AnswerRecord
-from metersim.line.line.faults import NO_FAULTS, Faults
-from metersim.line.line.line import Line, Station
-from metersim.line.line.memory import MemoryDuplex, memory_pair
+from metersim.line.answers import AnswerFile, AnswerRecord
+from metersim.line.faults import NO_FAULTS, Faults
+from metersim.line.line import Line, Station
+from metersim.line.memory import MemoryDuplex, memory_pair
 from metersim.loop import OutsideSimulation, SimClock, Simulation, SimulationStuck
 
 __all__ = [

@@ -22,9 +22,9 @@ from meterprofiles import ProfileError, chosen, packaged
 from metersim.dlt645.following import PIECE_OCTETS_MAX
 from metersim.dlt698 import Limits
 from metersim.dlt698.terminal import HEARTBEAT_S, Habits, Terminal, open_dialling
-from metersim.line.line.answers import AnswerFile, AnswerRecord
-from metersim.line.line.line import Line
-from metersim.plant.plant.plant import DLT698, PROTOCOLS, Plant
+from metersim.line.answers import AnswerFile, AnswerRecord
+from metersim.line.line import Line
+from metersim.plant.plant import DLT698, PROTOCOLS, Plant
 from metersim.security.hsm import Hsm
 from metersim.security.keys import LAB_ROOT, read_root
 from metersim.security.process import HsmService, serve_pipes

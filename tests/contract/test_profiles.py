@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 import pytest
-from metersim.plant.plant.plant import Plant
 
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
@@ -19,6 +18,7 @@ from meterlink.transports.memory import memory_line
 from meterprofiles import Profile, load_profile, packaged
 from metersim import AnswerRecord, Simulation
 from metersim.dlt645.meter import Meter
+from metersim.plant.plant import Plant
 from meterwire.dlt645 import Deframer, decode
 from meterwire.dlt645.items.dialects import dialects, switches
 from meterwire.dlt645.link.functions import EDITIONS

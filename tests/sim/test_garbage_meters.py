@@ -6,9 +6,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from metersim.line.line.faults import AROUND, IN_PLACE
 
 from metersim import NO_FAULTS, Faults, Meter, Station
+from metersim.line.faults import AROUND, IN_PLACE
 from tests.support.agreement import readings_of
 from tests.support.simulated import ITEMS, START, SimulatedGateway, slots_between
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from metersim.plant.plant.plant import ADDRESS_MAX, LINES_MAX, METERS_MAX, Plant
 from typer.testing import CliRunner
 
 from metersim.cli import app
+from metersim.plant.plant import ADDRESS_MAX, LINES_MAX, METERS_MAX, Plant
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metersim.line.line.faults import AROUND, IN_PLACE
 
 from metersim import AnswerRecord, Faults, Line, Meter, Simulation, Station, memory_pair
 from metersim.dlt698 import Meter698
+from metersim.line.faults import AROUND, IN_PLACE
 from meterwire import dlt645
 from meterwire.dlt698.apdus.apdu import decode_apdu
 from meterwire.dlt698.apdus.get import GetRequestNormal, GetRequestNormalList, GetResponseNormal

@@ -14,9 +14,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from metersim.line.line.faults import AROUND, IN_PLACE
-from metersim.line.line.line import LATE_ANSWERS_MAX, PREAMBLE_MAX, REPLY_DELAY_MS_MAX
-from metersim.line.line.memory import UNREAD_OCTETS_MAX
 
 from metersim import (
     NO_FAULTS,
@@ -32,6 +29,9 @@ from metersim import (
     memory_pair,
 )
 from metersim.dlt645.meter import matches
+from metersim.line.faults import AROUND, IN_PLACE
+from metersim.line.line import LATE_ANSWERS_MAX, PREAMBLE_MAX, REPLY_DELAY_MS_MAX
+from metersim.line.memory import UNREAD_OCTETS_MAX
 from metersim.works.readings import items_of
 from meterwire.dlt645 import (
     AbnormalReply,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from metersim.dlt698.meter import Meter698
-from metersim.line.line.line import Clock, Duplex, Line
+from metersim.line.line import Clock, Duplex, Line
 from metersim.serving.serve import StreamDuplex
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.link_management import LinkRequest, LinkResponse

@@ -2,7 +2,7 @@
 
 Whoever received an answer therefore finds it here. ``values`` holds what a careful reader may take from
 the answer: it is empty for a refusal and for an answer that a fault spoiled, and ``faults`` names every
-fault, also those that leave the answer itself whole (`metersim.line.line.faults.AROUND`).
+fault, also those that leave the answer itself whole (`metersim.line.faults.AROUND`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class AnswerRecord:
             address and for what names nothing.
         octets: all that went onto the line, echo and noise included.
         values: item to value.
-        faults: names of the faults that befell it, as in `metersim.line.line.faults.Faults`, or ``"collision"``.
+        faults: names of the faults that befell it, as in `metersim.line.faults.Faults`, or ``"collision"``.
 
     """
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Self
 
-from metersim.line.line.language import Wording
+from metersim.line.language import Wording
 
 IN_PLACE = (
     "silence",

@@ -20,7 +20,7 @@ class Wording(Protocol):
         """The octets, behind ``preamble`` octets FEH."""
 
     def can_be(self, fault: str) -> bool:
-        """Whether a fault (`metersim.line.line.faults.IN_PLACE`) makes sense for this answer."""
+        """Whether a fault (`metersim.line.faults.IN_PLACE`) makes sense for this answer."""
 
     def under_other_address(self, random: Random) -> bytes:
         """The same answer of another meter."""

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from metersim.line.line.answers import AnswerRecord, Recorder
-from metersim.line.line.faults import NO_FAULTS, Delivery, Faults, Mischance
-from metersim.line.line.language import Answer, Language, Speaker
+from metersim.line.answers import AnswerRecord, Recorder
+from metersim.line.faults import NO_FAULTS, Delivery, Faults, Mischance
+from metersim.line.language import Answer, Language, Speaker
 
 REPLY_DELAY_MS = 20  # Td of DL/T 645: 20 to 500 ms
 REPLY_DELAY_MS_MAX = 60_000

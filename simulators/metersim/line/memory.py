@@ -61,6 +61,6 @@ class MemoryDuplex:
 
 
 def memory_pair() -> tuple[MemoryDuplex, MemoryDuplex]:
-    """Both ends of a new wire: one for `metersim.line.line.line.Line.serve`, one for the program under test."""
+    """Both ends of a new wire: one for `metersim.line.line.Line.serve`, one for the program under test."""
     one, other = _Direction(), _Direction()
     return MemoryDuplex(one, other), MemoryDuplex(other, one)

@@ -11,10 +11,10 @@ from meterprofiles import LineTraits, Profile, generic
 from metersim.dlt645.following import PIECE_OCTETS_MAX
 from metersim.dlt645.meter import Meter
 from metersim.dlt698 import Limits, Meter698
-from metersim.line.line.answers import Recorder
-from metersim.line.line.faults import NO_FAULTS, Faults
-from metersim.line.line.language import Speaker
-from metersim.line.line.line import REPLY_DELAY_MS_MAX, Clock, Line, Station
+from metersim.line.answers import Recorder
+from metersim.line.faults import NO_FAULTS, Faults
+from metersim.line.language import Speaker
+from metersim.line.line import REPLY_DELAY_MS_MAX, Clock, Line, Station
 from metersim.works.curve import GROWTH_KW_MAX
 from metersim.works.readings import GROWTH_KW
 from meterwire.dlt645.link.functions import EDITIONS

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Protocol
 
 from meterprofiles import LineTraits, generic
-from metersim.line.line.line import Duplex, Line
+from metersim.line.line import Duplex, Line
 
 CLIENTS_MAX = 64
 SEND_TIMEOUT_S = 5.0  # a client that takes no octets for so long holds the line up for the others
