@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Self
+from typing import Any, ClassVar, Self
 
 from metersim.line.language import Wording
 
@@ -53,6 +53,8 @@ class Faults:
         ValueError: a probability outside 0 to 1, or a negative time.
 
     """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}  # of those in a file
 
     seed: int = 0
     silence: float = 0.0

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Protocol
 
 from meterprofiles import LineTraits, generic
-from metersim.line.line import Duplex, Line
+from metersim.line.line import Duplex
 
 CLIENTS_MAX = 64
 SEND_TIMEOUT_S = 5.0  # a client that takes no octets for so long holds the line up for the others
@@ -117,7 +117,7 @@ class StreamDuplex:
 
 @asynccontextmanager
 async def open_pty(
-    line: Line, link: Path | None = None, traits: LineTraits | None = None
+    line: Served, link: Path | None = None, traits: LineTraits | None = None
 ) -> AsyncIterator[str]:
     """Serve a line on a pseudo-terminal; gives its URL, ``serial:///dev/pts/N?...``.
 

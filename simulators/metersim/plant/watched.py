@@ -1,0 +1,84 @@
+"""Octets of a line as they pass: counted, and hashed with their direction and time.
+
+Two runs of a plant were the same if the digests of their lines are: every octet that went either way, in the
+pieces in which it went, and when.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Final, Literal
+
+from metersim.line.line import Clock, Duplex
+
+Direction = Literal["in", "out"]
+"""``in``: from the client to the meters; ``out``: from the meters to the client."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class Traffic:
+    """What went over one line so far.
+
+    Args:
+        clock: asked when.
+
+    Attributes:
+        octets_in: octets of clients.
+        octets_out: octets of meters.
+
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._hash = sha256()
+        self.octets_in = 0
+        self.octets_out = 0
+
+    def pass_by(self, direction: Direction, octets: bytes) -> None:
+        """Octets pass."""
+        at_us = (self._clock.utc_now() - _EPOCH) // _MICROSECOND
+        self._hash.update(f"{direction} {at_us} {len(octets)} ".encode())
+        self._hash.update(octets)
+        if direction == "in":
+            self.octets_in += len(octets)
+        else:
+            self.octets_out += len(octets)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over direction, time and octets of everything, 64 hexadecimal digits."""
+        return self._hash.hexdigest()
+
+
+class Watched:
+    """A duplex whose octets are noticed.
+
+    Args:
+        duplex: the connection.
+        traffic: of its line.
+
+    """
+
+    def __init__(self, duplex: Duplex, traffic: Traffic) -> None:
+        self._duplex = duplex
+        self._traffic = traffic
+
+    async def receive(self) -> bytes:
+        """Wait for octets; ``b""`` when the other side has ended."""
+        octets = await self._duplex.receive()
+        if octets:
+            self._traffic.pass_by("in", octets)
+        return octets
+
+    async def send(self, octets: bytes) -> None:
+        """Send octets.
+
+        Raises:
+            ConnectionError: the other side has gone.
+
+        """
+        self._traffic.pass_by("out", octets)
+        await self._duplex.send(octets)
