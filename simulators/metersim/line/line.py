@@ -18,7 +18,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from metersim.line.answers import AnswerRecord, Recorder
-from metersim.line.faults import NO_FAULTS, Delivery, Faults, Mischance
+from metersim.line.exchanges import Client, Question
+from metersim.line.fault_rules import FaultRules
+from metersim.line.faults import NO_FAULTS, Delivery, Fate, Faults, Mischance
 from metersim.line.language import Answer, Language, Speaker
 
 REPLY_DELAY_MS = 20  # Td of DL/T 645: 20 to 500 ms
@@ -86,19 +88,30 @@ class Line:
         stations: the meters, no two of one address.
         clock: asked for the moment of every answer.
         record: gets every answer just before it leaves.
+        rules: faults that strike where they are told to, beside those of the stations.
+        name: what rules call it.
 
     Raises:
         ValueError: two meters have one address.
 
     """
 
-    def __init__(self, stations: Sequence[Station], *, clock: Clock, record: Recorder) -> None:
+    def __init__(
+        self,
+        stations: Sequence[Station],
+        *,
+        clock: Clock,
+        record: Recorder,
+        rules: FaultRules | None = None,
+        name: str = "",
+    ) -> None:
         self._stations = tuple(stations)
         self._by_address = {station.meter.address: station for station in stations}
         if len(self._by_address) < len(self._stations):
             raise ValueError("two meters on one line have the same address")
         self._mischance = {
-            address: Mischance(station.faults, address) for address, station in self._by_address.items()
+            address: Mischance(station.faults, address, rules=rules, line=name)
+            for address, station in self._by_address.items()
         }
         self._languages = tuple(dict.fromkeys(station.meter.language for station in self._stations))
         self._clock = clock
@@ -121,35 +134,43 @@ class Line:
         """
         ears = [(language, language.ear()) for language in self._languages]
         async with asyncio.TaskGroup() as group:
-            late = _LateAnswers(group, duplex)
+            late, client = _LateAnswers(group, duplex), Client()
             try:
                 while octets := await duplex.receive():
                     for language, ear in ears:
                         for request in ear.feed(octets):
-                            await self._exchange(language, request, duplex, late)
+                            await self._exchange(language, request, client, late)
             except ConnectionError:
                 pass  # nobody is left to answer
             finally:
                 late.cancel()
 
-    async def _exchange(self, language: Language, request: Any, duplex: Duplex, late: _LateAnswers) -> None:
+    async def _exchange(self, language: Language, request: Any, client: Client, late: _LateAnswers) -> None:
         async with self._wire:
-            heard_by = self._hearing(language, request)
+            question = Question(language, request, self._clock.utc_now(), client)
+            heard_by = [
+                (station, fate)
+                for station in self._hearing(language, request)
+                if not (fate := self._mischance[station.meter.address].meet(question)).lost
+            ]
             if not heard_by:
                 return
-            await asyncio.sleep(min(station.reply_delay_ms for station in heard_by) / 1000)
+            delay_ms = min(station.reply_delay_ms + fate.delay_ms for station, fate in heard_by)
+            await asyncio.sleep(delay_ms / 1000)
             at = self._clock.utc_now()
+            echo = language.echo(request)
             answers = [
-                (answer, self._deliver(answer, language.echo(request), station))
-                for station in heard_by
-                if (answer := station.meter.answer(request, at))
+                answered
+                for station, fate in heard_by
+                if (answered := self._answered(station, fate, at, echo)) is not None
             ]
             if len(answers) > 1:
                 answers = _collided(answers)
             for answer, delivery in answers:
                 if delivery.octets:
                     self._record(_record_of(answer, delivery, at))
-            await self._transmit(answers[0][1] if answers else Delivery(octets=b""), duplex, late)
+            if answers:
+                await late.transmit(answers[0][1])
 
     def _hearing(self, language: Language, request: Any) -> list[Station]:
         asked = language.asked(request)
@@ -161,26 +182,37 @@ class Line:
             if station.meter.language is language and station.meter.hears(request)
         ]
 
-    def _deliver(self, answer: Answer, echo: bytes, station: Station) -> Delivery:
+    def _answered(
+        self, station: Station, fate: Fate, at: datetime, echo: bytes
+    ) -> tuple[Answer, Delivery] | None:
+        """What one meter says, and how it leaves; ``None`` when it is silent by itself."""
+        answer = fate.piece or station.meter.answer(fate.question.request, at)
+        if answer is None:
+            fate.unanswered()
+            return None
         mischance = self._mischance[station.meter.address]
-        return mischance.deliver(answer.wording, echo=echo, preamble=station.preamble)
-
-    async def _transmit(self, delivery: Delivery, duplex: Duplex, late: _LateAnswers) -> None:
-        if delivery.late_ms:
-            late.add(delivery)
-        else:
-            await _send(delivery, duplex)
+        return answer, mischance.deliver(answer, echo=echo, preamble=station.preamble, fate=fate)
 
 
 class _LateAnswers:
-    """Answers that wait for their time while the line goes on."""
+    """The way out to a client; what is late waits for its time while the line goes on."""
 
     def __init__(self, group: asyncio.TaskGroup, duplex: Duplex) -> None:
         self._group = group
         self._duplex = duplex
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def add(self, delivery: Delivery) -> None:
+    async def transmit(self, delivery: Delivery) -> None:
+        """Send it, now or when its time has come, and what comes again."""
+        if delivery.late_ms:
+            self._add(delivery)
+        else:
+            await _send(delivery, self._duplex)
+        if delivery.again:
+            again_ms = delivery.late_ms + delivery.again_ms
+            self._add(Delivery(octets=delivery.again, late_ms=again_ms, gap_ms=delivery.gap_ms))
+
+    def _add(self, delivery: Delivery) -> None:
         """Send it when its time has come; not at all when too many wait already."""
         if len(self._tasks) < LATE_ANSWERS_MAX:
             task = self._group.create_task(self._wait_and_send(delivery), name="line.late_answer")
@@ -224,7 +256,7 @@ def _record_of(answer: Answer, delivery: Delivery, at: datetime) -> AnswerRecord
         at=at,
         address=answer.address,
         di=answer.di,
-        octets=delivery.octets,
-        values={} if delivery.spoiled else answer.values,
+        octets=delivery.octets + delivery.again,
+        values=delivery.instead if delivery.spoiled else answer.values,
         faults=delivery.faults,
     )
