@@ -27,8 +27,8 @@ from dlt698.app.client import Client
 from dlt698.common.errors import Dlt698Error, RequestTimeoutError
 
 from metersim.dlt698 import Limits, Meter698
-from metersim.works.freezes import PLANT_TIME
-from metersim.works.readings import INSTALLED_AT, items_of
+from metersim.works.items import items_of
+from metersim.works.moments import INSTALLED_AT, PLANT_TIME
 from meterwire.dlt698.link.address import ServerAddress
 from meterwire.dlt698.link.deframer import Deframer
 from meterwire.dlt698.sessions.association import Association, Offer
