@@ -214,7 +214,7 @@ def test_a_freeze_is_readings_and_what_is_no_number_an_event() -> None:
     assert {"freeze_number": Decimal(7), "forward_active_max_demand_at": demand_at} == _contents(rest)
 
 
-@pytest.mark.parametrize("frozen_at", ["2026-01-09 00:00:00", "2026-01-01 00:00:01"])
+@pytest.mark.parametrize("frozen_at", ["2026-01-09 00:00:00", "2026-01-01 00:00:01", "0001-01-01 00:00:00"])
 def test_a_freeze_whose_time_cannot_be_true_is_no_reading(frozen_at: str) -> None:
     """A reading's time is its key for ever."""
     row: dict[str, Content] = {"frozen_at": frozen_at, "forward_active_energy": Decimal("123.45")}

@@ -19,8 +19,9 @@ from meterprofiles import AssociationTraits
 from meterwire.dlt698.apdus.get import GetRequestRecord
 from meterwire.dlt698.apdus.parts import Dar
 from meterwire.dlt698.axdr.selection import Oad, ScalerUnit, SelectEqual
-from meterwire.dlt698.axdr.values import Data
+from meterwire.dlt698.axdr.values import Data, DateTimeS
 from meterwire.dlt698.objects.item_values import Contents
+from meterwire.dlt698.objects.records import FROZEN_AT
 from tests.support.dlt698_meter import ADDRESS, ScriptedMeter, converse
 
 _NIGHT = datetime(2026, 1, 1)  # noqa: DTZ001 - a meter's clock has no zone
@@ -88,6 +89,15 @@ def test_a_time_that_cannot_be_true_is_no_freeze(at: datetime) -> None:
     """Its time is the key of the readings for ever."""
     with pytest.raises(NoFreeze):
         _read(ScriptedMeter(records=[_night(at)]))
+
+
+def test_a_time_of_year_one_is_no_freeze() -> None:
+    """A meter whose clock was never set sends it; its line must not end over it."""
+    meter = ScriptedMeter(
+        records=[_night()], cells={FROZEN_AT: Data("date_time_s", DateTimeS(1, 1, 1, 0, 0, 0))}
+    )
+    with pytest.raises(NoFreeze, match="end of the calendar"):
+        _read(meter)
 
 
 def test_a_column_that_the_meter_does_not_keep_is_refused_alone() -> None:
