@@ -65,7 +65,9 @@ def _heard(octets: bytes) -> Told:
     frame = link.encode(Frame(ServerAddress(TERMINAL), 0x10, octets, True, False))
     [report] = listener.feed(frame, DateTime.of(AT))
     assert isinstance(report, wire.Report)
-    return Told(report, address=TERMINAL, zone=CHINA_TIME, received_at=AT)
+    told_ = Told(report, address=TERMINAL, zone=CHINA_TIME, received_at=AT)
+    assert told_.broken is None
+    return told_
 
 
 def _parts(notification: Any) -> tuple[Part, ...]:
