@@ -255,11 +255,6 @@ def test_a_paced_line_and_one_that_is_not_give_the_same_octets(
     """What was found in a quick run would not be found again on the clock of the wire."""
     heard = []
     for paced in (True, False):
-        makers: Sequence[tuple[Callable[[str], Speaker], str]] = (
-            (meter645, A161),
-            (meter645, A162),
-            (meter698, A163),
-        )
         stations = [
             Station(
                 meter=make(address),
