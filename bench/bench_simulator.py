@@ -15,6 +15,7 @@ import json
 import statistics
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from bench.answering import PEER_ADDRESS, SIMULATED_LINES, SIMULATED_METERS, serving_ports
 from metersim import Line, Meter, Station
@@ -70,6 +71,10 @@ class _Poller(asyncio.Protocol):
             self.done.set_exception(exc or ConnectionResetError("the server hung up"))
 
 
+def _same(poller: _Poller) -> _Poller:
+    return poller
+
+
 async def _rate(ports: list[int], requests: list[list[bytes]], answer_octets: int, polls: int) -> float:
     loop = asyncio.get_running_loop()
     each = polls // CONNECTIONS
@@ -77,7 +82,7 @@ async def _rate(ports: list[int], requests: list[list[bytes]], answer_octets: in
     pollers = []
     for number in range(CONNECTIONS):
         poller = _Poller(requests[number % len(requests)], answer_octets, each)
-        await loop.create_connection(lambda poller=poller: poller, "127.0.0.1", ports[number % len(ports)])
+        await loop.create_connection(partial(_same, poller), "127.0.0.1", ports[number % len(ports)])
         pollers.append(poller.done)
     await asyncio.gather(*pollers)
     return each * CONNECTIONS / (time.perf_counter() - begun)

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from metersim.line.answers import Recorder
+from metersim.line.fault_rules import FaultRules
 from metersim.line.language import Speaker
 from metersim.line.medium import CLEAN, Medium
 from metersim.line.paced import Air, PacedConversation
@@ -50,6 +51,8 @@ class Line:
             that shows its settings (`metersim.line.wires.Tuned`) is believed instead.
         medium: what the wires and the adapter do to the octets.
         paced: octets take their time.
+        rules: faults that strike where they are told to, beside those of the stations.
+        name: what rules call it.
 
     Raises:
         ValueError: two meters have one address.
@@ -65,8 +68,12 @@ class Line:
         client: Port | None = None,
         medium: Medium = CLEAN,
         paced: bool = False,
+        rules: FaultRules | None = None,
+        name: str = "",
     ) -> None:
-        self._wires = Wires(stations, clock=clock, record=record, client=client, medium=medium)
+        self._wires = Wires(
+            stations, clock=clock, record=record, client=client, medium=medium, rules=rules, name=name
+        )
         self._air = Air() if paced else None
 
     @property

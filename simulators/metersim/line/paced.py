@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
+from metersim.line.exchanges import Client
 from metersim.line.port import DEFAULT_PORT, TICKS_A_MILLISECOND, TICKS_A_SECOND, Port
-from metersim.line.replies import answers_to, records_of, scene_of
+from metersim.line.replies import answers_to, meet, records_of, scene_of
 from metersim.line.station import Asked, Ears
 from metersim.line.uart import Heard, Transmission, received
 from metersim.line.wires import LATE_ANSWERS_MAX, Duplex, Wires
@@ -145,6 +146,7 @@ class PacedConversation:
         self._port = wires.port_of(duplex)
         self._ears = Ears(wires.stations)
         self._hearer = Hearer(duplex)
+        self._client = Client()
         self._talking: set[asyncio.Task[None]] = set()
         self._late: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(TALKERS_MAX)
@@ -221,14 +223,14 @@ class PacedConversation:
 
     async def _exchange(self, asked: Asked, asked_at: int) -> None:
         wires = self._wires
-        heard_by = wires.stations.hearing(asked)
-        if not heard_by:
+        meters = meet(asked, self._client, wires.clock.utc_now(), wires.stations, wires.mischance)
+        if not meters:
             return
-        answered_at = asked_at + min(station.reply_delay_ms for station in heard_by) * TICKS_A_MILLISECOND
+        answered_at = asked_at + min(met.delay_ms for met in meters) * TICKS_A_MILLISECOND
         await until(answered_at)
         self._air.free = max(self._air.free, answered_at)
         at = wires.clock.utc_now()
-        spoken = answers_to(asked, heard_by, at, wires.mischance)
+        spoken = answers_to(asked, meters, at, wires.mischance)
         if not spoken:
             return
         port = self._port()
@@ -243,6 +245,9 @@ class PacedConversation:
                 self._add_late(shifted, scene.client)
             else:
                 prompt.append(shifted)
+            if delivery.again:
+                again_at = shifted.start + delivery.again_ms * TICKS_A_MILLISECOND
+                self._add_late(replace(shifted, start=again_at, octets=delivery.again), scene.client)
         if prompt:
             await self._air.carry(prompt, self._hearer, scene.client)
             self._air.free = max(self._air.free, *(one.end for one in prompt))

@@ -6,8 +6,9 @@ import asyncio
 from contextlib import suppress
 from dataclasses import replace
 
+from metersim.line.exchanges import Client
 from metersim.line.faults import Delivery
-from metersim.line.replies import answers_to, record_of, records_of, scene_of
+from metersim.line.replies import answers_to, meet, record_of, records_of, scene_of
 from metersim.line.station import Asked, Ears
 from metersim.line.wires import LATE_ANSWERS_MAX, Duplex, Wires
 
@@ -28,6 +29,7 @@ class QuickConversation:
         self._port = wires.port_of(duplex)
         self._ears = Ears(wires.stations)
         self._late = _LateAnswers(group, duplex)
+        self._client = Client()
 
     async def run(self) -> None:
         """Answer until the other side ends it.
@@ -60,18 +62,18 @@ class QuickConversation:
     async def _exchange(self, asked: Asked) -> None:
         wires = self._wires
         async with wires.turn:
-            heard_by = wires.stations.hearing(asked)
-            if not heard_by:
+            meters = meet(asked, self._client, wires.clock.utc_now(), wires.stations, wires.mischance)
+            if not meters:
                 return
-            await asyncio.sleep(min(station.reply_delay_ms for station in heard_by) / 1000)
+            await asyncio.sleep(min(met.delay_ms for met in meters) / 1000)
             at = wires.clock.utc_now()
-            spoken = answers_to(asked, heard_by, at, wires.mischance)
+            spoken = answers_to(asked, meters, at, wires.mischance)
             if not spoken:
                 return
             if wires.plain and len(spoken) == 1:
                 [(_, answer, delivery)] = spoken
                 if delivery.octets:
-                    wires.record(record_of(answer, delivery, at))
+                    wires.record(record_of(answer, delivery, delivery.octets + delivery.again, at))
             else:
                 scene = scene_of(spoken, self._port(), wires.chance)
                 heard, records = records_of(scene, at)
@@ -86,6 +88,9 @@ class QuickConversation:
             self._late.add(delivery)
         else:
             await _send(delivery, self._duplex)
+        if delivery.again:
+            again_ms = delivery.late_ms + delivery.again_ms
+            self._late.add(Delivery(octets=delivery.again, late_ms=again_ms, gap_ms=delivery.gap_ms))
 
 
 class _LateAnswers:

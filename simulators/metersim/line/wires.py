@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final, Protocol, runtime_checkable
 
 from metersim.line.answers import Recorder
+from metersim.line.fault_rules import FaultRules
 from metersim.line.faults import Mischance
 from metersim.line.medium import CLEAN, Chance, Medium
 from metersim.line.port import Port
@@ -56,6 +57,8 @@ class Wires:
         record: gets every answer just before it leaves.
         client: how the port of the clients is declared to be set.
         medium: what the wires and the adapter do.
+        rules: faults that strike where they are told to.
+        name: what rules call the line.
 
     Raises:
         ValueError: two meters have one address.
@@ -70,6 +73,8 @@ class Wires:
         record: Recorder,
         client: Port | None,
         medium: Medium,
+        rules: FaultRules | None,
+        name: str,
     ) -> None:
         self.stations: Final = Stations(stations)
         self.clock: Final = clock
@@ -80,7 +85,7 @@ class Wires:
         self.plain: Final = medium == CLEAN and not self.stations.ports
         """Nothing on the way changes an octet, so that nobody has to look."""
         self.mischance: Final = {
-            address: Mischance(station.faults, address)
+            address: Mischance(station.faults, address, rules=rules, line=name)
             for address, station in self.stations.by_address.items()
         }
         self._client = client

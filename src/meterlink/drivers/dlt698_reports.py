@@ -51,6 +51,7 @@ from meterwire.dlt698.objects.dictionary import Entry, dictionary, unknown
 from meterwire.dlt698.objects.item_values import ItemValue
 from meterwire.dlt698.objects.records import Record, period_of, records
 from meterwire.dlt698.sessions import listener as wire
+from meterwire.errors import RemoteProtocolError
 
 PARTS_MAX: Final = 500
 """Readings' records and events that one report may bring; a report of more is kept as its octets."""
@@ -100,7 +101,7 @@ class Told:
     def _take(self, report: wire.Report) -> str:
         notification = report.notification
         if notification is None:
-            self._faults.append(str(report.fault or "no service of this kind is known"))
+            self._faults.append(_unreadable(report.fault))
             return f"a report that cannot be read: {self._faults[0]}"
         if isinstance(notification, ReportNotificationTransData):
             self._take_frames(notification)
@@ -277,6 +278,13 @@ def _digits(octets: bytes) -> list[str]:
     for first, after in secret_spans(octets, secret_ranges_645):
         shown[first:after] = [SHOWN_BLANK] * (after - first)
     return shown
+
+
+def _unreadable(fault: RemoteProtocolError | None) -> str:
+    """Why; the fault's own words may name an octet, and that could be one of a secret."""
+    if fault is None:
+        return "no service of this kind is known"
+    return fault.kind if fault.offset is None else f"{fault.kind} at octet {fault.offset}"
 
 
 def _identity(report: wire.Report) -> str:
