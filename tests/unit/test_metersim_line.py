@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -85,7 +86,7 @@ class Plant:
             return heard
 
 
-def plant(*addresses: str, faults: Faults = NO_FAULTS, **station: int) -> Plant:
+def plant(*addresses: str, faults: Faults = NO_FAULTS, **station: Any) -> Plant:
     return Plant(
         *[Station(meter=Meter(address, seed=1), faults=faults, **station) for address in addresses or (A161,)]
     )
