@@ -31,8 +31,10 @@ lines:
       - {{faults: {{bit_flip: 0.5, noise: 0.5, split: 0.2}}}}
   - name: new
     at: listen
+    paced: true
+    medium: {{turn_noise: 0.1}}
     meters:
-      - {{count: 2, address: 201, profile: dlt698.45/three-phase, mean_kw: 40}}
+      - {{count: 2, address: 201, profile: dlt698.45/three-phase, load: factory, mean_kw: 40, ct_ratio: 40}}
       - {{profile: dlt698.45/generic, faults: garbage}}
 """
 # Registers, instants, a block, daily freeze, load records, relay records, and what no meter has.
@@ -107,7 +109,7 @@ def test_the_same_seed_gives_the_same_octets_on_every_line_and_another_does_not(
     assert digests == {name: again.digest(name) for name in again.lines}
     for name in once.lines:
         assert digests[name] != other.digest(name), name
-        assert once.lines[name].traffic.octets_in > 1000 < once.lines[name].traffic.octets_out
+        assert once.lines[name].traffic.octets_in > 500 < once.lines[name].traffic.octets_out
     told = {(answer.address, answer.di) for answer in answers}
     assert {(f"{161:012d}", di) for di in CLASSES_645} < told  # each class was answered, or refused
     assert {(f"{201:012d}", oad) for oad in CLASSES_698} < told

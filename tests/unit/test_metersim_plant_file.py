@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from metersim import Faults
+from metersim import Faults, SimClock
+from metersim.line.medium import Medium
+from metersim.line.port import Port
 from metersim.plant.checked import FAULTS_SHOWN_MAX, TEXT_MAX, PlantError
 from metersim.plant.plant import LINES_MAX, Plant, load_plant, read_plant
 from metersim.plant.rows import METERS_MAX, At
+from metersim.works.load import Load
 
 WHOLE = """\
 plant: substation-7
@@ -27,6 +30,18 @@ lines:
       - {address: "000000000200", profile: dlt698.45/three-phase, clock_ahead_s: -90, first_block: 0}
       - {faults: garbage}
   - at: pty:/tmp/ttyMETER
+    paced: true
+    baud: 2400
+    medium: {echo: 1}
+    meters:
+      - address: "000000000300"
+        meter_number: 12345678
+        profile: dlt645-2007/three-phase
+        load: factory
+        mean_kw: 40
+        ct_ratio: 40
+        clock_drift_s_per_day: 2
+        parity: none
 """
 
 ROW = "lines:\n- meters:\n  - "
@@ -39,7 +54,7 @@ def test_a_plant_file_says_what_stands_where() -> None:
     assert ("substation-7", 7, 60) == (plant.plant, plant.seed, plant.time)
     assert datetime(2026, 9, 30, 16, tzinfo=UTC) == plant.start
     meters = [*plant.meters()]
-    addresses = [*range(161, 169), 200, 201, 202]  # what has no address follows the one before
+    addresses = [*range(161, 169), 200, 201, 300]  # what has no address follows the one before
     assert [f"{address:012d}" for address in addresses] == [meter.address for meter in meters]
     assert ["east"] * 10 + ["line-2"] == [meter.line for meter in meters]
     east, second = plant.lines
@@ -52,6 +67,13 @@ def test_a_plant_file_says_what_stands_where() -> None:
         single.faults,
     )
     assert ("dlt698.45", Decimal(-90), 0) == (three.profile.protocol, three.clock_ahead_s, three.first_block)
+    assert (Port(2400, "none"), Medium(echo=1.0), True) == (second.client, second.medium, second.paced)
+    assert (None, False) == (east.client, east.minds_ports)
+    [ct] = second.meters
+    assert (Port(2400, "none"), "000012345678", Decimal(40)) == (ct.port, ct.meter_number, ct.ct_ratio)
+    works = plant.build(clock=SimClock(), record=lambda _: None).meter("000000000300").works
+    assert (Load(kind="factory", mean_kw=Decimal(40)), 3) == (works.load, works.plate.phases)
+    assert ("000012345678", "000000000300") == (works.plate.meter_number, works.plate.customer_number)
     assert (True, False) == (broken.is_garbage, single.is_garbage)
 
 
@@ -121,6 +143,11 @@ def test_a_plant_file_may_leave_everything_out() -> None:
             ROW + "{profile: nonsense}",
             IN_ROW + ".profile: no profile is called",
         ),
+        (ROW + "{ct_ratio: 40}", IN_ROW + ".ct_ratio: dlt645-2007/generic is connected direct; it needs ct"),
+        (ROW + "{count: 2, meter_number: 1}", IN_ROW + ".meter_number: 2 meters would have one number"),
+        (ROW + "{load: palace}", IN_ROW + ".load: should be 'household', 'shop', 'factory' or"),
+        (ROW + "{baud: 1000}", IN_ROW + ".baud: 1000 bit/s: write one of 300, 600"),
+        ("lines:\n- {medium: {eco: 1}}", "p.yaml:2: lines[1].medium.eco: unknown key; did you mean 'echo'?"),
         (ROW + "{first_block: 0}", IN_ROW + ".first_block: blocks are of"),
         (
             ROW + "{profile: dlt698.45/generic, piece_octets: 4}",

@@ -17,13 +17,18 @@ from metersim.dlt645.meter import Meter
 from metersim.dlt698 import Limits, Meter698
 from metersim.dlt698.terminal import Habits, Terminal
 from metersim.line.answers import AnswerRecord, Recorder
+from metersim.line.fault_rules import FaultRules
 from metersim.line.faults import NO_FAULTS
 from metersim.line.language import Speaker
 from metersim.line.line import Clock, Duplex, Line, Station
+from metersim.line.medium import CLEAN
 from metersim.line.memory import MemoryDuplex, memory_pair
 from metersim.plant.rows import LineRow, MeterRow
-from metersim.plant.watched import Traffic, Watched
-from metersim.works.readings import INSTALLED_AT
+from metersim.plant.watched import Traffic, watched
+from metersim.works.load import Load
+from metersim.works.moments import INSTALLED_AT
+from metersim.works.plate import Plate
+from metersim.works.works import Works
 
 if TYPE_CHECKING:
     from metersim.plant.plant import Plant
@@ -110,6 +115,12 @@ class BuiltMeter:
         """12 digits."""
         return self.speaker.address
 
+    @property
+    def works(self) -> Works:
+        """What it measures with."""
+        assert isinstance(self.speaker, Meter | Meter698), "a plant is built of these"
+        return self.speaker.works
+
     def value(self, item: str, at: datetime | None = None) -> Decimal | None:
         """What it shows for an item; ``None`` when it has no such number.
 
@@ -182,7 +193,7 @@ class BuiltLine:
         if self.terminal is not None:
             await self.terminal.serve(duplex)
         else:
-            await self._line.serve(Watched(duplex, self.traffic))
+            await self._line.serve(watched(duplex, self.traffic))
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[MemoryDuplex]:
@@ -205,7 +216,7 @@ class WatchedTerminal(Terminal):
 
     async def serve(self, duplex: Duplex) -> None:
         """As of every terminal."""
-        await super().serve(Watched(duplex, self._traffic))
+        await super().serve(watched(duplex, self._traffic))
 
 
 class BuiltPlant:
@@ -221,6 +232,8 @@ class BuiltPlant:
         clock: as given.
         lines: by name, in their order.
         meters: by address, in their order.
+        started_at: true time at which it began.
+        rules: faults that strike where they are told to; may be added to at any time.
         calls: the last answers, 1,000 at most, newest last.
 
     """
@@ -231,6 +244,8 @@ class BuiltPlant:
         self.calls: deque[Call] = deque(maxlen=CALLS_MAX)
         self._record = record
         self._calls = 0
+        self.started_at = plant.start or clock.utc_now()
+        self.rules = FaultRules(seed=plant.seed, start=self.started_at)
         rows = {plant.line_name(number): row for number, row in enumerate(plant.lines)}
         lines = {name: BuiltLine(name, row, clock=clock) for name, row in rows.items()}
         on_line: dict[str, list[Named]] = {name: [] for name in lines}
@@ -272,7 +287,8 @@ class BuiltPlant:
         return [address for address, meter in meters.items() if meter.row.is_garbage]
 
     def _hang(self, line: BuiltLine, named: list[Named]) -> None:
-        stations = [self._station(one) for one in named]
+        row, seed = line.row, self.plant.seed
+        stations = [self._station(one, row) for one in named]
 
         def record(answer: AnswerRecord) -> None:
             self._answered(line, answer)
@@ -281,7 +297,18 @@ class BuiltPlant:
             one.address: BuiltMeter(one, station.meter, line, self.clock)
             for one, station in zip(named, stations, strict=True)
         }
-        line.hang(meters, Line(stations, clock=self.clock, record=record))
+        medium = row.medium if row.medium == CLEAN or row.medium.seed else replace(row.medium, seed=seed)
+        wires = Line(
+            stations,
+            clock=self.clock,
+            record=record,
+            client=row.client,
+            medium=medium,
+            paced=row.paced,
+            rules=self.rules,
+            name=line.name,
+        )
+        line.hang(meters, wires)
 
     def _answered(self, line: BuiltLine, answer: AnswerRecord) -> None:
         self._calls += 1
@@ -292,17 +319,20 @@ class BuiltPlant:
         line.meters[answer.address].answers += 1
         self._record(answer)
 
-    def _station(self, named: Named) -> Station:
-        row = named.row
-        faults, profile = row.faults, row.profile
-        if faults != NO_FAULTS and not faults.seed:
-            faults = replace(faults, seed=self.plant.seed)
+    def _station(self, named: Named, line: LineRow) -> Station:
+        row, seed = named.row, self.plant.seed
+        profile = row.profile
+        faults = NO_FAULTS if row.faults == NO_FAULTS else row.faults  # lines ask whether it is that one
+        if faults is not NO_FAULTS and not faults.seed:
+            faults = replace(faults, seed=seed)
         delay_ms = profile.timing.reply_delay_ms if row.reply_delay_ms is None else row.reply_delay_ms
         return Station(
-            meter=speaker(named, seed=self.plant.seed),
+            meter=speaker(named, seed=seed),
             reply_delay_ms=delay_ms,
             preamble=profile.line.answer_preamble,
             faults=faults,
+            port=row.port if line.minds_ports else None,
+            octet_gap_ms=row.octet_gap_ms,
         )
 
 
@@ -315,23 +345,40 @@ def speaker(named: Named, *, seed: int) -> Speaker:
 
     """
     row = named.row
-    since = row.since or INSTALLED_AT
-    clock_ahead = timedelta(seconds=float(row.clock_ahead_s))
+    works = works_of(named, seed=seed)
     if row.profile.protocol == DLT698:
-        return Meter698(
-            named.address,
-            seed=seed,
-            growth_kw=row.mean_kw,
-            since=since,
-            clock_ahead=clock_ahead,
-            limits=Limits(first_block=row.first_block),
-        )
-    return Meter(
-        named.address,
+        limits = Limits(first_block=row.first_block)
+        return Meter698(named.address, seed=seed, limits=limits, works=works)
+    return Meter(named.address, seed=seed, profile=row.profile, piece_octets=row.piece_octets, works=works)
+
+
+def works_of(named: Named, *, seed: int) -> Works:
+    """What a meter of a row measures with.
+
+    Args:
+        named: which.
+        seed: of the plant.
+
+    """
+    row, traits = named.row, named.row.profile.meter
+    plate = Plate(
+        address=named.address,
+        meter_number=row.meter_number or "",
+        customer_number=row.customer_number or "",
+        phases=traits.phases,
+        ct_ratio=row.ct_ratio,
+        pt_ratio=row.pt_ratio,
+        voltage_v=Decimal(traits.voltage_v),
+        basic_current_a=Decimal(traits.basic_current_a),
+        max_current_a=Decimal(traits.max_current_a),
+        sums=row.sums,
+        settlement_day=row.settlement_day,
+    )
+    return Works(
+        plate,
         seed=seed,
-        growth_kw=row.mean_kw,
-        profile=row.profile,
-        since=since,
-        clock_ahead=clock_ahead,
-        piece_octets=row.piece_octets,
+        load=Load(kind=row.load, mean_kw=row.mean_kw, feed_in_share=row.feed_in_share),
+        since=row.since or INSTALLED_AT,
+        clock_ahead=timedelta(microseconds=int(row.clock_ahead_s * 1_000_000)),
+        drift_s_per_day=row.clock_drift_s_per_day,
     )

@@ -14,10 +14,11 @@ from metersim.line.faults import Faults
 from metersim.line.line import REPLY_DELAY_MS_MAX
 from metersim.plant.plant import LINES_MAX, Plant
 from metersim.plant.rows import ADDRESS_MAX, METERS_MAX, At, LineRow, MeterRow
-from metersim.works.curve import GROWTH_KW_MAX
-from metersim.works.readings import GROWTH_KW
+from metersim.works.load import MEAN_KW, MEAN_KW_MAX
 from meterwire.dlt645.link.functions import EDITIONS
 
+FEED_IN_SHARE: Final = Decimal("0.1")
+"""What phase c of three feeds back, so that every register moves."""
 PROTOCOLS: Final = (*EDITIONS, DLT698)
 
 
@@ -46,7 +47,7 @@ class Figures:
     lines: int = 1
     meters: int = 1
     seed: int = 1
-    growth_kw: Decimal = GROWTH_KW
+    growth_kw: Decimal = MEAN_KW
     first_address: int = 1
     reply_delay_ms: int | None = None
     garbage: int = 0
@@ -60,7 +61,7 @@ class Figures:
         _check("lines", self.lines, 1, LINES_MAX)
         _check("meters on a line", self.meters, 1, METERS_MAX)
         _check("meters in all", self.lines * self.meters, 1, METERS_MAX)
-        _check("growth in kW", self.growth_kw, 0, GROWTH_KW_MAX)
+        _check("growth in kW", self.growth_kw, 0, MEAN_KW_MAX)
         _check("first address", self.first_address, 0, ADDRESS_MAX)
         _check("last address", self.first_address + self.lines * self.meters - 1, 0, ADDRESS_MAX)
         _check("reply delay in ms", self.reply_delay_ms or 0, 0, REPLY_DELAY_MS_MAX)
@@ -110,6 +111,8 @@ class Figures:
             address=str(first),
             profile=self.model,
             mean_kw=self.growth_kw,
+            feed_in_share=FEED_IN_SHARE,
+            sums="by_phase",
             reply_delay_ms=self.reply_delay_ms,
             piece_octets=PIECE_OCTETS_MAX if speaks_698 else self.piece_octets,
             first_block=self.first_block if speaks_698 else 1,

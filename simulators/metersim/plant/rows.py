@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
@@ -24,15 +25,18 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 
 from meterprofiles import Profile, ProfileError, chosen, generic, packaged
-from meterprofiles.schema import DLT698
+from meterprofiles.schema import DLT698, Parity
 from metersim.dlt645.following import PIECE_OCTETS_MAX
 from metersim.dlt698.terminal import HEARTBEAT_S, HEARTBEAT_S_MAX
 from metersim.line.faults import NO_FAULTS, Faults
 from metersim.line.line import REPLY_DELAY_MS_MAX
+from metersim.line.medium import CLEAN, Medium
+from metersim.line.port import BAUDS, Port
+from metersim.line.station import OCTET_GAP_MS_MAX
 from metersim.plant.checked import Misplaced
-from metersim.works.curve import GROWTH_KW_MAX
-from metersim.works.freezes import CLOCK_AHEAD_MAX
-from metersim.works.readings import GROWTH_KW
+from metersim.works.clock import CLOCK_AHEAD_MAX, DRIFT_S_PER_DAY_MAX
+from metersim.works.load import MEAN_KW, MEAN_KW_MAX, LoadKind
+from metersim.works.plate import RATIO_MAX
 
 METERS_MAX: Final = 10_000
 """Meters in one process."""
@@ -60,6 +64,16 @@ Number12 = Annotated[
     WithJsonSchema({"type": ["string", "integer"], "pattern": "^[0-9]{1,12}$", "minimum": 0}),
 ]
 """12 digits; fewer get zeros in front."""
+
+
+def _known_baud(value: int) -> int:
+    if value not in BAUDS:
+        raise ValueError(f"{value} bit/s: write one of {', '.join(map(str, BAUDS))}")
+    return value
+
+
+Baud = Annotated[int, AfterValidator(_known_baud), WithJsonSchema({"type": "integer", "enum": [*BAUDS]})]
+"""Bits a second."""
 
 
 def _profile(value: object, info: ValidationInfo) -> Profile:
@@ -155,10 +169,22 @@ class MeterRow:
         count: how many, 1 to 10,000; their addresses follow each other.
         address: of the first one, 1 to 12 digits; left out: behind the last meter of the row before.
         profile: which model they are: a packaged profile's name, or a .yaml file beside the plant file.
-        mean_kw: mean power of each, 0 to 10,000 kW.
+        meter_number: asset number of a single meter, 1 to 12 digits; left out: its address.
+        customer_number: of a single meter, 1 to 12 digits; left out: its address.
+        load: what stands behind them: ``household``, ``shop``, ``factory``, or ``photovoltaic`` (exports).
+        mean_kw: mean power of each, primary, 0 to 10,000 kW.
+        feed_in_share: what phase c of three feeds back, as a part of ``mean_kw``, 0 to 1.
+        ct_ratio: of current transformers, 1 to 10,000; only of a profile that is connected so.
+        pt_ratio: of voltage transformers, the same.
+        sums: how one energy is made of three phases: ``algebraic``, or ``by_phase``.
+        settlement_day: 1 to 28.
         since: when they were first switched on, with its zone; left out: 2024.
         clock_ahead_s: by how much their clocks are ahead of the true time, at most 400 days.
+        clock_drift_s_per_day: what their clocks gain in a day, at most 600 s; negative: lose.
+        baud: how their port is set; left out: as the profile says.
+        parity: the same: ``even``, ``odd`` or ``none``.
         reply_delay_ms: response delay Td, 0 to 60,000 ms; left out: the profile's.
+        octet_gap_ms: pause between two octets of an answer on a paced line, 0 to 500 ms.
         piece_octets: most data octets in a frame of DL/T 645, 1 to 195.
         first_block: number of the first block of an answer of DL/T 698.45, 0 or 1.
         faults: how often what goes wrong with their answers; ``garbage`` for a meter of which nothing can be
@@ -174,10 +200,24 @@ class MeterRow:
         PlainSerializer(lambda profile: profile.name, return_type=str),
         WithJsonSchema({"type": "string", "examples": ["dlt645-2007/generic", "my-meter.yaml"]}),
     ] = generic("dlt645-2007")
-    mean_kw: Annotated[Decimal, Field(ge=0, le=GROWTH_KW_MAX)] = GROWTH_KW
+    meter_number: Number12 | None = None
+    customer_number: Number12 | None = None
+    load: LoadKind = "household"
+    mean_kw: Annotated[Decimal, Field(ge=0, le=MEAN_KW_MAX)] = MEAN_KW
+    feed_in_share: Annotated[Decimal, Field(ge=0, le=1)] = Decimal(0)
+    ct_ratio: Annotated[Decimal, Field(ge=1, le=RATIO_MAX)] = Decimal(1)
+    pt_ratio: Annotated[Decimal, Field(ge=1, le=RATIO_MAX)] = Decimal(1)
+    sums: Literal["algebraic", "by_phase"] = "algebraic"
+    settlement_day: Annotated[int, Field(ge=1, le=28)] = 1
     since: datetime | None = None
     clock_ahead_s: Annotated[Decimal, Field(ge=-AHEAD_S_MAX, le=AHEAD_S_MAX)] = Decimal(0)
+    clock_drift_s_per_day: Annotated[Decimal, Field(ge=-DRIFT_S_PER_DAY_MAX, le=DRIFT_S_PER_DAY_MAX)] = (
+        Decimal(0)
+    )
+    baud: Baud | None = None
+    parity: Parity | None = None
     reply_delay_ms: Annotated[int, Field(ge=0, le=REPLY_DELAY_MS_MAX)] | None = None
+    octet_gap_ms: Annotated[int, Field(ge=0, le=OCTET_GAP_MS_MAX)] = 0
     piece_octets: Annotated[int, Field(ge=1, le=PIECE_OCTETS_MAX)] = PIECE_OCTETS_MAX
     first_block: Annotated[int, Field(ge=0, le=1)] = 1
     faults: Annotated[
@@ -191,6 +231,22 @@ class MeterRow:
             raise Misplaced(f"blocks are of {DLT698}; leave the key out", "first_block")
         if self.piece_octets != PIECE_OCTETS_MAX and self.profile.protocol == DLT698:
             raise Misplaced("pieces are of DL/T 645; leave the key out", "piece_octets")
+        self._check_connection()
+        for key in ("meter_number", "customer_number"):
+            if self.count > 1 and getattr(self, key) is not None:
+                raise Misplaced(f"{self.count} meters would have one number; give each a row", key)
+
+    def _check_connection(self) -> None:
+        connection = self.profile.meter.connection
+        for key, connections in (("ct_ratio", ("ct", "ct_pt")), ("pt_ratio", ("ct_pt",))):
+            if getattr(self, key) != 1 and connection not in connections:
+                needed = " or ".join(connections)
+                raise Misplaced(f"{self.profile.name} is connected {connection}; it needs {needed}", key)
+
+    @property
+    def port(self) -> Port:
+        """How their port is set."""
+        return Port(self.baud or self.profile.line.baud, self.parity or self.profile.line.parity)
 
     @property
     def is_garbage(self) -> bool:
@@ -206,6 +262,11 @@ class LineRow:
         name: how it is called; left out: ``line-1``, ``line-2``, ...
         at: where it is reached: ``tcp://HOST:PORT`` (port 0 takes a free one), ``pty``,
             ``pty:/path/of/link``, ``dial://HOST:PORT``, or ``listen`` (in the same process only).
+        paced: octets take their time on the wire; otherwise they are there at once.
+        baud: how the clients' port is declared to be set; left out: as that of the meter they ask. A
+            pseudo-terminal shows its own.
+        parity: the same; one of the two alone leaves the other as that of the first meter.
+        medium: what the wires and the adapter do to the octets. A seed of 0 is the plant's.
         login: its first meter, of DL/T 698.45, logs in over each TCP connection; with ``dial`` always.
         heartbeat_s: between heartbeats of what logged in, 1 to 65,535 s.
         meters: what hangs on it, one row or more.
@@ -219,6 +280,10 @@ class LineRow:
         PlainSerializer(str, return_type=str),
         WithJsonSchema({"type": "string", "examples": ["tcp://127.0.0.1:0", "pty", "dial://127.0.0.1:9698"]}),
     ] = At()
+    paced: bool = False
+    baud: Baud | None = None
+    parity: Parity | None = None
+    medium: Medium = CLEAN
     login: bool = False
     heartbeat_s: Annotated[int, Field(ge=1, le=HEARTBEAT_S_MAX)] = HEARTBEAT_S
     meters: Annotated[tuple[MeterRow, ...], Field(max_length=ROWS_MAX)] = (MeterRow(),)
@@ -231,6 +296,20 @@ class LineRow:
             raise Misplaced(f"only a meter of {DLT698} logs in; put one first", "meters", 0)
         if self.login and self.at.kind not in {"tcp", "dial"}:
             raise Misplaced("a login goes with tcp:// or dial://", "login")
+
+    @property
+    def client(self) -> Port | None:
+        """How the clients' port is declared to be set; ``None``: as that of whom they ask."""
+        if self.baud is None and self.parity is None:
+            return None
+        usual = self.meters[0].port
+        return Port(self.baud or usual.baud, self.parity or usual.parity)
+
+    @property
+    def minds_ports(self) -> bool:
+        """Whether it matters how ports are set."""
+        own = any(row.baud is not None or row.parity is not None for row in self.meters)
+        return self.paced or own or self.client is not None
 
     @property
     def logs_in(self) -> bool:

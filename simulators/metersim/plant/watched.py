@@ -10,11 +10,14 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final, Literal
 
-from metersim.line.line import Clock, Duplex
+from metersim.line.port import Port
+from metersim.line.wires import Clock, Duplex, Tuned
 
 Direction = Literal["in", "out"]
 """``in``: from the client to the meters; ``out``: from the meters to the client."""
 
+PAUSE_US: Final = 500_000
+"""Silence that ends a frame. Source: DL/T 645-2007, 5.2: the pause between octets is 500 ms at most."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -28,6 +31,7 @@ class Traffic:
     Attributes:
         octets_in: octets of clients.
         octets_out: octets of meters.
+        requests: how often somebody began to ask: octets came in behind an answer, or behind a pause.
 
     """
 
@@ -36,14 +40,19 @@ class Traffic:
         self._hash = sha256()
         self.octets_in = 0
         self.octets_out = 0
+        self.requests = 0
+        self._last: tuple[Direction, int] = ("out", 0)
 
     def pass_by(self, direction: Direction, octets: bytes) -> None:
         """Octets pass."""
         at_us = (self._clock.utc_now() - _EPOCH) // _MICROSECOND
         self._hash.update(f"{direction} {at_us} {len(octets)} ".encode())
         self._hash.update(octets)
+        last, last_us = self._last
+        self._last = direction, at_us
         if direction == "in":
             self.octets_in += len(octets)
+            self.requests += last == "out" or at_us - last_us > PAUSE_US
         else:
             self.octets_out += len(octets)
 
@@ -51,6 +60,17 @@ class Traffic:
     def digest(self) -> str:
         """SHA-256 over direction, time and octets of everything, 64 hexadecimal digits."""
         return self._hash.hexdigest()
+
+
+def watched(duplex: Duplex, traffic: Traffic) -> Watched:
+    """A duplex whose octets are noticed; one that shows its port goes on showing it.
+
+    Args:
+        duplex: the connection.
+        traffic: of its line.
+
+    """
+    return _TunedWatched(duplex, traffic, duplex) if isinstance(duplex, Tuned) else Watched(duplex, traffic)
 
 
 class Watched:
@@ -82,3 +102,15 @@ class Watched:
         """
         self._traffic.pass_by("out", octets)
         await self._duplex.send(octets)
+
+
+class _TunedWatched(Watched):
+    """One that shows how the client has set its port."""
+
+    def __init__(self, duplex: Duplex, traffic: Traffic, tuned: Tuned) -> None:
+        super().__init__(duplex, traffic)
+        self._tuned = tuned
+
+    def port(self) -> Port | None:
+        """The settings now; ``None``: they do not matter."""
+        return self._tuned.port()
