@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
+from metersim.cli.check import check, schema
 from metersim.cli.hsm import hsm
+from metersim.cli.new import new
+from metersim.cli.replay import replay
 from metersim.cli.run import run
 
 app = typer.Typer(
@@ -16,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A plant of electricity meters without hardware.",
 )
-for command in (run, hsm):
+for command in (run, check, new, schema, replay, hsm):
     app.command()(command)
 
 

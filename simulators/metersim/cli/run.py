@@ -14,16 +14,18 @@ import typer
 
 from meterprofiles import ProfileError, chosen, packaged
 from meterprofiles.schema import DLT698
+from metersim.cli import table
 from metersim.cli.common import endpoints, failed, stopping
 from metersim.dlt645.following import PIECE_OCTETS_MAX
 from metersim.dlt698.terminal import HEARTBEAT_S
-from metersim.line.answers import AnswerFile, AnswerRecord
+from metersim.line.answers import AnswerFile
 from metersim.plant.built import BuiltPlant
+from metersim.plant.capture import CaptureFile
 from metersim.plant.checked import PlantError
 from metersim.plant.clocks import PlantClock
 from metersim.plant.figures import PROTOCOLS, Figures
 from metersim.plant.opening import open_plant
-from metersim.plant.plant import load_plant
+from metersim.plant.plant import forget, load_plant
 from metersim.plant.rows import At
 from metersim.serving.serve import SystemClock
 
@@ -57,6 +59,15 @@ Link = Annotated[
 Answers = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Append every answer given to FILE, one JSON line each."),
+]
+Capture = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Append all octets that pass to FILE, one JSON line each; see metersim replay."
+    ),
+]
+NoTable = Annotated[
+    bool, typer.Option("--no-table", help="No live table, also when standard error is a terminal.")
 ]
 GrowthKw = Annotated[
     str, typer.Option(metavar="KW", help="Mean power that each meter counts, 0 to 10000 kW.")
@@ -96,7 +107,7 @@ Garbage = Annotated[
     int, typer.Option(help="The last N meters of each line give silence, rubbish, late or foreign answers.")
 ]
 
-_BESIDE_A_FILE = frozenset({"plant_file", "answers"})
+_BESIDE_A_FILE = frozenset({"plant_file", "answers", "capture", "no_table"})
 
 
 def run(
@@ -109,6 +120,8 @@ def run(
     pty: Pty = False,
     link: Link = None,
     answers: Answers = None,
+    capture: Capture = None,
+    no_table: NoTable = False,
     growth_kw: GrowthKw = "0.5",
     first_address: FirstAddress = 1,
     td_ms: TdMs = None,
@@ -123,12 +136,14 @@ def run(
 ) -> None:
     """Serve simulated meters until Ctrl-C or SIGTERM.
 
+    A plant file says what stands where (``metersim new`` writes one); without one, the options do.
     When the lines are open, one JSON line on standard output says where they are and which meters they
     have; everything else goes to standard error.
 
     \b
     Examples:
       metersim run plant.yaml
+      metersim run plant.yaml --no-table --capture capture.jsonl
       metersim run --meters 8
       metersim run --meters 8 --tcp 127.0.0.1:6450 --answers answers.jsonl
       metersim run --meters 3 --garbage 1 --td-ms 0 --growth-kw 7200
@@ -166,9 +181,11 @@ def run(
         raise typer.BadParameter(str(error)) from None
     try:
         with ExitStack() as stack:
-            record = stack.enter_context(AnswerFile(answers)) if answers else _forget
+            record = stack.enter_context(AnswerFile(answers)) if answers else forget
+            tap = stack.enter_context(CaptureFile(capture, SystemClock())) if capture else None
             clock = PlantClock(wall=SystemClock(), start=plant.start, speed=plant.time)
-            asyncio.run(_serve(plant.build(clock=clock, record=record)))
+            built = plant.build(clock=clock, record=record, capture=tap)
+            asyncio.run(_serve(built, with_table=table.is_wanted() and not no_table))
     except OSError as error:
         failed(error)
 
@@ -223,13 +240,16 @@ class _Way:
         return tuple(At(host=host, port=port + number if port else 0) for number in numbers)
 
 
-async def _serve(built: BuiltPlant) -> None:
+async def _serve(built: BuiltPlant, *, with_table: bool) -> None:
     """Open every line, say so, and wait for a signal."""
     stop = stopping()
     async with open_plant(built) as urls:
         typer.echo(_ready_line(built, urls))
-        typer.echo(f"metersim: {len(built.meters)} meters; Ctrl-C ends", err=True)
-        await stop.wait()
+        if with_table:
+            await table.show(built, urls, stop)
+        else:
+            typer.echo(f"metersim: {len(built.meters)} meters; Ctrl-C ends", err=True)
+            await stop.wait()
 
 
 def _ready_line(built: BuiltPlant, urls: dict[str, str]) -> str:
@@ -245,10 +265,6 @@ def _ready_line(built: BuiltPlant, urls: dict[str, str]) -> str:
     ]
     ready = {"ready": True, "plant": built.plant.plant, "seed": built.plant.seed, "lines": lines}
     return json.dumps(ready, separators=(",", ":"))
-
-
-def _forget(_record: AnswerRecord) -> None:
-    """Nobody asked for a list of answers."""
 
 
 def _decimal(text: str) -> Decimal:

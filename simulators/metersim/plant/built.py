@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -24,7 +25,7 @@ from metersim.line.line import Clock, Duplex, Line, Station
 from metersim.line.medium import CLEAN
 from metersim.line.memory import MemoryDuplex, memory_pair
 from metersim.plant.rows import LineRow, MeterRow
-from metersim.plant.watched import Traffic, watched
+from metersim.plant.watched import Direction, Tap, Traffic, watched
 from metersim.works.load import Load
 from metersim.works.moments import INSTALLED_AT
 from metersim.works.plate import Plate
@@ -37,6 +38,10 @@ CALLS_MAX: Final = 1_000
 """Answers that a plant remembers; the oldest go first."""
 ANSWER_WAIT_S: Final = 5.0
 OCTET_GAP_S: Final = 0.5
+
+
+Capture = Callable[[str, Direction, bytes], None]
+"""Is told of octets as they pass: name of the line, direction, octets."""
 
 
 class Named(NamedTuple):
@@ -164,11 +169,11 @@ class BuiltLine:
 
     """
 
-    def __init__(self, name: str, row: LineRow, *, clock: Clock) -> None:
+    def __init__(self, name: str, row: LineRow, *, clock: Clock, tap: Tap | None = None) -> None:
         self.name = name
         self.row = row
         self.counts = Counts()
-        self.traffic = Traffic(clock)
+        self.traffic = Traffic(clock, tap)
         self.meters: Mapping[str, BuiltMeter] = {}
         self._clock = clock
         self._line: Line | None = None
@@ -226,6 +231,7 @@ class BuiltPlant:
         plant: what stands where.
         clock: asked for the true time of every answer.
         record: gets every answer just before it leaves.
+        capture: gets all octets that pass; ``None``: nobody does.
 
     Attributes:
         plant: as given.
@@ -238,7 +244,9 @@ class BuiltPlant:
 
     """
 
-    def __init__(self, plant: Plant, *, clock: Clock, record: Recorder) -> None:
+    def __init__(
+        self, plant: Plant, *, clock: Clock, record: Recorder, capture: Capture | None = None
+    ) -> None:
         self.plant = plant
         self.clock = clock
         self.calls: deque[Call] = deque(maxlen=CALLS_MAX)
@@ -247,7 +255,10 @@ class BuiltPlant:
         self.started_at = plant.start or clock.utc_now()
         self.rules = FaultRules(seed=plant.seed, start=self.started_at)
         rows = {plant.line_name(number): row for number, row in enumerate(plant.lines)}
-        lines = {name: BuiltLine(name, row, clock=clock) for name, row in rows.items()}
+        lines = {
+            name: BuiltLine(name, row, clock=clock, tap=partial(capture, name) if capture else None)
+            for name, row in rows.items()
+        }
         on_line: dict[str, list[Named]] = {name: [] for name in lines}
         for named in plant.meters():
             on_line[named.line].append(named)

@@ -14,9 +14,9 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic.dataclasses import dataclass
 
-from metersim.line.answers import Recorder
+from metersim.line.answers import AnswerRecord, Recorder
 from metersim.line.line import Clock
-from metersim.plant.built import BuiltPlant, Named
+from metersim.plant.built import BuiltPlant, Capture, Named
 from metersim.plant.checked import Misplaced, checked, read_text
 from metersim.plant.rows import (
     ADDRESS_MAX,
@@ -34,6 +34,10 @@ SPEED_MAX: Final = 3600
 SEED_MAX: Final = 2**63 - 1
 
 _SPEED: Final = re.compile("x([1-9][0-9]{0,3})").fullmatch
+
+
+def forget(_answer: AnswerRecord) -> None:
+    """Nobody asked for a list of answers."""
 
 
 def _speed(value: object) -> object:
@@ -98,15 +102,16 @@ class Plant:
             for address in addresses:
                 yield Named(f"{address:012d}", self.line_name(number), row)
 
-    def build(self, *, clock: Clock, record: Recorder) -> BuiltPlant:
+    def build(self, *, clock: Clock, record: Recorder = forget, capture: Capture | None = None) -> BuiltPlant:
         """The plant with its meters, to be connected to.
 
         Args:
             clock: asked for the true time of every answer.
             record: gets every answer just before it leaves.
+            capture: gets all octets that pass; ``None``: nobody does.
 
         """
-        return BuiltPlant(self, clock=clock, record=record)
+        return BuiltPlant(self, clock=clock, record=record, capture=capture)
 
     def _rows(self) -> Iterator[tuple[int, int, MeterRow, range]]:
         """Number of the line, number of the row, the row, and the addresses of its meters."""

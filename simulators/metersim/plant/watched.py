@@ -6,6 +6,7 @@ pieces in which it went, and when.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final, Literal
@@ -13,8 +14,10 @@ from typing import Final, Literal
 from metersim.line.port import Port
 from metersim.line.wires import Clock, Duplex, Tuned
 
-Direction = Literal["in", "out"]
-"""``in``: from the client to the meters; ``out``: from the meters to the client."""
+Direction = Literal["out", "in"]
+"""As the client sees it: ``out`` to the meters, ``in`` from the meters."""
+Tap = Callable[[Direction, bytes], None]
+"""Is told of octets as they pass: direction, octets."""
 
 PAUSE_US: Final = 500_000
 """Silence that ends a frame. Source: DL/T 645-2007, 5.2: the pause between octets is 500 ms at most."""
@@ -27,34 +30,38 @@ class Traffic:
 
     Args:
         clock: asked when.
+        tap: told of everything that passes; ``None``: nobody is.
 
     Attributes:
-        octets_in: octets of clients.
-        octets_out: octets of meters.
-        requests: how often somebody began to ask: octets came in behind an answer, or behind a pause.
+        octets_out: octets of clients.
+        octets_in: octets of meters.
+        requests: how often somebody began to ask: octets came behind an answer, or behind a pause.
 
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, tap: Tap | None = None) -> None:
         self._clock = clock
+        self._tap = tap
         self._hash = sha256()
         self.octets_in = 0
         self.octets_out = 0
         self.requests = 0
-        self._last: tuple[Direction, int] = ("out", 0)
+        self._last: tuple[Direction, int] = ("in", 0)
 
     def pass_by(self, direction: Direction, octets: bytes) -> None:
         """Octets pass."""
         at_us = (self._clock.utc_now() - _EPOCH) // _MICROSECOND
+        if self._tap is not None:
+            self._tap(direction, octets)
         self._hash.update(f"{direction} {at_us} {len(octets)} ".encode())
         self._hash.update(octets)
         last, last_us = self._last
         self._last = direction, at_us
-        if direction == "in":
-            self.octets_in += len(octets)
-            self.requests += last == "out" or at_us - last_us > PAUSE_US
-        else:
+        if direction == "out":
             self.octets_out += len(octets)
+            self.requests += last == "in" or at_us - last_us > PAUSE_US
+        else:
+            self.octets_in += len(octets)
 
     @property
     def digest(self) -> str:
@@ -90,7 +97,7 @@ class Watched:
         """Wait for octets; ``b""`` when the other side has ended."""
         octets = await self._duplex.receive()
         if octets:
-            self._traffic.pass_by("in", octets)
+            self._traffic.pass_by("out", octets)
         return octets
 
     async def send(self, octets: bytes) -> None:
@@ -100,7 +107,7 @@ class Watched:
             ConnectionError: the other side has gone.
 
         """
-        self._traffic.pass_by("out", octets)
+        self._traffic.pass_by("in", octets)
         await self._duplex.send(octets)
 
 
