@@ -198,6 +198,22 @@ def test_the_newest_of_several_records_is_taken_whoever_it_names() -> None:
     assert (_FROZEN_AT, [Decimal("123.45")]) == (answer.frozen_at, [value.value for value in answer.values])
 
 
+def test_a_column_of_another_night_is_not_of_this_one() -> None:
+    """Firmware that takes any time for the newest would have last night's register kept as tonight's."""
+
+    class Heedless(ScriptedMeter):
+        def _selected(self, rsd: object) -> list[tuple[datetime, Contents]]:
+            return self.records[:1] if isinstance(rsd, SelectEqual) else super()._selected(rsd)
+
+    meter = Heedless(
+        records=[_night(_NIGHT - timedelta(days=1)), _night()], refused_columns=frozenset({_REVERSE_COLUMN})
+    )
+    answer = _read(meter)
+    assert (_FROZEN_AT, ()) == (answer.frozen_at, answer.values)
+    assert ({_FORWARD}, {_REVERSE}) == (set(answer.unfit), set(answer.refused))
+    assert f"no longer has the daily_freeze of {_NIGHT}" in answer.unfit[_FORWARD]
+
+
 def test_the_only_item_refused() -> None:
     """The meter is not asked twice for what it has just refused."""
     meter = ScriptedMeter(records=[_night()], refused_columns=frozenset({_REVERSE_COLUMN}))
