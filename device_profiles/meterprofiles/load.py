@@ -6,7 +6,7 @@ import fnmatch
 import functools
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Final, cast
@@ -15,22 +15,32 @@ from meterprofiles.patterns import overlap
 from meterprofiles.places import TEXT_MAX, Place, compose
 from meterprofiles.schema import (
     BAUD_RATES,
+    CONNECTIONS,
     CONNECTS,
+    COST_CONTROLS,
     DLT698,
     PARITIES,
+    PHASES,
     PREAMBLE_MAX,
     PROTOCOLS,
     QUIRK_KINDS,
     QUIRKS_MAX,
+    RELAYS,
     REPLY_DELAY_MS,
+    TARIFFS_MAX,
     AssociationTraits,
     Connect,
+    Connection,
+    CostControl,
     LineTraits,
+    MeterTraits,
     Parity,
+    Phases,
     Profile,
     ProfileError,
     Quirk,
     QuirkKind,
+    Relay,
     Spoken,
     Timing,
 )
@@ -44,6 +54,8 @@ from meterwire.errors import LocalProtocolError
 FILES_MAX: Final = 1_000
 """Most profiles of a users' folder."""
 REPLY_DELAY_MS_MAX: Final = 60_000
+VOLTS_MAX: Final = 1_000
+AMPERES_MAX: Final = 1_000
 
 
 def load_profile(text: str, file: str) -> Profile:
@@ -59,7 +71,7 @@ def load_profile(text: str, file: str) -> Profile:
     """
     root = compose(text, file)
     table = root.table(
-        ("profile", "matches", "line", "timing"), ("dialect", "layout", "quirks", "association")
+        ("profile", "matches", "line", "timing"), ("dialect", "layout", "quirks", "association", "meter")
     )
     matches = table["matches"].table(("protocol",), ("model",))
     protocol = cast(Spoken, matches["protocol"].one_of(PROTOCOLS))
@@ -69,6 +81,7 @@ def load_profile(text: str, file: str) -> Profile:
         model=matches["model"].text() if "model" in matches else "",
         line=_line(table["line"]),
         timing=_timing(table["timing"]),
+        meter=_meter(table.get("meter")),
         file=file,
     )
     if protocol == DLT698:
@@ -115,8 +128,9 @@ class Profiles:
 
         """
         own = [profile for profile in self.all if profile.protocol == protocol]
+        exact = [profile for profile in own if profile.model == model and _is_name(profile.model)]
         named = [profile for profile in own if profile.model and fnmatch.fnmatchcase(model, profile.model)]
-        found = named or [profile for profile in own if not profile.model]
+        found = exact or named or [profile for profile in own if not profile.model]
         if not found:
             raise ProfileError(f"no profile serves {protocol} {model}".rstrip())
         return found[0]
@@ -142,11 +156,18 @@ def _clash(one: Profile, other: Profile) -> str:
         return f"two profiles are called {one.name}; give this one another name"
     if one.protocol != other.protocol or bool(one.model) != bool(other.model):
         return ""
+    if _is_name(one.model) != _is_name(other.model):  # the name wins over the pattern
+        return ""
     if not one.model:
         return f"{names} both serve every {one.protocol} meter; give one of them a model"
     if overlap(one.model, other.model):
         return f"{names} could both serve a model, by {one.model!r} and {other.model!r}; make them narrower"
     return ""
+
+
+def _is_name(model: str) -> bool:
+    """Whether it names one model, and is no pattern."""
+    return bool(model) and not any(sign in model for sign in "*?[")
 
 
 @functools.cache
@@ -276,6 +297,34 @@ def _association(place: Place | None) -> AssociationTraits:
         wrap_reads=_switched(table.get("wrap_reads")),
         ask_scalers=_switched(table.get("ask_scalers")),
     )
+
+
+def _meter(place: Place | None) -> MeterTraits:
+    usual = MeterTraits()
+    if place is None:
+        return usual
+    table = place.table((), [field.name for field in fields(MeterTraits)])
+    basic_a = _whole(table.get("basic_current_a"), 1, AMPERES_MAX, otherwise=usual.basic_current_a)
+    relay = _one_of(table.get("relay"), RELAYS, usual.relay)
+    cost_control = _one_of(table.get("cost_control"), COST_CONTROLS, usual.cost_control)
+    if cost_control != "none" and relay == "none":
+        raise table["cost_control"].error(f"{cost_control} needs a relay; write none, or name the relay")
+    return MeterTraits(
+        phases=cast(Phases, int(_one_of(table.get("phases"), [str(n) for n in PHASES], str(usual.phases)))),
+        connection=cast(Connection, _one_of(table.get("connection"), CONNECTIONS, usual.connection)),
+        voltage_v=_whole(table.get("voltage_v"), 1, VOLTS_MAX, otherwise=usual.voltage_v),
+        basic_current_a=basic_a,
+        max_current_a=_whole(
+            table.get("max_current_a"), basic_a, AMPERES_MAX, otherwise=max(basic_a, usual.max_current_a)
+        ),
+        tariffs=_whole(table.get("tariffs"), 1, TARIFFS_MAX, otherwise=usual.tariffs),
+        relay=cast(Relay, relay),
+        cost_control=cast(CostControl, cost_control),
+    )
+
+
+def _one_of(place: Place | None, choices: Sequence[str], otherwise: str) -> str:
+    return otherwise if place is None else place.one_of(choices)
 
 
 def _switched(place: Place | None) -> bool:

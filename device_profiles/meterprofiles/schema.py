@@ -21,6 +21,31 @@ Spoken = Edition | Literal["dlt698.45"]
 """What a meter can speak."""
 PROTOCOLS: Final[tuple[Spoken, ...]] = (*EDITIONS, DLT698)
 
+Phases = Literal[1, 3]
+PHASES: Final[tuple[Phases, ...]] = get_args(Phases)
+TARIFFS_MAX: Final = 4
+"""Sharp, peak, flat and valley."""
+
+Connection = Literal["direct", "ct", "ct_pt"]
+"""How current and voltage reach the meter: by themselves, through current transformers, or through both.
+Behind transformers the registers count secondary energy."""
+CONNECTIONS: Final[tuple[Connection, ...]] = get_args(Connection)
+
+Relay = Literal["none", "built_in", "external"]
+"""What opens the circuit: nothing, a contact in the meter, or a breaker that the meter drives."""
+RELAYS: Final[tuple[Relay, ...]] = get_args(Relay)
+
+CostControl = Literal["none", "remote", "local"]
+"""Who decides on a disconnect for want of money.
+
+- ``none``: the meter takes no part in it;
+- ``remote``: the head-end; the meter has no money and obeys commands;
+- ``local``: the meter, which has a wallet; the head-end may command as well.
+
+Source: control-and-prepayment, section 2.3; business rules, "two payment worlds".
+"""
+COST_CONTROLS: Final[tuple[CostControl, ...]] = get_args(CostControl)
+
 Connect = Literal["never", "null", "password"]
 """How an association with a meter of DL/T 698.45 begins.
 
@@ -128,6 +153,32 @@ class AssociationTraits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeterTraits:
+    """What a model is, whatever it speaks.
+
+    Args:
+        phases: of its supply.
+        connection: how current and voltage reach it.
+        voltage_v: nominal phase voltage in volts, 1 to 1,000; behind voltage transformers the secondary one.
+        basic_current_a: basic (or secondary nominal) current in amperes, 1 to 1,000.
+        max_current_a: largest current in amperes, from the basic one to 1,000.
+        tariffs: registers beside each total, 1 to 4.
+        relay: what opens the circuit.
+        cost_control: who decides on it for want of money; ``local`` only with a relay.
+
+    """
+
+    phases: Phases = 3
+    connection: Connection = "direct"
+    voltage_v: int = 220
+    basic_current_a: int = 5
+    max_current_a: int = 60
+    tariffs: int = TARIFFS_MAX
+    relay: Relay = "built_in"
+    cost_control: CostControl = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One model, or a whole edition where ``model`` is empty.
 
@@ -141,6 +192,7 @@ class Profile:
         layout: the switches that are not at their defaults.
         quirks: where it departs from its standard.
         association: of a meter of DL/T 698.45; the others have none.
+        meter: what it is.
         file: where it stands, for errors.
 
     """
@@ -154,6 +206,7 @@ class Profile:
     layout: Choices = ()
     quirks: tuple[Quirk, ...] = ()
     association: AssociationTraits = AssociationTraits()
+    meter: MeterTraits = MeterTraits()
     file: str = field(default="", compare=False)
 
     @property

@@ -6,7 +6,7 @@ import asyncio
 import fnmatch
 import re
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from meterprofiles import Profile, ProfileError, Profiles, generic, load_file, l
 from meterprofiles.load import FILES_MAX
 from meterprofiles.patterns import overlap
 from meterprofiles.places import TEXT_MAX
-from meterprofiles.schema import PROTOCOLS, QUIRKS_MAX
+from meterprofiles.schema import PROTOCOLS, QUIRKS_MAX, MeterTraits
 from metersim import Simulation
 from meterwire.dlt645 import (
     Deframer,
@@ -79,6 +79,44 @@ def test_each_protocol_has_its_generic_profile() -> None:
     assert [*PROTOCOLS] == [generic(protocol).protocol for protocol in PROTOCOLS]
     assert len(packaged().all) >= len(PROTOCOLS)
     assert all(generic(protocol).model == "" for protocol in PROTOCOLS)
+
+
+def test_a_profile_says_what_a_meter_is() -> None:
+    """Every meter of a plant would be the same three-phase one."""
+    usual = load_profile(_GOOD, "profile.yaml").meter
+    assert MeterTraits(phases=3, connection="direct", relay="built_in", cost_control="none") == usual
+    text = _GOOD + "meter: {phases: 1, voltage_v: 230, basic_current_a: 70, relay: external}\n"
+    expected = MeterTraits(
+        phases=1, voltage_v=230, basic_current_a=70, max_current_a=70, relay="external", tariffs=4
+    )
+    assert expected == load_profile(text, "profile.yaml").meter
+    whole = _GOOD + "meter: {connection: ct_pt, max_current_a: 1000, tariffs: 1, cost_control: remote}\n"
+    expected = MeterTraits(connection="ct_pt", max_current_a=1000, tariffs=1, cost_control="remote")
+    assert expected == load_profile(whole, "profile.yaml").meter
+
+
+@pytest.mark.parametrize("protocol", ["dlt645-2007", "dlt698.45"])
+def test_the_catalogue_has_the_four_kinds_of_meter(protocol: str) -> None:
+    """Who has no document of a meter could not say even of which kind it is."""
+    kinds = {
+        name: packaged().find(protocol, f"generic-{name}").meter
+        for name in ("single-phase", "three-phase", "remote-cost-control", "local-prepayment")
+    }
+    assert [1, 3, 1, 1] == [meter.phases for meter in kinds.values()]
+    assert ["direct", "ct", "direct", "direct"] == [meter.connection for meter in kinds.values()]
+    assert ["none", "none", "built_in", "built_in"] == [meter.relay for meter in kinds.values()]
+    assert ["none", "none", "remote", "local"] == [meter.cost_control for meter in kinds.values()]
+
+
+def test_a_name_wins_over_a_pattern() -> None:
+    """A folder with one pattern for everything would clash with every model that has a profile."""
+    named = load_profile(_turned("DTZ*", "DTZ341"), "named.yaml")
+    pattern = replace(load_profile(_LAYOUT, "pattern.yaml"), name="dlt645-2007/pattern")
+    for both in ([named, pattern], [pattern, named]):
+        assert named == Profiles(both).find("dlt645-2007", "DTZ341")
+        assert pattern == Profiles(both).find("dlt645-2007", "DTZ342")
+    with pytest.raises(ProfileError, match="could both serve a model"):
+        Profiles([named, replace(named, name="another")])
 
 
 @pytest.mark.parametrize(
@@ -132,6 +170,11 @@ def test_each_protocol_has_its_generic_profile() -> None:
             ":10:",
             "is no number",
         ),
+        (_GOOD + "meter: {phases: 2}\n", ":11:", "none of 1, 3"),
+        (_GOOD + "meter: {tariffs: 5}\n", ":11:", "whole number of 1 to 4"),
+        (_GOOD + "meter: {basic_current_a: 20, max_current_a: 19}\n", ":11:", "whole number of 20 to 1000"),
+        (_GOOD + "meter: {relay: none, cost_control: local}\n", ":11:", "local needs a relay"),
+        (_GOOD + "meter: {colour: red}\n", ":11:", "unknown key 'colour'"),
     ],
 )
 def test_a_wrong_profile_is_refused_with_its_line(text: str, where: str, what: str) -> None:

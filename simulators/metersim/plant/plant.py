@@ -12,6 +12,7 @@ from metersim.dlt645.following import PIECE_OCTETS_MAX
 from metersim.dlt645.meter import Meter
 from metersim.dlt698 import Limits, Meter698
 from metersim.line.answers import Recorder
+from metersim.line.fault_rules import FaultRules
 from metersim.line.faults import NO_FAULTS, Faults
 from metersim.line.language import Speaker
 from metersim.line.line import REPLY_DELAY_MS_MAX, Clock, Line, Station
@@ -92,16 +93,24 @@ class Plant:
         """Which of them are garbage meters."""
         return self.addresses(line)[self.meters - self.garbage :]
 
-    def build(self, *, clock: Clock, record: Recorder) -> list[Line]:
-        """The lines with their meters.
+    def build(self, *, clock: Clock, record: Recorder, rules: FaultRules | None = None) -> list[Line]:
+        """The lines with their meters; they are called ``line0``, ``line1``, ...
 
         Args:
             clock: asked for the moment of every answer.
             record: gets every answer.
+            rules: faults that strike where they are told to.
 
         """
         return [
-            Line(tuple(self._stations(number)), clock=clock, record=record) for number in range(self.lines)
+            Line(
+                tuple(self._stations(number)),
+                clock=clock,
+                record=record,
+                rules=rules,
+                name=line_name(number),
+            )
+            for number in range(self.lines)
         ]
 
     def _stations(self, line: int) -> Iterator[Station]:
@@ -128,6 +137,11 @@ class Plant:
             profile=self.model,
             piece_octets=self.piece_octets,
         )
+
+
+def line_name(number: int) -> str:
+    """What rules and happenings call the line of that number, from 0."""
+    return f"line{number}"
 
 
 def _check(what: str, figure: Decimal | int, low: int, high: Decimal | int) -> None:

@@ -1,0 +1,59 @@
+"""What kind of switch and money a meter has: its character, which a model's profile gives.
+
+Meters differ in the ten facts that could hurt a person (does a permitted close wait for a key, what does the
+end of a guarantee do, is an expiry obeyed, ...). Each of them is one field here, so that a plant can hold a
+meter of every kind. The defaults are a State Grid meter with a built-in relay and a key.
+Source: control-and-prepayment, "The ten facts", 1.3, 1.4 and 4.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Payment = Literal["none", "remote", "local"]
+"""No relay; a relay that a head-end orders (it keeps no money); a relay and a wallet."""
+GuaranteeOn = Literal["closes", "permits", "cancels_trip"]
+"""What the beginning of a power guarantee does to an open contact."""
+PlainOrders = Literal["all", "closes", "none"]
+"""Which control commands a meter takes under a password, without cipher."""
+StatusWord = Literal["state_grid", "vendor"]
+"""How status word 3 shows the command: bit 6, 1 = open; or always 0 there and in bit 1 instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostControl:
+    """What a meter's relay and wallet are like.
+
+    Args:
+        payment: whether it has a relay, and a wallet.
+        has_key: a permitted close waits for a press of the key; without one it closes at once.
+        guarantee_on: what a power guarantee does to an open contact; every kind drops a trip that waits.
+        trip_under_guarantee: ``"refuses"``; or ``"drops"``: it says that it obeyed, and does nothing.
+        permits_local: it takes a permit-close also when it tripped by its own wallet; otherwise it says
+            that it obeyed, and does nothing.
+        plain_orders: which commands it takes under a password.
+        checks_expiry: it refuses a command whose time is over by its own clock.
+        obeys_everybody: it obeys control commands that go to all meters, which nobody may send.
+        alarm_is_breaker: it takes the alarm commands for off and on of a breaker.
+        status_word: how it shows the command.
+        words: its verdicts are words of two octets; otherwise one octet, 04H whatever the cause.
+
+    """
+
+    payment: Payment = "remote"
+    has_key: bool = True
+    guarantee_on: GuaranteeOn = "permits"
+    trip_under_guarantee: Literal["refuses", "drops"] = "refuses"
+    permits_local: bool = True
+    plain_orders: PlainOrders = "closes"
+    checks_expiry: bool = True
+    obeys_everybody: bool = False
+    alarm_is_breaker: bool = False
+    status_word: StatusWord = "state_grid"
+    words: bool = True
+
+
+PLAIN = CostControl(payment="none")
+REMOTE = CostControl(payment="remote")
+LOCAL = CostControl(payment="local")
