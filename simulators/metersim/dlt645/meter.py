@@ -24,7 +24,6 @@ from metersim.dlt645.frozen import frozen_data
 from metersim.dlt645.language import DLT645, Wording645
 from metersim.dlt645.load_records import LoadRecords
 from metersim.dlt645.relay import RelayTrial
-from metersim.works.freezes import CALENDARS, Freezes
 from metersim.works.items import QUANTITIES, items_of
 from metersim.works.load import MEAN_KW
 from metersim.works.moments import INSTALLED_AT
@@ -129,15 +128,8 @@ class Meter:
         repeat = self.profile.switch("load_follow_up") == "parameters_and_sequence"
         self._long = LongAnswer(self._protocol, piece_octets=piece_octets, repeat_selector=repeat)
         self._long_values: dict[str, Decimal] = {}
-        self._tables = tuple(
-            Freezes(self.value, since=since, clock_ahead=clock_ahead, calendar=calendar)
-            for calendar in CALENDARS
-        )
-        self.freezes = self._tables[0]
-        self._relay = RelayTrial(self.value, tried_at=since, clock_ahead=clock_ahead)
-        self._load = LoadRecords(
-            self.value, dictionary=self._dictionary, since=since, clock_ahead=clock_ahead
-        )
+        self._relay = RelayTrial(self.value, clock=self.works.clock)
+        self._load = LoadRecords(self.works, dictionary=self._dictionary)
 
     def value(self, item: str, at: datetime) -> Decimal | None:
         """What it shows for ``item`` at ``at``, any time; ``None`` when it has no such item.
@@ -243,7 +235,7 @@ class Meter:
         if (text := self.text(entry.item)) is not None:
             return entry.encode([text]), {}
         if "@" in entry.item:  # of another time than now
-            return self._relay.data(entry, at) or frozen_data(self._tables, self._dictionary, entry, at)
+            return self._relay.data(entry, at) or frozen_data(self.works, self._dictionary, entry, at)
         values: dict[str, Decimal] = {}
         for item in entry.items:
             if (value := self.value(item, at)) is None:

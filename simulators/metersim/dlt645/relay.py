@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from metersim.works.moments import PLANT_TIME
+from metersim.works.clock import MeterClock
 from meterwire.dlt645 import Entry
 from meterwire.item_value import Content
 
@@ -30,17 +30,14 @@ class RelayTrial:
 
     Args:
         value: what the meter shows for an item at a time.
-        tried_at: when it opened, true time, aware.
-        clock_ahead: how far the meter's clock is ahead of the true time; negative: behind.
+        clock: the meter's; its relay was tried when it was first switched on.
 
     """
 
-    def __init__(
-        self, value: Callable[[str, datetime], Decimal | None], *, tried_at: datetime, clock_ahead: timedelta
-    ) -> None:
+    def __init__(self, value: Callable[[str, datetime], Decimal | None], *, clock: MeterClock) -> None:
         self._value = value
-        self._moved_at = {"trip": tried_at, "close": tried_at + OPEN_FOR}
-        self._clock_ahead = clock_ahead
+        self._moved_at = {"trip": clock.since, "close": clock.since + OPEN_FOR}
+        self._clock = clock
 
     def data(self, entry: Entry, at: datetime) -> tuple[bytes, dict[str, Decimal]] | None:
         """The data of an identifier of DL/T 645; ``None`` when it is none of the relay's, or has no data yet.
@@ -69,7 +66,7 @@ class RelayTrial:
         }
 
     def _record(self, moved_at: datetime) -> dict[str, Content]:
-        shown = (moved_at + self._clock_ahead).astimezone(PLANT_TIME)
+        shown = self._clock.shows(moved_at)
         return {
             "event_at": f"{shown:%Y-%m-%d %H:%M:%S}",
             "operator_code": LOCAL_CAUSE,

@@ -115,7 +115,7 @@ class Meter698:
         limits = limits or Limits()
         contents = Contents(address, self.value, self.clock)
         self._registers = Registers(contents)
-        records = RecordReader(contents, self.clock)
+        records = RecordReader(contents, self.works)
         self._services = Services(self._registers, records, self.clock, password=password, limits=limits)
         self._own = ServerAddress(address)
         self._session = ServerSession(
@@ -155,7 +155,7 @@ class Meter698:
             at: true time, aware.
 
         """
-        return [freeze for _, freeze in FREEZES[oi].rows(self.clock, at)]
+        return list(self.works.freezes(FREEZES[oi].table.name, at))
 
     @property
     def reports_allowed(self) -> bool:

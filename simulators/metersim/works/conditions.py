@@ -188,7 +188,20 @@ class History:
             ValueError: a value out of its range.
 
         """
-        conditions = replace(self.last.conditions, **changes)  # type: ignore[arg-type]
+        return self.become(at, replace(self.last.conditions, **changes))  # type: ignore[arg-type]
+
+    def become(self, at: datetime, conditions: Conditions) -> Conditions:
+        """Conditions are others from now on; nothing is written when they are the same.
+
+        Args:
+            at: true time, not before the last row.
+            conditions: what holds.
+
+        Raises:
+            OutOfOrder: ``at`` is before the last row.
+            HistoryFull: no room for another row.
+
+        """
         if conditions != self.last.conditions:
             self._add(Row(at=at, conditions=conditions))
         return conditions
