@@ -184,7 +184,8 @@ class Meter:
 
     def answer(self, frame: Frame, at: datetime) -> Answer | None:
         """What it says to ``frame`` at ``at``; ``None`` when it is silent."""
-        if not self.hears(frame) or frame.abnormal or frame.has_following:
+        asked = self.hears(frame) and not frame.abnormal and not frame.has_following
+        if not asked or not self.works.powered(at):
             return None
         if frame.function == READ_ADDRESS and not frame.data and self._protocol == "dlt645-2007":
             data = bytes.fromhex(self.address)[::-1]
