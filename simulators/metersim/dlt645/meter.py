@@ -19,13 +19,19 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Final
 
 from meterprofiles import Profile, generic
+from metersim.dlt645.commands import FUNCTIONS, Commands
 from metersim.dlt645.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
-from metersim.dlt645.frozen import frozen_data
+from metersim.dlt645.frozen import Table, frozen_data
 from metersim.dlt645.language import DLT645, Wording645
 from metersim.dlt645.load_records import LoadRecords
-from metersim.dlt645.relay import RelayTrial
+from metersim.dlt645.passwords import Passwords
+from metersim.works.clock import MeterClock
+from metersim.works.controlled import Controlled
+from metersim.works.cost_control import REMOTE, CostControl
+from metersim.works.curve import TARIFFS
 from metersim.works.freezes import CALENDARS, Freezes
-from metersim.works.readings import GROWTH_KW, INSTALLED_AT, QUANTITIES, Readings, items_of
+from metersim.works.readings import GROWTH_KW, INSTALLED_AT, PHASES, QUANTITIES, Readings, items_of
+from metersim.works.supplied import Supplied
 from meterwire.dlt645 import (
     BROADCAST,
     AbnormalReply,
@@ -92,6 +98,14 @@ class Meter:
         since: when it was first switched on, aware; it has frozen nothing before.
         clock_ahead: how far its clock is ahead of the true time, at most 400 days; negative: behind.
         piece_octets: most data octets that it puts into a frame, 1 to 195; what is longer comes in pieces.
+        character: what its relay and its wallet are like.
+        meter_number: 12 digits; empty: its address.
+        passwords: by level, 6 digits each; the others are 000000.
+
+    Attributes:
+        works: its clock, switch, wallet and memory.
+        freezes: its daily freezes.
+        commands: what changes it; only meters of 2007 obey.
 
     Raises:
         ValueError: ``address``, ``growth_kw``, ``clock_ahead`` or ``piece_octets`` is out of range.
@@ -111,6 +125,9 @@ class Meter:
         since: datetime = INSTALLED_AT,
         clock_ahead: timedelta = timedelta(),
         piece_octets: int = PIECE_OCTETS_MAX,
+        character: CostControl = REMOTE,
+        meter_number: str = "",
+        passwords: Mapping[int, str] | None = None,
     ) -> None:
         if not _ADDRESS(address) or address == BROADCAST:
             raise ValueError(f"{address!r} is no meter address: 12 digits, not all nines")
@@ -127,10 +144,33 @@ class Meter:
             for calendar in CALENDARS
         )
         self.freezes = self._tables[0]
-        self._relay = RelayTrial(self.value, tried_at=since, clock_ahead=clock_ahead)
+        supplied = Supplied(self._ticks)
+        self.works = Controlled(
+            character,
+            clock=MeterClock(since=since, ahead=clock_ahead),
+            customer_number=address,
+            energy=supplied.energy,
+            moved=supplied.moved,
+            current_a=self._largest_current_a,
+        )
+        self._number = meter_number or address
+        self.commands = Commands(
+            address,
+            meter_number=self._number,
+            profile=self.profile,
+            works=self.works,
+            value=self.value,
+            seed=seed,
+            passwords=Passwords(passwords),
+        )
         self._load = LoadRecords(
             self.value, dictionary=self._dictionary, since=since, clock_ahead=clock_ahead
         )
+
+    @property
+    def has_power(self) -> bool:
+        """Whether it is supplied; without supply it hears nothing."""
+        return self.works.switch.has_power
 
     def value(self, item: str, at: datetime) -> Decimal | None:
         """What it shows for ``item`` at ``at``, any time; ``None`` when it has no such item.
@@ -146,7 +186,7 @@ class Meter:
     def text(self, item: str) -> str | None:
         """What it shows for an item that is no number; ``None`` when it has no such item."""
         if item == "meter_number":
-            return self.address
+            return self._number
         entry = self._dictionary.by_name(item)
         if item not in _TEXTS or entry is None:
             return None
@@ -161,6 +201,15 @@ class Meter:
             if shown is not None and self._dictionary.by_name(item) is not None:
                 found[item] = shown
         return found
+
+    def _ticks(self, at: datetime) -> tuple[int, ...]:
+        """Hundredths of a kWh that each tariff would have counted."""
+        shown = (self._readings.value(f"forward_active_energy.t{tariff}", at) for tariff in TARIFFS)
+        return tuple(int(100 * energy) for energy in shown if energy is not None)
+
+    def _largest_current_a(self, at: datetime) -> Decimal:
+        shown = (self._readings.value(f"current.{phase}", at) for phase in PHASES)
+        return max((abs(current) for current in shown if current is not None), default=Decimal())
 
     def _shown(self, item: str, value: Decimal) -> Decimal | None:
         """The value in the digits of 1997: cut after its last place, stuck at its largest."""
@@ -180,17 +229,25 @@ class Meter:
         Source: DL/T 645-2007, 5.2.2: high octets AAH match anything; 999999999999 is never answered, but
         by meters of 1997.
         """
+        if frame.function in FUNCTIONS and self._protocol == "dlt645-2007":
+            return not frame.from_meter and self.commands.hears(frame)
         everybody = frame.address == BROADCAST and self._protocol == "dlt645-1997"
         return not frame.from_meter and (everybody or matches(frame.address, self.address))
 
     def answer(self, frame: Frame, at: datetime) -> Answer | None:
         """What it says to ``frame`` at ``at``; ``None`` when it is silent."""
-        if not self.hears(frame) or frame.abnormal or frame.has_following:
+        if not self.hears(frame) or frame.abnormal or frame.has_following or not self.has_power:
             return None
+        if frame.function in FUNCTIONS and self._protocol == "dlt645-2007":
+            said = self.commands.answer(frame, at)
+            return None if said is None else Answer(address=self.address, frame=said)
         if frame.function == READ_ADDRESS and not frame.data and self._protocol == "dlt645-2007":
             data = bytes.fromhex(self.address)[::-1]
             address = Frame(address=self.address, function=READ_ADDRESS, data=data, from_meter=True)
             return Answer(address=self.address, frame=address)
+        return self._answer_to_read(frame, at)
+
+    def _answer_to_read(self, frame: Frame, at: datetime) -> Answer | None:
         if frame.function not in {_READ[self._protocol], FOLLOWING[self._protocol]}:
             return None
         try:
@@ -235,8 +292,11 @@ class Meter:
             return None
         if (text := self.text(entry.item)) is not None:
             return entry.encode([text]), {}
+        if self._protocol == "dlt645-2007" and (commanded := self.commands.data(entry, at)) is not None:
+            return commanded
         if "@" in entry.item:  # of another time than now
-            return self._relay.data(entry, at) or frozen_data(self._tables, self._dictionary, entry, at)
+            tables: list[Table] = [*self._tables, self.commands.instants]
+            return frozen_data(tables, self._dictionary, entry, at)
         values: dict[str, Decimal] = {}
         for item in entry.items:
             if (value := self.value(item, at)) is None:
