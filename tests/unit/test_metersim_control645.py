@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,7 +17,10 @@ from metersim.dlt645.control import KINDS, word_octets
 from metersim.dlt645.passwords import ERRORS_MAX, LOCKED_FOR, Passwords
 from metersim.dlt645.programming import RECORDS_MAX
 from metersim.works.cost_control import LOCAL, PLAIN, REMOTE, CostControl
+from metersim.works.load import Load
+from metersim.works.plate import Plate
 from metersim.works.switch import State
+from metersim.works.works import Works
 from meterwire.dlt645 import BROADCAST, WILDCARD, AbnormalReply, Frame, Message, to_frame
 from meterwire.dlt645.messages.clears_and_freezes import FreezeRequest
 from meterwire.dlt645.messages.command import Acknowledgement
@@ -38,9 +42,12 @@ UNWRITTEN = AbnormalReply(address=ADDRESS, function=0x14, error_word=b"\x04")
 WRITTEN = Acknowledgement(address=ADDRESS, function=0x14)
 
 
-def a_head_end(character: CostControl = REMOTE, **more: Any) -> HeadEnd:
-    more = {"meter_number": NUMBER, **more}
-    return HeadEnd(Meter(ADDRESS, seed=1, character=character, **more), T0)
+def a_head_end(
+    control: CostControl = REMOTE, *, passwords: Mapping[int, str] | None = None, **more: Any
+) -> HeadEnd:
+    plate = Plate(address=ADDRESS, meter_number=NUMBER)
+    works = Works(plate, seed=1, control=control, **more)
+    return HeadEnd(Meter(ADDRESS, seed=1, works=works, passwords=passwords), T0)
 
 
 def a_shopkeeper() -> HeadEnd:
@@ -142,12 +149,12 @@ def test_an_expiry_that_is_no_time(expires: str) -> None:
     """A command without an end would be taken by a meter that looks at it, or not by one that does not."""
     for checks, expected in ((True, REFUSED), (False, TAKEN)):
         here = a_head_end(replace(PLAIN, checks_expiry=checks))
-        frame = to_frame(control(TRIP))
+        frame = to_frame(plain_control(TRIP))
         data = frame.data[:-6] + bytes.fromhex(expires)
         assert expected == here.say_frame(frame._replace(data=data))
 
 
-def control(n1: int, address: str = ADDRESS) -> ControlRequest:
+def plain_control(n1: int, address: str = ADDRESS) -> ControlRequest:
     return ControlRequest(
         address=address,
         level=2,
@@ -162,18 +169,18 @@ def control(n1: int, address: str = ADDRESS) -> ControlRequest:
 def test_control_of_many_is_heard_by_nobody(address: str) -> None:
     """Every relay on a line would move (fact 6)."""
     here = a_head_end(PLAIN)
-    frame = to_frame(control(TRIP))._replace(address=address)
+    frame = to_frame(plain_control(TRIP))._replace(address=address)
     assert here.say_frame(frame) is None
     assert State.CLOSED is state_of(here)
     with pytest.raises(LocalProtocolError):
-        to_frame(control(TRIP, BROADCAST))
+        to_frame(plain_control(TRIP, BROADCAST))
 
 
 def test_a_meter_that_obeys_everybody_can_be_built() -> None:
     """Nobody could show what a broadcast trip does where meters obey it."""
     for address, answer in ((BROADCAST, None), (WILDCARD, TAKEN)):
         here = a_head_end(replace(PLAIN, obeys_everybody=True))
-        assert answer == here.say_frame(to_frame(control(TRIP))._replace(address=address))
+        assert answer == here.say_frame(to_frame(plain_control(TRIP))._replace(address=address))
         assert State.OPEN is state_of(here)
 
 
@@ -223,9 +230,13 @@ def test_data_that_does_not_fit_is_refused(function: int, octets: int) -> None:
 def test_without_supply_it_hears_nothing() -> None:
     """A meter in an outage would answer."""
     here = a_head_end(PLAIN)
-    here.meter.works.switch.power_down(T0)
+    here.meter.works.history.change(T0, without_supply=frozenset("abc"))
     assert here.plain(TRIP) is None
-    here.meter.works.switch.power_up(T0)
+    assert here.say(BroadcastTime(clock="2026-05-01 12:01:00")) is None
+    here.now += MINUTE
+    here.meter.works.history.change(here.now, without_supply=frozenset())
+    assert ["12:01:00"] == here.read("meter_time")
+    assert 0 == len(here.meter.works.clock.settings)
     assert TAKEN == here.plain(TRIP)
 
 
@@ -553,7 +564,7 @@ def test_the_trip_delay_is_written_in_cipher_and_obeyed() -> None:
 
 def test_a_trip_waits_for_the_current() -> None:
     """The protection of the contact would not be there."""
-    here = a_head_end(growth_kw=Decimal(8))
+    here = a_head_end(load=Load(mean_kw=Decimal(8)))
     here.authenticate()
     assert WRITTEN == here.write("trip_current", Decimal("0.500"), 0x98)
     assert WRITTEN == here.write("trip_wait", Decimal(3), 0x98)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from metersim.works.account import Account
-from metersim.works.controlled import Controlled
+from metersim.works.works import Works
 from meterwire.dlt645 import Entry
 from meterwire.dlt645.items.bit_words import bit_words
 from meterwire.item_value import Content
@@ -34,7 +34,7 @@ class Balances:
 
     """
 
-    def __init__(self, works: Controlled, *, authenticated: Callable[[datetime], bool]) -> None:
+    def __init__(self, works: Works, *, authenticated: Callable[[datetime], bool]) -> None:
         self._works = works
         self._authenticated = authenticated
 

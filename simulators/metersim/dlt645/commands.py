@@ -9,7 +9,6 @@ Source: DL/T 645-2007, 7; control-and-prepayment, 1 and 2.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -25,8 +24,8 @@ from metersim.dlt645.relay import RelayRecords
 from metersim.dlt645.wallet import WalletDesk
 from metersim.security.identity import Identity645
 from metersim.security.module import LabModule
-from metersim.works.controlled import Controlled
-from metersim.works.freezes import PLANT_TIME
+from metersim.works.moments import PLANT_TIME
+from metersim.works.works import Works
 from meterwire.dlt645 import AbnormalReply, Entry, Frame, Message, from_frame, to_frame
 from meterwire.dlt645.items.dialects import dialects
 from meterwire.dlt645.link.functions import CONTROL, SECURITY
@@ -50,18 +49,14 @@ _PREFIXES: Final = ("programming_", "clock_set_")
 _RELAY: Final = "relay_"
 _CANNOT_FREEZE: Final = b"\x01"
 
-Value = Callable[[str, datetime], Decimal | None]
-
 
 class Commands:
     """Everything of one meter that commands change.
 
     Args:
         address: the meter's own.
-        meter_number: 12 digits.
         profile: which model it is.
-        works: its clock, switch, wallet and memory.
-        value: what it shows for an item at a time.
+        works: its clock, switch, wallet and memory, and what it measures.
         seed: seed of the plant.
         passwords: its passwords.
 
@@ -74,24 +69,22 @@ class Commands:
         self,
         address: str,
         *,
-        meter_number: str,
         profile: Profile,
-        works: Controlled,
-        value: Value,
+        works: Works,
         seed: int,
         passwords: Passwords,
     ) -> None:
         self._address = address
         self._works = works
-        self._meter_number, self._seed = meter_number, seed
-        self.instants = Instants(value)
+        self._seed = seed
+        self.instants = Instants(works.value)
         levels = _levels(profile)
-        parameters = parameters_of(works, meter_number)
+        parameters = parameters_of(works)
         identity = self._identity_of
         self._control = ControlDesk(
             address, works, passwords=passwords, identity=identity, cipher_level=levels.cipher
         )
-        self._wallet = WalletDesk(address, meter_number=meter_number, works=works, module=lambda: self.module)
+        self._wallet = WalletDesk(address, works, module=lambda: self.module)
         self._programming = Programming(
             address,
             works,
@@ -101,15 +94,14 @@ class Commands:
             identity=identity,
             levels=levels,
         )
-        self._now = works.clock.since
         self._items = parameters.keys() | SHOWN
         self._balances = Balances(works, authenticated=self._authenticated)
-        self._records = RelayRecords(value, memory=works.memory)
+        self._records = RelayRecords(works.value, memory=works.memory)
 
     @functools.cached_property
     def module(self) -> LabModule:
         """The security module; made when it is first needed, because most meters are only read."""
-        return LabModule(self._meter_number, seed=self._seed)
+        return LabModule(self._works.plate.meter_number, seed=self._seed)
 
     def hears(self, frame: Frame) -> bool:
         """Whether a frame with one of `FUNCTIONS` is for this meter."""
@@ -128,7 +120,7 @@ class Commands:
         """What it says to a frame with one of `FUNCTIONS`; ``None`` when it is silent."""
         if not self.hears(frame):
             return None
-        at = self._brought(at)
+        at = self._works.advance(at)
         try:
             answer = self._obey(from_frame(frame), at)
         except RemoteProtocolError:
@@ -153,18 +145,12 @@ class Commands:
             and _RELAY not in entry.item
         ):
             return None
-        at = self._brought(at)
+        at = self._works.advance(at)
         return (
             self._balances.data(entry, at)
             or self._programming.data(entry, at)
             or self._records.data(entry, at)
         )
-
-    def _brought(self, at: datetime) -> datetime:
-        """The time to which everything was brought; a clock of the simulator that went back is waited for."""
-        self._now = max(at, self._now)
-        self._works.advance(self._now)
-        return self._now
 
     def _obey(self, message: Message, at: datetime) -> Message | None:
         match message:

@@ -16,9 +16,9 @@ from metersim.dlt645.passwords import Passwords
 from metersim.security.failures import Cause as Unproven
 from metersim.security.failures import NotAccepted
 from metersim.security.identity import Identity645
-from metersim.works.controlled import Controlled
-from metersim.works.freezes import PLANT_TIME
+from metersim.works.moments import PLANT_TIME
 from metersim.works.switch import Cause, Command, Execution, Kind, Obeyed, Refusal
+from metersim.works.works import Works
 from meterwire.dlt645 import AbnormalReply
 from meterwire.dlt645.items.bit_words import bit_words
 from meterwire.dlt645.link.functions import CONTROL
@@ -73,7 +73,7 @@ class ControlDesk:
     def __init__(
         self,
         address: str,
-        works: Controlled,
+        works: Works,
         *,
         passwords: Passwords,
         identity: Callable[[], Identity645],

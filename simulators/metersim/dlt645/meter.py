@@ -25,13 +25,12 @@ from metersim.dlt645.frozen import Table, frozen_data
 from metersim.dlt645.language import DLT645, Wording645
 from metersim.dlt645.load_records import LoadRecords
 from metersim.dlt645.passwords import Passwords
-from metersim.works.clock import MeterClock
-from metersim.works.controlled import Controlled
 from metersim.works.cost_control import REMOTE, CostControl
-from metersim.works.curve import TARIFFS
 from metersim.works.freezes import CALENDARS, Freezes
-from metersim.works.readings import GROWTH_KW, INSTALLED_AT, PHASES, QUANTITIES, Readings, items_of
-from metersim.works.supplied import Supplied
+from metersim.works.items import QUANTITIES, items_of
+from metersim.works.load import MEAN_KW
+from metersim.works.moments import INSTALLED_AT
+from metersim.works.works import Works, usual_works
 from meterwire.dlt645 import (
     BROADCAST,
     AbnormalReply,
@@ -98,12 +97,12 @@ class Meter:
         since: when it was first switched on, aware; it has frozen nothing before.
         clock_ahead: how far its clock is ahead of the true time, at most 400 days; negative: behind.
         piece_octets: most data octets that it puts into a frame, 1 to 195; what is longer comes in pieces.
-        character: what its relay and its wallet are like.
-        meter_number: 12 digits; empty: its address.
+        works: what it measures with, in place of ``growth_kw``, ``since``, ``clock_ahead`` and ``control``.
+        control: what its relay and its wallet are like.
         passwords: by level, 6 digits each; the others are 000000.
 
     Attributes:
-        works: its clock, switch, wallet and memory.
+        works: its clock, switch, wallet and memory, and what it measures.
         freezes: its daily freezes.
         commands: what changes it; only meters of 2007 obey.
 
@@ -119,14 +118,14 @@ class Meter:
         address: str,
         *,
         seed: int,
-        growth_kw: Decimal = GROWTH_KW,
+        growth_kw: Decimal = MEAN_KW,
         protocol: Edition = "dlt645-2007",
         profile: Profile | None = None,
         since: datetime = INSTALLED_AT,
         clock_ahead: timedelta = timedelta(),
         piece_octets: int = PIECE_OCTETS_MAX,
-        character: CostControl = REMOTE,
-        meter_number: str = "",
+        works: Works | None = None,
+        control: CostControl = REMOTE,
         passwords: Mapping[int, str] | None = None,
     ) -> None:
         if not _ADDRESS(address) or address == BROADCAST:
@@ -135,7 +134,9 @@ class Meter:
         self.profile = profile or generic(protocol)
         self._protocol: Edition = self.profile.edition
         self._dictionary = self.profile.dictionary
-        self._readings = Readings(address, seed=seed, growth_kw=growth_kw)
+        self.works = works or usual_works(
+            address, seed=seed, mean_kw=growth_kw, since=since, clock_ahead=clock_ahead, control=control
+        )
         repeat = self.profile.switch("load_follow_up") == "parameters_and_sequence"
         self._long = LongAnswer(self._protocol, piece_octets=piece_octets, repeat_selector=repeat)
         self._long_values: dict[str, Decimal] = {}
@@ -144,33 +145,12 @@ class Meter:
             for calendar in CALENDARS
         )
         self.freezes = self._tables[0]
-        supplied = Supplied(self._ticks)
-        self.works = Controlled(
-            character,
-            clock=MeterClock(since=since, ahead=clock_ahead),
-            customer_number=address,
-            energy=supplied.energy,
-            moved=supplied.moved,
-            current_a=self._largest_current_a,
-        )
-        self._number = meter_number or address
         self.commands = Commands(
-            address,
-            meter_number=self._number,
-            profile=self.profile,
-            works=self.works,
-            value=self.value,
-            seed=seed,
-            passwords=Passwords(passwords),
+            address, profile=self.profile, works=self.works, seed=seed, passwords=Passwords(passwords)
         )
         self._load = LoadRecords(
             self.value, dictionary=self._dictionary, since=since, clock_ahead=clock_ahead
         )
-
-    @property
-    def has_power(self) -> bool:
-        """Whether it is supplied; without supply it hears nothing."""
-        return self.works.switch.has_power
 
     def value(self, item: str, at: datetime) -> Decimal | None:
         """What it shows for ``item`` at ``at``, any time; ``None`` when it has no such item.
@@ -180,13 +160,13 @@ class Meter:
             at: aware.
 
         """
-        value = self._readings.value(item, at)
+        value = self.works.value(item, at)
         return value if value is None or self._protocol == "dlt645-2007" else self._shown(item, value)
 
     def text(self, item: str) -> str | None:
         """What it shows for an item that is no number; ``None`` when it has no such item."""
         if item == "meter_number":
-            return self._number
+            return self.works.plate.meter_number
         entry = self._dictionary.by_name(item)
         if item not in _TEXTS or entry is None:
             return None
@@ -201,15 +181,6 @@ class Meter:
             if shown is not None and self._dictionary.by_name(item) is not None:
                 found[item] = shown
         return found
-
-    def _ticks(self, at: datetime) -> tuple[int, ...]:
-        """Hundredths of a kWh that each tariff would have counted."""
-        shown = (self._readings.value(f"forward_active_energy.t{tariff}", at) for tariff in TARIFFS)
-        return tuple(int(100 * energy) for energy in shown if energy is not None)
-
-    def _largest_current_a(self, at: datetime) -> Decimal:
-        shown = (self._readings.value(f"current.{phase}", at) for phase in PHASES)
-        return max((abs(current) for current in shown if current is not None), default=Decimal())
 
     def _shown(self, item: str, value: Decimal) -> Decimal | None:
         """The value in the digits of 1997: cut after its last place, stuck at its largest."""
@@ -236,7 +207,7 @@ class Meter:
 
     def answer(self, frame: Frame, at: datetime) -> Answer | None:
         """What it says to ``frame`` at ``at``; ``None`` when it is silent."""
-        if not self.hears(frame) or frame.abnormal or frame.has_following or not self.has_power:
+        if not self.hears(frame) or frame.abnormal or frame.has_following or not self.works.powered(at):
             return None
         if frame.function in FUNCTIONS and self._protocol == "dlt645-2007":
             said = self.commands.answer(frame, at)

@@ -14,9 +14,9 @@ from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
 from metersim.works.account import TARIFFS, Account, AccountLimits
-from metersim.works.controlled import Controlled
-from metersim.works.freezes import PLANT_TIME
+from metersim.works.moments import PLANT_TIME
 from metersim.works.switch import Switch
+from metersim.works.works import Works
 from meterwire.item_value import Content
 
 Guard = Literal["password", "mac", "cipher"]
@@ -42,12 +42,11 @@ class Parameter(NamedTuple):
     write: Callable[[Content, datetime], None]
 
 
-def parameters_of(works: Controlled, customer_number: str) -> dict[str, Parameter]:
+def parameters_of(works: Works) -> dict[str, Parameter]:
     """Every parameter of a meter, by its item.
 
     Args:
         works: the meter's.
-        customer_number: of a meter without a wallet, 12 digits.
 
     """
     found = dict(_of_clock(works))
@@ -55,7 +54,7 @@ def parameters_of(works: Controlled, customer_number: str) -> dict[str, Paramete
         found |= dict(_of_switch(works.switch))
     if works.account is not None:
         found |= dict(_of_limits(works.account)) | dict(_of_prices(works.account))
-    found["customer_number"] = _customer(works.account, customer_number)
+    found["customer_number"] = _customer(works.account, works.plate.customer_number)
     return found
 
 
@@ -127,7 +126,7 @@ _CLOCK: Final[dict[str, str]] = {
 """What of the clock an item shows; 0 is Sunday."""
 
 
-def _of_clock(works: Controlled) -> Iterable[tuple[str, Parameter]]:
+def _of_clock(works: Works) -> Iterable[tuple[str, Parameter]]:
     def part(item: str, pattern: str) -> Parameter:
         def write(content: Content, at: datetime) -> None:
             shown = works.clock.shows(at)

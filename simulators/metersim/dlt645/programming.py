@@ -19,7 +19,7 @@ from metersim.dlt645.parameters import Parameter
 from metersim.dlt645.passwords import Passwords
 from metersim.security.failures import NotAccepted
 from metersim.security.identity import Identity645
-from metersim.works.controlled import Controlled
+from metersim.works.works import Works
 from meterwire.dlt645 import AbnormalReply, Dictionary, Entry
 from meterwire.dlt645.messages.command import Acknowledgement
 from meterwire.dlt645.messages.programming import ChangePasswordReply, ChangePasswordRequest, WriteRequest
@@ -82,7 +82,7 @@ class Programming:
     def __init__(
         self,
         address: str,
-        works: Controlled,
+        works: Works,
         *,
         dictionary: Dictionary,
         parameters: Mapping[str, Parameter],

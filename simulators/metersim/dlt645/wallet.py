@@ -15,7 +15,7 @@ from metersim.security.failures import Cause as Unproven
 from metersim.security.failures import NotAccepted
 from metersim.security.module import KEY_INFO, LabModule
 from metersim.works.account import Cause, TopUpResult
-from metersim.works.controlled import Controlled
+from metersim.works.works import Works
 from meterwire.dlt645 import AbnormalReply
 from meterwire.dlt645.items import security
 from meterwire.dlt645.items.bit_words import bit_words
@@ -55,17 +55,13 @@ class WalletDesk:
 
     Args:
         address: the meter's own.
-        meter_number: 12 digits.
         works: its clock, its switch and its wallet.
         module: its security module.
 
     """
 
-    def __init__(
-        self, address: str, *, meter_number: str, works: Controlled, module: Callable[[], LabModule]
-    ) -> None:
+    def __init__(self, address: str, works: Works, *, module: Callable[[], LabModule]) -> None:
         self._address = address
-        self._meter_number = meter_number
         self._works = works
         self._module = module
         self._services: dict[int, Callable[[Fields, str, datetime], Mapping[str, int | str]]] = {
@@ -135,7 +131,7 @@ class WalletDesk:
     def _infrared_query(self, fields: Fields, _: str, __: datetime) -> Mapping[str, int | str]:
         cipher, rand2 = self._module().identity.infrared_query(fields["rand1"])
         return {
-            "meter_number": self._meter_number,
+            "meter_number": self._works.plate.meter_number,
             "esam_serial": self._module().serial.hex(),
             "cipher1": cipher.hex(),
             "rand2": rand2.hex(),
