@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
 
 from metersim.line.exchanges import Client
 from metersim.line.faults import Delivery
-from metersim.line.replies import answers_to, meet, record_of, records_of, scene_of
+from metersim.line.replies import Met, answers_to, meet, record_of, records_of, scene_of
 from metersim.line.station import Asked, Ears
 from metersim.line.wires import LATE_ANSWERS_MAX, Duplex, Wires
 
@@ -60,28 +59,46 @@ class QuickConversation:
             octets = octets[count:]
 
     async def _exchange(self, asked: Asked) -> None:
+        """When it is its turn; where nobody has to wait for anything, that is now."""
+        turn = self._wires.turn
+        if turn.locked():
+            async with turn:
+                await self._answer_in_time(asked, self._meet(asked))
+        elif meters := self._meet(asked):
+            if any(met.delay_ms for met in meters):
+                async with turn:
+                    await self._answer_in_time(asked, meters)
+            elif (delivery := self._answered(asked, meters)) is not None:
+                await self._transmit(delivery)
+
+    def _meet(self, asked: Asked) -> list[Met]:
         wires = self._wires
-        async with wires.turn:
-            meters = meet(asked, self._client, wires.clock.utc_now(), wires.stations, wires.mischance)
-            if not meters:
-                return
-            await asyncio.sleep(min(met.delay_ms for met in meters) / 1000)
-            at = wires.clock.utc_now()
-            spoken = answers_to(asked, meters, at, wires.mischance)
-            if not spoken:
-                return
-            if wires.plain and len(spoken) == 1:
-                [(_, answer, delivery)] = spoken
-                if delivery.octets:
-                    wires.record(record_of(answer, delivery, delivery.octets + delivery.again, at))
-            else:
-                scene = scene_of(spoken, self._port(), wires.chance)
-                heard, records = records_of(scene, at)
-                for record in records:
-                    wires.record(record)
-                alone = spoken[0].delivery if len(spoken) == 1 else Delivery(octets=b"")
-                delivery = replace(alone, octets=heard)
+        return meet(asked, self._client, wires.clock.utc_now(), wires.stations, wires.mischance)
+
+    async def _answer_in_time(self, asked: Asked, meters: list[Met]) -> None:
+        if not meters:
+            return
+        await asyncio.sleep(min(met.delay_ms for met in meters) / 1000)
+        if (delivery := self._answered(asked, meters)) is not None:
             await self._transmit(delivery)
+
+    def _answered(self, asked: Asked, meters: list[Met]) -> Delivery | None:
+        """What goes back now, noted in the list of answers; ``None`` for nothing."""
+        wires = self._wires
+        at = wires.clock.utc_now()
+        spoken = answers_to(asked, meters, at, wires.mischance)
+        if not spoken:
+            return None
+        alone = spoken[0].delivery if len(spoken) == 1 else Delivery(octets=b"")
+        if wires.plain and len(spoken) == 1:
+            if alone.octets and wires.record is not None:
+                wires.record(record_of(spoken[0].answer, alone, alone.octets + alone.again, at))
+            return alone
+        heard, records = records_of(scene_of(spoken, self._port(), wires.chance), at)
+        if wires.record is not None:
+            for record in records:
+                wires.record(record)
+        return alone._replace(octets=heard)
 
     async def _transmit(self, delivery: Delivery) -> None:
         if delivery.late_ms:
