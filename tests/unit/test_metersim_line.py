@@ -33,7 +33,7 @@ from metersim.dlt645.meter import matches
 from metersim.line.fault_kinds import AROUND, IN_PLACE, WITH_A_PAST
 from metersim.line.line import LATE_ANSWERS_MAX, PREAMBLE_MAX, REPLY_DELAY_MS_MAX
 from metersim.line.memory import UNREAD_OCTETS_MAX
-from metersim.works.readings import items_of
+from metersim.works.items import items_of
 from meterwire.dlt645 import (
     AbnormalReply,
     Deframer,

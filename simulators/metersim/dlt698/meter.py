@@ -20,9 +20,10 @@ from metersim.dlt698.registers import Registers
 from metersim.dlt698.services import Circumstances, Limits, Services, check_octets
 from metersim.dlt698.tables import FREEZES
 from metersim.dlt698.wording import DLT698, Wording698, carried, named
-from metersim.works.clock import MeterClock
 from metersim.works.freezes import Freeze
-from metersim.works.readings import GROWTH_KW, INSTALLED_AT, Readings
+from metersim.works.load import MEAN_KW
+from metersim.works.moments import INSTALLED_AT
+from metersim.works.works import Works, usual_works
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.association import ConnectRequest, ConnectResponse, PasswordSecurity
 from meterwire.dlt698.apdus.link_management import ServerErrorResponse
@@ -82,6 +83,7 @@ class Meter698:
         password: that lets a client change something; ``None``: nobody can.
         limits: its sizes in a CONNECT.
         preset: what it sends at most while no sizes are agreed on: frame and APDU, 64 octets or more.
+        works: what it measures with, in place of ``seed``, ``growth_kw``, ``since`` and ``clock_ahead``.
 
     Raises:
         ValueError: ``address``, ``growth_kw``, ``clock_ahead`` or ``preset`` is out of range.
@@ -95,19 +97,22 @@ class Meter698:
         address: str,
         *,
         seed: int,
-        growth_kw: Decimal = GROWTH_KW,
+        growth_kw: Decimal = MEAN_KW,
         since: datetime = INSTALLED_AT,
         clock_ahead: timedelta = timedelta(),
         password: str | None = FACTORY_PASSWORD,
         limits: Limits | None = None,
         preset: Sizes | None = None,
+        works: Works | None = None,
     ) -> None:
         if not _ADDRESS(address):
             raise ValueError(f"{address!r} is no meter address: 12 digits")
         self.address = address
-        self.clock = MeterClock(since=since, ahead=clock_ahead)
+        self.works = works or usual_works(
+            address, seed=seed, mean_kw=growth_kw, since=since, clock_ahead=clock_ahead
+        )
+        self.clock = self.works.clock
         limits = limits or Limits()
-        self._readings = Readings(address, seed=seed, growth_kw=growth_kw)
         contents = Contents(address, self.value, self.clock)
         self._registers = Registers(contents)
         records = RecordReader(contents, self.clock)
@@ -136,7 +141,7 @@ class Meter698:
             at: aware.
 
         """
-        return self._readings.value(item, at)
+        return self.works.value(item, at)
 
     def offered(self, at: datetime) -> dict[Oad, Data]:
         """Every attribute that it gives, with what it gives at ``at``."""

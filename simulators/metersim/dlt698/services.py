@@ -16,7 +16,7 @@ from typing import Any, Final
 from metersim.dlt698.records import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, ROWS_MAX, RecordReader
 from metersim.dlt698.registers import DENIED, FACTORY, REPORTS_ALLOWED, Registers
 from metersim.works.clock import ClockOutOfRange, MeterClock
-from metersim.works.freezes import PLANT_TIME
+from metersim.works.moments import PLANT_TIME
 from meterwire.dlt698.apdus import action, get
 from meterwire.dlt698.apdus import set as writing
 from meterwire.dlt698.apdus.apdu import Apdu

@@ -13,11 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
-from typing import Final, Literal, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
+
+from pydantic import Field
 
 from metersim.line.exchanges import Question, Strike
 from metersim.line.fault_kinds import FIGURES, KINDS
 from metersim.line.item_patterns import check_item, means, near
+from metersim.line.moments import Moment
 
 RULES_MAX: Final = 256
 """Rules of a plant at one time."""
@@ -27,8 +30,7 @@ NAME_MAX: Final = 64
 """Longest name of a rule or line, in characters."""
 
 Of = Literal["meter", "line"]
-Moment = datetime | timedelta
-"""A true time, aware, or how long after the start."""
+Count = Annotated[int, Field(ge=1, le=COUNT_MAX)]
 _METER: Final = re.compile(r"[0-9*?\[\]!-]{1,64}").fullmatch
 _WILD: Final = re.compile(r"[*?\[]").search
 
@@ -60,16 +62,18 @@ class FaultRule:
 
     """
 
-    what: str
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}  # of one in a file
+
+    what: Annotated[str, Field(json_schema_extra={"enum": list(KINDS)})]
     meter: str = "*"
     line: str = "*"
     item: str = "*"
-    nth: int | None = None
-    every: int | None = None
+    nth: Count | None = None
+    every: Count | None = None
     of: Of = "meter"
     between: tuple[Moment | None, Moment | None] = (None, None)
-    probability: float = 1.0
-    times: int | None = None
+    probability: Annotated[float, Field(gt=0, le=1)] = 1.0
+    times: Count | None = None
     name: str = ""
     ms: int | None = None
     octets: int | None = None

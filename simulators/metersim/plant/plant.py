@@ -16,8 +16,7 @@ from metersim.line.fault_rules import FaultRules
 from metersim.line.faults import NO_FAULTS, Faults
 from metersim.line.language import Speaker
 from metersim.line.line import REPLY_DELAY_MS_MAX, Clock, Line, Station
-from metersim.works.curve import GROWTH_KW_MAX
-from metersim.works.readings import GROWTH_KW
+from metersim.works.load import MEAN_KW, MEAN_KW_MAX
 from meterwire.dlt645.link.functions import EDITIONS
 
 METERS_MAX = 10_000  # in all, in one process
@@ -52,7 +51,7 @@ class Plant:
     lines: int = 1
     meters: int = 1
     seed: int = 1
-    growth_kw: Decimal = GROWTH_KW
+    growth_kw: Decimal = MEAN_KW
     first_address: int = 1
     reply_delay_ms: int | None = None
     garbage: int = 0
@@ -66,7 +65,7 @@ class Plant:
         _check("lines", self.lines, 1, LINES_MAX)
         _check("meters on a line", self.meters, 1, METERS_MAX)
         _check("meters in all", self.lines * self.meters, 1, METERS_MAX)
-        _check("growth in kW", self.growth_kw, 0, GROWTH_KW_MAX)
+        _check("growth in kW", self.growth_kw, 0, MEAN_KW_MAX)
         _check("first address", self.first_address, 0, ADDRESS_MAX)
         _check("last address", self.first_address + self.lines * self.meters - 1, 0, ADDRESS_MAX)
         _check("reply delay in ms", self.reply_delay_ms or 0, 0, REPLY_DELAY_MS_MAX)
