@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from meterprofiles import Profile, generic
 from metersim.dlt645.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
@@ -60,9 +60,10 @@ _TEXTS: Final = {
 _ADDRESS = re.compile("[0-9]{12}").fullmatch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """What a meter says to one request.
+
+    A ``NamedTuple``, because there is one for every request; fields are given by name.
 
     Args:
         address: the meter's own address.
@@ -75,7 +76,7 @@ class Answer:
     address: str
     frame: Frame
     di: int | None = None
-    values: Mapping[str, Decimal] = field(default_factory=dict)
+    values: Mapping[str, Decimal] = MappingProxyType({})
 
     @property
     def wording(self) -> Wording645:
@@ -154,8 +155,7 @@ class Meter:
         """What it shows for an item that is no number; ``None`` when it has no such item."""
         if item == "meter_number":
             return self.address
-        entry = self._dictionary.by_name(item)
-        if item not in _TEXTS or entry is None:
+        if item not in _TEXTS or (entry := self._dictionary.by_name(item)) is None:
             return None
         text = _TEXTS[item]
         return text[-2 * entry.octets :] if isinstance(entry.format, Hex) else text
@@ -187,6 +187,8 @@ class Meter:
         Source: DL/T 645-2007, 5.2.2: high octets AAH match anything; 999999999999 is never answered, but
         by meters of 1997.
         """
+        if frame.address == self.address:
+            return not frame.from_meter
         everybody = frame.address == BROADCAST and self._protocol == "dlt645-1997"
         return not frame.from_meter and (everybody or matches(frame.address, self.address))
 

@@ -262,6 +262,12 @@ class Mischance:
         self._pieces: Pieces | None = None
         self._whole: Answer | None = None
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing can befall an exchange now, so that it need not be asked."""
+        ruled = self._rules is not None and not self._rules.empty
+        return self._faults is NO_FAULTS and not ruled and self._pieces is None
+
     def meet(self, question: Question) -> Fate:
         """What befalls an exchange; to be asked once for each request, before the meter hears it."""
         strikes = self._rules.meet(question, self._line, self._address) if self._rules else []

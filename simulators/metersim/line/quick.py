@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from datetime import datetime
 
 from metersim.line.exchanges import Client
 from metersim.line.faults import Delivery
@@ -40,12 +41,33 @@ class QuickConversation:
         try:
             while octets := await self._duplex.receive():
                 if self._wires.plain:
-                    for asked in self._ears.hear(octets, None):
-                        await self._exchange(asked)
+                    await self._answer_plainly(octets)
                 else:
                     await self._hear(octets)
         finally:
             self._late.cancel()
+
+    async def _answer_plainly(self, octets: bytes) -> None:
+        """Where nothing on the way changes an octet: the shortest way there is."""
+        wires = self._wires
+        for asked in self._ears.hear(octets, None):
+            station = wires.stations.only_one(asked)
+            if (
+                station is None
+                or station.reply_delay_ms
+                or wires.turn.locked()
+                or not wires.mischance[station.meter.address].idle
+            ):
+                await self._exchange(asked)
+                continue
+            at = wires.clock.utc_now()
+            answer = station.meter.answer(asked.request, at)
+            if answer is not None:
+                self._client.last = answer
+                said = Delivery(octets=answer.wording.encode(station.preamble))
+                if wires.record is not None:
+                    wires.record(record_of(answer, said, said.octets, at))
+                await self._duplex.send(said.octets)
 
     async def _hear(self, octets: bytes) -> None:
         client = self._port()
@@ -59,33 +81,18 @@ class QuickConversation:
             octets = octets[count:]
 
     async def _exchange(self, asked: Asked) -> None:
-        """When it is its turn; where nobody has to wait for anything, that is now."""
-        turn = self._wires.turn
-        if turn.locked():
-            async with turn:
-                await self._answer_in_time(asked, self._meet(asked))
-        elif meters := self._meet(asked):
-            if any(met.delay_ms for met in meters):
-                async with turn:
-                    await self._answer_in_time(asked, meters)
-            elif (delivery := self._answered(asked, meters)) is not None:
+        wires = self._wires
+        async with wires.turn:
+            meters = meet(asked, self._client, wires.clock.utc_now(), wires.stations, wires.mischance)
+            if not meters:
+                return
+            await asyncio.sleep(min(met.delay_ms for met in meters) / 1000)
+            if (delivery := self._answered(asked, meters, wires.clock.utc_now())) is not None:
                 await self._transmit(delivery)
 
-    def _meet(self, asked: Asked) -> list[Met]:
+    def _answered(self, asked: Asked, meters: list[Met], at: datetime) -> Delivery | None:
+        """What goes back at ``at``, noted in the list of answers; ``None`` for nothing."""
         wires = self._wires
-        return meet(asked, self._client, wires.clock.utc_now(), wires.stations, wires.mischance)
-
-    async def _answer_in_time(self, asked: Asked, meters: list[Met]) -> None:
-        if not meters:
-            return
-        await asyncio.sleep(min(met.delay_ms for met in meters) / 1000)
-        if (delivery := self._answered(asked, meters)) is not None:
-            await self._transmit(delivery)
-
-    def _answered(self, asked: Asked, meters: list[Met]) -> Delivery | None:
-        """What goes back now, noted in the list of answers; ``None`` for nothing."""
-        wires = self._wires
-        at = wires.clock.utc_now()
         spoken = answers_to(asked, meters, at, wires.mischance)
         if not spoken:
             return None
