@@ -1,6 +1,6 @@
 """What logs in: over a connection it says who it is, sends heartbeats, and answers meanwhile.
 
-That is a line whose meter calls, or whatever else answers over a connection and has an address: a concentrator.
+That is a line whose meter calls, or whatever else answers over a connection and has an address.
 A terminal in the field dials its master, or waits to be connected to, and begins in both cases with a LINK
 login. It sends a heartbeat each period; after three that nobody answered, and after a login that was
 refused, it lets the connection go. Source: DL/T 698.45-2017, 7.3.1; spec sections 1.7, 3.2 and 8.3.
@@ -153,17 +153,21 @@ class Terminal:
         """
         return await self.tell(self._caller.report(oads, self._clock.utc_now()))
 
-    async def tell(self, report: Notification) -> bool:
+    async def tell(
+        self, report: Notification, *, tries: int | None = None, timeout_s: float | None = None
+    ) -> bool:
         """Tell the master of every connection something, in several tries; whether each confirmed it.
 
         Args:
             report: what it tells; the same one, given again, is another try.
+            tries: how many, 1 or more; by default as it is the caller's habit.
+            timeout_s: for each; the same.
 
         Raises:
             LocalProtocolError: too much for one APDU.
 
         """
-        told = [await self._told(call, report) is not None for call in tuple(self._calls)]
+        told = [await self._told(call, report, tries, timeout_s) is not None for call in tuple(self._calls)]
         return bool(told) and all(told)
 
     async def _keep_alive(self, call: _Call) -> None:
@@ -183,12 +187,18 @@ class Terminal:
         answer = await self._told(call, request)
         return isinstance(answer, LinkResponse) and answer.result.code == LINKED
 
-    async def _told(self, call: _Call, notification: Notification) -> Apdu | None:
+    async def _told(
+        self,
+        call: _Call,
+        notification: Notification,
+        tries: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Apdu | None:
         """The master's word for it; ``None`` when no try brought one."""
         async with call.turn:
-            for _ in range(self._habits.tries):
+            for _ in range(tries or self._habits.tries):
                 session = self._caller.telling(notification)
-                await call.exchange(session, self._habits.answer_timeout_s)
+                await call.exchange(session, timeout_s or self._habits.answer_timeout_s)
                 if session.finished:
                     reply: Apdu | None = session.reply
                     return reply
