@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
 
 from metersim import AnswerRecord, Simulation
 from metersim.plant.built import CALLS_MAX, BuiltPlant
-from metersim.plant.plant import read_plant
+from metersim.plant.plant import load_plant, read_plant
+from metersim.works.switch import Command
 from meterwire.dlt645 import WILDCARD, Frame, ReadRequest, encode, to_frame
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.get import GetRequestNormal, GetRequestRecord
@@ -169,3 +175,88 @@ def test_a_meter_is_asked_without_a_connection_of_ones_own() -> None:
         assert 1 == meter.answers
 
     sim.run(main())
+
+
+EVENTFUL = """\
+scenario: storm.yaml
+seed: 3
+start: 2026-10-01T00:00:00+08:00
+lines:
+  - at: listen
+    meters:
+      - {count: 2, address: 161, profile: dlt645-2007/remote-cost-control, load: shop, mean_kw: 3}
+      - {address: 171, profile: dlt645-2007/local-prepayment, preset_cents: 5000}
+      - {address: 172}
+"""
+STORM = """\
+scenario: storm
+faults:
+  - {what: silence, meter: "000000000162", nth: 2}
+happenings:
+  - {what: clock_jump, meter: "000000000161", by: 5m, at: +30m}
+"""
+
+
+def _eventful(folder: Path) -> tuple[Simulation, BuiltPlant]:
+    (folder / "storm.yaml").write_text(STORM)
+    (folder / "plant.yaml").write_text(EVENTFUL)
+    sim = Simulation(start=START)
+    return sim, load_plant(folder / "plant.yaml").build(clock=sim.clock)
+
+
+def test_a_scenario_of_the_plant_file_happens(tmp_path: Path) -> None:
+    """The faults and happenings that a plant names would never come."""
+    sim, built = _eventful(tmp_path)
+    [read, *_] = _requests("000000000162", "dlt645-2007")
+
+    async def main() -> None:
+        meter = built.meter("000000000162")
+        assert [True, False, True] == [bool(await meter.exchange(read)) for _ in range(3)]
+        assert 1 == built.rules.reports()[0].struck
+        clock = built.meter("000000000161").works.clock
+        async with asyncio.TaskGroup() as group:
+            happenings = group.create_task(built.run(), name="happenings")
+            await asyncio.sleep(1790 - asyncio.get_running_loop().time())
+            assert timedelta() == clock.ahead(sim.clock.utc_now())
+            await asyncio.sleep(20)
+            assert timedelta(minutes=5) == clock.ahead(sim.clock.utc_now())
+            happenings.cancel()
+
+    sim.run(main())
+
+
+def test_what_is_due_happens_before_the_next_question(tmp_path: Path) -> None:
+    """On a clock that is sped up, or a loop that is late, a meter would answer as if nothing had happened."""
+    sim, built = _eventful(tmp_path)
+    sim.clock.advance(1801)
+    [read, *_] = _requests("000000000161", "dlt645-2007")
+    sim.run(built.meter("000000000161").exchange(read))
+    ahead = built.meter("000000000161").works.clock.ahead(sim.clock.utc_now())
+    assert timedelta(minutes=5) == ahead
+
+
+def test_a_meter_is_changed_and_asked_from_outside(tmp_path: Path) -> None:
+    """A test of others could not bring about what it wants to see found."""
+    sim, built = _eventful(tmp_path)
+    meter = built.meter("000000000161")
+    assert () == meter.obeyed()
+    assert not meter.press_key()
+    command = Command(kind="trip", operator="00000001", came_by="645")
+    meter.works.switch.obey(command, sim.clock.utc_now())
+    assert ["trip"] == [control.kind for control in meter.obeyed()]
+    meter.works.switch.obey(replace(command, kind="permit_close"), sim.clock.utc_now())
+    assert 1 == len(meter.obeyed("trip"))
+    assert meter.press_key()
+    assert not meter.works.switch.contact_open
+
+    meter.set("forward_active_energy", Decimal("1234.56"))
+    assert Decimal("1234.56") == meter.value("forward_active_energy")
+    before = meter.value("current.a")
+    meter.tamper("THEFT-03", Decimal("0.5"))
+    assert before != meter.value("current.a") or before == 0
+    with pytest.raises(ValueError, match="THEFT-99"):
+        meter.tamper("THEFT-99")
+    wallet = built.meter("000000000171").works.account
+    assert wallet is not None
+    assert 5000 == wallet.remaining_cents(sim.clock.utc_now())
+    assert built.meter("000000000172").works.account is None

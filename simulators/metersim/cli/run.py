@@ -25,7 +25,7 @@ from metersim.plant.checked import PlantError
 from metersim.plant.clocks import PlantClock
 from metersim.plant.figures import PROTOCOLS, Figures
 from metersim.plant.opening import open_plant
-from metersim.plant.plant import forget, load_plant
+from metersim.plant.plant import load_plant
 from metersim.plant.rows import At
 from metersim.serving.serve import SystemClock
 
@@ -181,7 +181,7 @@ def run(
         raise typer.BadParameter(str(error)) from None
     try:
         with ExitStack() as stack:
-            record = stack.enter_context(AnswerFile(answers)) if answers else forget
+            record = stack.enter_context(AnswerFile(answers)) if answers else None
             tap = stack.enter_context(CaptureFile(capture, SystemClock())) if capture else None
             clock = PlantClock(wall=SystemClock(), start=plant.start, speed=plant.time)
             built = plant.build(clock=clock, record=record, capture=tap)
@@ -243,13 +243,15 @@ class _Way:
 async def _serve(built: BuiltPlant, *, with_table: bool) -> None:
     """Open every line, say so, and wait for a signal."""
     stop = stopping()
-    async with open_plant(built) as urls:
+    async with open_plant(built) as urls, asyncio.TaskGroup() as group:
+        happening = group.create_task(built.run(), name="plant.happenings")
         typer.echo(_ready_line(built, urls))
         if with_table:
             await table.show(built, urls, stop)
         else:
             typer.echo(f"metersim: {len(built.meters)} meters; Ctrl-C ends", err=True)
             await stop.wait()
+        happening.cancel()
 
 
 def _ready_line(built: BuiltPlant, urls: dict[str, str]) -> str:

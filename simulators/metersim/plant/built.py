@@ -2,61 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from decimal import Decimal
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from meterprofiles.schema import DLT698
-from metersim.dlt645.meter import Meter
-from metersim.dlt698 import Limits, Meter698
-from metersim.dlt698.terminal import Habits, Terminal
 from metersim.line.answers import AnswerRecord, Recorder
 from metersim.line.fault_rules import FaultRules
 from metersim.line.faults import NO_FAULTS
-from metersim.line.language import Speaker
-from metersim.line.line import Clock, Duplex, Line, Station
+from metersim.line.line import Clock, Line, Station
 from metersim.line.medium import CLEAN
-from metersim.line.memory import MemoryDuplex, memory_pair
-from metersim.plant.rows import LineRow, MeterRow
-from metersim.plant.watched import Direction, Tap, Traffic, watched
-from metersim.works.load import Load
-from metersim.works.moments import INSTALLED_AT
-from metersim.works.plate import Plate
-from metersim.works.works import Works
+from metersim.plant.built_line import BuiltLine, BuiltMeter
+from metersim.plant.clocks import PlantClock
+from metersim.plant.happening_runner import HappeningReport, Happenings
+from metersim.plant.happenings import Happening
+from metersim.plant.making import Named, speaker
+from metersim.plant.rows import LineRow
+from metersim.plant.scenario import Scenario
+from metersim.plant.watched import Direction, Tap
 
 if TYPE_CHECKING:
     from metersim.plant.plant import Plant
 
 CALLS_MAX: Final = 1_000
 """Answers that a plant remembers; the oldest go first."""
-ANSWER_WAIT_S: Final = 5.0
-OCTET_GAP_S: Final = 0.5
-
 
 Capture = Callable[[str, Direction, bytes], None]
 """Is told of octets as they pass: name of the line, direction, octets."""
-
-
-class Named(NamedTuple):
-    """A meter of a plant.
-
-    Args:
-        address: 12 digits.
-        line: name of its line.
-        row: what it is.
-
-    """
-
-    address: str
-    line: str
-    row: MeterRow
 
 
 class Call(NamedTuple):
@@ -74,163 +47,13 @@ class Call(NamedTuple):
     answer: AnswerRecord
 
 
-@dataclass(slots=True)
-class Counts:
-    """What a line has seen.
-
-    Args:
-        answers: that left.
-        faulty: of them, those that a fault befell.
-        last: address of the meter that answered last; empty: none has.
-
-    """
-
-    answers: int = 0
-    faulty: int = 0
-    last: str = ""
-
-
-class BuiltMeter:
-    """One meter of a plant.
-
-    Args:
-        named: its place in the plant.
-        speaker: the meter as its line hears it.
-        clock: the true time.
-
-    Attributes:
-        address: 12 digits.
-        row: what it is.
-        speaker: as given.
-        answers: that it gave, whatever befell them.
-
-    """
-
-    __slots__ = ("_clock", "answers", "line", "row", "speaker")
-
-    def __init__(self, named: Named, speaker: Speaker, line: BuiltLine, clock: Clock) -> None:
-        self.row = named.row
-        self.speaker = speaker
-        self.line = line
-        self.answers = 0
-        self._clock = clock
-
-    @property
-    def address(self) -> str:
-        """12 digits."""
-        return self.speaker.address
-
-    @property
-    def works(self) -> Works:
-        """What it measures with."""
-        assert isinstance(self.speaker, Meter | Meter698), "a plant is built of these"
-        return self.speaker.works
-
-    def value(self, item: str, at: datetime | None = None) -> Decimal | None:
-        """What it shows for an item; ``None`` when it has no such number.
-
-        Args:
-            item: of the catalogue, e.g. ``"forward_active_energy.t1"``.
-            at: true time, aware, past or now; ``None``: now.
-
-        """
-        return self.speaker.value(item, at or self._clock.utc_now())
-
-    async def exchange(self, request: bytes, *, wait_s: float = ANSWER_WAIT_S) -> bytes:
-        """Ask over a new connection to its line; all octets that come back, ``b""`` for silence.
-
-        Args:
-            request: octets of a frame.
-            wait_s: how long to wait for the first octet of an answer, over 0 s; it has ended when nothing
-                came for half a second.
-
-        """
-        heard = b""
-        async with self.line.connect() as client:
-            await client.send(request)
-            try:
-                while True:
-                    async with asyncio.timeout(OCTET_GAP_S if heard else wait_s):
-                        heard += await client.receive()
-            except TimeoutError:
-                return heard
-
-
-class BuiltLine:
-    """One line of a plant.
-
-    Args:
-        name: how it is called.
-        row: what the plant says of it.
-
-    Attributes:
-        counts: what it has seen.
-        traffic: what went over it.
-
-    """
-
-    def __init__(self, name: str, row: LineRow, *, clock: Clock, tap: Tap | None = None) -> None:
-        self.name = name
-        self.row = row
-        self.counts = Counts()
-        self.traffic = Traffic(clock, tap)
-        self.meters: Mapping[str, BuiltMeter] = {}
-        self._clock = clock
-        self._line: Line | None = None
-        self.terminal: Terminal | None = None
-
-    def hang(self, meters: Mapping[str, BuiltMeter], line: Line) -> None:
-        """Put the meters on it; done once, by who builds it."""
-        self.meters = MappingProxyType(dict(meters))
-        self._line = line
-        if self.row.logs_in:
-            habits = Habits(heartbeat_s=self.row.heartbeat_s)
-            self.terminal = WatchedTerminal(line, clock=self._clock, habits=habits, traffic=self.traffic)
-
-    async def serve(self, duplex: Duplex) -> None:
-        """Answer what comes over ``duplex`` until the other side ends it.
-
-        Args:
-            duplex: the connection; several may be served at once.
-
-        """
-        assert self._line is not None, "a line is built with its meters"
-        if self.terminal is not None:
-            await self.terminal.serve(duplex)
-        else:
-            await self._line.serve(watched(duplex, self.traffic))
-
-    @asynccontextmanager
-    async def connect(self) -> AsyncIterator[MemoryDuplex]:
-        """A connection from the same process; gives the client's end of it."""
-        ours, theirs = memory_pair()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.serve(ours), name=f"plant[{self.name}].client")
-            try:
-                yield theirs
-            finally:
-                theirs.close()
-
-
-class WatchedTerminal(Terminal):
-    """A terminal whose octets are noticed, its own logins too."""
-
-    def __init__(self, line: Line, *, clock: Clock, habits: Habits, traffic: Traffic) -> None:
-        super().__init__(line, clock=clock, habits=habits)
-        self._traffic = traffic
-
-    async def serve(self, duplex: Duplex) -> None:
-        """As of every terminal."""
-        await super().serve(watched(duplex, self._traffic))
-
-
 class BuiltPlant:
     """A plant at work.
 
     Args:
         plant: what stands where.
         clock: asked for the true time of every answer.
-        record: gets every answer just before it leaves.
+        record: gets every answer just before it leaves; ``None``: nobody does.
         capture: gets all octets that pass; ``None``: nobody does.
 
     Attributes:
@@ -240,12 +63,13 @@ class BuiltPlant:
         meters: by address, in their order.
         started_at: true time at which it began.
         rules: faults that strike where they are told to; may be added to at any time.
+        happenings: what befalls its meters; may be added to at any time.
         calls: the last answers, 1,000 at most, newest last.
 
     """
 
     def __init__(
-        self, plant: Plant, *, clock: Clock, record: Recorder, capture: Capture | None = None
+        self, plant: Plant, *, clock: Clock, record: Recorder | None = None, capture: Capture | None = None
     ) -> None:
         self.plant = plant
         self.clock = clock
@@ -253,10 +77,12 @@ class BuiltPlant:
         self._record = record
         self._calls = 0
         self.started_at = plant.start or clock.utc_now()
-        self.rules = FaultRules(seed=plant.seed, start=self.started_at)
+        scenario = plant.scenario or Scenario(scenario="none")
+        seed = scenario.seed or plant.seed
+        self.rules = FaultRules(scenario.faults, seed=seed, start=self.started_at)
         rows = {plant.line_name(number): row for number, row in enumerate(plant.lines)}
         lines = {
-            name: BuiltLine(name, row, clock=clock, tap=partial(capture, name) if capture else None)
+            name: BuiltLine(name, row, clock=clock, tap=self._tap(name, capture))
             for name, row in rows.items()
         }
         on_line: dict[str, list[Named]] = {name: [] for name in lines}
@@ -268,6 +94,21 @@ class BuiltPlant:
         self.meters: Mapping[str, BuiltMeter] = MappingProxyType(
             {address: meter for line in lines.values() for address, meter in line.meters.items()}
         )
+        self.happenings = Happenings(
+            scenario.happenings,
+            [line.wires for line in lines.values()],
+            clock=clock,
+            seed=seed,
+            start=self.started_at,
+        )
+
+    async def run(self) -> None:
+        """Let happenings happen, each in its time; for ever, so cancel it.
+
+        Whoever connects to a line has it running beside; what is due happens before the next question too.
+        """
+        clock = self.clock
+        await self.happenings.run(speed=lambda: clock.speed if isinstance(clock, PlantClock) else 1)
 
     def meter(self, address: str) -> BuiltMeter:
         """The meter of that address.
@@ -305,7 +146,7 @@ class BuiltPlant:
             self._answered(line, answer)
 
         meters = {
-            one.address: BuiltMeter(one, station.meter, line, self.clock)
+            one.address: BuiltMeter(one, station.meter, line, self.clock, self._befall)
             for one, station in zip(named, stations, strict=True)
         }
         medium = row.medium if row.medium == CLEAN or row.medium.seed else replace(row.medium, seed=seed)
@@ -321,6 +162,25 @@ class BuiltPlant:
         )
         line.hang(meters, wires)
 
+    def _tap(self, line: str, capture: Capture | None) -> Tap:
+        if capture is None:
+            return self._before_question
+
+        def tap(direction: Direction, octets: bytes) -> None:
+            self._before_question(direction, octets)
+            capture(line, direction, octets)
+
+        return tap
+
+    def _befall(self, happening: Happening) -> HappeningReport:
+        return self.happenings.apply(happening)
+
+    def _before_question(self, direction: Direction, octets: bytes) -> None:
+        """What is due happens before somebody asks, however late the loop is."""
+        del octets
+        if direction == "out":
+            self.happenings.advance(self.clock.utc_now())
+
     def _answered(self, line: BuiltLine, answer: AnswerRecord) -> None:
         self._calls += 1
         self.calls.append(Call(self._calls, line.name, answer))
@@ -328,7 +188,8 @@ class BuiltPlant:
         line.counts.faulty += bool(answer.faults)
         line.counts.last = answer.address
         line.meters[answer.address].answers += 1
-        self._record(answer)
+        if self._record is not None:
+            self._record(answer)
 
     def _station(self, named: Named, line: LineRow) -> Station:
         row, seed = named.row, self.plant.seed
@@ -338,58 +199,10 @@ class BuiltPlant:
             faults = replace(faults, seed=seed)
         delay_ms = profile.timing.reply_delay_ms if row.reply_delay_ms is None else row.reply_delay_ms
         return Station(
-            meter=speaker(named, seed=seed),
+            meter=speaker(named, seed=seed, start=self.started_at),
             reply_delay_ms=delay_ms,
             preamble=profile.line.answer_preamble,
             faults=faults,
             port=row.port if line.minds_ports else None,
             octet_gap_ms=row.octet_gap_ms,
         )
-
-
-def speaker(named: Named, *, seed: int) -> Speaker:
-    """The meter of a row.
-
-    Args:
-        named: which.
-        seed: of the plant.
-
-    """
-    row = named.row
-    works = works_of(named, seed=seed)
-    if row.profile.protocol == DLT698:
-        limits = Limits(first_block=row.first_block)
-        return Meter698(named.address, seed=seed, limits=limits, works=works)
-    return Meter(named.address, seed=seed, profile=row.profile, piece_octets=row.piece_octets, works=works)
-
-
-def works_of(named: Named, *, seed: int) -> Works:
-    """What a meter of a row measures with.
-
-    Args:
-        named: which.
-        seed: of the plant.
-
-    """
-    row, traits = named.row, named.row.profile.meter
-    plate = Plate(
-        address=named.address,
-        meter_number=row.meter_number or "",
-        customer_number=row.customer_number or "",
-        phases=traits.phases,
-        ct_ratio=row.ct_ratio,
-        pt_ratio=row.pt_ratio,
-        voltage_v=Decimal(traits.voltage_v),
-        basic_current_a=Decimal(traits.basic_current_a),
-        max_current_a=Decimal(traits.max_current_a),
-        sums=row.sums,
-        settlement_day=row.settlement_day,
-    )
-    return Works(
-        plate,
-        seed=seed,
-        load=Load(kind=row.load, mean_kw=row.mean_kw, feed_in_share=row.feed_in_share),
-        since=row.since or INSTALLED_AT,
-        clock_ahead=timedelta(microseconds=int(row.clock_ahead_s * 1_000_000)),
-        drift_s_per_day=row.clock_drift_s_per_day,
-    )

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from metersim.dlt698.terminal import open_dialling
-from metersim.plant.built import BuiltLine, BuiltPlant
+from metersim.plant.built import BuiltPlant
+from metersim.plant.built_line import BuiltLine
 from metersim.serving.serve import open_pty, open_tcp
 
 

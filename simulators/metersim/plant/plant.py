@@ -11,13 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 from pydantic.dataclasses import dataclass
 
-from metersim.line.answers import AnswerRecord, Recorder
+from metersim.line.answers import Recorder
 from metersim.line.line import Clock
-from metersim.plant.built import BuiltPlant, Capture, Named
+from metersim.plant.built import BuiltPlant, Capture
 from metersim.plant.checked import Misplaced, checked, read_text
+from metersim.plant.making import Named
 from metersim.plant.rows import (
     ADDRESS_MAX,
     METERS_MAX,
@@ -28,16 +29,13 @@ from metersim.plant.rows import (
     aware,
     endpoint,
 )
+from metersim.plant.scenario import Scenario, chosen_scenario
 
 LINES_MAX: Final = 256
 SPEED_MAX: Final = 3600
 SEED_MAX: Final = 2**63 - 1
 
 _SPEED: Final = re.compile("x([1-9][0-9]{0,3})").fullmatch
-
-
-def forget(_answer: AnswerRecord) -> None:
-    """Nobody asked for a list of answers."""
 
 
 def _speed(value: object) -> object:
@@ -52,6 +50,14 @@ def _speed(value: object) -> object:
     return value
 
 
+def _scenario(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str):
+        return value
+    if value.endswith((".yaml", ".yml")) and isinstance(info.context, Path):
+        return chosen_scenario(str(info.context / value))
+    return chosen_scenario(value)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Plant:
     """What stands where.
@@ -62,6 +68,8 @@ class Plant:
         time: how fast its clock runs: ``wall``, or ``x2`` to ``x3600`` times as fast. Delays on the lines
             are not sped up.
         start: true time at which it begins, with its zone; left out: now.
+        scenario: what goes wrong, and when: a packaged scenario's name, or a .yaml file beside the plant
+            file. A seed of 0 is the plant's.
         api: HOST:PORT of its REST API, port 0 takes a free one; left out: none.
         lines: 1 to 256, with 10,000 meters in all.
 
@@ -76,6 +84,11 @@ class Plant:
         WithJsonSchema({"type": "string", "pattern": "^(wall|x[1-9][0-9]{0,3})$", "default": "wall"}),
     ] = 1
     start: datetime | None = None
+    scenario: Annotated[
+        Scenario | None,
+        BeforeValidator(_scenario),
+        WithJsonSchema({"type": ["string", "null"], "examples": ["noisy-line", "my-scenario.yaml"]}),
+    ] = None
     api: str = ""
     lines: Annotated[tuple[LineRow, ...], Field(max_length=LINES_MAX)] = (LineRow(),)
 
@@ -102,12 +115,14 @@ class Plant:
             for address in addresses:
                 yield Named(f"{address:012d}", self.line_name(number), row)
 
-    def build(self, *, clock: Clock, record: Recorder = forget, capture: Capture | None = None) -> BuiltPlant:
+    def build(
+        self, *, clock: Clock, record: Recorder | None = None, capture: Capture | None = None
+    ) -> BuiltPlant:
         """The plant with its meters, to be connected to.
 
         Args:
             clock: asked for the true time of every answer.
-            record: gets every answer just before it leaves.
+            record: gets every answer just before it leaves; ``None``: nobody does.
             capture: gets all octets that pass; ``None``: nobody does.
 
         """

@@ -7,6 +7,7 @@ files and the JSON Schema are made from them.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -35,6 +36,7 @@ from metersim.line.port import BAUDS, Port
 from metersim.line.station import OCTET_GAP_MS_MAX
 from metersim.plant.checked import Misplaced
 from metersim.works.clock import CLOCK_AHEAD_MAX, DRIFT_S_PER_DAY_MAX
+from metersim.works.cost_control import LOCAL, PLAIN, REMOTE, CostControl
 from metersim.works.load import MEAN_KW, MEAN_KW_MAX, LoadKind
 from metersim.works.plate import RATIO_MAX
 
@@ -44,6 +46,9 @@ ROWS_MAX: Final = METERS_MAX
 ADDRESS_MAX: Final = 999_999_999_998
 PORT_MAX: Final = 65_535
 NAME_MAX: Final = 64
+PRESET_CENTS: Final = 5_000
+PRESET_CENTS_MAX: Final = 99_999_999
+"""What a register of money shows at most: 999,999.99 yuan."""
 AHEAD_S_MAX: Final = int(CLOCK_AHEAD_MAX.total_seconds())
 STRICT: Final = ConfigDict(extra="forbid")
 
@@ -178,7 +183,8 @@ class MeterRow:
         pt_ratio: of voltage transformers, the same.
         sums: how one energy is made of three phases: ``algebraic``, or ``by_phase``.
         settlement_day: 1 to 28.
-        since: when they were first switched on, with its zone; left out: 2024.
+        since: when they were first switched on, with its zone; left out: 2024, with a wallet when
+            the plant begins.
         clock_ahead_s: by how much their clocks are ahead of the true time, at most 400 days.
         clock_drift_s_per_day: what their clocks gain in a day, at most 600 s; negative: lose.
         baud: how their port is set; left out: as the profile says.
@@ -187,6 +193,8 @@ class MeterRow:
         octet_gap_ms: pause between two octets of an answer on a paced line, 0 to 500 ms.
         piece_octets: most data octets in a frame of DL/T 645, 1 to 195.
         first_block: number of the first block of an answer of DL/T 698.45, 0 or 1.
+        control: what their switch and wallet are like; left out: as the profile says.
+        preset_cents: money that a wallet begins with; left out: 5000, some days of a household.
         faults: how often what goes wrong with their answers; ``garbage`` for a meter of which nothing can be
             relied on. A seed of 0 is the plant's.
 
@@ -220,6 +228,8 @@ class MeterRow:
     octet_gap_ms: Annotated[int, Field(ge=0, le=OCTET_GAP_MS_MAX)] = 0
     piece_octets: Annotated[int, Field(ge=1, le=PIECE_OCTETS_MAX)] = PIECE_OCTETS_MAX
     first_block: Annotated[int, Field(ge=0, le=1)] = 1
+    control: CostControl | None = None
+    preset_cents: Annotated[int, Field(ge=0, le=PRESET_CENTS_MAX)] | None = None
     faults: Annotated[
         Faults, BeforeValidator(_faults, json_schema_input_type=Faults | Literal["garbage"])
     ] = NO_FAULTS
@@ -232,6 +242,10 @@ class MeterRow:
         if self.piece_octets != PIECE_OCTETS_MAX and self.profile.protocol == DLT698:
             raise Misplaced("pieces are of DL/T 645; leave the key out", "piece_octets")
         self._check_connection()
+        if self.preset_cents is not None and self.character.payment != "local":
+            raise Misplaced(
+                f"{self.profile.name} has no wallet; take one of local-prepayment", "preset_cents"
+            )
         for key in ("meter_number", "customer_number"):
             if self.count > 1 and getattr(self, key) is not None:
                 raise Misplaced(f"{self.count} meters would have one number; give each a row", key)
@@ -242,6 +256,15 @@ class MeterRow:
             if getattr(self, key) != 1 and connection not in connections:
                 needed = " or ".join(connections)
                 raise Misplaced(f"{self.profile.name} is connected {connection}; it needs {needed}", key)
+
+    @property
+    def character(self) -> CostControl:
+        """What their switch and wallet are like."""
+        if self.control is not None:
+            return self.control
+        traits = self.profile.meter
+        usual = {"none": PLAIN, "remote": REMOTE, "local": LOCAL}[traits.cost_control]
+        return replace(usual, has_relay=traits.relay != "none")
 
     @property
     def port(self) -> Port:
