@@ -38,6 +38,8 @@ _NEGATIVE_BITS: Final = {
 """Bits of words 1 and 2 that are set while the power of an item is negative."""
 
 Value = Callable[[str, datetime], Decimal | None]
+StatusBits = Callable[[str, datetime], int]
+"""Further bits of the status word of a number, ``"1"`` to ``"7"``: bit n of it is bit n of the word."""
 
 
 class Contents:
@@ -47,10 +49,14 @@ class Contents:
         address: 12 digits.
         value: what it measures: (item, time) -> value.
         clock: its clock.
+        status_bits: what status words tell besides the directions of power.
 
     """
 
-    def __init__(self, address: str, value: Value, clock: MeterClock) -> None:
+    def __init__(
+        self, address: str, value: Value, clock: MeterClock, status_bits: StatusBits | None = None
+    ) -> None:
+        self._status_bits = status_bits or _no_bits
         self._value = value
         self._clock = clock
         identity = dict.fromkeys(("communication_address", "meter_number", "customer_number"), address)
@@ -81,12 +87,16 @@ class Contents:
         return self._value(key, at)
 
     def _status_word(self, number: str, at: datetime) -> str | None:
-        """Directions of power; nothing else that these words tell ever happens to the meter."""
+        """Directions of power, and what the other parts of the meter have to say."""
         if not number.isdecimal() or not 1 <= int(number) <= _STATUS_WORDS:
             return None
         bits = _NEGATIVE_BITS.get(number, {})
         word = sum(1 << bit for bit, item in bits.items() if (self._value(item, at) or 0) < 0)
-        return f"{word:04X}"
+        return f"{word | self._status_bits(number, at):04X}"
+
+
+def _no_bits(_number: str, _at: datetime) -> int:
+    return 0
 
 
 def keys(entry: Entry) -> tuple[str, ...]:
