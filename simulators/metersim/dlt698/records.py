@@ -161,16 +161,6 @@ class RecordReader:
         known = self._contents.named(wanted, row.at) if row.at else {}
         return {**known, **_event(row)}
 
-    def event_count(self, oi: int, at: datetime) -> int:
-        """How often an event has happened; the table keeps the last ten.
-
-        Args:
-            oi: the event's object.
-            at: true time, aware.
-
-        """
-        return next((row.number for row in self._rows(oi, at)), 0)
-
     def _rows(self, event: int, at: datetime) -> Iterator[EventRow]:
         """What this event tells, newest first."""
         found = self._moves(event, at) if event in RELAY_MOVES else self._settings(event)
