@@ -8,29 +8,36 @@ Disagreements that are tolerated, each shown by a test here; an unlisted one fai
    lets each side name its own: so our meter names no more than the client (spec section 1.8);
 4. it does not ask for the block behind one that is numbered 1, as the standard's example is; from 0 it does;
 5. without CONNECT it takes APDUs of its own default, 1024 octets; our meter sends the 2000 that are customary
-   (spec section 1.8), so it is told so.
+   (spec section 1.8), so it is told so;
+6. of a list of records in blocks it takes whole records only, where ours go on in the next block (spec
+   section 3.5): it asks for every block, and then has no answer. One record alone it joins.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dlt698 import _native as native
+from dlt698.app.async_client import AsyncClient
 from dlt698.app.client import Client
 from dlt698.common.errors import Dlt698Error, RequestTimeoutError
+from dlt698.security.backend import SecurityBackend
 
 from metersim.dlt698 import Limits, Meter698
-from metersim.works.freezes import PLANT_TIME
-from metersim.works.readings import INSTALLED_AT, items_of
+from metersim.dlt698.meter import FACTORY_PASSWORD
+from metersim.works.items import items_of
+from metersim.works.moments import INSTALLED_AT, PLANT_TIME
 from meterwire.dlt698.link.address import ServerAddress
 from meterwire.dlt698.link.deframer import Deframer
+from meterwire.dlt698.link.segments import SegmentKind, decode_segment
 from meterwire.dlt698.sessions.association import Association, Offer
 from tests.support.metersim_process import RunningMetersim, running_metersim
 
@@ -41,6 +48,9 @@ PROFILES = {
     "local_public": ("--first-block=0",),
     "remote_public": ("--first-block=0", "--login"),
 }
+CLOCK, REPORTS_ALLOWED, NO_SUCH = (0x4000, 2, 0), (0x4300, 8, 0), (0x0030, 2, 0)
+BROADCAST_TIME = native.Omd(oi=0x4000, method=127, mode=0)
+NO_METHOD = native.Omd(oi=0x4000, method=126, mode=0)
 FROZEN_AT, FREEZE_NUMBER = (0x2021, 2, 0), (0x2023, 2, 0)
 ENERGIES = {
     (0x0000, 2, 0): "combined_active_energy",
@@ -56,6 +66,8 @@ MEASURED = {
     (0x200A, 2, 0): ("power_factor", -3),
     **{oad: (item, -2) for oad, item in ENERGIES.items()},
 }
+BLOCK = bytes.fromhex("8505")
+LAST_ONE = native.Selector9(previous=1)
 SMALL_OCTETS, CUSTOMARY_OCTETS = 400, 2000
 
 
@@ -87,6 +99,15 @@ class Reader:
     def answered_at(self) -> datetime:
         """When the last answer was given."""
         return datetime.fromisoformat(self.plant.answers()[-1]["at"])
+
+    def blocks(self) -> int:
+        """How many blocks were given; a block in segments counts once, by its first."""
+        answers = [bytes.fromhex(one["octets"]) for one in self.plant.answers()]
+        frames = [frame for octets in answers for frame in Deframer().feed(octets)]
+        segments = [decode_segment(frame.user_data) for frame in frames if frame.segmented]
+        begun = [one.piece for one in segments if one.kind is SegmentKind.FIRST]
+        begun += [frame.user_data for frame in frames if not frame.segmented]
+        return sum(apdu.startswith(BLOCK) for apdu in begun)
 
     def records(self, table: int, rows: Any, *columns: tuple[int, int, int]) -> Any:
         """Its answer to a read of records."""
@@ -180,7 +201,9 @@ def test_its_client_reads_daily_freezes(tmp_path: Path, profile: str, rows: Any,
     """A table of freezes would be misread: 62 rows are several blocks, each in segments."""
     with reading(tmp_path, profile) as reader:
         answer = reader.records(0x5004, rows, FROZEN_AT, *ENERGIES)
+        blocks = reader.blocks()
     assert least == len(answer.result)
+    assert (blocks >= 2) == (least > 7), "all of them in blocks"
     times = []
     for frozen_at, *energies in answer.result:
         times.append(moment(frozen_at))
@@ -234,21 +257,97 @@ def test_small_sizes_make_blocks_for_its_client(tmp_path: Path, profile: str) ->
     with reading(tmp_path, profile, small=True) as reader:
         answer = reader.records(0x5004, native.SelectAll(), FROZEN_AT, *ENERGIES)
         given = [bytes.fromhex(one["octets"]) for one in reader.plant.answers()]
+        assert reader.blocks() > 10
     assert 62 == len(answer.result)
     assert max(map(len, given)) <= SMALL_OCTETS
-    assert len(given) > 10
     for frozen_at, *energies in answer.result:
         for item, cell in zip(ENERGIES.values(), energies, strict=True):
             assert expected(item, moment(frozen_at)) == digits(cell, -2)
 
 
-def test_without_a_password_its_client_changes_nothing(tmp_path: Path) -> None:
-    """A public client could set the clock of a meter."""
+@pytest.mark.parametrize("profile", PROFILES)
+def test_long_lists_make_blocks_for_its_client(tmp_path: Path, profile: str) -> None:
+    """What stands on either side of the end of a block would be lost, or counted to the next table."""
+    asked, nights = [*ENERGIES] * 30, range(1, 41)
+    with reading(tmp_path, profile) as reader:
+        attributes = reader.client.get_list([oad(key) for key in asked]).attributes
+        at, of_list = reader.answered_at(), reader.blocks()
+        last = [record(0x5004, native.Selector9(previous=night), FROZEN_AT, *ENERGIES) for night in nights]
+        records = reader.client.get_record_list(last).records
+        of_records = reader.blocks() - of_list
+    assert of_list >= 2
+    assert [oad(key) for key in asked] == [one.attribute for one in attributes]
+    for one, key in zip(attributes, asked, strict=True):
+        assert expected(ENERGIES[key], at) == digits(one.result, -2)
+    assert of_records >= 2
+    times = [moment(frozen_at) for one in records for frozen_at, *_ in one.result]
+    assert [times[0] - timedelta(days=night - 1) for night in nights] == times
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_without_a_password_its_client_changes_nothing(tmp_path: Path, profile: str) -> None:
+    """A public client could set the clock of a meter, or switch its reports on."""
     time = native.Data.date_time_s([0x07, 0xEA, 1, 1, 0, 0, 0])
-    with reading(tmp_path, "local_public") as reader:
-        assert 15 == reader.client.set(oad((0x4000, 2, 0)), time)
-        done = reader.client.action(native.Omd(oi=0x4000, method=127, mode=0), time)
-        assert 15 == done.dar
+    writes = [native.SetAttribute(attribute=oad(key), value=time) for key in (CLOCK, NO_SUCH)]
+    methods = [native.ActionMethod(method=method, parameter=time) for method in (BROADCAST_TIME, NO_METHOD)]
+    with reading(tmp_path, profile) as reader:
+        assert 15 == reader.client.set(oad(CLOCK), time)
+        assert 15 == reader.client.action(BROADCAST_TIME, time).dar
+        assert [15, 6] == [one.dar for one in reader.client.set_list(writes).attributes]
+        assert [15, 4] == [one.dar for one in reader.client.action_list(methods).methods]
+
+
+class _Password(SecurityBackend):
+    """Proves itself by the password that meters leave the factory with; its application is not protected."""
+
+    def begin_connect(self) -> Any:
+        return native.PasswordSecurity(password=FACTORY_PASSWORD)
+
+    def verify_connect(self, request: Any, response: Any) -> None:
+        assert 0 == response.result
+
+    def _never(self, message: Any) -> Any:
+        raise AssertionError(f"nobody asked for this: {message}")
+
+    accept_connect: Any = _never
+    protect_request: Any = _never
+    open_request: Any = _never
+    protect_response: Any = _never
+    open_response: Any = _never
+
+    def reset(self) -> None:
+        """Nothing is kept."""
+
+
+@pytest.mark.parametrize("profile", ["local_public", "remote_public"])
+def test_with_the_password_its_client_sets_and_acts(tmp_path: Path, profile: str) -> None:
+    """What a foreign head-end writes would be kept as another value, or refused to who may write."""
+    wanted = options()
+    protocol = wanted.protocol
+    protocol.security_backend, protocol.protect_application = _Password(), False
+    wanted.protocol = protocol
+
+    async def change(port: int) -> None:
+        client = AsyncClient(wanted)
+        try:
+            await client.connect_tcp("127.0.0.1", port, getattr(native.ConnectionProfile, profile))
+            time = (await client.get(oad(CLOCK))).require_data()
+            assert 0 == await client.set(oad(CLOCK), time)
+            allowed = native.Data.boolean(True)
+            assert 0 == await client.set(oad(REPORTS_ALLOWED), allowed)
+            assert allowed.value == (await client.get(oad(REPORTS_ALLOWED))).require_data().value
+            writes = [native.SetAttribute(attribute=oad(key), value=time) for key in (REPORTS_ALLOWED, CLOCK)]
+            assert [7, 0] == [one.dar for one in (await client.set_list(writes)).attributes]
+            assert 0 == (await client.action(BROADCAST_TIME, time)).dar
+            methods = [native.ActionMethod(method=one, parameter=time) for one in (BROADCAST_TIME, NO_METHOD)]
+            assert [3, 4] == [one.dar for one in (await client.action_list(methods)).methods], "once a day"
+        finally:
+            await client.aclose()
+
+    with running_metersim(
+        tmp_path, "--protocol=dlt698.45", "--first-address=161", "--td-ms=0", *PROFILES[profile]
+    ) as plant:
+        asyncio.run(change(plant_port(plant)))
 
 
 def test_disagreement_1_it_takes_addresses_as_on_the_wire(tmp_path: Path) -> None:
@@ -289,6 +388,15 @@ def test_disagreement_4_it_stops_at_a_block_that_is_numbered_1(tmp_path: Path) -
             client.close()
         in_pieces = [answer["di"] for answer in plant.answers()[1:]]
     assert ["50040200"] * 2 == in_pieces, "one block, in two segments"
+
+
+def test_disagreement_6_it_joins_no_record_of_a_list(tmp_path: Path) -> None:
+    """If it joins them one day, our meter's way of cutting lists is understood by it, too."""
+    with reading(tmp_path, "local_public", request_timeout=0.5) as reader:
+        tables = [record(0x5004, rows, FROZEN_AT, *ENERGIES) for rows in (LAST_ONE, native.SelectAll())]
+        with pytest.raises(RequestTimeoutError):
+            reader.client.get_record_list(tables)
+        assert 4 == reader.blocks(), "it asked for every block"
 
 
 def test_disagreement_5_without_connect_it_takes_1024_octets(tmp_path: Path) -> None:

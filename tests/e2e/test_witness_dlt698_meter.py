@@ -1,8 +1,9 @@
 """PyPI's ``dlt698`` at the other end of a socket: its meter before our driver and our daemon.
 
 Each association profile that it has: the preset one, CONNECT on a line of ours, and LINK then CONNECT of a
-terminal that dials in. Disagreements that are tolerated are the five of ``foreign_meter698``; each has a
-test here, so that it is seen when one goes away.
+terminal that dials in. Disagreements that are tolerated are the first five of ``foreign_meter698``; each
+has a test here, so that it is seen when one goes away. Its services one by one, and the other two:
+``test_witness_dlt698_services``.
 """
 
 from __future__ import annotations
@@ -28,11 +29,16 @@ from meterlink.drivers.probe import find_meter
 from meterlink.errors import Refused, ReplyTimeout
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.line_url import parse_line_url
+from meterlink.trace import TraceRing
 from meterlink.transports.open import open_line
 from meterprofiles import AssociationTraits, generic
+from meterwire.dlt698.apdus.apdu import decode_apdu
+from meterwire.dlt698.apdus.get import GetRequestNext, GetRequestNormalList
+from meterwire.dlt698.link.deframer import Deframer
 from tests.support.agreement import readings_of, rows_in
 from tests.support.foreign_meter698 import (
     ADDRESS,
+    APDU_OCTETS,
     ENERGIES,
     FREQUENCY,
     NIGHTS,
@@ -47,6 +53,7 @@ _PROFILES = {
     "local_preset": AssociationTraits(),
     "local_public": AssociationTraits(connect="null", version=16),
 }
+_SMALL_APDU_OCTETS = 300
 _FIRST_NIGHT = datetime(2026, 11, NIGHTS[0], tzinfo=timezone(timedelta(hours=8)))
 _LAST_NIGHT = NIGHTS[-1]
 
@@ -54,8 +61,13 @@ _LAST_NIGHT = NIGHTS[-1]
 class _Talk:
     """Our driver and a line to its meter."""
 
-    def __init__(self, line: Line, driver: Dlt698Driver) -> None:
-        self.line, self.driver = line, driver
+    def __init__(self, line: Line, driver: Dlt698Driver, trace: TraceRing) -> None:
+        self.line, self.driver, self.trace = line, driver, trace
+
+    def count(self, service: type) -> int:
+        """How many requests of a service were sent."""
+        sent = Deframer().feed(b"".join(entry.octets for entry in self.trace if entry.direction == "out"))
+        return sum(isinstance(decode_apdu(frame.user_data), service) for frame in sent)
 
     async def read(self, item: str, window: Window | None = None) -> MeterAnswer:
         return await self.driver.read(self.line, ADDRESS, item, window=window, priority=Priority.ON_DEMAND)
@@ -69,13 +81,14 @@ class _Talk:
 async def _with_line(url: str, traits: AssociationTraits, ask: object) -> object:
     where = parse_line_url(url)
     timing = Timing(reply_timeout_s=1.0)
-    line = Line(url, opener=lambda: open_line(where), timing=timing, rng=random.Random(1))
+    trace = TraceRing(SystemClock())
+    line = Line(url, opener=lambda: open_line(where), timing=timing, rng=random.Random(1), trace=trace)
     profile = replace(generic("dlt698.45"), association=traits)
     driver = Dlt698Driver(SystemClock(), profile=profile, random_octets=random.Random(1).randbytes)
     async with asyncio.TaskGroup() as group:
         owner = group.create_task(line.run(), name="owner")
         try:
-            return await ask(_Talk(line, driver))  # type: ignore[operator]
+            return await ask(_Talk(line, driver, trace))  # type: ignore[operator]
         finally:
             owner.cancel()
 
@@ -105,10 +118,12 @@ def test_our_driver_reads_its_meter(tmp_path: Path, profile: str, blocks: bool) 
         nights = await talk.read("forward_active_energy.*@daily_freeze", window)
         expected = [value for day in NIGHTS for value in _decimals(frozen(day), 2)]
         assert expected == _numbers(nights)
+        assert blocks == (talk.count(GetRequestNext) > 0)
         with pytest.raises(Refused):
             await talk.read("active_power")
 
-    with foreign_meter698(tmp_path, profile=profile, blocks=blocks) as meter:
+    apdu_octets = _SMALL_APDU_OCTETS if blocks else APDU_OCTETS
+    with foreign_meter698(tmp_path, profile=profile, blocks=blocks, apdu_octets=apdu_octets) as meter:
         asyncio.run(_with_line(meter.url, _PROFILES[profile], ask))
 
 
@@ -118,6 +133,7 @@ def test_lists_of_its_meter(tmp_path: Path, profile: str) -> None:
 
     async def ask(talk: _Talk) -> None:
         assert _decimals(VOLTAGES, 1) == _numbers(await talk.read("voltage.*"))
+        assert 1 == talk.count(GetRequestNormalList)
 
     with foreign_meter698(tmp_path, profile=profile) as meter:
         asyncio.run(_with_line(meter.url, replace(_PROFILES[profile], ask_scalers=True), ask))
@@ -201,13 +217,13 @@ profile: terminal-with-connect
 matches: {protocol: dlt698.45, model: TERMINAL}
 line: {baud: 9600, parity: even, preamble: 0}
 timing: {reply_timeout_ms: 2000, octet_gap_ms: 500, turnaround_ms: 0}
-association: {connect: "null", version: 16}
+association: {connect: "null", version: 16, ask_scalers: %s}
 """
 
 
-def _config(folder: Path) -> Path:
+def _config(folder: Path, *, lists: bool) -> Path:
     (folder / "profiles").mkdir()
-    (folder / "profiles" / "terminal.yaml").write_text(_OWN_PROFILE, encoding="utf-8")
+    (folder / "profiles" / "terminal.yaml").write_text(_OWN_PROFILE % str(lists).lower(), encoding="utf-8")
     text = f'[gateway]\nid = "gw"\nsite = "test"\ndata_dir = "{folder / "data"}"\n'
     text += f'profiles = "{folder / "profiles"}"\n'
     text += f'[[meters]]\nid = "terminal"\naddress = "{ADDRESS}"\nprotocol = "dlt698.45"\n'
@@ -220,9 +236,10 @@ def _config(folder: Path) -> Path:
     return path
 
 
-def test_our_daemon_reads_its_terminal_that_dials_in(tmp_path: Path) -> None:
-    """Remote profile: it logs in with LINK, wants CONNECT, and is polled for values and freezes."""
-    daemon = Process("run", _config(tmp_path))
+@pytest.mark.parametrize("lists", [False, True])
+def test_our_daemon_reads_its_terminal_that_dials_in(tmp_path: Path, lists: bool) -> None:
+    """Remote profile: it logs in with LINK, wants CONNECT, and is polled for values, lists and freezes."""
+    daemon = Process("run", _config(tmp_path, lists=lists))
     journal = tmp_path / "data" / JOURNAL_FILE
     try:
         [endpoint] = daemon.start()["listens"]

@@ -14,7 +14,9 @@ Known ways in which it differs from the standard (it is a witness, not an author
 2. it answers one client address, the one that it was told;
 3. it is silent on wildcards;
 4. it takes a CONNECT of version 16 only, where heads in the field name 22;
-5. its record tables refuse selector 10 (the last n), DAR 3.
+5. its record tables refuse selector 10 (the last n), DAR 3;
+6. without ``--blocks`` it drops the connection where an answer is longer than the APDU of the association;
+7. in a list of records it cuts between records only: one that is longer than a block is an ERROR.
 """
 
 from __future__ import annotations
@@ -38,6 +40,11 @@ NIGHTS: Final = range(10, 23)
 ENERGIES: Final = (1234567, 100, 200, 300, 400)
 VOLTAGES: Final = (2205, 2214, 2198)
 FREQUENCY: Final = 5001
+APDU_OCTETS: Final = 1024
+CLOCK_AT_FIRST: Final = (2026, 11, 22, 8, 0, 0)
+"""What its clock shows until somebody sets it; it stands still."""
+_CLOCK: Final = 0x4000
+_BROADCAST_TIME: Final = 127
 _POLL_S = 0.02
 
 
@@ -64,7 +71,13 @@ class ForeignMeter698:
 
 @contextmanager
 def foreign_meter698(
-    folder: Path, *, profile: str, client: int = CLIENT, blocks: bool = False, dial: str = ""
+    folder: Path,
+    *,
+    profile: str,
+    client: int = CLIENT,
+    blocks: bool = False,
+    apdu_octets: int = APDU_OCTETS,
+    dial: str = "",
 ) -> Iterator[ForeignMeter698]:
     """Start a foreign meter, and end it at the end of the block.
 
@@ -72,7 +85,8 @@ def foreign_meter698(
         folder: for its log.
         profile: ``local_preset``, ``local_public`` or ``remote_public``.
         client: the client address that it answers.
-        blocks: it answers in blocks rather than in segments.
+        blocks: it cuts answers that are longer than an APDU into blocks.
+        apdu_octets: longest APDU that it sends and takes.
         dial: HOST:PORT that it dials; empty: it listens.
 
     Raises:
@@ -81,6 +95,7 @@ def foreign_meter698(
 
     """
     options = [f"--profile={profile}", f"--client={client}", f"--dial={dial}", *["--blocks"] * blocks]
+    options.append(f"--apdu-octets={apdu_octets}")
     log = folder / f"foreign-meter698-{profile}.log"
     command = [sys.executable, "-m", "tests.support.foreign_meter698", *options]
     with announced(command, log) as (program, ready):
@@ -102,6 +117,9 @@ def main() -> None:
         prefer_get_blocks=options.blocks,
         heartbeat_seconds=60 if options.dial else 0,
     )
+    parameters = session.parameters
+    parameters.apdu_bytes = options.apdu_octets
+    session.parameters = parameters
     engine = native.Engine(session, _objects(native))
     profile = getattr(native.ConnectionProfile, options.profile)
     if options.dial:
@@ -131,7 +149,28 @@ def _objects(native: Any) -> Any:
         shape = native.AttributeSchema(number=2, readable=True, type=value.type)
         registry.register_object(native.ObjectSchema(oi=oi, name=f"{oi:04X}", attributes=[shape]), provider)
     _register_freezes(native, registry)
+    _register_clock(native, registry)
     return registry
+
+
+def _register_clock(native: Any, registry: Any) -> None:
+    """A clock that anybody may set, and a method that sets it and tells what it was set to."""
+    year, *rest = CLOCK_AT_FIRST
+    clock = native.MemoryObject()
+    clock.set(2, native.Data.date_time_s([*year.to_bytes(2), *rest]))
+
+    def broadcast(_: Any, to: Any) -> Any:
+        clock.set(2, to)
+        return native.ActionValue(dar=0, data=to)
+
+    clock.bind_method(_BROADCAST_TIME, broadcast)
+    time = native.DataType.date_time_s
+    shown = native.AttributeSchema(number=2, readable=True, writable=True, type=time)
+    method = native.MethodSchema(
+        number=_BROADCAST_TIME, executable=True, parameter_type=time, return_type=time
+    )
+    shape = native.ObjectSchema(oi=_CLOCK, name="clock", attributes=[shown], methods=[method])
+    registry.register_object(shape, clock)
 
 
 def _register_freezes(native: Any, registry: Any) -> None:
@@ -163,6 +202,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--profile", required=True)
     parser.add_argument("--client", type=int, default=CLIENT)
     parser.add_argument("--blocks", action="store_true")
+    parser.add_argument("--apdu-octets", type=int, default=APDU_OCTETS)
     parser.add_argument("--dial", default="", metavar="HOST:PORT")
     return parser.parse_args()
 

@@ -17,6 +17,7 @@ from metersim.works.clock import MeterClock
 from metersim.works.cost_control import REMOTE, CostControl
 from metersim.works.memory import ControlMemory
 from metersim.works.switch import Switch
+from metersim.works.works import Works, usual_works
 from meterwire.dlt698.apdus.action import ActionRequestNormal
 from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu, encode_apdu
 from meterwire.dlt698.apdus.association import ConnectResponse, SymmetricSecurity
@@ -46,12 +47,16 @@ SINCE = AT - timedelta(days=10)
 class Parts:
     """Clock, switch, wallet and memory of a meter whose current and energy the test says."""
 
-    clock: MeterClock
+    works: Works
     switch: Switch
     memory: ControlMemory
     account: Account | None
     current_a: Decimal = Decimal(0)
     used: int = 0
+
+    @property
+    def clock(self) -> MeterClock:
+        return self.works.clock
 
     def advance(self, at: datetime) -> None:
         self.switch.advance(at)
@@ -68,10 +73,10 @@ def parts(
         limits: of the wallet.
 
     """
-    clock = MeterClock(since=SINCE)
-    memory = ControlMemory(shows=clock.shows)
+    works = usual_works(ADDRESS, seed=1, since=SINCE)
+    memory = ControlMemory(shows=works.clock.shows)
     switch = Switch(memory=memory, since=SINCE, character=character, current_a=lambda _: made.current_a)
-    made = Parts(clock, switch, memory, None)
+    made = Parts(works, switch, memory, None)
     if wallet_cents is not None:
         made.account = Account(
             switch,
@@ -97,7 +102,13 @@ class Secured(Client):
 
     def __init__(self, made: Parts | None = None, *, enforced: bool = False, at: datetime = AT) -> None:
         self.parts = made or parts()
-        self.meter = Meter698(ADDRESS, seed=1, controlled=self.parts, modes=Modes(enforced=enforced))
+        self.meter = Meter698(
+            ADDRESS,
+            seed=1,
+            works=self.parts.works,
+            controlled=self.parts,
+            modes=Modes(enforced=enforced),
+        )
         super().__init__(self.meter, at=at)
         self.provider = LabProvider(random.Random(7).randbytes)
         self.session = ""

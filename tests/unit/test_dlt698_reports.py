@@ -65,7 +65,9 @@ def _heard(octets: bytes) -> Told:
     frame = link.encode(Frame(ServerAddress(TERMINAL), 0x10, octets, True, False))
     [report] = listener.feed(frame, DateTime.of(AT))
     assert isinstance(report, wire.Report)
-    return Told(report, address=TERMINAL, zone=CHINA_TIME, received_at=AT)
+    told_ = Told(report, address=TERMINAL, zone=CHINA_TIME, received_at=AT)
+    assert told_.broken is None
+    return told_
 
 
 def _parts(notification: Any) -> tuple[Part, ...]:
@@ -214,7 +216,7 @@ def test_a_freeze_is_readings_and_what_is_no_number_an_event() -> None:
     assert {"freeze_number": Decimal(7), "forward_active_max_demand_at": demand_at} == _contents(rest)
 
 
-@pytest.mark.parametrize("frozen_at", ["2026-01-09 00:00:00", "2026-01-01 00:00:01"])
+@pytest.mark.parametrize("frozen_at", ["2026-01-09 00:00:00", "2026-01-01 00:00:01", "0001-01-01 00:00:00"])
 def test_a_freeze_whose_time_cannot_be_true_is_no_reading(frozen_at: str) -> None:
     """A reading's time is its key for ever."""
     row: dict[str, Content] = {"frozen_at": frozen_at, "forward_active_energy": Decimal("123.45")}

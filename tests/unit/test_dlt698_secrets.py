@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
+import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
 from rich.console import Console
 
+from meterlink.clock import SystemClock
+from meterlink.drivers.dlt698_reports import Told
 from meterlink.explain import dlt698
+from meterlink.explain.hexadecimal import NotHexadecimal, octets_of
 from meterlink.explain.parts import Language
 from meterlink.explain.tree import render
+from meterlink.trace import TraceRing, Transcript
 from meterwire.dlt645.messages.secrets import secret_ranges as secret_ranges_645
-from meterwire.dlt698.apdus.action import (
-    ActionRequestNormal,
-    ActionResponseNormal,
-    ActionThenGetResponseNormalList,
-)
 from meterwire.dlt698.apdus.apdu import Apdu, encode_apdu
-from meterwire.dlt698.apdus.get import GetRequestRecord, GetResponseNormal, GetResponseRecord
+from meterwire.dlt698.apdus.get import GetRequestRecord, GetResponseMD5, GetResponseNormal, GetResponseRecord
 from meterwire.dlt698.apdus.parts import (
-    ActionItem,
-    ActionResult,
-    ActionThenGetResult,
     AttributeResult,
     Dar,
     Piid,
@@ -33,17 +32,18 @@ from meterwire.dlt698.apdus.parts import (
     SetItem,
 )
 from meterwire.dlt698.apdus.proxy import (
-    ProxyActionRequestList,
-    ProxyActionTarget,
-    ProxyTransCommandRequest,
     ProxyTransCommandResponse,
 )
-from meterwire.dlt698.apdus.report import ReportNotificationTransData
+from meterwire.dlt698.apdus.report import (
+    ReportNotificationList,
+    ReportNotificationRecordList,
+)
+from meterwire.dlt698.apdus.secret_objects import secret_types
 from meterwire.dlt698.apdus.secret_ranges import secret_ranges
 from meterwire.dlt698.apdus.secrets import secret_spans
 from meterwire.dlt698.apdus.set import SetRequestNormal
+from meterwire.dlt698.axdr.coding import PassedOn, Secret
 from meterwire.dlt698.axdr.selection import (
-    Comdcb,
     Oad,
     Omd,
     Road,
@@ -52,16 +52,27 @@ from meterwire.dlt698.axdr.selection import (
     SelectRange,
     SelectRanges,
     SidMac,
-    Tsa,
 )
 from meterwire.dlt698.axdr.values import Data, DataType
+from meterwire.dlt698.link import frame as link
+from meterwire.dlt698.link.deframer import Deframer
+from meterwire.dlt698.link.segments import Joined, JoinSignal, Segment, SegmentKind, SegmentReceiver
+from meterwire.dlt698.objects.answers import answer
 from meterwire.dlt698.objects.dictionary import dictionary
+from meterwire.dlt698.objects.leaves import encode_leaf
+from meterwire.dlt698.objects.notation import Leaf
 from meterwire.dlt698.objects.object_rows import Object, Row
-from tests.wire.dlt698.plant import sent
+from meterwire.dlt698.objects.records import records
+from meterwire.dlt698.sessions.listener import Report
+from meterwire.dlt698.sessions.transfer import Arrival
+from meterwire.errors import LocalProtocolError, RemoteProtocolError
+from tests.support.dlt698_carriers import apdus, carriers, enveloped
+from tests.wire.dlt698.plant import METER, piece, sent
 
 _PIID: Final = Piid(5)
-_SECRET: Final = "SECRET99"
-_METER: Final = Tsa.of("201601200001")
+_LANGUAGES: Final[tuple[Language, Language]] = ("en", "zh")
+_SECRET: Final = "Zq7Xk9Wv"
+_CLOCK: Final = SystemClock()
 _PORT: Final = Oad.of("F2010201")
 _ENERGY: Final = Oad.of("00100200")
 _STRINGS: Final[tuple[DataType, ...]] = ("octet-string", "visible-string", "utf8-string")
@@ -112,49 +123,33 @@ _MACS_ONLY: Final = {Omd.of("F1000600"), Omd.of("F1000A00")}
 """Named for the MAC in them; the MAC is told by its type."""
 
 
+_REST: Final = Data("double-long-unsigned", 0xA5C3B1D7)
+_REST_FORMS: Final = ("a5c3b1d7", "a5 c3 b1 d7", str(_REST.value))
+"""What stands beside the secret and is none."""
+
+
 def _within(data: Data) -> Data:
-    return Data("structure", (Data("unsigned", 1), Data("array", (Data("structure", (data,)),))))
+    return Data("structure", (_REST, Data("array", (Data("structure", (data,)),))))
 
 
-def _carriers(of: Oad | Omd, data: Data) -> Iterator[Apdu]:
-    """APDUs that hold a value of an attribute, or of a method."""
-    if isinstance(of, Omd):
-        yield from _method_carriers(of, data)
-        return
-    yield SetRequestNormal(piid=_PIID, item=SetItem(of, data))
-    annex = Data("structure", (Data("OAD", of), data))
-    for whole in (of, Oad(of.oi, 0, 0), Oad(of.oi, of.attribute | 0x20, 0), of._replace(index=1)):
-        yield GetResponseNormal(piid=_PIID, result=AttributeResult(whole, data))
-    yield GetResponseNormal(piid=_PIID, result=AttributeResult(Oad.of("60020200"), annex))
-    for column in (of, Road(Oad.of("50040200"), (of,))):
-        record = RecordResult(Oad.of("60120300"), (column,), ((data,),))
-        yield GetResponseRecord(piid=_PIID, record=record)
-    equal = SelectEqual(of, data)
-    between = SelectRanges((SelectRange(_ENERGY, *[Data("null", None)] * 3), SelectRange(of, *[data] * 3)))
-    for selector in (equal, between):
-        record_of = RecordRequest(Oad.of("50040200"), selector, (_ENERGY,))
-        yield GetRequestRecord(piid=_PIID, record=record_of)
-        scheme = Data("structure", (Data("RSD", selector),))
-        yield ActionRequestNormal(piid=_PIID, item=ActionItem(Omd.of("601C7F00"), scheme))
-    asked = RecordRequest(of, SelectEqual(_ENERGY, data), (_ENERGY,))
-    yield GetRequestRecord(piid=_PIID, record=asked)
+def _lacks_rest(apdu: Apdu, of: Oad | Omd, text: str) -> bool:
+    """Whether what is no secret is hidden too; of a selector in a parameter only the method is shown."""
+    selector = "'RSD'" in repr(apdu)
+    names = ("601c7f00", f"oi={0x601C}") if selector else (str(of).lower(), f"oi={of.oi}")
+    plain = text.lower()
+    rest = selector or _REST.type in secret_types(of) or any(form in plain for form in _REST_FORMS)
+    return not rest or not any(name in plain for name in names)
 
 
-def _method_carriers(of: Omd, data: Data) -> Iterator[Apdu]:
-    item, result = ActionItem(of, data), ActionResult(of, Dar(0), data)
-    then = ActionThenGetResult(of, Dar(0), data, AttributeResult(_ENERGY, Dar(4)))
-    yield ActionRequestNormal(piid=_PIID, item=item)
-    yield ActionResponseNormal(piid=_PIID, item=result)
-    yield ActionThenGetResponseNormalList(piid=_PIID, items=(then,))
-    target = ProxyActionTarget(_METER, 10, (item,))
-    yield ProxyActionRequestList(piid=_PIID, timeout_s=60, targets=(target,))
-
-
-def _blanked(octets: bytes, ranges: tuple[tuple[int, int], ...]) -> bytes:
-    left = bytearray(octets)
-    for first, after in ranges:
-        left[first:after] = bytes(after - first)
-    return bytes(left)
+def _traced(octets: bytes) -> str:
+    """What the ring keeps of a turn, which came in two pieces."""
+    ring = TraceRing(_CLOCK)
+    transcript = Transcript(ring, "line", secret_ranges)
+    transcript.received(octets[:11])
+    transcript.received(octets[11:])
+    transcript.settle()
+    transcript.sent(octets)
+    return " ".join(f"{entry.hexadecimal()} {entry.octets.hex()}" for entry in ring)
 
 
 def _drawn(octets: bytes, language: Language) -> str:
@@ -165,44 +160,108 @@ def _drawn(octets: bytes, language: Language) -> str:
     return drawn.getvalue()
 
 
-def _everywhere(apdu: Apdu) -> dict[str, str]:
+def _everywhere(apdu: Apdu, *languages: Language) -> dict[str, str]:
     """All that is ever written of an APDU."""
-    octets = sent(apdu)
-    inner = encode_apdu(apdu)
+    drawn = {f"decode {one}": _drawn(sent(apdu), one) for one in languages or _LANGUAGES}
+    return _written(apdu) | drawn
+
+
+def _written(apdu: Apdu) -> dict[str, str]:
+    """What is written of it without anybody asking."""
+    octets, inner = sent(apdu), encode_apdu(apdu)
     return {
-        "text": repr(apdu),
-        "trace": _blanked(octets, secret_ranges(octets)).hex(),
-        "report": _blanked(inner, secret_spans(inner, secret_ranges_645)).hex(),
-        "decode en": _drawn(octets, "en"),
-        "decode zh": _drawn(octets, "zh"),
+        "text": f"{apdu} {apdu!r} {link.decode(octets)}",
+        "trace": _traced(octets),
+        "report": _digits(inner),
     }
 
 
+def _digits(apdu: bytes) -> str:
+    """As a report that cannot be read is kept."""
+    shown = [f"{octet:02x}" for octet in apdu]
+    for first, after in secret_spans(apdu, secret_ranges_645):
+        shown[first:after] = ["**"] * (after - first)
+    return "".join(shown)
+
+
 def _shows(text: str, secret: bytes) -> bool:
+    """Whether four octets of the secret that follow each other are there: a part of it is too much."""
     plain = text.lower()
-    forms = (secret.hex(), secret.hex(" "), repr(secret)[2:-1].lower(), secret.decode("latin-1").lower())
-    return any(form in plain for form in forms)
+    pieces = (secret[at : at + 4] for at in range(len(secret) - 3 or 1))
+    return any(form in plain for piece in pieces for form in _forms(piece))
 
 
-@pytest.mark.parametrize("of", _HOLDERS, ids=lambda of: f"{type(of).__name__}-{of}")
-def test_no_object_shows_what_it_keeps_secret(of: Oad | Omd) -> None:
-    """The password of a meter or a terminal would stand in a log, a trace or on a screenshot."""
+def _forms(piece: bytes) -> tuple[str, ...]:
+    return piece.hex(), piece.hex(" "), repr(piece)[2:-1].lower(), piece.decode("latin-1").lower()
+
+
+def _values_of(of: Oad | Omd) -> Iterator[Data]:
     for kind in _STRINGS if of not in _MACS_ONLY else ():
         value: Any = _SECRET.encode() if kind == "octet-string" else _SECRET
-        for apdu in _carriers(of, _within(Data(kind, value))):
+        yield Data(kind, value)
+    yield Data("MAC", _SECRET.encode())
+    yield Data("SID_MAC", SidMac(1, b"\x00\x24", _SECRET.encode()))
+
+
+_of_each_holder = pytest.mark.parametrize("of", _HOLDERS, ids=lambda of: f"{type(of).__name__}-{of}")
+
+
+@_of_each_holder
+def test_no_service_shows_what_an_object_keeps_secret_and_each_shows_the_rest(of: Oad | Omd) -> None:
+    """The password of a meter or a terminal would stand in a log, a trace or on a screenshot."""
+    number = itertools.count(of.oi)
+    for kind, data in enumerate(_values_of(of)):
+        for apdu in carriers(of, _within(data)):
             assert _SECRET.encode() in encode_apdu(apdu)
-            shown = [where for where, text in _everywhere(apdu).items() if _shows(text, _SECRET.encode())]
-            assert [] == shown, (type(apdu).__name__, kind)
+            written = _everywhere(apdu, _LANGUAGES[next(number) % 2]) if kind == 0 else _written(apdu)
+            shown = [where for where, text in written.items() if _shows(text, _SECRET.encode())]
+            assert [] == shown, (type(apdu).__name__, data.type)
+            hidden = [where for where, text in written.items() if _lacks_rest(apdu, of, text)]
+            assert [] == hidden, (type(apdu).__name__, data.type)
 
 
-@pytest.mark.parametrize("of", _HOLDERS, ids=lambda of: f"{type(of).__name__}-{of}")
-def test_no_object_shows_a_mac(of: Oad | Omd) -> None:
-    """Whoever reads the log could send the command again under its MAC."""
-    mac = _SECRET.encode()
-    for data in (Data("MAC", mac), Data("SID_MAC", SidMac(1, b"\x00\x24", mac))):
-        for apdu in _carriers(of, _within(data)):
-            shown = [where for where, text in _everywhere(apdu).items() if _shows(text, mac)]
-            assert [] == shown, type(apdu).__name__
+@_of_each_holder
+def test_an_envelope_hides_what_its_apdu_hides(of: Oad | Omd) -> None:
+    """A MAC around a password would bring it to light."""
+    for data in _values_of(of):
+        first = next(iter(carriers(of, _within(data))))
+        for apdu in apdus(enveloped(first)):
+            for twice in (apdu, *apdus(enveloped(apdu))):
+                written = _everywhere(twice, "en")
+                assert [] == [where for where, text in written.items() if _shows(text, _SECRET.encode())]
+                assert str(of).lower() in written["trace"].lower()
+                assert str(of) in written["decode en"]
+
+
+@_of_each_holder
+def test_segments_hide_what_their_apdu_hides(of: Oad | Omd) -> None:
+    """A secret that is cut in two would be shown as two halves."""
+    for data in _values_of(of):
+        whole = encode_apdu(next(iter(carriers(of, _within(data)))))
+        pieces = [whole[at : at + 7] for at in range(0, len(whole), 7)]
+        kinds = [SegmentKind.FIRST, *[SegmentKind.MIDDLE] * (len(pieces) - 2), SegmentKind.LAST]
+        segments = [Segment(kind, n, one) for n, (kind, one) in enumerate(zip(kinds, pieces, strict=True))]
+        stream = b"".join(piece(segment) for segment in segments)
+        told = _drawn(stream, "en")
+        texts = (_traced(stream), told, _drawn(stream, "zh"), repr(segments))
+        assert [] == [text for text in texts if _shows(text, _SECRET.encode())]
+        assert "put together from frames" in told
+        assert str(of) in told
+
+
+@_of_each_holder
+def test_no_fault_shows_a_secret(of: Oad | Omd) -> None:
+    """Half a frame in an error of the log would show the password that the whole one hides."""
+    for data in itertools.islice(_values_of(of), 1):
+        whole = encode_apdu(next(iter(carriers(of, data))))
+        for at in range(len(whole)):
+            for broken in (whole[:at], whole[:at] + whole[at + 1 :], whole[:at] + b"\xff" + whole[at + 1 :]):
+                if _SECRET.encode() not in broken:
+                    continue
+                faults = dlt698.explain(sent(broken)).faults
+                words = "".join(f"{fault} {fault!r} {fault.octets}" for fault in faults)
+                assert not _shows(words, _SECRET.encode())
+                assert not faults or not _shows(_drawn(sent(broken), "en"), _SECRET.encode())
 
 
 def test_the_dictionary_was_looked_through() -> None:
@@ -225,27 +284,73 @@ def _frame_645() -> bytes:
     return body + bytes((sum(body) & 0xFF, 0x16))
 
 
-def _frame_carriers() -> Iterator[Apdu]:
-    frame, dialled = _frame_645(), Comdcb(3, 2, 8, 1, 0)
+def _frame_698() -> bytes:
+    """A write of a password that a terminal carries to a meter of 698.45."""
+    item = SetItem(Oad.of("44010200"), Data("octet-string", _PASSWORD))
+    return sent(SetRequestNormal(piid=_PIID, item=item), from_server=False)
+
+
+def _frame_carriers(frame: bytes) -> Iterator[Apdu]:
+    data = _within(Data("octet-string", frame))
     for of in ("60180200", "60190200", "601A0200"):
-        data = _within(Data("octet-string", frame))
         yield GetResponseNormal(piid=_PIID, result=AttributeResult(Oad.of(of), data))
-    for of in ("60187F00", "60188000", "F2097F00", "F2097F01"):
-        yield from _method_carriers(Omd.of(of), _within(Data("octet-string", frame)))
-    yield ProxyTransCommandRequest(
-        piid=_PIID, port=_PORT, comdcb=dialled, frame_timeout_s=20, byte_timeout_ms=50, command=frame
-    )
-    yield ProxyTransCommandResponse(piid=_PIID, port=_PORT, result=frame)
-    yield ReportNotificationTransData(piid=_PIID, port=_PORT, data=(b"", frame))
+        yield from itertools.islice(carriers(Oad.of(of), data), 0, None, 10)
+    for of in ("60187F00", "60188000", "F2097F00"):
+        yield from carriers(Omd.of(of), data)
+    yield from apdus({PassedOn: [frame]})
 
 
-@pytest.mark.parametrize("apdu", list(_frame_carriers()), ids=lambda apdu: type(apdu).__name__)
-def test_the_password_in_a_frame_that_is_passed_on_is_hidden(apdu: Apdu) -> None:
-    """A password of DL/T 645 would come to light because a terminal carries it."""
-    assert _PASSWORD in encode_apdu(apdu)
-    written = _everywhere(apdu)
-    assert [] == [where for where, text in written.items() if _shows(text, _PASSWORD)]
-    assert not _shows(written["text"], _frame_645())
+@pytest.mark.parametrize("frame", [_frame_645(), b"\xfe" * 4 + _frame_645(), _frame_698()])
+def test_the_password_in_a_frame_that_is_passed_on_is_hidden(frame: bytes) -> None:
+    """A password of either protocol would come to light because a terminal carries it."""
+    number = itertools.count()
+    for apdu in _frame_carriers(frame):
+        if isinstance(apdu, GetResponseMD5):
+            continue
+        assert _PASSWORD in encode_apdu(apdu)
+        written = _everywhere(apdu, _LANGUAGES[next(number) % 2])
+        assert [] == [where for where, text in written.items() if _shows(text, _PASSWORD)], type(apdu)
+        assert repr(frame)[2:-1] not in written["text"]
+
+
+def test_the_checks_of_a_frame_with_a_secret_are_hidden() -> None:
+    """Whoever guesses a password of four octets could prove it by the sum over it."""
+    inner = _frame_698()
+    apdu = ProxyTransCommandResponse(piid=_PIID, port=_PORT, result=inner)
+    fcs = inner[-3:-1].hex()
+    assert fcs in encode_apdu(apdu).hex()
+    assert fcs not in _everywhere(apdu)["report"]
+    assert inner[2:10].hex() in _everywhere(apdu)["report"]
+    octets = sent(apdu)
+    for language in _LANGUAGES:
+        (line,) = [
+            line for line in _drawn(octets, language).splitlines() if "frame check" in line or "FCS" in line
+        ]
+        assert "** **" in line
+        assert octets[-3:-1].hex(" ").upper() not in line
+    plain = sent(GetResponseNormal(piid=_PIID, result=AttributeResult(_ENERGY, Dar(4))))
+    assert f"{plain[-3:-1].hex(' ').upper()}  frame check" in _drawn(plain, "en")
+
+
+def test_the_digest_of_a_secret_is_hidden_and_any_other_is_shown() -> None:
+    """A short password can be found from its MD5."""
+    digest = b"Zq7Xk9WvZq7Xk9Wv"
+    hidden = _everywhere(GetResponseMD5(piid=_PIID, oad=Oad.of("44010200"), result=digest))
+    assert [] == [where for where, text in hidden.items() if _shows(text, digest)]
+    shown = _everywhere(GetResponseMD5(piid=_PIID, oad=_ENERGY, result=digest))
+    assert ["text"] == [where for where, text in shown.items() if not _shows(text, digest)]
+    assert "Dar(6)" in repr(GetResponseMD5(piid=_PIID, oad=_ENERGY, result=Dar(6)))
+
+
+def test_every_member_that_is_marked_secret_is_hidden_wherever_it_is_declared() -> None:
+    """A CONNECT, a key or a cipher block of a service that is added later would be shown."""
+    found = 0
+    for apdu in apdus({Secret: [_SECRET, _SECRET.encode()]}):
+        written = _everywhere(apdu)
+        assert _SECRET.encode() in encode_apdu(apdu)
+        assert [] == [where for where, text in written.items() if _shows(text, _SECRET.encode())], type(apdu)
+        found += 1
+    assert found >= 10
 
 
 def test_a_frame_that_is_passed_on_is_shown_but_for_its_secret() -> None:
@@ -279,3 +384,130 @@ def test_what_is_no_secret_is_shown(of: str) -> None:
             where for where, text in _everywhere(apdu).items() if not _shows(text, _SECRET.encode())
         ], type(apdu).__name__
     assert "SelectAll()" in repr(RecordRequest(found, SelectAll(), (found,)))
+
+
+# --- values, link layer, faults ------------------------------------------------------------------------
+
+
+def _told(apdu: Any, fault: RemoteProtocolError | None = None) -> str:
+    """A report on its way to the database and the log, and the values in it."""
+    report = Report(
+        server=METER,
+        notification=apdu if fault is None else None,
+        octets=encode_apdu(apdu),
+        envelope=None,
+        fault=fault,
+        acknowledgement=b"",
+    )
+    told = Told(report, address="000000000161", zone=UTC, received_at=datetime(2026, 10, 1, tzinfo=UTC))
+    values = [answer(apdu.results)] if isinstance(apdu, ReportNotificationList) else []
+    rows = [*map(records, apdu.records)] if isinstance(apdu, ReportNotificationRecordList) else []
+    return f"{report!r} {told.summary} {told.parts} {values} {rows}"
+
+
+@pytest.mark.parametrize("of", [of for of in _HOLDERS if isinstance(of, Oad)], ids=str)
+def test_no_value_shows_what_its_object_or_its_annex_keeps_secret(of: Oad) -> None:
+    """A terminal that reports its settings would send passwords to every subscriber and the database."""
+    for data in _values_of(of):
+        for shape in (data, _within(data), Data("array", (data,)), Data("structure", (data, _REST))):
+            for apdu in carriers(of, shape):
+                if isinstance(apdu, ReportNotificationList | ReportNotificationRecordList):
+                    assert not _shows(_told(apdu), _SECRET.encode()), (data.type, apdu)
+
+
+@pytest.mark.parametrize("of", ["60020200", "60000200", "60120300"])
+def test_values_without_a_secret_are_told(of: str) -> None:
+    """Hiding every text would pass the test above."""
+    annex = Data("structure", (Data("OAD", Oad.of("40010200")), Data("octet-string", _SECRET.encode())))
+    result = AttributeResult(Oad.of("60020500"), Data("array", (annex,)))
+    apdu = ReportNotificationList(piid=_PIID, results=(result, AttributeResult(Oad.of(of), Dar(4))))
+    assert _shows(_told(apdu), _SECRET.encode())
+
+
+def test_objects_that_are_named_in_other_ways_hide_their_values() -> None:
+    """A maker's list of objects before the list of their values would show a password."""
+    secret = Data("array", (Data("visible-string", _SECRET), _REST))
+    password = Oad.of("44010200")
+    for name in (
+        Data("array", (Data("OAD", _ENERGY), Data("OAD", password))),
+        Data("array", (Data("OI", password.oi),)),
+        Data("OI", password.oi),
+        Data("CSD", Road(_ENERGY, (password,))),
+        Data("RCSD", (_ENERGY, password)),
+    ):
+        apdu = SetRequestNormal(
+            piid=_PIID, item=SetItem(Oad.of("60020500"), Data("structure", (name, secret)))
+        )
+        assert [] == [where for where, text in _everywhere(apdu).items() if _shows(text, _SECRET.encode())]
+
+
+def test_a_plaintext_close_hides_a_password_of_any_type_and_shows_relay_and_command() -> None:
+    """Tools send four octets or a number in place of eight characters."""
+    relay, permit = Data("OAD", Oad.of("F2050201")), Data("enum", 0)
+    octets = bytes.fromhex("5A7137DE")
+    for password in (Data("octet-string", octets), Data("double-long-unsigned", int.from_bytes(octets))):
+        data = Data("array", (Data("structure", (relay, permit, password)),))
+        for apdu in carriers(Omd.of("80008300"), data):
+            written = _everywhere(apdu)
+            shown = [
+                where
+                for where, text in written.items()
+                if _shows(text, octets) or str(int.from_bytes(octets)) in text
+            ]
+            assert [] == shown
+            assert "f2050201" in written["trace"].lower()
+            assert "F2050201" in written["decode zh"]
+
+
+def test_what_layers_hand_to_each_other_does_not_show_the_octets() -> None:
+    """One line of debugging would bring every password on the line into the log."""
+    item = SetItem(Oad.of("44010200"), Data("octet-string", _PASSWORD))
+    octets = sent(SetRequestNormal(piid=_PIID, item=item))
+    frame = link.decode(octets)
+    segment = Segment(SegmentKind.LAST, 1, frame.user_data)
+    every = [
+        frame,
+        segment,
+        list(Deframer().feed_found(octets)),
+        SegmentReceiver().feed(segment),
+        Joined(JoinSignal.LAST, segment, frame.user_data),
+        Arrival(JoinSignal.LAST, frame, frame.user_data),
+        SelectEqual(Oad.of("44010200"), Data("octet-string", _PASSWORD)),
+        SelectRanges((SelectRange(Oad.of("44010200"), *[Data("octet-string", _PASSWORD)] * 3),)),
+    ]
+    assert [] == [one for one in every if _shows(f"{one} {one!r}", _PASSWORD)]
+    assert "000000000161" in repr(frame)
+
+
+def test_a_fault_in_a_secret_names_no_octet_of_it() -> None:
+    """The error on the screen and in the report would spell the password out, octet by octet."""
+    data = Data("octet-string", b"\x5a\x5a\x5a")
+    whole = encode_apdu(SetRequestNormal(piid=_PIID, item=SetItem(Oad.of("44010200"), data)))
+    broken = whole.replace(b"\x03\x5a", b"\x00\x5a")
+    (fault,) = dlt698.explain(sent(broken)).faults
+    assert "5AH" in str(fault)
+    pieces = [Segment(SegmentKind.FIRST, 0, broken[:9]), Segment(SegmentKind.LAST, 1, broken[9:])]
+    for octets in (sent(broken), b"".join(map(piece, pieces))):
+        for language in _LANGUAGES:
+            assert "5A" not in _drawn(octets, language)
+    apdu = ReportNotificationList(piid=_PIID, results=(AttributeResult(_ENERGY, Dar(4)),))
+    assert "5A" not in _told(apdu, fault)
+    later = "service 05 07H is of a later edition and not supported"
+    assert later in _drawn(sent(b"\x05\x07\x05"), "en")
+
+
+def test_half_an_octet_is_refused_without_its_neighbours() -> None:
+    """Whoever pastes a frame with one digit too few would see its password in the error."""
+    item = SetItem(Oad.of("44010200"), Data("octet-string", _PASSWORD))
+    digits = sent(SetRequestNormal(piid=_PIID, item=item)).hex()[:-1]
+    with pytest.raises(NotHexadecimal) as refused:
+        octets_of(digits)
+    assert not _shows(str(refused.value), _PASSWORD)
+    assert "digits make no whole octets" in str(refused.value)
+
+
+def test_a_text_that_cannot_be_written_is_not_in_the_error() -> None:
+    """The operator's new password would stand in the log."""
+    with pytest.raises(LocalProtocolError) as refused:
+        encode_leaf(Leaf("octet-string"), 0, f"{_SECRET} is no hexadecimal")
+    assert not _shows("".join(traceback.format_exception(refused.value)), _SECRET.encode())

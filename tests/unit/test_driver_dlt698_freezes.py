@@ -19,14 +19,19 @@ from meterprofiles import AssociationTraits
 from meterwire.dlt698.apdus.get import GetRequestRecord
 from meterwire.dlt698.apdus.parts import Dar
 from meterwire.dlt698.axdr.selection import Oad, ScalerUnit, SelectEqual
-from meterwire.dlt698.axdr.values import Data
+from meterwire.dlt698.axdr.values import Data, DateTimeS
 from meterwire.dlt698.objects.item_values import Contents
+from meterwire.dlt698.objects.records import FROZEN_AT
 from tests.support.dlt698_meter import ADDRESS, ScriptedMeter, converse
 
 _NIGHT = datetime(2026, 1, 1)  # noqa: DTZ001 - a meter's clock has no zone
 _FROZEN_AT = datetime(2025, 12, 31, 16, tzinfo=UTC)
 _FORWARD, _REVERSE = "forward_active_energy.*", "reverse_active_energy.*"
 _REVERSE_COLUMN = Oad.of("00200200")
+_TIME, _ENERGY = "00 20210200", "00 00100200"
+"""Columns as they stand in an answer."""
+_AT, _VALUE = "1C 07EA0101000000", "01 01 06 00003039"
+"""The night, and an array of one register."""
 
 
 def _night(at: datetime = _NIGHT, *, tariffs: int = 4) -> tuple[datetime, Contents]:
@@ -34,6 +39,15 @@ def _night(at: datetime = _NIGHT, *, tariffs: int = 4) -> tuple[datetime, Conten
     forward = {f"forward_active_energy{name}": Decimal(10 + number) for number, name in enumerate(names)}
     reverse = {f"reverse_active_energy{name}": Decimal(number) for number, name in enumerate(names)}
     return at, {**forward, **reverse}
+
+
+def _saying(columns_and_rows: str) -> ScriptedMeter:
+    """A meter that answers each read of a freeze with these columns and rows, whatever it was asked for."""
+
+    def instead(octets: bytes) -> bytes:
+        return octets[:3] + bytes.fromhex(f"50040200 {columns_and_rows} 0000")
+
+    return ScriptedMeter(records=[_night()], damage=instead)
 
 
 def _read(
@@ -90,6 +104,15 @@ def test_a_time_that_cannot_be_true_is_no_freeze(at: datetime) -> None:
         _read(ScriptedMeter(records=[_night(at)]))
 
 
+def test_a_time_of_year_one_is_no_freeze() -> None:
+    """A meter whose clock was never set sends it; its line must not end over it."""
+    meter = ScriptedMeter(
+        records=[_night()], cells={FROZEN_AT: Data("date_time_s", DateTimeS(1, 1, 1, 0, 0, 0))}
+    )
+    with pytest.raises(NoFreeze, match="end of the calendar"):
+        _read(meter)
+
+
 def test_a_column_that_the_meter_does_not_keep_is_refused_alone() -> None:
     """NULL in the place of a column must neither become a reading nor cost the others."""
     at, contents = _night()
@@ -109,6 +132,17 @@ def test_a_whole_that_is_refused_for_a_column_is_read_apart() -> None:
     assert "对象未定义" in answer.refused[_REVERSE]
     selectors = [type(apdu.record.rsd) for apdu in meter.asked if isinstance(apdu, GetRequestRecord)]
     assert [SelectEqual] * 2 == selectors[2:], "columns are those of the time that was told"
+
+
+def test_a_column_of_another_table_is_not_of_this_freeze() -> None:
+    """A month's register would be kept as the night's, under one key with it."""
+    monthly = "01 50060200 01 00100201"
+    answer = _read(
+        _saying(f"03 {_TIME} {_ENERGY} {monthly} 01 01 {_AT} {_VALUE} 02 01 06 0000AAAA"), [_FORWARD]
+    )
+    assert [("forward_active_energy", Decimal("123.45"))] == [(v.item, v.value) for v in answer.values]
+    alone = _read(_saying(f"02 {_TIME} {monthly} 01 01 {_AT} 02 01 06 0000AAAA"), [_FORWARD])
+    assert ({_FORWARD}, ()) == (set(alone.refused), alone.values)
 
 
 def test_the_only_item_refused() -> None:
@@ -158,6 +192,9 @@ def test_what_no_freeze_holds_is_refused_before_a_port_opens() -> None:
         driver.check_freeze(DAILY_FREEZE, item)
     for item in ("meter_clock", "forward_active_energy@daily_freeze/last.1", "voltage.x"):
         with pytest.raises(UnknownItem):
+            driver.check_freeze(DAILY_FREEZE, item)
+    for item in ("supply_time", "voltage_pass_rate.a", "traffic", "reset_count", "power_up_display_time"):
+        with pytest.raises(UnknownItem, match="holds several:"):
             driver.check_freeze(DAILY_FREEZE, item)
     with pytest.raises(UnknownItem):
         driver.check_freeze(INSTANT, "forward_active_energy")

@@ -15,9 +15,9 @@ from metersim.dlt698 import FACTORY_PASSWORD, Limits, Meter698
 from metersim.dlt698.admission import TIMEOUT_S_MAX
 from metersim.dlt698.registers import REPORTS_ALLOWED
 from metersim.dlt698.services import BROADCAST_STEP_MAX, BROADCAST_TIME, CLOCK
-from metersim.works.clock import SETTINGS_MAX
-from metersim.works.freezes import CLOCK_AHEAD_MAX, PLANT_TIME
-from metersim.works.readings import ENERGIES, POWERS, items_of
+from metersim.works.clock import CLOCK_AHEAD_MAX, SETTINGS_MAX
+from metersim.works.items import ENERGIES, POWERS, items_of
+from metersim.works.moments import PLANT_TIME
 from meterwire.dlt698.apdus.action import (
     ActionRequestNormal,
     ActionRequestNormalList,
@@ -119,7 +119,7 @@ def test_an_element_of_an_array_is_what_the_array_has_there() -> None:
 @pytest.mark.parametrize(
     ("oad", "dar"),
     [
-        ("00300200", NO_OBJECT),
+        ("03000200", NO_OBJECT),
         ("10100200", NO_OBJECT),
         ("7FFF0200", NO_OBJECT),
         ("00100900", NO_ATTRIBUTE),
@@ -154,7 +154,7 @@ def test_status_words_say_which_power_is_negative() -> None:
 
 def test_a_list_is_answered_one_by_one() -> None:
     """One refusal would take the rest of a list along."""
-    oads = tuple(map(Oad.of, ("00100201", "00300200", "20000200")))
+    oads = tuple(map(Oad.of, ("00100201", "03000200", "20000200")))
     answer = Client(meter()).ask(GetRequestNormalList(piid=PIID, oads=oads))
     assert oads == tuple(result.oad for result in answer.results)
     assert [Data, Dar, Data] == [type(result.result) for result in answer.results]
@@ -167,7 +167,7 @@ def test_an_md5_is_that_of_the_attribute_as_sent() -> None:
     assert isinstance(data, Data)
     answer = client.ask(GetRequestMD5(piid=PIID, oad=Oad.of("40010200")))
     assert hashlib.md5(data_to_octets(data), usedforsecurity=False).digest() == answer.result
-    assert NO_OBJECT == client.ask(GetRequestMD5(piid=PIID, oad=Oad.of("00300200"))).result
+    assert NO_OBJECT == client.ask(GetRequestMD5(piid=PIID, oad=Oad.of("03000200"))).result
 
 
 # --- who may change what ----------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ def test_who_has_not_the_keys_is_not_admitted() -> None:
         ("43000800", Data("bool", True), SUCCESS),
         ("40010200", Data("octet-string", b"\x01"), DENIED),
         ("40000900", time(NOON), NO_ATTRIBUTE),
-        ("00300200", time(NOON), NO_OBJECT),
+        ("03000200", time(NOON), NO_OBJECT),
     ],
 )
 def test_what_is_written_is_checked(oad: str, data: Data, dar: Dar) -> None:

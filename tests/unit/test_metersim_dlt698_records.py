@@ -14,8 +14,9 @@ from metersim.dlt698 import FACTORY_PASSWORD, Meter698
 from metersim.dlt698.records import EVENT_DEPTH, ROWS_MAX
 from metersim.dlt698.services import CLOCK
 from metersim.dlt698.tables import CURVE_DEPTH, DAILY_DEPTH, MONTHLY_DEPTH
-from metersim.works.freezes import PLANT_TIME, Freezes
-from metersim.works.readings import INSTALLED_AT, items_of
+from metersim.works.freezes import Freezes
+from metersim.works.items import items_of
+from metersim.works.moments import INSTALLED_AT, PLANT_TIME
 from meterwire.dlt698.apdus.get import GetRequestRecordList
 from meterwire.dlt698.apdus.parts import Dar, Piid, RecordRequest, SetItem
 from meterwire.dlt698.apdus.set import SetRequestNormal

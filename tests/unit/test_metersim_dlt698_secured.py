@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from metersim.dlt698 import Meter698
 from metersim.dlt698.messages import CHARACTERS_MAX, MESSAGES_MAX
 from metersim.dlt698.meter import FACTORY_PASSWORD
 from metersim.dlt698.modes import EXPLICIT_MAX, Modes
@@ -639,3 +640,9 @@ def test_published_orders_are_obeyed() -> None:
     for octets, is_open in ((trip, True), (close, False)):
         assert client.say(found(octets, ServerAddress(ADDRESS)))
         assert is_open == client.parts.switch.contact_open
+
+
+def test_a_relay_keeps_the_meters_time() -> None:
+    """A relay on a clock of its own would refuse orders that the meter takes for timely, and stamp others."""
+    with pytest.raises(ValueError, match="another clock"):
+        Meter698(ADDRESS, seed=1, controlled=parts())

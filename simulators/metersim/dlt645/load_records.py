@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from metersim.works.freezes import PLANT_TIME
+from metersim.works.moments import PLANT_TIME
 from meterwire.dlt645 import Entry
 from meterwire.dlt645.items import formats
 from meterwire.dlt645.items.dictionary import Dictionary

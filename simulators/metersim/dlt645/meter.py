@@ -25,7 +25,10 @@ from metersim.dlt645.language import DLT645, Wording645
 from metersim.dlt645.load_records import LoadRecords
 from metersim.dlt645.relay import RelayTrial
 from metersim.works.freezes import CALENDARS, Freezes
-from metersim.works.readings import GROWTH_KW, INSTALLED_AT, QUANTITIES, Readings, items_of
+from metersim.works.items import QUANTITIES, items_of
+from metersim.works.load import MEAN_KW
+from metersim.works.moments import INSTALLED_AT
+from metersim.works.works import Works, usual_works
 from meterwire.dlt645 import (
     BROADCAST,
     AbnormalReply,
@@ -92,6 +95,7 @@ class Meter:
         since: when it was first switched on, aware; it has frozen nothing before.
         clock_ahead: how far its clock is ahead of the true time, at most 400 days; negative: behind.
         piece_octets: most data octets that it puts into a frame, 1 to 195; what is longer comes in pieces.
+        works: what it measures with, in place of ``seed``, ``growth_kw``, ``since`` and ``clock_ahead``.
 
     Raises:
         ValueError: ``address``, ``growth_kw``, ``clock_ahead`` or ``piece_octets`` is out of range.
@@ -105,12 +109,13 @@ class Meter:
         address: str,
         *,
         seed: int,
-        growth_kw: Decimal = GROWTH_KW,
+        growth_kw: Decimal = MEAN_KW,
         protocol: Edition = "dlt645-2007",
         profile: Profile | None = None,
         since: datetime = INSTALLED_AT,
         clock_ahead: timedelta = timedelta(),
         piece_octets: int = PIECE_OCTETS_MAX,
+        works: Works | None = None,
     ) -> None:
         if not _ADDRESS(address) or address == BROADCAST:
             raise ValueError(f"{address!r} is no meter address: 12 digits, not all nines")
@@ -118,7 +123,9 @@ class Meter:
         self.profile = profile or generic(protocol)
         self._protocol: Edition = self.profile.edition
         self._dictionary = self.profile.dictionary
-        self._readings = Readings(address, seed=seed, growth_kw=growth_kw)
+        self.works = works or usual_works(
+            address, seed=seed, mean_kw=growth_kw, since=since, clock_ahead=clock_ahead
+        )
         repeat = self.profile.switch("load_follow_up") == "parameters_and_sequence"
         self._long = LongAnswer(self._protocol, piece_octets=piece_octets, repeat_selector=repeat)
         self._long_values: dict[str, Decimal] = {}
@@ -140,7 +147,7 @@ class Meter:
             at: aware.
 
         """
-        value = self._readings.value(item, at)
+        value = self.works.value(item, at)
         return value if value is None or self._protocol == "dlt645-2007" else self._shown(item, value)
 
     def text(self, item: str) -> str | None:

@@ -12,7 +12,8 @@ from decimal import Decimal
 from typing import Final
 
 from metersim.works.clock import MeterClock
-from metersim.works.readings import PHASES, items_of
+from metersim.works.items import items_of
+from metersim.works.plate import PHASES
 from meterwire.dlt698.objects.dictionary import Entry, names
 from meterwire.item_value import Content
 

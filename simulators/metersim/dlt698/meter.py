@@ -29,9 +29,10 @@ from metersim.dlt698.services import Services
 from metersim.dlt698.tables import FREEZES
 from metersim.dlt698.wording import DLT698, Wording698, carried, named
 from metersim.security.module import LabModule
-from metersim.works.clock import MeterClock
 from metersim.works.freezes import Freeze
-from metersim.works.readings import GROWTH_KW, INSTALLED_AT, Readings
+from metersim.works.load import MEAN_KW
+from metersim.works.moments import INSTALLED_AT
+from metersim.works.works import Works, usual_works
 from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu
 from meterwire.dlt698.apdus.association import (
     ConnectRequest,
@@ -94,18 +95,20 @@ class Meter698:
         password: that lets a client change something; ``None``: nobody can.
         limits: its sizes in a CONNECT.
         preset: what it sends at most while no sizes are agreed on: frame and APDU, 64 octets or more.
-        controlled: its clock, relay and wallet, in place of ``since`` and ``clock_ahead``; ``None``: it has
-            neither relay nor wallet.
+        works: what it measures with, in place of ``seed``, ``growth_kw``, ``since`` and ``clock_ahead``.
+        controlled: its relay and wallet, on the clock of ``works``; ``None``: it has neither.
         modes: how strongly requests have to be protected; everything is taken by default.
 
     Attributes:
+        works: as given, or the usual ones.
         envelopes: open what is protected; its ``module`` is the security module.
         controlled: as given.
         modes: as given.
         messages: what it was told to show.
 
     Raises:
-        ValueError: ``address``, ``growth_kw``, ``clock_ahead`` or ``preset`` is out of range.
+        ValueError: ``address``, ``growth_kw``, ``clock_ahead`` or ``preset`` is out of range, or
+            ``controlled`` has another clock.
 
     """
 
@@ -116,25 +119,31 @@ class Meter698:
         address: str,
         *,
         seed: int,
-        growth_kw: Decimal = GROWTH_KW,
+        growth_kw: Decimal = MEAN_KW,
         since: datetime = INSTALLED_AT,
         clock_ahead: timedelta = timedelta(),
         password: str | None = FACTORY_PASSWORD,
         limits: Limits | None = None,
         preset: Sizes | None = None,
+        works: Works | None = None,
         controlled: Controllable | None = None,
         modes: Modes | None = None,
     ) -> None:
         if not _ADDRESS(address):
             raise ValueError(f"{address!r} is no meter address: 12 digits")
         self.address = address
+        self.works = works or usual_works(
+            address, seed=seed, mean_kw=growth_kw, since=since, clock_ahead=clock_ahead
+        )
+        self.clock = self.works.clock
+        if controlled is not None and controlled.clock is not self.clock:
+            raise ValueError("a relay on another clock than the meter's: build it with that of its works")
         self.controlled = controlled
-        self.clock = controlled.clock if controlled else MeterClock(since=since, ahead=clock_ahead)
         self.modes = modes or Modes()
         self.messages = MessagePart()
-        self.envelopes = Envelopes(lambda: LabModule(address, seed=seed), self.clock.shows)
+        number = self.works.plate.meter_number
+        self.envelopes = Envelopes(lambda: LabModule(number, seed=seed), self.clock.shows)
         limits = limits or Limits()
-        self._readings = Readings(address, seed=seed, growth_kw=growth_kw)
         contents = Contents(address, self.value, self.clock, self._status_bits)
         self._registers = Registers(contents, tuple(self._parts(password)))
         records = RecordReader(contents, self.clock, controlled.memory if controlled else None)
@@ -169,7 +178,7 @@ class Meter698:
             at: aware.
 
         """
-        return self._readings.value(item, at)
+        return self.works.value(item, at)
 
     def offered(self, at: datetime) -> dict[Oad, Data]:
         """Every attribute that it gives, with what it gives at ``at``."""
@@ -243,7 +252,8 @@ class Meter698:
         controlled = self.controlled
         account = controlled.account if controlled else None
         yield self.modes
-        yield EsamPart(self.envelopes, self.address, shows=self.clock.shows, account=account)
+        number = self.works.plate.meter_number
+        yield EsamPart(self.envelopes, number, shows=self.clock.shows, account=account)
         if controlled is not None:
             yield self.messages
             yield RelayPart(controlled.switch, password=password)

@@ -31,7 +31,7 @@ from metersim.dlt698.modes import PLAIN_METHODS, Access, Modes
 from metersim.dlt698.records import ROWS_MAX, RecordReader
 from metersim.dlt698.registers import REPORTS_ALLOWED, Registers
 from metersim.works.clock import ClockOutOfRange, MeterClock
-from metersim.works.freezes import PLANT_TIME
+from metersim.works.moments import PLANT_TIME
 from meterwire.dlt698.apdus import action, get
 from meterwire.dlt698.apdus import set as writing
 from meterwire.dlt698.apdus.apdu import Apdu

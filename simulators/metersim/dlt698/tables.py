@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from metersim.works.clock import MeterClock
-from metersim.works.freezes import PLANT_TIME, Freeze
+from metersim.works.freezes import Freeze
+from metersim.works.moments import PLANT_TIME
 from meterwire.dlt698.axdr.selection import Oad
 
 QUARTER_MIN: Final = 15

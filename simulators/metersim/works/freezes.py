@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-PLANT_TIME: Final = timezone(timedelta(hours=8))
-"""What the clocks of meters show."""
+from metersim.works.clock import CLOCK_AHEAD_MAX
+from metersim.works.moments import PLANT_TIME
+
 DEPTH: Final = 62
 """Daily freezes that a meter keeps. Source: DL/T 645-2007, annex A.6 (extended): 1 to 3EH."""
-CLOCK_AHEAD_MAX: Final = timedelta(days=400)
 
 _DAY = timedelta(days=1)
 

@@ -98,7 +98,12 @@ class Dlt698Driver:
             raise UnknownItem(f"meters of {PROTOCOL} keep no {data_class}")
         if "@" in item:
             raise UnknownItem(f"{item!r}: write an item of a {data_class} without a period")
-        if not any(numbers(asked(item).entry.type)):
+        entry = asked(item).entry
+        if periods := [name for name in names(entry) if "@" in name]:
+            raise UnknownItem(
+                f"{item!r} holds several: {', '.join(periods)}; a {data_class} keeps one of each"
+            )
+        if not any(numbers(entry.type)):
             raise UnknownItem(f"{item!r} is text or a time: a {data_class} keeps numbers")
 
     def check_window(self, item: str, window: Window) -> None:

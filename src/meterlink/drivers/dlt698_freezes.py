@@ -95,8 +95,10 @@ class FreezeReader:
             self._sort(item, found.rows[-1], answer)
 
     def _sort(self, item: str, record: Record, answer: FreezeFindings) -> None:
-        """Sort what a record holds of an item."""
-        values = [value for value in record.values if is_part(value.item, item)]
+        """Sort what a record holds of an item; values of another period, or of a part of it, are none."""
+        values = [
+            value for value in record.values if value.period == self._freeze and is_part(value.item, item)
+        ]
         faults = [value for value in values if value.problem not in {None, "absent", "empty"}]
         if faults:
             answer.unfit[item] = f"{self._meter} froze {item} as data that does not fit: {faults[0].problem}"

@@ -51,6 +51,7 @@ from meterwire.dlt698.objects.dictionary import Entry, dictionary, unknown
 from meterwire.dlt698.objects.item_values import ItemValue
 from meterwire.dlt698.objects.records import Record, period_of, records
 from meterwire.dlt698.sessions import listener as wire
+from meterwire.errors import RemoteProtocolError
 
 PARTS_MAX: Final = 500
 """Readings' records and events that one report may bring; a report of more is kept as its octets."""
@@ -80,6 +81,7 @@ class Told:
         parts: readings and events; at least one.
         key: as in ``Report``.
         summary: what it is, in words, without values.
+        broken: what this program broke over in it; it is kept as its octets alone then.
 
     """
 
@@ -91,16 +93,27 @@ class Told:
         self._digits = _digits(report.octets)
         self._parts: list[Part] = []
         self._faults: list[str] = []
-        self.summary = self._take(report)
+        self.broken: Exception | None = None
+        self.summary = self._guarded(report)
         self.parts = self._bounded()
         self.key = hashlib.sha256(f"{address} {_identity(report)}".encode()).hexdigest()[:32]
 
     # --- what kind of report ------------------------------------------------------------------
 
+    def _guarded(self, report: wire.Report) -> str:
+        """The summary; whatever breaks here may neither end the line nor make the terminal tell for ever."""
+        try:
+            return self._take(report)
+        except Exception as error:  # noqa: BLE001 - a fault of ours, for whoever heard the report to log
+            self.broken = error
+            self._parts.clear()
+            self._faults.append(f"this program broke over it ({type(error).__name__})")
+            return f"a report that cannot be read: {self._faults[-1]}"
+
     def _take(self, report: wire.Report) -> str:
         notification = report.notification
         if notification is None:
-            self._faults.append(str(report.fault or "no service of this kind is known"))
+            self._faults.append(_unreadable(report.fault))
             return f"a report that cannot be read: {self._faults[0]}"
         if isinstance(notification, ReportNotificationTransData):
             self._take_frames(notification)
@@ -239,7 +252,7 @@ class Told:
         elif not self._parts and not self._faults:
             self._faults.append("it holds nothing")
         if self._faults:
-            fault = EventValue(item="fault", content=_clean(self._faults[0]))
+            fault = EventValue(item="fault", content=_clean(self._faults[-1 if self.broken else 0]))
             octets = EventValue(item="octets", content="".join(self._digits))
             self._happened(UNREAD_REPORT, "", [fault, octets])
         return tuple(self._parts)
@@ -277,6 +290,13 @@ def _digits(octets: bytes) -> list[str]:
     for first, after in secret_spans(octets, secret_ranges_645):
         shown[first:after] = [SHOWN_BLANK] * (after - first)
     return shown
+
+
+def _unreadable(fault: RemoteProtocolError | None) -> str:
+    """Why; the fault's own words may name an octet, and that could be one of a secret."""
+    if fault is None:
+        return "no service of this kind is known"
+    return fault.kind if fault.offset is None else f"{fault.kind} at octet {fault.offset}"
 
 
 def _identity(report: wire.Report) -> str:

@@ -19,6 +19,7 @@ from meterwire.dlt698.link.address import ServerAddress
 from meterwire.dlt698.link.segments import JoinSignal, Segment, SegmentKind, SegmentReceiver, decode_segment
 from meterwire.errors import RemoteProtocolError
 
+_APDU: Final = Text("APDU", "应用层协议数据单元")
 _SCRAMBLED: Final = Text("scrambled: each octet has 33H added", "加扰码：每字节加33H")
 _Series = tuple[ServerAddress, bool, bool, int]
 _SERIES_MAX: Final = 64
@@ -118,10 +119,16 @@ def _frame(octets: bytes, begin: int, start: int, end: int, frame: link.Frame) -
     )
     around = _link_parts(octets, begin, start, data_at, frame)
     tail = (
-        Part(start=end - 3, octets=octets[end - 3 : end - 1], name=Text("frame check", "帧校验FCS")),
+        _check_part(octets, end - 3, user_data),
         Part(start=end - 1, octets=octets[end - 1 : end], name=Text("end", "结束符")),
     )
     return ExplainedFrame(start=begin, end=end, parts=(*around, user_data, *tail), decoded=said, fault=fault)
+
+
+def _check_part(octets: bytes, at: int, user_data: Part) -> Part:
+    """The frame check; a sum over a secret would prove who guesses it."""
+    name = Text("frame check", "帧校验FCS")
+    return Part(start=at, octets=octets[at : at + link.FCS_OCTETS], name=name, secret=user_data.holds_secret)
 
 
 def _moved(error: RemoteProtocolError, octets: bytes, base: int) -> RemoteProtocolError:
@@ -257,4 +264,5 @@ def _joined(octets: bytes, numbers: tuple[int, ...], frame: link.Frame) -> Expla
         parts = apdu_parts(octets, 0)
     except RemoteProtocolError as error:
         fault = _moved(error, octets, 0)
+        parts = (Part(start=0, octets=octets, name=_APDU, secret=True),)
     return ExplainedApdu(octets=octets, frames=numbers, parts=parts, decoded=said, fault=fault)

@@ -8,7 +8,6 @@ from typing import Final
 OCTETS_MAX: Final = 65_536
 """Most octets that are explained at once."""
 
-_DIGITS_SHOWN = 24
 _BETWEEN = re.compile(r"0[xX]|[\s,;:\-_\[\]{}()]+")
 
 
@@ -33,6 +32,5 @@ def octets_of(text: object) -> bytes:
     if not digits:
         raise NotHexadecimal("there are no hexadecimal digits")
     if len(digits) % 2:
-        shown = digits[-_DIGITS_SHOWN:]
-        raise NotHexadecimal(f"{len(digits)} digits make no whole octets (the text ends with {shown!r})")
+        raise NotHexadecimal(f"{len(digits)} digits make no whole octets: one is missing, or too many")
     return bytes.fromhex(digits)

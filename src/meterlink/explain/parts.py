@@ -62,6 +62,11 @@ class Part:
     problem: Text = NOTHING
     parts: tuple[Part, ...] = ()
 
+    @property
+    def holds_secret(self) -> bool:
+        """Whether it is secret, or something within."""
+        return self.secret or any(part.holds_secret for part in self.parts)
+
 
 @dataclass(slots=True, kw_only=True)
 class Said:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from rich.console import RenderableType
@@ -21,6 +21,8 @@ from meterlink.explain.parts import (
 from meterwire.errors import RemoteProtocolError
 
 _OCTETS_A_LINE = 12
+_SERVICE_OCTETS = 2
+"""Octets of an APDU that say which one it is: service and choice."""
 _HIDDEN = Text("hidden; --show-secrets shows it", "已隐藏；用 --show-secrets 显示")
 _WHY = {
     "no-frame": Text("there is no start octet 68H", "没有起始符 68H"),
@@ -66,7 +68,8 @@ def _frame_tree(frame: ExplainedFrame, language: Language, show_secrets: bool) -
     for part in frame.parts:
         _add(tree, part, language, show_secrets)
     if frame.fault is not None:
-        tree.add(_refusal(frame.fault, language))
+        told = show_secrets or not _is_of_secret(frame.fault, frame.parts)
+        tree.add(_refusal(frame.fault, language, told=told))
     return tree
 
 
@@ -78,7 +81,8 @@ def _joined_tree(joined: ExplainedApdu, language: Language, show_secrets: bool) 
     for part in joined.parts:
         _add(tree, part, language, show_secrets)
     if joined.fault is not None:
-        tree.add(_refusal(joined.fault, language))
+        told = show_secrets or not _is_of_secret(joined.fault, joined.parts)
+        tree.add(_refusal(joined.fault, language, told=told))
     return tree
 
 
@@ -128,6 +132,18 @@ def _secrets_within(part: Part) -> Iterator[tuple[int, int]]:
             yield inner.start, inner.start + len(inner.octets)
         elif inner.start < part.start + _OCTETS_A_LINE:
             yield from _secrets_within(inner)
+
+
+def _is_of_secret(fault: RemoteProtocolError, parts: Iterable[Part]) -> bool:
+    """Whether the fault, whose words name octets, is in a secret; which service an APDU is, is none."""
+    if fault.offset is None:
+        return False
+    head = _SERVICE_OCTETS if fault.kind == "apdu" else 0
+    return any(
+        _is_of_secret(fault, part.parts)
+        or (part.secret and part.start + head <= fault.offset < part.start + len(part.octets))
+        for part in parts
+    )
 
 
 def _refusal(fault: RemoteProtocolError, language: Language, *, told: bool = True) -> RichText:

@@ -72,7 +72,9 @@ IT_REFUSES = {
 }
 """Its reason -> an APDU that shows it, and why we take it."""
 _COMPARED_MIN = 3
-"""Fewest messages of a service that both must have read, of 25 and more that are tried."""
+"""Fewest messages of a service that both must have read, of some 30 of any kind that are tried."""
+_CAREFUL_MIN = 8
+"""The same of 25 that devices send; of the service that it refuses most often it reads some 14."""
 
 
 def _its_reading(apdu: bytes) -> tuple[Any, str]:
@@ -113,7 +115,7 @@ def _compared(messages: st.SearchStrategy[Any], examples: int) -> int:
 @pytest.mark.parametrize("name", sorted(CAREFUL))
 def test_what_devices_send_both_read_and_write_alike(name: str) -> None:
     """A foreign meter would read other values than we sent, or we others than it sent."""
-    assert _compared(CAREFUL[name], 25) >= _COMPARED_MIN
+    assert _compared(CAREFUL[name], 25) >= _CAREFUL_MIN
 
 
 @pytest.mark.parametrize("name", sorted(BY_SERVICE))

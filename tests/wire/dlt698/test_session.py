@@ -377,8 +377,35 @@ def test_a_peer_that_begins_again_and_again_is_left_alone(firsts: list[bytes]) -
     assert True in acknowledged
     assert False in acknowledged
     assert not session.finished
+    assert session.fault is not None
+    assert "endless" == session.fault.kind, "it is told from a silent one"
     session.feed(sent(ANSWER))
     assert ANSWER == session.reply
+
+
+def test_a_peer_whose_pieces_have_no_end_is_left_alone() -> None:
+    """A meter that answers too much would pass for a silent one."""
+    session = _begun()
+    for number in range(SEGMENTS_MAX):
+        kind = SegmentKind.MIDDLE if number else SegmentKind.FIRST
+        session.feed(plant.piece(Segment(kind, number, b"x")))
+        assert session.octets_to_send()
+    assert session.fault is None
+    session.feed(plant.piece(Segment(SegmentKind.MIDDLE, 0, b"x")))
+    assert b"" == session.octets_to_send()
+    assert session.fault is not None
+    assert "endless" == session.fault.kind
+
+
+def test_a_stale_answer_whose_last_piece_comes_again_is_no_fault() -> None:
+    """Somebody else's answer, repeated, would make a silent meter pass for one that answers badly."""
+    session = _begun()
+    pieces = [plant.piece(segment) for segment in cut(encode_apdu(plant.energy(VOLTAGE)), METER, 200)]
+    for piece in (*pieces, pieces[-1], pieces[-1]):
+        session.feed(piece)
+        session.octets_to_send()
+    assert None is session.fault
+    assert not session.finished
 
 
 def test_turns_have_a_limit() -> None:

@@ -18,7 +18,7 @@ from meterwire.dlt698.apdus.parts import (
     TimeTag,
     apdu,
 )
-from meterwire.dlt698.axdr.coding import OctetString
+from meterwire.dlt698.axdr.coding import PASSED_ON, OctetString
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.axdr.syntax import OneOf
 from meterwire.dlt698.axdr.values import Bool, LongUnsigned
@@ -161,6 +161,8 @@ class GetResponseMD5(Declared):
 
     piid: Piid
     oad: Oad
-    result: Annotated[Dar | bytes, OneOf({0: Dar, 1: Annotated[bytes, OctetString()]}, "MD5 result")]
+    result: Annotated[
+        Dar | bytes, OneOf({0: Dar, 1: Annotated[bytes, OctetString()]}, "MD5 result"), PASSED_ON
+    ]
     follow_report: FollowReport = None
     time_tag: TimeTag | None = None

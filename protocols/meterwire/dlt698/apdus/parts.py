@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Final, NamedTuple, TypeVar, get_args, get_origin
 
-from meterwire.dlt698.apdus.secret_objects import HIDDEN, masked, selection_hides, shown_data, types_named
+from meterwire.dlt698.apdus.secret_objects import HIDDEN, masked, shown_data, shown_selection, types_named
 from meterwire.dlt698.axdr.coding import PASSED_ON, SECRET, Number, Span, Syntax
 from meterwire.dlt698.axdr.data import decode_data, encode_data
 from meterwire.dlt698.axdr.lengths import ELEMENTS_MAX, broken, read_count, write_count
@@ -99,8 +99,8 @@ class RecordRequest(NamedTuple):
 
     def __repr__(self) -> str:
         """Without what is secret."""
-        hidden = selection_hides(self.rsd, types_named(self.oad) | types_named(self.rcsd))
-        return f"RecordRequest({self.oad}, {HIDDEN if hidden else repr(self.rsd)}, {_columns(self.rcsd)})"
+        rsd = shown_selection(self.rsd, types_named(self.oad) | types_named(self.rcsd))
+        return f"RecordRequest({self.oad}, {rsd}, {_columns(self.rcsd)})"
 
 
 Row = tuple[Data, ...]
@@ -338,7 +338,7 @@ def _marks(cls: Any) -> dict[str, tuple[Any, ...]]:
 
 
 def _shown(value: object, marks: tuple[Any, ...]) -> str:
-    """Of frames only how long they are; what stands in their place, as a DAR, is shown."""
+    """Of frames and digests only how long they are; what stands in their place, as a DAR, is shown."""
     if SECRET in marks:
         return HIDDEN
     if PASSED_ON not in marks:

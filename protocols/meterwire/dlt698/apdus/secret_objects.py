@@ -1,7 +1,8 @@
 """Which objects hold a secret in their data: passwords, key blocks and frames (``secret_objects.csv``).
 
 Its types say what is secret: ``string`` any kind of string, since tools send other kinds than the standard
-names; ``frame`` an octet-string that holds a frame, and any other string; ``any`` every scalar.
+names; ``frame`` an octet-string that holds a frame, and any other string; ``code`` every scalar but a
+descriptor and an enum, which stand beside a password that may be a number; ``any`` every scalar.
 Source: spec section 6; control-and-prepayment 4.1 and 4.7.
 """
 
@@ -20,10 +21,14 @@ from meterwire.dlt698.axdr.values import Data, DataType
 FRAME: Final = "frame"
 """Stands among the types where an octet-string holds a frame for a meter, or of one."""
 HIDDEN: Final = "<hidden>"
+_NESTING: Final = frozenset({"array", "structure"})
+_DESCRIPTORS: Final = frozenset({"OI", "OAD", "OMD", "ROAD", "CSD"})
+"""Types of Data that name an object; an array of them names what stands in the array behind it."""
 _ALWAYS: Final = frozenset({"MAC", "SID_MAC"})
 _KINDS: Final = {
     "string": frozenset({"octet-string", "visible-string", "utf8-string"}),
     FRAME: frozenset({FRAME, "visible-string", "utf8-string"}),
+    "code": frozenset(get_args(DataType)) - {"null", "array", "structure", "OAD", "enum"},
     "any": frozenset(get_args(DataType)) - {"null", "array", "structure"},
 }
 
@@ -57,6 +62,11 @@ def secret_types(of: Oad | Omd) -> Types:
     )
 
 
+def has_own(types: Types) -> bool:
+    """Whether a secret of an object is among the types, not only what is secret everywhere."""
+    return types != _ALWAYS and bool(types)
+
+
 def types_named(value: object) -> Types:
     """Types that are secret in what belongs to the objects that a value names; of any other value none."""
     return frozenset().union(*map(secret_types, _objects(value)))
@@ -68,8 +78,13 @@ def _objects(value: object) -> Iterator[Oad | Omd]:
             yield value
         case Road(oad=oad, oads=columns):
             yield from (oad, *columns)
-        case Data():
-            yield from _objects(value.value) if value.type not in {"array", "structure"} else ()
+        case Data(type="OI", value=oi):
+            yield Oad(oi, 0, 0)
+        case Data(type="array", value=elements):
+            if all(element.type in _DESCRIPTORS for element in elements):
+                yield from chain.from_iterable(map(_objects, elements))
+        case Data(type=kind, value=inner):
+            yield from _objects(inner) if kind != "structure" else ()
         case tuple():
             yield from chain.from_iterable(_objects(one) for one in value if isinstance(one, Oad | Road))
 
@@ -93,8 +108,29 @@ def selection_hides(selection: object, types: Types = frozenset()) -> bool:
     return False
 
 
+def shown_selection(selection: object, types: Types) -> str:
+    """The text of a record selector with its values, as far as they are no secret."""
+    match selection:
+        case SelectEqual(oad=oad, value=value):
+            return f"SelectEqual({oad}, {masked(value, types | secret_types(oad))})"
+        case SelectRange(oad=oad, start=start, end=end, interval=interval):
+            types |= secret_types(oad)
+            values = ", ".join(str(masked(value, types)) for value in (start, end, interval))
+            return f"SelectRange({oad}, {values})"
+        case SelectRanges(items=items):
+            return f"SelectRanges({', '.join(shown_selection(item, types) for item in items)})"
+    return repr(selection)
+
+
 def _hides_some(values: Iterable[Data], types: Types) -> bool:
-    return any(masked(value, types) != value for value in values)
+    return any(holds_secret(value, types) for value in values)
+
+
+def holds_secret(data: Data, types: Types) -> bool:
+    """Whether there is a secret in the data; ``types`` as in ``masked``."""
+    if data.type in _NESTING:
+        return masked(data, types) != data
+    return hides(data, types)
 
 
 def masked(data: Data, types: Types) -> Data:
@@ -105,7 +141,7 @@ def masked(data: Data, types: Types) -> Data:
         types: that are secret in it; behind an object that a structure names, those of that object too.
 
     """
-    if data.type not in {"array", "structure"}:
+    if data.type not in _NESTING:
         return Data(data.type, HIDDEN) if hides(data, types) else data
     elements = []
     for element in data.value:

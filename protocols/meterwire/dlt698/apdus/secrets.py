@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from meterwire.dlt698.apdus.apdu import walk_apdu
+from meterwire.dlt698.apdus.get import GetResponseMD5
 from meterwire.dlt698.apdus.parts import RecordRequest, RecordResult
-from meterwire.dlt698.apdus.secret_objects import FRAME, Types, hides, secret_types, types_named
+from meterwire.dlt698.apdus.secret_objects import FRAME, Types, has_own, hides, secret_types, types_named
 from meterwire.dlt698.apdus.security import PlainUnit
 from meterwire.dlt698.axdr.coding import Span
 from meterwire.dlt698.axdr.selection import Oad, Omd, SelectEqual, SelectRange
@@ -22,6 +23,7 @@ from meterwire.errors import RemoteProtocolError
 
 _PASSED_ON: Final = frozenset({"ProxyTransCommandRequest", "ProxyTransCommandResponse"})
 _REPORTED: Final = "ReportNotificationTransData"
+_DIGESTED: Final = "GetResponseMD5"
 _NESTED_MAX: Final = 4
 """Frames in frames in frames that are looked into."""
 
@@ -59,7 +61,7 @@ def _secrets(octets: bytes, base: int, nested: int, foreign: Foreign) -> Iterato
 def _in_span(
     span: Span, types: Types, nested: int, service: str, foreign: Foreign
 ) -> Iterator[tuple[int, int]]:
-    if span.secret:
+    if span.secret or (service == _DIGESTED and _is_digest(span, types)):
         yield span.start, span.end
     elif isinstance(span.value, PlainUnit) and not span.parts[-1].parts:
         yield from _payload(span.parts[-1], nested, foreign, whole_apdu=True)
@@ -89,10 +91,15 @@ def _types_of(value: Any) -> Types:
     match value:
         case RecordResult() | RecordRequest():
             return types_named(value.oad) | types_named(value.rcsd)
-        case SelectEqual() | SelectRange():
+        case SelectEqual() | SelectRange() | GetResponseMD5():
             return secret_types(value.oad)
     first = value[0] if isinstance(value, tuple) and value else None
     return secret_types(first) if isinstance(first, Oad | Omd) and hasattr(value, "_fields") else frozenset()
+
+
+def _is_digest(span: Span, types: Types) -> bool:
+    """Whether it is the digest of a value with a secret in it: whoever guesses the secret can prove it."""
+    return isinstance(span.value, bytes) and span.name == "result" and not span.parts and has_own(types)
 
 
 def _is_passed_on(span: Span, service: str) -> bool:
@@ -126,8 +133,9 @@ def _in_frame(octets: bytes, base: int, nested: int, foreign: Foreign) -> Iterat
         for start, end in foreign(octets):
             yield base + start, base + end
         return
-    at = base + frame698.checks(octets).user_data_at
-    if frame.segmented or not frame.user_data:
-        yield at, at + len(frame.user_data)
-    else:
-        yield from _secrets(frame.user_data, at, nested + 1, foreign)
+    at = frame698.checks(octets).user_data_at
+    end = at + len(frame.user_data)
+    found = [(at, end)] if frame.segmented else list(_secrets(frame.user_data, at, nested + 1, foreign))
+    if found and frame.user_data:
+        yield from ((base + start, base + after) for start, after in found)
+        yield base + end, base + end + frame698.FCS_OCTETS

@@ -61,7 +61,7 @@ SECRET: Final = Secret()
 
 
 class PassedOn:
-    """Marks a member that is a frame for, or from, a port: texts do not show it."""
+    """Marks a frame for, or from, a port, or a digest: texts only tell how long it is."""
 
 
 PASSED_ON: Final = PassedOn()

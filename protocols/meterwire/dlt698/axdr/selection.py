@@ -293,6 +293,10 @@ class SelectEqual:
     oad: Oad
     value: Data
 
+    def __repr__(self) -> str:
+        """The column and of what type its value is: some columns are secret."""
+        return f"SelectEqual({self.oad}, {self.value.type})"
+
 
 @dataclass(frozen=True, slots=True)
 class SelectRange:
@@ -302,6 +306,11 @@ class SelectRange:
     start: Data
     end: Data
     interval: Data
+
+    def __repr__(self) -> str:
+        """The column and of what types its bounds are: some columns are secret."""
+        types = f"{self.start.type}, {self.end.type}, {self.interval.type}"
+        return f"SelectRange({self.oad}, {types})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,10 @@ class Found(NamedTuple):
     octets: bytes
     preamble: int
 
+    def __repr__(self) -> str:
+        """All but the octets, which may hold a secret."""
+        return f"Found({self.frame}, {len(self.octets)} octets, preamble={self.preamble})"
+
 
 class Deframer:
     """Find frames in a stream of octets; memory is bounded by one frame.

@@ -30,6 +30,7 @@ LENGTH_MAX: Final = 0x3FFF
 FRAME_OCTETS_MAX: Final = LENGTH_MAX + 2
 """Longest frame, 68H and 16H included."""
 FRAME_OCTETS_MIN: Final = 12
+FCS_OCTETS: Final = 2
 """Shortest frame: an address of one octet, no user data."""
 PREAMBLE_MAX: Final = 16
 """Most FEH that we send before a frame; four is customary."""
@@ -70,6 +71,11 @@ class Frame(NamedTuple):
     segmented: bool = False
     scrambled: bool = False
     reserved: bool = False
+
+    def __repr__(self) -> str:
+        """All but the user data, which may hold a secret."""
+        shown = [f"{name}={getattr(self, name)!r}" for name in self._fields if name != "user_data"]
+        return f"Frame({', '.join(shown)}, {len(self.user_data)} octets)"
 
     @property
     def control(self) -> int:

@@ -72,6 +72,11 @@ class Segment(NamedTuple):
     piece: bytes = b""
     reserved: int = 0
 
+    def __repr__(self) -> str:
+        """All but the octets of the APDU, which may hold a secret."""
+        kind, number = self.kind.name, self.number
+        return f"Segment({kind}, {number}, {len(self.piece)} octets, reserved={self.reserved})"
+
     @property
     def octets(self) -> bytes:
         """User data of the frame.
@@ -258,6 +263,11 @@ class Joined(NamedTuple):
     signal: JoinSignal
     acknowledgement: Segment | None = None
     apdu: bytes | None = None
+
+    def __repr__(self) -> str:
+        """All but the octets of the APDU, which may hold a secret."""
+        size = None if self.apdu is None else len(self.apdu)
+        return f"Joined({self.signal.name}, {self.acknowledgement}, {size} octets)"
 
 
 class SegmentReceiver:

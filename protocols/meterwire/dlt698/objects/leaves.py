@@ -32,6 +32,8 @@ CODES: Final = frozenset({"enum", "bool"})
 NUMBERS: Final = INTEGERS | FLOATS | CODES
 TI_UNITS: Final = ("s", "min", "h", "day", "month", "year")
 _SECRET: Final = frozenset({"MAC", "SID_MAC"})
+_SHOWN: Final = NUMBERS | {"date_time_s", "date_time", "date", "time", "OI", "OAD", "OMD", "TI", "TSA"}
+"""Types whose content stands in an error."""
 _PLAIN_ADDRESS_OCTETS: Final = 6
 
 
@@ -97,9 +99,9 @@ def encode_leaf(leaf: Leaf, exponent: int, content: Content, order: BitOrder = "
         if leaf.word and leaf.size:
             return Data("bit-string", word_bits(int(text, 16), leaf.size, order))
         return _from_text(cast(DataType, leaf.type), text)
-    except (ValueError, TypeError, AttributeError, ArithmeticError, RemoteProtocolError) as error:
-        shown = "the content" if leaf.type in _SECRET else repr(content)
-        raise LocalProtocolError(f"{shown} is no {leaf.type}") from error
+    except (ValueError, TypeError, AttributeError, ArithmeticError, RemoteProtocolError):
+        shown = repr(content) if leaf.type in _SHOWN else "the content"  # a text may be a password
+        raise LocalProtocolError(f"{shown} is no {leaf.type}") from None
 
 
 def _word(size: int, bits: BitString, order: BitOrder) -> tuple[Content, Problem | None]:

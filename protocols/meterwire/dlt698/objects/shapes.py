@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Protocol
 
+from meterwire.dlt698.apdus.secret_objects import Types, holds_secret, types_named
 from meterwire.dlt698.axdr.selection import ScalerUnit
 from meterwire.dlt698.axdr.values import NULL, Data
 from meterwire.dlt698.objects.bit_words import BitOrder
@@ -130,8 +131,7 @@ class _LeafNode:
         content, problem = decode_leaf(self.leaf, self.exponent, data, order)
         if self.problem is not None and problem is None:
             content, problem = None, self.problem
-        if data[0] in self.secret and isinstance(content, str) and not isinstance(content, Hidden):
-            content = Hidden(content)
+        content = _hidden(content, data, self.secret)
         out.append(_new(ItemValue, (self.label, content, problem, data)))
 
     def encode(self, contents: Contents, order: BitOrder) -> Data | None:
@@ -205,10 +205,15 @@ class _StructureNode:
         if problem is not None:
             out.append(ItemValue(self._block, None, problem, data))
             return
+        named: Types = frozenset()
         for index, member in enumerate(data[1], start=1):
             found = self.element(index)
             assert found is not None
+            first = len(out)
             found.decode(member, order, out)
+            if named:
+                _hide(out, first, named)
+            named |= types_named(member)
 
     def _misfit(self, data: Data) -> Problem | None:
         """Why the members cannot be told apart; an array of as many members as the structure has will do."""
@@ -231,6 +236,19 @@ class _StructureNode:
             "array" if self._kind.as_array else "structure",
             tuple(NULL if one is None else one for one in found),
         )
+
+
+def _hidden(content: Content, data: Data, types: Types) -> Content:
+    """The content, as a text that stands in no log where there is a secret in it."""
+    if isinstance(content, str) and not isinstance(content, Hidden) and holds_secret(data, types):
+        return Hidden(content)
+    return content
+
+
+def _hide(out: list[ItemValue], first: int, types: Types) -> None:
+    """Hide contents that are secret because a member before them names the object they are of."""
+    for index, value in enumerate(out[first:], start=first):
+        out[index] = value._replace(content=_hidden(value.content, value.raw, types))
 
 
 _new = tuple.__new__

@@ -232,6 +232,9 @@ class Exchange(ABC):
             self._take_apdu(frame, arrival.apdu)
         else:
             self.ignored += 1
+            if self._incoming.left_alone(arrival):
+                sentence = f"a segment without end: {arrival.signal.value}"
+                self.fault = RemoteProtocolError(sentence, kind="endless")
 
     def _more(self, octets: bytes) -> None:
         self._turns += 1

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu, encode_apdu, inner_apdu
@@ -144,10 +144,10 @@ class Report:
 
     server: ServerAddress
     notification: ReportNotificationList | ReportNotificationRecordList | ReportNotificationTransData | None
-    octets: bytes
+    octets: bytes = field(repr=False)
     envelope: SecurityResponse | None
-    fault: RemoteProtocolError | None
-    acknowledgement: bytes
+    fault: RemoteProtocolError | None = field(repr=False)
+    acknowledgement: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,6 +121,11 @@ class Arrival(NamedTuple):
     acknowledgement: Frame | None = None
     apdu: bytes | None = None
 
+    def __repr__(self) -> str:
+        """All but the octets of the APDU, which may hold a secret."""
+        size = None if self.apdu is None else len(self.apdu)
+        return f"Arrival({self.signal.name}, {self.acknowledgement}, {size} octets)"
+
 
 class Incoming:
     """Joins the segments of one APDU after another; those of another sender do not mix in.
@@ -152,6 +157,18 @@ class Incoming:
             octets = joined.acknowledgement.octets
             back = frame._replace(user_data=octets, from_server=not frame.from_server, reserved=False)
         return Arrival(joined.signal, back, joined.apdu)
+
+    def left_alone(self, arrival: Arrival) -> bool:
+        """Whether a piece got no acknowledgement because its series has no end.
+
+        Args:
+            arrival: that ``feed`` returned just now.
+
+        """
+        if arrival.acknowledgement is not None:
+            return False
+        repeats = arrival.signal in {JoinSignal.FIRST, JoinSignal.AGAIN} and self.joining
+        return repeats or arrival.signal is JoinSignal.TOO_MUCH
 
     @property
     def joining(self) -> bool:
