@@ -165,8 +165,8 @@ def test_envelopes_end_with_their_association() -> None:
             case "connect":
                 client.connect()
             case "method":
-                ended = client.send(client.envelope(client.action(ESAM, 5, tagged=False)))
-                assert isinstance(ended.unit, PlainUnit)
+                ended = client.order(ESAM, 5)
+                assert (SUCCESS, "date_time_s") == (ended.dar, ended.data and ended.data.type)
             case "time":
                 client.meter.envelopes.module.association.set_limit(1)
                 client.at += MINUTE

@@ -133,10 +133,7 @@ class Envelopes:
             return SecurityResponse(unit=PlainUnit(octets), verify=Mac(mac))
         level = _level(envelope)
         assert level is not None, "it was opened"
-        try:
-            sealed = self.module.association.seal_answer(level, octets, self._now)
-        except NotAccepted:  # the request has ended its own association (method 5 of F100)
-            return SecurityResponse(unit=PlainUnit(octets))
+        sealed = self.module.association.seal_answer(level, octets)
         unit = PlainUnit(sealed.data) if level is Level.PLAIN_MAC else CipherUnit(sealed.data)
         return SecurityResponse(unit=unit, verify=None if sealed.mac is None else Mac(sealed.mac))
 
