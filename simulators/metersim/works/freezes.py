@@ -106,6 +106,11 @@ class Freezes:
         self._clock_ahead = clock_ahead
         self.calendar = calendar
 
+    @property
+    def period(self) -> str:
+        """How items call its freezes."""
+        return self.calendar.period
+
     def last(self, number: int, at: datetime) -> Freeze | None:
         """The freeze that is the so-manieth last one at ``at``; ``None`` when there is none.
 

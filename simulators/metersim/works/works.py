@@ -11,6 +11,8 @@ from decimal import Decimal
 
 from metersim.works.clock import MeterClock
 from metersim.works.conditions import USUAL, Conditions, History, Row
+from metersim.works.controlled import Controlled
+from metersim.works.cost_control import REMOTE, CostControl
 from metersim.works.events import EventLog, Stretch
 from metersim.works.flow import flow
 from metersim.works.items import ENERGIES, REGISTERS, items_of, phase_items_of
@@ -50,6 +52,13 @@ class Works:
         clock_ahead: how far its clock is ahead of the true time then, at most 400 days.
         drift_s_per_day: what its clock gains in a day, at most 600 s.
         conditions: what held when it was switched on.
+        control: what its switch and its wallet are like.
+        preset_cents: money that its wallet begins with, where it has one.
+
+    Attributes:
+        switch: its switch.
+        memory: every control that it obeyed.
+        account: its wallet; ``None``: it has none.
 
     Raises:
         ClockOutOfRange: ``clock_ahead`` or ``drift_s_per_day`` is too far.
@@ -67,6 +76,8 @@ class Works:
         clock_ahead: timedelta = timedelta(),
         drift_s_per_day: Decimal = Decimal(0),
         conditions: Conditions = USUAL,
+        control: CostControl = REMOTE,
+        preset_cents: int = 0,
     ) -> None:
         key = f"{seed}/{plate.address}"
         load = load or Load()
@@ -77,7 +88,7 @@ class Works:
         self.clock = MeterClock(
             since=since, ahead=clock_ahead, drift_s_per_day=drift_s_per_day, moved=self._clock_set
         )
-        self.history = History(since, conditions, moved=self._happened)
+        self.history = History(since, conditions, before=self._before, moved=self._happened)
         self.events = EventLog(self._stretches)
         us = to_us(since)
         self.registers = Registers(
@@ -95,13 +106,30 @@ class Works:
             registers=self.registers,
         )
 
-    def advance(self, at: datetime) -> None:
+        self._controlled = Controlled(
+            control,
+            clock=self.clock,
+            customer_number=plate.customer_number,
+            energy=self._counted,
+            current_a=self.current_a,
+            moved=self._switched,
+            preset_cents=preset_cents,
+        )
+        self.switch = self._controlled.switch
+        self.memory = self._controlled.memory
+        self.account = self._controlled.account
+
+    def advance(self, at: datetime) -> datetime:
         """Bring everything that was delayed to ``at``; each meter does it before it answers.
 
         Args:
-            at: true time, aware.
+            at: true time, aware; a clock of the simulator that went back is waited for.
+
+        Returns:
+            ``at``, or the later time to which everything was brought before.
 
         """
+        return self._controlled.advance(at)
 
     def value(self, item: str, at: datetime) -> Decimal | None:
         """What the meter shows for ``item`` at ``at``; ``None`` when it has no such number.
@@ -159,6 +187,16 @@ class Works:
         ticks = sum(_ticks(self.registers.counter(part, phase), suffix, us) for part in parts)
         return Decimal(ticks % (SIGNED_CAPACITY_TICKS if len(parts) > 1 else CAPACITY_TICKS)).scaleb(-2)
 
+    def _counted(self, at: datetime) -> tuple[int, ...]:
+        """Hundredths of a kWh by tariffs, without rolling over."""
+        return self.registers.counter("forward_active_energy").tariffs(to_us(at))
+
+    def _switched(self, at: datetime, opened: bool) -> None:
+        self.history.change(at, contact_open=opened)
+
+    def _before(self, at: datetime) -> None:
+        self._controlled.before(at)
+
     def _clock_set(self, at: datetime) -> None:
         self._begin(to_us(at), None)
 
@@ -167,7 +205,9 @@ class Works:
         if row.happened in {"registers_cleared", "meter_exchanged", "register_set"}:
             ticks = {item: ticks_of(v) for item, v in row.details.items() if isinstance(v, Decimal)}
             jump = Jump(row.happened != "register_set", ticks)
+        counted = self._counted(row.at) if jump else None
         self._begin(to_us(row.at), jump)
+        self._controlled.happened(row.at, powered=self.powered(row.at), counted=counted)
 
     def _begin(self, us: int, jump: Jump | None) -> None:
         last = self.registers.spans[-1]
@@ -189,6 +229,7 @@ def usual_works(
     mean_kw: Decimal = MEAN_KW,
     since: datetime = INSTALLED_AT,
     clock_ahead: timedelta = timedelta(),
+    control: CostControl = REMOTE,
 ) -> Works:
     """The works of a meter of three phases of which nothing else was said.
 
@@ -200,6 +241,7 @@ def usual_works(
         mean_kw: mean power of what is drawn, 0 to 10,000 kW.
         since: when it was first switched on, aware.
         clock_ahead: how far its clock is ahead of the true time then, at most 400 days.
+        control: what its switch and its wallet are like.
 
     Raises:
         ValueError: a figure out of its range.
@@ -207,7 +249,7 @@ def usual_works(
     """
     load = Load(mean_kw=mean_kw, feed_in_share=Decimal("0.1"))
     plate = Plate(address=address, sums="by_phase")
-    return Works(plate, seed=seed, load=load, since=since, clock_ahead=clock_ahead)
+    return Works(plate, seed=seed, load=load, since=since, clock_ahead=clock_ahead, control=control)
 
 
 def _ticks(counter: Counter, suffix: str, us: int) -> int:
