@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,12 +11,10 @@ from metersim.dlt698 import Meter698
 from metersim.dlt698.modes import Modes
 from metersim.security.provider import LabProvider, Wallet698
 from metersim.security.suite698 import Level
-from metersim.works.account import Account, AccountLimits
-from metersim.works.clock import MeterClock
 from metersim.works.cost_control import REMOTE, CostControl
-from metersim.works.memory import ControlMemory
-from metersim.works.switch import Switch
-from metersim.works.works import Works, usual_works
+from metersim.works.load import Load
+from metersim.works.plate import Plate
+from metersim.works.works import Works
 from meterwire.dlt698.apdus.action import ActionRequestNormal
 from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu, encode_apdu
 from meterwire.dlt698.apdus.association import ConnectResponse, SymmetricSecurity
@@ -40,75 +37,37 @@ ADDRESS = "202611220001"
 CUSTOMER = "000012345678"
 DIVERSIFIER = bytes.fromhex(f"0000{ADDRESS}")
 RELAY = Data("OAD", Oad(0xF205, 2, 1))
-SINCE = AT - timedelta(days=10)
 
 
-@dataclass(slots=True)
-class Parts:
-    """Clock, switch, wallet and memory of a meter whose current and energy the test says."""
-
-    works: Works
-    switch: Switch
-    memory: ControlMemory
-    account: Account | None
-    current_a: Decimal = Decimal(0)
-    used: int = 0
-
-    @property
-    def clock(self) -> MeterClock:
-        return self.works.clock
-
-    def advance(self, at: datetime) -> None:
-        self.switch.advance(at)
-
-
-def parts(
-    character: CostControl = REMOTE, *, wallet_cents: int | None = None, limits: AccountLimits | None = None
-) -> Parts:
-    """Of one meter; with a wallet when money is named.
+def works_of(
+    control: CostControl = REMOTE, *, preset_cents: int = 0, since: datetime = AT - timedelta(days=1)
+) -> Works:
+    """The works of the meter.
 
     Args:
-        character: of the meter.
-        wallet_cents: money that it begins with.
-        limits: of the wallet.
+        control: what its relay and its wallet are like.
+        preset_cents: money that the wallet begins with.
+        since: when it was first switched on.
 
     """
-    works = usual_works(ADDRESS, seed=1, since=SINCE)
-    memory = ControlMemory(shows=works.clock.shows)
-    switch = Switch(memory=memory, since=SINCE, character=character, current_a=lambda _: made.current_a)
-    made = Parts(works, switch, memory, None)
-    if wallet_cents is not None:
-        made.account = Account(
-            switch,
-            since=SINCE,
-            energy=lambda _: (made.used, 0, 0, 0),
-            preset_cents=wallet_cents,
-            limits=limits,
-            customer_number=CUSTOMER,
-            opened=True,
-        )
-    return made
+    plate = Plate(address=ADDRESS, customer_number=CUSTOMER)
+    load = Load(mean_kw=Decimal("0.5"))
+    return Works(plate, seed=1, load=load, since=since, control=control, preset_cents=preset_cents)
 
 
 class Secured(Client):
     """A client with a provider.
 
     Args:
-        made: what the meter is made of.
+        works: of the meter.
         enforced: whether the meter insists on its security modes.
         at: true time of whatever is asked.
 
     """
 
-    def __init__(self, made: Parts | None = None, *, enforced: bool = False, at: datetime = AT) -> None:
-        self.parts = made or parts()
-        self.meter = Meter698(
-            ADDRESS,
-            seed=1,
-            works=self.parts.works,
-            controlled=self.parts,
-            modes=Modes(enforced=enforced),
-        )
+    def __init__(self, works: Works | None = None, *, enforced: bool = False, at: datetime = AT) -> None:
+        self.works = works or works_of()
+        self.meter = Meter698(ADDRESS, seed=1, works=self.works, modes=Modes(enforced=enforced))
         super().__init__(self.meter, at=at)
         self.provider = LabProvider(random.Random(7).randbytes)
         self.session = ""
@@ -160,7 +119,7 @@ class Secured(Client):
 
     def tag(self) -> TimeTag:
         """A time tag of now, good for five minutes."""
-        shown = self.parts.clock.shows(self.at)
+        shown = self.works.clock.shows(self.at)
         return TimeTag(DateTimeS.of(shown), Ti(1, 5))
 
     def action(self, oi: int, method: int, data: Data = NULL, *, tagged: bool = True) -> ActionRequestNormal:

@@ -260,7 +260,7 @@ def test_methods_are_refused_by_the_word_for_it() -> None:
     items = (
         reset,
         ActionItem(Omd(0x4300, 99), Data("null", None)),
-        ActionItem(Omd(0x8000, 129), Data("null", None)),
+        ActionItem(Omd(0x8107, 127), Data("null", None)),
         ActionItem(BROADCAST_TIME, time(NOON)),
     )
     answer = client.ask(ActionRequestNormalList(piid=PIID, items=items))

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from metersim.security.suite698 import Level
+from metersim.works.cost_control import LOCAL
 from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
 from meterwire.dlt698.apdus.get import GetRequestNormal
 from meterwire.dlt698.apdus.parts import SUCCESS, SetItem
@@ -22,7 +23,7 @@ from meterwire.dlt698.axdr.data import data_from_octets
 from meterwire.dlt698.axdr.selection import Oad, Sid, SidMac
 from meterwire.dlt698.axdr.values import Data, DateTimeS
 from meterwire.dlt698.objects.dictionary import dictionary
-from tests.support.secured698 import Secured, close_data, parts, trip_data
+from tests.support.secured698 import Secured, close_data, trip_data, works_of
 from tests.wire.dlt698.apdu_strategies import BY_SERVICE
 from tests.wire.dlt698.data_strategies import datas
 
@@ -53,7 +54,7 @@ _tried = settings(max_examples=60, deadline=None, suppress_health_check=[HealthC
 
 
 def _client() -> Secured:
-    client = Secured(parts(wallet_cents=5_000))
+    client = Secured(works_of(LOCAL, preset_cents=5_000))
     assert 0 == client.associate().result
     return client
 
@@ -104,7 +105,7 @@ def test_any_envelope_is_answered(unit: PlainUnit | CipherUnit, verify: Rn | RnM
     client = _client()
     answer = client.send(SecurityRequest(unit=unit, verify=verify))
     assert answer is not None
-    assert () == client.parts.memory.controls
+    assert () == client.works.memory.controls
     assert SUCCESS == client.order(0x8000, 129, trip_data()).dar
 
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from metersim.dlt698 import Meter698
 from metersim.dlt698.messages import CHARACTERS_MAX, MESSAGES_MAX
 from metersim.dlt698.meter import FACTORY_PASSWORD
 from metersim.dlt698.modes import EXPLICIT_MAX, Modes
 from metersim.security.provider import Wallet698
 from metersim.security.suite698 import Level
 from metersim.works.account import AccountLimits
-from metersim.works.cost_control import REMOTE
+from metersim.works.cost_control import LOCAL, PLAIN, REMOTE
 from metersim.works.switch import Command, State
 from meterwire.dlt698.apdus.apdu import encode_apdu
+from meterwire.dlt698.apdus.association import ReleaseRequest, ReleaseResponse
 from meterwire.dlt698.apdus.get import GetRequestNormal
 from meterwire.dlt698.apdus.parts import SUCCESS, Dar, SetItem
 from meterwire.dlt698.apdus.security import CipherUnit, PlainUnit, Rn, SecurityRequest, SecurityResponse
@@ -32,8 +32,8 @@ from tests.support.secured698 import (
     CUSTOMER,
     Secured,
     close_data,
-    parts,
     trip_data,
+    works_of,
 )
 from tests.wire.dlt698 import peer
 
@@ -92,7 +92,7 @@ def test_requests_are_opened_and_answers_sealed(level: Level) -> None:
     assert NO_RELAY == client.sealed(request, level).result.result
     assert SUCCESS == client.order(CONTROL, 129, trip_data(), level).dar
     assert RELAY_1 == client.sealed(request, level).result.result
-    assert client.parts.memory.obeyed_once("trip")
+    assert client.works.memory.obeyed_once("trip")
 
 
 def test_reads_are_proved_without_an_association() -> None:
@@ -118,7 +118,7 @@ def test_one_bit_changed_is_refused_counted_and_not_done(part: str) -> None:
     answer = client.send(changed)
     assert isinstance(answer, SecurityResponse)
     assert (Dar(22), 1) == (answer.unit, client.meter.envelopes.module.failures.total)
-    assert (State.CLOSED, ()) == (client.parts.switch.state, client.parts.memory.controls)
+    assert (State.CLOSED, ()) == (client.works.switch.state, client.works.memory.controls)
     assert SUCCESS == client.order(CONTROL, 129, trip_data()).dar
 
 
@@ -137,7 +137,7 @@ def test_the_third_wrong_mac_ends_the_association_and_the_fifteenth_suspends() -
     dars = []
     counter = 0
     while module.failures.total < 15:
-        if not module.association.valid(client.parts.clock.shows(client.at)):
+        if not module.association.valid(client.works.clock.shows(client.at)):
             counter += 1
             client.associate(counter)
         whole = client.envelope(client.action(CONTROL, 129, trip_data()))
@@ -148,7 +148,7 @@ def test_the_third_wrong_mac_ends_the_association_and_the_fifteenth_suspends() -
     assert 5 == counter
     assert 255 == client.associate(counter + 1).result
     assert Dar(31) == client.send(wrong).unit
-    assert () == client.parts.memory.controls
+    assert () == client.works.memory.controls
     client.at += timedelta(hours=1)
     assert 0 == client.associate(counter + 1).result
 
@@ -173,7 +173,7 @@ def test_envelopes_end_with_their_association() -> None:
             case _:
                 client.at += timedelta(seconds=7201)
         assert Dar(23) == client.send(whole).unit, way
-        assert () == client.parts.memory.controls
+        assert () == client.works.memory.controls
 
 
 def test_an_envelope_with_something_else_in_it_is_answered_in_one() -> None:
@@ -210,13 +210,13 @@ def test_trip_permit_key_close() -> None:
     assert Data("bit-string", BitString.of("0010000000000000")) == client.get("20400200")
     assert SUCCESS == client.order(CONTROL, 130, close_data(0)).dar
     assert (RELAY_1, NO_RELAY, 1, [4, 13]) == told()
-    assert client.parts.switch.press_key(client.at)
+    assert client.works.switch.press_key(client.at)
     assert (NO_RELAY, NO_RELAY, 0, [13]) == told()
     assert SUCCESS == client.order(CONTROL, 129, trip_data()).dar
     assert SUCCESS == client.order(CONTROL, 130, close_data(1)).dar
     assert (NO_RELAY, NO_RELAY, 0, [13]) == told()
-    assert {"trip": 2, "permit_close": 1, "direct_close": 1} == client.parts.memory.counts()
-    assert {"698.45"} == {one.came_by for one in client.parts.memory.controls}
+    assert {"trip": 2, "permit_close": 1, "direct_close": 1} == client.works.memory.counts()
+    assert {"698.45"} == {one.came_by for one in client.works.memory.controls}
 
 
 def test_delay_while_and_automatic_close() -> None:
@@ -229,9 +229,7 @@ def test_delay_while_and_automatic_close() -> None:
     assert (RELAY_1, NO_RELAY, RELAY_1) == tuple(map(client.get, ("80000300", "80000400", "80000500")))
     client.at += 10 * MINUTE
     assert NO_RELAY == client.get("80000300")
-    assert [AT + 12 * MINUTE, AT + 2 * MINUTE] == [
-        move.moved_at for move in reversed(client.parts.memory.moves)
-    ]
+    assert [AT + 2 * MINUTE, AT + 12 * MINUTE] == [move.moved_at for move in client.works.memory.moves[2:]]
     assert SUCCESS == client.order(CONTROL, 129, trip_data(limit_min=10)).dar
     client.at += 10 * MINUTE
     assert (RELAY_1, NO_RELAY) == tuple(map(client.get, ("80000300", "80000500")))
@@ -249,7 +247,7 @@ def test_a_guarantee_refuses_trips_and_says_why() -> None:
     assert SUCCESS == client.order(GUARANTEE, 128).dar
     assert SUCCESS == client.order(CONTROL, 129, trip_data()).dar
     assert Data("bit-string", BitString.of("0" * 16)) == client.get("20410200")
-    dropping = _associated(made=parts(dataclasses.replace(REMOTE, trip_under_guarantee="drops")))
+    dropping = _associated(works=works_of(dataclasses.replace(REMOTE, trip_under_guarantee="drops")))
     assert SUCCESS == dropping.order(GUARANTEE, 127).dar
     assert SUCCESS == dropping.order(CONTROL, 129, trip_data()).dar
     assert NO_RELAY == dropping.get("80000300")
@@ -260,11 +258,11 @@ def test_alarm_and_protection() -> None:
     client = _associated()
     assert (SUCCESS, RELAY_1) == (client.order(CONTROL, 127).dar, client.get("80000400"))
     assert (SUCCESS, NO_RELAY) == (client.order(CONTROL, 128).dar, client.get("80000400"))
-    limit = Data("structure", (Data("double-long-unsigned", 300_000), Data("long-unsigned", 5)))
+    half = int(client.works.current_a(client.at) * 5_000)
+    limit = Data("structure", (Data("double-long-unsigned", half), Data("long-unsigned", 5)))
     request = SetRequestNormal(piid=client.association.next_piid(), item=SetItem(Oad(CONTROL, 2, 0), limit))
     assert SUCCESS == client.sealed(request).item.dar
     assert limit == client.get("80000200")
-    client.parts.current_a = Decimal(40)
     assert SUCCESS == client.order(CONTROL, 129, trip_data()).dar
     assert Data("bit-string", BitString.of("0000010000000000")) == client.get("20400200")
     assert (NO_RELAY, RELAY_1) == tuple(map(client.get, ("80000300", "80000500")))
@@ -293,7 +291,7 @@ def test_parameters_that_do_not_fit_move_nothing(method: int, data: Data, dar: i
     """A wrong close code that were taken for "direct" would put a house under power."""
     client = _associated()
     assert Dar(dar) == client.order(CONTROL, method, data).dar
-    assert ((), ()) == (client.parts.memory.controls, client.parts.memory.moves)
+    assert ((), 2) == (client.works.memory.controls, len(client.works.memory.moves))
 
 
 def test_orders_need_a_time_tag_that_is_not_over() -> None:
@@ -305,29 +303,29 @@ def test_orders_need_a_time_tag_that_is_not_over() -> None:
     client.at += timedelta(minutes=5, seconds=1)
     assert Dar(32) == client.sealed(late).item.dar
     assert Data("bit-string", BitString.of("0000100000000000")) == client.get("20410200")
-    assert () == client.parts.memory.controls
+    assert () == client.works.memory.controls
 
 
 def test_closing_with_a_password_needs_no_keys() -> None:
     """Method 131 carries its own proof, and is taken in plain even where modes are enforced."""
     client = Secured(enforced=True)
-    client.parts.switch.obey(Command(kind="trip"), client.at)
+    client.works.switch.obey(Command(kind="trip"), client.at)
     wrong = client.action(CONTROL, 131, close_data(1, password="00000001"))
     assert Dar(15) == client.send(wrong).item.dar
     right = client.action(CONTROL, 131, close_data(1, password=FACTORY_PASSWORD))
     assert SUCCESS == client.send(right).item.dar
-    assert not client.parts.switch.contact_open
+    assert not client.works.switch.contact_open
 
 
 def test_orders_to_everybody_are_refused_but_by_the_meters_that_obey_them() -> None:
     """Nobody may send them; a plant can hold the kind of meter for which that rule is made."""
     everybody = ServerAddress("AA", kind=AddressKind.BROADCAST)
     for obeys in (False, True):
-        client = Secured(parts(dataclasses.replace(REMOTE, obeys_everybody=obeys)))
+        client = Secured(works_of(dataclasses.replace(REMOTE, obeys_everybody=obeys)))
         client.connect(FACTORY_PASSWORD)
         order = client.action(CONTROL, 129, trip_data())
         assert client.say(found(order, everybody)) == b""
-        assert obeys == client.parts.switch.contact_open
+        assert obeys == client.works.switch.contact_open
         modes = client.action(MODES, 127, _mode(0x8000, 0x8888))
         assert client.say(found(modes, everybody)) == b""
         assert 0x8110 == client.meter.modes.mode(0x8000)
@@ -345,7 +343,7 @@ def test_strangers_order_nothing() -> None:
     order = encode_apdu(client.action(CONTROL, 129, trip_data()))
     wrapped = SecurityRequest(unit=PlainUnit(order), verify=Rn(bytes(16)))
     client.send(wrapped)
-    assert () == client.parts.memory.controls
+    assert () == client.works.memory.controls
     client.connect(FACTORY_PASSWORD)
     assert SUCCESS == client.send(client.action(CONTROL, 129, trip_data())).item.dar
 
@@ -362,11 +360,11 @@ def test_trips_and_closings_are_events_with_the_energy_of_the_moment() -> None:
         client.order(CONTROL, 130, close_data(1))
     columns = ("20220200", "201E0200", "20200200", "00100201")
     opened = client.records("301F0200", SelectAll(), *columns)
-    shown = [f"{client.parts.clock.shows(at):%Y-%m-%d %H:%M:%S}" for at in times]
+    shown = [f"{client.works.clock.shows(at):%Y-%m-%d %H:%M:%S}" for at in times]
     energy = [client.meter.value("forward_active_energy", at) for at in times]
-    told = [[value.content for value in row.values] for row in opened.rows]
-    assert [[Decimal(n), at, at, kwh] for n, at, kwh in zip((1, 2), shown, energy, strict=True)] == told
-    assert 2 == len(client.records("30200200", SelectAll(), *columns).rows)
+    told = [[value.content for value in row.values] for row in opened.rows[1:]]  # one is the factory's
+    assert [[Decimal(n), at, at, kwh] for n, at, kwh in zip((2, 3), shown, energy, strict=True)] == told
+    assert 3 == len(client.records("30200200", SelectAll(), *columns).rows)
 
 
 # --- security modes ---------------------------------------------------------------------------------------
@@ -383,7 +381,7 @@ def test_enforced_modes_want_cipher_and_mac_for_control() -> None:
     for level, dar in ((Level.PLAIN_MAC, 20), (Level.CIPHER, 20), (Level.CIPHER_MAC, 0)):
         assert Dar(dar) == client.order(CONTROL, 129, trip_data(), level).dar
     assert Dar(20) == client.send(client.action(CONTROL, 130, close_data(1))).item.dar
-    assert client.parts.switch.contact_open
+    assert client.works.switch.contact_open
 
 
 def test_modes_of_single_objects_go_first() -> None:
@@ -439,34 +437,39 @@ def test_default_modes_are_the_printed_ones() -> None:
 # --- money ------------------------------------------------------------------------------------------------
 
 
-def _local(cents: int = 0, **limits: int) -> Secured:
-    return _associated(made=parts(wallet_cents=cents, limits=AccountLimits(**limits)))
+def _local(cents: int = 1, **limits: int) -> Secured:
+    """A meter that was switched on this moment with so much money, its account opened by a cent more."""
+    works = works_of(LOCAL, preset_cents=cents, since=AT)
+    assert works.account is not None
+    works.account.limits = AccountLimits(**limits)
+    assert works.account.open_account(1, 1, CUSTOMER, AT).done
+    return _associated(works=works)
 
 
 def test_a_top_up_is_credited_once() -> None:
     """Count and amount are read back in 202C; the same count again is DAR 21 and changes nothing."""
-    client = _local(12_345)
-    assert _double(12_345, 0) == client.get("202C0200")
-    assert SUCCESS == client.order(ESAM, 6, client.purse(1, YUAN_100, 1)).dar
-    assert _double(22_345, 1) == client.get("202C0200")
-    assert Dar(21) == client.order(ESAM, 6, client.purse(1, YUAN_100, 1)).dar
-    assert Dar(25) == client.order(ESAM, 6, client.purse(1, YUAN_100, 3)).dar
-    assert Dar(24) == client.order(ESAM, 6, client.purse(1, YUAN_100, 2, customer="000012345679")).dar
-    assert Dar(22) == client.order(ESAM, 6, client.purse(1, YUAN_100, 2, proof_of=YUAN_100 - 1)).dar
-    assert _double(22_345, 1) == client.get("202C0200")
-    assert Data("double-long-unsigned", YUAN_100) == client.get("202E0200")
+    client = _local(12_344)
+    assert _double(12_345, 1) == client.get("202C0200")
+    assert SUCCESS == client.order(ESAM, 6, client.purse(1, YUAN_100, 2)).dar
+    assert _double(22_345, 2) == client.get("202C0200")
+    assert Dar(21) == client.order(ESAM, 6, client.purse(1, YUAN_100, 2)).dar
+    assert Dar(25) == client.order(ESAM, 6, client.purse(1, YUAN_100, 4)).dar
+    assert Dar(24) == client.order(ESAM, 6, client.purse(1, YUAN_100, 3, customer="000012345679")).dar
+    assert Dar(22) == client.order(ESAM, 6, client.purse(1, YUAN_100, 3, proof_of=YUAN_100 - 1)).dar
+    assert _double(22_345, 2) == client.get("202C0200")
+    assert Data("double-long-unsigned", YUAN_100 + 1) == client.get("202E0200")
     assert 1 == client.meter.envelopes.module.failures.total
-    assert client.parts.memory.obeyed_once("top_up")
+    assert client.works.memory.obeyed_once("top_up")
 
 
 def test_hoarding_refund_and_initialisation() -> None:
     """More than the meter may hold is DAR 26; a refund names the last count; a new wallet has none."""
-    client = _local(0, hoarding=YUAN_100)
-    assert Dar(26) == client.order(ESAM, 6, client.purse(1, YUAN_100 + 1, 1)).dar
-    assert SUCCESS == client.order(ESAM, 6, client.purse(1, YUAN_100, 1)).dar
-    assert Dar(25) == client.order(ESAM, 6, client.purse(2, 4_000, 2)).dar
-    assert SUCCESS == client.order(ESAM, 6, client.purse(2, 4_000, 1)).dar
-    assert _double(6_000, 1) == client.get("202C0200")
+    client = _local(99, hoarding=YUAN_100 + 100)
+    assert Dar(26) == client.order(ESAM, 6, client.purse(1, YUAN_100 + 1, 2)).dar
+    assert SUCCESS == client.order(ESAM, 6, client.purse(1, YUAN_100, 2)).dar
+    assert Dar(25) == client.order(ESAM, 6, client.purse(2, 4_000, 3)).dar
+    assert SUCCESS == client.order(ESAM, 6, client.purse(2, 4_000, 2)).dar
+    assert _double(6_100, 2) == client.get("202C0200")
     made = client.provider.purse698(
         client.session, kind=Wallet698.INITIALISE, amount=500, count=0, customer=CUSTOMER
     )
@@ -480,18 +483,15 @@ def test_hoarding_refund_and_initialisation() -> None:
 
 def test_an_account_is_opened() -> None:
     """The first purchase brings the customer; 2014 tells the account's state."""
-    made = parts(wallet_cents=0)
-    assert made.account is not None
-    client = _associated(made=made)
-    made.account.initialise(0, 0, client.at)
+    client = _associated(works=works_of(LOCAL, preset_cents=1, since=AT))
     word = client.get("20140203")
     assert isinstance(word, Data)
-    assert word.value.bit(14)
+    assert (True, True) == (word.value.bit(14), word.value.bit(15))
     assert SUCCESS == client.order(ESAM, 6, client.purse(0, YUAN_100, 1)).dar
     word = client.get("20140203")
     assert isinstance(word, Data)
     assert (False, True) == (word.value.bit(14), word.value.bit(9))
-    assert CUSTOMER == made.account.customer_number
+    assert _double(YUAN_100 + 1, 1) == client.get("202C0200")
 
 
 @pytest.mark.parametrize(
@@ -507,17 +507,18 @@ def test_an_account_is_opened() -> None:
 )
 def test_wallet_orders_that_do_not_fit(member: int, data: Data, dar: int) -> None:
     """An order for another meter, or of another layout, must not touch the wallet: no MAC was wrong."""
-    client = _local(1)
-    members = list(client.purse(1, YUAN_100, 1).value)
+    client = _local()
+    before = client.works.memory.controls
+    members = list(client.purse(1, YUAN_100, 2).value)
     members[member] = data
     assert Dar(dar) == client.order(ESAM, 6, Data("structure", tuple(members))).dar
-    assert (0, ()) == (client.meter.envelopes.module.failures.total, client.parts.memory.controls)
+    assert (0, before) == (client.meter.envelopes.module.failures.total, client.works.memory.controls)
 
 
 def test_money_needs_keys_and_a_wallet() -> None:
     """A password opens no wallet, and a remote meter has none."""
     client = _local()
-    order = client.purse(1, YUAN_100, 1)
+    order = client.purse(1, YUAN_100, 2)
     client.connect(FACTORY_PASSWORD)
     assert Dar(23) == client.send(client.action(ESAM, 6, order)).item.dar
     remote = _associated()
@@ -527,11 +528,16 @@ def test_money_needs_keys_and_a_wallet() -> None:
 
 def test_limits_are_read_and_written() -> None:
     """401E and 401F; who is overdrawn by a new limit is tripped, and 202D tells by how much."""
-    client = _local(10_000, overdraft=5_000)
-    client.parts.used = 30_000  # 150 yuan at half a yuan for a kWh
-    assert _double(0, 0) == client.get("202C0200")
-    assert (Data("double-long-unsigned", 5_000), RELAY_1) == (client.get("202D0200"), client.get("80000300"))
-    assert _double(5_000, 99_999_999, 0) == client.get("401F0200")
+    client = _local(1, overdraft=10)
+    client.at += timedelta(minutes=100)
+    account = client.works.account
+    assert account is not None
+    assert _double(0, 1) == client.get("202C0200")
+    overdrawn = account.overdraft_cents(client.at)
+    assert 10 == overdrawn  # what was drawn when the contact opened
+    assert Data("double-long-unsigned", overdrawn) == client.get("202D0200")
+    assert RELAY_1 == client.get("80000300")
+    assert _double(10, 99_999_999, 0) == client.get("401F0200")
     piid = client.association.next_piid()
     alarms = SetRequestNormal(piid=piid, item=SetItem(Oad(0x401E, 2, 0), _double(3_000, 1_500)))
     assert SUCCESS == client.sealed(alarms).item.dar
@@ -592,7 +598,7 @@ def test_nothing_secret_shows() -> None:
     answer = client.send(envelope)
     heard = client.meter.envelopes
     shown = " ".join(map(repr, (client.meter.envelopes.module, request, envelope, answer, client.values)))
-    shown += repr(client.parts.memory.controls)
+    shown += repr(client.works.memory.controls)
     mac: bytes = order.value[4].value.mac
     for secret in (envelope.unit.octets, envelope.verify.mac, mac, answer.unit.octets, answer.verify.mac):
         assert secret.hex() not in shown.lower()
@@ -639,10 +645,27 @@ def test_published_orders_are_obeyed() -> None:
     client.connect(FACTORY_PASSWORD)
     for octets, is_open in ((trip, True), (close, False)):
         assert client.say(found(octets, ServerAddress(ADDRESS)))
-        assert is_open == client.parts.switch.contact_open
+        assert is_open == client.works.switch.contact_open
 
 
-def test_a_relay_keeps_the_meters_time() -> None:
-    """A relay on a clock of its own would refuse orders that the meter takes for timely, and stamp others."""
-    with pytest.raises(ValueError, match="another clock"):
-        Meter698(ADDRESS, seed=1, controlled=parts())
+def test_a_meter_without_a_relay_has_no_control_objects() -> None:
+    """An order to it is an order to the wrong meter: DAR 6."""
+    client = _associated(works=works_of(dataclasses.replace(PLAIN, has_relay=False)))
+    assert Dar(6) == client.get("80000500")
+    assert Dar(6) == client.order(CONTROL, 129, trip_data()).dar
+
+
+def test_a_release_in_an_envelope_ends_the_association() -> None:
+    """Whoever says goodbye in cipher is heard, too; what comes after it has no key."""
+    client = _associated()
+    piid = client.association.next_piid()
+    assert isinstance(client.sealed(ReleaseRequest(piid=piid)), ReleaseResponse)
+    assert Dar(23) == client.send(client.envelope(client.action(CONTROL, 129, trip_data()))).unit
+
+
+def test_a_meter_without_supply_says_nothing() -> None:
+    """A meter in the dark would be read as one that works."""
+    client = Secured()
+    client.works.history.change(client.at, without_supply=frozenset({"a", "b", "c"}))
+    order = client.action(CONTROL, 127)
+    assert b"" == client.say(found(order, ServerAddress(ADDRESS)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final, Protocol
+from typing import Final
 
 from metersim.dlt698.circumstances import (
     DENIED,
@@ -28,10 +28,8 @@ from metersim.dlt698.circumstances import (
     members,
     only_element,
 )
-from metersim.works.account import Account
-from metersim.works.clock import MeterClock
-from metersim.works.memory import ControlMemory
 from metersim.works.switch import DELAY_MAX, Command, Kind, Refusal, Switch
+from metersim.works.works import Works
 from meterwire.dlt698.apdus.parts import SUCCESS, ActionItem, Dar, SetItem
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.axdr.values import BitString, Data
@@ -60,29 +58,6 @@ _REFUSED: Final[dict[str, Dar]] = {
     "auto_trip_already_tripped": OTHER,
 }
 _CLOSE_KINDS: Final[dict[object, Kind]] = {0: "permit_close", 1: "direct_close"}
-
-
-class Controllable(Protocol):
-    """What of a meter can be ordered about."""
-
-    @property
-    def clock(self) -> MeterClock:
-        """Its clock."""
-
-    @property
-    def switch(self) -> Switch:
-        """Its switch."""
-
-    @property
-    def memory(self) -> ControlMemory:
-        """What it obeyed."""
-
-    @property
-    def account(self) -> Account | None:
-        """Its wallet, where it has one."""
-
-    def advance(self, at: datetime) -> None:
-        """Let everything happen that is due up to a true time."""
 
 
 class RelayPart:
@@ -248,22 +223,37 @@ _ATTRIBUTES: Final[dict[tuple[int, int], Callable[[Switch], Data]]] = {
     (ERROR_WORD, 2): lambda switch: _word("control_error", switch.last_cause),
 }
 
-_CONTACT, _COMMAND, _ALARM, _GUARANTEED, _AUTHENTICATED, _NOT_OPENED = 4, 6, 7, 12, 13, 14
-_VENDOR_COMMAND: Final = 1
-_MONEY_PREPAID: Final = 9
+_STATUS_WORD: Final = "meter_status_word_3"
+_TRIPPED_VENDOR: Final = 1 << 1
+"""Bit of the vendor's word: tripped by command; it shows no command and no alarm where others do."""
+_ALWAYS_VENDOR: Final = 1 << 9
 
 
-def status_word_3(controlled: Controllable, *, authenticated: bool) -> int:
-    """Status word 3, bit n of the number for bit n of the word. Source: spec section 1.5."""
-    switch, account = controlled.switch, controlled.account
-    vendor = switch.character.status_word == "vendor"
+def status_word_3(works: Works, at: datetime, *, authenticated: bool) -> int:
+    """Status word 3, bit n of the number for bit n of the word.
+
+    Args:
+        works: the meter's.
+        at: true time, not before the last one.
+        authenticated: whether somebody is.
+
+    Source: spec section 1.5.
+
+    """
+    switch, account = works.switch, works.account
     bits = {
-        _CONTACT: switch.contact_open,
-        _VENDOR_COMMAND if vendor else _COMMAND: switch.command_open,
-        _ALARM: switch.alarm and not vendor,
-        _MONEY_PREPAID: account is not None and not vendor,
-        _GUARANTEED: switch.guarantee,
-        _AUTHENTICATED: authenticated,
-        _NOT_OPENED: account is not None and not account.opened,
+        "relay_open": switch.contact_open,
+        "guarantee": switch.guarantee,
+        "auth_valid": authenticated,
+        "local_account_closed": account is None or not account.opened,
     }
-    return sum(1 << bit for bit, is_set in bits.items() if is_set)
+    word = 0
+    if switch.character.status_word == "vendor":
+        word = _ALWAYS_VENDOR | (_TRIPPED_VENDOR if switch.command_open else 0)
+    else:
+        bits["command_open"] = switch.command_open
+        bits["pre_trip_alarm"] = switch.alarm or (account is not None and account.alarm_level(at) > 0)
+        bits["money_prepaid"] = account is not None
+        bits["remote_account_closed"] = switch.character.payment != "remote"
+    places = {bit.name: bit.place for bit in bit_words()[_STATUS_WORD]}
+    return word | sum(1 << places[name] for name, is_set in bits.items() if is_set)

@@ -17,7 +17,7 @@ from typing import Final
 from metersim.dlt698.admission import Admission, Limits, check_octets
 from metersim.dlt698.circumstances import Circumstances, Part, Strength
 from metersim.dlt698.contents import Contents
-from metersim.dlt698.control import Controllable, RelayPart, status_word_3
+from metersim.dlt698.control import RelayPart, status_word_3
 from metersim.dlt698.envelopes import Envelopes
 from metersim.dlt698.esam import EsamPart
 from metersim.dlt698.messages import MessagePart
@@ -29,6 +29,7 @@ from metersim.dlt698.services import Services
 from metersim.dlt698.tables import FREEZES
 from metersim.dlt698.wording import DLT698, Wording698, carried, named
 from metersim.security.module import LabModule
+from metersim.works.cost_control import REMOTE, CostControl
 from metersim.works.freezes import Freeze
 from metersim.works.load import MEAN_KW
 from metersim.works.moments import INSTALLED_AT
@@ -38,6 +39,8 @@ from meterwire.dlt698.apdus.association import (
     ConnectRequest,
     ConnectResponse,
     PasswordSecurity,
+    ReleaseRequest,
+    ReleaseResponse,
     SymmetricSecurity,
 )
 from meterwire.dlt698.apdus.link_management import ServerErrorResponse
@@ -95,20 +98,18 @@ class Meter698:
         password: that lets a client change something; ``None``: nobody can.
         limits: its sizes in a CONNECT.
         preset: what it sends at most while no sizes are agreed on: frame and APDU, 64 octets or more.
-        works: what it measures with, in place of ``seed``, ``growth_kw``, ``since`` and ``clock_ahead``.
-        controlled: its relay and wallet, on the clock of ``works``; ``None``: it has neither.
+        works: what it measures with, in place of ``growth_kw``, ``since``, ``clock_ahead`` and ``control``.
+        control: what its relay and its wallet are like.
         modes: how strongly requests have to be protected; everything is taken by default.
 
     Attributes:
-        works: as given, or the usual ones.
+        works: its clock, switch, wallet and memory, and what it measures.
         envelopes: open what is protected; its ``module`` is the security module.
-        controlled: as given.
         modes: as given.
         messages: what it was told to show.
 
     Raises:
-        ValueError: ``address``, ``growth_kw``, ``clock_ahead`` or ``preset`` is out of range, or
-            ``controlled`` has another clock.
+        ValueError: ``address``, ``growth_kw``, ``clock_ahead`` or ``preset`` is out of range.
 
     """
 
@@ -126,19 +127,16 @@ class Meter698:
         limits: Limits | None = None,
         preset: Sizes | None = None,
         works: Works | None = None,
-        controlled: Controllable | None = None,
+        control: CostControl = REMOTE,
         modes: Modes | None = None,
     ) -> None:
         if not _ADDRESS(address):
             raise ValueError(f"{address!r} is no meter address: 12 digits")
         self.address = address
         self.works = works or usual_works(
-            address, seed=seed, mean_kw=growth_kw, since=since, clock_ahead=clock_ahead
+            address, seed=seed, mean_kw=growth_kw, since=since, clock_ahead=clock_ahead, control=control
         )
         self.clock = self.works.clock
-        if controlled is not None and controlled.clock is not self.clock:
-            raise ValueError("a relay on another clock than the meter's: build it with that of its works")
-        self.controlled = controlled
         self.modes = modes or Modes()
         self.messages = MessagePart()
         number = self.works.plate.meter_number
@@ -146,7 +144,7 @@ class Meter698:
         limits = limits or Limits()
         contents = Contents(address, self.value, self.clock, self._status_bits)
         self._registers = Registers(contents, tuple(self._parts(password)))
-        records = RecordReader(contents, self.clock, controlled.memory if controlled else None)
+        records = RecordReader(contents, self.clock, self.works.memory)
         self._services = Services(
             self._registers,
             records,
@@ -182,7 +180,7 @@ class Meter698:
 
     def offered(self, at: datetime) -> dict[Oad, Data]:
         """Every attribute that it gives, with what it gives at ``at``."""
-        return dict(self._registers.offered(at))
+        return dict(self._registers.offered(self.works.advance(at)))
 
     def freezes(self, oi: int, at: datetime) -> list[Freeze]:
         """What a freeze table holds at ``at``, newest first.
@@ -206,16 +204,15 @@ class Meter698:
 
     def answer(self, request: Found, at: datetime) -> Answer698 | None:
         """What it says to a frame at ``at``; ``None`` when it is silent."""
-        if not self.hears(request):
+        if not self.hears(request) or not self.works.powered(at):
             return None
+        at = self.works.advance(at)
         if self._session.connected and at - self._heard_at > self._timeout:
             self._session.time_out()
         if not self._session.connected:
             self.envelopes.end()
         self._heard_at = at
         self.envelopes.begin(at)
-        if self.controlled is not None:
-            self.controlled.advance(at)
         for asked in self._session.feed(request.octets):
             self._take(asked, at)
         octets = self._session.octets_to_send()
@@ -232,6 +229,7 @@ class Meter698:
             LocalProtocolError: nothing to tell.
 
         """
+        at = self.works.advance(at)
         results = tuple(AttributeResult(oad, self._registers.read(oad, at)) for oad in oads)
         if not results:
             raise LocalProtocolError("a report of nothing")
@@ -249,21 +247,20 @@ class Meter698:
 
     def _parts(self, password: str | None) -> Iterator[Part]:
         """Parts with objects of their own."""
-        controlled = self.controlled
-        account = controlled.account if controlled else None
+        account = self.works.account
         yield self.modes
         number = self.works.plate.meter_number
         yield EsamPart(self.envelopes, number, shows=self.clock.shows, account=account)
-        if controlled is not None:
+        if self.works.switch.character.has_relay:
             yield self.messages
-            yield RelayPart(controlled.switch, password=password)
+            yield RelayPart(self.works.switch, password=password)
         if account is not None:
             yield MoneyPart(account)
 
     def _status_bits(self, number: str, at: datetime) -> int:
-        if number != "3" or self.controlled is None:
+        if number != "3":
             return 0
-        return status_word_3(self.controlled, authenticated=self.envelopes.valid(at))
+        return status_word_3(self.works, at, authenticated=self.envelopes.valid(at))
 
     def _take(self, request: Request, at: datetime) -> None:
         self._asked = named(request.apdu)
@@ -288,6 +285,10 @@ class Meter698:
             apdu = decode_apdu(opened.octets)
         except RemoteProtocolError:
             return ServerErrorResponse(piid=Piid(0), error=ERROR_UNREADABLE)
+        if isinstance(apdu, ReleaseRequest):  # of one that is not enciphered the session has taken care
+            self._session.time_out()
+            self.envelopes.end()
+            return ReleaseResponse(piid=apdu.piid, time_tag=apdu.time_tag)
         proved = opened.changes is not Strength.PLAIN
         how = replace(how, reads=opened.reads, changes=opened.changes, trusted=how.trusted or proved)
         return self._answered(apdu, how)

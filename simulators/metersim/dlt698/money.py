@@ -54,7 +54,7 @@ class MoneyPart:
         return _cents(*(getattr(account.limits, name) for name in _LIMITS[oad.oi]))
 
     def write(self, item: SetItem, how: Circumstances) -> Dar | None:
-        """Limits; whoever is broke by a new one is tripped when it is next looked at."""
+        """Limits; whoever is broke by a new one is tripped at once."""
         names = _LIMITS.get(item.oad.oi, ())
         if not names or item.oad != Oad(item.oad.oi, 2, 0):
             return None
@@ -62,9 +62,7 @@ class MoneyPart:
         if max(cents) > CEILING_CENTS:
             return OUT_OF_RANGE
         changed = dict(zip(names, cents, strict=True))
-        self._account.advance(how.at)
-        self._account.limits = dataclasses.replace(self._account.limits, **changed)
-        self._account.advance(how.at)
+        self._account.set_limits(dataclasses.replace(self._account.limits, **changed), how.at)
         return SUCCESS
 
     def act(self, item: ActionItem, how: Circumstances) -> Done | None:
