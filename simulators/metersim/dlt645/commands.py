@@ -16,7 +16,6 @@ from typing import Final
 from meterprofiles import Profile
 from metersim.dlt645.balances import SHOWN, Balances
 from metersim.dlt645.control import ControlDesk
-from metersim.dlt645.instants import NOW, Instants
 from metersim.dlt645.parameters import parameters_of
 from metersim.dlt645.passwords import Passwords
 from metersim.dlt645.programming import CHANGE_PASSWORD, WRITE, Levels, Programming
@@ -24,6 +23,7 @@ from metersim.dlt645.relay import RelayRecords
 from metersim.dlt645.wallet import WalletDesk
 from metersim.security.identity import Identity645
 from metersim.security.module import LabModule
+from metersim.works.freezes import INSTANT
 from metersim.works.moments import PLANT_TIME
 from metersim.works.works import Works
 from meterwire.dlt645 import AbnormalReply, Entry, Frame, Message, from_frame, to_frame
@@ -47,6 +47,7 @@ BROADCAST_STEP_MAX: Final = timedelta(minutes=5)
 """A broadcast sets a clock that is no further away, once a day of it. Source: DL/T 645-2007, 7.2."""
 _PREFIXES: Final = ("programming_", "clock_set_")
 _RELAY: Final = "relay_"
+_NOW: Final = "99999999"
 _CANNOT_FREEZE: Final = b"\x01"
 
 
@@ -59,9 +60,6 @@ class Commands:
         works: its clock, switch, wallet and memory, and what it measures.
         seed: seed of the plant.
         passwords: its passwords.
-
-    Attributes:
-        instants: its freezes of instants.
 
     """
 
@@ -77,7 +75,6 @@ class Commands:
         self._address = address
         self._works = works
         self._seed = seed
-        self.instants = Instants(works.value)
         levels = _levels(profile)
         parameters = parameters_of(works)
         identity = self._identity_of
@@ -176,9 +173,9 @@ class Commands:
         return None if function == SET_TIME else self._programming.unreadable(function)
 
     def _freeze(self, request: FreezeRequest, at: datetime) -> Message:
-        if request.pattern != NOW:
+        if request.pattern != _NOW:
             return AbnormalReply(address=self._address, function=FREEZE, error_word=_CANNOT_FREEZE)
-        self.instants.freeze(self._works.clock.shows(at), at)
+        self._works.history.happen(at, "frozen", table=INSTANT)
         return Acknowledgement(address=self._address, function=FREEZE)
 
     def _take_time(self, request: BroadcastTime, at: datetime) -> None:

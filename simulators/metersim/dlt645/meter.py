@@ -21,12 +21,11 @@ from typing import Final
 from meterprofiles import Profile, generic
 from metersim.dlt645.commands import FUNCTIONS, Commands
 from metersim.dlt645.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
-from metersim.dlt645.frozen import Table, frozen_data
+from metersim.dlt645.frozen import frozen_data
 from metersim.dlt645.language import DLT645, Wording645
 from metersim.dlt645.load_records import LoadRecords
 from metersim.dlt645.passwords import Passwords
 from metersim.works.cost_control import REMOTE, CostControl
-from metersim.works.freezes import CALENDARS, Freezes
 from metersim.works.items import QUANTITIES, items_of
 from metersim.works.load import MEAN_KW
 from metersim.works.moments import INSTALLED_AT
@@ -140,17 +139,10 @@ class Meter:
         repeat = self.profile.switch("load_follow_up") == "parameters_and_sequence"
         self._long = LongAnswer(self._protocol, piece_octets=piece_octets, repeat_selector=repeat)
         self._long_values: dict[str, Decimal] = {}
-        self._tables = tuple(
-            Freezes(self.value, since=since, clock_ahead=clock_ahead, calendar=calendar)
-            for calendar in CALENDARS
-        )
-        self.freezes = self._tables[0]
         self.commands = Commands(
             address, profile=self.profile, works=self.works, seed=seed, passwords=Passwords(passwords)
         )
-        self._load = LoadRecords(
-            self.value, dictionary=self._dictionary, since=since, clock_ahead=clock_ahead
-        )
+        self._load = LoadRecords(self.works, dictionary=self._dictionary)
 
     def value(self, item: str, at: datetime) -> Decimal | None:
         """What it shows for ``item`` at ``at``, any time; ``None`` when it has no such item.
@@ -207,7 +199,8 @@ class Meter:
 
     def answer(self, frame: Frame, at: datetime) -> Answer | None:
         """What it says to ``frame`` at ``at``; ``None`` when it is silent."""
-        if not self.hears(frame) or frame.abnormal or frame.has_following or not self.works.powered(at):
+        asked = self.hears(frame) and not frame.abnormal and not frame.has_following
+        if not asked or not self.works.powered(at):
             return None
         if frame.function in FUNCTIONS and self._protocol == "dlt645-2007":
             said = self.commands.answer(frame, at)
@@ -266,8 +259,7 @@ class Meter:
         if self._protocol == "dlt645-2007" and (commanded := self.commands.data(entry, at)) is not None:
             return commanded
         if "@" in entry.item:  # of another time than now
-            tables: list[Table] = [*self._tables, self.commands.instants]
-            return frozen_data(tables, self._dictionary, entry, at)
+            return frozen_data(self.works, self._dictionary, entry, at)
         values: dict[str, Decimal] = {}
         for item in entry.items:
             if (value := self.value(item, at)) is None:

@@ -142,9 +142,9 @@ class Meter698:
         number = self.works.plate.meter_number
         self.envelopes = Envelopes(lambda: LabModule(number, seed=seed), self.clock.shows)
         limits = limits or Limits()
-        contents = Contents(address, self.value, self.clock, self._status_bits)
+        contents = Contents(self.works, self._status_word_3)
         self._registers = Registers(contents, tuple(self._parts(password)))
-        records = RecordReader(contents, self.clock, self.works.memory)
+        records = RecordReader(contents, self.works)
         self._services = Services(
             self._registers,
             records,
@@ -190,7 +190,7 @@ class Meter698:
             at: true time, aware.
 
         """
-        return [freeze for _, freeze in FREEZES[oi].rows(self.clock, at)]
+        return list(self.works.freezes(FREEZES[oi].table.name, at))
 
     @property
     def reports_allowed(self) -> bool:
@@ -257,9 +257,7 @@ class Meter698:
         if account is not None:
             yield MoneyPart(account)
 
-    def _status_bits(self, number: str, at: datetime) -> int:
-        if number != "3":
-            return 0
+    def _status_word_3(self, at: datetime) -> int:
         return status_word_3(self.works, at, authenticated=self.envelopes.valid(at))
 
     def _take(self, request: Request, at: datetime) -> None:

@@ -16,9 +16,8 @@ from metersim.dlt698.circumstances import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT
 from metersim.dlt698.contents import Contents, civil, keys
 from metersim.dlt698.selecting import Selector, Unfit
 from metersim.dlt698.tables import ENERGIES, FREEZES
-from metersim.works.clock import MeterClock
 from metersim.works.freezes import Freeze
-from metersim.works.memory import ControlMemory
+from metersim.works.works import Works
 from meterwire.dlt698.apdus.parts import Dar, RecordRequest, RecordResult
 from meterwire.dlt698.apdus.parts import Row as Cells
 from meterwire.dlt698.axdr.selection import Oad, Rcsd, Road
@@ -53,8 +52,12 @@ _EVENT_CLASSES: Final = frozenset({7, 24})
 class FreezeRow(NamedTuple):
     """A row of a freeze table."""
 
-    number: int
     freeze: Freeze
+
+    @property
+    def number(self) -> int:
+        """Its number."""
+        return self.freeze.number
 
     @property
     def shown_at(self) -> datetime:
@@ -95,15 +98,13 @@ class RecordReader:
 
     Args:
         contents: of the meter.
-        clock: its clock.
-        memory: how its contact moved; ``None``: it has none.
+        works: of the meter.
 
     """
 
-    def __init__(self, contents: Contents, clock: MeterClock, memory: ControlMemory | None = None) -> None:
+    def __init__(self, contents: Contents, works: Works) -> None:
         self._contents = contents
-        self._clock = clock
-        self._memory = memory
+        self._works = works
 
     def read(self, request: RecordRequest, at: datetime) -> RecordResult:
         """The answer to one GetRecord.
@@ -125,7 +126,7 @@ class RecordReader:
         if request.oad[1:] != (2, 0):
             raise Unfit(NO_SUCH_ATTRIBUTE)
         table = FREEZES[request.oad.oi]
-        rows = (FreezeRow(number, freeze) for number, freeze in table.rows(self._clock, at))
+        rows = map(FreezeRow, self._works.freezes(table.table.name, at))
         chosen = _bounded(_FREEZE_ROWS.select(request.rsd, rows))
         columns = request.rcsd or (*_FREEZE_COLUMNS, *table.columns)
         wanted = tuple(_keys_of(columns, table.columns))
@@ -170,14 +171,13 @@ class RecordReader:
     def _settings(self, event: int) -> list[EventRow]:
         """The settings of the clock that this event tells, oldest first."""
         broadcast = TIME_SETTINGS.get(event)
-        settings = [one for one in self._clock.settings if one.broadcast is broadcast]
+        settings = [one for one in self._works.clock.settings if one.broadcast is broadcast]
         return [EventRow(0, one.before, one.after) for one in settings]
 
     def _moves(self, event: int, at: datetime) -> list[EventRow]:
         """The moves of the contact that this event tells, oldest first."""
-        if self._memory is None:
-            return []
-        moves = self._memory.opened(at) if RELAY_MOVES[event] else self._memory.closed(at)
+        memory = self._works.memory
+        moves = memory.opened(at) if RELAY_MOVES[event] else memory.closed(at)
         return [EventRow(0, one.shown_at, one.shown_at, one.moved_at) for one in reversed(moves)]
 
 

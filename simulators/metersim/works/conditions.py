@@ -191,8 +191,22 @@ class History:
             ValueError: a value out of its range.
 
         """
+        self._before(at)  # may change the last conditions
+        return self.become(at, replace(self.last.conditions, **changes))  # type: ignore[arg-type]
+
+    def become(self, at: datetime, conditions: Conditions) -> Conditions:
+        """Conditions are others from now on; nothing is written when they are the same.
+
+        Args:
+            at: true time, not before the last row.
+            conditions: what holds.
+
+        Raises:
+            OutOfOrder: ``at`` is before the last row.
+            HistoryFull: no room for another row.
+
+        """
         self._before(at)
-        conditions = replace(self.last.conditions, **changes)  # type: ignore[arg-type]
         if conditions != self.last.conditions:
             self._add(Row(at=at, conditions=conditions))
         return conditions
