@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from meterprofiles import Profile, generic
 from metersim.dlt645.commands import FUNCTIONS, Commands
@@ -61,9 +61,10 @@ _TEXTS: Final = {
 _ADDRESS = re.compile("[0-9]{12}").fullmatch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """What a meter says to one request.
+
+    A ``NamedTuple``, because there is one for every request; fields are given by name.
 
     Args:
         address: the meter's own address.
@@ -76,7 +77,7 @@ class Answer:
     address: str
     frame: Frame
     di: int | None = None
-    values: Mapping[str, Decimal] = field(default_factory=dict)
+    values: Mapping[str, Decimal] = MappingProxyType({})
 
     @property
     def wording(self) -> Wording645:
@@ -159,8 +160,7 @@ class Meter:
         """What it shows for an item that is no number; ``None`` when it has no such item."""
         if item == "meter_number":
             return self.works.plate.meter_number
-        entry = self._dictionary.by_name(item)
-        if item not in _TEXTS or entry is None:
+        if item not in _TEXTS or (entry := self._dictionary.by_name(item)) is None:
             return None
         text = _TEXTS[item]
         return text[-2 * entry.octets :] if isinstance(entry.format, Hex) else text
@@ -194,6 +194,8 @@ class Meter:
         """
         if frame.function in FUNCTIONS and self._protocol == "dlt645-2007":
             return not frame.from_meter and self.commands.hears(frame)
+        if frame.address == self.address:
+            return not frame.from_meter
         everybody = frame.address == BROADCAST and self._protocol == "dlt645-1997"
         return not frame.from_meter and (everybody or matches(frame.address, self.address))
 

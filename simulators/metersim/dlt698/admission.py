@@ -25,7 +25,8 @@ from meterwire.dlt698.sessions.transfer import FRAME_OCTETS_LEAST
 CONNECT_ALLOWED, WRONG_PASSWORD, VERSION_MISMATCH, OTHER = 0, 1, 5, 255
 VERSION: Final = 0x16
 TIMEOUT_S_MAX: Final = 0xFFFFFFFF
-_PROTOCOL_BITS: Final = (0, 1, 2, 3, 6, 7, 8, 9, 12, 13, 14, 17, 20, 21, 22, 23, 24, 25, 26, 31)
+_PROTOCOL_BITS: Final = (0, 1, 2, 3, 6, 7, 8, 9, 12, 13, 14, 17, 20, 21, 22, 23, 24, 25, 26)
+_SECURITY_BITS: Final = (*_PROTOCOL_BITS, 31)
 _FUNCTION_BITS: Final = (0, 1, 7, 17)
 
 
@@ -65,11 +66,11 @@ class Admission:
     Args:
         password: that a client has to know who wants to change something; ``None``: nobody can by one.
         limits: the meter's sizes.
-        envelopes: prove it to clients that have keys.
+        envelopes: prove it to clients that have keys; ``None``: it has no security module.
 
     """
 
-    def __init__(self, *, password: str | None, limits: Limits, envelopes: Envelopes) -> None:
+    def __init__(self, *, password: str | None, limits: Limits, envelopes: Envelopes | None = None) -> None:
         self._password = password
         self._limits = limits
         self._envelopes = envelopes
@@ -77,15 +78,16 @@ class Admission:
     def connect(self, request: ConnectRequest, how: Circumstances) -> ConnectResponse:
         """Names no more than the client did: there are clients that take more for a broken agreement."""
         limits = self._limits
+        services = _PROTOCOL_BITS if self._envelopes is None else _SECURITY_BITS
         result, security_data = self._admitted(request, how)
         silent_s = limits.timeout_s
-        if security_data is not None:
+        if security_data is not None and self._envelopes is not None:
             silent_s = min(silent_s, self._envelopes.limit_s)
         return ConnectResponse(
             piid=request.piid,
             factory=FACTORY,
             version=min(request.version, VERSION),
-            protocol_conformance=_common(request.protocol_conformance, _PROTOCOL_BITS),
+            protocol_conformance=_common(request.protocol_conformance, services),
             function_conformance=_common(request.function_conformance, _FUNCTION_BITS),
             tx_max=_at_most(request.rx_max, limits.frame),
             rx_max=_at_most(request.tx_max, limits.frame),
@@ -99,13 +101,14 @@ class Admission:
 
     def _admitted(self, request: ConnectRequest, how: Circumstances) -> tuple[int, SecurityData | None]:
         """Result, and the meter's proof; whatever comes, the association before it is over."""
-        self._envelopes.end()
+        if self._envelopes is not None:
+            self._envelopes.end()
         match request.auth:
             case NullSecurity():
                 return CONNECT_ALLOWED, None
             case PasswordSecurity(password):
                 return CONNECT_ALLOWED if password == self._password else WRONG_PASSWORD, None
-            case SymmetricSecurity() as proof:
+            case SymmetricSecurity() as proof if self._envelopes is not None:
                 return self._envelopes.connect(proof, how.at)
             case _:
                 return OTHER, None  # certificates are for terminals

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from metersim.dlt698.admission import Admission
 from metersim.dlt698.circumstances import (
@@ -28,8 +28,8 @@ from metersim.dlt698.circumstances import (
 )
 from metersim.dlt698.control import TAGGED, RelayPart
 from metersim.dlt698.modes import PLAIN_METHODS, Access, Modes
-from metersim.dlt698.records import ROWS_MAX, RecordReader
-from metersim.dlt698.registers import REPORTS_ALLOWED, Registers
+from metersim.dlt698.records import ROWS_MAX
+from metersim.dlt698.registers import REPORTS_ALLOWED
 from metersim.works.clock import ClockOutOfRange, MeterClock
 from metersim.works.moments import PLANT_TIME
 from meterwire.dlt698.apdus import action, get
@@ -76,29 +76,51 @@ _TAG_SPANS: Final = {
 }
 
 
+class Attributes(Protocol):
+    """What a device gives when it is read; `metersim.dlt698.registers.Registers` of a meter."""
+
+    reports_allowed: bool
+
+    def read(self, oad: Oad, at: datetime) -> Data | Dar:
+        """The attribute, or an element of it, or why not."""
+
+    def object(self, oi: int, at: datetime) -> Object | None:
+        """The object, where the device has it."""
+
+    def part(self, oi: int) -> Part | None:
+        """The part of the device that has an object; ``None``: no part of its own has it."""
+
+
+class Records(Protocol):
+    """The record tables of a device; `metersim.dlt698.records.RecordReader` of a meter."""
+
+    def read(self, request: RecordRequest, at: datetime) -> RecordResult:
+        """The answer to one GetRecord."""
+
+
 class Services:
-    """The services of one meter.
+    """The services of one device.
 
     Args:
         registers: reads its attributes.
         records: reads its tables.
         clock: its clock.
         admission: answers a CONNECT.
-        modes: how strongly requests have to be protected.
+        modes: how strongly requests have to be protected; everything is taken by default.
 
     """
 
     def __init__(
         self,
-        registers: Registers,
-        records: RecordReader,
+        registers: Attributes,
+        records: Records,
         clock: MeterClock,
         *,
         admission: Admission,
-        modes: Modes,
+        modes: Modes | None = None,
     ) -> None:
         self._admission = admission
-        self._modes = modes
+        self._modes = modes or Modes()
         self._registers = registers
         self._records = records
         self._clock = clock
