@@ -113,7 +113,7 @@ class Meter698:
         )
         self.clock = self.works.clock
         limits = limits or Limits()
-        contents = Contents(address, self.value, self.clock)
+        contents = Contents(self.works)
         self._registers = Registers(contents)
         records = RecordReader(contents, self.works)
         self._services = Services(self._registers, records, self.clock, password=password, limits=limits)

@@ -1,8 +1,8 @@
 """The ways of stealing, each in a strength of 0 to 1, as what they do to a meter's conditions.
 
 What a meter then shows follows from `flow`; at full strength each meets the detection formula of its rule, at
-strength 0 nothing is changed. Two of the methods are no lasting condition: the power is switched off and on,
-and the meter is programmed without an order. They are rows of a history.
+strength 0 nothing is changed. Three of the methods are no lasting condition: somebody bypasses the meter
+every second day, switches the power off and on, or programs the meter without an order: rows of a history.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from metersim.works.plate import PHASES
 POWER_CYCLES_A_DAY: Final = 12
 """How often the power is off in a day at full strength; the rule begins at more than three."""
 PROGRAMMINGS: Final = 4
+BYPASS_DAYS: Final = 28
 CYCLE_OFF: Final = timedelta(minutes=5)
 
 _DAY: Final = timedelta(days=1)
@@ -62,7 +63,7 @@ def tampered(
 
     Raises:
         ValueError: no such method or phase, ``strength`` out of range, or a method that is no lasting
-            condition (`power_cycles` and `programmings` write those).
+            condition (`tamper` writes those).
 
     """
     per_mille = _per_mille(strength)
@@ -98,13 +99,30 @@ def tamper(
         ValueError: as in `tampered`.
 
     """
-    if Method(method) is Method.POWER_CYCLED:
+    if Method(method) is Method.LOSS_LINKED:
+        bypasses(history, strength, at=at)
+    elif Method(method) is Method.POWER_CYCLED:
         power_cycles(history, strength, at=at)
     elif Method(method) is Method.PROGRAMMED:
         programmings(history, strength, at=at)
     else:
         after = tampered(method, strength, phase=phase, before=history.last.conditions)
         history.become(at, after)
+
+
+def bypasses(history: History, strength: Decimal | float, *, at: datetime, days: int = BYPASS_DAYS) -> None:
+    """Every second day a part of the load flows around the meter, so that its energy falls as losses rise.
+
+    Raises:
+        OutOfOrder: ``at`` is before the last row.
+        HistoryFull: no room for another row.
+        ValueError: ``strength`` is out of range.
+
+    """
+    before = history.last.conditions.bypassed_per_mille
+    for day in range(0, days, 2):
+        history.change(at + day * _DAY, bypassed_per_mille=max(before, _per_mille(strength)))
+        history.change(at + (day + 1) * _DAY, bypassed_per_mille=before)
 
 
 def power_cycles(history: History, strength: Decimal | float, *, at: datetime, days: int = 1) -> None:
@@ -222,7 +240,6 @@ _CHANGES: Final[dict[Method, Callable[[Conditions, int, int], Mapping[str, objec
     Method.CT_REVERSED: _reversed,
     Method.REGISTER_BLOCKED: _blocked,
     Method.BYPASSED: _bypassed,
-    Method.LOSS_LINKED: _bypassed,
     Method.MAGNET: _magnet,
     Method.SUDDEN_DROP: _bypassed,
     Method.USED_AFTER_TRIP: _bridged,

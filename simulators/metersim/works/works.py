@@ -14,7 +14,7 @@ from itertools import islice, takewhile
 from metersim.works.clock import MeterClock
 from metersim.works.conditions import USUAL, Conditions, History, Row
 from metersim.works.demand import Demands, Largest
-from metersim.works.events import EventLog, Stretch
+from metersim.works.events import EventLog
 from metersim.works.flow import flow
 from metersim.works.freezes import ORDERED, SETTLEMENT, TABLES, Freeze, settlement
 from metersim.works.items import DEMANDS, ENERGIES, REGISTERS, items_of, phase_items_of
@@ -31,6 +31,7 @@ from metersim.works.registers import (
     Span,
     ticks_of,
 )
+from metersim.works.status import StatusWords
 from metersim.works.timetable import Timetable
 from meterwire.item_value import Content
 
@@ -44,6 +45,8 @@ _COMBINED = {
 
 _NUMBERS = ("meter_number", "customer_number")
 _AT = "_at"
+_STATUS_WORD = "meter_status_word_"
+_COMMAND_BIT = 6
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -87,7 +90,6 @@ class Works:
             since=since, ahead=clock_ahead, drift_s_per_day=drift_s_per_day, moved=self._clock_set
         )
         self.history = History(since, conditions, moved=self._happened)
-        self.events = EventLog(self._stretches)
         us = to_us(since)
         self.registers = Registers(
             course=course(load, key),
@@ -97,6 +99,16 @@ class Works:
             first=Span(us, flow(self._load, conditions, plate), self.clock.run(us)),
         )
         self._demands = Demands(self.registers)
+        self.events = EventLog(
+            history=self.history,
+            clock=self.clock,
+            registers=self.registers,
+            course=self.registers.course,
+            usual=self._load,
+            plate=self._plate_at,
+            since=self._since,
+        )
+        self._status = StatusWords(self.events, self._control_bits)
         self._settlements = settlement(plate.settlement_day)
         self._readings = Readings(
             key=key,
@@ -147,6 +159,9 @@ class Works:
                 return self._text(item, to_us(at))
             case "meter_clock":
                 return f"{self.clock.shows(at):%Y-%m-%d %H:%M:%S}"
+        if item.startswith(_STATUS_WORD):
+            number = item.removeprefix(_STATUS_WORD)
+            return self._status.word(int(number), at) if number.isdecimal() else None
         quantity, _, suffix = item.partition(".")
         if quantity.endswith(_AT) and quantity.removesuffix(_AT) in DEMANDS:
             largest = self._largest(quantity.removesuffix(_AT), suffix, to_us(at))
@@ -280,11 +295,9 @@ class Works:
         us = max(us, last.from_us)
         self.registers.begin(Span(us, flowing, self.clock.run(us), jump))
 
-    def _stretches(self, kind: str, until: datetime) -> Iterator[Stretch]:
-        if kind == "clock_set":
-            for setting in self.clock.settings:
-                if setting.at <= until and not setting.broadcast:
-                    yield setting.at, setting.at
+    def _control_bits(self, at: datetime) -> int:
+        """Bits of status word 3 that are not in the history: without a switch the command is the contact."""
+        return self.history.at(at).contact_open << _COMMAND_BIT
 
 
 def usual_works(
