@@ -315,6 +315,11 @@ class FaultRules:
             raise KeyError(name)
         return sum(found)
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is no rule."""
+        return not self._rules
+
     def meet(self, question: Question, line: str, address: str) -> list[Strike]:
         """What strikes an exchange with one meter; to be asked once for each.
 

@@ -235,8 +235,9 @@ class PacedConversation:
             return
         port = self._port()
         scene = scene_of(spoken, port, wires.chance)
-        for record in records_of(scene, at)[1]:
-            wires.record(record)
+        if wires.record is not None:
+            for record in records_of(scene, at)[1]:
+                wires.record(record)
         self._hearer.deaf_until = max(self._hearer.deaf_until, asked_at + scene.deaf_until)
         prompt = []
         for transmission, (_, _, delivery) in scene.sent:

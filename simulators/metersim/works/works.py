@@ -13,6 +13,8 @@ from itertools import islice, takewhile
 
 from metersim.works.clock import MeterClock
 from metersim.works.conditions import USUAL, Conditions, History, Row
+from metersim.works.controlled import Controlled
+from metersim.works.cost_control import REMOTE, CostControl
 from metersim.works.demand import Demands, Largest
 from metersim.works.events import EventLog
 from metersim.works.flow import flow
@@ -62,6 +64,13 @@ class Works:
         clock_ahead: how far its clock is ahead of the true time then, at most 400 days.
         drift_s_per_day: what its clock gains in a day, at most 600 s.
         conditions: what held when it was switched on.
+        control: what its switch and its wallet are like.
+        preset_cents: money that its wallet begins with, where it has one.
+
+    Attributes:
+        switch: its switch.
+        memory: every control that it obeyed.
+        account: its wallet; ``None``: it has none.
 
     Raises:
         ClockOutOfRange: ``clock_ahead`` or ``drift_s_per_day`` is too far.
@@ -79,6 +88,8 @@ class Works:
         clock_ahead: timedelta = timedelta(),
         drift_s_per_day: Decimal = Decimal(0),
         conditions: Conditions = USUAL,
+        control: CostControl = REMOTE,
+        preset_cents: int = 0,
     ) -> None:
         key = f"{seed}/{plate.address}"
         load = load or Load()
@@ -89,7 +100,7 @@ class Works:
         self.clock = MeterClock(
             since=since, ahead=clock_ahead, drift_s_per_day=drift_s_per_day, moved=self._clock_set
         )
-        self.history = History(since, conditions, moved=self._happened)
+        self.history = History(since, conditions, before=self._before, moved=self._happened)
         us = to_us(since)
         self.registers = Registers(
             course=course(load, key),
@@ -118,18 +129,35 @@ class Works:
             registers=self.registers,
         )
 
+        self._controlled = Controlled(
+            control,
+            clock=self.clock,
+            customer_number=plate.customer_number,
+            energy=self._counted,
+            current_a=self.current_a,
+            moved=self._switched,
+            preset_cents=preset_cents,
+        )
+        self.switch = self._controlled.switch
+        self.memory = self._controlled.memory
+        self.account = self._controlled.account
+
     @property
     def plate(self) -> Plate:
         """Who and what the meter is that hangs there now."""
         return self._plates[-1][1]
 
-    def advance(self, at: datetime) -> None:
+    def advance(self, at: datetime) -> datetime:
         """Bring everything that was delayed to ``at``; each meter does it before it answers.
 
         Args:
-            at: true time, aware.
+            at: true time, aware; a clock of the simulator that went back is waited for.
+
+        Returns:
+            ``at``, or the later time to which everything was brought before.
 
         """
+        return self._controlled.advance(at)
 
     def value(self, item: str, at: datetime) -> Decimal | None:
         """What the meter shows for ``item`` at ``at``; ``None`` when it has no such number.
@@ -276,6 +304,16 @@ class Works:
         plate = self._plate_at(us)
         return plate.address if item == "communication_address" else str(getattr(plate, item))
 
+    def _counted(self, at: datetime) -> tuple[int, ...]:
+        """Hundredths of a kWh by tariffs, without rolling over."""
+        return self.registers.counter("forward_active_energy").tariffs(to_us(at))
+
+    def _switched(self, at: datetime, opened: bool) -> None:
+        self.history.change(at, contact_open=opened)
+
+    def _before(self, at: datetime) -> None:
+        self._controlled.before(at)
+
     def _clock_set(self, at: datetime) -> None:
         self._begin(to_us(at), None)
 
@@ -287,7 +325,9 @@ class Works:
         if row.happened in {"registers_cleared", "meter_exchanged", "register_set"}:
             ticks = {item: ticks_of(v) for item, v in row.details.items() if isinstance(v, Decimal)}
             jump = Jump(row.happened != "register_set", ticks)
+        counted = self._counted(row.at) if jump else None
         self._begin(to_us(row.at), jump)
+        self._controlled.happened(row.at, powered=self.powered(row.at), counted=counted)
 
     def _begin(self, us: int, jump: Jump | None) -> None:
         last = self.registers.spans[-1]
@@ -296,8 +336,9 @@ class Works:
         self.registers.begin(Span(us, flowing, self.clock.run(us), jump))
 
     def _control_bits(self, at: datetime) -> int:
-        """Bits of status word 3 that are not in the history: without a switch the command is the contact."""
-        return self.history.at(at).contact_open << _COMMAND_BIT
+        """The bit of status word 3 that is not in the history."""
+        del at
+        return self.switch.command_open << _COMMAND_BIT
 
 
 def usual_works(
@@ -307,6 +348,7 @@ def usual_works(
     mean_kw: Decimal = MEAN_KW,
     since: datetime = INSTALLED_AT,
     clock_ahead: timedelta = timedelta(),
+    control: CostControl = REMOTE,
 ) -> Works:
     """The works of a meter of three phases of which nothing else was said.
 
@@ -318,6 +360,7 @@ def usual_works(
         mean_kw: mean power of what is drawn, 0 to 10,000 kW.
         since: when it was first switched on, aware.
         clock_ahead: how far its clock is ahead of the true time then, at most 400 days.
+        control: what its switch and its wallet are like.
 
     Raises:
         ValueError: a figure out of its range.
@@ -325,7 +368,7 @@ def usual_works(
     """
     load = Load(mean_kw=mean_kw, feed_in_share=Decimal("0.1"))
     plate = Plate(address=address, sums="by_phase")
-    return Works(plate, seed=seed, load=load, since=since, clock_ahead=clock_ahead)
+    return Works(plate, seed=seed, load=load, since=since, clock_ahead=clock_ahead, control=control)
 
 
 def _ticks(counter: Counter, suffix: str, us: int) -> int:
