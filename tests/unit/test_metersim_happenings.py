@@ -353,6 +353,21 @@ def test_power_cycles_are_as_many_as_their_strength(strength: str, outages: int)
     assert hall.held() == USUAL
 
 
+@pytest.mark.parametrize(("lasting", "bypasses"), [(None, 14), (DAY, 1), (3 * DAY, 2), (4 * DAY, 2)])
+def test_a_bypass_of_every_second_day_lasts_a_day_each(lasting: timedelta | None, bypasses: int) -> None:
+    """Losses that follow one customer's energy are found by days with it and days without."""
+    theft = Happening(
+        what="tampering", theft="THEFT-11", at=DAY, meter=A, strength=Decimal("0.4"), lasts=lasting
+    )
+    hall = Hall(theft)
+    hall.wait(40 * DAY)
+    days = [(row.at - START) / DAY for row in hall.works(A).history.rows[1:]]
+    assert [1 + day for day in range(2 * bypasses)] == days
+    assert [400, 0] * bypasses == [
+        row.conditions.bypassed_per_mille for row in hall.works(A).history.rows[1:]
+    ]
+
+
 def test_what_overlaps_ends_each_by_itself() -> None:
     """The end of a short outage would give the phase back that somebody cut for good."""
     minute = timedelta(minutes=1)

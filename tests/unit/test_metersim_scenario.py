@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from meterprofiles.places import TEXT_MAX
 from metersim import AnswerRecord, Line, Meter, Simulation, Station, memory_pair
@@ -35,6 +36,7 @@ from metersim.plant.scenario import (
     packaged_scenarios,
 )
 from metersim.plant.whens import Daily
+from tests.support.project import ROOT
 from tests.support.sim_line import ask645, ask698
 
 WHOLE = """
@@ -347,3 +349,19 @@ def test_dead_meters_are_told_apart() -> None:
     foreign = [record.faults for record in run.answers if record.address == ADDRESSES[1]]
     assert [(), ("other_address",)] * (len(foreign) // 2) == foreign
     assert 2 * 3 * 9 == run.rules.struck("dead")
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_a_scenario_can_be_written_and_read_again(name: str) -> None:
+    """What a program shows of a scenario could not be put into a file."""
+    scenario = chosen_scenario(name)
+    shown = TypeAdapter(Scenario).dump_json(scenario).decode()
+    assert scenario == load_scenario(shown, "a.yaml")
+
+
+def test_the_example_of_the_documentation_is_one() -> None:
+    """A newcomer who copies it would be refused."""
+    page = (ROOT / "docs" / "scenarios.md").read_text(encoding="utf-8")
+    text = page.partition("```yaml\n")[2].partition("```")[0]
+    scenario = load_scenario(text, "scenarios.md")
+    assert (3, 3) == (len(scenario.faults), len(scenario.happenings))

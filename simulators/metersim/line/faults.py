@@ -349,7 +349,7 @@ class Mischance:
             self._random = Random(f"{self._faults.seed}/{self._address}")  # noqa: S311  # repeatable
         random, faults = self._random, self._faults
         befallen = [name for name in KINDS if random.random() < getattr(faults, name)]
-        return [Strike(name, faults.figure(name), random) for name in befallen]
+        return [Strike(name, faults.figure(name), lambda: random) for name in befallen]
 
 
 def _same(one: Answer, other: Answer) -> bool:

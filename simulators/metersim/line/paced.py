@@ -247,7 +247,7 @@ class PacedConversation:
             else:
                 prompt.append(shifted)
             if delivery.again:
-                again_at = shifted.start + delivery.again_ms * TICKS_A_MILLISECOND
+                again_at = shifted.end + delivery.again_ms * TICKS_A_MILLISECOND
                 self._add_late(replace(shifted, start=again_at, octets=delivery.again), scene.client)
         if prompt:
             await self._air.carry(prompt, self._hearer, scene.client)

@@ -18,6 +18,7 @@ from metersim.works.items import REGISTERS
 from metersim.works.plate import PHASES
 from metersim.works.registers import CAPACITY_TICKS
 from metersim.works.tampering import (
+    BYPASS_DAYS,
     CYCLE_OFF,
     POWER_CYCLES_A_DAY,
     PROGRAMMINGS,
@@ -110,16 +111,23 @@ def end(happening: Happening, others: Iterable[Happening], works: Works, at: dat
 def series(happening: Happening) -> list[tuple[timedelta, Happening]]:
     """The happenings of which one is made up, and how long after it each comes; empty for most."""
     strength = Decimal(1) if happening.strength is None else happening.strength
+    if happening.theft == Method.LOSS_LINKED:
+        bypass = replace(happening, theft=Method.BYPASSED, lasts=_DAY)
+        return [(day * _DAY, bypass) for day in range(0, _days(happening, BYPASS_DAYS), 2)]
     if happening.theft == Method.POWER_CYCLED:
         cycles = max(int(POWER_CYCLES_A_DAY * strength), 1)
         outage = _part(happening, "power_outage", CYCLE_OFF)
-        days = max(-(-(happening.lasts or _DAY) // _DAY), 1)
+        days = _days(happening, 1)
         return [(number * _DAY / cycles, outage) for number in range(cycles * days)]
     if happening.theft == Method.PROGRAMMED:
         times = -int(-PROGRAMMINGS * strength // 1)
         whats = ["programming"] * times + ["demand_reset"] * (strength == 1)
         return [(timedelta(minutes=number), _part(happening, what)) for number, what in enumerate(whats)]
     return []
+
+
+def _days(happening: Happening, usual: int) -> int:
+    return usual if happening.lasts is None else -(-happening.lasts // _DAY)
 
 
 def _part(happening: Happening, what: str, lasting: timedelta | None = None) -> Happening:

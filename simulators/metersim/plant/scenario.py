@@ -38,7 +38,6 @@ from metersim.plant.happenings import Happening
 SEED_MAX: Final = 2**31 - 1
 SAYS_MAX: Final = 1_000
 """Longest description, in characters."""
-SCHEMA: Final = "https://json-schema.org/draft/2020-12/schema"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
 _UNKNOWN: Final = ("unexpected_keyword_argument", "extra_forbidden")
@@ -112,8 +111,8 @@ class Scenario:
 
     @staticmethod
     def schema() -> dict[str, Any]:
-        """JSON Schema of a scenario file."""
-        return {"$schema": SCHEMA, "title": "metersim scenario", **_ADAPTER.json_schema()}
+        """JSON Schema, 2020-12, of a scenario file."""
+        return {**_ADAPTER.json_schema(), "title": "metersim scenario"}
 
 
 _ADAPTER: Final[TypeAdapter[Scenario]] = TypeAdapter(Scenario)
