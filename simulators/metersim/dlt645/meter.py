@@ -20,7 +20,7 @@ from typing import Final
 
 from meterprofiles import Profile, generic
 from metersim.dlt645.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
-from metersim.dlt645.frozen import frozen_data
+from metersim.dlt645.frozen import found_data, frozen_data
 from metersim.dlt645.language import DLT645, Wording645
 from metersim.dlt645.load_records import LoadRecords
 from metersim.dlt645.relay import RelayTrial
@@ -145,7 +145,7 @@ class Meter:
     def text(self, item: str) -> str | None:
         """What it shows for an item that is no number; ``None`` when it has no such item."""
         if item == "meter_number":
-            return self.address
+            return self.works.plate.meter_number
         entry = self._dictionary.by_name(item)
         if item not in _TEXTS or entry is None:
             return None
@@ -184,6 +184,7 @@ class Meter:
 
     def answer(self, frame: Frame, at: datetime) -> Answer | None:
         """What it says to ``frame`` at ``at``; ``None`` when it is silent."""
+        self.works.advance(at)
         if not self.hears(frame) or frame.abnormal or frame.has_following:
             return None
         if frame.function == READ_ADDRESS and not frame.data and self._protocol == "dlt645-2007":
@@ -236,12 +237,11 @@ class Meter:
             return entry.encode([text]), {}
         if "@" in entry.item:  # of another time than now
             return self._relay.data(entry, at) or frozen_data(self.works, self._dictionary, entry, at)
-        values: dict[str, Decimal] = {}
-        for item in entry.items:
-            if (value := self.value(item, at)) is None:
-                break
-            values[item] = value
-        return (entry.encode(tuple(values.values())), values) if values else None
+        return found_data(entry, lambda item: self._shows(item, at))
+
+    def _shows(self, item: str, at: datetime) -> Content:
+        content = self.works.content(item, at)
+        return self.value(item, at) if isinstance(content, Decimal) else content
 
 
 def matches(wanted: str, address: str) -> bool:

@@ -169,6 +169,7 @@ class Meter698:
 
     def answer(self, request: Found, at: datetime) -> Answer698 | None:
         """What it says to a frame at ``at``; ``None`` when it is silent."""
+        self.works.advance(at)
         if not self.hears(request):
             return None
         if self._session.connected and at - self._heard_at > self._timeout:

@@ -75,6 +75,7 @@ class MeterClock:
         since: when it was first switched on, aware.
         ahead: how far it is ahead of the true time then, at most 400 days; negative: behind.
         drift_s_per_day: what it gains in a day, at most 600 s; negative: loses.
+        coming: called with the true time before a setting.
         moved: called with the true time after each setting.
 
     Raises:
@@ -88,7 +89,8 @@ class MeterClock:
         since: datetime,
         ahead: timedelta = timedelta(),
         drift_s_per_day: Decimal = Decimal(0),
-        moved: Callable[[datetime], None] | None = None,
+        coming: Callable[[datetime], None] = lambda _at: None,
+        moved: Callable[[datetime], None] = lambda _at: None,
     ) -> None:
         _check(ahead)
         if abs(drift_s_per_day) > DRIFT_S_PER_DAY_MAX:
@@ -97,6 +99,7 @@ class MeterClock:
         self._since = since
         self._drift_us_per_day = int(drift_s_per_day * SECOND_US)
         self._settings = [Setting(since, shown, shown, False, self._run(since, shown))]
+        self._coming = coming
         self._moved = moved
 
     @property
@@ -136,10 +139,10 @@ class MeterClock:
 
         """
         _check(shown - at)
+        self._coming(at)
         setting = Setting(at, self.shows(at), shown.astimezone(PLANT_TIME), broadcast, self._run(at, shown))
         self._settings = [*self._settings, setting][-SETTINGS_MAX:]
-        if self._moved:
-            self._moved(at)
+        self._moved(at)
 
     def showed(self, shown: datetime, until: datetime) -> datetime | None:
         """True time at which it showed ``shown``, the last time; ``None`` when it never did.

@@ -6,19 +6,22 @@ A pure function of seed, plate, load, history and clock: it can be asked for any
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice, takewhile
 
+from metersim.works.account import Account, AccountLimits
 from metersim.works.clock import MeterClock
 from metersim.works.conditions import USUAL, Conditions, History, Row
+from metersim.works.cost_control import REMOTE, CostControl
 from metersim.works.demand import Demands, Largest
 from metersim.works.events import EventLog
 from metersim.works.flow import flow
 from metersim.works.freezes import ORDERED, SETTLEMENT, TABLES, Freeze, settlement
 from metersim.works.items import DEMANDS, ENERGIES, REGISTERS, items_of, phase_items_of
 from metersim.works.load import MEAN_KW, Load, course, phasors
+from metersim.works.memory import ControlMemory
 from metersim.works.moments import INSTALLED_AT, of_us, to_us
 from metersim.works.plate import Plate
 from metersim.works.readings import POWER_MAX, Readings
@@ -32,6 +35,7 @@ from metersim.works.registers import (
     ticks_of,
 )
 from metersim.works.status import StatusWords
+from metersim.works.switch import Switch
 from metersim.works.timetable import Timetable
 from meterwire.item_value import Content
 
@@ -46,8 +50,35 @@ _COMBINED = {
 _NUMBERS = ("meter_number", "customer_number")
 _AT = "_at"
 _STATUS_WORD = "meter_status_word_"
-_COMMAND_BIT = 6
+_VENDOR_COMMAND_BIT, _COMMAND_BIT, _ALARM_BIT, _MONEY_BIT, _GUARANTEE_BIT, _NO_ACCOUNT_BIT = (
+    1,
+    6,
+    7,
+    9,
+    12,
+    14,
+)
+"""Of status word 3. Source: control-and-prepayment, 1.5."""
+_MONEY = ("remaining_balance", "overdraft_balance", "purchase_count")
 _MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wallet:
+    """What a local wallet begins with.
+
+    Args:
+        prices: yuan for a kWh of tariffs 1 to 4.
+        preset_cents: money in it.
+        limits: at what amounts it does something; ``None``: as usual.
+        opened: whether the account was opened.
+
+    """
+
+    prices: tuple[Decimal, ...] = (Decimal("0.5"),) * 4
+    preset_cents: int = 0
+    limits: AccountLimits | None = None
+    opened: bool = True
 
 
 class Works:
@@ -62,9 +93,21 @@ class Works:
         clock_ahead: how far its clock is ahead of the true time then, at most 400 days.
         drift_s_per_day: what its clock gains in a day, at most 600 s.
         conditions: what held when it was switched on.
+        character: what its switch and wallet are like.
+        wallet: what its wallet begins with; only for a meter whose character has a local one.
+
+    Attributes:
+        clock: its clock.
+        history: what happened to it.
+        events: what it noted of that.
+        memory: every control that it obeyed.
+        switch: its switch.
+        account: its wallet; ``None``: none.
+        registers: its registers, as whole numbers.
 
     Raises:
         ClockOutOfRange: ``clock_ahead`` or ``drift_s_per_day`` is too far.
+        ValueError: ``wallet`` without a character that has one.
 
     """
 
@@ -79,6 +122,8 @@ class Works:
         clock_ahead: timedelta = timedelta(),
         drift_s_per_day: Decimal = Decimal(0),
         conditions: Conditions = USUAL,
+        character: CostControl = REMOTE,
+        wallet: Wallet | None = None,
     ) -> None:
         key = f"{seed}/{plate.address}"
         load = load or Load()
@@ -87,9 +132,15 @@ class Works:
         self.load = load
         self._load = phasors(load, plate, key)
         self.clock = MeterClock(
-            since=since, ahead=clock_ahead, drift_s_per_day=drift_s_per_day, moved=self._clock_set
+            since=since,
+            ahead=clock_ahead,
+            drift_s_per_day=drift_s_per_day,
+            coming=self.advance,
+            moved=self._clock_set,
         )
-        self.history = History(since, conditions, moved=self._happened)
+        self.history = History(since, conditions, coming=self.advance, moved=self._happened)
+        self._now = since
+        self._is_advancing = False
         us = to_us(since)
         self.registers = Registers(
             course=course(load, key),
@@ -98,12 +149,21 @@ class Works:
             phases=plate.phase_names,
             first=Span(us, flow(self._load, conditions, plate), self.clock.run(us)),
         )
+        self.memory = ControlMemory(shows=self.clock.shows)
+        self.switch = Switch(
+            memory=self.memory,
+            since=since,
+            character=character,
+            moved=self._contact_moved,
+            current_a=self.current_a,
+        )
+        self.account = self._opened(character, wallet)
         self._demands = Demands(self.registers)
         self.events = EventLog(
             history=self.history,
             clock=self.clock,
             registers=self.registers,
-            course=self.registers.course,
+            memory=self.memory,
             usual=self._load,
             plate=self._plate_at,
             since=self._since,
@@ -127,9 +187,17 @@ class Works:
         """Bring everything that was delayed to ``at``; each meter does it before it answers.
 
         Args:
-            at: true time, aware.
+            at: true time, aware; a time before the last one changes nothing.
 
         """
+        if self._is_advancing or at < self._now:
+            return  # a move of the switch writes a row, and is what the row waits for
+        self._is_advancing = True
+        try:
+            self._now = at
+            self.switch.advance(at)
+        finally:
+            self._is_advancing = False
 
     def value(self, item: str, at: datetime) -> Decimal | None:
         """What the meter shows for ``item`` at ``at``; ``None`` when it has no such number.
@@ -144,6 +212,8 @@ class Works:
             return self._register(quantity, suffix, item, to_us(at))
         if quantity in DEMANDS:
             return self._demand(quantity, suffix, to_us(at))
+        if item in _MONEY:
+            return self._money(item, at)
         return self._readings.value(item, to_us(at))
 
     def content(self, item: str, at: datetime) -> Content:
@@ -288,6 +358,51 @@ class Works:
             ticks = {item: ticks_of(v) for item, v in row.details.items() if isinstance(v, Decimal)}
             jump = Jump(row.happened != "register_set", ticks)
         self._begin(to_us(row.at), jump)
+        self._supply(row.at)
+
+    def _supply(self, at: datetime) -> None:
+        """Tell the switch when the power goes or comes."""
+        powered = self.registers.spans[-1].flow.powered
+        if powered and not self.switch.has_power:
+            self.switch.power_up(at)
+        elif self.switch.has_power and not powered:
+            self.switch.power_down(at)
+
+    def _contact_moved(self, at: datetime, opened: bool) -> None:
+        self._is_advancing, was_advancing = True, self._is_advancing
+        try:
+            self.history.change(at, contact_open=opened)  # before anything that follows from it
+        finally:
+            self._is_advancing = was_advancing
+
+    def _opened(self, character: CostControl, wallet: Wallet | None) -> Account | None:
+        if character.payment != "local":
+            if wallet is not None:
+                raise ValueError(f"a wallet for a meter of payment {character.payment!r}: it has none")
+            return None
+        wallet = wallet or Wallet()
+        return Account(
+            self.switch,
+            since=self.since,
+            energy=lambda at: self.registers.charged.tariffs(to_us(at)),
+            prices=wallet.prices,
+            preset_cents=wallet.preset_cents,
+            limits=wallet.limits,
+            customer_number=self.plate.customer_number,
+            opened=wallet.opened,
+        )
+
+    def _money(self, item: str, at: datetime) -> Decimal | None:
+        """What the wallet shows; it is asked for now alone, as it remembers no earlier balance."""
+        if self.account is None or at < self._now:
+            return None
+        self.advance(at)
+        match item:
+            case "remaining_balance":
+                return Decimal(self.account.remaining_cents(at)).scaleb(-2)
+            case "overdraft_balance":
+                return Decimal(self.account.overdraft_cents(at)).scaleb(-2)
+        return Decimal(self.account.purchase_count)
 
     def _begin(self, us: int, jump: Jump | None) -> None:
         last = self.registers.spans[-1]
@@ -296,8 +411,18 @@ class Works:
         self.registers.begin(Span(us, flowing, self.clock.run(us), jump))
 
     def _control_bits(self, at: datetime) -> int:
-        """Bits of status word 3 that are not in the history: without a switch the command is the contact."""
-        return self.history.at(at).contact_open << _COMMAND_BIT
+        """Bits of status word 3 that switch and wallet know, as of the last advance."""
+        del at  # the switch knows no earlier time
+        switch, account = self.switch, self.account
+        is_vendor = switch.character.status_word == "vendor"
+        bits = {
+            _VENDOR_COMMAND_BIT if is_vendor else _COMMAND_BIT: switch.command_open,
+            _ALARM_BIT: switch.alarm and not is_vendor,
+            _MONEY_BIT: account is not None,
+            _GUARANTEE_BIT: switch.guarantee,
+            _NO_ACCOUNT_BIT: account is not None and not account.opened,
+        }
+        return sum(1 << bit for bit, is_set in bits.items() if is_set)
 
 
 def usual_works(
