@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from metersim.works.cost_control import LOCAL, REMOTE
 from metersim.works.freezes import ORDERED, TABLES
+from metersim.works.items import items_of
 from metersim.works.load import Load
 from metersim.works.moments import INSTALLED_AT, PLANT_TIME
 from metersim.works.plate import Plate
@@ -20,6 +22,7 @@ from metersim.works.works import Wallet, Works
 ADDRESS = "000000000161"
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+METER_OCTETS_MAX = 15_000
 FORWARD = "forward_active_energy"
 
 
@@ -112,6 +115,23 @@ def test_advancing_to_the_past_changes_nothing() -> None:
     works.advance(NOON)
     works.advance(NOON - DAY)
     assert of(works, FORWARD, NOON - DAY) < of(works, FORWARD, NOON)
+
+
+def test_ten_thousand_meters_have_room() -> None:
+    """A plant of 10,000 meters would not fit into 500 MB."""
+    count = 100
+    asked = [item for name in ("forward_active_energy", "reverse_active_energy") for item in items_of(name)]
+    meter().value(asked[1], NOON)  # shapes are shared by all
+    tracemalloc.start()
+    try:
+        works = [Works(Plate(address=f"{number:012d}"), seed=3) for number in range(count)]
+        for one in works:
+            assert None not in [one.value(item, NOON) for item in (*asked, "forward_active_max_demand")]
+        octets, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    shapes = 32 * 40_000
+    assert octets < count * METER_OCTETS_MAX + shapes
 
 
 # --- freezes ----------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ A pure function of seed, plate, load, history and clock: it can be asked for any
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,7 +20,7 @@ from metersim.works.demand import Demands, Largest
 from metersim.works.events import EventLog
 from metersim.works.flow import flow
 from metersim.works.freezes import ORDERED, SETTLEMENT, TABLES, Freeze, settlement
-from metersim.works.items import DEMANDS, ENERGIES, REGISTERS, items_of, phase_items_of
+from metersim.works.items import DEMANDS, ENERGIES, PRESENT_DEMANDS, REGISTERS, items_of, phase_items_of
 from metersim.works.load import MEAN_KW, Load, course, phasors
 from metersim.works.memory import ControlMemory
 from metersim.works.moments import INSTALLED_AT, of_us, to_us
@@ -35,7 +36,7 @@ from metersim.works.registers import (
     ticks_of,
 )
 from metersim.works.status import StatusWords
-from metersim.works.switch import Switch
+from metersim.works.switch import Switch, TimeWentBack
 from metersim.works.timetable import Timetable
 from meterwire.item_value import Content
 
@@ -195,7 +196,8 @@ class Works:
         self._is_advancing = True
         try:
             self._now = at
-            self.switch.advance(at)
+            with suppress(TimeWentBack):  # somebody moved the switch itself beyond
+                self.switch.advance(at)
         finally:
             self._is_advancing = False
 
@@ -212,6 +214,10 @@ class Works:
             return self._register(quantity, suffix, item, to_us(at))
         if quantity in DEMANDS:
             return self._demand(quantity, suffix, to_us(at))
+        if item in PRESENT_DEMANDS:
+            if self.plate.phases == 1:
+                return None  # as with the largest ones
+            return _power(self._demands.present(item, to_us(at)))
         if item in _MONEY:
             return self._money(item, at)
         return self._readings.value(item, to_us(at))
@@ -302,7 +308,7 @@ class Works:
         if not self._has_demand(quantity, suffix):
             return None
         largest = self._largest(quantity, suffix, us)
-        return Decimal(min(largest.deciwatts, POWER_MAX) if largest else 0).scaleb(-4)
+        return _power(largest.deciwatts if largest else 0)
 
     def _has_demand(self, quantity: str, suffix: str) -> bool:
         item = f"{quantity}.{suffix}" if suffix else quantity
@@ -397,11 +403,14 @@ class Works:
         if self.account is None or at < self._now:
             return None
         self.advance(at)
-        match item:
-            case "remaining_balance":
-                return Decimal(self.account.remaining_cents(at)).scaleb(-2)
-            case "overdraft_balance":
-                return Decimal(self.account.overdraft_cents(at)).scaleb(-2)
+        try:
+            match item:
+                case "remaining_balance":
+                    return Decimal(self.account.remaining_cents(at)).scaleb(-2)
+                case "overdraft_balance":
+                    return Decimal(self.account.overdraft_cents(at)).scaleb(-2)
+        except TimeWentBack:
+            return None
         return Decimal(self.account.purchase_count)
 
     def _begin(self, us: int, jump: Jump | None) -> None:
@@ -423,6 +432,10 @@ class Works:
             _NO_ACCOUNT_BIT: account is not None and not account.opened,
         }
         return sum(1 << bit for bit, is_set in bits.items() if is_set)
+
+
+def _power(deciwatts: int) -> Decimal:
+    return Decimal(max(-POWER_MAX, min(deciwatts, POWER_MAX))).scaleb(-4)
 
 
 def usual_works(
