@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from metersim.works.account import Account
+from metersim.works.controlled import Wallet
 from metersim.works.cost_control import LOCAL, CostControl
 from metersim.works.load import Load
 from metersim.works.plate import Plate
@@ -23,7 +24,8 @@ NOBODY = frozenset("abc")
 
 def some_works(control: CostControl = LOCAL, *, preset_cents: int = 10_000, **more: Any) -> Works:
     plate = Plate(address="000000000161")
-    return Works(plate, seed=1, control=control, preset_cents=preset_cents, since=T0, **more)
+    wallet = Wallet(preset_cents=preset_cents) if control.payment == "local" else None
+    return Works(plate, seed=1, control=control, wallet=wallet, since=T0, **more)
 
 
 def account_of(works: Works) -> Account:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -120,7 +119,7 @@ def test_an_element_of_an_array_is_what_the_array_has_there() -> None:
     ("oad", "dar"),
     [
         ("03000200", NO_OBJECT),
-        ("10100200", NO_OBJECT),
+        ("10110200", NO_OBJECT),
         ("7FFF0200", NO_OBJECT),
         ("00100900", NO_ATTRIBUTE),
         ("00100000", NO_ATTRIBUTE),
@@ -483,7 +482,7 @@ def test_any_apdu_is_survived(service: str, data: st.DataObject) -> None:
     assert isinstance(Client(here).get("40010200"), Data)
 
 
-def test_demands_that_it_has_not_are_told_so() -> None:
+def test_demands_of_phases_that_it_has_not_are_told_so() -> None:
     """A zero would look like a demand."""
-    assert Decimal(0) != meter().value("forward_active_max_demand", AT)
-    assert NO_OBJECT == Client(meter()).get("10100200")
+    assert meter().value("forward_active_max_demand.a", AT) is None
+    assert NO_OBJECT == Client(meter()).get("10110200")

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 from meterprofiles import Profile, generic
 from metersim.dlt645.commands import FUNCTIONS, Commands
 from metersim.dlt645.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
-from metersim.dlt645.frozen import frozen_data
+from metersim.dlt645.frozen import found_data, frozen_data
 from metersim.dlt645.language import DLT645, Wording645
 from metersim.dlt645.load_records import LoadRecords
 from metersim.dlt645.passwords import Passwords
@@ -201,6 +201,7 @@ class Meter:
 
     def answer(self, frame: Frame, at: datetime) -> Answer | None:
         """What it says to ``frame`` at ``at``; ``None`` when it is silent."""
+        at = self.works.advance(at)
         asked = self.hears(frame) and not frame.abnormal and not frame.has_following
         if not asked or not self.works.powered(at):
             return None
@@ -262,12 +263,11 @@ class Meter:
             return commanded
         if "@" in entry.item:  # of another time than now
             return frozen_data(self.works, self._dictionary, entry, at)
-        values: dict[str, Decimal] = {}
-        for item in entry.items:
-            if (value := self.value(item, at)) is None:
-                break
-            values[item] = value
-        return (entry.encode(tuple(values.values())), values) if values else None
+        return found_data(entry, lambda item: self._shows(item, at))
+
+    def _shows(self, item: str, at: datetime) -> Content:
+        content = self.works.content(item, at)
+        return self.value(item, at) if isinstance(content, Decimal) else content
 
 
 def matches(wanted: str, address: str) -> bool:

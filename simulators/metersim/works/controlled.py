@@ -4,16 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from metersim.works.account import Account
+from metersim.works.account import Account, AccountLimits
 from metersim.works.clock import MeterClock
 from metersim.works.cost_control import CostControl
 from metersim.works.memory import ControlMemory, trial_of_relay
 from metersim.works.switch import Switch
 
 Energy = Callable[[datetime], Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wallet:
+    """What a local wallet begins with.
+
+    Args:
+        prices: yuan for a kWh of tariffs 1 to 4.
+        preset_cents: money in it.
+        limits: at what amounts it does something; ``None``: as usual.
+        opened: whether the account was opened.
+
+    """
+
+    prices: tuple[Decimal, ...] = (Decimal("0.5"),) * 4
+    preset_cents: int = 0
+    limits: AccountLimits | None = None
+    opened: bool = False
 
 
 class Controlled:
@@ -23,15 +42,18 @@ class Controlled:
         character: what its relay and its wallet are like.
         clock: its clock.
         customer_number: 12 digits.
-        energy: hundredths of a kWh that each tariff has counted at a time.
+        energy: hundredths of a kWh that each tariff has counted at a time, whatever its register was set to.
         current_a: the largest current of a phase at a time, in A.
         moved: told of every move of the contact.
-        preset_cents: money that its wallet begins with, where it has one.
+        wallet: what its wallet begins with; ``None``: an account that nobody has opened yet.
 
     Attributes:
         switch: its switch.
         memory: every control that it obeyed.
         account: its wallet; ``None``: it has none.
+
+    Raises:
+        ValueError: a wallet for a meter whose character has none.
 
     """
 
@@ -44,10 +66,8 @@ class Controlled:
         energy: Energy,
         current_a: Callable[[datetime], Decimal],
         moved: Callable[[datetime, bool], None],
-        preset_cents: int,
+        wallet: Wallet | None,
     ) -> None:
-        self._energy = energy
-        self._leapt: tuple[int, ...] | None = None
         self._now = clock.since
         self._is_advancing = False
         trial = trial_of_relay(clock) if character.has_relay else ()
@@ -57,13 +77,24 @@ class Controlled:
         )
         self.account: Account | None = None
         if character.payment == "local":
+            wallet = wallet or Wallet()
             self.account = Account(
                 self.switch,
                 since=clock.since,
-                energy=self._charged,
+                energy=energy,
                 customer_number=customer_number,
-                preset_cents=preset_cents,
+                prices=wallet.prices,
+                preset_cents=wallet.preset_cents,
+                limits=wallet.limits,
+                opened=wallet.opened,
             )
+        elif wallet is not None:
+            raise ValueError(f"a wallet for a meter of payment {character.payment!r}: it has none")
+
+    @property
+    def now(self) -> datetime:
+        """The time to which everything was brought."""
+        return self._now
 
     def advance(self, at: datetime) -> datetime:
         """Let everything happen that is due up to ``at``.
@@ -85,28 +116,16 @@ class Controlled:
         if not self._is_advancing:
             self.advance(at)
 
-    def happened(self, at: datetime, *, powered: bool, counted: Sequence[int] | None) -> None:
+    def happened(self, *, powered: bool) -> None:
         """Something else happened to the meter.
 
         Args:
-            at: when.
             powered: whether the meter works since.
-            counted: what the registers had counted if they were set or cleared; the wallet pays for no leap.
 
         """
-        if counted is not None:
-            earlier = self._leapt or (0,) * len(counted)
-            spans = zip(self._energy(at), counted, earlier, strict=True)
-            self._leapt = tuple(now - then + leapt for now, then, leapt in spans)
         if not self._is_advancing and powered != self.switch.has_power:
             with self._advancing():
                 (self.switch.power_up if powered else self.switch.power_down)(self._now)
-
-    def _charged(self, at: datetime) -> Sequence[int]:
-        counted = self._energy(at)
-        if self._leapt is None:
-            return counted
-        return tuple(now - leapt for now, leapt in zip(counted, self._leapt, strict=True))
 
     @contextmanager
     def _advancing(self) -> Iterator[None]:
