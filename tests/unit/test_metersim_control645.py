@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from metersim import Meter
 from metersim.dlt645.control import KINDS, word_octets
+from metersim.dlt645.parameters import ITEMS, parameters_of
 from metersim.dlt645.passwords import ERRORS_MAX, LOCKED_FOR, Passwords
 from metersim.dlt645.programming import RECORDS_MAX
 from metersim.works.cost_control import LOCAL, PLAIN, REMOTE, CostControl
@@ -592,6 +593,13 @@ def test_parameters_of_the_wallet(item: str, level: int, content: Any) -> None:
     assert isinstance(here.write(item, content), AbnormalReply)
     assert WRITTEN == here.write(item, content, level)
     assert [content] == here.read(item)
+
+
+def test_every_parameter_of_a_meter_is_looked_for() -> None:
+    """A parameter that was written could not be read, because nobody knew that it is one."""
+    here = a_head_end(LOCAL)
+    assert parameters_of(here.meter.works).keys() == ITEMS
+    assert ITEMS > parameters_of(a_head_end().meter.works).keys()
 
 
 def test_a_written_limit_is_obeyed() -> None:

@@ -24,7 +24,6 @@ from metersim.dlt645.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
 from metersim.dlt645.frozen import frozen_data
 from metersim.dlt645.language import DLT645, Wording645
 from metersim.dlt645.load_records import LoadRecords
-from metersim.dlt645.passwords import Passwords
 from metersim.works.cost_control import REMOTE, CostControl
 from metersim.works.items import QUANTITIES, items_of
 from metersim.works.load import MEAN_KW
@@ -141,7 +140,7 @@ class Meter:
         self._long = LongAnswer(self._protocol, piece_octets=piece_octets, repeat_selector=repeat)
         self._long_values: dict[str, Decimal] = {}
         self.commands = Commands(
-            address, profile=self.profile, works=self.works, seed=seed, passwords=Passwords(passwords)
+            address, profile=self.profile, works=self.works, seed=seed, passwords=passwords
         )
         self._load = LoadRecords(self.works, dictionary=self._dictionary)
 

@@ -102,6 +102,22 @@ class Controlled:
             with self._advancing():
                 (self.switch.power_up if powered else self.switch.power_down)(self._now)
 
+    def status_bits(self) -> int:
+        """Bits of status word 3 that switch and wallet know, as of the last advance.
+
+        Not among them are the contact, which is a condition of the meter, and the identity authentication.
+        Source: control-and-prepayment, 1.5.
+        """
+        switch, account = self.switch, self.account
+        if switch.character.status_word == "vendor":
+            bits = {1: switch.command_open, 9: True}
+        else:
+            warns = account is not None and account.alarm_level(self._now) > 0
+            bits = {6: switch.command_open, 7: switch.alarm or warns, 9: account is not None}
+            bits[15] = switch.character.payment != "remote"
+        bits |= {12: switch.guarantee, 14: account is None or not account.opened}
+        return sum(1 << bit for bit, is_set in bits.items() if is_set)
+
     def _charged(self, at: datetime) -> Sequence[int]:
         counted = self._energy(at)
         if self._leapt is None:

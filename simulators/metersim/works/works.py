@@ -48,7 +48,6 @@ _COMBINED = {
 _NUMBERS = ("meter_number", "customer_number")
 _AT = "_at"
 _STATUS_WORD = "meter_status_word_"
-_COMMAND_BIT = 6
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -336,9 +335,9 @@ class Works:
         self.registers.begin(Span(us, flowing, self.clock.run(us), jump))
 
     def _control_bits(self, at: datetime) -> int:
-        """The bit of status word 3 that is not in the history."""
+        """Bits of status word 3 that are not in the history; of the past nobody knows them any more."""
         del at
-        return self.switch.command_open << _COMMAND_BIT
+        return self._controlled.status_bits()
 
 
 def usual_works(
