@@ -22,7 +22,7 @@ from metersim.works.load import Load
 from metersim.works.plate import Plate
 from metersim.works.switch import State
 from metersim.works.works import Works
-from meterwire.dlt645 import BROADCAST, WILDCARD, AbnormalReply, Frame, Message, to_frame
+from meterwire.dlt645 import BROADCAST, WILDCARD, AbnormalReply, Frame, Message, decode, encode, to_frame
 from meterwire.dlt645.messages.clears_and_freezes import FreezeRequest
 from meterwire.dlt645.messages.command import Acknowledgement
 from meterwire.dlt645.messages.control import ORDERS, ControlRequest, SecurityReply
@@ -752,3 +752,36 @@ def test_every_control_is_remembered_exactly_once(story: list[tuple[int, int, bo
             else:
                 assert len(bits(answer)) == 1
     assert taken == [control.kind for control in here.meter.works.memory.controls]
+
+
+# --- frames that others have written down ---
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer", "kind"),
+    [
+        (
+            "68 01 00 22 11 26 20 68 1C 10 35 89 67 45 54 76 98 BA 4E 33 33 63 48 55 44 59 4D 16",
+            "68 01 00 22 11 26 20 68 9C 00 E6 16",
+            "permit_close",
+        ),
+        (
+            "68 01 00 22 11 26 20 68 1C 10 35 89 67 45 54 76 98 BA 50 39 33 63 48 55 44 59 55 16",
+            "68 01 00 22 11 26 20 68 9C 00 E6 16",
+            "trip_auto_direct_close",
+        ),
+    ],
+)
+def test_frames_of_the_spec(request_: str, answer: str, kind: str) -> None:
+    """Meter and head-end here would understand one another, and nobody else: vectors CTL645-003 and 009."""
+    at = datetime(2026, 11, 22, 7, 29, tzinfo=UTC)  # they expire at 15:30 of the meter's zone
+    works = Works(Plate(address="202611220001"), seed=1, control=PLAIN)
+    meter = Meter("202611220001", seed=1, works=works, passwords={2: "123456"})
+    said = meter.answer(decode(bytes.fromhex(request_)), at)
+    assert said is not None
+    assert bytes.fromhex(answer) == encode(said.frame)
+    (control,) = works.memory.controls
+    assert (kind, "87654321") == (control.kind, control.operator)
+    late = meter.answer(decode(bytes.fromhex(request_)), at + 2 * MINUTE)
+    assert late is not None
+    assert late.frame.abnormal
