@@ -1,12 +1,13 @@
 """A DL/T 645 meter: request frame and time in, answer out. No I/O and no clock of its own.
 
-A meter of 2007 answers 11H (read data) for what it measures and what of it it froze at midnight, as single
-items and as blocks, for its load records and for the trial of its relay, refuses every other identifier with
-D1 ERR 02 ("no such data"), and answers 13H (read address). An answer that is longer than its frames comes in
-pieces (12H, 02H). One of 1997 answers 01H the same way, refuses with C1 ERR 02, shows fewer digits and no
-signs, gives its address as the meter number C032, and answers reads that go to everybody (99...99), as many
-of them do. To anything else they are silent, as real meters are: other addresses, other functions, answers
-of their neighbours, broadcasts.
+A meter of 2007 answers 11H (read data) for what it measures and what of it it froze, as single items and as
+blocks, for its load records, for its parameters and for the records of its relay, refuses every other
+identifier with D1 ERR 02 ("no such data"), and answers 13H (read address). An answer that is longer than its
+frames comes in pieces (12H, 02H). It obeys control, wallet, writes, freezes and the time
+(`metersim.dlt645.commands`). One of 1997 answers 01H the same way, refuses with C1 ERR 02, shows fewer digits
+and no signs, gives its address as the meter number C032, and answers reads that go to everybody (99...99), as
+many of them do; it obeys nothing. To anything else they are silent, as real meters are: other addresses,
+other functions, answers of their neighbours, broadcasts.
 """
 
 from __future__ import annotations
