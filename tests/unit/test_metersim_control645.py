@@ -90,13 +90,13 @@ def test_a_plain_trip_and_close() -> None:
     """A meter of the older kind would not obey, or its records would not tell who ordered it."""
     here = a_head_end(PLAIN)
     assert TAKEN == here.plain(TRIP)
-    assert "C050" == word_3(here)
+    assert "0050" == word_3(here)
     here.now += HOUR
     assert TAKEN == here.plain(PERMIT)
-    assert "C010" == word_3(here)
+    assert "0010" == word_3(here)
     here.now += HOUR
     assert here.meter.works.switch.press_key(here.now)
-    assert "C000" == word_3(here)
+    assert "0000" == word_3(here)
     trip = here.read("relay_trip_record@items/last.1") or []
     energy = here.meter.value("forward_active_energy", T0)
     assert ["2026-05-01 12:00:00", OPERATOR, energy] == trip[:3]

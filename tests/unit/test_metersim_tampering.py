@@ -17,6 +17,7 @@ from metersim.works.events import EVENT_DEPTH, KINDS
 from metersim.works.load import Load
 from metersim.works.moments import INSTALLED_AT
 from metersim.works.plate import Plate
+from metersim.works.switch import Command
 from metersim.works.tampering import Method, tamper, tampered
 from metersim.works.works import Works, usual_works
 from meterwire.catalogue import quantities
@@ -357,7 +358,7 @@ def test_status_words_follow_what_happens(method: Method, word: int, bit: int) -
 def test_word_3_tells_the_contact() -> None:
     """A trip could not be read back."""
     works = works_of(Method.CT_OPEN)
-    works.history.change(NOON, contact_open=True)
+    works.switch.obey(Command(kind="trip"), NOON)
     assert "0050" == words(works, NOON)[2]
     assert Decimal(0) == works.value("current.a", NOON)
     assert Decimal(0) == works.value("active_power", NOON)

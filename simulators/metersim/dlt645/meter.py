@@ -25,7 +25,7 @@ from metersim.dlt645.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
 from metersim.dlt645.frozen import frozen_data
 from metersim.dlt645.language import DLT645, Wording645
 from metersim.dlt645.load_records import LoadRecords
-from metersim.works.cost_control import REMOTE, CostControl
+from metersim.works.cost_control import PLAIN, CostControl
 from metersim.works.items import QUANTITIES, items_of
 from metersim.works.load import MEAN_KW
 from metersim.works.moments import INSTALLED_AT
@@ -125,7 +125,7 @@ class Meter:
         clock_ahead: timedelta = timedelta(),
         piece_octets: int = PIECE_OCTETS_MAX,
         works: Works | None = None,
-        control: CostControl = REMOTE,
+        control: CostControl = PLAIN,
         passwords: Mapping[int, str] | None = None,
     ) -> None:
         if not _ADDRESS(address) or address == BROADCAST:

@@ -102,6 +102,11 @@ class Controlled:
             with self._advancing():
                 (self.switch.power_up if powered else self.switch.power_down)(self._now)
 
+    @property
+    def now(self) -> datetime:
+        """The time to which everything was brought."""
+        return self._now
+
     def status_bits(self) -> int:
         """Bits of status word 3 that switch and wallet know, as of the last advance.
 
@@ -109,13 +114,14 @@ class Controlled:
         Source: control-and-prepayment, 1.5.
         """
         switch, account = self.switch, self.account
+        payment = switch.character.payment
         if switch.character.status_word == "vendor":
             bits = {1: switch.command_open, 9: True}
         else:
             warns = account is not None and account.alarm_level(self._now) > 0
             bits = {6: switch.command_open, 7: switch.alarm or warns, 9: account is not None}
-            bits[15] = switch.character.payment != "remote"
-        bits |= {12: switch.guarantee, 14: account is None or not account.opened}
+            bits[15] = payment == "local"  # the head-end opened no account with it
+        bits |= {12: switch.guarantee, 14: payment != "none" and (account is None or not account.opened)}
         return sum(1 << bit for bit, is_set in bits.items() if is_set)
 
     def _charged(self, at: datetime) -> Sequence[int]:

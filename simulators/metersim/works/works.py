@@ -14,7 +14,7 @@ from itertools import islice, takewhile
 from metersim.works.clock import MeterClock
 from metersim.works.conditions import USUAL, Conditions, History, Row
 from metersim.works.controlled import Controlled
-from metersim.works.cost_control import REMOTE, CostControl
+from metersim.works.cost_control import PLAIN, CostControl
 from metersim.works.demand import Demands, Largest
 from metersim.works.events import EventLog
 from metersim.works.flow import flow
@@ -47,6 +47,7 @@ _COMBINED = {
 
 _NUMBERS = ("meter_number", "customer_number")
 _AT = "_at"
+_COMMAND_BIT = 6
 _STATUS_WORD = "meter_status_word_"
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -87,7 +88,7 @@ class Works:
         clock_ahead: timedelta = timedelta(),
         drift_s_per_day: Decimal = Decimal(0),
         conditions: Conditions = USUAL,
-        control: CostControl = REMOTE,
+        control: CostControl = PLAIN,
         preset_cents: int = 0,
     ) -> None:
         key = f"{seed}/{plate.address}"
@@ -335,8 +336,9 @@ class Works:
         self.registers.begin(Span(us, flowing, self.clock.run(us), jump))
 
     def _control_bits(self, at: datetime) -> int:
-        """Bits of status word 3 that are not in the history; of the past nobody knows them any more."""
-        del at
+        """Bits of status word 3 that are not in the history; of the past there is only the contact."""
+        if at < self._controlled.now:
+            return self.history.at(at).contact_open << _COMMAND_BIT
         return self._controlled.status_bits()
 
 
@@ -347,7 +349,7 @@ def usual_works(
     mean_kw: Decimal = MEAN_KW,
     since: datetime = INSTALLED_AT,
     clock_ahead: timedelta = timedelta(),
-    control: CostControl = REMOTE,
+    control: CostControl = PLAIN,
 ) -> Works:
     """The works of a meter of three phases of which nothing else was said.
 
