@@ -563,6 +563,20 @@ def test_the_trip_delay_is_written_in_cipher_and_obeyed() -> None:
     assert State.OPEN is state_of(here)
 
 
+def test_a_trip_that_was_due_shows_in_whatever_is_read_next() -> None:
+    """A register would count on behind a contact that nobody had looked at, and later fall."""
+    here, looked_at = a_head_end(PLAIN), a_head_end(PLAIN)
+    for one in (here, looked_at):
+        one.meter.works.switch.trip_delay = 5 * MINUTE
+        assert TAKEN == one.plain(TRIP)
+    looked_at.now += 5 * MINUTE
+    at_trip = looked_at.read("forward_active_energy.t3")
+    looked_at.now += DAY
+    here.now = looked_at.now
+    assert at_trip == here.read("forward_active_energy.t3")
+    assert at_trip == looked_at.read("forward_active_energy.t3")
+
+
 def test_a_trip_waits_for_the_current() -> None:
     """The protection of the contact would not be there."""
     here = a_head_end(load=Load(mean_kw=Decimal(8)))

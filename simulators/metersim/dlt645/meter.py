@@ -204,6 +204,7 @@ class Meter:
         asked = self.hears(frame) and not frame.abnormal and not frame.has_following
         if not asked or not self.works.powered(at):
             return None
+        self.works.advance(at)
         if frame.function in FUNCTIONS and self._protocol == "dlt645-2007":
             said = self.commands.answer(frame, at)
             return None if said is None else Answer(address=self.address, frame=said)

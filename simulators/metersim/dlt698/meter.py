@@ -171,6 +171,7 @@ class Meter698:
         """What it says to a frame at ``at``; ``None`` when it is silent."""
         if not self.hears(request) or not self.works.powered(at):
             return None
+        self.works.advance(at)
         if self._session.connected and at - self._heard_at > self._timeout:
             self._session.time_out()
         self._heard_at = at

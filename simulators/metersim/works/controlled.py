@@ -76,6 +76,8 @@ class Controlled:
 
         """
         self._now = max(at, self._now)
+        if self.account is None and self.switch.due_at is None:
+            return self._now  # nothing can be due, as with most meters at most times
         with self._advancing():
             self.switch.advance(self._now)
         return self._now
