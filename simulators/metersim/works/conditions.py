@@ -198,14 +198,17 @@ class History:
 
         Args:
             at: true time, not before the last row.
-            conditions: what holds.
+            conditions: what holds, worked out of the last row; the meter's own switch may move before it.
 
         Raises:
             OutOfOrder: ``at`` is before the last row.
             HistoryFull: no room for another row.
 
         """
+        was_open = self.last.conditions.contact_open
         self._coming(at)
+        if self.last.conditions.contact_open != was_open == conditions.contact_open:
+            conditions = replace(conditions, contact_open=not was_open)
         if conditions != self.last.conditions:
             self._add(Row(at=at, conditions=conditions))
         return conditions

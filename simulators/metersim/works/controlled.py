@@ -107,6 +107,8 @@ class Controlled:
 
         """
         self._now = max(at, self._now)
+        if self.account is None and self.switch.due_at is None:
+            return self._now  # nothing can be due, as with most meters at most times
         with self._advancing():
             self.switch.advance(self._now)
         return self._now
@@ -126,6 +128,23 @@ class Controlled:
         if not self._is_advancing and powered != self.switch.has_power:
             with self._advancing():
                 (self.switch.power_up if powered else self.switch.power_down)(self._now)
+
+    def status_bits(self) -> int:
+        """Bits of status word 3 that switch and wallet know, as of the last advance.
+
+        Not among them are the contact, which is a condition of the meter, and the identity authentication.
+        Source: control-and-prepayment, 1.5.
+        """
+        switch, account = self.switch, self.account
+        payment = switch.character.payment
+        if switch.character.status_word == "vendor":
+            bits = {1: switch.command_open, 9: True}
+        else:
+            warns = account is not None and account.alarm_level(self._now) > 0
+            bits = {6: switch.command_open, 7: switch.alarm or warns, 9: account is not None}
+            bits[15] = payment == "local"  # the head-end opened no account with it
+        bits |= {12: switch.guarantee, 14: payment != "none" and (account is None or not account.opened)}
+        return sum(1 << bit for bit, is_set in bits.items() if is_set)
 
     @contextmanager
     def _advancing(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from itertools import islice, takewhile
 from metersim.works.clock import MeterClock
 from metersim.works.conditions import USUAL, Conditions, History, Row
 from metersim.works.controlled import Controlled, Wallet
-from metersim.works.cost_control import REMOTE, CostControl
+from metersim.works.cost_control import PLAIN, CostControl
 from metersim.works.demand import Demands, Largest
 from metersim.works.events import EventLog
 from metersim.works.flow import flow
@@ -47,16 +47,8 @@ _COMBINED = {
 
 _NUMBERS = ("meter_number", "customer_number")
 _AT = "_at"
+_COMMAND_BIT = 6
 _STATUS_WORD = "meter_status_word_"
-_VENDOR_COMMAND_BIT, _COMMAND_BIT, _ALARM_BIT, _MONEY_BIT, _GUARANTEE_BIT, _NO_ACCOUNT_BIT = (
-    1,
-    6,
-    7,
-    9,
-    12,
-    14,
-)
-"""Of status word 3. Source: control-and-prepayment, 1.5."""
 _MONEY = ("remaining_balance", "overdraft_balance", "purchase_count")
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -102,7 +94,7 @@ class Works:
         clock_ahead: timedelta = timedelta(),
         drift_s_per_day: Decimal = Decimal(0),
         conditions: Conditions = USUAL,
-        control: CostControl = REMOTE,
+        control: CostControl = PLAIN,
         wallet: Wallet | None = None,
     ) -> None:
         key = f"{seed}/{plate.address}"
@@ -366,18 +358,10 @@ class Works:
         self.registers.begin(Span(us, flowing, self.clock.run(us), jump))
 
     def _control_bits(self, at: datetime) -> int:
-        """Bits of status word 3 that switch and wallet know, as of the last advance."""
-        del at  # the switch knows no earlier time
-        switch, account = self.switch, self.account
-        is_vendor = switch.character.status_word == "vendor"
-        bits = {
-            _VENDOR_COMMAND_BIT if is_vendor else _COMMAND_BIT: switch.command_open,
-            _ALARM_BIT: switch.alarm and not is_vendor,
-            _MONEY_BIT: account is not None,
-            _GUARANTEE_BIT: switch.guarantee,
-            _NO_ACCOUNT_BIT: account is not None and not account.opened,
-        }
-        return sum(1 << bit for bit, is_set in bits.items() if is_set)
+        """Bits of status word 3 that are not in the history; of the past there is only the contact."""
+        if at < self._controlled.now:
+            return self.history.at(at).contact_open << _COMMAND_BIT
+        return self._controlled.status_bits()
 
 
 def _power(deciwatts: int) -> Decimal:
@@ -391,7 +375,7 @@ def usual_works(
     mean_kw: Decimal = MEAN_KW,
     since: datetime = INSTALLED_AT,
     clock_ahead: timedelta = timedelta(),
-    control: CostControl = REMOTE,
+    control: CostControl = PLAIN,
 ) -> Works:
     """The works of a meter of three phases of which nothing else was said.
 
