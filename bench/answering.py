@@ -9,7 +9,9 @@ import asyncio
 import contextlib
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
 ANSWER_DATA = bytes.fromhex("3333343359333333")  # 00010000, 0.26 kWh, masked
 REQUEST_OCTETS = 16
@@ -40,22 +42,39 @@ class _Meter(_Echo):
         self._transport.write(body + bytes([sum(body) & 0xFF]) + b"\x16")  # type: ignore[attr-defined]
 
 
+class Server(NamedTuple):
+    """A server in its own process.
+
+    Args:
+        pid: of the process.
+        ports: where it listens.
+
+    """
+
+    pid: int
+    ports: list[int]
+
+    def cpu_s(self) -> float:
+        """Seconds of a core that the process has used, from the clock that Linux keeps for it."""
+        return time.clock_gettime(~self.pid << 3 | 2)  # clock_getcpuclockid(3)
+
+
 @contextlib.contextmanager
 def serving(kind: str) -> Iterator[int]:
     """Run the server ``echo`` or ``meter`` in its own process; gives its port."""
-    with serving_ports(kind) as ports:
-        yield ports[0]
+    with running(kind) as server:
+        yield server.ports[0]
 
 
 @contextlib.contextmanager
-def serving_ports(kind: str) -> Iterator[list[int]]:
-    """Run a server in its own process: ``echo``, ``meter``, ``simulator`` or ``dlt645``; gives its ports."""
+def running(kind: str) -> Iterator[Server]:
+    """Run a server in its own process: ``echo``, ``meter``, ``simulator`` or ``dlt645``."""
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.answering", kind], stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None
-        yield [int(port) for port in process.stdout.readline().split()]
+        yield Server(process.pid, [int(port) for port in process.stdout.readline().split()])
     finally:
         process.terminate()
         process.wait()
@@ -69,7 +88,7 @@ async def _simulator(stack: contextlib.AsyncExitStack) -> list[int]:
     from metersim.serving.serve import SystemClock, open_tcp
 
     plant = Plant(lines=SIMULATED_LINES, meters=SIMULATED_METERS, reply_delay_ms=0)
-    lines = plant.build(clock=SystemClock(), record=lambda _: None)
+    lines = plant.build(clock=SystemClock())
     urls = [await stack.enter_async_context(open_tcp(line, "127.0.0.1", 0)) for line in lines]
     return [int(url.rpartition(":")[2]) for url in urls]
 

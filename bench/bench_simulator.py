@@ -1,8 +1,9 @@
 """Polls a second that the simulator answers on one core, and how well a paced line keeps its time.
 
 The server runs in a process of its own, beside PyPI's ``dlt645`` (its asyncio server) and the echo floor;
-32 connections ask it, each again as soon as it has its answer. What a paced line takes for an exchange is
-held against the formula of the wire on the wall clock.
+32 connections ask it, each again as soon as it has its answer. What counts is the time of a core that the
+server's process used, so that others on the machine, and the client, do not. What a paced line takes for an
+exchange is held against the formula of the wire on the wall clock.
 
 Usage: ``python -m bench.bench_simulator`` prints one JSON object.
 """
@@ -17,7 +18,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-from bench.answering import PEER_ADDRESS, SIMULATED_LINES, SIMULATED_METERS, serving_ports
+from bench.answering import PEER_ADDRESS, SIMULATED_LINES, SIMULATED_METERS, Server, running
 from metersim import Line, Meter, Station
 from metersim.line.port import Port
 from metersim.serving.serve import SystemClock, open_tcp
@@ -75,17 +76,18 @@ def _same(poller: _Poller) -> _Poller:
     return poller
 
 
-async def _rate(ports: list[int], requests: list[list[bytes]], answer_octets: int, polls: int) -> float:
-    loop = asyncio.get_running_loop()
+async def _rate(server: Server, requests: list[list[bytes]], answer_octets: int, polls: int) -> float:
+    """Polls that the server answers with one second of a core."""
+    loop, ports = asyncio.get_running_loop(), server.ports
     each = polls // CONNECTIONS
-    begun = time.perf_counter()
+    begun_s = server.cpu_s()
     pollers = []
     for number in range(CONNECTIONS):
         poller = _Poller(requests[number % len(requests)], answer_octets, each)
         await loop.create_connection(partial(_same, poller), "127.0.0.1", ports[number % len(ports)])
         pollers.append(poller.done)
     await asyncio.gather(*pollers)
-    return each * CONNECTIONS / (time.perf_counter() - begun)
+    return each * CONNECTIONS / (server.cpu_s() - begun_s)
 
 
 def _simulated_requests() -> list[list[bytes]]:
@@ -99,7 +101,7 @@ def _simulated_requests() -> list[list[bytes]]:
 def _rates() -> dict[str, float]:
     rates: dict[str, list[float]] = {"echo_floor": [], "metersim": [], "dlt645": []}
     simulated, peers = _simulated_requests(), [[_request(PEER_ADDRESS)]]
-    with serving_ports("echo") as echo, serving_ports("simulator") as ours, serving_ports("dlt645") as theirs:
+    with running("echo") as echo, running("simulator") as ours, running("dlt645") as theirs:
         for _ in range(ROUNDS):
             rates["echo_floor"].append(asyncio.run(_rate(echo, [[bytes(30)]], 30, POLLS)))
             rates["metersim"].append(asyncio.run(_rate(ours, simulated, ANSWER_OCTETS, POLLS)))
@@ -111,7 +113,7 @@ async def _paced_ms(baud: int) -> float:
     """Median of what an exchange over TCP takes with a paced line."""
     port = Port(baud)
     station = Station(meter=Meter(PEER_ADDRESS, seed=1), reply_delay_ms=REPLY_DELAY_MS, port=port)
-    line = Line([station], clock=SystemClock(), record=lambda _: None, client=port, paced=True)
+    line = Line([station], clock=SystemClock(), client=port, paced=True)
     took = []
     async with open_tcp(line, "127.0.0.1", 0) as url:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
@@ -136,7 +138,7 @@ def main() -> None:
     ours = medians["metersim"]
     document = {
         "bench": "simulator, 32 connections; paced line",
-        "unit": "polls a second; ms an exchange",
+        "unit": "polls a second of a core; ms an exchange",
         "rounds": ROUNDS,
         "medians": {
             **medians,

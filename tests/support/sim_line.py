@@ -37,17 +37,28 @@ class SimLine:
         rules: to begin with.
         seed: of the rules.
         name: of the line.
+        paced: octets take their time.
 
     """
 
     def __init__(
-        self, *stations: Station, rules: Sequence[FaultRule] = (), seed: int = 1, name: str = ""
+        self,
+        *stations: Station,
+        rules: Sequence[FaultRule] = (),
+        seed: int = 1,
+        name: str = "",
+        paced: bool = False,
     ) -> None:
         self.sim = Simulation(seed=seed)
         self.answers: list[AnswerRecord] = []
         self.rules = FaultRules(rules, seed=seed, start=self.sim.clock.utc_now())
         self.line = Line(
-            stations, clock=self.sim.clock, record=self.answers.append, rules=self.rules, name=name
+            stations,
+            clock=self.sim.clock,
+            record=self.answers.append,
+            rules=self.rules,
+            name=name,
+            paced=paced,
         )
 
     def say(self, *octets: bytes, window_s: float = WINDOW_S) -> list[bytes]:

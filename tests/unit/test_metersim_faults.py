@@ -156,6 +156,28 @@ def test_a_double_answer_comes_again_later() -> None:
     assert here.answers[0].octets == first * 2
 
 
+@pytest.mark.parametrize("double_ms", [0, 20, 300])
+def test_on_a_paced_line_a_double_answer_waits_for_the_end_of_the_first(double_ms: int) -> None:
+    """A meter cannot talk into its own answer, however long that is."""
+    faults = Faults(double=1.0, double_ms=double_ms)
+    here = SimLine(Station(meter=Meter(A161, seed=1), faults=faults), paced=True)
+    whole = sound(ENERGIES)
+    [heard] = here.say(ask645(A161, ENERGIES), window_s=5)
+    assert whole * 2 == heard
+
+
+def test_on_a_paced_line_faults_are_the_same() -> None:
+    """Who rehearses with real airtime would meet other faults than who tests without."""
+
+    def octets(paced: bool) -> list[bytes]:
+        rules = [FaultRule(what=kind, every=7, nth=number) for number, kind in enumerate(KINDS, start=1)]
+        here = SimLine(Station(meter=Meter(A161, seed=1)), rules=rules, paced=paced)
+        return here.say(*[ask645(A161)] * 60, window_s=8)
+
+    quick, paced = octets(paced=False), octets(paced=True)
+    assert [len(each) for each in quick] == [len(each) for each in paced]
+
+
 # --- follow-up frames --------------------------------------------------------------------------
 
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metersim.works.cost_control import LOCAL, REMOTE
+from metersim.works.cost_control import LOCAL
 from metersim.works.freezes import ORDERED, TABLES
 from metersim.works.items import items_of
 from metersim.works.load import Load
 from metersim.works.moments import INSTALLED_AT, PLANT_TIME
 from metersim.works.plate import Plate
 from metersim.works.switch import Command, Obeyed
-from metersim.works.works import Wallet, Works
+from metersim.works.works import Works
 
 ADDRESS = "000000000161"
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
@@ -70,7 +70,7 @@ def test_a_power_cut_is_told_to_the_switch() -> None:
 
 def test_a_wallet_runs_dry_at_its_own_instant() -> None:
     """The last kWh would be free, by as much as nobody looked."""
-    works = meter(since=NOON, character=LOCAL, wallet=Wallet(preset_cents=500))
+    works = meter(since=NOON, control=LOCAL, preset_cents=500)
     assert works.account is not None
     works.advance(NOON + DAY)
     [trip] = works.events.events("relay_trip", NOON + DAY)
@@ -78,7 +78,7 @@ def test_a_wallet_runs_dry_at_its_own_instant() -> None:
     assert Decimal(10) == counted, "5 yuan at 0.50"
     assert counted == of(works, FORWARD, NOON + DAY) - of(works, FORWARD, NOON)
     assert Decimal(0) == works.value("remaining_balance", NOON + DAY)
-    works.account.top_up(10_000, 1, ADDRESS, NOON + DAY)
+    works.account.open_account(10_000, 1, ADDRESS, NOON + DAY)
     assert Decimal(100) == works.value("remaining_balance", NOON + DAY)
     assert Decimal(1) == works.value("purchase_count", NOON + DAY)
     assert 1 == works.events.count("purchase_event", NOON + DAY)
@@ -88,7 +88,7 @@ def test_a_wallet_runs_dry_at_its_own_instant() -> None:
 
 def test_clearing_registers_is_no_purchase() -> None:
     """Whoever clears the meter would have paid for all that follows."""
-    works = meter(since=NOON, character=LOCAL, wallet=Wallet(preset_cents=5000))
+    works = meter(since=NOON, control=LOCAL, preset_cents=5000)
     before = works.value("remaining_balance", NOON + HOUR)
     works.history.happen(NOON + HOUR, "registers_cleared")
     assert before == works.value("remaining_balance", NOON + HOUR)
@@ -102,9 +102,7 @@ def test_clearing_registers_is_no_purchase() -> None:
 def test_a_meter_without_a_wallet_shows_no_money() -> None:
     """A zero would look like a debt."""
     assert meter().value("remaining_balance", NOON) is None
-    with pytest.raises(ValueError, match="it has none"):
-        meter(character=REMOTE, wallet=Wallet())
-    local = meter(character=LOCAL)
+    local = meter(control=LOCAL)
     local.advance(NOON)
     assert local.value("remaining_balance", NOON - DAY) is None, "it remembers no earlier balance"
 

@@ -1,11 +1,12 @@
 """What a meter has for the values of an attribute: contents by key, to be encoded along their type.
 
-All that changes comes from the meter's works; the rest stands on the nameplate of every meter here.
+All that changes comes from the meter's works, but for status word 3, of which the security module knows a
+bit; the rest stands on the nameplate of every meter here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
@@ -24,6 +25,8 @@ MAKER: Final = "MSIM"
 VERSION: Final = "0001"
 VERSION_DATE: Final = "260101"
 
+_STATUS_WORD_3: Final = "meter_status_word_3"
+
 
 _NEVER: Final = "0000-00-00 00:00:00"
 
@@ -33,11 +36,13 @@ class Contents:
 
     Args:
         works: of the meter.
+        word_3: true time -> its status word 3, bit n of the number for bit n of the word.
 
     """
 
-    def __init__(self, works: Works) -> None:
+    def __init__(self, works: Works, word_3: Callable[[datetime], int]) -> None:
         self._works = works
+        self._word_3 = word_3
 
     def of(self, entry: Entry, at: datetime) -> dict[str, Content]:
         """What is there of the values that an attribute brings, by their keys.
@@ -57,6 +62,8 @@ class Contents:
     def _content(self, key: str, at: datetime) -> Content:
         if key in PLATE:
             return PLATE[key]
+        if key == _STATUS_WORD_3:
+            return f"{self._word_3(at):04X}"
         quantity, _, _ = key.partition(".")
         if quantity.removesuffix("_at") in DEMANDS and quantity not in DEMANDS:
             return self._demand_time(key, at)

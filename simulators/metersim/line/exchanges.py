@@ -54,21 +54,29 @@ class Strike:
     Args:
         kind: of `metersim.line.fault_kinds.KINDS`.
         figure: of the kind; ``None`` where it has none, or chance says it.
-        random: what else chance says.
+        chance: gives what else chance says; called when somebody asks for ``random``.
         give_back: to be called when it could not befall the exchange.
 
     """
 
-    __slots__ = ("figure", "give_back", "kind", "random")
+    __slots__ = ("_chance", "_random", "figure", "give_back", "kind")
 
     def __init__(
         self,
         kind: str,
         figure: int | None,
-        random: Random,
+        chance: Callable[[], Random],
         give_back: Callable[[], None] = lambda: None,
     ) -> None:
         self.kind = kind
         self.figure = figure
-        self.random = random
         self.give_back = give_back
+        self._chance = chance
+        self._random: Random | None = None
+
+    @property
+    def random(self) -> Random:
+        """What chance says of this strike, one draw after the other."""
+        if self._random is None:  # most faults ask for nothing, and a seed takes longer than an answer
+            self._random = self._chance()
+        return self._random

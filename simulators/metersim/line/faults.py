@@ -7,10 +7,11 @@ of the plant (`metersim.line.fault_rules`), which strike where they are told to;
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
-from typing import Final, Self
+from types import MappingProxyType
+from typing import Final, NamedTuple, Self
 
 from metersim.line.exchanges import Question, Strike
 from metersim.line.fault_forms import noise, spoiled
@@ -127,11 +128,13 @@ class Faults:
 
 
 NO_FAULTS: Final = Faults()
+NOTHING: Final[Mapping[str, Decimal]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Delivery(NamedTuple):
     """How an answer leaves.
+
+    A ``NamedTuple``, because there is one for every answer; fields are given by name.
 
     Args:
         octets: what goes onto the line; empty for silence.
@@ -149,7 +152,7 @@ class Delivery:
     octets: bytes
     faults: tuple[str, ...] = ()
     spoiled: bool = False
-    instead: Mapping[str, Decimal] = field(default_factory=dict)
+    instead: Mapping[str, Decimal] = NOTHING
     late_ms: int = 0
     gap_ms: int | None = None
     again: bytes = b""
@@ -187,14 +190,21 @@ class Fate:
 
     def __init__(self, strikes: Sequence[Strike], question: Question) -> None:
         self.question = question
-        self.strikes = _first_of_each(strikes)
+        self.strikes: list[Strike] = []
         """What is still to befall it."""
-        self.lost = bool(self._take(("loss",)))
+        self.lost = False
         """Whether the meter never hears the request."""
-        self.delay_ms = sum(strike.figure or 0 for strike in self._take(("delay",), not self.lost))
+        self.delay_ms = 0
         """How much later than usual the meter begins."""
         self.piece: Piece | None = None
         """The piece of an answer that a fault has cut up, where the request asks for it."""
+        if strikes:
+            self._befall(strikes)
+
+    def _befall(self, strikes: Sequence[Strike]) -> None:
+        self.strikes = _first_of_each(strikes)
+        self.lost = bool(self._take(("loss",)))
+        self.delay_ms = sum(strike.figure or 0 for strike in self._take(("delay",), not self.lost))
         if self.lost:
             self.unanswered()
 
@@ -252,6 +262,12 @@ class Mischance:
         self._pieces: Pieces | None = None
         self._whole: Answer | None = None
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing can befall an exchange now, so that it need not be asked."""
+        ruled = self._rules is not None and not self._rules.empty
+        return self._faults is NO_FAULTS and not ruled and self._pieces is None
+
     def meet(self, question: Question) -> Fate:
         """What befalls an exchange; to be asked once for each request, before the meter hears it."""
         strikes = self._rules.meet(question, self._line, self._address) if self._rules else []
@@ -286,7 +302,7 @@ class Mischance:
             octets=before + (said * 2 if "duplicate" in around else said),
             faults=(*((name,) if name else ()), *around),
             spoiled=bool(name),
-            instead=last.values if last is not None and name == "stale" and _same(last, answer) else {},
+            instead=last.values if last is not None and name == "stale" and _same(last, answer) else NOTHING,
             late_ms=_figure(around, "late") or 0,
             gap_ms=_figure(around, "split"),
             again=said if "double" in around else b"",
@@ -331,7 +347,7 @@ class Mischance:
             self._random = Random(f"{self._faults.seed}/{self._address}")  # noqa: S311  # repeatable
         random, faults = self._random, self._faults
         befallen = [name for name in KINDS if random.random() < getattr(faults, name)]
-        return [Strike(name, faults.figure(name), random) for name in befallen]
+        return [Strike(name, faults.figure(name), lambda: random) for name in befallen]
 
 
 def _same(one: Answer, other: Answer) -> bool:

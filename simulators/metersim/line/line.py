@@ -46,7 +46,7 @@ class Line:
     Args:
         stations: the meters, no two of one address.
         clock: asked for the moment of every answer.
-        record: gets every answer just before it leaves.
+        record: gets every answer just before it leaves; ``None``: nobody does.
         client: how the clients' port is declared to be set; ``None``: as that of whom they ask. A duplex
             that shows its settings (`metersim.line.wires.Tuned`) is believed instead.
         medium: what the wires and the adapter do to the octets.
@@ -64,7 +64,7 @@ class Line:
         stations: Sequence[Station],
         *,
         clock: Clock,
-        record: Recorder,
+        record: Recorder | None = None,
         client: Port | None = None,
         medium: Medium = CLEAN,
         paced: bool = False,
@@ -75,6 +75,8 @@ class Line:
             stations, clock=clock, record=record, client=client, medium=medium, rules=rules, name=name
         )
         self._air = Air() if paced else None
+        self.name = name
+        """What rules and happenings call it."""
 
     @property
     def meters(self) -> dict[str, Speaker]:

@@ -235,8 +235,9 @@ class PacedConversation:
             return
         port = self._port()
         scene = scene_of(spoken, port, wires.chance)
-        for record in records_of(scene, at)[1]:
-            wires.record(record)
+        if wires.record is not None:
+            for record in records_of(scene, at)[1]:
+                wires.record(record)
         self._hearer.deaf_until = max(self._hearer.deaf_until, asked_at + scene.deaf_until)
         prompt = []
         for transmission, (_, _, delivery) in scene.sent:
@@ -246,7 +247,7 @@ class PacedConversation:
             else:
                 prompt.append(shifted)
             if delivery.again:
-                again_at = shifted.start + delivery.again_ms * TICKS_A_MILLISECOND
+                again_at = shifted.end + delivery.again_ms * TICKS_A_MILLISECOND
                 self._add_late(replace(shifted, start=again_at, octets=delivery.again), scene.client)
         if prompt:
             await self._air.carry(prompt, self._hearer, scene.client)

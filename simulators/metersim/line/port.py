@@ -1,7 +1,7 @@
 """How a serial port is set, and how long its octets are on the wire: exact whole ticks, no rounding.
 
-A tick is 1/144 of a microsecond: every usual baud rate, half of its bit and the microsecond itself are
-whole numbers of it, so times on a line are added and compared as integers.
+A tick is 1/1152 of a microsecond: a bit of every usual baud rate, half of it and the microsecond itself
+are whole numbers of it, so times on a line are added and compared as integers.
 """
 
 from __future__ import annotations
@@ -13,10 +13,16 @@ from typing import Final
 
 from meterprofiles.schema import PARITIES, Parity
 
-TICKS_A_MICROSECOND: Final = 144
+TICKS_A_MICROSECOND: Final = 1152
 TICKS_A_MILLISECOND: Final = 1000 * TICKS_A_MICROSECOND
 TICKS_A_SECOND: Final = 1000 * TICKS_A_MILLISECOND
-BAUDS: Final = (300, 600, 1200, 2400, 4800, 7200, 9600, 14400, 19200, 38400, 57600, 115200)
+# fmt: off
+BAUDS: Final = (
+    50, 75, 150, 200, 300, 600, 1200, 1800, 2400, 4800, 7200, 9600, 14400, 19200, 38400, 57600, 115200,
+    230400, 460800, 500000, 576000, 921600, 1000000, 1152000, 1500000, 2000000, 3000000, 4000000,
+)
+# fmt: on
+"""Rates that a port can be set to; meters have 300 to 115,200."""
 DATA_BITS: Final = 8
 
 

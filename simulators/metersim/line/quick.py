@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
+from datetime import datetime
 
 from metersim.line.exchanges import Client
 from metersim.line.faults import Delivery
-from metersim.line.replies import answers_to, meet, record_of, records_of, scene_of
+from metersim.line.replies import Met, answers_to, meet, record_of, records_of, scene_of
 from metersim.line.station import Asked, Ears
 from metersim.line.wires import LATE_ANSWERS_MAX, Duplex, Wires
 
@@ -41,12 +41,33 @@ class QuickConversation:
         try:
             while octets := await self._duplex.receive():
                 if self._wires.plain:
-                    for asked in self._ears.hear(octets, None):
-                        await self._exchange(asked)
+                    await self._answer_plainly(octets)
                 else:
                     await self._hear(octets)
         finally:
             self._late.cancel()
+
+    async def _answer_plainly(self, octets: bytes) -> None:
+        """Where nothing on the way changes an octet: the shortest way there is."""
+        wires = self._wires
+        for asked in self._ears.hear(octets, None):
+            station = wires.stations.only_one(asked)
+            if (
+                station is None
+                or station.reply_delay_ms
+                or wires.turn.locked()
+                or not wires.mischance[station.meter.address].idle
+            ):
+                await self._exchange(asked)
+                continue
+            at = wires.clock.utc_now()
+            answer = station.meter.answer(asked.request, at)
+            if answer is not None:
+                self._client.last = answer
+                said = Delivery(octets=answer.wording.encode(station.preamble))
+                if wires.record is not None:
+                    wires.record(record_of(answer, said, said.octets, at))
+                await self._duplex.send(said.octets)
 
     async def _hear(self, octets: bytes) -> None:
         client = self._port()
@@ -66,22 +87,25 @@ class QuickConversation:
             if not meters:
                 return
             await asyncio.sleep(min(met.delay_ms for met in meters) / 1000)
-            at = wires.clock.utc_now()
-            spoken = answers_to(asked, meters, at, wires.mischance)
-            if not spoken:
-                return
-            if wires.plain and len(spoken) == 1:
-                [(_, answer, delivery)] = spoken
-                if delivery.octets:
-                    wires.record(record_of(answer, delivery, delivery.octets + delivery.again, at))
-            else:
-                scene = scene_of(spoken, self._port(), wires.chance)
-                heard, records = records_of(scene, at)
-                for record in records:
-                    wires.record(record)
-                alone = spoken[0].delivery if len(spoken) == 1 else Delivery(octets=b"")
-                delivery = replace(alone, octets=heard)
-            await self._transmit(delivery)
+            if (delivery := self._answered(asked, meters, wires.clock.utc_now())) is not None:
+                await self._transmit(delivery)
+
+    def _answered(self, asked: Asked, meters: list[Met], at: datetime) -> Delivery | None:
+        """What goes back at ``at``, noted in the list of answers; ``None`` for nothing."""
+        wires = self._wires
+        spoken = answers_to(asked, meters, at, wires.mischance)
+        if not spoken:
+            return None
+        alone = spoken[0].delivery if len(spoken) == 1 else Delivery(octets=b"")
+        if wires.plain and len(spoken) == 1:
+            if alone.octets and wires.record is not None:
+                wires.record(record_of(spoken[0].answer, alone, alone.octets + alone.again, at))
+            return alone
+        heard, records = records_of(scene_of(spoken, self._port(), wires.chance), at)
+        if wires.record is not None:
+            for record in records:
+                wires.record(record)
+        return alone._replace(octets=heard)
 
     async def _transmit(self, delivery: Delivery) -> None:
         if delivery.late_ms:

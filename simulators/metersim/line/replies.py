@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
 from typing import NamedTuple
 
 from metersim.line.answers import AnswerRecord
 from metersim.line.exchanges import Client, Question
-from metersim.line.faults import Delivery, Fate, Mischance
+from metersim.line.faults import NOTHING, Delivery, Fate, Mischance
 from metersim.line.language import Answer
 from metersim.line.medium import Chance
 from metersim.line.port import DEFAULT_PORT, TICKS_A_MILLISECOND, Port
@@ -177,11 +177,10 @@ def records_of(scene: Scene, at: datetime) -> tuple[bytes, list[AnswerRecord]]:
     records = []
     for transmission, (_, answer, delivery) in scene.sent:
         octets = transmission.octets + delivery.again if whole else heard
-        told = replace(
-            delivery,
+        told = delivery._replace(
             faults=delivery.faults + causes,
             spoiled=delivery.spoiled or not whole,
-            instead=delivery.instead if whole else {},
+            instead=delivery.instead if whole else NOTHING,
         )
         records.append(record_of(answer, told, octets, at))
     return heard, records

@@ -97,20 +97,25 @@ class Stations:
 
     def hearing(self, asked: Asked) -> list[Station]:
         """Who takes a request for its own."""
-        language, request, client, heard_at = asked
-        address = language.asked(request)
+        address = asked.language.asked(asked.request)
         if address is None:
-            stations = self._all
-        else:
-            one = self._by_address.get(address)
-            stations = (one,) if one is not None else ()
-        return [
-            station
-            for station in stations
-            if station.meter.language is language
-            and (client is None or station.port == heard_at or (station.port is None and heard_at == client))
-            and station.meter.hears(request)
-        ]
+            return [station for station in self._all if _hears(station, asked)]
+        one = self._by_address.get(address)
+        return [one] if one is not None and _hears(one, asked) else []
+
+    def only_one(self, asked: Asked) -> Station | None:
+        """The meter that a request names, if it is here and takes it for its own."""
+        one = self._by_address.get(asked.language.asked(asked.request) or "")
+        return one if one is not None and _hears(one, asked) else None
+
+
+def _hears(station: Station, asked: Asked) -> bool:
+    language, request, client, heard_at = asked
+    if station.meter.language is not language:
+        return False
+    if client is not None and station.port != heard_at and (station.port is not None or heard_at != client):
+        return False
+    return station.meter.hears(request)
 
 
 class Ears:
@@ -139,11 +144,10 @@ class Ears:
             client: how its port is set; ``None``: as that of whom it asks.
 
         """
-        found = [
-            Asked(language, request, client, client)
-            for language, ear in self._tuned
-            for request in ear.feed(octets)
-        ]
+        found = []
+        for language, ear in self._tuned:
+            for request in ear.feed(octets):
+                found.append(Asked(language, request, client, client))  # the shorter way
         if client is not None:
             found += self._overhear(octets, client)
         return found

@@ -54,7 +54,7 @@ class Wires:
     Args:
         stations: the meters.
         clock: asked for the moment of every answer.
-        record: gets every answer just before it leaves.
+        record: gets every answer just before it leaves; ``None``: nobody does.
         client: how the port of the clients is declared to be set.
         medium: what the wires and the adapter do.
         rules: faults that strike where they are told to.
@@ -70,7 +70,7 @@ class Wires:
         stations: Sequence[Station],
         *,
         clock: Clock,
-        record: Recorder,
+        record: Recorder | None,
         client: Port | None,
         medium: Medium,
         rules: FaultRules | None,

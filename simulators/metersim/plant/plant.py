@@ -93,12 +93,14 @@ class Plant:
         """Which of them are garbage meters."""
         return self.addresses(line)[self.meters - self.garbage :]
 
-    def build(self, *, clock: Clock, record: Recorder, rules: FaultRules | None = None) -> list[Line]:
+    def build(
+        self, *, clock: Clock, record: Recorder | None = None, rules: FaultRules | None = None
+    ) -> list[Line]:
         """The lines with their meters; they are called ``line0``, ``line1``, ...
 
         Args:
             clock: asked for the moment of every answer.
-            record: gets every answer.
+            record: gets every answer; ``None``: nobody does.
             rules: faults that strike where they are told to.
 
         """

@@ -135,7 +135,7 @@ class History:
     Args:
         since: when it was first switched on, aware.
         conditions: what held then.
-        coming: called with the true time before a row is written, so that what is due by then comes first.
+        before: called with the time of a row that is about to be written; it may write earlier ones.
         moved: called after each new row.
 
     """
@@ -145,12 +145,12 @@ class History:
         since: datetime,
         conditions: Conditions = USUAL,
         *,
-        coming: Callable[[datetime], None] = lambda _at: None,
+        before: Callable[[datetime], None] = lambda _at: None,
         moved: Callable[[Row], None] = lambda _row: None,
     ) -> None:
         self._rows = [Row(at=since, conditions=conditions)]
         self._times = [to_us(since)]
-        self._coming = coming
+        self._before = before
         self._moved = moved
 
     @property
@@ -190,7 +190,7 @@ class History:
             ValueError: a value out of its range.
 
         """
-        self._coming(at)
+        self._before(at)  # may change the last conditions
         return self.become(at, replace(self.last.conditions, **changes))  # type: ignore[arg-type]
 
     def become(self, at: datetime, conditions: Conditions) -> Conditions:
@@ -205,7 +205,7 @@ class History:
             HistoryFull: no room for another row.
 
         """
-        self._coming(at)
+        self._before(at)
         if conditions != self.last.conditions:
             self._add(Row(at=at, conditions=conditions))
         return conditions
@@ -223,7 +223,7 @@ class History:
             HistoryFull: no room for another row.
 
         """
-        self._coming(at)
+        self._before(at)
         self._add(Row(at=at, conditions=self.last.conditions, happened=happened, details=details))
 
     def _add(self, row: Row) -> None:

@@ -6,15 +6,14 @@ A pure function of seed, plate, load, history and clock: it can be asked for any
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice, takewhile
 
-from metersim.works.account import Account, AccountLimits
 from metersim.works.clock import MeterClock
 from metersim.works.conditions import USUAL, Conditions, History, Row
+from metersim.works.controlled import Controlled
 from metersim.works.cost_control import REMOTE, CostControl
 from metersim.works.demand import Demands, Largest
 from metersim.works.events import EventLog
@@ -22,7 +21,6 @@ from metersim.works.flow import flow
 from metersim.works.freezes import ORDERED, SETTLEMENT, TABLES, Freeze, settlement
 from metersim.works.items import DEMANDS, ENERGIES, PRESENT_DEMANDS, REGISTERS, items_of, phase_items_of
 from metersim.works.load import MEAN_KW, Load, course, phasors
-from metersim.works.memory import ControlMemory
 from metersim.works.moments import INSTALLED_AT, of_us, to_us
 from metersim.works.plate import Plate
 from metersim.works.readings import POWER_MAX, Readings
@@ -36,7 +34,6 @@ from metersim.works.registers import (
     ticks_of,
 )
 from metersim.works.status import StatusWords
-from metersim.works.switch import Switch, TimeWentBack
 from metersim.works.timetable import Timetable
 from meterwire.item_value import Content
 
@@ -64,24 +61,6 @@ _MONEY = ("remaining_balance", "overdraft_balance", "purchase_count")
 _MICROSECOND = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wallet:
-    """What a local wallet begins with.
-
-    Args:
-        prices: yuan for a kWh of tariffs 1 to 4.
-        preset_cents: money in it.
-        limits: at what amounts it does something; ``None``: as usual.
-        opened: whether the account was opened.
-
-    """
-
-    prices: tuple[Decimal, ...] = (Decimal("0.5"),) * 4
-    preset_cents: int = 0
-    limits: AccountLimits | None = None
-    opened: bool = True
-
-
 class Works:
     """The works of one meter.
 
@@ -94,17 +73,17 @@ class Works:
         clock_ahead: how far its clock is ahead of the true time then, at most 400 days.
         drift_s_per_day: what its clock gains in a day, at most 600 s.
         conditions: what held when it was switched on.
-        character: what its switch and wallet are like.
-        wallet: what its wallet begins with; only for a meter whose character has a local one.
+        control: what its switch and its wallet are like.
+        preset_cents: money that its wallet begins with, where it has one.
 
     Attributes:
         clock: its clock.
         history: what happened to it.
         events: what it noted of that.
-        memory: every control that it obeyed.
-        switch: its switch.
-        account: its wallet; ``None``: none.
         registers: its registers, as whole numbers.
+        switch: its switch.
+        memory: every control that it obeyed.
+        account: its wallet; ``None``: it has none.
 
     Raises:
         ClockOutOfRange: ``clock_ahead`` or ``drift_s_per_day`` is too far.
@@ -123,8 +102,8 @@ class Works:
         clock_ahead: timedelta = timedelta(),
         drift_s_per_day: Decimal = Decimal(0),
         conditions: Conditions = USUAL,
-        character: CostControl = REMOTE,
-        wallet: Wallet | None = None,
+        control: CostControl = REMOTE,
+        preset_cents: int = 0,
     ) -> None:
         key = f"{seed}/{plate.address}"
         load = load or Load()
@@ -136,12 +115,10 @@ class Works:
             since=since,
             ahead=clock_ahead,
             drift_s_per_day=drift_s_per_day,
-            coming=self.advance,
+            coming=self._before,
             moved=self._clock_set,
         )
-        self.history = History(since, conditions, coming=self.advance, moved=self._happened)
-        self._now = since
-        self._is_advancing = False
+        self.history = History(since, conditions, before=self._before, moved=self._happened)
         us = to_us(since)
         self.registers = Registers(
             course=course(load, key),
@@ -150,15 +127,18 @@ class Works:
             phases=plate.phase_names,
             first=Span(us, flow(self._load, conditions, plate), self.clock.run(us)),
         )
-        self.memory = ControlMemory(shows=self.clock.shows)
-        self.switch = Switch(
-            memory=self.memory,
-            since=since,
-            character=character,
-            moved=self._contact_moved,
+        self._controlled = Controlled(
+            control,
+            clock=self.clock,
+            customer_number=plate.customer_number,
+            energy=self._charged,
             current_a=self.current_a,
+            moved=self._switched,
+            preset_cents=preset_cents,
         )
-        self.account = self._opened(character, wallet)
+        self.switch = self._controlled.switch
+        self.memory = self._controlled.memory
+        self.account = self._controlled.account
         self._demands = Demands(self.registers)
         self.events = EventLog(
             history=self.history,
@@ -184,22 +164,17 @@ class Works:
         """Who and what the meter is that hangs there now."""
         return self._plates[-1][1]
 
-    def advance(self, at: datetime) -> None:
+    def advance(self, at: datetime) -> datetime:
         """Bring everything that was delayed to ``at``; each meter does it before it answers.
 
         Args:
-            at: true time, aware; a time before the last one changes nothing.
+            at: true time, aware; a clock of the simulator that went back is waited for.
+
+        Returns:
+            ``at``, or the later time to which everything was brought before.
 
         """
-        if self._is_advancing or at < self._now:
-            return  # a move of the switch writes a row, and is what the row waits for
-        self._is_advancing = True
-        try:
-            self._now = at
-            with suppress(TimeWentBack):  # somebody moved the switch itself beyond
-                self.switch.advance(at)
-        finally:
-            self._is_advancing = False
+        return self._controlled.advance(at)
 
     def value(self, item: str, at: datetime) -> Decimal | None:
         """What the meter shows for ``item`` at ``at``; ``None`` when it has no such number.
@@ -352,6 +327,16 @@ class Works:
         plate = self._plate_at(us)
         return plate.address if item == "communication_address" else str(getattr(plate, item))
 
+    def _charged(self, at: datetime) -> tuple[int, ...]:
+        """Hundredths of a kWh by tariffs that a wallet pays for."""
+        return self.registers.charged.tariffs(to_us(at))
+
+    def _switched(self, at: datetime, opened: bool) -> None:
+        self.history.change(at, contact_open=opened)
+
+    def _before(self, at: datetime) -> None:
+        self._controlled.before(at)
+
     def _clock_set(self, at: datetime) -> None:
         self._begin(to_us(at), None)
 
@@ -364,53 +349,17 @@ class Works:
             ticks = {item: ticks_of(v) for item, v in row.details.items() if isinstance(v, Decimal)}
             jump = Jump(row.happened != "register_set", ticks)
         self._begin(to_us(row.at), jump)
-        self._supply(row.at)
-
-    def _supply(self, at: datetime) -> None:
-        """Tell the switch when the power goes or comes."""
-        powered = self.registers.spans[-1].flow.powered
-        if powered and not self.switch.has_power:
-            self.switch.power_up(at)
-        elif self.switch.has_power and not powered:
-            self.switch.power_down(at)
-
-    def _contact_moved(self, at: datetime, opened: bool) -> None:
-        self._is_advancing, was_advancing = True, self._is_advancing
-        try:
-            self.history.change(at, contact_open=opened)  # before anything that follows from it
-        finally:
-            self._is_advancing = was_advancing
-
-    def _opened(self, character: CostControl, wallet: Wallet | None) -> Account | None:
-        if character.payment != "local":
-            if wallet is not None:
-                raise ValueError(f"a wallet for a meter of payment {character.payment!r}: it has none")
-            return None
-        wallet = wallet or Wallet()
-        return Account(
-            self.switch,
-            since=self.since,
-            energy=lambda at: self.registers.charged.tariffs(to_us(at)),
-            prices=wallet.prices,
-            preset_cents=wallet.preset_cents,
-            limits=wallet.limits,
-            customer_number=self.plate.customer_number,
-            opened=wallet.opened,
-        )
+        self._controlled.happened(powered=self.powered(row.at))
 
     def _money(self, item: str, at: datetime) -> Decimal | None:
         """What the wallet shows; it is asked for now alone, as it remembers no earlier balance."""
-        if self.account is None or at < self._now:
+        if self.account is None or at < self.advance(at):
             return None
-        self.advance(at)
-        try:
-            match item:
-                case "remaining_balance":
-                    return Decimal(self.account.remaining_cents(at)).scaleb(-2)
-                case "overdraft_balance":
-                    return Decimal(self.account.overdraft_cents(at)).scaleb(-2)
-        except TimeWentBack:
-            return None
+        match item:
+            case "remaining_balance":
+                return Decimal(self.account.remaining_cents(at)).scaleb(-2)
+            case "overdraft_balance":
+                return Decimal(self.account.overdraft_cents(at)).scaleb(-2)
         return Decimal(self.account.purchase_count)
 
     def _begin(self, us: int, jump: Jump | None) -> None:
@@ -445,6 +394,7 @@ def usual_works(
     mean_kw: Decimal = MEAN_KW,
     since: datetime = INSTALLED_AT,
     clock_ahead: timedelta = timedelta(),
+    control: CostControl = REMOTE,
 ) -> Works:
     """The works of a meter of three phases of which nothing else was said.
 
@@ -456,6 +406,7 @@ def usual_works(
         mean_kw: mean power of what is drawn, 0 to 10,000 kW.
         since: when it was first switched on, aware.
         clock_ahead: how far its clock is ahead of the true time then, at most 400 days.
+        control: what its switch and its wallet are like.
 
     Raises:
         ValueError: a figure out of its range.
@@ -463,7 +414,7 @@ def usual_works(
     """
     load = Load(mean_kw=mean_kw, feed_in_share=Decimal("0.1"))
     plate = Plate(address=address, sums="by_phase")
-    return Works(plate, seed=seed, load=load, since=since, clock_ahead=clock_ahead)
+    return Works(plate, seed=seed, load=load, since=since, clock_ahead=clock_ahead, control=control)
 
 
 def _ticks(counter: Counter, suffix: str, us: int) -> int:
