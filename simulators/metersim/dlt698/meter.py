@@ -207,7 +207,6 @@ class Meter698:
         at = self.works.advance(at)
         if not self.hears(request) or not self.works.powered(at):
             return None
-        self.works.advance(at)
         if self._session.connected and at - self._heard_at > self._timeout:
             self._session.time_out()
         if not self._session.connected:

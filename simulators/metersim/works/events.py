@@ -38,6 +38,8 @@ _INSTANTS: Final[dict[str, Happened]] = {
 _CLOCK_SETTINGS: Final = {"clock_set": False, "broadcast_time_set": True}
 _RELAY: Final = {"relay_trip": True, "relay_close": False}
 _PURCHASE: Final = "purchase_event"
+_PURCHASES: Final = frozenset({"top_up", "open_account"})
+"""Controls that bring money; an account is opened with the first of it."""
 _NEVER_CLEARED: Final = "event_clear"
 
 KINDS: Final = (*CAUSES, *PHASE_CAUSES, *LOAD_KINDS, *_INSTANTS, *_CLOCK_SETTINGS, *_RELAY, _PURCHASE)
@@ -196,7 +198,7 @@ class EventLog:
 
     def _purchases(self) -> Iterator[Stretch]:
         for control in self._memory.controls:
-            if control.kind == "top_up":
+            if control.kind in _PURCHASES:
                 us = to_us(control.obeyed_at)
                 yield Stretch(us, us, {"operator_code": control.operator, **control.details})
 
