@@ -199,11 +199,26 @@ def test_a_report_of_readings_is_acknowledged_once_it_is_kept() -> None:
     assert (0x03, 0x10) == (frame.control, frame.client)
 
 
+def test_nothing_is_kept_before_a_login() -> None:
+    """Anybody who can dial could write a register under a meter's name, and the terminal never hear of it."""
+    door = _Door("111111111111")
+    door.session.on_due(door.ring)
+    report = _report(AttributeResult(Oad(0x0010, 2, 1), Data("double-long-unsigned", 1)))
+    assert [] == door.say(report + EVENT)
+    assert ([], 0) == (door.reports, door.rung)
+    door.say(LOGIN + report)
+    assert 1 == len(door.reports)
+    stranger = _Door("111111111111")
+    stranger.say(_link(0, digits="22") + report)
+    assert [] == stranger.reports, "a login that was refused is none"
+
+
 def test_an_acknowledgement_after_the_connection_went_is_not_kept() -> None:
     """It would pile up, or be sent on a later connection."""
     door = _Door("111111111111")
     door.session.on_due(door.ring)
-    door.say(_report(AttributeResult(Oad(0x0010, 2, 1), Data("double-long-unsigned", 1))))
+    door.say(LOGIN + _report(AttributeResult(Oad(0x0010, 2, 1), Data("double-long-unsigned", 1))))
+    door.session.octets_to_send()
     door.session.on_due(None)
     door.reports[0].acknowledge()
     assert (b"", 0) == (door.session.octets_to_send(), door.rung)
@@ -212,7 +227,7 @@ def test_an_acknowledgement_after_the_connection_went_is_not_kept() -> None:
 def test_a_full_queue_drops_and_counts() -> None:
     """A storm of reports while the disk is full would take all memory."""
     door = _Door("111111111111")
-    door.say(_report(AttributeResult(Oad(0x0010, 2, 1), Data("double-long-unsigned", 1))))
+    door.say(LOGIN + _report(AttributeResult(Oad(0x0010, 2, 1), Data("double-long-unsigned", 1))))
     queue = ReportQueue()
     for _ in range(REPORTS_MAX):
         queue.put(door.reports[0])

@@ -348,12 +348,12 @@ def test_a_neighbour_does_not_change_what_strikes_a_meter() -> None:
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"what": "silense"}, "'silense': no such fault; do you mean silence"),
+        ({"what": "silense"}, "'silense': no such fault, do you mean silence"),
         ({"what": "loss", "meter": "161"}, "meter '161': write an address of 12 digits"),
         ({"what": "loss", "meter": ""}, "meter ''"),
         ({"what": "loss", "meter": "00000000016A"}, "meter '00000000016A'"),
         ({"what": "loss", "item": "forward_activ_energy"}, "do you mean forward_active_energy"),
-        ({"what": "loss", "item": "voltag.a"}, "the catalogue has no 'voltag'; do you mean voltage"),
+        ({"what": "loss", "item": "voltag.a"}, "the catalogue has no 'voltag', do you mean voltage"),
         ({"what": "loss", "item": "forwad*"}, "the catalogue has no 'forwad'"),
         ({"what": "loss", "item": "voltag.*"}, "the catalogue has no 'voltag'"),
         ({"what": "loss", "item": "123"}, "the catalogue has no '123'"),

@@ -105,8 +105,8 @@ def test_before_its_first_midnight_a_meter_has_no_freeze() -> None:
         assert "no such data" in _ask(meter, f"{item}@daily_freeze/last.1", _MIDNIGHT + _DAY / 2)
     assert "2026-11-23 00:00" == _time(meter, 1, _MIDNIGHT + _DAY)
     assert "no such data" in _ask(meter, "frozen_at@daily_freeze/last.2", _MIDNIGHT + _DAY)
-    assert 1 == len(list(meter.freezes.table(_MIDNIGHT + _DAY)))
-    assert DEPTH == len(list(_meter().freezes.table(_MIDNIGHT)))
+    assert 1 == len(list(meter.works.freezes("daily_freeze", _MIDNIGHT + _DAY)))
+    assert DEPTH == len(list(_meter().works.freezes("daily_freeze", _MIDNIGHT)))
 
 
 @pytest.mark.parametrize("item", ["combined_reactive_energy_1", "forward_active_max_demand"])

@@ -113,9 +113,9 @@ class Meter698:
         )
         self.clock = self.works.clock
         limits = limits or Limits()
-        contents = Contents(address, self.value, self.clock)
+        contents = Contents(self.works)
         self._registers = Registers(contents)
-        records = RecordReader(contents, self.clock)
+        records = RecordReader(contents, self.works)
         self._services = Services(self._registers, records, self.clock, password=password, limits=limits)
         self._own = ServerAddress(address)
         self._session = ServerSession(
@@ -155,7 +155,7 @@ class Meter698:
             at: true time, aware.
 
         """
-        return [freeze for _, freeze in FREEZES[oi].rows(self.clock, at)]
+        return list(self.works.freezes(FREEZES[oi].table.name, at))
 
     @property
     def reports_allowed(self) -> bool:
@@ -169,7 +169,7 @@ class Meter698:
 
     def answer(self, request: Found, at: datetime) -> Answer698 | None:
         """What it says to a frame at ``at``; ``None`` when it is silent."""
-        if not self.hears(request):
+        if not self.hears(request) or not self.works.powered(at):
             return None
         if self._session.connected and at - self._heard_at > self._timeout:
             self._session.time_out()

@@ -15,8 +15,9 @@ from typing import Final, NamedTuple
 from metersim.dlt698.contents import Contents, civil, keys
 from metersim.dlt698.selecting import Selector, Unfit
 from metersim.dlt698.tables import FREEZES
-from metersim.works.clock import MeterClock, Setting
+from metersim.works.clock import Setting
 from metersim.works.freezes import Freeze
+from metersim.works.works import Works
 from meterwire.dlt698.apdus.parts import Dar, RecordRequest, RecordResult
 from meterwire.dlt698.apdus.parts import Row as Cells
 from meterwire.dlt698.axdr.selection import Oad, Rcsd, Road
@@ -51,8 +52,12 @@ _EVENT_CLASSES: Final = frozenset({7, 24})
 class FreezeRow(NamedTuple):
     """A row of a freeze table."""
 
-    number: int
     freeze: Freeze
+
+    @property
+    def number(self) -> int:
+        """Its number."""
+        return self.freeze.number
 
     @property
     def shown_at(self) -> datetime:
@@ -83,13 +88,13 @@ class RecordReader:
 
     Args:
         contents: of the meter.
-        clock: its clock.
+        works: of the meter.
 
     """
 
-    def __init__(self, contents: Contents, clock: MeterClock) -> None:
+    def __init__(self, contents: Contents, works: Works) -> None:
         self._contents = contents
-        self._clock = clock
+        self._works = works
 
     def read(self, request: RecordRequest, at: datetime) -> RecordResult:
         """The answer to one GetRecord.
@@ -111,7 +116,7 @@ class RecordReader:
         if request.oad[1:] != (2, 0):
             raise Unfit(NO_SUCH_ATTRIBUTE)
         table = FREEZES[request.oad.oi]
-        rows = (FreezeRow(number, freeze) for number, freeze in table.rows(self._clock, at))
+        rows = map(FreezeRow, self._works.freezes(table.table.name, at))
         chosen = _bounded(_FREEZE_ROWS.select(request.rsd, rows))
         columns = request.rcsd or (*_FREEZE_COLUMNS, *table.columns)
         wanted = tuple(_keys_of(columns, table.columns))
@@ -143,7 +148,7 @@ class RecordReader:
     def _settings(self, event: int) -> Iterator[EventRow]:
         """The settings of the clock that this event tells, newest first."""
         broadcast = TIME_SETTINGS.get(event)
-        settings = [one for one in self._clock.settings if one.broadcast is broadcast]
+        settings = [one for one in self._works.clock.settings if one.broadcast is broadcast]
         for number in range(len(settings), max(len(settings) - EVENT_DEPTH, 0), -1):
             yield EventRow(number, settings[number - 1])
 

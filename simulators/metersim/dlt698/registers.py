@@ -137,9 +137,9 @@ def _columns(table: FreezeTable) -> Data:
             Data(
                 "structure",
                 (
-                    Data("long-unsigned", table.period.configured),
+                    Data("long-unsigned", table.configured),
                     Data("OAD", column),
-                    Data("long-unsigned", table.depth),
+                    Data("long-unsigned", table.table.depth),
                 ),
             )
             for column in table.columns

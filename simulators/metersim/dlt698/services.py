@@ -11,10 +11,10 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from metersim.dlt698.records import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, ROWS_MAX, RecordReader
-from metersim.dlt698.registers import DENIED, FACTORY, REPORTS_ALLOWED, Registers
+from metersim.dlt698.records import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, ROWS_MAX
+from metersim.dlt698.registers import DENIED, FACTORY, REPORTS_ALLOWED
 from metersim.works.clock import ClockOutOfRange, MeterClock
 from metersim.works.moments import PLANT_TIME
 from meterwire.dlt698.apdus import action, get
@@ -45,6 +45,7 @@ from meterwire.dlt698.axdr.data import data_to_octets
 from meterwire.dlt698.axdr.selection import Oad, Omd
 from meterwire.dlt698.axdr.values import Data, DateTimeS
 from meterwire.dlt698.link.frame import FRAME_OCTETS_MAX
+from meterwire.dlt698.objects.object_rows import Object
 from meterwire.dlt698.sessions.server import ERROR_NOT_SUPPORTED
 from meterwire.dlt698.sessions.transfer import FRAME_OCTETS_LEAST
 
@@ -119,8 +120,27 @@ class Circumstances:
     broadcast: bool = False
 
 
+class Attributes(Protocol):
+    """What a device gives when it is read; `metersim.dlt698.registers.Registers` of a meter."""
+
+    reports_allowed: bool
+
+    def read(self, oad: Oad, at: datetime) -> Data | Dar:
+        """The attribute, or an element of it, or why not."""
+
+    def object(self, oi: int, at: datetime) -> Object | None:
+        """The object, where the device has it."""
+
+
+class Records(Protocol):
+    """The record tables of a device; `metersim.dlt698.records.RecordReader` of a meter."""
+
+    def read(self, request: RecordRequest, at: datetime) -> RecordResult:
+        """The answer to one GetRecord."""
+
+
 class Services:
-    """The services of one meter.
+    """The services of one device.
 
     Args:
         registers: reads its attributes.
@@ -133,8 +153,8 @@ class Services:
 
     def __init__(
         self,
-        registers: Registers,
-        records: RecordReader,
+        registers: Attributes,
+        records: Records,
         clock: MeterClock,
         *,
         password: str | None,

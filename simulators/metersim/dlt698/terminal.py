@@ -1,5 +1,6 @@
-"""A line that logs in: over a connection its meter says who it is, sends heartbeats, and answers meanwhile.
+"""What logs in: over a connection it says who it is, sends heartbeats, and answers meanwhile.
 
+That is a line whose meter calls, or whatever else answers over a connection and has an address.
 A terminal in the field dials its master, or waits to be connected to, and begins in both cases with a LINK
 login. It sends a heartbeat each period; after three that nobody answered, and after a login that was
 refused, it lets the connection go. Source: DL/T 698.45-2017, 7.3.1; spec sections 1.7, 3.2 and 8.3.
@@ -11,10 +12,12 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Final, Protocol
 
 from metersim.dlt698.meter import Meter698
 from metersim.line.line import Clock, Duplex, Line
+from metersim.serving.served import Served
 from metersim.serving.tcp import REDIAL_S, open_dial
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.link_management import LinkRequest, LinkResponse
@@ -58,33 +61,63 @@ class Habits:
             raise ValueError("a terminal waits for over 0 s and tries once at least")
 
 
+class OwnClock(Protocol):
+    """The clock of who calls."""
+
+    def shows(self, at: datetime) -> datetime:
+        """What it shows at a true time."""
+
+
+class Caller(Protocol):
+    """Who logs in."""
+
+    @property
+    def address(self) -> str:
+        """12 digits."""
+
+    @property
+    def clock(self) -> OwnClock:
+        """Its own clock."""
+
+    def report(self, oads: Sequence[Oad], at: datetime) -> Notification:
+        """A notification of attributes, as of a true time."""
+
+    def telling(self, notification: Notification) -> ReportSession:
+        """One try of telling the master something."""
+
+
 class Terminal:
-    """A line whose first meter, one of DL/T 698.45, logs in over each connection.
+    """A line whose first meter, one of DL/T 698.45, logs in over each connection; or another caller.
 
     Args:
-        line: the line.
+        line: the line, or what else answers over a connection.
         clock: the true time.
         habits: how it calls.
+        caller: who logs in; by default the first meter of the line.
 
     Raises:
-        ValueError: the first meter of the line speaks something else.
+        ValueError: without a caller, the first meter of the line speaks something else.
 
     """
 
-    def __init__(self, line: Line, *, clock: Clock, habits: Habits | None = None) -> None:
-        first = next(iter(line.meters.values()), None)
-        if not isinstance(first, Meter698):
-            raise ValueError("only a meter of DL/T 698.45 logs in")
+    def __init__(
+        self, line: Served, *, clock: Clock, habits: Habits | None = None, caller: Caller | None = None
+    ) -> None:
         self._line = line
-        self._meter = first
+        self._caller = caller or _first_meter(line)
         self._clock = clock
         self._habits = habits or Habits()
-        self._calls: set[_Call] = set()
+        self._calls: dict[_Call, None] = {}
 
     @property
-    def meter(self) -> Meter698:
+    def meter(self) -> Caller:
         """Who logs in."""
-        return self._meter
+        return self._caller
+
+    @property
+    def online(self) -> bool:
+        """Whether a master has answered its login, over any connection."""
+        return any(call.linked for call in self._calls)
 
     async def serve(self, duplex: Duplex) -> None:
         """Log in, keep the link alive and answer, until either side ends it.
@@ -94,7 +127,7 @@ class Terminal:
 
         """
         call = _Call(duplex)
-        self._calls.add(call)
+        self._calls[call] = None
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = {
@@ -105,7 +138,7 @@ class Terminal:
                 for task in tasks:
                     task.cancel()
         finally:
-            self._calls.discard(call)
+            self._calls.pop(call, None)
 
     async def report(self, oads: Sequence[Oad]) -> bool:
         """Tell the master of every connection some attributes; whether each confirmed it.
@@ -117,19 +150,23 @@ class Terminal:
             LocalProtocolError: nothing to tell, or too much for one APDU.
 
         """
-        return await self.tell(self._meter.report(oads, self._clock.utc_now()))
+        return await self.tell(self._caller.report(oads, self._clock.utc_now()))
 
-    async def tell(self, report: Notification) -> bool:
+    async def tell(
+        self, report: Notification, *, tries: int | None = None, timeout_s: float | None = None
+    ) -> bool:
         """Tell the master of every connection something, in several tries; whether each confirmed it.
 
         Args:
             report: what it tells; the same one, given again, is another try.
+            tries: how many, 1 or more; by default as it is the caller's habit.
+            timeout_s: for each; the same.
 
         Raises:
             LocalProtocolError: too much for one APDU.
 
         """
-        told = [await self._told(call, report) is not None for call in tuple(self._calls)]
+        told = [await self._told(call, report, tries, timeout_s) is not None for call in tuple(self._calls)]
         return bool(told) and all(told)
 
     async def _keep_alive(self, call: _Call) -> None:
@@ -137,27 +174,41 @@ class Terminal:
         with suppress(ConnectionError):
             kind = LOGIN
             while await self._linked(call, kind):
+                call.linked = True
                 await asyncio.sleep(self._habits.heartbeat_s)
                 kind = HEARTBEAT
 
     async def _linked(self, call: _Call, kind: int) -> bool:
-        shown = self._meter.clock.shows(self._clock.utc_now())
+        shown = self._caller.clock.shows(self._clock.utc_now())
         request = LinkRequest(
             piid=Piid.of(0), type=kind, heartbeat_s=self._habits.heartbeat_s, time=DateTime.of(shown)
         )
         answer = await self._told(call, request)
         return isinstance(answer, LinkResponse) and answer.result.code == LINKED
 
-    async def _told(self, call: _Call, notification: Notification) -> Apdu | None:
+    async def _told(
+        self,
+        call: _Call,
+        notification: Notification,
+        tries: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Apdu | None:
         """The master's word for it; ``None`` when no try brought one."""
         async with call.turn:
-            for _ in range(self._habits.tries):
-                session = self._meter.telling(notification)
-                await call.exchange(session, self._habits.answer_timeout_s)
+            for _ in range(tries or self._habits.tries):
+                session = self._caller.telling(notification)
+                await call.exchange(session, timeout_s or self._habits.answer_timeout_s)
                 if session.finished:
                     reply: Apdu | None = session.reply
                     return reply
         return None
+
+
+def _first_meter(line: Served) -> Meter698:
+    first = next(iter(line.meters.values()), None) if isinstance(line, Line) else None
+    if not isinstance(first, Meter698):
+        raise ValueError("only a meter of DL/T 698.45 logs in")
+    return first
 
 
 class _Call:
@@ -165,6 +216,7 @@ class _Call:
 
     def __init__(self, duplex: Duplex) -> None:
         self.turn = asyncio.Lock()
+        self.linked = False
         self._duplex = duplex
         self._session: ReportSession | None = None
         self._news = asyncio.Event()

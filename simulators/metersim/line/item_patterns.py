@@ -56,9 +56,9 @@ def check_item(pattern: str) -> None:
 
 
 def near(word: str, words: Iterable[str]) -> str:
-    """``; do you mean ...?`` with the nearest of some words, or nothing."""
+    """``, do you mean ...?`` with the nearest of some words, or nothing."""
     found = difflib.get_close_matches(word, list(words), n=3)
-    return f"; do you mean {' or '.join(found)}?" if found else ""
+    return f", do you mean {' or '.join(found)}?" if found else ""
 
 
 def means(pattern: str, names: tuple[str, ...]) -> bool:

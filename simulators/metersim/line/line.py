@@ -75,6 +75,8 @@ class Line:
             stations, clock=clock, record=record, client=client, medium=medium, rules=rules, name=name
         )
         self._air = Air() if paced else None
+        self.name = name
+        """What rules and happenings call it."""
 
     @property
     def meters(self) -> dict[str, Speaker]:

@@ -54,6 +54,7 @@ class Setting(NamedTuple):
         after: what it showed then.
         broadcast: it was a broadcast.
         run: how it runs since.
+        by_itself: nobody set it, it went wrong.
 
     """
 
@@ -62,6 +63,7 @@ class Setting(NamedTuple):
     after: datetime
     broadcast: bool
     run: Run
+    by_itself: bool = False
 
 
 class ClockOutOfRange(ValueError):
@@ -91,8 +93,7 @@ class MeterClock:
         moved: Callable[[datetime], None] | None = None,
     ) -> None:
         _check(ahead)
-        if abs(drift_s_per_day) > DRIFT_S_PER_DAY_MAX:
-            raise ClockOutOfRange(f"a drift of {drift_s_per_day} s a day: at most {DRIFT_S_PER_DAY_MAX} s")
+        _check_drift(drift_s_per_day)
         shown = (since + ahead).astimezone(PLANT_TIME)
         self._since = since
         self._drift_us_per_day = int(drift_s_per_day * SECOND_US)
@@ -107,7 +108,7 @@ class MeterClock:
     @property
     def settings(self) -> tuple[Setting, ...]:
         """Every setting by somebody, oldest first."""
-        return tuple(setting for setting in self._settings if setting.at > self._since)
+        return tuple(one for one in self._settings if one.at > self._since and not one.by_itself)
 
     def run(self, us: int) -> Run:
         """How it runs at a true time."""
@@ -137,9 +138,28 @@ class MeterClock:
         """
         _check(shown - at)
         setting = Setting(at, self.shows(at), shown.astimezone(PLANT_TIME), broadcast, self._run(at, shown))
-        self._settings = [*self._settings, setting][-SETTINGS_MAX:]
-        if self._moved:
-            self._moved(at)
+        self._begin(setting)
+
+    def go_wrong(
+        self, at: datetime, *, by: timedelta = timedelta(), drift_s_per_day: Decimal | None = None
+    ) -> None:
+        """It jumps, or runs otherwise from now on, by itself: no setting that it would remember.
+
+        Args:
+            at: true time, not before the last setting.
+            by: how far it jumps; negative: back.
+            drift_s_per_day: what it gains in a day from now on, at most 600 s; ``None``: as before.
+
+        Raises:
+            ClockOutOfRange: that is more than 400 days from the true time, or the drift is too far.
+
+        """
+        before = self.shows(at)
+        _check(before + by - at)
+        if drift_s_per_day is not None:
+            _check_drift(drift_s_per_day)
+            self._drift_us_per_day = int(drift_s_per_day * SECOND_US)
+        self._begin(Setting(at, before, before + by, False, self._run(at, before + by), by_itself=True))
 
     def showed(self, shown: datetime, until: datetime) -> datetime | None:
         """True time at which it showed ``shown``, the last time; ``None`` when it never did.
@@ -168,6 +188,11 @@ class MeterClock:
         runs = [one.run for one in self._settings]
         return zip(runs, [*(run.from_us for run in runs[1:]), None], strict=True)
 
+    def _begin(self, setting: Setting) -> None:
+        self._settings = [*self._settings, setting][-SETTINGS_MAX:]
+        if self._moved:
+            self._moved(setting.at)
+
     def _run(self, at: datetime, shown: datetime) -> Run:
         return Run(to_us(at), to_us(shown), self._drift_us_per_day)
 
@@ -175,3 +200,8 @@ class MeterClock:
 def _check(ahead: timedelta) -> None:
     if abs(ahead) > CLOCK_AHEAD_MAX:
         raise ClockOutOfRange(f"a clock that is {ahead} ahead: at most {CLOCK_AHEAD_MAX.days} days")
+
+
+def _check_drift(s_per_day: Decimal) -> None:
+    if abs(s_per_day) > DRIFT_S_PER_DAY_MAX:
+        raise ClockOutOfRange(f"a drift of {s_per_day} s a day: at most {DRIFT_S_PER_DAY_MAX} s")

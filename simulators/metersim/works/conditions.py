@@ -136,6 +136,7 @@ class History:
     Args:
         since: when it was first switched on, aware.
         conditions: what held then.
+        before: called with the time of a row that is about to be written; it may write earlier ones.
         moved: called after each new row.
 
     """
@@ -145,10 +146,12 @@ class History:
         since: datetime,
         conditions: Conditions = USUAL,
         *,
+        before: Callable[[datetime], None] = lambda _at: None,
         moved: Callable[[Row], None] | None = None,
     ) -> None:
         self._rows = [Row(at=since, conditions=conditions)]
         self._times = [to_us(since)]
+        self._before = before
         self._moved = moved
 
     @property
@@ -188,7 +191,22 @@ class History:
             ValueError: a value out of its range.
 
         """
-        conditions = replace(self.last.conditions, **changes)  # type: ignore[arg-type]
+        self._before(at)  # may change the last conditions
+        return self.become(at, replace(self.last.conditions, **changes))  # type: ignore[arg-type]
+
+    def become(self, at: datetime, conditions: Conditions) -> Conditions:
+        """Conditions are others from now on; nothing is written when they are the same.
+
+        Args:
+            at: true time, not before the last row.
+            conditions: what holds.
+
+        Raises:
+            OutOfOrder: ``at`` is before the last row.
+            HistoryFull: no room for another row.
+
+        """
+        self._before(at)
         if conditions != self.last.conditions:
             self._add(Row(at=at, conditions=conditions))
         return conditions
@@ -206,6 +224,7 @@ class History:
             HistoryFull: no room for another row.
 
         """
+        self._before(at)
         self._add(Row(at=at, conditions=self.last.conditions, happened=happened, details=details))
 
     def _add(self, row: Row) -> None:

@@ -218,8 +218,8 @@ def phasors(load: Load, plate: Plate, key: str) -> tuple[Phasor, ...]:
     units = int(load.mean_kw * 10_000 / (MEAN_WEIGHT * plate.ct_ratio * plate.pt_ratio))
     if plate.phases == 1:
         return (_phasor(load.kind, units, key, "a"),)
-    share_a = 28 + draw(f"{key}/share.a", 0, 11)  # percent
-    share_b = 28 + draw(f"{key}/share.b", 0, 11)
+    share_a = 30 + draw(f"{key}/share.a", 0, 7)  # percent
+    share_b = 30 + draw(f"{key}/share.b", 0, 7)
     if load.feed_in_share:
         a = units * (40 + draw(f"{key}/share.a", 0, 21)) // 100
         parts = (a, units - a, -int(units * load.feed_in_share))

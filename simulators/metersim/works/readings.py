@@ -56,14 +56,14 @@ class Readings:
     Args:
         key: tells this meter from every other.
         grid_key: tells its grid from every other; it has one frequency.
-        plate: of the meter, asked again whenever it is needed.
+        plate: of the meter.
         history: of the meter.
         registers: of the meter.
 
     """
 
     def __init__(
-        self, *, key: str, grid_key: str, plate: Callable[[], Plate], history: History, registers: Registers
+        self, *, key: str, grid_key: str, plate: Plate, history: History, registers: Registers
     ) -> None:
         self._key, self._grid_key = key, grid_key
         self._plate, self._history, self._registers = plate, history, registers
@@ -93,7 +93,7 @@ class Readings:
 
         """
         name, _, suffix = item.partition(".")
-        if not self.measures(name) or item not in items_of(name, self._plate().phase_names):
+        if not self.measures(name) or item not in items_of(name, self._plate.phase_names):
             return None
         if name in CONSTANTS:
             return CONSTANTS[name]
@@ -187,7 +187,7 @@ class Readings:
 
     def _grid_decivolts(self, us: int, phase: str) -> int:
         spread = draw(f"{self._key}/voltage.{phase}", us // SECOND_US, _VOLTAGE_SPREAD_PER_MILLE)
-        return int(self._plate().voltage_v * 10) * (_VOLTAGE_LOW_PER_MILLE + spread) // FULL
+        return int(self._plate.voltage_v * 10) * (_VOLTAGE_LOW_PER_MILLE + spread) // FULL
 
     def _milliamperes(self, moment: Moment, number: int) -> int:
         """The current of the apparent power that is shown; without a voltage, of what flows in the line."""

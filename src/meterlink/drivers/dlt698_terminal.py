@@ -6,6 +6,7 @@ It owns the connection's deframer, and sorts whole frames by who began:
 - what answers a request of ours goes on to the session of the exchange, and so does the notice that an
   association ended, which both want to know.
 
+What a connection reports before a login is neither kept nor acknowledged: its terminal tells it again after.
 A call is answered with our time, by which terminals may set their clocks: whether it can be trusted, the
 configuration says. Source: spec dlt698, sections 1.7, 3.2, 3.8 and 8.3.
 """
@@ -122,6 +123,11 @@ class TerminalSession:
     def _result_for(self, server: ServerAddress) -> int:
         return wire.LINK_OK if _address(server) in self._known else wire.LINK_ILLEGAL_DEVICE
 
+    @property
+    def _may_report(self) -> bool:
+        """Anybody can dial and write a known address into a report; who has logged in may tell something."""
+        return self.terminal is not None
+
     def _take(self, found: Found) -> None:
         """Sort a frame; one over which we break is as if it had not come: its terminal sends it again."""
         try:
@@ -145,7 +151,8 @@ class TerminalSession:
             if isinstance(heard, wire.Call):
                 self._call(heard)
             elif isinstance(heard, wire.Report):
-                self._report(self._told(heard))
+                if self._may_report:
+                    self._report(self._told(heard))
             else:
                 self._answers += found.octets
         self._due += self._listener.octets_to_send()

@@ -1,0 +1,158 @@
+"""A concentrator from a handful of figures, with the meters of some lines behind it.
+
+::
+
+    plan = ConcentratorPlan(address="020000000001")
+    concentrator = plan.build({CARRIER: line}, clock=clock)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(concentrator.run(), name="concentrator")
+        async with open_dialling(concentrator.terminal, "127.0.0.1", 9698):
+            ...
+
+In the same process, also in simulated time, `keep_calling` takes the place of ``open_dialling``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from metersim.dlt645.meter import Meter
+from metersim.dlt698.meter import Meter698
+from metersim.dlt698.terminal import Terminal
+from metersim.line.language import Speaker
+from metersim.line.line import Clock, Duplex, Line
+from metersim.serving.tcp import REDIAL_S
+from metersim.terminals.archive import MeterArchive
+from metersim.terminals.concentrator import Concentrator
+from metersim.terminals.meters import DLT645_1997, DLT645_2007, DLT698_45
+from metersim.terminals.port import ANSWER_TIMEOUT_S, RS485_OI, WIRED, MeterPort, Route
+from metersim.terminals.ways import Ways
+from metersim.works.clock import MeterClock
+from metersim.works.moments import INSTALLED_AT
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.objects.concentrator import CARRIER, FIRST_RS485, ArchiveEntry
+
+CARRIER_ROUTE: Final = Route(shortest_s=0.5, longest_s=8.0)
+"""What reading a meter over the carrier takes; a mean of some 3 s."""
+CARRIER_TIMEOUT_S: Final = 30.0
+_PROTOCOLS: Final = {"dlt645-1997": DLT645_1997, "dlt645-2007": DLT645_2007}
+_BAUD_CODES: Final = {300: 0, 600: 1, 1200: 2, 2400: 3, 4800: 4, 7200: 5, 9600: 6, 19200: 7}
+_AUTOMATIC: Final = 255
+_SINGLE_PHASE, _FOUR_WIRE = 1, 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConcentratorPlan:
+    """What a concentrator is; its meters are on the lines that it is built with.
+
+    Args:
+        address: 12 digits.
+        seed: of the latency of its carrier.
+        clock_ahead: how far its clock is ahead of the true time at first, at most 400 days; negative: behind.
+        since: when it was first switched on, aware.
+        carrier: the way to a meter over any port that is no RS-485.
+        archive: the meters are in its archive as delivered; otherwise it has to be told.
+        ways: how it does things.
+
+    """
+
+    address: str
+    seed: int = 1
+    clock_ahead: timedelta = timedelta()
+    since: datetime = INSTALLED_AT
+    carrier: Route = CARRIER_ROUTE
+    archive: bool = True
+    ways: Ways = field(default_factory=Ways)
+
+    def build(self, lines: Mapping[Oad, Line], *, clock: Clock) -> Concentrator:
+        """The concentrator; it does nothing until its `run` runs.
+
+        Args:
+            lines: its meters by the port that leads to them: `FIRST_RS485`, `CARRIER`, ...
+            clock: the true time.
+
+        Raises:
+            ValueError: ``address`` is none, or ``clock_ahead`` is out of range.
+            ArchiveFull: more than 1,000 meters.
+
+        """
+        return Concentrator(
+            self.address,
+            clock=clock,
+            own=MeterClock(since=self.since, ahead=self.clock_ahead),
+            archive=MeterArchive(tuple(_entries(lines)) if self.archive else ()),
+            ports=[self._port(oad, line) for oad, line in lines.items()],
+            ways=self.ways,
+        )
+
+    def _port(self, oad: Oad, line: Line) -> MeterPort:
+        wired = oad.oi == RS485_OI
+        return MeterPort(
+            oad,
+            line,
+            route=WIRED if wired else self.carrier,
+            seed=self.seed,
+            answer_timeout_s=ANSWER_TIMEOUT_S if wired else CARRIER_TIMEOUT_S,
+        )
+
+
+async def keep_calling(
+    terminal: Terminal, connect: Callable[[], Awaitable[Duplex]], *, redial_s: float = REDIAL_S
+) -> None:
+    """Call a master, and again each time the connection ends or cannot be made; until cancelled.
+
+    Args:
+        terminal: who calls.
+        connect: makes a connection; an ``OSError`` when it cannot.
+        redial_s: pause between calls.
+
+    """
+    while True:
+        with suppress(OSError):
+            duplex = await connect()
+            try:
+                await terminal.serve(duplex)
+            finally:
+                close = getattr(duplex, "close", None)
+                if close is not None:
+                    close()
+        await asyncio.sleep(redial_s)
+
+
+def _entries(lines: Mapping[Oad, Line]) -> Iterator[ArchiveEntry]:
+    """The meters as an installer would enter them, numbered from 1."""
+    number = 0
+    for oad, line in lines.items():
+        for meter in line.meters.values():
+            number += 1
+            yield _entry(number, meter, oad)
+
+
+def _entry(number: int, meter: Speaker, oad: Oad) -> ArchiveEntry:
+    if isinstance(meter, Meter698):
+        return ArchiveEntry(
+            number=number, address=meter.address, protocol=DLT698_45, port=oad, wiring=_FOUR_WIRE
+        )
+    if not isinstance(meter, Meter):
+        raise ValueError(f"meter {meter.address} is of no kind that a concentrator reads")
+    traits = meter.profile.meter
+    return ArchiveEntry(
+        number=number,
+        address=meter.address,
+        baud=_BAUD_CODES.get(meter.profile.line.baud, _AUTOMATIC),
+        protocol=_PROTOCOLS[meter.profile.edition],
+        port=oad,
+        tariffs=traits.tariffs,
+        wiring=_SINGLE_PHASE if traits.phases == 1 else _FOUR_WIRE,
+        rated_voltage=Decimal(traits.voltage_v),
+        rated_current=Decimal(traits.basic_current_a),
+    )
+
+
+__all__ = ["CARRIER", "CARRIER_ROUTE", "FIRST_RS485", "ConcentratorPlan", "keep_calling"]
