@@ -266,10 +266,13 @@ class Works:
             return None  # what the meters of households count
         if suffix and item not in items_of(quantity) and item not in phase_items_of(quantity, phases):
             return None
-        parts = _COMBINED.get(quantity, (quantity,))
         phase = suffix if suffix in phases else ""
+        parts = _COMBINED.get(quantity)
+        if parts is None:
+            ticks = _ticks(self.registers.counter(quantity, phase), suffix, us)
+            return Decimal(ticks % CAPACITY_TICKS).scaleb(-2)
         ticks = sum(_ticks(self.registers.counter(part, phase), suffix, us) for part in parts)
-        return Decimal(ticks % (SIGNED_CAPACITY_TICKS if len(parts) > 1 else CAPACITY_TICKS)).scaleb(-2)
+        return Decimal(ticks % SIGNED_CAPACITY_TICKS).scaleb(-2)
 
     def _demand(self, quantity: str, suffix: str, us: int) -> Decimal | None:
         if not self._has_demand(quantity, suffix):
