@@ -1,4 +1,4 @@
-"""A simulated concentrator in simulated time, its meters, and a master that speaks to it with our sessions."""
+"""A concentrator in simulated time, its meters, and a master that speaks to it with our sessions."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from metersim.line.answers import AnswerRecord
 from metersim.line.faults import NO_FAULTS, Faults
 from metersim.line.memory import MemoryDuplex
 from metersim.terminals.concentrator import Concentrator
+from metersim.terminals.delivered import CURVE_TASK
 from metersim.terminals.plan import CARRIER, FIRST_RS485, ConcentratorPlan, keep_calling
 from metersim.terminals.ways import Ways
 from meterwire.dlt698.apdus.action import ActionRequestNormal
@@ -64,6 +65,7 @@ class Master:
         self._sim = sim
         self._duplex: MemoryDuplex | None = None
         self._session: ClientSession | None = None
+        self.called = asyncio.Event()
         self._news = asyncio.Event()
         self._ear = Listener(lambda _: LINK_OK)
 
@@ -130,6 +132,15 @@ class Master:
         found: Dar = answer.item.dar
         return found
 
+    async def act_unheard(self, item: ActionItem) -> None:
+        """Have a method carried out after which no answer may come."""
+        await self.ask(ActionRequestNormal(piid=self.association.next_piid(), item=item), 5)
+
+    def hang_up(self) -> None:
+        """Cut the connection."""
+        assert self._duplex is not None
+        self._duplex.close()
+
     async def set(self, oad: str, data: Data) -> Dar:
         """How a write ended."""
         item = SetItem(Oad.of(oad), data)
@@ -152,6 +163,7 @@ class Master:
         for heard in self._ear.feed(octets, now):
             if isinstance(heard, Call):
                 self.calls.append(heard)
+                self.called.set()
                 await duplex.send(heard.answer(now))
             elif isinstance(heard, Report):
                 self.reports.append(heard)
@@ -166,12 +178,21 @@ class World:
         seed: of everything.
         ways: how the concentrator does things.
         dead: addresses of meters that never answer.
+        curve: it collects a curve.
+        idle: it collects nothing.
         plan: what else is different.
 
     """
 
     def __init__(
-        self, *, seed: int = 1, ways: Ways | None = None, dead: Sequence[str] = (), **plan: Any
+        self,
+        *,
+        seed: int = 1,
+        ways: Ways | None = None,
+        dead: Sequence[str] = (),
+        curve: bool = False,
+        idle: bool = False,
+        **plan: Any,
     ) -> None:
         self.sim = Simulation(seed=seed, start=START)
         self.answers: list[AnswerRecord] = []
@@ -187,6 +208,11 @@ class World:
         }
         figures: dict[str, Any] = {"address": ADDRESS, "seed": seed, "ways": ways or Ways(), **plan}
         self.concentrator: Concentrator = ConcentratorPlan(**figures).build(lines, clock=self.sim.clock)
+        tasks = self.concentrator.collector.tasks
+        if not curve:
+            del tasks[CURVE_TASK.number]
+        if idle:
+            tasks.clear()
         self.master = Master(self.sim)
 
     def run(self, story: Callable[[Master], Awaitable[T]]) -> T:
@@ -198,12 +224,9 @@ class World:
             tasks = [
                 group.create_task(self.concentrator.run(), name="concentrator"),
                 group.create_task(self.master.listen(), name="master"),
-                group.create_task(
-                    keep_calling(self.concentrator.terminal, self.master.dial), name="calling"
-                ),
+                group.create_task(keep_calling(self.concentrator.terminal, self.master.dial), name="calling"),
             ]
-            while not self.master.calls:
-                await asyncio.sleep(0.1)
+            await self.master.called.wait()
             result = await story(self.master)
             for task in tasks:
                 task.cancel()
