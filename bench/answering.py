@@ -1,4 +1,7 @@
-"""Servers in processes of their own, so that a client is measured and nothing else: an echo and a meter."""
+"""Servers in processes of their own: an echo, a fixed meter, the simulator, and PyPI's ``dlt645``.
+
+So a client is measured and nothing else, or a server on a core of its own.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,16 @@ import asyncio
 import contextlib
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
 ANSWER_DATA = bytes.fromhex("3333343359333333")  # 00010000, 0.26 kWh, masked
 REQUEST_OCTETS = 16
+SIMULATED_LINES = 32
+SIMULATED_METERS = 32
+"""On each line; the first of all has the address 1."""
+PEER_ADDRESS = "000000000001"
 
 
 class _Echo(asyncio.Protocol):
@@ -33,15 +42,39 @@ class _Meter(_Echo):
         self._transport.write(body + bytes([sum(body) & 0xFF]) + b"\x16")  # type: ignore[attr-defined]
 
 
+class Server(NamedTuple):
+    """A server in its own process.
+
+    Args:
+        pid: of the process.
+        ports: where it listens.
+
+    """
+
+    pid: int
+    ports: list[int]
+
+    def cpu_s(self) -> float:
+        """Seconds of a core that the process has used, from the clock that Linux keeps for it."""
+        return time.clock_gettime(~self.pid << 3 | 2)  # clock_getcpuclockid(3)
+
+
 @contextlib.contextmanager
 def serving(kind: str) -> Iterator[int]:
     """Run the server ``echo`` or ``meter`` in its own process; gives its port."""
+    with running(kind) as server:
+        yield server.ports[0]
+
+
+@contextlib.contextmanager
+def running(kind: str) -> Iterator[Server]:
+    """Run a server in its own process: ``echo``, ``meter``, ``simulator`` or ``dlt645``."""
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.answering", kind], stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None
-        yield int(process.stdout.readline())
+        yield Server(process.pid, [int(port) for port in process.stdout.readline().split()])
     finally:
         process.terminate()
         process.wait()
@@ -49,7 +82,36 @@ def serving(kind: str) -> Iterator[int]:
             process.stdout.close()
 
 
+async def _simulator(stack: contextlib.AsyncExitStack) -> list[int]:
+    """Lines of simulated meters, one port each, without delay and without pacing."""
+    from metersim.plant.plant import Plant
+    from metersim.serving.serve import SystemClock, open_tcp
+
+    plant = Plant(lines=SIMULATED_LINES, meters=SIMULATED_METERS, reply_delay_ms=0)
+    lines = plant.build(clock=SystemClock())
+    urls = [await stack.enter_async_context(open_tcp(line, "127.0.0.1", 0)) for line in lines]
+    return [int(url.rpartition(":")[2]) for url in urls]
+
+
+async def _peer(stack: contextlib.AsyncExitStack) -> list[int]:
+    """``dlt645``'s asyncio server: one meter, without its log."""
+    from dlt645.service.serversvc.async_server_service import AsyncMeterServerService
+    from loguru import logger
+
+    logger.remove()
+    service = AsyncMeterServerService.new_tcp_server("127.0.0.1", 0)
+    service.set_address(bytes.fromhex(PEER_ADDRESS)[::-1])
+    service.set_00(0x00010000, 0.26)
+    await stack.enter_async_context(service)
+    return [service.server.port]
+
+
 async def _main(kind: str) -> None:
+    if kind in {"simulator", "dlt645"}:
+        async with contextlib.AsyncExitStack() as stack:
+            ports = await (_simulator if kind == "simulator" else _peer)(stack)
+            print(*ports, flush=True)
+            await asyncio.Event().wait()
     protocol = {"echo": _Echo, "meter": _Meter}[kind]
     server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)

@@ -22,6 +22,7 @@ As a command: ``metersim run`` (see ``metersim run --help``). In the same proces
 
 from metersim.dlt645.meter import Meter
 from metersim.line.answers import AnswerFile, AnswerRecord
+from metersim.line.fault_rules import FaultRule, FaultRules, RuleReport
 from metersim.line.faults import NO_FAULTS, Faults
 from metersim.line.line import Line, Station
 from metersim.line.memory import MemoryDuplex, memory_pair
@@ -31,11 +32,14 @@ __all__ = [
     "NO_FAULTS",
     "AnswerFile",
     "AnswerRecord",
+    "FaultRule",
+    "FaultRules",
     "Faults",
     "Line",
     "MemoryDuplex",
     "Meter",
     "OutsideSimulation",
+    "RuleReport",
     "SimClock",
     "Simulation",
     "SimulationStuck",

@@ -22,7 +22,7 @@ from meterprofiles import ProfileError, chosen, packaged
 from metersim.dlt645.following import PIECE_OCTETS_MAX
 from metersim.dlt698 import Limits
 from metersim.dlt698.terminal import HEARTBEAT_S, Habits, Terminal, open_dialling
-from metersim.line.answers import AnswerFile, AnswerRecord
+from metersim.line.answers import AnswerFile
 from metersim.line.line import Line
 from metersim.plant.plant import DLT698, PROTOCOLS, Plant
 from metersim.security.hsm import Hsm
@@ -187,7 +187,7 @@ def run(
         raise typer.BadParameter(str(error)) from None
     try:
         with ExitStack() as stack:
-            record = stack.enter_context(AnswerFile(answers)) if answers else _forget
+            record = stack.enter_context(AnswerFile(answers)) if answers else None
             built = plant.build(clock=SystemClock(), record=record)
             asyncio.run(_serve(plant, [place(line, number) for number, line in enumerate(built)]))
     except OSError as error:
@@ -332,10 +332,6 @@ def _ready_line(plant: Plant, urls: list[str]) -> str:
         for number, url in enumerate(urls)
     ]
     return json.dumps({"ready": True, "lines": lines}, separators=(",", ":"))
-
-
-def _forget(_record: AnswerRecord) -> None:
-    """Nobody asked for a list of answers."""
 
 
 def _endpoint(option: str, text: str, lines: int = 1) -> tuple[str, int]:

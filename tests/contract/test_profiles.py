@@ -172,7 +172,7 @@ def test_the_wrong_profile_does_not_read_a_meter_right(meter: Profile, item: str
     right = bench.meter.value(item, bench.answers[0].at)
     assert right is not None
     assert outcomes != [right]
-    assert {"frequency": "Refused", "neutral_current": "BadAnswer"}.get(item, outcomes[0]) == outcomes[0]
+    assert {"frequency": "BadAnswer", "neutral_current": "BadAnswer"}.get(item, outcomes[0]) == outcomes[0]
 
 
 def test_a_meter_takes_its_time_and_its_preamble_from_its_profile() -> None:

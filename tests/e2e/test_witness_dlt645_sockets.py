@@ -25,7 +25,7 @@ from meterlink.drivers.dlt645 import Dlt645Driver
 from meterlink.errors import BadAnswer
 from meterlink.model.line_url import TcpUrl, parse_line_url
 from meterlink.transports.open import open_line
-from metersim.works.readings import ENERGIES, POWERS, items_of
+from metersim.works.items import ENERGIES, POWERS, items_of
 from meterwire.dlt645 import dictionary
 from tests.support.foreign_meter import VALUES, foreign_meter
 from tests.support.metersim_process import running_metersim

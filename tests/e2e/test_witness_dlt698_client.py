@@ -33,8 +33,8 @@ from dlt698.security.backend import SecurityBackend
 
 from metersim.dlt698 import Limits, Meter698
 from metersim.dlt698.meter import FACTORY_PASSWORD
-from metersim.works.freezes import PLANT_TIME
-from metersim.works.readings import INSTALLED_AT, items_of
+from metersim.works.items import items_of
+from metersim.works.moments import INSTALLED_AT, PLANT_TIME
 from meterwire.dlt698.link.address import ServerAddress
 from meterwire.dlt698.link.deframer import Deframer
 from meterwire.dlt698.link.segments import SegmentKind, decode_segment

@@ -27,7 +27,7 @@ from metersim.terminals.plan import CARRIER, FIRST_RS485, ConcentratorPlan
 from metersim.terminals.port import Route
 from metersim.terminals.store import EVERY
 from metersim.terminals.ways import Ways
-from metersim.works.freezes import PLANT_TIME
+from metersim.works.moments import PLANT_TIME
 from meterwire import dlt645
 from meterwire.dlt698.axdr.syntax import syntax_of
 from meterwire.dlt698.axdr.values import DateTimeS

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from structlog.testing import capture_logs
@@ -17,8 +18,10 @@ from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.reading import Reading
 from metersim import Faults, Meter, Station
 from metersim.dlt698 import Meter698
-from metersim.works.freezes import PLANT_TIME
-from metersim.works.readings import INSTALLED_AT
+from metersim.works.load import Load
+from metersim.works.moments import INSTALLED_AT, PLANT_TIME
+from metersim.works.plate import Plate
+from metersim.works.works import Works
 from meterwire.dlt645.link.functions import Edition
 from tests.support.agreement import readings_of, repeated_keys
 from tests.support.simulated import START, SimulatedGateway
@@ -33,10 +36,15 @@ _ITEMS = tuple(f"forward_active_energy{tariff}" for tariff in ("", ".t1", ".t2",
 _PLAN: Mapping[str, object] = {"class": DAILY_FREEZE, "every_s": _EVERY_S}
 
 
-def _meter(address: str, protocol: str, ahead: timedelta, since: datetime) -> Meter | Meter698:
+def _meter(
+    address: str, protocol: str, ahead: timedelta, since: datetime, phases: Literal[1, 3]
+) -> Meter | Meter698:
     growth_kw = Decimal(7200)
     if protocol == "dlt698.45":
         return Meter698(address, seed=7, growth_kw=growth_kw, clock_ahead=ahead, since=since)
+    if phases == 1:
+        plate, load = Plate(address=address, phases=1), Load(mean_kw=growth_kw)
+        return Meter(address, seed=7, works=Works(plate, seed=7, load=load, since=since, clock_ahead=ahead))
     edition: Edition = "dlt645-1997" if protocol == "dlt645-1997" else "dlt645-2007"
     return Meter(address, seed=7, growth_kw=growth_kw, clock_ahead=ahead, protocol=edition, since=since)
 
@@ -55,13 +63,14 @@ class _Plant:
         plans: Sequence[Mapping[str, object]] = (_PLAN,),
         start: datetime = START,
         protocols: Mapping[int, str] | None = None,
+        phases: Literal[1, 3] = 3,
     ) -> None:
         self.meters: dict[str, tuple[Meter | Meter698, timedelta]] = {}
         stations = []
         for number, ahead in enumerate(clocks):
             address = f"{number:012d}"
             protocol = (protocols or {}).get(number, "dlt645-2007")
-            meter = _meter(address, protocol, ahead, (since or {}).get(number, INSTALLED_AT))
+            meter = _meter(address, protocol, ahead, (since or {}).get(number, INSTALLED_AT), phases)
             self.meters[f"m{address}"] = meter, ahead
             stations.append(Station(meter=meter, faults=(faults or {}).get(number, Faults())))
         self.gateway = SimulatedGateway(
@@ -216,7 +225,7 @@ def test_a_clock_far_ahead_gives_no_readings(tmp_path: Path) -> None:
 def test_a_refused_item_is_asked_once_a_day(tmp_path: Path) -> None:
     """A meter without a register would be asked for it four times an hour; its other items must come."""
     plan = {**_PLAN, "items": ["forward_active_energy", "combined_reactive_energy_1.*"]}
-    plant = _Plant(tmp_path, plans=[plan])
+    plant = _Plant(tmp_path, plans=[plan], phases=1)
     plant.gateway.run(seconds=2 * _DAY.total_seconds())
     plant.check()
     for number in range(3):

@@ -23,7 +23,7 @@ from meterprofiles import Profile, generic
 from metersim import Meter
 from metersim.dlt645.load_records import DEPTH, INTERVAL
 from metersim.loop import Simulation
-from metersim.works.freezes import PLANT_TIME
+from metersim.works.moments import PLANT_TIME
 from meterwire.dlt645 import Deframer, ReadFollowingRequest, ReadRequest, encode, to_frame
 from meterwire.dlt645.items.record_selector import RECORDS_MAX
 

@@ -15,7 +15,7 @@ from metersim.terminals.store import Row, Store, kept_cells
 from metersim.terminals.tables import COLLECTED_ROWS_MAX
 from metersim.terminals.tasks import BY_INTERVAL, NTH_LAST, STAMP_FREEZE, Scheme, Task
 from metersim.terminals.ways import Ways
-from metersim.works.freezes import PLANT_TIME
+from metersim.works.moments import PLANT_TIME
 from meterwire.dlt698.apdus.parts import ActionItem, Dar, RecordRequest
 from meterwire.dlt698.axdr.selection import (
     AllMeters,

@@ -54,7 +54,7 @@ from tests.support.concentrator import (
 )
 
 ADDRESSES = [WIRED_698, WIRED_645, CARRIER_645, CARRIER_698]
-ENERGY, VOLTAGE, NO_SUCH = Oad.of("00100200"), Oad.of("20000200"), Oad.of("00300200")
+ENERGY, VOLTAGE, NO_SUCH = Oad.of("00100200"), Oad.of("20000200"), Oad.of("03000200")
 CLOCK, REPORTS = Oad.of("40000200"), Oad.of("43000800")
 SETTINGS = Comdcb(3, 2, 8, 1, 0)
 TIMEOUT, ABSENT, DENIED, BUSY = Dar(33), Dar(6), Dar(3), Dar(2)

@@ -40,12 +40,13 @@ from meterwire.dlt698.apdus.report import (
     ReportNotificationRecordList,
     ReportNotificationTransData,
 )
-from meterwire.dlt698.axdr.selection import Oad, Ti, Tsa
+from meterwire.dlt698.axdr.selection import Oad, Rcsd, Road, Ti, Tsa
 from meterwire.dlt698.axdr.values import NULL, Data, DateTime, DateTimeS
 from meterwire.dlt698.link import frame as link
 from meterwire.dlt698.link.address import ServerAddress
 from meterwire.dlt698.link.frame import Frame
-from meterwire.dlt698.objects.records import EVENT_NUMBER, EVENT_STARTED_AT
+from meterwire.dlt698.objects.dictionary import dictionary
+from meterwire.dlt698.objects.records import EVENT_NUMBER, EVENT_STARTED_AT, FROZEN_AT
 from meterwire.dlt698.sessions import listener as wire
 from meterwire.item_value import Content
 from tests.support.reports import POWER_DOWN, events, freezes, table, told
@@ -65,7 +66,9 @@ def _heard(octets: bytes) -> Told:
     frame = link.encode(Frame(ServerAddress(TERMINAL), 0x10, octets, True, False))
     [report] = listener.feed(frame, DateTime.of(AT))
     assert isinstance(report, wire.Report)
-    return Told(report, address=TERMINAL, zone=CHINA_TIME, received_at=AT)
+    told_ = Told(report, address=TERMINAL, zone=CHINA_TIME, received_at=AT)
+    assert told_.broken is None
+    return told_
 
 
 def _parts(notification: Any) -> tuple[Part, ...]:
@@ -214,13 +217,76 @@ def test_a_freeze_is_readings_and_what_is_no_number_an_event() -> None:
     assert {"freeze_number": Decimal(7), "forward_active_max_demand_at": demand_at} == _contents(rest)
 
 
-@pytest.mark.parametrize("frozen_at", ["2026-01-09 00:00:00", "2026-01-01 00:00:01"])
+@pytest.mark.parametrize("frozen_at", ["2026-01-09 00:00:00", "2026-01-01 00:00:01", "0001-01-01 00:00:00"])
 def test_a_freeze_whose_time_cannot_be_true_is_no_reading(frozen_at: str) -> None:
     """A reading's time is its key for ever."""
     row: dict[str, Content] = {"frozen_at": frozen_at, "forward_active_energy": Decimal("123.45")}
     [part] = _parts(told(freezes(row, items=["forward_active_energy.*"])))
     assert "daily_freeze" == _event(part).kind
     assert Decimal("123.45") == _contents(part)["forward_active_energy"]
+
+
+_ENERGY = Data("array", (Data("double-long-unsigned", 12345),))
+_OTHER = Data("array", (Data("double-long-unsigned", 0xAAAA),))
+_FORWARD, _PRECISE = Oad.of("00100200"), Oad.of("00100400")
+_NIGHT = Data("date_time_s", DateTimeS(2026, 1, 1, 0, 0, 0))
+
+
+def _rows(of: str, columns: Rcsd, *rows: tuple[Data, ...]) -> ReportNotificationRecordList:
+    return told(RecordResult(Oad.of(of), columns, rows))
+
+
+@pytest.mark.parametrize(
+    "notification",
+    [
+        _attributes((_FORWARD, _ENERGY), (_FORWARD, _OTHER)),
+        _attributes((_FORWARD, _ENERGY), follow=AttributeResults((AttributeResult(_FORWARD, _OTHER),))),
+        _rows("50040200", (FROZEN_AT, _FORWARD, _FORWARD), (_NIGHT, _ENERGY, _OTHER)),
+        _rows(
+            "50040200",
+            (FROZEN_AT, _FORWARD, _PRECISE),
+            (_NIGHT, _ENERGY, Data("array", (Data("long64-unsigned", 0xAAAA),))),
+        ),
+        _rows("50040200", (FROZEN_AT, _FORWARD), (_NIGHT, _ENERGY), (_NIGHT, _OTHER)),
+    ],
+    ids=["attribute twice", "in the follow report", "column twice", "a twin column", "row twice"],
+)
+def test_what_is_told_twice_and_not_the_same_is_no_reading(notification: Any) -> None:
+    """Two registers would be kept under one key, and the bill rest on whichever came last."""
+    parts = _parts(notification)
+    assert [] == [part for part in parts if isinstance(part, ReportedReadings)]
+    contents = _contents(parts[-1])
+    assert UNREAD_REPORT == _event(parts[-1]).kind
+    assert "forward_active_energy stands there twice, and not the same" == contents["fault"]
+    assert encode_apdu(notification).hex().upper() == contents["octets"], "nothing is lost"
+
+
+def test_what_is_only_repeated_is_one_reading() -> None:
+    """A row would be thrown away for a column that firmware sends twice."""
+    [part] = _parts(_rows("50040200", (FROZEN_AT, _FORWARD, _FORWARD), (_NIGHT, _ENERGY, _ENERGY)))
+    assert [("forward_active_energy", Decimal("123.45"))] == _readings(part)
+
+
+def test_a_column_of_another_freeze_is_none_of_this_rows_time() -> None:
+    """The month's register would be kept as of an instant at which it was not taken."""
+    monthly = Road(Oad.of("50060200"), (Oad.of("00100201"),))
+    of_month = Data("structure", (Data("double-long-unsigned", 0xAAAA),))
+    row = (_NIGHT, _ENERGY, of_month)
+    frozen, rest = _parts(_rows("50040200", (FROZEN_AT, _FORWARD, monthly), row))
+    assert [("forward_active_energy", Decimal("123.45"))] == _readings(frozen)
+    assert Decimal("436.90") == _contents(rest)["forward_active_energy@monthly_freeze"]
+
+
+def test_a_row_of_two_freezes_is_an_event() -> None:
+    """The day's registers would be kept under the month's instant, or the other way round."""
+    day, month = (Road(Oad.of(oad), (FROZEN_AT, Oad.of("00100201"))) for oad in ("50040200", "50060200"))
+    energy = Data("double-long-unsigned", 1)
+    first = Data("date_time_s", DateTimeS(2025, 12, 1, 0, 0, 0))
+    row = Data("structure", (_NIGHT, energy)), Data("structure", (first, energy))
+    [part] = _parts(_rows("60120300", (day, month), row))
+    assert "records_6012" == _event(part).kind
+    [part] = _parts(_rows("60120300", (day,), row[:1]))
+    assert isinstance(part, ReportedReadings)
 
 
 def test_a_curve_is_an_event_until_there_are_curves() -> None:
@@ -362,11 +428,14 @@ def test_as_many_parts_as_allowed_and_one_more() -> None:
 
 def test_as_many_values_as_allowed_and_one_more() -> None:
     """One event of more would be refused by the journal, for ever."""
-    voltage = (Oad(0x2000, 2, 1), Data("long-unsigned", 2301))
+    energies = (one.oi for one in dictionary().objects if one.chapter == dictionary().objects[0].chapter)
+    tariffs = [
+        (Oad(oi, 2, tariff), Data("double-long-unsigned", 1)) for oi in energies for tariff in range(1, 65)
+    ]
     most = VALUES_MAX - 1
-    [part] = _parts(_attributes(*[voltage] * most))
+    [part] = _parts(_attributes(*tariffs[:most]))
     assert most == len(_readings(part))
-    [part] = _parts(_attributes(*[voltage] * (most + 1)))
+    [part] = _parts(_attributes(*tariffs[: most + 1]))
     assert UNREAD_REPORT == _event(part).kind
 
 

@@ -9,9 +9,18 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
+from meterlink.drivers.dlt698_reports import Told
 from meterlink.drivers.dlt698_terminal import FRAME_GAP_S, HEARTBEAT_DEFAULT_S, IDLE_MARGIN_S, TerminalSession
-from meterlink.drivers.reports import REPORTS_MAX, Report, ReportedReadings, ReportQueue
+from meterlink.drivers.reports import (
+    REPORTS_MAX,
+    UNREAD_REPORT,
+    Report,
+    ReportedEvent,
+    ReportedReadings,
+    ReportQueue,
+)
 from meterlink.model.zone import CHINA_TIME
 from metersim.loop import SimClock
 from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
@@ -24,6 +33,7 @@ from meterwire.dlt698.link import frame as link
 from meterwire.dlt698.link.address import ServerAddress
 from meterwire.dlt698.link.deframer import Deframer
 from meterwire.dlt698.link.frame import Frame
+from meterwire.dlt698.sessions import listener as wire
 
 LOGIN = bytes.fromhex("681E008105111111111111009E7601000000B407E9040B05090C2800008A8B16")
 """Captured from a live terminal, 111111111111. Source: spec dlt698, 9.11."""
@@ -189,11 +199,26 @@ def test_a_report_of_readings_is_acknowledged_once_it_is_kept() -> None:
     assert (0x03, 0x10) == (frame.control, frame.client)
 
 
+def test_nothing_is_kept_before_a_login() -> None:
+    """Anybody who can dial could write a register under a meter's name, and the terminal never hear of it."""
+    door = _Door("111111111111")
+    door.session.on_due(door.ring)
+    report = _report(AttributeResult(Oad(0x0010, 2, 1), Data("double-long-unsigned", 1)))
+    assert [] == door.say(report + EVENT)
+    assert ([], 0) == (door.reports, door.rung)
+    door.say(LOGIN + report)
+    assert 1 == len(door.reports)
+    stranger = _Door("111111111111")
+    stranger.say(_link(0, digits="22") + report)
+    assert [] == stranger.reports, "a login that was refused is none"
+
+
 def test_an_acknowledgement_after_the_connection_went_is_not_kept() -> None:
     """It would pile up, or be sent on a later connection."""
     door = _Door("111111111111")
     door.session.on_due(door.ring)
-    door.say(_report(AttributeResult(Oad(0x0010, 2, 1), Data("double-long-unsigned", 1))))
+    door.say(LOGIN + _report(AttributeResult(Oad(0x0010, 2, 1), Data("double-long-unsigned", 1))))
+    door.session.octets_to_send()
     door.session.on_due(None)
     door.reports[0].acknowledge()
     assert (b"", 0) == (door.session.octets_to_send(), door.rung)
@@ -202,7 +227,7 @@ def test_an_acknowledgement_after_the_connection_went_is_not_kept() -> None:
 def test_a_full_queue_drops_and_counts() -> None:
     """A storm of reports while the disk is full would take all memory."""
     door = _Door("111111111111")
-    door.say(_report(AttributeResult(Oad(0x0010, 2, 1), Data("double-long-unsigned", 1))))
+    door.say(LOGIN + _report(AttributeResult(Oad(0x0010, 2, 1), Data("double-long-unsigned", 1))))
     queue = ReportQueue()
     for _ in range(REPORTS_MAX):
         queue.put(door.reports[0])
@@ -220,3 +245,41 @@ def test_any_octets_at_all(octets: list[bytes]) -> None:
     by_octet = [one for octet in b"".join(octets) for one in pieces.say(bytes((octet,)))]
     assert answers == by_octet
     assert whole.session.terminal == pieces.session.terminal
+    assert 0 == whole.session.faults == pieces.session.faults
+
+
+def test_a_frame_over_which_we_break_costs_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours in one terminal's frame would end its connection, or the line of its neighbours."""
+
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    door = _Door("111111111111")
+    with monkeypatch.context() as patch, capture_logs() as logs:
+        patch.setattr(wire.Listener, "feed", broken)
+        assert [] == door.say(EVENT)
+    assert 1 == len(door.say(LOGIN)), "the next frame is heard"
+    [told] = logs
+    assert ("frame_broke_us", "111111111111", 1) == (told["event"], told["terminal"], told["faults"])
+    assert isinstance(told["exc_info"], ZeroDivisionError)
+
+
+def test_a_report_over_which_we_break_is_kept_as_its_octets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its terminal would tell it for ever, and after some tries throw it away."""
+
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    door = _Door("111111111111")
+    door.say(LOGIN)
+    monkeypatch.setattr(Told, "_take_row", broken)
+    with capture_logs() as logs:
+        door.say(EVENT)
+    [report] = door.reports
+    [part] = report.parts
+    assert isinstance(part, ReportedEvent)
+    contents = {value.item: value.content for value in part.values}
+    assert (UNREAD_REPORT, "this program broke over it (ZeroDivisionError)") == (part.kind, contents["fault"])
+    assert link.decode(EVENT).user_data.hex().upper() == contents["octets"]
+    assert ["frame_broke_us"] == [entry["event"] for entry in logs]
+    assert 1 == door.session.faults

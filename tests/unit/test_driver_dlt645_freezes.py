@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -177,6 +177,14 @@ def test_how_far_ahead_a_freeze_may_be() -> None:
     ):
         with pytest.raises(NoFreeze, match="meter: its time"):
             freeze_instant(moment, **who)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("moment", "hours"), [("0001-01-01T00:00", 8), ("9999-12-31T23:59", -8)])
+def test_a_freeze_at_an_end_of_the_calendar_is_none(moment: str, hours: int) -> None:
+    """Such an instant does not exist in UTC; making it would end the line's part, and its neighbours wait."""
+    zone = timezone(timedelta(hours=hours))
+    with pytest.raises(NoFreeze, match="end of the calendar"):
+        freeze_instant(datetime.fromisoformat(moment), zone=zone, now=_NOW, who="meter")
 
 
 def test_a_freeze_that_is_known_is_not_read_again() -> None:

@@ -240,6 +240,34 @@ def test_the_last_records_by_count() -> None:
     assert ("50060200", 3) == (str(request.record.oad), request.record.rsd.last_n)
 
 
+def _saying(columns_and_row: str) -> ScriptedMeter:
+    """A meter that answers each read of a freeze with these columns and this row."""
+    row = bytes.fromhex(f"50040200 {columns_and_row} 0000")
+    return ScriptedMeter(records=[(_MIDNIGHT, _energies())], damage=lambda octets: octets[:3] + row)
+
+
+_TWO_COLUMNS = "03 00 20210200 00 00100200 00 {} 01 01 1C 07EA0B16000000 01 01 06 00002710 {}"
+
+
+def test_a_column_that_is_said_twice_and_not_the_same_is_no_answer() -> None:
+    """Two registers under one name: somebody would copy the wrong one."""
+    item = "forward_active_energy.*@daily_freeze/last.1"
+    with pytest.raises(BadAnswer, match="says forward_active_energy@daily_freeze twice, and not the same"):
+        _read(_saying(_TWO_COLUMNS.format("00100200", "01 01 06 0000AAAA")), item)
+    repeated = _read(_saying(_TWO_COLUMNS.format("00100200", "01 01 06 00002710")), item)
+    assert ["2026-11-22 00:00:00", "100.00"] == [value.text for value in repeated.values]
+
+
+def test_columns_that_nobody_asked_for_are_passed_over() -> None:
+    """The reverse energy in the place of the forward one would be read as it, or be taken for it."""
+    item = "forward_active_energy.*@daily_freeze/last.1"
+    answer = _read(_saying(_TWO_COLUMNS.format("00200200", "01 01 06 0000AAAA")), item)
+    assert ["2026-11-22 00:00:00", "100.00"] == [value.text for value in answer.values]
+    other = "02 00 20210200 00 00200200 01 01 1C 07EA0B16000000 01 01 06 0000AAAA"
+    with pytest.raises(NoRecord, match="without forward_active_energy"):
+        _read(_saying(other), item)
+
+
 @pytest.mark.parametrize("null_row", [False, True])
 def test_no_such_record_is_no_refusal(null_row: bool) -> None:
     """Nothing would be shown, with no word why; or people would be told that the meter said no."""

@@ -13,20 +13,25 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.drivers.base import FreezeAnswer
 from meterlink.drivers.dlt698 import Dlt698Driver
-from meterlink.errors import NoFreeze, UnknownItem
+from meterlink.errors import BadAnswer, NoFreeze, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT
 from meterprofiles import AssociationTraits
 from meterwire.dlt698.apdus.get import GetRequestRecord
 from meterwire.dlt698.apdus.parts import Dar
 from meterwire.dlt698.axdr.selection import Oad, ScalerUnit, SelectEqual
-from meterwire.dlt698.axdr.values import Data
+from meterwire.dlt698.axdr.values import Data, DateTimeS
 from meterwire.dlt698.objects.item_values import Contents
+from meterwire.dlt698.objects.records import FROZEN_AT
 from tests.support.dlt698_meter import ADDRESS, ScriptedMeter, converse
 
 _NIGHT = datetime(2026, 1, 1)  # noqa: DTZ001 - a meter's clock has no zone
 _FROZEN_AT = datetime(2025, 12, 31, 16, tzinfo=UTC)
 _FORWARD, _REVERSE = "forward_active_energy.*", "reverse_active_energy.*"
 _REVERSE_COLUMN = Oad.of("00200200")
+_TIME, _ENERGY = "00 20210200", "00 00100200"
+"""Columns as they stand in an answer."""
+_AT, _VALUE = "1C 07EA0101000000", "01 01 06 00003039"
+"""The night, and an array of one register."""
 
 
 def _night(at: datetime = _NIGHT, *, tariffs: int = 4) -> tuple[datetime, Contents]:
@@ -34,6 +39,15 @@ def _night(at: datetime = _NIGHT, *, tariffs: int = 4) -> tuple[datetime, Conten
     forward = {f"forward_active_energy{name}": Decimal(10 + number) for number, name in enumerate(names)}
     reverse = {f"reverse_active_energy{name}": Decimal(number) for number, name in enumerate(names)}
     return at, {**forward, **reverse}
+
+
+def _saying(columns_and_rows: str) -> ScriptedMeter:
+    """A meter that answers each read of a freeze with these columns and rows, whatever it was asked for."""
+
+    def instead(octets: bytes) -> bytes:
+        return octets[:3] + bytes.fromhex(f"50040200 {columns_and_rows} 0000")
+
+    return ScriptedMeter(records=[_night()], damage=instead)
 
 
 def _read(
@@ -90,6 +104,15 @@ def test_a_time_that_cannot_be_true_is_no_freeze(at: datetime) -> None:
         _read(ScriptedMeter(records=[_night(at)]))
 
 
+def test_a_time_of_year_one_is_no_freeze() -> None:
+    """A meter whose clock was never set sends it; its line must not end over it."""
+    meter = ScriptedMeter(
+        records=[_night()], cells={FROZEN_AT: Data("date_time_s", DateTimeS(1, 1, 1, 0, 0, 0))}
+    )
+    with pytest.raises(NoFreeze, match="end of the calendar"):
+        _read(meter)
+
+
 def test_a_column_that_the_meter_does_not_keep_is_refused_alone() -> None:
     """NULL in the place of a column must neither become a reading nor cost the others."""
     at, contents = _night()
@@ -109,6 +132,86 @@ def test_a_whole_that_is_refused_for_a_column_is_read_apart() -> None:
     assert "对象未定义" in answer.refused[_REVERSE]
     selectors = [type(apdu.record.rsd) for apdu in meter.asked if isinstance(apdu, GetRequestRecord)]
     assert [SelectEqual] * 2 == selectors[2:], "columns are those of the time that was told"
+
+
+def test_a_column_of_another_table_is_not_of_this_freeze() -> None:
+    """A month's register would be kept as the night's, under one key with it."""
+    monthly = "01 50060200 01 00100201"
+    answer = _read(
+        _saying(f"03 {_TIME} {_ENERGY} {monthly} 01 01 {_AT} {_VALUE} 02 01 06 0000AAAA"), [_FORWARD]
+    )
+    assert [("forward_active_energy", Decimal("123.45"))] == [(v.item, v.value) for v in answer.values]
+    alone = _read(_saying(f"02 {_TIME} {monthly} 01 01 {_AT} 02 01 06 0000AAAA"), [_FORWARD])
+    assert ({_FORWARD}, ()) == (set(alone.refused), alone.values)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"03 {_TIME} {_ENERGY} {_ENERGY} 01 01 {_AT} {_VALUE} 01 01 06 0000AAAA",
+        f"03 {_TIME} {_ENERGY} 00 00100201 01 01 {_AT} {_VALUE} 06 0000AAAA",
+    ],
+    ids=["column twice", "and its element"],
+)
+def test_an_item_that_is_said_twice_and_not_the_same_is_tried_again(said: str) -> None:
+    """Two registers would be kept under one key, and the bill rest on whichever came last."""
+    answer = _read(_saying(said), [_FORWARD])
+    assert ({_FORWARD}, ()) == (set(answer.unfit), answer.values)
+    assert "says forward_active_energy@daily_freeze twice" in answer.unfit[_FORWARD]
+
+
+def test_an_item_that_is_only_repeated_is_kept_once() -> None:
+    """A night would be lost to a column that firmware sends twice, or its key be kept twice."""
+    answer = _read(_saying(f"03 {_TIME} {_ENERGY} {_ENERGY} 01 01 {_AT} {_VALUE} {_VALUE}"), [_FORWARD])
+    assert [Decimal("123.45")] == [value.value for value in answer.values]
+
+
+def test_only_columns_that_were_asked_for_count() -> None:
+    """The same energy with other decimals, or around another moment, would pass for the one asked for."""
+    precise, before = "00 00100400", "00 00108200"
+    said = f"04 {_TIME} {precise} {_ENERGY} {before} 01 01 {_AT} 01 01 15 000000000000AAAA"
+    answer = _read(_saying(f"{said} {_VALUE} 01 01 06 0000AAAA"), [_FORWARD])
+    assert [Decimal("123.45")] == [value.value for value in answer.values]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"02 {_TIME} {_ENERGY} 01 02 {_AT} {_VALUE} {_AT} 01 01 06 0000AAAA",
+        f"03 {_TIME} {_ENERGY} 00 202A0200 01 02 {_AT} {_VALUE} 55 07 05 000000000001"
+        f" {_AT} {_VALUE} 55 07 05 000000000002",
+        f"03 {_TIME} {_TIME} {_ENERGY} 01 01 {_AT} 1C 07E90C1F000000 {_VALUE}",
+    ],
+    ids=["two rows", "two addresses", "two times"],
+)
+def test_two_records_of_one_instant_are_no_answer(said: str) -> None:
+    """Nobody knows which is the meter's."""
+    with pytest.raises(BadAnswer, match=f"meter {ADDRESS} (sends several|says frozen_at twice)"):
+        _read(_saying(said), [_FORWARD])
+
+
+def test_the_newest_of_several_records_is_taken_whoever_it_names() -> None:
+    """Rows come by address first; the last one may be of an older night."""
+    older = "1C 07E90C1F000000"
+    said = f"03 {_TIME} {_ENERGY} 00 202A0200 01 02 {_AT} {_VALUE} 55 07 05 000000000001"
+    answer = _read(_saying(f"{said} {older} 01 01 06 0000AAAA 55 07 05 000000000002"), [_FORWARD])
+    assert (_FROZEN_AT, [Decimal("123.45")]) == (answer.frozen_at, [value.value for value in answer.values])
+
+
+def test_a_column_of_another_night_is_not_of_this_one() -> None:
+    """Firmware that takes any time for the newest would have last night's register kept as tonight's."""
+
+    class Heedless(ScriptedMeter):
+        def _selected(self, rsd: object) -> list[tuple[datetime, Contents]]:
+            return self.records[:1] if isinstance(rsd, SelectEqual) else super()._selected(rsd)
+
+    meter = Heedless(
+        records=[_night(_NIGHT - timedelta(days=1)), _night()], refused_columns=frozenset({_REVERSE_COLUMN})
+    )
+    answer = _read(meter)
+    assert (_FROZEN_AT, ()) == (answer.frozen_at, answer.values)
+    assert ({_FORWARD}, {_REVERSE}) == (set(answer.unfit), set(answer.refused))
+    assert f"no longer has the daily_freeze of {_NIGHT}" in answer.unfit[_FORWARD]
 
 
 def test_the_only_item_refused() -> None:
@@ -158,6 +261,9 @@ def test_what_no_freeze_holds_is_refused_before_a_port_opens() -> None:
         driver.check_freeze(DAILY_FREEZE, item)
     for item in ("meter_clock", "forward_active_energy@daily_freeze/last.1", "voltage.x"):
         with pytest.raises(UnknownItem):
+            driver.check_freeze(DAILY_FREEZE, item)
+    for item in ("supply_time", "voltage_pass_rate.a", "traffic", "reset_count", "power_up_display_time"):
+        with pytest.raises(UnknownItem, match="holds several:"):
             driver.check_freeze(DAILY_FREEZE, item)
     with pytest.raises(UnknownItem):
         driver.check_freeze(INSTANT, "forward_active_energy")

@@ -190,7 +190,7 @@ def test_envelopes_come_through_both_ways(level: Level) -> None:
     envelope = provider.protect698(session, level, APDU)
     assert (SID.to_bytes(4, "big"), 2) == (envelope.sid, len(envelope.additional))
     assert APDU == _opened(module, level, envelope)
-    said = module.association.seal_answer(level, b"answer", SHOWN)
+    said = module.association.seal_answer(level, b"answer")
     assert b"answer" == provider.open698(session, level, *said)
     if level is not Level.CIPHER:
         with pytest.raises(Trouble, match="the proof is wrong"):

@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metersim import Meter
 from metersim.dlt698 import FACTORY_PASSWORD, Meter698
 from metersim.dlt698.records import EVENT_DEPTH, ROWS_MAX
 from metersim.dlt698.services import CLOCK
-from metersim.dlt698.tables import CURVE_DEPTH, DAILY_DEPTH, MONTHLY_DEPTH
-from metersim.works.freezes import PLANT_TIME, Freezes
-from metersim.works.readings import INSTALLED_AT, items_of
+from metersim.works.freezes import CURVE as CURVE_TABLE
+from metersim.works.freezes import DEPTH as DAILY_DEPTH
+from metersim.works.freezes import MONTHLY as MONTHLY_TABLE
+from metersim.works.items import items_of
+from metersim.works.moments import INSTALLED_AT, PLANT_TIME
 from meterwire.dlt698.apdus.get import GetRequestRecordList
 from meterwire.dlt698.apdus.parts import Dar, Piid, RecordRequest, SetItem
 from meterwire.dlt698.apdus.set import SetRequestNormal
@@ -38,6 +41,7 @@ from meterwire.dlt698.objects.requests import At, Between, Last, NthLast, ReadCu
 from tests.support.meter698 import AT, Client
 
 ADDRESS = "000000000161"
+CURVE_DEPTH, MONTHLY_DEPTH = CURVE_TABLE.depth, MONTHLY_TABLE.depth
 DAILY, MONTHLY, CURVE = "50040200", "50060200", "50020200"
 TIME, NUMBER = str(FROZEN_AT), str(FREEZE_NUMBER)
 TODAY = datetime(2026, 10, 1)  # noqa: DTZ001 - as the meter writes it
@@ -90,8 +94,8 @@ def test_a_daily_freeze_is_what_the_registers_showed_at_midnight() -> None:
 def test_the_daily_table_is_that_of_a_645_meter(ahead: timedelta, age: timedelta) -> None:
     """One night would be two points, by which protocol the meter speaks."""
     here = meter(clock_ahead=ahead, since=AT - age)
-    other = Freezes(here.value, since=AT - age, clock_ahead=ahead)
-    assert list(other.table(AT)) == here.freezes(0x5004, AT)
+    other = Meter(ADDRESS, seed=1, since=AT - age, clock_ahead=ahead)
+    assert list(other.works.freezes("daily_freeze", AT)) == here.freezes(0x5004, AT)
 
 
 @pytest.mark.parametrize(

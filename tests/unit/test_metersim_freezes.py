@@ -8,7 +8,11 @@ from decimal import Decimal
 import pytest
 
 from metersim import Meter
-from metersim.works.freezes import CLOCK_AHEAD_MAX, DEPTH, PLANT_TIME
+from metersim.works.clock import CLOCK_AHEAD_MAX
+from metersim.works.freezes import DEPTH
+from metersim.works.moments import PLANT_TIME
+from metersim.works.plate import Plate
+from metersim.works.works import Works
 from meterwire.dlt645 import (
     AbnormalReply,
     ItemValue,
@@ -101,14 +105,15 @@ def test_before_its_first_midnight_a_meter_has_no_freeze() -> None:
         assert "no such data" in _ask(meter, f"{item}@daily_freeze/last.1", _MIDNIGHT + _DAY / 2)
     assert "2026-11-23 00:00" == _time(meter, 1, _MIDNIGHT + _DAY)
     assert "no such data" in _ask(meter, "frozen_at@daily_freeze/last.2", _MIDNIGHT + _DAY)
-    assert 1 == len(list(meter.freezes.table(_MIDNIGHT + _DAY)))
-    assert DEPTH == len(list(_meter().freezes.table(_MIDNIGHT)))
+    assert 1 == len(list(meter.works.freezes("daily_freeze", _MIDNIGHT + _DAY)))
+    assert DEPTH == len(list(_meter().works.freezes("daily_freeze", _MIDNIGHT)))
 
 
 @pytest.mark.parametrize("item", ["combined_reactive_energy_1", "forward_active_max_demand"])
 def test_what_a_meter_does_not_freeze_is_refused(item: str) -> None:
-    """A meter without reactive registers must not answer with zeros."""
-    assert "no such data" in _ask(_meter(), f"{item}@daily_freeze/last.1", _MIDNIGHT)
+    """A meter of one phase, without reactive registers, must not answer with zeros."""
+    single = Works(Plate(address=_ADDRESS, phases=1), seed=7)
+    assert "no such data" in _ask(_meter(works=single), f"{item}@daily_freeze/last.1", _MIDNIGHT)
 
 
 def test_the_range_of_a_wrong_clock() -> None:

@@ -1,4 +1,4 @@
-"""What a line does with clients that do not read."""
+"""What a line does with clients over TCP that do not read, or say more than can be answered at once."""
 
 from __future__ import annotations
 
@@ -7,25 +7,38 @@ import asyncio
 import pytest
 
 from metersim import Simulation
-from metersim.serving.serve import SEND_TIMEOUT_S, StreamDuplex
+from metersim.serving.tcp import RECEIVE_OCTETS_MAX, SEND_TIMEOUT_S, UNREAD_OCTETS_MAX, TcpDuplex
 
 
-class _FullTransport(asyncio.Transport):
-    """A connection whose other side reads nothing: one write fills it."""
+class _Transport(asyncio.Transport):
+    """A connection in memory."""
 
-    def __init__(self, protocol: asyncio.StreamReaderProtocol) -> None:
+    def __init__(self, *, full: bool = False) -> None:
         super().__init__()
-        self._protocol = protocol
+        self.duplex = TcpDuplex()
+        self.written = b""
+        self.held: list[bool] = []
+        self._full = full
         self._closing = False
+        self.duplex.connection_made(self)
 
     def is_closing(self) -> bool:
         return self._closing
 
-    def close(self) -> None:
+    def abort(self) -> None:
         self._closing = True
+        self.duplex.connection_lost(None)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._protocol.pause_writing()
+        self.written += bytes(data)
+        if self._full:
+            self.duplex.pause_writing()
+
+    def pause_reading(self) -> None:
+        self.held.append(True)
+
+    def resume_reading(self) -> None:
+        self.held.append(False)
 
 
 def test_a_client_that_does_not_read_is_dropped() -> None:
@@ -33,13 +46,75 @@ def test_a_client_that_does_not_read_is_dropped() -> None:
     sim = Simulation()
 
     async def main() -> None:
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader()
-        protocol = asyncio.StreamReaderProtocol(reader)
-        writer = asyncio.StreamWriter(_FullTransport(protocol), protocol, reader, loop)
         with pytest.raises(ConnectionResetError, match="does not read"):
-            await StreamDuplex(reader, writer).send(b"answer")
-        writer.close()
+            await _Transport(full=True).duplex.send(b"answer")
 
     sim.run(main())
     assert SEND_TIMEOUT_S == sim.clock.monotonic_s()
+
+
+def test_a_client_that_catches_up_is_kept() -> None:
+    """One slow moment would cost a client its connection."""
+    sim = Simulation()
+
+    async def main() -> bytes:
+        transport = _Transport(full=True)
+        asyncio.get_running_loop().call_later(SEND_TIMEOUT_S / 2, transport.duplex.resume_writing)
+        await transport.duplex.send(b"answer")
+        return transport.written
+
+    assert b"answer" == sim.run(main())
+    assert SEND_TIMEOUT_S / 2 == sim.clock.monotonic_s()
+
+
+def test_a_client_that_has_gone_is_told_apart() -> None:
+    """An answer to nobody would be taken for one that was sent, or the line would wait for its room."""
+
+    async def main() -> None:
+        gone = _Transport()
+        gone.abort()
+        with pytest.raises(ConnectionResetError, match="gone"):
+            await gone.duplex.send(b"answer")
+        leaving = _Transport(full=True)
+        asyncio.get_running_loop().call_later(1, leaving.abort)
+        with pytest.raises(ConnectionResetError, match="gone"):
+            await leaving.duplex.send(b"answer")
+        assert b"" == await gone.duplex.receive()
+
+    Simulation().run(main())
+
+
+def test_what_is_said_at_once_is_answered_in_turns() -> None:
+    """One client that floods its line would keep all the others of the process waiting."""
+
+    async def main() -> None:
+        transport = _Transport()
+        said = bytes(range(256)) * (UNREAD_OCTETS_MAX // 256)
+        transport.duplex.data_received(said)
+        assert [] == transport.held
+        transport.duplex.data_received(b"x")
+        transport.duplex.data_received(b"y")
+        assert [True] == transport.held, "more stays with the network"
+        heard = b""
+        while len(heard) < len(said) + 2:
+            octets = await transport.duplex.receive()
+            assert len(octets) <= RECEIVE_OCTETS_MAX
+            heard += octets
+        assert said + b"xy" == heard
+        assert [True, False] == transport.held
+
+    Simulation().run(main())
+
+
+def test_who_says_no_more_may_still_listen() -> None:
+    """A client that closes its half of the connection would get no answer to what it asked before."""
+
+    async def main() -> None:
+        transport = _Transport()
+        transport.duplex.data_received(b"question")
+        assert transport.duplex.eof_received(), "the connection stays open"
+        assert [b"question", b""] == [await transport.duplex.receive() for _ in range(2)]
+        await transport.duplex.send(b"answer")
+        assert b"answer" == transport.written
+
+    Simulation().run(main())

@@ -67,6 +67,8 @@ class LongAnswer:
         self._di, self._last = whole.di, None
         self._selector = selector if self._repeat_selector else b""
         self._rest = whole.data[self._octets :]
+        if not self._rest and not whole.has_following:
+            return whole
         return whole._replace(data=whole.data[: self._octets], has_following=bool(self._rest))
 
     def next(self, request: ReadFollowingRequest, address: str) -> ReadFollowingReply | AbnormalReply:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from metersim.works.freezes import Freezes
+from metersim.works.works import Works
 from meterwire.dlt645 import Entry
 from meterwire.dlt645.items.dictionary import Dictionary
 
@@ -15,12 +14,12 @@ _IN_BLOCK = ("frozen_at", "forward_active_energy", "reverse_active_energy")
 
 
 def frozen_data(
-    tables: Sequence[Freezes], dictionary: Dictionary, entry: Entry, at: datetime
+    works: Works, dictionary: Dictionary, entry: Entry, at: datetime
 ) -> tuple[bytes, dict[str, Decimal]] | None:
     """The data of a DL/T 645 identifier of a freeze; ``None`` when the meter has no such data.
 
     Args:
-        tables: the meter's.
+        works: the meter's.
         dictionary: of the edition.
         entry: any identifier.
         at: when it is asked for, aware.
@@ -31,26 +30,27 @@ def frozen_data(
     """
     quantity, _, period = entry.item.partition("@")
     kind, _, number = period.partition("/last.")
-    freezes = next((table for table in tables if number and table.calendar.period == kind), None)
-    if freezes is None or (freeze := freezes.last(int(number), at)) is None:
+    freeze = works.freeze(kind, int(number), at) if number else None
+    if freeze is None:
         return None
     if quantity == "frozen_at":
         return entry.encode([f"{freeze.frozen_at:%Y-%m-%d %H:%M}"]), {}
     if quantity == "freeze_block":
-        return _block(tables, dictionary, period, at)
-    values = freezes.values(freeze, entry.items)
+        return _block(works, dictionary, period, at)
+    found = ((item, works.value(item, freeze.taken_at)) for item in entry.items)
+    values = {item: value for item, value in found if value is not None}
     return (entry.encode(tuple(values.values())), values) if values else None
 
 
 def _block(
-    tables: Sequence[Freezes], dictionary: Dictionary, period: str, at: datetime
+    works: Works, dictionary: Dictionary, period: str, at: datetime
 ) -> tuple[bytes, dict[str, Decimal]]:
     data = b""
     values: dict[str, Decimal] = {}
     for quantity in _IN_BLOCK:
         entry = dictionary.by_name(f"{quantity}@{period}")
         assert entry is not None, "the dictionary has the parts of what it has whole"
-        part = frozen_data(tables, dictionary, entry, at)
+        part = frozen_data(works, dictionary, entry, at)
         assert part is not None, "the meter has what its short set holds"
         data += part[0]
         values |= part[1]

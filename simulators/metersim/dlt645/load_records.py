@@ -8,12 +8,14 @@ Source: DL/T 645-2007, annex B; spec section 8.2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Final
 
-from metersim.works.freezes import PLANT_TIME
+from metersim.works.freezes import CURVE, Freeze
+from metersim.works.moments import PLANT_TIME
+from metersim.works.works import Works
 from meterwire.dlt645 import Entry
 from meterwire.dlt645.items import formats
 from meterwire.dlt645.items.dictionary import Dictionary
@@ -48,25 +50,14 @@ class LoadRecords:
     """A meter's table of load records.
 
     Args:
-        value: what the meter shows for an item at a time.
+        works: of the meter.
         dictionary: how it writes them.
-        since: when it was first switched on, aware; it has no record of that instant or before.
-        clock_ahead: how far its clock is ahead of the true time; negative: behind.
 
     """
 
-    def __init__(
-        self,
-        value: Callable[[str, datetime], Decimal | None],
-        *,
-        dictionary: Dictionary,
-        since: datetime,
-        clock_ahead: timedelta,
-    ) -> None:
-        self._value = value
+    def __init__(self, works: Works, *, dictionary: Dictionary) -> None:
+        self._works = works
         self._dictionary = dictionary
-        self._since = since
-        self._clock_ahead = clock_ahead
 
     def data(self, entry: Entry, selector: bytes, at: datetime) -> tuple[bytes, dict[str, Decimal]] | None:
         """The records that a request asks for; ``None`` when it is none of the kinds, or finds no record.
@@ -84,42 +75,36 @@ class LoadRecords:
         recorded = [items if wanted in {0, number} else () for number, items in enumerate(_CLASSES, start=1)]
         octets = b""
         numbers: dict[str, Decimal] = {}
-        for shown in self._chosen(entry.di & 0xFF, selector, at) if any(recorded) else ():
-            record, numbers = self._record(shown, recorded)
+        for freeze in self._chosen(entry.di & 0xFF, selector, at) if any(recorded) else ():
+            record, numbers = self._record(freeze, recorded)
             octets += record
         return (octets, numbers) if octets else None
 
-    def _chosen(self, which: int, selector: bytes, at: datetime) -> list[datetime]:
-        """The times, by the meter's clock, of the records that are asked for, oldest first."""
+    def _chosen(self, which: int, selector: bytes, at: datetime) -> list[Freeze]:
+        """The instants of the records that are asked for, oldest first."""
         count = selector[0] if selector else 1
         timed = which == _FROM_TIME
         if not 1 <= count <= RECORDS_MAX or (len(selector) != 6 if timed else len(selector) > 1):
             return []
-        newest_first = list(self._times(at))
+        kept = islice(self._works.freezes(CURVE.name, at), DEPTH)
         if which == _NEWEST:
-            return newest_first[:count][::-1]
-        oldest_first = newest_first[::-1]
+            return list(islice(kept, count))[::-1]
+        oldest_first = list(kept)[::-1]
         if timed:
             moment = formats.moment(_TIME.decode(selector[1:])[0])
             if moment is None:
                 return []
-            oldest_first = [time for time in oldest_first if time >= moment.replace(tzinfo=PLANT_TIME)]
+            oldest_first = [
+                freeze for freeze in oldest_first if freeze.frozen_at >= moment.replace(tzinfo=PLANT_TIME)
+            ]
         return oldest_first[:count]
 
-    def _times(self, at: datetime) -> Iterator[datetime]:
-        shown = (at + self._clock_ahead).astimezone(PLANT_TIME)
-        newest = shown - (shown - shown.replace(hour=0, minute=0, second=0, microsecond=0)) % INTERVAL
-        for number in range(DEPTH):
-            if (time := newest - number * INTERVAL) - self._clock_ahead <= self._since:
-                return
-            yield time
-
-    def _record(self, shown: datetime, recorded: list[tuple[str, ...]]) -> tuple[bytes, dict[str, Decimal]]:
-        body = _TIME.encode(f"{shown:%Y-%m-%d %H:%M}")
+    def _record(self, freeze: Freeze, recorded: list[tuple[str, ...]]) -> tuple[bytes, dict[str, Decimal]]:
+        body = _TIME.encode(f"{freeze.frozen_at:%Y-%m-%d %H:%M}")
         numbers: dict[str, Decimal] = {}
         for items in recorded:
             for item in items:
-                value = self._value(item, shown - self._clock_ahead)
+                value = self._works.value(item, freeze.taken_at)
                 entry = self._dictionary.by_name(item)
                 assert entry is not None and entry.format is not None, "registers have one format"
                 body += entry.format.encode(value)

@@ -13,19 +13,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from meterprofiles import Profile, generic
+from metersim.dlt645.commands import FUNCTIONS, Commands
 from metersim.dlt645.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
 from metersim.dlt645.frozen import frozen_data
 from metersim.dlt645.language import DLT645, Wording645
 from metersim.dlt645.load_records import LoadRecords
-from metersim.dlt645.relay import RelayTrial
-from metersim.works.freezes import CALENDARS, Freezes
-from metersim.works.readings import GROWTH_KW, INSTALLED_AT, QUANTITIES, Readings, items_of
+from metersim.dlt645.passwords import Passwords
+from metersim.works.cost_control import REMOTE, CostControl
+from metersim.works.items import QUANTITIES, items_of
+from metersim.works.load import MEAN_KW
+from metersim.works.moments import INSTALLED_AT
+from metersim.works.works import Works, usual_works
 from meterwire.dlt645 import (
     BROADCAST,
     AbnormalReply,
@@ -57,9 +61,10 @@ _TEXTS: Final = {
 _ADDRESS = re.compile("[0-9]{12}").fullmatch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """What a meter says to one request.
+
+    A ``NamedTuple``, because there is one for every request; fields are given by name.
 
     Args:
         address: the meter's own address.
@@ -72,7 +77,7 @@ class Answer:
     address: str
     frame: Frame
     di: int | None = None
-    values: Mapping[str, Decimal] = field(default_factory=dict)
+    values: Mapping[str, Decimal] = MappingProxyType({})
 
     @property
     def wording(self) -> Wording645:
@@ -92,6 +97,14 @@ class Meter:
         since: when it was first switched on, aware; it has frozen nothing before.
         clock_ahead: how far its clock is ahead of the true time, at most 400 days; negative: behind.
         piece_octets: most data octets that it puts into a frame, 1 to 195; what is longer comes in pieces.
+        works: what it measures with, in place of ``growth_kw``, ``since``, ``clock_ahead`` and ``control``.
+        control: what its relay and its wallet are like.
+        passwords: by level, 6 digits each; the others are 000000.
+
+    Attributes:
+        works: its clock, switch, wallet and memory, and what it measures.
+        freezes: its daily freezes.
+        commands: what changes it; only meters of 2007 obey.
 
     Raises:
         ValueError: ``address``, ``growth_kw``, ``clock_ahead`` or ``piece_octets`` is out of range.
@@ -105,12 +118,15 @@ class Meter:
         address: str,
         *,
         seed: int,
-        growth_kw: Decimal = GROWTH_KW,
+        growth_kw: Decimal = MEAN_KW,
         protocol: Edition = "dlt645-2007",
         profile: Profile | None = None,
         since: datetime = INSTALLED_AT,
         clock_ahead: timedelta = timedelta(),
         piece_octets: int = PIECE_OCTETS_MAX,
+        works: Works | None = None,
+        control: CostControl = REMOTE,
+        passwords: Mapping[int, str] | None = None,
     ) -> None:
         if not _ADDRESS(address) or address == BROADCAST:
             raise ValueError(f"{address!r} is no meter address: 12 digits, not all nines")
@@ -118,19 +134,16 @@ class Meter:
         self.profile = profile or generic(protocol)
         self._protocol: Edition = self.profile.edition
         self._dictionary = self.profile.dictionary
-        self._readings = Readings(address, seed=seed, growth_kw=growth_kw)
+        self.works = works or usual_works(
+            address, seed=seed, mean_kw=growth_kw, since=since, clock_ahead=clock_ahead, control=control
+        )
         repeat = self.profile.switch("load_follow_up") == "parameters_and_sequence"
         self._long = LongAnswer(self._protocol, piece_octets=piece_octets, repeat_selector=repeat)
         self._long_values: dict[str, Decimal] = {}
-        self._tables = tuple(
-            Freezes(self.value, since=since, clock_ahead=clock_ahead, calendar=calendar)
-            for calendar in CALENDARS
+        self.commands = Commands(
+            address, profile=self.profile, works=self.works, seed=seed, passwords=Passwords(passwords)
         )
-        self.freezes = self._tables[0]
-        self._relay = RelayTrial(self.value, tried_at=since, clock_ahead=clock_ahead)
-        self._load = LoadRecords(
-            self.value, dictionary=self._dictionary, since=since, clock_ahead=clock_ahead
-        )
+        self._load = LoadRecords(self.works, dictionary=self._dictionary)
 
     def value(self, item: str, at: datetime) -> Decimal | None:
         """What it shows for ``item`` at ``at``, any time; ``None`` when it has no such item.
@@ -140,15 +153,14 @@ class Meter:
             at: aware.
 
         """
-        value = self._readings.value(item, at)
+        value = self.works.value(item, at)
         return value if value is None or self._protocol == "dlt645-2007" else self._shown(item, value)
 
     def text(self, item: str) -> str | None:
         """What it shows for an item that is no number; ``None`` when it has no such item."""
         if item == "meter_number":
-            return self.address
-        entry = self._dictionary.by_name(item)
-        if item not in _TEXTS or entry is None:
+            return self.works.plate.meter_number
+        if item not in _TEXTS or (entry := self._dictionary.by_name(item)) is None:
             return None
         text = _TEXTS[item]
         return text[-2 * entry.octets :] if isinstance(entry.format, Hex) else text
@@ -180,17 +192,28 @@ class Meter:
         Source: DL/T 645-2007, 5.2.2: high octets AAH match anything; 999999999999 is never answered, but
         by meters of 1997.
         """
+        if frame.function in FUNCTIONS and self._protocol == "dlt645-2007":
+            return not frame.from_meter and self.commands.hears(frame)
+        if frame.address == self.address:
+            return not frame.from_meter
         everybody = frame.address == BROADCAST and self._protocol == "dlt645-1997"
         return not frame.from_meter and (everybody or matches(frame.address, self.address))
 
     def answer(self, frame: Frame, at: datetime) -> Answer | None:
         """What it says to ``frame`` at ``at``; ``None`` when it is silent."""
-        if not self.hears(frame) or frame.abnormal or frame.has_following:
+        asked = self.hears(frame) and not frame.abnormal and not frame.has_following
+        if not asked or not self.works.powered(at):
             return None
+        if frame.function in FUNCTIONS and self._protocol == "dlt645-2007":
+            said = self.commands.answer(frame, at)
+            return None if said is None else Answer(address=self.address, frame=said)
         if frame.function == READ_ADDRESS and not frame.data and self._protocol == "dlt645-2007":
             data = bytes.fromhex(self.address)[::-1]
             address = Frame(address=self.address, function=READ_ADDRESS, data=data, from_meter=True)
             return Answer(address=self.address, frame=address)
+        return self._answer_to_read(frame, at)
+
+    def _answer_to_read(self, frame: Frame, at: datetime) -> Answer | None:
         if frame.function not in {_READ[self._protocol], FOLLOWING[self._protocol]}:
             return None
         try:
@@ -235,8 +258,10 @@ class Meter:
             return None
         if (text := self.text(entry.item)) is not None:
             return entry.encode([text]), {}
+        if self._protocol == "dlt645-2007" and (commanded := self.commands.data(entry, at)) is not None:
+            return commanded
         if "@" in entry.item:  # of another time than now
-            return self._relay.data(entry, at) or frozen_data(self._tables, self._dictionary, entry, at)
+            return frozen_data(self.works, self._dictionary, entry, at)
         values: dict[str, Decimal] = {}
         for item in entry.items:
             if (value := self.value(item, at)) is None:

@@ -1,7 +1,7 @@
-"""What a meter remembers of its relay: it was tried once, opened when the meter was first switched on.
+"""The records of trips and closings (1D, 1E): what a meter's memory of its contact says, in octets.
 
-A minute later it was closed again. So there is one record of a trip (1D) and one of a closing (1E), with the
-meter's time, the operator code of a local cause, and what the registers showed at that instant.
+A record has the meter's time, the operator code of the order (``00000000`` for a local cause) and what the
+registers showed at that instant.
 Source: spec section 6 (event sub-items), control-and-prepayment 1.5.
 """
 
@@ -9,38 +9,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from typing import Final
 
-from metersim.works.freezes import PLANT_TIME
+from metersim.works.memory import ControlMemory, Move
 from meterwire.dlt645 import Entry
 from meterwire.item_value import Content
-
-OPEN_FOR: Final = timedelta(minutes=1)
-LOCAL_CAUSE: Final = "00000000"
 
 _ENERGIES = ("forward_active_energy", "reverse_active_energy")
 _RECORD = re.compile(r"(?:.*@)?relay_(trip|close)_record[@/]items/last\.(\d+)").fullmatch
 _COUNT = re.compile("relay_(trip|close)_count@item").fullmatch
 
 
-class RelayTrial:
-    """The one time that a meter's relay moved.
+class RelayRecords:
+    """How a meter's contact moved.
 
     Args:
         value: what the meter shows for an item at a time.
-        tried_at: when it opened, true time, aware.
-        clock_ahead: how far the meter's clock is ahead of the true time; negative: behind.
+        memory: the meter's.
 
     """
 
-    def __init__(
-        self, value: Callable[[str, datetime], Decimal | None], *, tried_at: datetime, clock_ahead: timedelta
-    ) -> None:
+    def __init__(self, value: Callable[[str, datetime], Decimal | None], *, memory: ControlMemory) -> None:
         self._value = value
-        self._moved_at = {"trip": tried_at, "close": tried_at + OPEN_FOR}
-        self._clock_ahead = clock_ahead
+        self._memory = memory
 
     def data(self, entry: Entry, at: datetime) -> tuple[bytes, dict[str, Decimal]] | None:
         """The data of an identifier of DL/T 645; ``None`` when it is none of the relay's, or has no data yet.
@@ -54,12 +46,12 @@ class RelayTrial:
 
         """
         if count := _COUNT(entry.item):
-            moved = Decimal(self._moved_at[count[1]] <= at)
+            moved = Decimal(len(self._moves(count[1], at)))
             return entry.encode([moved]), {entry.label.item: moved}
         record = _RECORD(entry.item)
-        if record is None or record[2] != "1" or self._moved_at[record[1]] > at:
+        if record is None or len(moves := self._moves(record[1], at)) < int(record[2]):
             return None
-        known = self._record(self._moved_at[record[1]])
+        known = self._record(moves[int(record[2]) - 1])
         if not known.keys() & set(entry.items):
             return None
         contents = [known.get(item) for item in entry.items]  # without reactive registers: filled
@@ -68,10 +60,13 @@ class RelayTrial:
             item: number for item, number in numbers.items() if isinstance(number, Decimal)
         }
 
-    def _record(self, moved_at: datetime) -> dict[str, Content]:
-        shown = (moved_at + self._clock_ahead).astimezone(PLANT_TIME)
+    def _moves(self, which: str, at: datetime) -> tuple[Move, ...]:
+        """Newest first."""
+        return self._memory.opened(at) if which == "trip" else self._memory.closed(at)
+
+    def _record(self, move: Move) -> dict[str, Content]:
         return {
-            "event_at": f"{shown:%Y-%m-%d %H:%M:%S}",
-            "operator_code": LOCAL_CAUSE,
-            **{item: self._value(item, moved_at) for item in _ENERGIES},
+            "event_at": f"{move.shown_at:%Y-%m-%d %H:%M:%S}",
+            "operator_code": move.operator,
+            **{item: self._value(item, move.moved_at) for item in _ENERGIES},
         }

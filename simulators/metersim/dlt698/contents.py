@@ -1,18 +1,17 @@
 """What a meter has for the values of an attribute: contents by key, to be encoded along their type.
 
-Measured items come from `metersim.works.readings`; the rest is the meter's identity, its clock, and status
-words in which every bit says something true of it.
+All that changes comes from the meter's works, but for status word 3, of which the security module knows a
+bit; the rest stands on the nameplate of every meter here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from decimal import Decimal
 from typing import Final
 
-from metersim.works.clock import MeterClock
-from metersim.works.readings import PHASES, items_of
+from metersim.works.items import items_of
+from metersim.works.works import Works
 from meterwire.dlt698.objects.dictionary import Entry, names
 from meterwire.item_value import Content
 
@@ -26,35 +25,21 @@ MAKER: Final = "MSIM"
 VERSION: Final = "0001"
 VERSION_DATE: Final = "260101"
 
-_STATUS_WORD: Final = "meter_status_word_"
-_STATUS_WORDS: Final = 7
-_NEGATIVE_BITS: Final = {
-    "1": {4: "active_power", 5: "reactive_power"},
-    "2": {
-        **{bit: f"active_power.{phase}" for bit, phase in enumerate(PHASES)},
-        **{4 + bit: f"reactive_power.{phase}" for bit, phase in enumerate(PHASES)},
-    },
-}
-"""Bits of words 1 and 2 that are set while the power of an item is negative."""
-
-Value = Callable[[str, datetime], Decimal | None]
+_STATUS_WORD_3: Final = "meter_status_word_3"
 
 
 class Contents:
     """Contents of one meter.
 
     Args:
-        address: 12 digits.
-        value: what it measures: (item, time) -> value.
-        clock: its clock.
+        works: of the meter.
+        word_3: true time -> its status word 3, bit n of the number for bit n of the word.
 
     """
 
-    def __init__(self, address: str, value: Value, clock: MeterClock) -> None:
-        self._value = value
-        self._clock = clock
-        identity = dict.fromkeys(("communication_address", "meter_number", "customer_number"), address)
-        self._fixed = {**identity, **PLATE}
+    def __init__(self, works: Works, word_3: Callable[[datetime], int]) -> None:
+        self._works = works
+        self._word_3 = word_3
 
     def of(self, entry: Entry, at: datetime) -> dict[str, Content]:
         """What is there of the values that an attribute brings, by their keys.
@@ -72,21 +57,11 @@ class Contents:
         return {key: content for key, content in found if content is not None}
 
     def _content(self, key: str, at: datetime) -> Content:
-        if key in self._fixed:
-            return self._fixed[key]
-        if key == "meter_clock":
-            return civil(self._clock.shows(at))
-        if key.startswith(_STATUS_WORD):
-            return self._status_word(key.removeprefix(_STATUS_WORD), at)
-        return self._value(key, at)
-
-    def _status_word(self, number: str, at: datetime) -> str | None:
-        """Directions of power; nothing else that these words tell ever happens to the meter."""
-        if not number.isdecimal() or not 1 <= int(number) <= _STATUS_WORDS:
-            return None
-        bits = _NEGATIVE_BITS.get(number, {})
-        word = sum(1 << bit for bit, item in bits.items() if (self._value(item, at) or 0) < 0)
-        return f"{word:04X}"
+        if key in PLATE:
+            return PLATE[key]
+        if key == _STATUS_WORD_3:
+            return f"{self._word_3(at):04X}"
+        return self._works.content(key, at)
 
 
 def keys(entry: Entry) -> tuple[str, ...]:

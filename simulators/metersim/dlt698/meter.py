@@ -8,40 +8,56 @@ ends with RELEASE, with the next CONNECT, or when it was silent for too long.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from metersim.dlt698.admission import Admission, Limits, check_octets
+from metersim.dlt698.circumstances import Circumstances, Part, Strength
 from metersim.dlt698.contents import Contents
+from metersim.dlt698.control import RelayPart, status_word_3
+from metersim.dlt698.envelopes import Envelopes
+from metersim.dlt698.esam import EsamPart
+from metersim.dlt698.messages import MessagePart
+from metersim.dlt698.modes import Modes
+from metersim.dlt698.money import MoneyPart
 from metersim.dlt698.records import RecordReader
 from metersim.dlt698.registers import Registers
-from metersim.dlt698.services import Circumstances, Limits, Services, check_octets
+from metersim.dlt698.services import Services
 from metersim.dlt698.tables import FREEZES
 from metersim.dlt698.wording import DLT698, Wording698, carried, named
-from metersim.works.clock import MeterClock
+from metersim.security.module import LabModule
+from metersim.works.cost_control import REMOTE, CostControl
 from metersim.works.freezes import Freeze
-from metersim.works.readings import GROWTH_KW, INSTALLED_AT, Readings
-from meterwire.dlt698.apdus.apdu import Apdu
-from meterwire.dlt698.apdus.association import ConnectRequest, ConnectResponse, PasswordSecurity
+from metersim.works.load import MEAN_KW
+from metersim.works.moments import INSTALLED_AT
+from metersim.works.works import Works, usual_works
+from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu
+from meterwire.dlt698.apdus.association import (
+    ConnectRequest,
+    ConnectResponse,
+    PasswordSecurity,
+    ReleaseRequest,
+    ReleaseResponse,
+    SymmetricSecurity,
+)
 from meterwire.dlt698.apdus.link_management import ServerErrorResponse
 from meterwire.dlt698.apdus.parts import AttributeResult, Dar, Piid
 from meterwire.dlt698.apdus.report import ReportNotificationList
-from meterwire.dlt698.apdus.security import SecurityRequest, SecurityResponse
+from meterwire.dlt698.apdus.security import SecurityRequest
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.axdr.values import Data
 from meterwire.dlt698.link import frame as link
 from meterwire.dlt698.link.address import ServerAddress
 from meterwire.dlt698.link.deframer import Deframer, Found
 from meterwire.dlt698.sessions.report import Notification, ReportSession
-from meterwire.dlt698.sessions.server import ERROR_OTHER, Request, ServerSession
+from meterwire.dlt698.sessions.server import ERROR_OTHER, ERROR_UNREADABLE, Request, ServerSession
 from meterwire.dlt698.sessions.transfer import Incoming, Sizes
-from meterwire.errors import LocalProtocolError
+from meterwire.errors import LocalProtocolError, RemoteProtocolError
 
 FACTORY_PASSWORD: Final = "00000000"  # noqa: S105 - what meters leave the factory with
-NO_SECURITY_MODULE: Final = Dar(22)
-"""To every envelope: the MAC that it asks for cannot be made or checked."""
 
 _ADDRESS = re.compile("[0-9]{12}").fullmatch
 _SERVICE_NUMBERS: Final = 64
@@ -82,6 +98,15 @@ class Meter698:
         password: that lets a client change something; ``None``: nobody can.
         limits: its sizes in a CONNECT.
         preset: what it sends at most while no sizes are agreed on: frame and APDU, 64 octets or more.
+        works: what it measures with, in place of ``growth_kw``, ``since``, ``clock_ahead`` and ``control``.
+        control: what its relay and its wallet are like.
+        modes: how strongly requests have to be protected; everything is taken by default.
+
+    Attributes:
+        works: its clock, switch, wallet and memory, and what it measures.
+        envelopes: open what is protected; its ``module`` is the security module.
+        modes: as given.
+        messages: what it was told to show.
 
     Raises:
         ValueError: ``address``, ``growth_kw``, ``clock_ahead`` or ``preset`` is out of range.
@@ -95,30 +120,45 @@ class Meter698:
         address: str,
         *,
         seed: int,
-        growth_kw: Decimal = GROWTH_KW,
+        growth_kw: Decimal = MEAN_KW,
         since: datetime = INSTALLED_AT,
         clock_ahead: timedelta = timedelta(),
         password: str | None = FACTORY_PASSWORD,
         limits: Limits | None = None,
         preset: Sizes | None = None,
+        works: Works | None = None,
+        control: CostControl = REMOTE,
+        modes: Modes | None = None,
     ) -> None:
         if not _ADDRESS(address):
             raise ValueError(f"{address!r} is no meter address: 12 digits")
         self.address = address
-        self.clock = MeterClock(since=since, ahead=clock_ahead)
+        self.works = works or usual_works(
+            address, seed=seed, mean_kw=growth_kw, since=since, clock_ahead=clock_ahead, control=control
+        )
+        self.clock = self.works.clock
+        self.modes = modes or Modes()
+        self.messages = MessagePart()
+        number = self.works.plate.meter_number
+        self.envelopes = Envelopes(lambda: LabModule(number, seed=seed), self.clock.shows)
         limits = limits or Limits()
-        self._readings = Readings(address, seed=seed, growth_kw=growth_kw)
-        contents = Contents(address, self.value, self.clock)
-        self._registers = Registers(contents)
-        records = RecordReader(contents, self.clock)
-        self._services = Services(self._registers, records, self.clock, password=password, limits=limits)
+        contents = Contents(self.works, self._status_word_3)
+        self._registers = Registers(contents, tuple(self._parts(password)))
+        records = RecordReader(contents, self.works)
+        self._services = Services(
+            self._registers,
+            records,
+            self.clock,
+            admission=Admission(password=password, limits=limits, envelopes=self.envelopes),
+            modes=self.modes,
+        )
         self._own = ServerAddress(address)
         self._session = ServerSession(
             self._own,
             tx_max=limits.frame,
             first_block=limits.first_block,
             preset=_checked(preset),
-            seal=_refuse_envelope,
+            seal=self.envelopes.seal,
         )
         self._trusted = False
         self._timeout = timedelta()
@@ -136,11 +176,11 @@ class Meter698:
             at: aware.
 
         """
-        return self._readings.value(item, at)
+        return self.works.value(item, at)
 
     def offered(self, at: datetime) -> dict[Oad, Data]:
         """Every attribute that it gives, with what it gives at ``at``."""
-        return dict(self._registers.offered(at))
+        return dict(self._registers.offered(self.works.advance(at)))
 
     def freezes(self, oi: int, at: datetime) -> list[Freeze]:
         """What a freeze table holds at ``at``, newest first.
@@ -150,7 +190,7 @@ class Meter698:
             at: true time, aware.
 
         """
-        return [freeze for _, freeze in FREEZES[oi].rows(self.clock, at)]
+        return list(self.works.freezes(FREEZES[oi].table.name, at))
 
     @property
     def reports_allowed(self) -> bool:
@@ -164,11 +204,15 @@ class Meter698:
 
     def answer(self, request: Found, at: datetime) -> Answer698 | None:
         """What it says to a frame at ``at``; ``None`` when it is silent."""
-        if not self.hears(request):
+        if not self.hears(request) or not self.works.powered(at):
             return None
+        at = self.works.advance(at)
         if self._session.connected and at - self._heard_at > self._timeout:
             self._session.time_out()
+        if not self._session.connected:
+            self.envelopes.end()
         self._heard_at = at
+        self.envelopes.begin(at)
         for asked in self._session.feed(request.octets):
             self._take(asked, at)
         octets = self._session.octets_to_send()
@@ -185,6 +229,7 @@ class Meter698:
             LocalProtocolError: nothing to tell.
 
         """
+        at = self.works.advance(at)
         results = tuple(AttributeResult(oad, self._registers.read(oad, at)) for oad in oads)
         if not results:
             raise LocalProtocolError("a report of nothing")
@@ -200,22 +245,57 @@ class Meter698:
         """
         return ReportSession(notification, server=self._own, sizes=self._session.sizes)
 
+    def _parts(self, password: str | None) -> Iterator[Part]:
+        """Parts with objects of their own."""
+        account = self.works.account
+        yield self.modes
+        number = self.works.plate.meter_number
+        yield EsamPart(self.envelopes, number, shows=self.clock.shows, account=account)
+        if self.works.switch.character.has_relay:
+            yield self.messages
+            yield RelayPart(self.works.switch, password=password)
+        if account is not None:
+            yield MoneyPart(account)
+
+    def _status_word_3(self, at: datetime) -> int:
+        return status_word_3(self.works, at, authenticated=self.envelopes.valid(at))
+
     def _take(self, request: Request, at: datetime) -> None:
         self._asked = named(request.apdu)
         how = Circumstances(
             at=at,
-            trusted=self._trusted and self._session.connected,
+            trusted=self._trusted and self._session.connected and request.expects_answer,
+            everybody=request.asked.is_wildcard or not request.expects_answer,
             broadcast=not request.expects_answer,
         )
         self._reply(request, self._worked_out(request, how))
 
     def _worked_out(self, request: Request, how: Circumstances) -> Apdu:
-        if request.envelope is not None or isinstance(request.apdu, SecurityRequest):
-            # The session puts a refusal around whatever is said, so that nothing must be done.
+        if request.envelope is not None:
+            return self._opened(request.envelope, how)
+        return self._answered(request.apdu, how)
+
+    def _opened(self, envelope: SecurityRequest, how: Circumstances) -> Apdu:
+        opened = self.envelopes.open(envelope)
+        if isinstance(opened, Dar):  # the session puts it into an envelope, so that nothing must be done
             return ServerErrorResponse(piid=Piid(0), error=ERROR_OTHER)
-        answer = self._services.answer(request.apdu, how)
-        if isinstance(request.apdu, ConnectRequest) and isinstance(answer, ConnectResponse):
-            self._trusted = not answer.result and isinstance(request.apdu.auth, PasswordSecurity)
+        try:
+            apdu = decode_apdu(opened.octets)
+        except RemoteProtocolError:
+            return ServerErrorResponse(piid=Piid(0), error=ERROR_UNREADABLE)
+        if isinstance(apdu, ReleaseRequest):  # of one that is not enciphered the session has taken care
+            self._session.time_out()
+            self.envelopes.end()
+            return ReleaseResponse(piid=apdu.piid, time_tag=apdu.time_tag)
+        proved = opened.changes is not Strength.PLAIN
+        how = replace(how, reads=opened.reads, changes=opened.changes, trusted=how.trusted or proved)
+        return self._answered(apdu, how)
+
+    def _answered(self, apdu: Apdu, how: Circumstances) -> Apdu:
+        answer = self._services.answer(apdu, how)
+        if isinstance(apdu, ConnectRequest) and isinstance(answer, ConnectResponse):
+            trusted = isinstance(apdu.auth, PasswordSecurity | SymmetricSecurity)
+            self._trusted = not answer.result and trusted
             self._timeout = timedelta(seconds=answer.timeout_s)
         return answer
 
@@ -232,11 +312,6 @@ class Meter698:
         return Answer698(
             address=self.address, frame=frame, di=self._asked, values=carried(apdu) if apdu else {}
         )
-
-
-def _refuse_envelope(envelope: SecurityRequest, octets: bytes) -> SecurityResponse:
-    del envelope, octets
-    return SecurityResponse(unit=NO_SECURITY_MODULE)
 
 
 def _checked(preset: Sizes | None) -> Sizes:

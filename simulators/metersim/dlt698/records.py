@@ -1,8 +1,8 @@
 """Record reads: tables of freezes and of events, selectors, columns; rows come from what the meter shows.
 
 A column that a table does not keep is NULL in every row. No columns asked means all that it keeps, named
-in the answer. The one event that happens to a meter here is that its clock is set; every other event has a
-table without rows. Source: spec sections 6.5, 6.7 and 7.
+in the answer. What happens to a meter here is that its clock is set, and that its contact opens and
+closes; every other event has a table without rows. Source: spec sections 6.5, 6.7 and 7.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from metersim.dlt698.circumstances import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT
 from metersim.dlt698.contents import Contents, civil, keys
 from metersim.dlt698.selecting import Selector, Unfit
-from metersim.dlt698.tables import FREEZES
-from metersim.works.clock import MeterClock, Setting
+from metersim.dlt698.tables import ENERGIES, FREEZES
 from metersim.works.freezes import Freeze
+from metersim.works.works import Works
 from meterwire.dlt698.apdus.parts import Dar, RecordRequest, RecordResult
 from meterwire.dlt698.apdus.parts import Row as Cells
 from meterwire.dlt698.axdr.selection import Oad, Rcsd, Road
@@ -39,9 +40,9 @@ ROWS_MAX: Final = 1024
 EVENT_DEPTH: Final = 10
 TIME_SETTINGS: Final = {0x3016: False, 0x303C: True}
 """Events of the clock being set, and whether that was by a broadcast."""
+RELAY_MOVES: Final = {0x301F: True, 0x3020: False}
+"""Events of the contact moving, and whether it opened; their rows know the energies of that moment."""
 
-NO_SUCH_ATTRIBUTE: Final = Dar(4)
-NO_SUCH_OBJECT: Final = Dar(6)
 TOO_MANY: Final = Dar(2)
 
 _METER_EVENTS: Final = 0x30  # high octet; those of terminals are 31H and 32H
@@ -51,8 +52,12 @@ _EVENT_CLASSES: Final = frozenset({7, 24})
 class FreezeRow(NamedTuple):
     """A row of a freeze table."""
 
-    number: int
     freeze: Freeze
+
+    @property
+    def number(self) -> int:
+        """Its number."""
+        return self.freeze.number
 
     @property
     def shown_at(self) -> datetime:
@@ -61,15 +66,25 @@ class FreezeRow(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """A row of an event table: the clock was set."""
+    """A row of an event table.
+
+    Args:
+        number: from 1.
+        began: by the meter's clock, before it was set where that is the event.
+        ended: by the meter's clock.
+        at: true time of the moment whose energies it knows; ``None``: it knows none.
+
+    """
 
     number: int
-    setting: Setting
+    began: datetime
+    ended: datetime
+    at: datetime | None = None
 
     @property
     def shown_at(self) -> datetime:
-        """When it began, by the clock before it was set, to the second."""
-        return self.setting.before.replace(tzinfo=None, microsecond=0)
+        """When it began, to the second, civil."""
+        return self.began.replace(tzinfo=None, microsecond=0)
 
 
 _FREEZE_ROWS: Final = Selector[FreezeRow](time=FROZEN_AT, number=FREEZE_NUMBER)
@@ -83,13 +98,13 @@ class RecordReader:
 
     Args:
         contents: of the meter.
-        clock: its clock.
+        works: of the meter.
 
     """
 
-    def __init__(self, contents: Contents, clock: MeterClock) -> None:
+    def __init__(self, contents: Contents, works: Works) -> None:
         self._contents = contents
-        self._clock = clock
+        self._works = works
 
     def read(self, request: RecordRequest, at: datetime) -> RecordResult:
         """The answer to one GetRecord.
@@ -103,7 +118,7 @@ class RecordReader:
         try:
             if oad.oi in FREEZES:
                 return self._freezes(request, at)
-            return self._events(request)
+            return self._events(request, at)
         except Unfit as unfit:
             return RecordResult(oad, request.rcsd, unfit.dar)
 
@@ -111,7 +126,7 @@ class RecordReader:
         if request.oad[1:] != (2, 0):
             raise Unfit(NO_SUCH_ATTRIBUTE)
         table = FREEZES[request.oad.oi]
-        rows = (FreezeRow(number, freeze) for number, freeze in table.rows(self._clock, at))
+        rows = map(FreezeRow, self._works.freezes(table.table.name, at))
         chosen = _bounded(_FREEZE_ROWS.select(request.rsd, rows))
         columns = request.rcsd or (*_FREEZE_COLUMNS, *table.columns)
         wanted = tuple(_keys_of(columns, table.columns))
@@ -128,24 +143,42 @@ class RecordReader:
             "frozen_at": civil(row.freeze.frozen_at),
         }
 
-    def _events(self, request: RecordRequest) -> RecordResult:
+    def _events(self, request: RecordRequest, at: datetime) -> RecordResult:
         if not is_event(request.oad.oi):
             raise Unfit(NO_SUCH_OBJECT)
         entry = dictionary().entry(request.oad)
         if entry is None or not isinstance(entry.type, Table):
             raise Unfit(NO_SUCH_ATTRIBUTE)
-        chosen = _EVENT_ROWS.select(request.rsd, self._settings(request.oad.oi))
+        chosen = _EVENT_ROWS.select(request.rsd, self._rows(request.oad.oi, at))
         columns = request.rcsd or _EVENT_COLUMNS
+        wanted = tuple(_keys_of(columns, ENERGIES))
         return RecordResult(
-            request.oad, columns, tuple(_cells(columns, request.oad, _event(row)) for row in chosen)
+            request.oad,
+            columns,
+            tuple(_cells(columns, request.oad, self._told(row, wanted)) for row in chosen),
         )
 
-    def _settings(self, event: int) -> Iterator[EventRow]:
-        """The settings of the clock that this event tells, newest first."""
+    def _told(self, row: EventRow, wanted: Iterable[str]) -> dict[str, Content]:
+        known = self._contents.named(wanted, row.at) if row.at else {}
+        return {**known, **_event(row)}
+
+    def _rows(self, event: int, at: datetime) -> Iterator[EventRow]:
+        """What this event tells, newest first."""
+        found = self._moves(event, at) if event in RELAY_MOVES else self._settings(event)
+        for number in range(len(found), max(len(found) - EVENT_DEPTH, 0), -1):
+            yield found[number - 1]._replace(number=number)
+
+    def _settings(self, event: int) -> list[EventRow]:
+        """The settings of the clock that this event tells, oldest first."""
         broadcast = TIME_SETTINGS.get(event)
-        settings = [one for one in self._clock.settings if one.broadcast is broadcast]
-        for number in range(len(settings), max(len(settings) - EVENT_DEPTH, 0), -1):
-            yield EventRow(number, settings[number - 1])
+        settings = [one for one in self._works.clock.settings if one.broadcast is broadcast]
+        return [EventRow(0, one.before, one.after) for one in settings]
+
+    def _moves(self, event: int, at: datetime) -> list[EventRow]:
+        """The moves of the contact that this event tells, oldest first."""
+        memory = self._works.memory
+        moves = memory.opened(at) if RELAY_MOVES[event] else memory.closed(at)
+        return [EventRow(0, one.shown_at, one.shown_at, one.moved_at) for one in reversed(moves)]
 
 
 def is_event(oi: int) -> bool:
@@ -157,8 +190,8 @@ def is_event(oi: int) -> bool:
 def _event(row: EventRow) -> dict[str, Content]:
     return {
         "event_number": Decimal(row.number),
-        "event_started_at": civil(row.setting.before),
-        "event_ended_at": civil(row.setting.after),
+        "event_started_at": civil(row.began),
+        "event_ended_at": civil(row.ended),
     }
 
 

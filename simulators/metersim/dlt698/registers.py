@@ -6,12 +6,13 @@ secrets, which no plain read gives (3). Source: spec sections 4.1, 5 and 6.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
+from metersim.dlt698.circumstances import DENIED, NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, Part
 from metersim.dlt698.contents import MAKER, VERSION, VERSION_DATE, Contents
-from metersim.dlt698.records import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, is_event
+from metersim.dlt698.records import is_event
 from metersim.dlt698.tables import FREEZES, FreezeTable
 from meterwire.dlt698.apdus.association import FactoryVersion
 from meterwire.dlt698.apdus.parts import Dar
@@ -23,7 +24,6 @@ from meterwire.dlt698.objects.object_rows import Object
 from meterwire.dlt698.objects.units import unit
 from meterwire.errors import LocalProtocolError
 
-DENIED: Final = Dar(3)
 DEVICE: Final = 0x4300
 REPORTS_ALLOWED: Final = Oad(DEVICE, 8, 0)
 FACTORY: Final = FactoryVersion(MAKER, VERSION, VERSION_DATE, VERSION, VERSION_DATE, " " * 8)
@@ -41,15 +41,17 @@ class Registers:
 
     Args:
         contents: of the meter.
+        parts: parts with objects of their own, which go before contents.
 
     Attributes:
         reports_allowed: it may report by itself (4300 attribute 8).
 
     """
 
-    def __init__(self, contents: Contents) -> None:
+    def __init__(self, contents: Contents, parts: Sequence[Part] = ()) -> None:
         self.reports_allowed = False
         self._contents = contents
+        self._parts = {oi: part for part in parts for oi in part.objects}
 
     def read(self, oad: Oad, at: datetime) -> Data | Dar:
         """The attribute, or an element of it, or why not.
@@ -64,8 +66,15 @@ class Registers:
             return NO_SUCH_OBJECT
         if oad.attribute == _LOGICAL_NAME:
             return Data("octet-string", oad.oi.to_bytes(2, "big"))
-        read = self._device(oad) or self._about(found, oad) or self._values(oad, at)
+        if (part := self._parts.get(oad.oi)) is not None:
+            read = _element(part.read(oad._replace(index=0), at), oad.index)
+        else:
+            read = self._device(oad) or self._about(found, oad) or self._values(oad, at)
         return NO_SUCH_ATTRIBUTE if read is None else read
+
+    def part(self, oi: int) -> Part | None:
+        """The part that has an object."""
+        return self._parts.get(oi)
 
     def object(self, oi: int, at: datetime) -> Object | None:
         """The object, where a meter here has it."""
@@ -81,7 +90,7 @@ class Registers:
                     yield oad, data
 
     def _has(self, found: Object, at: datetime) -> bool:
-        if found.oi == DEVICE or found.oi in FREEZES or is_event(found.oi):
+        if found.oi == DEVICE or found.oi in FREEZES or is_event(found.oi) or found.oi in self._parts:
             return True
         return any(
             not isinstance(self._values(Oad(found.oi, row.number, 0), at), Dar | None)
@@ -125,6 +134,16 @@ class Registers:
         return Data("Scaler_Unit", ScalerUnit(row.scaler, unit(row.unit).code if row.unit else _NO_UNIT))
 
 
+def _element(whole: Data | Dar | None, index: int) -> Data | Dar | None:
+    """An element of what was read, counted from 1."""
+    if not index or not isinstance(whole, Data):
+        return whole
+    if whole.type not in {"array", "structure"} or index > len(whole.value):
+        return None
+    element: Data = whole.value[index - 1]
+    return element
+
+
 def _is_whole(kind: Type) -> bool:
     """Whether all of its members have to be there: a structure of which a meter has a part it has not."""
     return isinstance(kind, Structure) and not kind.as_array
@@ -137,9 +156,9 @@ def _columns(table: FreezeTable) -> Data:
             Data(
                 "structure",
                 (
-                    Data("long-unsigned", table.period.configured),
+                    Data("long-unsigned", table.configured),
                     Data("OAD", column),
-                    Data("long-unsigned", table.depth),
+                    Data("long-unsigned", table.table.depth),
                 ),
             )
             for column in table.columns

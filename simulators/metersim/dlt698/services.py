@@ -9,22 +9,34 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from metersim.dlt698.records import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, ROWS_MAX
-from metersim.dlt698.registers import DENIED, FACTORY, REPORTS_ALLOWED
+from metersim.dlt698.admission import Admission
+from metersim.dlt698.circumstances import (
+    DENIED,
+    NO_SUCH_ATTRIBUTE,
+    NO_SUCH_OBJECT,
+    NOT_AUTHORISED,
+    OUT_OF_RANGE,
+    TIME_TAG_INVALID,
+    TYPE_UNFIT,
+    Circumstances,
+    Done,
+    Part,
+    Unfit,
+)
+from metersim.dlt698.control import TAGGED, RelayPart
+from metersim.dlt698.modes import PLAIN_METHODS, Access, Modes
+from metersim.dlt698.records import ROWS_MAX
+from metersim.dlt698.registers import REPORTS_ALLOWED
 from metersim.works.clock import ClockOutOfRange, MeterClock
-from metersim.works.freezes import PLANT_TIME
+from metersim.works.moments import PLANT_TIME
 from meterwire.dlt698.apdus import action, get
 from meterwire.dlt698.apdus import set as writing
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.association import (
     ConnectRequest,
-    ConnectResponse,
-    NullSecurity,
-    PasswordSecurity,
 )
 from meterwire.dlt698.apdus.link_management import ServerErrorResponse
 from meterwire.dlt698.apdus.parts import (
@@ -44,80 +56,24 @@ from meterwire.dlt698.apdus.parts import (
 from meterwire.dlt698.axdr.data import data_to_octets
 from meterwire.dlt698.axdr.selection import Oad, Omd
 from meterwire.dlt698.axdr.values import Data, DateTimeS
-from meterwire.dlt698.link.frame import FRAME_OCTETS_MAX
+from meterwire.dlt698.objects.dictionary import dictionary
 from meterwire.dlt698.objects.object_rows import Object
 from meterwire.dlt698.sessions.server import ERROR_NOT_SUPPORTED
-from meterwire.dlt698.sessions.transfer import FRAME_OCTETS_LEAST
 
-TYPE_UNFIT: Final = Dar(7)
-OUT_OF_RANGE: Final = Dar(8)
-NOT_AUTHORISED: Final = Dar(15)
-TIME_TAG_INVALID: Final = Dar(32)
 TOO_MUCH: Final = Dar(254)
 """Vendor extension: the answer would be longer than any that can be cut."""
 
-CONNECT_ALLOWED, WRONG_PASSWORD, VERSION_MISMATCH, OTHER = 0, 1, 5, 255
-VERSION: Final = 0x16
 CLOCK: Final = Oad(0x4000, 2, 0)
 BROADCAST_TIME: Final = Omd(0x4000, 127, 0)
 BROADCAST_STEP_MAX: Final = timedelta(minutes=5)
 """A broadcast moves the clock by so much at most, and once a day. Source: DL/T 645-2007, 7.1.6, likewise."""
 
-TIMEOUT_S_MAX: Final = 0xFFFFFFFF
-_PROTOCOL_BITS: Final = (0, 1, 2, 3, 6, 7, 8, 9, 12, 13, 14, 17, 20, 21, 22, 23, 24, 25, 26)
-_FUNCTION_BITS: Final = (0, 1, 7, 17)
 _TAG_SPANS: Final = {
     0: timedelta(seconds=1),
     1: timedelta(minutes=1),
     2: timedelta(hours=1),
     3: timedelta(days=1),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a meter says of itself in a CONNECT, and how it numbers blocks.
-
-    Args:
-        frame: longest frame that it sends and takes, 64 to 16,385 octets.
-        apdu: longest APDU that it takes, 64 to 16,385 octets.
-        timeout_s: an association may be silent so long, 1 s or more.
-        first_block: number of an answer's first block: 1 in the standard's example, 0 in some firmware.
-
-    Raises:
-        ValueError: a figure out of its range.
-
-    """
-
-    frame: int = 1024
-    apdu: int = 2000
-    timeout_s: int = 7200
-    first_block: int = 1
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        check_octets("a frame", self.frame)
-        check_octets("an APDU", self.apdu)
-        if not 1 <= self.timeout_s <= TIMEOUT_S_MAX:
-            raise ValueError(f"an association that ends after {self.timeout_s} s: 1 to {TIMEOUT_S_MAX}")
-        if self.first_block not in {0, 1}:
-            raise ValueError(f"blocks that begin with number {self.first_block}: 0 or 1")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
-    """How a request came.
-
-    Args:
-        at: true time, aware.
-        trusted: in an association by password.
-        broadcast: to everybody or a group; nobody is answered.
-
-    """
-
-    at: datetime
-    trusted: bool = False
-    broadcast: bool = False
 
 
 class Attributes(Protocol):
@@ -130,6 +86,9 @@ class Attributes(Protocol):
 
     def object(self, oi: int, at: datetime) -> Object | None:
         """The object, where the device has it."""
+
+    def part(self, oi: int) -> Part | None:
+        """The part of the device that has an object; ``None``: no part of its own has it."""
 
 
 class Records(Protocol):
@@ -146,8 +105,8 @@ class Services:
         registers: reads its attributes.
         records: reads its tables.
         clock: its clock.
-        password: that a client has to know who wants to change something; ``None``: nobody can.
-        limits: its sizes.
+        admission: answers a CONNECT.
+        modes: how strongly requests have to be protected; everything is taken by default.
 
     """
 
@@ -157,16 +116,16 @@ class Services:
         records: Records,
         clock: MeterClock,
         *,
-        password: str | None,
-        limits: Limits,
+        admission: Admission,
+        modes: Modes | None = None,
     ) -> None:
+        self._admission = admission
+        self._modes = modes or Modes()
         self._registers = registers
         self._records = records
         self._clock = clock
-        self._password = password
-        self._limits = limits
         self._answers: dict[type, Callable[[Any, Circumstances], Apdu]] = {
-            ConnectRequest: self._connect,
+            ConnectRequest: self._admission.connect,
             get.GetRequestNormal: self._get,
             get.GetRequestNormalList: self._get_list,
             get.GetRequestRecord: self._get_record,
@@ -195,36 +154,6 @@ class Services:
             )
         return answer(request, how)
 
-    # --- CONNECT ---
-
-    def _connect(self, request: ConnectRequest, how: Circumstances) -> ConnectResponse:
-        """Names no more than the client did: there are clients that take more for a broken agreement."""
-        del how
-        limits = self._limits
-        return ConnectResponse(
-            piid=request.piid,
-            factory=FACTORY,
-            version=min(request.version, VERSION),
-            protocol_conformance=_common(request.protocol_conformance, _PROTOCOL_BITS),
-            function_conformance=_common(request.function_conformance, _FUNCTION_BITS),
-            tx_max=_at_most(request.rx_max, limits.frame),
-            rx_max=_at_most(request.tx_max, limits.frame),
-            rx_window=1,
-            apdu_max=_at_most(request.apdu_max, limits.apdu),
-            timeout_s=_at_most(request.timeout_s, limits.timeout_s),
-            result=self._admitted(request),
-            time_tag=request.time_tag,
-        )
-
-    def _admitted(self, request: ConnectRequest) -> int:
-        match request.auth:
-            case NullSecurity():
-                return CONNECT_ALLOWED
-            case PasswordSecurity(password):
-                return CONNECT_ALLOWED if password == self._password else WRONG_PASSWORD
-            case _:
-                return OTHER  # there is no security module
-
     # --- GET ---
 
     def _get(self, request: get.GetRequestNormal, how: Circumstances) -> Apdu:
@@ -249,8 +178,8 @@ class Services:
         return get.GetResponseMD5(piid=request.piid, oad=request.oad, result=found, time_tag=request.time_tag)
 
     def _read(self, oad: Oad, tag: TimeTag | None, how: Circumstances) -> AttributeResult:
-        late = self._late(tag, how)
-        return AttributeResult(oad, late or self._registers.read(oad, how.at))
+        refused = self._late(tag, how) or self._modes.refusal(oad.oi, "read", how.reads)
+        return AttributeResult(oad, refused or self._registers.read(oad, how.at))
 
     def _rows(
         self, requests: tuple[RecordRequest, ...], tag: TimeTag | None, how: Circumstances
@@ -260,7 +189,8 @@ class Services:
         found: list[RecordResult] = []
         left = ROWS_MAX
         for request in requests:
-            refused = late or (None if left > 0 else TOO_MUCH)
+            weak = self._modes.refusal(request.oad.oi, "read", how.reads)
+            refused = late or weak or (None if left > 0 else TOO_MUCH)
             result = RecordResult(request.oad, request.rcsd, refused) if refused else None
             found.append(result or self._records.read(request, how.at))
             left -= len(found[-1].result) if isinstance(found[-1].result, tuple) else 0
@@ -291,19 +221,36 @@ class Services:
         return SetResult(item.oad, late or self._written(item, how))
 
     def _written(self, item: SetItem, how: Circumstances) -> Dar:
-        if self._registers.object(item.oad.oi, how.at) is None:
-            return NO_SUCH_OBJECT
-        if item.oad not in {CLOCK, REPORTS_ALLOWED}:
-            known = isinstance(self._registers.read(item.oad, how.at), Data)
-            return DENIED if known else NO_SUCH_ATTRIBUTE
+        if (refused := self._forbidden(item.oad.oi, "write", how)) is not None:
+            return refused
         if not how.trusted:
-            return NOT_AUTHORISED
+            return NOT_AUTHORISED if self._can_be_written(item.oad) else self._unwritable(item.oad, how)
+        if (part := self._registers.part(item.oad.oi)) is not None:
+            return self._written_there(part, item, how)
+        return self._written_here(item, how)
+
+    def _can_be_written(self, oad: Oad) -> bool:
+        return oad in {CLOCK, REPORTS_ALLOWED} or self._registers.part(oad.oi) is not None
+
+    def _unwritable(self, oad: Oad, how: Circumstances) -> Dar:
+        return DENIED if isinstance(self._registers.read(oad, how.at), Data) else NO_SUCH_ATTRIBUTE
+
+    def _written_here(self, item: SetItem, how: Circumstances) -> Dar:
         if item.oad == CLOCK:
             return self._set_clock(item.data, how)
+        if item.oad != REPORTS_ALLOWED:
+            return self._unwritable(item.oad, how)
         if item.data.type != "bool":
             return TYPE_UNFIT
         self._registers.reports_allowed = bool(item.data.value)
         return SUCCESS
+
+    def _written_there(self, part: Part, item: SetItem, how: Circumstances) -> Dar:
+        try:
+            written = part.write(item, how)
+        except Unfit as unfit:
+            return unfit.dar
+        return self._unwritable(item.oad, how) if written is None else written
 
     def _set_clock(self, data: Data, how: Circumstances, *, broadcast: bool = False) -> Dar:
         if data.type != "date_time_s" or not isinstance(data.value, DateTimeS):
@@ -348,13 +295,37 @@ class Services:
         )
 
     def _perform(self, item: ActionItem, tag: TimeTag | None, how: Circumstances) -> ActionResult:
+        part = self._registers.part(item.omd.oi)
         late = self._late(tag, how)
-        return ActionResult(item.omd, late or self._performed(item, how))
+        if tag is None and part is not None and item.omd.oi in TAGGED:
+            late = TIME_TAG_INVALID
+        done = Done(late) if late else self._performed(item, how)
+        if done.dar and isinstance(part, RelayPart):
+            part.refuse(done.dar)
+        return ActionResult(item.omd, done.dar, done.data)
 
-    def _performed(self, item: ActionItem, how: Circumstances) -> Dar:
-        found = self._registers.object(item.omd.oi, how.at)
-        if found is None:
-            return NO_SUCH_OBJECT
+    def _performed(self, item: ActionItem, how: Circumstances) -> Done:
+        proves_itself = item.omd in PLAIN_METHODS
+        if (refused := self._forbidden(item.omd.oi, None if proves_itself else "action", how)) is not None:
+            return Done(refused)
+        found = dictionary().object(item.omd.oi)
+        assert found is not None, "it is not forbidden"
+        if (part := self._registers.part(item.omd.oi)) is None:
+            return Done(self._performed_here(found, item, how))
+        if found.row(item.omd.method, is_method=True) is None:
+            return Done(NO_SUCH_ATTRIBUTE)
+        obedient = how.everybody and isinstance(part, RelayPart) and part.obeys_everybody
+        return self._performed_there(part, item, how, allowed=proves_itself or how.trusted or obedient)
+
+    def _performed_there(self, part: Part, item: ActionItem, how: Circumstances, *, allowed: bool) -> Done:
+        if not allowed:
+            return Done(NOT_AUTHORISED)
+        try:
+            return part.act(item, how) or Done(DENIED)
+        except Unfit as unfit:
+            return Done(unfit.dar)
+
+    def _performed_here(self, found: Object, item: ActionItem, how: Circumstances) -> Dar:
         if item.omd == BROADCAST_TIME:
             if not how.trusted and not how.broadcast:
                 return NOT_AUTHORISED
@@ -363,7 +334,13 @@ class Services:
             return NO_SUCH_ATTRIBUTE
         return DENIED if how.trusted else NOT_AUTHORISED
 
-    # --- time tags ---
+    # --- security modes and time tags ---
+
+    def _forbidden(self, oi: int, access: Access | None, how: Circumstances) -> Dar | None:
+        """Why an object cannot be changed so, before it is asked who wants to."""
+        if self._registers.object(oi, how.at) is None:
+            return NO_SUCH_OBJECT
+        return self._modes.refusal(oi, access, how.changes) if access else None
 
     def _late(self, tag: TimeTag | None, how: Circumstances) -> Dar | None:
         """DAR 32 when its time is over by the meter's clock; a delay of 0 and tags of the future pass."""
@@ -376,33 +353,6 @@ class Services:
         return TIME_TAG_INVALID if now - sent > tag.delay.value * span else None
 
 
-def check_octets(what: str, octets: int) -> None:
-    """Whether a size can be told and be kept to.
-
-    Raises:
-        ValueError: it cannot.
-
-    """
-    if not FRAME_OCTETS_LEAST <= octets <= FRAME_OCTETS_MAX:
-        raise ValueError(f"{octets} octets of {what}: {FRAME_OCTETS_LEAST} to {FRAME_OCTETS_MAX}")
-
-
-def _at_most(named: int, own: int) -> int:
-    """The smaller of what both name; 0 names nothing."""
-    return min(named or own, own)
-
-
 def _md5(data: Data) -> bytes:
     """Over the attribute as it would have been sent; the standard asks for this function by name."""
     return hashlib.md5(data_to_octets(data), usedforsecurity=False).digest()
-
-
-def _bits(numbers: tuple[int, ...], octets: int) -> bytes:
-    word = sum(1 << octets * 8 - 1 - number for number in numbers)
-    return word.to_bytes(octets, "big")
-
-
-def _common(theirs: bytes, ours: tuple[int, ...]) -> bytes:
-    """What both sides know."""
-    known = _bits(ours, len(theirs))
-    return bytes(one & other for one, other in zip(theirs, known, strict=True))

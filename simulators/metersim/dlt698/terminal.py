@@ -9,15 +9,16 @@ refused, it lets the connection go. Source: DL/T 698.45-2017, 7.3.1; spec sectio
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
 from metersim.dlt698.meter import Meter698
 from metersim.line.line import Clock, Duplex, Line
-from metersim.serving.serve import Served, StreamDuplex
+from metersim.serving.served import Served
+from metersim.serving.tcp import REDIAL_S, open_dial
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.link_management import LinkRequest, LinkResponse
 from meterwire.dlt698.apdus.parts import Piid
@@ -30,8 +31,6 @@ HEARTBEAT_S_MAX: Final = 0xFFFF
 ANSWER_TIMEOUT_S: Final = 5.0
 """How long one try waits for the master's word."""
 
-REDIAL_S: Final = 5.0
-"""Pause between two calls."""
 LOGIN, HEARTBEAT = 0, 1
 LINKED: Final = 0
 
@@ -251,10 +250,9 @@ class _Call:
                 await self._news.wait()
 
 
-@asynccontextmanager
-async def open_dialling(
+def open_dialling(
     terminal: Terminal, host: str, port: int, *, redial_s: float = REDIAL_S
-) -> AsyncIterator[str]:
+) -> AbstractAsyncContextManager[str]:
     """Keep a terminal calling a master; gives ``dial://host:port``.
 
     Args:
@@ -265,21 +263,4 @@ async def open_dialling(
 
     """
     name = f"terminal[{terminal.meter.address}]"
-    async with asyncio.TaskGroup() as group:
-        calling = group.create_task(_dial(terminal, host, port, redial_s), name=name)
-        try:
-            yield f"dial://{f'[{host}]' if ':' in host else host}:{port}"
-        finally:
-            calling.cancel()
-
-
-async def _dial(terminal: Terminal, host: str, port: int, redial_s: float) -> None:
-    """Call, and again each time the connection ends or cannot be made; until cancelled."""
-    while True:
-        with suppress(OSError):
-            reader, writer = await asyncio.open_connection(host, port)
-            try:
-                await terminal.serve(StreamDuplex(reader, writer))
-            finally:
-                writer.transport.abort()
-        await asyncio.sleep(redial_s)
+    return open_dial(terminal, host, port, redial_s=redial_s, name=name)

@@ -28,8 +28,37 @@ class Wording(Protocol):
     def with_other_identifier(self, random: Random) -> bytes:
         """An answer to another question."""
 
-    def refused(self, random: Random) -> bytes:
-        """A refusal in its place."""
+    def refused(self, random: Random, word: int | None = None) -> bytes:
+        """A refusal in its place.
+
+        Args:
+            random: chooses the word where none is given.
+            word: ERR of DL/T 645, DAR of DL/T 698.45.
+
+        """
+
+    def in_pieces(self, octets: int) -> Pieces | None:
+        """The same answer in pieces that the client has to ask for; ``None`` where it is too short.
+
+        Args:
+            octets: in a piece, at most, 1 or more.
+
+        """
+
+
+class Pieces(Protocol):
+    """An answer in pieces."""
+
+    @property
+    def first(self) -> Wording:
+        """The piece that answers the question."""
+
+    def next(self, request: Any) -> Wording | None:
+        """The answer to a request for another piece; ``None`` when the request asks for something else."""
+
+    @property
+    def given(self) -> bool:
+        """Whether the last piece was given."""
 
 
 class Answer(Protocol):
@@ -70,6 +99,12 @@ class Language(Protocol):
 
     def asked(self, request: Any) -> str | None:
         """The address of the one meter that is asked; ``None`` where it may be several."""
+
+    def names(self, request: Any) -> tuple[str, ...]:
+        """What a request asks for, as rules name it: identifiers in hex digits, and item names.
+
+        A block is ``x.*``. A request that cannot be read asks for nothing.
+        """
 
 
 class Speaker(Protocol):

@@ -12,11 +12,11 @@ from metersim.dlt645.following import PIECE_OCTETS_MAX
 from metersim.dlt645.meter import Meter
 from metersim.dlt698 import Limits, Meter698
 from metersim.line.answers import Recorder
+from metersim.line.fault_rules import FaultRules
 from metersim.line.faults import NO_FAULTS, Faults
 from metersim.line.language import Speaker
 from metersim.line.line import REPLY_DELAY_MS_MAX, Clock, Line, Station
-from metersim.works.curve import GROWTH_KW_MAX
-from metersim.works.readings import GROWTH_KW
+from metersim.works.load import MEAN_KW, MEAN_KW_MAX
 from meterwire.dlt645.link.functions import EDITIONS
 
 METERS_MAX = 10_000  # in all, in one process
@@ -51,7 +51,7 @@ class Plant:
     lines: int = 1
     meters: int = 1
     seed: int = 1
-    growth_kw: Decimal = GROWTH_KW
+    growth_kw: Decimal = MEAN_KW
     first_address: int = 1
     reply_delay_ms: int | None = None
     garbage: int = 0
@@ -65,7 +65,7 @@ class Plant:
         _check("lines", self.lines, 1, LINES_MAX)
         _check("meters on a line", self.meters, 1, METERS_MAX)
         _check("meters in all", self.lines * self.meters, 1, METERS_MAX)
-        _check("growth in kW", self.growth_kw, 0, GROWTH_KW_MAX)
+        _check("growth in kW", self.growth_kw, 0, MEAN_KW_MAX)
         _check("first address", self.first_address, 0, ADDRESS_MAX)
         _check("last address", self.first_address + self.lines * self.meters - 1, 0, ADDRESS_MAX)
         _check("reply delay in ms", self.reply_delay_ms or 0, 0, REPLY_DELAY_MS_MAX)
@@ -93,16 +93,26 @@ class Plant:
         """Which of them are garbage meters."""
         return self.addresses(line)[self.meters - self.garbage :]
 
-    def build(self, *, clock: Clock, record: Recorder) -> list[Line]:
-        """The lines with their meters.
+    def build(
+        self, *, clock: Clock, record: Recorder | None = None, rules: FaultRules | None = None
+    ) -> list[Line]:
+        """The lines with their meters; they are called ``line0``, ``line1``, ...
 
         Args:
             clock: asked for the moment of every answer.
-            record: gets every answer.
+            record: gets every answer; ``None``: nobody does.
+            rules: faults that strike where they are told to.
 
         """
         return [
-            Line(tuple(self._stations(number)), clock=clock, record=record) for number in range(self.lines)
+            Line(
+                tuple(self._stations(number)),
+                clock=clock,
+                record=record,
+                rules=rules,
+                name=line_name(number),
+            )
+            for number in range(self.lines)
         ]
 
     def _stations(self, line: int) -> Iterator[Station]:
@@ -129,6 +139,11 @@ class Plant:
             profile=self.model,
             piece_octets=self.piece_octets,
         )
+
+
+def line_name(number: int) -> str:
+    """What rules and happenings call the line of that number, from 0."""
+    return f"line{number}"
 
 
 def _check(what: str, figure: Decimal | int, low: int, high: Decimal | int) -> None:

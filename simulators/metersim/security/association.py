@@ -62,6 +62,7 @@ class Association698:
         self._randomness = randomness
         self._failures = failures
         self._open: _Open | None = None
+        self._answered: SessionKey | None = None
 
     def __repr__(self) -> str:
         """Nothing of its numbers."""
@@ -134,16 +135,20 @@ class Association698:
         with self._proving(shown) as key:
             if sid != SID or additional != suite698.additional_of(*sealed):
                 raise NotSealed("an envelope of another suite")
-            return suite698.open_request(key, level, sealed)
+            apdu = suite698.open_request(key, level, sealed)
+        self._answered = key
+        return apdu
 
-    def seal_answer(self, level: Level, apdu: bytes, shown: datetime) -> Sealed:
-        """An answer in an envelope like the request's.
+    def seal_answer(self, level: Level, apdu: bytes) -> Sealed:
+        """The answer to the request that was opened last, also when that has ended the association itself.
 
         Raises:
-            NotAccepted: no association, or suspended.
+            NotAccepted: no request was opened.
 
         """
-        return suite698.seal_answer(self._key(shown), level, apdu)
+        if self._answered is None:
+            raise NotAccepted(Cause.NOT_AUTHENTICATED)
+        return suite698.seal_answer(self._answered, level, apdu)
 
     def read_mac(self, rn: bytes, apdu: bytes) -> bytes:
         """MAC of the answer to a read with a random number.

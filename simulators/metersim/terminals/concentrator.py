@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from metersim.dlt698.services import NOT_AUTHORISED, Circumstances
+from metersim.dlt698.circumstances import NOT_AUTHORISED, Circumstances
 from metersim.dlt698.terminal import Terminal
 from metersim.line.line import Clock, Duplex
 from metersim.terminals.archive import MeterArchive

@@ -24,16 +24,17 @@ from typing import Final
 
 from metersim.dlt645.meter import Meter
 from metersim.dlt698.meter import Meter698
-from metersim.dlt698.terminal import REDIAL_S, Terminal
+from metersim.dlt698.terminal import Terminal
 from metersim.line.language import Speaker
 from metersim.line.line import Clock, Duplex, Line
+from metersim.serving.tcp import REDIAL_S
 from metersim.terminals.archive import MeterArchive
 from metersim.terminals.concentrator import Concentrator
 from metersim.terminals.meters import DLT645_1997, DLT645_2007, DLT698_45
 from metersim.terminals.port import ANSWER_TIMEOUT_S, RS485_OI, WIRED, MeterPort, Route
 from metersim.terminals.ways import Ways
 from metersim.works.clock import MeterClock
-from metersim.works.readings import INSTALLED_AT
+from metersim.works.moments import INSTALLED_AT
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.objects.concentrator import CARRIER, FIRST_RS485, ArchiveEntry
 

@@ -10,10 +10,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeVar
 
+from metersim.dlt698.admission import Admission, Limits
+from metersim.dlt698.circumstances import (
+    DENIED,
+    NO_SUCH_ATTRIBUTE,
+    NO_SUCH_OBJECT,
+    NOT_AUTHORISED,
+    Circumstances,
+    Done,
+    Part,
+)
 from metersim.dlt698.contents import MAKER, VERSION, VERSION_DATE
-from metersim.dlt698.records import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT
-from metersim.dlt698.registers import DENIED, DEVICE, REPORTS_ALLOWED
-from metersim.dlt698.services import CLOCK, NOT_AUTHORISED, Circumstances, Limits, Services
+from metersim.dlt698.registers import DEVICE, REPORTS_ALLOWED
+from metersim.dlt698.services import CLOCK, Services
 from metersim.terminals.archive import OUT_OF_RANGE, TYPE_UNFIT, MeterArchive
 from metersim.terminals.collector import Collector
 from metersim.terminals.failures import READING_FAILURE, Failures
@@ -122,6 +131,11 @@ class ConcentratorRegisters:
         del at
         return dictionary().object(oi) if oi in _OBJECTS else None
 
+    def part(self, oi: int) -> Part | None:
+        """None: it has no relay, no wallet and no security module."""
+        del oi
+        return None
+
     def _new_events(self) -> Data:
         """The events that nobody has read; who reads this has read of them."""
         found = (Data("OI", READING_FAILURE),) if self._failures.unread else ()
@@ -160,7 +174,7 @@ class ConcentratorServices(Services):
         limits: Limits,
         reset: Callable[[], None],
     ) -> None:
-        super().__init__(registers, tables, clock, password=password, limits=limits)
+        super().__init__(registers, tables, clock, admission=Admission(password=password, limits=limits))
         self._archive = archive
         self._collector = collector
         self._store = store
@@ -177,18 +191,20 @@ class ConcentratorServices(Services):
             self._collector.changed()
         return dar
 
-    def _performed(self, item: ActionItem, how: Circumstances) -> Dar:
-        oi, method, _ = item.omd
-        does = self._methods().get(oi)
+    def _performed(self, item: ActionItem, how: Circumstances) -> Done:
+        does = self._methods().get(item.omd.oi)
         if does is None and item.omd != RESET:
             return super()._performed(item, how)
+        return Done(self._changed(does, item, how))
+
+    def _changed(self, does: Callable[[int, Data], Dar] | None, item: ActionItem, how: Circumstances) -> Dar:
         if not how.trusted:
             return NOT_AUTHORISED
         if does is None:
             self._reset()
             return SUCCESS
         try:
-            dar = does(method, item.data)
+            dar = does(item.omd.method, item.data)
         except Malformed:
             return TYPE_UNFIT
         self._collector.changed()

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final, Literal
 
-from metersim.dlt698.records import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, TOO_MANY
+from metersim.dlt698.circumstances import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT
+from metersim.dlt698.records import TOO_MANY
 from metersim.dlt698.selecting import SELECTOR_UNFIT, Unfit
 from metersim.terminals.archive import MeterArchive
 from metersim.terminals.collector import Collector, Run

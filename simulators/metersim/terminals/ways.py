@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from metersim.dlt698.services import Limits
+from metersim.dlt698.admission import Limits
 from metersim.dlt698.terminal import Habits
 from metersim.terminals.collector import Persistence
 from metersim.terminals.proxy import ProxyHabits

@@ -184,6 +184,12 @@ class Account:
         self._settled, self._settled_energy = self._cost(at), tuple(self._energy(at))
         self._prices = checked
 
+    def set_limits(self, limits: AccountLimits, at: datetime) -> None:
+        """Have other limits from now on; who is broke by them is tripped at once."""
+        self.advance(at)
+        self.limits = limits
+        self.advance(at)
+
     def balance_microyuan(self, at: datetime) -> int:
         """Money left, exactly; negative: what is overdrawn."""
         self.advance(at)

@@ -1,18 +1,48 @@
-"""A meter's own clock: how far it is ahead of the true time, and what it was set to when.
+"""A meter's own clock: how far it is ahead of the true time, how it drifts, and what it was set to when.
 
 Freezes carry what this clock showed, so a table of freezes needs its history: when it showed a given time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final, NamedTuple
 
-from metersim.works.freezes import CLOCK_AHEAD_MAX, PLANT_TIME
+from metersim.works.moments import DAY_US, PLANT_TIME, SECOND_US, of_us, to_us
 
 SETTINGS_MAX: Final = 64
 """Settings that are remembered; with one more the oldest is forgotten, as if it had never been needed."""
+CLOCK_AHEAD_MAX: Final = timedelta(days=400)
+DRIFT_S_PER_DAY_MAX: Final = Decimal(600)
+
+
+class Run(NamedTuple):
+    """How a clock runs from one instant until it is set again, in microseconds.
+
+    Args:
+        from_us: true time at which it began to run so.
+        shown_us: what it showed then.
+        drift_us_per_day: what it gains in a true day; negative: loses.
+
+    """
+
+    from_us: int
+    shown_us: int
+    drift_us_per_day: int
+
+    def shows(self, us: int) -> int:
+        """What it shows at a true time."""
+        passed = us - self.from_us
+        return self.shown_us + passed + passed * self.drift_us_per_day // DAY_US
+
+    def when(self, shown_us: int) -> int:
+        """The first true time at which it shows that or more."""
+        passed = shown_us - self.shown_us
+        if self.drift_us_per_day:
+            passed = -(-passed * DAY_US // (DAY_US + self.drift_us_per_day))
+        return self.from_us + passed
 
 
 class Setting(NamedTuple):
@@ -20,22 +50,24 @@ class Setting(NamedTuple):
 
     Args:
         at: true time of it.
-        ahead: how far it is ahead of the true time since.
         before: what it showed just before, in the plant's zone.
         after: what it showed then.
         broadcast: it was a broadcast.
+        run: how it runs since.
+        by_itself: nobody set it, it went wrong.
 
     """
 
     at: datetime
-    ahead: timedelta
     before: datetime
     after: datetime
-    broadcast: bool = False
+    broadcast: bool
+    run: Run
+    by_itself: bool = False
 
 
 class ClockOutOfRange(ValueError):
-    """The clock cannot be so far from the true time."""
+    """The clock cannot be so far from the true time, or run so wrong."""
 
 
 class MeterClock:
@@ -44,17 +76,29 @@ class MeterClock:
     Args:
         since: when it was first switched on, aware.
         ahead: how far it is ahead of the true time then, at most 400 days; negative: behind.
+        drift_s_per_day: what it gains in a day, at most 600 s; negative: loses.
+        moved: called with the true time after each setting.
 
     Raises:
-        ClockOutOfRange: ``ahead`` is too far.
+        ClockOutOfRange: ``ahead`` or ``drift_s_per_day`` is too far.
 
     """
 
-    def __init__(self, *, since: datetime, ahead: timedelta = timedelta()) -> None:
+    def __init__(
+        self,
+        *,
+        since: datetime,
+        ahead: timedelta = timedelta(),
+        drift_s_per_day: Decimal = Decimal(0),
+        moved: Callable[[datetime], None] | None = None,
+    ) -> None:
         _check(ahead)
+        _check_drift(drift_s_per_day)
         shown = (since + ahead).astimezone(PLANT_TIME)
         self._since = since
-        self._settings = [Setting(since, ahead, shown, shown)]
+        self._drift_us_per_day = int(drift_s_per_day * SECOND_US)
+        self._settings = [Setting(since, shown, shown, False, self._run(since, shown))]
+        self._moved = moved
 
     @property
     def since(self) -> datetime:
@@ -64,15 +108,21 @@ class MeterClock:
     @property
     def settings(self) -> tuple[Setting, ...]:
         """Every setting by somebody, oldest first."""
-        return tuple(setting for setting in self._settings if setting.at > self._since)
+        return tuple(one for one in self._settings if one.at > self._since and not one.by_itself)
+
+    def run(self, us: int) -> Run:
+        """How it runs at a true time."""
+        runs = (one.run for one in reversed(self._settings))
+        return next((run for run in runs if run.from_us <= us), self._settings[0].run)
 
     def ahead(self, at: datetime) -> timedelta:
         """How far it is ahead of the true time ``at``."""
-        return next((one.ahead for one in reversed(self._settings) if one.at <= at), self._settings[0].ahead)
+        return self.shows(at) - at
 
     def shows(self, at: datetime) -> datetime:
         """What it shows at ``at``, in the plant's zone."""
-        return (at + self.ahead(at)).astimezone(PLANT_TIME)
+        us = to_us(at)
+        return of_us(self.run(us).shows(us))
 
     def set(self, shown: datetime, at: datetime, *, broadcast: bool = False) -> None:
         """Set it.
@@ -86,10 +136,30 @@ class MeterClock:
             ClockOutOfRange: that is more than 400 days from the true time.
 
         """
-        ahead = shown - at
-        _check(ahead)
-        setting = Setting(at, ahead, self.shows(at), shown.astimezone(PLANT_TIME), broadcast)
-        self._settings = [*self._settings, setting][-SETTINGS_MAX:]
+        _check(shown - at)
+        setting = Setting(at, self.shows(at), shown.astimezone(PLANT_TIME), broadcast, self._run(at, shown))
+        self._begin(setting)
+
+    def go_wrong(
+        self, at: datetime, *, by: timedelta = timedelta(), drift_s_per_day: Decimal | None = None
+    ) -> None:
+        """It jumps, or runs otherwise from now on, by itself: no setting that it would remember.
+
+        Args:
+            at: true time, not before the last setting.
+            by: how far it jumps; negative: back.
+            drift_s_per_day: what it gains in a day from now on, at most 600 s; ``None``: as before.
+
+        Raises:
+            ClockOutOfRange: that is more than 400 days from the true time, or the drift is too far.
+
+        """
+        before = self.shows(at)
+        _check(before + by - at)
+        if drift_s_per_day is not None:
+            _check_drift(drift_s_per_day)
+            self._drift_us_per_day = int(drift_s_per_day * SECOND_US)
+        self._begin(Setting(at, before, before + by, False, self._run(at, before + by), by_itself=True))
 
     def showed(self, shown: datetime, until: datetime) -> datetime | None:
         """True time at which it showed ``shown``, the last time; ``None`` when it never did.
@@ -101,16 +171,37 @@ class MeterClock:
             until: true time at which the question is asked.
 
         """
-        ends = [one.at for one in self._settings[1:]]
-        spans: Iterator[tuple[Setting, datetime | None]] = zip(self._settings, [*ends, None], strict=True)
+        found = self.showed_us(to_us(shown), to_us(until))
+        return None if found is None else of_us(found)
+
+    def showed_us(self, shown_us: int, until_us: int) -> int | None:
+        """The same, in microseconds."""
+        since_us = to_us(self._since)
         found = None
-        for setting, end in spans:
-            at = shown - setting.ahead
-            if setting.at <= at <= until and at > self._since and (end is None or at < end):
-                found = at
+        for run, end in self._runs():
+            us = run.when(shown_us)
+            if run.from_us <= us <= until_us and us > since_us and (end is None or us < end):
+                found = us
         return found
+
+    def _runs(self) -> Iterator[tuple[Run, int | None]]:
+        runs = [one.run for one in self._settings]
+        return zip(runs, [*(run.from_us for run in runs[1:]), None], strict=True)
+
+    def _begin(self, setting: Setting) -> None:
+        self._settings = [*self._settings, setting][-SETTINGS_MAX:]
+        if self._moved:
+            self._moved(setting.at)
+
+    def _run(self, at: datetime, shown: datetime) -> Run:
+        return Run(to_us(at), to_us(shown), self._drift_us_per_day)
 
 
 def _check(ahead: timedelta) -> None:
     if abs(ahead) > CLOCK_AHEAD_MAX:
         raise ClockOutOfRange(f"a clock that is {ahead} ahead: at most {CLOCK_AHEAD_MAX.days} days")
+
+
+def _check_drift(s_per_day: Decimal) -> None:
+    if abs(s_per_day) > DRIFT_S_PER_DAY_MAX:
+        raise ClockOutOfRange(f"a drift of {s_per_day} s a day: at most {DRIFT_S_PER_DAY_MAX} s")

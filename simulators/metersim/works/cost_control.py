@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 Payment = Literal["none", "remote", "local"]
-"""No relay; a relay that a head-end orders (it keeps no money); a relay and a wallet."""
+"""Who disconnects it for want of money: nobody; a head-end, which keeps the money; itself, with a wallet."""
 GuaranteeOn = Literal["closes", "permits", "cancels_trip"]
 """What the beginning of a power guarantee does to an open contact."""
 PlainOrders = Literal["all", "closes", "none"]
-"""Which control commands a meter takes under a password, without cipher."""
+"""Which orders a meter takes under a password alone: all control commands, and every parameter; or 1B and 1C,
+and parameters that no security module guards; or none of the commands."""
+Words = Literal["never", "asked", "always"]
+"""When its verdicts on control are words of two octets. Otherwise an acceptance is empty, and a refusal one
+octet, 04H whatever the cause. A head-end asks for words with P2 = 01 of an enciphered command."""
 StatusWord = Literal["state_grid", "vendor"]
 """How status word 3 shows the command: bit 6, 1 = open; or always 0 there and in bit 1 instead."""
 
@@ -26,21 +30,26 @@ class CostControl:
     """What a meter's relay and wallet are like.
 
     Args:
-        payment: whether it has a relay, and a wallet.
+        has_relay: it has a relay; without one it refuses every command.
+        payment: who disconnects it for want of money; ``local`` only with a relay.
         has_key: a permitted close waits for a press of the key; without one it closes at once.
         guarantee_on: what a power guarantee does to an open contact; every kind drops a trip that waits.
         trip_under_guarantee: ``"refuses"``; or ``"drops"``: it says that it obeyed, and does nothing.
         permits_local: it takes a permit-close also when it tripped by its own wallet; otherwise it says
             that it obeyed, and does nothing.
-        plain_orders: which commands it takes under a password.
+        plain_orders: what it takes under a password alone.
         checks_expiry: it refuses a command whose time is over by its own clock.
         obeys_everybody: it obeys control commands that go to all meters, which nobody may send.
         alarm_is_breaker: it takes the alarm commands for off and on of a breaker.
         status_word: how it shows the command.
-        words: its verdicts are words of two octets; otherwise one octet, 04H whatever the cause.
+        words: when it gives verdicts of two octets.
+
+    Raises:
+        ValueError: a wallet without a relay.
 
     """
 
+    has_relay: bool = True
     payment: Payment = "remote"
     has_key: bool = True
     guarantee_on: GuaranteeOn = "permits"
@@ -51,9 +60,14 @@ class CostControl:
     obeys_everybody: bool = False
     alarm_is_breaker: bool = False
     status_word: StatusWord = "state_grid"
-    words: bool = True
+    words: Words = "asked"
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together."""
+        if self.payment == "local" and not self.has_relay:
+            raise ValueError("a meter with a wallet has a relay: it disconnects itself")
 
 
-PLAIN = CostControl(payment="none")
+PLAIN = CostControl(payment="none", plain_orders="all")
 REMOTE = CostControl(payment="remote")
 LOCAL = CostControl(payment="local")

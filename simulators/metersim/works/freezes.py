@@ -1,28 +1,27 @@
-"""What a meter freezes by its calendar: (number, time) -> record, a pure function of the meter and its clock.
+"""What a meter freezes by its calendar: rows that are worked out of its clock, not stored.
 
-It freezes each day, on the first of each month, and on 1 January, when its sets of steps and prices switch. A
-freeze is taken when the meter's own clock shows 00:00 of the plant's time, and carries that time; its values
-are what the registers showed at that instant, whatever the clocks of others showed. So nothing is stored: a
-table of any depth can be asked at any moment, also for what it held before.
+A freeze is taken when the meter's own clock shows the end of a period, and carries that time; its values are
+what the registers showed at that instant, whatever the clocks of others showed. Times that a clock which was
+set forward has skipped have no freeze; of times that it showed twice the later one holds. A meter without
+power writes no curve and no hourly freeze; with daily and rarer ones it catches up, as its registers stand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from decimal import Decimal
-from typing import Final, NamedTuple
+from datetime import datetime
+from typing import Final
 
-PLANT_TIME: Final = timezone(timedelta(hours=8))
-"""What the clocks of meters show."""
+from metersim.works.clock import MeterClock
+from metersim.works.moments import DAY_US, MINUTE_US, PLANT_TIME, of_us, to_us
+
+MONTHS: Final = 12
 DEPTH: Final = 62
 """Daily freezes that a meter keeps. Source: DL/T 645-2007, annex A.6 (extended): 1 to 3EH."""
-CLOCK_AHEAD_MAX: Final = timedelta(days=400)
 
-_DAY = timedelta(days=1)
-
-Value = Callable[[str, datetime], Decimal | None]
+_YEAR: Final = 2000
+_EPOCH: Final = datetime(_YEAR, 1, 1, tzinfo=PLANT_TIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,105 +29,125 @@ class Freeze:
     """One freeze.
 
     Args:
+        number: how manieth of its table, from 1.
         frozen_at: the time it carries: the meter's clock, in the plant's zone.
         taken_at: when that was; the registers' time.
 
     """
 
+    number: int
     frozen_at: datetime
     taken_at: datetime
 
 
-class Calendar(NamedTuple):
-    """When freezes of one kind are taken.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """When something is frozen, by the meter's clock.
 
     Args:
-        period: how items call them.
-        depth: most freezes that a meter keeps.
-        midnight: the midnight of the so-manieth one of them before a time, both of the meter's clock.
+        number: (time shown) -> how many periods had ended by then.
+        end: undoes ``number``: the time at which so many had ended.
 
     """
 
-    period: str
+    number: Callable[[int], int]
+    end: Callable[[int], int]
+
+
+def every(minutes: int) -> Period:
+    """Every so many minutes of the clock's day."""
+    span = minutes * MINUTE_US
+    return Period(number=lambda shown: shown // span, end=lambda number: number * span)
+
+
+def monthly(day: int, months: int = 1) -> Period:
+    """At 00:00 of that day of every so-manieth month, counted from January.
+
+    Args:
+        day: 1 to 28.
+        months: 1 or 12.
+
+    """
+
+    def number(shown_us: int) -> int:
+        shown = of_us(shown_us - (day - 1) * DAY_US)
+        return ((shown.year - _YEAR) * MONTHS + shown.month - 1) // months
+
+    def end(count: int) -> int:
+        year, month = divmod(count * months, MONTHS)
+        return to_us(_EPOCH.replace(year=_YEAR + year, month=month + 1, day=day))
+
+    return Period(number=number, end=end)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Freezes of one kind.
+
+    Args:
+        name: how items call it: ``daily_freeze``.
+        period: when they are taken.
+        depth: rows that a meter keeps.
+        needs_power: a meter that is off takes none.
+
+    """
+
+    name: str
+    period: Period
     depth: int
-    midnight: Callable[[datetime, int], datetime]
+    needs_power: bool = False
 
-
-def _day(shown: datetime, number: int) -> datetime:
-    return shown - (number - 1) * _DAY
-
-
-def _month(shown: datetime, number: int) -> datetime:
-    months = 12 * shown.year + shown.month - number
-    return shown.replace(year=months // 12, month=months % 12 + 1, day=1)
-
-
-def _year(shown: datetime, number: int) -> datetime:
-    return shown.replace(year=shown.year - number + 1, month=1, day=1)
-
-
-DAILY: Final = Calendar("daily_freeze", DEPTH, _day)
-CALENDARS: Final = (
-    DAILY,
-    Calendar("monthly_freeze", 2, _month),
-    Calendar("step_switch_freeze", 2, _year),
-    Calendar("price_switch_freeze", 2, _year),
-)
-"""Which of them can be asked for says the meter's dictionary. Source: spec section 8.1."""
-
-
-class Freezes:
-    """A meter's table of freezes of one kind.
-
-    Args:
-        value: what the meter shows for an item at a time.
-        since: when it was first switched on, aware; it has no freeze of that instant or before.
-        clock_ahead: how far its clock is ahead of the true time; negative: behind.
-        calendar: when they are taken.
-
-    Raises:
-        ValueError: ``clock_ahead`` is out of range.
-
-    """
-
-    def __init__(
+    def rows(
         self,
-        value: Value,
+        clock: MeterClock,
+        at: datetime,
         *,
-        since: datetime,
-        clock_ahead: timedelta = timedelta(),
-        calendar: Calendar = DAILY,
-    ) -> None:
-        if abs(clock_ahead) > CLOCK_AHEAD_MAX:
-            raise ValueError(f"a clock that is {clock_ahead} ahead: at most {CLOCK_AHEAD_MAX.days} days")
-        self._value = value
-        self._since = since
-        self._clock_ahead = clock_ahead
-        self.calendar = calendar
-
-    def last(self, number: int, at: datetime) -> Freeze | None:
-        """The freeze that is the so-manieth last one at ``at``; ``None`` when there is none.
+        since: datetime | None = None,
+        powered: Callable[[datetime], bool] | None = None,
+    ) -> Iterator[Freeze]:
+        """The rows that a meter has at ``at``, newest first.
 
         Args:
-            number: 1 is the newest.
+            clock: the meter's.
             at: true time, aware.
+            since: when it was switched on; it has no freeze of that instant or before. ``None``: the clock's.
+            powered: whether it worked at a true time; ``None``: it always did.
 
         """
-        if not 1 <= number <= self.calendar.depth:
-            return None
-        shown = (at + self._clock_ahead).astimezone(PLANT_TIME)
-        frozen_at = self.calendar.midnight(shown.replace(hour=0, minute=0, second=0, microsecond=0), number)
-        taken_at = frozen_at - self._clock_ahead
-        return Freeze(frozen_at, taken_at) if taken_at > self._since else None
+        until_us = to_us(at)
+        since_us = to_us(since or clock.since)
+        first = self.period.number(clock.run(since_us).shows(since_us))
+        newest = self.period.number(clock.run(until_us).shows(until_us))
+        for number in range(newest, max(newest - self.depth, first), -1):
+            shown_us = self.period.end(number)
+            taken_us = clock.showed_us(shown_us, until_us)
+            if taken_us is None or taken_us <= since_us:
+                continue
+            taken_at = of_us(taken_us)
+            if not self.needs_power or powered is None or powered(taken_at):
+                yield Freeze(number - first, of_us(shown_us), taken_at)
 
-    def table(self, at: datetime) -> Iterator[Freeze]:
-        """All freezes that the meter has at ``at``, newest first."""
-        for number in range(1, self.calendar.depth + 1):
-            if (freeze := self.last(number, at)) is None:
-                return
-            yield freeze
 
-    def values(self, freeze: Freeze, items: Sequence[str]) -> dict[str, Decimal]:
-        """What a freeze holds of ``items``, in their order; without what the meter has not."""
-        found = ((item, self._value(item, freeze.taken_at)) for item in items)
-        return {item: value for item, value in found if value is not None}
+CURVE: Final = Table(name="curve", period=every(15), depth=31 * 96, needs_power=True)
+HOURLY: Final = Table(name="hourly_freeze", period=every(60), depth=254, needs_power=True)
+DAILY: Final = Table(name="daily_freeze", period=every(1440), depth=DEPTH)
+MONTHLY: Final = Table(name="monthly_freeze", period=monthly(1), depth=12)
+YEARLY: Final = Table(name="yearly_freeze", period=monthly(1, MONTHS), depth=2)
+PRICE_SWITCH: Final = Table(name="price_switch_freeze", period=monthly(1, MONTHS), depth=2)
+STEP_SWITCH: Final = Table(name="step_switch_freeze", period=monthly(1, MONTHS), depth=2)
+"""A meter's sets of prices and steps switch on 1 January."""
+TABLES: Final = {
+    table.name: table for table in (CURVE, HOURLY, DAILY, MONTHLY, YEARLY, PRICE_SWITCH, STEP_SWITCH)
+}
+"""By calendar alone; those of a settlement depend on the plate, and instant ones on who orders them."""
+INSTANT: Final = "instant_freeze"
+TIMED: Final = "timed_freeze"
+ORDERED: Final = {INSTANT: 3, TIMED: 12}
+"""Freezes that somebody orders, and how many a meter keeps. Source: DL/T 645-2007, class 05."""
+SETTLEMENT: Final = "settlement"
+SETTLEMENTS: Final = 12
+
+
+def settlement(day: int) -> Table:
+    """The settlements of a meter; day 1 to 28."""
+    return Table(name=SETTLEMENT, period=monthly(day), depth=SETTLEMENTS)

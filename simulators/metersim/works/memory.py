@@ -10,14 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final, Literal
+
+from metersim.works.clock import MeterClock
 
 CONTROLS_MAX: Final = 10_000
 """Controls that a meter remembers; it obeys no more of them. Moves follow from controls, three at most."""
 LOCAL_CAUSE: Final = "00000000"
 """Operator code of what nobody ordered. Source: control-and-prepayment, 1.5."""
+
+TRIED_FOR: Final = timedelta(minutes=1)
 
 CameBy = Literal["645", "698.45", "key", "account", "timer", "power_up", "guarantee", "factory"]
 """How an order came, or what moved the contact without one."""
@@ -213,3 +217,12 @@ class ControlMemory:
         return tuple(
             move for move in reversed(self._moves) if move.opened == opened and move.moved_at <= until
         )
+
+
+def trial_of_relay(clock: MeterClock) -> tuple[Move, Move]:
+    """When a meter was first switched on, its relay was tried: it opened, and closed a minute later."""
+    opened_at, closed_at = clock.since, clock.since + TRIED_FOR
+    return (
+        Move(opened=True, moved_at=opened_at, shown_at=clock.shows(opened_at), came_by="factory"),
+        Move(opened=False, moved_at=closed_at, shown_at=clock.shows(closed_at), came_by="factory"),
+    )

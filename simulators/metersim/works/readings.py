@@ -1,194 +1,220 @@
-"""What a meter measures: (item, time) -> value, a pure function of seed, address and time.
+"""What a meter measures at a moment: voltages, currents, powers, factors, angles, out of what flows.
 
-It can be asked again for any moment, so a test knows what the register showed when a reading was taken.
-A three-phase meter that counts each phase by its own direction: phases a and b consume (forward registers),
-phase c feeds a small generator's power back (reverse registers, negative power and current). In every phase
-U · I · cosφ = P within the last digit, and the slope of the registers is the power.
+In every phase U · I · cosφ = P within the last digit, and the slope of the registers is the power: it is the
+same whole number that they take. Voltages differ from second to second, and the currents with them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from functools import partial
 from math import isqrt
+from typing import Final
 
-from metersim.works.curve import TARIFFS, LoadCurve, draw
+from metersim.works.conditions import FULL, History
+from metersim.works.draw import draw
+from metersim.works.flow import Flow
+from metersim.works.items import CONSTANTS, HARMONICS, items_of
+from metersim.works.load import Phasor
+from metersim.works.moments import MINUTE_US, QUARTER_US, SECOND_US
+from metersim.works.plate import PHASES, Plate
+from metersim.works.registers import Registers
 
-INSTALLED_AT = datetime(2024, 1, 1, tzinfo=timezone(timedelta(hours=8)))  # 00:00 of the plant's local time
-GROWTH_KW = Decimal("0.5")  # a household's mean load
-PHASES = ("a", "b", "c")
+POWER_MAX: Final = 799_999
+"""79.9999 kW, kvar, kVA: what a meter shows at most."""
+CURRENT_MAX: Final = 799_999
+"""799.999 A."""
 
-_REGISTER_TICKS = 10**8  # 999999.99 kWh, then 0 again
-_SIGNED_REGISTER_TICKS = 8 * 10**7  # combined energy has a sign bit: 799999.99 kWh
-_POWER_MAX = 799_999  # 79.9999 kW, kvar, kVA
-_CURRENT_MAX = 799_999  # 799.999 A
-_FEED_IN_PART = 10  # phase c feeds back a tenth of what the others take
-_SECOND = timedelta(seconds=1)
-_QUARTER = timedelta(minutes=15)
-
-CONSTANTS = {"demand_period": Decimal(15), "slide_time": Decimal(1), "holiday_count": Decimal(7)}
-HARMONICS = ("voltage_harmonic", "current_harmonic", "voltage_harmonic_value", "current_harmonic_value")
-"""As parts of the fundamental, or in volts and amperes: which of them a meter has says its dictionary."""
-ENERGIES = ("combined_active_energy", "forward_active_energy", "reverse_active_energy")
-POWERS = ("active_power", "reactive_power", "apparent_power", "power_factor")
-QUANTITIES = (
-    *ENERGIES,
-    *POWERS,
-    "voltage",
-    "current",
-    "frequency",
-    "neutral_current",
-    *HARMONICS,
-    *CONSTANTS,
-)
-"""All that a meter here measures or has as a parameter."""
-_ORDERS = (3, 5, 7)
+_VOLTAGE_LOW_PER_MILLE: Final = 973
+_VOLTAGE_SPREAD_PER_MILLE: Final = 56
+_ANGLES: Final = {False: (0, 2400, 1200), True: (0, 1200, 2400)}
+"""Of the voltages of a, b, c, in 0.1 degree; in the wrong order."""
 
 
-def items_of(quantity: str) -> tuple[str, ...]:
-    """The items of ``quantity`` that a meter here has, in the order of a block.
+class Moment:
+    """What a meter's measuring elements see at one moment.
 
     Args:
-        quantity: e.g. ``"voltage"``; one that it does not measure has no items.
+        us: the moment.
+        flow: what flows then.
+        weight: of the load's shape then.
 
     """
-    if quantity in ENERGIES:
-        return (quantity, *(f"{quantity}.t{tariff}" for tariff in TARIFFS))
-    if quantity in POWERS:
-        return (quantity, *(f"{quantity}.{phase}" for phase in PHASES))
-    if quantity in {"voltage", "current"}:
-        return tuple(f"{quantity}.{phase}" for phase in PHASES)
-    if quantity in HARMONICS:
-        return tuple(f"{quantity}.{phase}.h{order}" for phase in PHASES for order in _ORDERS)
-    return (quantity,) if quantity in QUANTITIES else ()
+
+    __slots__ = ("flow", "us", "weight")
+
+    def __init__(self, us: int, registers: Registers) -> None:
+        number, inside = registers.span_at(us)
+        self.us = us
+        self.flow: Flow = registers.spans[number].flow
+        self.weight = registers.course.weight(inside)
 
 
 class Readings:
     """The measuring half of a meter.
 
     Args:
-        address: the meter's address, 12 digits.
-        seed: seed of the plant.
-        growth_kw: mean power that the forward registers count, 0 to 10,000 kW. Beyond some 100 kW the
-            powers and currents show the largest value they can, while the registers keep counting.
-
-    Raises:
-        ValueError: ``growth_kw`` is out of range.
+        key: tells this meter from every other.
+        grid_key: tells its grid from every other; it has one frequency.
+        plate: of the meter.
+        history: of the meter.
+        registers: of the meter.
 
     """
 
-    def __init__(self, address: str, *, seed: int, growth_kw: Decimal = GROWTH_KW) -> None:
-        self._key = f"{seed}/{address}"
-        self._forward = LoadCurve(f"{self._key}/forward", mean_kw=growth_kw, since=INSTALLED_AT)
-        feed_in_kw = growth_kw / _FEED_IN_PART
-        self._reverse = LoadCurve(f"{self._key}/reverse", mean_kw=feed_in_kw, since=INSTALLED_AT)
-        self._quantities: dict[str, Callable[[str, datetime], Decimal]] = {
-            "combined_active_energy": self._combined_energy,
-            "forward_active_energy": partial(_energy, self._forward),
-            "reverse_active_energy": partial(_energy, self._reverse),
+    def __init__(
+        self, *, key: str, grid_key: str, plate: Plate, history: History, registers: Registers
+    ) -> None:
+        self._key, self._grid_key = key, grid_key
+        self._plate, self._history, self._registers = plate, history, registers
+        self._quantities: dict[str, Callable[[Moment, str], Decimal]] = {
             "voltage": self._voltage,
+            "voltage_angle": self._voltage_angle,
             "current": self._current,
-            "active_power": partial(self._power, self._active),
-            "reactive_power": partial(self._power, self._reactive),
-            "apparent_power": partial(self._power, self._apparent),
+            "active_power": self._active_power,
+            "mean_active_power": self._active_power,
+            "reactive_power": self._reactive_power,
+            "apparent_power": self._apparent_power,
             "power_factor": self._power_factor,
+            "phase_angle": self._phase_angle,
             "frequency": self._frequency,
             "neutral_current": self._neutral_current,
-            **{name: partial(self._harmonic, name) for name in HARMONICS},
-            **{name: partial(_constant, value) for name, value in CONSTANTS.items()},
+            "active_demand": self._demand,
+            "reactive_demand": self._reactive_power,
+            "apparent_demand": self._apparent_power,
         }
 
-    def value(self, item: str, at: datetime) -> Decimal | None:
-        """What the meter shows for ``item`` at ``at``; ``None`` when it has no such item.
+    def value(self, item: str, us: int) -> Decimal | None:
+        """What the meter shows for ``item``; ``None`` when it has no such item.
 
         Args:
-            item: e.g. ``"forward_active_energy.t1"`` or ``"voltage.a"``.
-            at: aware; before `INSTALLED_AT` the registers stand at their first value.
+            item: e.g. ``"voltage.a"``.
+            us: the moment.
 
         """
         name, _, suffix = item.partition(".")
-        return self._quantities[name](suffix, at) if item in items_of(name) else None
+        if not self.measures(name) or item not in items_of(name, self._plate.phase_names):
+            return None
+        if name in CONSTANTS:
+            return CONSTANTS[name]
+        moment = Moment(us, self._registers)
+        if name in HARMONICS:
+            return self._harmonic(moment, name, suffix)
+        return self._quantities[name](moment, suffix)
 
-    def _combined_energy(self, tariff: str, at: datetime) -> Decimal:
-        both = _ticks(self._forward, tariff, at) + _ticks(self._reverse, tariff, at)
-        return _scaled(both % _SIGNED_REGISTER_TICKS, 2)
+    def measures(self, quantity: str) -> bool:
+        """Whether it is one of these that are measured."""
+        return quantity in self._quantities or quantity in HARMONICS or quantity in CONSTANTS
 
-    def _voltage(self, phase: str, at: datetime) -> Decimal:
-        return _scaled(self._decivolts(phase, at), 1)
+    def milliamperes(self, phase: str, us: int) -> int:
+        """The current that a phase's element sees."""
+        return self._milliamperes(Moment(us, self._registers), PHASES.index(phase))
 
-    def _power(self, of_phase: Callable[[str, datetime], int], phase: str, at: datetime) -> Decimal:
-        deciwatts = _total(of_phase, phase, at)
-        return _scaled(max(-_POWER_MAX, min(deciwatts, _POWER_MAX)), 4)
+    def decivolts(self, phase: str, us: int) -> int:
+        """The voltage at a phase's terminal."""
+        return self._decivolts(us, PHASES.index(phase))
 
-    def _current(self, phase: str, at: datetime) -> Decimal:
-        milliamperes = _divided(self._apparent(phase, at) * 1000, self._decivolts(phase, at))
-        shown = min(milliamperes, _CURRENT_MAX)
-        return _scaled(-shown if self._active(phase, at) < 0 else shown, 3)
+    def _voltage(self, moment: Moment, phase: str) -> Decimal:
+        return _scaled(self._decivolts(moment.us, PHASES.index(phase)), 1)
 
-    def _power_factor(self, phase: str, at: datetime) -> Decimal:
-        active = _total(self._active, phase, at)
-        apparent = _total(self._apparent, phase, at)
-        shown = _divided(abs(active) * 1000, apparent) if apparent else 1000
-        return _scaled(-shown if active < 0 else shown, 3)
+    def _voltage_angle(self, moment: Moment, phase: str) -> Decimal:
+        reversed_ = self._history.at_us(moment.us).voltage_reversed
+        return _scaled(_ANGLES[reversed_][PHASES.index(phase)], 1)
 
-    def _frequency(self, _: str, at: datetime) -> Decimal:
-        return _scaled(4990 + draw(f"{self._key}/frequency", (at - INSTALLED_AT) // _SECOND, 21), 2)
+    def _current(self, moment: Moment, phase: str) -> Decimal:
+        number = PHASES.index(phase)
+        shown = min(self._milliamperes(moment, number), CURRENT_MAX)
+        return _scaled(-shown if moment.flow.measured[number].active < 0 else shown, 3)
 
-    def _neutral_current(self, _: str, at: datetime) -> Decimal:
-        """Roughly what an unbalanced load sends back: the largest phase current less the smallest."""
-        currents = [abs(self._current(phase, at)) for phase in PHASES]
-        return max(currents) - min(currents)
+    def _active_power(self, moment: Moment, phase: str) -> Decimal:
+        return _power(moment.weight * sum(phasor.active for phasor in _of(moment, phase)))
 
-    def _harmonic(self, name: str, suffix: str, at: datetime) -> Decimal:
+    def _reactive_power(self, moment: Moment, phase: str) -> Decimal:
+        return _power(moment.weight * sum(phasor.reactive for phasor in _of(moment, phase)))
+
+    def _apparent_power(self, moment: Moment, phase: str) -> Decimal:
+        return _power(moment.weight * sum(phasor.apparent for phasor in _of(moment, phase)))
+
+    def _power_factor(self, moment: Moment, phase: str) -> Decimal:
+        phasors = _of(moment, phase)
+        active = sum(phasor.active for phasor in phasors)
+        apparent = sum(phasor.apparent for phasor in phasors)
+        shown = _divided(abs(active) * 1000, apparent) if apparent and moment.weight else 1000
+        return _scaled(-shown if active < 0 and moment.weight else shown, 3)
+
+    def _phase_angle(self, moment: Moment, phase: str) -> Decimal:
+        return _scaled(moment.flow.angles[PHASES.index(phase)] if moment.weight else 0, 1)
+
+    def _frequency(self, moment: Moment, _: str) -> Decimal:
+        if not moment.flow.powered:
+            return _scaled(0, 2)
+        return _scaled(4990 + draw(f"{self._grid_key}/frequency", moment.us // SECOND_US, 21), 2)
+
+    def _neutral_current(self, moment: Moment, _: str) -> Decimal:
+        """What flows back: of one phase all that its line carries, of three what does not cancel out."""
+        if not moment.flow.powered:
+            return _scaled(0, 3)
+        currents = [self._line_current(moment, number) for number in range(len(moment.flow.line))]
+        if len(currents) == 1:
+            return _scaled(min(currents[0], CURRENT_MAX), 3)
+        a, b, c = currents
+        return _scaled(min(isqrt(a * a + b * b + c * c - a * b - b * c - c * a), CURRENT_MAX), 3)
+
+    def _demand(self, moment: Moment, _: str) -> Decimal:
+        """Mean power of the last 15 minutes, up to the last whole one."""
+        end = moment.us // MINUTE_US * MINUTE_US
+        energy = moment.weight * sum(phasor.active for phasor in moment.flow.measured)
+        before = Moment(end - QUARTER_US, self._registers)
+        earlier = before.weight * sum(phasor.active for phasor in before.flow.measured)
+        part = end % QUARTER_US
+        return _power((energy * part + earlier * (QUARTER_US - part)) // QUARTER_US)
+
+    def _harmonic(self, moment: Moment, name: str, suffix: str) -> Decimal:
         phase, _, order = suffix.partition(".h")
-        part = 50 + draw(f"{self._key}/{name[:7]}.{suffix}", (at - INSTALLED_AT) // _QUARTER, 200)
+        part = 50 + draw(f"{self._key}/{name[:7]}.{suffix}", moment.us // QUARTER_US, 200)
         percent = _scaled(part // int(order), 2)
         if not name.endswith("_value"):
             return percent
-        whole = self._voltage(phase, at) if name.startswith("voltage") else abs(self._current(phase, at))
-        return (whole * percent / 100).quantize(Decimal("0.01"))
+        whole = self._voltage if name.startswith("voltage") else self._current
+        return (abs(whole(moment, phase)) * percent / 100).quantize(Decimal("0.01"))
 
-    def _decivolts(self, phase: str, at: datetime) -> int:
-        return 2140 + draw(f"{self._key}/voltage.{phase}", (at - INSTALLED_AT) // _SECOND, 121)
+    def _decivolts(self, us: int, number: int) -> int:
+        conditions = self._history.at_us(us)
+        phase = PHASES[number]
+        if phase in conditions.without_supply:
+            return 0
+        return self._grid_decivolts(us, phase) * conditions.voltage_per_mille[number] // FULL
 
-    def _per_mille_factor(self, phase: str, at: datetime) -> int:
-        return 900 + draw(f"{self._key}/cos.{phase}", (at - INSTALLED_AT) // _QUARTER, 100)
+    def _grid_decivolts(self, us: int, phase: str) -> int:
+        spread = draw(f"{self._key}/voltage.{phase}", us // SECOND_US, _VOLTAGE_SPREAD_PER_MILLE)
+        return int(self._plate.voltage_v * 10) * (_VOLTAGE_LOW_PER_MILLE + spread) // FULL
 
-    def _active(self, phase: str, at: datetime) -> int:
-        """Power of a phase in 0.1 W; a takes 40 to 60 % of what is consumed, b the rest."""
-        if phase == "c":
-            return -self._reverse.deciwatts(at)
-        consumed = self._forward.deciwatts(at)
-        share = 40 + draw(f"{self._key}/share", (at - INSTALLED_AT) // _QUARTER, 21)
-        part_a = consumed * share // 100
-        return part_a if phase == "a" else consumed - part_a
+    def _milliamperes(self, moment: Moment, number: int) -> int:
+        """The current of the apparent power that is shown; without a voltage, of what flows in the line."""
+        flow = moment.flow
+        decivolts = self._decivolts(moment.us, number)
+        if not flow.powered:
+            return 0
+        if decivolts and (apparent := flow.measured[number].apparent):
+            return _divided(apparent * moment.weight * 1000, decivolts)
+        conditions = self._history.at_us(moment.us)
+        if PHASES[number] in conditions.current_open:
+            return 0
+        return self._line_current(moment, number) * conditions.current_per_mille[number] // FULL
 
-    def _apparent(self, phase: str, at: datetime) -> int:
-        return _divided(abs(self._active(phase, at)) * 1000, self._per_mille_factor(phase, at))
-
-    def _reactive(self, phase: str, at: datetime) -> int:
-        return isqrt(self._apparent(phase, at) ** 2 - self._active(phase, at) ** 2)
-
-
-def _constant(value: Decimal, _: str, __: datetime) -> Decimal:
-    return value
-
-
-def _energy(curve: LoadCurve, tariff: str, at: datetime) -> Decimal:
-    return _scaled(_ticks(curve, tariff, at) % _REGISTER_TICKS, 2)
-
-
-def _ticks(curve: LoadCurve, tariff: str, at: datetime) -> int:
-    """The tariff's own register (``"t1"``), or the total when none is named."""
-    ticks = curve.ticks(at)
-    return ticks[int(tariff[1:])] if tariff else sum(ticks.values())
+    def _line_current(self, moment: Moment, number: int) -> int:
+        volts = self._grid_decivolts(moment.us, PHASES[number])
+        return _divided(moment.flow.line[number].apparent * moment.weight * 1000, volts)
 
 
-def _total(of_phase: Callable[[str, datetime], int], phase: str, at: datetime) -> int:
-    """The phase's own figure, or the sum of the three when none is named."""
-    return of_phase(phase, at) if phase else sum(of_phase(each, at) for each in PHASES)
+def _of(moment: Moment, phase: str) -> tuple[Phasor, ...]:
+    """The phase's own phasor, or all when none is named."""
+    measured = moment.flow.measured
+    return (measured[PHASES.index(phase)],) if phase else measured
+
+
+def _power(deciwatts: int) -> Decimal:
+    return _scaled(max(-POWER_MAX, min(deciwatts, POWER_MAX)), 4)
 
 
 def _divided(dividend: int, divisor: int) -> int:

@@ -12,12 +12,15 @@ The end of an answer is the session's business (it knows the length octet), so n
 after a good answer.
 
 The octets of an exchange may be written down; which of them are secret the session says, by their place.
+
+A session that raises is a fault of the program, and its caller's affair: the line is as good as before.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -85,6 +88,19 @@ class Timing:
         return max(self.answer_max_s, self.answer_octets_max * self.character_s + self.octet_gap_s)
 
 
+class SessionBroke(Exception):
+    """A session raised: ``error``, which is for its caller. Never leaves the room.
+
+    Args:
+        error: what it raised.
+
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 async def carry_out(
     wire: Wire,
     session: Session,
@@ -104,6 +120,7 @@ async def carry_out(
     Raises:
         ReplyTimeout: no complete answer in time.
         LineLost, LineClosed: from the stream.
+        SessionBroke: the session raised.
 
     """
     try:
@@ -112,8 +129,9 @@ async def carry_out(
             transcript.received(late)
         await _converse(wire, session, timing, now, transcript)
     finally:
-        if not session.finished:
-            session.expire()
+        with _blamed_on_session():
+            if not session.finished:
+                session.expire()
         if transcript is not None:
             transcript.settle()
 
@@ -127,7 +145,8 @@ async def _converse(
 ) -> None:
     give_up_at = now() + EXCHANGE_MAX_S
     while not session.finished:
-        octets = session.octets_to_send()
+        with _blamed_on_session():
+            octets = session.octets_to_send()
         if octets:
             if now() >= give_up_at:
                 raise ReplyTimeout("the answer has no end")
@@ -147,5 +166,15 @@ async def _converse(
             raise ReplyTimeout("no answer in time") from None
         if transcript is not None:
             transcript.received(received)
-        session.feed(received)
+        with _blamed_on_session():
+            session.feed(received)
         wait_until = min(max(first_by, now() + timing.octet_gap_s), whole_by)
+
+
+@contextmanager
+def _blamed_on_session() -> Iterator[None]:
+    """What is raised here was raised by the session, not by the line."""
+    try:
+        yield
+    except Exception as error:
+        raise SessionBroke(error) from error

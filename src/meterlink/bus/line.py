@@ -21,7 +21,7 @@ import structlog
 
 from meterlink.bus.alarm import Alarm, Rung
 from meterlink.bus.dialling import REOPEN_MAX_S, Dialling, Opener
-from meterlink.bus.exchange import Session, Timing, carry_out
+from meterlink.bus.exchange import Session, SessionBroke, Timing, carry_out
 from meterlink.bus.listener import Door, Listener, Visit
 from meterlink.bus.queue import TICKETS_MAX, Priority, TicketQueue
 from meterlink.bus.wire import ListeningWire, PlainWire, SharedWire, Wire
@@ -90,6 +90,7 @@ class Line:
             ReplyTimeout: no complete answer in time.
             LineLost, LineBusy: the line cannot be used now.
             LineClosed: the owner has stopped.
+            Exception: whatever the session raised; the line goes on with the next one.
 
         """
         if self._stopped:
@@ -137,6 +138,8 @@ class Line:
             _fail(ticket, error)
         except ReplyTimeout as error:
             _fail(ticket, error)
+        except SessionBroke as broke:
+            _fail(ticket, broke.error)
         except BaseException as error:
             interrupted = isinstance(error, asyncio.CancelledError)
             _fail(ticket, LineClosed(f"{self.name}: the line's owner has stopped") if interrupted else error)

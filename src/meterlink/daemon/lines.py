@@ -23,6 +23,7 @@ from meterlink.config import LineSettings, MeterSettings, PlanSettings, SecretRe
 from meterlink.drivers.base import Driver
 from meterlink.drivers.choose import answer_octets_max, driver_for
 from meterlink.drivers.dlt698_talk import no_password
+from meterlink.drivers.guard import GuardedDriver
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass
@@ -115,14 +116,7 @@ class LinePart:
         )
         named: dict[str, Poller] = {}
         for profile, points in self._served.items():
-            driver = driver_for(
-                profile,
-                self._clock,
-                random_octets=self._rng.randbytes,
-                preamble=self._settings.preamble,
-                zone=self._zone,
-                password_of=self._passwords.of,
-            )
+            driver = self._driver(profile)
             for plan in self._plans:
                 if reads(driver, plan.data_class):
                     named[f"{plan.name}.{profile.name}"] = self._poller(plan, driver, points, line)
@@ -139,6 +133,18 @@ class LinePart:
             if self._ear is not None or not callable(self._way):
                 await self._stopping.wait()  # who reports is heard also where no plan reads him
             owner.cancel()
+
+    def _driver(self, profile: Profile) -> Driver:
+        """For the meters of one profile; each of them bears its own faults."""
+        driver = driver_for(
+            profile,
+            self._clock,
+            random_octets=self._rng.randbytes,
+            preamble=self._settings.preamble,
+            zone=self._zone,
+            password_of=self._passwords.of,
+        )
+        return GuardedDriver(driver)
 
     def _poller(self, plan: Plan, driver: Driver, points: Sequence[Point], line: Line) -> Poller:
         """One plan for the meters of one profile."""

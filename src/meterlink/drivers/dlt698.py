@@ -13,7 +13,7 @@ from meterlink.drivers.base import FreezeAnswer, Measured, MeterAnswer, Window
 from meterlink.drivers.dlt698_freezes import FreezeReader
 from meterlink.drivers.dlt698_items import PROTOCOL, Asked, asked, numbers, scaler_of
 from meterlink.drivers.dlt698_talk import PasswordOf, Talk, no_password, refusal
-from meterlink.drivers.values import measured
+from meterlink.drivers.values import each_once, measured
 from meterlink.errors import BadAnswer, NoRecord, Refused, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, DataClass
 from meterlink.model.zone import CHINA_TIME
@@ -27,7 +27,7 @@ from meterwire.dlt698.apdus.get import (
     GetResponseRecord,
 )
 from meterwire.dlt698.apdus.parts import AttributeResult, Dar, RecordRequest
-from meterwire.dlt698.axdr.selection import Oad, ScalerUnit
+from meterwire.dlt698.axdr.selection import Oad, Rcsd, ScalerUnit
 from meterwire.dlt698.objects.dictionary import Entry, dictionary, names
 from meterwire.dlt698.objects.item_values import ItemValue
 from meterwire.dlt698.objects.records import Record, Records, records
@@ -98,7 +98,12 @@ class Dlt698Driver:
             raise UnknownItem(f"meters of {PROTOCOL} keep no {data_class}")
         if "@" in item:
             raise UnknownItem(f"{item!r}: write an item of a {data_class} without a period")
-        if not any(numbers(asked(item).entry.type)):
+        entry = asked(item).entry
+        if periods := [name for name in names(entry) if "@" in name]:
+            raise UnknownItem(
+                f"{item!r} holds several: {', '.join(periods)}; a {data_class} keeps one of each"
+            )
+        if not any(numbers(entry.type)):
             raise UnknownItem(f"{item!r} is text or a time: a {data_class} keeps numbers")
 
     def check_window(self, item: str, window: Window) -> None:
@@ -205,7 +210,8 @@ class Dlt698Driver:
         entries = await self._entries(line, address, requests[0], priority)
         rows: list[Record] = []
         for request in requests:
-            answer, taken_at = await self._ask_records(line, address, request, entries, priority)
+            columns = request.rcsd if found.freeze else ()  # what a meter adds to an event has its own name
+            answer, taken_at = await self._ask_records(line, address, request, columns, entries, priority)
             if answer.dar is not None:
                 raise refusal(f"meter {address}", item, answer.dar)
             rows += answer.rows
@@ -226,7 +232,11 @@ class Dlt698Driver:
             raise NoRecord(f"{meter} has no such record of {found.table}")
         if found.last is not None and len(rows) > 1:
             raise BadAnswer(f"{meter} answered {item} with {len(rows)} records, and nobody knows which it is")
-        values = [value for row in rows for value in self._fit(address, item, _named(row, found))]
+        values = [
+            value
+            for row in rows
+            for value in self._fit(address, item, _named(each_once(row.values, meter), found))
+        ]
         if found.freeze and not any(row.readings for row in rows):
             raise NoRecord(f"{meter} has the record of {found.table} at {rows[-1].at}, without {found.name}")
         return tuple(values)
@@ -236,13 +246,14 @@ class Dlt698Driver:
     ) -> tuple[Records, datetime]:
         """The rows of one table, and when they came."""
         entries = await self._entries(line, address, request, priority)
-        return await self._ask_records(line, address, request, entries, priority)
+        return await self._ask_records(line, address, request, request.rcsd, entries, priority)
 
     async def _ask_records(
         self,
         line: Line,
         address: str,
         request: RecordRequest,
+        columns: Rcsd,
         entries: Mapping[Oad, Entry],
         priority: Priority,
     ) -> tuple[Records, datetime]:
@@ -253,7 +264,7 @@ class Dlt698Driver:
         if not isinstance(reply, GetResponseRecord):
             raise BadAnswer(f"meter {address} answered records with {type(reply).__name__}")
         try:
-            return records(reply.record, entries=entries), taken_at
+            return records(reply.record, entries=entries, asked=columns), taken_at
         except RemoteProtocolError as error:
             raise BadAnswer(
                 f"meter {address} answered records with data that does not fit: {error}"
@@ -277,13 +288,13 @@ class Dlt698Driver:
         return {oad: _rescaled(entry, said[scaler], address) for oad, (scaler, entry) in scalers.items()}
 
 
-def _named(row: Record, found: Asked) -> list[ItemValue]:
-    """The values of a record as those of the table, or of the one record, that was asked for."""
+def _named(values: Sequence[ItemValue], found: Asked) -> list[ItemValue]:
+    """Values of a record as those of the table, or of the one record, that was asked for."""
     period = f"{found.table}/last.{found.last}" if found.last is not None else found.table
     own = {"", found.freeze or found.entry.object.item}  # what says which record it is has no period
     return [
         value._replace(label=value.label._replace(period=period)) if value.period in own else value
-        for value in row.values
+        for value in values
     ]
 
 

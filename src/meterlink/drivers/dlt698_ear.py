@@ -44,6 +44,10 @@ class LineSession(TerminalSession):
         super().__init__(known, clock=clock, zone=zone, clock_trusted=False, report=report)
         self._line = line
 
+    @property
+    def _may_report(self) -> bool:
+        return True  # nobody logs in on two wires
+
     def _sort(self, found: Found) -> None:
         if not found.frame.started_by_client and found.frame.function != FUNCTION_LINK:
             super()._sort(found)

@@ -14,10 +14,11 @@ from datetime import datetime, tzinfo
 from meterlink.drivers.base import FreezeAnswer
 from meterlink.drivers.dlt698_talk import refusal
 from meterlink.drivers.freezes import FreezeFindings, freeze_instant, is_part
-from meterlink.drivers.values import measured
+from meterlink.drivers.values import each_once, measured
 from meterlink.errors import BadAnswer, NoFreeze, Refused
 from meterlink.model.data_classes import DataClass
 from meterwire.dlt698.apdus.parts import Dar, RecordRequest
+from meterwire.dlt698.objects.item_values import ItemValue
 from meterwire.dlt698.objects.records import Record, Records
 from meterwire.dlt698.objects.requests import At, NthLast, ReadFreezes, Which
 
@@ -84,26 +85,41 @@ class FreezeReader:
         """One column of the record of a time."""
         try:
             found, _, reason = await self._one((item,), At(at))
+            if reason:
+                answer.refused[item] = reason
+                return
+            record = next((row for row in found.rows if row.at == at), None)
+            if record is None:
+                raise BadAnswer(f"{self._meter} no longer has the {self._freeze} of {at}")
+            self._sort(item, self._only(found, record), answer)
         except BadAnswer as error:
             answer.unfit[item] = str(error)
-            return
-        if reason:
-            answer.refused[item] = reason
-        elif not found.rows or found.rows[-1].at != at:
-            answer.unfit[item] = f"{self._meter} no longer has the {self._freeze} of {at}"
-        else:
-            self._sort(item, found.rows[-1], answer)
 
     def _sort(self, item: str, record: Record, answer: FreezeFindings) -> None:
         """Sort what a record holds of an item."""
-        values = [value for value in record.values if is_part(value.item, item)]
-        faults = [value for value in values if value.problem not in {None, "absent", "empty"}]
-        if faults:
-            answer.unfit[item] = f"{self._meter} froze {item} as data that does not fit: {faults[0].problem}"
-        elif all(value.problem for value in values):
+        try:
+            values = self._values(item, record)
+        except BadAnswer as error:
+            answer.unfit[item] = str(error)
+            return
+        if all(value.problem for value in values):
             answer.refused[item] = f"{self._meter} has a {self._freeze} without {item}"
         else:
             answer.values += [measured(value) for value in values]
+
+    def _values(self, item: str, record: Record) -> list[ItemValue]:
+        """What a record holds of an item; values of another period, or of a part of it, are none.
+
+        Raises:
+            BadAnswer: one does not fit, or is there twice and not the same.
+
+        """
+        frozen = (value for value in record.values if value.period == self._freeze)
+        values = each_once((value for value in frozen if is_part(value.item, item)), self._meter)
+        faults = [value for value in values if value.problem not in {None, "absent", "empty"}]
+        if faults:
+            raise BadAnswer(f"{self._meter} froze {item} as data that does not fit: {faults[0].problem}")
+        return values
 
     async def _newest(self, items: Sequence[str]) -> tuple[Records, datetime, str]:
         return await self._one(items, NthLast(1))
@@ -124,7 +140,20 @@ class FreezeReader:
         """The one record of an answer; the newest where a meter sends several."""
         if not found.rows:
             raise NoFreeze(f"{self._meter} has no {self._freeze} yet ({found.missing})")
-        return found.rows[-1]
+        newest = max(found.rows, key=lambda row: row.at or datetime.min)  # noqa: DTZ901 - civil time
+        return self._only(found, newest)
+
+    def _only(self, found: Records, record: Record) -> Record:
+        """A record, when no other one of its time says something else.
+
+        Raises:
+            BadAnswer: one does, or the record says two times.
+
+        """
+        if any(row.at == record.at and row != record for row in found.rows):
+            raise BadAnswer(f"{self._meter} sends several records of {self._freeze} for {record.at}")
+        each_once((value for value in record.values if not value.period), self._meter)
+        return record
 
     def _instant(self, record: Record, taken_at: datetime) -> datetime:
         who = f"{self._meter}, {self._freeze}"

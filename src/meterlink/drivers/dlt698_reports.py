@@ -25,6 +25,7 @@ from meterlink.drivers.reports import (
     Part,
     ReportedEvent,
     ReportedReadings,
+    without_contradictions,
 )
 from meterlink.drivers.values import measured
 from meterlink.errors import NoFreeze
@@ -81,6 +82,7 @@ class Told:
         parts: readings and events; at least one.
         key: as in ``Report``.
         summary: what it is, in words, without values.
+        broken: what this program broke over in it; it is kept as its octets alone then.
 
     """
 
@@ -92,11 +94,22 @@ class Told:
         self._digits = _digits(report.octets)
         self._parts: list[Part] = []
         self._faults: list[str] = []
-        self.summary = self._take(report)
+        self.broken: Exception | None = None
+        self.summary = self._guarded(report)
         self.parts = self._bounded()
         self.key = hashlib.sha256(f"{address} {_identity(report)}".encode()).hexdigest()[:32]
 
     # --- what kind of report ------------------------------------------------------------------
+
+    def _guarded(self, report: wire.Report) -> str:
+        """The summary; whatever breaks here may neither end the line nor make the terminal tell for ever."""
+        try:
+            return self._take(report)
+        except Exception as error:  # noqa: BLE001 - a fault of ours, for whoever heard the report to log
+            self.broken = error
+            self._parts.clear()
+            self._faults.append(f"this program broke over it ({type(error).__name__})")
+            return f"a report that cannot be read: {self._faults[-1]}"
 
     def _take(self, report: wire.Report) -> str:
         notification = report.notification
@@ -163,20 +176,20 @@ class Told:
         values = [value for value in row.values if not self._is_unfit(value)]
         address = _owner(values) or self._address
         others: list[ItemValue] = []
-        frozen: dict[str, list[ItemValue]] = {}
-        slot = self._slot(row, values)
+        frozen: list[ItemValue] = []
+        slot, freeze = self._slot(row, values), _freeze(table, values)
         for value in values:
-            is_frozen = slot is not None and value.period in _FREEZES and _is_number(value)
-            (frozen.setdefault(value.period, []) if is_frozen else others).append(value)
-        for freeze, of_freeze in frozen.items():
-            self._measured(address, freeze, slot, [measured(value) for value in of_freeze])
+            is_frozen = slot is not None and value.period == freeze and _is_number(value)
+            (frozen if is_frozen else others).append(value)
+        if frozen:
+            self._measured(address, freeze, slot, [measured(value) for value in frozen])
         left = {id(value) for value in others}
         if not frozen or any(id(value) in left for value in row.readings):
             self._event(table, row, address, others)
 
     def _slot(self, row: Record, values: Sequence[ItemValue]) -> datetime | None:
-        """The instant of a freeze; ``None``: it is none, or its time cannot be true."""
-        if not any(value.item == "frozen_at" for value in values):
+        """The instant of a freeze; ``None``: it is none, its time cannot be true, or it tells two."""
+        if len({value.content for value in values if value.item == "frozen_at"}) != 1:
             return None
         try:
             return freeze_instant(row.at, zone=self._zone, now=self._received_at, who=self._address)
@@ -233,6 +246,8 @@ class Told:
 
     def _bounded(self) -> tuple[Part, ...]:
         """The parts, or the octets alone where they are too many, and the octets besides after a fault."""
+        self._parts, twice = without_contradictions(self._parts)
+        self._faults += (f"{item} stands there twice, and not the same" for item in twice)
         most = max((len(part.values) for part in self._parts), default=0)
         if len(self._parts) > PARTS_MAX or most > _VALUES_MAX:
             self._faults.append(f"{len(self._parts)} parts with up to {most} values are too many")
@@ -240,7 +255,7 @@ class Told:
         elif not self._parts and not self._faults:
             self._faults.append("it holds nothing")
         if self._faults:
-            fault = EventValue(item="fault", content=_clean(self._faults[0]))
+            fault = EventValue(item="fault", content=_clean(self._faults[-1 if self.broken else 0]))
             octets = EventValue(item="octets", content="".join(self._digits))
             self._happened(UNREAD_REPORT, "", [fault, octets])
         return tuple(self._parts)
@@ -312,6 +327,13 @@ def _is_reading(value: ItemValue, entry: Entry) -> bool:
 
 def _is_number(value: ItemValue) -> bool:
     return isinstance(value.content, Decimal) and value.content.is_finite()
+
+
+def _freeze(table: Oad, values: Sequence[ItemValue]) -> str:
+    """The freeze that the time of a row is of: the table's own, or the one in it; empty: there are more."""
+    own = period_of(table)
+    found = {own} if own in _FREEZES else {value.period for value in values if value.period in _FREEZES}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _kind(table: Oad) -> str:

@@ -6,6 +6,7 @@ It owns the connection's deframer, and sorts whole frames by who began:
 - what answers a request of ours goes on to the session of the exchange, and so does the notice that an
   association ended, which both want to know.
 
+What a connection reports before a login is neither kept nor acknowledged: its terminal tells it again after.
 A call is answered with our time, by which terminals may set their clocks: whether it can be trusted, the
 configuration says. Source: spec dlt698, sections 1.7, 3.2, 3.8 and 8.3.
 """
@@ -14,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import tzinfo
+
+import structlog
 
 from meterlink.clock import Clock
 from meterlink.drivers.dlt698_reports import Told
@@ -35,6 +38,7 @@ HEARTBEAT_DEFAULT_S = 900.0
 """For a terminal that tells no period."""
 
 _DIGITS = 12
+_log = structlog.get_logger(__name__)
 _Ranges = tuple[tuple[int, int], ...]
 
 
@@ -52,6 +56,7 @@ class TerminalSession:
         terminal: who calls, 12 digits, once he may come in.
         ending: why the connection is to end.
         idle_limit_s: how long it may be silent, as it said last.
+        faults: frames and reports over which this program broke.
 
     """
 
@@ -67,6 +72,7 @@ class TerminalSession:
         self.terminal: str | None = None
         self.ending = ""
         self.idle_limit_s = 2 * HEARTBEAT_DEFAULT_S + IDLE_MARGIN_S
+        self.faults = 0
         self._known = known
         self._clock = clock
         self._zone = zone
@@ -87,10 +93,10 @@ class TerminalSession:
         now_s = self._clock.monotonic_s()
         if self._deframer.pending and now_s - self._fed_at_s > FRAME_GAP_S:
             for frame in self._deframer.give_up():
-                self._sort(Found(frame, encode(frame), 0))
+                self._take(Found(frame, encode(frame), 0))
         self._fed_at_s = now_s
         for found in self._deframer.feed_found(octets):
-            self._sort(found)
+            self._take(found)
 
     def octets_to_send(self) -> bytes:
         """See ``Listener.octets_to_send``."""
@@ -117,6 +123,22 @@ class TerminalSession:
     def _result_for(self, server: ServerAddress) -> int:
         return wire.LINK_OK if _address(server) in self._known else wire.LINK_ILLEGAL_DEVICE
 
+    @property
+    def _may_report(self) -> bool:
+        """Anybody can dial and write a known address into a report; who has logged in may tell something."""
+        return self.terminal is not None
+
+    def _take(self, found: Found) -> None:
+        """Sort a frame; one over which we break is as if it had not come: its terminal sends it again."""
+        try:
+            self._sort(found)
+        except Exception as error:  # noqa: BLE001 - the line and its neighbours go on
+            self._broke(_address(found.frame.server), error)
+
+    def _broke(self, terminal: str, error: Exception) -> None:
+        self.faults += 1
+        _log.error("frame_broke_us", terminal=terminal, faults=self.faults, exc_info=error)
+
     def _sort(self, found: Found) -> None:
         frame = found.frame
         if not frame.from_server:
@@ -129,7 +151,8 @@ class TerminalSession:
             if isinstance(heard, wire.Call):
                 self._call(heard)
             elif isinstance(heard, wire.Report):
-                self._report(self._told(heard))
+                if self._may_report:
+                    self._report(self._told(heard))
             else:
                 self._answers += found.octets
         self._due += self._listener.octets_to_send()
@@ -150,6 +173,8 @@ class TerminalSession:
     def _told(self, report: wire.Report) -> Report:
         address, received_at = _address(report.server), self._clock.utc_now()
         told = Told(report, address=address, zone=self._zone, received_at=received_at)
+        if told.broken is not None:
+            self._broke(address, told.broken)
         return Report(
             terminal=self.terminal or address,
             parts=told.parts,

@@ -24,14 +24,18 @@ def freeze_instant(moment: datetime | None, *, zone: tzinfo, now: datetime, who:
         who: the meter and its freeze, for the message.
 
     Raises:
-        NoFreeze: the time is missing, not at a whole minute, or later than our clock by more than a day.
+        NoFreeze: the time is missing, not at a whole minute, at an end of the calendar, or later than our
+            clock by more than a day.
 
     """
     if moment is None:
         raise NoFreeze(f"{who}: its time is absent or none of the calendar")
     if moment.second or moment.microsecond:
         raise NoFreeze(f"{who}: its time {moment} is not at a whole minute")
-    instant = moment.replace(tzinfo=zone).astimezone(UTC)
+    try:
+        instant = moment.replace(tzinfo=zone).astimezone(UTC)
+    except OverflowError:
+        raise NoFreeze(f"{who}: its time {moment} is at an end of the calendar: look at its clock") from None
     if instant - now > AHEAD_MAX:
         raise NoFreeze(f"{who}: its time {moment} lies more than a day ahead: look at both clocks")
     return instant

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -59,6 +59,8 @@ class ReportedEvent:
 
 
 Part = ReportedReadings | ReportedEvent
+_Key = tuple[str, str, datetime | None, str]
+"""Address, class, slot and item."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,38 @@ class Report:
     def place(self) -> str:
         """Where addresses are unique: on the line, or behind the terminal."""
         return f"line {self.line}" if self.line else self.terminal
+
+
+def without_contradictions(parts: Sequence[Part]) -> tuple[list[Part], tuple[str, ...]]:
+    """The parts of a report with each reading once, and the items that it gives twice and not the same.
+
+    Nobody knows which of two is true, so neither stays.
+
+    Args:
+        parts: in their order.
+
+    """
+    told: dict[_Key, Measured] = {}
+    twice: dict[_Key, str] = {}
+    for part in parts:
+        for key, value in _keyed(part):
+            if told.setdefault(key, value) != value:
+                twice[key] = value.item
+    settled: list[Part] = []
+    for part in parts:
+        if isinstance(part, ReportedReadings):
+            values = tuple(told.pop(key) for key, _ in _keyed(part) if key in told and key not in twice)
+            settled += [replace(part, values=values)] if values else []
+        else:
+            settled.append(part)
+    return settled, tuple(dict.fromkeys(twice.values()))
+
+
+def _keyed(part: Part) -> Iterator[tuple[_Key, Measured]]:
+    """The readings of a part, by what they will be kept under."""
+    if isinstance(part, ReportedReadings):
+        for value in part.values:
+            yield (part.address, part.data_class, part.slot, value.item), value
 
 
 class ReportQueue:

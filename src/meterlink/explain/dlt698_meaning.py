@@ -12,12 +12,13 @@ from typing import Any, Final
 from meterlink.explain.dlt698_plain import plain, text_of
 from meterwire.dlt645.items.bit_words import bit_words
 from meterwire.dlt698.apdus import association, parts
-from meterwire.dlt698.apdus.apdu import Apdu
+from meterwire.dlt698.apdus.apdu import Apdu, inner_apdu
 from meterwire.dlt698.apdus.enumerations import name_of
 from meterwire.dlt698.apdus.security import CipherUnit, SecurityRequest, SecurityResponse
 from meterwire.dlt698.axdr.selection import Oad, Omd, Sid, SidMac
 from meterwire.dlt698.axdr.values import BitString, Data
 from meterwire.dlt698.link.frame import Frame
+from meterwire.errors import RemoteProtocolError
 
 _COMMANDS: Final = {
     Omd(0x8000, 127): "alarm_on",
@@ -45,7 +46,23 @@ def meaning_of(apdu: Apdu, octets: bytes, frame: Frame) -> dict[str, Any]:
         "service": type(apdu).__name__,
     }
     if isinstance(apdu, SecurityRequest | SecurityResponse):
-        return said | _envelope(apdu)
+        return _inside(apdu, frame) | said | _envelope(apdu)
+    return said | _content(apdu, frame)
+
+
+def _inside(envelope: SecurityRequest | SecurityResponse, frame: Frame) -> dict[str, Any]:
+    """The purpose of what a plain envelope holds; nothing where nobody here can read it."""
+    try:
+        inner = inner_apdu(envelope)
+    except RemoteProtocolError:
+        return {}
+    if inner is None or isinstance(inner, SecurityRequest | SecurityResponse):
+        return {}
+    return _content(inner, frame)
+
+
+def _content(apdu: Any, frame: Frame) -> dict[str, Any]:
+    said: dict[str, Any] = {}
     said["piid_acd" if frame.from_server else "piid"] = f"{apdu.piid:02X}"
     tag = getattr(apdu, "time_tag", None)
     said["time_tag"] = None if tag is None else {"sent": str(tag.sent_at), "allow": plain(tag.delay)}
@@ -58,16 +75,39 @@ def _body(apdu: Any) -> dict[str, Any]:
     said: dict[str, Any] = {}
     if hasattr(apdu, "oads"):
         said["oads"] = [str(oad) for oad in apdu.oads]
-    item = getattr(apdu, "item", None)
-    if isinstance(item, parts.ActionItem):
-        return said | {"omd": str(item.omd)} | _guarded(_call, item.omd, item.data)
-    if isinstance(item, parts.ActionResult):
-        return said | {"omd": str(item.omd)} | _verdict(item.dar)
+    if isinstance(oad := getattr(apdu, "oad", None), Oad):
+        said["oad"] = str(oad)
+    if items := _items_of(apdu):
+        told = [_item(item) for item in items]
+        return said | (told[0] if len(told) == 1 else {"items": told})
     results = getattr(apdu, "results", None) or [getattr(apdu, "result", None)]
     for result in results:
         if isinstance(result, parts.AttributeResult):
             said |= _attribute(result, single=len(results) == 1)
     return said
+
+
+def _items_of(apdu: Any) -> list[Any]:
+    """What is set, called, or answered to either: of a list, and through a concentrator, each."""
+    if hasattr(apdu, "item"):
+        return [apdu.item]
+    if hasattr(apdu, "items"):
+        return list(apdu.items)
+    return [item for target in getattr(apdu, "targets", ()) for item in target.items]
+
+
+def _item(item: Any) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    if isinstance(item, Oad):
+        return {"oad": str(item)}
+    if isinstance(item, parts.AttributeResult):
+        return _attribute(item, single=True)
+    for name in ("oad", "omd"):
+        if hasattr(item, name):
+            said[name] = str(getattr(item, name))
+    if hasattr(item, "dar"):
+        return said | _verdict(item.dar)
+    return said | (_guarded(_call, item.omd, item.data) if hasattr(item, "omd") else {})
 
 
 def _attribute(result: parts.AttributeResult, *, single: bool) -> dict[str, Any]:

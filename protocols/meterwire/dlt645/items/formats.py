@@ -105,6 +105,14 @@ class Number:
         """
         if content is None:
             return b"\xff" * self.octets
+        whole, _, part = str(content).partition(".")
+        if isinstance(content, Decimal) and len(part) == self.decimals and len(whole) <= self.whole:
+            digits = f"{whole}{part}"
+            if digits.isdecimal() and not (self.signed and len(whole) == self.whole):
+                return bytes.fromhex(digits.zfill(2 * self.octets))[::-1]
+        return self._encode_unusual(content)
+
+    def _encode_unusual(self, content: Content) -> bytes:
         if not isinstance(content, Decimal) or not content.is_finite():
             raise LocalProtocolError(f"{content!r} is no number")
         scaled = content.scaleb(self.decimals)

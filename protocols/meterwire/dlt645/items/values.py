@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 from meterwire.dlt645.items import formats, security
@@ -188,6 +189,8 @@ class Entry:
         """
         try:
             if form is None:
+                if self.format is not None and len(values) == 1 and isinstance(values[0], Decimal):
+                    return self.format.encode(values[0])
                 return self._encoded(values)
             if not 0 <= form.shape < len(self.shapes):
                 raise LocalProtocolError(f"{self.item} has {len(self.shapes)} shapes, no {form.shape}")

@@ -38,6 +38,9 @@ _READ: dict[Edition, int] = {"dlt645-2007": READ, "dlt645-1997": READ_1997}
 _FOLLOWING: dict[Edition, int] = {"dlt645-2007": READ_FOLLOWING, "dlt645-1997": READ_FOLLOWING_1997}
 SEQUENCE_MAX: Final = 255
 """Largest number of a following piece; 1 comes after it."""
+_FROM_METER: Final = 0x80
+_MORE: Final = 0xA0
+"""Of the control octet of an answer: D7, with D5 where more can be asked for."""
 _SELECTOR_OCTETS = (0, 1, 6)  # nothing; N blocks; N blocks from mm hh DD MM YY
 
 
@@ -191,6 +194,11 @@ def to_frame(message: Message, edition: Edition = "dlt645-2007") -> Frame:
         LocalProtocolError: a field outside its range, or a message that must not be sent so.
 
     """
+    if isinstance(message, ReadReply):
+        address, di, data, more = message
+        return made(
+            address, _READ[edition] | (_MORE if more else _FROM_METER), _di_octets(di, edition) + data
+        )
     if isinstance(message, ReadRequest):
         address, di, selector = message
         if address == BROADCAST and edition == "dlt645-2007":
@@ -199,8 +207,6 @@ def to_frame(message: Message, edition: Edition = "dlt645-2007") -> Frame:
             raise LocalProtocolError(f"a selector has 0, 1 or 6 octets, not {len(selector)}")
         return made(address, _READ[edition], _di_octets(di, edition) + selector)
     match message:
-        case ReadReply(address=address, has_following=more):
-            return _answer(address, _READ[edition], _di_octets(message.di, edition) + message.data, more)
         case ReadFollowingRequest(address=address, selector=selector):
             if edition == "dlt645-2007" and goes_to_many(address):
                 raise LocalProtocolError(f"following data is asked of one meter, not of address {address}")

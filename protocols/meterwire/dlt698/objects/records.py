@@ -96,7 +96,10 @@ class Records:
 
 
 def records(
-    result: RecordResult, order: BitOrder = "bit0_first", entries: Mapping[Oad, Entry] | None = None
+    result: RecordResult,
+    order: BitOrder = "bit0_first",
+    entries: Mapping[Oad, Entry] | None = None,
+    asked: Rcsd = (),
 ) -> Records:
     """The rows of an answer.
 
@@ -104,6 +107,8 @@ def records(
         result: A-ResultRecord; its own columns count, not those of the request.
         order: how this device sends words of bits.
         entries: what columns hold, where the device says it otherwise than the standard.
+        asked: columns of the request; others are passed over, but for those that say which record it is. A
+            column asked for as a whole may come as an element, and the other way round. Empty: all count.
 
     Raises:
         RemoteProtocolError: a row is not as wide as the columns; ``kind`` is ``"rows"``.
@@ -112,7 +117,8 @@ def records(
     if isinstance(result.result, Dar):
         return Records(table=result.oad, rows=(), dar=result.result)
     rows = [row for row in result.result if any(cell.type != "null" for cell in row)]
-    found = [_record(result.oad, result.rcsd, row, order, entries or {}) for row in rows]
+    taken = [_is_wanted(column, asked) for column in result.rcsd]
+    found = [_record(result.oad, result.rcsd, row, taken, order, entries or {}) for row in rows]
     return Records(
         table=result.oad,
         rows=tuple(sorted(found, key=_order)),
@@ -168,15 +174,31 @@ def _encode_cell(oad: Oad, contents: Contents, order: BitOrder) -> Data:
 # --- one row ------------------------------------------------------------------------------------------
 
 
+def _is_wanted(column: Oad | Road, asked: Rcsd) -> bool:
+    if not asked or column in asked:
+        return True
+    if isinstance(column, Road):
+        return False
+    whole = {one._replace(index=0) for one in asked if isinstance(one, Oad)}
+    return column._replace(index=0) in whole or _column(column, "").context.quantity in _KEYS
+
+
 def _record(
-    table: Oad, columns: Rcsd, row: Sequence[Data], order: BitOrder, entries: Mapping[Oad, Entry]
+    table: Oad,
+    columns: Rcsd,
+    row: Sequence[Data],
+    taken: Sequence[bool],
+    order: BitOrder,
+    entries: Mapping[Oad, Entry],
 ) -> Record:
     if len(row) != len(columns):
         raise RemoteProtocolError(
             f"a row of {table} has {len(row)} values for {len(columns)} columns", kind="rows"
         )
     values: list[ItemValue] = []
-    for column, cell in zip(columns, row, strict=True):
+    for column, cell, is_taken in zip(columns, row, taken, strict=True):
+        if not is_taken:
+            continue
         if isinstance(column, Oad):
             values += _cell(column, cell, period_of(table), order, entries)
         else:

@@ -1,0 +1,163 @@
+"""Polls a second that the simulator answers on one core, and how well a paced line keeps its time.
+
+The server runs in a process of its own, beside PyPI's ``dlt645`` (its asyncio server) and the echo floor;
+32 connections ask it, each again as soon as it has its answer. What counts is the time of a core that the
+server's process used, so that others on the machine, and the client, do not. What a paced line takes for an
+exchange is held against the formula of the wire on the wall clock.
+
+Usage: ``python -m bench.bench_simulator`` prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import statistics
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from bench.answering import PEER_ADDRESS, SIMULATED_LINES, SIMULATED_METERS, Server, running
+from metersim import Line, Meter, Station
+from metersim.line.port import Port
+from metersim.serving.serve import SystemClock, open_tcp
+from meterwire.dlt645 import ReadRequest, encode, to_frame
+
+ROUNDS = 7
+CONNECTIONS = SIMULATED_LINES
+POLLS = 12_000
+PEER_POLLS = 6_000
+ANSWER_OCTETS = 20
+EXCHANGES = 30
+BAUDS = (2400, 9600)
+REPLY_DELAY_MS = 20
+
+
+def _request(address: str) -> bytes:
+    return encode(to_frame(ReadRequest(address=address, di=0x00010000)))
+
+
+class _Poller(asyncio.Protocol):
+    """Sends the next request as soon as the answer to the last one is whole."""
+
+    def __init__(self, requests: Sequence[bytes], answer_octets: int, polls: int) -> None:
+        self._requests = itertools.cycle(requests)
+        self._answer_octets = answer_octets
+        self._left = polls
+        self._heard = 0
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._ask()
+
+    def _ask(self) -> None:
+        self._transport.write(next(self._requests))  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        self._heard += len(data)
+        if self._heard < self._answer_octets:
+            return
+        self._heard = 0
+        self._left -= 1
+        if self._left:
+            self._ask()
+        else:
+            self._transport.close()
+            self.done.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_exception(exc or ConnectionResetError("the server hung up"))
+
+
+def _same(poller: _Poller) -> _Poller:
+    return poller
+
+
+async def _rate(server: Server, requests: list[list[bytes]], answer_octets: int, polls: int) -> float:
+    """Polls that the server answers with one second of a core."""
+    loop, ports = asyncio.get_running_loop(), server.ports
+    each = polls // CONNECTIONS
+    begun_s = server.cpu_s()
+    pollers = []
+    for number in range(CONNECTIONS):
+        poller = _Poller(requests[number % len(requests)], answer_octets, each)
+        await loop.create_connection(partial(_same, poller), "127.0.0.1", ports[number % len(ports)])
+        pollers.append(poller.done)
+    await asyncio.gather(*pollers)
+    return each * CONNECTIONS / (server.cpu_s() - begun_s)
+
+
+def _simulated_requests() -> list[list[bytes]]:
+    addresses = [f"{number:012d}" for number in range(1, SIMULATED_LINES * SIMULATED_METERS + 1)]
+    return [
+        [_request(address) for address in addresses[first : first + SIMULATED_METERS]]
+        for first in range(0, len(addresses), SIMULATED_METERS)
+    ]
+
+
+def _rates() -> dict[str, float]:
+    rates: dict[str, list[float]] = {"echo_floor": [], "metersim": [], "dlt645": []}
+    simulated, peers = _simulated_requests(), [[_request(PEER_ADDRESS)]]
+    with running("echo") as echo, running("simulator") as ours, running("dlt645") as theirs:
+        for _ in range(ROUNDS):
+            rates["echo_floor"].append(asyncio.run(_rate(echo, [[bytes(30)]], 30, POLLS)))
+            rates["metersim"].append(asyncio.run(_rate(ours, simulated, ANSWER_OCTETS, POLLS)))
+            rates["dlt645"].append(asyncio.run(_rate(theirs, peers, ANSWER_OCTETS, PEER_POLLS)))
+    return {name: statistics.median(values) for name, values in rates.items()}
+
+
+async def _paced_ms(baud: int) -> float:
+    """Median of what an exchange over TCP takes with a paced line."""
+    port = Port(baud)
+    station = Station(meter=Meter(PEER_ADDRESS, seed=1), reply_delay_ms=REPLY_DELAY_MS, port=port)
+    line = Line([station], clock=SystemClock(), client=port, paced=True)
+    took = []
+    async with open_tcp(line, "127.0.0.1", 0) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        for _ in range(EXCHANGES):
+            begun = time.perf_counter()
+            writer.write(_request(PEER_ADDRESS))
+            await reader.readexactly(ANSWER_OCTETS)
+            took.append((time.perf_counter() - begun) * 1000)
+        writer.close()
+        await writer.wait_closed()
+    return statistics.median(took)
+
+
+def _formula_ms(baud: int) -> float:
+    return (len(_request(PEER_ADDRESS)) + ANSWER_OCTETS) * 11 / baud * 1000 + REPLY_DELAY_MS
+
+
+def main() -> None:
+    """Measure and print."""
+    medians = {name: round(rate) for name, rate in _rates().items()}
+    paced = {baud: asyncio.run(_paced_ms(baud)) for baud in BAUDS}
+    ours = medians["metersim"]
+    document = {
+        "bench": "simulator, 32 connections; paced line",
+        "unit": "polls a second of a core; ms an exchange",
+        "rounds": ROUNDS,
+        "medians": {
+            **medians,
+            **{f"paced at {baud}": round(took, 2) for baud, took in paced.items()},
+            **{f"formula at {baud}": round(_formula_ms(baud), 2) for baud in BAUDS},
+        },
+        "ratios": {
+            "metersim / echo floor": round(ours / medians["echo_floor"], 2),
+            "metersim / dlt645": round(ours / medians["dlt645"], 1),
+            **{f"paced / formula at {baud}": round(paced[baud] / _formula_ms(baud), 3) for baud in BAUDS},
+        },
+        "goals": {
+            "metersim / echo floor": "goal 0.4",
+            "metersim / dlt645": "must 2",
+            "paced / formula": "must 0.95 to 1.05",
+        },
+    }
+    print(json.dumps(document, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""What changes a meter of DL/T 645-2007: a frame and a time in, an answer or silence out.
+
+Control (1CH), security and wallet (03H), writes (14H), passwords (18H), freezes (16H), and the time for all
+(08H). Only what the standard sends to everybody is taken from everybody; control of all is heard by no meter
+but one that is built to be wrong.
+Source: DL/T 645-2007, 7; control-and-prepayment, 1 and 2.
+"""
+
+from __future__ import annotations
+
+import functools
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from meterprofiles import Profile
+from metersim.dlt645.balances import SHOWN, Balances
+from metersim.dlt645.control import ControlDesk
+from metersim.dlt645.parameters import parameters_of
+from metersim.dlt645.passwords import Passwords
+from metersim.dlt645.programming import CHANGE_PASSWORD, WRITE, Levels, Programming
+from metersim.dlt645.relay import RelayRecords
+from metersim.dlt645.wallet import WalletDesk
+from metersim.security.identity import Identity645
+from metersim.security.module import LabModule
+from metersim.works.freezes import INSTANT
+from metersim.works.moments import PLANT_TIME
+from metersim.works.works import Works
+from meterwire.dlt645 import AbnormalReply, Entry, Frame, Message, from_frame, to_frame
+from meterwire.dlt645.items.dialects import dialects
+from meterwire.dlt645.link.functions import CONTROL, SECURITY
+from meterwire.dlt645.messages.clears_and_freezes import FreezeRequest
+from meterwire.dlt645.messages.command import Acknowledgement
+from meterwire.dlt645.messages.command_codec import address_kind
+from meterwire.dlt645.messages.control import ControlRequest, SealedControlRequest, SecurityRequest
+from meterwire.dlt645.messages.programming import ChangePasswordRequest, WriteRequest
+from meterwire.dlt645.messages.time_and_terminals import BroadcastTime
+from meterwire.errors import RemoteProtocolError
+
+SET_TIME: Final = 0x08
+FREEZE: Final = 0x16
+FUNCTIONS: Final = frozenset({SET_TIME, SECURITY, WRITE, FREEZE, CHANGE_PASSWORD, CONTROL})
+TO_ALL: Final = frozenset({SET_TIME, FREEZE})
+"""What goes to everybody, and is answered by nobody then."""
+
+BROADCAST_STEP_MAX: Final = timedelta(minutes=5)
+"""A broadcast sets a clock that is no further away, once a day of it. Source: DL/T 645-2007, 7.2."""
+_PREFIXES: Final = ("programming_", "clock_set_")
+_RELAY: Final = "relay_"
+_NOW: Final = "99999999"
+_CANNOT_FREEZE: Final = b"\x01"
+
+
+class Commands:
+    """Everything of one meter that commands change.
+
+    Args:
+        address: the meter's own.
+        profile: which model it is.
+        works: its clock, switch, wallet and memory, and what it measures.
+        seed: seed of the plant.
+        passwords: its passwords.
+
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        profile: Profile,
+        works: Works,
+        seed: int,
+        passwords: Passwords,
+    ) -> None:
+        self._address = address
+        self._works = works
+        self._seed = seed
+        levels = _levels(profile)
+        parameters = parameters_of(works)
+        identity = self._identity_of
+        self._control = ControlDesk(
+            address, works, passwords=passwords, identity=identity, cipher_level=levels.cipher
+        )
+        self._wallet = WalletDesk(address, works, module=lambda: self.module)
+        self._programming = Programming(
+            address,
+            works,
+            dictionary=profile.dictionary,
+            parameters=parameters,
+            passwords=passwords,
+            identity=identity,
+            levels=levels,
+        )
+        self._items = parameters.keys() | SHOWN
+        self._balances = Balances(works, authenticated=self._authenticated)
+        self._records = RelayRecords(works.value, memory=works.memory)
+
+    @functools.cached_property
+    def module(self) -> LabModule:
+        """The security module; made when it is first needed, because most meters are only read."""
+        return LabModule(self._works.plate.meter_number, seed=self._seed)
+
+    def hears(self, frame: Frame) -> bool:
+        """Whether a frame with one of `FUNCTIONS` is for this meter."""
+        if frame.address == self._address:
+            return True
+        if frame.function in TO_ALL and address_kind(frame.address) == "broadcast":
+            return True
+        obeys_everybody = self._works.switch.character.obeys_everybody
+        return (
+            frame.function == CONTROL
+            and obeys_everybody
+            and address_kind(frame.address) in {"broadcast", "wildcard"}
+        )
+
+    def answer(self, frame: Frame, at: datetime) -> Frame | None:
+        """What it says to a frame with one of `FUNCTIONS`; ``None`` when it is silent."""
+        if not self.hears(frame):
+            return None
+        at = self._works.advance(at)
+        try:
+            answer = self._obey(from_frame(frame), at)
+        except RemoteProtocolError:
+            answer = self._unreadable(frame.function)
+        everybody = address_kind(frame.address) == "broadcast"
+        return None if answer is None or everybody else to_frame(answer)
+
+    def data(self, entry: Entry, at: datetime) -> tuple[bytes, dict[str, Decimal]] | None:
+        """The data of an identifier that commands change, or that tells of them; ``None``: it is none.
+
+        Args:
+            entry: any identifier.
+            at: when it is asked for, aware; not before the last time.
+
+        Returns:
+            the octets behind the identifier, and the numbers in them by item.
+
+        """
+        if (
+            entry.item not in self._items
+            and not entry.item.startswith(_PREFIXES)
+            and _RELAY not in entry.item
+        ):
+            return None
+        at = self._works.advance(at)
+        return (
+            self._balances.data(entry, at)
+            or self._programming.data(entry, at)
+            or self._records.data(entry, at)
+        )
+
+    def _obey(self, message: Message, at: datetime) -> Message | None:
+        match message:
+            case ControlRequest() | SealedControlRequest():
+                return self._control.answer(message, at)
+            case SecurityRequest():
+                return self._wallet.answer(message, at)
+            case WriteRequest():
+                return self._programming.write(message, at)
+            case ChangePasswordRequest():
+                return self._programming.change_password(message, at)
+            case FreezeRequest():
+                return self._freeze(message, at)
+            case BroadcastTime():
+                self._take_time(message, at)
+        return None
+
+    def _unreadable(self, function: int) -> Message | None:
+        if function == CONTROL:
+            return self._control.unreadable()
+        if function == SECURITY:
+            return self._wallet.refused("other")
+        return None if function == SET_TIME else self._programming.unreadable(function)
+
+    def _freeze(self, request: FreezeRequest, at: datetime) -> Message:
+        if request.pattern != _NOW:
+            return AbnormalReply(address=self._address, function=FREEZE, error_word=_CANNOT_FREEZE)
+        self._works.history.happen(at, "frozen", table=INSTANT)
+        return Acknowledgement(address=self._address, function=FREEZE)
+
+    def _take_time(self, request: BroadcastTime, at: datetime) -> None:
+        """Set the clock if it is not far away, and no broadcast did today; nobody answers."""
+        clock = self._works.clock
+        shown = clock.shows(at)
+        given = datetime.fromisoformat(request.clock).replace(tzinfo=PLANT_TIME)
+        today = any(one.broadcast and one.after.date() == shown.date() for one in clock.settings)
+        if abs(given - shown) <= BROADCAST_STEP_MAX and not today:
+            clock.set(given, at, broadcast=True)
+
+    def _identity_of(self) -> Identity645:
+        return self.module.identity
+
+    def _authenticated(self, at: datetime) -> bool:
+        made = "module" in self.__dict__
+        return made and self.module.identity.valid(self._works.clock.shows(at))
+
+
+def _levels(profile: Profile) -> Levels:
+    """The password levels of a profile's dialect."""
+    spoken = next(one for one in dialects() if (one.edition, one.name) == (profile.edition, profile.spoken))
+    return Levels(spoken.cipher_level, spoken.mac_level)

@@ -1,0 +1,229 @@
+"""Programming from the meter's side (14H, 18H): what is written under which level, and the record of it.
+
+In plain under levels 02 and 04 with their password; under 99H with a MAC behind; under 98H in cipher.
+What a security module guards is not written under a password, but by meters that take everything in plain.
+Source: DL/T 645-2007, 7.5 and 7.9; control-and-prepayment, 2.3; spec section 6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from metersim.dlt645.control import PLAIN_LEVELS
+from metersim.dlt645.parameters import Parameter
+from metersim.dlt645.passwords import Passwords
+from metersim.security.failures import NotAccepted
+from metersim.security.identity import Identity645
+from metersim.works.works import Works
+from meterwire.dlt645 import AbnormalReply, Dictionary, Entry
+from meterwire.dlt645.messages.command import Acknowledgement
+from meterwire.dlt645.messages.programming import ChangePasswordReply, ChangePasswordRequest, WriteRequest
+from meterwire.dlt645.messages.secrets import MAC_OCTETS
+from meterwire.errors import RemoteProtocolError
+from meterwire.item_value import Content
+
+WRITE: Final = 0x14
+CHANGE_PASSWORD: Final = 0x18
+RECORDS_MAX: Final = 10
+"""Records of one kind that a meter keeps; the oldest goes. Source: spec section 6."""
+WRITTEN_MAX: Final = 10
+"""Identifiers in one record; this meter ends a record with each write, so the others are filled."""
+
+ERR_OTHER: Final = b"\x01"
+ERR_NO_DATA: Final = b"\x02"
+ERR_PASSWORD: Final = b"\x04"
+
+_PASSWORD_DI: Final = 0x04000C00
+"""04 00 0C 01 is the password of level 0, 04 00 0C 0A that of level 9."""
+_CLOCK_ITEMS = frozenset({"meter_date", "meter_time", "meter_clock"})
+_RECORD = re.compile(r"(programming|clock_set)_(?:count|record@last\.(\d+))").fullmatch
+
+
+class _Refused(Exception):
+    """An ERR octet."""
+
+    def __init__(self, err: bytes) -> None:
+        super().__init__()
+        self.err = err
+
+
+class Levels(NamedTuple):
+    """Password levels of a dialect.
+
+    Args:
+        cipher: under which data is enciphered; ``None``: there is none.
+        mac: under which a MAC follows it.
+
+    """
+
+    cipher: int | None
+    mac: int | None
+
+
+class Programming:
+    """Where the parameters of one meter are written.
+
+    Args:
+        address: the meter's own.
+        works: its clock and its character.
+        dictionary: its identifiers.
+        parameters: what can be written, by item.
+        passwords: its passwords.
+        identity: the identity authentication of its security module.
+        levels: of its dialect.
+
+    """
+
+    def __init__(
+        self,
+        address: str,
+        works: Works,
+        *,
+        dictionary: Dictionary,
+        parameters: Mapping[str, Parameter],
+        passwords: Passwords,
+        identity: Callable[[], Identity645],
+        levels: Levels,
+    ) -> None:
+        self._address = address
+        self._works = works
+        self._dictionary = dictionary
+        self._parameters = parameters
+        self._passwords = passwords
+        self._identity = identity
+        self._levels = levels
+        self._counts = {"programming": 0, "clock_set": 0}
+        self._records: dict[str, deque[list[Content]]] = {
+            kind: deque(maxlen=RECORDS_MAX) for kind in self._counts
+        }
+
+    def write(self, request: WriteRequest, at: datetime) -> Acknowledgement | AbnormalReply:
+        """Take a write (14H).
+
+        Args:
+            request: to this meter.
+            at: true time.
+
+        """
+        try:
+            entry, parameter = self._row(request.di)
+            before = self._works.clock.shows(at)
+            content = self._content(entry, self._opened(request, parameter, before))
+            parameter.write(content, at)
+        except _Refused as refused:
+            return self._refusal(WRITE, refused.err)
+        except ValueError:
+            return self._refusal(WRITE, ERR_OTHER)
+        self._note("programming", [_text(before), request.operator_code, f"{request.di:08X}"])
+        if entry.item in _CLOCK_ITEMS:
+            after = self._works.clock.shows(at)
+            self._note("clock_set", [request.operator_code, _text(before), _text(after)])
+        return Acknowledgement(address=self._address, function=WRITE)
+
+    def change_password(
+        self, request: ChangePasswordRequest, at: datetime
+    ) -> ChangePasswordReply | AbnormalReply:
+        """Take a new password (18H) under the old one, or under that of a higher level.
+
+        Args:
+            request: to this meter.
+            at: true time.
+
+        """
+        changed = request.di - _PASSWORD_DI - 1
+        if changed != request.new_level or request.level > changed:
+            return self._refusal(CHANGE_PASSWORD, ERR_PASSWORD)
+        if not self._passwords.check(request.level, request.password, self._works.clock.shows(at)):
+            return self._refusal(CHANGE_PASSWORD, ERR_PASSWORD)
+        try:
+            self._passwords.change(changed, request.new_password)
+        except ValueError:
+            return self._refusal(CHANGE_PASSWORD, ERR_OTHER)
+        return ChangePasswordReply(
+            address=self._address, new_level=request.new_level, new_password=request.new_password
+        )
+
+    def unreadable(self, function: int) -> AbnormalReply:
+        """The answer to a request whose data does not fit."""
+        return self._refusal(function, ERR_OTHER)
+
+    def data(self, entry: Entry, at: datetime) -> tuple[bytes, dict[str, Decimal]] | None:
+        """The data of an identifier of 645 that is a parameter or a record of one; ``None``: neither.
+
+        Args:
+            entry: any identifier.
+            at: when it is asked for, aware.
+
+        Returns:
+            the octets behind the identifier, and the numbers in them by item.
+
+        """
+        if (record := _RECORD(entry.item)) is not None:
+            return self._record(entry, record[1], int(record[2] or 0))
+        if (parameter := self._parameters.get(entry.item)) is None:
+            return None
+        content = parameter.read(at)
+        numbers = {entry.item: content} if isinstance(content, Decimal) else {}
+        return entry.encode([content]), numbers
+
+    def _record(self, entry: Entry, kind: str, number: int) -> tuple[bytes, dict[str, Decimal]] | None:
+        if not number:
+            count = Decimal(self._counts[kind])
+            return entry.encode([count]), {entry.item: count}
+        kept = self._records[kind]
+        if number > len(kept):
+            return None
+        contents = kept[-number]
+        return entry.encode([*contents, *[None] * (len(entry.items) - len(contents))]), {}
+
+    def _row(self, di: int) -> tuple[Entry, Parameter]:
+        entry = self._dictionary.by_di(di)
+        parameter = self._parameters.get(entry.item) if entry else None
+        if entry is None or parameter is None:
+            raise _Refused(ERR_NO_DATA)
+        return entry, parameter
+
+    def _opened(self, request: WriteRequest, parameter: Parameter, shown: datetime) -> bytes:
+        """The data, wire order, once who wrote it has proved that they may."""
+        if request.level in PLAIN_LEVELS:
+            free = parameter.guard == "password" or self._works.switch.character.plain_orders == "all"
+            if not free or not self._passwords.check(request.level, request.password, shown):
+                raise _Refused(ERR_PASSWORD)
+            return request.payload
+        data, mac = request.payload[:-MAC_OCTETS], request.payload[-MAC_OCTETS:][::-1]
+        try:
+            if request.level == self._levels.mac and parameter.guard != "cipher":
+                self._identity().check_parameter(data[::-1], mac, shown)
+                return data
+            if request.level == self._levels.cipher:
+                di, inside = self._identity().open_parameter(data[::-1], mac, shown)
+                if di == request.di.to_bytes(4, "big"):
+                    return inside[::-1]
+        except NotAccepted:
+            raise _Refused(ERR_PASSWORD) from None
+        raise _Refused(ERR_PASSWORD)
+
+    def _content(self, entry: Entry, data: bytes) -> Content:
+        try:
+            (value,) = entry.decode(data)
+        except RemoteProtocolError:
+            raise _Refused(ERR_OTHER) from None
+        if value.problem is not None or value.content is None:
+            raise _Refused(ERR_OTHER)
+        return value.content
+
+    def _note(self, kind: str, contents: list[Content]) -> None:
+        self._counts[kind] += 1
+        self._records[kind].append(contents)
+
+    def _refusal(self, function: int, err: bytes) -> AbnormalReply:
+        return AbnormalReply(address=self._address, function=function, error_word=err)
+
+
+def _text(shown: datetime) -> str:
+    return f"{shown:%Y-%m-%d %H:%M:%S}"

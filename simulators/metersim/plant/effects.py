@@ -1,0 +1,239 @@
+"""What happenings do to the works of a meter.
+
+What lasts is a function from conditions to conditions, so that what two happenings do to one meter can be
+told apart when one of them ends; the others are rows of its history and its clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, Protocol, runtime_checkable
+
+from metersim.plant.happenings import Happening
+from metersim.works.conditions import FULL, USUAL, Conditions
+from metersim.works.items import REGISTERS
+from metersim.works.plate import PHASES
+from metersim.works.registers import CAPACITY_TICKS
+from metersim.works.tampering import (
+    BYPASS_DAYS,
+    CYCLE_OFF,
+    POWER_CYCLES_A_DAY,
+    PROGRAMMINGS,
+    Method,
+    tampered,
+)
+from metersim.works.works import Works
+
+CAPACITY: Final = Decimal(CAPACITY_TICKS).scaleb(-2)
+"""Where a register begins again at 0."""
+_ROLLOVER_ITEM: Final = "forward_active_energy"
+_LEFT: Final = Decimal(1)
+_OPERATOR_CODE: Final = "99999999"
+_DAY: Final = timedelta(days=1)
+
+
+@runtime_checkable
+class Affected(Protocol):
+    """A meter that something can happen to."""
+
+    @property
+    def address(self) -> str:
+        """12 digits."""
+
+    @property
+    def works(self) -> Works:
+        """What it measures with."""
+
+
+class CannotHappen(ValueError):
+    """A meter cannot have this happen to it; the message says why."""
+
+
+def strike(happening: Happening, works: Works, at: datetime) -> None:
+    """Let something happen that does not last.
+
+    Args:
+        happening: what.
+        works: of the meter.
+        at: true time, now.
+
+    Raises:
+        ValueError: the meter cannot have it; the message says why.
+
+    """
+    _AT_ONCE[happening.what](happening, works, at)
+
+
+def lasts(happening: Happening) -> bool:
+    """Whether it changes what holds from then on."""
+    return happening.what in _LASTING and not series(happening)
+
+
+def begin(happening: Happening, works: Works, at: datetime) -> None:
+    """What holds changes.
+
+    Raises:
+        ValueError: the meter cannot have it; the message says why.
+
+    """
+    change = _LASTING[happening.what]
+    works.history.become(at, change(happening, works.history.last.conditions))
+
+
+def end(happening: Happening, others: Iterable[Happening], works: Works, at: datetime) -> None:
+    """What it changed is as usual again, but for what others that last have changed.
+
+    Args:
+        happening: what ends.
+        others: what lasts on this meter, the oldest first.
+        works: of the meter.
+        at: true time, now.
+
+    Raises:
+        ValueError: the meter's history is full.
+
+    """
+    changed = _LASTING[happening.what](happening, USUAL)
+    left = USUAL
+    for other in others:
+        left = _LASTING[other.what](other, left)
+    back = {
+        each.name: getattr(left, each.name)
+        for each in fields(Conditions)
+        if getattr(changed, each.name) != getattr(USUAL, each.name)
+    }
+    works.history.change(at, **back)
+
+
+def series(happening: Happening) -> list[tuple[timedelta, Happening]]:
+    """The happenings of which one is made up, and how long after it each comes; empty for most."""
+    strength = Decimal(1) if happening.strength is None else happening.strength
+    if happening.theft == Method.LOSS_LINKED:
+        bypass = replace(happening, theft=Method.BYPASSED, lasts=_DAY)
+        return [(day * _DAY, bypass) for day in range(0, _days(happening, BYPASS_DAYS), 2)]
+    if happening.theft == Method.POWER_CYCLED:
+        cycles = max(int(POWER_CYCLES_A_DAY * strength), 1)
+        outage = _part(happening, "power_outage", CYCLE_OFF)
+        days = _days(happening, 1)
+        return [(number * _DAY / cycles, outage) for number in range(cycles * days)]
+    if happening.theft == Method.PROGRAMMED:
+        times = -int(-PROGRAMMINGS * strength // 1)
+        whats = ["programming"] * times + ["demand_reset"] * (strength == 1)
+        return [(timedelta(minutes=number), _part(happening, what)) for number, what in enumerate(whats)]
+    return []
+
+
+def _days(happening: Happening, usual: int) -> int:
+    return usual if happening.lasts is None else -(-happening.lasts // _DAY)
+
+
+def _part(happening: Happening, what: str, lasting: timedelta | None = None) -> Happening:
+    return Happening(what=what, at=happening.at, meter=happening.meter, line=happening.line, lasts=lasting)
+
+
+# --- what does not last ---------------------------------------------------------------------------
+
+
+def _clock_jump(happening: Happening, works: Works, at: datetime) -> None:
+    assert happening.by is not None, "checked when it was made"
+    works.clock.go_wrong(at, by=happening.by)
+
+
+def _clock_drift(happening: Happening, works: Works, at: datetime) -> None:
+    works.clock.go_wrong(at, drift_s_per_day=happening.s_per_day)
+
+
+def _register_set(happening: Happening, works: Works, at: datetime) -> None:
+    assert happening.item is not None and happening.value is not None, "checked when it was made"
+    _set(works, at, happening.item, happening.value)
+
+
+def _rollover(happening: Happening, works: Works, at: datetime) -> None:
+    left = _LEFT if happening.left_kwh is None else happening.left_kwh
+    _set(works, at, happening.item or _ROLLOVER_ITEM, CAPACITY - left)
+
+
+def _set(works: Works, at: datetime, item: str, value: Decimal) -> None:
+    if item.partition(".")[0] not in REGISTERS or works.value(item, at) is None:
+        raise CannotHappen(f"{item}: meter {works.plate.address} has no such register")
+    if not 0 <= value < CAPACITY:
+        raise CannotHappen(f"{item}: a register shows 0 to {CAPACITY - Decimal('0.01')}, not {value}")
+    works.history.happen(at, "register_set", **{item: value})
+
+
+def _reset(_: Happening, works: Works, at: datetime) -> None:
+    works.history.happen(at, "registers_cleared")
+
+
+def _demand_reset(_: Happening, works: Works, at: datetime) -> None:
+    works.history.happen(at, "demand_cleared", operator_code=_OPERATOR_CODE)
+
+
+def _programming(happening: Happening, works: Works, at: datetime) -> None:
+    works.history.happen(at, "programmed", operator_code=happening.operator_code or _OPERATOR_CODE)
+
+
+def _exchange(happening: Happening, works: Works, at: datetime) -> None:
+    number = happening.meter_number or works.plate.address
+    works.history.happen(at, "meter_exchanged", meter_number=number)
+
+
+_AT_ONCE: Final[dict[str, Callable[[Happening, Works, datetime], None]]] = {
+    "clock_jump": _clock_jump,
+    "clock_drift": _clock_drift,
+    "register_set": _register_set,
+    "register_rollover": _rollover,
+    "registers_reset": _reset,
+    "demand_reset": _demand_reset,
+    "meter_exchange": _exchange,
+    "programming": _programming,
+}
+
+
+# --- what lasts -----------------------------------------------------------------------------------
+
+
+def _no_battery(_: Happening, before: Conditions) -> Conditions:
+    return replace(before, clock_battery_low=True)
+
+
+def _rate(usual: int) -> Callable[[Happening, Conditions], Conditions]:
+    def change(happening: Happening, before: Conditions) -> Conditions:
+        rate = usual * FULL if happening.rate is None else int(happening.rate * FULL)
+        return replace(before, register_rate_per_mille=-abs(rate) if usual < 0 else rate)
+
+    return change
+
+
+def _outage(_: Happening, before: Conditions) -> Conditions:
+    return replace(before, without_supply=frozenset(PHASES))
+
+
+def _phase_loss(happening: Happening, before: Conditions) -> Conditions:
+    return replace(before, without_supply=before.without_supply | frozenset(happening.phases or ""))
+
+
+def _tampering(happening: Happening, before: Conditions) -> Conditions:
+    strength = Decimal(1) if happening.strength is None else happening.strength
+    return tampered(happening.theft or "", strength, phase=happening.phase or "a", before=before)
+
+
+def _relay_stuck(happening: Happening, before: Conditions) -> Conditions:
+    strength = Decimal(1) if happening.strength is None else happening.strength
+    return replace(before, bridged_per_mille=round(strength * FULL))
+
+
+_LASTING: Final[dict[str, Callable[[Happening, Conditions], Conditions]]] = {
+    "clock_battery_low": _no_battery,
+    "registers_stuck": _rate(0),
+    "registers_backward": _rate(-1),
+    "registers_runaway": _rate(10),
+    "power_outage": _outage,
+    "phase_loss": _phase_loss,
+    "tampering": _tampering,
+    "relay_stuck": _relay_stuck,
+    "reboot": _outage,
+}

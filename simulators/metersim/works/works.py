@@ -1,0 +1,376 @@
+"""The works of a meter whatever it speaks: (item, time) -> what it shows.
+
+A pure function of seed, plate, load, history and clock: it can be asked for any moment that is past or now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import islice, takewhile
+
+from metersim.works.clock import MeterClock
+from metersim.works.conditions import USUAL, Conditions, History, Row
+from metersim.works.controlled import Controlled
+from metersim.works.cost_control import REMOTE, CostControl
+from metersim.works.demand import Demands, Largest
+from metersim.works.events import EventLog
+from metersim.works.flow import flow
+from metersim.works.freezes import ORDERED, SETTLEMENT, TABLES, Freeze, settlement
+from metersim.works.items import DEMANDS, ENERGIES, REGISTERS, items_of, phase_items_of
+from metersim.works.load import MEAN_KW, Load, course, phasors
+from metersim.works.moments import INSTALLED_AT, of_us, to_us
+from metersim.works.plate import Plate
+from metersim.works.readings import POWER_MAX, Readings
+from metersim.works.registers import (
+    CAPACITY_TICKS,
+    SIGNED_CAPACITY_TICKS,
+    Counter,
+    Jump,
+    Registers,
+    Span,
+    ticks_of,
+)
+from metersim.works.status import StatusWords
+from metersim.works.timetable import Timetable
+from meterwire.item_value import Content
+
+_COMBINED = {
+    "combined_active_energy": ("forward_active_energy", "reverse_active_energy"),
+    "combined_reactive_energy_1": ("reactive_energy_q1", "reactive_energy_q4"),
+    "combined_reactive_energy_2": ("reactive_energy_q2", "reactive_energy_q3"),
+}
+"""Which registers a combined one adds: words 05, 41 and 14. Source: DL/T 645-2007, 04 00 06 01 to 03."""
+
+
+_NUMBERS = ("meter_number", "customer_number")
+_AT = "_at"
+_STATUS_WORD = "meter_status_word_"
+_COMMAND_BIT = 6
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Works:
+    """The works of one meter.
+
+    Args:
+        plate: who and what it is.
+        seed: seed of the plant.
+        load: what stands behind it.
+        timetable: of its tariffs.
+        since: when it was first switched on, aware; it counts, freezes and remembers from then on.
+        clock_ahead: how far its clock is ahead of the true time then, at most 400 days.
+        drift_s_per_day: what its clock gains in a day, at most 600 s.
+        conditions: what held when it was switched on.
+        control: what its switch and its wallet are like.
+        preset_cents: money that its wallet begins with, where it has one.
+
+    Attributes:
+        switch: its switch.
+        memory: every control that it obeyed.
+        account: its wallet; ``None``: it has none.
+
+    Raises:
+        ClockOutOfRange: ``clock_ahead`` or ``drift_s_per_day`` is too far.
+
+    """
+
+    def __init__(
+        self,
+        plate: Plate,
+        *,
+        seed: int,
+        load: Load | None = None,
+        timetable: Timetable | None = None,
+        since: datetime = INSTALLED_AT,
+        clock_ahead: timedelta = timedelta(),
+        drift_s_per_day: Decimal = Decimal(0),
+        conditions: Conditions = USUAL,
+        control: CostControl = REMOTE,
+        preset_cents: int = 0,
+    ) -> None:
+        key = f"{seed}/{plate.address}"
+        load = load or Load()
+        self._plates = [(to_us(since), plate)]
+        self.since = since
+        self.load = load
+        self._load = phasors(load, plate, key)
+        self.clock = MeterClock(
+            since=since, ahead=clock_ahead, drift_s_per_day=drift_s_per_day, moved=self._clock_set
+        )
+        self.history = History(since, conditions, before=self._before, moved=self._happened)
+        us = to_us(since)
+        self.registers = Registers(
+            course=course(load, key),
+            timetable=timetable or Timetable(),
+            key=key,
+            phases=plate.phase_names,
+            first=Span(us, flow(self._load, conditions, plate), self.clock.run(us)),
+        )
+        self._demands = Demands(self.registers)
+        self.events = EventLog(
+            history=self.history,
+            clock=self.clock,
+            registers=self.registers,
+            course=self.registers.course,
+            usual=self._load,
+            plate=self._plate_at,
+            since=self._since,
+        )
+        self._status = StatusWords(self.events, self._control_bits)
+        self._settlements = settlement(plate.settlement_day)
+        self._readings = Readings(
+            key=key,
+            grid_key=str(seed),
+            plate=plate,
+            history=self.history,
+            registers=self.registers,
+        )
+
+        self._controlled = Controlled(
+            control,
+            clock=self.clock,
+            customer_number=plate.customer_number,
+            energy=self._counted,
+            current_a=self.current_a,
+            moved=self._switched,
+            preset_cents=preset_cents,
+        )
+        self.switch = self._controlled.switch
+        self.memory = self._controlled.memory
+        self.account = self._controlled.account
+
+    @property
+    def plate(self) -> Plate:
+        """Who and what the meter is that hangs there now."""
+        return self._plates[-1][1]
+
+    def advance(self, at: datetime) -> datetime:
+        """Bring everything that was delayed to ``at``; each meter does it before it answers.
+
+        Args:
+            at: true time, aware; a clock of the simulator that went back is waited for.
+
+        Returns:
+            ``at``, or the later time to which everything was brought before.
+
+        """
+        return self._controlled.advance(at)
+
+    def value(self, item: str, at: datetime) -> Decimal | None:
+        """What the meter shows for ``item`` at ``at``; ``None`` when it has no such number.
+
+        Args:
+            item: of the catalogue, e.g. ``"forward_active_energy.t1"`` or ``"voltage.a"``.
+            at: aware; past or now.
+
+        """
+        quantity, _, suffix = item.partition(".")
+        if quantity in REGISTERS:
+            return self._register(quantity, suffix, item, to_us(at))
+        if quantity in DEMANDS:
+            return self._demand(quantity, suffix, to_us(at))
+        return self._readings.value(item, to_us(at))
+
+    def content(self, item: str, at: datetime) -> Content:
+        """What the meter shows for ``item``: number, text or time; ``None`` when it has no such item.
+
+        Args:
+            item: of the catalogue.
+            at: aware; past or now.
+
+        """
+        match item:
+            case "communication_address" | "meter_number" | "customer_number":
+                return self._text(item, to_us(at))
+            case "meter_clock":
+                return f"{self.clock.shows(at):%Y-%m-%d %H:%M:%S}"
+        if item.startswith(_STATUS_WORD):
+            number = item.removeprefix(_STATUS_WORD)
+            return self._status.word(int(number), at) if number.isdecimal() else None
+        quantity, _, suffix = item.partition(".")
+        if quantity.endswith(_AT) and quantity.removesuffix(_AT) in DEMANDS:
+            largest = self._largest(quantity.removesuffix(_AT), suffix, to_us(at))
+            return None if largest is None else f"{self.clock.shows(of_us(largest.end_us)):%Y-%m-%d %H:%M}"
+        return self.value(item, at)
+
+    def settled(self, item: str, number: int, at: datetime) -> Content:
+        """What the so-manieth last settlement has kept of an item; ``None`` when it has none.
+
+        Args:
+            item: a register, a largest demand of the time before, or its time.
+            number: 1 is the last one, up to 12.
+            at: true time, aware.
+
+        """
+        if (freeze := self.freeze(SETTLEMENT, number, at)) is None:
+            return None
+        return self.content(
+            item, freeze.taken_at - _MICROSECOND if "_max_demand" in item else freeze.taken_at
+        )
+
+    def freezes(self, name: str, at: datetime) -> Iterator[Freeze]:
+        """A table of freezes, newest first.
+
+        Args:
+            name: ``curve``, ``hourly_freeze``, ``daily_freeze``, ``monthly_freeze``, ``yearly_freeze``,
+                ``price_switch_freeze``, ``step_switch_freeze``, ``settlement``, ``instant_freeze`` or
+                ``timed_freeze``; another one has no rows.
+            at: true time, aware.
+
+        """
+        if name in ORDERED:
+            return self._ordered(name, to_us(at))
+        table = self._settlements if name == SETTLEMENT else TABLES.get(name)
+        if table is None:
+            return iter(())
+        return table.rows(self.clock, at, since=self._since(to_us(at)), powered=self.powered)
+
+    def freeze(self, name: str, number: int, at: datetime) -> Freeze | None:
+        """The so-manieth last freeze of a table, 1 is the newest; ``None`` when there is none."""
+        return next(islice(self.freezes(name, at), number - 1, None), None) if number > 0 else None
+
+    def drawn_kwh(self, at: datetime) -> Decimal:
+        """What the customer really drew since the beginning, primary, whatever was recorded."""
+        ratio = self.plate.ct_ratio * self.plate.pt_ratio
+        return self.registers.drawn.energy(to_us(at)) * ratio / 36_000_000_000_000
+
+    def powered(self, at: datetime) -> bool:
+        """Whether it works at ``at``; without a voltage it says nothing."""
+        return self.registers.flow(to_us(at)).powered
+
+    def current_a(self, at: datetime) -> Decimal:
+        """The largest current of its phases, as its switch feels it."""
+        return max(abs(self.value(f"current.{phase}", at) or Decimal(0)) for phase in self.plate.phase_names)
+
+    def _register(self, quantity: str, suffix: str, item: str, us: int) -> Decimal | None:
+        phases = self.plate.phase_names
+        if len(phases) == 1 and quantity not in ENERGIES:
+            return None  # what the meters of households count
+        if suffix and item not in items_of(quantity) and item not in phase_items_of(quantity, phases):
+            return None
+        parts = _COMBINED.get(quantity, (quantity,))
+        phase = suffix if suffix in phases else ""
+        ticks = sum(_ticks(self.registers.counter(part, phase), suffix, us) for part in parts)
+        return Decimal(ticks % (SIGNED_CAPACITY_TICKS if len(parts) > 1 else CAPACITY_TICKS)).scaleb(-2)
+
+    def _demand(self, quantity: str, suffix: str, us: int) -> Decimal | None:
+        if not self._has_demand(quantity, suffix):
+            return None
+        largest = self._largest(quantity, suffix, us)
+        return Decimal(min(largest.deciwatts, POWER_MAX) if largest else 0).scaleb(-4)
+
+    def _has_demand(self, quantity: str, suffix: str) -> bool:
+        item = f"{quantity}.{suffix}" if suffix else quantity
+        return self.plate.phases > 1 and item in items_of(quantity)
+
+    def _largest(self, quantity: str, suffix: str, us: int) -> Largest | None:
+        """The largest demand since the last settlement, or since it was cleared."""
+        if not self._has_demand(quantity, suffix):
+            return None
+        tariff = int(suffix[1:]) if suffix else 0
+        return self._demands.largest(quantity, tariff, self._demand_since(us), us)
+
+    def _demand_since(self, us: int) -> int:
+        settled = next(self.freezes(SETTLEMENT, of_us(us)), None)
+        cleared = next(self.history.since_last(us, "demand_cleared", "registers_cleared"), None)
+        begins = [
+            self._since(us),
+            *([settled.taken_at] if settled else []),
+            *([cleared.at] if cleared else []),
+        ]
+        return to_us(max(begins))
+
+    def _ordered(self, name: str, us: int) -> Iterator[Freeze]:
+        """The freezes that somebody ordered, newest first."""
+        rows = self.history.since_last(us, "frozen", "meter_exchanged")
+        kept = takewhile(lambda row: row.happened == "frozen", rows)
+        named = [row for row in kept if row.details.get("table") == name]
+        return (
+            Freeze(len(named) - place, self.clock.shows(row.at), row.at)
+            for place, row in enumerate(named[: ORDERED[name]])
+        )
+
+    def _plate_at(self, us: int) -> Plate:
+        return next((plate for since, plate in reversed(self._plates) if since <= us), self._plates[0][1])
+
+    def _since(self, us: int) -> datetime:
+        """When the meter that hung there at ``us`` was first switched on."""
+        return of_us(next((since for since, _ in reversed(self._plates) if since <= us), self._plates[0][0]))
+
+    def _text(self, item: str, us: int) -> str:
+        plate = self._plate_at(us)
+        return plate.address if item == "communication_address" else str(getattr(plate, item))
+
+    def _counted(self, at: datetime) -> tuple[int, ...]:
+        """Hundredths of a kWh by tariffs, without rolling over."""
+        return self.registers.counter("forward_active_energy").tariffs(to_us(at))
+
+    def _switched(self, at: datetime, opened: bool) -> None:
+        self.history.change(at, contact_open=opened)
+
+    def _before(self, at: datetime) -> None:
+        self._controlled.before(at)
+
+    def _clock_set(self, at: datetime) -> None:
+        self._begin(to_us(at), None)
+
+    def _happened(self, row: Row) -> None:
+        jump = None
+        if row.happened == "meter_exchanged":
+            numbers = {what: text for what, text in row.details.items() if what in _NUMBERS}
+            self._plates.append((to_us(row.at), replace(self.plate, **numbers)))  # type: ignore[arg-type]
+        if row.happened in {"registers_cleared", "meter_exchanged", "register_set"}:
+            ticks = {item: ticks_of(v) for item, v in row.details.items() if isinstance(v, Decimal)}
+            jump = Jump(row.happened != "register_set", ticks)
+        counted = self._counted(row.at) if jump else None
+        self._begin(to_us(row.at), jump)
+        self._controlled.happened(row.at, powered=self.powered(row.at), counted=counted)
+
+    def _begin(self, us: int, jump: Jump | None) -> None:
+        last = self.registers.spans[-1]
+        flowing = flow(self._load, self.history.last.conditions, self.plate)
+        us = max(us, last.from_us)
+        self.registers.begin(Span(us, flowing, self.clock.run(us), jump))
+
+    def _control_bits(self, at: datetime) -> int:
+        """The bit of status word 3 that is not in the history."""
+        del at
+        return self.switch.command_open << _COMMAND_BIT
+
+
+def usual_works(
+    address: str,
+    *,
+    seed: int,
+    mean_kw: Decimal = MEAN_KW,
+    since: datetime = INSTALLED_AT,
+    clock_ahead: timedelta = timedelta(),
+    control: CostControl = REMOTE,
+) -> Works:
+    """The works of a meter of three phases of which nothing else was said.
+
+    Phase c feeds a tenth back, and each phase counts by its own direction, so that every register moves.
+
+    Args:
+        address: 12 digits.
+        seed: seed of the plant.
+        mean_kw: mean power of what is drawn, 0 to 10,000 kW.
+        since: when it was first switched on, aware.
+        clock_ahead: how far its clock is ahead of the true time then, at most 400 days.
+        control: what its switch and its wallet are like.
+
+    Raises:
+        ValueError: a figure out of its range.
+
+    """
+    load = Load(mean_kw=mean_kw, feed_in_share=Decimal("0.1"))
+    plate = Plate(address=address, sums="by_phase")
+    return Works(plate, seed=seed, load=load, since=since, clock_ahead=clock_ahead, control=control)
+
+
+def _ticks(counter: Counter, suffix: str, us: int) -> int:
+    """The tariff's own register (``"t1"``), or the total when none is named."""
+    return counter.tariffs(us)[int(suffix[1:]) - 1] if suffix.startswith("t") else counter.ticks(us)

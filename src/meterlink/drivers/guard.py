@@ -1,0 +1,86 @@
+"""The wall around a driver: what breaks over a meter's answer costs that answer, and nobody else anything.
+
+Meters send what no standard has foreseen, and sooner or later one of them finds a fault of ours. It must not
+end the tasks of its line, on which its neighbours wait: here any exception that is none of a driver's own
+becomes a ``BadAnswer`` of that one meter, is logged whole and counted. Nothing else of ``meterlink`` needs to
+think of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+import structlog
+
+from meterlink.bus.line import Line
+from meterlink.bus.queue import Priority
+from meterlink.drivers.base import Driver, FreezeAnswer, MeterAnswer, Window
+from meterlink.errors import BadAnswer, MeterlinkError
+from meterlink.model.data_classes import DataClass
+
+_log = structlog.get_logger(__name__)
+
+
+class GuardedDriver:
+    """A driver out of which nothing comes but what ``Driver`` names.
+
+    Args:
+        driver: any.
+
+    Attributes:
+        faults: answers over which it broke.
+
+    """
+
+    def __init__(self, driver: Driver) -> None:
+        self.faults = 0
+        self._driver = driver
+        self.check_item = driver.check_item
+        self.check_instant = driver.check_instant
+        self.check_freeze = driver.check_freeze
+        self.check_window = driver.check_window
+
+    @property
+    def freezes(self) -> frozenset[DataClass]:
+        """See ``Driver.freezes``."""
+        return self._driver.freezes
+
+    async def read(
+        self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
+    ) -> MeterAnswer:
+        """See ``Driver.read``."""
+        with self._wall(line, address):
+            return await self._driver.read(line, address, item, window=window, priority=priority)
+
+    async def read_freeze(
+        self,
+        line: Line,
+        address: str,
+        data_class: DataClass,
+        items: Sequence[str],
+        *,
+        known: datetime | None = None,
+        priority: Priority,
+    ) -> FreezeAnswer:
+        """See ``Driver.read_freeze``."""
+        with self._wall(line, address):
+            return await self._driver.read_freeze(
+                line, address, data_class, items, known=known, priority=priority
+            )
+
+    @contextmanager
+    def _wall(self, line: Line, address: str) -> Iterator[None]:
+        """Our errors pass; any other is a fault of this program, met in one meter's answer."""
+        try:
+            yield
+        except MeterlinkError:
+            raise
+        except Exception as error:
+            self.faults += 1
+            _log.error("answer_broke_us", line=line.name, address=address, faults=self.faults, exc_info=error)
+            raise BadAnswer(
+                f"meter {address} answered, and this program broke over it ({type(error).__name__}): "
+                "a fault of ours, which the log holds whole"
+            ) from error
