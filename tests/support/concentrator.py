@@ -17,6 +17,7 @@ from metersim.terminals.concentrator import Concentrator
 from metersim.terminals.delivered import CURVE_TASK
 from metersim.terminals.plan import CARRIER, FIRST_RS485, ConcentratorPlan, keep_calling
 from metersim.terminals.ways import Ways
+from metersim.works.cost_control import CostControl
 from meterwire.dlt698.apdus.action import ActionRequestNormal
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.get import GetRequestNormal, GetRequestRecord
@@ -34,6 +35,8 @@ START = datetime(2026, 10, 1, 3, tzinfo=UTC)
 """11:00 of the plant's time."""
 WIRED_698, WIRED_645, CARRIER_645, CARRIER_698 = (f"00000000010{last}" for last in range(1, 5))
 ANSWER_TIMEOUT_S = 200.0
+OBEYS_PASSWORDS = CostControl(plain_orders="all")
+"""Meters of 645 here take a trip under a password alone."""
 SILENT = Faults(seed=1, silence=1.0)
 
 T = TypeVar("T")
@@ -198,8 +201,8 @@ class World:
         self.answers: list[AnswerRecord] = []
         self.meters: dict[str, Meter | Meter698] = {
             WIRED_698: Meter698(WIRED_698, seed=seed),
-            WIRED_645: Meter(WIRED_645, seed=seed),
-            CARRIER_645: Meter(CARRIER_645, seed=seed),
+            WIRED_645: Meter(WIRED_645, seed=seed, control=OBEYS_PASSWORDS),
+            CARRIER_645: Meter(CARRIER_645, seed=seed, control=OBEYS_PASSWORDS),
             CARRIER_698: Meter698(CARRIER_698, seed=seed),
         }
         lines = {

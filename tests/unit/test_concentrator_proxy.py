@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
 
 import pytest
 
@@ -13,7 +15,9 @@ from metersim.terminals.plan import CARRIER, FIRST_RS485
 from metersim.terminals.port import ANSWER_TIMEOUT_S, URGENT, USUAL, WAITING_MAX, PortBusy, Route, Turns
 from metersim.terminals.proxy import TARGETS_MAX, ProxyHabits
 from metersim.terminals.ways import Ways
+from metersim.works.moments import PLANT_TIME
 from meterwire import dlt645
+from meterwire.dlt645.messages.control import ControlRequest
 from meterwire.dlt698.apdus import action, proxy
 from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
 from meterwire.dlt698.apdus.get import GetRequestNormal, GetResponseNormal
@@ -52,7 +56,9 @@ from tests.support.concentrator import (
     Master,
     World,
 )
+from tests.support.head_end645 import OPERATOR, wire_time
 
+TRIP: Final = 0x1A
 ADDRESSES = [WIRED_698, WIRED_645, CARRIER_645, CARRIER_698]
 ENERGY, VOLTAGE, NO_SUCH = Oad.of("00100200"), Oad.of("20000200"), Oad.of("03000200")
 CLOCK, REPORTS = Oad.of("40000200"), Oad.of("43000800")
@@ -292,24 +298,35 @@ def test_a_698_frame_goes_through_as_it_is() -> None:
     world.run(story)
 
 
-def _trip(address: str) -> bytes:
-    """1CH with the password and operator of the examples, trip, valid until 2026-12-31 23:59:59."""
-    data = bytes.fromhex("02000000 00000000 1A00 595923311226".replace(" ", ""))
-    return dlt645.encode(dlt645.Frame(address=address, function=0x1C, data=data))
+def _trip(world: World, address: str) -> bytes:
+    """Trip, under the password that meters leave the factory with."""
+    expires = world.sim.clock.utc_now().astimezone(PLANT_TIME) + timedelta(minutes=5)
+    request = ControlRequest(
+        address=address,
+        operator_code=OPERATOR,
+        command=TRIP,
+        level=2,
+        password="000000",
+        expires=wire_time(expires),
+    )
+    return dlt645.encode(dlt645.to_frame(request))
+
+
+def _trips(world: World) -> dict[str, int]:
+    return {address: meter.works.memory.count("trip") for address, meter in world.meters.items()}
 
 
 def test_a_trip_reaches_only_the_addressed_meter_once() -> None:
     """A house would be cut off that nobody meant, or the same one twice."""
     world = _world()
-    heard: list[tuple[str, int]] = []
-    for address in (WIRED_645, CARRIER_645):
-        _overhear(world.meters[address], heard)
 
     async def story(master: Master) -> None:
-        await _through(master, _trip(CARRIER_645))
-        assert [(CARRIER_645, 0x1C)] == heard
+        reply = await _through(master, _trip(world, CARRIER_645))
+        assert isinstance(reply, bytes)
+        [frame] = dlt645.Deframer().feed(reply)
+        assert (CARRIER_645, 0x1C, False) == (frame.address, frame.function, frame.abnormal)
         await asyncio.sleep(600)
-        assert [(CARRIER_645, 0x1C)] == heard
+        assert {CARRIER_645: 1} == {address: count for address, count in _trips(world).items() if count}
 
     world.run(story)
 
@@ -317,26 +334,25 @@ def test_a_trip_reaches_only_the_addressed_meter_once() -> None:
 def test_a_request_that_is_lost_is_not_repeated() -> None:
     """On a carrier a lost frame and a lost answer look the same: to repeat a trip is to trip twice."""
     world = _world(carrier=Route(loss=1.0))
-    heard: list[tuple[str, int]] = []
-    _overhear(world.meters[CARRIER_645], heard)
 
     async def story(master: Master) -> None:
-        assert TIMEOUT == await _through(master, _trip(CARRIER_645))
+        assert TIMEOUT == await _through(master, _trip(world, CARRIER_645))
         await asyncio.sleep(600)
-        assert [] == heard
+        assert {0} == set(_trips(world).values())
 
     world.run(story)
 
 
-def _overhear(meter: Any, heard: list[tuple[str, int]]) -> None:
-    """Every frame that a meter takes for its own."""
-    answer = meter.answer
+def test_a_trip_whose_answer_is_lost_was_done() -> None:
+    """A head-end that takes silence for failure would not be found out: the house is dark."""
+    worlds = [_world(carrier=Route(loss=0.5), seed=seed) for seed in range(12)]
 
-    def listening(request: Any, at: Any) -> Any:
-        heard.append((meter.address, request.function))
-        return answer(request, at)
+    async def story(world: World, master: Master) -> tuple[bool, int]:
+        reply = await _through(master, _trip(world, CARRIER_645))
+        return isinstance(reply, bytes), _trips(world)[CARRIER_645]
 
-    meter.answer = listening
+    found = {world.run(partial(story, world)) for world in worlds}
+    assert {(True, 1), (False, 1), (False, 0)} == found
 
 
 @pytest.mark.parametrize("silent_reply", ["dar", "empty"])
