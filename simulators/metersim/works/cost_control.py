@@ -9,7 +9,7 @@ Source: control-and-prepayment, "The ten facts", 1.3, 1.4 and 4.2.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 Payment = Literal["none", "remote", "local"]
 """Who disconnects it for want of money: nobody; a head-end, which keeps the money; itself, with a wallet."""
@@ -48,6 +48,8 @@ class CostControl:
         ValueError: a wallet without a relay.
 
     """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}  # of one in a file
 
     has_relay: bool = True
     payment: Payment = "remote"
