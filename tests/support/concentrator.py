@@ -1,4 +1,4 @@
-"""A simulated concentrator in simulated time, its meters, and a master that speaks with our sessions."""
+"""A concentrator in simulated time, its meters, and a master that speaks to it with our sessions."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from metersim.line.answers import AnswerRecord
 from metersim.line.faults import NO_FAULTS, Faults
 from metersim.line.memory import MemoryDuplex
 from metersim.terminals.concentrator import Concentrator
+from metersim.terminals.delivered import CURVE_TASK
 from metersim.terminals.plan import CARRIER, FIRST_RS485, ConcentratorPlan, keep_calling
 from metersim.terminals.ways import Ways
+from metersim.works.cost_control import CostControl
 from meterwire.dlt698.apdus.action import ActionRequestNormal
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.get import GetRequestNormal, GetRequestRecord
@@ -33,6 +35,8 @@ START = datetime(2026, 10, 1, 3, tzinfo=UTC)
 """11:00 of the plant's time."""
 WIRED_698, WIRED_645, CARRIER_645, CARRIER_698 = (f"00000000010{last}" for last in range(1, 5))
 ANSWER_TIMEOUT_S = 200.0
+OBEYS_PASSWORDS = CostControl(plain_orders="all")
+"""Meters of 645 here take a trip under a password alone."""
 SILENT = Faults(seed=1, silence=1.0)
 
 T = TypeVar("T")
@@ -64,6 +68,7 @@ class Master:
         self._sim = sim
         self._duplex: MemoryDuplex | None = None
         self._session: ClientSession | None = None
+        self.called = asyncio.Event()
         self._news = asyncio.Event()
         self._ear = Listener(lambda _: LINK_OK)
 
@@ -130,6 +135,15 @@ class Master:
         found: Dar = answer.item.dar
         return found
 
+    async def act_unheard(self, item: ActionItem) -> None:
+        """Have a method carried out after which no answer may come."""
+        await self.ask(ActionRequestNormal(piid=self.association.next_piid(), item=item), 5)
+
+    def hang_up(self) -> None:
+        """Cut the connection."""
+        assert self._duplex is not None
+        self._duplex.close()
+
     async def set(self, oad: str, data: Data) -> Dar:
         """How a write ended."""
         item = SetItem(Oad.of(oad), data)
@@ -152,6 +166,7 @@ class Master:
         for heard in self._ear.feed(octets, now):
             if isinstance(heard, Call):
                 self.calls.append(heard)
+                self.called.set()
                 await duplex.send(heard.answer(now))
             elif isinstance(heard, Report):
                 self.reports.append(heard)
@@ -166,19 +181,28 @@ class World:
         seed: of everything.
         ways: how the concentrator does things.
         dead: addresses of meters that never answer.
+        curve: it collects a curve.
+        idle: it collects nothing.
         plan: what else is different.
 
     """
 
     def __init__(
-        self, *, seed: int = 1, ways: Ways | None = None, dead: Sequence[str] = (), **plan: Any
+        self,
+        *,
+        seed: int = 1,
+        ways: Ways | None = None,
+        dead: Sequence[str] = (),
+        curve: bool = False,
+        idle: bool = False,
+        **plan: Any,
     ) -> None:
         self.sim = Simulation(seed=seed, start=START)
         self.answers: list[AnswerRecord] = []
         self.meters: dict[str, Meter | Meter698] = {
             WIRED_698: Meter698(WIRED_698, seed=seed),
-            WIRED_645: Meter(WIRED_645, seed=seed),
-            CARRIER_645: Meter(CARRIER_645, seed=seed),
+            WIRED_645: Meter(WIRED_645, seed=seed, control=OBEYS_PASSWORDS),
+            CARRIER_645: Meter(CARRIER_645, seed=seed, control=OBEYS_PASSWORDS),
             CARRIER_698: Meter698(CARRIER_698, seed=seed),
         }
         lines = {
@@ -187,6 +211,11 @@ class World:
         }
         figures: dict[str, Any] = {"address": ADDRESS, "seed": seed, "ways": ways or Ways(), **plan}
         self.concentrator: Concentrator = ConcentratorPlan(**figures).build(lines, clock=self.sim.clock)
+        tasks = self.concentrator.collector.tasks
+        if not curve:
+            del tasks[CURVE_TASK.number]
+        if idle:
+            tasks.clear()
         self.master = Master(self.sim)
 
     def run(self, story: Callable[[Master], Awaitable[T]]) -> T:
@@ -200,8 +229,7 @@ class World:
                 group.create_task(self.master.listen(), name="master"),
                 group.create_task(keep_calling(self.concentrator.terminal, self.master.dial), name="calling"),
             ]
-            while not self.master.calls:  # noqa: ASYNC110 - simulated time, and a list of somebody else
-                await asyncio.sleep(0.1)
+            await self.master.called.wait()
             result = await story(self.master)
             for task in tasks:
                 task.cancel()

@@ -11,6 +11,7 @@ from metersim.dlt645.meter import Meter
 from metersim.dlt698 import Limits, Meter698
 from metersim.line.language import Speaker
 from metersim.plant.rows import PRESET_CENTS, MeterRow
+from metersim.works.controlled import Wallet
 from metersim.works.load import Load
 from metersim.works.moments import INSTALLED_AT
 from metersim.works.plate import Plate
@@ -82,5 +83,10 @@ def works_of(named: Named, *, seed: int, start: datetime) -> Works:
         clock_ahead=timedelta(microseconds=int(row.clock_ahead_s * 1_000_000)),
         drift_s_per_day=row.clock_drift_s_per_day,
         control=row.character,
-        preset_cents=PRESET_CENTS if row.preset_cents is None else row.preset_cents,
+        wallet=_wallet(row) if has_wallet else None,
     )
+
+
+def _wallet(row: MeterRow) -> Wallet:
+    cents = PRESET_CENTS if row.preset_cents is None else row.preset_cents
+    return Wallet(preset_cents=cents, opened=True)

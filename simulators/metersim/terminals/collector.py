@@ -40,8 +40,11 @@ from meterwire.dlt698.objects.records import FROZEN_AT
 WAIT_S_MAX: Final = 3600.0
 """A task's time is looked at so often at least."""
 ROUNDS_MAX: Final = 100
+ON_TIME: Final = timedelta(seconds=5)
+"""A task that begins so late has missed its time."""
 MONTH: Final = timedelta(days=31)
 QUARTER: Final = timedelta(minutes=15)
+_NEVER: Final = datetime.min  # noqa: DTZ901  # civil time
 _SECOND: Final = timedelta(seconds=1)
 _FREEZE_TIMES: Final[dict[int, Callable[[datetime], datetime]]] = {
     0x5002: lambda shown: shown - (shown - datetime.min) % QUARTER,  # noqa: DTZ901  # civil time
@@ -161,27 +164,33 @@ class Collector:
 
     async def run(self) -> None:
         """Carry out what is due, until cancelled; what was due meanwhile is looked at first."""
-        begun = self.shown()
         for run in self.runs.values():
             if run.state == RUNNING:  # cut off when the power went
-                run.ended_at = begun
+                run.ended_at = self.shown()
         async with asyncio.TaskGroup() as group:
             while True:
                 for task in sorted(self.tasks.values(), key=_urgency):
-                    if self._is_due(task, begun):
+                    if self._is_due(task):
                         group.create_task(self._carried_out(task), name=f"concentrator.task[{task.number}]")
                 await self._until_next()
 
     # --- when ---
 
-    def _is_due(self, task: Task, begun: datetime) -> bool:
-        """Whether a task has to begin now, that has not begun for this period already."""
-        due = task.last_due(self.shown()) if task.enabled else None
-        if due is None or due <= self._fired.get(task.number, datetime.min):  # noqa: DTZ901  # civil time
-            return False
+    def _is_due(self, task: Task) -> bool:
+        """Whether a task has to begin now, that has not begun for this period already.
+
+        Its time was missed when the concentrator was off, or did not know the task. What had begun at a time
+        that is yet to come, for the clock was set back, will begin again.
+        """
+        shown = self.shown()
+        due = task.last_due(shown) or _NEVER
+        fired = self._fired.get(task.number)
         self._fired[task.number] = due
+        if not task.enabled or due <= (fired or _NEVER):
+            return False
+        missed = fired is None or shown - due > ON_TIME
         running = task.number in self.runs and self.runs[task.number].state == RUNNING
-        return not running and (due >= begun or self._can_be_late(task))
+        return not running and (not missed or self._can_be_late(task))
 
     def _can_be_late(self, task: Task) -> bool:
         scheme = self.schemes.get(task.scheme)

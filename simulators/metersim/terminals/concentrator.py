@@ -119,7 +119,7 @@ class Concentrator:
             failed=self._told_of_meter,
             report=self._report,
         )
-        self.terminal = Terminal(self, clock=clock, habits=self.ways.call, caller=self)
+        self.terminal = _Terminal(self, clock=clock)
         self._registers = ConcentratorRegisters(
             address,
             clock=own,
@@ -202,8 +202,6 @@ class Concentrator:
             duplex: anything that carries octets; several may be served at once.
 
         """
-        if not self._on:
-            return
         connection = Connection(self, duplex)
         async with asyncio.TaskGroup() as group:
             tasks = {
@@ -341,6 +339,18 @@ class Concentrator:
             now = self.now()
             results = [AttributeResult(oad, self._registers.read(oad, now)) for oad in scheme.content]
             self.reporter.tell_attributes(results, **how)
+
+
+class _Terminal(Terminal):
+    """What logs in for a concentrator: nothing, while that is off."""
+
+    def __init__(self, concentrator: Concentrator, *, clock: Clock) -> None:
+        super().__init__(concentrator, clock=clock, habits=concentrator.ways.call, caller=concentrator)
+        self._concentrator = concentrator
+
+    async def serve(self, duplex: Duplex) -> None:
+        if self._concentrator.on:
+            await super().serve(duplex)
 
 
 def _blocks_in(octets: bytes) -> int:

@@ -129,19 +129,23 @@ class Turns:
             raise PortBusy(f"{self._waiting_max} exchanges wait already")
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._number += 1
-        heapq.heappush(self._waiting, (priority, self._number, mine))
+        ticket = priority, self._number, mine
+        heapq.heappush(self._waiting, ticket)
         try:
             await mine
         except asyncio.CancelledError:
             if mine.done() and not mine.cancelled():  # the turn came at the same moment
                 self._pass_on()
+            elif ticket in self._waiting:
+                self._waiting.remove(ticket)
+                heapq.heapify(self._waiting)
             raise
 
     def _pass_on(self) -> None:
         while self._waiting:
-            _, _, next_one = heapq.heappop(self._waiting)
-            if not next_one.done():
-                next_one.set_result(None)
+            _, _, first = heapq.heappop(self._waiting)
+            if not first.done():  # it was not cancelled at this very moment
+                first.set_result(None)
                 return
         self._taken = False
 
