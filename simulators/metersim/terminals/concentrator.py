@@ -128,6 +128,7 @@ class Concentrator:
             reports=self.reports,
             failures=self.failures,
         )
+        self._registers.reports_allowed = self.ways.reports_allowed
         self._tables = ConcentratorTables(
             archive=archive,
             collector=self.collector,
