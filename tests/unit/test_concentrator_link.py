@@ -13,12 +13,14 @@ from metersim.dlt698.meter import FACTORY_PASSWORD
 from metersim.dlt698.terminal import Habits, Terminal
 from metersim.terminals.archive import ARCHIVE_MAX, ArchiveFull, MeterArchive
 from metersim.terminals.collector import Persistence
+from metersim.terminals.downloads import Malformed
 from metersim.terminals.failures import FAILURES_KEPT, Failures
 from metersim.terminals.plan import CARRIER, ConcentratorPlan
 from metersim.terminals.port import Route
 from metersim.terminals.proxy import ProxyHabits
 from metersim.terminals.reporter import PENDING_MAX, Reporter
-from metersim.terminals.tasks import SCHEMES_MAX, TASKS_MAX, Malformed, ReportScheme, Scheme, Task
+from metersim.terminals.schemes import SCHEMES_MAX, ReportScheme, Scheme
+from metersim.terminals.tasks import TASKS_MAX, Task
 from metersim.terminals.ways import Mishap, Ways
 from meterwire.dlt698.apdus.association import PasswordSecurity
 from meterwire.dlt698.apdus.get import GetRequestNormal, GetRequestRecord, GetResponseRecord
