@@ -3,7 +3,8 @@
 The server runs in a process of its own, beside PyPI's ``dlt645`` (its asyncio server) and the echo floor;
 32 connections ask it, each again as soon as it has its answer. What counts is the time of a core that the
 server's process used, so that others on the machine, and the client, do not. What a paced line takes for an
-exchange is held against the formula of the wire on the wall clock.
+exchange is held against the formula of the wire on the wall clock. The peer has one meter, so one of ours
+is asked as often; beside it stands what a plant of many gives.
 
 Usage: ``python -m bench.bench_simulator`` prints one JSON object.
 """
@@ -99,13 +100,16 @@ def _simulated_requests() -> list[list[bytes]]:
 
 
 def _rates() -> dict[str, float]:
-    rates: dict[str, list[float]] = {"echo_floor": [], "metersim": [], "dlt645": []}
-    simulated, peers = _simulated_requests(), [[_request(PEER_ADDRESS)]]
+    many = f"metersim, {SIMULATED_LINES * SIMULATED_METERS} meters"
+    rates: dict[str, list[float]] = {"echo_floor": [], "metersim": [], many: [], "dlt645": []}
+    simulated, one = _simulated_requests(), [[_request(PEER_ADDRESS)]]
     with running("echo") as echo, running("simulator") as ours, running("dlt645") as theirs:
         for _ in range(ROUNDS):
             rates["echo_floor"].append(asyncio.run(_rate(echo, [[bytes(30)]], 30, POLLS)))
-            rates["metersim"].append(asyncio.run(_rate(ours, simulated, ANSWER_OCTETS, POLLS)))
-            rates["dlt645"].append(asyncio.run(_rate(theirs, peers, ANSWER_OCTETS, PEER_POLLS)))
+            alone = ours._replace(ports=ours.ports[:1])  # where the meter with the peer's address is
+            rates["metersim"].append(asyncio.run(_rate(alone, one, ANSWER_OCTETS, POLLS)))
+            rates[many].append(asyncio.run(_rate(ours, simulated, ANSWER_OCTETS, POLLS)))
+            rates["dlt645"].append(asyncio.run(_rate(theirs, one, ANSWER_OCTETS, PEER_POLLS)))
     return {name: statistics.median(values) for name, values in rates.items()}
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import yaml
 
 from meterprofiles.schema import ProfileError
+from meterprofiles.yaml_text import node_of
 
 TEXT_MAX = 65_536
 """Most characters of a profile."""
@@ -126,27 +127,4 @@ def compose(text: str, file: str) -> Place:
         ProfileError: no YAML, empty, or too long.
 
     """
-    if len(text) > TEXT_MAX:
-        raise ProfileError(f"{file}:1: {len(text)} characters, at most {TEXT_MAX} are taken")
-    try:
-        _check_events(text, file)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark is not None else 1
-        raise ProfileError(f"{file}:{line}: no YAML: {getattr(error, 'problem', None) or error}") from None
-    if node is None:
-        raise ProfileError(f"{file}:1: the file is empty")
-    return Place(node, file)
-
-
-def _check_events(text: str, file: str) -> None:
-    """Refuse what would cost more than it says: aliases and deep nesting."""
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        line = 1 if event.start_mark is None else event.start_mark.line + 1
-        if isinstance(event, yaml.AliasEvent):
-            raise ProfileError(f"{file}:{line}: aliases are not taken; write it out")
-        if depth > DEPTH_MAX:
-            raise ProfileError(f"{file}:{line}: nested more than {DEPTH_MAX} deep")
+    return Place(node_of(text, file, fault=ProfileError, text_max=TEXT_MAX, depth_max=DEPTH_MAX), file)

@@ -25,7 +25,9 @@ from metersim.line.answers import AnswerFile, AnswerRecord
 from metersim.line.fault_rules import FaultRule, FaultRules, RuleReport
 from metersim.line.faults import NO_FAULTS, Faults
 from metersim.line.line import Line, Station
+from metersim.line.medium import Medium
 from metersim.line.memory import MemoryDuplex, memory_pair
+from metersim.line.port import Port
 from metersim.loop import OutsideSimulation, SimClock, Simulation, SimulationStuck
 
 __all__ = [
@@ -36,9 +38,11 @@ __all__ = [
     "FaultRules",
     "Faults",
     "Line",
+    "Medium",
     "MemoryDuplex",
     "Meter",
     "OutsideSimulation",
+    "Port",
     "RuleReport",
     "SimClock",
     "Simulation",

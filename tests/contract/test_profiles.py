@@ -18,7 +18,7 @@ from meterlink.transports.memory import memory_line
 from meterprofiles import Profile, load_profile, packaged
 from metersim import AnswerRecord, Simulation
 from metersim.dlt645.meter import Meter
-from metersim.plant.plant import Plant
+from metersim.plant.figures import Figures
 from meterwire.dlt645 import Deframer, decode
 from meterwire.dlt645.items.dialects import dialects, switches
 from meterwire.dlt645.link.functions import EDITIONS
@@ -58,11 +58,11 @@ class _Bench:
     def __init__(self, meter: Profile, driver: Profile) -> None:
         self.sim = Simulation(seed=1, start=START)
         self.answers: list[AnswerRecord] = []
-        plant = Plant(profile=meter, first_address=161)
-        (self.plant_line,) = plant.build(clock=self.sim.clock, record=self.answers.append)
-        (meter_645,) = self.plant_line.meters.values()
-        assert isinstance(meter_645, Meter)
-        self.meter = meter_645
+        plant = Figures(profile=meter, first_address=161).plant()
+        (self.plant_line,) = plant.build(clock=self.sim.clock, record=self.answers.append).lines.values()
+        (built,) = self.plant_line.meters.values()
+        assert isinstance(built.speaker, Meter)
+        self.meter = built.speaker
         self._driver = Dlt645Driver(self.sim.clock, profile=driver)
 
     def run(self, asking: Callable[[Line], Awaitable[None]]) -> None:

@@ -198,7 +198,7 @@ def test_a_signal_ends_it_in_order(how: signal.Signals, where: str) -> None:
     process.send_signal(how)
     rest, chatter = process.communicate(timeout=EXIT_TIMEOUT_S)
     assert 0 == process.returncode
-    assert {"ready", "lines"} == json.loads(ready).keys()
+    assert {"ready", "plant", "seed", "lines"} == json.loads(ready).keys()
     assert "" == rest
     assert "Traceback" not in chatter
 

@@ -48,7 +48,7 @@ PROFILES = {
     "local_public": ("--first-block=0",),
     "remote_public": ("--first-block=0", "--login"),
 }
-CLOCK, REPORTS_ALLOWED, NO_SUCH = (0x4000, 2, 0), (0x4300, 8, 0), (0x0030, 2, 0)
+CLOCK, REPORTS_ALLOWED, NO_SUCH = (0x4000, 2, 0), (0x4300, 8, 0), (0x0300, 2, 0)
 BROADCAST_TIME = native.Omd(oi=0x4000, method=127, mode=0)
 NO_METHOD = native.Omd(oi=0x4000, method=126, mode=0)
 FROZEN_AT, FREEZE_NUMBER = (0x2021, 2, 0), (0x2023, 2, 0)
@@ -170,14 +170,14 @@ def test_its_client_reads_what_our_meter_shows(tmp_path: Path, profile: str) -> 
             read = reader.client.get(oad(key)).require_data()
             assert expected(item, reader.answered_at()) == digits(read, exponent), item
         assert bytes.fromhex(ADDRESS) == reader.client.get(oad((0x4001, 2, 0))).require_data().value
-        assert 6 == reader.client.get(oad((0x0030, 2, 0))).dar
+        assert 6 == reader.client.get(oad((0x0300, 2, 0))).dar
         assert 4 == reader.client.get(oad((0x2000, 9, 0))).dar
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_its_client_reads_lists(tmp_path: Path, profile: str) -> None:
     """A list would be misread, or one refusal in it would take the rest along."""
-    asked = [*MEASURED, (0x0030, 2, 0)]
+    asked = [*MEASURED, (0x0300, 2, 0)]
     with reading(tmp_path, profile) as reader:
         answer = reader.client.get_list([oad(key) for key in asked])
         at = reader.answered_at()

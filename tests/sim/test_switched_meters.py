@@ -24,6 +24,8 @@ from metersim import Meter
 from metersim.dlt645.load_records import DEPTH, INTERVAL
 from metersim.loop import Simulation
 from metersim.works.moments import PLANT_TIME
+from metersim.works.plate import Plate
+from metersim.works.works import Works
 from meterwire.dlt645 import Deframer, ReadFollowingRequest, ReadRequest, encode, to_frame
 from meterwire.dlt645.items.record_selector import RECORDS_MAX
 
@@ -189,8 +191,9 @@ def test_the_oldest_record_is_as_old_as_the_meter_keeps_them() -> None:
 )
 def test_where_there_is_no_load_record_the_meter_refuses(item: str, window: Window | None) -> None:
     """A class that is not recorded, or a time to come, would give a record of zeros."""
+    single = Works(Plate(address=_ME, phases=1), seed=7)  # measures no reactive energy and no demand
     with pytest.raises(Refused):
-        _Scene(_profile()).read(item, window)
+        _Scene(_profile(), works=single).read(item, window)
 
 
 @pytest.mark.parametrize("value", ["sequence", "parameters_and_sequence"])
@@ -202,7 +205,7 @@ def test_records_in_pieces_are_asked_for_as_the_switch_says(value: str, piece_oc
     window = Window(count=RECORDS_MAX, since=datetime(2026, 11, 22, tzinfo=PLANT_TIME))
     values = scene.read("load_records@class.0/load_which.1", window).values
     assert RECORDS_MAX == sum(value.item == "recorded_at" for value in values)
-    size = 3 + 5 + 18 + 25 + 9 + 17 + 1 + 1 + 2
+    size = 3 + 5 + 18 + 25 + 9 + 17 + 17 + 7 + 2
     assert -(-RECORDS_MAX * size // piece_octets) == len(scene.asked)
     extra = {len(asked) for asked in scene.asked[1:]}
     assert {5 if value == "sequence" else 11} == extra

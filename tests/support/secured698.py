@@ -11,6 +11,7 @@ from metersim.dlt698 import Meter698
 from metersim.dlt698.modes import Modes
 from metersim.security.provider import LabProvider, Wallet698
 from metersim.security.suite698 import Level
+from metersim.works.controlled import Wallet
 from metersim.works.cost_control import REMOTE, CostControl
 from metersim.works.load import Load
 from metersim.works.plate import Plate
@@ -52,7 +53,8 @@ def works_of(
     """
     plate = Plate(address=ADDRESS, customer_number=CUSTOMER)
     load = Load(mean_kw=Decimal("0.5"))
-    return Works(plate, seed=1, load=load, since=since, control=control, preset_cents=preset_cents)
+    wallet = Wallet(preset_cents=preset_cents) if control.payment == "local" else None
+    return Works(plate, seed=1, load=load, since=since, control=control, wallet=wallet)
 
 
 class Secured(Client):

@@ -19,6 +19,8 @@ from meterlink.explain import dlt645, jsonl
 from meterlink.explain.hexadecimal import OCTETS_MAX, NotHexadecimal, octets_of
 from meterlink.explain.jsonl import LINE_CHARACTERS_MAX, answer
 from meterwire.dlt645 import Frame, ReadReply, encode, to_frame
+from meterwire.dlt698.link import frame as frame698
+from meterwire.dlt698.link.address import ServerAddress
 
 _ENERGY = "6861010000000068910833333433593333338A16"
 _REFUSED = "6812000000102068D101351916"
@@ -231,6 +233,26 @@ def test_a_stream_lists_its_frames_and_counts_the_rest() -> None:
     assert [frame["control"] for frame in found["frames"]] == ["0x91", "0xD1"]
     assert [frame["preamble"] for frame in found["frames"]] == [2, 0]
     assert found["skipped"] == 4
+
+
+def test_a_bad_message_in_a_stream_is_the_error_of_its_own_frame() -> None:
+    """A recording of a day would be no recording for one frame that somebody's firmware got wrong."""
+    bad, good = (_frame698(bytes.fromhex(apdu)) for apdu in ("0501010010", "0501010010020000"))
+    pieces = [_frame698(bytes.fromhex(piece), segmented=True) for piece in ("0000 05", "0140 05")]
+    stream = "".join([bad, good, *pieces])
+    found = answer(json.dumps({"protocol": "dlt698.45", "direction": "stream", "hex": stream}))
+    assert found["error"] is None
+    frames, joined = found["decoded"]["frames"], found["decoded"]["reassembled"]
+    assert [True, False, False, False] == ["error" in frame for frame in frames]
+    assert frames[1]["apdu"]["service"] == "GET-Request"
+    assert ("apdu", len(bad) // 2 - 3) == (frames[0]["error"]["kind"], frames[0]["error"]["offset"])
+    assert ["apdu"] == [one["error"]["kind"] for one in joined]
+    assert "apdu" not in frames[0]
+
+
+def _frame698(user_data: bytes, *, segmented: bool = False) -> str:
+    frame = frame698.Frame(ServerAddress("000000000001"), 0x10, user_data, False, True, segmented=segmented)
+    return frame698.encode(frame).hex()
 
 
 def test_hexadecimal_text_has_a_limit() -> None:

@@ -147,6 +147,18 @@ def test_the_scaler_of_the_device_counts_only_on_request(ask_scalers: bool, expe
     assert (Decimal(expected), "kWh") == (value.value, value.unit)
 
 
+def test_a_scaler_that_cannot_be_true_is_no_answer() -> None:
+    """The register would be kept with a hundred zeros behind it, and its month be billed so."""
+    meter = ScriptedMeter(
+        raw={
+            Oad.of("00100201"): Data("double-long-unsigned", 12345),
+            Oad.of("00100300"): Data("Scaler_Unit", ScalerUnit(100, 33)),
+        }
+    )
+    with pytest.raises(BadAnswer, match=f"meter {ADDRESS} says a scaler that does not fit: a scaler of 100"):
+        _read(meter, "forward_active_energy", traits=AssociationTraits(ask_scalers=True))
+
+
 # --- records ---------------------------------------------------------------------------------------
 
 

@@ -125,6 +125,18 @@ def test_what_is_asked_and_answered_is_told(apdu: str, expected: dict[str, Any])
     _holds(expected, _meaning(apdu))
 
 
+@pytest.mark.parametrize(
+    ("octets", "shown"),
+    [("01FF8081", "\x01\\xff\\x80\\x81"), ("C7EBFF", "请\\xff"), ("313233", "123")],
+    ids=["nothing", "Chinese and an octet", "digits"],
+)
+def test_a_password_of_any_octets_is_told_by_its_octets(octets: str, shown: str) -> None:
+    """Numbers that stand in no octet of the frame would be sought there in vain."""
+    password = f"0A {len(bytes.fromhex(octets)):02X} {octets}"
+    meaning = _meaning(f"07 01 05 80008300 01 01 02 03 51 F2050201 16 00 {password} 00")
+    assert [{"oad": "F2050201", "mode": "permit", "password": shown}] == meaning["relays"]
+
+
 def test_several_in_one_message_are_told_one_by_one() -> None:
     """The verdict on one call would pass for that on another."""
     asked = _meaning(f"07 02 05 02 80007F00 00 {_TRIP_ITEM} {_TAG}")

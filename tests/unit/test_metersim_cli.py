@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
+from metersim import SimClock
 from metersim.cli import app
-from metersim.plant.plant import ADDRESS_MAX, LINES_MAX, METERS_MAX, Plant
+from metersim.plant.figures import Figures
+from metersim.plant.plant import LINES_MAX
+from metersim.plant.rows import ADDRESS_MAX, METERS_MAX
 
 
 @pytest.mark.parametrize(
@@ -55,17 +58,19 @@ def test_a_wrong_option_is_said(options: list[str], word: str) -> None:
 
 def test_a_plant_takes_its_limits() -> None:
     """A limit that refuses its own figure is another limit than the one that is documented."""
-    assert METERS_MAX == len(Plant(meters=METERS_MAX).addresses(0))
-    assert LINES_MAX == Plant(lines=LINES_MAX).lines
-    assert ["999999999998"] == Plant(first_address=ADDRESS_MAX).addresses(0)
+    assert METERS_MAX == len([*Figures(meters=METERS_MAX).plant().meters()])
+    assert LINES_MAX == len(Figures(lines=LINES_MAX).plant().lines)
+    assert ["999999999998"] == [
+        meter.address for meter in Figures(first_address=ADDRESS_MAX).plant().meters()
+    ]
 
 
 def test_lines_share_no_address() -> None:
     """Two meters of a plant could not be told apart in its list of answers."""
-    plant = Plant(lines=3, meters=4, first_address=161, garbage=2)
-    addresses = [address for line in range(3) for address in plant.addresses(line)]
-    assert [f"{address:012d}" for address in range(161, 173)] == addresses
-    assert ["000000000167", "000000000168"] == plant.garbage_addresses(1)
+    plant = Figures(lines=3, meters=4, first_address=161, garbage=2).plant()
+    built = plant.build(clock=SimClock(), record=lambda _: None)
+    assert [f"{address:012d}" for address in range(161, 173)] == [*built.meters]
+    assert ["000000000167", "000000000168"] == built.garbage("line-2")
 
 
 def test_help_and_version() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from metersim import Meter
 from metersim.dlt645.control import KINDS, word_octets
+from metersim.dlt645.parameters import ITEMS, parameters_of
 from metersim.dlt645.passwords import ERRORS_MAX, LOCKED_FOR, Passwords
 from metersim.dlt645.programming import RECORDS_MAX
 from metersim.works.cost_control import LOCAL, PLAIN, REMOTE, CostControl
@@ -21,7 +22,7 @@ from metersim.works.load import Load
 from metersim.works.plate import Plate
 from metersim.works.switch import State
 from metersim.works.works import Works
-from meterwire.dlt645 import BROADCAST, WILDCARD, AbnormalReply, Frame, Message, to_frame
+from meterwire.dlt645 import BROADCAST, WILDCARD, AbnormalReply, Frame, Message, decode, encode, to_frame
 from meterwire.dlt645.messages.clears_and_freezes import FreezeRequest
 from meterwire.dlt645.messages.command import Acknowledgement
 from meterwire.dlt645.messages.control import ORDERS, ControlRequest, SecurityReply
@@ -89,13 +90,13 @@ def test_a_plain_trip_and_close() -> None:
     """A meter of the older kind would not obey, or its records would not tell who ordered it."""
     here = a_head_end(PLAIN)
     assert TAKEN == here.plain(TRIP)
-    assert "C050" == word_3(here)
+    assert "0050" == word_3(here)
     here.now += HOUR
     assert TAKEN == here.plain(PERMIT)
-    assert "C010" == word_3(here)
+    assert "0010" == word_3(here)
     here.now += HOUR
     assert here.meter.works.switch.press_key(here.now)
-    assert "C000" == word_3(here)
+    assert "0000" == word_3(here)
     trip = here.read("relay_trip_record@items/last.1") or []
     energy = here.meter.value("forward_active_energy", T0)
     assert ["2026-05-01 12:00:00", OPERATOR, energy] == trip[:3]
@@ -562,6 +563,20 @@ def test_the_trip_delay_is_written_in_cipher_and_obeyed() -> None:
     assert State.OPEN is state_of(here)
 
 
+def test_a_trip_that_was_due_shows_in_whatever_is_read_next() -> None:
+    """A register would count on behind a contact that nobody had looked at, and later fall."""
+    here, looked_at = a_head_end(PLAIN), a_head_end(PLAIN)
+    for one in (here, looked_at):
+        one.meter.works.switch.trip_delay = 5 * MINUTE
+        assert TAKEN == one.plain(TRIP)
+    looked_at.now += 5 * MINUTE
+    at_trip = looked_at.read("forward_active_energy.t3")
+    looked_at.now += DAY
+    here.now = looked_at.now
+    assert at_trip == here.read("forward_active_energy.t3")
+    assert at_trip == looked_at.read("forward_active_energy.t3")
+
+
 def test_a_trip_waits_for_the_current() -> None:
     """The protection of the contact would not be there."""
     here = a_head_end(load=Load(mean_kw=Decimal(8)))
@@ -592,6 +607,13 @@ def test_parameters_of_the_wallet(item: str, level: int, content: Any) -> None:
     assert isinstance(here.write(item, content), AbnormalReply)
     assert WRITTEN == here.write(item, content, level)
     assert [content] == here.read(item)
+
+
+def test_every_parameter_of_a_meter_is_looked_for() -> None:
+    """A parameter that was written could not be read, because nobody knew that it is one."""
+    here = a_head_end(LOCAL)
+    assert parameters_of(here.meter.works).keys() == ITEMS
+    assert ITEMS > parameters_of(a_head_end().meter.works).keys()
 
 
 def test_a_written_limit_is_obeyed() -> None:
@@ -744,3 +766,36 @@ def test_every_control_is_remembered_exactly_once(story: list[tuple[int, int, bo
             else:
                 assert len(bits(answer)) == 1
     assert taken == [control.kind for control in here.meter.works.memory.controls]
+
+
+# --- frames that others have written down ---
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer", "kind"),
+    [
+        (
+            "68 01 00 22 11 26 20 68 1C 10 35 89 67 45 54 76 98 BA 4E 33 33 63 48 55 44 59 4D 16",
+            "68 01 00 22 11 26 20 68 9C 00 E6 16",
+            "permit_close",
+        ),
+        (
+            "68 01 00 22 11 26 20 68 1C 10 35 89 67 45 54 76 98 BA 50 39 33 63 48 55 44 59 55 16",
+            "68 01 00 22 11 26 20 68 9C 00 E6 16",
+            "trip_auto_direct_close",
+        ),
+    ],
+)
+def test_frames_of_the_spec(request_: str, answer: str, kind: str) -> None:
+    """Meter and head-end here would understand one another, and nobody else: vectors CTL645-003 and 009."""
+    at = datetime(2026, 11, 22, 7, 29, tzinfo=UTC)  # they expire at 15:30 of the meter's zone
+    works = Works(Plate(address="202611220001"), seed=1, control=PLAIN)
+    meter = Meter("202611220001", seed=1, works=works, passwords={2: "123456"})
+    said = meter.answer(decode(bytes.fromhex(request_)), at)
+    assert said is not None
+    assert bytes.fromhex(answer) == encode(said.frame)
+    (control,) = works.memory.controls
+    assert (kind, "87654321") == (control.kind, control.operator)
+    late = meter.answer(decode(bytes.fromhex(request_)), at + 2 * MINUTE)
+    assert late is not None
+    assert late.frame.abnormal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from metersim.works.account import Account
+from metersim.works.controlled import Wallet
 from metersim.works.cost_control import LOCAL, CostControl
 from metersim.works.load import Load
 from metersim.works.plate import Plate
@@ -23,7 +25,8 @@ NOBODY = frozenset("abc")
 
 def some_works(control: CostControl = LOCAL, *, preset_cents: int = 10_000, **more: Any) -> Works:
     plate = Plate(address="000000000161")
-    return Works(plate, seed=1, control=control, preset_cents=preset_cents, since=T0, **more)
+    wallet = Wallet(preset_cents=preset_cents) if control.payment == "local" else None
+    return Works(plate, seed=1, control=control, wallet=wallet, since=T0, **more)
 
 
 def account_of(works: Works) -> Account:
@@ -127,3 +130,15 @@ def test_a_clock_that_goes_back_is_waited_for() -> None:
     assert T0 + HOUR == works.advance(T0 + HOUR)
     assert T0 + HOUR == works.advance(T0)
     assert T0 + DAY == works.advance(T0 + DAY)
+
+
+def test_what_somebody_worked_out_before_does_not_undo_a_move() -> None:
+    """Tampering with a meter would close the contact that its empty wallet has just opened."""
+    works = some_works(preset_cents=500)
+    before = works.history.last.conditions
+    works.history.become(T0 + 2 * DAY, replace(before, magnetic_field=True))
+    last = works.history.last.conditions
+    assert (True, True) == (last.contact_open, last.magnetic_field)
+    works.history.become(T0 + 3 * DAY, replace(last, contact_open=False))  # a welded contact
+    assert not works.history.last.conditions.contact_open
+    assert "0040" == f"{int(str(works.content('meter_status_word_3', T0 + 3 * DAY)), 16) & 0x0050:04X}"

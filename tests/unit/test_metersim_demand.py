@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metersim.works.conditions import Conditions
@@ -78,6 +78,7 @@ def shown(works: Works, at: datetime, suffix: str = "") -> tuple[Decimal | None,
     tariff=st.integers(0, 4),
     ahead=st.integers(-2000, 2000),
 )
+@settings(deadline=None, max_examples=60)
 def test_the_largest_demand_is_the_largest_of_all_windows(
     changes: list[tuple[timedelta, Conditions]], after: timedelta, kind: str, tariff: int, ahead: int
 ) -> None:
@@ -126,6 +127,27 @@ def test_a_settlement_keeps_registers_and_demands_and_begins_anew() -> None:
     assert str(works.content("forward_active_max_demand_at", at)) > f"{settled_at:%Y-%m-%d}"
     assert works.settled("forward_active_energy", 4, at) is None
     assert works.settled("forward_active_energy", 0, at) is None
+
+
+@given(changes=_changes, after=st.timedeltas(timedelta(), 2 * DAY))
+def test_the_present_demand_is_the_mean_of_the_last_15_minutes(
+    changes: list[tuple[timedelta, Conditions]], after: timedelta
+) -> None:
+    """A demand that is shown and the largest one would be two quantities."""
+    works = meter()
+    for when, conditions in sorted(changes, key=lambda change: change[0]):
+        works.history.become(START + when, conditions)
+    end = START + max(after, WINDOW) // MINUTE * MINUTE
+    marks = [row.at for row in works.history.rows] + [START + n * WINDOW for n in range(194)]
+    inside = sorted({end - WINDOW, *(at for at in marks if end - WINDOW < at < end)})
+    for power in ("active", "reactive", "apparent"):
+        total = Fraction(0)
+        for at, until in zip(inside, [*inside[1:], end], strict=True):
+            shown_kw = works.value(f"{power}_power", at)
+            assert shown_kw is not None
+            total += Fraction(shown_kw) * ((until - at) // MICROSECOND)
+        mean = int(total * 10_000 / (WINDOW // MICROSECOND))
+        assert Decimal(mean).scaleb(-4) == works.value(f"{power}_demand", end)
 
 
 def test_a_cleared_demand_begins_anew() -> None:

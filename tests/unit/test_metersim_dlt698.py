@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from metersim.dlt698.services import BROADCAST_STEP_MAX, BROADCAST_TIME, CLOCK
 from metersim.works.clock import CLOCK_AHEAD_MAX, SETTINGS_MAX
 from metersim.works.items import ENERGIES, POWERS, items_of
 from metersim.works.moments import PLANT_TIME
+from metersim.works.switch import Command
 from meterwire.dlt698.apdus.action import (
     ActionRequestNormal,
     ActionRequestNormalList,
@@ -120,7 +120,7 @@ def test_an_element_of_an_array_is_what_the_array_has_there() -> None:
     ("oad", "dar"),
     [
         ("03000200", NO_OBJECT),
-        ("10100200", NO_OBJECT),
+        ("10110200", NO_OBJECT),
         ("7FFF0200", NO_OBJECT),
         ("00100900", NO_ATTRIBUTE),
         ("00100000", NO_ATTRIBUTE),
@@ -483,7 +483,23 @@ def test_any_apdu_is_survived(service: str, data: st.DataObject) -> None:
     assert isinstance(Client(here).get("40010200"), Data)
 
 
-def test_demands_that_it_has_not_are_told_so() -> None:
+def test_demands_of_phases_that_it_has_not_are_told_so() -> None:
     """A zero would look like a demand."""
-    assert Decimal(0) != meter().value("forward_active_max_demand", AT)
-    assert NO_OBJECT == Client(meter()).get("10100200")
+    assert meter().value("forward_active_max_demand.a", AT) is None
+    assert NO_OBJECT == Client(meter()).get("10110200")
+
+
+def test_a_trip_that_was_due_shows_in_whatever_is_read_next() -> None:
+    """A register would count on behind a contact that nobody had looked at, and later fall."""
+    of_698 = meter()
+    trip = Command(kind="trip", delay=timedelta(minutes=5), came_by="698.45")
+    client = Client(of_698)
+    of_698.works.switch.obey(trip, client.at)
+    tripped_at = client.at + timedelta(minutes=5)
+    client.at += timedelta(days=1)
+    read = client.get("00100200")
+    assert [tripped_at] == [move.moved_at for move in of_698.works.memory.opened(client.at)][:1]
+    of_698.works.advance(client.at)
+    assert read == client.get("00100200")
+    energy = of_698.works.value("forward_active_energy", tripped_at)
+    assert energy == of_698.works.value("forward_active_energy", client.at)

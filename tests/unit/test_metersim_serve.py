@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
-from metersim import Simulation
+from metersim import Line, Simulation, Station
 from metersim.serving.tcp import RECEIVE_OCTETS_MAX, SEND_TIMEOUT_S, UNREAD_OCTETS_MAX, TcpDuplex
+from meterwire.dlt645 import Deframer
+from tests.support.paced import A161, A162, ask645, meter645
 
 
 class _Transport(asyncio.Transport):
@@ -104,6 +106,63 @@ def test_what_is_said_at_once_is_answered_in_turns() -> None:
         assert [True, False] == transport.held
 
     Simulation().run(main())
+
+
+async def _serve(line: Line, transport: _Transport, group: asyncio.TaskGroup) -> None:
+    group.create_task(line.serve(transport.duplex), name="line")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+def test_an_answer_that_need_not_wait_is_there_at_once() -> None:
+    """Each poll would cost turns of the loop for nothing, and a plant would answer half as many."""
+    request, other = ask645(address=A161), ask645(address=A162)
+    line = Line(
+        [Station(meter=meter645(A161), reply_delay_ms=0), Station(meter=meter645(A162), reply_delay_ms=20)],
+        clock=Simulation().clock,
+    )
+
+    async def main() -> None:
+        transport = _Transport()
+        async with asyncio.TaskGroup() as group:
+            await _serve(line, transport, group)
+            transport.duplex.data_received(request)
+            assert [A161] == _addresses(transport.written), "not a turn of the loop later"
+            transport.duplex.data_received(request + other + request)
+            assert [A161] == _addresses(transport.written), "what has to wait holds up what is behind it"
+            transport.duplex.data_received(request[:7])
+            transport.duplex.data_received(request[7:])
+            await asyncio.sleep(1)
+            assert [A161, A161, A162, A161, A161] == _addresses(transport.written)
+            transport.duplex.data_received(ask645(address="000000000999"))
+            transport.duplex.data_received(request * (RECEIVE_OCTETS_MAX // len(request) + 1))
+            assert 5 == len(_addresses(transport.written)), "others have their turn"
+            await asyncio.sleep(1)
+            assert RECEIVE_OCTETS_MAX // len(request) + 6 == len(_addresses(transport.written))
+            transport.abort()
+
+    Simulation().run(main())
+
+
+def test_a_client_that_does_not_read_is_not_answered_at_once() -> None:
+    """Answers to a client that only asks would fill the memory."""
+    line = Line([Station(meter=meter645(A161), reply_delay_ms=0)], clock=Simulation().clock)
+
+    async def main() -> None:
+        transport = _Transport(full=True)
+        async with asyncio.TaskGroup() as group:
+            await _serve(line, transport, group)
+            for _ in range(100):
+                transport.duplex.data_received(ask645())
+            await asyncio.sleep(SEND_TIMEOUT_S + 1)
+            assert 2 == len(_addresses(transport.written)), "one at once, one that waits for room"
+            assert not asyncio.all_tasks() - {asyncio.current_task()}, "the line has let go of it"
+
+    Simulation().run(main())
+
+
+def _addresses(octets: bytes) -> list[str]:
+    return [frame.address for frame in Deframer().feed(octets)]
 
 
 def test_who_says_no_more_may_still_listen() -> None:

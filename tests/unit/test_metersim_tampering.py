@@ -17,6 +17,7 @@ from metersim.works.events import EVENT_DEPTH, KINDS
 from metersim.works.load import Load
 from metersim.works.moments import INSTALLED_AT
 from metersim.works.plate import Plate
+from metersim.works.switch import Command
 from metersim.works.tampering import Method, tamper, tampered
 from metersim.works.works import Works, usual_works
 from meterwire.catalogue import quantities
@@ -257,7 +258,7 @@ def test_what_somebody_does_to_a_meter_is_an_event() -> None:
     works = Works(Plate(address=ADDRESS), seed=3)
     works.clock.set(NOON + HOUR, NOON)
     works.clock.set(NOON + MINUTE, NOON + MINUTE, broadcast=True)
-    happenings = ("programmed", "demand_cleared", "registers_cleared", "purchased")
+    happenings = ("programmed", "demand_cleared", "registers_cleared")
     for number, happened in enumerate(happenings):
         works.history.happen(NOON + number * HOUR, happened, operator_code="00000007")  # type: ignore[arg-type]
     works.history.change(NOON + DAY, contact_open=True)
@@ -269,7 +270,6 @@ def test_what_somebody_does_to_a_meter_is_an_event() -> None:
         "programming",
         "demand_clear",
         "meter_clear",
-        "purchase_event",
         "relay_trip",
         "relay_close",
     ):
@@ -357,13 +357,17 @@ def test_status_words_follow_what_happens(method: Method, word: int, bit: int) -
 def test_word_3_tells_the_contact() -> None:
     """A trip could not be read back."""
     works = works_of(Method.CT_OPEN)
-    works.history.change(NOON, contact_open=True)
+    works.switch.obey(Command(kind="trip"), NOON)
     assert "0050" == words(works, NOON)[2]
     assert Decimal(0) == works.value("current.a", NOON)
     assert Decimal(0) == works.value("active_power", NOON)
     energy = works.value("forward_active_energy", NOON)
     assert energy == works.value("forward_active_energy", NOON + DAY)
-    assert "0000" == words(works, NOON - MINUTE)[2]
+    assert 1 == works.events.count("relay_trip", NOON)
+    works.switch.obey(Command(kind="permit_close", came_by="645"), NOON + DAY)
+    assert "0010" == words(works, NOON + DAY)[2], "waits for the key"
+    assert works.switch.press_key(NOON + DAY)
+    assert "0000" == words(works, NOON + DAY)[2]
 
 
 def test_a_meter_without_power_measures_nothing() -> None:

@@ -13,16 +13,14 @@ from typing import Final
 from metersim.works.account import Account
 from metersim.works.works import Works
 from meterwire.dlt645 import Entry
-from meterwire.dlt645.items.bit_words import bit_words
 from meterwire.item_value import Content
 
 STATUS_WORD: Final = "meter_status_word_3"
 SHOWN: Final = frozenset({STATUS_WORD, "remaining_balance", "overdraft_balance"})
 """The items that are shown here."""
 _CENT: Final = Decimal("0.01")
-_TRIPPED_VENDOR: Final = 1 << 1
-"""Bit of the vendor's word: tripped by command; it shows no command and no alarm where others do."""
-_ALWAYS_VENDOR: Final = 1 << 9
+_AUTHENTICATED: Final = 1 << 13
+"""Bit of status word 3: an identity authentication is valid."""
 
 
 class Balances:
@@ -60,24 +58,8 @@ class Balances:
 
     def status_word(self, at: datetime) -> str:
         """Status word 3 as four hexadecimal digits, highest first."""
-        switch, account = self._works.switch, self._works.account
-        bits = {
-            "relay_open": switch.contact_open,
-            "guarantee": switch.guarantee,
-            "auth_valid": self._authenticated(at),
-            "local_account_closed": account is None or not account.opened,
-        }
-        word = 0
-        if switch.character.status_word == "vendor":
-            word = _ALWAYS_VENDOR | (_TRIPPED_VENDOR if switch.command_open else 0)
-        else:
-            bits["command_open"] = switch.command_open
-            bits["pre_trip_alarm"] = switch.alarm or (account is not None and account.alarm_level(at) > 0)
-            bits["money_prepaid"] = account is not None
-            bits["remote_account_closed"] = switch.character.payment != "remote"
-        places = {bit.name: bit.place for bit in bit_words()[STATUS_WORD]}
-        word |= sum(1 << places[name] for name, is_set in bits.items() if is_set)
-        return f"{word:04X}"
+        word = int(str(self._works.content(STATUS_WORD, at)), 16)
+        return f"{word | _AUTHENTICATED * self._authenticated(at):04X}"
 
 
 def _of_account(account: Account, item: str, at: datetime) -> Decimal | None:

@@ -9,6 +9,7 @@ Source: DL/T 645-2007, 7; control-and-prepayment, 1 and 2.
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -16,7 +17,7 @@ from typing import Final
 from meterprofiles import Profile
 from metersim.dlt645.balances import SHOWN, Balances
 from metersim.dlt645.control import ControlDesk
-from metersim.dlt645.parameters import parameters_of
+from metersim.dlt645.parameters import ITEMS
 from metersim.dlt645.passwords import Passwords
 from metersim.dlt645.programming import CHANGE_PASSWORD, WRITE, Levels, Programming
 from metersim.dlt645.relay import RelayRecords
@@ -46,6 +47,7 @@ TO_ALL: Final = frozenset({SET_TIME, FREEZE})
 BROADCAST_STEP_MAX: Final = timedelta(minutes=5)
 """A broadcast sets a clock that is no further away, once a day of it. Source: DL/T 645-2007, 7.2."""
 _PREFIXES: Final = ("programming_", "clock_set_")
+_ITEMS: Final = ITEMS | SHOWN
 _RELAY: Final = "relay_"
 _NOW: Final = "99999999"
 _CANNOT_FREEZE: Final = b"\x01"
@@ -59,7 +61,10 @@ class Commands:
         profile: which model it is.
         works: its clock, switch, wallet and memory, and what it measures.
         seed: seed of the plant.
-        passwords: its passwords.
+        passwords: by level, 6 digits each; the others are 000000.
+
+    Raises:
+        ValueError: no level, or no password.
 
     """
 
@@ -70,34 +75,48 @@ class Commands:
         profile: Profile,
         works: Works,
         seed: int,
-        passwords: Passwords,
+        passwords: Mapping[int, str] | None,
     ) -> None:
         self._address = address
+        self._profile = profile
         self._works = works
         self._seed = seed
-        levels = _levels(profile)
-        parameters = parameters_of(works)
-        identity = self._identity_of
-        self._control = ControlDesk(
-            address, works, passwords=passwords, identity=identity, cipher_level=levels.cipher
+        self._passwords = Passwords(passwords) if passwords else None
+
+    # Most meters of a plant are only read: what commands need is made when the first one comes.
+
+    @functools.cached_property
+    def _known_passwords(self) -> Passwords:
+        return self._passwords or Passwords()
+
+    @functools.cached_property
+    def _control(self) -> ControlDesk:
+        return ControlDesk(
+            self._address,
+            self._works,
+            passwords=self._known_passwords,
+            identity=self._identity_of,
+            cipher_level=_levels(self._profile).cipher,
         )
-        self._wallet = WalletDesk(address, works, module=lambda: self.module)
-        self._programming = Programming(
-            address,
-            works,
-            dictionary=profile.dictionary,
-            parameters=parameters,
-            passwords=passwords,
-            identity=identity,
-            levels=levels,
+
+    @functools.cached_property
+    def _wallet(self) -> WalletDesk:
+        return WalletDesk(self._address, self._works, module=lambda: self.module)
+
+    @functools.cached_property
+    def _programming(self) -> Programming:
+        return Programming(
+            self._address,
+            self._works,
+            dictionary=self._profile.dictionary,
+            passwords=self._known_passwords,
+            identity=self._identity_of,
+            levels=_levels(self._profile),
         )
-        self._items = parameters.keys() | SHOWN
-        self._balances = Balances(works, authenticated=self._authenticated)
-        self._records = RelayRecords(works.value, memory=works.memory)
 
     @functools.cached_property
     def module(self) -> LabModule:
-        """The security module; made when it is first needed, because most meters are only read."""
+        """The security module."""
         return LabModule(self._works.plate.meter_number, seed=self._seed)
 
     def hears(self, frame: Frame) -> bool:
@@ -136,17 +155,13 @@ class Commands:
             the octets behind the identifier, and the numbers in them by item.
 
         """
-        if (
-            entry.item not in self._items
-            and not entry.item.startswith(_PREFIXES)
-            and _RELAY not in entry.item
-        ):
+        if entry.item not in _ITEMS and not entry.item.startswith(_PREFIXES) and _RELAY not in entry.item:
             return None
         at = self._works.advance(at)
         return (
-            self._balances.data(entry, at)
+            Balances(self._works, authenticated=self._authenticated).data(entry, at)
             or self._programming.data(entry, at)
-            or self._records.data(entry, at)
+            or RelayRecords(self._works.value, memory=self._works.memory).data(entry, at)
         )
 
     def _obey(self, message: Message, at: datetime) -> Message | None:

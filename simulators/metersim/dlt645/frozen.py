@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
 from metersim.works.works import Works
 from meterwire.dlt645 import Entry
 from meterwire.dlt645.items.dictionary import Dictionary
+from meterwire.item_value import Content
 
+_SETTLEMENT = "settlement."
 _IN_BLOCK = ("frozen_at", "forward_active_energy", "reverse_active_energy")
 """What a meter sends when asked for all of a freeze (05 06 FF nn): the short set."""
 
@@ -30,6 +33,10 @@ def frozen_data(
     """
     quantity, _, period = entry.item.partition("@")
     kind, _, number = period.partition("/last.")
+    if period.startswith(_SETTLEMENT):
+        number = period.removeprefix(_SETTLEMENT)
+        settled = int(number) if number.isdecimal() else 0
+        return found_data(entry, lambda item: works.settled(item, settled, at))
     freeze = works.freeze(kind, int(number), at) if number else None
     if freeze is None:
         return None
@@ -37,9 +44,25 @@ def frozen_data(
         return entry.encode([f"{freeze.frozen_at:%Y-%m-%d %H:%M}"]), {}
     if quantity == "freeze_block":
         return _block(works, dictionary, period, at)
-    found = ((item, works.value(item, freeze.taken_at)) for item in entry.items)
-    values = {item: value for item, value in found if value is not None}
-    return (entry.encode(tuple(values.values())), values) if values else None
+    return found_data(entry, lambda item: works.content(item, freeze.taken_at))
+
+
+def found_data(entry: Entry, content: Callable[[str], Content]) -> tuple[bytes, dict[str, Decimal]] | None:
+    """The data of an identifier, as far as the meter has its values; ``None`` for nothing.
+
+    A block begins with what every meter has (the total, phase a), so what is missing is its end. Only a
+    demand that there was not yet has no time; zeros stand for it.
+    """
+    contents: list[Content] = []
+    for item in entry.items:
+        found = content(item)
+        if found is None and "_max_demand_at" not in item:
+            break
+        contents.append(found)
+    if not any(found is not None for found in contents):
+        return None
+    numbers = zip(entry.items, contents, strict=False)
+    return entry.encode(contents), {item: found for item, found in numbers if isinstance(found, Decimal)}
 
 
 def _block(

@@ -1,8 +1,8 @@
 """The load records of a meter (06 xx 00 nn): what it showed at each quarter of an hour of its own clock.
 
-A record has the classes that are asked for, 1 to 4 of them at most: voltages, currents and frequency; powers;
-power factors; energies. What of a class a meter here does not measure is filled with FFH; a class that is not
-recorded has its delimiter alone. Nothing is stored, as with freezes.
+A record has the classes that are asked for: voltages, currents and frequency; powers; power factors; energies
+by direction, by quadrant; demands. What of a class a meter does not measure is filled with FFH; a class of
+which it measures nothing has its delimiter alone. Nothing is stored, as with freezes.
 Source: DL/T 645-2007, annex B; spec section 8.2.
 """
 
@@ -41,8 +41,8 @@ _CLASSES: Final = (
         "combined_reactive_energy_1",
         "combined_reactive_energy_2",
     ),
-    (),  # the four quadrants and the demands are not recorded
-    (),
+    tuple(f"reactive_energy_q{quadrant}" for quadrant in (1, 2, 3, 4)),
+    ("active_demand", "reactive_demand"),
 )
 
 
@@ -72,7 +72,10 @@ class LoadRecords:
 
         """
         wanted = entry.di >> 16 & 0xFF
-        recorded = [items if wanted in {0, number} else () for number, items in enumerate(_CLASSES, start=1)]
+        recorded = [
+            items if wanted in {0, number} and self._works.value(items[0], at) is not None else ()
+            for number, items in enumerate(_CLASSES, start=1)
+        ]
         octets = b""
         numbers: dict[str, Decimal] = {}
         for freeze in self._chosen(entry.di & 0xFF, selector, at) if any(recorded) else ():

@@ -1,12 +1,13 @@
 """A DL/T 645 meter: request frame and time in, answer out. No I/O and no clock of its own.
 
-A meter of 2007 answers 11H (read data) for what it measures and what of it it froze at midnight, as single
-items and as blocks, for its load records and for the trial of its relay, refuses every other identifier with
-D1 ERR 02 ("no such data"), and answers 13H (read address). An answer that is longer than its frames comes in
-pieces (12H, 02H). One of 1997 answers 01H the same way, refuses with C1 ERR 02, shows fewer digits and no
-signs, gives its address as the meter number C032, and answers reads that go to everybody (99...99), as many
-of them do. To anything else they are silent, as real meters are: other addresses, other functions, answers
-of their neighbours, broadcasts.
+A meter of 2007 answers 11H (read data) for what it measures and what of it it froze, as single items and as
+blocks, for its load records, for its parameters and for the records of its relay, refuses every other
+identifier with D1 ERR 02 ("no such data"), and answers 13H (read address). An answer that is longer than its
+frames comes in pieces (12H, 02H). It obeys control, wallet, writes, freezes and the time
+(`metersim.dlt645.commands`). One of 1997 answers 01H the same way, refuses with C1 ERR 02, shows fewer digits
+and no signs, gives its address as the meter number C032, and answers reads that go to everybody (99...99), as
+many of them do; it obeys nothing. To anything else they are silent, as real meters are: other addresses,
+other functions, answers of their neighbours, broadcasts.
 """
 
 from __future__ import annotations
@@ -21,11 +22,10 @@ from typing import Final, NamedTuple
 from meterprofiles import Profile, generic
 from metersim.dlt645.commands import FUNCTIONS, Commands
 from metersim.dlt645.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
-from metersim.dlt645.frozen import frozen_data
+from metersim.dlt645.frozen import found_data, frozen_data
 from metersim.dlt645.language import DLT645, Wording645
 from metersim.dlt645.load_records import LoadRecords
-from metersim.dlt645.passwords import Passwords
-from metersim.works.cost_control import REMOTE, CostControl
+from metersim.works.cost_control import PLAIN, CostControl
 from metersim.works.items import QUANTITIES, items_of
 from metersim.works.load import MEAN_KW
 from metersim.works.moments import INSTALLED_AT
@@ -125,7 +125,7 @@ class Meter:
         clock_ahead: timedelta = timedelta(),
         piece_octets: int = PIECE_OCTETS_MAX,
         works: Works | None = None,
-        control: CostControl = REMOTE,
+        control: CostControl = PLAIN,
         passwords: Mapping[int, str] | None = None,
     ) -> None:
         if not _ADDRESS(address) or address == BROADCAST:
@@ -141,7 +141,7 @@ class Meter:
         self._long = LongAnswer(self._protocol, piece_octets=piece_octets, repeat_selector=repeat)
         self._long_values: dict[str, Decimal] = {}
         self.commands = Commands(
-            address, profile=self.profile, works=self.works, seed=seed, passwords=Passwords(passwords)
+            address, profile=self.profile, works=self.works, seed=seed, passwords=passwords
         )
         self._load = LoadRecords(self.works, dictionary=self._dictionary)
 
@@ -201,9 +201,11 @@ class Meter:
 
     def answer(self, frame: Frame, at: datetime) -> Answer | None:
         """What it says to ``frame`` at ``at``; ``None`` when it is silent."""
+        at = self.works.advance(at)
         asked = self.hears(frame) and not frame.abnormal and not frame.has_following
         if not asked or not self.works.powered(at):
             return None
+        self.works.advance(at)
         if frame.function in FUNCTIONS and self._protocol == "dlt645-2007":
             said = self.commands.answer(frame, at)
             return None if said is None else Answer(address=self.address, frame=said)
@@ -262,12 +264,11 @@ class Meter:
             return commanded
         if "@" in entry.item:  # of another time than now
             return frozen_data(self.works, self._dictionary, entry, at)
-        values: dict[str, Decimal] = {}
-        for item in entry.items:
-            if (value := self.value(item, at)) is None:
-                break
-            values[item] = value
-        return (entry.encode(tuple(values.values())), values) if values else None
+        return found_data(entry, lambda item: self._shows(item, at))
+
+    def _shows(self, item: str, at: datetime) -> Content:
+        content = self.works.content(item, at)
+        return self.value(item, at) if isinstance(content, Decimal) else content
 
 
 def matches(wanted: str, address: str) -> bool:

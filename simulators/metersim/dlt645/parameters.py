@@ -26,6 +26,25 @@ _CENT: Final = Decimal("0.01")
 _MINUTE: Final = timedelta(minutes=1)
 _DIGITS: Final = 12
 
+_LIMITS: Final[dict[str, tuple[str, Guard]]] = {
+    "alarm_money_1": ("alarm_1", "mac"),
+    "alarm_money_2": ("alarm_2", "mac"),
+    "overdraft_money_limit": ("overdraft", "cipher"),
+    "hoarding_money_limit": ("hoarding", "cipher"),
+    "close_permit_money": ("permit_close", "cipher"),
+}
+_CLOCK: Final[dict[str, str]] = {
+    "meter_date": "%Y-%m-%d w0%w",
+    "meter_time": "%H:%M:%S",
+    "meter_clock": "%Y-%m-%d w0%w %H:%M:%S",
+}
+"""What of the clock an item shows; 0 is Sunday."""
+_SWITCH: Final = ("trip_delay", "trip_current", "trip_wait")
+_PRICES: Final = tuple(f"tariff_price_setting.t{tariff}@set.1" for tariff in range(1, TARIFFS + 1))
+
+ITEMS: Final = frozenset({*_LIMITS, *_CLOCK, *_SWITCH, *_PRICES, "customer_number"})
+"""Every item that is a parameter of some meter here."""
+
 
 class Parameter(NamedTuple):
     """One parameter.
@@ -68,18 +87,8 @@ def _of_switch(switch: Switch) -> Iterable[tuple[str, Parameter]]:
     def set_current(content: Content, _: datetime) -> None:
         switch.trip_current_a = _number(content)
 
-    yield "trip_delay", minutes("trip_delay")
-    yield "trip_current", Parameter("cipher", lambda _: switch.trip_current_a, set_current)
-    yield "trip_wait", minutes("trip_wait")
-
-
-_LIMITS: Final[dict[str, tuple[str, Guard]]] = {
-    "alarm_money_1": ("alarm_1", "mac"),
-    "alarm_money_2": ("alarm_2", "mac"),
-    "overdraft_money_limit": ("overdraft", "cipher"),
-    "hoarding_money_limit": ("hoarding", "cipher"),
-    "close_permit_money": ("permit_close", "cipher"),
-}
+    current = Parameter("cipher", lambda _: switch.trip_current_a, set_current)
+    return zip(_SWITCH, (minutes("trip_delay"), current, minutes("trip_wait")), strict=True)
 
 
 def _of_limits(account: Account) -> Iterable[tuple[str, Parameter]]:
@@ -102,7 +111,7 @@ def _of_prices(account: Account) -> Iterable[tuple[str, Parameter]]:
 
         return Parameter("mac", lambda _: account.prices[tariff - 1], write)
 
-    return ((f"tariff_price_setting.t{tariff}@set.1", price(tariff)) for tariff in range(1, TARIFFS + 1))
+    return ((item, price(tariff)) for tariff, item in enumerate(_PRICES, start=1))
 
 
 def _customer(account: Account | None, customer_number: str) -> Parameter:
@@ -116,14 +125,6 @@ def _customer(account: Account | None, customer_number: str) -> Parameter:
             account.customer_number = content
 
     return Parameter("mac", lambda _: account.customer_number if account is not None else kept[0], write)
-
-
-_CLOCK: Final[dict[str, str]] = {
-    "meter_date": "%Y-%m-%d w0%w",
-    "meter_time": "%H:%M:%S",
-    "meter_clock": "%Y-%m-%d w0%w %H:%M:%S",
-}
-"""What of the clock an item shows; 0 is Sunday."""
 
 
 def _of_clock(works: Works) -> Iterable[tuple[str, Parameter]]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 from metersim.dlt645.control import PLAIN_LEVELS
-from metersim.dlt645.parameters import Parameter
+from metersim.dlt645.parameters import Parameter, parameters_of
 from metersim.dlt645.passwords import Passwords
 from metersim.security.failures import NotAccepted
 from metersim.security.identity import Identity645
@@ -72,7 +72,6 @@ class Programming:
         address: the meter's own.
         works: its clock and its character.
         dictionary: its identifiers.
-        parameters: what can be written, by item.
         passwords: its passwords.
         identity: the identity authentication of its security module.
         levels: of its dialect.
@@ -85,7 +84,6 @@ class Programming:
         works: Works,
         *,
         dictionary: Dictionary,
-        parameters: Mapping[str, Parameter],
         passwords: Passwords,
         identity: Callable[[], Identity645],
         levels: Levels,
@@ -93,7 +91,7 @@ class Programming:
         self._address = address
         self._works = works
         self._dictionary = dictionary
-        self._parameters = parameters
+        self._parameters = parameters_of(works)
         self._passwords = passwords
         self._identity = identity
         self._levels = levels

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
-from metersim.works.items import items_of
+from metersim.works.items import DEMANDS, items_of
 from metersim.works.works import Works
 from meterwire.dlt698.objects.dictionary import Entry, names
 from meterwire.item_value import Content
@@ -26,6 +26,9 @@ VERSION: Final = "0001"
 VERSION_DATE: Final = "260101"
 
 _STATUS_WORD_3: Final = "meter_status_word_3"
+
+
+_NEVER: Final = "0000-00-00 00:00:00"
 
 
 class Contents:
@@ -61,12 +64,24 @@ class Contents:
             return PLATE[key]
         if key == _STATUS_WORD_3:
             return f"{self._word_3(at):04X}"
+        quantity, _, _ = key.partition(".")
+        if quantity.removesuffix("_at") in DEMANDS and quantity not in DEMANDS:
+            return self._demand_time(key, at)
         return self._works.content(key, at)
+
+    def _demand_time(self, key: str, at: datetime) -> Content:
+        """When a demand was; zeros for one that there was not yet, as meters were seen to send."""
+        if self._works.value(key.replace("_at", "", 1), at) is None:
+            return None
+        noted = self._works.content(key, at)
+        return _NEVER if noted is None else f"{noted}:00"
 
 
 def keys(entry: Entry) -> tuple[str, ...]:
     """Keys of the values that an attribute may bring from a meter here."""
-    return tuple(dict.fromkeys([*names(entry), *items_of(entry.context.quantity)]))
+    quantity = entry.context.quantity
+    times = items_of(f"{quantity}_at") if quantity in DEMANDS else ()
+    return tuple(dict.fromkeys([*names(entry), *items_of(quantity), *times]))
 
 
 def civil(moment: datetime) -> str:

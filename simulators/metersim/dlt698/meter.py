@@ -204,9 +204,9 @@ class Meter698:
 
     def answer(self, request: Found, at: datetime) -> Answer698 | None:
         """What it says to a frame at ``at``; ``None`` when it is silent."""
+        at = self.works.advance(at)
         if not self.hears(request) or not self.works.powered(at):
             return None
-        at = self.works.advance(at)
         if self._session.connected and at - self._heard_at > self._timeout:
             self._session.time_out()
         if not self._session.connected:

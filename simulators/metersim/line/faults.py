@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
 from types import MappingProxyType
-from typing import Final, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from metersim.line.exchanges import Question, Strike
 from metersim.line.fault_forms import noise, spoiled
@@ -57,6 +57,8 @@ class Faults:
         ValueError: a probability outside 0 to 1, or a figure out of its range.
 
     """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}  # of those in a file
 
     seed: int = 0
     loss: float = 0.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import Any, ClassVar, Final
 
 RELEASE_MS_MAX: Final = 1000
 TURN_OCTETS: Final = (0x00, 0xFF)
@@ -33,6 +33,8 @@ class Medium:
         ValueError: a probability outside 0 to 1, or a time out of its range.
 
     """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}  # of one in a file
 
     seed: int = 0
     echo: float = 0.0

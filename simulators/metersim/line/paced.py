@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from metersim.line.exchanges import Client
 from metersim.line.port import DEFAULT_PORT, TICKS_A_MILLISECOND, TICKS_A_SECOND, Port
@@ -175,14 +175,17 @@ class PacedConversation:
         """Say it while the connection is listened to, so that more may be said meanwhile."""
         await self._places.acquire()
         at_once = self._wires.turn.locked() and self._wires.chance.talks_over()
-        talk = self._talk(octets, arrived) if at_once else self._talk_in_turn(octets, arrived)
-        task = self._group.create_task(_unless_gone(talk), name="line.talk")
+        task = self._group.create_task(self._talk_unless_gone(octets, arrived, at_once), name="line.talk")
         self._talking.add(task)
         task.add_done_callback(self._talked)
 
     def _talked(self, task: asyncio.Task[None]) -> None:
         self._talking.discard(task)
         self._places.release()
+
+    async def _talk_unless_gone(self, octets: bytes, arrived: int, at_once: bool) -> None:
+        with suppress(ConnectionError):  # the reader of the connection sees it too, and ends
+            await (self._talk(octets, arrived) if at_once else self._talk_in_turn(octets, arrived))
 
     async def _talk_in_turn(self, octets: bytes, arrived: int) -> None:
         async with self._wires.turn:
@@ -255,17 +258,11 @@ class PacedConversation:
 
     def _add_late(self, transmission: Transmission, port: Port) -> None:
         if len(self._late) < LATE_ANSWERS_MAX:
-            task = self._group.create_task(
-                _unless_gone(self._break_in(transmission, port)), name="line.late_answer"
-            )
+            task = self._group.create_task(self._break_in(transmission, port), name="line.late_answer")
             self._late.add(task)
             task.add_done_callback(self._late.discard)
 
     async def _break_in(self, transmission: Transmission, port: Port) -> None:
         await until(transmission.start)
-        await self._air.carry([transmission], self._hearer, port)
-
-
-async def _unless_gone(work: Coroutine[Any, Any, None]) -> None:
-    with suppress(ConnectionError):  # the reader of the connection sees it too, and ends
-        await work
+        with suppress(ConnectionError):
+            await self._air.carry([transmission], self._hearer, port)

@@ -5,12 +5,31 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import datetime
+from typing import Final, NamedTuple
 
 from metersim.line.exchanges import Client
 from metersim.line.faults import Delivery
 from metersim.line.replies import Met, answers_to, meet, record_of, records_of, scene_of
 from metersim.line.station import Asked, Ears
-from metersim.line.wires import LATE_ANSWERS_MAX, Duplex, Wires
+from metersim.line.wires import LATE_ANSWERS_MAX, Duplex, Prompt, Wires
+
+
+class _Left(NamedTuple):
+    """What could not be answered at once.
+
+    Args:
+        heard: octets that have been listened to, and come again.
+        said: answers to what was before it.
+        found: requests, from the one on that has to wait.
+
+    """
+
+    heard: int
+    said: bytes
+    found: list[Asked]
+
+
+_NOTHING_LEFT: Final = _Left(0, b"", [])
 
 
 class QuickConversation:
@@ -30,6 +49,7 @@ class QuickConversation:
         self._ears = Ears(wires.stations)
         self._late = _LateAnswers(group, duplex)
         self._client = Client()
+        self._left: _Left | None = None
 
     async def run(self) -> None:
         """Answer until the other side ends it.
@@ -38,6 +58,8 @@ class QuickConversation:
             ConnectionError: the other side has gone.
 
         """
+        if self._wires.plain and isinstance(self._duplex, Prompt):
+            self._duplex.answer_with(self._answer_at_once)
         try:
             while octets := await self._duplex.receive():
                 if self._wires.plain:
@@ -47,27 +69,50 @@ class QuickConversation:
         finally:
             self._late.cancel()
 
+    def _answer_at_once(self, octets: bytes) -> bytes | None:
+        """All answers to what the client says, where none has to wait; ``None``: `run` goes on with it."""
+        said = b""
+        found = self._ears.hear(octets, None)
+        for index, asked in enumerate(found):
+            if (answer := self._prompt_answer(asked)) is None:
+                self._left = _Left(len(octets), said, found[index:])
+                return None
+            said += answer
+        return said
+
     async def _answer_plainly(self, octets: bytes) -> None:
         """Where nothing on the way changes an octet: the shortest way there is."""
-        wires = self._wires
-        for asked in self._ears.hear(octets, None):
-            station = wires.stations.only_one(asked)
-            if (
-                station is None
-                or station.reply_delay_ms
-                or wires.turn.locked()
-                or not wires.mischance[station.meter.address].idle
-            ):
+        left, self._left = self._left or _NOTHING_LEFT, None
+        if left.said:
+            await self._duplex.send(left.said)
+        found = left.found + self._ears.hear(octets[left.heard :], None)
+        for asked in found:
+            answer = self._prompt_answer(asked)
+            if answer is None:
                 await self._exchange(asked)
-                continue
-            at = wires.clock.utc_now()
-            answer = station.meter.answer(asked.request, at)
-            if answer is not None:
-                self._client.last = answer
-                said = Delivery(octets=answer.wording.encode(station.preamble))
-                if wires.record is not None:
-                    wires.record(record_of(answer, said, said.octets, at))
-                await self._duplex.send(said.octets)
+            elif answer:
+                await self._duplex.send(answer)
+
+    def _prompt_answer(self, asked: Asked) -> bytes | None:
+        """What one meter says here and now, nothing included; ``None`` where that is not the whole story."""
+        wires = self._wires
+        station = wires.stations.only_one(asked)
+        if (
+            station is None
+            or station.reply_delay_ms
+            or wires.turn.locked()
+            or not wires.mischance[station.meter.address].idle
+        ):
+            return None
+        at = wires.clock.utc_now()
+        answer = station.meter.answer(asked.request, at)
+        if answer is None:
+            return b""
+        self._client.last = answer
+        octets = answer.wording.encode(station.preamble)
+        if wires.record is not None:
+            wires.record(record_of(answer, Delivery(octets=octets), octets, at))
+        return octets
 
     async def _hear(self, octets: bytes) -> None:
         client = self._port()

@@ -48,6 +48,20 @@ class Tuned(Protocol):
         """The settings now; ``None``: they do not matter."""
 
 
+@runtime_checkable
+class Prompt(Protocol):
+    """A duplex that can have answers before anybody has waited for its octets."""
+
+    def answer_with(self, at_once: Callable[[bytes], bytes | None]) -> None:
+        """Ask first whether there is an answer at once.
+
+        Args:
+            at_once: takes octets and gives the answer; ``None``: whoever receives gets them again, first and
+                with nothing missing.
+
+        """
+
+
 class Wires:
     """One line.
 

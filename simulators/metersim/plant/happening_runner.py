@@ -157,14 +157,19 @@ class Happenings:
         """How every happening has fared, in their order."""
         return tuple(map(_report, self._kept))
 
-    async def run(self) -> None:
-        """Let everything happen in its time; for ever, so cancel it. Another run goes on from there."""
+    async def run(self, *, speed: Callable[[], int] = lambda: 1) -> None:
+        """Let everything happen in its time; for ever, so cancel it. Another run goes on from there.
+
+        Args:
+            speed: how many times as fast as the loop's the clock runs now.
+
+        """
         self._news = asyncio.Event()  # of this loop
         while True:
             self._news.clear()
             now = self._clock.utc_now()
             self.advance(now)
-            wait_s = (self._due[0][0] - now).total_seconds() if self._due else None
+            wait_s = (self._due[0][0] - now).total_seconds() / speed() if self._due else None
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(None if wait_s is None else min(wait_s, _LOOK_EVERY_S)):
                     await self._news.wait()

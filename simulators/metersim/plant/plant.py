@@ -1,151 +1,192 @@
-"""A plant: lines of meters, made from a handful of figures; the same figures give the same meters."""
+"""A plant: which meters hang on which lines, and how they are reached; its file, and what is made of it.
+
+The same plant gives the same meters and, to the same questions at the same times, the same octets.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Final
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final
 
-from meterprofiles import LineTraits, Profile, generic
-from metersim.dlt645.following import PIECE_OCTETS_MAX
-from metersim.dlt645.meter import Meter
-from metersim.dlt698 import Limits, Meter698
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
+from pydantic.dataclasses import dataclass
+
 from metersim.line.answers import Recorder
-from metersim.line.fault_rules import FaultRules
-from metersim.line.faults import NO_FAULTS, Faults
-from metersim.line.language import Speaker
-from metersim.line.line import REPLY_DELAY_MS_MAX, Clock, Line, Station
-from metersim.works.load import MEAN_KW, MEAN_KW_MAX
-from meterwire.dlt645.link.functions import EDITIONS
+from metersim.line.line import Clock
+from metersim.plant.built import BuiltPlant, Capture
+from metersim.plant.checked import Misplaced, checked, read_text
+from metersim.plant.making import Named
+from metersim.plant.rows import (
+    ADDRESS_MAX,
+    METERS_MAX,
+    NAME_MAX,
+    STRICT,
+    LineRow,
+    MeterRow,
+    aware,
+    endpoint,
+)
+from metersim.plant.scenario import Scenario, chosen_scenario
 
-METERS_MAX = 10_000  # in all, in one process
-LINES_MAX = 256
-ADDRESS_MAX = 999_999_999_998
-DLT698: Final = "dlt698.45"
-PROTOCOLS: Final = (*EDITIONS, DLT698)
+LINES_MAX: Final = 256
+SPEED_MAX: Final = 3600
+SEED_MAX: Final = 2**63 - 1
+
+_SPEED: Final = re.compile("x([1-9][0-9]{0,3})").fullmatch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+def _speed(value: object) -> object:
+    """How many times faster than the wall clock."""
+    if value == "wall":
+        return 1
+    if isinstance(value, str):
+        found = _SPEED(value)
+        if not found or int(found[1]) > SPEED_MAX:
+            raise ValueError(f"{value!r}: write wall, or x2 to x{SPEED_MAX}")
+        return int(found[1])
+    return value
+
+
+def _scenario(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str):
+        return value
+    if value.endswith((".yaml", ".yml")) and isinstance(info.context, Path):
+        return chosen_scenario(str(info.context / value))
+    return chosen_scenario(value)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
 class Plant:
     """What stands where.
 
     Args:
-        lines: number of lines, 1 to 256.
-        meters: meters on each line, 1 or more; in all 10,000 at most.
-        seed: seed of everything that looks random.
-        growth_kw: mean power of each meter, 0 to 10,000 kW.
-        first_address: address of the first meter; the others follow it, line by line.
-        reply_delay_ms: response delay Td of each meter, 0 to 60,000 ms; ``None``: its profile's.
-        garbage: how many meters of each line, the last ones, are garbage meters (`Faults.garbage`).
-        protocol: what the meters speak: an edition of DL/T 645 (the generic profile of it), or ``dlt698.45``.
-        profile: which model the meters are, in place of ``protocol``.
-        piece_octets: most data octets that a meter of DL/T 645 puts into a frame, 1 to 195.
-        limits: sizes and block numbers of meters of DL/T 698.45.
-
-    Raises:
-        ValueError: a figure out of its range; the message names it.
+        plant: its name.
+        seed: of everything that looks random; the same plant and seed give identical octets.
+        time: how fast its clock runs: ``wall``, or ``x2`` to ``x3600`` times as fast. Delays on the lines
+            are not sped up.
+        start: true time at which it begins, with its zone; left out: now.
+        scenario: what goes wrong, and when: a packaged scenario's name, or a .yaml file beside the plant
+            file. A seed of 0 is the plant's.
+        api: HOST:PORT of its REST API, port 0 takes a free one; left out: none.
+        lines: 1 to 256, with 10,000 meters in all.
 
     """
 
-    lines: int = 1
-    meters: int = 1
-    seed: int = 1
-    growth_kw: Decimal = MEAN_KW
-    first_address: int = 1
-    reply_delay_ms: int | None = None
-    garbage: int = 0
-    protocol: str = "dlt645-2007"
-    profile: Profile | None = None
-    piece_octets: int = PIECE_OCTETS_MAX
-    limits: Limits = field(default_factory=Limits)
+    plant: Annotated[str, Field(min_length=1, max_length=NAME_MAX)] = "plant"
+    seed: Annotated[int, Field(ge=0, le=SEED_MAX)] = 1
+    time: Annotated[
+        int,
+        BeforeValidator(_speed),
+        Field(ge=1, le=SPEED_MAX),
+        WithJsonSchema({"type": "string", "pattern": "^(wall|x[1-9][0-9]{0,3})$", "default": "wall"}),
+    ] = 1
+    start: datetime | None = None
+    scenario: Annotated[
+        Scenario | None,
+        BeforeValidator(_scenario),
+        WithJsonSchema({"type": ["string", "null"], "examples": ["noisy-line", "my-scenario.yaml"]}),
+    ] = None
+    api: str = ""
+    lines: Annotated[tuple[LineRow, ...], Field(max_length=LINES_MAX)] = (LineRow(),)
 
     def __post_init__(self) -> None:
-        """Check the ranges."""
-        _check("lines", self.lines, 1, LINES_MAX)
-        _check("meters on a line", self.meters, 1, METERS_MAX)
-        _check("meters in all", self.lines * self.meters, 1, METERS_MAX)
-        _check("growth in kW", self.growth_kw, 0, MEAN_KW_MAX)
-        _check("first address", self.first_address, 0, ADDRESS_MAX)
-        _check("last address", self.first_address + self.lines * self.meters - 1, 0, ADDRESS_MAX)
-        _check("reply delay in ms", self.reply_delay_ms or 0, 0, REPLY_DELAY_MS_MAX)
-        _check("garbage meters on a line", self.garbage, 0, self.meters)
-        _check("octets in a piece", self.piece_octets, 1, PIECE_OCTETS_MAX)
-        if self.protocol not in PROTOCOLS:
-            raise ValueError(f"protocol {self.protocol!r}: write one of {', '.join(PROTOCOLS)}")
+        """Check what only the whole shows."""
+        aware(self.start)
+        if not self.lines:
+            raise Misplaced("a plant has one line or more; leave the key out for one", "lines")
+        if self.api:
+            endpoint(self.api)
+        if (meters := sum(line.count for line in self.lines)) > METERS_MAX:
+            raise Misplaced(f"{meters} meters in all, at most {METERS_MAX} are taken", "lines")
+        self._check_names()
+        self._check_ports()
+        self._check_addresses()
 
-    @property
-    def port(self) -> LineTraits:
-        """How the port of every meter is set."""
-        return self.model.line
+    def line_name(self, number: int) -> str:
+        """What the line of that number, from 0, is called."""
+        return self.lines[number].name or f"line-{number + 1}"
 
-    @property
-    def model(self) -> Profile:
-        """The profile of every meter."""
-        return self.profile or generic(self.protocol)
-
-    def addresses(self, line: int) -> list[str]:
-        """Addresses of the meters on the line of that number, from 0."""
-        first = self.first_address + line * self.meters
-        return [f"{address:012d}" for address in range(first, first + self.meters)]
-
-    def garbage_addresses(self, line: int) -> list[str]:
-        """Which of them are garbage meters."""
-        return self.addresses(line)[self.meters - self.garbage :]
+    def meters(self) -> Iterator[Named]:
+        """Every meter with its address, line by line."""
+        for number, _, row, addresses in self._rows():
+            for address in addresses:
+                yield Named(f"{address:012d}", self.line_name(number), row)
 
     def build(
-        self, *, clock: Clock, record: Recorder | None = None, rules: FaultRules | None = None
-    ) -> list[Line]:
-        """The lines with their meters; they are called ``line0``, ``line1``, ...
+        self, *, clock: Clock, record: Recorder | None = None, capture: Capture | None = None
+    ) -> BuiltPlant:
+        """The plant with its meters, to be connected to.
 
         Args:
-            clock: asked for the moment of every answer.
-            record: gets every answer; ``None``: nobody does.
-            rules: faults that strike where they are told to.
+            clock: asked for the true time of every answer.
+            record: gets every answer just before it leaves; ``None``: nobody does.
+            capture: gets all octets that pass; ``None``: nobody does.
 
         """
-        return [
-            Line(
-                tuple(self._stations(number)),
-                clock=clock,
-                record=record,
-                rules=rules,
-                name=line_name(number),
-            )
-            for number in range(self.lines)
-        ]
+        return BuiltPlant(self, clock=clock, record=record, capture=capture)
 
-    def _stations(self, line: int) -> Iterator[Station]:
-        garbage = frozenset(self.garbage_addresses(line))
-        for address in self.addresses(line):
-            yield Station(
-                meter=self._meter(address),
-                reply_delay_ms=self._delay_ms,
-                preamble=self.port.answer_preamble,
-                faults=Faults.garbage(self.seed) if address in garbage else NO_FAULTS,
-            )
+    def _rows(self) -> Iterator[tuple[int, int, MeterRow, range]]:
+        """Number of the line, number of the row, the row, and the addresses of its meters."""
+        following = 1
+        for number, line in enumerate(self.lines):
+            for place, row in enumerate(line.meters):
+                first = following if row.address is None else int(row.address)
+                following = first + row.count
+                yield number, place, row, range(first, following)
 
-    @property
-    def _delay_ms(self) -> int:
-        return self.model.timing.reply_delay_ms if self.reply_delay_ms is None else self.reply_delay_ms
+    def _check_names(self) -> None:
+        seen: set[str] = set()
+        for number in range(len(self.lines)):
+            if (name := self.line_name(number)) in seen:
+                raise Misplaced(f"two lines are called {name}; rename one", "lines", number, "name")
+            seen.add(name)
 
-    def _meter(self, address: str) -> Speaker:
-        if self.model.protocol == DLT698:
-            return Meter698(address, seed=self.seed, growth_kw=self.growth_kw, limits=self.limits)
-        return Meter(
-            address,
-            seed=self.seed,
-            growth_kw=self.growth_kw,
-            profile=self.model,
-            piece_octets=self.piece_octets,
-        )
+    def _check_ports(self) -> None:
+        seen: set[tuple[str, int]] = set()
+        for number, line in enumerate(self.lines):
+            place = (line.at.host, line.at.port)
+            if line.at.kind == "tcp" and line.at.port:
+                if place in seen:
+                    sentence = f"{line.at} is taken by another line; port 0 takes a free one"
+                    raise Misplaced(sentence, "lines", number, "at")
+                seen.add(place)
+
+    def _check_addresses(self) -> None:
+        seen: set[int] = set()
+        for number, place, _, addresses in self._rows():
+            where = ("lines", number, "meters", place)
+            if addresses[-1] > ADDRESS_MAX:
+                raise Misplaced(f"the last address would be {addresses[-1]}, at most {ADDRESS_MAX}", *where)
+            taken = seen.intersection(addresses)
+            if taken:
+                sentence = f"another meter has the address {min(taken):012d}; addresses are one a plant"
+                raise Misplaced(sentence, *where)
+            seen.update(addresses)
 
 
-def line_name(number: int) -> str:
-    """What rules and happenings call the line of that number, from 0."""
-    return f"line{number}"
+def read_plant(text: str, file: str, *, folder: Path = Path()) -> Plant:
+    """A plant out of the text of its file.
+
+    Args:
+        text: YAML.
+        file: how errors call it.
+        folder: where the files that it names stand.
+
+    Raises:
+        PlantError: a fault; the message has file, line and remedy of each.
+
+    """
+    return checked(text, file, Plant, context=folder)
 
 
-def _check(what: str, figure: Decimal | int, low: int, high: Decimal | int) -> None:
-    if not low <= figure <= high:
-        raise ValueError(f"{what}: {figure} is outside {low}..{high}")
+def load_plant(path: Path) -> Plant:
+    """A plant out of its file.
+
+    Raises:
+        PlantError: it cannot be read, or is wrong.
+
+    """
+    return read_plant(read_text(path), str(path), folder=path.parent)

@@ -40,6 +40,7 @@ class TcpDuplex(asyncio.Protocol):
         self._unread = b""
         self._ended = False
         self._holding = False
+        self._at_once: Callable[[bytes], bytes | None] | None = None
         self._news: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
 
@@ -49,12 +50,23 @@ class TcpDuplex(asyncio.Protocol):
         self._connected(self)
 
     def data_received(self, data: bytes) -> None:
-        """Keep octets until they are asked for."""
+        """Answer octets at once where that can be, else keep them until they are asked for."""
+        waited_for = self._news is not None and not self._news.done() and not self._unread
+        if waited_for and self._answered_at_once(data):
+            return
         self._unread = self._unread + data if self._unread else data
         if len(self._unread) > UNREAD_OCTETS_MAX and not self._holding:
             self._holding = True
             self._transport.pause_reading()
         _settle(self._news)
+
+    def _answered_at_once(self, data: bytes) -> bool:
+        if self._at_once is None or self._room is not None or len(data) > RECEIVE_OCTETS_MAX:
+            return False
+        answer = self._at_once(data)
+        if answer:
+            self._transport.write(answer)
+        return answer is not None
 
     def eof_received(self) -> bool:
         """The client says no more; it may still listen."""
@@ -76,6 +88,15 @@ class TcpDuplex(asyncio.Protocol):
         """It has caught up."""
         _settle(self._room)
         self._room = None
+
+    def answer_with(self, at_once: Callable[[bytes], bytes | None]) -> None:
+        """Ask first whether there is an answer at once, while nothing else is under way.
+
+        Args:
+            at_once: takes octets and gives the answer; ``None``: whoever receives gets them again, first.
+
+        """
+        self._at_once = at_once
 
     async def receive(self) -> bytes:
         """Wait for octets; ``b""`` when the client has ended, or broke off."""

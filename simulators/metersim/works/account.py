@@ -15,92 +15,29 @@ Source: control-and-prepayment, 2.2, 2.3 and 4.7.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Final
 
 from metersim.works.memory import LOCAL_CAUSE, CameBy
+from metersim.works.purchases import (
+    CEILING_CENTS,
+    AccountLimits,
+    Cause,
+    Seal,
+    TopUpResult,
+    sealed_by_nobody,
+)
 from metersim.works.switch import Command, Switch, TimeWentBack
 
-CEILING_CENTS: Final = 99_999_999
-"""Most money that a meter can hold: 999,999.99 yuan."""
+__all__ = ["CEILING_CENTS", "PRICE_MAX", "TARIFFS", "Account", "AccountLimits", "Cause", "TopUpResult"]
+
 TARIFFS: Final = 4
 PRICE_MAX: Final = Decimal("9999.9999")
-COUNT_MAX: Final = 0xFFFF_FFFF
-"""Largest purchase count: four octets."""
 
 _MICROYUAN_PER_CENT = 10_000
 _PRICE_UNIT = Decimal("0.0001")  # x 0.01 kWh is a millionth of a yuan
 _MICROSECOND: Final = timedelta(microseconds=1)
-
-Cause = Literal[
-    "customer_number_mismatch",
-    "esam_verification_failed",
-    "repeat_topup",
-    "purchase_count_error",
-    "hoarding_limit_exceeded",
-    "other",
-]
-"""Why money was not taken: the bits of the word SERR, by their names in meterwire."""
-
-Seal = Callable[[], bool]
-"""Whether a MAC is right; asked at most once, for a meter counts the wrong ones."""
-
-
-def _sealed() -> bool:
-    """Of what has no MAC."""
-    return True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountLimits:
-    """At what amounts an account does something, in cents, 0 to `CEILING_CENTS`.
-
-    Args:
-        alarm_1: at or below it the first alarm is on.
-        alarm_2: at or below it the second one is.
-        overdraft: what may be used beyond nothing.
-        hoarding: most money that a purchase may lead to.
-        permit_close: a meter that tripped by itself may close again above it.
-
-    Raises:
-        ValueError: an amount out of its range.
-
-    """
-
-    alarm_1: int = 2_000
-    alarm_2: int = 1_000
-    overdraft: int = 0
-    hoarding: int = CEILING_CENTS
-    permit_close: int = 0
-
-    def __post_init__(self) -> None:
-        """Check the amounts."""
-        for name in ("alarm_1", "alarm_2", "overdraft", "hoarding", "permit_close"):
-            if not 0 <= (cents := getattr(self, name)) <= CEILING_CENTS:
-                raise ValueError(f"{name} of {cents} cents is outside 0..{CEILING_CENTS}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TopUpResult:
-    """What became of a purchase, a refund, an opening or an initialisation.
-
-    Args:
-        cause: why it was refused; ``None``: it was done.
-        remaining_cents: money left afterwards, 0 or more.
-        purchase_count: count of the last purchase afterwards.
-
-    """
-
-    cause: Cause | None
-    remaining_cents: int
-    purchase_count: int
-
-    @property
-    def done(self) -> bool:
-        """Whether the wallet took it."""
-        return self.cause is None
 
 
 class Account:
@@ -241,8 +178,8 @@ class Account:
         *,
         operator: str = LOCAL_CAUSE,
         came_by: CameBy = "645",
-        customer_sealed: Seal = _sealed,
-        amount_sealed: Seal = _sealed,
+        customer_sealed: Seal = sealed_by_nobody,
+        amount_sealed: Seal = sealed_by_nobody,
     ) -> TopUpResult:
         """Open the account with a first purchase; the customer number is kept.
 
@@ -271,8 +208,8 @@ class Account:
         *,
         operator: str = LOCAL_CAUSE,
         came_by: CameBy = "645",
-        customer_sealed: Seal = _sealed,
-        amount_sealed: Seal = _sealed,
+        customer_sealed: Seal = sealed_by_nobody,
+        amount_sealed: Seal = sealed_by_nobody,
     ) -> TopUpResult:
         """Take a purchase.
 
@@ -315,7 +252,7 @@ class Account:
         *,
         operator: str = LOCAL_CAUSE,
         came_by: CameBy = "698.45",
-        sealed: Seal = _sealed,
+        sealed: Seal = sealed_by_nobody,
     ) -> TopUpResult:
         """Give money back; the count must be that of the last purchase, and stays.
 
@@ -347,7 +284,7 @@ class Account:
         *,
         operator: str = LOCAL_CAUSE,
         came_by: CameBy = "645",
-        sealed: Seal = _sealed,
+        sealed: Seal = sealed_by_nobody,
     ) -> TopUpResult:
         """Begin again with a preset amount and no purchase; only under test keys, and with count 0."""
         self.advance(at)

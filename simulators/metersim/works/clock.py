@@ -77,6 +77,7 @@ class MeterClock:
         since: when it was first switched on, aware.
         ahead: how far it is ahead of the true time then, at most 400 days; negative: behind.
         drift_s_per_day: what it gains in a day, at most 600 s; negative: loses.
+        coming: called with the true time before a setting.
         moved: called with the true time after each setting.
 
     Raises:
@@ -90,7 +91,8 @@ class MeterClock:
         since: datetime,
         ahead: timedelta = timedelta(),
         drift_s_per_day: Decimal = Decimal(0),
-        moved: Callable[[datetime], None] | None = None,
+        coming: Callable[[datetime], None] = lambda _at: None,
+        moved: Callable[[datetime], None] = lambda _at: None,
     ) -> None:
         _check(ahead)
         _check_drift(drift_s_per_day)
@@ -98,6 +100,7 @@ class MeterClock:
         self._since = since
         self._drift_us_per_day = int(drift_s_per_day * SECOND_US)
         self._settings = [Setting(since, shown, shown, False, self._run(since, shown))]
+        self._coming = coming
         self._moved = moved
 
     @property
@@ -137,6 +140,7 @@ class MeterClock:
 
         """
         _check(shown - at)
+        self._coming(at)
         setting = Setting(at, self.shows(at), shown.astimezone(PLANT_TIME), broadcast, self._run(at, shown))
         self._begin(setting)
 
@@ -154,6 +158,7 @@ class MeterClock:
             ClockOutOfRange: that is more than 400 days from the true time, or the drift is too far.
 
         """
+        self._coming(at)
         before = self.shows(at)
         _check(before + by - at)
         if drift_s_per_day is not None:
@@ -190,8 +195,7 @@ class MeterClock:
 
     def _begin(self, setting: Setting) -> None:
         self._settings = [*self._settings, setting][-SETTINGS_MAX:]
-        if self._moved:
-            self._moved(setting.at)
+        self._moved(setting.at)
 
     def _run(self, at: datetime, shown: datetime) -> Run:
         return Run(to_us(at), to_us(shown), self._drift_us_per_day)

@@ -33,7 +33,6 @@ Happened = Literal[
     "programmed",
     "events_cleared",
     "frozen",
-    "purchased",
 ]
 
 
@@ -136,7 +135,7 @@ class History:
     Args:
         since: when it was first switched on, aware.
         conditions: what held then.
-        before: called with the time of a row that is about to be written; it may write earlier ones.
+        coming: called with the true time before a row is written, so that what is due by then comes first.
         moved: called after each new row.
 
     """
@@ -146,12 +145,12 @@ class History:
         since: datetime,
         conditions: Conditions = USUAL,
         *,
-        before: Callable[[datetime], None] = lambda _at: None,
-        moved: Callable[[Row], None] | None = None,
+        coming: Callable[[datetime], None] = lambda _at: None,
+        moved: Callable[[Row], None] = lambda _row: None,
     ) -> None:
         self._rows = [Row(at=since, conditions=conditions)]
         self._times = [to_us(since)]
-        self._before = before
+        self._coming = coming
         self._moved = moved
 
     @property
@@ -191,7 +190,7 @@ class History:
             ValueError: a value out of its range.
 
         """
-        self._before(at)  # may change the last conditions
+        self._coming(at)
         return self.become(at, replace(self.last.conditions, **changes))  # type: ignore[arg-type]
 
     def become(self, at: datetime, conditions: Conditions) -> Conditions:
@@ -199,14 +198,17 @@ class History:
 
         Args:
             at: true time, not before the last row.
-            conditions: what holds.
+            conditions: what holds, worked out of the last row; the meter's own switch may move before it.
 
         Raises:
             OutOfOrder: ``at`` is before the last row.
             HistoryFull: no room for another row.
 
         """
-        self._before(at)
+        was_open = self.last.conditions.contact_open
+        self._coming(at)
+        if self.last.conditions.contact_open != was_open == conditions.contact_open:
+            conditions = replace(conditions, contact_open=not was_open)
         if conditions != self.last.conditions:
             self._add(Row(at=at, conditions=conditions))
         return conditions
@@ -224,7 +226,7 @@ class History:
             HistoryFull: no room for another row.
 
         """
-        self._before(at)
+        self._coming(at)
         self._add(Row(at=at, conditions=self.last.conditions, happened=happened, details=details))
 
     def _add(self, row: Row) -> None:
@@ -235,5 +237,4 @@ class History:
             raise HistoryFull(f"a history of {HISTORY_MAX} rows is full: begin with a new meter")
         self._rows.append(row)
         self._times.append(us)
-        if self._moved:
-            self._moved(row)
+        self._moved(row)

@@ -4,16 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from metersim.works.account import Account
+from metersim.works.account import Account, AccountLimits
 from metersim.works.clock import MeterClock
 from metersim.works.cost_control import CostControl
 from metersim.works.memory import ControlMemory, trial_of_relay
 from metersim.works.switch import Switch
 
 Energy = Callable[[datetime], Sequence[int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wallet:
+    """What a local wallet begins with.
+
+    Args:
+        prices: yuan for a kWh of tariffs 1 to 4.
+        preset_cents: money in it.
+        limits: at what amounts it does something; ``None``: as usual.
+        opened: whether the account was opened.
+
+    """
+
+    prices: tuple[Decimal, ...] = (Decimal("0.5"),) * 4
+    preset_cents: int = 0
+    limits: AccountLimits | None = None
+    opened: bool = False
 
 
 class Controlled:
@@ -23,15 +42,18 @@ class Controlled:
         character: what its relay and its wallet are like.
         clock: its clock.
         customer_number: 12 digits.
-        energy: hundredths of a kWh that each tariff has counted at a time.
+        energy: hundredths of a kWh that each tariff has counted at a time, whatever its register was set to.
         current_a: the largest current of a phase at a time, in A.
         moved: told of every move of the contact.
-        preset_cents: money that its wallet begins with, where it has one.
+        wallet: what its wallet begins with; ``None``: an account that nobody has opened yet.
 
     Attributes:
         switch: its switch.
         memory: every control that it obeyed.
         account: its wallet; ``None``: it has none.
+
+    Raises:
+        ValueError: a wallet for a meter whose character has none.
 
     """
 
@@ -44,10 +66,8 @@ class Controlled:
         energy: Energy,
         current_a: Callable[[datetime], Decimal],
         moved: Callable[[datetime, bool], None],
-        preset_cents: int,
+        wallet: Wallet | None,
     ) -> None:
-        self._energy = energy
-        self._leapt: tuple[int, ...] | None = None
         self._now = clock.since
         self._is_advancing = False
         trial = trial_of_relay(clock) if character.has_relay else ()
@@ -57,13 +77,24 @@ class Controlled:
         )
         self.account: Account | None = None
         if character.payment == "local":
+            wallet = wallet or Wallet()
             self.account = Account(
                 self.switch,
                 since=clock.since,
-                energy=self._charged,
+                energy=energy,
                 customer_number=customer_number,
-                preset_cents=preset_cents,
+                prices=wallet.prices,
+                preset_cents=wallet.preset_cents,
+                limits=wallet.limits,
+                opened=wallet.opened,
             )
+        elif wallet is not None:
+            raise ValueError(f"a wallet for a meter of payment {character.payment!r}: it has none")
+
+    @property
+    def now(self) -> datetime:
+        """The time to which everything was brought."""
+        return self._now
 
     def advance(self, at: datetime) -> datetime:
         """Let everything happen that is due up to ``at``.
@@ -76,6 +107,8 @@ class Controlled:
 
         """
         self._now = max(at, self._now)
+        if self.account is None and self.switch.due_at is None:
+            return self._now  # nothing can be due, as with most meters at most times
         with self._advancing():
             self.switch.advance(self._now)
         return self._now
@@ -85,28 +118,33 @@ class Controlled:
         if not self._is_advancing:
             self.advance(at)
 
-    def happened(self, at: datetime, *, powered: bool, counted: Sequence[int] | None) -> None:
+    def happened(self, *, powered: bool) -> None:
         """Something else happened to the meter.
 
         Args:
-            at: when.
             powered: whether the meter works since.
-            counted: what the registers had counted if they were set or cleared; the wallet pays for no leap.
 
         """
-        if counted is not None:
-            earlier = self._leapt or (0,) * len(counted)
-            spans = zip(self._energy(at), counted, earlier, strict=True)
-            self._leapt = tuple(now - then + leapt for now, then, leapt in spans)
         if not self._is_advancing and powered != self.switch.has_power:
             with self._advancing():
                 (self.switch.power_up if powered else self.switch.power_down)(self._now)
 
-    def _charged(self, at: datetime) -> Sequence[int]:
-        counted = self._energy(at)
-        if self._leapt is None:
-            return counted
-        return tuple(now - leapt for now, leapt in zip(counted, self._leapt, strict=True))
+    def status_bits(self) -> int:
+        """Bits of status word 3 that switch and wallet know, as of the last advance.
+
+        Not among them are the contact, which is a condition of the meter, and the identity authentication.
+        Source: control-and-prepayment, 1.5.
+        """
+        switch, account = self.switch, self.account
+        payment = switch.character.payment
+        if switch.character.status_word == "vendor":
+            bits = {1: switch.command_open, 9: True}
+        else:
+            warns = account is not None and account.alarm_level(self._now) > 0
+            bits = {6: switch.command_open, 7: switch.alarm or warns, 9: account is not None}
+            bits[15] = payment == "local"  # the head-end opened no account with it
+        bits |= {12: switch.guarantee, 14: payment != "none" and (account is None or not account.opened)}
+        return sum(1 << bit for bit, is_set in bits.items() if is_set)
 
     @contextmanager
     def _advancing(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ Source: control-and-prepayment, "The ten facts", 1.3, 1.4 and 4.2.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Final, Literal
 
 Payment = Literal["none", "remote", "local"]
 """Who disconnects it for want of money: nobody; a head-end, which keeps the money; itself, with a wallet."""
@@ -49,6 +49,8 @@ class CostControl:
 
     """
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}  # of one in a file
+
     has_relay: bool = True
     payment: Payment = "remote"
     has_key: bool = True
@@ -68,6 +70,7 @@ class CostControl:
             raise ValueError("a meter with a wallet has a relay: it disconnects itself")
 
 
-PLAIN = CostControl(payment="none", plain_orders="all")
-REMOTE = CostControl(payment="remote")
-LOCAL = CostControl(payment="local")
+PLAIN: Final = CostControl(payment="none", plain_orders="all")
+"""A meter of which nobody said more: it has a relay, and takes every order under a password."""
+REMOTE: Final = CostControl(payment="remote")
+LOCAL: Final = CostControl(payment="local")

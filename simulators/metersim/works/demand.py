@@ -37,6 +37,25 @@ _INDEX: Final = {
 assert len(REGISTERS) == 1 + max(index for places in _INDEX.values() for index in places)
 
 
+def _active(flow: Flow) -> int:
+    return sum(phasor.active for phasor in flow.measured)
+
+
+def _reactive(flow: Flow) -> int:
+    return sum(phasor.reactive for phasor in flow.measured)
+
+
+def _apparent(flow: Flow) -> int:
+    return sum(phasor.apparent for phasor in flow.measured)
+
+
+_PRESENT: Final[dict[str, Callable[[Flow], int]]] = {
+    "active_demand": _active,
+    "reactive_demand": _reactive,
+    "apparent_demand": _apparent,
+}
+
+
 class Largest(NamedTuple):
     """The largest demand of a time.
 
@@ -180,12 +199,28 @@ class Demands:
                 best = Largest(energy, moment)
         return best
 
-    def _larger(self, rate: Callable[[Flow], int], end: int, best: Largest | None) -> Largest | None:
+    def present(self, name: str, us: int) -> int:
+        """The mean of the last 15 whole minutes, in 0.1 W, 0.1 var or 0.1 VA, towards zero; with its sign.
+
+        Args:
+            name: ``active_demand``, ``reactive_demand`` or ``apparent_demand``.
+            us: the moment.
+
+        """
+        energy = self._energy(_PRESENT[name], us // SLIDE_US * SLIDE_US)
+        mean = abs(energy) // PERIOD_US
+        return mean if energy >= 0 else -mean
+
+    def _energy(self, rate: Callable[[Flow], int], end: int) -> int:
+        """Of the window that ends there."""
         course = self._registers.course
-        energy = sum(
+        return sum(
             rate(flow) * (course.integral(until_us) - course.integral(from_us))
             for from_us, until_us, flow in self._pieces(end - PERIOD_US, end)
         )
+
+    def _larger(self, rate: Callable[[Flow], int], end: int, best: Largest | None) -> Largest | None:
+        energy = self._energy(rate, end)
         return Largest(energy, end) if energy and (best is None or energy > best.energy) else best
 
 

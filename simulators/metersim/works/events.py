@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 from metersim.works.causes import CAUSES, PHASE_CAUSES, Scene, holds
 from metersim.works.clock import MeterClock
 from metersim.works.conditions import Happened, History
-from metersim.works.load import CYCLE_QUARTERS, Course, Phasor
+from metersim.works.load import CYCLE_QUARTERS, Phasor
+from metersim.works.memory import LOCAL_CAUSE, ControlMemory
 from metersim.works.moments import PLANT_TIME, QUARTER_US, of_us, to_us
 from metersim.works.plate import PHASES, Plate
 from metersim.works.registers import Registers
@@ -33,13 +34,15 @@ _INSTANTS: Final[dict[str, Happened]] = {
     "meter_clear": "registers_cleared",
     "demand_clear": "demand_cleared",
     "event_clear": "events_cleared",
-    "purchase_event": "purchased",
 }
 _CLOCK_SETTINGS: Final = {"clock_set": False, "broadcast_time_set": True}
 _RELAY: Final = {"relay_trip": True, "relay_close": False}
+_PURCHASE: Final = "purchase_event"
+_PURCHASES: Final = frozenset({"top_up", "open_account"})
+"""Controls that bring money; an account is opened with the first of it."""
 _NEVER_CLEARED: Final = "event_clear"
 
-KINDS: Final = (*CAUSES, *PHASE_CAUSES, *LOAD_KINDS, *_INSTANTS, *_CLOCK_SETTINGS, *_RELAY)
+KINDS: Final = (*CAUSES, *PHASE_CAUSES, *LOAD_KINDS, *_INSTANTS, *_CLOCK_SETTINGS, *_RELAY, _PURCHASE)
 """All events that happen to a meter here; those of phases also with the phase behind."""
 
 
@@ -79,7 +82,7 @@ class EventLog:
         history: of the meter.
         clock: of the meter.
         registers: of the meter, for what flows.
-        course: of its load.
+        memory: of its switch and wallet.
         usual: what its load draws while nothing is wrong.
         plate: true time -> the plate of the meter that hung there.
         since: true time -> when that meter was switched on.
@@ -92,13 +95,14 @@ class EventLog:
         history: History,
         clock: MeterClock,
         registers: Registers,
-        course: Course,
+        memory: ControlMemory,
         usual: tuple[Phasor, ...],
         plate: Callable[[int], Plate],
         since: Callable[[int], datetime],
     ) -> None:
         self._history, self._clock, self._registers = history, clock, registers
-        self._course, self._usual = course, usual
+        self._memory, self._usual = memory, usual
+        self._course = registers.course
         self._plate, self._since = plate, since
 
     def events(self, kind: str, until: datetime) -> tuple[Event, ...]:
@@ -167,6 +171,8 @@ class EventLog:
             return self._settings(_CLOCK_SETTINGS[name])
         if name in _RELAY:
             return self._moves(opens=_RELAY[name])
+        if name == _PURCHASE:
+            return self._purchases()
         if name in LOAD_KINDS:
             return _joined(self._over(name, phase, until_us))
         return _joined(self._caused(kind))
@@ -183,8 +189,18 @@ class EventLog:
         for row in self._history.rows:
             is_open = row.conditions.contact_open
             if is_open != was_open and is_open is opens:
-                yield Stretch(to_us(row.at), to_us(row.at), {})
+                yield Stretch(to_us(row.at), to_us(row.at), {"operator_code": self._ordered_by(row.at)})
             was_open = is_open
+
+    def _ordered_by(self, at: datetime) -> str:
+        """Whose order moved the contact; a contact that moves without its switch was nobody's."""
+        return next((move.operator for move in self._memory.moves if move.moved_at == at), LOCAL_CAUSE)
+
+    def _purchases(self) -> Iterator[Stretch]:
+        for control in self._memory.controls:
+            if control.kind in _PURCHASES:
+                us = to_us(control.obeyed_at)
+                yield Stretch(us, us, {"operator_code": control.operator, **control.details})
 
     def _caused(self, kind: str) -> Iterator[tuple[int, int | None]]:
         spans = self._registers.spans

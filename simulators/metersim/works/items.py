@@ -43,7 +43,8 @@ HARMONICS: Final = (
 )
 """As parts of the fundamental, or in volts and amperes: which of them a meter has says its dictionary."""
 ORDERS: Final = (3, 5, 7)
-PRESENT: Final = ("frequency", "neutral_current", "active_demand", "reactive_demand", "apparent_demand")
+PRESENT_DEMANDS: Final = ("active_demand", "reactive_demand", "apparent_demand")
+PRESENT: Final = ("frequency", "neutral_current", *PRESENT_DEMANDS)
 CONSTANTS: Final = {"demand_period": Decimal(15), "slide_time": Decimal(1), "holiday_count": Decimal(7)}
 QUANTITIES: Final = (
     *REGISTERS,

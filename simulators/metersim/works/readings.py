@@ -16,7 +16,7 @@ from metersim.works.draw import draw
 from metersim.works.flow import Flow
 from metersim.works.items import CONSTANTS, HARMONICS, items_of
 from metersim.works.load import Phasor
-from metersim.works.moments import MINUTE_US, QUARTER_US, SECOND_US
+from metersim.works.moments import QUARTER_US, SECOND_US
 from metersim.works.plate import PHASES, Plate
 from metersim.works.registers import Registers
 
@@ -79,9 +79,6 @@ class Readings:
             "phase_angle": self._phase_angle,
             "frequency": self._frequency,
             "neutral_current": self._neutral_current,
-            "active_demand": self._demand,
-            "reactive_demand": self._reactive_power,
-            "apparent_demand": self._apparent_power,
         }
 
     def value(self, item: str, us: int) -> Decimal | None:
@@ -159,15 +156,6 @@ class Readings:
             return _scaled(min(currents[0], CURRENT_MAX), 3)
         a, b, c = currents
         return _scaled(min(isqrt(a * a + b * b + c * c - a * b - b * c - c * a), CURRENT_MAX), 3)
-
-    def _demand(self, moment: Moment, _: str) -> Decimal:
-        """Mean power of the last 15 minutes, up to the last whole one."""
-        end = moment.us // MINUTE_US * MINUTE_US
-        energy = moment.weight * sum(phasor.active for phasor in moment.flow.measured)
-        before = Moment(end - QUARTER_US, self._registers)
-        earlier = before.weight * sum(phasor.active for phasor in before.flow.measured)
-        part = end % QUARTER_US
-        return _power((energy * part + earlier * (QUARTER_US - part)) // QUARTER_US)
 
     def _harmonic(self, moment: Moment, name: str, suffix: str) -> Decimal:
         phase, _, order = suffix.partition(".h")

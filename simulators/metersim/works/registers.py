@@ -78,7 +78,8 @@ class Counter:
     """One register.
 
     Args:
-        item: its item, e.g. ``forward_active_energy`` or ``forward_active_energy.a``.
+        item: its item, e.g. ``forward_active_energy`` or ``forward_active_energy.a``; empty: it is no
+            register that anybody could set or clear.
         registers: which it belongs to.
         rate: what of a flow it takes.
         first: ticks of its tariffs when it was switched on.
@@ -172,7 +173,7 @@ class Counter:
             before = _Base(self._energy(number - 1, span.from_us), self._tariffs(number - 1, span.from_us))
         else:
             before = _Base(sum(self._first) * TICK, self._first)
-        return before if span.jump is None else self._jumped(before, span, span.jump)
+        return before if span.jump is None or not self._item else self._jumped(before, span, span.jump)
 
     def _jumped(self, before: _Base, span: Span, jump: Jump) -> _Base:
         if jump.cleared:
@@ -249,8 +250,15 @@ class Registers:
     def drawn(self) -> Counter:
         """What the customer really drew, with what the meter did not see; export is negative."""
         if "drawn" not in self._counters:
-            self._counters["drawn"] = Counter("drawn", self, _drawn, _NO_TICKS)
+            self._counters["drawn"] = Counter("", self, _drawn, _NO_TICKS)
         return self._counters["drawn"]
+
+    @property
+    def charged(self) -> Counter:
+        """What a wallet charges for: forward energy since the beginning, never cleared or turned back."""
+        if "charged" not in self._counters:
+            self._counters["charged"] = Counter("", self, lambda flow: max(flow.total[0], 0), _NO_TICKS)
+        return self._counters["charged"]
 
     def _made(self, item: str, number: int, phase: str) -> Counter:
         key = f"{self._key}/{item}/first"

@@ -13,13 +13,13 @@ from itertools import islice, takewhile
 
 from metersim.works.clock import MeterClock
 from metersim.works.conditions import USUAL, Conditions, History, Row
-from metersim.works.controlled import Controlled
-from metersim.works.cost_control import REMOTE, CostControl
+from metersim.works.controlled import Controlled, Wallet
+from metersim.works.cost_control import PLAIN, CostControl
 from metersim.works.demand import Demands, Largest
 from metersim.works.events import EventLog
 from metersim.works.flow import flow
 from metersim.works.freezes import ORDERED, SETTLEMENT, TABLES, Freeze, settlement
-from metersim.works.items import DEMANDS, ENERGIES, REGISTERS, items_of, phase_items_of
+from metersim.works.items import DEMANDS, ENERGIES, PRESENT_DEMANDS, REGISTERS, items_of, phase_items_of
 from metersim.works.load import MEAN_KW, Load, course, phasors
 from metersim.works.moments import INSTALLED_AT, of_us, to_us
 from metersim.works.plate import Plate
@@ -47,8 +47,9 @@ _COMBINED = {
 
 _NUMBERS = ("meter_number", "customer_number")
 _AT = "_at"
-_STATUS_WORD = "meter_status_word_"
 _COMMAND_BIT = 6
+_STATUS_WORD = "meter_status_word_"
+_MONEY = ("remaining_balance", "overdraft_balance", "purchase_count")
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -65,15 +66,20 @@ class Works:
         drift_s_per_day: what its clock gains in a day, at most 600 s.
         conditions: what held when it was switched on.
         control: what its switch and its wallet are like.
-        preset_cents: money that its wallet begins with, where it has one.
+        wallet: what its wallet begins with; only for a meter that has a local one.
 
     Attributes:
-        switch: its switch.
+        clock: its clock.
+        history: what happened to it.
+        events: what it noted of that.
         memory: every control that it obeyed.
-        account: its wallet; ``None``: it has none.
+        switch: its switch.
+        account: its wallet; ``None``: none.
+        registers: its registers, as whole numbers.
 
     Raises:
         ClockOutOfRange: ``clock_ahead`` or ``drift_s_per_day`` is too far.
+        ValueError: ``wallet`` without a character that has one.
 
     """
 
@@ -88,8 +94,8 @@ class Works:
         clock_ahead: timedelta = timedelta(),
         drift_s_per_day: Decimal = Decimal(0),
         conditions: Conditions = USUAL,
-        control: CostControl = REMOTE,
-        preset_cents: int = 0,
+        control: CostControl = PLAIN,
+        wallet: Wallet | None = None,
     ) -> None:
         key = f"{seed}/{plate.address}"
         load = load or Load()
@@ -98,9 +104,13 @@ class Works:
         self.load = load
         self._load = phasors(load, plate, key)
         self.clock = MeterClock(
-            since=since, ahead=clock_ahead, drift_s_per_day=drift_s_per_day, moved=self._clock_set
+            since=since,
+            ahead=clock_ahead,
+            drift_s_per_day=drift_s_per_day,
+            coming=self._coming,
+            moved=self._clock_set,
         )
-        self.history = History(since, conditions, before=self._before, moved=self._happened)
+        self.history = History(since, conditions, coming=self._coming, moved=self._happened)
         us = to_us(since)
         self.registers = Registers(
             course=course(load, key),
@@ -109,12 +119,24 @@ class Works:
             phases=plate.phase_names,
             first=Span(us, flow(self._load, conditions, plate), self.clock.run(us)),
         )
+        self._controlled = Controlled(
+            control,
+            clock=self.clock,
+            customer_number=plate.customer_number,
+            energy=lambda at: self.registers.charged.tariffs(to_us(at)),
+            current_a=self.current_a,
+            moved=self._switched,
+            wallet=wallet,
+        )
+        self.switch = self._controlled.switch
+        self.memory = self._controlled.memory
+        self.account = self._controlled.account
         self._demands = Demands(self.registers)
         self.events = EventLog(
             history=self.history,
             clock=self.clock,
             registers=self.registers,
-            course=self.registers.course,
+            memory=self.memory,
             usual=self._load,
             plate=self._plate_at,
             since=self._since,
@@ -128,19 +150,6 @@ class Works:
             history=self.history,
             registers=self.registers,
         )
-
-        self._controlled = Controlled(
-            control,
-            clock=self.clock,
-            customer_number=plate.customer_number,
-            energy=self._counted,
-            current_a=self.current_a,
-            moved=self._switched,
-            preset_cents=preset_cents,
-        )
-        self.switch = self._controlled.switch
-        self.memory = self._controlled.memory
-        self.account = self._controlled.account
 
     @property
     def plate(self) -> Plate:
@@ -172,6 +181,12 @@ class Works:
             return self._register(quantity, suffix, item, to_us(at))
         if quantity in DEMANDS:
             return self._demand(quantity, suffix, to_us(at))
+        if item in PRESENT_DEMANDS:
+            if self.plate.phases == 1:
+                return None  # as with the largest ones
+            return _power(self._demands.present(item, to_us(at)))
+        if item in _MONEY:
+            return self._money(item, at)
         return self._readings.value(item, to_us(at))
 
     def content(self, item: str, at: datetime) -> Content:
@@ -251,16 +266,19 @@ class Works:
             return None  # what the meters of households count
         if suffix and item not in items_of(quantity) and item not in phase_items_of(quantity, phases):
             return None
-        parts = _COMBINED.get(quantity, (quantity,))
         phase = suffix if suffix in phases else ""
+        parts = _COMBINED.get(quantity)
+        if parts is None:
+            ticks = _ticks(self.registers.counter(quantity, phase), suffix, us)
+            return Decimal(ticks % CAPACITY_TICKS).scaleb(-2)
         ticks = sum(_ticks(self.registers.counter(part, phase), suffix, us) for part in parts)
-        return Decimal(ticks % (SIGNED_CAPACITY_TICKS if len(parts) > 1 else CAPACITY_TICKS)).scaleb(-2)
+        return Decimal(ticks % SIGNED_CAPACITY_TICKS).scaleb(-2)
 
     def _demand(self, quantity: str, suffix: str, us: int) -> Decimal | None:
         if not self._has_demand(quantity, suffix):
             return None
         largest = self._largest(quantity, suffix, us)
-        return Decimal(min(largest.deciwatts, POWER_MAX) if largest else 0).scaleb(-4)
+        return _power(largest.deciwatts if largest else 0)
 
     def _has_demand(self, quantity: str, suffix: str) -> bool:
         item = f"{quantity}.{suffix}" if suffix else quantity
@@ -304,14 +322,10 @@ class Works:
         plate = self._plate_at(us)
         return plate.address if item == "communication_address" else str(getattr(plate, item))
 
-    def _counted(self, at: datetime) -> tuple[int, ...]:
-        """Hundredths of a kWh by tariffs, without rolling over."""
-        return self.registers.counter("forward_active_energy").tariffs(to_us(at))
-
     def _switched(self, at: datetime, opened: bool) -> None:
         self.history.change(at, contact_open=opened)
 
-    def _before(self, at: datetime) -> None:
+    def _coming(self, at: datetime) -> None:
         self._controlled.before(at)
 
     def _clock_set(self, at: datetime) -> None:
@@ -325,9 +339,20 @@ class Works:
         if row.happened in {"registers_cleared", "meter_exchanged", "register_set"}:
             ticks = {item: ticks_of(v) for item, v in row.details.items() if isinstance(v, Decimal)}
             jump = Jump(row.happened != "register_set", ticks)
-        counted = self._counted(row.at) if jump else None
         self._begin(to_us(row.at), jump)
-        self._controlled.happened(row.at, powered=self.powered(row.at), counted=counted)
+        self._controlled.happened(powered=self.registers.spans[-1].flow.powered)
+
+    def _money(self, item: str, at: datetime) -> Decimal | None:
+        """What the wallet shows; it is asked for now alone, as it remembers no earlier balance."""
+        if self.account is None or at < self._controlled.now:
+            return None
+        self.advance(at)
+        match item:
+            case "remaining_balance":
+                return Decimal(self.account.remaining_cents(at)).scaleb(-2)
+            case "overdraft_balance":
+                return Decimal(self.account.overdraft_cents(at)).scaleb(-2)
+        return Decimal(self.account.purchase_count)
 
     def _begin(self, us: int, jump: Jump | None) -> None:
         last = self.registers.spans[-1]
@@ -336,9 +361,14 @@ class Works:
         self.registers.begin(Span(us, flowing, self.clock.run(us), jump))
 
     def _control_bits(self, at: datetime) -> int:
-        """The bit of status word 3 that is not in the history."""
-        del at
-        return self.switch.command_open << _COMMAND_BIT
+        """Bits of status word 3 that are not in the history; of the past there is only the contact."""
+        if at < self._controlled.now:
+            return self.history.at(at).contact_open << _COMMAND_BIT
+        return self._controlled.status_bits()
+
+
+def _power(deciwatts: int) -> Decimal:
+    return Decimal(max(-POWER_MAX, min(deciwatts, POWER_MAX))).scaleb(-4)
 
 
 def usual_works(
@@ -348,7 +378,7 @@ def usual_works(
     mean_kw: Decimal = MEAN_KW,
     since: datetime = INSTALLED_AT,
     clock_ahead: timedelta = timedelta(),
-    control: CostControl = REMOTE,
+    control: CostControl = PLAIN,
 ) -> Works:
     """The works of a meter of three phases of which nothing else was said.
 

@@ -1,6 +1,8 @@
 """What a meter says of its freeze, checked: its civil time -> instant, or no freeze; its items, sorted.
 
-The instant becomes the key of readings for ever, so a time that cannot be true is never made into one.
+The instant becomes the key of readings for ever. So what is no time of the calendar, not at a whole minute,
+or more than a day ahead is never made into one. Nothing is too old: who knows how long a meter stood without
+power? A clock that is years behind therefore gives readings of years ago.
 """
 
 from __future__ import annotations

@@ -109,11 +109,15 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def text_of(value: str) -> str:
-    """Characters, whatever the octets were: meters write Chinese into ASCII strings."""
+    r"""Characters, whatever the octets were: meters write Chinese into ASCII strings.
+
+    An octet that is part of none stands as ``\xff``, its own number.
+    """
     try:
-        return value.encode("ascii", "surrogateescape").decode("gb18030")
-    except (UnicodeDecodeError, UnicodeEncodeError):
-        return value.encode("utf-8", "backslashreplace").decode()
+        octets, encoding = value.encode("ascii", "surrogateescape"), "gb18030"
+    except UnicodeEncodeError:  # it was UTF-8
+        octets, encoding = value.encode("utf-8", "surrogateescape"), "utf-8"
+    return octets.decode(encoding, "backslashreplace")
 
 
 @singledispatch

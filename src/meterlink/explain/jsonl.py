@@ -1,7 +1,8 @@
 """Vector lines in, answers out: the machine's side of ``meterlink decode``.
 
 A line asks ``{"id", "protocol", "direction", "hex"}``; the answer is ``{"id", "protocol", "error",
-"decoded"}``. Whatever the line holds, one answer comes back. Source: tests/vectors/README.md.
+"decoded"}``. Whatever the line holds, one answer comes back. In a stream the error of a frame, or of what
+several carried, stands with it; the stream's own is that nothing was found. Source: tests/vectors/README.md.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Final
 from meterlink.explain import dlt645, dlt698
 from meterlink.explain.explain import DLT698
 from meterlink.explain.hexadecimal import NotHexadecimal, octets_of
-from meterlink.explain.parts import Explanation
+from meterlink.explain.parts import ExplainedApdu, ExplainedFrame, Explanation
 from meterwire.dlt645.link.functions import EDITIONS
 from meterwire.errors import RemoteProtocolError
 
@@ -57,17 +58,26 @@ def _explained(asked: dict[str, Any], octets: bytes) -> dict[str, Any]:
 def _answered(asked: dict[str, Any], explanation: Explanation) -> dict[str, Any]:
     if explanation.fault is not None:
         return _fault(asked, explanation.fault)
+    if asked.get("direction") == "stream":
+        return _head(asked) | {"error": None, "decoded": _stream(explanation)}
     decoded = [frame.decoded for frame in explanation.frames]
-    whole = {} if asked.get("direction") == "stream" else decoded[0]
-    if asked.get("direction") == "stream" or len(decoded) > 1:
-        whole = whole | {"frames": decoded}
-    joined = explanation.joined or ()
-    whole = whole | {"skipped": explanation.skipped}
-    if explanation.joined is not None and asked.get("direction") == "stream":
-        whole = whole | {"reassembled": [one.decoded for one in joined]}
+    whole = decoded[0] | ({"frames": decoded} if len(decoded) > 1 else {}) | {"skipped": explanation.skipped}
     if explanation.faults:
         return _fault(asked, explanation.faults[0], whole)
     return _head(asked) | {"error": None, "decoded": whole}
+
+
+def _stream(explanation: Explanation) -> dict[str, Any]:
+    """Each frame for itself: one that is refused for what it says takes nothing from the others."""
+    found: dict[str, Any] = {"frames": [_part(frame) for frame in explanation.frames]}
+    found["skipped"] = explanation.skipped
+    if explanation.joined is not None:
+        found["reassembled"] = [_part(apdu) for apdu in explanation.joined]
+    return found
+
+
+def _part(explained: ExplainedFrame | ExplainedApdu) -> dict[str, Any]:
+    return explained.decoded | ({} if explained.fault is None else {"error": _error(explained.fault)})
 
 
 def _head(asked: dict[str, Any]) -> dict[str, Any]:
@@ -77,8 +87,11 @@ def _head(asked: dict[str, Any]) -> dict[str, Any]:
 def _fault(
     asked: dict[str, Any], fault: RemoteProtocolError, decoded: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    error = {"kind": fault.kind, "sentence": str(fault), "offset": fault.offset}
-    return _head(asked) | {"error": error, "decoded": decoded}
+    return _head(asked) | {"error": _error(fault), "decoded": decoded}
+
+
+def _error(fault: RemoteProtocolError) -> dict[str, Any]:
+    return {"kind": fault.kind, "sentence": str(fault), "offset": fault.offset}
 
 
 def _refused(asked: dict[str, Any], kind: str, sentence: str) -> dict[str, Any]:

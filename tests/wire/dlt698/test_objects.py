@@ -18,6 +18,7 @@ from meterwire.dlt698.objects.dictionary import Entry, dictionary, items_in
 from meterwire.dlt698.objects.item_values import contents_of
 from meterwire.dlt698.objects.notation import Array, Leaf, Structure, Table, Type, parse
 from meterwire.dlt698.objects.object_rows import CHAPTERS, Object, Row, class_rows
+from meterwire.dlt698.objects.shapes import SCALER_MAX
 from meterwire.dlt698.objects.units import unit, units
 from meterwire.errors import LocalProtocolError
 from tests.wire.dlt698.data_strategies import datas
@@ -161,6 +162,17 @@ def test_the_scaler_of_the_device_counts_before_the_dictionary() -> None:
         _entry("20000201").scaled(ScalerUnit(-1, 200))
     with pytest.raises(LocalProtocolError, match="no unit"):
         unit("furlong")
+
+
+def test_a_scaler_that_cannot_be_true_is_none() -> None:
+    """A device's 100 would make a register of a hundred digits of an octet that was read wrongly."""
+    energy = _entry("00100201")
+    for scaler in (-SCALER_MAX, SCALER_MAX):
+        (value,) = energy.scaled(ScalerUnit(scaler, 33)).decode(Data("double-long-unsigned", 3))
+        assert Decimal(3).scaleb(scaler) == value.value
+    for scaler in (-SCALER_MAX - 1, SCALER_MAX + 1, 100, -128):
+        with pytest.raises(LocalProtocolError, match=f"a scaler of {scaler} is none"):
+            energy.scaled(ScalerUnit(scaler, 33))
 
 
 def test_every_unit_of_the_table_converts_to_one_that_is_its_own() -> None:

@@ -78,6 +78,7 @@ class ReadReply(NamedTuple):
         return f"ReadReply({address=}, {di=}, {has_following=})"
 
 
+_new_request = functools.partial(tuple.__new__, ReadRequest)
 _new_reply = functools.partial(tuple.__new__, ReadReply)
 
 
@@ -262,8 +263,11 @@ def from_frame(frame: Frame, hint: Edition = "dlt645-2007") -> Message:
 
     """
     address, function, data, from_meter, abnormal, has_following = frame
-    if function == READ and from_meter and not abnormal and len(data) >= 4:
-        return _new_reply((address, int.from_bytes(data[:4], "little"), data[4:], has_following))
+    if function == READ and len(data) >= 4:
+        if not from_meter:
+            return _new_request((address, int.from_bytes(data[:4], "little"), data[4:]))
+        if not abnormal:
+            return _new_reply((address, int.from_bytes(data[:4], "little"), data[4:], has_following))
     if frame.abnormal and frame.from_meter:
         if not data:
             raise _too_short(frame, "an error word")

@@ -105,7 +105,7 @@ class Entry:
         """This entry with the scaler and unit that the device says, in place of the dictionary's.
 
         Raises:
-            LocalProtocolError: the standard has no such unit.
+            LocalProtocolError: the standard has no such unit, or the scaler cannot be true.
 
         """
         kind = rescaled(self.type, found)

@@ -28,6 +28,8 @@ from meterwire.item_value import Content, Label
 ELEMENTS_MAX: Final = 1024
 """Most elements that are looked for when an array is built from contents."""
 
+SCALER_MAX: Final = 10
+"""Largest power of ten, either way, that a device may scale by; a standard's quantity needs 4 at most."""
 _NO_UNIT_CODES: Final = frozenset({0, 254, 255})
 
 
@@ -73,9 +75,11 @@ def rescaled(kind: Type, found: ScalerUnit) -> Type:
     """A type whose measured numbers have the scaler and the unit that the device says.
 
     Raises:
-        LocalProtocolError: the unit has a code that the standard does not have.
+        LocalProtocolError: the unit has a code that the standard does not have, or the scaler cannot be true.
 
     """
+    if abs(found.scaler) > SCALER_MAX:
+        raise LocalProtocolError(f"a scaler of {found.scaler} is none: {-SCALER_MAX} to {SCALER_MAX}")
     if isinstance(kind, Array):
         return kind._replace(element=rescaled(kind.element, found))
     if isinstance(kind, Structure):

@@ -1,0 +1,52 @@
+"""YAML text -> its tree of nodes, which remember their lines; what costs more than it says is refused."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import yaml
+
+SHORT_MAX: Final = 65_536
+"""Longer texts are read by libyaml, where it is there: ten times as fast, less exact about where it broke."""
+
+
+def node_of(text: str, file: str, *, fault: type[Exception], text_max: int, depth_max: int) -> yaml.Node:
+    """The root of a file.
+
+    Args:
+        text: YAML.
+        file: how errors call it.
+        fault: what is raised; its message has file and line.
+        text_max: most characters.
+        depth_max: deepest nesting.
+
+    Raises:
+        Exception: of ``fault``: no YAML, an alias, empty, too long or nested too deep.
+
+    """
+    if len(text) > text_max:
+        raise fault(f"{file}:1: {len(text)} characters, at most {text_max} are taken")
+    loader = yaml.SafeLoader if len(text) <= SHORT_MAX else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        _check_events(text, file, fault, depth_max, loader)
+        node = yaml.compose(text, Loader=loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark is not None else 1
+        raise fault(f"{file}:{line}: no YAML: {getattr(error, 'problem', None) or error}") from None
+    if node is None:
+        raise fault(f"{file}:1: the file is empty")
+    assert isinstance(node, yaml.Node)
+    return node
+
+
+def _check_events(text: str, file: str, fault: type[Exception], depth_max: int, loader: Any) -> None:
+    """Refuse aliases and deep nesting."""
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        line = 1 if event.start_mark is None else event.start_mark.line + 1
+        if isinstance(event, yaml.AliasEvent):
+            raise fault(f"{file}:{line}: aliases are not taken; write it out")
+        if depth > depth_max:
+            raise fault(f"{file}:{line}: nested more than {depth_max} deep")

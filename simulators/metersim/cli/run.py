@@ -1,0 +1,283 @@
+"""``metersim run``: a plant as a process, until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meterprofiles import ProfileError, chosen, packaged
+from meterprofiles.schema import DLT698
+from metersim.cli import table
+from metersim.cli.common import endpoints, failed, stopping
+from metersim.dlt645.following import PIECE_OCTETS_MAX
+from metersim.dlt698.terminal import HEARTBEAT_S
+from metersim.line.answers import AnswerFile
+from metersim.plant.built import BuiltPlant
+from metersim.plant.capture import CaptureFile
+from metersim.plant.checked import PlantError
+from metersim.plant.clocks import PlantClock
+from metersim.plant.figures import PROTOCOLS, Figures
+from metersim.plant.opening import open_plant
+from metersim.plant.plant import load_plant
+from metersim.plant.rows import At
+from metersim.serving.serve import SystemClock
+
+ANY_LOOPBACK_PORT = "127.0.0.1:0"
+
+PlantFile = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="PLANT.yaml",
+        help="What stands where (`metersim new` writes one). Without it the options say it.",
+    ),
+]
+Meters = Annotated[int, typer.Option(help="Meters on each line.")]
+Lines = Annotated[int, typer.Option(help="Lines.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same meters and faults.")]
+Tcp = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help=f"Serve over TCP; port 0 takes a free one. The default is {ANY_LOOPBACK_PORT}. "
+        "With several lines the next line gets the next port.",
+    ),
+]
+Pty = Annotated[bool, typer.Option("--pty", help="Serve on pseudo-terminals instead.")]
+Link = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH", help="With --pty: make a symbolic link to it. With several lines PATH0, PATH1, ..."
+    ),
+]
+Answers = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Append every answer given to FILE, one JSON line each."),
+]
+Capture = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Append all octets that pass to FILE, one JSON line each; see metersim replay."
+    ),
+]
+NoTable = Annotated[
+    bool, typer.Option("--no-table", help="No live table, also when standard error is a terminal.")
+]
+GrowthKw = Annotated[
+    str, typer.Option(metavar="KW", help="Mean power that each meter counts, 0 to 10000 kW.")
+]
+FirstAddress = Annotated[int, typer.Option(help="Address of the first meter; the others follow.")]
+TdMs = Annotated[
+    int | None,
+    typer.Option(help="Response delay Td of each meter in milliseconds. Default: the profile's (20)."),
+]
+Protocol = Annotated[str, typer.Option(help=f"What the meters speak: {', '.join(PROTOCOLS)}.")]
+ProfileName = Annotated[
+    str,
+    typer.Option(
+        "--profile",
+        metavar="NAME|FILE",
+        help="Which model the meters are: a profile by its name, or its .yaml file. In place of --protocol.",
+    ),
+]
+PieceOctets = Annotated[
+    int, typer.Option(help="Most data octets in a frame, 1 to 195; longer answers come in pieces.")
+]
+Dial = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Dial a master in place of being dialled; the first meter of each line logs in (dlt698.45).",
+    ),
+]
+Login = Annotated[
+    bool, typer.Option("--login", help="Begin each TCP connection with a LINK login (dlt698.45).")
+]
+FirstBlock = Annotated[
+    int, typer.Option(help="Number of the first block of an answer (dlt698.45): 1, or 0 as in some firmware.")
+]
+HeartbeatS = Annotated[int, typer.Option(help="Seconds between heartbeats of what logged in, 1 to 65535.")]
+Garbage = Annotated[
+    int, typer.Option(help="The last N meters of each line give silence, rubbish, late or foreign answers.")
+]
+
+_BESIDE_A_FILE = frozenset({"plant_file", "answers", "capture", "no_table"})
+
+
+def run(
+    context: typer.Context,
+    plant_file: PlantFile = None,
+    meters: Meters = 1,
+    lines: Lines = 1,
+    seed: Seed = 1,
+    tcp: Tcp = None,
+    pty: Pty = False,
+    link: Link = None,
+    answers: Answers = None,
+    capture: Capture = None,
+    no_table: NoTable = False,
+    growth_kw: GrowthKw = "0.5",
+    first_address: FirstAddress = 1,
+    td_ms: TdMs = None,
+    garbage: Garbage = 0,
+    protocol: Protocol = "dlt645-2007",
+    piece_octets: PieceOctets = PIECE_OCTETS_MAX,
+    profile: ProfileName = "",
+    dial: Dial = None,
+    login: Login = False,
+    heartbeat_s: HeartbeatS = HEARTBEAT_S,
+    first_block: FirstBlock = 1,
+) -> None:
+    """Serve simulated meters until Ctrl-C or SIGTERM.
+
+    A plant file says what stands where (``metersim new`` writes one); without one, the options do.
+    When the lines are open, one JSON line on standard output says where they are and which meters they
+    have; everything else goes to standard error.
+
+    \b
+    Examples:
+      metersim run plant.yaml
+      metersim run plant.yaml --no-table --capture capture.jsonl
+      metersim run --meters 8
+      metersim run --meters 8 --tcp 127.0.0.1:6450 --answers answers.jsonl
+      metersim run --meters 3 --garbage 1 --td-ms 0 --growth-kw 7200
+      metersim run --pty --link /tmp/ttyMETER --first-address 161
+      metersim run --profile my-meter.yaml --meters 3
+      metersim run --protocol dlt698.45 --meters 3 --tcp 127.0.0.1:6980
+      metersim run --protocol dlt698.45 --lines 2 --dial 127.0.0.1:9698 --heartbeat-s 30
+
+    \b
+    Exit codes: 0 ended by a signal; 1 a line or a file cannot be opened; 2 wrong arguments or plant file.
+    """
+    try:
+        if plant_file is None:
+            figures = Figures(
+                lines=lines,
+                meters=meters,
+                seed=seed,
+                growth_kw=_decimal(growth_kw),
+                first_address=first_address,
+                reply_delay_ms=td_ms,
+                garbage=garbage,
+                protocol=protocol,
+                piece_octets=piece_octets,
+                profile=chosen(profile, packaged()) if profile else None,
+                first_block=first_block,
+            )
+            way = _Way(tcp=tcp, pty=pty, link=link, dial=dial, login=login)
+            plant = figures.plant(way.places(figures), login=login, heartbeat_s=heartbeat_s)
+        else:
+            _refuse_figures(context)
+            plant = load_plant(plant_file)
+    except PlantError as error:
+        failed(error, 2)
+    except (ValueError, ProfileError) as error:
+        raise typer.BadParameter(str(error)) from None
+    try:
+        with ExitStack() as stack:
+            record = stack.enter_context(AnswerFile(answers)) if answers else None
+            tap = stack.enter_context(CaptureFile(capture, SystemClock())) if capture else None
+            clock = PlantClock(wall=SystemClock(), start=plant.start, speed=plant.time)
+            built = plant.build(clock=clock, record=record, capture=tap)
+            asyncio.run(_serve(built, with_table=table.is_wanted() and not no_table))
+    except OSError as error:
+        failed(error)
+
+
+def _refuse_figures(context: typer.Context) -> None:
+    """Refuse options of the plant beside a plant file.
+
+    Raises:
+        ValueError: there is one.
+
+    """
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE" and name not in _BESIDE_A_FILE:
+            raise ValueError(f"--{name.replace('_', '-')}: the plant file says it; change it there")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """How lines are reached, as the options say."""
+
+    tcp: str | None
+    pty: bool
+    link: Path | None
+    dial: str | None
+    login: bool
+
+    def places(self, figures: Figures) -> tuple[At, ...]:
+        """Where each line is to be opened.
+
+        Raises:
+            ValueError: the options contradict each other, or one is no endpoint.
+
+        """
+        if sum([self.pty, self.tcp is not None, self.dial is not None]) > 1:
+            raise ValueError("choose one of --tcp, --pty and --dial")
+        if self.link and not self.pty:
+            raise ValueError("--link goes with --pty")
+        if (self.login or self.dial) and figures.model.protocol != DLT698:
+            raise ValueError(f"--dial and --login go with --protocol {DLT698}")
+        if self.login and (self.pty or self.dial):
+            raise ValueError("--login goes with --tcp")
+        numbers = range(figures.lines)
+        if self.pty:
+            return tuple(
+                At(kind="pty", link=_numbered(self.link, number, len(numbers))) for number in numbers
+            )
+        if self.dial:
+            host, port = endpoints("--dial", self.dial)
+            return tuple(At(kind="dial", host=host, port=port) for _ in numbers)
+        host, port = endpoints("--tcp", self.tcp or ANY_LOOPBACK_PORT, len(numbers))
+        return tuple(At(host=host, port=port + number if port else 0) for number in numbers)
+
+
+async def _serve(built: BuiltPlant, *, with_table: bool) -> None:
+    """Open every line, say so, and wait for a signal."""
+    stop = stopping()
+    async with open_plant(built) as urls, asyncio.TaskGroup() as group:
+        happening = group.create_task(built.run(), name="plant.happenings")
+        typer.echo(_ready_line(built, urls))
+        if with_table:
+            await table.show(built, urls, stop)
+        else:
+            typer.echo(f"metersim: {len(built.meters)} meters; Ctrl-C ends", err=True)
+            await stop.wait()
+        happening.cancel()
+
+
+def _ready_line(built: BuiltPlant, urls: dict[str, str]) -> str:
+    """Everything a program has to know to use the plant, on one line."""
+    lines = [
+        {
+            "name": name,
+            "url": url,
+            "meters": list(built.lines[name].meters),
+            "garbage": built.garbage(name),
+        }
+        for name, url in urls.items()
+    ]
+    ready = {"ready": True, "plant": built.plant.plant, "seed": built.plant.seed, "lines": lines}
+    return json.dumps(ready, separators=(",", ":"))
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"--growth-kw {text}: write a number of kW, as 0.5") from None
+    if not number.is_finite():
+        raise ValueError(f"--growth-kw {text}: write a number of kW, as 0.5")
+    return number
+
+
+def _numbered(link: Path | None, number: int, lines: int) -> Path | None:
+    return link.with_name(f"{link.name}{number}") if link and lines > 1 else link

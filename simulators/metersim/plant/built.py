@@ -1,0 +1,208 @@
+"""A plant at work: its lines, its meters by address, and what they said; what every way in stands on."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from metersim.line.answers import AnswerRecord, Recorder
+from metersim.line.fault_rules import FaultRules
+from metersim.line.faults import NO_FAULTS
+from metersim.line.line import Clock, Line, Station
+from metersim.line.medium import CLEAN
+from metersim.plant.built_line import BuiltLine, BuiltMeter
+from metersim.plant.clocks import PlantClock
+from metersim.plant.happening_runner import HappeningReport, Happenings
+from metersim.plant.happenings import Happening
+from metersim.plant.making import Named, speaker
+from metersim.plant.rows import LineRow
+from metersim.plant.scenario import Scenario
+from metersim.plant.watched import Direction, Tap
+
+if TYPE_CHECKING:
+    from metersim.plant.plant import Plant
+
+CALLS_MAX: Final = 1_000
+"""Answers that a plant remembers; the oldest go first."""
+
+Capture = Callable[[str, Direction, bytes], None]
+"""Is told of octets as they pass: name of the line, direction, octets."""
+
+
+class Call(NamedTuple):
+    """One answer given.
+
+    Args:
+        number: of the plant's answers, from 1.
+        line: name of the line.
+        answer: what was said.
+
+    """
+
+    number: int
+    line: str
+    answer: AnswerRecord
+
+
+class BuiltPlant:
+    """A plant at work.
+
+    Args:
+        plant: what stands where.
+        clock: asked for the true time of every answer.
+        record: gets every answer just before it leaves; ``None``: nobody does.
+        capture: gets all octets that pass; ``None``: nobody does.
+
+    Attributes:
+        plant: as given.
+        clock: as given.
+        lines: by name, in their order.
+        meters: by address, in their order.
+        started_at: true time at which it began.
+        rules: faults that strike where they are told to; may be added to at any time.
+        happenings: what befalls its meters; may be added to at any time.
+        calls: the last answers, 1,000 at most, newest last.
+
+    """
+
+    def __init__(
+        self, plant: Plant, *, clock: Clock, record: Recorder | None = None, capture: Capture | None = None
+    ) -> None:
+        self.plant = plant
+        self.clock = clock
+        self.calls: deque[Call] = deque(maxlen=CALLS_MAX)
+        self._record = record
+        self._calls = 0
+        self.started_at = plant.start or clock.utc_now()
+        scenario = plant.scenario or Scenario(scenario="none")
+        seed = scenario.seed or plant.seed
+        self.rules = FaultRules(scenario.faults, seed=seed, start=self.started_at)
+        rows = {plant.line_name(number): row for number, row in enumerate(plant.lines)}
+        lines = {
+            name: BuiltLine(name, row, clock=clock, tap=self._tap(name, capture))
+            for name, row in rows.items()
+        }
+        on_line: dict[str, list[Named]] = {name: [] for name in lines}
+        for named in plant.meters():
+            on_line[named.line].append(named)
+        for name, line in lines.items():
+            self._hang(line, on_line[name])
+        self.lines: Mapping[str, BuiltLine] = MappingProxyType(lines)
+        self.meters: Mapping[str, BuiltMeter] = MappingProxyType(
+            {address: meter for line in lines.values() for address, meter in line.meters.items()}
+        )
+        self.happenings = Happenings(
+            scenario.happenings,
+            [line.wires for line in lines.values()],
+            clock=clock,
+            seed=seed,
+            start=self.started_at,
+        )
+
+    async def run(self) -> None:
+        """Let happenings happen, each in its time; for ever, so cancel it.
+
+        Whoever connects to a line has it running beside; what is due happens before the next question too.
+        """
+        clock = self.clock
+        await self.happenings.run(speed=lambda: clock.speed if isinstance(clock, PlantClock) else 1)
+
+    def meter(self, address: str) -> BuiltMeter:
+        """The meter of that address.
+
+        Raises:
+            KeyError: there is none.
+
+        """
+        return self.meters[address]
+
+    def digest(self, line: str) -> str:
+        """SHA-256 over direction, time and octets of everything on a line so far, hexadecimal.
+
+        Raises:
+            KeyError: there is no line of that name.
+
+        """
+        return self.lines[line].traffic.digest
+
+    def garbage(self, line: str) -> list[str]:
+        """Addresses of the meters on a line of which nothing can be relied on.
+
+        Raises:
+            KeyError: there is no line of that name.
+
+        """
+        meters = self.lines[line].meters
+        return [address for address, meter in meters.items() if meter.row.is_garbage]
+
+    def _hang(self, line: BuiltLine, named: list[Named]) -> None:
+        row, seed = line.row, self.plant.seed
+        stations = [self._station(one, row) for one in named]
+
+        def record(answer: AnswerRecord) -> None:
+            self._answered(line, answer)
+
+        meters = {
+            one.address: BuiltMeter(one, station.meter, line, self.clock, self._befall)
+            for one, station in zip(named, stations, strict=True)
+        }
+        medium = row.medium if row.medium == CLEAN or row.medium.seed else replace(row.medium, seed=seed)
+        wires = Line(
+            stations,
+            clock=self.clock,
+            record=record,
+            client=row.client,
+            medium=medium,
+            paced=row.paced,
+            rules=self.rules,
+            name=line.name,
+        )
+        line.hang(meters, wires)
+
+    def _tap(self, line: str, capture: Capture | None) -> Tap:
+        if capture is None:
+            return self._before_question
+
+        def tap(direction: Direction, octets: bytes) -> None:
+            self._before_question(direction, octets)
+            capture(line, direction, octets)
+
+        return tap
+
+    def _befall(self, happening: Happening) -> HappeningReport:
+        return self.happenings.apply(happening)
+
+    def _before_question(self, direction: Direction, octets: bytes) -> None:
+        """What is due happens before somebody asks, however late the loop is."""
+        del octets
+        if direction == "out":
+            self.happenings.advance(self.clock.utc_now())
+
+    def _answered(self, line: BuiltLine, answer: AnswerRecord) -> None:
+        self._calls += 1
+        self.calls.append(Call(self._calls, line.name, answer))
+        line.counts.answers += 1
+        line.counts.faulty += bool(answer.faults)
+        line.counts.last = answer.address
+        line.meters[answer.address].answers += 1
+        if self._record is not None:
+            self._record(answer)
+
+    def _station(self, named: Named, line: LineRow) -> Station:
+        row, seed = named.row, self.plant.seed
+        profile = row.profile
+        faults = NO_FAULTS if row.faults == NO_FAULTS else row.faults  # lines ask whether it is that one
+        if faults is not NO_FAULTS and not faults.seed:
+            faults = replace(faults, seed=seed)
+        delay_ms = profile.timing.reply_delay_ms if row.reply_delay_ms is None else row.reply_delay_ms
+        return Station(
+            meter=speaker(named, seed=seed, start=self.started_at),
+            reply_delay_ms=delay_ms,
+            preamble=profile.line.answer_preamble,
+            faults=faults,
+            port=row.port if line.minds_ports else None,
+            octet_gap_ms=row.octet_gap_ms,
+        )

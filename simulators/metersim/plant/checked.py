@@ -1,0 +1,174 @@
+"""YAML text and a frozen dataclass of pydantic in, an instance or every fault with its line out.
+
+A scalar is handed on as the text that stands there, and the field says what it becomes: an address that
+begins with zeros is no octal number, and ``no`` is no truth value where a name is wanted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from meterprofiles.yaml_text import node_of
+
+TEXT_MAX: Final = 4_194_304
+"""Most characters of a file: 10,000 meters, each on a line of its own, have room."""
+DEPTH_MAX: Final = 12
+FAULTS_SHOWN_MAX: Final = 20
+"""Faults of one file that are shown."""
+
+Loc = tuple[str | int, ...]
+_T = TypeVar("_T")
+
+
+class PlantError(ValueError):
+    """A file of a plant that cannot be used; each line of the message says file, line and remedy."""
+
+
+class Misplaced(ValueError):
+    """A fault that a check of the whole found in a part of it.
+
+    Args:
+        sentence: what is wrong, and what to do.
+        loc: keys and indexes from where it was checked to where it stands.
+
+    """
+
+    def __init__(self, sentence: str, *loc: str | int) -> None:
+        super().__init__(sentence)
+        self.loc: Loc = loc
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        PlantError: it cannot be read, is too long, or no UTF-8.
+
+    """
+    try:
+        if path.stat().st_size > 4 * TEXT_MAX:
+            raise PlantError(f"{path}:1: too long, at most {TEXT_MAX} characters are taken")
+        octets = path.read_bytes()
+    except OSError as error:
+        raise PlantError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        sentence = f"octet {octets[error.start]:02X}H is no UTF-8; save the file as UTF-8"
+        raise PlantError(f"{path}:{line}: {sentence}") from None
+
+
+def checked(text: str, file: str, wanted: type[_T], *, context: object = None) -> _T:
+    """What a file says.
+
+    Args:
+        text: YAML.
+        file: how errors call it.
+        wanted: a dataclass of pydantic.
+        context: handed to its validators.
+
+    Raises:
+        PlantError: a fault; the message names up to 20 of them, a line each.
+
+    """
+    root = node_of(text, file, fault=PlantError, text_max=TEXT_MAX, depth_max=DEPTH_MAX)
+    data = _data(root, file)
+    try:
+        return TypeAdapter(wanted).validate_python(data, context=context)
+    except ValidationError as error:
+        faults = sorted(_faults(error, root, wanted))
+    shown = [f"{file}:{line}: {sentence}" for line, sentence in faults[:FAULTS_SHOWN_MAX]]
+    if len(faults) > len(shown):
+        shown.append(f"{file}: and {len(faults) - len(shown)} more")
+    raise PlantError("\n".join(shown))
+
+
+def _data(node: yaml.Node, file: str) -> Any:
+    """Mappings, lists and texts; ``None`` where nothing stands."""
+    if isinstance(node, yaml.ScalarNode):
+        return None if node.style is None and node.value in {"", "~", "null"} else str(node.value)
+    if isinstance(node, yaml.SequenceNode):
+        return [_data(each, file) for each in node.value]
+    assert isinstance(node, yaml.MappingNode), "YAML has three kinds of nodes"
+    found: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise PlantError(f"{file}:{line}: a key is one word")
+        if key_node.value in found:
+            raise PlantError(f"{file}:{line}: key {key_node.value!r} stands here twice")
+        found[str(key_node.value)] = _data(value_node, file)
+    return found
+
+
+def _faults(error: ValidationError, root: yaml.Node, wanted: type) -> Iterator[tuple[int, str]]:
+    for fault in error.errors(include_url=False, include_input=False):
+        loc, cause = fault["loc"], fault.get("ctx", {}).get("error")
+        sentence = str(cause) if isinstance(cause, ValueError) else fault["msg"].replace("Input ", "", 1)
+        match fault["type"]:
+            case "unexpected_keyword_argument" | "extra_forbidden":
+                sentence = _unknown(str(loc[-1]), _keys(wanted, loc[:-1]))
+            case "missing" | "missing_argument":
+                sentence = "the key is missing"
+        if isinstance(cause, Misplaced):
+            loc = (*loc, *cause.loc)
+        line, path = _place(root, loc)
+        yield line, f"{path}: {sentence}" if path else sentence
+
+
+def _unknown(key: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    meant = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown key{meant}; there are: {', '.join(known)}"
+
+
+def _place(node: yaml.Node, loc: Loc) -> tuple[int, str]:
+    """Line and path of what stands at ``loc``, as far as the file goes."""
+    line, path = node.start_mark.line + 1, ""
+    for part in loc:
+        below = _below(node, part)
+        if below is None:
+            if isinstance(part, str) and part.isidentifier() and isinstance(node, yaml.MappingNode):
+                path += f"{'.' if path else ''}{part}"  # a key that is missing
+            continue
+        line, node = below
+        path += f"[{part + 1}]" if isinstance(part, int) else f"{'.' if path else ''}{part}"
+    return line, path
+
+
+def _below(node: yaml.Node, part: str | int) -> tuple[int, yaml.Node] | None:
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part].start_mark.line + 1, node.value[part]
+    if isinstance(node, yaml.MappingNode):
+        for key_node, value_node in node.value:
+            if key_node.value == part:
+                return key_node.start_mark.line + 1, value_node
+    return None
+
+
+def _keys(wanted: object, loc: Loc) -> tuple[str, ...]:
+    """The keys of the dataclass at ``loc``."""
+    for part in loc:
+        here = _dataclass_in(wanted)
+        hints = typing.get_type_hints(here, include_extras=True) if isinstance(part, str) and here else {}
+        wanted = hints.get(str(part), wanted)
+    found = _dataclass_in(wanted)
+    return tuple(field.name for field in dataclasses.fields(found)) if found else ()
+
+
+def _dataclass_in(hint: object) -> type | None:
+    """The first dataclass in a type: itself, or of what it is made."""
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint) and not isinstance(hint, types.GenericAlias):
+        return hint
+    found = (_dataclass_in(part) for part in typing.get_args(hint))
+    return next((one for one in found if one is not None), None)

@@ -1,0 +1,49 @@
+"""The lines of a plant, open to other processes: TCP ports, pseudo-terminals, and calls to a master."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+from metersim.dlt698.terminal import open_dialling
+from metersim.plant.built import BuiltPlant
+from metersim.plant.built_line import BuiltLine
+from metersim.serving.serve import open_pty, open_tcp
+
+
+@asynccontextmanager
+async def open_plant(built: BuiltPlant) -> AsyncIterator[dict[str, str]]:
+    """Open every line that is reached from outside; gives their URLs by name.
+
+    A line whose place is ``listen`` is not among them.
+
+    Args:
+        built: the plant.
+
+    Raises:
+        OSError: a port or a pseudo-terminal cannot be had.
+
+    """
+    failure: OSError | None = None
+    urls: dict[str, str] = {}
+    async with AsyncExitStack() as stack:
+        try:
+            for name, line in built.lines.items():
+                if line.row.at.kind != "listen":
+                    urls[name] = await stack.enter_async_context(_opened(line))
+        except OSError as error:
+            failure = error  # raised below, where no line's task group wraps it
+        else:
+            yield urls
+    if failure:
+        raise failure
+
+
+def _opened(line: BuiltLine) -> AbstractAsyncContextManager[str]:
+    at = line.row.at
+    if at.kind == "pty":
+        return open_pty(line, at.link, line.row.meters[0].profile.line)
+    if at.kind == "dial":
+        assert line.terminal is not None, "a line that calls logs in"
+        return open_dialling(line.terminal, at.host, at.port)
+    return open_tcp(line, at.host, at.port)

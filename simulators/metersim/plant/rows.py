@@ -1,0 +1,345 @@
+"""What a plant file says about meters and lines: one row each, frozen, checked when it is made.
+
+The same classes are what Python writes a plant with. A key and its range stand here once; the reader of
+files and the JSON Schema are made from them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic.dataclasses import dataclass
+
+from meterprofiles import Profile, ProfileError, chosen, generic, packaged
+from meterprofiles.schema import DLT698, Parity
+from metersim.dlt645.following import PIECE_OCTETS_MAX
+from metersim.dlt698.terminal import HEARTBEAT_S, HEARTBEAT_S_MAX
+from metersim.line.faults import NO_FAULTS, Faults
+from metersim.line.line import REPLY_DELAY_MS_MAX
+from metersim.line.medium import CLEAN, Medium
+from metersim.line.port import BAUDS, Port
+from metersim.line.station import OCTET_GAP_MS_MAX
+from metersim.plant.checked import Misplaced
+from metersim.works.clock import CLOCK_AHEAD_MAX, DRIFT_S_PER_DAY_MAX
+from metersim.works.cost_control import LOCAL, PLAIN, REMOTE, CostControl
+from metersim.works.load import MEAN_KW, MEAN_KW_MAX, LoadKind
+from metersim.works.plate import RATIO_MAX
+
+METERS_MAX: Final = 10_000
+"""Meters in one process."""
+ROWS_MAX: Final = METERS_MAX
+ADDRESS_MAX: Final = 999_999_999_998
+PORT_MAX: Final = 65_535
+NAME_MAX: Final = 64
+PRESET_CENTS: Final = 5_000
+PRESET_CENTS_MAX: Final = 99_999_999
+"""What a register of money shows at most: 999,999.99 yuan."""
+AHEAD_S_MAX: Final = int(CLOCK_AHEAD_MAX.total_seconds())
+STRICT: Final = ConfigDict(extra="forbid")
+
+_DIGITS: Final = re.compile("[0-9]{1,12}").fullmatch
+
+
+def _padded(value: object) -> object:
+    """Digits as the 12 that an address has; a whole number is taken for its digits."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not _DIGITS(text):
+        raise ValueError(f"{value!r} is no number of 1 to 12 digits")
+    return text.zfill(12)
+
+
+Number12 = Annotated[
+    str,
+    BeforeValidator(_padded),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": "^[0-9]{1,12}$", "minimum": 0}),
+]
+"""12 digits; fewer get zeros in front."""
+
+
+def _known_baud(value: int) -> int:
+    if value not in BAUDS:
+        raise ValueError(f"{value} bit/s: write one of {', '.join(map(str, BAUDS))}")
+    return value
+
+
+Baud = Annotated[int, AfterValidator(_known_baud), WithJsonSchema({"type": "integer", "enum": [*BAUDS]})]
+"""Bits a second."""
+
+
+def _profile(value: object, info: ValidationInfo) -> Profile:
+    if isinstance(value, Profile):
+        return value
+    text = str(value)
+    if text.endswith(".yaml") and isinstance(info.context, Path):
+        text = str(info.context / text)
+    try:
+        return chosen(text, packaged())
+    except ProfileError as error:
+        raise ValueError(str(error)) from None
+
+
+def _faults(value: object) -> object:
+    return Faults.garbage(0) if value == "garbage" else value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class At:
+    """Where a line is reached.
+
+    Args:
+        kind: ``tcp`` waits at ``host:port``, ``dial`` calls there, ``pty`` is a pseudo-terminal, ``listen``
+            is reached from the same process only.
+        host: of ``tcp`` and ``dial``.
+        port: of ``tcp`` and ``dial``; of ``tcp`` 0 takes a free one.
+        link: of ``pty``: a symbolic link to make for it; ``None``: none.
+
+    """
+
+    kind: Literal["tcp", "pty", "dial", "listen"] = "tcp"
+    host: str = "127.0.0.1"
+    port: int = 0
+    link: Path | None = None
+
+    def __str__(self) -> str:
+        """As a plant file has it."""
+        if self.kind in {"tcp", "dial"}:
+            host = f"[{self.host}]" if ":" in self.host else self.host
+            return f"{self.kind}://{host}:{self.port}"
+        return f"pty:{self.link}" if self.link else self.kind
+
+
+def endpoint(text: str) -> tuple[str, int]:
+    """Host and port of ``HOST:PORT``.
+
+    Raises:
+        ValueError: it is none.
+
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit():
+        raise ValueError(f"{text}: write HOST:PORT, as 127.0.0.1:6450")
+    if int(port) > PORT_MAX:
+        raise ValueError(f"{text}: a port is at most {PORT_MAX}")
+    return host.strip("[]"), int(port)
+
+
+def _at(value: object) -> At:
+    if isinstance(value, At):
+        return value
+    text = str(value)
+    kind, sign, rest = text.partition("://")
+    if sign and kind in {"tcp", "dial"}:
+        host, port = endpoint(rest)
+        if kind == "dial" and port == 0:
+            raise ValueError(f"{text}: name the port that is called")
+        return At(kind="tcp" if kind == "tcp" else "dial", host=host, port=port)
+    if text in {"pty", "listen"}:
+        return At(kind="pty" if text == "pty" else "listen")
+    if text.startswith("pty:") and text != "pty:":
+        return At(kind="pty", link=Path(text.removeprefix("pty:")))
+    raise ValueError(f"{text!r}: write tcp://HOST:PORT, pty, pty:/path/of/link, dial://HOST:PORT or listen")
+
+
+def aware(value: datetime | None) -> None:
+    """Refuse a time without its zone.
+
+    Raises:
+        ValueError: it has none.
+
+    """
+    if value is not None and value.tzinfo is None:
+        raise ValueError(f"{value.isoformat()}: a time needs its zone, as {value.isoformat()}+08:00")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class MeterRow:
+    """Meters of one kind on one line.
+
+    Args:
+        count: how many, 1 to 10,000; their addresses follow each other.
+        address: of the first one, 1 to 12 digits; left out: behind the last meter of the row before.
+        profile: which model they are: a packaged profile's name, or a .yaml file beside the plant file.
+        meter_number: asset number of a single meter, 1 to 12 digits; left out: its address.
+        customer_number: of a single meter, 1 to 12 digits; left out: its address.
+        load: what stands behind them: ``household``, ``shop``, ``factory``, or ``photovoltaic`` (exports).
+        mean_kw: mean power of each, primary, 0 to 10,000 kW.
+        feed_in_share: what phase c of three feeds back, as a part of ``mean_kw``, 0 to 1.
+        ct_ratio: of current transformers, 1 to 10,000; only of a profile that is connected so.
+        pt_ratio: of voltage transformers, the same.
+        sums: how one energy is made of three phases: ``algebraic``, or ``by_phase``.
+        settlement_day: 1 to 28.
+        since: when they were first switched on, with its zone; left out: 2024, with a wallet when
+            the plant begins.
+        clock_ahead_s: by how much their clocks are ahead of the true time, at most 400 days.
+        clock_drift_s_per_day: what their clocks gain in a day, at most 600 s; negative: lose.
+        baud: how their port is set; left out: as the profile says.
+        parity: the same: ``even``, ``odd`` or ``none``.
+        reply_delay_ms: response delay Td, 0 to 60,000 ms; left out: the profile's.
+        octet_gap_ms: pause between two octets of an answer on a paced line, 0 to 500 ms.
+        piece_octets: most data octets in a frame of DL/T 645, 1 to 195.
+        first_block: number of the first block of an answer of DL/T 698.45, 0 or 1.
+        control: what their switch and wallet are like; left out: as the profile says.
+        preset_cents: money that a wallet begins with; left out: 5000, some days of a household.
+        faults: how often what goes wrong with their answers; ``garbage`` for a meter of which nothing can be
+            relied on. A seed of 0 is the plant's.
+
+    """
+
+    count: Annotated[int, Field(ge=1, le=METERS_MAX)] = 1
+    address: Number12 | None = None
+    profile: Annotated[
+        Profile,
+        PlainValidator(_profile),
+        PlainSerializer(lambda profile: profile.name, return_type=str),
+        WithJsonSchema({"type": "string", "examples": ["dlt645-2007/generic", "my-meter.yaml"]}),
+    ] = generic("dlt645-2007")
+    meter_number: Number12 | None = None
+    customer_number: Number12 | None = None
+    load: LoadKind = "household"
+    mean_kw: Annotated[Decimal, Field(ge=0, le=MEAN_KW_MAX)] = MEAN_KW
+    feed_in_share: Annotated[Decimal, Field(ge=0, le=1)] = Decimal(0)
+    ct_ratio: Annotated[Decimal, Field(ge=1, le=RATIO_MAX)] = Decimal(1)
+    pt_ratio: Annotated[Decimal, Field(ge=1, le=RATIO_MAX)] = Decimal(1)
+    sums: Literal["algebraic", "by_phase"] = "algebraic"
+    settlement_day: Annotated[int, Field(ge=1, le=28)] = 1
+    since: datetime | None = None
+    clock_ahead_s: Annotated[Decimal, Field(ge=-AHEAD_S_MAX, le=AHEAD_S_MAX)] = Decimal(0)
+    clock_drift_s_per_day: Annotated[Decimal, Field(ge=-DRIFT_S_PER_DAY_MAX, le=DRIFT_S_PER_DAY_MAX)] = (
+        Decimal(0)
+    )
+    baud: Baud | None = None
+    parity: Parity | None = None
+    reply_delay_ms: Annotated[int, Field(ge=0, le=REPLY_DELAY_MS_MAX)] | None = None
+    octet_gap_ms: Annotated[int, Field(ge=0, le=OCTET_GAP_MS_MAX)] = 0
+    piece_octets: Annotated[int, Field(ge=1, le=PIECE_OCTETS_MAX)] = PIECE_OCTETS_MAX
+    first_block: Annotated[int, Field(ge=0, le=1)] = 1
+    control: CostControl | None = None
+    preset_cents: Annotated[int, Field(ge=0, le=PRESET_CENTS_MAX)] | None = None
+    faults: Annotated[
+        Faults, BeforeValidator(_faults, json_schema_input_type=Faults | Literal["garbage"])
+    ] = NO_FAULTS
+
+    def __post_init__(self) -> None:
+        """Check what goes together."""
+        aware(self.since)
+        if self.first_block != 1 and self.profile.protocol != DLT698:
+            raise Misplaced(f"blocks are of {DLT698}; leave the key out", "first_block")
+        if self.piece_octets != PIECE_OCTETS_MAX and self.profile.protocol == DLT698:
+            raise Misplaced("pieces are of DL/T 645; leave the key out", "piece_octets")
+        self._check_connection()
+        if self.preset_cents is not None and self.character.payment != "local":
+            raise Misplaced(
+                f"{self.profile.name} has no wallet; take one of local-prepayment", "preset_cents"
+            )
+        for key in ("meter_number", "customer_number"):
+            if self.count > 1 and getattr(self, key) is not None:
+                raise Misplaced(f"{self.count} meters would have one number; give each a row", key)
+
+    def _check_connection(self) -> None:
+        connection = self.profile.meter.connection
+        for key, connections in (("ct_ratio", ("ct", "ct_pt")), ("pt_ratio", ("ct_pt",))):
+            if getattr(self, key) != 1 and connection not in connections:
+                needed = " or ".join(connections)
+                raise Misplaced(f"{self.profile.name} is connected {connection}; it needs {needed}", key)
+
+    @property
+    def character(self) -> CostControl:
+        """What their switch and wallet are like."""
+        if self.control is not None:
+            return self.control
+        traits = self.profile.meter
+        usual = {"none": PLAIN, "remote": REMOTE, "local": LOCAL}[traits.cost_control]
+        return replace(usual, has_relay=traits.relay != "none")
+
+    @property
+    def port(self) -> Port:
+        """How their port is set."""
+        return Port(self.baud or self.profile.line.baud, self.parity or self.profile.line.parity)
+
+    @property
+    def is_garbage(self) -> bool:
+        """Whether nothing they say can be relied on."""
+        return self.faults == Faults.garbage(self.faults.seed)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class LineRow:
+    """One line.
+
+    Args:
+        name: how it is called; left out: ``line-1``, ``line-2``, ...
+        at: where it is reached: ``tcp://HOST:PORT`` (port 0 takes a free one), ``pty``,
+            ``pty:/path/of/link``, ``dial://HOST:PORT``, or ``listen`` (in the same process only).
+        paced: octets take their time on the wire; otherwise they are there at once.
+        baud: how the clients' port is declared to be set; left out: as that of the meter they ask. A
+            pseudo-terminal shows its own.
+        parity: the same; one of the two alone leaves the other as that of the first meter.
+        medium: what the wires and the adapter do to the octets. A seed of 0 is the plant's.
+        login: its first meter, of DL/T 698.45, logs in over each TCP connection; with ``dial`` always.
+        heartbeat_s: between heartbeats of what logged in, 1 to 65,535 s.
+        meters: what hangs on it, one row or more.
+
+    """
+
+    name: Annotated[str, Field(max_length=NAME_MAX)] = ""
+    at: Annotated[
+        At,
+        PlainValidator(_at),
+        PlainSerializer(str, return_type=str),
+        WithJsonSchema({"type": "string", "examples": ["tcp://127.0.0.1:0", "pty", "dial://127.0.0.1:9698"]}),
+    ] = At()
+    paced: bool = False
+    baud: Baud | None = None
+    parity: Parity | None = None
+    medium: Medium = CLEAN
+    login: bool = False
+    heartbeat_s: Annotated[int, Field(ge=1, le=HEARTBEAT_S_MAX)] = HEARTBEAT_S
+    meters: Annotated[tuple[MeterRow, ...], Field(max_length=ROWS_MAX)] = (MeterRow(),)
+
+    def __post_init__(self) -> None:
+        """Check what goes together."""
+        if not self.meters:
+            raise Misplaced("a line has one meter or more; leave the key out for one", "meters")
+        if self.logs_in and self.meters[0].profile.protocol != DLT698:
+            raise Misplaced(f"only a meter of {DLT698} logs in; put one first", "meters", 0)
+        if self.login and self.at.kind not in {"tcp", "dial"}:
+            raise Misplaced("a login goes with tcp:// or dial://", "login")
+
+    @property
+    def client(self) -> Port | None:
+        """How the clients' port is declared to be set; ``None``: as that of whom they ask."""
+        if self.baud is None and self.parity is None:
+            return None
+        usual = self.meters[0].port
+        return Port(self.baud or usual.baud, self.parity or usual.parity)
+
+    @property
+    def minds_ports(self) -> bool:
+        """Whether it matters how ports are set."""
+        own = any(row.baud is not None or row.parity is not None for row in self.meters)
+        return self.paced or own or self.client is not None
+
+    @property
+    def logs_in(self) -> bool:
+        """Whether its first meter says who it is over each connection."""
+        return self.login or self.at.kind == "dial"
+
+    @property
+    def count(self) -> int:
+        """How many meters hang on it."""
+        return sum(row.count for row in self.meters)

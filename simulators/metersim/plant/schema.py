@@ -1,0 +1,36 @@
+"""The JSON Schema of plant files: keys and ranges from the classes, descriptions from their docstrings."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from metersim.line.faults import Faults
+from metersim.line.medium import Medium
+from metersim.plant.plant import Plant
+from metersim.plant.rows import LineRow, MeterRow
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+_ARGUMENT: Final = re.compile(r"^    (\w+): (.*(?:\n {8,}.*)*)", re.MULTILINE)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a plant file."""
+    found = TypeAdapter(Plant).json_schema()
+    described: dict[str, Any] = {"Plant": found, **found["$defs"]}
+    for one in (Plant, LineRow, MeterRow, Medium, Faults):
+        _describe(described[one.__name__], one)
+    return {"$schema": DIALECT, **found}
+
+
+def _describe(part: dict[str, Any], one: type) -> None:
+    text = inspect.getdoc(one) or ""
+    part["description"] = text.partition("\n")[0]
+    arguments = {name: " ".join(words.split()) for name, words in _ARGUMENT.findall(text)}
+    for field in dataclasses.fields(one):
+        part["properties"][field.name]["description"] = arguments[field.name].replace("``", "`")

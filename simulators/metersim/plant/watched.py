@@ -1,0 +1,123 @@
+"""Octets of a line as they pass: counted, and hashed with their direction and time.
+
+Two runs of a plant were the same if the digests of their lines are: every octet that went either way, in the
+pieces in which it went, and when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Final, Literal
+
+from metersim.line.port import Port
+from metersim.line.wires import Clock, Duplex, Tuned
+
+Direction = Literal["out", "in"]
+"""As the client sees it: ``out`` to the meters, ``in`` from the meters."""
+Tap = Callable[[Direction, bytes], None]
+"""Is told of octets as they pass: direction, octets."""
+
+PAUSE_US: Final = 500_000
+"""Silence that ends a frame. Source: DL/T 645-2007, 5.2: the pause between octets is 500 ms at most."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class Traffic:
+    """What went over one line so far.
+
+    Args:
+        clock: asked when.
+        tap: told of everything that passes; ``None``: nobody is.
+
+    Attributes:
+        octets_out: octets of clients.
+        octets_in: octets of meters.
+        requests: how often somebody began to ask: octets came behind an answer, or behind a pause.
+
+    """
+
+    def __init__(self, clock: Clock, tap: Tap | None = None) -> None:
+        self._clock = clock
+        self._tap = tap
+        self._hash = sha256()
+        self.octets_in = 0
+        self.octets_out = 0
+        self.requests = 0
+        self._last: tuple[Direction, int] = ("in", 0)
+
+    def pass_by(self, direction: Direction, octets: bytes) -> None:
+        """Octets pass."""
+        at_us = (self._clock.utc_now() - _EPOCH) // _MICROSECOND
+        if self._tap is not None:
+            self._tap(direction, octets)
+        self._hash.update(f"{direction} {at_us} {len(octets)} ".encode())
+        self._hash.update(octets)
+        last, last_us = self._last
+        self._last = direction, at_us
+        if direction == "out":
+            self.octets_out += len(octets)
+            self.requests += last == "in" or at_us - last_us > PAUSE_US
+        else:
+            self.octets_in += len(octets)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over direction, time and octets of everything, 64 hexadecimal digits."""
+        return self._hash.hexdigest()
+
+
+def watched(duplex: Duplex, traffic: Traffic) -> Watched:
+    """A duplex whose octets are noticed; one that shows its port goes on showing it.
+
+    Args:
+        duplex: the connection.
+        traffic: of its line.
+
+    """
+    return _TunedWatched(duplex, traffic, duplex) if isinstance(duplex, Tuned) else Watched(duplex, traffic)
+
+
+class Watched:
+    """A duplex whose octets are noticed.
+
+    Args:
+        duplex: the connection.
+        traffic: of its line.
+
+    """
+
+    def __init__(self, duplex: Duplex, traffic: Traffic) -> None:
+        self._duplex = duplex
+        self._traffic = traffic
+
+    async def receive(self) -> bytes:
+        """Wait for octets; ``b""`` when the other side has ended."""
+        octets = await self._duplex.receive()
+        if octets:
+            self._traffic.pass_by("out", octets)
+        return octets
+
+    async def send(self, octets: bytes) -> None:
+        """Send octets.
+
+        Raises:
+            ConnectionError: the other side has gone.
+
+        """
+        self._traffic.pass_by("in", octets)
+        await self._duplex.send(octets)
+
+
+class _TunedWatched(Watched):
+    """One that shows how the client has set its port."""
+
+    def __init__(self, duplex: Duplex, traffic: Traffic, tuned: Tuned) -> None:
+        super().__init__(duplex, traffic)
+        self._tuned = tuned
+
+    def port(self) -> Port | None:
+        """The settings now; ``None``: they do not matter."""
+        return self._tuned.port()

@@ -1,0 +1,206 @@
+"""The plant file: what it says, what it leaves out, and what it is told when it is wrong."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from metersim import Faults, SimClock
+from metersim.line.medium import Medium
+from metersim.line.port import Port
+from metersim.plant.checked import FAULTS_SHOWN_MAX, TEXT_MAX, PlantError
+from metersim.plant.plant import LINES_MAX, Plant, load_plant, read_plant
+from metersim.plant.rows import METERS_MAX, At
+from metersim.works.load import Load
+
+WHOLE = """\
+plant: substation-7
+seed: 7
+time: x60
+start: 2026-10-01T00:00:00+08:00
+api: 127.0.0.1:0
+lines:
+  - name: east
+    at: tcp://127.0.0.1:6450
+    meters:
+      - {count: 8, address: 161, profile: dlt645-2007/single-phase, mean_kw: 0.25, faults: {silence: 0.1}}
+      - {address: "000000000200", profile: dlt698.45/three-phase, clock_ahead_s: -90, first_block: 0}
+      - {faults: garbage}
+  - at: pty:/tmp/ttyMETER
+    paced: true
+    baud: 2400
+    medium: {echo: 1}
+    meters:
+      - address: "000000000300"
+        meter_number: 12345678
+        profile: dlt645-2007/three-phase
+        load: factory
+        mean_kw: 40
+        ct_ratio: 40
+        clock_drift_s_per_day: 2
+        parity: none
+"""
+
+ROW = "lines:\n- meters:\n  - "
+IN_ROW = "p.yaml:3: lines[1].meters[1]"
+
+
+def test_a_plant_file_says_what_stands_where() -> None:
+    """Somebody's plant would be another one than the file describes."""
+    plant = read_plant(WHOLE, "plant.yaml")
+    assert ("substation-7", 7, 60) == (plant.plant, plant.seed, plant.time)
+    assert datetime(2026, 9, 30, 16, tzinfo=UTC) == plant.start
+    meters = [*plant.meters()]
+    addresses = [*range(161, 169), 200, 201, 300]  # what has no address follows the one before
+    assert [f"{address:012d}" for address in addresses] == [meter.address for meter in meters]
+    assert ["east"] * 10 + ["line-2"] == [meter.line for meter in meters]
+    east, second = plant.lines
+    assert At(port=6450) == east.at
+    assert At(kind="pty", link=Path("/tmp/ttyMETER")) == second.at
+    single, three, broken = east.meters
+    assert (1, Decimal("0.25"), Faults(silence=0.1)) == (
+        single.profile.meter.phases,
+        single.mean_kw,
+        single.faults,
+    )
+    assert ("dlt698.45", Decimal(-90), 0) == (three.profile.protocol, three.clock_ahead_s, three.first_block)
+    assert (Port(2400, "none"), Medium(echo=1.0), True) == (second.client, second.medium, second.paced)
+    assert (None, False) == (east.client, east.minds_ports)
+    [ct] = second.meters
+    assert (Port(2400, "none"), "000012345678", Decimal(40)) == (ct.port, ct.meter_number, ct.ct_ratio)
+    works = plant.build(clock=SimClock(), record=lambda _: None).meter("000000000300").works
+    assert (Load(kind="factory", mean_kw=Decimal(40)), 3) == (works.load, works.plate.phases)
+    assert ("000012345678", "000000000300") == (works.plate.meter_number, works.plate.customer_number)
+    assert (True, False) == (broken.is_garbage, single.is_garbage)
+
+
+def test_a_plant_file_may_leave_everything_out() -> None:
+    """A newcomer's first file would be refused for want of keys that have an obvious value."""
+    assert Plant() == read_plant("{}", "plant.yaml")
+    assert Plant(plant="p") == read_plant("plant: p", "plant.yaml")
+    assert ["000000000001"] == [meter.address for meter in Plant().meters()]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "p.yaml:1: the file is empty"),
+        ("lines: [", "p.yaml:1: no YAML"),
+        ("a: &x 1\nb: *x", "p.yaml:2: aliases are not taken"),
+        ("[" * 13 + "]" * 13, "p.yaml:1: nested more than 12 deep"),
+        ("seed: 1\nseed: 2", "p.yaml:2: key 'seed' stands here twice"),
+        ("[1]: 2", "p.yaml:1: a key is one word"),
+        ("plant: x\nline: []", "p.yaml:2: line: unknown key; did you mean 'lines'?; there are: plant, seed"),
+        (
+            "lines:\n- meters:\n  - {adress: 1}",
+            "p.yaml:3: lines[1].meters[1].adress: unknown key; did you mean",
+        ),
+        (
+            "lines:\n- meters:\n  - faults:\n      silenc: 1",
+            "p.yaml:4: lines[1].meters[1].faults.silenc: unknown",
+        ),
+        (
+            "lines:\n- meters:\n  - faults: {silence: 2}",
+            "p.yaml:3: lines[1].meters[1].faults: fault silence: a",
+        ),
+        ("seed: x", "p.yaml:1: seed: should be a valid integer"),
+        ("seed: -1", "p.yaml:1: seed: should be greater than or equal to 0"),
+        ("time: simulated", "p.yaml:1: time: 'simulated': write wall, or x2 to x3600"),
+        ("time: x3601", "p.yaml:1: time: 'x3601': write wall"),
+        ("start: 2026-10-01T00:00:00", "p.yaml:1: 2026-10-01T00:00:00: a time needs its zone"),
+        ("api: 8080", "p.yaml:1: 8080: write HOST:PORT"),
+        ("lines: []", "p.yaml:1: lines: a plant has one line or more"),
+        ("lines:\n- meters: []", "p.yaml:2: lines[1].meters: a line has one meter or more"),
+        ("lines:\n- at: udp://x:1", "p.yaml:2: lines[1].at: 'udp://x:1': write tcp://HOST:PORT, pty"),
+        ("lines:\n- at: tcp://x:65536", "p.yaml:2: lines[1].at: x:65536: a port is at most 65535"),
+        ("lines:\n- at: dial://x:0", "p.yaml:2: lines[1].at: dial://x:0: name the port"),
+        ("lines:\n- at: dial://x:1", "p.yaml:2: lines[1].meters: only a meter of dlt698.45 logs in"),
+        (
+            "lines:\n- {login: true, at: pty,\n   meters: [{profile: dlt698.45/generic}]}",
+            "p.yaml:2: lines[1].login",
+        ),
+        ("lines:\n- {name: a}\n- {name: a}", "p.yaml:3: lines[2].name: two lines are called a; rename one"),
+        (
+            "lines:\n- at: tcp://a:1\n- at: tcp://a:1",
+            "p.yaml:3: lines[2].at: tcp://a:1 is taken by another line; port 0 takes a free one",
+        ),
+        (
+            "lines:\n- meters:\n  - {address: 5, count: 3}\n  - {address: 7}",
+            "p.yaml:4: lines[1].meters[2]: another meter has the address 000000000007",
+        ),
+        (
+            ROW + "{address: 999999999999}",
+            IN_ROW + ": the last address would",
+        ),
+        (
+            ROW + "{address: 12AB}",
+            IN_ROW + ".address: '12AB' is no number of",
+        ),
+        (
+            ROW + "{profile: nonsense}",
+            IN_ROW + ".profile: no profile is called",
+        ),
+        (ROW + "{ct_ratio: 40}", IN_ROW + ".ct_ratio: dlt645-2007/generic is connected direct; it needs ct"),
+        (ROW + "{count: 2, meter_number: 1}", IN_ROW + ".meter_number: 2 meters would have one number"),
+        (ROW + "{load: palace}", IN_ROW + ".load: should be 'household', 'shop', 'factory' or"),
+        (ROW + "{baud: 1000}", IN_ROW + ".baud: 1000 bit/s: write one of"),
+        ("lines:\n- {medium: {eco: 1}}", "p.yaml:2: lines[1].medium.eco: unknown key; did you mean 'echo'?"),
+        (ROW + "{first_block: 0}", IN_ROW + ".first_block: blocks are of"),
+        (
+            ROW + "{profile: dlt698.45/generic, piece_octets: 4}",
+            IN_ROW + ".piece_octets: pieces are of DL/T 645",
+        ),
+    ],
+)
+def test_a_wrong_plant_file_is_refused_with_its_line(text: str, message: str) -> None:
+    """Its author would look for the slip in a file of a thousand lines."""
+    with pytest.raises(PlantError) as caught:
+        read_plant(text, "p.yaml")
+    assert str(caught.value).startswith(message), caught.value
+
+
+def test_every_fault_of_a_file_is_told_at_once() -> None:
+    """Its author would mend a file slip by slip."""
+    text = "seed: x\nnonsense: 1\nlines:\n" + "- {at: nowhere}\n" * FAULTS_SHOWN_MAX
+    with pytest.raises(PlantError) as caught:
+        read_plant(text, "p.yaml")
+    shown = str(caught.value).splitlines()
+    lines = [f"p.yaml:{line}:" for line in range(1, FAULTS_SHOWN_MAX + 2) if line != 3]
+    assert lines == [line.partition(" ")[0] for line in shown[:-1]]
+    assert "p.yaml: and 2 more" == shown[-1]
+
+
+def test_a_plant_takes_its_limits_and_no_more() -> None:
+    """A limit that refuses its own figure is another limit than the one that is documented."""
+    rows = "\n".join(f"  - {{address: {number}}}" for number in range(METERS_MAX))
+    assert METERS_MAX == len([*read_plant(f"lines:\n- meters:\n{rows}", "p.yaml").meters()])
+    one = "- meters: [{}]\n"
+    assert LINES_MAX == len(read_plant("lines:\n" + one * LINES_MAX, "p.yaml").lines)
+    for text, message in (
+        ("lines:\n" + one * (LINES_MAX + 1), "p.yaml:1: lines: Tuple should have at most 256 items"),
+        ("lines:\n- meters: [{count: 10000}, {}]", "p.yaml:1: lines: 10001 meters in all, at most 10000"),
+        (ROW + "{count: 10001}", IN_ROW + ".count: should be less than"),
+        ("#" * (TEXT_MAX + 1), f"p.yaml:1: {TEXT_MAX + 1} characters, at most {TEXT_MAX}"),
+    ):
+        with pytest.raises(PlantError) as caught:
+            read_plant(text, "p.yaml")
+        assert str(caught.value).startswith(message), caught.value
+
+
+def test_files_that_a_plant_names_stand_beside_it(tmp_path: Path) -> None:
+    """A plant would work only from the folder in which it was written."""
+    (tmp_path / "mine.yaml").write_text(
+        "profile: mine\nmatches: {protocol: dlt645-1997}\nline: {baud: 1200, parity: even, preamble: 4}\n"
+        "timing: {reply_timeout_ms: 1500, octet_gap_ms: 500, turnaround_ms: 20}\n"
+    )
+    (tmp_path / "plant.yaml").write_text("lines: [{meters: [{profile: mine.yaml}]}]")
+    [meter] = load_plant(tmp_path / "plant.yaml").meters()
+    assert "dlt645-1997" == meter.row.profile.protocol
+    with pytest.raises(PlantError, match=r"none\.yaml: cannot be read"):
+        load_plant(tmp_path / "none.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"seed: 1\nplant: \xe9")
+    with pytest.raises(PlantError, match=r"latin\.yaml:2: octet E9H is no UTF-8"):
+        load_plant(tmp_path / "latin.yaml")
