@@ -38,3 +38,4 @@ def test_the_wheel_carries_every_file_of_its_packages(tmp_path: Path) -> None:
         text = archive.read(scripts).decode()
     assert "meterlink = meterlink.cli:main" in text
     assert "metersim = metersim.cli:main" in text
+    assert "metersim = metersim.pytest_plugin" in text
