@@ -160,7 +160,7 @@ class BuiltPlant:
             rules=self.rules,
             name=line.name,
         )
-        line.hang(meters, wires)
+        line.hang(meters, wires, seed=seed)
 
     def _tap(self, line: str, capture: Capture | None) -> Tap:
         if capture is None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
-from metersim.dlt698.terminal import open_dialling
 from metersim.plant.built import BuiltPlant
 from metersim.plant.built_line import BuiltLine
-from metersim.serving.serve import open_pty, open_tcp
+from metersim.serving.serve import open_dial, open_pty, open_tcp
 
 
 @asynccontextmanager
@@ -44,6 +43,5 @@ def _opened(line: BuiltLine) -> AbstractAsyncContextManager[str]:
     if at.kind == "pty":
         return open_pty(line, at.link, line.row.meters[0].profile.line)
     if at.kind == "dial":
-        assert line.terminal is not None, "a line that calls logs in"
-        return open_dialling(line.terminal, at.host, at.port)
+        return open_dial(line, at.host, at.port, name=f"plant[{line.name}]")
     return open_tcp(line, at.host, at.port)

@@ -13,6 +13,8 @@ from metersim.line.faults import Faults
 from metersim.line.medium import Medium
 from metersim.plant.plant import Plant
 from metersim.plant.rows import LineRow, MeterRow
+from metersim.serving.serial_server import ServerHabits
+from metersim.works.cost_control import CostControl
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -23,7 +25,7 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of a plant file."""
     found = TypeAdapter(Plant).json_schema()
     described: dict[str, Any] = {"Plant": found, **found["$defs"]}
-    for one in (Plant, LineRow, MeterRow, Medium, Faults):
+    for one in (Plant, LineRow, MeterRow, ServerHabits, CostControl, Medium, Faults):
         _describe(described[one.__name__], one)
     return {"$schema": DIALECT, **found}
 
