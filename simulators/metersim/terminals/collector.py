@@ -16,20 +16,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from metersim.line.line import Clock
+from metersim.terminals.intervals import span
 from metersim.terminals.meters import Meters
 from metersim.terminals.port import MeterPort, PortBusy
 from metersim.terminals.reading import MeterReader, Silent
+from metersim.terminals.schemes import BY_FREEZE_TIME, BY_INTERVAL, NTH_LAST, PRESENT, Scheme
 from metersim.terminals.store import Row, Store, kept_cells
-from metersim.terminals.tasks import (
-    BY_FREEZE_TIME,
-    BY_INTERVAL,
-    COLLECT,
-    NTH_LAST,
-    PRESENT,
-    Scheme,
-    Task,
-    span,
-)
+from metersim.terminals.tasks import COLLECT, Task
 from metersim.works.clock import MeterClock
 from meterwire.dlt698.apdus.parts import RecordRequest, RecordResult
 from meterwire.dlt698.axdr.selection import Csd, Oad, Road, SelectEqual, Selection, SelectNthLast, SelectRange

@@ -29,14 +29,16 @@ from metersim.terminals.delivered import (
     REPORT_TASK,
 )
 from metersim.terminals.failures import COLUMNS, READING_FAILURE, Failures
+from metersim.terminals.intervals import span
 from metersim.terminals.meters import Meters
 from metersim.terminals.port import MeterPort
 from metersim.terminals.proxy import BUSY, Proxy
 from metersim.terminals.reporter import Reporter
+from metersim.terminals.schemes import ReportScheme
 from metersim.terminals.services import ConcentratorRegisters, ConcentratorServices
 from metersim.terminals.store import Store
 from metersim.terminals.tables import ConcentratorTables
-from metersim.terminals.tasks import REPORT, ReportScheme, Task, span
+from metersim.terminals.tasks import REPORT, Task
 from metersim.terminals.ways import RESET_S, Ways
 from metersim.works.clock import MeterClock
 from meterwire.dlt698.apdus.apdu import Apdu
@@ -128,6 +130,7 @@ class Concentrator:
             reports=self.reports,
             failures=self.failures,
         )
+        self._registers.reports_allowed = self.ways.reports_allowed
         self._tables = ConcentratorTables(
             archive=archive,
             collector=self.collector,
