@@ -321,9 +321,7 @@ class LineRow:
         if not self.meters:
             raise Misplaced("a line has one meter or more; leave the key out for one", "meters")
         if self.logs_in and self.meters[0].profile.protocol != DLT698:
-            sentence = (
-                f"only a meter of {DLT698} logs in; put one first, or let a server dial"
-            )
+            sentence = f"only a meter of {DLT698} logs in; put one first, or let a server dial"
             raise Misplaced(sentence, "meters", 0)
         if self.login and self.at.kind not in {"tcp", "dial"}:
             raise Misplaced("a login goes with tcp:// or dial://", "login")
