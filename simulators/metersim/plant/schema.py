@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from metersim.line.faults import Faults
 from metersim.line.medium import Medium
+from metersim.plant.concentrator_row import ConcentratorRow
 from metersim.plant.plant import Plant
 from metersim.plant.rows import LineRow, MeterRow
 
@@ -23,7 +24,7 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of a plant file."""
     found = TypeAdapter(Plant).json_schema()
     described: dict[str, Any] = {"Plant": found, **found["$defs"]}
-    for one in (Plant, LineRow, MeterRow, Medium, Faults):
+    for one in (Plant, LineRow, MeterRow, ConcentratorRow, Medium, Faults):
         _describe(described[one.__name__], one)
     return {"$schema": DIALECT, **found}
 
