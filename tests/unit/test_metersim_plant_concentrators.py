@@ -57,12 +57,9 @@ def test_a_concentrator_of_a_file_reads_its_meters() -> None:
     """A plant file would name concentrators that do nothing."""
     plant = read_plant(FILE, "hamlet.yaml")
     found = _collected(plant)
-    assert {
-        "000000000161": 8,
-        "000000000162": 8,
-        "000000000200": 8,
-        "000000000300": 8,
-    }.items() <= found.items()
+    rows = {address: count for address, count in found.items() if count}
+    # The clock of the second one is ahead, so that it has begun the last quarter.
+    assert {"000000000161": 8, "000000000162": 8, "000000000200": 8, "000000000300": 9} == rows
     assert found == _collected(plant), "one file, one run"
 
 
