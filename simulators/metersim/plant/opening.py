@@ -7,7 +7,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 from metersim.plant.built import BuiltPlant
 from metersim.plant.built_line import BuiltLine
-from metersim.serving.serve import open_dial, open_pty, open_tcp
+from metersim.plant.rows import At
+from metersim.serving.serve import Served, open_dial, open_pty, open_tcp
 
 
 @asynccontextmanager
@@ -30,12 +31,24 @@ async def open_plant(built: BuiltPlant) -> AsyncIterator[dict[str, str]]:
             for name, line in built.lines.items():
                 if line.row.at.kind != "listen":
                     urls[name] = await stack.enter_async_context(_opened(line))
+            for row in built.plant.concentrators:
+                terminal = built.concentrators[row.address].terminal
+                opened = _called(terminal, row.at)
+                if opened is not None:
+                    urls[row.line.name] = await stack.enter_async_context(opened)
         except OSError as error:
             failure = error  # raised below, where no line's task group wraps it
         else:
             yield urls
     if failure:
         raise failure
+
+
+def _called(terminal: Served, at: At) -> AbstractAsyncContextManager[str] | None:
+    """How a concentrator and its master find each other; ``None``: only in the same process."""
+    if at.kind == "listen":
+        return None
+    return (open_dial if at.kind == "dial" else open_tcp)(terminal, at.host, at.port)
 
 
 def _opened(line: BuiltLine) -> AbstractAsyncContextManager[str]:

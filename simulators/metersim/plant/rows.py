@@ -139,7 +139,13 @@ def endpoint(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _at(value: object) -> At:
+def at_of(value: object) -> At:
+    """Where a line is reached, out of its text.
+
+    Raises:
+        ValueError: it is no such place.
+
+    """
     if isinstance(value, At):
         return value
     text = str(value)
@@ -303,7 +309,7 @@ class LineRow:
     name: Annotated[str, Field(max_length=NAME_MAX)] = ""
     at: Annotated[
         At,
-        PlainValidator(_at),
+        PlainValidator(at_of),
         PlainSerializer(str, return_type=str),
         WithJsonSchema({"type": "string", "examples": ["tcp://127.0.0.1:0", "pty", "dial://127.0.0.1:9698"]}),
     ] = At()

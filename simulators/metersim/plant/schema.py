@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from metersim.line.faults import Faults
 from metersim.line.medium import Medium
+from metersim.plant.concentrator_row import ConcentratorRow
 from metersim.plant.plant import Plant
 from metersim.plant.rows import LineRow, MeterRow
 from metersim.serving.serial_server import ServerHabits
@@ -23,7 +24,7 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of a plant file, draft 2020-12."""
     found = TypeAdapter(Plant).json_schema()
     described: dict[str, Any] = {"Plant": found, **found["$defs"]}
-    for one in (Plant, LineRow, MeterRow, ServerHabits, CostControl, Medium, Faults):
+    for one in (Plant, LineRow, MeterRow, ConcentratorRow, ServerHabits, CostControl, Medium, Faults):
         _describe(described[one.__name__], one)
     return {**found, "title": "metersim plant"}
 
