@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -72,6 +72,7 @@ class Concentrator:
         archive: the meters that it knows at first.
         ports: where they hang.
         ways: how it does things.
+        speed: how many seconds of the true time pass in a second of the program.
 
     Attributes:
         address: 12 digits.
@@ -98,6 +99,7 @@ class Concentrator:
         archive: MeterArchive,
         ports: Sequence[MeterPort],
         ways: Ways | None = None,
+        speed: Callable[[], float] = lambda: 1.0,
     ) -> None:
         if not _ADDRESS(address):
             raise ValueError(f"{address!r} is no address of a concentrator: 12 digits")
@@ -120,6 +122,7 @@ class Concentrator:
             persistence=self.ways.persistence,
             failed=self._told_of_meter,
             report=self._report,
+            speed=speed,
         )
         self.terminal = _Terminal(self, clock=clock)
         self._registers = ConcentratorRegisters(
