@@ -6,10 +6,10 @@ WITNESS := .venv-witness
 UV     := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test docs lint lock fuzz servers soak-kill bench check-wheel hooks clean
+.PHONY: help install dev demo test docs lint lock fuzz servers soak-kill bench check-wheel check-example hooks clean
 
 help:  ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
@@ -86,6 +86,9 @@ bench: dev  ## measure, beside other implementations in the same run, and print 
 check-wheel: dev  ## build the wheel, install it into an empty environment, run what it brings
 	@PYTHON=$(BIN)/python .ci/check-wheel
 
+check-example: dev  ## the tests of examples/ci with the built wheel, in an empty environment
+	@PYTHON=$(BIN)/python .ci/check-example
+
 docs: dev  ## renew the parts of docs/ that are made from the code
 	@$(BIN)/python -m docs.generate
 
@@ -103,6 +106,7 @@ lock:  ## write the lock files anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --extra web --group dev -o requirements/dev.lock
 	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --group fuzz -o requirements/fuzz.lock
 	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --group witness -o requirements/witness.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --group example -o requirements/example.lock
 
 # Seconds for all targets together; the released figure is 300, .ci/run gives 15.
 FUZZ_SECONDS ?= 300
