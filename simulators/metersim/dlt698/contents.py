@@ -10,14 +10,17 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
+from metersim.dlt698.derived import derived, items_of_derived
+from metersim.dlt698.standing import standing
 from metersim.works.items import DEMANDS, items_of
+from metersim.works.plate import PHASES
 from metersim.works.works import Works
 from meterwire.dlt698.objects.dictionary import Entry, names
 from meterwire.item_value import Content
 
 PLATE: Final = {
     "active_accuracy": "B",
-    "rated_voltage": "220V",
+    "reactive_accuracy": "2",
     "meter_model": "metersim",
 }
 """What stands on the nameplate of every meter here."""
@@ -25,6 +28,7 @@ MAKER: Final = "MSIM"
 VERSION: Final = "0001"
 VERSION_DATE: Final = "260101"
 
+_PARAMETERS: Final = "parameters"
 _STATUS_WORD_3: Final = "meter_status_word_3"
 
 
@@ -52,7 +56,18 @@ class Contents:
             at: true time, aware.
 
         """
-        return self.named(keys(entry), at)
+        wanted = keys(entry)
+        stands = self._standing(entry, wanted) if entry.object.chapter == _PARAMETERS else {}
+        return {**self.named(wanted, at), **stands}
+
+    def _standing(self, entry: Entry, wanted: Iterable[str]) -> dict[str, Content]:
+        """What stands in the meter of an attribute, elements of its arrays among it."""
+        quantity = entry.context.quantity
+        return {
+            key: content
+            for key, content in standing(self._works).items()
+            if _quantity(key) == quantity or key in wanted
+        }
 
     def named(self, wanted: Iterable[str], at: datetime) -> dict[str, Content]:
         """What is there of the keys."""
@@ -67,7 +82,8 @@ class Contents:
         quantity, _, _ = key.partition(".")
         if quantity.removesuffix("_at") in DEMANDS and quantity not in DEMANDS:
             return self._demand_time(key, at)
-        return self._works.content(key, at)
+        shown = self._works.content(key, at)
+        return derived(self._works, key, at) if shown is None else shown
 
     def _demand_time(self, key: str, at: datetime) -> Content:
         """When a demand was; zeros for one that there was not yet, as meters were seen to send."""
@@ -81,7 +97,14 @@ def keys(entry: Entry) -> tuple[str, ...]:
     """Keys of the values that an attribute may bring from a meter here."""
     quantity = entry.context.quantity
     times = items_of(f"{quantity}_at") if quantity in DEMANDS else ()
-    return tuple(dict.fromkeys([*names(entry), *items_of(quantity), *times]))
+    phases = (f"{quantity}.{phase}" for phase in entry.context.dimensions if phase in PHASES)
+    return tuple(
+        dict.fromkeys([*names(entry), *items_of(quantity), *items_of_derived(quantity), *times, *phases])
+    )
+
+
+def _quantity(key: str) -> str:
+    return key.partition("@")[0].partition(".")[0]
 
 
 def civil(moment: datetime) -> str:

@@ -14,13 +14,15 @@ from metersim.dlt698.circumstances import DENIED, NO_SUCH_ATTRIBUTE, NO_SUCH_OBJ
 from metersim.dlt698.contents import MAKER, VERSION, VERSION_DATE, Contents
 from metersim.dlt698.records import is_event
 from metersim.dlt698.tables import FREEZES, FreezeTable
+from metersim.works.items import ORDERS
 from meterwire.dlt698.apdus.association import FactoryVersion
 from meterwire.dlt698.apdus.parts import Dar
 from meterwire.dlt698.axdr.selection import Oad, ScalerUnit
 from meterwire.dlt698.axdr.values import Data
 from meterwire.dlt698.objects.dictionary import dictionary, names
-from meterwire.dlt698.objects.notation import Structure, Table, Type
+from meterwire.dlt698.objects.notation import Array, Leaf, Structure, Table, Type
 from meterwire.dlt698.objects.object_rows import Object
+from meterwire.dlt698.objects.shapes import filled
 from meterwire.dlt698.objects.units import unit
 from meterwire.errors import LocalProtocolError
 
@@ -32,6 +34,8 @@ _LOGICAL_NAME: Final = 1
 _NO_UNIT: Final = 255
 _VALUES_OF_SCALER: Final = {(1, 3): 2, (1, 5): 4, (2, 3): 2, (3, 3): 2, (4, 3): 2, (5, 6): 2, (6, 3): 2}
 """(class, attribute with a Scaler_Unit) -> attribute with the values."""
+_HIGHEST_ORDER: Final = (5, 5)
+"""Class and attribute that say up to which order harmonics are measured."""
 _FREEZE_COLUMNS: Final = 3
 _WRITE_ONLY: Final = "w"
 
@@ -125,13 +129,28 @@ class Registers:
         """What an object says of its values, or of the columns of its table."""
         if oad.index:
             return None
+        if (found.interface_class, oad.attribute) == _HIGHEST_ORDER:
+            return Data("unsigned", max(ORDERS))
         if oad.attribute == _FREEZE_COLUMNS and found.oi in FREEZES:
             return _columns(FREEZES[found.oi])
         number = _VALUES_OF_SCALER.get((found.interface_class, oad.attribute))
         row = found.row(number) if number else None
-        if row is None or row.scaler is None:
+        if row is None or row.type is None:
             return None
-        return Data("Scaler_Unit", ScalerUnit(row.scaler, unit(row.unit).code if row.unit else _NO_UNIT))
+        leaf = _measured(filled(row.type, row.scaler, row.unit))
+        if leaf is None or leaf.scaler is None:
+            return None
+        return Data("Scaler_Unit", ScalerUnit(leaf.scaler, unit(leaf.unit).code if leaf.unit else _NO_UNIT))
+
+
+def _measured(kind: Type) -> Leaf | None:
+    """The first number in a type that has a scaler."""
+    if isinstance(kind, Leaf):
+        return kind if kind.scaler is not None else None
+    if isinstance(kind, Array):
+        return _measured(kind.element)
+    fields = kind.fields if isinstance(kind, Structure) else ()
+    return next(filter(None, (_measured(field.type) for field in fields)), None)
 
 
 def _element(whole: Data | Dar | None, index: int) -> Data | Dar | None:
