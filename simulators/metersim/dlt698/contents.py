@@ -15,7 +15,8 @@ from metersim.dlt698.standing import standing
 from metersim.works.items import DEMANDS, items_of
 from metersim.works.plate import PHASES
 from metersim.works.works import Works
-from meterwire.dlt698.objects.dictionary import Entry, names
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.objects.dictionary import Entry, dictionary, names
 from meterwire.item_value import Content
 
 PLATE: Final = {
@@ -69,6 +70,11 @@ class Contents:
             if _quantity(key) == quantity or key in wanted
         }
 
+    def has(self, column: Oad, at: datetime) -> bool:
+        """Whether a meter has anything for a column of its tables."""
+        entry = dictionary().entry(column)
+        return entry is not None and bool(self.of(entry, at))
+
     def named(self, wanted: Iterable[str], at: datetime) -> dict[str, Content]:
         """What is there of the keys."""
         found = ((key, self._content(key, at)) for key in wanted)
@@ -96,11 +102,11 @@ class Contents:
 def keys(entry: Entry) -> tuple[str, ...]:
     """Keys of the values that an attribute may bring from a meter here."""
     quantity = entry.context.quantity
+    if phases := [phase for phase in entry.context.dimensions if phase in PHASES]:
+        of_phases = (f"{quantity}.{phase}" for phase in phases)
+        return tuple(dict.fromkeys([*names(entry), *of_phases, *items_of_derived(quantity)]))
     times = items_of(f"{quantity}_at") if quantity in DEMANDS else ()
-    phases = (f"{quantity}.{phase}" for phase in entry.context.dimensions if phase in PHASES)
-    return tuple(
-        dict.fromkeys([*names(entry), *items_of(quantity), *items_of_derived(quantity), *times, *phases])
-    )
+    return tuple(dict.fromkeys([*names(entry), *items_of(quantity), *items_of_derived(quantity), *times]))
 
 
 def _quantity(key: str) -> str:

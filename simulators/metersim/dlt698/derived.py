@@ -64,7 +64,9 @@ def items_of_derived(quantity: str) -> tuple[str, ...]:
 def _total(works: Works, phase_item: str, at: datetime) -> Decimal | None:
     parts = [works.value(f"{phase_item}.h{order}", at) for order in ORDERS]
     known = [part for part in parts if part is not None]
-    return sum(part * part for part in known).sqrt().quantize(_CENT) if len(known) == len(parts) else None
+    if len(known) < len(parts):
+        return None
+    return sum((part * part for part in known), Decimal(0)).sqrt().quantize(_CENT)
 
 
 def _harmonic(works: Works, key: str, at: datetime) -> Decimal | None:
