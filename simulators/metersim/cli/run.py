@@ -14,7 +14,9 @@ import typer
 
 from meterprofiles import ProfileError, chosen, packaged
 from meterprofiles.schema import DLT698
+from metersim.api.exchanges import Exchanges
 from metersim.cli import table
+from metersim.cli.api import Anywhere, Api, ApiPlace, api_place, both, opened
 from metersim.cli.common import endpoints, failed, stopping
 from metersim.dlt645.following import PIECE_OCTETS_MAX
 from metersim.dlt698.terminal import HEARTBEAT_S
@@ -107,7 +109,7 @@ Garbage = Annotated[
     int, typer.Option(help="The last N meters of each line give silence, rubbish, late or foreign answers.")
 ]
 
-_BESIDE_A_FILE = frozenset({"plant_file", "answers", "capture", "no_table"})
+_BESIDE_A_FILE = frozenset({"plant_file", "answers", "capture", "no_table", "api", "api_anywhere"})
 
 
 def run(
@@ -133,6 +135,8 @@ def run(
     login: Login = False,
     heartbeat_s: HeartbeatS = HEARTBEAT_S,
     first_block: FirstBlock = 1,
+    api: Api = None,
+    api_anywhere: Anywhere = False,
 ) -> None:
     """Serve simulated meters until Ctrl-C or SIGTERM.
 
@@ -144,6 +148,7 @@ def run(
     Examples:
       metersim run plant.yaml
       metersim run plant.yaml --no-table --capture capture.jsonl
+      metersim run plant.yaml --api 127.0.0.1:0
       metersim run --meters 8
       metersim run --meters 8 --tcp 127.0.0.1:6450 --answers answers.jsonl
       metersim run --meters 3 --garbage 1 --td-ms 0 --growth-kw 7200
@@ -175,6 +180,7 @@ def run(
         else:
             _refuse_figures(context)
             plant = load_plant(plant_file)
+        place = api_place(plant.api if api is None else api, anywhere=api_anywhere)
     except PlantError as error:
         failed(error, 2)
     except (ValueError, ProfileError) as error:
@@ -184,8 +190,13 @@ def run(
             record = stack.enter_context(AnswerFile(answers)) if answers else None
             tap = stack.enter_context(CaptureFile(capture, SystemClock())) if capture else None
             clock = PlantClock(wall=SystemClock(), start=plant.start, speed=plant.time)
-            built = plant.build(clock=clock, record=record, capture=tap)
-            asyncio.run(_serve(built, with_table=table.is_wanted() and not no_table))
+            exchanges = Exchanges(plant, clock=clock) if place else None
+            built = plant.build(
+                clock=clock,
+                record=both(record, exchanges.answered if exchanges else None),
+                capture=both(tap, exchanges),
+            )
+            asyncio.run(_serve(built, place, exchanges, with_table=table.is_wanted() and not no_table))
     except OSError as error:
         failed(error)
 
@@ -240,12 +251,18 @@ class _Way:
         return tuple(At(host=host, port=port + number if port else 0) for number in numbers)
 
 
-async def _serve(built: BuiltPlant, *, with_table: bool) -> None:
-    """Open every line, say so, and wait for a signal."""
+async def _serve(
+    built: BuiltPlant, place: ApiPlace | None, exchanges: Exchanges | None, *, with_table: bool
+) -> None:
+    """Open every line and the API, say so, and wait for a signal."""
     stop = stopping()
-    async with open_plant(built) as urls, asyncio.TaskGroup() as group:
+    async with (
+        open_plant(built) as urls,
+        opened(place, built, exchanges, urls) as api,
+        asyncio.TaskGroup() as group,
+    ):
         happening = group.create_task(built.run(), name="plant.happenings")
-        typer.echo(_ready_line(built, urls))
+        typer.echo(_ready_line(built, urls, api))
         if with_table:
             await table.show(built, urls, stop)
         else:
@@ -254,7 +271,7 @@ async def _serve(built: BuiltPlant, *, with_table: bool) -> None:
         happening.cancel()
 
 
-def _ready_line(built: BuiltPlant, urls: dict[str, str]) -> str:
+def _ready_line(built: BuiltPlant, urls: dict[str, str], api: str | None) -> str:
     """Everything a program has to know to use the plant, on one line."""
     lines = [
         {
@@ -266,6 +283,8 @@ def _ready_line(built: BuiltPlant, urls: dict[str, str]) -> str:
         for name, url in urls.items()
     ]
     ready = {"ready": True, "plant": built.plant.plant, "seed": built.plant.seed, "lines": lines}
+    if api is not None:
+        ready["api"] = api
     return json.dumps(ready, separators=(",", ":"))
 
 

@@ -1,0 +1,101 @@
+"""What a request may be before anybody looks into it: not too long, and no page of another site sent it."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from metersim.api.problems import Problem
+
+BODY_OCTETS_MAX: Final = 65_536
+"""Longest body of a request."""
+
+
+class Limits:
+    """Stands before an application.
+
+    Args:
+        app: the application.
+        anywhere: whether it is asked from other machines; otherwise a ``Host`` that is not this machine is
+            refused, so that no page of another site can use a name that it let point here.
+
+    """
+
+    def __init__(self, app: ASGIApp, *, anywhere: bool) -> None:
+        self._app = app
+        self._anywhere = anywhere
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        if (problem := self._objection(headers)) is not None:
+            await problem.response(scope["path"])(scope, receive, send)
+            return
+        body = await _whole(receive)
+        if body is None:
+            await _too_long(f"more than {BODY_OCTETS_MAX} octets").response(scope["path"])(
+                scope, receive, send
+            )
+            return
+        await self._app(scope, _again(body, receive), send)
+
+    def _objection(self, headers: dict[bytes, str]) -> Problem | None:
+        host = headers.get(b"host", "")
+        if not self._anywhere and not is_loopback(_hostname(host)):
+            return Problem(
+                "wrong-host",
+                f"Host {host[:100]!r} is not this machine",
+                "Ask 127.0.0.1, or start the plant with --api-anywhere.",
+            )
+        length = headers.get(b"content-length", "0")
+        if length.isdecimal() and int(length[:20]) > BODY_OCTETS_MAX:
+            return _too_long(f"{length[:20]} octets")
+        return None
+
+
+async def _whole(receive: Receive) -> bytes | None:
+    """The body of a request; ``None``: it is too long."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > BODY_OCTETS_MAX:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Gives a body that was read, and then what comes behind it."""
+    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def next_message() -> Message:
+        return first.pop() if first else await receive()
+
+    return next_message
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is that of this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _hostname(host: str) -> str:
+    """A ``Host`` without its port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]
+
+
+def _too_long(words: str) -> Problem:
+    return Problem("too-long", f"the body has {words}", f"Send {BODY_OCTETS_MAX} octets at most.")
