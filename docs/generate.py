@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from docs import generate_dlt645, generate_dlt645_coverage, generate_dlt698, generate_scenarios
+from docs import generate_api, generate_dlt645, generate_dlt645_coverage, generate_dlt698, generate_scenarios
 from docs.generate_commands import commands
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.config.settings import Settings
@@ -108,6 +108,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "dlt698-classes": generate_dlt698.classes,
     "dlt698-objects": generate_dlt698.objects,
     "dlt698-access-results": generate_dlt698.access_results,
+    "api-endpoints": generate_api.endpoints,
+    "api-bodies": generate_api.bodies,
+    "api-problems": generate_api.problems,
     "fault-kinds": generate_scenarios.faults,
     "happening-kinds": generate_scenarios.happenings,
     "packaged-scenarios": generate_scenarios.scenarios,
