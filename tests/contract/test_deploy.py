@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from metersim.plant.plant import load_plant
+from tests.support.metersim_process import METERSIM
+from tests.support.octets import plain_client
+from tests.support.processes import announced
 from tests.support.project import ROOT
 
 _DEPLOY = ROOT / "deploy"
+_CONTAINER = _DEPLOY / "containers" / "metersim.Containerfile"
 
 
 def _settings(name: str) -> list[str]:
@@ -42,3 +50,51 @@ def test_the_unit_is_one_that_systemd_understands() -> None:
     known = "Command /opt/meterlink/bin/meterlink is not executable: No such file or directory"
     said = [line for line in done.stderr.splitlines() if "meterlink.service" in line and known not in line]
     assert [] == said
+
+
+def _instructions() -> list[tuple[str, str]]:
+    """Of the last stage."""
+    text = _CONTAINER.read_text(encoding="utf-8").rpartition("\nFROM ")[2]
+    return [(name, rest) for name, _, rest in (line.partition(" ") for line in text.splitlines()[1:])]
+
+
+def test_the_container_is_nobodys_root_and_is_told_in_order_to_end() -> None:
+    """A simulator with root's rights, or one that a shell keeps from hearing SIGTERM."""
+    found = dict(_instructions())
+    assert all(int(number) > 0 for number in found["USER"].split(":"))
+    assert "/plant" == found["VOLUME"] == found["WORKDIR"]
+    assert ["metersim"] == json.loads(found["ENTRYPOINT"])
+    assert isinstance(json.loads(found["CMD"]), list)
+
+
+def test_what_the_container_copies_is_enough_for_the_wheel(tmp_path: Path) -> None:
+    """The image could not be built, and nobody here would know."""
+    copies = re.findall(r"^COPY (?!--)(.*)$", _CONTAINER.read_text(encoding="utf-8"), re.MULTILINE)
+    for copy in copies:
+        *sources, target = copy.split()
+        for source in sources:
+            place = tmp_path / target / (Path(source).name if target.endswith("/") else "")
+            if (ROOT / source).is_dir():
+                shutil.copytree(ROOT / source, place, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / source, place)
+    assert (tmp_path / "requirements" / "run.lock").is_file()
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", "dist"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert 0 == done.returncode, done.stderr
+    assert 1 == len([*(tmp_path / "dist").glob("*.whl")])
+
+
+def test_the_containers_command_serves_the_plant_beside_it(tmp_path: Path) -> None:
+    """The container would start and say nothing, or open a port that it does not publish."""
+    plant = _DEPLOY / "containers" / "plant.yaml"
+    [line] = load_plant(plant).lines
+    assert ("0.0.0.0", dict(_instructions())["EXPOSE"]) == (line.at.host, str(line.at.port))
+    text = plant.read_text(encoding="utf-8").replace(f"0.0.0.0:{line.at.port}", "127.0.0.1:0")
+    (tmp_path / "plant.yaml").write_text(text, encoding="utf-8")
+    run, file, *options = json.loads(dict(_instructions())["CMD"])
+    with announced([METERSIM, run, str(tmp_path / file), *options], tmp_path / "log") as (_, ready):
+        assert 8 == len(ready["lines"][0]["meters"])
+        with plain_client(ready["lines"][0]["url"]):
+            pass

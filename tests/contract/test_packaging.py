@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -38,3 +39,15 @@ def test_the_wheel_carries_every_file_of_its_packages(tmp_path: Path) -> None:
         text = archive.read(scripts).decode()
     assert "meterlink = meterlink.cli:main" in text
     assert "metersim = metersim.cli:main" in text
+    assert "metersim = metersim.pytest_plugin" in text
+
+
+def test_the_strangers_project_is_tested_with_what_it_asks_for() -> None:
+    """`make check-example` would install something else than the example's own requirements name."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    installed = {
+        "meterlink",
+        *(re.split("[=<>]", name)[0] for name in settings["dependency-groups"]["example"]),
+    }
+    text = (ROOT / "examples/ci/requirements.txt").read_text(encoding="utf-8")
+    assert installed == {line for line in text.splitlines() if not line.startswith("#")}

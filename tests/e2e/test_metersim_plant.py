@@ -11,7 +11,7 @@ import termios
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from meterwire.dlt645 import ReadRequest, encode, to_frame
+from meterwire.dlt645 import WILDCARD, Frame, ReadRequest, encode, to_frame
 from tests.support.metersim_process import METERSIM
 from tests.support.octets import plain_client
 from tests.support.processes import announced
@@ -122,3 +122,23 @@ def test_a_terminal_shows_the_table_and_a_pipe_only_the_ready_line(tmp_path: Pat
         os.close(ours)
         assert (0, b"") == (process.returncode, rest)
         assert wanted == (b"last meter" in drawn)
+
+
+def test_a_capture_has_each_octet_once_also_of_answers_at_once(tmp_path: Path) -> None:
+    """Without a delay TCP answers by a short way; octets there would be missing, or there twice."""
+    capture = tmp_path / "capture.jsonl"
+    address = "000000000001"
+    requests = [
+        _request(ENERGY, address),
+        encode(Frame(address=WILDCARD, function=0x13)),  # goes to everybody, so not by the short way
+        _request(VOLTAGE, address),
+    ]
+    command = [METERSIM, "run", "--td-ms=0", f"--capture={capture}"]
+    with (
+        announced(command, tmp_path / "run.log") as (_, ready),
+        plain_client(ready["lines"][0]["url"]) as client,
+    ):
+        answers = [encode(frame) for request in requests for frame in client.ask(request)]
+    rows = [json.loads(row) for row in capture.read_text().splitlines()]
+    passed = {way: "".join(row["octets"] for row in rows if row["direction"] == way) for way in ("out", "in")}
+    assert {"out": b"".join(requests).hex().upper(), "in": b"".join(answers).hex().upper()} == passed

@@ -244,7 +244,7 @@ def test_lines_get_ports_one_after_the_other(tmp_path: Path) -> None:
 def test_a_refusal_reaches_the_client(tmp_path: Path) -> None:
     """A client must see "no such data", not silence, over a real line too."""
     with running_metersim(tmp_path) as plant, plain_client(plant.urls[0]) as client:
-        [frame] = client.ask(_request(0x04000101, "000000000001"))
+        [frame] = client.ask(_request(0x0EEEEEEE, "000000000001"))
     assert AbnormalReply(address="000000000001", function=0x11, error_word=b"\x02") == from_frame(frame)
 
 

@@ -260,3 +260,21 @@ def test_a_meter_is_changed_and_asked_from_outside(tmp_path: Path) -> None:
     assert wallet is not None
     assert 5000 == wallet.remaining_cents(sim.clock.utc_now())
     assert built.meter("000000000172").works.account is None
+
+
+def test_a_serial_server_of_the_plant_file_packs_and_registers(tmp_path: Path) -> None:
+    """A client that does not survive a DTU's texts would pass every test."""
+    sim = Simulation(start=START)
+    text = "lines: [{at: listen, server: {registration: DTU-7, pack_ms: 500}}]"
+    built = read_plant(text, "plant.yaml").build(clock=sim.clock)
+    [read, *_] = _requests("000000000001", "dlt645-2007")
+
+    async def main() -> None:
+        async with built.lines["line-1"].connect() as client:
+            assert b"DTU-7" == await client.receive()
+            await client.send(read)
+            assert 20 == len(await client.receive())
+            assert 0.52 == pytest.approx(asyncio.get_running_loop().time())  # Td and the packing time
+
+    sim.run(main())
+    assert built.lines["line-1"].traffic.octets_in > 5  # the texts of the server are on the line too

@@ -73,8 +73,18 @@ class _Store(Store):
         return super().commit(steps)
 
 
-class _Plant:
-    """A gateway with one terminal's line, and the terminal."""
+class GatewayWithTerminal:
+    """A gateway with one terminal's line, and the terminal.
+
+    Args:
+        path: of its journal.
+
+    Attributes:
+        addresses: of the meters on that line; the terminal's first.
+
+    """
+
+    addresses: Sequence[str] = (ADDRESS,)
 
     def __init__(self, path: Path) -> None:
         self.sim = Simulation()
@@ -83,7 +93,7 @@ class _Plant:
         self.store: _Store | None = None
         self.journal: Journal
         self.gatehouse: Gatehouse
-        self.terminal = self._terminal()
+        self.terminal = self.make_terminal()
 
     def life(self, body: Callable[[], Awaitable[None]]) -> list[LogRow]:
         """Start, let the terminal dial in, do something, and end all at once; the journal's rows then."""
@@ -95,7 +105,8 @@ class _Plant:
 
         return self.sim.run(main())
 
-    def _terminal(self) -> Terminal:
+    def make_terminal(self) -> Terminal:
+        """What dials in."""
         meter = Meter698(ADDRESS, seed=1)
         line = Line([Station(meter=meter, reply_delay_ms=20)], clock=self.sim.clock, record=lambda _: None)
         return Terminal(line, clock=self.sim.clock, habits=Habits(heartbeat_s=60))
@@ -108,7 +119,12 @@ class _Plant:
     async def _running(self) -> AsyncIterator[None]:
         url = f"listen://127.0.0.1:0?terminal={ADDRESS}"
         settings = Settings.model_validate(
-            {"meters": [{"id": "m1", "address": ADDRESS, "line": url, "protocol": "dlt698.45"}]}
+            {
+                "meters": [
+                    {"id": f"m{number}", "address": address, "line": url, "protocol": "dlt698.45"}
+                    for number, address in enumerate(self.addresses, start=1)
+                ]
+            }
         )
         halls: list[Hall[Any]] = []
 
@@ -142,7 +158,7 @@ def _events(rows: Sequence[LogRow]) -> list[Event]:
 
 def test_an_event_is_kept_and_then_acknowledged(tmp_path: Path) -> None:
     """A real terminal would tell its power failure for ever, and nobody would know of it."""
-    plant = _Plant(tmp_path / "j.db")
+    plant = GatewayWithTerminal(tmp_path / "j.db")
 
     async def body() -> None:
         assert await plant.terminal.tell(FAILURE)
@@ -157,7 +173,7 @@ def test_an_event_is_kept_and_then_acknowledged(tmp_path: Path) -> None:
 
 def test_no_journal_no_acknowledgement(tmp_path: Path) -> None:
     """Acknowledged with a full disk, a power failure would be known to nobody."""
-    plant = _Plant(tmp_path / "j.db")
+    plant = GatewayWithTerminal(tmp_path / "j.db")
 
     async def body() -> None:
         assert plant.store is not None
@@ -176,14 +192,14 @@ def test_no_journal_no_acknowledgement(tmp_path: Path) -> None:
 @pytest.mark.parametrize("commit", [1, 2])
 def test_killed_between_keeping_and_acknowledging(tmp_path: Path, commit: int) -> None:
     """The terminal did not hear us and tells it again: one event, whichever side of the commit we died on."""
-    plant = _Plant(tmp_path / "j.db")
+    plant = GatewayWithTerminal(tmp_path / "j.db")
     plant.opener = crashing_at(commit, tmp_path / "crashed.db")
 
     async def first() -> None:
         await plant.terminal.tell(FAILURE)
 
     plant.life(first)
-    again = _Plant(tmp_path / "crashed.db")
+    again = GatewayWithTerminal(tmp_path / "crashed.db")
 
     async def second() -> None:
         assert commit - 1 == len(_events(await again.journal.rows_after(0, 10)))
@@ -194,7 +210,7 @@ def test_killed_between_keeping_and_acknowledging(tmp_path: Path, commit: int) -
 
 def test_a_repeated_report_of_readings_is_kept_once(tmp_path: Path) -> None:
     """Readings of the moment have the time at which they come: each try would be another reading."""
-    plant = _Plant(tmp_path / "j.db")
+    plant = GatewayWithTerminal(tmp_path / "j.db")
     voltage = plant.terminal.meter.report([Oad(0x2000, 2, 0)], plant.sim.clock.utc_now())
 
     async def body() -> None:
@@ -213,7 +229,7 @@ def test_a_repeated_report_of_readings_is_kept_once(tmp_path: Path) -> None:
 
 def test_an_event_told_another_day_by_another_report_is_the_same(tmp_path: Path) -> None:
     """A terminal that lost our word with its power tells all of its events again."""
-    plant = _Plant(tmp_path / "j.db")
+    plant = GatewayWithTerminal(tmp_path / "j.db")
 
     async def body() -> None:
         assert await plant.terminal.tell(FAILURE)
@@ -226,7 +242,7 @@ def test_an_event_told_another_day_by_another_report_is_the_same(tmp_path: Path)
 
 def test_the_end_of_an_event_is_a_row_of_its_own(tmp_path: Path) -> None:
     """Taken for a repeat, a failure would never end."""
-    plant = _Plant(tmp_path / "j.db")
+    plant = GatewayWithTerminal(tmp_path / "j.db")
     start: Contents = {"event_number": Decimal(24), "event_started_at": "2026-01-01 07:58:00"}
 
     async def body() -> None:
@@ -241,7 +257,7 @@ def test_the_end_of_an_event_is_a_row_of_its_own(tmp_path: Path) -> None:
 
 def test_a_reported_freeze_is_that_of_its_instant(tmp_path: Path) -> None:
     """Kept as of the moment, a night's energy would stand under the morning at which it was told."""
-    plant = _Plant(tmp_path / "j.db")
+    plant = GatewayWithTerminal(tmp_path / "j.db")
     frozen = freezes(
         {
             "freeze_number": Decimal(7),

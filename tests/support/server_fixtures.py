@@ -46,7 +46,12 @@ def _servers_of(item: pytest.Item) -> set[str]:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Before any fixture: is everything there that the test wants?"""
     account = item.config.stash[_ACCOUNT]
-    for name in sorted(_servers_of(item)):
+    names = sorted(_servers_of(item))
+    if names and hasattr(item.config, "workerinput"):  # set by pytest-xdist; the account would be lost
+        pytest.fail(
+            f"a test with {names[0]} stands in tests/contract or tests/e2e: it runs alone", pytrace=False
+        )
+    for name in names:
         missing = SERVERS[name].missing()
         if not missing:
             continue

@@ -11,9 +11,10 @@ import pytest
 from metersim.terminals.collector import Persistence
 from metersim.terminals.plan import CARRIER, FIRST_RS485
 from metersim.terminals.port import Route
+from metersim.terminals.schemes import BY_INTERVAL, NTH_LAST, STAMP_FREEZE, Scheme
 from metersim.terminals.store import Row, Store, kept_cells
 from metersim.terminals.tables import COLLECTED_ROWS_MAX
-from metersim.terminals.tasks import BY_INTERVAL, NTH_LAST, STAMP_FREEZE, Scheme, Task
+from metersim.terminals.tasks import Task
 from metersim.terminals.ways import Ways
 from metersim.works.moments import PLANT_TIME
 from meterwire.dlt698.apdus.parts import ActionItem, Dar, RecordRequest

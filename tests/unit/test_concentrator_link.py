@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -13,13 +15,17 @@ from metersim.dlt698.meter import FACTORY_PASSWORD
 from metersim.dlt698.terminal import Habits, Terminal
 from metersim.terminals.archive import ARCHIVE_MAX, ArchiveFull, MeterArchive
 from metersim.terminals.collector import Persistence
+from metersim.terminals.downloads import Malformed
 from metersim.terminals.failures import FAILURES_KEPT, Failures
 from metersim.terminals.plan import CARRIER, ConcentratorPlan
 from metersim.terminals.port import Route
 from metersim.terminals.proxy import ProxyHabits
 from metersim.terminals.reporter import PENDING_MAX, Reporter
-from metersim.terminals.tasks import SCHEMES_MAX, TASKS_MAX, Malformed, ReportScheme, Scheme, Task
+from metersim.terminals.schemes import SCHEMES_MAX, ReportScheme, Scheme
+from metersim.terminals.tasks import TASKS_MAX, Task
 from metersim.terminals.ways import Mishap, Ways
+from meterwire.dlt698.apdus.action import ActionRequestNormal
+from meterwire.dlt698.apdus.apdu import decode_apdu
 from meterwire.dlt698.apdus.association import PasswordSecurity
 from meterwire.dlt698.apdus.get import GetRequestNormal, GetRequestRecord, GetResponseRecord
 from meterwire.dlt698.apdus.link_management import ServerErrorResponse
@@ -33,7 +39,6 @@ from meterwire.dlt698.apdus.parts import (
 )
 from meterwire.dlt698.apdus.report import ReportNotificationList, ReportNotificationRecordList
 from meterwire.dlt698.apdus.security import SecurityResponse
-from meterwire.dlt698.axdr.data import data_from_octets
 from meterwire.dlt698.axdr.selection import (
     AllMeters,
     MeterAddresses,
@@ -48,6 +53,7 @@ from meterwire.dlt698.axdr.selection import (
 )
 from meterwire.dlt698.axdr.values import NULL, Data, DateTimeS
 from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.link.deframer import Deframer
 from meterwire.dlt698.objects.concentrator import (
     ArchiveEntry,
     ReadCollected,
@@ -57,9 +63,9 @@ from meterwire.dlt698.objects.concentrator import (
     delete_meter,
     proxy_get,
 )
-from meterwire.dlt698.objects.dictionary import dictionary
 from meterwire.dlt698.objects.records import records
 from meterwire.dlt698.sessions.client import ClientSession, with_random_number
+from meterwire.errors import RemoteProtocolError
 from tests.support.concentrator import (
     ADDRESS,
     CARRIER_645,
@@ -69,6 +75,7 @@ from tests.support.concentrator import (
     Master,
     World,
 )
+from tests.support.vectors import octets, vectors
 
 DAY_S = 86400
 ADDRESSES = [WIRED_698, WIRED_645, CARRIER_645, CARRIER_698]
@@ -77,6 +84,25 @@ ALLOWED, REPORTS_ALLOWED = Data("bool", True), "43000800"
 ENTRY = Oad(0x6001, 2, 0)
 NUMBER = Oad(0x6001, 2, 1)
 QUICK = Persistence(rounds=1)
+
+
+_TABLES = {
+    (0x6000, 127): "60000200",
+    (0x6000, 128): "60000200",
+    (0x6012, 127): "60120200",
+    (0x6014, 127): "60140200",
+    (0x601C, 127): "601C0200",
+}
+"""Methods that add something, and where it is read back."""
+
+
+def _requests(frame: bytes) -> Iterator[ActionRequestNormal]:
+    """The request in a frame, when it is one for a method."""
+    for found in Deframer().feed(frame):
+        with suppress(RemoteProtocolError):
+            apdu = decode_apdu(found.user_data)
+            if isinstance(apdu, ActionRequestNormal):
+                yield apdu
 
 
 # --- login -----------------------------------------------------------------------------------------------
@@ -303,21 +329,36 @@ def test_attributes_that_it_does_not_give(oad: str, dar: int) -> None:
     assert Dar(dar) == World(idle=True).run(story)
 
 
-def test_published_downloads_are_understood() -> None:
-    """Samples of real downloads would be refused: the dictionary's, which others' firmware confirms."""
-    entries = [(0x6012, 127, Task.of), (0x6014, 127, Scheme.of)]
-    task = data_from_octets(
-        bytes.fromhex(
-            "020C 1101 54030001 1601 1101 1C07E00101000000 1C08330909090909 54010005 1101 1601"
-            "120000 120000 0202 1600 0101 0204 1100 1100 1117 113B"
-        )
-    )
-    made = Task.of(task)
-    assert (1, Ti(3, 1), Ti(1, 5), True) == (made.number, made.period, made.delay, made.enabled)
-    for oi, method, make in entries:
-        row = dictionary().entry(Omd(oi, method))
-        assert row is not None
-        assert make is not None
+_DOWNLOADS = [
+    pytest.param(request.item, id=vector["id"])
+    for vector in vectors("dlt698.jsonl")
+    if "-actionrequest" in vector["id"] or vector["id"].startswith("gen-")
+    for request in _requests(octets(vector))
+    if (request.item.omd.oi, request.item.omd.method) in _TABLES
+]
+
+
+@pytest.mark.parametrize("item", _DOWNLOADS)
+def test_downloads_of_the_field_are_taken(item: ActionItem) -> None:
+    """Plans that real terminals take would be refused, or read back as something else."""
+    world = World(idle=True, archive=False)
+
+    async def story(master: Master) -> None:
+        assert 0 == await master.act(item)
+        read = await master.get(_TABLES[item.omd.oi, item.omd.method])
+        assert isinstance(read, Data)
+        told = item.data.value if item.data.type == "array" else (item.data,)
+        if item.omd.oi == 0x6000:  # a password is not given back
+            assert archive_of(Data("array", tuple(told))) == archive_of(read)
+        else:
+            assert all(one in read.value for one in told)
+
+    world.run(story)
+
+
+def test_there_are_downloads_of_the_field() -> None:
+    """The test above would pass with nothing to try."""
+    assert 8 == len(_DOWNLOADS)
 
 
 @pytest.mark.parametrize("one", [*World().concentrator.collector.tasks.values()], ids=lambda one: one.number)

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from meterlink.explain.dlt698 import explain
+from meterlink.explain.dlt698_plain import ENVELOPES_MAX
 from meterlink.explain.jsonl import answer
+from meterlink.explain.parts import Part
 from meterwire.dlt698.link import frame as link
 from meterwire.dlt698.link.address import ServerAddress
 from meterwire.dlt698.link.frame import Frame
@@ -145,3 +148,23 @@ def test_several_in_one_message_are_told_one_by_one() -> None:
     assert [{"omd": "80007F00", "dar": 0, "ok": True}, {"omd": "80008100", **_LATE}] == told["items"]
     assert "command" not in asked
     assert "dar" not in told
+
+
+def _depth(part: Part) -> int:
+    return (part.name.en == "APDU") + max(map(_depth, part.parts), default=0)
+
+
+@pytest.mark.parametrize("depth", [ENVELOPES_MAX, ENVELOPES_MAX + 1, 600])
+def test_envelopes_in_envelopes_come_to_an_end(depth: int) -> None:
+    """A frame of an attacker would bring the explainer down."""
+    apdu = bytes.fromhex("0501014001020000")
+    for _ in range(depth):
+        apdu = b"\x10\x00\x82" + len(apdu).to_bytes(2, "big") + apdu + b"\x01\x10" + bytes(16)
+    said = _answer(apdu.hex())["decoded"]["apdu"]
+    found = 0
+    while "payload" in said:
+        said, found = said["payload"], found + 1
+    assert min(depth, ENVELOPES_MAX) == found
+    assert ("payload_error" in said) == (depth > ENVELOPES_MAX)
+    [frame] = explain(bytes.fromhex(_frame(apdu.hex(), from_server=False))).frames
+    assert min(depth, ENVELOPES_MAX + 1) == max(map(_depth, frame.parts))

@@ -16,8 +16,8 @@ from metersim import Meter
 from metersim.dlt645.control import KINDS, word_octets
 from metersim.dlt645.parameters import ITEMS, parameters_of
 from metersim.dlt645.passwords import ERRORS_MAX, LOCKED_FOR, Passwords
-from metersim.dlt645.programming import RECORDS_MAX
 from metersim.works.cost_control import LOCAL, PLAIN, REMOTE, CostControl
+from metersim.works.events import EVENT_DEPTH
 from metersim.works.load import Load
 from metersim.works.plate import Plate
 from metersim.works.switch import State
@@ -641,15 +641,15 @@ def test_programming_is_recorded() -> None:
     """Nobody could see who changed what, or a refused write would be recorded."""
     here = a_head_end(PLAIN)
     assert [Decimal(0)] == here.read("programming_count")
-    assert here.read("programming_record@last.1") is None
-    for number in range(RECORDS_MAX + 1):
+    assert [None, "00000000"] == (here.read("programming_record@last.1") or [])[:2]
+    for number in range(EVENT_DEPTH + 1):
         assert WRITTEN == here.write("trip_delay", Decimal(number))
         here.now += MINUTE
     assert isinstance(here.write("trip_delay", Decimal(1), password="111111"), AbnormalReply)
-    assert [Decimal(RECORDS_MAX + 1)] == here.read("programming_count")
+    assert [Decimal(EVENT_DEPTH + 1)] == here.read("programming_count")
     record = here.read("programming_record@last.1") or []
     assert ["2026-05-01 12:10:00", OPERATOR, "04001401", "FFFFFFFF"] == record[:4]
-    oldest = here.read(f"programming_record@last.{RECORDS_MAX}") or []
+    oldest = here.read(f"programming_record@last.{EVENT_DEPTH}") or []
     assert "2026-05-01 12:01:00" == oldest[0]
 
 

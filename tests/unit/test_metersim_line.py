@@ -151,7 +151,8 @@ def test_a_meter_of_1997_answers_in_its_own_digits(di: int, growth_kw: Decimal) 
     shown = {value.item: value.value for value in entry.decode(reply.data)}
     assert shown == here.answers[0].values
     newer, at = Meter(A161, seed=1, growth_kw=growth_kw), here.answers[0].at
-    for item, value in shown.items():
+    measured = {item: value for item, value in shown.items() if not item.endswith("_limit")}
+    for item, value in measured.items():
         exact = newer.value(item, at)
         assert value is not None and exact is not None
         assert value >= 0
@@ -177,7 +178,7 @@ def test_what_a_meter_of_1997_does_else() -> None:
     assert [b""] == plant().say(ask_1997(0x9010)), "a meter of 2007 does not know 01H"
 
 
-@pytest.mark.parametrize("di", [0x00010500, 0x00810001, 0x000100FF, 0x01150000, 0x04000105, 0xFFFFFFFF])
+@pytest.mark.parametrize("di", [0x00010500, 0x00810001, 0x000100FF, 0x01150000, 0x04000D01, 0xFFFFFFFF])
 def test_what_it_has_not_is_refused(di: int) -> None:
     """A simulator that invents data, or is silent, would hide how a real meter says no."""
     here = plant()
@@ -224,7 +225,7 @@ def test_the_address_can_be_read(address: str) -> None:
             Frame(address=A161, function=function, data=bytes(12))
             for function in range(32)
             # 12H out of turn is refused: test_following; commands have tests of their own
-            if function not in {0x11, 0x12, 0x13, 0x03, 0x14, 0x16, 0x18, 0x1C}
+            if function not in {0x11, 0x12, 0x13, 0x03, 0x14, *range(0x16, 0x1D)}
         ],
     ],
 )

@@ -83,8 +83,8 @@ class Exchanges:
         self._clock, self._monotonic_s = clock, monotonic_s
         self._line_of = {meter.address: meter.line for meter in plant.meters()}
         self._protocols = {
-            plant.line_name(number): tuple({meter.profile.protocol for meter in line.meters})
-            for number, line in enumerate(plant.lines)
+            name: tuple({meter.profile.protocol for meter in line.meters})
+            for name, line in zip(plant.line_names, plant.all_lines, strict=True)
         }
         self._kept: deque[Exchange] = deque(maxlen=EXCHANGES_MAX)
         self._open: dict[str, tuple[Exchange, float]] = {}

@@ -52,7 +52,7 @@ def schema() -> None:
 
 
 def _document(plant: Plant) -> dict[str, object]:
-    lines: dict[str, list[str]] = {plant.line_name(number): [] for number in range(len(plant.lines))}
+    lines: dict[str, list[str]] = {name: [] for name in plant.line_names}
     for meter in plant.meters():
         lines[meter.line].append(meter.address)
     return {
@@ -61,17 +61,17 @@ def _document(plant: Plant) -> dict[str, object]:
         "speed": plant.time,
         "lines": [
             {"name": name, "at": str(row.at), "meters": addresses}
-            for (name, addresses), row in zip(lines.items(), plant.lines, strict=True)
+            for (name, addresses), row in zip(lines.items(), plant.all_lines, strict=True)
         ],
     }
 
 
 def _tell(plant: Plant) -> None:
-    meters = sum(line.count for line in plant.lines)
+    meters = sum(line.count for line in plant.all_lines)
     speed = "wall clock" if plant.time == 1 else f"{plant.time} times as fast"
     typer.echo(f"{plant.plant}: {len(plant.lines)} lines, {meters} meters, seed {plant.seed}, {speed}")
-    for number, line in enumerate(plant.lines):
-        typer.echo(f"  {plant.line_name(number)} at {line.at}{', paced' if line.paced else ''}")
+    for name, line in zip(plant.line_names, plant.all_lines, strict=True):
+        typer.echo(f"  {name} at {line.at}{', paced' if line.paced else ''}")
         for row in line.meters:
             behind = f"{row.load} {row.mean_kw} kW{', garbage' if row.is_garbage else ''}"
             typer.echo(f"    {row.count} x {row.profile.name}, {behind}")

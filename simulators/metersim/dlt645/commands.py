@@ -16,6 +16,7 @@ from typing import Final
 
 from meterprofiles import Profile
 from metersim.dlt645.balances import SHOWN, Balances
+from metersim.dlt645.clearing import CLEARS, ClearingDesk
 from metersim.dlt645.control import ControlDesk
 from metersim.dlt645.parameters import ITEMS
 from metersim.dlt645.passwords import Passwords
@@ -30,27 +31,38 @@ from metersim.works.works import Works
 from meterwire.dlt645 import AbnormalReply, Entry, Frame, Message, from_frame, to_frame
 from meterwire.dlt645.items.dialects import dialects
 from meterwire.dlt645.link.functions import CONTROL, SECURITY
-from meterwire.dlt645.messages.clears_and_freezes import FreezeRequest
+from meterwire.dlt645.messages.address_and_baud import BaudRequest
+from meterwire.dlt645.messages.clears_and_freezes import (
+    ClearDemandRequest,
+    ClearEventsRequest,
+    ClearMeterRequest,
+    FreezeRequest,
+)
 from meterwire.dlt645.messages.command import Acknowledgement
 from meterwire.dlt645.messages.command_codec import address_kind
 from meterwire.dlt645.messages.control import ControlRequest, SealedControlRequest, SecurityRequest
 from meterwire.dlt645.messages.programming import ChangePasswordRequest, WriteRequest
 from meterwire.dlt645.messages.time_and_terminals import BroadcastTime
 from meterwire.errors import RemoteProtocolError
+from meterwire.item_value import Content
 
 SET_TIME: Final = 0x08
 FREEZE: Final = 0x16
-FUNCTIONS: Final = frozenset({SET_TIME, SECURITY, WRITE, FREEZE, CHANGE_PASSWORD, CONTROL})
+SET_SPEED: Final = 0x17
+FUNCTIONS: Final = frozenset(
+    {SET_TIME, SECURITY, WRITE, FREEZE, CHANGE_PASSWORD, CONTROL, SET_SPEED, *CLEARS}
+)
 TO_ALL: Final = frozenset({SET_TIME, FREEZE})
 """What goes to everybody, and is answered by nobody then."""
 
 BROADCAST_STEP_MAX: Final = timedelta(minutes=5)
 """A broadcast sets a clock that is no further away, once a day of it. Source: DL/T 645-2007, 7.2."""
-_PREFIXES: Final = ("programming_", "clock_set_")
+_PRICES: Final = "tariff_price_setting"
 _ITEMS: Final = ITEMS | SHOWN
 _RELAY: Final = "relay_"
 _NOW: Final = "99999999"
-_CANNOT_FREEZE: Final = b"\x01"
+_OTHER_ERROR: Final = b"\x01"
+_FIXED_SPEED: Final = b"\x08"
 
 
 class Commands:
@@ -115,6 +127,12 @@ class Commands:
         )
 
     @functools.cached_property
+    def _clearing(self) -> ClearingDesk:
+        return ClearingDesk(
+            self._address, self._works, dictionary=self._profile.dictionary, passwords=self._known_passwords
+        )
+
+    @functools.cached_property
     def module(self) -> LabModule:
         """The security module."""
         return LabModule(self._works.plate.meter_number, seed=self._seed)
@@ -155,7 +173,7 @@ class Commands:
             the octets behind the identifier, and the numbers in them by item.
 
         """
-        if entry.item not in _ITEMS and not entry.item.startswith(_PREFIXES) and _RELAY not in entry.item:
+        if entry.item not in _ITEMS and _RELAY not in entry.item:
             return None
         at = self._works.advance(at)
         return (
@@ -164,7 +182,31 @@ class Commands:
             or RelayRecords(self._works.value, memory=self._works.memory).data(entry, at)
         )
 
+    def content(self, item: str, at: datetime) -> Content:
+        """What one parameter holds; ``None``: it is no parameter of this meter that can be written.
+
+        Args:
+            item: e.g. ``"tariff_price_setting.t1"``, of the first set.
+            at: when it is asked for, aware.
+
+        """
+        if item.startswith(_PRICES):
+            item += "@set.1"
+        return self._programming.content(item, at) if item in ITEMS else None
+
     def _obey(self, message: Message, at: datetime) -> Message | None:
+        match message:
+            case BroadcastTime():
+                return self._take_time(message, at)
+            case BaudRequest():  # its speed is that of its line
+                return AbnormalReply(address=self._address, function=SET_SPEED, error_word=_FIXED_SPEED)
+            case FreezeRequest():
+                return self._freeze(message, at)
+            case ClearDemandRequest() | ClearMeterRequest() | ClearEventsRequest():
+                return self._clearing.answer(message, at)
+        return self._obey_secured(message, at)
+
+    def _obey_secured(self, message: Message, at: datetime) -> Message | None:
         match message:
             case ControlRequest() | SealedControlRequest():
                 return self._control.answer(message, at)
@@ -174,10 +216,6 @@ class Commands:
                 return self._programming.write(message, at)
             case ChangePasswordRequest():
                 return self._programming.change_password(message, at)
-            case FreezeRequest():
-                return self._freeze(message, at)
-            case BroadcastTime():
-                self._take_time(message, at)
         return None
 
     def _unreadable(self, function: int) -> Message | None:
@@ -188,12 +226,12 @@ class Commands:
         return None if function == SET_TIME else self._programming.unreadable(function)
 
     def _freeze(self, request: FreezeRequest, at: datetime) -> Message:
-        if request.pattern != _NOW:
-            return AbnormalReply(address=self._address, function=FREEZE, error_word=_CANNOT_FREEZE)
+        if request.pattern != _NOW or self._works.history.is_full:
+            return AbnormalReply(address=self._address, function=FREEZE, error_word=_OTHER_ERROR)
         self._works.history.happen(at, "frozen", table=INSTANT)
         return Acknowledgement(address=self._address, function=FREEZE)
 
-    def _take_time(self, request: BroadcastTime, at: datetime) -> None:
+    def _take_time(self, request: BroadcastTime, at: datetime) -> Message | None:
         """Set the clock if it is not far away, and no broadcast did today; nobody answers."""
         clock = self._works.clock
         shown = clock.shows(at)
@@ -201,6 +239,7 @@ class Commands:
         today = any(one.broadcast and one.after.date() == shown.date() for one in clock.settings)
         if abs(given - shown) <= BROADCAST_STEP_MAX and not today:
             clock.set(given, at, broadcast=True)
+        return None
 
     def _identity_of(self) -> Identity645:
         return self.module.identity

@@ -9,6 +9,7 @@ from decimal import Decimal
 from metersim.works.works import Works
 from meterwire.dlt645 import Entry
 from meterwire.dlt645.items.dictionary import Dictionary
+from meterwire.dlt645.items.shapes import Fields
 from meterwire.item_value import Content
 
 _SETTLEMENT = "settlement."
@@ -17,7 +18,11 @@ _IN_BLOCK = ("frozen_at", "forward_active_energy", "reverse_active_energy")
 
 
 def frozen_data(
-    works: Works, dictionary: Dictionary, entry: Entry, at: datetime
+    works: Works,
+    dictionary: Dictionary,
+    entry: Entry,
+    at: datetime,
+    said: Callable[[str, Callable[[str], Content]], Content] = lambda item, content: content(item),
 ) -> tuple[bytes, dict[str, Decimal]] | None:
     """The data of a DL/T 645 identifier of a freeze; ``None`` when the meter has no such data.
 
@@ -26,6 +31,7 @@ def frozen_data(
         dictionary: of the edition.
         entry: any identifier.
         at: when it is asked for, aware.
+        said: how the edition says an item of which the works have a content.
 
     Returns:
         the octets behind the identifier, and the numbers in them by item.
@@ -36,7 +42,7 @@ def frozen_data(
     if period.startswith(_SETTLEMENT):
         number = period.removeprefix(_SETTLEMENT)
         settled = int(number) if number.isdecimal() else 0
-        return found_data(entry, lambda item: works.settled(item, settled, at))
+        return found_data(entry, lambda item: said(item, lambda own: works.settled(own, settled, at)))
     freeze = works.freeze(kind, int(number), at) if number else None
     if freeze is None:
         return None
@@ -56,13 +62,21 @@ def found_data(entry: Entry, content: Callable[[str], Content]) -> tuple[bytes, 
     contents: list[Content] = []
     for item in entry.items:
         found = content(item)
-        if found is None and "_max_demand_at" not in item:
+        if found is None and not is_time_of_demand(item):
             break
         contents.append(found)
     if not any(found is not None for found in contents):
         return None
+    if isinstance(shape := entry.shapes[0], Fields) and not shape.repeated:  # of one length: filled
+        contents += [None] * (len(entry.items) - len(contents))
     numbers = zip(entry.items, contents, strict=False)
     return entry.encode(contents), {item: found for item, found in numbers if isinstance(found, Decimal)}
+
+
+def is_time_of_demand(item: str) -> bool:
+    """Whether an item is when a largest demand was."""
+    name = item.partition(".")[0]
+    return "_max_demand" in name and name.endswith("_at")
 
 
 def _block(

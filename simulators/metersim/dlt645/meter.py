@@ -21,10 +21,13 @@ from typing import Final, NamedTuple
 
 from meterprofiles import Profile, generic
 from metersim.dlt645.commands import FUNCTIONS, Commands
+from metersim.dlt645.edition1997 import Edition1997
+from metersim.dlt645.event_records import EventRecords
 from metersim.dlt645.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
 from metersim.dlt645.frozen import found_data, frozen_data
 from metersim.dlt645.language import DLT645, Wording645
 from metersim.dlt645.load_records import LoadRecords
+from metersim.dlt645.nameplate import contents_of, encoded
 from metersim.works.cost_control import PLAIN, CostControl
 from metersim.works.items import QUANTITIES, items_of
 from metersim.works.load import MEAN_KW
@@ -58,6 +61,8 @@ _TEXTS: Final = {
 }
 """What every meter here has on its nameplate and in its parameters; octets as digits, highest first."""
 
+_PRICES: Final = "tariff_price_setting"
+"""Parameters whose set is written as a period."""
 _ADDRESS = re.compile("[0-9]{12}").fullmatch
 
 
@@ -260,15 +265,26 @@ class Meter:
             return None
         if (text := self.text(entry.item)) is not None:
             return entry.encode([text]), {}
-        if self._protocol == "dlt645-2007" and (commanded := self.commands.data(entry, at)) is not None:
-            return commanded
-        if "@" in entry.item:  # of another time than now
+        if self._protocol == "dlt645-1997":
+            return Edition1997(self.works, self.profile, self._shown).data(entry, at)
+        return self._found(entry, at)
+
+    def _found(self, entry: Entry, at: datetime) -> tuple[bytes, dict[str, Decimal]] | None:
+        for found in (self.commands.data(entry, at), EventRecords(self.works).data(entry, at)):
+            if found is not None:
+                return found
+        if (shown := contents_of(self.works, self.profile, entry.item, at)) is not None:
+            return encoded(entry, shown)
+        if "@" in entry.item and not entry.item.startswith(_PRICES):  # of another time than now
             return frozen_data(self.works, self._dictionary, entry, at)
         return found_data(entry, lambda item: self._shows(item, at))
 
     def _shows(self, item: str, at: datetime) -> Content:
-        content = self.works.content(item, at)
-        return self.value(item, at) if isinstance(content, Decimal) else content
+        if (parameter := self.commands.content(item, at)) is not None:
+            return parameter
+        if (shown := contents_of(self.works, self.profile, item, at)) is not None:
+            return shown[0]
+        return self.works.content(item, at)
 
 
 def matches(wanted: str, address: str) -> bool:

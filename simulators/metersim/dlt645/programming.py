@@ -1,4 +1,6 @@
-"""Programming from the meter's side (14H, 18H): what is written under which level, and the record of it.
+"""Programming from the meter's side (14H, 18H): what is written under which level.
+
+A write is a row of the meter's history; its events are the records of it.
 
 In plain under levels 02 and 04 with their password; under 99H with a MAC behind; under 98H in cipher.
 What a security module guards is not written under a password, but by meters that take everything in plain.
@@ -7,8 +9,6 @@ Source: DL/T 645-2007, 7.5 and 7.9; control-and-prepayment, 2.3; spec section 6.
 
 from __future__ import annotations
 
-import re
-from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -29,19 +29,12 @@ from meterwire.item_value import Content
 
 WRITE: Final = 0x14
 CHANGE_PASSWORD: Final = 0x18
-RECORDS_MAX: Final = 10
-"""Records of one kind that a meter keeps; the oldest goes. Source: spec section 6."""
-WRITTEN_MAX: Final = 10
-"""Identifiers in one record; this meter ends a record with each write, so the others are filled."""
-
 ERR_OTHER: Final = b"\x01"
 ERR_NO_DATA: Final = b"\x02"
 ERR_PASSWORD: Final = b"\x04"
 
 _PASSWORD_DI: Final = 0x04000C00
 """04 00 0C 01 is the password of level 0, 04 00 0C 0A that of level 9."""
-_CLOCK_ITEMS = frozenset({"meter_date", "meter_time", "meter_clock"})
-_RECORD = re.compile(r"(programming|clock_set)_(?:count|record@last\.(\d+))").fullmatch
 
 
 class _Refused(Exception):
@@ -95,10 +88,6 @@ class Programming:
         self._passwords = passwords
         self._identity = identity
         self._levels = levels
-        self._counts = {"programming": 0, "clock_set": 0}
-        self._records: dict[str, deque[list[Content]]] = {
-            kind: deque(maxlen=RECORDS_MAX) for kind in self._counts
-        }
 
     def write(self, request: WriteRequest, at: datetime) -> Acknowledgement | AbnormalReply:
         """Take a write (14H).
@@ -112,15 +101,20 @@ class Programming:
             entry, parameter = self._row(request.di)
             before = self._works.clock.shows(at)
             content = self._content(entry, self._opened(request, parameter, before))
+            if self._works.history.is_full:
+                raise _Refused(ERR_OTHER)
             parameter.write(content, at)
         except _Refused as refused:
             return self._refusal(WRITE, refused.err)
         except ValueError:
             return self._refusal(WRITE, ERR_OTHER)
-        self._note("programming", [_text(before), request.operator_code, f"{request.di:08X}"])
-        if entry.item in _CLOCK_ITEMS:
-            after = self._works.clock.shows(at)
-            self._note("clock_set", [request.operator_code, _text(before), _text(after)])
+        self._works.history.happen(
+            at,
+            "programmed",
+            event_at=_text(before),
+            operator_code=request.operator_code,
+            written_di=f"{request.di:08X}",
+        )
         return Acknowledgement(address=self._address, function=WRITE)
 
     def change_password(
@@ -151,7 +145,7 @@ class Programming:
         return self._refusal(function, ERR_OTHER)
 
     def data(self, entry: Entry, at: datetime) -> tuple[bytes, dict[str, Decimal]] | None:
-        """The data of an identifier of 645 that is a parameter or a record of one; ``None``: neither.
+        """The data of an identifier of 645 that is a parameter; ``None``: it is none.
 
         Args:
             entry: any identifier.
@@ -161,23 +155,15 @@ class Programming:
             the octets behind the identifier, and the numbers in them by item.
 
         """
-        if (record := _RECORD(entry.item)) is not None:
-            return self._record(entry, record[1], int(record[2] or 0))
-        if (parameter := self._parameters.get(entry.item)) is None:
+        if (content := self.content(entry.item, at)) is None:
             return None
-        content = parameter.read(at)
         numbers = {entry.item: content} if isinstance(content, Decimal) else {}
         return entry.encode([content]), numbers
 
-    def _record(self, entry: Entry, kind: str, number: int) -> tuple[bytes, dict[str, Decimal]] | None:
-        if not number:
-            count = Decimal(self._counts[kind])
-            return entry.encode([count]), {entry.item: count}
-        kept = self._records[kind]
-        if number > len(kept):
-            return None
-        contents = kept[-number]
-        return entry.encode([*contents, *[None] * (len(entry.items) - len(contents))]), {}
+    def content(self, item: str, at: datetime) -> Content:
+        """What a parameter holds; ``None``: it is none of this meter's."""
+        parameter = self._parameters.get(item)
+        return None if parameter is None else parameter.read(at)
 
     def _row(self, di: int) -> tuple[Entry, Parameter]:
         entry = self._dictionary.by_di(di)
@@ -214,10 +200,6 @@ class Programming:
         if value.problem is not None or value.content is None:
             raise _Refused(ERR_OTHER)
         return value.content
-
-    def _note(self, kind: str, contents: list[Content]) -> None:
-        self._counts[kind] += 1
-        self._records[kind].append(contents)
 
     def _refusal(self, function: int, err: bytes) -> AbnormalReply:
         return AbnormalReply(address=self._address, function=function, error_word=err)

@@ -10,14 +10,18 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
+from metersim.dlt698.derived import derived, items_of_derived
+from metersim.dlt698.standing import standing
 from metersim.works.items import DEMANDS, items_of
+from metersim.works.plate import PHASES
 from metersim.works.works import Works
-from meterwire.dlt698.objects.dictionary import Entry, names
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.objects.dictionary import Entry, dictionary, names
 from meterwire.item_value import Content
 
 PLATE: Final = {
     "active_accuracy": "B",
-    "rated_voltage": "220V",
+    "reactive_accuracy": "2",
     "meter_model": "metersim",
 }
 """What stands on the nameplate of every meter here."""
@@ -25,6 +29,7 @@ MAKER: Final = "MSIM"
 VERSION: Final = "0001"
 VERSION_DATE: Final = "260101"
 
+_PARAMETERS: Final = "parameters"
 _STATUS_WORD_3: Final = "meter_status_word_3"
 
 
@@ -52,7 +57,23 @@ class Contents:
             at: true time, aware.
 
         """
-        return self.named(keys(entry), at)
+        wanted = keys(entry)
+        stands = self._standing(entry, wanted) if entry.object.chapter == _PARAMETERS else {}
+        return {**self.named(wanted, at), **stands}
+
+    def _standing(self, entry: Entry, wanted: Iterable[str]) -> dict[str, Content]:
+        """What stands in the meter of an attribute, elements of its arrays among it."""
+        quantity = entry.context.quantity
+        return {
+            key: content
+            for key, content in standing(self._works).items()
+            if _quantity(key) == quantity or key in wanted
+        }
+
+    def has(self, column: Oad, at: datetime) -> bool:
+        """Whether a meter has anything for a column of its tables."""
+        entry = dictionary().entry(column)
+        return entry is not None and bool(self.of(entry, at))
 
     def named(self, wanted: Iterable[str], at: datetime) -> dict[str, Content]:
         """What is there of the keys."""
@@ -67,7 +88,8 @@ class Contents:
         quantity, _, _ = key.partition(".")
         if quantity.removesuffix("_at") in DEMANDS and quantity not in DEMANDS:
             return self._demand_time(key, at)
-        return self._works.content(key, at)
+        shown = self._works.content(key, at)
+        return derived(self._works, key, at) if shown is None else shown
 
     def _demand_time(self, key: str, at: datetime) -> Content:
         """When a demand was; zeros for one that there was not yet, as meters were seen to send."""
@@ -80,8 +102,15 @@ class Contents:
 def keys(entry: Entry) -> tuple[str, ...]:
     """Keys of the values that an attribute may bring from a meter here."""
     quantity = entry.context.quantity
+    if phases := [phase for phase in entry.context.dimensions if phase in PHASES]:
+        of_phases = (f"{quantity}.{phase}" for phase in phases)
+        return tuple(dict.fromkeys([*names(entry), *of_phases, *items_of_derived(quantity)]))
     times = items_of(f"{quantity}_at") if quantity in DEMANDS else ()
-    return tuple(dict.fromkeys([*names(entry), *items_of(quantity), *times]))
+    return tuple(dict.fromkeys([*names(entry), *items_of(quantity), *items_of_derived(quantity), *times]))
+
+
+def _quantity(key: str) -> str:
+    return key.partition("@")[0].partition(".")[0]
 
 
 def civil(moment: datetime) -> str:

@@ -20,6 +20,7 @@ from metersim.dlt698.contents import Contents
 from metersim.dlt698.control import RelayPart, status_word_3
 from metersim.dlt698.envelopes import Envelopes
 from metersim.dlt698.esam import EsamPart
+from metersim.dlt698.events import EventPart
 from metersim.dlt698.messages import MessagePart
 from metersim.dlt698.modes import Modes
 from metersim.dlt698.money import MoneyPart
@@ -143,8 +144,9 @@ class Meter698:
         self.envelopes = Envelopes(lambda: LabModule(number, seed=seed), self.clock.shows)
         limits = limits or Limits()
         contents = Contents(self.works, self._status_word_3)
+        self._events = EventPart(self.works)
         self._registers = Registers(contents, tuple(self._parts(password)))
-        records = RecordReader(contents, self.works)
+        records = RecordReader(contents, self.works, self._events)
         self._services = Services(
             self._registers,
             records,
@@ -186,11 +188,11 @@ class Meter698:
         """What a freeze table holds at ``at``, newest first.
 
         Args:
-            oi: its object: 5002H, 5004H or 5006H.
+            oi: its object, e.g. 5004H.
             at: true time, aware.
 
         """
-        return list(self.works.freezes(FREEZES[oi].table.name, at))
+        return list(self.works.freezes(FREEZES[oi].table, at))
 
     @property
     def reports_allowed(self) -> bool:
@@ -249,6 +251,7 @@ class Meter698:
         """Parts with objects of their own."""
         account = self.works.account
         yield self.modes
+        yield self._events
         number = self.works.plate.meter_number
         yield EsamPart(self.envelopes, number, shows=self.clock.shows, account=account)
         if self.works.switch.character.has_relay:

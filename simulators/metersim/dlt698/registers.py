@@ -12,15 +12,16 @@ from typing import Final
 
 from metersim.dlt698.circumstances import DENIED, NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, Part
 from metersim.dlt698.contents import MAKER, VERSION, VERSION_DATE, Contents
-from metersim.dlt698.records import is_event
 from metersim.dlt698.tables import FREEZES, FreezeTable
+from metersim.works.items import ORDERS
 from meterwire.dlt698.apdus.association import FactoryVersion
 from meterwire.dlt698.apdus.parts import Dar
 from meterwire.dlt698.axdr.selection import Oad, ScalerUnit
 from meterwire.dlt698.axdr.values import Data
 from meterwire.dlt698.objects.dictionary import dictionary, names
-from meterwire.dlt698.objects.notation import Structure, Table, Type
+from meterwire.dlt698.objects.notation import Array, Leaf, Structure, Table, Type
 from meterwire.dlt698.objects.object_rows import Object
+from meterwire.dlt698.objects.shapes import filled
 from meterwire.dlt698.objects.units import unit
 from meterwire.errors import LocalProtocolError
 
@@ -32,6 +33,8 @@ _LOGICAL_NAME: Final = 1
 _NO_UNIT: Final = 255
 _VALUES_OF_SCALER: Final = {(1, 3): 2, (1, 5): 4, (2, 3): 2, (3, 3): 2, (4, 3): 2, (5, 6): 2, (6, 3): 2}
 """(class, attribute with a Scaler_Unit) -> attribute with the values."""
+_HIGHEST_ORDER: Final = (5, 5)
+"""Class and attribute that say up to which order harmonics are measured."""
 _FREEZE_COLUMNS: Final = 3
 _WRITE_ONLY: Final = "w"
 
@@ -69,7 +72,7 @@ class Registers:
         if (part := self._parts.get(oad.oi)) is not None:
             read = _element(part.read(oad._replace(index=0), at), oad.index)
         else:
-            read = self._device(oad) or self._about(found, oad) or self._values(oad, at)
+            read = self._device(oad) or self._about(found, oad, at) or self._values(oad, at)
         return NO_SUCH_ATTRIBUTE if read is None else read
 
     def part(self, oi: int) -> Part | None:
@@ -90,7 +93,7 @@ class Registers:
                     yield oad, data
 
     def _has(self, found: Object, at: datetime) -> bool:
-        if found.oi == DEVICE or found.oi in FREEZES or is_event(found.oi) or found.oi in self._parts:
+        if found.oi == DEVICE or found.oi in FREEZES or found.oi in self._parts:
             return True
         return any(
             not isinstance(self._values(Oad(found.oi, row.number, 0), at), Dar | None)
@@ -121,17 +124,50 @@ class Registers:
             return Data("structure", tuple(Data("visible-string", text) for text in FACTORY))
         return None
 
-    def _about(self, found: Object, oad: Oad) -> Data | None:
+    def _about(self, found: Object, oad: Oad, at: datetime) -> Data | None:
         """What an object says of its values, or of the columns of its table."""
         if oad.index:
             return None
+        if (found.interface_class, oad.attribute) == _HIGHEST_ORDER:
+            return Data("unsigned", max(ORDERS))
         if oad.attribute == _FREEZE_COLUMNS and found.oi in FREEZES:
-            return _columns(FREEZES[found.oi])
+            return self._columns(FREEZES[found.oi], at)
         number = _VALUES_OF_SCALER.get((found.interface_class, oad.attribute))
         row = found.row(number) if number else None
-        if row is None or row.scaler is None:
+        if row is None or row.type is None:
             return None
-        return Data("Scaler_Unit", ScalerUnit(row.scaler, unit(row.unit).code if row.unit else _NO_UNIT))
+        leaf = _measured(filled(row.type, row.scaler, row.unit))
+        if leaf is None or leaf.scaler is None:
+            return None
+        return Data("Scaler_Unit", ScalerUnit(leaf.scaler, unit(leaf.unit).code if leaf.unit else _NO_UNIT))
+
+    def _columns(self, table: FreezeTable, at: datetime) -> Data:
+        """What a table freezes, how often and how deep, of what this meter has."""
+        return Data(
+            "array",
+            tuple(
+                Data(
+                    "structure",
+                    (
+                        Data("long-unsigned", table.configured),
+                        Data("OAD", column),
+                        Data("long-unsigned", table.depth),
+                    ),
+                )
+                for column in table.columns
+                if self._contents.has(column, at)
+            ),
+        )
+
+
+def _measured(kind: Type) -> Leaf | None:
+    """The first number in a type that has a scaler."""
+    if isinstance(kind, Leaf):
+        return kind if kind.scaler is not None else None
+    if isinstance(kind, Array):
+        return _measured(kind.element)
+    fields = kind.fields if isinstance(kind, Structure) else ()
+    return next(filter(None, (_measured(field.type) for field in fields)), None)
 
 
 def _element(whole: Data | Dar | None, index: int) -> Data | Dar | None:
@@ -147,20 +183,3 @@ def _element(whole: Data | Dar | None, index: int) -> Data | Dar | None:
 def _is_whole(kind: Type) -> bool:
     """Whether all of its members have to be there: a structure of which a meter has a part it has not."""
     return isinstance(kind, Structure) and not kind.as_array
-
-
-def _columns(table: FreezeTable) -> Data:
-    return Data(
-        "array",
-        tuple(
-            Data(
-                "structure",
-                (
-                    Data("long-unsigned", table.configured),
-                    Data("OAD", column),
-                    Data("long-unsigned", table.table.depth),
-                ),
-            )
-            for column in table.columns
-        ),
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,12 +16,14 @@ from metersim.line.line import Clock, Line, Station
 from metersim.line.medium import CLEAN
 from metersim.plant.built_line import BuiltLine, BuiltMeter
 from metersim.plant.clocks import PlantClock
+from metersim.plant.concentrator_row import ConcentratorRow
 from metersim.plant.happening_runner import HappeningReport, Happenings
 from metersim.plant.happenings import Happening
 from metersim.plant.making import Named, speaker
 from metersim.plant.rows import LineRow
 from metersim.plant.scenario import Scenario
 from metersim.plant.watched import Direction, Tap
+from metersim.terminals.concentrator import Concentrator
 
 if TYPE_CHECKING:
     from metersim.plant.plant import Plant
@@ -61,6 +64,7 @@ class BuiltPlant:
         clock: as given.
         lines: by name, in their order.
         meters: by address, in their order.
+        concentrators: by address, in their order; at work while the plant runs.
         started_at: true time at which it began.
         rules: faults that strike where they are told to; may be added to at any time.
         happenings: what befalls its meters; may be added to at any time.
@@ -80,7 +84,7 @@ class BuiltPlant:
         scenario = plant.scenario or Scenario(scenario="none")
         seed = scenario.seed or plant.seed
         self.rules = FaultRules(scenario.faults, seed=seed, start=self.started_at)
-        rows = {plant.line_name(number): row for number, row in enumerate(plant.lines)}
+        rows = dict(zip(plant.line_names, plant.all_lines, strict=True))
         lines = {
             name: BuiltLine(name, row, clock=clock, tap=self._tap(name, capture))
             for name, row in rows.items()
@@ -94,6 +98,9 @@ class BuiltPlant:
         self.meters: Mapping[str, BuiltMeter] = MappingProxyType(
             {address: meter for line in lines.values() for address, meter in line.meters.items()}
         )
+        self.concentrators: Mapping[str, Concentrator] = MappingProxyType(
+            {row.address: self._concentrator(row) for row in plant.concentrators}
+        )
         self.happenings = Happenings(
             scenario.happenings,
             [line.wires for line in lines.values()],
@@ -103,12 +110,17 @@ class BuiltPlant:
         )
 
     async def run(self) -> None:
-        """Let happenings happen, each in its time; for ever, so cancel it.
+        """Let happenings happen, each in its time, and concentrators work; for ever, so cancel it.
 
         Whoever connects to a line has it running beside; what is due happens before the next question too.
         """
-        clock = self.clock
-        await self.happenings.run(speed=lambda: clock.speed if isinstance(clock, PlantClock) else 1)
+        async with asyncio.TaskGroup() as group:
+            for address, concentrator in self.concentrators.items():
+                group.create_task(concentrator.run(), name=f"plant.concentrator[{address}]")
+            await self.happenings.run(speed=self._speed)
+
+    def _speed(self) -> int:
+        return self.clock.speed if isinstance(self.clock, PlantClock) else 1
 
     def meter(self, address: str) -> BuiltMeter:
         """The meter of that address.
@@ -160,7 +172,13 @@ class BuiltPlant:
             rules=self.rules,
             name=line.name,
         )
-        line.hang(meters, wires)
+        line.hang(meters, wires, seed=seed)
+
+    def _concentrator(self, row: ConcentratorRow) -> Concentrator:
+        behind = self.lines[row.line.name]
+        return row.plan(self.plant.seed).build(
+            {row.oad: behind.wires}, clock=self.clock, served={row.oad: behind}, speed=self._speed
+        )
 
     def _tap(self, line: str, capture: Capture | None) -> Tap:
         if capture is None:

@@ -22,6 +22,8 @@ from metersim.plant.happenings import Happening
 from metersim.plant.making import Named
 from metersim.plant.rows import LineRow
 from metersim.plant.watched import Tap, Traffic, watched
+from metersim.serving.serial_server import SerialServer
+from metersim.serving.served import Served
 from metersim.works.memory import Control
 from metersim.works.works import Works
 
@@ -190,6 +192,7 @@ class BuiltLine:
     Attributes:
         counts: what it has seen.
         traffic: what went over it.
+        terminal: who logs in; ``None``: nobody does.
 
     """
 
@@ -201,6 +204,7 @@ class BuiltLine:
         self.meters: Mapping[str, BuiltMeter] = {}
         self._clock = clock
         self._line: Line | None = None
+        self._served: Served | None = None
         self.terminal: Terminal | None = None
 
     @property
@@ -209,13 +213,17 @@ class BuiltLine:
         assert self._line is not None, "a line is built with its meters"
         return self._line
 
-    def hang(self, meters: Mapping[str, BuiltMeter], line: Line) -> None:
+    def hang(self, meters: Mapping[str, BuiltMeter], line: Line, *, seed: int) -> None:
         """Put the meters on it; done once, by who builds it."""
         self.meters = MappingProxyType(dict(meters))
         self._line = line
         if self.row.logs_in:
-            habits = Habits(heartbeat_s=self.row.heartbeat_s)
-            self.terminal = WatchedTerminal(line, clock=self._clock, habits=habits, traffic=self.traffic)
+            calling = Habits(heartbeat_s=self.row.heartbeat_s)
+            self.terminal = Terminal(line, clock=self._clock, habits=calling)
+            self._served = self.terminal
+        elif self.row.server is not None:
+            habits = self.row.server
+            self._served = SerialServer(line, habits if habits.seed else replace(habits, seed=seed))
 
     async def serve(self, duplex: Duplex) -> None:
         """Answer what comes over ``duplex`` until the other side ends it.
@@ -224,10 +232,8 @@ class BuiltLine:
             duplex: the connection; several may be served at once.
 
         """
-        if self.terminal is not None:
-            await self.terminal.serve(duplex)
-        else:
-            await self.wires.serve(watched(duplex, self.traffic))
+        served = self._served or self.wires
+        await served.serve(watched(duplex, self.traffic))
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[MemoryDuplex]:
@@ -239,15 +245,3 @@ class BuiltLine:
                 yield theirs
             finally:
                 theirs.close()
-
-
-class WatchedTerminal(Terminal):
-    """A terminal whose octets are noticed, its own logins too."""
-
-    def __init__(self, line: Line, *, clock: Clock, habits: Habits, traffic: Traffic) -> None:
-        super().__init__(line, clock=clock, habits=habits)
-        self._traffic = traffic
-
-    async def serve(self, duplex: Duplex) -> None:
-        """As of every terminal."""
-        await super().serve(watched(duplex, self._traffic))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
-from metersim.dlt698.terminal import open_dialling
 from metersim.plant.built import BuiltPlant
 from metersim.plant.built_line import BuiltLine
-from metersim.serving.serve import open_pty, open_tcp
+from metersim.plant.rows import At
+from metersim.serving.serve import Served, open_dial, open_pty, open_tcp
 
 
 @asynccontextmanager
@@ -31,6 +31,11 @@ async def open_plant(built: BuiltPlant) -> AsyncIterator[dict[str, str]]:
             for name, line in built.lines.items():
                 if line.row.at.kind != "listen":
                     urls[name] = await stack.enter_async_context(_opened(line))
+            for row in built.plant.concentrators:
+                terminal = built.concentrators[row.address].terminal
+                opened = _called(terminal, row.at)
+                if opened is not None:
+                    urls[row.line.name] = await stack.enter_async_context(opened)
         except OSError as error:
             failure = error  # raised below, where no line's task group wraps it
         else:
@@ -39,11 +44,17 @@ async def open_plant(built: BuiltPlant) -> AsyncIterator[dict[str, str]]:
         raise failure
 
 
+def _called(terminal: Served, at: At) -> AbstractAsyncContextManager[str] | None:
+    """How a concentrator and its master find each other; ``None``: only in the same process."""
+    if at.kind == "listen":
+        return None
+    return (open_dial if at.kind == "dial" else open_tcp)(terminal, at.host, at.port)
+
+
 def _opened(line: BuiltLine) -> AbstractAsyncContextManager[str]:
     at = line.row.at
     if at.kind == "pty":
         return open_pty(line, at.link, line.row.meters[0].profile.line)
     if at.kind == "dial":
-        assert line.terminal is not None, "a line that calls logs in"
-        return open_dialling(line.terminal, at.host, at.port)
+        return open_dial(line, at.host, at.port, name=f"plant[{line.name}]")
     return open_tcp(line, at.host, at.port)

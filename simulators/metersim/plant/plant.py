@@ -18,6 +18,7 @@ from metersim.line.answers import Recorder
 from metersim.line.line import Clock
 from metersim.plant.built import BuiltPlant, Capture
 from metersim.plant.checked import Misplaced, checked, read_text
+from metersim.plant.concentrator_row import ConcentratorRow
 from metersim.plant.making import Named
 from metersim.plant.rows import (
     ADDRESS_MAX,
@@ -32,6 +33,7 @@ from metersim.plant.rows import (
 from metersim.plant.scenario import Scenario, chosen_scenario
 
 LINES_MAX: Final = 256
+CONCENTRATORS_MAX: Final = 64
 SPEED_MAX: Final = 3600
 SEED_MAX: Final = 2**63 - 1
 
@@ -71,7 +73,8 @@ class Plant:
         scenario: what goes wrong, and when: a packaged scenario's name, or a .yaml file beside the plant
             file. A seed of 0 is the plant's.
         api: HOST:PORT of its REST API, port 0 takes a free one; left out: none.
-        lines: 1 to 256, with 10,000 meters in all.
+        lines: 1 to 256, with 10,000 meters in all; none beside concentrators.
+        concentrators: 64 at most; their meters count.
 
     """
 
@@ -91,29 +94,37 @@ class Plant:
     ] = None
     api: str = ""
     lines: Annotated[tuple[LineRow, ...], Field(max_length=LINES_MAX)] = (LineRow(),)
+    concentrators: Annotated[tuple[ConcentratorRow, ...], Field(max_length=CONCENTRATORS_MAX)] = ()
 
     def __post_init__(self) -> None:
         """Check what only the whole shows."""
         aware(self.start)
-        if not self.lines:
+        if not self.lines and not self.concentrators:
             raise Misplaced("a plant has one line or more; leave the key out for one", "lines")
         if self.api:
             endpoint(self.api)
-        if (meters := sum(line.count for line in self.lines)) > METERS_MAX:
+        if (meters := sum(line.count for line in self.all_lines)) > METERS_MAX:
             raise Misplaced(f"{meters} meters in all, at most {METERS_MAX} are taken", "lines")
         self._check_names()
         self._check_ports()
         self._check_addresses()
 
-    def line_name(self, number: int) -> str:
-        """What the line of that number, from 0, is called."""
-        return self.lines[number].name or f"line-{number + 1}"
+    @property
+    def all_lines(self) -> tuple[LineRow, ...]:
+        """The lines, and behind them those that are reached through concentrators."""
+        return (*self.lines, *(row.line for row in self.concentrators))
+
+    @property
+    def line_names(self) -> tuple[str, ...]:
+        """What `all_lines` are called, in their order."""
+        return tuple(line.name or f"line-{number}" for number, line in enumerate(self.all_lines, start=1))
 
     def meters(self) -> Iterator[Named]:
         """Every meter with its address, line by line."""
+        names = self.line_names
         for number, _, row, addresses in self._rows():
             for address in addresses:
-                yield Named(f"{address:012d}", self.line_name(number), row)
+                yield Named(f"{address:012d}", names[number], row)
 
     def build(
         self, *, clock: Clock, record: Recorder | None = None, capture: Capture | None = None
@@ -131,33 +142,40 @@ class Plant:
     def _rows(self) -> Iterator[tuple[int, int, MeterRow, range]]:
         """Number of the line, number of the row, the row, and the addresses of its meters."""
         following = 1
-        for number, line in enumerate(self.lines):
+        for number, line in enumerate(self.all_lines):
             for place, row in enumerate(line.meters):
                 first = following if row.address is None else int(row.address)
                 following = first + row.count
                 yield number, place, row, range(first, following)
 
+    def _where(self, number: int) -> tuple[str, int]:
+        """Where in the file the line of that number stands."""
+        behind = number - len(self.lines)
+        return ("lines", number) if behind < 0 else ("concentrators", behind)
+
     def _check_names(self) -> None:
         seen: set[str] = set()
-        for number in range(len(self.lines)):
-            if (name := self.line_name(number)) in seen:
-                raise Misplaced(f"two lines are called {name}; rename one", "lines", number, "name")
+        for number, name in enumerate(self.line_names):
+            if name in seen:
+                key = "name" if number < len(self.lines) else "address"
+                raise Misplaced(f"two lines are called {name}; rename one", *self._where(number), key)
             seen.add(name)
 
     def _check_ports(self) -> None:
         seen: set[tuple[str, int]] = set()
-        for number, line in enumerate(self.lines):
-            place = (line.at.host, line.at.port)
-            if line.at.kind == "tcp" and line.at.port:
+        places = [row.at for row in self.lines] + [row.at for row in self.concentrators]
+        for number, at in enumerate(places):
+            place = (at.host, at.port)
+            if at.kind == "tcp" and at.port:
                 if place in seen:
-                    sentence = f"{line.at} is taken by another line; port 0 takes a free one"
-                    raise Misplaced(sentence, "lines", number, "at")
+                    sentence = f"{at} is taken by another line; port 0 takes a free one"
+                    raise Misplaced(sentence, *self._where(number), "at")
                 seen.add(place)
 
     def _check_addresses(self) -> None:
         seen: set[int] = set()
         for number, place, _, addresses in self._rows():
-            where = ("lines", number, "meters", place)
+            where = (*self._where(number), "meters", place)
             if addresses[-1] > ADDRESS_MAX:
                 raise Misplaced(f"the last address would be {addresses[-1]}, at most {ADDRESS_MAX}", *where)
             taken = seen.intersection(addresses)

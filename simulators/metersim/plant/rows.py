@@ -35,6 +35,7 @@ from metersim.line.medium import CLEAN, Medium
 from metersim.line.port import BAUDS, Port
 from metersim.line.station import OCTET_GAP_MS_MAX
 from metersim.plant.checked import Misplaced
+from metersim.serving.serial_server import ServerHabits
 from metersim.works.clock import CLOCK_AHEAD_MAX, DRIFT_S_PER_DAY_MAX
 from metersim.works.cost_control import LOCAL, PLAIN, REMOTE, CostControl
 from metersim.works.load import MEAN_KW, MEAN_KW_MAX, LoadKind
@@ -138,7 +139,13 @@ def endpoint(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _at(value: object) -> At:
+def at_of(value: object) -> At:
+    """Where a line is reached, out of its text.
+
+    Raises:
+        ValueError: it is no such place.
+
+    """
     if isinstance(value, At):
         return value
     text = str(value)
@@ -290,7 +297,10 @@ class LineRow:
             pseudo-terminal shows its own.
         parity: the same; one of the two alone leaves the other as that of the first meter.
         medium: what the wires and the adapter do to the octets. A seed of 0 is the plant's.
-        login: its first meter, of DL/T 698.45, logs in over each TCP connection; with ``dial`` always.
+        server: the serial server before it: packets, registration and heartbeat texts, who may be
+            connected. A seed of 0 is the plant's. Left out: octets pass as they come.
+        login: its first meter, of DL/T 698.45, logs in over each TCP connection; with ``dial`` always,
+            unless a serial server dials.
         heartbeat_s: between heartbeats of what logged in, 1 to 65,535 s.
         meters: what hangs on it, one row or more.
 
@@ -299,7 +309,7 @@ class LineRow:
     name: Annotated[str, Field(max_length=NAME_MAX)] = ""
     at: Annotated[
         At,
-        PlainValidator(_at),
+        PlainValidator(at_of),
         PlainSerializer(str, return_type=str),
         WithJsonSchema({"type": "string", "examples": ["tcp://127.0.0.1:0", "pty", "dial://127.0.0.1:9698"]}),
     ] = At()
@@ -307,6 +317,7 @@ class LineRow:
     baud: Baud | None = None
     parity: Parity | None = None
     medium: Medium = CLEAN
+    server: ServerHabits | None = None
     login: bool = False
     heartbeat_s: Annotated[int, Field(ge=1, le=HEARTBEAT_S_MAX)] = HEARTBEAT_S
     meters: Annotated[tuple[MeterRow, ...], Field(max_length=ROWS_MAX)] = (MeterRow(),)
@@ -316,9 +327,14 @@ class LineRow:
         if not self.meters:
             raise Misplaced("a line has one meter or more; leave the key out for one", "meters")
         if self.logs_in and self.meters[0].profile.protocol != DLT698:
-            raise Misplaced(f"only a meter of {DLT698} logs in; put one first", "meters", 0)
+            sentence = f"only a meter of {DLT698} logs in; put one first, or let a server dial"
+            raise Misplaced(sentence, "meters", 0)
         if self.login and self.at.kind not in {"tcp", "dial"}:
             raise Misplaced("a login goes with tcp:// or dial://", "login")
+        if self.login and self.server is not None:
+            raise Misplaced("a login is not sent through a serial server; leave one out", "login")
+        if self.server is not None and self.at.kind == "pty":
+            raise Misplaced("a pseudo-terminal has no serial server; leave the key out", "server")
 
     @property
     def client(self) -> Port | None:
@@ -337,7 +353,7 @@ class LineRow:
     @property
     def logs_in(self) -> bool:
         """Whether its first meter says who it is over each connection."""
-        return self.login or self.at.kind == "dial"
+        return self.login or (self.at.kind == "dial" and self.server is None)
 
     @property
     def count(self) -> int:

@@ -11,21 +11,22 @@ from pydantic import TypeAdapter
 
 from metersim.line.faults import Faults
 from metersim.line.medium import Medium
+from metersim.plant.concentrator_row import ConcentratorRow
 from metersim.plant.plant import Plant
 from metersim.plant.rows import LineRow, MeterRow
-
-DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+from metersim.serving.serial_server import ServerHabits
+from metersim.works.cost_control import CostControl
 
 _ARGUMENT: Final = re.compile(r"^    (\w+): (.*(?:\n {8,}.*)*)", re.MULTILINE)
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a plant file."""
+    """The JSON Schema of a plant file, draft 2020-12."""
     found = TypeAdapter(Plant).json_schema()
     described: dict[str, Any] = {"Plant": found, **found["$defs"]}
-    for one in (Plant, LineRow, MeterRow, Medium, Faults):
+    for one in (Plant, LineRow, MeterRow, ConcentratorRow, ServerHabits, CostControl, Medium, Faults):
         _describe(described[one.__name__], one)
-    return {"$schema": DIALECT, **found}
+    return {**found, "title": "metersim plant"}
 
 
 def _describe(part: dict[str, Any], one: type) -> None:

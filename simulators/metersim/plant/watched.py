@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from struct import Struct
 from typing import Final, Literal
 
 from metersim.line.port import Port
-from metersim.line.wires import Clock, Duplex, Tuned
+from metersim.line.wires import Clock, Duplex, Prompt, Tuned
 
 Direction = Literal["out", "in"]
 """As the client sees it: ``out`` to the meters, ``in`` from the meters."""
@@ -21,6 +22,7 @@ Tap = Callable[[Direction, bytes], None]
 
 PAUSE_US: Final = 500_000
 """Silence that ends a frame. Source: DL/T 645-2007, 5.2: the pause between octets is 500 ms at most."""
+_HEAD: Final = Struct(">?qI")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -53,8 +55,7 @@ class Traffic:
         at_us = (self._clock.utc_now() - _EPOCH) // _MICROSECOND
         if self._tap is not None:
             self._tap(direction, octets)
-        self._hash.update(f"{direction} {at_us} {len(octets)} ".encode())
-        self._hash.update(octets)
+        self._hash.update(_HEAD.pack(direction == "in", at_us, len(octets)) + octets)
         last, last_us = self._last
         self._last = direction, at_us
         if direction == "out":
@@ -70,14 +71,16 @@ class Traffic:
 
 
 def watched(duplex: Duplex, traffic: Traffic) -> Watched:
-    """A duplex whose octets are noticed; one that shows its port goes on showing it.
+    """A duplex whose octets are noticed; what else it can do, it goes on doing.
 
     Args:
         duplex: the connection.
         traffic: of its line.
 
     """
-    return _TunedWatched(duplex, traffic, duplex) if isinstance(duplex, Tuned) else Watched(duplex, traffic)
+    if isinstance(duplex, Tuned):
+        return _TunedWatched(duplex, traffic, duplex)
+    return _PromptWatched(duplex, traffic, duplex) if isinstance(duplex, Prompt) else Watched(duplex, traffic)
 
 
 class Watched:
@@ -121,3 +124,40 @@ class _TunedWatched(Watched):
     def port(self) -> Port | None:
         """The settings now; ``None``: they do not matter."""
         return self._tuned.port()
+
+
+class _PromptWatched(Watched):
+    """One that can have answers before anybody has waited for its octets."""
+
+    def __init__(self, duplex: Duplex, traffic: Traffic, prompt: Prompt) -> None:
+        super().__init__(duplex, traffic)
+        self._prompt = prompt
+        self._noticed = 0  # octets that come once more, to whoever receives
+
+    def answer_with(self, at_once: Callable[[bytes], bytes | None]) -> None:
+        """Ask first whether there is an answer at once.
+
+        Args:
+            at_once: takes octets and gives the answer; ``None``: whoever receives gets them again.
+
+        """
+
+        def noticed(octets: bytes) -> bytes | None:
+            self._traffic.pass_by("out", octets)
+            answer = at_once(octets)
+            if answer:
+                self._traffic.pass_by("in", answer)
+            elif answer is None:
+                self._noticed += len(octets)
+            return answer
+
+        self._prompt.answer_with(noticed)
+
+    async def receive(self) -> bytes:
+        """Wait for octets; ``b""`` when the other side has ended."""
+        octets = await self._duplex.receive()
+        fresh = octets[self._noticed :]
+        self._noticed -= len(octets) - len(fresh)
+        if fresh:
+            self._traffic.pass_by("out", fresh)
+        return octets

@@ -12,7 +12,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import Any, ClassVar, Final
 
 from metersim.line.line import Duplex
 from metersim.line.port import Port
@@ -47,6 +47,8 @@ class ServerHabits:
         ValueError: a figure out of its range.
 
     """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}  # of one in a file
 
     seed: int = 0
     pack_ms: int = 0

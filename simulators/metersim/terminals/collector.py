@@ -16,20 +16,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from metersim.line.line import Clock
+from metersim.terminals.intervals import span
 from metersim.terminals.meters import Meters
 from metersim.terminals.port import MeterPort, PortBusy
 from metersim.terminals.reading import MeterReader, Silent
+from metersim.terminals.schemes import BY_FREEZE_TIME, BY_INTERVAL, NTH_LAST, PRESENT, Scheme
 from metersim.terminals.store import Row, Store, kept_cells
-from metersim.terminals.tasks import (
-    BY_FREEZE_TIME,
-    BY_INTERVAL,
-    COLLECT,
-    NTH_LAST,
-    PRESENT,
-    Scheme,
-    Task,
-    span,
-)
+from metersim.terminals.tasks import COLLECT, Task
 from metersim.works.clock import MeterClock
 from meterwire.dlt698.apdus.parts import RecordRequest, RecordResult
 from meterwire.dlt698.axdr.selection import Csd, Oad, Road, SelectEqual, Selection, SelectNthLast, SelectRange
@@ -119,6 +112,7 @@ class Collector:
         meters: the meters behind it.
         store: where rows are kept.
         persistence: how hard it tries.
+        speed: how many seconds of the true time pass in a second of the program.
         failed: called with the address of a meter whose freeze could not be had in any round, and with
             ``False`` when one was had again.
         report: carries out a task that reports.
@@ -140,6 +134,7 @@ class Collector:
         persistence: Persistence,
         failed: Callable[[str, bool], None],
         report: Callable[[Task], None],
+        speed: Callable[[], float],
     ) -> None:
         self.tasks: dict[int, Task] = {}
         self.schemes: dict[int, Scheme] = {}
@@ -151,6 +146,7 @@ class Collector:
         self._persistence = persistence
         self._failed = failed
         self._report = report
+        self._speed = speed
         self._fired: dict[int, datetime] = {}
         self._changed = asyncio.Event()
 
@@ -188,7 +184,7 @@ class Collector:
         self._fired[task.number] = due
         if not task.enabled or due <= (fired or _NEVER):
             return False
-        missed = fired is None or shown - due > ON_TIME
+        missed = fired is None or shown - due > ON_TIME * self._speed()
         running = task.number in self.runs and self.runs[task.number].state == RUNNING
         return not running and (not missed or self._can_be_late(task))
 
@@ -202,7 +198,7 @@ class Collector:
         waits = [(due - shown).total_seconds() for due in dues]
         self._changed.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(min([*waits, WAIT_S_MAX])):
+            async with asyncio.timeout(min([*waits, WAIT_S_MAX]) / self._speed()):
                 await self._changed.wait()
 
     # --- what ---
@@ -237,7 +233,7 @@ class Collector:
         rounds = 1 if scheme.kind == PRESENT else self._persistence.rounds
         for number in range(rounds):
             if number and left:
-                await asyncio.sleep(self._persistence.pause_s)
+                await asyncio.sleep(self._persistence.pause_s / self._speed())
             left = [entry for entry in left if not await self._read(scheme, entry, run)]
         if scheme.kind != PRESENT:
             for entry in left:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -29,14 +29,16 @@ from metersim.terminals.delivered import (
     REPORT_TASK,
 )
 from metersim.terminals.failures import COLUMNS, READING_FAILURE, Failures
+from metersim.terminals.intervals import span
 from metersim.terminals.meters import Meters
 from metersim.terminals.port import MeterPort
 from metersim.terminals.proxy import BUSY, Proxy
 from metersim.terminals.reporter import Reporter
+from metersim.terminals.schemes import ReportScheme
 from metersim.terminals.services import ConcentratorRegisters, ConcentratorServices
 from metersim.terminals.store import Store
 from metersim.terminals.tables import ConcentratorTables
-from metersim.terminals.tasks import REPORT, ReportScheme, Task, span
+from metersim.terminals.tasks import REPORT, Task
 from metersim.terminals.ways import RESET_S, Ways
 from metersim.works.clock import MeterClock
 from meterwire.dlt698.apdus.apdu import Apdu
@@ -70,6 +72,7 @@ class Concentrator:
         archive: the meters that it knows at first.
         ports: where they hang.
         ways: how it does things.
+        speed: how many seconds of the true time pass in a second of the program.
 
     Attributes:
         address: 12 digits.
@@ -96,6 +99,7 @@ class Concentrator:
         archive: MeterArchive,
         ports: Sequence[MeterPort],
         ways: Ways | None = None,
+        speed: Callable[[], float] = lambda: 1.0,
     ) -> None:
         if not _ADDRESS(address):
             raise ValueError(f"{address!r} is no address of a concentrator: 12 digits")
@@ -118,6 +122,7 @@ class Concentrator:
             persistence=self.ways.persistence,
             failed=self._told_of_meter,
             report=self._report,
+            speed=speed,
         )
         self.terminal = _Terminal(self, clock=clock)
         self._registers = ConcentratorRegisters(
@@ -128,6 +133,7 @@ class Concentrator:
             reports=self.reports,
             failures=self.failures,
         )
+        self._registers.reports_allowed = self.ways.reports_allowed
         self._tables = ConcentratorTables(
             archive=archive,
             collector=self.collector,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from metersim.terminals.tasks import BY_FREEZE_TIME, REPORT, STAMP_TODAY, ReportScheme, Scheme, Task
+from metersim.terminals.schemes import BY_FREEZE_TIME, STAMP_TODAY, ReportScheme, Scheme
+from metersim.terminals.tasks import REPORT, Task
 from meterwire.dlt698.apdus.parts import RecordRequest
 from meterwire.dlt698.axdr.selection import AllMeters, Oad, Road, SelectLast, Ti
 from meterwire.dlt698.objects.records import (

@@ -27,6 +27,7 @@ from metersim.dlt698.meter import Meter698
 from metersim.dlt698.terminal import Terminal
 from metersim.line.language import Speaker
 from metersim.line.line import Clock, Duplex, Line
+from metersim.serving.served import Served
 from metersim.serving.tcp import REDIAL_S
 from metersim.terminals.archive import MeterArchive
 from metersim.terminals.concentrator import Concentrator
@@ -70,12 +71,21 @@ class ConcentratorPlan:
     archive: bool = True
     ways: Ways = field(default_factory=Ways)
 
-    def build(self, lines: Mapping[Oad, Line], *, clock: Clock) -> Concentrator:
+    def build(
+        self,
+        lines: Mapping[Oad, Line],
+        *,
+        clock: Clock,
+        served: Mapping[Oad, Served] | None = None,
+        speed: Callable[[], float] = lambda: 1.0,
+    ) -> Concentrator:
         """The concentrator; it does nothing until its `run` runs.
 
         Args:
             lines: its meters by the port that leads to them: `FIRST_RS485`, `CARRIER`, ...
             clock: the true time.
+            served: what carries the octets of a line, where it is not the line itself.
+            speed: how many seconds of the true time pass in a second of the program.
 
         Raises:
             ValueError: ``address`` is none, or ``clock_ahead`` is out of range.
@@ -87,11 +97,12 @@ class ConcentratorPlan:
             clock=clock,
             own=MeterClock(since=self.since, ahead=self.clock_ahead),
             archive=MeterArchive(tuple(_entries(lines)) if self.archive else ()),
-            ports=[self._port(oad, line) for oad, line in lines.items()],
+            ports=[self._port(oad, line) for oad, line in {**lines, **(served or {})}.items()],
             ways=self.ways,
+            speed=speed,
         )
 
-    def _port(self, oad: Oad, line: Line) -> MeterPort:
+    def _port(self, oad: Oad, line: Served) -> MeterPort:
         wired = oad.oi == RS485_OI
         return MeterPort(
             oad,

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, Protocol
 
-from metersim.line.line import Line
 from metersim.line.memory import memory_pair
+from metersim.serving.served import Served
 from meterwire import dlt645
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.link.deframer import Deframer
@@ -169,7 +169,7 @@ class MeterPort:
     def __init__(
         self,
         oad: Oad,
-        line: Line,
+        line: Served,
         *,
         route: Route = WIRED,
         seed: int = 0,

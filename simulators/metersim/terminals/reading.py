@@ -121,7 +121,7 @@ class Reader698:
         """
         session = ClientSession(request, server=self._server, client=OWN_CLIENT)
         await self._port.exchange(session, timeout_s=timeout_s, priority=priority)
-        if session.reply is None or (session.fault is not None and not session.finished):
+        if session.reply is None:
             raise Silent(self._server.digits)
         return session.reply
 

@@ -25,21 +25,12 @@ from metersim.dlt698.registers import DEVICE, REPORTS_ALLOWED
 from metersim.dlt698.services import CLOCK, Services
 from metersim.terminals.archive import OUT_OF_RANGE, TYPE_UNFIT, MeterArchive
 from metersim.terminals.collector import Collector
+from metersim.terminals.downloads import Malformed, all_of, numbers_of, pair_of
 from metersim.terminals.failures import READING_FAILURE, Failures
+from metersim.terminals.schemes import SCHEMES_MAX, ReportScheme, Scheme
 from metersim.terminals.store import Store
 from metersim.terminals.tables import ConcentratorTables, run_data
-from metersim.terminals.tasks import (
-    ENABLED,
-    SCHEMES_MAX,
-    TASKS_MAX,
-    Malformed,
-    ReportScheme,
-    Scheme,
-    Task,
-    all_of,
-    numbers_of,
-    pair_of,
-)
+from metersim.terminals.tasks import ENABLED, TASKS_MAX, Task
 from metersim.works.clock import MeterClock
 from meterwire.dlt698.apdus.parts import SUCCESS, ActionItem, Dar, SetItem, TimeTag
 from meterwire.dlt698.axdr.selection import Oad, Omd

@@ -16,7 +16,8 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from metersim.dlt698.selecting import EMPTY_RANGE, SELECTOR_UNFIT, Unfit
-from metersim.terminals.tasks import Scheme, span
+from metersim.terminals.intervals import span
+from metersim.terminals.schemes import Scheme
 from meterwire.dlt698.axdr.data import data_from_octets, data_to_octets
 from meterwire.dlt698.axdr.selection import (
     AllMeters,

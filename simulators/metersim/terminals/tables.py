@@ -12,8 +12,9 @@ from metersim.dlt698.selecting import SELECTOR_UNFIT, Unfit
 from metersim.terminals.archive import MeterArchive
 from metersim.terminals.collector import Collector, Run
 from metersim.terminals.failures import COLUMNS, READING_FAILURE, Failures
+from metersim.terminals.schemes import Scheme
 from metersim.terminals.store import OWN_COLUMNS, Store, cells_of, gives, meters_of, select, values_in
-from metersim.terminals.tasks import COLLECT, Scheme
+from metersim.terminals.tasks import COLLECT
 from meterwire.dlt698.apdus.parts import RecordRequest, RecordResult, Row
 from meterwire.dlt698.axdr.selection import (
     Oad,

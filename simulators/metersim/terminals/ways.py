@@ -65,6 +65,7 @@ class Ways:
         proxy: how it asks for its master.
         nothing_found: how it says that it has no record.
         report_daily: it reports each day what it collected, when it is allowed to.
+        reports_allowed: as delivered; a master can change it (4300, attribute 8).
         rows_max: rows that it keeps in all.
         mishap: what happens to it.
 
@@ -78,5 +79,6 @@ class Ways:
     proxy: ProxyHabits = _PROXY
     nothing_found: NothingFound = "zero_rows"
     report_daily: bool = False
+    reports_allowed: bool = False
     rows_max: int = ROWS_KEPT_MAX
     mishap: Mishap = NO_MISHAP

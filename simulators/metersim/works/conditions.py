@@ -25,6 +25,9 @@ _THREE: Final = (FULL, FULL, FULL)
 _RATE_MAX: Final = 100 * FULL
 _STRAIGHT: Final = (0, 0, 0)
 
+EVERYTHING: Final = "everything"
+"""Detail of ``registers_cleared``: freezes and events are forgotten with them, as a meter is told to."""
+
 Happened = Literal[
     "register_set",
     "registers_cleared",
@@ -163,6 +166,11 @@ class History:
         """The newest row."""
         return self._rows[-1]
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no other row has room."""
+        return len(self._rows) >= HISTORY_MAX
+
     def at(self, at: datetime) -> Conditions:
         """What held at ``at``; before the meter was switched on: what held then."""
         return self.at_us(to_us(at))
@@ -233,7 +241,7 @@ class History:
         us = to_us(row.at)
         if us < self._times[-1]:
             raise OutOfOrder(f"a row of {row.at:%Y-%m-%d %H:%M:%S}: the last one is of {self.last.at}")
-        if len(self._rows) >= HISTORY_MAX:
+        if self.is_full:
             raise HistoryFull(f"a history of {HISTORY_MAX} rows is full: begin with a new meter")
         self._rows.append(row)
         self._times.append(us)

@@ -2,7 +2,7 @@
 
 An event is a stretch of time in which its cause lasts, or one instant; the same cause in two conditions that
 follow each other is one event. Of each kind a meter keeps the last ten, and goes on counting. An order to
-clear events forgets them all and counts from 0, but not that they were cleared.
+clear events forgets them all, or those of one kind, and counts from 0, but not that they were cleared.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from metersim.works.causes import CAUSES, PHASE_CAUSES, Scene, holds
 from metersim.works.clock import MeterClock
-from metersim.works.conditions import Happened, History
+from metersim.works.conditions import EVERYTHING, Happened, History, Row
 from metersim.works.load import CYCLE_QUARTERS, Phasor
 from metersim.works.memory import LOCAL_CAUSE, ControlMemory
 from metersim.works.moments import PLANT_TIME, QUARTER_US, of_us, to_us
@@ -40,6 +40,7 @@ _RELAY: Final = {"relay_trip": True, "relay_close": False}
 _PURCHASE: Final = "purchase_event"
 _PURCHASES: Final = frozenset({"top_up", "open_account"})
 """Controls that bring money; an account is opened with the first of it."""
+_WRITTEN: Final = "written_di"
 _NEVER_CLEARED: Final = "event_clear"
 
 KINDS: Final = (*CAUSES, *PHASE_CAUSES, *LOAD_KINDS, *_INSTANTS, *_CLOCK_SETTINGS, *_RELAY, _PURCHASE)
@@ -157,8 +158,10 @@ class EventLog:
 
     def _forgotten_until(self, kind: str, us: int) -> int:
         begin = to_us(self._since(us))
-        if kind != _NEVER_CLEARED:
-            for row in self._history.since_last(us, "events_cleared"):
+        if kind == _NEVER_CLEARED:
+            return begin
+        for row in self._history.since_last(us, "events_cleared", "registers_cleared"):
+            if _forgets(row, kind):
                 return max(begin, to_us(row.at))
         return begin
 
@@ -182,7 +185,13 @@ class EventLog:
             if setting.broadcast is broadcast:
                 us = to_us(setting.at)
                 times = {"clock_before": _civil(setting.before), "clock_after": _civil(setting.after)}
-                yield Stretch(us, us, times)
+                yield Stretch(us, us, times | self._written_by(setting.at))
+
+    def _written_by(self, at: datetime) -> dict[str, Content]:
+        """Who set the clock by writing it; of what came otherwise nobody knows."""
+        rows = self._history.since_last(to_us(at), "programmed")
+        told = (row.details.get("operator_code") for row in rows if row.at == at and _WRITTEN in row.details)
+        return next(({"operator_code": who} for who in told if who is not None), {})
 
     def _moves(self, *, opens: bool) -> Iterator[Stretch]:
         was_open = self._history.rows[0].conditions.contact_open
@@ -234,6 +243,13 @@ class EventLog:
         figure = phasor.apparent if name == "over_current" else abs(phasor.active)
         limit = plate.max_current_a * plate.voltage_v * 10 * OVER_CURRENT_PERCENT / 100
         return figure * weight > limit
+
+
+def _forgets(row: Row, kind: str) -> bool:
+    """Whether a clear forgets the events of a kind: of one kind, of all, or of the whole meter but itself."""
+    if row.happened == "registers_cleared":
+        return EVERYTHING in row.details and kind != "meter_clear"
+    return row.details.get("kind", kind) in {kind, kind.partition(".")[0]}
 
 
 def _joined(pieces: Iterator[tuple[int, int | None]]) -> Iterator[Stretch]:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import islice, takewhile
 
 from metersim.works.clock import MeterClock
-from metersim.works.conditions import USUAL, Conditions, History, Row
+from metersim.works.conditions import EVERYTHING, USUAL, Conditions, History, Row
 from metersim.works.controlled import Controlled, Wallet
 from metersim.works.cost_control import PLAIN, CostControl
 from metersim.works.demand import Demands, Largest
@@ -241,7 +241,7 @@ class Works:
         table = self._settlements if name == SETTLEMENT else TABLES.get(name)
         if table is None:
             return iter(())
-        return table.rows(self.clock, at, since=self._since(to_us(at)), powered=self.powered)
+        return table.rows(self.clock, at, since=self._kept_since(to_us(at)), powered=self.powered)
 
     def freeze(self, name: str, number: int, at: datetime) -> Freeze | None:
         """The so-manieth last freeze of a table, 1 is the newest; ``None`` when there is none."""
@@ -303,8 +303,8 @@ class Works:
 
     def _ordered(self, name: str, us: int) -> Iterator[Freeze]:
         """The freezes that somebody ordered, newest first."""
-        rows = self.history.since_last(us, "frozen", "meter_exchanged")
-        kept = takewhile(lambda row: row.happened == "frozen", rows)
+        rows = self.history.since_last(us, "frozen")
+        kept = takewhile(lambda row: row.at >= self._kept_since(us), rows)
         named = [row for row in kept if row.details.get("table") == name]
         return (
             Freeze(len(named) - place, self.clock.shows(row.at), row.at)
@@ -317,6 +317,12 @@ class Works:
     def _since(self, us: int) -> datetime:
         """When the meter that hung there at ``us`` was first switched on."""
         return of_us(next((since for since, _ in reversed(self._plates) if since <= us), self._plates[0][0]))
+
+    def _kept_since(self, us: int) -> datetime:
+        """Since when the meter keeps freezes: since it hangs there, or was told to forget everything."""
+        cleared = self.history.since_last(us, "registers_cleared")
+        forgotten = next((row.at for row in cleared if EVERYTHING in row.details), None)
+        return self._since(us) if forgotten is None else max(forgotten, self._since(us))
 
     def _text(self, item: str, us: int) -> str:
         plate = self._plate_at(us)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from meterlink.explain.dlt698_objects import item_words, measured
+from meterlink.explain.dlt698_plain import ENVELOPES_MAX
 from meterlink.explain.dlt698_values import choice_says, meant, says_of, typed_says
 from meterlink.explain.dlt698_words import FIELDS, SERVICES
 from meterlink.explain.parts import NOTHING, Part, Text, same
@@ -45,23 +47,25 @@ _LINES_MAX: Final = 5_000
 """Most lines of one APDU; what is behind them is not split up."""
 
 
-def apdu_parts(octets: bytes, base: int) -> tuple[Part, ...]:
+def apdu_parts(octets: bytes, base: int, depth: int = 0) -> tuple[Part, ...]:
     """The fields of an APDU.
 
     Args:
         octets: one that ``decode_apdu`` takes.
         base: index of its first octet in the whole stream.
+        depth: how many envelopes it stands in; what it holds itself is opened while they are fewer than 4.
 
     """
-    return _Maker(octets, base).parts()
+    return _Maker(octets, base, depth).parts()
 
 
 class _Maker:
     """Makes the parts of one APDU."""
 
-    def __init__(self, octets: bytes, base: int) -> None:
+    def __init__(self, octets: bytes, base: int, depth: int) -> None:
         self._octets = octets
         self._base = base
+        self._depth = depth
         self._secrets = secret_spans(octets, secret_ranges_645)
         self._service = ""
         self._lines = 0
@@ -130,10 +134,10 @@ class _Maker:
         payload = span.value.octets
         first = span.end - len(payload)
         yield self._part(span.parts[0], None)
-        try:
-            inner = apdu_parts(payload, self._base + first)
-        except RemoteProtocolError:
-            inner = ()
+        inner: tuple[Part, ...] = ()
+        if self._depth < ENVELOPES_MAX:
+            with suppress(RemoteProtocolError):
+                inner = apdu_parts(payload, self._base + first, self._depth + 1)
         yield Part(
             start=self._base + span.parts[0].end,
             octets=self._octets[span.parts[0].end : span.end],

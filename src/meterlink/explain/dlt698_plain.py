@@ -29,12 +29,16 @@ _ELSE: Final[dict[Any, str]] = {get.GetResponseMD5: "md5", proxy.ProxyTransComma
 """What a result is called that is no DAR."""
 
 
-def plain_apdu(apdu: Apdu, octets: bytes) -> dict[str, Any]:
-    """The APDU that was decoded from the octets."""
+ENVELOPES_MAX: Final = 4
+"""Envelopes in each other that are opened; deeper ones are shown as their octets."""
+
+
+def plain_apdu(apdu: Apdu, octets: bytes, depth: int = 0) -> dict[str, Any]:
+    """The APDU that was decoded from the octets, which stands in ``depth`` envelopes."""
     service = octets[0]
     said: dict[str, Any] = {"service": SERVICES[service]}
     if isinstance(apdu, SecurityRequest | SecurityResponse):
-        return said | _envelope(apdu)
+        return said | _envelope(apdu, depth)
     if len(head_of(octets)) == 2:
         said["choice"] = type(apdu).__name__
     if service in {0x6E, 0xEE}:
@@ -75,29 +79,31 @@ def _piid(piid: parts.Piid, service: int) -> dict[str, int]:
     return said | ({"reserved_bit6": 1} if piid.acd else {})
 
 
-def _envelope(apdu: SecurityRequest | SecurityResponse) -> dict[str, Any]:
+def _envelope(apdu: SecurityRequest | SecurityResponse, depth: int) -> dict[str, Any]:
     said: dict[str, Any] = {}
     if isinstance(apdu.unit, parts.Dar):
         said = {"unit": "error", "dar": int(apdu.unit)}
     else:
         unit = "plaintext" if isinstance(apdu.unit, PlainUnit) else "ciphertext"
         said = {"unit": unit, "payload_hex": plain(apdu.unit.octets)}
-        said |= _payload(apdu)
+        said |= _payload(apdu, depth)
     verify = apdu.verify
     kinds = {"SidMac": "SID_MAC", "Rn": "RN", "RnMac": "RN_MAC", "Sid": "SID", "Mac": "MAC"}
     said["verify"] = None if verify is None else {"kind": kinds[type(verify).__name__], **plain(verify)}
     return said
 
 
-def _payload(apdu: SecurityRequest | SecurityResponse) -> dict[str, Any]:
+def _payload(apdu: SecurityRequest | SecurityResponse, depth: int) -> dict[str, Any]:
     """What a plain envelope holds; an envelope is good though its content is not."""
+    if depth >= ENVELOPES_MAX:
+        return {"payload_error": f"envelopes more than {ENVELOPES_MAX} deep are not opened"}
     try:
         inner = inner_apdu(apdu)
     except RemoteProtocolError as error:
         return {"payload_error": _TRAILING if error.kind == "trailing" else str(error)}
     if inner is None or not isinstance(apdu.unit, PlainUnit):
         return {}
-    return {"payload": plain_apdu(inner, apdu.unit.octets)}
+    return {"payload": plain_apdu(inner, apdu.unit.octets, depth + 1)}
 
 
 # --- values --------------------------------------------------------------------------------------------

@@ -1,0 +1,99 @@
+"""What a plant file says about a concentrator: who it is, whom it calls, and the meters behind it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic.dataclasses import dataclass
+
+from metersim.dlt698.terminal import HEARTBEAT_S, HEARTBEAT_S_MAX, Habits
+from metersim.plant.checked import Misplaced
+from metersim.plant.rows import AHEAD_S_MAX, ROWS_MAX, STRICT, At, LineRow, MeterRow, Number12, at_of
+from metersim.terminals.archive import ARCHIVE_MAX
+from metersim.terminals.plan import CARRIER, CARRIER_ROUTE, FIRST_RS485, ConcentratorPlan
+from metersim.terminals.port import LATENCY_S_MAX, Route
+from metersim.terminals.ways import Ways
+from meterwire.dlt698.axdr.selection import Oad
+
+PORTS: Final = {"carrier": CARRIER, "rs485": FIRST_RS485}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
+class ConcentratorRow:
+    """A concentrator of DL/T 698.45 and the meters behind it.
+
+    Args:
+        address: 1 to 12 digits.
+        at: whom it calls, ``dial://HOST:PORT``, or where it waits, ``tcp://HOST:PORT``; it logs in either
+            way.
+        heartbeat_s: between heartbeats, 1 to 65,535 s.
+        port: where the meters are: behind its ``carrier``, or on its ``rs485``.
+        shortest_s: a meter behind the carrier answers no sooner, 0 to 120 s.
+        longest_s: nor later, ``shortest_s`` to 120 s.
+        loss: probability, 0 to 1, that a request over the carrier is lost, and again that its answer is.
+        clock_ahead_s: by how much its clock is ahead of the true time, at most 400 days.
+        archive: its meters are in its archive; otherwise it has to be told.
+        reports: it reports each night's freezes and meters that it cannot read by itself.
+        meters: what is behind it, one row or more, 1,000 meters at most.
+
+    """
+
+    address: Number12
+    at: Annotated[
+        At,
+        PlainValidator(at_of),
+        PlainSerializer(str, return_type=str),
+        WithJsonSchema({"type": "string", "examples": ["dial://127.0.0.1:9698", "tcp://127.0.0.1:0"]}),
+    ] = At()
+    heartbeat_s: Annotated[int, Field(ge=1, le=HEARTBEAT_S_MAX)] = HEARTBEAT_S
+    port: Literal["carrier", "rs485"] = "carrier"
+    shortest_s: Annotated[float, Field(ge=0, le=LATENCY_S_MAX)] = CARRIER_ROUTE.shortest_s
+    longest_s: Annotated[float, Field(ge=0, le=LATENCY_S_MAX)] = CARRIER_ROUTE.longest_s
+    loss: Annotated[float, Field(ge=0, le=1)] = 0.0
+    clock_ahead_s: Annotated[int, Field(ge=-AHEAD_S_MAX, le=AHEAD_S_MAX)] = 0
+    archive: bool = True
+    reports: bool = False
+    meters: Annotated[tuple[MeterRow, ...], Field(max_length=ROWS_MAX)] = (MeterRow(),)
+
+    def __post_init__(self) -> None:
+        """Check what goes together."""
+        if self.at.kind == "pty":
+            raise Misplaced("a concentrator is reached over tcp:// or dial://", "at")
+        if self.shortest_s > self.longest_s:
+            raise Misplaced(f"over longest_s, {self.longest_s:g}; write less", "shortest_s")
+        if not self.meters:
+            raise Misplaced("a concentrator has one meter or more; leave the key out for one", "meters")
+        if (meters := sum(row.count for row in self.meters)) > ARCHIVE_MAX:
+            raise Misplaced(f"{meters} meters, a concentrator takes {ARCHIVE_MAX} at most", "meters")
+
+    @property
+    def line(self) -> LineRow:
+        """The line of its meters, which is reached through it alone."""
+        return LineRow(name=f"behind-{self.address}", at=At(kind="listen"), meters=self.meters)
+
+    @property
+    def oad(self) -> Oad:
+        """The port that leads to its meters."""
+        return PORTS[self.port]
+
+    def plan(self, seed: int) -> ConcentratorPlan:
+        """The concentrator itself.
+
+        Args:
+            seed: of the plant.
+
+        """
+        return ConcentratorPlan(
+            address=self.address,
+            seed=seed,
+            clock_ahead=timedelta(seconds=self.clock_ahead_s),
+            carrier=Route(shortest_s=self.shortest_s, longest_s=self.longest_s, loss=self.loss),
+            archive=self.archive,
+            ways=Ways(
+                call=Habits(heartbeat_s=self.heartbeat_s),
+                report_daily=self.reports,
+                reports_allowed=self.reports,
+            ),
+        )
