@@ -336,6 +336,10 @@ async def test_a_request_that_is_no_request() -> None:
                 :9
             ]
 
+        for headers in ({}, {"content-type": "text/plain"}):  # what a page of another site may send
+            sent = await api.kind("POST", "/v1/faults", content=b'{"what":"silence"}', headers=headers)
+            assert (422, "invalid") == sent
+
         async def pieces() -> Any:
             for _ in range(3):
                 yield b" " * (BODY_OCTETS_MAX // 2)
@@ -350,5 +354,9 @@ async def test_only_this_machine_asks_unless_told() -> None:
             assert (403, "wrong-host") == await api.kind("GET", "/v1/plant", headers={"host": host})
         for host in ("localhost:80", "127.0.0.1", "[::1]:80"):
             assert (200, "") == await api.kind("GET", "/v1/plant", headers={"host": host})
+        for origin in ("https://evil.example", "null", "http://127.0.0.1.evil.example:80"):
+            assert (403, "wrong-host") == await api.kind("POST", f"{METER}/key", headers={"origin": origin})
+        for origin in ("http://localhost:3000", "http://[::1]", "http://127.0.0.1:8080"):
+            assert (200, "") == await api.kind("POST", f"{METER}/key", headers={"origin": origin})
     async with asked_api(anywhere=True) as api:
         assert (200, "") == await api.kind("GET", "/v1/plant", headers={"host": "plant.example"})

@@ -35,6 +35,7 @@ KINDS: Final[Mapping[str, tuple[int, str]]] = {
     "cannot-happen": (422, "The meter cannot have this"),
     "not-settable": (422, "The item cannot be set"),
     "forgotten": (422, "The plant does not remember that far back"),
+    "head-too-long": (431, "The head of the request is too long"),
     "internal": (500, "A fault of the simulator"),
 }
 """Kinds of problems: status, and what they mean."""

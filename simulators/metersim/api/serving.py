@@ -11,12 +11,11 @@ from typing import Final
 import uvicorn
 
 from metersim.api.app import application
+from metersim.api.limits import HEAD_OCTETS_MAX
 from metersim.api.served import Served
 
 CONNECTIONS_MAX: Final = 64
-"""Requests and connections at one time; more are answered with 503."""
-HEAD_OCTETS_MAX: Final = 16_384
-"""Longest head of a request."""
+"""Connections at one time; the requests of more are answered with 503."""
 GRACE_S: Final = 1
 
 
@@ -47,7 +46,7 @@ async def open_api(served: Served, listening: socket.socket, *, anywhere: bool =
         log_config=None,
         access_log=False,
         server_header=False,
-        limit_concurrency=CONNECTIONS_MAX,
+        limit_concurrency=CONNECTIONS_MAX + 1,  # it counts the one that asks
         h11_max_incomplete_event_size=HEAD_OCTETS_MAX,
         timeout_graceful_shutdown=GRACE_S,
     )
