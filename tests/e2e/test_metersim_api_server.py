@@ -63,6 +63,19 @@ async def test_a_head_has_an_end() -> None:
         writer.close()
 
 
+async def test_half_a_request_is_none() -> None:
+    """A client that was killed in the middle of its request would have changed the plant."""
+    async with served_api() as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        body = b'{"what": "silence"}'
+        head = "POST /v1/faults HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        writer.write(f"{head}Content-Length: {len(body) + 1}\r\n\r\n".encode() + body)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+        assert (200, "[]") == await asked(port, "/v1/faults")
+
+
 async def test_connections_have_an_end() -> None:
     """A client that forgets to close would take all files of the process."""
     async with served_api() as port, AsyncExitStack() as stack:

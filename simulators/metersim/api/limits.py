@@ -15,6 +15,10 @@ HEAD_OCTETS_MAX: Final = 16_384
 """Longest head of a request: names and values, and as much of a head that has not ended."""
 
 
+class _Gone(Exception):
+    """Nobody waits for an answer."""
+
+
 class Limits:
     """Stands before an application.
 
@@ -39,7 +43,10 @@ class Limits:
         if (problem := self._objection(headers, octets)) is not None:
             await problem.response(scope["path"])(scope, receive, send)
             return
-        body = await _whole(receive)
+        try:
+            body = await _whole(receive)
+        except _Gone:
+            return
         if body is None:
             await _too_long(f"more than {BODY_OCTETS_MAX} octets").response(scope["path"])(
                 scope, receive, send
@@ -79,10 +86,17 @@ class Limits:
 
 
 async def _whole(receive: Receive) -> bytes | None:
-    """The body of a request; ``None``: it is too long."""
+    """The body of a request; ``None``: it is too long.
+
+    Raises:
+        _Gone: the client went before its end; half a request is none.
+
+    """
     body = bytearray()
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
         body += message.get("body", b"")
         if len(body) > BODY_OCTETS_MAX:
             return None
