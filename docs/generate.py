@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from docs import (
+    generate_api,
     generate_dlt645,
     generate_dlt645_coverage,
     generate_dlt698,
@@ -115,6 +116,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "dlt698-classes": generate_dlt698.classes,
     "dlt698-objects": generate_dlt698.objects,
     "dlt698-access-results": generate_dlt698.access_results,
+    "api-endpoints": generate_api.endpoints,
+    "api-bodies": generate_api.bodies,
+    "api-problems": generate_api.problems,
     "fault-kinds": generate_scenarios.faults,
     "happening-kinds": generate_scenarios.happenings,
     "packaged-scenarios": generate_scenarios.scenarios,
