@@ -17,7 +17,7 @@ from typing import Final
 from metersim.dlt698.admission import Admission, Limits, check_octets
 from metersim.dlt698.circumstances import Circumstances, Part, Strength
 from metersim.dlt698.contents import Contents
-from metersim.dlt698.control import RelayPart, status_word_3
+from metersim.dlt698.control import RelayPart
 from metersim.dlt698.envelopes import Envelopes
 from metersim.dlt698.esam import EsamPart
 from metersim.dlt698.events import EventPart
@@ -261,7 +261,7 @@ class Meter698:
             yield MoneyPart(account)
 
     def _status_word_3(self, at: datetime) -> int:
-        return status_word_3(self.works, at, authenticated=self.envelopes.valid(at))
+        return self.works.status_word_3(at, authenticated=self.envelopes.valid(at))
 
     def _take(self, request: Request, at: datetime) -> None:
         self._asked = named(request.apdu)
