@@ -19,7 +19,7 @@ Source: DL/T 698.45-2017, 7.1 and 7.3; spec sections 1.5, 1.8 and 3.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -124,7 +124,7 @@ class ServerSession:
     Args:
         own: its address.
         tx_max: longest frame that it sends.
-        groups: group addresses that it listens to.
+        groups: group addresses that it listens to; may change meanwhile.
         needs_connect: answer nothing but CONNECT before an association is there.
         preset: what clients take before sizes are agreed on.
         first_block: number of the first block of an answer, 0 or 1.
@@ -144,7 +144,7 @@ class ServerSession:
         own: ServerAddress,
         *,
         tx_max: int = 1024,
-        groups: frozenset[ServerAddress] = frozenset(),
+        groups: Set[ServerAddress] = frozenset(),
         needs_connect: bool = False,
         preset: Sizes | None = None,
         first_block: int = 1,
