@@ -234,6 +234,6 @@ def test_its_client_trips_and_closes(tmp_path: Path) -> None:
         assert await _contact_is_open(client)
         assert 0 == (await client.action(_method(0x8000, 130), _array_of(close))).dar
         assert not await _contact_is_open(client)
-        assert 1 == (await client.get(oad((0x301F, 4, 0)))).require_data().value
+        assert 2 == (await client.get(oad((0x301F, 4, 0)))).require_data().value, "one is the factory's"
 
     _with_password(tmp_path, change)

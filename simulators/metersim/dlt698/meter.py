@@ -46,6 +46,7 @@ from meterwire.dlt698.apdus.association import (
     ReleaseResponse,
     SymmetricSecurity,
 )
+from meterwire.dlt698.apdus.get import GetRequestNext
 from meterwire.dlt698.apdus.link_management import ServerErrorResponse
 from meterwire.dlt698.apdus.parts import AttributeResult, Dar, Piid
 from meterwire.dlt698.apdus.report import ReportNotificationList, ReportNotificationRecordList
@@ -320,6 +321,8 @@ class Meter698:
             self._session.time_out()
             self.envelopes.end()
             return ReleaseResponse(piid=apdu.piid, time_tag=apdu.time_tag)
+        if isinstance(apdu, GetRequestNext):
+            return self._session.next_block(apdu)
         proved = opened.changes is not Strength.PLAIN
         how = replace(how, reads=opened.reads, changes=opened.changes, trusted=how.trusted or proved)
         return self._answered(apdu, how)
