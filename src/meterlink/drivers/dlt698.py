@@ -14,6 +14,7 @@ from meterlink.drivers.base import FreezeAnswer, Measured, MeterAnswer, Window
 from meterlink.drivers.dlt698_along import Asides
 from meterlink.drivers.dlt698_freezes import FreezeReader
 from meterlink.drivers.dlt698_items import PROTOCOL, Asked, asked, numbers, scaler_of
+from meterlink.drivers.dlt698_rows import freezes_once, rows_asked
 from meterlink.drivers.dlt698_talk import PasswordOf, Talk, no_password, refusal
 from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.drivers.values import each_once, measured
@@ -220,7 +221,7 @@ class Dlt698Driver:
             answer, taken_at = await self._ask_records(line, address, request, columns, entries, priority)
             if answer.dar is not None:
                 raise refusal(f"meter {address}", item, answer.dar)
-            rows += answer.rows
+            rows += rows_asked(request, answer.rows, f"meter {address}")
         return MeterAnswer(values=self._fit_rows(address, item, found, rows), taken_at=taken_at)
 
     def _fit_rows(
@@ -236,6 +237,8 @@ class Dlt698Driver:
         meter = f"meter {address}"
         if not rows:
             raise NoRecord(f"{meter} has no such record of {found.table}")
+        if found.freeze:
+            rows = freezes_once(rows, meter)
         if found.last is not None and len(rows) > 1:
             raise BadAnswer(f"{meter} answered {item} with {len(rows)} records, and nobody knows which it is")
         values = [
