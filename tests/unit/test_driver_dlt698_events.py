@@ -162,3 +162,13 @@ def test_what_is_of_another_time_is_no_value_of_the_moment(item: str) -> None:
 def test_what_can_only_be_written_is_not_listed() -> None:
     """A password that no meter gives would be listed as what can be read."""
     assert [] == catalogue.families("dlt698.45", "application_password", "")
+
+
+def test_columns_that_a_meter_adds_to_an_event_are_kept() -> None:
+    """What the meter knows of a failure beyond our question, its voltage say, would be thrown away."""
+    answer = "30110200 03 00 20220200 00 201E0200 00 20000201 01 01 06 00000007 1C 07EA0B15030F00 12 08FC"
+    meter = ScriptedMeter(
+        records=[(_STARTED, _EVENT)], damage=lambda octets: octets[:3] + bytes.fromhex(f"{answer} 0000")
+    )
+    found = {value.name: value.text for value in _read(meter, "power_down_record@last.1").values}
+    assert "230.0" == found["voltage.a@power_down/last.1"]

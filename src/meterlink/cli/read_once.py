@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import secrets
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -25,6 +26,7 @@ from meterlink.config import SecretRef
 from meterlink.drivers.base import Driver, MeterAnswer, Window
 from meterlink.drivers.choose import answer_octets_max, driver_for
 from meterlink.drivers.profiles import MeterProfiles
+from meterlink.drivers.reports import Report
 from meterlink.errors import (
     BadAnswer,
     ConfigError,
@@ -124,17 +126,20 @@ def ask_and_show(question: Question, *, as_json: bool, trace: bool) -> ExitCode:
     """
     ring = TraceRing(SystemClock())
     show = _show_json if as_json else _show
+    asides: dict[str, Report] = {}
     try:
-        answers = asyncio.run(_ask(question, ring))
+        answers = asyncio.run(_ask(question, ring, lambda told: asides.update({told.summary: told})))
     except MeterlinkError as error:
         show(question, [], error, ring if trace else None)
+        _show_asides(asides)
         return _outcome(error)[0]
     show(question, answers, None, ring if trace else None)
+    _show_asides(asides)
     values = [value for answer in answers for value in answer.values]
     return ExitCode.OK if any(value.text is not None for value in values) else ExitCode.NO_VALUE
 
 
-async def _ask(question: Question, ring: TraceRing) -> list[MeterAnswer]:
+async def _ask(question: Question, ring: TraceRing, report: Callable[[Report], None]) -> list[MeterAnswer]:
     profile = _profile(question)
     url, address = parse_line_url(question.line), meter_address(question.address)
     driver = driver_for(
@@ -143,6 +148,7 @@ async def _ask(question: Question, ring: TraceRing) -> list[MeterAnswer]:
         random_octets=secrets.token_bytes,
         preamble=question.preamble,
         password_of=lambda _: _password(question),
+        report=report,
     )
     for item in question.items:
         driver.check_item(item)
@@ -269,6 +275,17 @@ _HEADINGS: tuple[tuple[str, Any], ...] = (
 
 
 # --- to a program ----------------------------------------------------------------------------
+
+
+def _show_asides(summaries: Iterable[str]) -> None:
+    """What a meter told besides; on the error stream, so that the answer stays what was asked for."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    for summary in summaries:
+        console.print(
+            f"note: the meter told, too: {printable(summary)}; `meterlink run` keeps it "
+            "（电表随应答上报，meterlink run 会保存）",
+            markup=False,
+        )
 
 
 def _show_json(

@@ -88,6 +88,7 @@ class Daemon:
                     rng=outside.rng,
                     zone=self._settings.gateway.plant_time,
                     ear=gatehouse.ear(line.name),
+                    report=gatehouse.told_along(line),
                 )
                 for line, meters in self._settings.meters_by_line()
             ]

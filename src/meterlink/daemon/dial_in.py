@@ -14,12 +14,12 @@ import structlog
 from meterlink.acquisition.reports import ReportJournal, ReportKeeper
 from meterlink.bus.listener import Door, Listener
 from meterlink.clock import Clock
-from meterlink.config import Settings
+from meterlink.config import LineSettings, Settings
 from meterlink.daemon.supervise import supervised
 from meterlink.drivers.dlt698_ear import LineSession
 from meterlink.drivers.dlt698_items import PROTOCOL
 from meterlink.drivers.dlt698_terminal import TerminalSession
-from meterlink.drivers.reports import ReportQueue
+from meterlink.drivers.reports import Report, ReportQueue, heard_on
 from meterlink.model.line_url import ListenUrl
 from meterlink.transports.hall import STRANGERS_MAX, Hall
 
@@ -73,6 +73,12 @@ class Gatehouse:
         if known is None:
             return None
         return lambda: LineSession(line, known, clock=self._clock, zone=self._zone, report=self._queue.put)
+
+    def told_along(self, line: LineSettings) -> Callable[[Report], None]:
+        """Where goes what the meters of a line tell along with their answers."""
+        if isinstance(line.parsed_url, ListenUrl):
+            return self._queue.put
+        return lambda report: self._queue.put(heard_on(line.name, report))
 
     @asynccontextmanager
     async def open(self, opener: PortOpener) -> AsyncIterator[list[str]]:

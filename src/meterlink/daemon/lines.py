@@ -25,6 +25,7 @@ from meterlink.drivers.choose import answer_octets_max, driver_for
 from meterlink.drivers.dlt698_talk import no_password
 from meterlink.drivers.guard import GuardedDriver
 from meterlink.drivers.profiles import MeterProfiles
+from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.errors import ConfigError, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass
 from meterlink.model.line_url import LineUrl, ListenUrl, SerialUrl
@@ -55,6 +56,7 @@ class LinePart:
         rng: jitter.
         zone: what the meters' clocks show.
         ear: makes the listener of a line that we open, where a meter of it may report.
+        report: where goes what its meters tell along with their answers.
 
     """
 
@@ -71,8 +73,10 @@ class LinePart:
         rng: random.Random,
         zone: tzinfo,
         ear: Callable[[], Listener] | None = None,
+        report: Callable[[Report], None] = nobody_keeps,
     ) -> None:
         self.name = settings.name
+        self._report = report
         self._ear = ear
         self._settings = settings
         self._passwords = _Passwords(meters)
@@ -143,6 +147,7 @@ class LinePart:
             preamble=self._settings.preamble,
             zone=self._zone,
             password_of=self._passwords.of,
+            report=self._report,
         )
         return GuardedDriver(driver)
 

@@ -13,6 +13,7 @@ from meterlink.drivers.dlt645 import Dlt645Driver
 from meterlink.drivers.dlt698 import Dlt698Driver
 from meterlink.drivers.dlt698_items import PROTOCOL as DLT698
 from meterlink.drivers.dlt698_talk import PasswordOf, no_password
+from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile
 
@@ -28,6 +29,7 @@ def driver_for(
     preamble: int | None = None,
     zone: tzinfo = CHINA_TIME,
     password_of: PasswordOf = no_password,
+    report: Callable[[Report], None] = nobody_keeps,
 ) -> Driver:
     """The driver of the meters of a profile.
 
@@ -38,6 +40,7 @@ def driver_for(
         preamble: FEH octets before each request, 0 to 16, where it is not the profile's.
         zone: what the meters' clocks show.
         password_of: the password of a meter, where the profile wants one.
+        report: where goes what meters tell along with their answers, where a protocol has that.
 
     """
     if profile.protocol == DLT698:
@@ -48,6 +51,7 @@ def driver_for(
             preamble=preamble,
             zone=zone,
             password_of=password_of,
+            report=report,
         )
     return Dlt645Driver(clock, profile=profile, preamble=preamble, zone=zone)
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
+from functools import partial
 from typing import Final
 
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import FreezeAnswer, Measured, MeterAnswer, Window
+from meterlink.drivers.dlt698_along import Asides
 from meterlink.drivers.dlt698_freezes import FreezeReader
 from meterlink.drivers.dlt698_items import PROTOCOL, Asked, asked, numbers, scaler_of
+from meterlink.drivers.dlt698_rows import freezes_once, rows_asked
 from meterlink.drivers.dlt698_talk import PasswordOf, Talk, no_password, refusal
+from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.drivers.values import each_once, measured
 from meterlink.errors import BadAnswer, NoRecord, Refused, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, DataClass
@@ -47,6 +51,7 @@ class Dlt698Driver:
         preamble: FEH octets before each request, 0 to 16, where it is not the profile's.
         zone: what the meters' clocks show.
         password_of: the password of a meter, where the profile wants one.
+        report: where goes what meters tell along with their answers.
 
     """
 
@@ -59,6 +64,7 @@ class Dlt698Driver:
         preamble: int | None = None,
         zone: tzinfo = CHINA_TIME,
         password_of: PasswordOf = no_password,
+        report: Callable[[Report], None] = nobody_keeps,
     ) -> None:
         self._clock = clock
         self._zone = zone
@@ -69,6 +75,7 @@ class Dlt698Driver:
             preamble=self._profile.line.preamble if preamble is None else preamble,
             password_of=password_of,
             random_octets=random_octets,
+            asides_of=partial(Asides, clock=clock, zone=zone, report=report),
         )
 
     # --- what can be asked ---
@@ -214,7 +221,7 @@ class Dlt698Driver:
             answer, taken_at = await self._ask_records(line, address, request, columns, entries, priority)
             if answer.dar is not None:
                 raise refusal(f"meter {address}", item, answer.dar)
-            rows += answer.rows
+            rows += rows_asked(request, answer.rows, f"meter {address}")
         return MeterAnswer(values=self._fit_rows(address, item, found, rows), taken_at=taken_at)
 
     def _fit_rows(
@@ -230,6 +237,8 @@ class Dlt698Driver:
         meter = f"meter {address}"
         if not rows:
             raise NoRecord(f"{meter} has no such record of {found.table}")
+        if found.freeze:
+            rows = freezes_once(rows, meter)
         if found.last is not None and len(rows) > 1:
             raise BadAnswer(f"{meter} answered {item} with {len(rows)} records, and nobody knows which it is")
         values = [

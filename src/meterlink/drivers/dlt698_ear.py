@@ -7,14 +7,12 @@ Source: decision 10; spec dlt698, section 3.8.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from datetime import tzinfo
 
 from meterlink.clock import Clock
 from meterlink.drivers.dlt698_terminal import TerminalSession
-from meterlink.drivers.reports import Report
+from meterlink.drivers.reports import Report, heard_on
 from meterwire.dlt698.link.deframer import Found
 from meterwire.dlt698.link.frame import FUNCTION_LINK
 from meterwire.dlt698.sessions import listener as wire
@@ -53,6 +51,4 @@ class LineSession(TerminalSession):
             super()._sort(found)
 
     def _told(self, report: wire.Report) -> Report:
-        told = super()._told(report)
-        key = hashlib.sha256(f"{self._line} {told.key}".encode()).hexdigest()[: len(told.key)]
-        return replace(told, line=self._line, key=key)
+        return heard_on(self._line, super()._told(report))

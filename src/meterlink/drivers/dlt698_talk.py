@@ -17,6 +17,7 @@ from typing import Any, Final
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
+from meterlink.drivers.dlt698_along import Asides
 from meterlink.errors import BadAnswer, ConfigError, LineError, Refused, ReplyTimeout
 from meterprofiles import AssociationTraits, Profile
 from meterwire.dlt698.apdus.apdu import Apdu
@@ -68,6 +69,7 @@ class Talk:
         preamble: FEH octets before each frame, 0 to 16.
         password_of: asked when a CONNECT needs it, and not kept.
         random_octets: gives as many random octets as it is asked for.
+        asides_of: makes the ear for what the meter of an address tells along with its answers.
 
     """
 
@@ -79,7 +81,9 @@ class Talk:
         preamble: int,
         password_of: PasswordOf,
         random_octets: Callable[[int], bytes],
+        asides_of: Callable[[str], Asides],
     ) -> None:
+        self._asides_of = asides_of
         self._clock = clock
         self._traits: AssociationTraits = profile.association
         self._preamble = preamble
@@ -166,6 +170,7 @@ class Talk:
         try:
             await line.exchange(session, priority=priority)
         except ReplyTimeout:
+            kept.asides.heard(session)  # blocks that came may have brought something
             association.lost()
             if session.fault is not None:
                 raise _unreadable(kept.address, session.fault) from None
@@ -173,6 +178,7 @@ class Talk:
         except LineError:
             association.lost()
             raise
+        kept.asides.heard(session)
         association.settle(session)
         kept.used_s = self._clock.monotonic_s()
 
@@ -191,6 +197,7 @@ class Talk:
                     protect=self._protect,
                     first_number=first,
                 ),
+                self._asides_of(address),
             )
             self._kept[address] = kept
             if len(self._kept) > ASSOCIATIONS_MAX:
@@ -200,13 +207,14 @@ class Talk:
 
 
 class _Kept:
-    """A meter's association, and when it was last heard."""
+    """A meter's association, what it tells besides, and when it was last heard."""
 
-    __slots__ = ("address", "association", "connecting", "used_s")
+    __slots__ = ("address", "asides", "association", "connecting", "used_s")
 
-    def __init__(self, address: str, association: Association) -> None:
+    def __init__(self, address: str, association: Association, asides: Asides) -> None:
         self.address = address
         self.association = association
+        self.asides = asides
         self.connecting = asyncio.Lock()
         self.used_s = 0.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +21,8 @@ PASSED_ON_FRAMES: Final = "passed_on_frames"
 """Kind of event: what came in through a port of a terminal, as octets."""
 UNREAD_REPORT: Final = "unread_report"
 """Kind of event: a report, as octets, of which something could not be understood."""
+EVENTS_WAIT: Final = "events_wait"
+"""Kind of event: an answer said that the device has events which nobody has read (ACD)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,23 @@ class Report:
     def place(self) -> str:
         """Where addresses are unique: on the line, or behind the terminal."""
         return f"line {self.line}" if self.line else self.terminal
+
+
+def nobody_keeps(report: Report) -> None:
+    """Where reports go of which nobody keeps anything."""
+    del report
+
+
+def heard_on(line: str, report: Report) -> Report:
+    """A report of a meter on a line of ours; meters of one address on two lines are two.
+
+    Args:
+        line: its name.
+        report: as it came.
+
+    """
+    key = hashlib.sha256(f"{line} {report.key}".encode()).hexdigest()[: len(report.key)]
+    return replace(report, line=line, key=key)
 
 
 def without_contradictions(parts: Sequence[Part]) -> tuple[list[Part], tuple[str, ...]]:

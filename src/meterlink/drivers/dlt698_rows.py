@@ -1,0 +1,74 @@
+"""Rows that a DL/T 698.45 meter answered -> those that were asked for, each once.
+
+Meters take the end of a range for a part of it, give more rows than were asked for, or all that they have.
+Source: spec dlt698, section 7: start <= time < end, and the last n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from meterlink.errors import BadAnswer
+from meterwire.dlt698.apdus.parts import RecordRequest
+from meterwire.dlt698.axdr.selection import SelectLast, SelectRange
+from meterwire.dlt698.objects.records import Record
+
+
+def rows_asked(request: RecordRequest, rows: Sequence[Record], meter: str) -> list[Record]:
+    """The rows that a request asked for, without those that the meter sent besides.
+
+    Args:
+        request: by whichever selector.
+        rows: of the answer, oldest first.
+        meter: who answered, for the message.
+
+    Raises:
+        BadAnswer: nobody knows whether a row is of the range, because it has no time.
+
+    """
+    match request.rsd:
+        case SelectRange(start=start, end=end):
+            first, after = start.value.civil(), end.value.civil()
+            return [row for row in rows if first <= _time_of(row, meter) < after]
+        case SelectLast(last_n=count):
+            return _each_once(rows)[-count:]
+    return list(rows)
+
+
+def freezes_once(rows: Sequence[Record], meter: str) -> list[Record]:
+    """Rows of a freeze, one an instant; of one instant those with values count.
+
+    Args:
+        rows: in their order.
+        meter: who answered, for the message.
+
+    Raises:
+        BadAnswer: two of one instant do not say the same.
+
+    """
+    timeless = [row for row in rows if row.at is None]
+    found: dict[datetime, Record] = {}
+    for row in rows:
+        if row.at is None:
+            continue
+        first = found.setdefault(row.at, row)
+        if first.readings and row.readings and first != row:
+            raise BadAnswer(f"{meter} sends several records for {row.at}, and not the same")
+        if not first.readings:
+            found[row.at] = row
+    return [*timeless, *found.values()]
+
+
+def _each_once(rows: Sequence[Record]) -> list[Record]:
+    found: list[Record] = []
+    for row in rows:
+        if not found or row != found[-1]:  # they are sorted: the same stand side by side
+            found.append(row)
+    return found
+
+
+def _time_of(row: Record, meter: str) -> datetime:
+    if row.at is None:
+        raise BadAnswer(f"{meter} answered a range of records with one that has no time")
+    return row.at
