@@ -16,7 +16,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from docs import generate_dlt645, generate_dlt645_coverage, generate_dlt698, generate_scenarios
+from docs import (
+    generate_dlt645,
+    generate_dlt645_coverage,
+    generate_dlt698,
+    generate_metersim645,
+    generate_scenarios,
+)
 from docs.generate_commands import commands
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.config.settings import Settings
@@ -110,6 +116,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "dlt698-access-results": generate_dlt698.access_results,
     "fault-kinds": generate_scenarios.faults,
     "happening-kinds": generate_scenarios.happenings,
+    "metersim-dlt645": generate_metersim645.answered,
     "packaged-scenarios": generate_scenarios.scenarios,
 }
 
