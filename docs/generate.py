@@ -22,6 +22,7 @@ from docs import (
     generate_dlt645,
     generate_dlt645_coverage,
     generate_dlt698,
+    generate_metersim645,
     generate_plant,
     generate_scenarios,
 )
@@ -121,6 +122,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "api-problems": generate_api.problems,
     "fault-kinds": generate_scenarios.faults,
     "happening-kinds": generate_scenarios.happenings,
+    "metersim-dlt645": generate_metersim645.answered,
     "packaged-scenarios": generate_scenarios.scenarios,
     "plant-keys": partial(generate_plant.keys, "Plant"),
     "plant-line-keys": partial(generate_plant.keys, "LineRow"),
