@@ -155,7 +155,7 @@ class Commands:
             the octets behind the identifier, and the numbers in them by item.
 
         """
-        if entry.item not in _ITEMS and not entry.item.startswith(_PREFIXES) and _RELAY not in entry.item:
+        if not told_by_commands(entry.item):
             return None
         at = self._works.advance(at)
         return (
@@ -208,6 +208,11 @@ class Commands:
     def _authenticated(self, at: datetime) -> bool:
         made = "module" in self.__dict__
         return made and self.module.identity.valid(self._works.clock.shows(at))
+
+
+def told_by_commands(item: str) -> bool:
+    """Whether an item is one that commands change, or that tells of them."""
+    return item in _ITEMS or item.startswith(_PREFIXES) or _RELAY in item
 
 
 def _levels(profile: Profile) -> Levels:

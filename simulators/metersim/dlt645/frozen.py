@@ -53,6 +53,11 @@ def found_data(entry: Entry, content: Callable[[str], Content]) -> tuple[bytes, 
     A block begins with what every meter has (the total, phase a), so what is missing is its end. Only a
     demand that there was not yet has no time; zeros stand for it.
     """
+    if entry.format is not None:  # one value
+        item = entry.label.item
+        if (found := content(item)) is None:
+            return None
+        return entry.encode([found]), {item: found} if isinstance(found, Decimal) else {}
     contents: list[Content] = []
     for item in entry.items:
         found = content(item)

@@ -12,6 +12,7 @@ other functions, answers of their neighbours, broadcasts.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from meterprofiles import Profile, generic
-from metersim.dlt645.commands import FUNCTIONS, Commands
+from metersim.dlt645.commands import FUNCTIONS, Commands, told_by_commands
 from metersim.dlt645.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
 from metersim.dlt645.frozen import found_data, frozen_data
 from metersim.dlt645.language import DLT645, Wording645
@@ -58,6 +59,11 @@ _TEXTS: Final = {
 }
 """What every meter here has on its nameplate and in its parameters; octets as digits, highest first."""
 
+_METER_NUMBER: Final = "meter_number"
+_LOAD_RECORDS: Final = "load_records@"
+_ITEMS_KEPT: Final = 8_192
+"""Items of which it is remembered who of a meter says them."""
+
 _ADDRESS = re.compile("[0-9]{12}").fullmatch
 
 
@@ -83,6 +89,9 @@ class Answer(NamedTuple):
     def wording(self) -> Wording645:
         """How it is said."""
         return Wording645(self.frame)
+
+
+_new_answer = functools.partial(tuple.__new__, Answer)
 
 
 class Meter:
@@ -158,7 +167,7 @@ class Meter:
 
     def text(self, item: str) -> str | None:
         """What it shows for an item that is no number; ``None`` when it has no such item."""
-        if item == "meter_number":
+        if item == _METER_NUMBER:
             return self.works.plate.meter_number
         if item not in _TEXTS or (entry := self._dictionary.by_name(item)) is None:
             return None
@@ -205,7 +214,6 @@ class Meter:
         asked = self.hears(frame) and not frame.abnormal and not frame.has_following
         if not asked or not self.works.powered(at):
             return None
-        self.works.advance(at)
         if frame.function in FUNCTIONS and self._protocol == "dlt645-2007":
             said = self.commands.answer(frame, at)
             return None if said is None else Answer(address=self.address, frame=said)
@@ -245,7 +253,7 @@ class Meter:
     def _piece(self, frame: Frame, di: int) -> Answer:
         """The answer in a frame; only who has the last piece has the values."""
         values = {} if frame.has_following or frame.abnormal else self._long_values
-        return Answer(address=self.address, frame=frame, di=di, values=values)
+        return _new_answer((self.address, frame, di, values))
 
     def _content(
         self, entry: Entry, selector: bytes, at: datetime
@@ -254,10 +262,16 @@ class Meter:
 
         A block begins with what every meter has (the total, phase a), so what is missing is its end.
         """
-        if entry.item.startswith("load_records@"):
+        if entry.item.startswith(_LOAD_RECORDS):
             return self._load.data(entry, selector, at)
         if selector:
             return None
+        if _is_measured(entry.item):
+            return found_data(entry, lambda item: self._shows(item, at))
+        return self._told(entry, at)
+
+    def _told(self, entry: Entry, at: datetime) -> tuple[bytes, dict[str, Decimal]] | None:
+        """The same of what is not just measured now."""
         if (text := self.text(entry.item)) is not None:
             return entry.encode([text]), {}
         if self._protocol == "dlt645-2007" and (commanded := self.commands.data(entry, at)) is not None:
@@ -268,7 +282,15 @@ class Meter:
 
     def _shows(self, item: str, at: datetime) -> Content:
         content = self.works.content(item, at)
-        return self.value(item, at) if isinstance(content, Decimal) else content
+        if self._protocol == "dlt645-1997" and isinstance(content, Decimal):
+            return self._shown(item, content)
+        return content
+
+
+@functools.lru_cache(_ITEMS_KEPT)
+def _is_measured(item: str) -> bool:
+    """Whether an item is of now, and neither on the nameplate nor changed or told of by commands."""
+    return "@" not in item and item != _METER_NUMBER and item not in _TEXTS and not told_by_commands(item)
 
 
 def matches(wanted: str, address: str) -> bool:
