@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -50,6 +52,9 @@ class Call(NamedTuple):
     answer: AnswerRecord
 
 
+_new_call = functools.partial(tuple.__new__, Call)
+
+
 class BuiltPlant:
     """A plant at work.
 
@@ -86,7 +91,9 @@ class BuiltPlant:
         self.rules = FaultRules(scenario.faults, seed=seed, start=self.started_at)
         rows = dict(zip(plant.line_names, plant.all_lines, strict=True))
         lines = {
-            name: BuiltLine(name, row, clock=clock, tap=self._tap(name, capture))
+            name: BuiltLine(
+                name, row, clock=clock, tap=_tap(name, capture), before_question=self._before_question
+            )
             for name, row in rows.items()
         }
         on_line: dict[str, list[Named]] = {name: [] for name in lines}
@@ -153,10 +160,6 @@ class BuiltPlant:
     def _hang(self, line: BuiltLine, named: list[Named]) -> None:
         row, seed = line.row, self.plant.seed
         stations = [self._station(one, row) for one in named]
-
-        def record(answer: AnswerRecord) -> None:
-            self._answered(line, answer)
-
         meters = {
             one.address: BuiltMeter(one, station.meter, line, self.clock, self._befall)
             for one, station in zip(named, stations, strict=True)
@@ -165,7 +168,7 @@ class BuiltPlant:
         wires = Line(
             stations,
             clock=self.clock,
-            record=record,
+            record=functools.partial(self._answered, line),
             client=row.client,
             medium=medium,
             paced=row.paced,
@@ -180,32 +183,21 @@ class BuiltPlant:
             {row.oad: behind.wires}, clock=self.clock, served={row.oad: behind}, speed=self._speed
         )
 
-    def _tap(self, line: str, capture: Capture | None) -> Tap:
-        if capture is None:
-            return self._before_question
-
-        def tap(direction: Direction, octets: bytes) -> None:
-            self._before_question(direction, octets)
-            capture(line, direction, octets)
-
-        return tap
-
     def _befall(self, happening: Happening) -> HappeningReport:
         return self.happenings.apply(happening)
 
-    def _before_question(self, direction: Direction, octets: bytes) -> None:
+    def _before_question(self, at: datetime) -> None:
         """What is due happens before somebody asks, however late the loop is."""
-        del octets
-        if direction == "out":
-            self.happenings.advance(self.clock.utc_now())
+        self.happenings.advance(at)
 
     def _answered(self, line: BuiltLine, answer: AnswerRecord) -> None:
         self._calls += 1
-        self.calls.append(Call(self._calls, line.name, answer))
-        line.counts.answers += 1
-        line.counts.faulty += bool(answer.faults)
-        line.counts.last = answer.address
-        line.meters[answer.address].answers += 1
+        self.calls.append(_new_call((self._calls, line.name, answer)))
+        counts, address = line.counts, answer.address
+        counts.answers += 1
+        counts.faulty += bool(answer.faults)
+        counts.last = address
+        line.meters[address].answers += 1
         if self._record is not None:
             self._record(answer)
 
@@ -224,3 +216,7 @@ class BuiltPlant:
             port=row.port if line.minds_ports else None,
             octet_gap_ms=row.octet_gap_ms,
         )
+
+
+def _tap(line: str, capture: Capture | None) -> Tap | None:
+    return None if capture is None else functools.partial(capture, line)
