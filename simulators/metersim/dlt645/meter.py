@@ -48,6 +48,7 @@ from meterwire.errors import RemoteProtocolError
 from meterwire.item_value import Content
 
 _READ: Final[dict[Edition, int]] = {"dlt645-2007": READ, "dlt645-1997": READ_1997}
+_READS: Final = {of: frozenset({_READ[of], FOLLOWING[of]}) for of in _READ}
 READ_ADDRESS: Final = 0x13
 NO_SUCH_DATA: Final = b"\x02"  # ERR bit 1
 
@@ -88,9 +89,11 @@ class Answer(NamedTuple):
     @property
     def wording(self) -> Wording645:
         """How it is said."""
-        return Wording645(self.frame)
+        return _new_wording((self.frame,))
 
 
+_new_reply = functools.partial(tuple.__new__, ReadReply)
+_new_wording = functools.partial(tuple.__new__, Wording645)
 _new_answer = functools.partial(tuple.__new__, Answer)
 
 
@@ -142,6 +145,8 @@ class Meter:
         self.address = address
         self.profile = profile or generic(protocol)
         self._protocol: Edition = self.profile.edition
+        self._commanded = FUNCTIONS if self._protocol == "dlt645-2007" else frozenset[int]()
+        self._reads = _READS[self._protocol]
         self._dictionary = self.profile.dictionary
         self.works = works or usual_works(
             address, seed=seed, mean_kw=growth_kw, since=since, clock_ahead=clock_ahead, control=control
@@ -201,7 +206,7 @@ class Meter:
         Source: DL/T 645-2007, 5.2.2: high octets AAH match anything; 999999999999 is never answered, but
         by meters of 1997.
         """
-        if frame.function in FUNCTIONS and self._protocol == "dlt645-2007":
+        if frame.function in self._commanded:
             return not frame.from_meter and self.commands.hears(frame)
         if frame.address == self.address:
             return not frame.from_meter
@@ -214,7 +219,7 @@ class Meter:
         asked = self.hears(frame) and not frame.abnormal and not frame.has_following
         if not asked or not self.works.powered(at):
             return None
-        if frame.function in FUNCTIONS and self._protocol == "dlt645-2007":
+        if frame.function in self._commanded:
             said = self.commands.answer(frame, at)
             return None if said is None else Answer(address=self.address, frame=said)
         if frame.function == READ_ADDRESS and not frame.data and self._protocol == "dlt645-2007":
@@ -224,7 +229,7 @@ class Meter:
         return self._answer_to_read(frame, at)
 
     def _answer_to_read(self, frame: Frame, at: datetime) -> Answer | None:
-        if frame.function not in {_READ[self._protocol], FOLLOWING[self._protocol]}:
+        if frame.function not in self._reads:
             return None
         try:
             message = from_frame(frame)
@@ -242,7 +247,7 @@ class Meter:
             refusal = AbnormalReply(address=self.address, function=function, error_word=NO_SUCH_DATA)
             return Answer(address=self.address, frame=to_frame(refusal), di=request.di)
         data, self._long_values = found
-        whole = ReadReply(address=self.address, di=request.di, data=data)
+        whole = _new_reply((self.address, request.di, data, False))
         reply = self._long.first(whole, request.selector)
         return self._piece(to_frame(reply, self._protocol), request.di)
 
@@ -262,13 +267,14 @@ class Meter:
 
         A block begins with what every meter has (the total, phase a), so what is missing is its end.
         """
-        if entry.item.startswith(_LOAD_RECORDS):
+        item = entry.item
+        if not selector and _is_measured(item):
+            if self._protocol == "dlt645-2007":
+                return found_data(entry, self.works.content, at)
+            return found_data(entry, self._shows, at)
+        if item.startswith(_LOAD_RECORDS):
             return self._load.data(entry, selector, at)
-        if selector:
-            return None
-        if _is_measured(entry.item):
-            return found_data(entry, lambda item: self._shows(item, at))
-        return self._told(entry, at)
+        return None if selector else self._told(entry, at)
 
     def _told(self, entry: Entry, at: datetime) -> tuple[bytes, dict[str, Decimal]] | None:
         """The same of what is not just measured now."""
@@ -278,7 +284,7 @@ class Meter:
             return commanded
         if "@" in entry.item:  # of another time than now
             return frozen_data(self.works, self._dictionary, entry, at)
-        return found_data(entry, lambda item: self._shows(item, at))
+        return found_data(entry, self._shows, at)
 
     def _shows(self, item: str, at: datetime) -> Content:
         content = self.works.content(item, at)

@@ -7,7 +7,6 @@ import functools
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -91,10 +90,7 @@ class BuiltPlant:
         self.rules = FaultRules(scenario.faults, seed=seed, start=self.started_at)
         rows = dict(zip(plant.line_names, plant.all_lines, strict=True))
         lines = {
-            name: BuiltLine(
-                name, row, clock=clock, tap=_tap(name, capture), before_question=self._before_question
-            )
-            for name, row in rows.items()
+            name: BuiltLine(name, row, clock=clock, tap=_tap(name, capture)) for name, row in rows.items()
         }
         on_line: dict[str, list[Named]] = {name: [] for name in lines}
         for named in plant.meters():
@@ -115,6 +111,8 @@ class BuiltPlant:
             seed=seed,
             start=self.started_at,
         )
+        for line in lines.values():  # what is due happens before somebody asks, however late the loop is
+            line.traffic.before_question = self.happenings.advance
 
     async def run(self) -> None:
         """Let happenings happen, each in its time, and concentrators work; for ever, so cancel it.
@@ -185,10 +183,6 @@ class BuiltPlant:
 
     def _befall(self, happening: Happening) -> HappeningReport:
         return self.happenings.apply(happening)
-
-    def _before_question(self, at: datetime) -> None:
-        """What is due happens before somebody asks, however late the loop is."""
-        self.happenings.advance(at)
 
     def _answered(self, line: BuiltLine, answer: AnswerRecord) -> None:
         self._calls += 1

@@ -21,7 +21,7 @@ from metersim.plant.happening_runner import HappeningReport
 from metersim.plant.happenings import Happening
 from metersim.plant.making import Named
 from metersim.plant.rows import LineRow
-from metersim.plant.watched import BeforeQuestion, Tap, Traffic, watched
+from metersim.plant.watched import Tap, Traffic, watched
 from metersim.serving.serial_server import SerialServer
 from metersim.serving.served import Served
 from metersim.works.memory import Control
@@ -190,7 +190,6 @@ class BuiltLine:
         row: what the plant says of it.
         clock: the true time.
         tap: told of all octets that pass; ``None``: nobody is.
-        before_question: called with the true time before a client's octets reach anybody.
 
     Attributes:
         counts: what it has seen.
@@ -199,19 +198,11 @@ class BuiltLine:
 
     """
 
-    def __init__(
-        self,
-        name: str,
-        row: LineRow,
-        *,
-        clock: Clock,
-        tap: Tap | None = None,
-        before_question: BeforeQuestion = lambda _at: None,
-    ) -> None:
+    def __init__(self, name: str, row: LineRow, *, clock: Clock, tap: Tap | None = None) -> None:
         self.name = name
         self.row = row
         self.counts = Counts()
-        self.traffic = Traffic(clock, tap, before_question)
+        self.traffic = Traffic(clock, tap)
         self.meters: Mapping[str, BuiltMeter] = {}
         self._clock = clock
         self._line: Line | None = None

@@ -19,8 +19,6 @@ Direction = Literal["out", "in"]
 """As the client sees it: ``out`` to the meters, ``in`` from the meters."""
 Tap = Callable[[Direction, bytes], None]
 """Is told of octets as they pass: direction, octets."""
-BeforeQuestion = Callable[[datetime], None]
-"""Is called with the true time before a client's octets reach anybody."""
 
 PAUSE_US: Final = 500_000
 """Silence that ends a frame. Source: DL/T 645-2007, 5.2: the pause between octets is 500 ms at most."""
@@ -37,21 +35,19 @@ class Traffic:
     Args:
         clock: asked when.
         tap: told of everything that passes; ``None``: nobody is.
-        before_question: called before a client's octets reach anybody.
 
     Attributes:
+        before_question: called with the true time before a client's octets reach anybody.
         octets_out: octets of clients.
         octets_in: octets of meters.
         requests: how often somebody began to ask: octets came behind an answer, or behind a pause.
 
     """
 
-    def __init__(
-        self, clock: Clock, tap: Tap | None = None, before_question: BeforeQuestion = lambda _at: None
-    ) -> None:
+    def __init__(self, clock: Clock, tap: Tap | None = None) -> None:
         self._clock = clock
         self._tap = tap
-        self._before_question = before_question
+        self.before_question: Callable[[datetime], object] = _nothing
         self._hash = sha256()
         self._unhashed = bytearray()
         self.octets_in = 0
@@ -70,7 +66,7 @@ class Traffic:
         """Octets of a client pass; when, in microseconds since 1970."""
         at = self._clock.utc_now()
         at_us = (at - _EPOCH) // _MICROSECOND
-        self._before_question(at)
+        self.before_question(at)
         last, last_us = self._last
         self.requests += last == "in" or at_us - last_us > PAUSE_US
         self.octets_out += len(octets)
@@ -92,9 +88,9 @@ class Traffic:
         if self._tap is not None:
             self._tap(direction, octets)
         self._last = direction, at_us
-        self._unhashed += _HEAD.pack(direction == "in", at_us, len(octets))
-        self._unhashed += octets
-        if len(self._unhashed) > UNHASHED_OCTETS_MAX:
+        unhashed = self._unhashed
+        unhashed += _HEAD.pack(direction == "in", at_us, len(octets)) + octets
+        if len(unhashed) > UNHASHED_OCTETS_MAX:
             self._hash_all()
 
     def _hash_all(self) -> None:
@@ -106,6 +102,10 @@ class Traffic:
         """SHA-256 over direction, time and octets of everything, 64 hexadecimal digits."""
         self._hash_all()
         return self._hash.hexdigest()
+
+
+def _nothing(at: datetime) -> None:
+    """Nothing has to happen before a question."""
 
 
 def watched(duplex: Duplex, traffic: Traffic) -> Watched:

@@ -112,7 +112,8 @@ class Counter:
 
     def ticks(self, us: int) -> int:
         """Of all tariffs."""
-        return self.energy(us) // TICK
+        number, us = self._registers.span_at(us)
+        return self._energy(number, us) // TICK
 
     def tariffs(self, us: int) -> tuple[int, ...]:
         """Ticks of each tariff."""
@@ -126,7 +127,8 @@ class Counter:
         self._shown = None
 
     def _energy(self, number: int, us: int) -> int:
-        energy, _, rate, integral = self._span(number)
+        begun = self._begun
+        energy, _, rate, integral = begun[number] if number < len(begun) else self._span(number)
         return energy + rate * (self._registers.course.integral(us) - integral) if rate else energy
 
     def _tariffs(self, number: int, us: int) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice, takewhile
 from typing import Final, NamedTuple
@@ -131,12 +131,14 @@ class Works:
         )
         self.history = History(since, conditions, coming=self._coming, moved=self._happened)
         us = to_us(since)
+        first = Span(us, flow(self._load, conditions, plate), self.clock.run(us))
+        self._changed = since.astimezone(UTC), first.flow.powered
         self.registers = Registers(
             course=course(load, key),
             timetable=timetable or Timetable(),
             key=key,
             phases=plate.phase_names,
-            first=Span(us, flow(self._load, conditions, plate), self.clock.run(us)),
+            first=first,
         )
         self._controlled = Controlled(
             control,
@@ -275,7 +277,8 @@ class Works:
 
     def powered(self, at: datetime) -> bool:
         """Whether it works at ``at``; without a voltage it says nothing."""
-        return self.registers.flow(to_us(at)).powered
+        changed_at, powered = self._changed
+        return powered if at >= changed_at else self.registers.flow(to_us(at)).powered
 
     def current_a(self, at: datetime) -> Decimal:
         """The largest current of its phases, as its switch feels it."""
@@ -376,6 +379,7 @@ class Works:
         flowing = flow(self._load, self.history.last.conditions, self.plate)
         us = max(us, last.from_us)
         self.registers.begin(Span(us, flowing, self.clock.run(us), jump))
+        self._changed = of_us(us).astimezone(UTC), flowing.powered
 
     def _control_bits(self, at: datetime) -> int:
         """Bits of status word 3 that are not in the history; of the past there is only the contact."""
