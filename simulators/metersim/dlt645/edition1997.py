@@ -83,9 +83,10 @@ class Edition1997:
         if "@" in entry.item:
             shown = contents_of(self._works, self._profile, entry.item, at)
             return None if shown is None else encoded(entry, shown)
-        return found_data(
-            entry, lambda item: self._said(item, lambda own: self._works.content(own, at), at=at)
-        )
+        return found_data(entry, self._now, at)
+
+    def _now(self, item: str, at: datetime) -> Content:
+        return self._said(item, lambda own: self._works.content(own, at), at=at)
 
     def _said(self, item: str, content: Callable[[str], Content], *, at: datetime) -> Content:
         """What it shows for an item of this edition, of which the works have a content, or which is extra."""

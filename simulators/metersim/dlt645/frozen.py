@@ -42,7 +42,7 @@ def frozen_data(
     if period.startswith(_SETTLEMENT):
         number = period.removeprefix(_SETTLEMENT)
         settled = int(number) if number.isdecimal() else 0
-        return found_data(entry, lambda item: said(item, lambda own: works.settled(own, settled, at)))
+        return found_data(entry, lambda item, at: said(item, lambda own: works.settled(own, settled, at)), at)
     freeze = works.freeze(kind, int(number), at) if number else None
     if freeze is None:
         return None
@@ -50,18 +50,25 @@ def frozen_data(
         return entry.encode([f"{freeze.frozen_at:%Y-%m-%d %H:%M}"]), {}
     if quantity == "freeze_block":
         return _block(works, dictionary, period, at)
-    return found_data(entry, lambda item: works.content(item, freeze.taken_at))
+    return found_data(entry, works.content, freeze.taken_at)
 
 
-def found_data(entry: Entry, content: Callable[[str], Content]) -> tuple[bytes, dict[str, Decimal]] | None:
+def found_data(
+    entry: Entry, content: Callable[[str, datetime], Content], at: datetime
+) -> tuple[bytes, dict[str, Decimal]] | None:
     """The data of an identifier, as far as the meter has its values; ``None`` for nothing.
 
     A block begins with what every meter has (the total, phase a), so what is missing is its end. Only a
     demand that there was not yet has no time; zeros stand for it.
     """
+    if entry.format is not None:  # one value
+        item = entry.label.item
+        if (found := content(item, at)) is None:
+            return None
+        return entry.encode([found]), {item: found} if isinstance(found, Decimal) else {}
     contents: list[Content] = []
     for item in entry.items:
-        found = content(item)
+        found = content(item, at)
         if found is None and not is_time_of_demand(item):
             break
         contents.append(found)

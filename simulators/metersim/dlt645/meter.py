@@ -12,6 +12,7 @@ other functions, answers of their neighbours, broadcasts.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -29,7 +30,7 @@ from metersim.dlt645.language import DLT645, Wording645
 from metersim.dlt645.load_records import LoadRecords
 from metersim.dlt645.nameplate import contents_of, encoded
 from metersim.works.cost_control import PLAIN, CostControl
-from metersim.works.items import QUANTITIES, items_of
+from metersim.works.items import PHASE_QUANTITIES, POWERS, PRESENT, QUANTITIES, REGISTERS, items_of
 from metersim.works.load import MEAN_KW
 from metersim.works.moments import INSTALLED_AT
 from metersim.works.works import Works, usual_works
@@ -50,6 +51,7 @@ from meterwire.errors import RemoteProtocolError
 from meterwire.item_value import Content
 
 _READ: Final[dict[Edition, int]] = {"dlt645-2007": READ, "dlt645-1997": READ_1997}
+_READS: Final = {of: frozenset({_READ[of], FOLLOWING[of]}) for of in _READ}
 READ_ADDRESS: Final = 0x13
 NO_SUCH_DATA: Final = b"\x02"  # ERR bit 1
 
@@ -63,6 +65,11 @@ _TEXTS: Final = {
 
 _PRICES: Final = "tariff_price_setting"
 """Parameters whose set is written as a period."""
+_LOAD_RECORDS: Final = "load_records@"
+_MEASURED: Final = frozenset((*REGISTERS, *POWERS, *PHASE_QUANTITIES, *PRESENT))
+_ITEMS_KEPT: Final = 8_192
+"""Items of which it is remembered whether they are measured."""
+
 _ADDRESS = re.compile("[0-9]{12}").fullmatch
 
 
@@ -87,7 +94,12 @@ class Answer(NamedTuple):
     @property
     def wording(self) -> Wording645:
         """How it is said."""
-        return Wording645(self.frame)
+        return _new_wording((self.frame,))
+
+
+_new_reply = functools.partial(tuple.__new__, ReadReply)
+_new_wording = functools.partial(tuple.__new__, Wording645)
+_new_answer = functools.partial(tuple.__new__, Answer)
 
 
 class Meter:
@@ -138,6 +150,8 @@ class Meter:
         self.address = address
         self.profile = profile or generic(protocol)
         self._protocol: Edition = self.profile.edition
+        self._commanded = FUNCTIONS if self._protocol == "dlt645-2007" else frozenset[int]()
+        self._reads = _READS[self._protocol]
         self._dictionary = self.profile.dictionary
         self.works = works or usual_works(
             address, seed=seed, mean_kw=growth_kw, since=since, clock_ahead=clock_ahead, control=control
@@ -197,7 +211,7 @@ class Meter:
         Source: DL/T 645-2007, 5.2.2: high octets AAH match anything; 999999999999 is never answered, but
         by meters of 1997.
         """
-        if frame.function in FUNCTIONS and self._protocol == "dlt645-2007":
+        if frame.function in self._commanded:
             return not frame.from_meter and self.commands.hears(frame)
         if frame.address == self.address:
             return not frame.from_meter
@@ -210,8 +224,7 @@ class Meter:
         asked = self.hears(frame) and not frame.abnormal and not frame.has_following
         if not asked or not self.works.powered(at):
             return None
-        self.works.advance(at)
-        if frame.function in FUNCTIONS and self._protocol == "dlt645-2007":
+        if frame.function in self._commanded:
             said = self.commands.answer(frame, at)
             return None if said is None else Answer(address=self.address, frame=said)
         if frame.function == READ_ADDRESS and not frame.data and self._protocol == "dlt645-2007":
@@ -221,7 +234,7 @@ class Meter:
         return self._answer_to_read(frame, at)
 
     def _answer_to_read(self, frame: Frame, at: datetime) -> Answer | None:
-        if frame.function not in {_READ[self._protocol], FOLLOWING[self._protocol]}:
+        if frame.function not in self._reads:
             return None
         try:
             message = from_frame(frame)
@@ -239,7 +252,7 @@ class Meter:
             refusal = AbnormalReply(address=self.address, function=function, error_word=NO_SUCH_DATA)
             return Answer(address=self.address, frame=to_frame(refusal), di=request.di)
         data, self._long_values = found
-        whole = ReadReply(address=self.address, di=request.di, data=data)
+        whole = _new_reply((self.address, request.di, data, False))
         reply = self._long.first(whole, request.selector)
         return self._piece(to_frame(reply, self._protocol), request.di)
 
@@ -250,7 +263,7 @@ class Meter:
     def _piece(self, frame: Frame, di: int) -> Answer:
         """The answer in a frame; only who has the last piece has the values."""
         values = {} if frame.has_following or frame.abnormal else self._long_values
-        return Answer(address=self.address, frame=frame, di=di, values=values)
+        return _new_answer((self.address, frame, di, values))
 
     def _content(
         self, entry: Entry, selector: bytes, at: datetime
@@ -259,10 +272,15 @@ class Meter:
 
         A block begins with what every meter has (the total, phase a), so what is missing is its end.
         """
-        if entry.item.startswith("load_records@"):
+        item = entry.item
+        if not selector and self._protocol == "dlt645-2007" and _is_measured(item):
+            return found_data(entry, self.works.content, at)
+        if item.startswith(_LOAD_RECORDS):
             return self._load.data(entry, selector, at)
-        if selector:
-            return None
+        return None if selector else self._told(entry, at)
+
+    def _told(self, entry: Entry, at: datetime) -> tuple[bytes, dict[str, Decimal]] | None:
+        """The same of what is not just measured now."""
         if (text := self.text(entry.item)) is not None:
             return entry.encode([text]), {}
         if self._protocol == "dlt645-1997":
@@ -277,7 +295,7 @@ class Meter:
             return encoded(entry, shown)
         if "@" in entry.item and not entry.item.startswith(_PRICES):  # of another time than now
             return frozen_data(self.works, self._dictionary, entry, at)
-        return found_data(entry, lambda item: self._shows(item, at))
+        return found_data(entry, self._shows, at)
 
     def _shows(self, item: str, at: datetime) -> Content:
         if (parameter := self.commands.content(item, at)) is not None:
@@ -285,6 +303,12 @@ class Meter:
         if (shown := contents_of(self.works, self.profile, item, at)) is not None:
             return shown[0]
         return self.works.content(item, at)
+
+
+@functools.lru_cache(_ITEMS_KEPT)
+def _is_measured(item: str) -> bool:
+    """Whether an item is what the meter measures now, of which nobody but the works has to say anything."""
+    return item.partition(".")[0] in _MEASURED
 
 
 def matches(wanted: str, address: str) -> bool:

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerRecord:
+class AnswerRecord(NamedTuple):
     """One answer given.
+
+    A ``NamedTuple``, because there is one for every answer; fields are given by name.
 
     Args:
         at: simulator's wall time at which the values were taken, aware, UTC.

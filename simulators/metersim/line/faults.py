@@ -267,8 +267,8 @@ class Mischance:
     @property
     def idle(self) -> bool:
         """Whether nothing can befall an exchange now, so that it need not be asked."""
-        ruled = self._rules is not None and not self._rules.empty
-        return self._faults is NO_FAULTS and not ruled and self._pieces is None
+        rules = self._rules
+        return self._faults is NO_FAULTS and self._pieces is None and (rules is None or rules.empty)
 
     def meet(self, question: Question) -> Fate:
         """What befalls an exchange; to be asked once for each request, before the meter hears it."""

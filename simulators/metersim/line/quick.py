@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from contextlib import suppress
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from metersim.line.answers import AnswerRecord
 from metersim.line.exchanges import Client
 from metersim.line.faults import Delivery
 from metersim.line.replies import Met, answers_to, meet, record_of, records_of, scene_of
@@ -29,6 +31,7 @@ class _Left(NamedTuple):
     found: list[Asked]
 
 
+_new_record = functools.partial(tuple.__new__, AnswerRecord)
 _NOTHING_LEFT: Final = _Left(0, b"", [])
 
 
@@ -96,22 +99,20 @@ class QuickConversation:
     def _prompt_answer(self, asked: Asked) -> bytes | None:
         """What one meter says here and now, nothing included; ``None`` where that is not the whole story."""
         wires = self._wires
-        station = wires.stations.only_one(asked)
-        if (
-            station is None
-            or station.reply_delay_ms
-            or wires.turn.locked()
-            or not wires.mischance[station.meter.address].idle
-        ):
+        station = wires.stations.named(asked)
+        if station is None or station.reply_delay_ms or wires.turn.locked():
+            return None
+        meter = station.meter
+        if not wires.mischance[meter.address].idle:
             return None
         at = wires.clock.utc_now()
-        answer = station.meter.answer(asked.request, at)
+        answer = meter.answer(asked.request, at)
         if answer is None:
             return b""
         self._client.last = answer
         octets = answer.wording.encode(station.preamble)
         if wires.record is not None:
-            wires.record(record_of(answer, Delivery(octets=octets), octets, at))
+            wires.record(_new_record((at, answer.address, answer.di, octets, answer.values, ())))
         return octets
 
     async def _hear(self, octets: bytes) -> None:

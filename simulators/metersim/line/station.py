@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -71,6 +72,9 @@ class Asked(NamedTuple):
     heard_at: Port | None
 
 
+_new_asked = functools.partial(tuple.__new__, Asked)
+
+
 class Stations:
     """The meters on one line.
 
@@ -103,10 +107,11 @@ class Stations:
         one = self._by_address.get(address)
         return [one] if one is not None and _hears(one, asked) else []
 
-    def only_one(self, asked: Asked) -> Station | None:
-        """The meter that a request names, if it is here and takes it for its own."""
-        one = self._by_address.get(asked.language.asked(asked.request) or "")
-        return one if one is not None and _hears(one, asked) else None
+    def named(self, asked: Asked) -> Station | None:
+        """The meter that a request names, if it is here and speaks that language; where no port matters."""
+        language, request, _, _ = asked
+        one = self._by_address.get(language.asked(request) or "")
+        return one if one is not None and one.meter.language is language else None
 
 
 def _hears(station: Station, asked: Asked) -> bool:
@@ -147,7 +152,7 @@ class Ears:
         found = []
         for language, ear in self._tuned:
             for request in ear.feed(octets):
-                found.append(Asked(language, request, client, client))  # the shorter way
+                found.append(_new_asked((language, request, client, client)))  # the shorter way
         if client is not None:
             found += self._overhear(octets, client)
         return found

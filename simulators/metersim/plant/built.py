@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -50,6 +51,9 @@ class Call(NamedTuple):
     answer: AnswerRecord
 
 
+_new_call = functools.partial(tuple.__new__, Call)
+
+
 class BuiltPlant:
     """A plant at work.
 
@@ -86,8 +90,7 @@ class BuiltPlant:
         self.rules = FaultRules(scenario.faults, seed=seed, start=self.started_at)
         rows = dict(zip(plant.line_names, plant.all_lines, strict=True))
         lines = {
-            name: BuiltLine(name, row, clock=clock, tap=self._tap(name, capture))
-            for name, row in rows.items()
+            name: BuiltLine(name, row, clock=clock, tap=_tap(name, capture)) for name, row in rows.items()
         }
         on_line: dict[str, list[Named]] = {name: [] for name in lines}
         for named in plant.meters():
@@ -108,6 +111,8 @@ class BuiltPlant:
             seed=seed,
             start=self.started_at,
         )
+        for line in lines.values():  # what is due happens before somebody asks, however late the loop is
+            line.traffic.before_question = self.happenings.advance
 
     async def run(self) -> None:
         """Let happenings happen, each in its time, and concentrators work; for ever, so cancel it.
@@ -153,10 +158,6 @@ class BuiltPlant:
     def _hang(self, line: BuiltLine, named: list[Named]) -> None:
         row, seed = line.row, self.plant.seed
         stations = [self._station(one, row) for one in named]
-
-        def record(answer: AnswerRecord) -> None:
-            self._answered(line, answer)
-
         meters = {
             one.address: BuiltMeter(one, station.meter, line, self.clock, self._befall)
             for one, station in zip(named, stations, strict=True)
@@ -165,7 +166,7 @@ class BuiltPlant:
         wires = Line(
             stations,
             clock=self.clock,
-            record=record,
+            record=functools.partial(self._answered, line),
             client=row.client,
             medium=medium,
             paced=row.paced,
@@ -180,32 +181,17 @@ class BuiltPlant:
             {row.oad: behind.wires}, clock=self.clock, served={row.oad: behind}, speed=self._speed
         )
 
-    def _tap(self, line: str, capture: Capture | None) -> Tap:
-        if capture is None:
-            return self._before_question
-
-        def tap(direction: Direction, octets: bytes) -> None:
-            self._before_question(direction, octets)
-            capture(line, direction, octets)
-
-        return tap
-
     def _befall(self, happening: Happening) -> HappeningReport:
         return self.happenings.apply(happening)
 
-    def _before_question(self, direction: Direction, octets: bytes) -> None:
-        """What is due happens before somebody asks, however late the loop is."""
-        del octets
-        if direction == "out":
-            self.happenings.advance(self.clock.utc_now())
-
     def _answered(self, line: BuiltLine, answer: AnswerRecord) -> None:
         self._calls += 1
-        self.calls.append(Call(self._calls, line.name, answer))
-        line.counts.answers += 1
-        line.counts.faulty += bool(answer.faults)
-        line.counts.last = answer.address
-        line.meters[answer.address].answers += 1
+        self.calls.append(_new_call((self._calls, line.name, answer)))
+        counts, address = line.counts, answer.address
+        counts.answers += 1
+        counts.faulty += bool(answer.faults)
+        counts.last = address
+        line.meters[address].answers += 1
         if self._record is not None:
             self._record(answer)
 
@@ -224,3 +210,7 @@ class BuiltPlant:
             port=row.port if line.minds_ports else None,
             octet_gap_ms=row.octet_gap_ms,
         )
+
+
+def _tap(line: str, capture: Capture | None) -> Tap | None:
+    return None if capture is None else functools.partial(capture, line)

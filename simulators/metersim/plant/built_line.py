@@ -188,6 +188,8 @@ class BuiltLine:
     Args:
         name: how it is called.
         row: what the plant says of it.
+        clock: the true time.
+        tap: told of all octets that pass; ``None``: nobody is.
 
     Attributes:
         counts: what it has seen.

@@ -22,6 +22,8 @@ Tap = Callable[[Direction, bytes], None]
 
 PAUSE_US: Final = 500_000
 """Silence that ends a frame. Source: DL/T 645-2007, 5.2: the pause between octets is 500 ms at most."""
+UNHASHED_OCTETS_MAX: Final = 1_024
+"""Octets of a line that wait for the digest, which takes many at once in less time than each by itself."""
 _HEAD: Final = Struct(">?qI")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -35,6 +37,7 @@ class Traffic:
         tap: told of everything that passes; ``None``: nobody is.
 
     Attributes:
+        before_question: called with the true time before a client's octets reach anybody.
         octets_out: octets of clients.
         octets_in: octets of meters.
         requests: how often somebody began to ask: octets came behind an answer, or behind a pause.
@@ -44,7 +47,9 @@ class Traffic:
     def __init__(self, clock: Clock, tap: Tap | None = None) -> None:
         self._clock = clock
         self._tap = tap
+        self.before_question: Callable[[datetime], object] = _nothing
         self._hash = sha256()
+        self._unhashed = bytearray()
         self.octets_in = 0
         self.octets_out = 0
         self.requests = 0
@@ -52,22 +57,55 @@ class Traffic:
 
     def pass_by(self, direction: Direction, octets: bytes) -> None:
         """Octets pass."""
-        at_us = (self._clock.utc_now() - _EPOCH) // _MICROSECOND
+        if direction == "out":
+            self.asked(octets)
+        else:
+            self.answered(octets, (self._clock.utc_now() - _EPOCH) // _MICROSECOND)
+
+    def asked(self, octets: bytes) -> int:
+        """Octets of a client pass; when, in microseconds since 1970."""
+        at = self._clock.utc_now()
+        at_us = (at - _EPOCH) // _MICROSECOND
+        self.before_question(at)
+        last, last_us = self._last
+        self.requests += last == "in" or at_us - last_us > PAUSE_US
+        self.octets_out += len(octets)
+        self._note("out", octets, at_us)
+        return at_us
+
+    def answered(self, octets: bytes, at_us: int) -> None:
+        """Octets of a meter pass.
+
+        Args:
+            octets: at least one.
+            at_us: when, in microseconds since 1970.
+
+        """
+        self.octets_in += len(octets)
+        self._note("in", octets, at_us)
+
+    def _note(self, direction: Direction, octets: bytes, at_us: int) -> None:
         if self._tap is not None:
             self._tap(direction, octets)
-        self._hash.update(_HEAD.pack(direction == "in", at_us, len(octets)) + octets)
-        last, last_us = self._last
         self._last = direction, at_us
-        if direction == "out":
-            self.octets_out += len(octets)
-            self.requests += last == "in" or at_us - last_us > PAUSE_US
-        else:
-            self.octets_in += len(octets)
+        unhashed = self._unhashed
+        unhashed += _HEAD.pack(direction == "in", at_us, len(octets)) + octets
+        if len(unhashed) > UNHASHED_OCTETS_MAX:
+            self._hash_all()
+
+    def _hash_all(self) -> None:
+        self._hash.update(self._unhashed)
+        self._unhashed.clear()
 
     @property
     def digest(self) -> str:
         """SHA-256 over direction, time and octets of everything, 64 hexadecimal digits."""
+        self._hash_all()
         return self._hash.hexdigest()
+
+
+def _nothing(at: datetime) -> None:
+    """Nothing has to happen before a question."""
 
 
 def watched(duplex: Duplex, traffic: Traffic) -> Watched:
@@ -141,12 +179,13 @@ class _PromptWatched(Watched):
             at_once: takes octets and gives the answer; ``None``: whoever receives gets them again.
 
         """
+        traffic = self._traffic
 
         def noticed(octets: bytes) -> bytes | None:
-            self._traffic.pass_by("out", octets)
+            at_us = traffic.asked(octets)
             answer = at_once(octets)
             if answer:
-                self._traffic.pass_by("in", answer)
+                traffic.answered(answer, at_us)  # what is said at once is said at the same moment
             elif answer is None:
                 self._noticed += len(octets)
             return answer

@@ -106,7 +106,7 @@ class Controlled:
             ``at``, or the later time to which everything was brought before.
 
         """
-        self._now = max(at, self._now)
+        self._now = max(self._now, at)
         if self.account is None and self.switch.due_at is None:
             return self._now  # nothing can be due, as with most meters at most times
         with self._advancing():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
 PLANT_TIME: Final = timezone(timedelta(hours=8))
@@ -18,11 +18,12 @@ DAY_US: Final = 86_400 * SECOND_US
 DAYS_OF_WEEK: Final = 7
 
 _MICROSECOND: Final = timedelta(microseconds=1)
+_ORIGIN: Final = INSTALLED_AT.astimezone(UTC)  # as clocks give the time: of one zone, a difference is quick
 
 
 def to_us(at: datetime) -> int:
     """Microseconds from `INSTALLED_AT` to an aware time; negative before it."""
-    return (at - INSTALLED_AT) // _MICROSECOND
+    return (at - _ORIGIN) // _MICROSECOND
 
 
 def of_us(us: int) -> datetime:

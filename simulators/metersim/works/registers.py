@@ -74,6 +74,15 @@ class _Base(NamedTuple):
     tariffs: tuple[int, ...]
 
 
+class _Begun(NamedTuple):
+    """A span as one register goes through it: how it began, its rate, and the integral at that moment."""
+
+    energy: int
+    tariffs: tuple[int, ...]
+    rate: int
+    integral: int
+
+
 class Counter:
     """One register.
 
@@ -86,13 +95,13 @@ class Counter:
 
     """
 
-    __slots__ = ("_bases", "_days", "_first", "_item", "_rate", "_registers", "_shown")
+    __slots__ = ("_begun", "_days", "_first", "_item", "_rate", "_registers", "_shown")
 
     def __init__(
         self, item: str, registers: Registers, rate: Callable[[Flow], int], first: tuple[int, ...]
     ) -> None:
         self._item, self._registers, self._rate, self._first = item, registers, rate, first
-        self._bases: list[_Base] = []
+        self._begun: list[_Begun] = []
         self._days: dict[int, array[int]] = {}
         self._shown: tuple[int, tuple[int, ...]] | None = None
 
@@ -103,7 +112,8 @@ class Counter:
 
     def ticks(self, us: int) -> int:
         """Of all tariffs."""
-        return self.energy(us) // TICK
+        number, us = self._registers.span_at(us)
+        return self._energy(number, us) // TICK
 
     def tariffs(self, us: int) -> tuple[int, ...]:
         """Ticks of each tariff."""
@@ -117,15 +127,14 @@ class Counter:
         self._shown = None
 
     def _energy(self, number: int, us: int) -> int:
-        span = self._registers.spans[number]
-        base = self._base(number).energy
-        rate = self._rate(span.flow)
-        return base + rate * self._registers.passed(span.from_us, us) if rate else base
+        begun = self._begun
+        energy, _, rate, integral = begun[number] if number < len(begun) else self._span(number)
+        return energy + rate * (self._registers.course.integral(us) - integral) if rate else energy
 
     def _tariffs(self, number: int, us: int) -> tuple[int, ...]:
         span = self._registers.spans[number]
-        base = self._base(number).tariffs
-        if not self._rate(span.flow):
+        _, base, rate, _ = self._span(number)
+        if not rate:
             return base
         day = (us - span.from_us) // DAY_US
         taken = list(base)
@@ -161,11 +170,13 @@ class Counter:
             taken[tariff - 1] += after - before
             before = after
 
-    def _base(self, number: int) -> _Base:
+    def _span(self, number: int) -> _Begun:
         """A register is worked out span by span, each one once."""
-        while len(self._bases) <= number:
-            self._bases.append(self._next_base(len(self._bases)))
-        return self._bases[number]
+        while len(self._begun) <= number:
+            span = self._registers.spans[len(self._begun)]
+            integral = self._registers.course.integral(span.from_us)
+            self._begun.append(_Begun(*self._next_base(len(self._begun)), self._rate(span.flow), integral))
+        return self._begun[number]
 
     def _next_base(self, number: int) -> _Base:
         span = self._registers.spans[number]
@@ -222,16 +233,15 @@ class Registers:
 
     def span_at(self, us: int) -> tuple[int, int]:
         """Number of the span, and the moment; the beginning of all for what is before it."""
-        us = max(us, self._starts[0])
-        return bisect_right(self._starts, us) - 1, us
+        starts = self._starts
+        if us >= starts[-1]:  # now, as most are asked
+            return len(starts) - 1, us
+        us = max(us, starts[0])
+        return bisect_right(starts, us) - 1, us
 
     def flow(self, us: int) -> Flow:
         """What flows at a moment."""
         return self.spans[self.span_at(us)[0]].flow
-
-    def passed(self, from_us: int, until_us: int) -> int:
-        """Weight times microseconds between two moments."""
-        return self.course.integral(until_us) - self.course.integral(from_us)
 
     def counter(self, register: str, phase: str = "") -> Counter:
         """One register.
@@ -242,9 +252,9 @@ class Registers:
 
         """
         item = f"{register}.{phase}" if phase else register
-        if item not in self._counters:
-            self._counters[item] = self._made(item, REGISTERS.index(register), phase)
-        return self._counters[item]
+        if (counter := self._counters.get(item)) is None:
+            counter = self._counters[item] = self._made(item, REGISTERS.index(register), phase)
+        return counter
 
     @property
     def drawn(self) -> Counter:

@@ -5,11 +5,13 @@ A pure function of seed, plate, load, history and clock: it can be asked for any
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice, takewhile
+from typing import Final, NamedTuple
 
 from metersim.works.clock import MeterClock
 from metersim.works.conditions import EVERYTHING, USUAL, Conditions, History, Row
@@ -27,7 +29,6 @@ from metersim.works.readings import POWER_MAX, Readings
 from metersim.works.registers import (
     CAPACITY_TICKS,
     SIGNED_CAPACITY_TICKS,
-    Counter,
     Jump,
     Registers,
     Span,
@@ -52,6 +53,23 @@ _AUTHENTICATED_BIT = 13
 _STATUS_WORD = "meter_status_word_"
 _MONEY = ("remaining_balance", "overdraft_balance", "purchase_count")
 _MICROSECOND = timedelta(microseconds=1)
+_REGISTERS_KEPT: Final = 1_024
+"""Items of which it is remembered what they count; there are 200 of them for each number of phases."""
+
+
+class _Shown(NamedTuple):
+    """How an item of energy is read off the registers.
+
+    Args:
+        registers: which are added, each with its phase; empty: a meter of these phases counts no such item.
+        tariff: 1 to 4; 0 for all of them.
+        capacity: ticks at which it shows 0 again.
+
+    """
+
+    registers: tuple[tuple[str, str], ...]
+    tariff: int
+    capacity: int
 
 
 class Works:
@@ -104,6 +122,7 @@ class Works:
         self.since = since
         self.load = load
         self._load = phasors(load, plate, key)
+        self._phases = plate.phase_names
         self.clock = MeterClock(
             since=since,
             ahead=clock_ahead,
@@ -113,12 +132,14 @@ class Works:
         )
         self.history = History(since, conditions, coming=self._coming, moved=self._happened)
         us = to_us(since)
+        first = Span(us, flow(self._load, conditions, plate), self.clock.run(us))
+        self._changed = since.astimezone(UTC), first.flow.powered
         self.registers = Registers(
             course=course(load, key),
             timetable=timetable or Timetable(),
             key=key,
             phases=plate.phase_names,
-            first=Span(us, flow(self._load, conditions, plate), self.clock.run(us)),
+            first=first,
         )
         self._controlled = Controlled(
             control,
@@ -177,9 +198,9 @@ class Works:
             at: aware; past or now.
 
         """
+        if (shown := _shown(item, self._phases)) is not None:
+            return self._energy(shown, to_us(at))
         quantity, _, suffix = item.partition(".")
-        if quantity in REGISTERS:
-            return self._register(quantity, suffix, item, to_us(at))
         if quantity in DEMANDS:
             return self._demand(quantity, suffix, to_us(at))
         if item in PRESENT_DEMANDS:
@@ -198,6 +219,8 @@ class Works:
             at: aware; past or now.
 
         """
+        if (shown := _shown(item, self._phases)) is not None:
+            return self._energy(shown, to_us(at))  # asked for more often than all others together
         match item:
             case "communication_address" | "meter_number" | "customer_number":
                 return self._text(item, to_us(at))
@@ -266,25 +289,22 @@ class Works:
 
     def powered(self, at: datetime) -> bool:
         """Whether it works at ``at``; without a voltage it says nothing."""
-        return self.registers.flow(to_us(at)).powered
+        changed_at, powered = self._changed
+        return powered if at >= changed_at else self.registers.flow(to_us(at)).powered
 
     def current_a(self, at: datetime) -> Decimal:
         """The largest current of its phases, as its switch feels it."""
         return max(abs(self.value(f"current.{phase}", at) or Decimal(0)) for phase in self.plate.phase_names)
 
-    def _register(self, quantity: str, suffix: str, item: str, us: int) -> Decimal | None:
-        phases = self.plate.phase_names
-        if len(phases) == 1 and quantity not in ENERGIES:
-            return None  # what the meters of households count
-        if suffix and item not in items_of(quantity) and item not in phase_items_of(quantity, phases):
+    def _energy(self, shown: _Shown, us: int) -> Decimal | None:
+        registers, tariff, capacity = shown
+        if not registers:
             return None
-        phase = suffix if suffix in phases else ""
-        parts = _COMBINED.get(quantity)
-        if parts is None:
-            ticks = _ticks(self.registers.counter(quantity, phase), suffix, us)
-            return Decimal(ticks % CAPACITY_TICKS).scaleb(-2)
-        ticks = sum(_ticks(self.registers.counter(part, phase), suffix, us) for part in parts)
-        return Decimal(ticks % SIGNED_CAPACITY_TICKS).scaleb(-2)
+        ticks = 0
+        for register, phase in registers:
+            counter = self.registers.counter(register, phase)
+            ticks += counter.tariffs(us)[tariff - 1] if tariff else counter.ticks(us)
+        return Decimal(ticks % capacity).scaleb(-2)
 
     def _demand(self, quantity: str, suffix: str, us: int) -> Decimal | None:
         if not self._has_demand(quantity, suffix):
@@ -377,12 +397,30 @@ class Works:
         flowing = flow(self._load, self.history.last.conditions, self.plate)
         us = max(us, last.from_us)
         self.registers.begin(Span(us, flowing, self.clock.run(us), jump))
+        self._changed = of_us(us).astimezone(UTC), flowing.powered
 
     def _control_bits(self, at: datetime) -> int:
         """Bits of status word 3 that are not in the history; of the past there is only the contact."""
         if at < self._controlled.now:
             return self.history.at(at).contact_open << _COMMAND_BIT
         return self._controlled.status_bits()
+
+
+@functools.lru_cache(_REGISTERS_KEPT)
+def _shown(item: str, phases: tuple[str, ...]) -> _Shown | None:
+    """How an item is read off the registers of a meter of these phases; ``None``: it is no energy."""
+    quantity, _, suffix = item.partition(".")
+    if quantity not in REGISTERS:
+        return None
+    capacity = SIGNED_CAPACITY_TICKS if quantity in _COMBINED else CAPACITY_TICKS
+    household = len(phases) == 1 and quantity not in ENERGIES  # what the meters of households do not count
+    known = not suffix or item in items_of(quantity) or item in phase_items_of(quantity, phases)
+    if household or not known:
+        return _Shown((), 0, capacity)
+    phase = suffix if suffix in phases else ""
+    parts = _COMBINED.get(quantity, (quantity,))
+    tariff = int(suffix[1:]) if suffix.startswith("t") else 0
+    return _Shown(tuple((part, phase) for part in parts), tariff, capacity)
 
 
 def _power(deciwatts: int) -> Decimal:
@@ -417,8 +455,3 @@ def usual_works(
     load = Load(mean_kw=mean_kw, feed_in_share=Decimal("0.1"))
     plate = Plate(address=address, sums="by_phase")
     return Works(plate, seed=seed, load=load, since=since, clock_ahead=clock_ahead, control=control)
-
-
-def _ticks(counter: Counter, suffix: str, us: int) -> int:
-    """The tariff's own register (``"t1"``), or the total when none is named."""
-    return counter.tariffs(us)[int(suffix[1:]) - 1] if suffix.startswith("t") else counter.ticks(us)

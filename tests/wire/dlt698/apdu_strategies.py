@@ -55,9 +55,13 @@ _MARKED: dict[type, Callable[[Any, Any], st.SearchStrategy[Any]]] = {
 }
 
 
-@functools.cache
 def of(hint: Any) -> st.SearchStrategy[Any]:
-    """Values that a type hint declares."""
+    """Values that a type hint declares; the same strategy for the same hint."""
+    return _of(hint)
+
+
+@functools.cache
+def _of(hint: Any) -> st.SearchStrategy[Any]:
     by_hand = {
         Data: datas,
         Piid: st.integers(0, 255).map(Piid),
