@@ -58,6 +58,10 @@ CARRIER: Final = Oad(0xF209, 2, 1)
 METERS_MAX: Final = 1000
 """Most meters of one request."""
 
+_DIGITS: Final = 12
+_TIME_MAX: Final = 0xFFFF
+_AS_SENT: Final = "raw:"
+"""Stands before the octets of an address that is not a plain one."""
 _ADD_ENTRIES: Final = Omd(0x6000, 128)
 _DELETE_ENTRY: Final = Omd(0x6000, 131)
 _CLEAR_ARCHIVE: Final = Omd(0x6000, 134)
@@ -70,7 +74,7 @@ class ArchiveEntry:
 
     Args:
         number: configuration number.
-        address: of the meter, 12 digits.
+        address: of the meter, 12 digits; of a concentrator's answer also ``raw:`` and the octets of another.
         baud: code of the rate, e.g. 3 for 2400, 6 for 9600, 255 for automatic.
         protocol: 1 DL/T 645-1997, 2 DL/T 645-2007, 3 DL/T 698.45, 4 CJ/T 188.
         port: where it hangs, e.g. F2010201 or F2090201.
@@ -102,7 +106,15 @@ class ArchiveEntry:
     ct_ratio: int = 1
 
     def contents(self, place: str) -> Contents:
-        """Contents of the entry's values; keys begin with ``place``."""
+        """Contents of the entry's values; keys begin with ``place``.
+
+        Raises:
+            LocalProtocolError: an address that is not 12 digits.
+
+        """
+        for address in (self.address, self.collector):
+            if not address.startswith(_AS_SENT):  # what a concentrator said stays as it is
+                _tsa(address)
         found: dict[str, Content] = {
             "number": Decimal(self.number),
             "basic/address": self.address,
@@ -163,7 +175,7 @@ def _archive_entry(values: Mapping[str, ItemValue]) -> ArchiveEntry | None:
     try:
         return ArchiveEntry(
             number=int(numbers["number"]),
-            address=texts["basic/address"],
+            address=_address_of(values["basic/address"]),
             baud=int(numbers["basic/baud"]),
             protocol=int(numbers["basic/protocol"]),
             port=Oad.of(texts["basic/port"]),
@@ -172,7 +184,7 @@ def _archive_entry(values: Mapping[str, ItemValue]) -> ArchiveEntry | None:
             wiring=int(numbers["basic/wiring"]),
             rated_voltage=numbers.get("basic/rated_voltage"),
             rated_current=numbers.get("basic/rated_current"),
-            collector=texts["extension/collector"],
+            collector=_address_of(values["extension/collector"]),
             asset_number=texts["extension/asset_number"],
             pt_ratio=int(numbers["extension/pt_ratio"]),
             ct_ratio=int(numbers["extension/ct_ratio"]),
@@ -243,8 +255,8 @@ class ReadCollected:
         """What to send; columns are address, storage and success time, then the values.
 
         Raises:
-            LocalProtocolError: no such freeze or item, no items, too many meters, a number of records that is
-                not 1 to 255, or a span whose end is not after its start.
+            LocalProtocolError: no such freeze or item, no items, too many meters, an address that is not 12
+                digits, a number of records that is not 1 to 255, or a span whose end is not after its start.
 
         """
         if not self.items:
@@ -271,11 +283,11 @@ def meter_set(addresses: Sequence[str]) -> MeterSet:
     """The meters with these addresses; none is all.
 
     Raises:
-        LocalProtocolError: more than ``METERS_MAX``.
+        LocalProtocolError: more than ``METERS_MAX``, or an address that is not 12 digits.
 
     """
     _few(addresses)
-    return MeterAddresses(tuple(map(Tsa.of, addresses))) if addresses else AllMeters()
+    return MeterAddresses(tuple(map(_tsa, addresses))) if addresses else AllMeters()
 
 
 # --- through the concentrator --------------------------------------------------------------------------
@@ -299,14 +311,17 @@ def proxy_get(
         time_tag: when it was sent.
 
     Raises:
-        LocalProtocolError: no meter, or more than ``METERS_MAX``.
+        LocalProtocolError: no meter, more than ``METERS_MAX``, an address that is not 12 digits, or a time
+            that is not 0 to 65,535 seconds.
 
     """
     if not wanted:
         raise LocalProtocolError("a proxy read names no meter")
     _few(list(wanted))
+    _check_time("timeout_s", timeout_s)
+    _check_time("meter_timeout_s", meter_timeout_s)
     targets = tuple(
-        ProxyGetTarget(Tsa.of(address), meter_timeout_s, tuple(oads)) for address, oads in wanted.items()
+        ProxyGetTarget(_tsa(address), meter_timeout_s, tuple(oads)) for address, oads in wanted.items()
     )
     return ProxyGetRequestList(piid=piid, timeout_s=timeout_s, targets=targets, time_tag=time_tag)
 
@@ -346,7 +361,12 @@ def forward(
         byte_timeout_ms: milliseconds between octets that end the reply.
         time_tag: when it was sent.
 
+    Raises:
+        LocalProtocolError: a time that is not 0 to 65,535.
+
     """
+    _check_time("frame_timeout_s", frame_timeout_s)
+    _check_time("byte_timeout_ms", byte_timeout_ms)
     return ProxyTransCommandRequest(
         piid=piid,
         port=port,
@@ -367,6 +387,30 @@ def _known(oad: Oad) -> Entry:
     entry = dictionary().entry(oad)
     assert entry is not None, oad
     return entry
+
+
+def _address_of(value: ItemValue) -> str:
+    """12 digits; an address that has not as many, as it was sent."""
+    if value.text is None:
+        raise KeyError(value.label.key)
+    if value.raw.type != "TSA" or _is_address(value.text):
+        return value.text
+    return f"{_AS_SENT}{value.raw.value.raw.hex().upper()}"
+
+
+def _is_address(text: str) -> bool:
+    return len(text) == _DIGITS and text.isascii() and text.isdecimal()
+
+
+def _tsa(address: str) -> Tsa:
+    if not _is_address(address):
+        raise LocalProtocolError(f"address {address!r}: write the {_DIGITS} digits of a meter's address")
+    return Tsa.of(address)
+
+
+def _check_time(name: str, value: int) -> None:
+    if not 0 <= value <= _TIME_MAX:
+        raise LocalProtocolError(f"{name} {value}: 0 to {_TIME_MAX}")
 
 
 def _few(meters: Sequence[object]) -> None:
