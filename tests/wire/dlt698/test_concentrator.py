@@ -264,3 +264,61 @@ def test_times_that_no_message_can_say_are_refused_where_they_are_given(seconds:
         forward(Piid(1), b"\x68", port=CARRIER, settings=port, frame_timeout_s=seconds)
     with pytest.raises(LocalProtocolError, match="byte_timeout_ms"):
         forward(Piid(1), b"\x68", port=CARRIER, settings=port, frame_timeout_s=1, byte_timeout_ms=seconds)
+
+
+_ODD_ENTRIES = {
+    "password": (
+        "0A5507050000000000101603160351F20902010903AABBCC110411001603120898" + "12000F",
+        "0204550705000000000000090112120001120001" + "0100",
+    ),
+    "annex": (
+        "0A5507050000000000101603160351F209020109020000110411001603120898" + "12000F",
+        "0204550705000000000000090112120001120001" + "010102025140000200" + "1105",
+    ),
+    "no asset number": (
+        "0A5507050000000000101603160351F209020109020000110411001603120898" + "12000F",
+        "020455070500000000000000120001120001" + "0100",
+    ),
+    "no collector": (
+        "0A5507050000000000101603160351F209020109020000110411001603120898" + "12000F",
+        "020400090112120001120001" + "0100",
+    ),
+    "a collector of no octets": (
+        "0A5507050000000000101603160351F209020109020000110411001603120898" + "12000F",
+        "02045500090112120001120001" + "0100",
+    ),
+    "an annex of NULL": (
+        "0A5507050000000000101603160351F209020109020000110411001603120898" + "12000F",
+        "0204550705000000000000090112120001120001" + "00",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _ODD_ENTRIES)
+def test_an_archive_that_is_read_and_written_back_is_the_same(name: str) -> None:
+    """The concentrator would forget a meter's password and annex, and its meter be silent from then on."""
+    basic, rest = _ODD_ENTRIES[name]
+    octets = bytes.fromhex(f"0101020412000302{basic}{rest}")
+    entries, unreadable = archive_of(data_from_octets(octets))
+    assert 0 == unreadable
+    assert octets == data_to_octets(archive_data(entries))
+    assert octets == data_to_octets(add_meters(entries).data)
+    assert "AABBCC" not in repr(entries).upper()
+    assert r"\xaa" not in repr(entries)
+
+
+def test_collectors_of_an_archive_are_told_apart() -> None:
+    """People would be shown ``raw:`` for a collector, or a meter without one would be no meter."""
+    found = {
+        name: archive_of(data_from_octets(bytes.fromhex(f"0101020412000302{basic}{rest}")))
+        for name, (basic, rest) in _ODD_ENTRIES.items()
+    }
+    assert None is found["no collector"].entries[0].collector
+    assert "" == found["a collector of no octets"].entries[0].collector
+    assert None is found["no asset number"].entries[0].asset_number
+
+
+@pytest.mark.parametrize("data", [NULL, Data("long-unsigned", 1), Data("structure", ())])
+def test_what_is_no_archive_has_no_meters(data: Data) -> None:
+    """An answer of another shape would break us, or be an archive of nobody."""
+    assert () == archive_of(data).entries

@@ -7,7 +7,7 @@ meter that is silent comes back as DAR 33, or as an empty reply. Source: spec se
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -62,6 +62,12 @@ _DIGITS: Final = 12
 _TIME_MAX: Final = 0xFFFF
 _AS_SENT: Final = "raw:"
 """Stands before the octets of an address that is not a plain one."""
+_NO_PASSWORD: Final = Data("octet-string", b"")
+_NO_ANNEX: Final = Data("array", ())
+_PASSWORD_AT: Final = 4
+"""Place of the password in the basic part."""
+_ANNEX_AT: Final = 3
+"""Place of the annex in an entry."""
 _ADD_ENTRIES: Final = Omd(0x6000, 128)
 _DELETE_ENTRY: Final = Omd(0x6000, 131)
 _CLEAR_ARCHIVE: Final = Omd(0x6000, 134)
@@ -83,10 +89,12 @@ class ArchiveEntry:
         wiring: 0 unknown, 1 single phase, 2 three-wire, 3 four-wire.
         rated_voltage: V; ``None`` where the concentrator does not say it.
         rated_current: A; the same.
-        collector: address of its collector, 12 digits.
-        asset_number: octets as hexadecimal digits.
+        collector: address of its collector, 12 digits; empty: an address of nothing; ``None``: NULL.
+        asset_number: octets as hexadecimal digits; ``None``: NULL.
         pt_ratio: voltage transformer.
         ct_ratio: current transformer.
+        password: of the meter, as the concentrator keeps it.
+        annex: what else it keeps of the meter, pairs of object and value.
 
     """
 
@@ -100,10 +108,12 @@ class ArchiveEntry:
     wiring: int = 1
     rated_voltage: Decimal | None = Decimal("220.0")
     rated_current: Decimal | None = Decimal("5.0")
-    collector: str = "000000000000"
-    asset_number: str = ""
+    collector: str | None = "000000000000"
+    asset_number: str | None = ""
     pt_ratio: int = 1
     ct_ratio: int = 1
+    password: Data = field(default=_NO_PASSWORD, repr=False)
+    annex: Data = field(default=_NO_ANNEX, repr=False)
 
     def contents(self, place: str) -> Contents:
         """Contents of the entry's values; keys begin with ``place``.
@@ -112,7 +122,7 @@ class ArchiveEntry:
             LocalProtocolError: an address that is not 12 digits.
 
         """
-        for address in (self.address, self.collector):
+        for address in filter(None, (self.address, self.collector)):
             if not address.startswith(_AS_SENT):  # what a concentrator said stays as it is
                 _tsa(address)
         found: dict[str, Content] = {
@@ -125,7 +135,7 @@ class ArchiveEntry:
             "basic/tariffs": Decimal(self.tariffs),
             "basic/user_type": Decimal(self.user_type),
             "basic/wiring": Decimal(self.wiring),
-            "extension/collector": self.collector,
+            "extension/collector": _AS_SENT if self.collector == "" else self.collector,
             "extension/asset_number": self.asset_number,
             "extension/pt_ratio": Decimal(self.pt_ratio),
             "extension/ct_ratio": Decimal(self.ct_ratio),
@@ -163,12 +173,15 @@ def archive_of(data: Data) -> Archive:
         number, _, name = value.period.removeprefix("number.").partition("/")
         if value.problem != "empty":
             members.setdefault(number, {})[name] = value
-    found = [_archive_entry(values) for values in members.values()]
+    found = [
+        _archive_entry(values, data.value[int(number) - 1] if number else NULL)
+        for number, values in members.items()
+    ]
     entries = tuple(entry for entry in found if entry is not None)
     return Archive(entries, len(found) - len(entries))
 
 
-def _archive_entry(values: Mapping[str, ItemValue]) -> ArchiveEntry | None:
+def _archive_entry(values: Mapping[str, ItemValue], raw: Data) -> ArchiveEntry | None:
     """One entry; ``None`` when a member that a meter needs is not there."""
     numbers = {name: value.value for name, value in values.items() if value.value is not None}
     texts = {name: value.text for name, value in values.items() if value.text is not None}
@@ -184,10 +197,14 @@ def _archive_entry(values: Mapping[str, ItemValue]) -> ArchiveEntry | None:
             wiring=int(numbers["basic/wiring"]),
             rated_voltage=numbers.get("basic/rated_voltage"),
             rated_current=numbers.get("basic/rated_current"),
-            collector=_address_of(values["extension/collector"]),
-            asset_number=texts["extension/asset_number"],
+            collector=_collector(values["extension/collector"]),
+            asset_number=None
+            if _is_null(values["extension/asset_number"])
+            else texts["extension/asset_number"],
             pt_ratio=int(numbers["extension/pt_ratio"]),
             ct_ratio=int(numbers["extension/ct_ratio"]),
+            password=values["basic/password"].raw,
+            annex=raw.value[_ANNEX_AT],
         )
     except KeyError:
         return None
@@ -204,7 +221,18 @@ def archive_data(entries: Sequence[ArchiveEntry]) -> Data:
     contents: dict[str, Content] = {}
     for number, entry in enumerate(entries, start=1):
         contents |= entry.contents(f"{ARCHIVE}@number.{number}")
-    return _known(ARCHIVE).encode(contents) if entries else Data("array", ())
+    if not entries:
+        return Data("array", ())
+    encoded = _known(ARCHIVE).encode(contents)
+    return Data("array", tuple(map(_with_kept, encoded.value, entries)))
+
+
+def _with_kept(encoded: Data, entry: ArchiveEntry) -> Data:
+    """An entry with what is handed on as it came."""
+    number, basic, extension, _ = encoded.value
+    members = list(basic.value)
+    members[_PASSWORD_AT] = entry.password
+    return Data("structure", (number, Data("structure", tuple(members)), extension, entry.annex))
 
 
 def add_meters(entries: Sequence[ArchiveEntry]) -> ActionItem:
@@ -387,6 +415,18 @@ def _known(oad: Oad) -> Entry:
     entry = dictionary().entry(oad)
     assert entry is not None, oad
     return entry
+
+
+def _is_null(value: ItemValue) -> bool:
+    return value.raw.type == "null"
+
+
+def _collector(value: ItemValue) -> str | None:
+    """Its address; ``None`` for NULL, empty for an address of no octets."""
+    if _is_null(value):
+        return None
+    address = _address_of(value)
+    return "" if address == _AS_SENT else address
 
 
 def _address_of(value: ItemValue) -> str:
