@@ -227,7 +227,7 @@ def test_an_address_is_twelve_digits(address: str) -> None:
 def test_an_address_of_the_archive_is_twelve_digits(address: str, member: str) -> None:
     """A concentrator would look for meter 16 with an address of one octet, and find none."""
     with pytest.raises(LocalProtocolError, match="digits"):
-        archive_data([replace(_ENTRY, **{member: address})])
+        archive_data([replace(_ENTRY, **{member: address})])  # type: ignore[arg-type]
 
 
 def test_an_address_of_other_length_in_an_archive_stays_as_it_is() -> None:

@@ -198,9 +198,7 @@ def _archive_entry(values: Mapping[str, ItemValue], raw: Data) -> ArchiveEntry |
             rated_voltage=numbers.get("basic/rated_voltage"),
             rated_current=numbers.get("basic/rated_current"),
             collector=_collector(values["extension/collector"]),
-            asset_number=None
-            if _is_null(values["extension/asset_number"])
-            else texts["extension/asset_number"],
+            asset_number=_asset_number(values["extension/asset_number"]),
             pt_ratio=int(numbers["extension/pt_ratio"]),
             ct_ratio=int(numbers["extension/ct_ratio"]),
             password=values["basic/password"].raw,
@@ -419,6 +417,12 @@ def _known(oad: Oad) -> Entry:
 
 def _is_null(value: ItemValue) -> bool:
     return value.raw.type == "null"
+
+
+def _asset_number(value: ItemValue) -> str | None:
+    if value.text is None and not _is_null(value):
+        raise KeyError(value.label.key)
+    return value.text
 
 
 def _collector(value: ItemValue) -> str | None:
