@@ -35,7 +35,7 @@ from meterwire.dlt698.axdr.selection import (
     Ti,
     Tsa,
 )
-from meterwire.dlt698.axdr.values import NULL, Data, DateTimeS
+from meterwire.dlt698.axdr.values import NULL, Data
 from meterwire.dlt698.objects.answers import NO_ANSWER, Answer, answer
 from meterwire.dlt698.objects.bit_words import BitOrder
 from meterwire.dlt698.objects.dictionary import Entry, dictionary
@@ -47,7 +47,7 @@ from meterwire.dlt698.objects.records import (
     METER_ADDRESS,
     column,
 )
-from meterwire.dlt698.objects.requests import check_span, freeze_table, record_number
+from meterwire.dlt698.objects.requests import check_span, civil_time, freeze_table, record_number
 from meterwire.errors import LocalProtocolError
 from meterwire.item_value import Content
 
@@ -298,11 +298,11 @@ class ReadCollected:
             if self.stored_to is not None:
                 raise LocalProtocolError(f"collected records before {self.stored_to}: say from when on")
             return SelectLast(record_number(self.last), meters)
-        start = DateTimeS.of(self.stored_from)
+        start = civil_time(self.stored_from)
         if self.stored_to is None:
             return SelectStoredAt(start, meters)
         check_span(self.stored_from, self.stored_to)
-        return SelectStoredWithin(start, DateTimeS.of(self.stored_to), _DAY, meters)
+        return SelectStoredWithin(start, civil_time(self.stored_to), _DAY, meters)
 
 
 def meter_set(addresses: Sequence[str]) -> MeterSet:
