@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,7 +17,15 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from docs import generate_dlt645, generate_dlt645_coverage, generate_dlt698, generate_scenarios
+from docs import (
+    generate_api,
+    generate_dlt645,
+    generate_dlt645_coverage,
+    generate_dlt698,
+    generate_metersim645,
+    generate_plant,
+    generate_scenarios,
+)
 from docs.generate_commands import commands
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.config.settings import Settings
@@ -108,9 +117,20 @@ PARTS: dict[str, Callable[[], str]] = {
     "dlt698-classes": generate_dlt698.classes,
     "dlt698-objects": generate_dlt698.objects,
     "dlt698-access-results": generate_dlt698.access_results,
+    "api-endpoints": generate_api.endpoints,
+    "api-bodies": generate_api.bodies,
+    "api-problems": generate_api.problems,
     "fault-kinds": generate_scenarios.faults,
     "happening-kinds": generate_scenarios.happenings,
+    "metersim-dlt645": generate_metersim645.answered,
     "packaged-scenarios": generate_scenarios.scenarios,
+    "plant-keys": partial(generate_plant.keys, "Plant"),
+    "plant-line-keys": partial(generate_plant.keys, "LineRow"),
+    "plant-meter-keys": partial(generate_plant.keys, "MeterRow"),
+    "plant-concentrator-keys": partial(generate_plant.keys, "ConcentratorRow"),
+    "plant-medium-keys": partial(generate_plant.keys, "Medium"),
+    "plant-server-keys": partial(generate_plant.keys, "ServerHabits"),
+    "plant-control-keys": partial(generate_plant.keys, "CostControl"),
 }
 
 

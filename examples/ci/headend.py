@@ -16,7 +16,7 @@ STATUS_WORD_3 = 0x04000503
 CONTACT_OPEN = 1 << 4
 NEVER_EXPIRES = bytes.fromhex("000000311299")  # 2099-12-31, lowest octet first
 TRIP = 0x1A
-TIMEOUT_S = 0.3
+TIMEOUT_S = 0.5
 
 
 class NoAnswer(Exception):

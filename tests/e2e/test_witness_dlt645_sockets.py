@@ -11,6 +11,7 @@ import asyncio
 import random
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dlt645.model.data.define import DIMap
@@ -23,15 +24,26 @@ from meterlink.clock import SystemClock
 from meterlink.drivers.base import MeterAnswer
 from meterlink.drivers.dlt645 import Dlt645Driver
 from meterlink.errors import BadAnswer
-from meterlink.model.line_url import TcpUrl, parse_line_url
+from meterlink.model.line_url import SerialUrl, TcpUrl, parse_line_url
 from meterlink.transports.open import open_line
 from metersim.works.items import ENERGIES, POWERS, items_of
+from metersim.works.timetable import TARIFFS
 from meterwire.dlt645 import dictionary
 from tests.support.foreign_meter import VALUES, foreign_meter
 from tests.support.metersim_process import running_metersim
 from tests.wire.dlt645.foreign_layout import fields, sent, standard
 from tests.wire.dlt645.test_witness_meter import REFUSED
 
+_PLANT = """\
+plant: witness
+lines:
+  - name: north
+    at: "{at}"
+    meters: [{{address: 161, profile: dlt645-2007/three-phase, reply_delay_ms: 0}}]
+"""
+_STEPS = {0x00: 11, 0x01: 11, 0x02: 2, 0x03: 7, 0x04: 5}
+"""Every so-manieth identifier of a class that it knows: it knows 20,000."""
+_DEMANDS = 0x0A
 _PRESENT = 0xFF  # DI0 of the present period is 0
 _LAID_OUT_CLASSES = (0x03, 0x04)
 _SETTLEMENT_CLASSES = (0x00, 0x01)
@@ -143,3 +155,62 @@ def test_its_client_reads_our_meter(tmp_path: Path) -> None:
         ]
     assert len(names) * 3 < len(read)
     assert answered == read
+
+
+def _read_by_it(client: MeterClientService, di: int) -> Any:
+    asked = (client.read_00, client.read_01, client.read_02, client.read_03, client.read_04)
+    return asked[di >> 24](di)
+
+
+@pytest.mark.parametrize("over", ["tcp", "pty"])
+@pytest.mark.parametrize(("first", "least"), [(0x00, 60), (0x01, 3), (0x02, 10), (0x03, 18), (0x04, 12)])
+def test_its_client_reads_every_class_of_our_meter(tmp_path: Path, over: str, first: int, least: int) -> None:
+    """Other people's head-ends would find a class of data missing in our simulated meter, or misread it.
+
+    Asked twice for a record it stops (11), so each identifier is asked once. Times of demands it reads
+    backwards (10), and gives nothing where that is no time: at most hours 1 to 12. What our meter refuses it
+    gives as nothing, too.
+    """
+    dis = [di for di in sorted(DIMap) if di >> 24 == first and _may_be_read(di)][:: _STEPS[first]]
+    plant = tmp_path / "plant.yaml"
+    at = f"pty:{tmp_path / 'tty'}" if over == "pty" else "tcp://127.0.0.1:0"
+    plant.write_text(_PLANT.format(at=at))
+    with running_metersim(tmp_path, str(plant)) as running:
+        client = _client_of(running.urls[0])
+        client.address = bytearray.fromhex("610100000000")
+        try:
+            read = {di: _read_by_it(client, di) for di in dis}
+        finally:
+            client.disconnect()
+        answers = running.answers()
+    understood = {di: found for di, found in read.items() if found is not None}
+    assert len(understood) >= least
+    if first == 0x01:
+        assert sum(bool(answer["values"]) for answer in answers) > 10 * least
+        ours = {answer["di"]: [*answer["values"].values()] for answer in answers}
+        for di, found in understood.items():
+            assert float(ours[f"{di:08X}"][0]) == found.value.value, f"{di:08X}"
+    if first in {0x00, 0x02}:
+        ours = {answer["di"]: [*answer["values"].values()] for answer in answers if answer["values"]}
+        for di, found in understood.items():
+            (value,) = ours[f"{di:08X}"]
+            assert float(value) == found.value, f"{di:08X}"
+
+
+def _may_be_read(di: int) -> bool:
+    entry = dictionary().by_di(di)
+    if di >> 24 in _SETTLEMENT_CLASSES and di >> 8 & 0xFF > max(TARIFFS):
+        return False  # no meter of ours has so many
+    if di >> 24 == 0x01 and di >> 16 & 0xFF > _DEMANDS:
+        return False  # nor a largest demand of one phase
+    return entry is not None and entry.access != "w" and not _pointed(di) and di not in REFUSED
+
+
+def _client_of(url: str) -> MeterClientService:
+    where = parse_line_url(url)
+    if isinstance(where, TcpUrl):
+        return MeterClientService.new_tcp_client(where.host, where.port, 2.0)
+    assert isinstance(where, SerialUrl), url
+    return MeterClientService.new_rtu_client(
+        where.device, where.baud, 8, 1, "N", 2.0
+    )  # its way to ask for parity fails

@@ -111,11 +111,14 @@ def accepts(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
-def request(url: str, body: bytes | None = None) -> tuple[int, str]:
+def request(url: str, body: bytes | None = None, *, content_type: str | None = None) -> tuple[int, str]:
     """GET, or POST when there is a body: status and text, also of an error; status 0 when nobody answers."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    headers = {"Content-Type": content_type} if content_type else {}
     try:
-        with opener.open(urllib.request.Request(url, data=body), timeout=HTTP_TIMEOUT_S) as answer:
+        with opener.open(
+            urllib.request.Request(url, data=body, headers=headers), timeout=HTTP_TIMEOUT_S
+        ) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metersim import Meter
+from metersim.dlt645.commands import FUNCTIONS
 from metersim.dlt645.control import KINDS, word_octets
 from metersim.dlt645.parameters import ITEMS, parameters_of
 from metersim.dlt645.passwords import ERRORS_MAX, LOCKED_FOR, Passwords
@@ -726,11 +727,20 @@ def test_an_instant_is_frozen() -> None:
     assert AbnormalReply(address=ADDRESS, function=0x16, error_word=b"\x01") == daily
 
 
+@pytest.mark.parametrize("data", ["000000000000", "000000010026", "000012320126", "006024010126"])
+def test_a_broadcast_of_no_calendar_sets_nothing(data: str) -> None:
+    """A frame that anybody can send would end the simulator."""
+    here = a_head_end(PLAIN)
+    frame = Frame(address=BROADCAST, function=0x08, data=bytes.fromhex(data))
+    assert here.say_frame(frame) is None
+    assert ["12:00:00"] == here.read("meter_time")
+
+
 # --- any octets ---
 
 
 @given(
-    function=st.sampled_from([0x03, 0x08, 0x14, 0x16, 0x18, 0x1C]),
+    function=st.sampled_from(sorted(FUNCTIONS)),
     data=st.binary(max_size=60),
     address=st.sampled_from([ADDRESS, BROADCAST, WILDCARD]),
 )

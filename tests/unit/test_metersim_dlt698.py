@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from metersim.dlt698 import FACTORY_PASSWORD, Limits, Meter698
 from metersim.dlt698.admission import TIMEOUT_S_MAX
-from metersim.dlt698.registers import REPORTS_ALLOWED
+from metersim.dlt698.reporting import REPORTS_ALLOWED
 from metersim.dlt698.services import BROADCAST_STEP_MAX, BROADCAST_TIME, CLOCK
 from metersim.works.clock import CLOCK_AHEAD_MAX, SETTINGS_MAX
 from metersim.works.items import ENERGIES, POWERS, items_of

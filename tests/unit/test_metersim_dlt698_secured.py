@@ -19,13 +19,14 @@ from metersim.works.cost_control import LOCAL, PLAIN, REMOTE
 from metersim.works.switch import Command, State
 from meterwire.dlt698.apdus.apdu import encode_apdu
 from meterwire.dlt698.apdus.association import ReleaseRequest, ReleaseResponse
-from meterwire.dlt698.apdus.get import GetRequestNormal
-from meterwire.dlt698.apdus.parts import SUCCESS, Dar, SetItem
+from meterwire.dlt698.apdus.get import GetRequestNext, GetRequestNormal, GetRequestRecord
+from meterwire.dlt698.apdus.parts import SUCCESS, Dar, RecordRequest, SetItem
 from meterwire.dlt698.apdus.security import CipherUnit, PlainUnit, Rn, SecurityRequest, SecurityResponse
 from meterwire.dlt698.apdus.set import SetRequestNormal
 from meterwire.dlt698.axdr.selection import Oad, SelectAll, Sid, SidMac
 from meterwire.dlt698.axdr.values import NULL, BitString, Data, DateTimeS
 from meterwire.dlt698.link.address import AddressKind, ServerAddress
+from meterwire.dlt698.sessions.association import Association, Offer
 from tests.support.meter698 import AT, found
 from tests.support.secured698 import (
     ADDRESS,
@@ -669,3 +670,24 @@ def test_a_meter_without_supply_says_nothing() -> None:
     client.works.history.change(client.at, without_supply=frozenset({"a", "b", "c"}))
     order = client.action(CONTROL, 127)
     assert b"" == client.say(found(order, ServerAddress(ADDRESS)))
+
+
+@pytest.mark.parametrize("level", Level)
+def test_long_answers_in_envelopes_go_on_block_by_block(level: Level) -> None:
+    """Of a table that is read under cipher only the first nights would come."""
+    client = Secured(works_of(since=AT - timedelta(days=62)))
+    client.association = Association(ServerAddress(ADDRESS), offer=Offer(rx_max=1000, apdu_max=300))
+    assert 0 == client.associate().result
+    record = RecordRequest(Oad.of("50040200"), SelectAll(), (Oad.of("20210200"), Oad.of("00100200")))
+    block = client.sealed(GetRequestRecord(piid=client.association.next_piid(), record=record), level)
+    rows, numbers = len(block.result.items[0].result), [block.block]
+    while not block.last:
+        piid = client.association.next_piid()
+        block = client.sealed(GetRequestNext(piid=piid, last_block=block.block), level)
+        rows += len(block.result.items[0].result)
+        numbers.append(block.block)
+    assert 62 == rows
+    assert list(range(1, len(numbers) + 1)) == numbers
+    client.sealed(GetRequestNormal(piid=client.association.next_piid(), oad=Oad.of("40000200")), level)
+    piid = client.association.next_piid()
+    assert 11 == client.sealed(GetRequestNext(piid=piid, last_block=1), level).result, "it is forgotten"

@@ -223,3 +223,14 @@ def test_a_plant_ends_with_clients_that_are_still_there(tmp_path: Path) -> None:
         client.ask(request("000000000001"))
         thread.stop()
     assert 2 == len((tmp_path / "capture.jsonl").read_text(encoding="utf-8").splitlines())
+
+
+def test_a_plant_that_dies_says_why(tmp_path: Path) -> None:
+    """A test would pass, or fail somewhere else, although its meters had stopped to answer."""
+    thread = PlantThread(Plant(), tmp_path / "capture.jsonl")
+    thread.call(lambda _: asyncio.get_running_loop().stop())
+    with pytest.raises(PlantEnded, match="the plant plant failed") as caught:
+        thread.stop()
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    with pytest.raises(PlantEnded, match="the plant plant has ended"):
+        thread.call(lambda opened: opened.urls)

@@ -16,9 +16,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from metersim.api.items import item_of
 from metersim.api.problems import Problem, told
 from metersim.api.served import Plant, Served
-from metersim.api.views import AnswerView
+from metersim.api.views import AnswerView, ControlView
 from metersim.plant.built_line import BuiltMeter
-from metersim.works.memory import Control
 from metersim.works.switch import Kind
 
 SEEN_MAX: Final = 100
@@ -80,7 +79,7 @@ class Seen:
     """
 
     times: int
-    controls: Sequence[Control] = ()
+    controls: Sequence[ControlView] = ()
     answers: Sequence[AnswerView] = ()
     value: str | None = None
 
@@ -119,7 +118,7 @@ def _seen(plant: Served, meter: BuiltMeter, body: Assertion) -> Seen:
         controls = [
             one for one in meter.obeyed(body.obeyed) if body.since is None or one.obeyed_at >= body.since
         ]
-        return Seen(times=len(controls), controls=controls[-SEEN_MAX:])
+        return Seen(times=len(controls), controls=[ControlView.of(one) for one in controls[-SEEN_MAX:]])
     if body.answered is not None:
         return _answered(plant, meter, body.answered, body.since)
     assert body.item is not None, "checked when it was made"

@@ -11,6 +11,12 @@ from metersim.api.problems import Problem
 
 BODY_OCTETS_MAX: Final = 65_536
 """Longest body of a request."""
+HEAD_OCTETS_MAX: Final = 16_384
+"""Longest head of a request: names and values, and as much of a head that has not ended."""
+
+
+class _Gone(Exception):
+    """Nobody waits for an answer."""
 
 
 class Limits:
@@ -18,8 +24,8 @@ class Limits:
 
     Args:
         app: the application.
-        anywhere: whether it is asked from other machines; otherwise a ``Host`` that is not this machine is
-            refused, so that no page of another site can use a name that it let point here.
+        anywhere: whether it is asked from other machines; otherwise a ``Host`` or an ``Origin`` that is not
+            this machine is refused, so that no page of another site can use the browser of who sits here.
 
     """
 
@@ -33,10 +39,14 @@ class Limits:
             await self._app(scope, receive, send)
             return
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        if (problem := self._objection(headers)) is not None:
+        octets = sum(len(name) + len(value) for name, value in scope["headers"])
+        if (problem := self._objection(headers, octets)) is not None:
             await problem.response(scope["path"])(scope, receive, send)
             return
-        body = await _whole(receive)
+        try:
+            body = await _whole(receive)
+        except _Gone:
+            return
         if body is None:
             await _too_long(f"more than {BODY_OCTETS_MAX} octets").response(scope["path"])(
                 scope, receive, send
@@ -44,13 +54,30 @@ class Limits:
             return
         await self._app(scope, _again(body, receive), send)
 
-    def _objection(self, headers: dict[bytes, str]) -> Problem | None:
+    def _objection(self, headers: dict[bytes, str], octets: int) -> Problem | None:
+        if octets > HEAD_OCTETS_MAX:
+            return Problem(
+                "head-too-long",
+                f"the headers have {octets} octets",
+                f"Send {HEAD_OCTETS_MAX} at most; the API needs none but Host and Content-Type.",
+            )
         host = headers.get(b"host", "")
         if not self._anywhere and not is_loopback(_hostname(host)):
             return Problem(
                 "wrong-host",
                 f"Host {host[:100]!r} is not this machine",
                 "Ask 127.0.0.1, or start the plant with --api-anywhere.",
+            )
+        origin = headers.get(b"origin")
+        if (
+            origin is not None
+            and not self._anywhere
+            and not is_loopback(_hostname(origin.partition("://")[2]))
+        ):
+            return Problem(
+                "wrong-host",
+                f"Origin {origin[:100]!r}: a page of another site asks",
+                "Ask without a browser, or start the plant with --api-anywhere.",
             )
         length = headers.get(b"content-length", "0")
         if length.isdecimal() and int(length[:20]) > BODY_OCTETS_MAX:
@@ -59,10 +86,17 @@ class Limits:
 
 
 async def _whole(receive: Receive) -> bytes | None:
-    """The body of a request; ``None``: it is too long."""
+    """The body of a request; ``None``: it is too long.
+
+    Raises:
+        _Gone: the client went before its end; half a request is none.
+
+    """
     body = bytearray()
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
         body += message.get("body", b"")
         if len(body) > BODY_OCTETS_MAX:
             return None

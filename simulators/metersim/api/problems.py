@@ -18,7 +18,7 @@ TEXT_MAX: Final = 500
 """Longest sentence about one fault, in characters."""
 
 _SCHEMA: Final = "see /openapi.json for what may stand there"
-_TITLES: Final[Mapping[str, tuple[int, str]]] = {
+KINDS: Final[Mapping[str, tuple[int, str]]] = {
     "bad-request": (400, "The request cannot be read"),
     "wrong-host": (403, "The API answers on this machine only"),
     "no-such-path": (404, "There is no such path"),
@@ -35,8 +35,10 @@ _TITLES: Final[Mapping[str, tuple[int, str]]] = {
     "cannot-happen": (422, "The meter cannot have this"),
     "not-settable": (422, "The item cannot be set"),
     "forgotten": (422, "The plant does not remember that far back"),
+    "head-too-long": (431, "The head of the request is too long"),
     "internal": (500, "A fault of the simulator"),
 }
+"""Kinds of problems: status, and what they mean."""
 
 
 class Fault(BaseModel):
@@ -66,7 +68,7 @@ class Problem(Exception):
     """A request that is not granted.
 
     Args:
-        kind: a name of `_TITLES`.
+        kind: a name of `KINDS`.
         detail: what is wrong, and where.
         remedy: what to do.
         members: what else the problem says.
@@ -79,7 +81,7 @@ class Problem(Exception):
 
     def response(self, path: str) -> JSONResponse:
         """As it goes to who asked for ``path``."""
-        status, title = _TITLES[self.kind]
+        status, title = KINDS[self.kind]
         content = {
             "type": f"urn:metersim:problem:{self.kind}",
             "title": title,
@@ -95,8 +97,8 @@ class Problem(Exception):
 def told(*kinds: str) -> dict[int | str, dict[str, Any]]:
     """The answers of an endpoint that are problems, for its OpenAPI; ``invalid`` is always among them."""
     found: dict[int | str, list[str]] = {}
-    for kind in sorted({*kinds, "invalid"}, key=lambda kind: _TITLES[kind][0]):
-        found.setdefault(_TITLES[kind][0], []).append(f"{_TITLES[kind][1]} (`{kind}`)")
+    for kind in sorted({*kinds, "invalid"}, key=lambda kind: KINDS[kind][0]):
+        found.setdefault(KINDS[kind][0], []).append(f"{KINDS[kind][1]} (`{kind}`)")
     schema = {"$ref": "#/components/schemas/ProblemDetails"}
     return {
         status: {"description": "; ".join(words), "content": {MEDIA_TYPE: {"schema": schema}}}

@@ -17,6 +17,7 @@ from metersim.api.served import Meter, Plant, near_words
 from metersim.api.views import (
     AnswerView,
     ControlsView,
+    ControlView,
     EventView,
     HappeningView,
     ItemView,
@@ -206,7 +207,7 @@ async def controls(
     """Every control that the meter obeyed, and how its contact moved: the last ones, oldest first."""
     memory = meter.works.memory
     return ControlsView(
-        controls=list(meter.obeyed(kind)[-limit:]),
+        controls=[ControlView.of(one) for one in meter.obeyed(kind)[-limit:]],
         moves=list(memory.moves[-limit:]),
         turned_away=memory.turned_away,
     )

@@ -11,12 +11,11 @@ from typing import Final
 import uvicorn
 
 from metersim.api.app import application
+from metersim.api.limits import HEAD_OCTETS_MAX
 from metersim.api.served import Served
 
 CONNECTIONS_MAX: Final = 64
-"""Requests and connections at one time; more are answered with 503."""
-HEAD_OCTETS_MAX: Final = 16_384
-"""Longest head of a request."""
+"""Connections at one time; the requests of more are answered with 503."""
 GRACE_S: Final = 1
 
 
@@ -29,20 +28,15 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def open_api(served: Served, host: str, port: int, *, anywhere: bool = False) -> AsyncIterator[str]:
+async def open_api(served: Served, listening: socket.socket, *, anywhere: bool = False) -> AsyncIterator[str]:
     """Serve the API of a plant until the block ends; gives its URL.
 
     Args:
         served: the plant.
-        host: where it waits.
-        port: the same; 0 takes a free one.
+        listening: where it waits; connections queue there already.
         anywhere: whether other machines may ask.
 
-    Raises:
-        OSError: the port cannot be had.
-
     """
-    listening = await _listening(host, port)
     config = uvicorn.Config(
         application(served, anywhere=anywhere),
         loop="none",
@@ -52,26 +46,16 @@ async def open_api(served: Served, host: str, port: int, *, anywhere: bool = Fal
         log_config=None,
         access_log=False,
         server_header=False,
-        limit_concurrency=CONNECTIONS_MAX,
+        limit_concurrency=CONNECTIONS_MAX + 1,  # it counts the one that asks
         h11_max_incomplete_event_size=HEAD_OCTETS_MAX,
         timeout_graceful_shutdown=GRACE_S,
     )
     server = _Server(config)
-    with listening:
-        shown = f"[{host}]" if ":" in host else host
-        async with asyncio.TaskGroup() as group:
-            group.create_task(server.serve(sockets=[listening]), name="api")
-            try:
-                yield f"http://{shown}:{listening.getsockname()[1]}"
-            finally:
-                server.should_exit = True
-
-
-async def _listening(host: str, port: int) -> socket.socket:
-    """A socket that waits; connections queue from now on."""
-    [(family, _, _, _, address), *_] = await asyncio.get_running_loop().getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
-    found = socket.create_server(address[:2], family=family)
-    found.setblocking(False)
-    return found
+    host, port, *_ = listening.getsockname()
+    shown = f"[{host}]" if ":" in host else host
+    async with asyncio.TaskGroup() as group:
+        group.create_task(server.serve(sockets=[listening]), name="api")
+        try:
+            yield f"http://{shown}:{port}"
+        finally:
+            server.should_exit = True

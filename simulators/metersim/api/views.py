@@ -310,6 +310,46 @@ class ItemView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ControlView:
+    """An order that a meter obeyed.
+
+    Args:
+        number: from 1.
+        kind: what was ordered, e.g. ``trip``.
+        obeyed_at: true time.
+        shown_at: what the meter's clock showed.
+        came_by: how the order came.
+        operator: operator code.
+        frame_id: what the sender of the frame called it.
+        details: what else there is to say; never a secret.
+
+    """
+
+    number: int
+    kind: str
+    obeyed_at: datetime
+    shown_at: datetime
+    came_by: str
+    operator: str
+    frame_id: str | None
+    details: dict[str, str]
+
+    @classmethod
+    def of(cls, control: Control) -> ControlView:
+        """The same."""
+        return cls(
+            number=control.number,
+            kind=control.kind,
+            obeyed_at=control.obeyed_at,
+            shown_at=control.shown_at,
+            came_by=control.came_by,
+            operator=control.operator,
+            frame_id=control.frame_id,
+            details=dict(control.details),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ControlsView:
     """What a meter obeyed.
 
@@ -320,7 +360,7 @@ class ControlsView:
 
     """
 
-    controls: list[Control]
+    controls: list[ControlView]
     moves: list[Move]
     turned_away: int
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, NamedTuple, ParamSpec
 
 import typer
 
 from metersim.api.exchanges import Exchanges
 from metersim.cli.common import endpoints
+from metersim.line.line import Clock
 from metersim.plant.built import BuiltPlant
+from metersim.plant.plant import Plant
 
 Api = Annotated[
     str | None,
@@ -69,24 +71,44 @@ def api_place(text: str, *, anywhere: bool) -> ApiPlace | None:
     return ApiPlace(host, port, anywhere)
 
 
-@asynccontextmanager
-async def opened(
-    place: ApiPlace | None, built: BuiltPlant, exchanges: Exchanges | None, urls: Mapping[str, str]
-) -> AsyncIterator[str | None]:
-    """The API while the block lasts; gives its URL, ``None`` where none is wanted.
+class ServedAt(NamedTuple):
+    """An API about to be served: its socket, what passes on the lines, and who may ask."""
+
+    listening: socket.socket
+    exchanges: Exchanges
+    anywhere: bool
+
+
+@contextmanager
+def bound(place: ApiPlace | None, plant: Plant, clock: Clock) -> Iterator[ServedAt | None]:
+    """Take the port of an API, before anything else is opened; ``None`` where none is wanted.
 
     Raises:
         OSError: the port cannot be had.
 
     """
-    if place is None or exchanges is None:
+    if place is None:
+        yield None
+        return
+    [(family, _, _, _, address), *_] = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+    with socket.create_server(address[:2], family=family) as listening:
+        listening.setblocking(False)
+        yield ServedAt(listening, Exchanges(plant, clock=clock), place.anywhere)
+
+
+@asynccontextmanager
+async def opened(
+    served_at: ServedAt | None, built: BuiltPlant, urls: Mapping[str, str]
+) -> AsyncIterator[str | None]:
+    """The API while the block lasts; gives its URL, ``None`` where none is wanted."""
+    if served_at is None:
         yield None
         return
     from metersim.api.served import Served  # noqa: PLC0415  # of the extra web
     from metersim.api.serving import open_api  # noqa: PLC0415
 
-    served = Served(built=built, exchanges=exchanges, urls=urls)
-    async with open_api(served, place.host, place.port, anywhere=place.anywhere) as url:
+    served = Served(built=built, exchanges=served_at.exchanges, urls=urls)
+    async with open_api(served, served_at.listening, anywhere=served_at.anywhere) as url:
         yield url
 
 

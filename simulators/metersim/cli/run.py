@@ -14,9 +14,8 @@ import typer
 
 from meterprofiles import ProfileError, chosen, packaged
 from meterprofiles.schema import DLT698
-from metersim.api.exchanges import Exchanges
 from metersim.cli import table
-from metersim.cli.api import Anywhere, Api, ApiPlace, api_place, both, opened
+from metersim.cli.api import Anywhere, Api, ServedAt, api_place, both, bound, opened
 from metersim.cli.common import endpoints, failed, stopping
 from metersim.dlt645.following import PIECE_OCTETS_MAX
 from metersim.dlt698.terminal import HEARTBEAT_S
@@ -190,13 +189,13 @@ def run(
             record = stack.enter_context(AnswerFile(answers)) if answers else None
             tap = stack.enter_context(CaptureFile(capture, SystemClock())) if capture else None
             clock = PlantClock(wall=SystemClock(), start=plant.start, speed=plant.time)
-            exchanges = Exchanges(plant, clock=clock) if place else None
+            served = stack.enter_context(bound(place, plant, clock))
             built = plant.build(
                 clock=clock,
-                record=both(record, exchanges.answered if exchanges else None),
-                capture=both(tap, exchanges),
+                record=both(record, served.exchanges.answered if served else None),
+                capture=both(tap, served.exchanges if served else None),
             )
-            asyncio.run(_serve(built, place, exchanges, with_table=table.is_wanted() and not no_table))
+            asyncio.run(_serve(built, served, with_table=table.is_wanted() and not no_table))
     except OSError as error:
         failed(error)
 
@@ -251,14 +250,12 @@ class _Way:
         return tuple(At(host=host, port=port + number if port else 0) for number in numbers)
 
 
-async def _serve(
-    built: BuiltPlant, place: ApiPlace | None, exchanges: Exchanges | None, *, with_table: bool
-) -> None:
+async def _serve(built: BuiltPlant, served: ServedAt | None, *, with_table: bool) -> None:
     """Open every line and the API, say so, and wait for a signal."""
     stop = stopping()
     async with (
         open_plant(built) as urls,
-        opened(place, built, exchanges, urls) as api,
+        opened(served, built, urls) as api,
         asyncio.TaskGroup() as group,
     ):
         happening = group.create_task(built.run(), name="plant.happenings")

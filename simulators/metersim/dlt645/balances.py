@@ -19,8 +19,6 @@ STATUS_WORD: Final = "meter_status_word_3"
 SHOWN: Final = frozenset({STATUS_WORD, "remaining_balance", "overdraft_balance"})
 """The items that are shown here."""
 _CENT: Final = Decimal("0.01")
-_AUTHENTICATED: Final = 1 << 13
-"""Bit of status word 3: an identity authentication is valid."""
 
 
 class Balances:
@@ -49,17 +47,12 @@ class Balances:
         """
         content: Content = None
         if entry.item == STATUS_WORD:
-            content = self.status_word(at)
+            content = f"{self._works.status_word_3(at, authenticated=self._authenticated(at)):04X}"
         elif self._works.account is not None:
             content = _of_account(self._works.account, entry.item, at)
         if content is None:
             return None
         return entry.encode([content]), {entry.item: content} if isinstance(content, Decimal) else {}
-
-    def status_word(self, at: datetime) -> str:
-        """Status word 3 as four hexadecimal digits, highest first."""
-        word = int(str(self._works.content(STATUS_WORD, at)), 16)
-        return f"{word | _AUTHENTICATED * self._authenticated(at):04X}"
 
 
 def _of_account(account: Account, item: str, at: datetime) -> Decimal | None:

@@ -235,7 +235,10 @@ class Commands:
         """Set the clock if it is not far away, and no broadcast did today; nobody answers."""
         clock = self._works.clock
         shown = clock.shows(at)
-        given = datetime.fromisoformat(request.clock).replace(tzinfo=PLANT_TIME)
+        try:
+            given = datetime.fromisoformat(request.clock).replace(tzinfo=PLANT_TIME)
+        except ValueError:  # of no calendar
+            return None
         today = any(one.broadcast and one.after.date() == shown.date() for one in clock.settings)
         if abs(given - shown) <= BROADCAST_STEP_MAX and not today:
             clock.set(given, at, broadcast=True)

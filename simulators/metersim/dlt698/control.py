@@ -29,7 +29,6 @@ from metersim.dlt698.circumstances import (
     only_element,
 )
 from metersim.works.switch import DELAY_MAX, Command, Kind, Refusal, Switch
-from metersim.works.works import Works
 from meterwire.dlt698.apdus.parts import SUCCESS, ActionItem, Dar, SetItem
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.axdr.values import BitString, Data
@@ -222,38 +221,3 @@ _ATTRIBUTES: Final[dict[tuple[int, int], Callable[[Switch], Data]]] = {
     (EXECUTION_WORD, 2): lambda switch: _word("execution", switch.last_execution),
     (ERROR_WORD, 2): lambda switch: _word("control_error", switch.last_cause),
 }
-
-_STATUS_WORD: Final = "meter_status_word_3"
-_TRIPPED_VENDOR: Final = 1 << 1
-"""Bit of the vendor's word: tripped by command; it shows no command and no alarm where others do."""
-_ALWAYS_VENDOR: Final = 1 << 9
-
-
-def status_word_3(works: Works, at: datetime, *, authenticated: bool) -> int:
-    """Status word 3, bit n of the number for bit n of the word.
-
-    Args:
-        works: the meter's.
-        at: true time, not before the last one.
-        authenticated: whether somebody is.
-
-    Source: spec section 1.5.
-
-    """
-    switch, account = works.switch, works.account
-    bits = {
-        "relay_open": switch.contact_open,
-        "guarantee": switch.guarantee,
-        "auth_valid": authenticated,
-        "local_account_closed": account is None or not account.opened,
-    }
-    word = 0
-    if switch.character.status_word == "vendor":
-        word = _ALWAYS_VENDOR | (_TRIPPED_VENDOR if switch.command_open else 0)
-    else:
-        bits["command_open"] = switch.command_open
-        bits["pre_trip_alarm"] = switch.alarm or (account is not None and account.alarm_level(at) > 0)
-        bits["money_prepaid"] = account is not None
-        bits["remote_account_closed"] = switch.character.payment != "remote"
-    places = {bit.name: bit.place for bit in bit_words()[_STATUS_WORD]}
-    return word | sum(1 << places[name] for name, is_set in bits.items() if is_set)

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from metersim.dlt698.circumstances import DENIED, OUT_OF_RANGE, TYPE_UNFIT, Circumstances, Done
 from metersim.works.events import EVENT_DEPTH, Event
+from metersim.works.memory import Move
 from metersim.works.moments import PLANT_TIME
 from metersim.works.works import Works
 from meterwire.dlt698.apdus.parts import SUCCESS, ActionItem, Dar, SetItem
@@ -38,6 +39,8 @@ _ORDERED: Final = frozenset(
     {"programming", "meter_clear", "demand_clear", "event_clear", "clock_set", "broadcast_time_set"}
 )
 """Somebody did that to the meter on purpose; it reports them only when it is told to."""
+_MOVES: Final = {"relay_trip": True, "relay_close": False}
+"""Events of the contact, and whether it opened; the first of each is the factory's trial."""
 _FLAG: Final = {_WHOLE: 8, _IN_PARTS: 11}
 _RELATED: Final = {_WHOLE: 3, _IN_PARTS: 2}
 _ADD, _DELETE = 4, 5
@@ -144,7 +147,7 @@ class EventPart:
             at: true time, aware.
 
         """
-        for event in reversed(self._works.events.events(kind, at)):
+        for event in reversed(self._kept(kind, at)):
             yield self._row(event)
 
     def related(self, oi: int) -> tuple[Oad, ...]:
@@ -206,7 +209,7 @@ class EventPart:
         kind = found.item
         match attribute:
             case 4:
-                return Data("long-unsigned", self._kept(kind, at))
+                return Data("long-unsigned", len(self._kept(kind, at)))
             case 5:
                 return Data("long-unsigned", EVENT_DEPTH)
             case 7:
@@ -221,7 +224,7 @@ class EventPart:
         match attribute:
             case 3:
                 tabled = dict(_tables(found))
-                kept = (self._kept(tabled[number], at) if number in tabled else 0 for number in _TABLES)
+                kept = (len(self._kept(tabled[n], at)) if n in tabled else 0 for n in _TABLES)
                 return _structure(*(Data("long-unsigned", count) for count in kept))
             case 4:
                 return Data("long-unsigned", EVENT_DEPTH)
@@ -232,15 +235,27 @@ class EventPart:
             case _:
                 return None
 
-    def _kept(self, kind: str, at: datetime) -> int:
-        return len(self._works.events.events(kind, at))
+    def _kept(self, kind: str, at: datetime) -> tuple[Event, ...]:
+        """The last events of a kind, oldest first; of the contact those that its memory has."""
+        if kind not in _MOVES:
+            return self._works.events.events(kind, at)
+        moves = self._moves(kind, at)
+        numbered = enumerate(reversed(moves), start=1)
+        events = [
+            Event(kind=kind, number=number, started_at=move.moved_at, ended_at=move.moved_at)
+            for number, move in numbered
+        ]
+        return tuple(events[-EVENT_DEPTH:])
+
+    def _moves(self, kind: str, at: datetime) -> tuple[Move, ...]:
+        memory = self._works.memory
+        return memory.opened(at) if _MOVES[kind] else memory.closed(at)
 
     def _counts(self, kind: str, at: datetime) -> Data:
         events = self._works.events
-        seconds = events.duration(kind, at) // _SECOND
-        return _structure(
-            Data("double-long-unsigned", events.count(kind, at)), Data("double-long-unsigned", seconds)
-        )
+        count = len(self._moves(kind, at)) if kind in _MOVES else events.count(kind, at)
+        seconds = 0 if kind in _MOVES else events.duration(kind, at) // _SECOND
+        return _structure(Data("double-long-unsigned", count), Data("double-long-unsigned", seconds))
 
     def _last(self, kind: str, at: datetime) -> tuple[Data, Data]:
         """When the last one began and ended; zeros: never."""

@@ -17,15 +17,17 @@ from typing import Final
 from metersim.dlt698.admission import Admission, Limits, check_octets
 from metersim.dlt698.circumstances import Circumstances, Part, Strength
 from metersim.dlt698.contents import Contents
-from metersim.dlt698.control import RelayPart, status_word_3
+from metersim.dlt698.control import RelayPart
 from metersim.dlt698.envelopes import Envelopes
 from metersim.dlt698.esam import EsamPart
 from metersim.dlt698.events import EventPart
+from metersim.dlt698.groups import GroupPart
 from metersim.dlt698.messages import MessagePart
 from metersim.dlt698.modes import Modes
 from metersim.dlt698.money import MoneyPart
 from metersim.dlt698.records import RecordReader
-from metersim.dlt698.registers import Registers
+from metersim.dlt698.registers import FACTORY, Registers
+from metersim.dlt698.reporting import DevicePart, tables_read
 from metersim.dlt698.services import Services
 from metersim.dlt698.tables import FREEZES
 from metersim.dlt698.wording import DLT698, Wording698, carried, named
@@ -44,9 +46,10 @@ from meterwire.dlt698.apdus.association import (
     ReleaseResponse,
     SymmetricSecurity,
 )
+from meterwire.dlt698.apdus.get import GetRequestNext
 from meterwire.dlt698.apdus.link_management import ServerErrorResponse
 from meterwire.dlt698.apdus.parts import AttributeResult, Dar, Piid
-from meterwire.dlt698.apdus.report import ReportNotificationList
+from meterwire.dlt698.apdus.report import ReportNotificationList, ReportNotificationRecordList
 from meterwire.dlt698.apdus.security import SecurityRequest
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.axdr.values import Data
@@ -108,6 +111,7 @@ class Meter698:
         envelopes: open what is protected; its ``module`` is the security module.
         modes: as given.
         messages: what it was told to show.
+        device: what it tells of itself, and has to tell.
 
     Raises:
         ValueError: ``address``, ``growth_kw``, ``clock_ahead`` or ``preset`` is out of range.
@@ -145,11 +149,13 @@ class Meter698:
         limits = limits or Limits()
         contents = Contents(self.works, self._status_word_3)
         self._events = EventPart(self.works)
+        self.device = DevicePart(self.works, self._events, FACTORY)
+        self._groups = GroupPart()
         self._registers = Registers(contents, tuple(self._parts(password)))
-        records = RecordReader(contents, self.works, self._events)
+        self._records = RecordReader(contents, self.works, self._events)
         self._services = Services(
             self._registers,
-            records,
+            self._records,
             self.clock,
             admission=Admission(password=password, limits=limits, envelopes=self.envelopes),
             modes=self.modes,
@@ -159,6 +165,7 @@ class Meter698:
             self._own,
             tx_max=limits.frame,
             first_block=limits.first_block,
+            groups=self._groups.addresses,
             preset=_checked(preset),
             seal=self.envelopes.seal,
         )
@@ -197,12 +204,13 @@ class Meter698:
     @property
     def reports_allowed(self) -> bool:
         """Whether a client has allowed it to report by itself."""
-        return self._registers.reports_allowed
+        return self.device.reports_allowed
 
     def hears(self, request: Found) -> bool:
         """Whether a frame is for it, and of a kind that a client begins."""
         asked = request.frame
-        return not asked.from_server and asked.started_by_client and asked.server.means(self._own)
+        meant = asked.server.means(self._own) or asked.server in self._groups.addresses
+        return not asked.from_server and asked.started_by_client and meant
 
     def answer(self, request: Found, at: datetime) -> Answer698 | None:
         """What it says to a frame at ``at``; ``None`` when it is silent."""
@@ -235,8 +243,25 @@ class Meter698:
         results = tuple(AttributeResult(oad, self._registers.read(oad, at)) for oad in oads)
         if not results:
             raise LocalProtocolError("a report of nothing")
-        self._reports = (self._reports + 1) % _SERVICE_NUMBERS
-        return ReportNotificationList(piid=Piid.of(self._reports), results=results)
+        return ReportNotificationList(piid=self._next_report(), results=results)
+
+    def news(self, at: datetime) -> ReportNotificationRecordList | None:
+        """A notification of events that nobody has read; ``None``: there are none, or it may not tell.
+
+        Args:
+            at: true time, aware.
+
+        """
+        at = self.works.advance(at)
+        records = tuple(self._records.read(one, at) for one in self.device.reports(at))
+        if not records or not self.works.powered(at):
+            return None
+        return ReportNotificationRecordList(piid=self._next_report(), records=records)
+
+    def confirmed(self, notification: ReportNotificationRecordList, told_at: datetime) -> None:
+        """A client has confirmed what it was told at ``told_at``."""
+        for record in notification.records:
+            self.device.was_read(record.oad, told_at)
 
     def telling(self, notification: Notification) -> ReportSession:
         """One try of telling the client something: octets to send, and the answer to wait for.
@@ -247,11 +272,17 @@ class Meter698:
         """
         return ReportSession(notification, server=self._own, sizes=self._session.sizes)
 
+    def _next_report(self) -> Piid:
+        self._reports = (self._reports + 1) % _SERVICE_NUMBERS
+        return Piid.of(self._reports)
+
     def _parts(self, password: str | None) -> Iterator[Part]:
         """Parts with objects of their own."""
         account = self.works.account
         yield self.modes
         yield self._events
+        yield self.device
+        yield self._groups
         number = self.works.plate.meter_number
         yield EsamPart(self.envelopes, number, shows=self.clock.shows, account=account)
         if self.works.switch.character.has_relay:
@@ -261,7 +292,7 @@ class Meter698:
             yield MoneyPart(account)
 
     def _status_word_3(self, at: datetime) -> int:
-        return status_word_3(self.works, at, authenticated=self.envelopes.valid(at))
+        return self.works.status_word_3(at, authenticated=self.envelopes.valid(at))
 
     def _take(self, request: Request, at: datetime) -> None:
         self._asked = named(request.apdu)
@@ -290,6 +321,8 @@ class Meter698:
             self._session.time_out()
             self.envelopes.end()
             return ReleaseResponse(piid=apdu.piid, time_tag=apdu.time_tag)
+        if isinstance(apdu, GetRequestNext):
+            return self._session.next_block(apdu)
         proved = opened.changes is not Strength.PLAIN
         how = replace(how, reads=opened.reads, changes=opened.changes, trusted=how.trusted or proved)
         return self._answered(apdu, how)
@@ -300,7 +333,16 @@ class Meter698:
             trusted = isinstance(apdu.auth, PasswordSecurity | SymmetricSecurity)
             self._trusted = not answer.result and trusted
             self._timeout = timedelta(seconds=answer.timeout_s)
-        return answer
+        return self._with_news(apdu, answer, how)
+
+    def _with_news(self, request: Apdu, answer: Apdu, how: Circumstances) -> Apdu:
+        """The answer, with the ACD bit and the list of new events where they belong."""
+        if how.broadcast:
+            return answer
+        for table in tables_read(request):
+            self.device.was_read(table, how.at)
+        along: Apdu = self.device.along(answer, how.at, octets_max=self._session.sizes.apdu)
+        return along
 
     def _reply(self, request: Request, answer: Apdu) -> None:
         try:

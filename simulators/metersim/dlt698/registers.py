@@ -25,8 +25,6 @@ from meterwire.dlt698.objects.shapes import filled
 from meterwire.dlt698.objects.units import unit
 from meterwire.errors import LocalProtocolError
 
-DEVICE: Final = 0x4300
-REPORTS_ALLOWED: Final = Oad(DEVICE, 8, 0)
 FACTORY: Final = FactoryVersion(MAKER, VERSION, VERSION_DATE, VERSION, VERSION_DATE, " " * 8)
 
 _LOGICAL_NAME: Final = 1
@@ -46,13 +44,9 @@ class Registers:
         contents: of the meter.
         parts: parts with objects of their own, which go before contents.
 
-    Attributes:
-        reports_allowed: it may report by itself (4300 attribute 8).
-
     """
 
     def __init__(self, contents: Contents, parts: Sequence[Part] = ()) -> None:
-        self.reports_allowed = False
         self._contents = contents
         self._parts = {oi: part for part in parts for oi in part.objects}
 
@@ -72,7 +66,7 @@ class Registers:
         if (part := self._parts.get(oad.oi)) is not None:
             read = _element(part.read(oad._replace(index=0), at), oad.index)
         else:
-            read = self._device(oad) or self._about(found, oad, at) or self._values(oad, at)
+            read = self._about(found, oad, at) or self._values(oad, at)
         return NO_SUCH_ATTRIBUTE if read is None else read
 
     def part(self, oi: int) -> Part | None:
@@ -93,7 +87,7 @@ class Registers:
                     yield oad, data
 
     def _has(self, found: Object, at: datetime) -> bool:
-        if found.oi == DEVICE or found.oi in FREEZES or found.oi in self._parts:
+        if found.oi in FREEZES or found.oi in self._parts:
             return True
         return any(
             not isinstance(self._values(Oad(found.oi, row.number, 0), at), Dar | None)
@@ -114,15 +108,6 @@ class Registers:
             return entry.encode(contents)
         except LocalProtocolError:  # it has nothing of this
             return None
-
-    def _device(self, oad: Oad) -> Data | None:
-        if oad == REPORTS_ALLOWED:
-            return Data("bool", self.reports_allowed)
-        if oad == Oad(DEVICE, 7, 0):
-            return Data("bool", False)
-        if oad == Oad(DEVICE, 3, 0):
-            return Data("structure", tuple(Data("visible-string", text) for text in FACTORY))
-        return None
 
     def _about(self, found: Object, oad: Oad, at: datetime) -> Data | None:
         """What an object says of its values, or of the columns of its table."""

@@ -29,7 +29,6 @@ from metersim.dlt698.circumstances import (
 from metersim.dlt698.control import TAGGED, RelayPart
 from metersim.dlt698.modes import PLAIN_METHODS, Access, Modes
 from metersim.dlt698.records import ROWS_MAX
-from metersim.dlt698.registers import REPORTS_ALLOWED
 from metersim.works.clock import ClockOutOfRange, MeterClock
 from metersim.works.moments import PLANT_TIME
 from meterwire.dlt698.apdus import action, get
@@ -78,8 +77,6 @@ _TAG_SPANS: Final = {
 
 class Attributes(Protocol):
     """What a device gives when it is read; `metersim.dlt698.registers.Registers` of a meter."""
-
-    reports_allowed: bool
 
     def read(self, oad: Oad, at: datetime) -> Data | Dar:
         """The attribute, or an element of it, or why not."""
@@ -230,7 +227,7 @@ class Services:
         return self._written_here(item, how)
 
     def _can_be_written(self, oad: Oad) -> bool:
-        return oad in {CLOCK, REPORTS_ALLOWED} or self._registers.part(oad.oi) is not None
+        return oad == CLOCK or self._registers.part(oad.oi) is not None
 
     def _unwritable(self, oad: Oad, how: Circumstances) -> Dar:
         return DENIED if isinstance(self._registers.read(oad, how.at), Data) else NO_SUCH_ATTRIBUTE
@@ -238,12 +235,7 @@ class Services:
     def _written_here(self, item: SetItem, how: Circumstances) -> Dar:
         if item.oad == CLOCK:
             return self._set_clock(item.data, how)
-        if item.oad != REPORTS_ALLOWED:
-            return self._unwritable(item.oad, how)
-        if item.data.type != "bool":
-            return TYPE_UNFIT
-        self._registers.reports_allowed = bool(item.data.value)
-        return SUCCESS
+        return self._unwritable(item.oad, how)
 
     def _written_there(self, part: Part, item: SetItem, how: Circumstances) -> Dar:
         try:

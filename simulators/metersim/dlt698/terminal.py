@@ -28,6 +28,8 @@ from meterwire.dlt698.sessions.report import TRIES, Notification, ReportSession
 
 HEARTBEAT_S: Final = 60
 HEARTBEAT_S_MAX: Final = 0xFFFF
+NEWS_S: Final = 15.0
+"""How often a meter that calls looks whether it has events to tell."""
 ANSWER_TIMEOUT_S: Final = 5.0
 """How long one try waits for the master's word."""
 
@@ -43,6 +45,7 @@ class Habits:
         heartbeat_s: between heartbeats, 1 to 65,535 s.
         answer_timeout_s: how long one try waits for its answer, over 0 s.
         tries: of a login, heartbeat or report, 1 or more.
+        news_s: between looks for events that a meter has to tell, over 0 s.
 
     Raises:
         ValueError: a figure out of its range.
@@ -52,13 +55,14 @@ class Habits:
     heartbeat_s: int = HEARTBEAT_S
     answer_timeout_s: float = ANSWER_TIMEOUT_S
     tries: int = TRIES
+    news_s: float = NEWS_S
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         if not 1 <= self.heartbeat_s <= HEARTBEAT_S_MAX:
             raise ValueError(f"a heartbeat each {self.heartbeat_s} s: 1 to {HEARTBEAT_S_MAX} s")
-        if self.answer_timeout_s <= 0 or self.tries < 1:
-            raise ValueError("a terminal waits for over 0 s and tries once at least")
+        if min(self.answer_timeout_s, self.news_s) <= 0 or self.tries < 1:
+            raise ValueError("a terminal waits and looks for over 0 s, and tries once at least")
 
 
 class OwnClock(Protocol):
@@ -134,6 +138,8 @@ class Terminal:
                     group.create_task(self._line.serve(call), name="terminal.line"),
                     group.create_task(self._keep_alive(call), name="terminal.link"),
                 }
+                if isinstance(self._caller, Meter698):
+                    tasks.add(group.create_task(self._tell_news(call, self._caller), name="terminal.news"))
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in tasks:
                     task.cancel()
@@ -177,6 +183,16 @@ class Terminal:
                 call.linked = True
                 await asyncio.sleep(self._habits.heartbeat_s)
                 kind = HEARTBEAT
+
+    async def _tell_news(self, call: _Call, meter: Meter698) -> None:
+        """Tell the master what a meter of its own accord tells, again until it has confirmed it."""
+        with suppress(ConnectionError):
+            while True:
+                await asyncio.sleep(self._habits.news_s)
+                at = self._clock.utc_now()
+                news = meter.news(at) if call.linked else None
+                if news is not None and await self._told(call, news) is not None:
+                    meter.confirmed(news, at)
 
     async def _linked(self, call: _Call, kind: int) -> bool:
         shown = self._caller.clock.shows(self._clock.utc_now())

@@ -21,7 +21,7 @@ from metersim.dlt698.circumstances import (
     Part,
 )
 from metersim.dlt698.contents import MAKER, VERSION, VERSION_DATE
-from metersim.dlt698.registers import DEVICE, REPORTS_ALLOWED
+from metersim.dlt698.reporting import DEVICE, REPORTS_ALLOWED
 from metersim.dlt698.services import CLOCK, Services
 from metersim.terminals.archive import OUT_OF_RANGE, TYPE_UNFIT, MeterArchive
 from metersim.terminals.collector import Collector
@@ -166,6 +166,7 @@ class ConcentratorServices(Services):
         reset: Callable[[], None],
     ) -> None:
         super().__init__(registers, tables, clock, admission=Admission(password=password, limits=limits))
+        self._own = registers
         self._archive = archive
         self._collector = collector
         self._store = store
@@ -181,6 +182,17 @@ class ConcentratorServices(Services):
         if item.oad == CLOCK:
             self._collector.changed()
         return dar
+
+    def _can_be_written(self, oad: Oad) -> bool:
+        return oad == REPORTS_ALLOWED or super()._can_be_written(oad)
+
+    def _written_here(self, item: SetItem, how: Circumstances) -> Dar:
+        if item.oad != REPORTS_ALLOWED:
+            return super()._written_here(item, how)
+        if item.data.type != "bool":
+            return TYPE_UNFIT
+        self._own.reports_allowed = bool(item.data.value)
+        return SUCCESS
 
     def _performed(self, item: ActionItem, how: Circumstances) -> Done:
         does = self._methods().get(item.omd.oi)

@@ -158,7 +158,7 @@ class RunningMeter:
 
     @property
     def answers(self) -> int:
-        """Answers that it gave, whatever befell them on their way."""
+        """Answers that left it, whole or not."""
         return self._ask(lambda meter: meter.answers)
 
     @property

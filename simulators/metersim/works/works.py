@@ -48,6 +48,7 @@ _COMBINED = {
 _NUMBERS = ("meter_number", "customer_number")
 _AT = "_at"
 _COMMAND_BIT = 6
+_AUTHENTICATED_BIT = 13
 _STATUS_WORD = "meter_status_word_"
 _MONEY = ("remaining_balance", "overdraft_balance", "purchase_count")
 _MICROSECOND = timedelta(microseconds=1)
@@ -210,6 +211,17 @@ class Works:
             largest = self._largest(quantity.removesuffix(_AT), suffix, to_us(at))
             return None if largest is None else f"{self.clock.shows(of_us(largest.end_us)):%Y-%m-%d %H:%M}"
         return self.value(item, at)
+
+    def status_word_3(self, at: datetime, *, authenticated: bool = False) -> int:
+        """Status word 3, bit n of the number for bit n of the word, in whatever order a protocol sends them.
+
+        Args:
+            at: true time, aware; of the past there is only the contact.
+            authenticated: whether somebody has proved to the meter who they are.
+
+        """
+        word = int(self._status.word(3, at) or "0", 16)
+        return word | authenticated << _AUTHENTICATED_BIT
 
     def settled(self, item: str, number: int, at: datetime) -> Content:
         """What the so-manieth last settlement has kept of an item; ``None`` when it has none.

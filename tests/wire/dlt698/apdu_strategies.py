@@ -56,6 +56,7 @@ _MARKED: dict[type, Callable[[Any, Any], st.SearchStrategy[Any]]] = {
 }
 
 
+@functools.cache
 def of(hint: Any) -> st.SearchStrategy[Any]:
     """Values that a type hint declares."""
     by_hand = {

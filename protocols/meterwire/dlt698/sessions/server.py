@@ -19,7 +19,7 @@ Source: DL/T 698.45-2017, 7.1 and 7.3; spec sections 1.5, 1.8 and 3.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ from meterwire.dlt698.apdus.association import (
     ReleaseRequest,
     ReleaseResponse,
 )
-from meterwire.dlt698.apdus.get import GetRequestNext
+from meterwire.dlt698.apdus.get import GetRequestNext, GetResponseNext
 from meterwire.dlt698.apdus.link_management import ServerErrorResponse
 from meterwire.dlt698.apdus.parts import Piid
 from meterwire.dlt698.apdus.secret_ranges import Ranges, secret_ranges
@@ -124,7 +124,7 @@ class ServerSession:
     Args:
         own: its address.
         tx_max: longest frame that it sends.
-        groups: group addresses that it listens to.
+        groups: group addresses that it listens to; may change meanwhile.
         needs_connect: answer nothing but CONNECT before an association is there.
         preset: what clients take before sizes are agreed on.
         first_block: number of the first block of an answer, 0 or 1.
@@ -144,7 +144,7 @@ class ServerSession:
         own: ServerAddress,
         *,
         tx_max: int = 1024,
-        groups: frozenset[ServerAddress] = frozenset(),
+        groups: Set[ServerAddress] = frozenset(),
         needs_connect: bool = False,
         preset: Sizes | None = None,
         first_block: int = 1,
@@ -230,12 +230,18 @@ class ServerSession:
         """
         if request is not self._request or not request.expects_answer:
             return False
+        if not isinstance(answer, GetResponseNext):
+            self._blocks.forget()
         fitting = self._fitting(answer)
         if isinstance(request.apdu, ConnectRequest) and isinstance(answer, ConnectResponse):
             self._agree(request.apdu, answer)
         self._request = None
         self._send(request, fitting)
         return True
+
+    def next_block(self, request: GetRequestNext) -> GetResponseNext:
+        """The block that is asked for in an envelope which only the application can open."""
+        return self._blocks.next(request)
 
     def time_out(self) -> None:
         """The association was silent for too long; a notice is the caller's affair (``ReportSession``)."""
@@ -318,7 +324,8 @@ class ServerSession:
         if request.expects_answer:
             self._request = request
             self._answered = None
-            self._blocks.forget()
+            if not isinstance(request.apdu, SecurityRequest):  # that may ask for the next block
+                self._blocks.forget()
             self._signal(ServerSignal.REQUEST)
         return request
 
