@@ -235,6 +235,15 @@ def test_a_stream_lists_its_frames_and_counts_the_rest() -> None:
     assert found["skipped"] == 4
 
 
+@pytest.mark.parametrize("behind", ["FE", "FEFEFE", "00"])
+def test_octets_behind_a_single_frame_are_no_part_of_it(behind: str) -> None:
+    """A frame that was cut out of a line with the next one's preamble would pass for what was sent."""
+    frame = _frame698(bytes.fromhex("0501010010020000"))
+    line = {"id": "1", "protocol": "dlt698.45", "direction": "request"}
+    told = [answer(json.dumps({**line, "hex": text})) for text in (f"FEFE{frame}", frame + behind)]
+    assert [None, "trailing"] == [one["error"] and one["error"]["kind"] for one in told]
+
+
 def test_a_bad_message_in_a_stream_is_the_error_of_its_own_frame() -> None:
     """A recording of a day would be no recording for one frame that somebody's firmware got wrong."""
     bad, good = (_frame698(bytes.fromhex(apdu)) for apdu in ("0501010010", "0501010010020000"))

@@ -380,6 +380,12 @@ def test_what_cannot_be_understood_is_kept_as_octets(octets: str) -> None:
     assert "**" * (len(octets) // 2) == _contents(part)["octets"], "what cannot be told may be secret"
 
 
+def test_an_octet_that_is_no_character_stands_as_its_number() -> None:
+    """People would read ``\\udcff``, a number of Python's, for an octet that ``decode`` shows as FF."""
+    [part] = _parts(_attributes((Oad(0x4300, 2, 0), Data("visible-string", "A\udcff\udc80"))))
+    assert [r"A\xff\x80"] == [str(content)[-9:] for content in _contents(part).values()]
+
+
 def test_what_does_not_fit_is_kept_as_octets_besides() -> None:
     """An energy that came as text is no reading; what else the report held must not go with it."""
     good = (Oad(0x2000, 2, 1), Data("long-unsigned", 2301))

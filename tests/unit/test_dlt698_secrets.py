@@ -21,7 +21,7 @@ from meterlink.explain.parts import Language
 from meterlink.explain.tree import render
 from meterlink.trace import TraceRing, Transcript
 from meterwire.dlt645.messages.secrets import secret_ranges as secret_ranges_645
-from meterwire.dlt698.apdus.apdu import Apdu, encode_apdu
+from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu, encode_apdu
 from meterwire.dlt698.apdus.get import GetRequestRecord, GetResponseMD5, GetResponseNormal, GetResponseRecord
 from meterwire.dlt698.apdus.parts import (
     AttributeResult,
@@ -511,3 +511,15 @@ def test_a_text_that_cannot_be_written_is_not_in_the_error() -> None:
     with pytest.raises(LocalProtocolError) as refused:
         encode_leaf(Leaf("octet-string"), 0, f"{_SECRET} is no hexadecimal")
     assert not _shows("".join(traceback.format_exception(refused.value)), _SECRET.encode())
+
+
+@pytest.mark.parametrize("of", ["44017F00", "60018000", "45009900"])
+@pytest.mark.parametrize("service", ["070105{}0A{}00", "090504003C010705000000000001003C01{}0A{}00"])
+def test_a_method_that_nobody_knows_hides_what_its_object_keeps_secret(service: str, of: str) -> None:
+    """A maker's method that sets the password would show it, to all who read a trace of it."""
+    text = f"{len(_SECRET):02X}{_SECRET.encode().hex()}"
+    octets = bytes.fromhex(service.format(of, text))
+    apdu = decode_apdu(octets)
+    assert octets == encode_apdu(apdu)
+    for where, shown in _everywhere(apdu).items():
+        assert not _shows(shown, _SECRET.encode()), where

@@ -172,3 +172,11 @@ def test_columns_that_a_meter_adds_to_an_event_are_kept() -> None:
     )
     found = {value.name: value.text for value in _read(meter, "power_down_record@last.1").values}
     assert "230.0" == found["voltage.a@power_down/last.1"]
+
+
+@pytest.mark.parametrize("item", ["60000200", "60000201", "6000020", "30140300"])
+def test_only_what_can_be_asked_for_is_near(item: str) -> None:
+    """Who writes a descriptor would be told that there is none, and that the same one is near it."""
+    with pytest.raises(UnknownItem, match="no item") as caught:
+        asked(item)
+    assert "near it" not in str(caught.value)

@@ -16,6 +16,8 @@ from meterlink.explain.parts import Explanation, Part
 from meterlink.explain.tree import render
 from meterwire.dlt645 import decode, from_frame
 from meterwire.dlt645.link.functions import EDITIONS
+from meterwire.dlt698.link import frame as frame698
+from meterwire.dlt698.link.address import ServerAddress
 from meterwire.errors import RemoteProtocolError
 from tests.support.vectors import octets, vectors
 
@@ -177,3 +179,27 @@ def test_codes_of_698_are_drawn_in_words(name: str, words: str) -> None:
     """A person would have to look every code up in the standard."""
     (vector,) = [one for one in _ALL if one["id"] == name]
     assert words in _drawn(vector, show=False)
+
+
+@pytest.mark.parametrize(
+    ("apdu", "words"),
+    [
+        ("10 00 08 0501014001020000 01 02 AABB", ("choice: 0 plain text", "choice: 1 random number")),
+        (
+            "10 01 02 AABB 02 02 AABB 04 01020304",
+            ("choice: 1 cipher text", "choice: 2 random number and MAC"),
+        ),
+        ("10 01 02 AABB 03 00000001 02 AABB", ("choice: 3 security identifier",)),
+        ("10 01 02 AABB 00 00000001 02 AABB 04 01020304", ("choice: 0 SID and MAC",)),
+        ("90 01 02 AABB 01 00 04 01020304", ("choice: 1 cipher text", "choice: 0 MAC")),
+        ("90 02 16 00", ("choice: 2 refused",)),
+    ],
+)
+def test_choices_of_an_envelope_are_drawn_in_words(apdu: str, words: tuple[str, ...]) -> None:
+    """A person would have to look up what 0 and 2 mean, once for each place of the envelope."""
+    user_data = bytes.fromhex(apdu)
+    server = apdu.startswith("90")
+    frame = frame698.Frame(ServerAddress("000000000001"), 0x10, user_data, server, True)
+    drawn = _drawn({"hex": frame698.encode(frame).hex(), "protocol": "dlt698.45"}, show=False)
+    for one in words:
+        assert one in drawn

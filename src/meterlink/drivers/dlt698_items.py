@@ -218,5 +218,6 @@ def _hint(name: str) -> str:
         for row in one.rows
         if not row.is_method and (entry := dictionary().entry(Oad(one.oi, row.number, 0))) is not None
         for found in names(entry)
+        if dictionary().by_name(found) is not None or found in event_tables()
     }
     return f"{near(name, known)} (`meterlink items --protocol {PROTOCOL}` lists all)"

@@ -10,6 +10,7 @@ Source: spec dlt698, sections 3.8, 6.5 and 7.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
@@ -67,6 +68,9 @@ _OWNERS: Final = frozenset({"communication_address", "target_address", "event_so
 _DELIVERY: Final = "channel_report_state"
 """Says whether the event has been reported: that changes from try to try, and is not of the event."""
 _PROTOCOL: Final = "dlt698.45"
+_UNDECODED: Final = re.compile("[\udc80-\udcff]")
+"""What stands in a text for an octet that is no character (``surrogateescape``)."""
+_ESCAPED_AT: Final = 0xDC00
 
 
 class Told:
@@ -368,5 +372,6 @@ def _refusal(dar: Dar) -> str:
 
 
 def _clean(text: str) -> str:
-    """Text that every database takes."""
+    """Text that every database takes; an octet that is no character stands as ``\\xff``, its own number."""
+    text = _UNDECODED.sub(lambda found: f"\\x{ord(found[0]) - _ESCAPED_AT:02x}", text)
     return text.encode(errors="backslashreplace").decode()

@@ -31,13 +31,13 @@ def explain(octets: bytes, *, single: bool = False) -> Explanation:
 
     Args:
         octets: a frame, or a stream with anything in it.
-        single: they must be one frame and nothing else.
+        single: they must be one frame, with its preamble, and nothing else; no FEH behind it either.
 
     """
     found = _found(octets)
     inside = sum(end - begin for begin, _, end in found)
     outside = len(octets) - inside - (octets.count(link.PREAMBLE) - _preambles_inside(octets, found))
-    if not found or (single and (len(found) > 1 or outside)):
+    if not found or (single and (len(found) > 1 or outside or found[-1][2] < len(octets))):
         return _refused(octets)
     frames, joined, joiner = [], [], _Joiner()
     for number, (begin, start, end) in enumerate(found):

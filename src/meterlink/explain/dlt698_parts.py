@@ -133,7 +133,7 @@ class _Maker:
         """Choice, length, and the APDU within."""
         payload = span.value.octets
         first = span.end - len(payload)
-        yield self._part(span.parts[0], None)
+        yield self._part(span.parts[0], None, says=choice_says(span.value, "choice", span.parts[0].value))
         inner: tuple[Part, ...] = ()
         if self._depth < ENVELOPES_MAX:
             with suppress(RemoteProtocolError):

@@ -17,6 +17,7 @@ from meterlink.explain.parts import NOTHING, Text, same
 from meterwire.dlt698.apdus import parts as wire
 from meterwire.dlt698.apdus.association import MECHANISMS
 from meterwire.dlt698.apdus.enumerations import Meaning, meaning
+from meterwire.dlt698.apdus.security import VERIFICATIONS, CipherUnit, Mac, PlainUnit
 from meterwire.dlt698.axdr import selection
 from meterwire.dlt698.axdr.values import Data
 
@@ -27,7 +28,11 @@ _CHOICES: Final = (
     dict.fromkeys(_SELECTORS, "selector")
     | dict.fromkeys(_METER_SETS, "meter_set")
     | dict.fromkeys(MECHANISMS.values(), "mechanism")
+    | dict.fromkeys(VERIFICATIONS.values(), "verification")
+    | dict.fromkeys((PlainUnit, CipherUnit), "unit_kind")
 )
+_REFUSED_UNIT: Final = 2
+"""Choice of an envelope that holds a DAR alone; elsewhere a DAR has another one."""
 _SECRET_TYPES: Final = {"MAC", "SID_MAC"}
 
 
@@ -75,6 +80,10 @@ def choice_says(of: Any, name: str, code: Any) -> Text | None:
         return None
     if isinstance(of, selection.Road):
         return same(f"{code} ROAD")
+    if isinstance(of, Mac):
+        return same(f"{code} MAC")
+    if isinstance(of, wire.Dar) and code == _REFUSED_UNIT:
+        return meant("unit_kind", code)
     enumeration = _CHOICES.get(type(of))
     return None if enumeration is None else meant(enumeration, code)
 

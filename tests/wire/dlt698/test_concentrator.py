@@ -206,3 +206,119 @@ def test_an_archive_of_a_device_decodes() -> None:
     octets = data_to_octets(archive_data([replace(_ENTRY, rated_voltage=None, rated_current=None)]))
     assert b"\x02\x08\x55" in octets
     assert None is archive_of(data_from_octets(octets)).entries[0].rated_voltage
+
+
+_NO_ADDRESSES = ["", "16", "161", "0000000000161", "00000000000A", "zz0000000000", "raw:05000000000010"]
+
+
+@pytest.mark.parametrize("address", _NO_ADDRESSES)
+def test_an_address_is_twelve_digits(address: str) -> None:
+    """Another meter would be asked, or none at all; or an error of Python come out that nobody catches."""
+    with pytest.raises(LocalProtocolError, match="digits"):
+        ReadCollected(items=("voltage.a",), meters=(address,)).records()
+    with pytest.raises(LocalProtocolError, match="digits"):
+        meter_set((address,))
+    with pytest.raises(LocalProtocolError, match="digits"):
+        proxy_get(Piid(1), {address: (Oad(0x2000, 2, 0),)}, timeout_s=60)
+
+
+@pytest.mark.parametrize("address", _NO_ADDRESSES[1:-1])
+@pytest.mark.parametrize("member", ["address", "collector"])
+def test_an_address_of_the_archive_is_twelve_digits(address: str, member: str) -> None:
+    """A concentrator would look for meter 16 with an address of one octet, and find none."""
+    with pytest.raises(LocalProtocolError, match="digits"):
+        archive_data([replace(_ENTRY, **{member: address})])  # type: ignore[arg-type]
+
+
+def test_an_address_of_other_length_in_an_archive_stays_as_it_is() -> None:
+    """A meter of a concentrator's would change its address, because somebody has read the archive."""
+    octets = data_to_octets(archive_data([_ENTRY])).replace(
+        bytes.fromhex("550705000000000010"), bytes.fromhex("55050320160001")
+    )
+    read = archive_of(data_from_octets(octets))
+    assert "raw:0320160001" == read.entries[0].address
+    assert octets == data_to_octets(archive_data(read.entries))
+
+
+@pytest.mark.parametrize("digits", ["", "161", "zz", "00 01", "00" * 17])
+def test_what_is_no_address_is_no_tsa(digits: str) -> None:
+    """An error of Python would come out of a message that a person has written."""
+    with pytest.raises(LocalProtocolError, match="2 to 32 digits"):
+        Tsa.of(digits)
+    assert "00" * 16 == Tsa.of("00" * 16, 3).digits
+    with pytest.raises(LocalProtocolError, match="0 to 3"):
+        Tsa.of("0001", 4)
+
+
+@pytest.mark.parametrize("seconds", [-1, 65_536])
+def test_times_that_no_message_can_say_are_refused_where_they_are_given(seconds: int) -> None:
+    """The message would be built, and break later, in the task that sends it."""
+    wanted = {"000000000001": (Oad(0x2000, 2, 0),)}
+    assert 65_535 == proxy_get(Piid(1), wanted, timeout_s=65_535).timeout_s
+    with pytest.raises(LocalProtocolError, match="timeout_s"):
+        proxy_get(Piid(1), wanted, timeout_s=seconds)
+    with pytest.raises(LocalProtocolError, match="meter_timeout_s"):
+        proxy_get(Piid(1), wanted, timeout_s=1, meter_timeout_s=seconds)
+    port = Comdcb(6, 2, 8, 1, 0)
+    with pytest.raises(LocalProtocolError, match="frame_timeout_s"):
+        forward(Piid(1), b"\x68", port=CARRIER, settings=port, frame_timeout_s=seconds)
+    with pytest.raises(LocalProtocolError, match="byte_timeout_ms"):
+        forward(Piid(1), b"\x68", port=CARRIER, settings=port, frame_timeout_s=1, byte_timeout_ms=seconds)
+
+
+_ODD_ENTRIES = {
+    "password": (
+        "0A5507050000000000101603160351F20902010903AABBCC110411001603120898" + "12000F",
+        "0204550705000000000000090112120001120001" + "0100",
+    ),
+    "annex": (
+        "0A5507050000000000101603160351F209020109020000110411001603120898" + "12000F",
+        "0204550705000000000000090112120001120001" + "010102025140000200" + "1105",
+    ),
+    "no asset number": (
+        "0A5507050000000000101603160351F209020109020000110411001603120898" + "12000F",
+        "020455070500000000000000120001120001" + "0100",
+    ),
+    "no collector": (
+        "0A5507050000000000101603160351F209020109020000110411001603120898" + "12000F",
+        "020400090112120001120001" + "0100",
+    ),
+    "a collector of no octets": (
+        "0A5507050000000000101603160351F209020109020000110411001603120898" + "12000F",
+        "02045500090112120001120001" + "0100",
+    ),
+    "an annex of NULL": (
+        "0A5507050000000000101603160351F209020109020000110411001603120898" + "12000F",
+        "0204550705000000000000090112120001120001" + "00",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _ODD_ENTRIES)
+def test_an_archive_that_is_read_and_written_back_is_the_same(name: str) -> None:
+    """The concentrator would forget a meter's password and annex, and its meter be silent from then on."""
+    basic, rest = _ODD_ENTRIES[name]
+    octets = bytes.fromhex(f"0101020412000302{basic}{rest}")
+    entries, unreadable = archive_of(data_from_octets(octets))
+    assert 0 == unreadable
+    assert octets == data_to_octets(archive_data(entries))
+    assert octets == data_to_octets(add_meters(entries).data)
+    assert "AABBCC" not in repr(entries).upper()
+    assert r"\xaa" not in repr(entries)
+
+
+def test_collectors_of_an_archive_are_told_apart() -> None:
+    """People would be shown ``raw:`` for a collector, or a meter without one would be no meter."""
+    found = {
+        name: archive_of(data_from_octets(bytes.fromhex(f"0101020412000302{basic}{rest}")))
+        for name, (basic, rest) in _ODD_ENTRIES.items()
+    }
+    assert None is found["no collector"].entries[0].collector
+    assert "" == found["a collector of no octets"].entries[0].collector
+    assert None is found["no asset number"].entries[0].asset_number
+
+
+@pytest.mark.parametrize("data", [NULL, Data("long-unsigned", 1), Data("structure", ())])
+def test_what_is_no_archive_has_no_meters(data: Data) -> None:
+    """An answer of another shape would break us, or be an archive of nobody."""
+    assert () == archive_of(data).entries

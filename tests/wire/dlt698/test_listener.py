@@ -349,3 +349,17 @@ def test_acknowledgements_fit_one_frame() -> None:
     (frame,) = Deframer().feed(heard[0].acknowledgement)
     assert ReportResponseList(piid=_PIID, oads=(ENERGY,) * ACKNOWLEDGED_MAX) == decode_apdu(frame.user_data)
     assert 512 > len(heard[0].acknowledgement)
+
+
+def test_pieces_of_two_meters_in_one_read_are_both_acknowledged() -> None:
+    """The first meter would wait for a word, give up, and tell its report from the beginning."""
+    report = encode_apdu(ReportNotificationList(piid=_PIID, results=_LIST.results * ACKNOWLEDGED_MAX))
+    octets = b"".join(
+        sent(cut(report, server, 512)[0].octets, server=server, by_client=False, segmented=True)
+        for server in (METER, OTHER)
+    )
+    listener = Listener(lambda _: 0)
+    assert [] == listener.feed(octets, _LATER)
+    due = listener.octets_to_send()
+    assert [METER, OTHER] == [frame.server for frame in Deframer().feed(due)]
+    assert (0, b"") == (listener.ignored, listener.octets_to_send())

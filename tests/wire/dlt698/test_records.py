@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 import pytest
 
-from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
+from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu, walk_apdu
 from meterwire.dlt698.apdus.get import GetRequestRecord, GetResponseRecord
 from meterwire.dlt698.apdus.parts import Dar, Piid, RecordRequest, RecordResult
+from meterwire.dlt698.axdr.coding import Span
 from meterwire.dlt698.axdr.selection import Oad, Road, SelectEqual, SelectRange, Ti
 from meterwire.dlt698.axdr.values import NULL, Data, DateTimeS
 from meterwire.dlt698.objects.item_values import Contents
@@ -295,3 +297,34 @@ def test_freezes_are_named_as_in_dlt645() -> None:
         freeze_table("nightly_freeze")
     request = ReadFreezes(freeze="daily_freeze", items=_ENERGIES, which=At(_NIGHT)).records()[0]
     assert isinstance(request.rsd, SelectEqual)
+
+
+def _without_columns(count: str) -> bytes:
+    return bytes.fromhex(f"85030550040200 00 01 {count} 0000")
+
+
+def test_a_row_without_columns_is_no_record() -> None:
+    """The answer of a device to a request that names no columns would pass for a broken one."""
+    octets = _without_columns("01")
+    answer = decode_apdu(octets)
+    assert isinstance(answer, GetResponseRecord)
+    assert ((),) == answer.record.result
+    assert octets == encode_apdu(answer)
+    found = records(answer.record)
+    assert ((), 1, "null_row") == (found.rows, found.null_rows, found.missing)
+    assert octets == b"".join(octets[part.start : part.end] for part in _leaves(walk_apdu(octets)))
+
+
+def test_more_rows_without_columns_are_refused() -> None:
+    """They take no octets: in a list of records, counts alone would take all memory."""
+    with pytest.raises(RemoteProtocolError) as refused:
+        decode_apdu(_without_columns("02"))
+    assert "rows" == refused.value.kind
+    one = decode_apdu(_without_columns("01"))
+    assert isinstance(one, GetResponseRecord)
+    with pytest.raises(LocalProtocolError):
+        encode_apdu(replace(one, record=one.record._replace(result=((), ()))))
+
+
+def _leaves(span: Span) -> list[Span]:
+    return [leaf for part in span.parts for leaf in _leaves(part)] if span.parts else [span]

@@ -242,6 +242,11 @@ class SetThenGetResult(NamedTuple):
 # --- the rows of a record: as wide as the columns before them -------------------------------------------
 
 
+EMPTY_ROWS_MAX: Final = 1
+"""Rows of an answer without columns: one says that there is no such record, as one row of NULLs does with
+columns; more say nothing."""
+
+
 def _decode_record(octets: bytes, at: int, depth: int) -> tuple[RecordResult, int]:
     oad, at = _OAD.decode(octets, at, depth)
     rcsd, at = _RCSD.decode(octets, at, depth)
@@ -262,10 +267,10 @@ def _decode_record(octets: bytes, at: int, depth: int) -> tuple[RecordResult, in
 
 
 def _read_rows(octets: bytes, at: int, columns: int) -> tuple[int, int]:
-    """How many rows follow; each cell takes an octet at least."""
+    """How many rows follow; each cell takes an octet at least, and rows without columns take none."""
     count, end = read_count(octets, at)
-    if count and not columns:
-        raise broken("rows without columns", "rows", at)
+    if not columns and count > EMPTY_ROWS_MAX:
+        raise broken(f"{count} rows without columns", "rows", at)
     if count * columns > len(octets) - end:
         raise broken(f"{count} rows of {columns} columns cannot follow", "truncated", at)
     return count, end
@@ -282,7 +287,8 @@ def _encode_record(record: RecordResult, depth: int) -> bytes:
 
 
 def _are_rows(rows: Sequence[Row], columns: int) -> bool:
-    return len(rows) <= ELEMENTS_MAX and all(row and len(row) == columns for row in rows)
+    most = ELEMENTS_MAX if columns else EMPTY_ROWS_MAX
+    return len(rows) <= most and all(len(row) == columns for row in rows)
 
 
 def _walk_record(octets: bytes, at: int, name: str) -> Span:
@@ -300,6 +306,8 @@ def _walk_record(octets: bytes, at: int, name: str) -> Span:
 def _walk_rows(octets: bytes, at: int, rcsd: Sequence[Any]) -> Span:
     count, end = read_count(octets, at)
     rows = [Span("count", at, end, count)]
+    if not rcsd:
+        return Span("rows", at, end, count, tuple(rows))
     for number in range(1, count + 1):
         first, cells = rows[-1].end, list[Span]()
         for column in rcsd:

@@ -2,7 +2,8 @@
 
 Its types say what is secret: ``string`` any kind of string, since tools send other kinds than the standard
 names; ``frame`` an octet-string that holds a frame, and any other string; ``code`` every scalar but a
-descriptor and an enum, which stand beside a password that may be a number; ``any`` every scalar.
+descriptor and an enum, which stand beside a password that may be a number; ``any`` every scalar; ``none``
+nothing, though its object has an attribute that is.
 Source: spec section 6; control-and-prepayment 4.1 and 4.7.
 """
 
@@ -26,6 +27,7 @@ _DESCRIPTORS: Final = frozenset({"OI", "OAD", "OMD", "ROAD", "CSD"})
 """Types of Data that name an object; an array of them names what stands in the array behind it."""
 _ALWAYS: Final = frozenset({"MAC", "SID_MAC"})
 _KINDS: Final = {
+    "none": frozenset[str](),
     "string": frozenset({"octet-string", "visible-string", "utf8-string"}),
     FRAME: frozenset({FRAME, "visible-string", "utf8-string"}),
     "code": frozenset(get_args(DataType)) - {"null", "array", "structure", "OAD", "enum"},
@@ -50,15 +52,26 @@ def _table() -> dict[tuple[str, int, int], Types]:
 
 
 def secret_types(of: Oad | Omd) -> Types:
-    """Types of Data that are secret in a value of the attribute or a parameter of the method."""
+    """Types of Data that are secret in a value of the attribute or a parameter of the method.
+
+    A method that the table does not name may take what an attribute of its object holds: nobody knows what
+    the methods of makers do.
+    """
     table = _table()
     if isinstance(of, Omd):
-        return _ALWAYS | table.get(("method", of.oi, of.method), frozenset())
+        named = table.get(("method", of.oi, of.method))
+        return _of_attributes(of.oi) if named is None else _ALWAYS | named
     number = of.attribute & 0x1F
     if number:
         return _ALWAYS | table.get(("attribute", of.oi, number), frozenset())
+    return _of_attributes(of.oi)
+
+
+@cache
+def _of_attributes(oi: int) -> Types:
+    """What is secret in any attribute of an object."""
     return _ALWAYS.union(
-        *(types for (kind, oi, _), types in table.items() if (kind, oi) == ("attribute", of.oi))
+        *(types for (kind, one, _), types in _table().items() if (kind, one) == ("attribute", oi))
     )
 
 

@@ -156,6 +156,11 @@ class SidMac(NamedTuple):
 ADDRESS_KINDS: Final = ("single", "wildcard", "group", "broadcast")
 
 
+TSA_OCTETS_MAX: Final = 16
+"""Longest address of a meter in data, without its AF octet."""
+_LOGICAL_MAX: Final = 3
+
+
 class Tsa(NamedTuple):
     """Address of a meter in data: AF octet and address in reading order (highest digits first).
 
@@ -183,8 +188,22 @@ class Tsa(NamedTuple):
 
     @classmethod
     def of(cls, digits: str, logical: int = 0) -> Tsa:
-        """From a meter's address, e.g. ``"000000000001"``."""
-        address = bytes.fromhex(digits)
+        """From a meter's address, e.g. ``"000000000001"``.
+
+        Raises:
+            LocalProtocolError: no address of 1 to 16 octets, or a logical one that is not 0 to 3.
+
+        """
+        try:
+            address = bytes.fromhex(digits)
+        except ValueError:
+            address = b""
+        if not 1 <= len(address) <= TSA_OCTETS_MAX or len(digits) != 2 * len(address):
+            raise LocalProtocolError(
+                f"address {digits!r}: write 2 to {2 * TSA_OCTETS_MAX} digits, an even number"
+            )
+        if not 0 <= logical <= _LOGICAL_MAX:
+            raise LocalProtocolError(f"logical address {logical}: 0 to {_LOGICAL_MAX}")
         return cls(bytes((logical << 4 | len(address) - 1,)) + address)
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ meter that is silent comes back as DAR 33, or as an empty reply. Source: spec se
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -35,7 +35,7 @@ from meterwire.dlt698.axdr.selection import (
     Ti,
     Tsa,
 )
-from meterwire.dlt698.axdr.values import NULL, Data, DateTimeS
+from meterwire.dlt698.axdr.values import NULL, Data
 from meterwire.dlt698.objects.answers import NO_ANSWER, Answer, answer
 from meterwire.dlt698.objects.bit_words import BitOrder
 from meterwire.dlt698.objects.dictionary import Entry, dictionary
@@ -47,7 +47,7 @@ from meterwire.dlt698.objects.records import (
     METER_ADDRESS,
     column,
 )
-from meterwire.dlt698.objects.requests import check_span, freeze_table, record_number
+from meterwire.dlt698.objects.requests import check_span, civil_time, freeze_table, record_number
 from meterwire.errors import LocalProtocolError
 from meterwire.item_value import Content
 
@@ -58,6 +58,16 @@ CARRIER: Final = Oad(0xF209, 2, 1)
 METERS_MAX: Final = 1000
 """Most meters of one request."""
 
+_DIGITS: Final = 12
+_TIME_MAX: Final = 0xFFFF
+_AS_SENT: Final = "raw:"
+"""Stands before the octets of an address that is not a plain one."""
+_NO_PASSWORD: Final = Data("octet-string", b"")
+_NO_ANNEX: Final = Data("array", ())
+_PASSWORD_AT: Final = 4
+"""Place of the password in the basic part."""
+_ANNEX_AT: Final = 3
+"""Place of the annex in an entry."""
 _ADD_ENTRIES: Final = Omd(0x6000, 128)
 _DELETE_ENTRY: Final = Omd(0x6000, 131)
 _CLEAR_ARCHIVE: Final = Omd(0x6000, 134)
@@ -70,7 +80,7 @@ class ArchiveEntry:
 
     Args:
         number: configuration number.
-        address: of the meter, 12 digits.
+        address: of the meter, 12 digits; of a concentrator's answer also ``raw:`` and the octets of another.
         baud: code of the rate, e.g. 3 for 2400, 6 for 9600, 255 for automatic.
         protocol: 1 DL/T 645-1997, 2 DL/T 645-2007, 3 DL/T 698.45, 4 CJ/T 188.
         port: where it hangs, e.g. F2010201 or F2090201.
@@ -79,10 +89,12 @@ class ArchiveEntry:
         wiring: 0 unknown, 1 single phase, 2 three-wire, 3 four-wire.
         rated_voltage: V; ``None`` where the concentrator does not say it.
         rated_current: A; the same.
-        collector: address of its collector, 12 digits.
-        asset_number: octets as hexadecimal digits.
+        collector: address of its collector, 12 digits; empty: an address of nothing; ``None``: NULL.
+        asset_number: octets as hexadecimal digits; ``None``: NULL.
         pt_ratio: voltage transformer.
         ct_ratio: current transformer.
+        password: of the meter, as the concentrator keeps it.
+        annex: what else it keeps of the meter, pairs of object and value.
 
     """
 
@@ -96,13 +108,23 @@ class ArchiveEntry:
     wiring: int = 1
     rated_voltage: Decimal | None = Decimal("220.0")
     rated_current: Decimal | None = Decimal("5.0")
-    collector: str = "000000000000"
-    asset_number: str = ""
+    collector: str | None = "000000000000"
+    asset_number: str | None = ""
     pt_ratio: int = 1
     ct_ratio: int = 1
+    password: Data = field(default=_NO_PASSWORD, repr=False)
+    annex: Data = field(default=_NO_ANNEX, repr=False)
 
     def contents(self, place: str) -> Contents:
-        """Contents of the entry's values; keys begin with ``place``."""
+        """Contents of the entry's values; keys begin with ``place``.
+
+        Raises:
+            LocalProtocolError: an address that is not 12 digits.
+
+        """
+        for address in filter(None, (self.address, self.collector)):
+            if not address.startswith(_AS_SENT):  # what a concentrator said stays as it is
+                _tsa(address)
         found: dict[str, Content] = {
             "number": Decimal(self.number),
             "basic/address": self.address,
@@ -113,7 +135,7 @@ class ArchiveEntry:
             "basic/tariffs": Decimal(self.tariffs),
             "basic/user_type": Decimal(self.user_type),
             "basic/wiring": Decimal(self.wiring),
-            "extension/collector": self.collector,
+            "extension/collector": _AS_SENT if self.collector == "" else self.collector,
             "extension/asset_number": self.asset_number,
             "extension/pt_ratio": Decimal(self.pt_ratio),
             "extension/ct_ratio": Decimal(self.ct_ratio),
@@ -151,19 +173,22 @@ def archive_of(data: Data) -> Archive:
         number, _, name = value.period.removeprefix("number.").partition("/")
         if value.problem != "empty":
             members.setdefault(number, {})[name] = value
-    found = [_archive_entry(values) for values in members.values()]
+    found = [
+        _archive_entry(values, data.value[int(number) - 1] if number else NULL)
+        for number, values in members.items()
+    ]
     entries = tuple(entry for entry in found if entry is not None)
     return Archive(entries, len(found) - len(entries))
 
 
-def _archive_entry(values: Mapping[str, ItemValue]) -> ArchiveEntry | None:
+def _archive_entry(values: Mapping[str, ItemValue], raw: Data) -> ArchiveEntry | None:
     """One entry; ``None`` when a member that a meter needs is not there."""
     numbers = {name: value.value for name, value in values.items() if value.value is not None}
     texts = {name: value.text for name, value in values.items() if value.text is not None}
     try:
         return ArchiveEntry(
             number=int(numbers["number"]),
-            address=texts["basic/address"],
+            address=_address_of(values["basic/address"]),
             baud=int(numbers["basic/baud"]),
             protocol=int(numbers["basic/protocol"]),
             port=Oad.of(texts["basic/port"]),
@@ -172,10 +197,12 @@ def _archive_entry(values: Mapping[str, ItemValue]) -> ArchiveEntry | None:
             wiring=int(numbers["basic/wiring"]),
             rated_voltage=numbers.get("basic/rated_voltage"),
             rated_current=numbers.get("basic/rated_current"),
-            collector=texts["extension/collector"],
-            asset_number=texts["extension/asset_number"],
+            collector=_collector(values["extension/collector"]),
+            asset_number=_asset_number(values["extension/asset_number"]),
             pt_ratio=int(numbers["extension/pt_ratio"]),
             ct_ratio=int(numbers["extension/ct_ratio"]),
+            password=values["basic/password"].raw,
+            annex=raw.value[_ANNEX_AT],
         )
     except KeyError:
         return None
@@ -192,7 +219,18 @@ def archive_data(entries: Sequence[ArchiveEntry]) -> Data:
     contents: dict[str, Content] = {}
     for number, entry in enumerate(entries, start=1):
         contents |= entry.contents(f"{ARCHIVE}@number.{number}")
-    return _known(ARCHIVE).encode(contents) if entries else Data("array", ())
+    if not entries:
+        return Data("array", ())
+    encoded = _known(ARCHIVE).encode(contents)
+    return Data("array", tuple(map(_with_kept, encoded.value, entries)))
+
+
+def _with_kept(encoded: Data, entry: ArchiveEntry) -> Data:
+    """An entry with what is handed on as it came."""
+    number, basic, extension, _ = encoded.value
+    members = list(basic.value)
+    members[_PASSWORD_AT] = entry.password
+    return Data("structure", (number, Data("structure", tuple(members)), extension, entry.annex))
 
 
 def add_meters(entries: Sequence[ArchiveEntry]) -> ActionItem:
@@ -243,8 +281,8 @@ class ReadCollected:
         """What to send; columns are address, storage and success time, then the values.
 
         Raises:
-            LocalProtocolError: no such freeze or item, no items, too many meters, a number of records that is
-                not 1 to 255, or a span whose end is not after its start.
+            LocalProtocolError: no such freeze or item, no items, too many meters, an address that is not 12
+                digits, a number of records that is not 1 to 255, or a span whose end is not after its start.
 
         """
         if not self.items:
@@ -260,22 +298,22 @@ class ReadCollected:
             if self.stored_to is not None:
                 raise LocalProtocolError(f"collected records before {self.stored_to}: say from when on")
             return SelectLast(record_number(self.last), meters)
-        start = DateTimeS.of(self.stored_from)
+        start = civil_time(self.stored_from)
         if self.stored_to is None:
             return SelectStoredAt(start, meters)
         check_span(self.stored_from, self.stored_to)
-        return SelectStoredWithin(start, DateTimeS.of(self.stored_to), _DAY, meters)
+        return SelectStoredWithin(start, civil_time(self.stored_to), _DAY, meters)
 
 
 def meter_set(addresses: Sequence[str]) -> MeterSet:
     """The meters with these addresses; none is all.
 
     Raises:
-        LocalProtocolError: more than ``METERS_MAX``.
+        LocalProtocolError: more than ``METERS_MAX``, or an address that is not 12 digits.
 
     """
     _few(addresses)
-    return MeterAddresses(tuple(map(Tsa.of, addresses))) if addresses else AllMeters()
+    return MeterAddresses(tuple(map(_tsa, addresses))) if addresses else AllMeters()
 
 
 # --- through the concentrator --------------------------------------------------------------------------
@@ -299,14 +337,17 @@ def proxy_get(
         time_tag: when it was sent.
 
     Raises:
-        LocalProtocolError: no meter, or more than ``METERS_MAX``.
+        LocalProtocolError: no meter, more than ``METERS_MAX``, an address that is not 12 digits, or a time
+            that is not 0 to 65,535 seconds.
 
     """
     if not wanted:
         raise LocalProtocolError("a proxy read names no meter")
     _few(list(wanted))
+    _check_time("timeout_s", timeout_s)
+    _check_time("meter_timeout_s", meter_timeout_s)
     targets = tuple(
-        ProxyGetTarget(Tsa.of(address), meter_timeout_s, tuple(oads)) for address, oads in wanted.items()
+        ProxyGetTarget(_tsa(address), meter_timeout_s, tuple(oads)) for address, oads in wanted.items()
     )
     return ProxyGetRequestList(piid=piid, timeout_s=timeout_s, targets=targets, time_tag=time_tag)
 
@@ -346,7 +387,12 @@ def forward(
         byte_timeout_ms: milliseconds between octets that end the reply.
         time_tag: when it was sent.
 
+    Raises:
+        LocalProtocolError: a time that is not 0 to 65,535.
+
     """
+    _check_time("frame_timeout_s", frame_timeout_s)
+    _check_time("byte_timeout_ms", byte_timeout_ms)
     return ProxyTransCommandRequest(
         piid=piid,
         port=port,
@@ -367,6 +413,48 @@ def _known(oad: Oad) -> Entry:
     entry = dictionary().entry(oad)
     assert entry is not None, oad
     return entry
+
+
+def _is_null(value: ItemValue) -> bool:
+    return value.raw.type == "null"
+
+
+def _asset_number(value: ItemValue) -> str | None:
+    if value.text is None and not _is_null(value):
+        raise KeyError(value.label.key)
+    return value.text
+
+
+def _collector(value: ItemValue) -> str | None:
+    """Its address; ``None`` for NULL, empty for an address of no octets."""
+    if _is_null(value):
+        return None
+    address = _address_of(value)
+    return "" if address == _AS_SENT else address
+
+
+def _address_of(value: ItemValue) -> str:
+    """12 digits; an address that has not as many, as it was sent."""
+    if value.text is None:
+        raise KeyError(value.label.key)
+    if value.raw.type != "TSA" or _is_address(value.text):
+        return value.text
+    return f"{_AS_SENT}{value.raw.value.raw.hex().upper()}"
+
+
+def _is_address(text: str) -> bool:
+    return len(text) == _DIGITS and text.isascii() and text.isdecimal()
+
+
+def _tsa(address: str) -> Tsa:
+    if not _is_address(address):
+        raise LocalProtocolError(f"address {address!r}: write the {_DIGITS} digits of a meter's address")
+    return Tsa.of(address)
+
+
+def _check_time(name: str, value: int) -> None:
+    if not 0 <= value <= _TIME_MAX:
+        raise LocalProtocolError(f"{name} {value}: 0 to {_TIME_MAX}")
 
 
 def _few(meters: Sequence[object]) -> None:

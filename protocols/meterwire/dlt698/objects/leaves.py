@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final, Literal, cast
 
 from meterwire.dlt698.axdr.data import TAGS, data_from_octets, data_to_octets
-from meterwire.dlt698.axdr.selection import Oad, Omd, Ti, Tsa
+from meterwire.dlt698.axdr.selection import TSA_OCTETS_MAX, Oad, Omd, Ti, Tsa
 from meterwire.dlt698.axdr.values import NULL, BitString, Data, DataType, Date, DateTime, DateTimeS, Time
 from meterwire.dlt698.objects.bit_words import BitOrder, word_bits, word_number
 from meterwire.dlt698.objects.notation import Leaf
@@ -173,7 +173,7 @@ def _date_time(text: str) -> DateTime:
 
 
 def _tsa_text(value: Tsa) -> str:
-    plain = len(value.raw) > 1 and Tsa.of(value.digits) == value
+    plain = 1 < len(value.raw) <= TSA_OCTETS_MAX + 1 and Tsa.of(value.digits) == value
     return value.digits if plain else f"raw:{value.raw.hex().upper()}"
 
 

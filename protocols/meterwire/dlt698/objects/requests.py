@@ -93,7 +93,12 @@ class At:
     moment: datetime
 
     def selection(self, time_column: Oad) -> Selection:
-        """The selector."""
+        """The selector.
+
+        Raises:
+            LocalProtocolError: the moment has a zone.
+
+        """
         return SelectEqual(time_column, _time(self.moment))
 
 
@@ -169,9 +174,12 @@ class ReadCurve:
         """What to send, piece by piece.
 
         Raises:
-            LocalProtocolError: no such item, an empty span, or more than ``CURVE_PIECES_MAX`` pieces.
+            LocalProtocolError: no such item, an empty span, a time with a zone, or more than
+                ``CURVE_PIECES_MAX`` pieces.
 
         """
+        for moment in (self.start, self.end):
+            civil_time(moment)
         if self.interval_min < 1 or self.points_max < 1 or self.end <= self.start:
             raise LocalProtocolError(f"a curve from {self.start} to {self.end} has no points")
         step = timedelta(minutes=self.interval_min * self.points_max)
@@ -283,7 +291,19 @@ def _columns(own: Sequence[Oad], items: Sequence[str]) -> tuple[Oad, ...]:
 
 
 def _time(moment: datetime) -> Data:
-    return Data("date_time_s", DateTimeS.of(moment))
+    return Data("date_time_s", civil_time(moment))
+
+
+def civil_time(moment: datetime) -> DateTimeS:
+    """A time as the meter's clock shows it.
+
+    Raises:
+        LocalProtocolError: it has a zone; whoever knows the zone of the plant makes it civil.
+
+    """
+    if moment.tzinfo is not None:
+        raise LocalProtocolError(f"{moment} has a zone: say the time that the meter's clock shows")
+    return DateTimeS.of(moment)
 
 
 def record_number(n: int) -> int:
@@ -302,8 +322,10 @@ def check_span(start: datetime, end: datetime) -> None:
     """Refuse a span of records that holds no time.
 
     Raises:
-        LocalProtocolError: the end is not after the start.
+        LocalProtocolError: the end is not after the start, or one of them has a zone.
 
     """
+    for moment in (start, end):
+        civil_time(moment)
     if end <= start:
         raise LocalProtocolError(f"records from {start} to {end}: the end is not after the start")

@@ -223,11 +223,12 @@ class Listener:
 
     def _heard(self, frame: Frame, received_at: DateTime) -> Heard | None:
         heard: Heard | None = None
+        due = len(self._octets)
         if self._state is not CallState.CLOSED and frame.from_server and not frame.started_by_client:
             apdu = self._whole(frame)
             if apdu is not None:
                 heard = self._call(frame, apdu, received_at) if _is_link(frame) else self._told(frame, apdu)
-        if heard is None and not self._octets:
+        if heard is None and len(self._octets) == due:
             self.ignored += 1
         return heard
 
@@ -240,7 +241,7 @@ class Listener:
         except RemoteProtocolError:
             return None
         if arrival.acknowledgement is not None:
-            self._octets = link.encode(arrival.acknowledgement)
+            self._octets += link.encode(arrival.acknowledgement)
         return arrival.apdu
 
     def _call(self, frame: Frame, octets: bytes, received_at: DateTime) -> Call | None:
