@@ -14,14 +14,23 @@ import pytest
 from meterlink.drivers.reports import EVENTS_WAIT, REPORTED_VALUES
 from meterlink.model.event import Event, EventValue
 from metersim import Station
-from metersim.dlt698 import Meter698
+from metersim.dlt698 import FACTORY_PASSWORD, Meter698
 from metersim.dlt698.circumstances import Circumstances
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.get import GetResponseNormal
-from meterwire.dlt698.apdus.parts import AttributeResult, AttributeResults, FollowReport, Piid, RecordResults
+from meterwire.dlt698.apdus.parts import (
+    AttributeResult,
+    AttributeResults,
+    FollowReport,
+    Piid,
+    RecordResults,
+    SetItem,
+)
+from meterwire.dlt698.apdus.set import SetRequestNormal
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.axdr.values import Data
 from tests.support.agreement import readings_of
+from tests.support.meter698 import Client
 from tests.support.reports import events
 from tests.support.simulated import START, SimulatedGateway
 
@@ -112,3 +121,20 @@ def test_readings_along_with_an_answer_are_readings(tmp_path: Path) -> None:
     brought = {reading.value for reading in readings_of(gateway.rows()) if reading.item != "frequency"}
     assert {Decimal("123.45")} == brought
     gateway.check_database()
+
+
+def test_the_news_of_a_simulated_meter_are_kept(tmp_path: Path) -> None:
+    """An opened cover, which the simulator's own meter tells along, would be known to nobody."""
+    meter = Meter698(OURS, seed=1)
+    client = Client(meter)
+    client.at = START
+    client.connect(FACTORY_PASSWORD)
+    item = SetItem(Oad(0x4300, 7, 0), Data("bool", True))
+    client.ask(SetRequestNormal(piid=Piid(1), item=item))
+    meter.works.history.change(START + timedelta(seconds=20), cover_open=True)
+    plan = {"name": "p", "every_s": 30, "items": ["frequency"]}
+    gateway = SimulatedGateway(tmp_path, [Station(meter=meter)], protocols={OURS: "dlt698.45"}, plans=[plan])
+    gateway.run(seconds=200)
+    found = [row.record for row in gateway.rows() if isinstance(row.record, Event)]
+    assert {EVENTS_WAIT, REPORTED_VALUES} == {event.kind for event in found}
+    assert 2 == len(found)
