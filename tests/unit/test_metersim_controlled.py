@@ -142,3 +142,17 @@ def test_what_somebody_worked_out_before_does_not_undo_a_move() -> None:
     works.history.become(T0 + 3 * DAY, replace(last, contact_open=False))  # a welded contact
     assert not works.history.last.conditions.contact_open
     assert "0040" == f"{int(str(works.content('meter_status_word_3', T0 + 3 * DAY)), 16) & 0x0050:04X}"
+
+
+@pytest.mark.parametrize("kind", ["direct_close", "alarm_off"])
+def test_a_contact_that_somebody_closes_without_paying_opens_again(kind: Any) -> None:
+    """The switch would be open, the wire closed, and energy free for ever."""
+    works = some_works(replace(LOCAL, alarm_is_breaker=True), preset_cents=500)
+    works.advance(T0 + 3 * DAY)
+    assert works.switch.contact_open, "the money is spent"
+    works.switch.obey(Command(kind=kind), T0 + 3 * DAY)
+    for days in (3, 4, 6):
+        works.advance(T0 + days * DAY)
+        assert works.switch.contact_open
+        assert works.history.at(T0 + days * DAY).contact_open
+    assert works.value(TOTAL, T0 + 3 * DAY) == works.value(TOTAL, T0 + 6 * DAY)

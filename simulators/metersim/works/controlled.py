@@ -109,7 +109,7 @@ class Controlled:
         self._now = max(self._now, at)
         if self.account is None and self.switch.due_at is None:
             return self._now  # nothing can be due, as with most meters at most times
-        with self._advancing():
+        with self.advancing():
             self.switch.advance(self._now)
         return self._now
 
@@ -126,7 +126,7 @@ class Controlled:
 
         """
         if not self._is_advancing and powered != self.switch.has_power:
-            with self._advancing():
+            with self.advancing():
                 (self.switch.power_up if powered else self.switch.power_down)(self._now)
 
     def status_bits(self) -> int:
@@ -147,10 +147,10 @@ class Controlled:
         return sum(1 << bit for bit, is_set in bits.items() if is_set)
 
     @contextmanager
-    def _advancing(self) -> Iterator[None]:
+    def advancing(self) -> Iterator[None]:
         """Within it, what the switch writes into the meter's history is no news to it."""
-        self._is_advancing = True
+        was_advancing, self._is_advancing = self._is_advancing, True
         try:
             yield
         finally:
-            self._is_advancing = False
+            self._is_advancing = was_advancing

@@ -23,6 +23,9 @@ Kind = Literal[
     "guarantee_off",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+OfWallet = Literal["top_up", "open_account", "refund", "initialise"]
+OBEYED: Final[tuple[str, ...]] = (*KINDS, *get_args(OfWallet))
+"""Every kind of control that a meter remembers."""
 
 Execution = Literal[
     "direct_close",

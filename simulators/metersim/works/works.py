@@ -361,7 +361,8 @@ class Works:
         return plate.address if item == "communication_address" else str(getattr(plate, item))
 
     def _switched(self, at: datetime, opened: bool) -> None:
-        self.history.change(at, contact_open=opened)
+        with self._controlled.advancing():  # what follows of this move comes after its row
+            self.history.change(at, contact_open=opened)
 
     def _coming(self, at: datetime) -> None:
         self._controlled.before(at)
