@@ -57,6 +57,10 @@ _OUTSIDE = [
     "subprocess_shell",
 ]
 
+_RESOLUTION_S = 1e-6
+"""A timer is due when it is no further away. The system's nanosecond is less than a float of seconds can tell
+after 194 days, and a due timer would never be due."""
+
 _T = TypeVar("_T")
 
 
@@ -133,6 +137,7 @@ class SimLoop(asyncio.SelectorEventLoop):
     def __init__(self, clock: SimClock, *, steps_max: int = STEPS_MAX) -> None:
         self._clock = clock
         super().__init__(_JumpingSelector(clock, steps_max))
+        self._clock_resolution = _RESOLUTION_S
 
     def time(self) -> float:
         """Simulated monotonic time."""

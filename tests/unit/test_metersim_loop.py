@@ -298,3 +298,16 @@ def test_the_same_seed_gives_the_same_order() -> None:
     assert 200 == len(_race(1))
     assert _race(1) == _race(1)
     assert _race(1) != _race(2)
+
+
+def test_two_years_are_no_end_of_time() -> None:
+    """After 194 days a nanosecond is less than a float of seconds can tell: no timer was ever due again."""
+    sim = Simulation(seed=1)
+
+    async def main() -> int:
+        for _ in range(2 * 365):
+            await asyncio.sleep(86_400 - 0.001)
+            await asyncio.sleep(0.001)
+        return round(asyncio.get_running_loop().time())
+
+    assert 2 * 365 * 86_400 == sim.run(main())
