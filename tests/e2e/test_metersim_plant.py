@@ -11,7 +11,10 @@ import termios
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from meterwire.dlt645 import WILDCARD, Frame, ReadRequest, encode, to_frame
+from meterwire.dlt645.messages.control import ControlRequest
 from tests.support.metersim_process import METERSIM
 from tests.support.octets import plain_client
 from tests.support.processes import announced
@@ -93,6 +96,31 @@ def test_a_replay_says_at_its_end_what_was_never_asked(tmp_path: Path) -> None:
         "unknown_requests": [],
         "never_asked": [octets.hex().upper() for octets in never],
     } == json.loads(rest)
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_replay_shows_no_secrets(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """The password of an order would stand in the log of whoever replays it."""
+    order = ControlRequest(
+        address="000000000161",
+        level=2,
+        password="918273",
+        operator_code="00000001",
+        command=0x1A,
+        expires=bytes.fromhex("000010011026"),
+    )
+    octets = encode(to_frame(order)).hex().upper()
+    row = {"at": "2026-10-01T00:00:00Z", "direction": "out", "octets": octets}
+    (tmp_path / "c.jsonl").write_text(json.dumps(row))
+    command = [METERSIM, "replay", str(tmp_path / "c.jsonl"), *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    told = "".join(process.communicate(timeout=EXIT_TIMEOUT_S))
+    assert octets[:22] in told
+    assert "**" in told
+    assert bytes(0x33 + octet for octet in bytes.fromhex("738291")).hex().upper() not in told
 
 
 def test_a_terminal_shows_the_table_and_a_pipe_only_the_ready_line(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from meterprofiles.schema import PROTOCOLS
+from metersim.api.masking import masked
 from metersim.cli.common import WRONG, endpoints, failed, stopping
 from metersim.plant.capture import CaptureError, read_capture
 from metersim.plant.replay import Replay, Summary
@@ -95,8 +97,8 @@ def _document(summary: Summary) -> dict[str, object]:
         "requests": summary.requests,
         "asked": summary.asked,
         "unknown": summary.unknown,
-        "unknown_requests": [octets.hex().upper() for octets in summary.unknown_requests],
-        "never_asked": [octets.hex().upper() for octets in summary.never_asked],
+        "unknown_requests": [masked(octets, PROTOCOLS) for octets in summary.unknown_requests],
+        "never_asked": [masked(octets, PROTOCOLS) for octets in summary.never_asked],
     }
 
 
@@ -111,6 +113,6 @@ def _tell(summary: Summary) -> None:
         ("never asked", summary.never_asked),
     ):
         for octets in requests[:SHOWN_MAX]:
-            typer.echo(f"  {what}: {octets.hex().upper()}", err=True)
+            typer.echo(f"  {what}: {masked(octets, PROTOCOLS)}", err=True)
         if len(requests) > SHOWN_MAX:
             typer.echo(f"  {what}: and {len(requests) - SHOWN_MAX} more", err=True)
