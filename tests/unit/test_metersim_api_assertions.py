@@ -150,3 +150,16 @@ async def test_an_assertion_that_says_nothing(asserted: Mapping[str, object]) ->
     async with asked_api() as api:
         assert (422, "invalid") == await api.kind("POST", PATH, {"meter": FIRST, **asserted})
         assert (404, "no-such-meter") == await api.kind("POST", PATH, {"meter": "1", "obeyed": "trip"})
+
+
+async def test_a_name_that_means_nothing_is_never_granted() -> None:
+    """A misspelt item is answered never, for ever: the test of it would always pass."""
+    async with asked_api() as api:
+        for wrong in ("forward_active_enegry", "nothing.*"):
+            status, problem = await api.ask("POST", PATH, {"meter": FIRST, "answered": wrong, "times": 0})
+            assert 422 == status, problem
+            assert wrong.partition(".")[0] in str(problem)
+        assert await holds(api, answered="forward_active_energy", times=0) is None
+        assert await holds(api, answered="*", times=0) is None
+        with pytest.raises(ValueError, match="do you mean trip"):
+            api.built.meter(FIRST).obeyed("tripp")

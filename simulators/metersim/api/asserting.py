@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter
 from fastapi.encoders import jsonable_encoder
@@ -17,15 +17,15 @@ from metersim.api.items import item_of
 from metersim.api.problems import Problem, told
 from metersim.api.served import Plant, Served
 from metersim.api.views import AnswerView, ControlView
+from metersim.line.item_patterns import check_item
 from metersim.plant.built_line import BuiltMeter
-from metersim.works.switch import Kind
+from metersim.works.orders import Kind, OfWallet
 
 SEEN_MAX: Final = 100
 """Controls or answers that are shown as seen, the last ones."""
 TIMES_MAX: Final = 1_000_000
 
-Obeyed = Kind | Literal["top_up", "open_account", "refund", "initialise"]
-OBEYED: Final = (*get_args(Kind), "top_up", "open_account", "refund", "initialise")
+Obeyed = Kind | OfWallet
 
 router = APIRouter()
 
@@ -63,6 +63,8 @@ class Assertion(BaseModel):
             raise ValueError("times and since go with obeyed or answered")
         if self.item is None and self.within:
             raise ValueError("within goes with item")
+        if self.answered is not None:
+            check_item(self.answered)  # one that means nothing would be "never answered" for ever
         return self
 
 

@@ -14,6 +14,7 @@ from typing import Final
 from metersim.dlt645.meter import Meter
 from metersim.dlt698 import Meter698
 from metersim.dlt698.terminal import Habits, Terminal
+from metersim.line.item_patterns import near
 from metersim.line.language import Speaker
 from metersim.line.line import Clock, Duplex, Line
 from metersim.line.memory import MemoryDuplex, memory_pair
@@ -25,6 +26,7 @@ from metersim.plant.watched import Tap, Traffic, watched
 from metersim.serving.serial_server import SerialServer
 from metersim.serving.served import Served
 from metersim.works.memory import Control
+from metersim.works.orders import OBEYED
 from metersim.works.works import Works
 
 ANSWER_WAIT_S: Final = 5.0
@@ -111,7 +113,13 @@ class BuiltMeter:
         Args:
             kind: e.g. ``"trip"``; ``None``: of every kind.
 
+        Raises:
+            ValueError: no control is called so; the message has names that are near.
+
         """
+        if kind is not None and kind not in OBEYED:
+            known = ", ".join(OBEYED)
+            raise ValueError(f"{kind!r}: no control is called so{near(kind, OBEYED)}; there are {known}")
         self.works.advance(self._clock.utc_now())
         return tuple(one for one in self.works.memory.controls if kind is None or one.kind == kind)
 
