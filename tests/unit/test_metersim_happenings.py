@@ -588,3 +588,11 @@ def test_a_stuck_relay_lets_the_load_through_and_a_battery_runs_empty() -> None:
     )
     hall.wait(DAY)
     assert 0 == hall.shows("active_power")
+
+
+def test_figures_may_be_written_as_numbers() -> None:
+    """Whoever writes ``strength=0.5`` in a test would meet an error of ours."""
+    written = Happening(what="tampering", theft="THEFT-01", at=HOUR, meter=A, strength=0.5)  # type: ignore[arg-type]
+    assert Decimal("0.5") == written.strength
+    with pytest.raises(ValueError, match="strength 2"):
+        Happening(what="tampering", theft="THEFT-01", at=HOUR, meter=A, strength=2)  # type: ignore[arg-type]

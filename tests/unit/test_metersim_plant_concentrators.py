@@ -97,7 +97,7 @@ def test_a_wrong_row_is_refused_with_its_place(row: str, sentence: str) -> None:
 def test_addresses_are_one_a_plant_also_behind_concentrators() -> None:
     """Nobody would know which of two meters a control was for."""
     with pytest.raises(PlantError, match=r"concentrators\[1\]\.meters\[1\]: another meter has the address"):
-        read_plant("concentrators: [{address: 9, meters: [{address: 1}]}]\n", "p.yaml")
+        read_plant("lines: [{}]\nconcentrators: [{address: 9, meters: [{address: 1}]}]\n", "p.yaml")
 
 
 def test_the_schema_describes_them() -> None:

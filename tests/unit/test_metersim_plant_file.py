@@ -217,3 +217,16 @@ def test_files_that_a_plant_names_stand_beside_it(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"seed: 1\nplant: \xe9")
     with pytest.raises(PlantError, match=r"latin\.yaml:2: octet E9H is no UTF-8"):
         load_plant(tmp_path / "latin.yaml")
+
+
+def test_concentrators_bring_no_line_that_nobody_wrote() -> None:
+    """A meter 000000000001 would stand on a port, and refuse one that a file has behind a concentrator."""
+    behind = "concentrators:\n- {address: '000000000009', meters: [{address: 1}]}\n"
+    assert () == read_plant(behind, "p.yaml").lines
+    assert 1 == len(read_plant(behind + "lines:\n- meters: [{address: 2}]\n", "p.yaml").lines)
+
+
+def test_a_pseudo_terminal_minds_how_it_is_set() -> None:
+    """A client at a wrong speed would be answered."""
+    [pty, tcp] = read_plant("lines:\n- at: pty\n- at: tcp://127.0.0.1:0\n", "p.yaml").lines
+    assert (True, False) == (pty.minds_ports, tcp.minds_ports)

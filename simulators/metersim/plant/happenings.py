@@ -199,6 +199,9 @@ class Happening:
             figure = getattr(self, key)
             if figure is None:
                 continue
+            if isinstance(figure, int | float):
+                figure = Decimal(str(figure))  # as it is written
+                object.__setattr__(self, key, figure)
             if not figure.is_finite() or figure < low or (high is not None and figure > high):
                 raise ValueError(
                     f"{key} {figure}: write a number of {low} or more{f', to {high}' if high else ''}"

@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
 from metersim.line.answers import Recorder
 from metersim.line.line import Clock
@@ -95,6 +96,16 @@ class Plant:
     api: str = ""
     lines: Annotated[tuple[LineRow, ...], Field(max_length=LINES_MAX)] = (LineRow(),)
     concentrators: Annotated[tuple[ConcentratorRow, ...], Field(max_length=CONCENTRATORS_MAX)] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_line_beside_concentrators(cls, said: Any) -> Any:
+        """Where nobody wrote a line, concentrators need none."""
+        keys = said.kwargs if isinstance(said, ArgsKwargs) else said
+        if isinstance(keys, dict) and keys.get("concentrators") and "lines" not in keys:
+            keys = {**keys, "lines": ()}
+            return ArgsKwargs(said.args, keys) if isinstance(said, ArgsKwargs) else keys
+        return said
 
     def __post_init__(self) -> None:
         """Check what only the whole shows."""

@@ -348,7 +348,7 @@ class LineRow:
     def minds_ports(self) -> bool:
         """Whether it matters how ports are set."""
         own = any(row.baud is not None or row.parity is not None for row in self.meters)
-        return self.paced or own or self.client is not None
+        return self.paced or own or self.client is not None or self.at.kind == "pty"
 
     @property
     def logs_in(self) -> bool:
