@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from metersim import Faults, SimClock
 from metersim.line.medium import Medium
 from metersim.line.port import Port
 from metersim.plant.checked import FAULTS_SHOWN_MAX, TEXT_MAX, PlantError
+from metersim.plant.making import works_of
 from metersim.plant.plant import LINES_MAX, Plant, load_plant, read_plant
 from metersim.plant.rows import METERS_MAX, At
 from metersim.works.load import Load
@@ -217,3 +218,17 @@ def test_files_that_a_plant_names_stand_beside_it(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"seed: 1\nplant: \xe9")
     with pytest.raises(PlantError, match=r"latin\.yaml:2: octet E9H is no UTF-8"):
         load_plant(tmp_path / "latin.yaml")
+
+
+@pytest.mark.parametrize("drift", ["2", "-600", "0.000007"])
+@pytest.mark.parametrize(
+    "start", [datetime(2026, 10, 1, tzinfo=UTC), datetime(2031, 3, 4, 5, 6, 7, 8, tzinfo=UTC)]
+)
+def test_a_clock_is_as_far_ahead_as_its_row_says_when_the_plant_begins(drift: str, start: datetime) -> None:
+    """A clock 90 s ahead would be half an hour ahead, and more with every day until the plant is run."""
+    row = f"{ROW}{{profile: dlt698.45/three-phase, clock_ahead_s: 90, clock_drift_s_per_day: {drift}}}"
+    [named] = read_plant(row, "p.yaml").meters()
+    clock = works_of(named, seed=1, start=start).clock
+    assert timedelta(seconds=90) == clock.ahead(start)
+    gained_us = int(Decimal(drift) * 1_000_000) * 9
+    assert timedelta(seconds=90, microseconds=gained_us) == clock.ahead(start + timedelta(days=9))
