@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from metersim import Faults, SimClock
 from metersim.line.medium import Medium
 from metersim.line.port import Port
 from metersim.plant.checked import FAULTS_SHOWN_MAX, TEXT_MAX, PlantError
+from metersim.plant.making import works_of
 from metersim.plant.plant import LINES_MAX, Plant, load_plant, read_plant
 from metersim.plant.rows import METERS_MAX, At
 from metersim.works.load import Load
@@ -230,3 +231,17 @@ def test_a_pseudo_terminal_minds_how_it_is_set() -> None:
     """A client at a wrong speed would be answered."""
     [pty, tcp] = read_plant("lines:\n- at: pty\n- at: tcp://127.0.0.1:0\n", "p.yaml").lines
     assert (True, False) == (pty.minds_ports, tcp.minds_ports)
+
+
+@pytest.mark.parametrize("drift", ["2", "-600", "0.000007"])
+@pytest.mark.parametrize(
+    "start", [datetime(2026, 10, 1, tzinfo=UTC), datetime(2031, 3, 4, 5, 6, 7, 8, tzinfo=UTC)]
+)
+def test_a_clock_is_as_far_ahead_as_its_row_says_when_the_plant_begins(drift: str, start: datetime) -> None:
+    """A clock 90 s ahead would be half an hour ahead, and more with every day until the plant is run."""
+    row = f"{ROW}{{profile: dlt698.45/three-phase, clock_ahead_s: 90, clock_drift_s_per_day: {drift}}}"
+    [named] = read_plant(row, "p.yaml").meters()
+    clock = works_of(named, seed=1, start=start).clock
+    assert timedelta(seconds=90) == clock.ahead(start)
+    gained_us = int(Decimal(drift) * 1_000_000) * 9
+    assert timedelta(seconds=90, microseconds=gained_us) == clock.ahead(start + timedelta(days=9))

@@ -81,6 +81,7 @@ def works_of(named: Named, *, seed: int, start: datetime) -> Works:
         load=Load(kind=row.load, mean_kw=row.mean_kw, feed_in_share=row.feed_in_share),
         since=row.since or first,
         clock_ahead=timedelta(microseconds=int(row.clock_ahead_s * 1_000_000)),
+        clock_ahead_at=start,
         drift_s_per_day=row.clock_drift_s_per_day,
         control=row.character,
         wallet=_wallet(row) if has_wallet else None,

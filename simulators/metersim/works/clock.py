@@ -75,7 +75,8 @@ class MeterClock:
 
     Args:
         since: when it was first switched on, aware.
-        ahead: how far it is ahead of the true time then, at most 400 days; negative: behind.
+        ahead: how far it is ahead of the true time, at most 400 days; negative: behind.
+        ahead_at: when it is so far ahead, aware, as it drifts from ``since`` on; ``None``: at ``since``.
         drift_s_per_day: what it gains in a day, at most 600 s; negative: loses.
         coming: called with the true time before a setting.
         moved: called with the true time after each setting.
@@ -90,15 +91,17 @@ class MeterClock:
         *,
         since: datetime,
         ahead: timedelta = timedelta(),
+        ahead_at: datetime | None = None,
         drift_s_per_day: Decimal = Decimal(0),
         coming: Callable[[datetime], None] = lambda _at: None,
         moved: Callable[[datetime], None] = lambda _at: None,
     ) -> None:
         _check(ahead)
         _check_drift(drift_s_per_day)
-        shown = (since + ahead).astimezone(PLANT_TIME)
         self._since = since
         self._drift_us_per_day = int(drift_s_per_day * SECOND_US)
+        drifted = self._run(since, since).shows(to_us(ahead_at or since)) - to_us(ahead_at or since)
+        shown = (since + ahead - timedelta(microseconds=drifted)).astimezone(PLANT_TIME)
         self._settings = [Setting(since, shown, shown, False, self._run(since, shown))]
         self._coming = coming
         self._moved = moved

@@ -81,7 +81,8 @@ class Works:
         load: what stands behind it.
         timetable: of its tariffs.
         since: when it was first switched on, aware; it counts, freezes and remembers from then on.
-        clock_ahead: how far its clock is ahead of the true time then, at most 400 days.
+        clock_ahead: how far its clock is ahead of the true time, at most 400 days.
+        clock_ahead_at: when it is so far ahead, aware; ``None``: at ``since``.
         drift_s_per_day: what its clock gains in a day, at most 600 s.
         conditions: what held when it was switched on.
         control: what its switch and its wallet are like.
@@ -111,6 +112,7 @@ class Works:
         timetable: Timetable | None = None,
         since: datetime = INSTALLED_AT,
         clock_ahead: timedelta = timedelta(),
+        clock_ahead_at: datetime | None = None,
         drift_s_per_day: Decimal = Decimal(0),
         conditions: Conditions = USUAL,
         control: CostControl = PLAIN,
@@ -126,6 +128,7 @@ class Works:
         self.clock = MeterClock(
             since=since,
             ahead=clock_ahead,
+            ahead_at=clock_ahead_at,
             drift_s_per_day=drift_s_per_day,
             coming=self._coming,
             moved=self._clock_set,
