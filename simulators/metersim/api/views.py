@@ -322,6 +322,7 @@ class ControlView:
         operator: operator code.
         frame_id: what the sender of the frame called it.
         details: what else there is to say; never a secret.
+        meter_number: of the meter that obeyed it, as another one may hang at its place since.
 
     """
 
@@ -333,6 +334,7 @@ class ControlView:
     operator: str
     frame_id: str | None
     details: dict[str, str]
+    meter_number: str
 
     @classmethod
     def of(cls, control: Control) -> ControlView:
@@ -346,6 +348,7 @@ class ControlView:
             operator=control.operator,
             frame_id=control.frame_id,
             details=dict(control.details),
+            meter_number=control.meter_number,
         )
 
 

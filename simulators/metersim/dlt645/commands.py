@@ -239,7 +239,8 @@ class Commands:
             given = datetime.fromisoformat(request.clock).replace(tzinfo=PLANT_TIME)
         except ValueError:  # of no calendar
             return None
-        today = any(one.broadcast and one.after.date() == shown.date() for one in clock.settings)
+        own = (one for one in clock.settings if one.at > self._works.hung_since)
+        today = any(one.broadcast and one.after.date() == shown.date() for one in own)
         if abs(given - shown) <= BROADCAST_STEP_MAX and not today:
             clock.set(given, at, broadcast=True)
         return None

@@ -156,13 +156,19 @@ class Meter:
         self.works = works or usual_works(
             address, seed=seed, mean_kw=growth_kw, since=since, clock_ahead=clock_ahead, control=control
         )
+        fit = functools.partial(self._fit, piece_octets=piece_octets, seed=seed, passwords=passwords)
+        fit()
+        self.works.when_exchanged(fit)
+        self._load = LoadRecords(self.works, dictionary=self._dictionary)
+
+    def _fit(self, *, piece_octets: int, seed: int, passwords: Mapping[int, str] | None) -> None:
+        """Make what only this one meter has: keys, passwords, parameters, and what it was about to say."""
         repeat = self.profile.switch("load_follow_up") == "parameters_and_sequence"
         self._long = LongAnswer(self._protocol, piece_octets=piece_octets, repeat_selector=repeat)
         self._long_values: dict[str, Decimal] = {}
         self.commands = Commands(
-            address, profile=self.profile, works=self.works, seed=seed, passwords=passwords
+            self.address, profile=self.profile, works=self.works, seed=seed, passwords=passwords
         )
-        self._load = LoadRecords(self.works, dictionary=self._dictionary)
 
     def value(self, item: str, at: datetime) -> Decimal | None:
         """What it shows for ``item`` at ``at``, any time; ``None`` when it has no such item.

@@ -7,6 +7,7 @@ ends with RELEASE, with the next CONNECT, or when it was silent for too long.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -142,11 +143,19 @@ class Meter698:
             address, seed=seed, mean_kw=growth_kw, since=since, clock_ahead=clock_ahead, control=control
         )
         self.clock = self.works.clock
-        self.modes = modes or Modes()
+        fit = functools.partial(
+            self._fit, seed=seed, password=password, limits=limits or Limits(), preset=_checked(preset)
+        )
+        fit(modes or Modes())
+        enforced = self.modes.enforced
+        self.works.when_exchanged(lambda: fit(Modes(enforced=enforced)))
+
+    def _fit(self, modes: Modes, *, seed: int, password: str | None, limits: Limits, preset: Sizes) -> None:
+        """Make what only this one meter has: keys, modes, parameters, and what it was about to say."""
+        self.modes = modes
         self.messages = MessagePart()
         number = self.works.plate.meter_number
         self.envelopes = Envelopes(lambda: LabModule(number, seed=seed), self.clock.shows)
-        limits = limits or Limits()
         contents = Contents(self.works, self._status_word_3)
         self._events = EventPart(self.works)
         self.device = DevicePart(self.works, self._events, FACTORY)
@@ -160,18 +169,18 @@ class Meter698:
             admission=Admission(password=password, limits=limits, envelopes=self.envelopes),
             modes=self.modes,
         )
-        self._own = ServerAddress(address)
+        self._own = ServerAddress(self.address)
         self._session = ServerSession(
             self._own,
             tx_max=limits.frame,
             first_block=limits.first_block,
             groups=self._groups.addresses,
-            preset=_checked(preset),
+            preset=preset,
             seal=self.envelopes.seal,
         )
         self._trusted = False
         self._timeout = timedelta()
-        self._heard_at = since
+        self._heard_at = self.works.since
         self._joined = Incoming()
         self._reading = Deframer()
         self._asked: str | None = None

@@ -178,7 +178,7 @@ def _programming(happening: Happening, works: Works, at: datetime) -> None:
 
 def _exchange(happening: Happening, works: Works, at: datetime) -> None:
     number = happening.meter_number or works.plate.address
-    works.history.happen(at, "meter_exchanged", meter_number=number)
+    works.exchange(at, meter_number=number)
 
 
 _AT_ONCE: Final[dict[str, Callable[[Happening, Works, datetime], None]]] = {

@@ -169,6 +169,15 @@ class MeterClock:
             self._drift_us_per_day = int(drift_s_per_day * SECOND_US)
         self._begin(Setting(at, before, before + by, False, self._run(at, before + by), by_itself=True))
 
+    def exchange(self, at: datetime) -> None:
+        """It is the clock of another meter from now on, which shows the true time and does not drift.
+
+        Args:
+            at: true time, not before the last setting.
+
+        """
+        self.go_wrong(at, by=at - self.shows(at), drift_s_per_day=Decimal(0))
+
     def showed(self, shown: datetime, until: datetime) -> datetime | None:
         """True time at which it showed ``shown``, the last time; ``None`` when it never did.
 

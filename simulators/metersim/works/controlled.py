@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from metersim.works.account import Account, AccountLimits
 from metersim.works.clock import MeterClock
 from metersim.works.cost_control import CostControl
 from metersim.works.memory import ControlMemory, trial_of_relay
+from metersim.works.plate import Plate
 from metersim.works.switch import Switch
 
 Energy = Callable[[datetime], Sequence[int]]
@@ -41,7 +43,7 @@ class Controlled:
     Args:
         character: what its relay and its wallet are like.
         clock: its clock.
-        customer_number: 12 digits.
+        plate: of the meter that hangs there now.
         energy: hundredths of a kWh that each tariff has counted at a time, whatever its register was set to.
         current_a: the largest current of a phase at a time, in A.
         moved: told of every move of the contact.
@@ -62,7 +64,7 @@ class Controlled:
         character: CostControl,
         *,
         clock: MeterClock,
-        customer_number: str,
+        plate: Callable[[], Plate],
         energy: Energy,
         current_a: Callable[[datetime], Decimal],
         moved: Callable[[datetime, bool], None],
@@ -71,25 +73,17 @@ class Controlled:
         self._now = clock.since
         self._is_advancing = False
         trial = trial_of_relay(clock) if character.has_relay else ()
-        self.memory = ControlMemory(shows=clock.shows, moves=trial)
-        self.switch = Switch(
-            memory=self.memory, since=clock.since, character=character, moved=moved, current_a=current_a
-        )
-        self.account: Account | None = None
-        if character.payment == "local":
-            wallet = wallet or Wallet()
-            self.account = Account(
-                self.switch,
-                since=clock.since,
-                energy=energy,
-                customer_number=customer_number,
-                prices=wallet.prices,
-                preset_cents=wallet.preset_cents,
-                limits=wallet.limits,
-                opened=wallet.opened,
-            )
-        elif wallet is not None:
+        if wallet is not None and character.payment != "local":
             raise ValueError(f"a wallet for a meter of payment {character.payment!r}: it has none")
+        self.memory = ControlMemory(shows=clock.shows, moves=trial, meter_number=lambda: plate().meter_number)
+        self._plate = plate
+        self._energy = energy
+        self._wallet = wallet or Wallet()
+        self._new_switch = functools.partial(
+            Switch, memory=self.memory, character=character, moved=moved, current_a=current_a
+        )
+        self.switch = self._new_switch(since=clock.since)
+        self.account = self._new_account(clock.since)
 
     @property
     def now(self) -> datetime:
@@ -112,6 +106,17 @@ class Controlled:
         with self.advancing():
             self.switch.advance(self._now)
         return self._now
+
+    def exchange(self, at: datetime) -> None:
+        """Another meter of the same kind hangs there: its contact is closed, and its wallet is a new one's.
+
+        Args:
+            at: true time; everything was brought to it.
+
+        """
+        self.memory.exchanged(at)
+        self.switch = self._new_switch(since=at)
+        self.account = self._new_account(at)
 
     def before(self, at: datetime) -> None:
         """Something else is about to happen to the meter: what was due before it happens first."""
@@ -145,6 +150,21 @@ class Controlled:
             bits[15] = payment == "local"  # the head-end opened no account with it
         bits |= {12: switch.guarantee, 14: payment != "none" and (account is None or not account.opened)}
         return sum(1 << bit for bit, is_set in bits.items() if is_set)
+
+    def _new_account(self, since: datetime) -> Account | None:
+        if self.switch.character.payment != "local":
+            return None
+        wallet = self._wallet
+        return Account(
+            self.switch,
+            since=since,
+            energy=self._energy,
+            customer_number=self._plate().customer_number,
+            prices=wallet.prices,
+            preset_cents=wallet.preset_cents,
+            limits=wallet.limits,
+            opened=wallet.opened,
+        )
 
     @contextmanager
     def advancing(self) -> Iterator[None]:

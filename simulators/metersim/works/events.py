@@ -195,9 +195,10 @@ class EventLog:
 
     def _moves(self, *, opens: bool) -> Iterator[Stretch]:
         was_open = self._history.rows[0].conditions.contact_open
+        exchanged = {row.at for row in self._history.rows if row.happened == "meter_exchanged"}
         for row in self._history.rows:
             is_open = row.conditions.contact_open
-            if is_open != was_open and is_open is opens:
+            if is_open != was_open and is_open is opens and row.at not in exchanged:
                 yield Stretch(to_us(row.at), to_us(row.at), {"operator_code": self._ordered_by(row.at)})
             was_open = is_open
 

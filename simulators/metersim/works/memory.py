@@ -46,6 +46,7 @@ class Control:
         operator: operator code, 8 hexadecimal digits.
         frame_id: what the sender of the frame called it, where anybody did.
         details: what else there is to say, e.g. ``{"execution": "delayed_trip"}``; never a secret.
+        meter_number: of the meter that obeyed it, as another one may hang at its place since.
 
     """
 
@@ -57,6 +58,7 @@ class Control:
     operator: str
     frame_id: str | None = None
     details: Mapping[str, str] = field(default_factory=lambda: _NO_DETAILS)
+    meter_number: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,7 @@ class ControlMemory:
         shows: what the meter's clock shows at a time.
         limit: most controls, 1 to `CONTROLS_MAX`.
         moves: how the contact moved before anybody asked, e.g. when it was tried in the factory.
+        meter_number: of the meter that hangs there now.
 
     Raises:
         ValueError: ``limit`` is out of range.
@@ -100,6 +103,7 @@ class ControlMemory:
         shows: Callable[[datetime], datetime],
         limit: int = CONTROLS_MAX,
         moves: Iterable[Move] = (),
+        meter_number: Callable[[], str] = str,
     ) -> None:
         if not 1 <= limit <= CONTROLS_MAX:
             raise ValueError(f"a memory of {limit} controls: 1 to {CONTROLS_MAX}")
@@ -107,6 +111,8 @@ class ControlMemory:
         self._limit = limit
         self._controls: list[Control] = []
         self._moves = list(moves)
+        self._meter_number = meter_number
+        self._exchanged_at: list[datetime] = []
         self._turned_away = 0
 
     @property
@@ -166,6 +172,7 @@ class ControlMemory:
                 operator=operator,
                 frame_id=frame_id,
                 details=MappingProxyType(dict(details)),
+                meter_number=self._meter_number(),
             )
         )
         return number
@@ -184,6 +191,10 @@ class ControlMemory:
                 control=control,
             )
         )
+
+    def exchanged(self, at: datetime) -> None:
+        """Another meter hangs there: what the one before it obeyed stays, but is no record of the new one."""
+        self._exchanged_at.append(at)
 
     def count(self, kind: str, *, since: datetime | None = None) -> int:
         """How many orders of ``kind`` were obeyed.
@@ -206,16 +217,19 @@ class ControlMemory:
         return self.count(kind, since=since) == 1
 
     def opened(self, until: datetime) -> tuple[Move, ...]:
-        """Every opening of the contact up to ``until``, newest first."""
+        """Every opening of the contact of the meter that hung there at ``until``, newest first."""
         return self._moved(until, opened=True)
 
     def closed(self, until: datetime) -> tuple[Move, ...]:
-        """Every closing of the contact up to ``until``, newest first."""
+        """Every closing of the contact of the meter that hung there at ``until``, newest first."""
         return self._moved(until, opened=False)
 
     def _moved(self, until: datetime, *, opened: bool) -> tuple[Move, ...]:
+        hung = next((at for at in reversed(self._exchanged_at) if at <= until), None)
         return tuple(
-            move for move in reversed(self._moves) if move.opened == opened and move.moved_at <= until
+            move
+            for move in reversed(self._moves)
+            if move.opened == opened and move.moved_at <= until and (hung is None or move.moved_at >= hung)
         )
 
 

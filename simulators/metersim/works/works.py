@@ -6,7 +6,7 @@ A pure function of seed, plate, load, history and clock: it can be asked for any
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from itertools import islice, takewhile
 from typing import Final, NamedTuple
 
 from metersim.works.clock import MeterClock
-from metersim.works.conditions import EVERYTHING, USUAL, Conditions, History, Row
+from metersim.works.conditions import EVERYTHING, HISTORY_MAX, USUAL, Conditions, History, HistoryFull, Row
 from metersim.works.controlled import Controlled, Wallet
 from metersim.works.cost_control import PLAIN, CostControl
 from metersim.works.demand import Demands, Largest
@@ -46,6 +46,15 @@ _COMBINED = {
 """Which registers a combined one adds: words 05, 41 and 14. Source: DL/T 645-2007, 04 00 06 01 to 03."""
 
 
+_OF_THE_METER: Final = (
+    "contact_open",
+    "bridged_per_mille",
+    "register_rate_per_mille",
+    "cover_open",
+    "terminal_cover_open",
+    "clock_battery_low",
+)
+"""Conditions that a meter takes along when another one takes its place; the others are of the premises."""
 _NUMBERS = ("meter_number", "customer_number")
 _AT = "_at"
 _COMMAND_BIT = 6
@@ -121,6 +130,7 @@ class Works:
         key = f"{seed}/{plate.address}"
         load = load or Load()
         self._plates = [(to_us(since), plate)]
+        self._when_exchanged: list[Callable[[], None]] = []
         self.since = since
         self.load = load
         self._load = phasors(load, plate, key)
@@ -147,7 +157,7 @@ class Works:
         self._controlled = Controlled(
             control,
             clock=self.clock,
-            customer_number=plate.customer_number,
+            plate=lambda: self.plate,
             energy=lambda at: self.registers.charged.tariffs(to_us(at)),
             current_a=self.current_a,
             moved=self._switched,
@@ -181,6 +191,11 @@ class Works:
         """Who and what the meter is that hangs there now."""
         return self._plates[-1][1]
 
+    @property
+    def hung_since(self) -> datetime:
+        """When the meter that hangs there now was first switched on."""
+        return of_us(self._plates[-1][0])
+
     def advance(self, at: datetime) -> datetime:
         """Bring everything that was delayed to ``at``; each meter does it before it answers.
 
@@ -192,6 +207,37 @@ class Works:
 
         """
         return self._controlled.advance(at)
+
+    def exchange(self, at: datetime, *, meter_number: str) -> None:
+        """Another meter of the same kind takes its place, under the same address.
+
+        It comes with a clock that is right, a closed contact, a new wallet and registers at 0. Supply, load,
+        wiring and what was done to them stay, and so does the memory of controls.
+
+        Args:
+            at: true time, aware, not before the last row of the history.
+            meter_number: of the new one, 12 digits.
+
+        Raises:
+            OutOfOrder: ``at`` is before the last row.
+            HistoryFull: no room for what happens.
+
+        """
+        self.advance(at)
+        if len(self.history.rows) + 2 > HISTORY_MAX:  # both rows or none
+            raise HistoryFull(f"a history of {HISTORY_MAX} rows is full: begin with a new meter")
+        self.history.change(at, **{what: getattr(USUAL, what) for what in _OF_THE_METER})
+        self.clock.exchange(at)
+        self.history.happen(at, "meter_exchanged", meter_number=meter_number)
+        self._controlled.exchange(at)
+        self.switch, self.account = self._controlled.switch, self._controlled.account
+        self._controlled.happened(powered=self.registers.spans[-1].flow.powered)
+        for renew in self._when_exchanged:
+            renew()
+
+    def when_exchanged(self, renew: Callable[[], None]) -> None:
+        """Have something called after each exchange: by who keeps keys, passwords or sessions of a meter."""
+        self._when_exchanged.append(renew)
 
     def value(self, item: str, at: datetime) -> Decimal | None:
         """What the meter shows for ``item`` at ``at``; ``None`` when it has no such number.
