@@ -145,7 +145,7 @@ def _number(request: dict[str, Any]) -> int | str:
         return number
     raise Trouble(
         "bad_request",
-        f"id is neither a whole number of 0 to {_UINT32_MAX} nor a text of at most {ID_CHARACTERS_MAX} characters",
+        f"id is neither 0 to {_UINT32_MAX} nor a text of at most {ID_CHARACTERS_MAX} characters",
         "give each request an id of its own",
     )
 
