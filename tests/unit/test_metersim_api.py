@@ -285,7 +285,15 @@ async def test_the_clock_of_a_sped_up_plant() -> None:
         assert not (await api.get(METER))["powered"]
         api.wall.advance(1_800)
         assert (await api.get(METER))["powered"]
-        for body in ({"speed": 3_601}, {"speed": 0}, {"jump_s": -1}, {"jump_s": 1e12}, {"by": 1}):
+        for body in (
+            {"speed": 3_601},
+            {"speed": 0},
+            {"jump_s": -1},
+            {"jump_s": 1e12},
+            {"by": 1},
+            {"speed": True},
+            {"jump_s": True},
+        ):
             assert (422, "invalid") == await api.kind("POST", "/v1/clock", body)
     async with asked_api("plant: east\n") as api:
         assert (409, "wall-clock") == await api.kind("POST", "/v1/clock", {"jump_s": 1})
