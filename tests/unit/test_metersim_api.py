@@ -135,6 +135,8 @@ async def test_registers_and_clocks_are_set() -> None:
         status, shown = await api.ask("PUT", path, {"value": "123.45"})
         assert (200, "123.45") == (status, shown["value"])
         assert Decimal("123.45") == api.built.meter(FIRST).value("forward_active_energy")
+        assert "a register shows 2 decimals" in (await api.ask("PUT", path, {"value": "12.345"}))[1]["detail"]
+        assert "12.30" == (await api.ask("PUT", path, {"value": "12.300"}))[1]["value"]
         for value in ("2026-10-01 03:00:00", "2026-09-30T19:00:00Z"):
             _, shown = await api.ask("PUT", f"{METER}/items/meter_clock", {"value": value})
             assert "2026-10-01 03:00:00" == shown["value"]
@@ -148,6 +150,7 @@ async def test_registers_and_clocks_are_set() -> None:
         ("forward_active_energy", {"value": "1000000"}, "cannot-happen"),
         ("forward_active_energy", {"value": "-1"}, "cannot-happen"),
         ("forward_active_energy", {"value": "NaN"}, "cannot-happen"),
+        ("forward_active_energy", {"value": "12.345"}, "cannot-happen"),
         ("forward_active_energy", {"value": 5}, "invalid"),
         ("forward_active_energy", {"value": "1" * 65}, "invalid"),
         ("forward_active_energy", {"valeu": "5"}, "invalid"),

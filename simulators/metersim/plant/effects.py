@@ -27,7 +27,9 @@ from metersim.works.tampering import (
 )
 from metersim.works.works import Works
 
-CAPACITY: Final = Decimal(CAPACITY_TICKS).scaleb(-2)
+REGISTER_DECIMALS: Final = 2
+REGISTER_STEP: Final = Decimal(1).scaleb(-REGISTER_DECIMALS)
+CAPACITY: Final = CAPACITY_TICKS * REGISTER_STEP
 """Where a register begins again at 0."""
 _ROLLOVER_ITEM: Final = "forward_active_energy"
 _LEFT: Final = Decimal(1)
@@ -160,7 +162,9 @@ def _set(works: Works, at: datetime, item: str, value: Decimal) -> None:
     if item.partition(".")[0] not in REGISTERS or works.value(item, at) is None:
         raise CannotHappen(f"{item}: meter {works.plate.address} has no such register")
     if not 0 <= value < CAPACITY:
-        raise CannotHappen(f"{item}: a register shows 0 to {CAPACITY - Decimal('0.01')}, not {value}")
+        raise CannotHappen(f"{item}: a register shows 0 to {CAPACITY - REGISTER_STEP}, not {value}")
+    if value % REGISTER_STEP:
+        raise CannotHappen(f"{item}: a register shows {REGISTER_DECIMALS} decimals, not {value}")
     works.history.happen(at, "register_set", **{item: value})
 
 
