@@ -349,7 +349,15 @@ async def test_a_request_that_is_no_request() -> None:
 
         for headers in ({}, {"content-type": "text/plain"}):  # what a page of another site may send
             sent = await api.kind("POST", "/v1/faults", content=b'{"what":"silence"}', headers=headers)
-            assert (422, "invalid") == sent
+            assert (415, "wrong-media-type") == sent
+        assert [] == await api.get("/v1/faults")
+        in_words = {"content-type": "Application/JSON; charset=utf-8"}
+        for content, headers, expected in (
+            (b'{"what":"silence"}', in_words, (201, "")),
+            (b"[]", in_words, (422, "invalid")),
+            (b"", {}, (422, "invalid")),
+        ):
+            assert expected == await api.kind("POST", "/v1/faults", content=content, headers=headers)
 
         async def pieces() -> Any:
             for _ in range(3):
