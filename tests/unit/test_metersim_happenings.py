@@ -342,6 +342,17 @@ def test_every_way_of_stealing_begins_and_ends(theft: str) -> None:
     assert (1, 0) == (hall.happenings.reports()[0].befallen, hall.happenings.reports()[0].failed)
 
 
+@pytest.mark.parametrize("theft", THEFTS)
+def test_stealing_with_no_strength_changes_nothing(theft: str) -> None:
+    """A scenario that counts strength down to 0 would have no case in which nothing is to be found."""
+    hall = Hall(Happening(what="tampering", theft=theft, at=HOUR, meter=A, lasts=DAY, strength=Decimal(0)))
+    hall.wait(3 * DAY)
+    [report] = hall.happenings.reports()
+    assert (1, 0, "") == (report.befallen, report.failed, report.last_error)
+    assert [USUAL] * len(hall.works(A).history.rows) == [row.conditions for row in hall.works(A).history.rows]
+    assert {None} == {row.happened for row in hall.works(A).history.rows}
+
+
 @pytest.mark.parametrize(("strength", "outages"), [("1", 12), ("0.5", 6), ("0.01", 1)])
 def test_power_cycles_are_as_many_as_their_strength(strength: str, outages: int) -> None:
     """More than three a day is what the rule looks for."""
@@ -538,7 +549,8 @@ def test_a_full_history_fails_its_meter_alone() -> None:
         ({"what": "phase_loss", "phases": "ba"}, "phases 'ba'"),
         ({"what": "tampering"}, "theft: tampering needs it"),
         ({"what": "tampering", "theft": "THEFT-17"}, "theft 'THEFT-17': write THEFT-01 to THEFT-16"),
-        ({"what": "tampering", "theft": "THEFT-01", "strength": Decimal(0)}, "strength 0"),
+        ({"what": "tampering", "theft": "THEFT-01", "strength": Decimal("0.0009")}, "strength 0.0009"),
+        ({"what": "tampering", "theft": "THEFT-01", "strength": Decimal("-0.1")}, "strength -0.1"),
         ({"what": "tampering", "theft": "THEFT-01", "strength": Decimal("1.1")}, "strength 1.1"),
         ({"what": "tampering", "theft": "THEFT-01", "phase": "d"}, "phase 'd'"),
         ({"what": "meter_exchange", "meter_number": "12"}, "meter_number '12': write 12 digits"),

@@ -149,7 +149,7 @@ class BuiltMeter:
 
         Args:
             theft: ``THEFT-01`` to ``THEFT-16``.
-            strength: over 0, to 1.
+            strength: 0 (nothing), or 0.001 to 1.
             lasts: until it ends; ``None``: it does not end.
 
         Raises:

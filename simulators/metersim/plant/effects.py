@@ -71,7 +71,7 @@ def strike(happening: Happening, works: Works, at: datetime) -> None:
 
 def lasts(happening: Happening) -> bool:
     """Whether it changes what holds from then on."""
-    return happening.what in _LASTING and not series(happening)
+    return happening.what in _LASTING and series(happening) is None
 
 
 def begin(happening: Happening, works: Works, at: datetime) -> None:
@@ -110,14 +110,14 @@ def end(happening: Happening, others: Iterable[Happening], works: Works, at: dat
     works.history.change(at, **back)
 
 
-def series(happening: Happening) -> list[tuple[timedelta, Happening]]:
-    """The happenings of which one is made up, and how long after it each comes; empty for most."""
+def series(happening: Happening) -> list[tuple[timedelta, Happening]] | None:
+    """The happenings of which one is made up, and how long after it each comes; ``None`` for most."""
     strength = Decimal(1) if happening.strength is None else happening.strength
     if happening.theft == Method.LOSS_LINKED:
         bypass = replace(happening, theft=Method.BYPASSED, lasts=_DAY)
         return [(day * _DAY, bypass) for day in range(0, _days(happening, BYPASS_DAYS), 2)]
     if happening.theft == Method.POWER_CYCLED:
-        cycles = max(int(POWER_CYCLES_A_DAY * strength), 1)
+        cycles = max(int(POWER_CYCLES_A_DAY * strength), 1) if strength else 0
         outage = _part(happening, "power_outage", CYCLE_OFF)
         days = _days(happening, 1)
         return [(number * _DAY / cycles, outage) for number in range(cycles * days)]
@@ -125,7 +125,7 @@ def series(happening: Happening) -> list[tuple[timedelta, Happening]]:
         times = -int(-PROGRAMMINGS * strength // 1)
         whats = ["programming"] * times + ["demand_reset"] * (strength == 1)
         return [(timedelta(minutes=number), _part(happening, what)) for number, what in enumerate(whats)]
-    return []
+    return None
 
 
 def _days(happening: Happening, usual: int) -> int:

@@ -232,10 +232,11 @@ class Happenings:
 
     def _happen(self, kept: _Kept, meter: Affected, at: datetime) -> None:
         parts = series(kept.happening)
+        if parts is None:
+            self._one(kept, kept.happening, meter, at)
+            return
         for wait, part in parts:
             self._later(kept, part, meter, at + wait)
-        if not parts:
-            self._one(kept, kept.happening, meter, at)
 
     def _one(self, kept: _Kept, happening: Happening, meter: Affected, at: datetime) -> None:
         at = _advanced(meter, at)
