@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -66,9 +66,9 @@ class Hall:
 
         self.sim.run(both())
 
-    def wait(self, time: timedelta) -> None:
+    def wait(self, span: timedelta) -> None:
         """Let so much time pass, and a millisecond, so that what is due at its end has come."""
-        self.run(lambda: asyncio.sleep(time.total_seconds() + 0.001))
+        self.run(lambda: asyncio.sleep(span.total_seconds() + 0.001))
 
     def shows(self, item: str, address: str = A) -> Decimal:
         value = self.works(address).value(item, self.sim.clock.utc_now())
@@ -485,6 +485,40 @@ def test_a_plant_has_so_many_happenings() -> None:
     hall.wait(HOUR)
     assert HAPPENINGS_MAX == sum(report.befallen for report in hall.happenings.reports())
     assert HAPPENINGS_MAX + 1 == len(hall.works(A).history.rows)
+
+
+def test_what_is_spent_makes_room() -> None:
+    """A long test that sets registers would be refused for good after some hundred of them."""
+    hall = Hall(
+        Happening(what="demand_reset", at=HOUR, meter=A),
+        Happening(what="relay_stuck", at=HOUR, meter=A),
+        Happening(what="power_outage", at=HOUR, meter=A, lasts=HOUR),
+        Happening(what="tampering", theft="THEFT-11", at=HOUR, meter=A),
+        Happening(what="demand_reset", at=4 * DAY, meter=A),
+        Happening(what="demand_reset", at=Daily(time(0, 30)), meter=A, times=2),
+    )
+    hall.wait(HOUR)
+    put = Happening(what="register_set", at=HOUR, meter=B, item=ENERGY, value=Decimal(5))
+    for _ in range(HAPPENINGS_MAX - 6):
+        hall.happenings.apply(put)
+    assert [*range(1, HAPPENINGS_MAX + 1)] == [one.number for one in hall.happenings.reports()]
+    for expected in ((2, 3, 4, 5, 6, 7), (2, 3, 4, 5, 6, 8)):  # the first that is spent, then the next one
+        hall.happenings.apply(put)
+        assert expected == tuple(one.number for one in hall.happenings.reports()[:6])
+    hall.wait(3 * DAY)
+    for _ in range(2):
+        hall.happenings.apply(put)
+    reports = hall.happenings.reports()
+    assert HAPPENINGS_MAX == len(reports)
+    assert [2, 4, 5, 8] == [one.number for one in reports[:4]]
+    assert all(1 == one.befallen for one in reports if one.number != 5)
+    hall.wait(DAY)
+    assert 1 == next(one.befallen for one in hall.happenings.reports() if one.number == 5)
+    for _ in range(HAPPENINGS_MAX - 2):
+        hall.happenings.add(Happening(what="demand_reset", at=9 * DAY, meter=A))
+    assert [2, 4] == [one.number for one in hall.happenings.reports()[:2]]
+    with pytest.raises(TooMuchHappens, match="are to come, or last"):
+        hall.happenings.apply(put)
 
 
 def test_so_much_can_last(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,7 +108,9 @@ def _as_problems(where: str) -> Iterator[None]:
         yield
     except TooMuchHappens as error:
         raise Problem(
-            "full", f"{where}: {error}", f"A plant takes {HAPPENINGS_MAX} in its life; start it anew."
+            "full",
+            f"{where}: {error}",
+            f"{HAPPENINGS_MAX} have room; wait until some end, or start anew.",
         ) from None
     except ValueError as error:
         raise Problem("cannot-happen", f"{where}: {error}", "Change what is named in the detail.") from None
