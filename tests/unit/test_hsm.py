@@ -138,6 +138,8 @@ def test_production_keys_are_never_pretended() -> None:
         (b'{"id": true, "op": "health"}', "bad_request"),
         (b'{"id": 1.5, "op": "health"}', "bad_request"),
         (b'{"id": 4294967296, "op": "health"}', "bad_request"),
+        (b'{"id": -1, "op": "health"}', "bad_request"),
+        (b'{"id": null, "op": "health"}', "bad_request"),
         (b'{"id": 1}', "unknown_op"),
         (b'{"id": 1, "op": ["health"]}', "unknown_op"),
         (b'{"id": 1, "op": "health", "args": {"more": 1}}', "bad_args"),

@@ -135,6 +135,8 @@ async def test_registers_and_clocks_are_set() -> None:
         status, shown = await api.ask("PUT", path, {"value": "123.45"})
         assert (200, "123.45") == (status, shown["value"])
         assert Decimal("123.45") == api.built.meter(FIRST).value("forward_active_energy")
+        assert "a register shows 2 decimals" in (await api.ask("PUT", path, {"value": "12.345"}))[1]["detail"]
+        assert "12.30" == (await api.ask("PUT", path, {"value": "12.300"}))[1]["value"]
         for value in ("2026-10-01 03:00:00", "2026-09-30T19:00:00Z"):
             _, shown = await api.ask("PUT", f"{METER}/items/meter_clock", {"value": value})
             assert "2026-10-01 03:00:00" == shown["value"]
@@ -148,6 +150,7 @@ async def test_registers_and_clocks_are_set() -> None:
         ("forward_active_energy", {"value": "1000000"}, "cannot-happen"),
         ("forward_active_energy", {"value": "-1"}, "cannot-happen"),
         ("forward_active_energy", {"value": "NaN"}, "cannot-happen"),
+        ("forward_active_energy", {"value": "12.345"}, "cannot-happen"),
         ("forward_active_energy", {"value": 5}, "invalid"),
         ("forward_active_energy", {"value": "1" * 65}, "invalid"),
         ("forward_active_energy", {"valeu": "5"}, "invalid"),
@@ -285,7 +288,15 @@ async def test_the_clock_of_a_sped_up_plant() -> None:
         assert not (await api.get(METER))["powered"]
         api.wall.advance(1_800)
         assert (await api.get(METER))["powered"]
-        for body in ({"speed": 3_601}, {"speed": 0}, {"jump_s": -1}, {"jump_s": 1e12}, {"by": 1}):
+        for body in (
+            {"speed": 3_601},
+            {"speed": 0},
+            {"jump_s": -1},
+            {"jump_s": 1e12},
+            {"by": 1},
+            {"speed": True},
+            {"jump_s": True},
+        ):
             assert (422, "invalid") == await api.kind("POST", "/v1/clock", body)
     async with asked_api("plant: east\n") as api:
         assert (409, "wall-clock") == await api.kind("POST", "/v1/clock", {"jump_s": 1})
@@ -338,7 +349,15 @@ async def test_a_request_that_is_no_request() -> None:
 
         for headers in ({}, {"content-type": "text/plain"}):  # what a page of another site may send
             sent = await api.kind("POST", "/v1/faults", content=b'{"what":"silence"}', headers=headers)
-            assert (422, "invalid") == sent
+            assert (415, "wrong-media-type") == sent
+        assert [] == await api.get("/v1/faults")
+        in_words = {"content-type": "Application/JSON; charset=utf-8"}
+        for content, headers, expected in (
+            (b'{"what":"silence"}', in_words, (201, "")),
+            (b"[]", in_words, (422, "invalid")),
+            (b"", {}, (422, "invalid")),
+        ):
+            assert expected == await api.kind("POST", "/v1/faults", content=content, headers=headers)
 
         async def pieces() -> Any:
             for _ in range(3):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -66,9 +66,9 @@ class Hall:
 
         self.sim.run(both())
 
-    def wait(self, time: timedelta) -> None:
+    def wait(self, span: timedelta) -> None:
         """Let so much time pass, and a millisecond, so that what is due at its end has come."""
-        self.run(lambda: asyncio.sleep(time.total_seconds() + 0.001))
+        self.run(lambda: asyncio.sleep(span.total_seconds() + 0.001))
 
     def shows(self, item: str, address: str = A) -> Decimal:
         value = self.works(address).value(item, self.sim.clock.utc_now())
@@ -342,6 +342,17 @@ def test_every_way_of_stealing_begins_and_ends(theft: str) -> None:
     assert (1, 0) == (hall.happenings.reports()[0].befallen, hall.happenings.reports()[0].failed)
 
 
+@pytest.mark.parametrize("theft", THEFTS)
+def test_stealing_with_no_strength_changes_nothing(theft: str) -> None:
+    """A scenario that counts strength down to 0 would have no case in which nothing is to be found."""
+    hall = Hall(Happening(what="tampering", theft=theft, at=HOUR, meter=A, lasts=DAY, strength=Decimal(0)))
+    hall.wait(3 * DAY)
+    [report] = hall.happenings.reports()
+    assert (1, 0, "") == (report.befallen, report.failed, report.last_error)
+    assert [USUAL] * len(hall.works(A).history.rows) == [row.conditions for row in hall.works(A).history.rows]
+    assert {None} == {row.happened for row in hall.works(A).history.rows}
+
+
 @pytest.mark.parametrize(("strength", "outages"), [("1", 12), ("0.5", 6), ("0.01", 1)])
 def test_power_cycles_are_as_many_as_their_strength(strength: str, outages: int) -> None:
     """More than three a day is what the rule looks for."""
@@ -476,6 +487,40 @@ def test_a_plant_has_so_many_happenings() -> None:
     assert HAPPENINGS_MAX + 1 == len(hall.works(A).history.rows)
 
 
+def test_what_is_spent_makes_room() -> None:
+    """A long test that sets registers would be refused for good after some hundred of them."""
+    hall = Hall(
+        Happening(what="demand_reset", at=HOUR, meter=A),
+        Happening(what="relay_stuck", at=HOUR, meter=A),
+        Happening(what="power_outage", at=HOUR, meter=A, lasts=HOUR),
+        Happening(what="tampering", theft="THEFT-11", at=HOUR, meter=A),
+        Happening(what="demand_reset", at=4 * DAY, meter=A),
+        Happening(what="demand_reset", at=Daily(time(0, 30)), meter=A, times=2),
+    )
+    hall.wait(HOUR)
+    put = Happening(what="register_set", at=HOUR, meter=B, item=ENERGY, value=Decimal(5))
+    for _ in range(HAPPENINGS_MAX - 6):
+        hall.happenings.apply(put)
+    assert [*range(1, HAPPENINGS_MAX + 1)] == [one.number for one in hall.happenings.reports()]
+    for expected in ((2, 3, 4, 5, 6, 7), (2, 3, 4, 5, 6, 8)):  # the first that is spent, then the next one
+        hall.happenings.apply(put)
+        assert expected == tuple(one.number for one in hall.happenings.reports()[:6])
+    hall.wait(3 * DAY)
+    for _ in range(2):
+        hall.happenings.apply(put)
+    reports = hall.happenings.reports()
+    assert HAPPENINGS_MAX == len(reports)
+    assert [2, 4, 5, 8] == [one.number for one in reports[:4]]
+    assert all(1 == one.befallen for one in reports if one.number != 5)
+    hall.wait(DAY)
+    assert 1 == next(one.befallen for one in hall.happenings.reports() if one.number == 5)
+    for _ in range(HAPPENINGS_MAX - 2):
+        hall.happenings.add(Happening(what="demand_reset", at=9 * DAY, meter=A))
+    assert [2, 4] == [one.number for one in hall.happenings.reports()[:2]]
+    with pytest.raises(TooMuchHappens, match="are to come, or last"):
+        hall.happenings.apply(put)
+
+
 def test_so_much_can_last(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ends that are to come would fill the memory; the rest of the plant goes on."""
     monkeypatch.setattr("metersim.plant.happening_runner.LASTING_MAX", 2)
@@ -538,7 +583,8 @@ def test_a_full_history_fails_its_meter_alone() -> None:
         ({"what": "phase_loss", "phases": "ba"}, "phases 'ba'"),
         ({"what": "tampering"}, "theft: tampering needs it"),
         ({"what": "tampering", "theft": "THEFT-17"}, "theft 'THEFT-17': write THEFT-01 to THEFT-16"),
-        ({"what": "tampering", "theft": "THEFT-01", "strength": Decimal(0)}, "strength 0"),
+        ({"what": "tampering", "theft": "THEFT-01", "strength": Decimal("0.0009")}, "strength 0.0009"),
+        ({"what": "tampering", "theft": "THEFT-01", "strength": Decimal("-0.1")}, "strength -0.1"),
         ({"what": "tampering", "theft": "THEFT-01", "strength": Decimal("1.1")}, "strength 1.1"),
         ({"what": "tampering", "theft": "THEFT-01", "phase": "d"}, "phase 'd'"),
         ({"what": "meter_exchange", "meter_number": "12"}, "meter_number '12': write 12 digits"),

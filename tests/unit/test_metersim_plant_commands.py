@@ -54,7 +54,14 @@ def test_a_new_plant_file_overwrites_nothing_unasked(folder: Path) -> None:
     assert starter("small", "plant") == (folder / "plant.yaml").read_text()
 
 
-@pytest.mark.parametrize("name", ["../x", "", "a" * 65, "a b", "-x"])
+def test_a_new_plant_may_be_called_by_its_file(folder: Path) -> None:
+    """`metersim new plant.yaml` would write plant.yaml.yaml, and `metersim run plant.yaml` find nothing."""
+    ended = CliRunner().invoke(app, ["new", "east.yaml"])
+    assert (0, [folder / "east.yaml"]) == (ended.exit_code, list(folder.iterdir()))
+    assert "east" == load_plant(folder / "east.yaml").plant
+
+
+@pytest.mark.parametrize("name", ["../x", ".yaml", "", "a" * 65, "a b", "-x"])
 def test_a_plants_name_is_a_word(folder: Path, name: str) -> None:
     """A file would be written somewhere else, or the plant file would be no YAML."""
     ended = CliRunner().invoke(app, ["new", "--", name])

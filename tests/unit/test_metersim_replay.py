@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import stat
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import pytest
 
-from metersim import MemoryDuplex, Simulation, memory_pair
+from metersim import AnswerFile, MemoryDuplex, SimClock, Simulation, memory_pair
 from metersim.plant import capture as captures
 from metersim.plant.capture import CaptureError, CaptureFile, read_capture
 from metersim.plant.plant import read_plant
@@ -228,3 +230,21 @@ def test_a_capture_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(captures, "FILE_OCTETS_MAX", 10)
     with pytest.raises(CaptureError, match="longer than 10 octets"):
         read_capture(_file(tmp_path, row))
+
+
+@pytest.mark.parametrize("opened", [lambda path: CaptureFile(path, SimClock()), AnswerFile])
+def test_what_is_written_down_is_for_its_owner_alone(
+    tmp_path: Path, opened: Callable[[Path], AbstractContextManager[object]]
+) -> None:
+    """Everybody on the machine could read the passwords that clients send."""
+    new, standing = tmp_path / "new.jsonl", tmp_path / "standing.jsonl"
+    standing.touch()
+    standing.chmod(0o640)  # somebody lets his group read it
+    before = os.umask(0)
+    try:
+        for path in (new, standing):
+            with opened(path):
+                pass
+    finally:
+        os.umask(before)
+    assert [0o600, 0o640] == [stat.S_IMODE(path.stat().st_mode) for path in (new, standing)]

@@ -234,3 +234,15 @@ def test_a_plant_that_dies_says_why(tmp_path: Path) -> None:
     assert isinstance(caught.value.__cause__, RuntimeError)
     with pytest.raises(PlantEnded, match="the plant plant has ended"):
         thread.call(lambda opened: opened.urls)
+
+
+def test_what_a_test_raises_on_a_connection_comes_out_as_it_is() -> None:
+    """`pytest.raises(TimeoutError)` around a silent meter would meet a group of exceptions in its place."""
+    plant = SimulatedPlant(Plant())
+
+    async def wait_in_vain() -> None:
+        async with plant.connect() as client, asyncio.timeout(5):
+            await client.receive()
+
+    with pytest.raises(TimeoutError):
+        plant.run(wait_in_vain())

@@ -14,7 +14,7 @@ from fastapi.encoders import jsonable_encoder
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from metersim.api.items import item_of
-from metersim.api.problems import Problem, told
+from metersim.api.problems import BODY, Problem, told
 from metersim.api.served import Plant, Served
 from metersim.api.views import AnswerView, ControlView
 from metersim.line.item_patterns import check_item
@@ -103,7 +103,7 @@ class Held:
 @router.post(
     "/v1/assertions",
     tags=["assertions"],
-    responses=told("no-such-meter", "no-such-item", "assertion-failed", "forgotten"),
+    responses=told("no-such-meter", "no-such-item", "assertion-failed", "forgotten", *BODY),
 )
 async def assert_that(plant: Plant, body: Assertion) -> Held:
     """Whether a meter obeyed, answered or shows what is asserted: 200 if so, else 409 with what was seen."""

@@ -10,10 +10,10 @@ from typing import Annotated, Any, ClassVar, Final
 
 from fastapi import APIRouter
 from fastapi import Path as PathPart
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from metersim.api.items import item_of, set_item
-from metersim.api.problems import Problem, told
+from metersim.api.problems import BODY, Problem, told
 from metersim.api.seeing import ItemName
 from metersim.api.served import Meter, Plant, Served
 from metersim.api.views import FaultView, HappeningView, ItemView, SwitchView
@@ -60,13 +60,22 @@ class NewHappening(Happening):
     at: When = NOW
 
 
+def _no_truth_value(value: object) -> object:
+    """A number as it was given; to pydantic true would be 1."""
+    if isinstance(value, bool):
+        raise ValueError("a truth value is no number")
+    return value
+
+
 class ClockChange(BaseModel):
     """How the clock of the plant shall go on."""
 
     model_config = ConfigDict(extra="forbid")
 
-    speed: int | None = Field(None, ge=1, le=SPEED_MAX, description="times as fast as the wall clock")
-    jump_s: float | None = Field(
+    speed: Annotated[int | None, BeforeValidator(_no_truth_value)] = Field(
+        None, ge=1, le=SPEED_MAX, description="times as fast as the wall clock"
+    )
+    jump_s: Annotated[float | None, BeforeValidator(_no_truth_value)] = Field(
         None, ge=0, le=JUMP_MAX.total_seconds(), allow_inf_nan=False, description="seconds to skip"
     )
 
@@ -99,7 +108,9 @@ def _as_problems(where: str) -> Iterator[None]:
         yield
     except TooMuchHappens as error:
         raise Problem(
-            "full", f"{where}: {error}", f"A plant takes {HAPPENINGS_MAX} in its life; start it anew."
+            "full",
+            f"{where}: {error}",
+            f"{HAPPENINGS_MAX} have room; wait until some end, or start anew.",
         ) from None
     except ValueError as error:
         raise Problem("cannot-happen", f"{where}: {error}", "Change what is named in the detail.") from None
@@ -108,7 +119,7 @@ def _as_problems(where: str) -> Iterator[None]:
 @router.put(
     "/v1/meters/{address}/items/{item}",
     tags=["meters"],
-    responses=told("no-such-meter", "no-such-item", "full", "cannot-happen", "not-settable"),
+    responses=told("no-such-meter", "no-such-item", "full", "cannot-happen", "not-settable", *BODY),
 )
 async def put_item(plant: Plant, meter: Meter, item: ItemName, body: Value) -> ItemView:
     """Set a register (a number in its unit), or `meter_clock` (a time, UTC+8 where it names no zone)."""
@@ -129,7 +140,7 @@ async def press_key(meter: Meter) -> Pressed:
     "/v1/meters/{address}/happenings",
     tags=["happenings"],
     status_code=201,
-    responses=told("no-such-meter", "full", "cannot-happen"),
+    responses=told("no-such-meter", "full", "cannot-happen", *BODY),
 )
 async def happen_to_meter(plant: Plant, meter: Meter, body: NewHappening) -> HappeningView:
     """Let something happen to one meter: now, or at a time."""
@@ -142,13 +153,15 @@ async def happen_to_meter(plant: Plant, meter: Meter, body: NewHappening) -> Hap
     return _happen(plant, replace(body, meter=meter.address))
 
 
-@router.post("/v1/happenings", tags=["happenings"], status_code=201, responses=told("full", "cannot-happen"))
+@router.post(
+    "/v1/happenings", tags=["happenings"], status_code=201, responses=told("full", "cannot-happen", *BODY)
+)
 async def happen(plant: Plant, body: NewHappening) -> HappeningView:
     """Let something happen to every meter that `meter` and `line` name: now, or at a time."""
     return _happen(plant, body)
 
 
-@router.post("/v1/faults", tags=["faults"], status_code=201, responses=told("full"))
+@router.post("/v1/faults", tags=["faults"], status_code=201, responses=told("full", *BODY))
 async def add_fault(plant: Plant, body: FaultRule) -> FaultView:
     """Add a fault rule; offsets in `between` count from now."""
     rules = plant.built.rules
@@ -184,7 +197,7 @@ async def clock(plant: Plant) -> PlantClockView:
     return _clock(plant)
 
 
-@router.post("/v1/clock", tags=["plant"], responses=told("wall-clock"))
+@router.post("/v1/clock", tags=["plant"], responses=told("wall-clock", *BODY))
 async def change_clock(plant: Plant, body: ClockChange) -> PlantClockView:
     """Skip time, or run at another speed; what was due in between has happened, each in its time."""
     found = plant.built.clock

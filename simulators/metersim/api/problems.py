@@ -39,6 +39,8 @@ KINDS: Final[Mapping[str, tuple[int, str]]] = {
     "internal": (500, "A fault of the simulator"),
 }
 """Kinds of problems: status, and what they mean."""
+BODY: Final = ("wrong-media-type",)
+"""Kinds that every endpoint with a body has."""
 
 
 class Fault(BaseModel):
@@ -121,11 +123,25 @@ def _of_ours(request: Request, error: Exception) -> JSONResponse:
 
 def _of_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError), "registered for it"
+    sent = request.headers.get("content-type", "")
+    if not _is_json(sent) and any(
+        one["loc"] == ("body",) and one["type"] != "missing" for one in error.errors()
+    ):
+        what = f"{sent[:100]!r} is not what bodies are in" if sent else "nothing says what the body is in"
+        return Problem("wrong-media-type", what, "Send content-type: application/json.").response(
+            request.url.path
+        )
     faults = [_fault(one) for one in error.errors()[:FAULTS_MAX]]
     detail = "; ".join(f"{one['where']}: {one['detail']}" for one in faults[:3])
     return Problem("invalid", detail, f"Change what is named; {_SCHEMA}.", faults=faults).response(
         request.url.path
     )
+
+
+def _is_json(content_type: str) -> bool:
+    """What FastAPI reads as JSON; it hands on anything else unread."""
+    kind, _, subtype = content_type.partition(";")[0].strip().lower().partition("/")
+    return kind == "application" and (subtype == "json" or subtype.endswith("+json"))
 
 
 def _fault(error: Mapping[str, Any]) -> dict[str, str]:

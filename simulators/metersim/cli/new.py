@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from metersim.cli.common import failed
 from metersim.plant.starters import Kind, starter
 
-Name = Annotated[str, typer.Argument(metavar="[NAME]", help="Of the plant; the file is NAME.yaml, here.")]
+SUFFIX: Final = ".yaml"
+
+Name = Annotated[
+    str, typer.Argument(metavar="[NAME]", help="Of the plant, or of its file; the file is NAME.yaml, here.")
+]
 Sort = Annotated[
     Kind,
     typer.Option(
@@ -33,11 +37,12 @@ def new(name: Name = "plant", kind: Sort = "small", force: Force = False) -> Non
     \b
     Exit codes: 0 written; 1 a file of that name stands there, or cannot be written; 2 wrong arguments.
     """
+    name = name.removesuffix(SUFFIX)
     try:
         text = starter(kind, name)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    path = Path(f"{name}.yaml")
+    path = Path(f"{name}{SUFFIX}")
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)

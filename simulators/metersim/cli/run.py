@@ -60,12 +60,18 @@ Link = Annotated[
 ]
 Answers = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Append every answer given to FILE, one JSON line each."),
+    typer.Option(
+        metavar="FILE",
+        help="Append every answer given to FILE, one JSON line each. All its octets are in it, also random "
+        "numbers and MACs of authentications; a new file is readable for its owner only.",
+    ),
 ]
 Capture = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", help="Append all octets that pass to FILE, one JSON line each; see metersim replay."
+        metavar="FILE",
+        help="Append all octets that pass to FILE, one JSON line each; see metersim replay. Passwords are in "
+        "it in clear; a new file is readable for its owner only.",
     ),
 ]
 NoTable = Annotated[

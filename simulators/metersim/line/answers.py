@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from metersim.line.private_file import open_private
+
 
 class AnswerRecord(NamedTuple):
     """One answer given.
@@ -68,7 +70,7 @@ class AnswerFile:
     So the list survives the end of the simulator, also a SIGKILL. An existing list is continued.
 
     Args:
-        path: the file, made if it is not there.
+        path: the file, made for its owner alone if it is not there: answers to an authentication are in it.
 
     Raises:
         OSError: the file cannot be opened.
@@ -76,7 +78,7 @@ class AnswerFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("a+", buffering=1, encoding="utf-8")
+        self._file = open_private(path, "a+")
         self._file.seek(0)
         self._n = sum(1 for _ in self._file)
 

@@ -18,6 +18,7 @@ from metersim.line.item_patterns import near
 from metersim.line.language import Speaker
 from metersim.line.line import Clock, Duplex, Line
 from metersim.line.memory import MemoryDuplex, memory_pair
+from metersim.plant.beside import beside
 from metersim.plant.happening_runner import HappeningReport
 from metersim.plant.happenings import Happening
 from metersim.plant.making import Named
@@ -148,7 +149,7 @@ class BuiltMeter:
 
         Args:
             theft: ``THEFT-01`` to ``THEFT-16``.
-            strength: over 0, to 1.
+            strength: 0 (nothing), or 0.001 to 1.
             lasts: until it ends; ``None``: it does not end.
 
         Raises:
@@ -249,9 +250,6 @@ class BuiltLine:
     async def connect(self) -> AsyncIterator[MemoryDuplex]:
         """A connection from the same process; gives the client's end of it."""
         ours, theirs = memory_pair()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.serve(ours), name=f"plant[{self.name}].client")
-            try:
-                yield theirs
-            finally:
-                theirs.close()
+        served = self.serve(ours)
+        async with beside(served, name=f"plant[{self.name}].client", ending=theirs.close):
+            yield theirs

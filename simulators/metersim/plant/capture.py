@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
+from metersim.line.private_file import open_private
 from metersim.line.wires import Clock
 from metersim.plant.watched import Direction
 
@@ -54,7 +55,7 @@ class CaptureFile:
     """Appends what passes to a file; each line is with the operating system before the call returns.
 
     Args:
-        path: the file, made if it is not there.
+        path: the file, made for its owner alone if it is not there: passwords stand in it in clear.
         clock: of the client, whose time delays are; not that of a plant that is sped up.
 
     Raises:
@@ -64,7 +65,7 @@ class CaptureFile:
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._clock = clock
-        self._file = path.open("a", buffering=1, encoding="utf-8")
+        self._file = open_private(path, "a")
 
     def __call__(self, line: str, direction: Direction, octets: bytes) -> None:
         """Append one piece."""

@@ -27,7 +27,9 @@ from metersim.works.tampering import (
 )
 from metersim.works.works import Works
 
-CAPACITY: Final = Decimal(CAPACITY_TICKS).scaleb(-2)
+REGISTER_DECIMALS: Final = 2
+REGISTER_STEP: Final = Decimal(1).scaleb(-REGISTER_DECIMALS)
+CAPACITY: Final = CAPACITY_TICKS * REGISTER_STEP
 """Where a register begins again at 0."""
 _ROLLOVER_ITEM: Final = "forward_active_energy"
 _LEFT: Final = Decimal(1)
@@ -69,7 +71,7 @@ def strike(happening: Happening, works: Works, at: datetime) -> None:
 
 def lasts(happening: Happening) -> bool:
     """Whether it changes what holds from then on."""
-    return happening.what in _LASTING and not series(happening)
+    return happening.what in _LASTING and series(happening) is None
 
 
 def begin(happening: Happening, works: Works, at: datetime) -> None:
@@ -108,14 +110,14 @@ def end(happening: Happening, others: Iterable[Happening], works: Works, at: dat
     works.history.change(at, **back)
 
 
-def series(happening: Happening) -> list[tuple[timedelta, Happening]]:
-    """The happenings of which one is made up, and how long after it each comes; empty for most."""
+def series(happening: Happening) -> list[tuple[timedelta, Happening]] | None:
+    """The happenings of which one is made up, and how long after it each comes; ``None`` for most."""
     strength = Decimal(1) if happening.strength is None else happening.strength
     if happening.theft == Method.LOSS_LINKED:
         bypass = replace(happening, theft=Method.BYPASSED, lasts=_DAY)
         return [(day * _DAY, bypass) for day in range(0, _days(happening, BYPASS_DAYS), 2)]
     if happening.theft == Method.POWER_CYCLED:
-        cycles = max(int(POWER_CYCLES_A_DAY * strength), 1)
+        cycles = max(int(POWER_CYCLES_A_DAY * strength), 1) if strength else 0
         outage = _part(happening, "power_outage", CYCLE_OFF)
         days = _days(happening, 1)
         return [(number * _DAY / cycles, outage) for number in range(cycles * days)]
@@ -123,7 +125,7 @@ def series(happening: Happening) -> list[tuple[timedelta, Happening]]:
         times = -int(-PROGRAMMINGS * strength // 1)
         whats = ["programming"] * times + ["demand_reset"] * (strength == 1)
         return [(timedelta(minutes=number), _part(happening, what)) for number, what in enumerate(whats)]
-    return []
+    return None
 
 
 def _days(happening: Happening, usual: int) -> int:
@@ -160,7 +162,9 @@ def _set(works: Works, at: datetime, item: str, value: Decimal) -> None:
     if item.partition(".")[0] not in REGISTERS or works.value(item, at) is None:
         raise CannotHappen(f"{item}: meter {works.plate.address} has no such register")
     if not 0 <= value < CAPACITY:
-        raise CannotHappen(f"{item}: a register shows 0 to {CAPACITY - Decimal('0.01')}, not {value}")
+        raise CannotHappen(f"{item}: a register shows 0 to {CAPACITY - REGISTER_STEP}, not {value}")
+    if value % REGISTER_STEP:
+        raise CannotHappen(f"{item}: a register shows {REGISTER_DECIMALS} decimals, not {value}")
     works.history.happen(at, "register_set", **{item: value})
 
 

@@ -24,7 +24,7 @@ from metersim.plant.happenings import Happening
 from metersim.plant.whens import after, first
 
 HAPPENINGS_MAX: Final = 1_024
-"""Happenings of a plant, spent ones included."""
+"""Happenings of a plant that are to come, or last; spent ones are kept as long as there is room."""
 LASTING_MAX: Final = 65_536
 """What lasts, each on one meter, and parts of a series that are still to come."""
 _LOOK_EVERY_S: Final = 3_600.0  # a wall clock may be set while we wait
@@ -64,7 +64,7 @@ class HappeningReport:
 class _Kept:
     """A happening with its fate so far."""
 
-    __slots__ = ("befallen", "comings", "failed", "happening", "last_error", "next_at", "number")
+    __slots__ = ("befallen", "comings", "failed", "happening", "last_error", "next_at", "number", "open")
 
     def __init__(self, number: int, happening: Happening) -> None:
         self.number = number
@@ -74,6 +74,12 @@ class _Kept:
         self.befallen = 0
         self.failed = 0
         self.last_error = ""
+        self.open = 0  # what lasts of it, each on one meter, and parts of it that are to come
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing comes of it any more."""
+        return self.next_at is None and not self.open
 
 
 class Happenings:
@@ -128,7 +134,7 @@ class Happenings:
             start: true time from which its offset counts; ``None``: the start of all.
 
         Raises:
-            TooMuchHappens: there are 1,024 already.
+            TooMuchHappens: 1,024 are to come, or last.
 
         """
         kept = self._keep(happening)
@@ -154,7 +160,7 @@ class Happenings:
         return _report(kept)
 
     def reports(self) -> tuple[HappeningReport, ...]:
-        """How every happening has fared, in their order."""
+        """How every happening has fared, in their order; the oldest that are spent make room for others."""
         return tuple(map(_report, self._kept))
 
     async def run(self, *, speed: Callable[[], int] = lambda: 1) -> None:
@@ -182,10 +188,18 @@ class Happenings:
 
     def _keep(self, happening: Happening) -> _Kept:
         if len(self._kept) >= HAPPENINGS_MAX:
-            raise TooMuchHappens(f"more than {HAPPENINGS_MAX} happenings")
+            self._drop_one()
         kept = _Kept(next(self._numbers), happening)
         self._kept.append(kept)
         return kept
+
+    def _drop_one(self) -> None:
+        """Forget the oldest that is spent: room for another one."""
+        for number, kept in enumerate(self._kept):
+            if kept.spent:
+                del self._kept[number]
+                return
+        raise TooMuchHappens(f"more than {HAPPENINGS_MAX} happenings are to come, or last")
 
     def _put(self, at: datetime, happen: Callable[[datetime], object]) -> None:
         heapq.heappush(self._due, (at, next(self._order), happen))
@@ -232,10 +246,11 @@ class Happenings:
 
     def _happen(self, kept: _Kept, meter: Affected, at: datetime) -> None:
         parts = series(kept.happening)
+        if parts is None:
+            self._one(kept, kept.happening, meter, at)
+            return
         for wait, part in parts:
             self._later(kept, part, meter, at + wait)
-        if not parts:
-            self._one(kept, kept.happening, meter, at)
 
     def _one(self, kept: _Kept, happening: Happening, meter: Affected, at: datetime) -> None:
         at = _advanced(meter, at)
@@ -248,25 +263,29 @@ class Happenings:
         self._check_room()
         begin(happening, meter.works, at)
         self._pending += 1
+        kept.open += 1
         token = next(self._tokens)
         lasting.append((token, happening))
         if happening.lasts is not None:
-            ending = partial(self._end, token, happening, meter)
+            ending = partial(self._end, kept, token, happening, meter)
             self._put(at + happening.lasts, partial(self._tried, kept, ending))
 
-    def _end(self, token: int, happening: Happening, meter: Affected, at: datetime) -> None:
+    def _end(self, kept: _Kept, token: int, happening: Happening, meter: Affected, at: datetime) -> None:
         left = [(each, other) for each, other in self._lasting[id(meter)] if each != token]
         self._lasting[id(meter)] = left
         self._pending -= 1
+        kept.open -= 1
         end(happening, [other for _, other in left], meter.works, _advanced(meter, at))
 
     def _later(self, kept: _Kept, part: Happening, meter: Affected, at: datetime) -> None:
         """Part of a series; it counts as what lasts until it has come."""
         self._check_room()
         self._pending += 1
+        kept.open += 1
 
         def come(at: datetime) -> None:
             self._pending -= 1
+            kept.open -= 1
             self._tried(kept, partial(self._one, kept, part, meter), at)
 
         self._put(at, come)

@@ -112,7 +112,7 @@ class Happening:
         phases: of ``phase_loss``: ``a``, ``bc``, ``abc``, ...
         phase: of ``tampering``, where it is about one: ``a``, ``b`` or ``c`` (``a``).
         theft: of ``tampering``: ``THEFT-01`` to ``THEFT-16``.
-        strength: of ``tampering`` and ``relay_stuck``, over 0, to 1 (1).
+        strength: of ``tampering`` and ``relay_stuck``: 0 (nothing), or 0.001 to 1 (1).
 
     Raises:
         ValueError: an unknown kind, a figure that is missing, that the kind has not, or out of its range.
@@ -140,7 +140,7 @@ class Happening:
     phases: str | None = None
     phase: Literal["a", "b", "c"] | None = None
     theft: Annotated[str, Field(json_schema_extra={"enum": list(THEFTS)})] | None = None
-    strength: Annotated[Decimal, Field(gt=0, le=1)] | None = None
+    strength: Annotated[Decimal, Field(ge=0, le=1)] | None = None
 
     def __post_init__(self) -> None:
         """Check everything that can be checked without the plant."""
@@ -202,6 +202,8 @@ class Happening:
             if isinstance(figure, int | float):
                 figure = Decimal(str(figure))  # as it is written
                 object.__setattr__(self, key, figure)
+            if key == "strength" and figure == 0:
+                continue  # nothing is taken: a control beside those that steal
             if not figure.is_finite() or figure < low or (high is not None and figure > high):
                 raise ValueError(
                     f"{key} {figure}: write a number of {low} or more{f', to {high}' if high else ''}"

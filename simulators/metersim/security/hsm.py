@@ -139,13 +139,13 @@ def _name(request: dict[str, Any]) -> str:
 
 def _number(request: dict[str, Any]) -> int | str:
     number = request.get("id")
-    whole = isinstance(number, int) and not isinstance(number, bool) and abs(number) <= _UINT32_MAX
+    whole = isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= _UINT32_MAX
     text = isinstance(number, str) and len(number) <= ID_CHARACTERS_MAX
     if isinstance(number, int | str) and (whole or text):
         return number
     raise Trouble(
         "bad_request",
-        f"id is neither a number to {_UINT32_MAX} nor a text of at most {ID_CHARACTERS_MAX} characters",
+        f"id is neither 0 to {_UINT32_MAX} nor a text of at most {ID_CHARACTERS_MAX} characters",
         "give each request an id of its own",
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 from metersim.line.fault_rules import FaultRule
 from metersim.line.memory import MemoryDuplex
 from metersim.loop import START, SimClock, Simulation
+from metersim.plant.beside import beside
 from metersim.plant.built import BuiltPlant
 from metersim.plant.happening_runner import HappeningReport
 from metersim.plant.happenings import Happening
@@ -211,20 +211,8 @@ class SimulatedPlant(_AnyPlant):
 
     async def _beside(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         __tracebackhide__ = True
-        failure: BaseException | None = None
-        async with asyncio.TaskGroup() as group:
-            happening = group.create_task(self._built.run(), name="plant.happenings")
-            try:
-                result = await coroutine
-            except asyncio.CancelledError:
-                raise
-            except BaseException as error:  # noqa: BLE001  # raised below, where no task group wraps it
-                failure = error
-            finally:
-                happening.cancel()
-        if failure is not None:
-            raise failure
-        return result
+        async with beside(self._built.run(), name="plant.happenings"):
+            return await coroutine
 
     def _here(self, function: Callable[[BuiltPlant], _T]) -> _T:
         return function(self._built)
