@@ -16,7 +16,7 @@ from metersim.api.limits import HEAD_OCTETS_MAX
 from metersim.api.served import Served
 from metersim.api.serving import CONNECTIONS_MAX, open_api
 from metersim.plant.plant import Plant
-from metersim.serving.serve import SystemClock
+from metersim.serving.served import SystemClock
 
 pytestmark = pytest.mark.asyncio
 
