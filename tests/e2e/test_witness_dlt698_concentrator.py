@@ -39,6 +39,7 @@ from meterwire.dlt698.link.frame import Frame
 from tests.support.processes import LOOPBACK
 
 ADDRESS, METER_698, METER_645 = "020000000001", "000000000101", "000000000102"
+SILENT = "000000000999"
 TIMEOUT_S = 10.0
 METERS: dict[str, Speaker] = {METER_698: Meter698(METER_698, seed=1), METER_645: Meter(METER_645, seed=1)}
 ENERGY, FROZEN_AT, TSA, STORED_AT = (0x0010, 2, 0), (0x2021, 2, 0), (0x202A, 2, 0), (0x6042, 2, 0)
@@ -157,44 +158,62 @@ def test_its_codec_reads_through_our_concentrator() -> None:
     """PROXY of somebody else's head-end would be misread, or its answer would."""
 
     async def main() -> None:
-        async with _running() as concentrator, open_tcp(concentrator, LOOPBACK, 0) as url:
-            reader, writer = await asyncio.open_connection(LOOPBACK, int(url.rpartition(":")[2]))
-            try:
-                await _reads_through(reader, writer)
-            finally:
-                writer.close()
+        async with _running() as concentrator, _connected(concentrator) as (reader, writer):
+            targets = [
+                native.ProxyGetTarget(server=tsa(address), timeout_seconds=3, items=[oad(ENERGY)])
+                for address in (METER_698, METER_645, SILENT)
+            ]
+            request = native.ProxyRequest(piid=1, timeout_seconds=9, payload=targets)
+            answer = await _asked(reader, writer, request)
+            found = {bytes(one.server.value)[1:].hex(): one.items[0].result for one in answer.payload}
+            assert 6 == int(found.pop(SILENT))
+            assert {METER_698, METER_645} == set(found)
+            for address, data in found.items():
+                now = METERS[address].value("forward_active_energy", SystemClock().utc_now())
+                assert now is not None
+                assert abs(now - Decimal(data.value[0].value).scaleb(-2)) <= Decimal("0.01"), address
 
     asyncio.run(main())
 
 
-async def _reads_through(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    silent = "000000000999"
-    targets = [
-        native.ProxyGetTarget(server=tsa(address), timeout_seconds=3, items=[oad(ENERGY)])
-        for address in (METER_698, METER_645, silent)
-    ]
-    answer = await _asked(reader, writer, native.ProxyRequest(piid=1, timeout_seconds=9, payload=targets))
-    found = {bytes(one.server.value)[1:].hex(): one.items[0].result for one in answer.payload}
-    assert 6 == int(found.pop(silent))
-    for address, data in found.items():
-        now = METERS[address].value("forward_active_energy", SystemClock().utc_now())
-        assert now is not None
-        assert abs(now - Decimal(data.value[0].value).scaleb(-2)) <= Decimal("0.01"), address
-    freeze = native.GetRecord(
-        attribute=oad((0x5004, 2, 0)),
-        rows=native.Selector9(previous=1),
-        columns=[oad(FROZEN_AT), oad(ENERGY)],
-    )
-    record = native.ProxyRecordRequest(server=tsa(METER_645), record=freeze)
-    answer = await _asked(reader, writer, native.ProxyRequest(piid=2, timeout_seconds=9, payload=record))
-    assert 1 == len(answer.payload.record.result)
-    frame = dlt645.encode(dlt645.to_frame(dlt645.ReadRequest(address=METER_645, di=0x00010000)))
-    command = native.ProxyTransRequest(
-        port=oad((0xF209, 2, 1)), response_timeout_seconds=3, byte_timeout_milliseconds=100, command=frame
-    )
-    answer = await _asked(reader, writer, native.ProxyRequest(piid=3, payload=command))
-    [reply] = dlt645.Deframer().feed(bytes(answer.payload.result))
-    assert METER_645 == reply.address
+def test_its_codec_reads_a_freeze_and_a_frame_through_our_concentrator() -> None:
+    """Records and frames that it passes on would be misread, or their answers would."""
+
+    async def main() -> None:
+        async with _running() as concentrator, _connected(concentrator) as (reader, writer):
+            freeze = native.GetRecord(
+                attribute=oad((0x5004, 2, 0)),
+                rows=native.Selector9(previous=1),
+                columns=[oad(FROZEN_AT), oad(ENERGY)],
+            )
+            record = native.ProxyRecordRequest(server=tsa(METER_645), record=freeze)
+            request = native.ProxyRequest(piid=2, timeout_seconds=9, payload=record)
+            answer = await _asked(reader, writer, request)
+            assert 1 == len(answer.payload.record.result)
+            frame = dlt645.encode(dlt645.to_frame(dlt645.ReadRequest(address=METER_645, di=0x00010000)))
+            command = native.ProxyTransRequest(
+                port=oad((0xF209, 2, 1)),
+                response_timeout_seconds=3,
+                byte_timeout_milliseconds=100,
+                command=frame,
+            )
+            answer = await _asked(reader, writer, native.ProxyRequest(piid=3, payload=command))
+            [reply] = dlt645.Deframer().feed(bytes(answer.payload.result))
+            assert METER_645 == reply.address
+
+    asyncio.run(main())
+
+
+@asynccontextmanager
+async def _connected(
+    concentrator: Concentrator,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    async with open_tcp(concentrator, LOOPBACK, 0) as url:
+        reader, writer = await asyncio.open_connection(LOOPBACK, int(url.rpartition(":")[2]))
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
 
 
 async def _asked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Any) -> Any:

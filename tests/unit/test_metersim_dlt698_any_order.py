@@ -83,8 +83,10 @@ def test_any_value_of_any_attribute_is_answered(oad: Oad, data: Data) -> None:
     """The same of what is written and read."""
     client = _client()
     piid = client.association.next_piid()
-    client.sealed(SetRequestNormal(piid=piid, item=SetItem(oad, data)))
-    client.sealed(GetRequestNormal(piid=piid, oad=oad))
+    written = client.sealed(SetRequestNormal(piid=piid, item=SetItem(oad, data)))
+    assert (piid, oad) == (written.piid, written.item.oad)
+    read = client.sealed(GetRequestNormal(piid=piid, oad=oad))
+    assert (piid, oad) == (read.piid, read.result.oad)
 
 
 @_tried

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -15,7 +16,7 @@ import typer
 from meterprofiles import ProfileError, chosen, packaged
 from meterprofiles.schema import DLT698
 from metersim.cli import table
-from metersim.cli.api import Anywhere, Api, ServedAt, api_place, both, bound, opened
+from metersim.cli.api import Anywhere, Api, ApiPlace, ServedAt, api_place, both, bound, opened
 from metersim.cli.common import endpoints, failed, stopping
 from metersim.dlt645.following import PIECE_OCTETS_MAX
 from metersim.dlt698.terminal import HEARTBEAT_S
@@ -26,7 +27,7 @@ from metersim.plant.checked import PlantError
 from metersim.plant.clocks import PlantClock
 from metersim.plant.figures import PROTOCOLS, Figures
 from metersim.plant.opening import open_plant
-from metersim.plant.plant import load_plant
+from metersim.plant.plant import Plant, load_plant
 from metersim.plant.rows import At
 from metersim.serving.serve import SystemClock
 
@@ -145,10 +146,8 @@ def run(
 
     \b
     Examples:
-      metersim run plant.yaml
       metersim run plant.yaml --no-table --capture capture.jsonl
       metersim run plant.yaml --api 127.0.0.1:0
-      metersim run --meters 8
       metersim run --meters 8 --tcp 127.0.0.1:6450 --answers answers.jsonl
       metersim run --meters 3 --garbage 1 --td-ms 0 --growth-kw 7200
       metersim run --pty --link /tmp/ttyMETER --first-address 161
@@ -159,8 +158,12 @@ def run(
     \b
     Exit codes: 0 ended by a signal; 1 a line or a file cannot be opened; 2 wrong arguments or plant file.
     """
-    try:
-        if plant_file is None:
+    with _told_as_wrong():
+        if plant_file is not None:
+            _refuse_figures(context)
+            plant = load_plant(plant_file)
+        else:
+            way = _Way(tcp=tcp, pty=pty, link=link, dial=dial, login=login)
             figures = Figures(
                 lines=lines,
                 meters=meters,
@@ -174,16 +177,31 @@ def run(
                 profile=chosen(profile, packaged()) if profile else None,
                 first_block=first_block,
             )
-            way = _Way(tcp=tcp, pty=pty, link=link, dial=dial, login=login)
             plant = figures.plant(way.places(figures), login=login, heartbeat_s=heartbeat_s)
-        else:
-            _refuse_figures(context)
-            plant = load_plant(plant_file)
         place = api_place(plant.api if api is None else api, anywhere=api_anywhere)
+    _run(plant, place, answers=answers, capture=capture, with_table=table.is_wanted() and not no_table)
+
+
+@contextmanager
+def _told_as_wrong() -> Iterator[None]:
+    """What is wrong with arguments or a plant file ends the program with exit code 2."""
+    try:
+        yield
     except PlantError as error:
         failed(error, 2)
     except (ValueError, ProfileError) as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def _run(
+    plant: Plant,
+    place: ApiPlace | None,
+    *,
+    answers: Path | None,
+    capture: Path | None,
+    with_table: bool,
+) -> None:
+    """Serve a plant; what cannot be opened ends the program."""
     try:
         with ExitStack() as stack:
             record = stack.enter_context(AnswerFile(answers)) if answers else None
@@ -195,7 +213,7 @@ def run(
                 record=both(record, served.exchanges.answered if served else None),
                 capture=both(tap, served.exchanges if served else None),
             )
-            asyncio.run(_serve(built, served, with_table=table.is_wanted() and not no_table))
+            asyncio.run(_serve(built, served, with_table=with_table))
     except OSError as error:
         failed(error)
 

@@ -114,45 +114,11 @@ class Concentrator:
         self.meters = Meters(archive, ports)
         self._true = clock
         self._server = ServerAddress(address)
-        self.collector = Collector(
-            clock=clock,
-            own=own,
-            meters=self.meters,
-            store=self.store,
-            persistence=self.ways.persistence,
-            failed=self._told_of_meter,
-            report=self._report,
-            speed=speed,
-        )
+        self.collector = self._made_collector(speed)
         self.terminal = _Terminal(self, clock=clock)
-        self._registers = ConcentratorRegisters(
-            address,
-            clock=own,
-            archive=archive,
-            collector=self.collector,
-            reports=self.reports,
-            failures=self.failures,
-        )
-        self._registers.reports_allowed = self.ways.reports_allowed
-        self._tables = ConcentratorTables(
-            archive=archive,
-            collector=self.collector,
-            store=self.store,
-            failures=self.failures,
-            nothing_found=self.ways.nothing_found,
-        )
-        self._services = ConcentratorServices(
-            self._registers,
-            self._tables,
-            own,
-            archive=archive,
-            collector=self.collector,
-            store=self.store,
-            reports=self.reports,
-            password=self.ways.password,
-            limits=self.ways.limits,
-            reset=self.reset,
-        )
+        self._registers = self._made_registers()
+        self._tables = self._made_tables()
+        self._services = self._made_services()
         self._proxy = Proxy(self.meters, self.ways.proxy)
         self.reporter = Reporter(
             self.terminal,
@@ -165,6 +131,53 @@ class Concentrator:
         self._off_s = RESET_S
         self._blocks_until_reset = self.ways.mishap.reset_at_block
         self._reports_told = 0
+
+    def _made_collector(self, speed: Callable[[], float]) -> Collector:
+        return Collector(
+            clock=self._true,
+            own=self.clock,
+            meters=self.meters,
+            store=self.store,
+            persistence=self.ways.persistence,
+            failed=self._told_of_meter,
+            report=self._report,
+            speed=speed,
+        )
+
+    def _made_registers(self) -> ConcentratorRegisters:
+        registers = ConcentratorRegisters(
+            self.address,
+            clock=self.clock,
+            archive=self.archive,
+            collector=self.collector,
+            reports=self.reports,
+            failures=self.failures,
+        )
+        registers.reports_allowed = self.ways.reports_allowed
+        return registers
+
+    def _made_tables(self) -> ConcentratorTables:
+        return ConcentratorTables(
+            archive=self.archive,
+            collector=self.collector,
+            store=self.store,
+            failures=self.failures,
+            nothing_found=self.ways.nothing_found,
+        )
+
+    def _made_services(self) -> ConcentratorServices:
+        return ConcentratorServices(
+            self._registers,
+            self._tables,
+            self.clock,
+            archive=self.archive,
+            collector=self.collector,
+            store=self.store,
+            reports=self.reports,
+            password=self.ways.password,
+            limits=self.ways.limits,
+            reset=self.reset,
+        )
 
     @property
     def on(self) -> bool:

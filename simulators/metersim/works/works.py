@@ -128,12 +128,11 @@ class Works:
         wallet: Wallet | None = None,
     ) -> None:
         key = f"{seed}/{plate.address}"
-        load = load or Load()
         self._plates = [(to_us(since), plate)]
         self._when_exchanged: list[Callable[[], None]] = []
         self.since = since
-        self.load = load
-        self._load = phasors(load, plate, key)
+        self.load = load or Load()
+        self._load = phasors(self.load, plate, key)
         self._phases = plate.phase_names
         self.clock = MeterClock(
             since=since,
@@ -148,7 +147,7 @@ class Works:
         first = Span(us, flow(self._load, conditions, plate), self.clock.run(us))
         self._changed = since.astimezone(UTC), first.flow.powered
         self.registers = Registers(
-            course=course(load, key),
+            course=course(self.load, key),
             timetable=timetable or Timetable(),
             key=key,
             phases=plate.phase_names,
@@ -167,15 +166,7 @@ class Works:
         self.memory = self._controlled.memory
         self.account = self._controlled.account
         self._demands = Demands(self.registers)
-        self.events = EventLog(
-            history=self.history,
-            clock=self.clock,
-            registers=self.registers,
-            memory=self.memory,
-            usual=self._load,
-            plate=self._plate_at,
-            since=self._since,
-        )
+        self.events = self._event_log()
         self._status = StatusWords(self.events, self._control_bits)
         self._settlements = settlement(plate.settlement_day)
         self._readings = Readings(
@@ -184,6 +175,17 @@ class Works:
             plate=plate,
             history=self.history,
             registers=self.registers,
+        )
+
+    def _event_log(self) -> EventLog:
+        return EventLog(
+            history=self.history,
+            clock=self.clock,
+            registers=self.registers,
+            memory=self.memory,
+            usual=self._load,
+            plate=self._plate_at,
+            since=self._since,
         )
 
     @property
