@@ -85,7 +85,8 @@ def running(kind: str) -> Iterator[Server]:
 async def _simulator(stack: contextlib.AsyncExitStack) -> list[int]:
     """Lines of simulated meters, one port each, without delay and without pacing."""
     from metersim.plant.figures import Figures
-    from metersim.serving.serve import SystemClock, open_tcp
+    from metersim.serving.served import SystemClock
+    from metersim.serving.tcp import open_tcp
 
     figures = Figures(lines=SIMULATED_LINES, meters=SIMULATED_METERS, reply_delay_ms=0)
     built = figures.plant().build(clock=SystemClock())

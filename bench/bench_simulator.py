@@ -25,7 +25,8 @@ from bench.beside import microseconds
 from metersim import Line, Meter, Station
 from metersim.line.port import Port
 from metersim.plant.figures import Figures
-from metersim.serving.serve import SystemClock, open_tcp
+from metersim.serving.served import SystemClock
+from metersim.serving.tcp import open_tcp
 from meterwire.dlt645 import Deframer, ReadRequest, encode, to_frame
 
 ROUNDS = 7

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from metersim.api.exchanges import Exchanges, ShownExchange
+from metersim.api.exchanges import CallView, Exchanges
 from metersim.api.limits import HEAD_OCTETS_MAX
 from metersim.api.served import Served
 from metersim.api.serving import CONNECTIONS_MAX, open_api
 from metersim.plant.plant import Plant
-from metersim.serving.serve import SystemClock
+from metersim.serving.served import SystemClock
 
 pytestmark = pytest.mark.asyncio
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.asyncio
 class BrokenExchanges(Exchanges):
     """A fault of the simulator."""
 
-    def last(self, limit: int, **_: Any) -> list[ShownExchange]:
+    def last(self, limit: int, **_: Any) -> list[CallView]:
         """It never works."""
         raise RuntimeError("the password is 123456")
 

@@ -19,7 +19,7 @@ from dlt645 import MeterClientService
 
 from meterlink.daemon.daemon import JOURNAL_FILE
 from metersim import Meter
-from metersim.serving.serve import CLIENTS_MAX
+from metersim.serving.tcp import CLIENTS_MAX
 from meterwire.dlt645 import (
     AbnormalReply,
     Frame,

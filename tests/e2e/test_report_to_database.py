@@ -19,7 +19,7 @@ from meterlink.transports.mqtt import MqttConnector
 from metersim import Line, Station
 from metersim.dlt698.meter import Meter698
 from metersim.dlt698.terminal import Terminal, open_dialling
-from metersim.serving.serve import SystemClock
+from metersim.serving.served import SystemClock
 from meterwire.dlt698.apdus.report import ReportNotificationRecordList
 from meterwire.dlt698.objects.item_values import Contents
 from tests.support.agreement import rows_in

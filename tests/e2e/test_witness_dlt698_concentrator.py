@@ -21,7 +21,8 @@ from metersim import Line, Meter, Station
 from metersim.dlt698 import Limits, Meter698
 from metersim.dlt698.terminal import open_dialling
 from metersim.line.language import Speaker
-from metersim.serving.serve import SystemClock, open_tcp
+from metersim.serving.served import SystemClock
+from metersim.serving.tcp import open_tcp
 from metersim.terminals.concentrator import Concentrator
 from metersim.terminals.plan import CARRIER, FIRST_RS485, ConcentratorPlan
 from metersim.terminals.port import Route

@@ -21,7 +21,7 @@ from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from meterprofiles import Profile, generic
 from metersim import Meter
-from metersim.dlt645.load_records import DEPTH, INTERVAL
+from metersim.dlt645.load_records import DEPTH
 from metersim.loop import Simulation
 from metersim.works.moments import PLANT_TIME
 from metersim.works.plate import Plate
@@ -176,7 +176,7 @@ def test_the_oldest_record_is_as_old_as_the_meter_keeps_them() -> None:
     """A driver that fetches a month would be answered with records from before the meter's memory."""
     (oldest, *_) = _Scene(_profile()).texts("load_records@class.1")
     newest = datetime(2026, 11, 22, 11, 0, tzinfo=PLANT_TIME)
-    assert newest - (DEPTH - 1) * INTERVAL == datetime.fromisoformat(f"{oldest}+08:00")
+    assert newest - (DEPTH - 1) * timedelta(minutes=15) == datetime.fromisoformat(f"{oldest}+08:00")
 
 
 @pytest.mark.parametrize(

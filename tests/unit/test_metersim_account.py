@@ -105,7 +105,7 @@ def test_the_account_trips_at_the_instant_at_which_money_runs_out() -> None:
         move.came_by,
         move.operator,
     )
-    assert account.switch.memory.obeyed_once("trip")
+    assert 1 == account.switch.memory.count("trip")
     assert (0, 0) == (account.remaining_cents(T0 + 30 * HOUR), account.overdraft_cents(T0 + 30 * HOUR))
 
 

@@ -273,7 +273,7 @@ def test_a_port_has_the_usual_settings_only() -> None:
     """A typing error in a plant would make every octet garbage, and nobody would know why."""
     for baud in BAUDS:
         assert 0 == TICKS_A_SECOND % (2 * baud), "half a bit has to be a whole number of ticks"
-        assert Fraction(11_000_000, baud) == Port(baud).airtime_us(1)
+        assert 11 * TICKS_A_SECOND == baud * Port(baud).octet_ticks
     assert DEFAULT_PORT == Port(2400, "even")
     for wrong in (0, 2401, -2400):
         with pytest.raises(ValueError, match="bit/s"):

@@ -75,7 +75,7 @@ def test_a_plain_trip_and_close() -> None:
     assert ["2026-05-01 14:00:00", "00000000"] == close[:2]
     assert [Decimal(2)] == here.read("relay_trip_count@item")  # with the one of its trial
     assert [Decimal(2)] == here.read("relay_close_count@item")
-    assert here.meter.works.memory.obeyed_once("trip")
+    assert 1 == here.meter.works.memory.count("trip")
 
 
 def test_a_repeated_frame_is_obeyed_twice() -> None:

@@ -93,7 +93,7 @@ def test_requests_are_opened_and_answers_sealed(level: Level) -> None:
     assert NO_RELAY == client.sealed(request, level).result.result
     assert SUCCESS == client.order(CONTROL, 129, trip_data(), level).dar
     assert RELAY_1 == client.sealed(request, level).result.result
-    assert client.works.memory.obeyed_once("trip")
+    assert 1 == client.works.memory.count("trip")
 
 
 def test_reads_are_proved_without_an_association() -> None:
@@ -460,7 +460,7 @@ def test_a_top_up_is_credited_once() -> None:
     assert _double(22_345, 2) == client.get("202C0200")
     assert Data("double-long-unsigned", YUAN_100 + 1) == client.get("202E0200")
     assert 1 == client.meter.envelopes.module.failures.total
-    assert client.works.memory.obeyed_once("top_up")
+    assert 1 == client.works.memory.count("top_up")
 
 
 def test_hoarding_refund_and_initialisation() -> None:

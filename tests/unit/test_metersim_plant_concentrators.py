@@ -12,7 +12,7 @@ from metersim.plant.checked import PlantError
 from metersim.plant.opening import open_plant
 from metersim.plant.plant import Plant, read_plant
 from metersim.plant.schema import schema
-from metersim.serving.serve import SystemClock
+from metersim.serving.served import SystemClock
 from metersim.terminals.plan import CARRIER, FIRST_RS485
 from meterwire.dlt698.link.deframer import Deframer
 from tests.support.processes import LOOPBACK

@@ -14,7 +14,7 @@ import pytest
 from metersim import AnswerRecord, Line, MemoryDuplex, Meter, Simulation, Station, memory_pair
 from metersim.dlt698 import Meter698
 from metersim.dlt698.terminal import HEARTBEAT_S_MAX, Habits, Terminal, open_dialling
-from metersim.serving.serve import SystemClock
+from metersim.serving.served import SystemClock
 from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
 from meterwire.dlt698.apdus.get import GetRequestNormal, GetResponseNormal
 from meterwire.dlt698.apdus.link_management import LinkRequest, LinkResponse, LinkResult

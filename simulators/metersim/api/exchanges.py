@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Final
 
 from metersim.api.masking import masked
+from metersim.api.views import AnswerView
 from metersim.line.answers import AnswerRecord
 from metersim.line.line import Clock
 from metersim.plant.plant import Plant
@@ -48,13 +49,13 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShownExchange:
-    """An exchange as anybody may see it.
+class CallView:
+    """One exchange.
 
     Args:
         number: of the plant's exchanges, from 1.
         line: name of the line.
-        at: true time of its first octet.
+        at: true time at which it began.
         request: octets in hexadecimal digits; ``**`` stands for a secret one.
         answer: the same of what came back.
         answers: what meters said, as they meant it.
@@ -66,7 +67,7 @@ class ShownExchange:
     at: datetime
     request: str
     answer: str
-    answers: tuple[AnswerRecord, ...]
+    answers: list[AnswerView]
 
 
 class Exchanges:
@@ -110,7 +111,7 @@ class Exchanges:
 
     def last(
         self, limit: int, *, line: str | None = None, meter: str | None = None, before: int | None = None
-    ) -> list[ShownExchange]:
+    ) -> list[CallView]:
         """The last exchanges, newest first.
 
         Args:
@@ -129,13 +130,13 @@ class Exchanges:
         )
         return [self._shown(one) for one, _ in zip(found, range(limit), strict=False)]
 
-    def _shown(self, one: Exchange) -> ShownExchange:
+    def _shown(self, one: Exchange) -> CallView:
         protocols: Iterable[str] = self._protocols[one.line]
-        return ShownExchange(
+        return CallView(
             number=one.number,
             line=one.line,
             at=one.at,
             request=masked(bytes(one.request), protocols),
             answer=masked(bytes(one.answer), protocols),
-            answers=tuple(one.answers),
+            answers=[AnswerView.of(answer) for answer in one.answers],
         )

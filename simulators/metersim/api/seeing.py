@@ -11,11 +11,11 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 from fastapi import Path as PathPart
 
+from metersim.api.exchanges import CallView
 from metersim.api.items import item_of, items_of
 from metersim.api.problems import Problem, told
 from metersim.api.served import Meter, Plant, near_words
 from metersim.api.views import (
-    AnswerView,
     ControlsView,
     ControlView,
     EventView,
@@ -78,28 +78,6 @@ class MeterPage:
 
     meters: list[MeterRow]
     next_after: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallView:
-    """One exchange.
-
-    Args:
-        number: of the plant's exchanges, from 1.
-        line: name of the line.
-        at: true time at which it began.
-        request: octets in hexadecimal digits; ``**`` stands for a secret one.
-        answer: the same of what came back.
-        answers: what meters said, as they meant it.
-
-    """
-
-    number: int
-    line: str
-    at: datetime
-    request: str
-    answer: str
-    answers: list[AnswerView]
 
 
 @router.get("/v1/plant", tags=["plant"], responses=told())
@@ -230,15 +208,4 @@ async def calls(
     """The last exchanges, newest first, without secrets; the plant remembers 1,000."""
     if meter is not None:
         plant.meter(meter)
-    shown = plant.exchanges.last(limit, line=line, meter=meter, before=before)
-    return [
-        CallView(
-            number=one.number,
-            line=one.line,
-            at=one.at,
-            request=one.request,
-            answer=one.answer,
-            answers=[AnswerView.of(answer) for answer in one.answers],
-        )
-        for one in shown
-    ]
+    return plant.exchanges.last(limit, line=line, meter=meter, before=before)

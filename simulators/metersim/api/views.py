@@ -6,8 +6,9 @@ Numbers of meters are texts of digits, so that none is lost on the way; times ha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from metersim.line.answers import AnswerRecord
 from metersim.line.fault_rules import FaultRule, RuleReport
@@ -17,6 +18,17 @@ from metersim.works.events import KINDS, Event
 from metersim.works.memory import Control, Move
 from metersim.works.works import Works
 from meterwire.item_value import Content
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+_View = TypeVar("_View", bound="DataclassInstance")
+
+
+def _view(kind: type[_View], thing: object, **others: Any) -> _View:
+    """A view of a thing: the fields that are not given are the thing's own, by the same names."""
+    own = (field.name for field in fields(kind) if field.name not in others)
+    return kind(**{name: getattr(thing, name) for name in own}, **others)
 
 
 def written(content: Content) -> str | None:
@@ -136,14 +148,7 @@ class SwitchView:
     @classmethod
     def of(cls, works: Works) -> SwitchView:
         """As it is now."""
-        switch = works.switch
-        return cls(
-            contact_open=switch.contact_open,
-            command_open=switch.command_open,
-            waits_for_key=switch.waits_for_key,
-            alarm=switch.alarm,
-            guarantee=switch.guarantee,
-        )
+        return _view(cls, works.switch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,14 +180,12 @@ class AccountView:
         account = works.account
         if account is None:
             return None
-        return cls(
-            opened=account.opened,
+        return _view(
+            cls,
+            account,
             remaining_cents=account.remaining_cents(at),
             overdraft_cents=account.overdraft_cents(at),
-            purchase_count=account.purchase_count,
-            purchased_cents=account.purchased_cents,
             alarm_level=account.alarm_level(at),
-            customer_number=account.customer_number,
         )
 
 
@@ -208,13 +211,7 @@ class EventView:
     @classmethod
     def of(cls, event: Event) -> EventView:
         """As it is now."""
-        return cls(
-            kind=event.kind,
-            number=event.number,
-            started_at=event.started_at,
-            ended_at=event.ended_at,
-            details={name: written(content) for name, content in event.details.items()},
-        )
+        return _view(cls, event, details={name: written(content) for name, content in event.details.items()})
 
 
 def events_of(works: Works, at: datetime, kind: str | None = None) -> list[EventView]:
@@ -270,17 +267,14 @@ class MeterView:
     @classmethod
     def of(cls, meter: BuiltMeter, at: datetime) -> MeterView:
         """As it is at a true time, now."""
-        works, row = meter.works, MeterRow.of(meter)
+        works = meter.works
         ahead_s = works.clock.ahead(at).total_seconds()
-        return cls(
-            address=row.address,
-            line=row.line,
-            protocol=row.protocol,
-            profile=row.profile,
+        return _view(
+            cls,
+            MeterRow.of(meter),
             meter_number=works.plate.meter_number,
             customer_number=works.plate.customer_number,
             powered=works.powered(at),
-            answers=row.answers,
             clock=ClockView(true=at, shows=works.clock.shows(at), ahead_s=ahead_s),
             switch=SwitchView.of(works),
             account=AccountView.of(works, at),
@@ -339,17 +333,7 @@ class ControlView:
     @classmethod
     def of(cls, control: Control) -> ControlView:
         """The same."""
-        return cls(
-            number=control.number,
-            kind=control.kind,
-            obeyed_at=control.obeyed_at,
-            shown_at=control.shown_at,
-            came_by=control.came_by,
-            operator=control.operator,
-            frame_id=control.frame_id,
-            details=dict(control.details),
-            meter_number=control.meter_number,
-        )
+        return _view(cls, control, details=dict(control.details))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -392,14 +376,7 @@ class FaultView:
     @classmethod
     def of(cls, report: RuleReport) -> FaultView:
         """As it is now."""
-        return cls(
-            number=report.number,
-            name=report.name,
-            seen=report.seen,
-            struck=report.struck,
-            spent=report.spent,
-            rule=report.rule,
-        )
+        return _view(cls, report)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -430,16 +407,7 @@ class HappeningView:
     @classmethod
     def of(cls, report: HappeningReport) -> HappeningView:
         """As it is now."""
-        return cls(
-            number=report.number,
-            name=report.name,
-            what=report.happening.what,
-            meter=report.happening.meter,
-            befallen=report.befallen,
-            failed=report.failed,
-            last_error=report.last_error,
-            next_at=report.next_at,
-        )
+        return _view(cls, report, what=report.happening.what, meter=report.happening.meter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

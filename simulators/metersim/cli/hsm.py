@@ -18,7 +18,7 @@ from metersim.security.keys import LAB_ROOT, read_root
 from metersim.security.process import HsmService, serve_pipes
 from metersim.security.provider import LabProvider
 from metersim.security.sm4 import SecurityUnavailable
-from metersim.serving.serve import open_tcp
+from metersim.serving.tcp import open_tcp
 
 
 def hsm(

@@ -15,7 +15,8 @@ from metersim.api.masking import masked
 from metersim.cli.common import WRONG, endpoints, failed, stopping
 from metersim.plant.capture import CaptureError, read_capture
 from metersim.plant.replay import Replay, Summary
-from metersim.serving.serve import open_pty, open_tcp
+from metersim.serving.pty import open_pty
+from metersim.serving.tcp import open_tcp
 
 SHOWN_MAX = 20
 """Requests of the summary that are written out."""

@@ -8,7 +8,7 @@ Source: DL/T 645-2007, annex B; spec section 8.2.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Final
@@ -23,7 +23,6 @@ from meterwire.dlt645.items.record_selector import RECORDS_MAX
 from meterwire.dlt645.items.shapes import DELIMITER
 from meterwire.primitives.checksum import sum8
 
-INTERVAL: Final = timedelta(minutes=15)
 DEPTH: Final = 2880
 """Records that a meter keeps: 30 days."""
 

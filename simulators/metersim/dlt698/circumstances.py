@@ -95,7 +95,7 @@ class Part(Protocol):
 
 
 class Unfit(Exception):
-    """A parameter that does not fit its method or attribute.
+    """A parameter that does not fit its method or attribute, or a selector that does not fit its table.
 
     Args:
         dar: what the meter says of it.

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from metersim.dlt698.circumstances import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT
+from metersim.dlt698.circumstances import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, Unfit
 from metersim.dlt698.contents import Contents, civil, keys
 from metersim.dlt698.events import EventPart, EventRow, is_event, kind_of
-from metersim.dlt698.selecting import Selector, Unfit
+from metersim.dlt698.selecting import Selector
 from metersim.dlt698.tables import FREEZES
 from metersim.works.freezes import Freeze
 from metersim.works.works import Works

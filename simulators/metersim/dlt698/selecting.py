@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final, Generic, Protocol, TypeVar
 
+from metersim.dlt698.circumstances import OUT_OF_RANGE, Unfit
 from meterwire.dlt698.apdus.parts import Dar
 from meterwire.dlt698.axdr.selection import (
     Oad,
@@ -28,7 +29,6 @@ from meterwire.dlt698.axdr.selection import (
 from meterwire.dlt698.axdr.values import Data, DateTimeS
 
 SELECTOR_UNFIT: Final = Dar(9)
-EMPTY_RANGE: Final = Dar(8)
 
 _CONDITIONS_MAX: Final = 16
 _INTEGERS = frozenset({"unsigned", "long-unsigned", "double-long-unsigned"})
@@ -56,19 +56,6 @@ class Told(Protocol):
 R = TypeVar("R", bound=Told)
 
 
-class Unfit(Exception):
-    """A selector that this table does not understand.
-
-    Args:
-        dar: what the meter says of it.
-
-    """
-
-    def __init__(self, dar: Dar) -> None:
-        super().__init__(repr(dar))
-        self.dar = dar
-
-
 @dataclass(frozen=True, kw_only=True)
 class Selector(Generic[R]):
     """Understands the selectors of one table.
@@ -90,7 +77,7 @@ class Selector(Generic[R]):
             rows: newest first.
 
         Raises:
-            Unfit: the selector is none for this table.
+            Unfit: the selector is none for this table, or its range is empty.
 
         """
         match selection:
@@ -124,12 +111,12 @@ class Selector(Generic[R]):
         start, end = self._key(oad, selection.start), self._key(oad, selection.end)
         if isinstance(start, datetime) and isinstance(end, datetime):
             if end <= start:
-                raise Unfit(EMPTY_RANGE)
+                raise Unfit(OUT_OF_RANGE)
             on_time = _on_time(start, selection.interval)
             return lambda row: start <= row.shown_at < end and on_time(row.shown_at)
         if isinstance(start, int) and isinstance(end, int):
             if end <= start:
-                raise Unfit(EMPTY_RANGE)
+                raise Unfit(OUT_OF_RANGE)
             step = _step(selection.interval)
             return lambda row: start <= row.number < end and (row.number - start) % step == 0
         raise Unfit(SELECTOR_UNFIT)

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
+
+from metersim.line.written_lines import WrittenLines
 
 from metersim.line.private_file import open_private
 
@@ -64,7 +65,7 @@ Recorder = Callable[[AnswerRecord], None]
 """Takes each answer just before it leaves; ``list.append`` is one, an `AnswerFile` another."""
 
 
-class AnswerFile:
+class AnswerFile(WrittenLines):
     """Appends answers to a file; each line is with the operating system before the call returns.
 
     So the list survives the end of the simulator, also a SIGKILL. An existing list is continued.
@@ -86,16 +87,3 @@ class AnswerFile:
         """Append one answer."""
         self._n += 1
         self._file.write(record.to_json(self._n) + "\n")
-
-    def __enter__(self) -> Self:
-        """Give the file itself, to be closed at the end of the block."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the file."""
-        self._file.close()

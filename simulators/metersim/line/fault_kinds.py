@@ -124,10 +124,7 @@ def _of(place: Place) -> tuple[str, ...]:
     return tuple(name for name, kind in KINDS.items() if kind.place == place)
 
 
-BEFORE: Final = _of("before")
 IN_PLACE: Final = _of("in_place")
 AROUND: Final = _of("around")
-WITH_A_PAST: Final = frozenset({"stale", "follow_up"})
-"""Those in place that not every answer can have: the first question of a client, what is short already."""
 FIGURES: Final = tuple(dict.fromkeys(kind.figure.key for kind in KINDS.values() if kind.figure))
 """Every key of a figure in a rule."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final
 
 from meterprofiles.schema import PARITIES, Parity
@@ -63,15 +62,6 @@ class Port:
     def octet_ticks(self) -> int:
         """Ticks of one octet on the wire, from its start bit to the end of its stop bit."""
         return self.octet_bits * self.bit_ticks
-
-    def airtime_us(self, octets: int) -> Fraction:
-        """Microseconds that so many octets without a pause are on the wire.
-
-        Args:
-            octets: how many, 0 or more.
-
-        """
-        return Fraction(octets * self.octet_ticks, TICKS_A_MICROSECOND)
 
     def pattern(self, octet: int) -> int:
         """The bits of an octet in the order of the wire, lowest first: start, data, parity, stop."""

@@ -14,11 +14,11 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 from metersim.line.private_file import open_private
 from metersim.line.wires import Clock
+from metersim.line.written_lines import WrittenLines
 from metersim.plant.watched import Direction
 
 PIECES_MAX: Final = 200_000
@@ -51,7 +51,7 @@ class Piece(NamedTuple):
     octets: bytes
 
 
-class CaptureFile:
+class CaptureFile(WrittenLines):
     """Appends what passes to a file; each line is with the operating system before the call returns.
 
     Args:
@@ -76,19 +76,6 @@ class CaptureFile:
             "octets": octets.hex().upper(),
         }
         self._file.write(json.dumps(row, separators=(",", ":"), ensure_ascii=False) + "\n")
-
-    def __enter__(self) -> Self:
-        """Give the file itself, to be closed at the end of the block."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the file."""
-        self._file.close()
 
 
 def read_capture(path: Path) -> list[Piece]:

@@ -47,25 +47,30 @@ class Misplaced(ValueError):
         self.loc: Loc = loc
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, text_max: int = TEXT_MAX, fault: type[Exception] = PlantError) -> str:
     """The text of a file.
 
+    Args:
+        path: the file.
+        text_max: most characters; a file that has more for certain is not read.
+        fault: what is raised; its message has file and line.
+
     Raises:
-        PlantError: it cannot be read, is too long, or no UTF-8.
+        Exception: of ``fault``: it cannot be read, is too long, or no UTF-8.
 
     """
     try:
-        if path.stat().st_size > 4 * TEXT_MAX:
-            raise PlantError(f"{path}:1: too long, at most {TEXT_MAX} characters are taken")
+        if path.stat().st_size > 4 * text_max:
+            raise fault(f"{path}:1: too long, at most {text_max} characters are taken")
         octets = path.read_bytes()
     except OSError as error:
-        raise PlantError(f"{path}: cannot be read: {error.strerror}") from None
+        raise fault(f"{path}: cannot be read: {error.strerror}") from None
     try:
         return octets.decode("utf-8")
     except UnicodeDecodeError as error:
         line = octets.count(b"\n", 0, error.start) + 1
         sentence = f"octet {octets[error.start]:02X}H is no UTF-8; save the file as UTF-8"
-        raise PlantError(f"{path}:{line}: {sentence}") from None
+        raise fault(f"{path}:{line}: {sentence}") from None
 
 
 def checked(text: str, file: str, wanted: type[_T], *, context: object = None) -> _T:

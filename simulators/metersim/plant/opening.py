@@ -8,7 +8,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from metersim.plant.built import BuiltPlant
 from metersim.plant.built_line import BuiltLine
 from metersim.plant.rows import At
-from metersim.serving.serve import Served, open_dial, open_pty, open_tcp
+from metersim.serving.pty import open_pty
+from metersim.serving.served import Served
+from metersim.serving.tcp import open_dial, open_tcp
 
 
 @asynccontextmanager

@@ -32,6 +32,7 @@ from meterprofiles.places import TEXT_MAX, Place, compose
 from metersim.line.fault_rules import RULES_MAX, FaultRule, FaultRules
 from metersim.line.item_patterns import near
 from metersim.line.line import Clock, Line
+from metersim.plant.checked import read_text
 from metersim.plant.happening_runner import HAPPENINGS_MAX, Happenings
 from metersim.plant.happenings import Happening
 
@@ -147,15 +148,7 @@ def load_scenario_file(path: Path) -> Scenario:
         ScenarioError: it cannot be read, or is wrong.
 
     """
-    try:
-        if path.stat().st_size > 4 * TEXT_MAX:
-            raise ScenarioError(f"{path}:1: too long, at most {TEXT_MAX} characters are taken")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ScenarioError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ScenarioError(f"{path}: is no UTF-8; save the file as UTF-8") from None
-    return load_scenario(text, str(path))
+    return load_scenario(read_text(path, text_max=TEXT_MAX, fault=ScenarioError), str(path))
 
 
 def packaged_scenarios() -> dict[str, Scenario]:

@@ -7,7 +7,6 @@ the one before it. Source: DL/T 698.45-2017, object 6000; spec sections 2.3 and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from meterwire.dlt698.apdus.parts import SUCCESS, Dar
@@ -174,11 +173,6 @@ class MeterArchive:
     def _clear(self) -> Dar:
         self._by_number.clear()
         return SUCCESS
-
-
-def renumbered(entries: Sequence[ArchiveEntry]) -> tuple[ArchiveEntry, ...]:
-    """The same meters with numbers from 1."""
-    return tuple(replace(entry, number=number) for number, entry in enumerate(entries, start=1))
 
 
 def _member(data: Data, index: int) -> Any:

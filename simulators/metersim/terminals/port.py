@@ -34,7 +34,6 @@ ANSWER_OCTETS_MAX: Final = 65_536
 LATENCY_S_MAX: Final = 120.0
 
 RS485_OI: Final = 0xF201
-CARRIER_OI: Final = 0xF209
 
 
 class PortBusy(Exception):

@@ -15,7 +15,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from metersim.dlt698.selecting import EMPTY_RANGE, SELECTOR_UNFIT, Unfit
+from metersim.dlt698.circumstances import OUT_OF_RANGE, Unfit
+from metersim.dlt698.selecting import SELECTOR_UNFIT
 from metersim.terminals.intervals import span
 from metersim.terminals.schemes import Scheme
 from meterwire.dlt698.axdr.data import data_from_octets, data_to_octets
@@ -192,7 +193,7 @@ def _within(
     """From the start, before the end; the first row of each interval."""
     first, last = _civil(selection.start), _civil(selection.end)
     if last <= first:
-        raise Unfit(EMPTY_RANGE)
+        raise Unfit(OUT_OF_RANGE)
     when = _TIMES[type(selection)]
     found = sorted((row for row in rows if first <= when(row) < last), key=when)
     step = timedelta() if selection.interval == EVERY else span(selection.interval)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Final, Literal
 
-from metersim.dlt698.circumstances import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT
+from metersim.dlt698.circumstances import NO_SUCH_ATTRIBUTE, NO_SUCH_OBJECT, Unfit
 from metersim.dlt698.records import TOO_MANY
-from metersim.dlt698.selecting import SELECTOR_UNFIT, Unfit
+from metersim.dlt698.selecting import SELECTOR_UNFIT
 from metersim.terminals.archive import MeterArchive
 from metersim.terminals.collector import Collector, Run
 from metersim.terminals.failures import COLUMNS, READING_FAILURE, Failures

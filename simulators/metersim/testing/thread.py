@@ -15,7 +15,7 @@ from metersim.plant.capture import CaptureFile
 from metersim.plant.clocks import PlantClock
 from metersim.plant.opening import open_plant
 from metersim.plant.plant import Plant
-from metersim.serving.serve import SystemClock
+from metersim.serving.served import SystemClock
 
 START_TIMEOUT_S: Final = 60.0
 """How long a plant may take to open its lines; 10,000 meters take some seconds."""

@@ -193,11 +193,11 @@ class Account:
         elif cause is None and count not in {0, 1}:
             cause = "purchase_count_error"
         cause = cause or self._amount_objection(amount_cents, amount_sealed, at)
-        if cause is None and self._remember("open_account", amount_cents, count, at, operator, came_by):
+        cause = cause or self._remember("open_account", amount_cents, count, at, operator, came_by)
+        if cause is None:
             self._opened, self.customer_number = True, customer
             self._credited(amount_cents, count, at)
-            return self._result(None, at)
-        return self._result(cause or "other", at)
+        return self._result(cause, at)
 
     def top_up(
         self,
@@ -238,10 +238,10 @@ class Account:
         elif count != self._count + 1:
             cause = "purchase_count_error"
         cause = cause or self._amount_objection(amount_cents, amount_sealed, at)
-        if cause is None and self._remember("top_up", amount_cents, count, at, operator, came_by):
+        cause = cause or self._remember("top_up", amount_cents, count, at, operator, came_by)
+        if cause is None:
             self._credited(amount_cents, count, at)
-            return self._result(None, at)
-        return self._result(cause or "other", at)
+        return self._result(cause, at)
 
     def refund(
         self,
@@ -269,12 +269,12 @@ class Account:
             cause = "purchase_count_error"
         elif not 0 < amount_cents * _MICROYUAN_PER_CENT <= self._balance(at):
             cause = "other"
-        if cause is None and self._remember("refund", amount_cents, count, at, operator, came_by):
+        cause = cause or self._remember("refund", amount_cents, count, at, operator, came_by)
+        if cause is None:
             self._credit -= amount_cents * _MICROYUAN_PER_CENT
             self._purchased_cents -= amount_cents
             self.advance(at)
-            return self._result(None, at)
-        return self._result(cause or "other", at)
+        return self._result(cause, at)
 
     def initialise(
         self,
@@ -297,13 +297,13 @@ class Account:
             cause = "purchase_count_error"
         elif not 0 <= preset_cents <= CEILING_CENTS:
             cause = "hoarding_limit_exceeded"
-        if cause is None and self._remember("initialise", preset_cents, count, at, operator, came_by):
+        cause = cause or self._remember("initialise", preset_cents, count, at, operator, came_by)
+        if cause is None:
             self._opened, self._count, self._purchased_cents = False, 0, 0
             self.customer_number = "0" * 12
             self._credit = self._cost(at) + preset_cents * _MICROYUAN_PER_CENT
             self.advance(at)
-            return self._result(None, at)
-        return self._result(cause or "other", at)
+        return self._result(cause, at)
 
     def _cost(self, at: datetime) -> int:
         """Millionths of a yuan that all energy up to ``at`` has cost."""
@@ -341,15 +341,15 @@ class Account:
 
     def _remember(
         self, kind: str, cents: int, count: int, at: datetime, operator: str, came_by: CameBy
-    ) -> bool:
-        """Put it into the memory; whether there was room."""
+    ) -> Cause | None:
+        """Put it into the memory; why it cannot be done when there is no room."""
         memory = self.switch.memory
         if memory.is_full:
             memory.turn_away()
-            return False
+            return "other"
         details = {"amount_cents": str(cents), "purchase_count": str(count)}
         memory.obeyed(kind, at, came_by=came_by, operator=operator, details=details)
-        return True
+        return None
 
     def _credited(self, amount_cents: int, count: int, at: datetime) -> None:
         tripped_itself = self.switch.opened_by == "account"

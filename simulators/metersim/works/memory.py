@@ -212,10 +212,6 @@ class ControlMemory:
         counted = {kind: self.count(kind, since=since) for kind in kinds}
         return {kind: count for kind, count in counted.items() if count}
 
-    def obeyed_once(self, kind: str, *, since: datetime | None = None) -> bool:
-        """Whether exactly one order of ``kind`` was obeyed."""
-        return self.count(kind, since=since) == 1
-
     def opened(self, until: datetime) -> tuple[Move, ...]:
         """Every opening of the contact of the meter that hung there at ``until``, newest first."""
         return self._moved(until, opened=True)

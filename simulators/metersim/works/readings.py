@@ -103,10 +103,6 @@ class Readings:
         """Whether it is one of these that are measured."""
         return quantity in self._quantities or quantity in HARMONICS or quantity in CONSTANTS
 
-    def milliamperes(self, phase: str, us: int) -> int:
-        """The current that a phase's element sees."""
-        return self._milliamperes(Moment(us, self._registers), PHASES.index(phase))
-
     def decivolts(self, phase: str, us: int) -> int:
         """The voltage at a phase's terminal."""
         return self._decivolts(us, PHASES.index(phase))

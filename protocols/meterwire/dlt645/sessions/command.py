@@ -58,12 +58,11 @@ from meterwire.dlt645.messages.control import (
     SecurityReply,
     SecurityRequest,
 )
-from meterwire.dlt645.messages.messages import AbnormalReply, Message, ReadAgainReply, from_frame
+from meterwire.dlt645.messages.messages import AbnormalReply, Message, ReadAgainReply
 from meterwire.dlt645.messages.programming import ChangePasswordReply, ChangePasswordRequest, WriteRequest
-from meterwire.dlt645.messages.secrets import Ranges
 from meterwire.dlt645.messages.time_and_terminals import TerminalOutputReply, TerminalOutputRequest
-from meterwire.dlt645.sessions.asking import Asking
-from meterwire.errors import LocalProtocolError, RemoteProtocolError
+from meterwire.dlt645.sessions.machine import Machine
+from meterwire.errors import LocalProtocolError
 
 Reply = (
     Acknowledgement
@@ -135,7 +134,7 @@ TRANSITIONS: Final[dict[State, dict[Signal, State]]] = {
 }
 
 
-class CommandSession:
+class CommandSession(Machine[State, Signal]):
     """Requester's side of one command.
 
     Args:
@@ -166,24 +165,11 @@ class CommandSession:
         """
         if request.FROM_METER:
             raise LocalProtocolError(f"{type(request).__name__} is an answer, not a command")
-        self.reply: Reply | AbnormalReply | None = None
-        self.ignored = 0
-        self._request = request
-        self._edition: Edition = edition
-        self._di = di
-        self._state = State.SENDING
         frame = command_to_frame(request, edition)
-        self._asking = Asking(frame, preamble=preamble, edition=edition)
-
-    @property
-    def state(self) -> State:
-        """Where the command stands."""
-        return self._state
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing more will be sent or taken."""
-        return not TRANSITIONS[self._state]
+        super().__init__(frame, TRANSITIONS, begin=State.SENDING, preamble=preamble, edition=edition)
+        self.reply: Reply | AbnormalReply | None = None
+        self._request = request
+        self._di = di
 
     def octets_to_send(self) -> bytes:
         """The command, once; ``b""`` from then on."""
@@ -193,21 +179,9 @@ class CommandSession:
         self._signal(Signal.TAKEN_UNANSWERED if unanswered else Signal.TAKEN)
         return self._asking.take()
 
-    def feed(self, octets: bytes) -> None:
-        """Take octets from the line, in any pieces; never raises."""
-        for frame in self._asking.frames(octets):
-            self._take(frame)
-
     def expire(self) -> None:
         """The caller's deadline passed, or the line is gone; without effect on a finished command."""
         self._signal(Signal.EXPIRED)
-
-    def secret_ranges(self, octets: bytes) -> Ranges:
-        """See ``Asking.secret_ranges``."""
-        return self._asking.secret_ranges(octets)
-
-    def _signal(self, signal: Signal) -> None:
-        self._state = TRANSITIONS[self._state].get(signal, self._state)
 
     def _take(self, frame: link.Frame) -> None:
         message = self._ours(frame) if self._state is State.WAITING else None
@@ -219,13 +193,8 @@ class CommandSession:
 
     def _ours(self, frame: link.Frame) -> Reply | AbnormalReply | None:
         """The answer to the command, if the frame is one."""
-        if not self._asking.may_answer(frame):
-            return None
-        try:
-            message = from_frame(frame, self._edition)
-        except RemoteProtocolError:
-            return None
-        if isinstance(message, AbnormalReply):
+        message = self._message_of(frame)
+        if message is None or isinstance(message, AbnormalReply):
             return message
         return self._repeating(message)
 

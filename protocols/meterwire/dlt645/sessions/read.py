@@ -39,13 +39,11 @@ from meterwire.dlt645.messages.messages import (
     ReadFollowingRequest,
     ReadReply,
     ReadRequest,
-    from_frame,
     next_sequence,
     to_frame,
 )
-from meterwire.dlt645.messages.secrets import Ranges
-from meterwire.dlt645.sessions.asking import Asking
-from meterwire.errors import LocalProtocolError, RemoteProtocolError
+from meterwire.dlt645.sessions.machine import Machine
+from meterwire.errors import LocalProtocolError
 
 PIECES_MAX: Final = 32
 """Most following pieces of one answer; the longest record of the standard needs 6."""
@@ -95,7 +93,7 @@ TRANSITIONS: Final[dict[State, dict[Signal, State]]] = {
 }
 
 
-class ReadSession:
+class ReadSession(Machine[State, Signal]):
     """Requester's side of one read.
 
     Args:
@@ -129,29 +127,17 @@ class ReadSession:
             LocalProtocolError: the request cannot be built.
 
         """
+        frame = to_frame(request, edition)
+        super().__init__(frame, TRANSITIONS, begin=State.SENDING, preamble=preamble, edition=edition)
         self.reply: ReadReply | AbnormalReply | None = None
-        self.ignored = 0
         self._request = request
-        self._edition: Edition = edition
         self._items = items or dictionary(edition)
         self._pieces_max = pieces_max
-        self._asking = Asking(to_frame(request, edition), preamble=preamble, edition=edition)
-        self._state = State.SENDING
         self._address = request.address
         self._pieces: list[bytes] = []
         self._last: link.Frame | None = None
         self._sequence = 0
         self._selector = request.selector if repeat_selector else b""
-
-    @property
-    def state(self) -> State:
-        """Where the read stands."""
-        return self._state
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing more will be sent or taken."""
-        return not TRANSITIONS[self._state]
 
     def octets_to_send(self) -> bytes:
         """The request whose turn it is, once; ``b""`` when there is nothing to send now."""
@@ -160,22 +146,10 @@ class ReadSession:
         self._signal(Signal.SENT)
         return self._asking.take()
 
-    def feed(self, octets: bytes) -> None:
-        """Take octets from the line, in any pieces; never raises."""
-        for frame in self._asking.frames(octets):
-            self._take(frame)
-
     def expire(self) -> None:
         """The caller's deadline passed; without effect on a finished read."""
         if not self.finished and not self._whole_anyway():
             self._signal(Signal.EXPIRED)
-
-    def secret_ranges(self, octets: bytes) -> Ranges:
-        """See ``Asking.secret_ranges``."""
-        return self._asking.secret_ranges(octets)
-
-    def _signal(self, signal: Signal) -> None:
-        self._state = TRANSITIONS[self._state].get(signal, self._state)
 
     def _take(self, frame: link.Frame) -> None:
         if frame == self._last:  # once more, and not the next one: that has another number, or function
@@ -199,13 +173,7 @@ class ReadSession:
 
     def _ours(self, frame: link.Frame) -> Message | None:
         """The message, if it answers the request that is open."""
-        if not self._asking.may_answer(frame):
-            return None
-        try:
-            message = from_frame(frame)
-        except RemoteProtocolError:
-            return None
-        match message:
+        match message := self._message_of(frame):
             case AbnormalReply():
                 return message
             case ReadReply(di=di) | ReadFollowingReply(di=di) if di == self._request.di:
