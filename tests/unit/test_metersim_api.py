@@ -88,6 +88,16 @@ async def test_a_meter_with_clock_switch_account_and_events() -> None:
         assert account["remaining_cents"] > 0
 
 
+async def test_an_unknown_control_is_told_with_those_near() -> None:
+    """A misspelt filter would look like a fault of the simulator, with its trace in the log."""
+    async with asked_api() as api:
+        assert [] == (await api.get(f"{METER}/controls?kind=trip"))["controls"]
+        status, problem = await api.ask("GET", f"{METER}/controls?kind=trap")
+        assert (422, "query.kind: 'trap' is no control of a meter") == (status, problem["detail"])
+        assert "trip" == problem["near"][0]
+        assert "permit_close" in problem["remedy"]
+
+
 async def test_an_unknown_meter_is_told_with_those_near() -> None:
     """Somebody who left zeros out, or turned the octets round, would look for long."""
     async with asked_api() as api:

@@ -27,6 +27,7 @@ from metersim.api.views import (
     events_of,
 )
 from metersim.works.events import KINDS
+from metersim.works.orders import OBEYED
 
 LIMIT_MAX: Final = 1_000
 """Rows of one answer."""
@@ -166,13 +167,7 @@ async def events(
 ) -> list[EventView]:
     """What the meter noted, newest first; of each kind it keeps the last ten."""
     if kind is not None and kind.partition(".")[0] not in KINDS:
-        near = near_words(kind, list(KINDS))
-        raise Problem(
-            "invalid",
-            f"query.kind: {kind!r} is no event of a meter",
-            f"Write one of {', '.join(KINDS)}.",
-            near=near,
-        )
+        raise _no_such_kind(kind, "no event of a meter", KINDS)
     return events_of(meter.works, meter.works.advance(plant.now()), kind)[:limit]
 
 
@@ -183,6 +178,8 @@ async def controls(
     limit: Limit = 100,
 ) -> ControlsView:
     """Every control that the meter obeyed, and how its contact moved: the last ones, oldest first."""
+    if kind is not None and kind not in OBEYED:
+        raise _no_such_kind(kind, "no control of a meter", OBEYED)
     memory = meter.works.memory
     return ControlsView(
         controls=[ControlView.of(one) for one in meter.obeyed(kind)[-limit:]],
@@ -209,3 +206,12 @@ async def calls(
     if meter is not None:
         plant.meter(meter)
     return plant.exchanges.last(limit, line=line, meter=meter, before=before)
+
+
+def _no_such_kind(kind: str, what: str, kinds: tuple[str, ...]) -> Problem:
+    return Problem(
+        "invalid",
+        f"query.kind: {kind!r} is {what}",
+        f"Write one of {', '.join(kinds)}.",
+        near=near_words(kind, list(kinds)),
+    )

@@ -14,9 +14,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from metersim.line.written_lines import WrittenLines
-
 from metersim.line.private_file import open_private
+from metersim.line.written_lines import WrittenLines
 
 
 class AnswerRecord(NamedTuple):
