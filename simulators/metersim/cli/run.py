@@ -78,7 +78,10 @@ NoTable = Annotated[
     bool, typer.Option("--no-table", help="No live table, also when standard error is a terminal.")
 ]
 GrowthKw = Annotated[
-    str, typer.Option(metavar="KW", help="Mean power that each meter counts, 0 to 10000 kW.")
+    str,
+    typer.Option(
+        metavar="KW", help="Mean power that each meter counts, 0 to 10000 kW; it shows 79.9999 at most."
+    ),
 ]
 FirstAddress = Annotated[int, typer.Option(help="Address of the first meter; the others follow.")]
 TdMs = Annotated[

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
+from math import ceil
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +23,7 @@ from pydantic import (
     PlainValidator,
     ValidationInfo,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic.dataclasses import dataclass
 
@@ -38,7 +40,8 @@ from metersim.plant.checked import Misplaced
 from metersim.serving.serial_server import ServerHabits
 from metersim.works.clock import CLOCK_AHEAD_MAX, DRIFT_S_PER_DAY_MAX
 from metersim.works.cost_control import LOCAL, PLAIN, REMOTE, CostControl
-from metersim.works.load import MEAN_KW, MEAN_KW_MAX, LoadKind
+from metersim.works.load import MEAN_KW, MEAN_KW_MAX, Load, LoadKind
+from metersim.works.peak import peak
 from metersim.works.plate import RATIO_MAX
 
 METERS_MAX: Final = 10_000
@@ -256,6 +259,33 @@ class MeterRow:
         for key in ("meter_number", "customer_number"):
             if self.count > 1 and getattr(self, key) is not None:
                 raise Misplaced(f"{self.count} meters would have one number; give each a row", key)
+
+    @model_validator(mode="after")
+    def _in_a_file(self, info: ValidationInfo) -> Self:
+        """A file is refused what Python may want: a meter that counts fast, and shows its digits full."""
+        if isinstance(info.context, Path):
+            self._check_peak()
+        return self
+
+    def _check_peak(self) -> None:
+        traits, load = (
+            self.profile.meter,
+            Load(kind=self.load, mean_kw=self.mean_kw, feed_in_share=self.feed_in_share),
+        )
+        ratio, volts = self.ct_ratio * self.pt_ratio, Decimal(traits.voltage_v)
+        found = peak(load, phases=traits.phases, ratio=ratio, voltage_v=volts)
+        if found is None or found.room >= 1:
+            return
+        most = max(self.mean_kw * found.room, Decimal(0)).quantize(Decimal("0.01"), ROUND_FLOOR)
+        needed = ceil(self.ct_ratio / found.room) if found.room > 0 else RATIO_MAX + 1
+        behind = f", or a ct_ratio of {needed}" if needed <= RATIO_MAX else ""
+        if behind and traits.connection == "direct":
+            behind += " with a profile that is connected through transformers"
+        raise Misplaced(
+            f"a {self.load} of {self.mean_kw} kW has up to {found.kva:.1f} kVA, more than the meter "
+            f"can show; write {most} at most{behind}",
+            "mean_kw",
+        )
 
     def _check_connection(self) -> None:
         connection = self.profile.meter.connection

@@ -83,12 +83,13 @@ _DAYS_DIFFER_PERCENT: Final[dict[LoadKind, int]] = {
 }
 _QUARTERS_DIFFER_PERCENT: Final = 12
 _SHIFT_QUARTERS_MAX: Final = 3
-_COS_PERCENT: Final[dict[LoadKind, tuple[int, int]]] = {
+COS_PERCENT: Final[dict[LoadKind, tuple[int, int]]] = {
     "household": (91, 98),
     "shop": (88, 96),
     "factory": (82, 93),
     "photovoltaic": (97, 99),
 }
+"""Lowest and highest power factor of a phase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +230,7 @@ def phasors(load: Load, plate: Plate, key: str) -> tuple[Phasor, ...]:
 
 
 def _phasor(kind: LoadKind, active: int, key: str, phase: str) -> Phasor:
-    low, high = _COS_PERCENT[kind]
+    low, high = COS_PERCENT[kind]
     cos = low + draw(f"{key}/cos.{phase}", 0, high - low + 1)
     reactive = isqrt(active * active * (10_000 - cos * cos)) // cos
     return Phasor(-active if kind == "photovoltaic" else active, reactive)

@@ -25,7 +25,7 @@ POWER_MAX: Final = 799_999
 CURRENT_MAX: Final = 799_999
 """799.999 A."""
 
-_VOLTAGE_LOW_PER_MILLE: Final = 973
+VOLTAGE_LOW_PER_MILLE: Final = 973
 _VOLTAGE_SPREAD_PER_MILLE: Final = 56
 _ANGLES: Final = {False: (0, 2400, 1200), True: (0, 1200, 2400)}
 """Of the voltages of a, b, c, in 0.1 degree; in the wrong order."""
@@ -171,7 +171,7 @@ class Readings:
 
     def _grid_decivolts(self, us: int, phase: str) -> int:
         spread = draw(f"{self._key}/voltage.{phase}", us // SECOND_US, _VOLTAGE_SPREAD_PER_MILLE)
-        return int(self._plate.voltage_v * 10) * (_VOLTAGE_LOW_PER_MILLE + spread) // FULL
+        return int(self._plate.voltage_v * 10) * (VOLTAGE_LOW_PER_MILLE + spread) // FULL
 
     def _milliamperes(self, moment: Moment, number: int) -> int:
         """The current of the apparent power that is shown; without a voltage, of what flows in the line."""
