@@ -38,6 +38,7 @@ from tests.support.processes import LOOPBACK, free_port, wait_until
 
 ENERGY, VOLTAGE_A = 0x00010000, 0x02010100
 EXIT_TIMEOUT_S = 10.0
+FULL = Path("/dev/full")
 
 
 def _request(di: int, address: str) -> bytes:
@@ -232,6 +233,22 @@ def test_what_cannot_be_opened_is_said(tmp_path: Path) -> None:
     ended = _run_to_its_end(f"--answers={tmp_path}/no/such/folder/answers.jsonl")
     assert (1, "") == (ended.returncode, ended.stdout)
     assert "no/such/folder" in ended.stderr
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
+def test_a_full_disk_is_told_in_one_line() -> None:
+    """Whoever writes the ready line into a file would read a page of Python."""
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [METERSIM, "run"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=EXIT_TIMEOUT_S,
+            check=False,
+        )
+    assert 1 == done.returncode
+    assert ["metersim: [Errno 28] No space left on device"] == done.stderr.splitlines()
 
 
 def test_lines_get_ports_one_after_the_other(tmp_path: Path) -> None:
