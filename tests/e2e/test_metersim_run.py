@@ -251,6 +251,28 @@ def test_a_full_disk_is_told_in_one_line() -> None:
     assert ["metersim: [Errno 28] No space left on device"] == done.stderr.splitlines()
 
 
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
+def test_a_capture_that_cannot_be_written_ends_the_plant() -> None:
+    """Clients would be turned away one after the other, and nobody would say why."""
+    with subprocess.Popen(
+        [METERSIM, "run", "--td-ms=0", f"--capture={FULL}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            where = urlsplit(json.loads(process.stdout.readline())["lines"][0]["url"])
+            with socket.create_connection((where.hostname, where.port), timeout=EXIT_TIMEOUT_S) as client:
+                client.sendall(_request(ENERGY, "000000000001"))
+                _, said = process.communicate(timeout=EXIT_TIMEOUT_S)
+        finally:
+            process.kill()
+    assert 1 == process.returncode
+    assert "metersim: [Errno 28] No space left on device" == said.splitlines()[-1]
+    assert "Traceback" not in said
+
+
 def test_lines_get_ports_one_after_the_other(tmp_path: Path) -> None:
     """A plant with fixed ports could not be written into a configuration."""
     port = free_port()
