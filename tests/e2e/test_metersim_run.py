@@ -38,6 +38,7 @@ from tests.support.processes import LOOPBACK, free_port, wait_until
 
 ENERGY, VOLTAGE_A = 0x00010000, 0x02010100
 EXIT_TIMEOUT_S = 10.0
+FULL = Path("/dev/full")
 
 
 def _request(di: int, address: str) -> bytes:
@@ -232,6 +233,44 @@ def test_what_cannot_be_opened_is_said(tmp_path: Path) -> None:
     ended = _run_to_its_end(f"--answers={tmp_path}/no/such/folder/answers.jsonl")
     assert (1, "") == (ended.returncode, ended.stdout)
     assert "no/such/folder" in ended.stderr
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
+def test_a_full_disk_is_told_in_one_line() -> None:
+    """Whoever writes the ready line into a file would read a page of Python."""
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [METERSIM, "run"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=EXIT_TIMEOUT_S,
+            check=False,
+        )
+    assert 1 == done.returncode
+    assert ["metersim: [Errno 28] No space left on device"] == done.stderr.splitlines()
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
+def test_a_capture_that_cannot_be_written_ends_the_plant() -> None:
+    """Clients would be turned away one after the other, and nobody would say why."""
+    with subprocess.Popen(
+        [METERSIM, "run", "--td-ms=0", f"--capture={FULL}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        try:
+            where = urlsplit(json.loads(process.stdout.readline())["lines"][0]["url"])
+            with socket.create_connection((where.hostname, where.port), timeout=EXIT_TIMEOUT_S) as client:
+                client.sendall(_request(ENERGY, "000000000001"))
+                _, said = process.communicate(timeout=EXIT_TIMEOUT_S)
+        finally:
+            process.kill()
+    assert 1 == process.returncode
+    assert "metersim: [Errno 28] No space left on device" == said.splitlines()[-1]
+    assert "Traceback" not in said
 
 
 def test_lines_get_ports_one_after_the_other(tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 
 import pytest
 
 from metersim import Line, Simulation, Station
-from metersim.serving.tcp import RECEIVE_OCTETS_MAX, SEND_TIMEOUT_S, UNREAD_OCTETS_MAX, TcpDuplex
+from metersim.line.wires import Duplex
+from metersim.serving.tcp import RECEIVE_OCTETS_MAX, SEND_TIMEOUT_S, UNREAD_OCTETS_MAX, TcpDuplex, open_dial
 from meterwire.dlt645 import Deframer
 from tests.support.paced import A161, A162, ask645, meter645
 
@@ -142,6 +144,49 @@ def test_an_answer_that_need_not_wait_is_there_at_once() -> None:
             transport.abort()
 
     Simulation().run(main())
+
+
+def test_what_goes_wrong_at_once_is_raised_where_octets_are_waited_for() -> None:
+    """A capture on a full disk would end every connection, and the plant would run on and say nothing."""
+
+    def full(octets: bytes) -> bytes:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def main() -> None:
+        duplex = _Transport().duplex
+        duplex.answer_with(full)
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(_refusal(duplex), name="line")
+            await asyncio.sleep(0)
+            duplex.data_received(ask645(address=A161))
+        assert errno.ENOSPC == waiting.result()
+
+    Simulation().run(main())
+
+
+async def _refusal(duplex: TcpDuplex) -> int | None:
+    with pytest.raises(OSError, match="No space") as caught:
+        await duplex.receive()
+    return caught.value.errno
+
+
+class _OnAFullDisk:
+    """A line whose capture cannot be written."""
+
+    async def serve(self, duplex: Duplex) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.asyncio
+async def test_a_terminal_that_dials_ends_where_its_capture_cannot_be_written() -> None:
+    """It would call again for ever, as if its master had hung up, and nobody would say why."""
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    async with server:
+        with pytest.raises(ExceptionGroup) as caught:
+            async with asyncio.timeout(10), open_dial(_OnAFullDisk(), host, port):
+                await asyncio.Event().wait()
+    assert caught.group_contains(OSError, match="No space")
 
 
 def test_a_client_that_does_not_read_is_not_answered_at_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version
 from typing import Annotated
 
@@ -25,7 +26,18 @@ for command in (run, check, new, schema, replay, hsm):
 
 def main() -> None:
     """Run the command line."""
-    app(prog_name="metersim")
+    try:
+        app(prog_name="metersim")
+    except ExceptionGroup as group:
+        known, others = group.split(OSError)
+        if known is None or others is not None:
+            raise
+        sys.exit(f"metersim: {_first(known)}")  # exit code 1
+
+
+def _first(group: BaseExceptionGroup[OSError]) -> OSError:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _print_version(wanted: bool) -> None:

@@ -32,13 +32,15 @@ SELECTOR_UNFIT: Final = Dar(9)
 
 _CONDITIONS_MAX: Final = 16
 _INTEGERS = frozenset({"unsigned", "long-unsigned", "double-long-unsigned"})
-_SPANS: Final = {
+SPANS: Final = {
     0: timedelta(seconds=1),
     1: timedelta(minutes=1),
     2: timedelta(hours=1),
     3: timedelta(days=1),
 }
-_MONTHS: Final = {4: 1, 5: 12}
+"""Units of a time interval (TI) that have a definite length."""
+MONTHS: Final = {4: 1, 5: 12}
+"""Units of months."""
 
 
 class Told(Protocol):
@@ -142,11 +144,11 @@ def _on_time(start: datetime, interval: Data) -> Callable[[datetime], bool]:
     if interval.type != "TI" or not isinstance(interval.value, Ti):
         raise Unfit(SELECTOR_UNFIT)
     unit, count = interval.value
-    if unit in _SPANS:
-        span = count * _SPANS[unit]
+    if unit in SPANS:
+        span = count * SPANS[unit]
         return lambda moment: not span or (moment - start) % span == timedelta()
-    if unit in _MONTHS:
-        months = count * _MONTHS[unit]
+    if unit in MONTHS:
+        months = count * MONTHS[unit]
         return lambda moment: not months or _whole_months(start, moment, months)
     raise Unfit(SELECTOR_UNFIT)
 

@@ -29,6 +29,7 @@ from metersim.dlt698.circumstances import (
 from metersim.dlt698.control import TAGGED, RelayPart
 from metersim.dlt698.modes import PLAIN_METHODS, Access, Modes
 from metersim.dlt698.records import ROWS_MAX
+from metersim.dlt698.selecting import SPANS
 from metersim.works.clock import ClockOutOfRange, MeterClock
 from metersim.works.moments import PLANT_TIME
 from meterwire.dlt698.apdus import action, get
@@ -66,13 +67,6 @@ CLOCK: Final = Oad(0x4000, 2, 0)
 BROADCAST_TIME: Final = Omd(0x4000, 127, 0)
 BROADCAST_STEP_MAX: Final = timedelta(minutes=5)
 """A broadcast moves the clock by so much at most, and once a day. Source: DL/T 645-2007, 7.1.6, likewise."""
-
-_TAG_SPANS: Final = {
-    0: timedelta(seconds=1),
-    1: timedelta(minutes=1),
-    2: timedelta(hours=1),
-    3: timedelta(days=1),
-}
 
 
 class Attributes(Protocol):
@@ -338,7 +332,7 @@ class Services:
         """DAR 32 when its time is over by the meter's clock; a delay of 0 and tags of the future pass."""
         if tag is None or not tag.delay.value:
             return None
-        sent, span = tag.sent_at.civil(), _TAG_SPANS.get(tag.delay.unit)
+        sent, span = tag.sent_at.civil(), SPANS.get(tag.delay.unit)
         if sent is None or span is None:
             return TIME_TAG_INVALID
         now = self._clock.shows(how.at).replace(tzinfo=None)

@@ -63,10 +63,19 @@ class TcpDuplex(asyncio.Protocol):
     def _answered_at_once(self, data: bytes) -> bool:
         if self._at_once is None or self._room is not None or len(data) > RECEIVE_OCTETS_MAX:
             return False
-        answer = self._at_once(data)
+        try:
+            answer = self._at_once(data)
+        except OSError as error:  # asyncio would close the connection, and tell nobody
+            self._fail(error)
+            return True
         if answer:
             self._transport.write(answer)
         return answer is not None
+
+    def _fail(self, error: OSError) -> None:
+        """Raise what went wrong where the octets are waited for."""
+        if self._news is not None:
+            self._news.set_exception(error)
 
     def eof_received(self) -> bool:
         """The client says no more; it may still listen."""
@@ -213,9 +222,12 @@ async def open_dial(
 async def _dial(line: Served, host: str, port: int, redial_s: float) -> None:
     """Call, and again each time the connection ends or cannot be made; until cancelled."""
     while True:
+        duplex = None
         with suppress(OSError):
             _, duplex = await asyncio.get_running_loop().create_connection(TcpDuplex, host, port)
-            await _serve_client(line, duplex)
+        if duplex is not None:
+            with suppress(ConnectionError):  # another OSError is no fault of the connection
+                await _serve_client(line, duplex)
         await asyncio.sleep(redial_s)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from metersim.terminals.intervals import MONTHS, SPANS
+from metersim.dlt698.selecting import MONTHS, SPANS
 from meterwire.dlt698.axdr.selection import Ti
 from meterwire.dlt698.axdr.values import Data, DateTimeS
 

@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final
 
+from metersim.dlt698.selecting import MONTHS, SPANS
 from meterwire.dlt698.axdr.selection import Ti
-
-SPANS: Final = {
-    0: timedelta(seconds=1),
-    1: timedelta(minutes=1),
-    2: timedelta(hours=1),
-    3: timedelta(days=1),
-}
-"""Units of a definite length."""
-MONTHS: Final = {4: 1, 5: 12}
-"""Units of months."""
 
 
 def span(interval: Ti) -> timedelta:
