@@ -29,7 +29,7 @@ from metersim.plant.figures import PROTOCOLS, Figures
 from metersim.plant.opening import open_plant
 from metersim.plant.plant import Plant, load_plant
 from metersim.plant.rows import At
-from metersim.serving.serve import SystemClock
+from metersim.serving.served import SystemClock
 
 ANY_LOOPBACK_PORT = "127.0.0.1:0"
 
