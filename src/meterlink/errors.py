@@ -71,6 +71,23 @@ class NoFreeze(MeterlinkError):
     """The meter has no freeze yet, or one whose time cannot be true; it may have one later."""
 
 
+# --- control -----------------------------------------------------------------------------------
+
+
+class SecurityFailed(MeterlinkError):
+    """There is no proof for a control, so it is not sent; no word of this holds a secret.
+
+    Args:
+        message: one sentence for an operator.
+        code: what the provider called it, or ``away``, ``slow``, ``refused_by_meter``, ``mac``, ``locked``.
+
+    """
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 # --- journal -----------------------------------------------------------------------------------
 
 
@@ -90,6 +107,10 @@ class RowUnreadable(JournalError):
     def __init__(self, message: str, *, log_id: int) -> None:
         super().__init__(message)
         self.log_id = log_id
+
+
+class StepTaken(MeterlinkError):
+    """The step of a subject is there already: somebody else was first. Look what he did."""
 
 
 # --- messages and points -----------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from meterlink.clock import SystemClock
 from meterlink.journal.journal import Journal
 from meterlink.journal.migrations import APPLICATION_ID, steps
+from meterlink.model.act import FIRST_HASH, Act, Topic, link
 from meterlink.model.event import Event, EventValue
 from meterlink.model.marks import Marks
 
@@ -29,6 +31,17 @@ _EVENT = Event(
     taken_at=datetime(2026, 11, 22, 3, 0, 5, 250_000, UTC),
     route="terminal 000000000161",
     source="dlt698.45 30110200",
+)
+_ACT = Act(
+    topic=Topic.ORDER,
+    subject="o-1",
+    step=1,
+    verb="create",
+    at=datetime(2026, 11, 22, 3, 0, tzinfo=UTC),
+    actor="李雷",
+    meter="表1",
+    body={"kind": "trip", "reason": "欠费"},
+    is_open=True,
 )
 
 
@@ -53,11 +66,17 @@ async def test_an_old_journal_opens_twice(tmp_path: Path, fixture: Path) -> None
             assert Marks.ABSENT == rows[0].readings[1].marks
             events = [row.record for row in rows if isinstance(row.record, Event)]
             assert ([_EVENT] if fixture.stem >= "journal-0002" else []) == events
+            acts = [(one.act, one.hash) for one in await journal.acts.after(0)]
+            has_acts = fixture.stem >= "journal-0003"
+            assert ([(_ACT, link(FIRST_HASH, _ACT, 1))] if has_acts else []) == acts
+            assert [1] * has_acts == [one.number for one in await journal.acts.checkpoints()]
             assert 1 == await journal.cursor("mqtt")
             assert [(1, "too large")] == await journal.poisoned("mqtt")
     async with Journal.open(path, clock=SystemClock()) as journal:
         assert 3 == await journal.keep(_EVENT), "an old journal takes an event, once"
         assert _EVENT == (await journal.rows_after(2, 10))[0].record
+        await journal.acts.append(replace(_ACT, subject="o-2"))
+        assert ["o-2"] == (await journal.acts.subjects(Topic.ORDER, only_open=True))[-1:]
     db = sqlite3.connect(path)
     assert (len(steps()),) == db.execute("PRAGMA user_version").fetchone()
     assert (APPLICATION_ID,) == db.execute("PRAGMA application_id").fetchone()

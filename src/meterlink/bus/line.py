@@ -16,6 +16,7 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -36,6 +37,17 @@ _log = structlog.get_logger(__name__)
 class _Ticket:
     session: Session
     done: asyncio.Future[None]
+
+
+class Exchanging(Protocol):
+    """Whoever carries out exchanges: a line, or the part of its time that somebody holds."""
+
+    @property
+    def name(self) -> str:
+        """What people call the line."""
+
+    async def exchange(self, session: Session, *, priority: Priority) -> None:
+        """See ``Line.exchange``."""
 
 
 class Line:

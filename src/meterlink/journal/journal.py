@@ -23,6 +23,7 @@ import structlog
 from meterlink.clock import Clock
 from meterlink.errors import JournalError
 from meterlink.journal import cursors, rows
+from meterlink.journal.acts import ActLog
 from meterlink.journal.cells import micros
 from meterlink.journal.store import Step, Store
 from meterlink.model.event import Event
@@ -54,6 +55,9 @@ class Journal:
         opener: opens the file; tests give one with limits or faults.
         queue_max: changes that may wait for the disk.
 
+    Attributes:
+        acts: orders, evidence and whatever else people and rules did, in their chain.
+
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Journal:
         self._open = False
         self._store: Store | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self.acts = ActLog(self._change, self._read, clock, lambda: self.boot)
 
     @classmethod
     def open(

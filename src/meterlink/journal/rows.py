@@ -1,6 +1,6 @@
 """The log and its records, both ways: times as microseconds, decimals as the text of their digits.
 
-A row of the log is a record of readings or an event, which ``event_rows`` knows.
+A row of the log is a record of readings, an event, which ``event_rows`` knows, or an act, of ``act_rows``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from meterlink.errors import RowUnreadable
-from meterlink.journal import event_rows
+from meterlink.journal import act_rows, event_rows
 from meterlink.journal.cells import instant, micros, text
 from meterlink.journal.event_rows import EncodedEvent
+from meterlink.model.act import KeptAct
 from meterlink.model.event import Event
 from meterlink.model.marks import Marks
 from meterlink.model.reading import LogRow, Reading, Record
@@ -112,6 +113,8 @@ def select_after(db: sqlite3.Connection, last_id: int, limit: int) -> list[LogRo
     parts: dict[int, list[tuple[Any, ...]]] = {head[0]: [] for head in heads}
     if any(head[1] == event_rows.KIND for head in heads):
         parts |= event_rows.select_between(db, first, last)
+    if any(head[1] == act_rows.KIND for head in heads):
+        parts |= act_rows.select_between(db, first, last)
     for row in db.execute(
         "SELECT log_id, item, value, unit, slot, taken_at, marks, route FROM reading"
         " WHERE log_id BETWEEN ? AND ? ORDER BY log_id, n",
@@ -176,8 +179,10 @@ def _reading_out(meter: str, n: int, reading: Reading) -> tuple[int | str | None
 def _log_row(head: tuple[int, str, int, int, str, str], parts: list[tuple[Any, ...]]) -> LogRow:
     log_id, kind, boot, kept_at, meter, data_class = head
     try:
-        record: Record | Event
+        record: Record | Event | KeptAct
         match kind:
+            case act_rows.KIND:
+                record = act_rows.decode(parts)
             case event_rows.KIND:
                 record = event_rows.decode(parts)
             case _ if kind == KIND:

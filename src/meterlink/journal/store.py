@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from meterlink.errors import JournalError
 from meterlink.journal import cursors, rows
@@ -27,6 +27,8 @@ BUSY_WAIT_MS = 1_000
 """How long a commit waits for a reader of another process that holds the file."""
 WAL_OCTETS_MAX = 64 * 1024 * 1024
 """The write-ahead log is cut back to this after a checkpoint."""
+
+_T = TypeVar("_T")
 
 Step = Callable[[sqlite3.Connection], int]
 """One change inside a transaction; what it returns goes back to who asked for it."""
@@ -141,6 +143,11 @@ class Store:
         """Which of a meter's items were kept for a slot."""
         with _explained(self.path):
             return rows.select_kept_of(self._db, data_class, meter, slot, items)
+
+    def look(self, query: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Ask for what the other modules of this room know to ask for."""
+        with _explained(self.path):
+            return query(self._db)
 
     def cursor(self, sink: str) -> int:
         """How far ``sink`` has followed."""

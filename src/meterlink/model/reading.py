@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from meterlink.model.act import KeptAct
 from meterlink.model.event import Event
 from meterlink.model.marks import NO_MARKS, Marks
 
@@ -54,7 +55,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRow:
-    """A record or an event as the log keeps it.
+    """A record, an event or an act as the log keeps it.
 
     Args:
         id: position in the log; grows, is never reused.
@@ -67,9 +68,9 @@ class LogRow:
     id: int
     boot: int
     kept_at: datetime
-    record: Record | Event
+    record: Record | Event | KeptAct
 
     @property
     def readings(self) -> tuple[Reading, ...]:
-        """Its readings; an event has none."""
+        """Its readings; nothing else has any."""
         return self.record.readings if isinstance(self.record, Record) else ()

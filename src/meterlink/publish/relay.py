@@ -17,6 +17,7 @@ import structlog
 
 from meterlink.errors import BrokerAway, ConfigError, JournalError, MessageRefused, RowUnreadable
 from meterlink.journal.journal import Journal
+from meterlink.model.act import KeptAct
 from meterlink.model.envelope import Envelope
 from meterlink.model.event import Event
 from meterlink.model.event_envelope import EventEnvelope
@@ -134,14 +135,19 @@ class Relay:
 
     async def _publish(self, port: MessagePort, row: LogRow, window: Window, place: Place) -> None:
         try:
-            await port.publish(*self._encode(row))
-            self.published += 1
+            message = self._encode(row)
+            if message is not None:
+                await port.publish(*message)
+                self.published += 1
         except (MessageRefused, ConfigError, ValueError) as error:
             await self._poison(row.id, str(error))
         window.finish(place)
 
-    def _encode(self, row: LogRow) -> tuple[str, bytes]:
+    def _encode(self, row: LogRow) -> tuple[str, bytes] | None:
+        """Topic and payload of a row; ``None`` where it is not for the broker."""
         record = row.record
+        if isinstance(record, KeptAct):
+            return None
         if isinstance(record, Event):
             told = EventEnvelope(gateway=self._gateway, boot=row.boot, seq=row.id, event=record)
             return event_topic(self._site, self._gateway, record.meter), told.to_json()

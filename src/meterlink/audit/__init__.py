@@ -1,0 +1,1 @@
+"""The chain of acts: signed, and checked by anybody."""

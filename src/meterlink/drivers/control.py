@@ -1,0 +1,245 @@
+"""What the orders know of a protocol: who is there, how the meter stands, and one control sent once.
+
+A driver looks and sends; it decides nothing, repeats nothing and remembers nothing. Sending is in two steps.
+``prepare`` does whatever must go before (authentication, proof, an association) and ends with octets that are
+ready and have not left. Then the order commits its intent. ``send`` lets them leave, once, and tells what
+came back, which for a control is more than "it failed".
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from meterlink.bus.line import Exchanging
+from meterlink.drivers.proving import Security
+from meterlink.model.order import OrderKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who answers under an address. Source: control-and-prepayment, fact 6.
+
+    Args:
+        address: that it says it has, 12 digits.
+        meter_number: 12 digits; what keys are derived from and customers are billed by.
+
+    """
+
+    address: str
+    meter_number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockLook:
+    """What the meter's clock shows against ours.
+
+    Args:
+        offset: meter minus system, at the instant of the answer.
+        error: how wrong that can be: half the exchange and the second that the clock shows in.
+
+    """
+
+    offset: timedelta
+    error: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchRecord:
+    """The newest trip or close as the meter recorded it.
+
+    Args:
+        count: how many there were since the meter was made; ``None``: it does not tell.
+        occurred_at: of the newest, by its clock; aware; ``None``: it has none, or does not tell.
+        operator_code: 8 hexadecimal digits, ``00000000`` for a local cause; empty: it does not tell.
+
+    """
+
+    count: int | None = None
+    occurred_at: datetime | None = None
+    operator_code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a meter stood; ``None`` is what it does not tell, or its profile cannot read.
+
+    Args:
+        taken_at: when the last answer came; aware, UTC.
+        contact_open: where the contact is. Source: fact 3.
+        command_open: what was commanded last.
+        alarm: whether the alarm for want of money is on.
+        guarantee: whether the power guarantee is on.
+        currents_a: a phase each.
+        voltages_v: a phase each.
+        power_w: total, active.
+        trips: of trips.
+        closes: of closings.
+        raw: the words as they came, hexadecimal, by the item's name: kept as evidence.
+
+    """
+
+    taken_at: datetime
+    contact_open: bool | None = None
+    command_open: bool | None = None
+    alarm: bool | None = None
+    guarantee: bool | None = None
+    currents_a: tuple[Decimal, ...] | None = None
+    voltages_v: tuple[Decimal, ...] | None = None
+    power_w: Decimal | None = None
+    trips: SwitchRecord = SwitchRecord()
+    closes: SwitchRecord = SwitchRecord()
+    raw: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purse:
+    """The money in a meter.
+
+    Args:
+        taken_at: when the answer came; aware, UTC.
+        remaining_cents: what is left; below 0: overdrawn.
+        purchase_count: how often it was topped up.
+        customer_number: 12 digits; empty: it does not tell.
+        hoarding_limit_cents: most that it takes; ``None``: it does not tell.
+        proven: whether the answer bore a proof that was checked.
+
+    """
+
+    taken_at: datetime
+    remaining_cents: int
+    purchase_count: int
+    customer_number: str = ""
+    hoarding_limit_cents: int | None = None
+    proven: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One control as it will stand in a frame.
+
+    Args:
+        kind: what is to be done.
+        expires_at: the meter's own time after which it must not obey, whole seconds: the deadline corrected
+            by the offset of its clock. Source: decision 23.
+        valid_for: of a time tag: how long after its sending time the meter may still obey.
+        operator_code: 8 hexadecimal digits; the meter keeps it in its record.
+        meter_number: of the meter that is meant; keys are derived from it.
+        amount_cents: of a top-up.
+        purchase_count: of a top-up: the one that the meter shall have afterwards.
+        customer_number: of a top-up, 12 digits.
+
+    """
+
+    kind: OrderKind
+    expires_at: datetime
+    valid_for: timedelta
+    operator_code: str
+    meter_number: str
+    amount_cents: int | None = None
+    purchase_count: int | None = None
+    customer_number: str = ""
+
+
+class Verdict(enum.StrEnum):
+    """What came back for a control."""
+
+    ACCEPTED = "accepted"
+    """Received; not more (fact 4)."""
+    REJECTED = "rejected"
+    """The meter says that it did nothing."""
+    NONE = "none"
+    """The octets may have left, and nothing came that answers them."""
+    UNSENT = "unsent"
+    """No octet has left: the line was down, or its queue was full."""
+
+
+class Cause(enum.StrEnum):
+    """Why a meter said no, as far as it tells."""
+
+    UNTOLD = "untold"
+    AUTHENTICATION_TIMEOUT = "authentication_timeout"
+    MAC = "mac"
+    PASSWORD = "password"  # noqa: S105 - a word, no secret
+    EXPIRED = "expired"
+    GUARANTEE = "guarantee"
+    SUSPENDED = "suspended"
+    REPEATED = "repeated"
+    PURCHASE_COUNT = "purchase_count"
+    CUSTOMER = "customer"
+    HOARDING = "hoarding"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlAnswer:
+    """The end of one sending.
+
+    Args:
+        verdict: what is known.
+        cause: of ``REJECTED``.
+        word: execution word, error word or DAR as the meter sent it, hexadecimal; empty: none came.
+        told: one sentence for people.
+
+    """
+
+    verdict: Verdict
+    cause: Cause = Cause.UNTOLD
+    word: str = ""
+    told: str = ""
+
+
+class Prepared(Protocol):
+    """A control that is ready and has not left; good for one ``send``, and only while the line is held."""
+
+    @property
+    def frame_hash(self) -> str:
+        """64 hexadecimal digits over the frame with its secrets blanked. Source: decision 7."""
+
+
+class ControlDriver(Protocol):
+    """One protocol's way to look at a switch and to move it.
+
+    Every method raises, beside what it says: ``ReplyTimeout``, ``LineLost``, ``LineBusy``, ``LineClosed``,
+    ``BusFull`` from the line, ``BadAnswer`` for an answer that does not fit, and ``Refused`` for a meter that
+    does not give what was asked.
+    """
+
+    async def identity(self, line: Exchanging, address: str) -> Identity:
+        """Ask who is there, by single address."""
+
+    async def clock(self, line: Exchanging, address: str) -> ClockLook:
+        """Look at the meter's clock."""
+
+    async def standing(self, line: Exchanging, address: str) -> Standing:
+        """Look at contact, command, guarantee, alarm, current, voltage and the newest records.
+
+        What the meter refuses is ``None`` in the answer.
+        """
+
+    async def purse(self, line: Exchanging, address: str) -> Purse:
+        """Look at the money, without a security session."""
+
+    async def prepare(self, line: Exchanging, address: str, command: Command, security: Security) -> Prepared:
+        """Do what goes before a control; nothing is switched and no money moves.
+
+        Raises:
+            SecurityFailed: there is no proof: the provider is away, slow, or says no; or the meter refused
+                the authentication. The order must not be sent.
+
+        """
+
+    async def send(self, line: Exchanging, prepared: Prepared) -> ControlAnswer:
+        """Let the octets leave, once.
+
+        Cancelled while waiting, they may have left.
+
+        Raises:
+            ValueError: it was sent before: a bug.
+
+        """
+
+    async def finish(self, line: Exchanging, prepared: Prepared) -> None:
+        """End the authentication or association that ``prepare`` began; raises nothing from the line."""

@@ -1,0 +1,185 @@
+"""Acts and their rows, both ways; the chain is built here, inside the writer's transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from meterlink.journal.cells import instant, micros, text
+from meterlink.model.act import FIRST_HASH, Act, KeptAct, Topic, canonical, link, written
+
+KIND: Final = "act"
+"""Kind of the log's row."""
+TAKEN: Final = -1
+"""What ``insert`` gives when one of the steps is there already."""
+
+_OF_SUBJECT: Final = """
+    SELECT number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
+    WHERE topic = ? AND subject = ? ORDER BY step
+    """
+_OF_METER: Final = """
+    SELECT number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
+    WHERE meter = ? AND topic IN (SELECT value FROM json_each(?)) AND number > ? ORDER BY number LIMIT ?
+    """
+_OF_VERB: Final = """
+    SELECT number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
+    WHERE topic = ? AND verb = ? AND at >= ? ORDER BY at DESC, number DESC LIMIT ?
+    """
+_AFTER: Final = """
+    SELECT number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
+    WHERE number > ? ORDER BY number LIMIT ?
+    """
+_BETWEEN: Final = """
+    SELECT log_id, number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
+    WHERE log_id BETWEEN ? AND ?
+    """
+_SUBJECTS: Final = "SELECT id FROM subject WHERE topic = ? AND id > ? ORDER BY id LIMIT ?"
+_OPEN_SUBJECTS: Final = "SELECT id FROM subject WHERE topic = ? AND id > ? AND is_open ORDER BY id LIMIT ?"
+
+
+def check(acts: Iterable[Act]) -> None:
+    """Find what is wrong with acts before the transaction.
+
+    Raises:
+        ValueError: a body that is no canonical JSON or too long, a time without zone, text that is not
+            Unicode, no step: whoever made the act has a bug.
+
+    """
+    for act in acts:
+        canonical(act, 1)
+        if act.step < 1 or not act.subject or not act.verb:
+            raise ValueError("an act has a subject, a verb, and a step from 1")
+        for part in (act.subject, act.verb, act.actor, act.meter):
+            text(part)
+
+
+def insert(db: sqlite3.Connection, boot: int, acts: Sequence[Act], kept_at: int) -> int:
+    """Append acts, all or none of them; the newest log id. In the writer's transaction.
+
+    Returns:
+        ``TAKEN`` when the step of one of them is not the next of its subject: nothing was appended then.
+
+    """
+    expected: dict[tuple[str, str], int] = {}
+    for act in acts:
+        key = (act.topic.value, act.subject)
+        if act.step != expected.get(key, _last_step(db, key)) + 1:
+            return TAKEN
+        expected[key] = act.step
+    last, before = _head(db)
+    log_id = 0
+    for number, act in enumerate(acts, start=last + 1):
+        before = link(before, act, number)
+        log_id = _insert_one(db, boot, act, number, before, kept_at)
+    return log_id
+
+
+def of_subject(db: sqlite3.Connection, topic: Topic, subject: str) -> list[KeptAct]:
+    """The acts of a subject, in order."""
+    return _all(db.execute(_OF_SUBJECT, (topic.value, subject)))
+
+
+def of_meter(
+    db: sqlite3.Connection, meter: str, topics: Sequence[Topic], after: int, limit: int
+) -> list[KeptAct]:
+    """The acts of some topics that concern a meter, in order, behind a number of the chain."""
+    named = json.dumps([topic.value for topic in topics])
+    return _all(db.execute(_OF_METER, (meter, named, after, limit)))
+
+
+def of_verb(db: sqlite3.Connection, topic: Topic, verb: str, since: datetime, limit: int) -> list[KeptAct]:
+    """The newest acts of a topic and verb since a time, oldest first."""
+    return _all(db.execute(_OF_VERB, (topic.value, verb, micros(since), limit)))[::-1]
+
+
+def after(db: sqlite3.Connection, number: int, limit: int) -> list[KeptAct]:
+    """The acts of the chain behind a number, in order."""
+    return _all(db.execute(_AFTER, (number, limit)))
+
+
+def subjects(
+    db: sqlite3.Connection, topic: Topic, *, only_open: bool, after_subject: str, limit: int
+) -> list[str]:
+    """Subjects of a topic in the order of their names, behind one."""
+    query = _OPEN_SUBJECTS if only_open else _SUBJECTS
+    return [str(row[0]) for row in db.execute(query, (topic.value, after_subject, limit))]
+
+
+def select_between(db: sqlite3.Connection, first_id: int, last_id: int) -> dict[int, list[tuple[Any, ...]]]:
+    """By log id, the row of each act."""
+    return {row[0]: [row[1:]] for row in db.execute(_BETWEEN, (first_id, last_id))}
+
+
+def decode(rows: list[tuple[Any, ...]]) -> KeptAct:
+    """The act of its row.
+
+    Raises:
+        ValueError, ArithmeticError: it cannot be read.
+
+    """
+    if len(rows) != 1:
+        raise ValueError("it has no act")
+    return _kept(rows[0])
+
+
+def _all(rows: Iterable[tuple[Any, ...]]) -> list[KeptAct]:
+    return [_kept(row) for row in rows]
+
+
+def _kept(row: tuple[Any, ...]) -> KeptAct:
+    number, hashed, topic, subject, step, verb, at, actor, meter, body, is_open = row
+    act = Act(
+        topic=Topic(topic),
+        subject=subject,
+        step=step,
+        verb=verb,
+        at=instant(at),
+        actor=actor,
+        meter=meter,
+        body=json.loads(body),
+        is_open=bool(is_open),
+    )
+    return KeptAct(number=number, hash=hashed, act=act)
+
+
+def _insert_one(db: sqlite3.Connection, boot: int, act: Act, number: int, hashed: str, kept_at: int) -> int:
+    log_id = db.execute(
+        "INSERT INTO log (boot, kind, kept_at, meter, data_class, slot) VALUES (?, ?, ?, ?, ?, ?)",
+        (boot, KIND, kept_at, act.meter, act.topic.value, micros(act.at)),
+    ).lastrowid
+    assert log_id is not None
+    db.execute(
+        "INSERT INTO act VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            log_id,
+            number,
+            act.topic.value,
+            act.subject,
+            act.step,
+            act.verb,
+            micros(act.at),
+            act.actor,
+            act.meter,
+            written(act.body).decode(),
+            int(act.is_open),
+            hashed,
+        ),
+    )
+    db.execute(
+        "INSERT OR REPLACE INTO subject VALUES (?, ?, ?, ?, ?)",
+        (act.topic.value, act.subject, act.meter, act.step, int(act.is_open)),
+    )
+    return log_id
+
+
+def _last_step(db: sqlite3.Connection, key: tuple[str, str]) -> int:
+    row = db.execute("SELECT step FROM subject WHERE topic = ? AND id = ?", key).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _head(db: sqlite3.Connection) -> tuple[int, str]:
+    row = db.execute("SELECT number, hash FROM act ORDER BY number DESC LIMIT 1").fetchone()
+    return (int(row[0]), str(row[1])) if row else (0, FIRST_HASH)

@@ -1,0 +1,164 @@
+"""The acts of the log as the other rooms see them: appended all or none, and read."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Final, Protocol, TypeVar
+
+from meterlink.clock import Clock
+from meterlink.errors import StepTaken
+from meterlink.journal import act_rows, checkpoint_rows
+from meterlink.journal.cells import micros
+from meterlink.journal.store import Step, Store
+from meterlink.model.act import Act, KeptAct, Topic
+from meterlink.model.checkpoint import Checkpoint
+
+ACTS_AT_ONCE: Final = 64
+"""Acts that are appended together, at most."""
+READ_MAX: Final = 10_000
+"""Acts that one look brings, at most."""
+
+_T = TypeVar("_T")
+
+
+class Read(Protocol):
+    """How the journal's file is looked into."""
+
+    def __call__(self, work: Callable[[Store], _T]) -> Awaitable[_T]:
+        """Do the work on the journal's thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActLog:
+    """The chain of acts of one journal; ``Journal.acts``.
+
+    Args:
+        change: commits a step together with whatever else waits for the disk.
+        read: looks into the file.
+        clock: gives ``kept_at``.
+        boot: number of the daemon's start.
+
+    """
+
+    change: Callable[[Step], Awaitable[int]]
+    read: Read
+    clock: Clock
+    boot: Callable[[], int]
+
+    async def append(self, *acts: Act) -> int:
+        """Append acts, all of them or none; the log id of the last, once they are on disk.
+
+        Cancelled while waiting, they may have been appended or not: look.
+
+        Args:
+            acts: 1 to ``ACTS_AT_ONCE``; the step of each is the next one of its subject.
+
+        Raises:
+            StepTaken: the step of one of them is not the next: somebody else was first. None was appended.
+            JournalError: none was appended: disk full, file locked or damaged, journal closed.
+            ValueError: an act is malformed, a bug of who made it.
+
+        """
+        if not 1 <= len(acts) <= ACTS_AT_ONCE:
+            raise ValueError(f"{len(acts)} acts at once: 1 to {ACTS_AT_ONCE}")
+        act_rows.check(acts)
+        kept_at = micros(self.clock.utc_now())
+
+        def step(db: sqlite3.Connection) -> int:
+            return act_rows.insert(db, self.boot(), acts, kept_at)
+
+        log_id = await self.change(step)
+        if log_id == act_rows.TAKEN:
+            told = ", ".join(f"{act.topic} {act.subject} step {act.step}" for act in acts)
+            raise StepTaken(f"somebody else was first: {told}")
+        return log_id
+
+    async def of_subject(self, topic: Topic, subject: str) -> list[KeptAct]:
+        """All acts of one subject, in order; empty when there is none.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self.read(
+            lambda store: store.look(partial(act_rows.of_subject, topic=topic, subject=subject))
+        )
+
+    async def of_meter(
+        self, meter: str, topics: Sequence[Topic], *, after: int = 0, limit: int = READ_MAX
+    ) -> list[KeptAct]:
+        """The acts that concern one meter, in order, behind a number of the chain.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        look = partial(act_rows.of_meter, meter=meter, topics=topics, after=after, limit=min(limit, READ_MAX))
+        return await self.read(lambda store: store.look(look))
+
+    async def of_verb(
+        self, topic: Topic, verb: str, *, since: datetime, limit: int = READ_MAX
+    ) -> list[KeptAct]:
+        """The newest acts of a verb since a time, oldest first.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        look = partial(act_rows.of_verb, topic=topic, verb=verb, since=since, limit=min(limit, READ_MAX))
+        return await self.read(lambda store: store.look(look))
+
+    async def after(self, number: int, *, limit: int = READ_MAX) -> list[KeptAct]:
+        """The chain behind a number, in order.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        look = partial(act_rows.after, number=number, limit=min(limit, READ_MAX))
+        return await self.read(lambda store: store.look(look))
+
+    async def subjects(
+        self, topic: Topic, *, only_open: bool, after: str = "", limit: int = READ_MAX
+    ) -> list[str]:
+        """Subjects of a topic in the order of their names, behind one; the open ones, or all.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        look = partial(
+            act_rows.subjects,
+            topic=topic,
+            only_open=only_open,
+            after_subject=after,
+            limit=min(limit, READ_MAX),
+        )
+        return await self.read(lambda store: store.look(look))
+
+    async def sign(self, checkpoint: Checkpoint) -> None:
+        """Keep a signed place of the chain; one that is there stays as it is.
+
+        Raises:
+            JournalError: it was not kept.
+
+        """
+
+        def step(db: sqlite3.Connection) -> int:
+            checkpoint_rows.insert(db, checkpoint)
+            return 0
+
+        await self.change(step)
+
+    async def checkpoints(self) -> list[Checkpoint]:
+        """The signed places, in order.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self.read(lambda store: store.look(checkpoint_rows.select))

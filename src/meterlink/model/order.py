@@ -1,0 +1,157 @@
+"""What somebody wants done at one meter, and where such an order can stand."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from meterlink.model.act import written
+from meterlink.model.payload import time_in, time_out
+
+ORDER_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+"""What a caller may call an order: 1 to 64 characters, nothing that a path or topic takes for its own."""
+REASON_MAX: Final = 500
+"""Characters of a reason."""
+TRANSMISSIONS_MAX: Final = 3
+"""Frames of control that one order may cost, ever. Source: decision 21."""
+
+
+class OrderKind(enum.StrEnum):
+    """What is to be done. Source: control-and-prepayment, sections 1.2, 2.2, 4.1, 4.2 and 4.7."""
+
+    TRIP = "trip"
+    PERMIT_CLOSE = "permit_close"
+    DIRECT_CLOSE = "direct_close"
+    TOP_UP = "top_up"
+    GUARANTEE_ON = "guarantee_on"
+    GUARANTEE_OFF = "guarantee_off"
+    ALARM_ON = "alarm_on"
+    ALARM_OFF = "alarm_off"
+
+
+CLOSES: Final = frozenset({OrderKind.PERMIT_CLOSE, OrderKind.DIRECT_CLOSE})
+"""What lets current flow again."""
+SWITCHING: Final = frozenset({OrderKind.TRIP, OrderKind.GUARANTEE_ON, OrderKind.GUARANTEE_OFF}) | CLOSES
+"""What may move a contact. Source: CTRL-22."""
+
+
+class OrderState(enum.StrEnum):
+    """Where an order stands. Source: decision 21."""
+
+    CREATED = "created"
+    AUTHORISED = "authorised"
+    QUEUED = "queued"
+    PRECHECK = "precheck"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    UNCONFIRMED = "unconfirmed"
+    READBACK = "readback"
+    DONE = "done"
+    WAITING_FOR_KEY = "waiting_for_key"
+    NOT_DONE = "not_done"
+    UNKNOWN = "unknown"
+    RELAY_FAULT = "relay_fault"
+    REJECTED = "rejected"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class Origin(enum.StrEnum):
+    """Who began an order; arming is for persons alone. Source: decision 24."""
+
+    PERSON = "person"
+    POLICY = "policy"
+    PAYMENT = "payment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One order, as its caller gave it; nothing in it ever changes.
+
+    Args:
+        id: made by the caller, matches ``ORDER_ID``; the same id with the same body is the same order.
+        kind: what is to be done.
+        meter: our id of the meter.
+        reason: why, for people; 1 to ``REASON_MAX`` characters.
+        deadline_at: no octet leaves after this, and no meter obeys after this; aware, UTC, whole seconds.
+        origin: a person, a policy, or a payment.
+        amount_cents: money of a top-up, 1 or more; ``None`` for everything else.
+        payment: id of the payment record that a top-up or a reconnection comes from; empty: none.
+        case: id of the disconnect case that a trip ends; empty: none.
+        reference: id of the consent, filing, dispute or work order that a rule asks for; empty: none.
+
+    """
+
+    id: str
+    kind: OrderKind
+    meter: str
+    reason: str
+    deadline_at: datetime
+    origin: Origin = Origin.PERSON
+    amount_cents: int | None = None
+    payment: str = ""
+    case: str = ""
+    reference: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what could be no order of anybody's.
+
+        Raises:
+            ValueError: an id or reason out of bounds, a time without zone, money where none belongs.
+
+        """
+        if not ORDER_ID.fullmatch(self.id):
+            raise ValueError(
+                "an order's id has 1 to 64 of A-Z a-z 0-9 . _ : - and begins with a letter or digit"
+            )
+        if not 1 <= len(self.reason.strip()) <= len(self.reason) <= REASON_MAX:
+            raise ValueError(f"an order needs a reason of 1 to {REASON_MAX} characters")
+        if self.deadline_at.tzinfo is None or self.deadline_at.microsecond:
+            raise ValueError("a deadline has a zone and whole seconds")
+        if (self.amount_cents is not None) != (self.kind is OrderKind.TOP_UP):
+            raise ValueError("a top-up has an amount, and nothing else has")
+        if self.amount_cents is not None and self.amount_cents < 1:
+            raise ValueError("a top-up is of at least one cent")
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """All of it but the id, as JSON; orders of the same body want the same."""
+        return {
+            "kind": self.kind.value,
+            "meter": self.meter,
+            "reason": self.reason,
+            "deadline_at": time_out(self.deadline_at),
+            "origin": self.origin.value,
+            "amount_cents": self.amount_cents,
+            "payment": self.payment,
+            "case": self.case,
+            "reference": self.reference,
+        }
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits over the body."""
+        return hashlib.sha256(written(self.body)).hexdigest()
+
+    @classmethod
+    def of(cls, order_id: str, body: Mapping[str, Any]) -> Order:
+        """The order of an id and a body.
+
+        Raises:
+            ValueError, TypeError, KeyError: that is no order.
+
+        """
+        fields = dict(body)
+        return cls(
+            id=order_id,
+            kind=OrderKind(fields.pop("kind")),
+            origin=Origin(fields.pop("origin")),
+            deadline_at=time_in(fields.pop("deadline_at")),
+            **fields,
+        )

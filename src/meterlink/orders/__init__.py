@@ -1,0 +1,1 @@
+"""Orders: disconnect, reconnect, top-up, guarantee and alarm, each at most once."""

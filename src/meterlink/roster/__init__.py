@@ -1,0 +1,1 @@
+"""Who is behind each meter, as far as rules ask."""

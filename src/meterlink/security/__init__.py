@@ -1,0 +1,1 @@
+"""Who proves controls to meters."""
