@@ -89,7 +89,7 @@ def _seconds(connections: Callable[[Simulation], list[Connect]]) -> float:
 
 
 def _meters(sim: Simulation) -> list[Connect]:
-    built = Figures(lines=LINES, meters=METERS // LINES).plant().build(clock=sim.clock)
+    built = BuiltPlant(Figures(lines=LINES, meters=METERS // LINES).plant(), clock=sim.clock)
     return [line.connect for line in built.lines.values()]
 
 

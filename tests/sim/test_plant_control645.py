@@ -36,7 +36,7 @@ class _Street:
 
     def __init__(self) -> None:
         self.sim = Simulation(seed=1, start=START)
-        self.built: BuiltPlant = read_plant(PLANT, "plant.yaml").build(clock=self.sim.clock)
+        self.built: BuiltPlant = BuiltPlant(read_plant(PLANT, "plant.yaml"), clock=self.sim.clock)
 
     def head_end(self, address: str) -> HeadEnd:
         numbers = {"meter_number": address}

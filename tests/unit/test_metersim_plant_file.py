@@ -11,6 +11,7 @@ import pytest
 from metersim import Faults, SimClock
 from metersim.line.medium import Medium
 from metersim.line.port import Port
+from metersim.plant.built import BuiltPlant
 from metersim.plant.checked import FAULTS_SHOWN_MAX, TEXT_MAX, PlantError
 from metersim.plant.making import works_of
 from metersim.plant.plant import LINES_MAX, Plant, load_plant, read_plant
@@ -72,7 +73,7 @@ def test_a_plant_file_says_what_stands_where() -> None:
     assert (None, False) == (east.client, east.minds_ports)
     [ct] = second.meters
     assert (Port(2400, "none"), "000012345678", Decimal(40)) == (ct.port, ct.meter_number, ct.ct_ratio)
-    works = plant.build(clock=SimClock(), record=lambda _: None).meter("000000000300").works
+    works = BuiltPlant(plant, clock=SimClock(), record=lambda _: None).meter("000000000300").works
     assert (Load(kind="factory", mean_kw=Decimal(40)), 3) == (works.load, works.plate.phases)
     assert ("000012345678", "000000000300") == (works.plate.meter_number, works.plate.customer_number)
     assert (True, False) == (broken.is_garbage, single.is_garbage)

@@ -217,7 +217,8 @@ def _run(
             tap = stack.enter_context(CaptureFile(capture, SystemClock())) if capture else None
             clock = PlantClock(wall=SystemClock(), start=plant.start, speed=plant.time)
             served = stack.enter_context(bound(place, plant, clock))
-            built = plant.build(
+            built = BuiltPlant(
+                plant,
                 clock=clock,
                 record=both(record, served.exchanges.answered if served else None),
                 capture=both(tap, served.exchanges if served else None),

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from metersim.line.answers import AnswerRecord, Recorder
 from metersim.line.fault_rules import FaultRules
@@ -21,13 +21,11 @@ from metersim.plant.concentrator_row import ConcentratorRow
 from metersim.plant.happening_runner import HappeningReport, Happenings
 from metersim.plant.happenings import Happening
 from metersim.plant.making import Named, speaker
+from metersim.plant.plant import Plant
 from metersim.plant.rows import LineRow
 from metersim.plant.scenario import Scenario
 from metersim.plant.watched import Direction, Tap
 from metersim.terminals.concentrator import Concentrator
-
-if TYPE_CHECKING:
-    from metersim.plant.plant import Plant
 
 CALLS_MAX: Final = 1_000
 """Answers that a plant remembers; the oldest go first."""

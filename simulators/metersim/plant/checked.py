@@ -73,7 +73,15 @@ def read_text(path: Path, *, text_max: int = TEXT_MAX, fault: type[Exception] = 
         raise fault(f"{path}:{line}: {sentence}") from None
 
 
-def checked(text: str, file: str, wanted: type[_T], *, context: object = None) -> _T:
+def checked(
+    text: str,
+    file: str,
+    wanted: type[_T],
+    *,
+    context: object = None,
+    text_max: int = TEXT_MAX,
+    fault: type[Exception] = PlantError,
+) -> _T:
     """What a file says.
 
     Args:
@@ -81,13 +89,15 @@ def checked(text: str, file: str, wanted: type[_T], *, context: object = None) -
         file: how errors call it.
         wanted: a dataclass of pydantic.
         context: handed to its validators.
+        text_max: most characters.
+        fault: what is raised.
 
     Raises:
-        PlantError: a fault; the message names up to 20 of them, a line each.
+        Exception: of ``fault``; the message names up to 20 faults, a line each.
 
     """
-    root = node_of(text, file, fault=PlantError, text_max=TEXT_MAX, depth_max=DEPTH_MAX)
-    data = _data(root, file)
+    root = node_of(text, file, fault=fault, text_max=text_max, depth_max=DEPTH_MAX)
+    data = _data(root, file, fault)
     try:
         return TypeAdapter(wanted).validate_python(data, context=context)
     except ValidationError as error:
@@ -95,24 +105,24 @@ def checked(text: str, file: str, wanted: type[_T], *, context: object = None) -
     shown = [f"{file}:{line}: {sentence}" for line, sentence in faults[:FAULTS_SHOWN_MAX]]
     if len(faults) > len(shown):
         shown.append(f"{file}: and {len(faults) - len(shown)} more")
-    raise PlantError("\n".join(shown))
+    raise fault("\n".join(shown))
 
 
-def _data(node: yaml.Node, file: str) -> Any:
+def _data(node: yaml.Node, file: str, fault: type[Exception]) -> Any:
     """Mappings, lists and texts; ``None`` where nothing stands."""
     if isinstance(node, yaml.ScalarNode):
         return None if node.style is None and node.value in {"", "~", "null"} else str(node.value)
     if isinstance(node, yaml.SequenceNode):
-        return [_data(each, file) for each in node.value]
+        return [_data(each, file, fault) for each in node.value]
     assert isinstance(node, yaml.MappingNode), "YAML has three kinds of nodes"
     found: dict[str, Any] = {}
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
-            raise PlantError(f"{file}:{line}: a key is one word")
+            raise fault(f"{file}:{line}: a key is one word")
         if key_node.value in found:
-            raise PlantError(f"{file}:{line}: key {key_node.value!r} stands here twice")
-        found[str(key_node.value)] = _data(value_node, file)
+            raise fault(f"{file}:{line}: key {key_node.value!r} stands here twice")
+        found[str(key_node.value)] = _data(value_node, file, fault)
     return found
 
 

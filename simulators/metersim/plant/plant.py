@@ -1,4 +1,4 @@
-"""A plant: which meters hang on which lines, and how they are reached; its file, and what is made of it.
+"""A plant: which meters hang on which lines, and how they are reached; and its file.
 
 The same plant gives the same meters and, to the same questions at the same times, the same octets.
 """
@@ -15,9 +15,6 @@ from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, mod
 from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs
 
-from metersim.line.answers import Recorder
-from metersim.line.line import Clock
-from metersim.plant.built import BuiltPlant, Capture
 from metersim.plant.checked import Misplaced, checked, read_text
 from metersim.plant.concentrator_row import ConcentratorRow
 from metersim.plant.making import Named
@@ -136,19 +133,6 @@ class Plant:
         for number, _, row, addresses in self._rows():
             for address in addresses:
                 yield Named(f"{address:012d}", names[number], row)
-
-    def build(
-        self, *, clock: Clock, record: Recorder | None = None, capture: Capture | None = None
-    ) -> BuiltPlant:
-        """The plant with its meters, to be connected to.
-
-        Args:
-            clock: asked for the true time of every answer.
-            record: gets every answer just before it leaves; ``None``: nobody does.
-            capture: gets all octets that pass; ``None``: nobody does.
-
-        """
-        return BuiltPlant(self, clock=clock, record=record, capture=capture)
 
     def _rows(self) -> Iterator[tuple[int, int, MeterRow, range]]:
         """Number of the line, number of the row, the row, and the addresses of its meters."""
