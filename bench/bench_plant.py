@@ -21,6 +21,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from metersim import MemoryDuplex, Simulation, memory_pair
+from metersim.plant.built import BuiltPlant
 from metersim.plant.figures import Figures
 from meterwire.dlt645 import ReadRequest, encode, to_frame
 

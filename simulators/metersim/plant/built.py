@@ -111,6 +111,8 @@ class BuiltPlant:
         )
         for line in lines.values():  # what is due happens before somebody asks, however late the loop is
             line.traffic.before_question = self.happenings.advance
+        if isinstance(clock, PlantClock):
+            clock.when_changed(self._count_again)
 
     async def run(self) -> None:
         """Let happenings happen, each in its time, and concentrators work; for ever, so cancel it.
@@ -121,6 +123,12 @@ class BuiltPlant:
             for address, concentrator in self.concentrators.items():
                 group.create_task(concentrator.run(), name=f"plant.concentrator[{address}]")
             await self.happenings.run(speed=self._speed)
+
+    def _count_again(self) -> None:
+        """The clock jumped, or goes at another speed: what sleeps would wake up late."""
+        self.happenings.wake()
+        for concentrator in self.concentrators.values():
+            concentrator.collector.changed()
 
     def _speed(self) -> int:
         return self.clock.speed if isinstance(self.clock, PlantClock) else 1
