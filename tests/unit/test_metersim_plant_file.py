@@ -108,6 +108,15 @@ def test_a_plant_file_may_leave_everything_out() -> None:
             "lines:\n- meters:\n  - faults: {silence: 2}",
             "p.yaml:3: lines[1].meters[1].faults: fault silence: a",
         ),
+        (
+            "hello",
+            "p.yaml:1: a plant file has keys and values, as 'lines: [{at: pty, meters: [{count: 8}]}]';",
+        ),
+        ("- a\n- b", "p.yaml:1: a plant file has keys and values, as"),
+        ("lines: many", "p.yaml:1: lines: write a list: [...], or a line with '- ' for each"),
+        ("plant: {a: b}", "p.yaml:1: plant: write a text"),
+        ("lines: [pty]", "p.yaml:1: lines[1]: write keys and values: name, at, paced, baud, parity, medium,"),
+        (ROW + "{control: remote}", IN_ROW + ".control: write keys and values: has_relay, payment, has_key,"),
         ("seed: x", "p.yaml:1: seed: should be a valid integer"),
         ("seed: -1", "p.yaml:1: seed: should be greater than or equal to 0"),
         ("time: simulated", "p.yaml:1: time: 'simulated': write wall, or x2 to x3600"),
@@ -175,6 +184,14 @@ def test_a_wrong_plant_file_is_refused_with_its_line(text: str, message: str) ->
     with pytest.raises(PlantError) as caught:
         read_plant(text, "p.yaml")
     assert str(caught.value).startswith(message), caught.value
+
+
+@pytest.mark.parametrize("text", ["hello", "- a", "lines: [a]", "concentrators: [a]", "scenario: [a]"])
+def test_no_fault_names_a_class_of_ours(text: str) -> None:
+    """People who write YAML would be told about an instance of LineRow, and not what to write."""
+    with pytest.raises(PlantError) as caught:
+        read_plant(text, "p.yaml")
+    assert "instance" not in str(caught.value)
 
 
 def test_every_fault_of_a_file_is_told_at_once() -> None:

@@ -97,7 +97,7 @@ def test_a_scenario_is_read_as_it_is_written() -> None:
     [
         ("", "a.yaml:1: the file is empty"),
         ("scenario: [", "a.yaml:1: no YAML"),
-        ("- a", "a.yaml:1: should be a dictionary"),
+        ("- a", "a.yaml:1: a scenario file has keys and values, as 'scenario: my-own'"),
         ("seed: 3", "a.yaml:1: scenario: the key is missing"),
         ("scenario: A b", "a.yaml:1: scenario 'A b': write small letters"),
         ("scenario: x\nscenario: y", "a.yaml:2: key 'scenario' stands here twice"),
@@ -107,7 +107,7 @@ def test_a_scenario_is_read_as_it_is_written() -> None:
         ),
         ("scenario: x\nseed: -1", "a.yaml:2: seed: should be greater than or equal to 0"),
         ("scenario: x\nseed: much", "a.yaml:2: seed: should be a valid integer"),
-        ("scenario: x\nfaults: 3", "a.yaml:2: faults: should be a valid tuple"),
+        ("scenario: x\nfaults: 3", "a.yaml:2: faults: write a list"),
         (
             "scenario: x\nfaults:\n - {what: loss}\n - {wat: loss}",
             "a.yaml:4: faults[2].wat: unknown key; did you mean 'what'?",

@@ -78,6 +78,7 @@ def checked(
     file: str,
     wanted: type[_T],
     *,
+    whole: str,
     context: object = None,
     text_max: int = TEXT_MAX,
     fault: type[Exception] = PlantError,
@@ -88,6 +89,7 @@ def checked(
         text: YAML.
         file: how errors call it.
         wanted: a dataclass of pydantic.
+        whole: what such a file is, for who wrote something else.
         context: handed to its validators.
         text_max: most characters.
         fault: what is raised.
@@ -101,7 +103,7 @@ def checked(
     try:
         return TypeAdapter(wanted).validate_python(data, context=context)
     except ValidationError as error:
-        faults = sorted(_faults(error, root, wanted))
+        faults = sorted(_faults(error, root, wanted, whole))
     shown = [f"{file}:{line}: {sentence}" for line, sentence in faults[:FAULTS_SHOWN_MAX]]
     if len(faults) > len(shown):
         shown.append(f"{file}: and {len(faults) - len(shown)} more")
@@ -126,7 +128,7 @@ def _data(node: yaml.Node, file: str, fault: type[Exception]) -> Any:
     return found
 
 
-def _faults(error: ValidationError, root: yaml.Node, wanted: type) -> Iterator[tuple[int, str]]:
+def _faults(error: ValidationError, root: yaml.Node, wanted: type, whole: str) -> Iterator[tuple[int, str]]:
     for fault in error.errors(include_url=False, include_input=False):
         loc, cause = fault["loc"], fault.get("ctx", {}).get("error")
         sentence = str(cause) if isinstance(cause, ValueError) else fault["msg"].replace("Input ", "", 1)
@@ -135,6 +137,12 @@ def _faults(error: ValidationError, root: yaml.Node, wanted: type) -> Iterator[t
                 sentence = _unknown(str(loc[-1]), _keys(wanted, loc[:-1]))
             case "missing" | "missing_argument":
                 sentence = "the key is missing"
+            case "dataclass_type":
+                sentence = f"write keys and values: {', '.join(_keys(wanted, loc))}" if loc else whole
+            case "tuple_type":
+                sentence = "write a list: [...], or a line with '- ' for each"
+            case "string_type":
+                sentence = "write a text"
         if isinstance(cause, Misplaced):
             loc = (*loc, *cause.loc)
         line, path = _place(root, loc)

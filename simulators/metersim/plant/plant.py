@@ -35,6 +35,10 @@ CONCENTRATORS_MAX: Final = 64
 SPEED_MAX: Final = 3600
 SEED_MAX: Final = 2**63 - 1
 
+_PLANT_FILE: Final = (
+    "a plant file has keys and values, as 'lines: [{at: pty, meters: [{count: 8}]}]'; "
+    "'metersim new' writes one with comments"
+)
 _SPEED: Final = re.compile("x([1-9][0-9]{0,3})").fullmatch
 
 
@@ -192,7 +196,7 @@ def read_plant(text: str, file: str, *, folder: Path = Path()) -> Plant:
         PlantError: a fault; the message has file, line and remedy of each.
 
     """
-    return checked(text, file, Plant, context=folder)
+    return checked(text, file, Plant, whole=_PLANT_FILE, context=folder)
 
 
 def load_plant(path: Path) -> Plant:

@@ -39,6 +39,9 @@ TEXT_MAX: Final = 65_536
 SAYS_MAX: Final = 1_000
 """Longest description, in characters."""
 
+_SCENARIO_FILE: Final = (
+    "a scenario file has keys and values, as 'scenario: my-own' and 'faults: [{what: loss, nth: 3}]'"
+)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
 
 
@@ -127,7 +130,7 @@ def load_scenario(text: str, file: str) -> Scenario:
         ScenarioError: a fault; the message has file, line and remedy of each.
 
     """
-    return checked(text, file, Scenario, text_max=TEXT_MAX, fault=ScenarioError)
+    return checked(text, file, Scenario, whole=_SCENARIO_FILE, text_max=TEXT_MAX, fault=ScenarioError)
 
 
 def load_scenario_file(path: Path) -> Scenario:
