@@ -78,6 +78,7 @@ class Life:
         since, us = self.clock.since, to_us(self.clock.since)
         self._plates = [(us, plate)]
         self._when_exchanged: list[Callable[[], None]] = []
+        self._when_power_lost: list[Callable[[], None]] = []
         self.usual = phasors(load, plate, key)
         self.history = History(since, conditions, coming=self._coming, moved=self._happened)
         first = Span(us, flow(self.usual, conditions, plate), self.clock.run(us))
@@ -126,6 +127,10 @@ class Life:
         """Have something called after each exchange: by who keeps keys, passwords or sessions of a meter."""
         self._when_exchanged.append(renew)
 
+    def when_power_lost(self, forget: Callable[[], None]) -> None:
+        """Have something called at each power cut: by who keeps what a meter has in its memory alone."""
+        self._when_power_lost.append(forget)
+
     def powered(self, at: datetime) -> bool:
         """Whether it works at ``at``; without a voltage it says nothing."""
         changed_at, powered = self._changed
@@ -172,3 +177,6 @@ class Life:
         us = max(us, last.from_us)
         self.registers.begin(Span(us, flowing, self.clock.run(us), jump))
         self._changed = of_us(us).astimezone(UTC), flowing.powered
+        if last.flow.powered and not flowing.powered:
+            for forget in self._when_power_lost:
+                forget()

@@ -162,6 +162,10 @@ class Works:
         """Have something called after each exchange: by who keeps keys, passwords or sessions of a meter."""
         self._life.when_exchanged(renew)
 
+    def when_power_lost(self, forget: Callable[[], None]) -> None:
+        """Have something called at each power cut: by who keeps what a meter has in its memory alone."""
+        self._life.when_power_lost(forget)
+
     def value(self, item: str, at: datetime) -> Decimal | None:
         """What the meter shows for ``item`` at ``at``; ``None`` when it has no such number.
 
