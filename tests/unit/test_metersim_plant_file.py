@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from meterprofiles import ProfileError
+from meterprofiles.load import load_file
 from metersim import Faults, SimClock
 from metersim.line.medium import Medium
 from metersim.line.port import Port
 from metersim.plant.built import BuiltPlant
+from metersim.plant.capture import FILE_OCTETS_MAX, CaptureError, read_capture
 from metersim.plant.checked import FAULTS_SHOWN_MAX, TEXT_MAX, PlantError
 from metersim.plant.making import works_of
 from metersim.plant.plant import LINES_MAX, Plant, load_plant, read_plant
 from metersim.plant.rows import METERS_MAX, At
+from metersim.plant.scenario import ScenarioError, load_scenario_file
 from metersim.works.load import Load
 
 WHOLE = """\
@@ -263,3 +268,22 @@ def test_a_clock_is_as_far_ahead_as_its_row_says_when_the_plant_begins(drift: st
     assert timedelta(seconds=90) == clock.ahead(start)
     gained_us = int(Decimal(drift) * 1_000_000) * 9
     assert timedelta(seconds=90, microseconds=gained_us) == clock.ahead(start + timedelta(days=9))
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full"])
+@pytest.mark.parametrize(
+    ("load", "words"),
+    [
+        (load_plant, f":1: too long, at most {TEXT_MAX} characters are taken"),
+        (load_scenario_file, ":1: too long, at most 65536 characters are taken"),
+        (load_file, ":1: too long, at most 65536 characters are taken"),
+        (read_capture, f": longer than {FILE_OCTETS_MAX} octets; replay a part of it"),
+    ],
+)
+def test_a_file_without_an_end_is_not_read_to_it(
+    load: Callable[[Path], object], words: str, device: str
+) -> None:
+    """A device has the size 0, and would fill the memory until the machine ends somebody."""
+    with pytest.raises((PlantError, ScenarioError, ProfileError, CaptureError)) as caught:
+        load(Path(device))
+    assert f"{device}{words}" == str(caught.value)

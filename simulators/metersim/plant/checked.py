@@ -11,7 +11,6 @@ import difflib
 import types
 import typing
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import yaml
@@ -45,32 +44,6 @@ class Misplaced(ValueError):
     def __init__(self, sentence: str, *loc: str | int) -> None:
         super().__init__(sentence)
         self.loc: Loc = loc
-
-
-def read_text(path: Path, *, text_max: int = TEXT_MAX, fault: type[Exception] = PlantError) -> str:
-    """The text of a file.
-
-    Args:
-        path: the file.
-        text_max: most characters; a file that has more for certain is not read.
-        fault: what is raised; its message has file and line.
-
-    Raises:
-        Exception: of ``fault``: it cannot be read, is too long, or no UTF-8.
-
-    """
-    try:
-        if path.stat().st_size > 4 * text_max:
-            raise fault(f"{path}:1: too long, at most {text_max} characters are taken")
-        octets = path.read_bytes()
-    except OSError as error:
-        raise fault(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        return octets.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = octets.count(b"\n", 0, error.start) + 1
-        sentence = f"octet {octets[error.start]:02X}H is no UTF-8; save the file as UTF-8"
-        raise fault(f"{path}:{line}: {sentence}") from None
 
 
 def checked(

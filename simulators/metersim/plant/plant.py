@@ -15,7 +15,8 @@ from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, mod
 from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs
 
-from metersim.plant.checked import Misplaced, checked, read_text
+from meterprofiles.yaml_text import text_of
+from metersim.plant.checked import TEXT_MAX, Misplaced, PlantError, checked
 from metersim.plant.concentrator_row import ConcentratorRow
 from metersim.plant.making import Named
 from metersim.plant.rows import (
@@ -206,4 +207,4 @@ def load_plant(path: Path) -> Plant:
         PlantError: it cannot be read, or is wrong.
 
     """
-    return read_plant(read_text(path), str(path), folder=path.parent)
+    return read_plant(text_of(path, text_max=TEXT_MAX, fault=PlantError), str(path), folder=path.parent)

@@ -26,10 +26,11 @@ from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field, TypeAdapter
 
+from meterprofiles.yaml_text import text_of
 from metersim.line.fault_rules import RULES_MAX, FaultRule, FaultRules
 from metersim.line.item_patterns import near
 from metersim.line.line import Clock, Line
-from metersim.plant.checked import checked, read_text
+from metersim.plant.checked import checked
 from metersim.plant.happening_runner import HAPPENINGS_MAX, Happenings
 from metersim.plant.happenings import Happening
 
@@ -140,7 +141,7 @@ def load_scenario_file(path: Path) -> Scenario:
         ScenarioError: it cannot be read, or is wrong.
 
     """
-    return load_scenario(read_text(path, text_max=TEXT_MAX, fault=ScenarioError), str(path))
+    return load_scenario(text_of(path, text_max=TEXT_MAX, fault=ScenarioError), str(path))
 
 
 def packaged_scenarios() -> dict[str, Scenario]:
