@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from metersim import SimClock, Simulation
+from metersim.plant.at import At
 from metersim.plant.built import BuiltPlant
 from metersim.plant.clocks import JUMP_MAX, SPEED_MAX, PlantClock
 from metersim.plant.concentrator_row import ConcentratorRow
 from metersim.plant.happenings import Happening
 from metersim.plant.plant import Plant
-from metersim.plant.rows import At, MeterRow
+from metersim.plant.rows import MeterRow
 from metersim.plant.scenario import Scenario
 
 Change = Callable[[PlantClock], None]

@@ -14,12 +14,13 @@ from meterprofiles.load import load_file
 from metersim import Faults, SimClock
 from metersim.line.medium import Medium
 from metersim.line.port import Port
+from metersim.plant.at import At
 from metersim.plant.built import BuiltPlant
 from metersim.plant.capture import FILE_OCTETS_MAX, CaptureError, read_capture
 from metersim.plant.checked import FAULTS_SHOWN_MAX, TEXT_MAX, PlantError
 from metersim.plant.making import works_of
 from metersim.plant.plant import LINES_MAX, Plant, load_plant, read_plant
-from metersim.plant.rows import METERS_MAX, At
+from metersim.plant.rows import METERS_MAX
 from metersim.plant.scenario import ScenarioError, load_scenario_file
 from metersim.works.load import Load
 

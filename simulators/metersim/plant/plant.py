@@ -16,6 +16,7 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs
 
 from meterprofiles.yaml_text import text_of
+from metersim.plant.at import endpoint
 from metersim.plant.checked import TEXT_MAX, Misplaced, PlantError, checked
 from metersim.plant.concentrator_row import ConcentratorRow
 from metersim.plant.making import Named
@@ -27,7 +28,6 @@ from metersim.plant.rows import (
     LineRow,
     MeterRow,
     aware,
-    endpoint,
 )
 from metersim.plant.scenario import Scenario, chosen_scenario
 
