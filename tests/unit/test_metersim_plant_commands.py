@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from metersim import AnswerRecord, SimClock
 from metersim.cli import app
 from metersim.cli.table import table_of
+from metersim.plant.built import BuiltPlant
 from metersim.plant.plant import Plant, load_plant, read_plant
 from metersim.plant.rows import LineRow, MeterRow
 from metersim.plant.schema import schema
@@ -37,7 +38,7 @@ def test_a_new_plant_file_is_right_as_it_is(folder: Path, kind: str) -> None:
     )
     plant = load_plant(folder / "my-plant.yaml")
     assert "my-plant" == plant.plant
-    assert plant.build(clock=SimClock()).meters
+    assert BuiltPlant(plant, clock=SimClock()).meters
     checked = CliRunner().invoke(app, ["check", "my-plant.yaml", "--json"])
     lines = json.loads(checked.stdout)["lines"]
     assert [meter.address for meter in plant.meters()] == [each for line in lines for each in line["meters"]]
@@ -110,7 +111,7 @@ def test_the_table_shows_what_each_line_does() -> None:
     """Somebody who watches a plant would see a dead line as one that works."""
     answers: list[AnswerRecord] = []
     plant = read_plant("plant: east\nlines: [{name: a, meters: [{count: 2}]}, {name: b, at: listen}]", "p")
-    built = plant.build(clock=SimClock(), record=answers.append)
+    built = BuiltPlant(plant, clock=SimClock(), record=answers.append)
     line = built.lines["a"]
     line.traffic.pass_by("out", b"\x68")
     line.counts.answers, line.counts.faulty, line.counts.last = 12, 3, "000000000002"

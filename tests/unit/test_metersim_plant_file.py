@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from meterprofiles import ProfileError
+from meterprofiles.load import load_file
 from metersim import Faults, SimClock
 from metersim.line.medium import Medium
 from metersim.line.port import Port
+from metersim.plant.at import At
+from metersim.plant.built import BuiltPlant
+from metersim.plant.capture import FILE_OCTETS_MAX, CaptureError, read_capture
 from metersim.plant.checked import FAULTS_SHOWN_MAX, TEXT_MAX, PlantError
 from metersim.plant.making import works_of
 from metersim.plant.plant import LINES_MAX, Plant, load_plant, read_plant
-from metersim.plant.rows import METERS_MAX, At
+from metersim.plant.rows import METERS_MAX
+from metersim.plant.scenario import ScenarioError, load_scenario_file
 from metersim.works.load import Load
 
 WHOLE = """\
@@ -72,7 +79,7 @@ def test_a_plant_file_says_what_stands_where() -> None:
     assert (None, False) == (east.client, east.minds_ports)
     [ct] = second.meters
     assert (Port(2400, "none"), "000012345678", Decimal(40)) == (ct.port, ct.meter_number, ct.ct_ratio)
-    works = plant.build(clock=SimClock(), record=lambda _: None).meter("000000000300").works
+    works = BuiltPlant(plant, clock=SimClock(), record=lambda _: None).meter("000000000300").works
     assert (Load(kind="factory", mean_kw=Decimal(40)), 3) == (works.load, works.plate.phases)
     assert ("000012345678", "000000000300") == (works.plate.meter_number, works.plate.customer_number)
     assert (True, False) == (broken.is_garbage, single.is_garbage)
@@ -107,6 +114,15 @@ def test_a_plant_file_may_leave_everything_out() -> None:
             "lines:\n- meters:\n  - faults: {silence: 2}",
             "p.yaml:3: lines[1].meters[1].faults: fault silence: a",
         ),
+        (
+            "hello",
+            "p.yaml:1: a plant file has keys and values, as 'lines: [{at: pty, meters: [{count: 8}]}]';",
+        ),
+        ("- a\n- b", "p.yaml:1: a plant file has keys and values, as"),
+        ("lines: many", "p.yaml:1: lines: write a list: [...], or a line with '- ' for each"),
+        ("plant: {a: b}", "p.yaml:1: plant: write a text"),
+        ("lines: [pty]", "p.yaml:1: lines[1]: write keys and values: name, at, paced, baud, parity, medium,"),
+        (ROW + "{control: remote}", IN_ROW + ".control: write keys and values: has_relay, payment, has_key,"),
         ("seed: x", "p.yaml:1: seed: should be a valid integer"),
         ("seed: -1", "p.yaml:1: seed: should be greater than or equal to 0"),
         ("time: simulated", "p.yaml:1: time: 'simulated': write wall, or x2 to x3600"),
@@ -174,6 +190,14 @@ def test_a_wrong_plant_file_is_refused_with_its_line(text: str, message: str) ->
     with pytest.raises(PlantError) as caught:
         read_plant(text, "p.yaml")
     assert str(caught.value).startswith(message), caught.value
+
+
+@pytest.mark.parametrize("text", ["hello", "- a", "lines: [a]", "concentrators: [a]", "scenario: [a]"])
+def test_no_fault_names_a_class_of_ours(text: str) -> None:
+    """People who write YAML would be told about an instance of LineRow, and not what to write."""
+    with pytest.raises(PlantError) as caught:
+        read_plant(text, "p.yaml")
+    assert "instance" not in str(caught.value)
 
 
 def test_every_fault_of_a_file_is_told_at_once() -> None:
@@ -245,3 +269,22 @@ def test_a_clock_is_as_far_ahead_as_its_row_says_when_the_plant_begins(drift: st
     assert timedelta(seconds=90) == clock.ahead(start)
     gained_us = int(Decimal(drift) * 1_000_000) * 9
     assert timedelta(seconds=90, microseconds=gained_us) == clock.ahead(start + timedelta(days=9))
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full"])
+@pytest.mark.parametrize(
+    ("load", "words"),
+    [
+        (load_plant, f":1: too long, at most {TEXT_MAX} characters are taken"),
+        (load_scenario_file, ":1: too long, at most 65536 characters are taken"),
+        (load_file, ":1: too long, at most 65536 characters are taken"),
+        (read_capture, f": longer than {FILE_OCTETS_MAX} octets; replay a part of it"),
+    ],
+)
+def test_a_file_without_an_end_is_not_read_to_it(
+    load: Callable[[Path], object], words: str, device: str
+) -> None:
+    """A device has the size 0, and would fill the memory until the machine ends somebody."""
+    with pytest.raises((PlantError, ScenarioError, ProfileError, CaptureError)) as caught:
+        load(Path(device))
+    assert f"{device}{words}" == str(caught.value)

@@ -36,6 +36,7 @@ from metersim.line.line import REPLY_DELAY_MS_MAX
 from metersim.line.medium import CLEAN, Medium
 from metersim.line.port import BAUDS, Port
 from metersim.line.station import OCTET_GAP_MS_MAX
+from metersim.plant.at import At, at_of
 from metersim.plant.checked import Misplaced
 from metersim.serving.serial_server import ServerHabits
 from metersim.works.clock import CLOCK_AHEAD_MAX, DRIFT_S_PER_DAY_MAX
@@ -48,7 +49,6 @@ METERS_MAX: Final = 10_000
 """Meters in one process."""
 ROWS_MAX: Final = METERS_MAX
 ADDRESS_MAX: Final = 999_999_999_998
-PORT_MAX: Final = 65_535
 NAME_MAX: Final = 64
 PRESET_CENTS: Final = 5_000
 PRESET_CENTS_MAX: Final = 99_999_999
@@ -99,70 +99,6 @@ def _profile(value: object, info: ValidationInfo) -> Profile:
 
 def _faults(value: object) -> object:
     return Faults.garbage(0) if value == "garbage" else value
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class At:
-    """Where a line is reached.
-
-    Args:
-        kind: ``tcp`` waits at ``host:port``, ``dial`` calls there, ``pty`` is a pseudo-terminal, ``listen``
-            is reached from the same process only.
-        host: of ``tcp`` and ``dial``.
-        port: of ``tcp`` and ``dial``; of ``tcp`` 0 takes a free one.
-        link: of ``pty``: a symbolic link to make for it; ``None``: none.
-
-    """
-
-    kind: Literal["tcp", "pty", "dial", "listen"] = "tcp"
-    host: str = "127.0.0.1"
-    port: int = 0
-    link: Path | None = None
-
-    def __str__(self) -> str:
-        """As a plant file has it."""
-        if self.kind in {"tcp", "dial"}:
-            host = f"[{self.host}]" if ":" in self.host else self.host
-            return f"{self.kind}://{host}:{self.port}"
-        return f"pty:{self.link}" if self.link else self.kind
-
-
-def endpoint(text: str) -> tuple[str, int]:
-    """Host and port of ``HOST:PORT``.
-
-    Raises:
-        ValueError: it is none.
-
-    """
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isascii() or not port.isdigit():
-        raise ValueError(f"{text}: write HOST:PORT, as 127.0.0.1:6450")
-    if int(port) > PORT_MAX:
-        raise ValueError(f"{text}: a port is at most {PORT_MAX}")
-    return host.strip("[]"), int(port)
-
-
-def at_of(value: object) -> At:
-    """Where a line is reached, out of its text.
-
-    Raises:
-        ValueError: it is no such place.
-
-    """
-    if isinstance(value, At):
-        return value
-    text = str(value)
-    kind, sign, rest = text.partition("://")
-    if sign and kind in {"tcp", "dial"}:
-        host, port = endpoint(rest)
-        if kind == "dial" and port == 0:
-            raise ValueError(f"{text}: name the port that is called")
-        return At(kind="tcp" if kind == "tcp" else "dial", host=host, port=port)
-    if text in {"pty", "listen"}:
-        return At(kind="pty" if text == "pty" else "listen")
-    if text.startswith("pty:") and text != "pty:":
-        return At(kind="pty", link=Path(text.removeprefix("pty:")))
-    raise ValueError(f"{text!r}: write tcp://HOST:PORT, pty, pty:/path/of/link, dial://HOST:PORT or listen")
 
 
 def aware(value: datetime | None) -> None:
