@@ -29,6 +29,7 @@ lines:
     at: listen
     meters:
       - {address: 161, profile: dlt645-2007/remote-cost-control}
+      - {address: 163, passwords: {2: 123456}}
       - {address: 162, profile: dlt645-2007/local-prepayment, customer_number: "000012345678"}
 """
 
@@ -85,6 +86,15 @@ def test_a_trip_and_a_close_that_waits_for_the_key(address: str) -> None:
     assert 0 == _word(here) & (OPEN_BITS | COMMAND_BIT)
     assert ["trip", "permit_close"] == [one.kind for one in meter.obeyed()]
     assert "87654321" == (here.read("relay_trip_record@items/last.1") or [])[1]
+
+
+def test_a_meter_has_the_passwords_of_its_file() -> None:
+    """A client that sends the factory's password to every meter would pass every test."""
+    street = _Street()
+    here = street.head_end("000000000163")
+    assert not isinstance(here.plain(TRIP), Acknowledgement)
+    assert isinstance(here.plain(TRIP, password="123456"), Acknowledgement)
+    assert ["trip"] == [one.kind for one in street.built.meters["000000000163"].obeyed()]
 
 
 def test_a_wallet_that_is_topped_up() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,16 @@ def test_a_new_plant_file_is_right_as_it_is(folder: Path, kind: str) -> None:
     lines = json.loads(checked.stdout)["lines"]
     assert [meter.address for meter in plant.meters()] == [each for line in lines for each in line["meters"]]
     assert [str(line.at) for line in plant.lines] == [line["at"] for line in lines]
+
+
+def test_what_a_new_plant_file_has_in_comments_is_right_too() -> None:
+    """Whoever takes the sign of comment away would be told that the program's own words are wrong."""
+    whole = re.sub(r"^( *)# (?=- |  )", r"\1", starter("small", "plant"), flags=re.MULTILINE)
+    rows = read_plant(whole, "plant.yaml").lines[0].meters
+    assert [False, True, False, False] == [row.passwords is not None for row in rows]
+    assert [False, False, True, False] == [row.modes_enforced for row in rows]
+    assert rows[1].tariffs is not None
+    assert rows[3].is_garbage
 
 
 def test_a_new_plant_file_overwrites_nothing_unasked(folder: Path) -> None:

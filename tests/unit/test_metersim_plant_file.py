@@ -12,6 +12,8 @@ import pytest
 from meterprofiles import ProfileError
 from meterprofiles.load import load_file
 from metersim import Faults, SimClock
+from metersim.dlt698 import Meter698
+from metersim.dlt698.meter import FACTORY_PASSWORD
 from metersim.line.medium import Medium
 from metersim.line.port import Port
 from metersim.plant.at import At
@@ -23,6 +25,12 @@ from metersim.plant.plant import LINES_MAX, Plant, load_plant, read_plant
 from metersim.plant.rows import METERS_MAX
 from metersim.plant.scenario import ScenarioError, load_scenario_file
 from metersim.works.load import Load
+from metersim.works.timetable import TARIFFS
+from meterwire.dlt698.apdus.action import ActionRequestNormal
+from meterwire.dlt698.apdus.parts import ActionItem, Dar, Piid, TimeTag
+from meterwire.dlt698.axdr.selection import Omd, Ti
+from meterwire.dlt698.axdr.values import NULL, Data, DateTimeS
+from tests.support.meter698 import Client
 
 WHOLE = """\
 plant: substation-7
@@ -52,8 +60,15 @@ lines:
         parity: none
 """
 
+START = datetime(2026, 10, 1, tzinfo=UTC)
 ROW = "lines:\n- meters:\n  - "
 IN_ROW = "p.yaml:3: lines[1].meters[1]"
+
+
+def _periods(count: int) -> str:
+    """A day of so many tariffs, in the form of a file."""
+    times = (f"{number // 2:02d}:{number % 2 * 30:02d}: {number % 4 + 1}" for number in range(count))
+    return f"{{{', '.join(times)}}}"
 
 
 def test_a_plant_file_says_what_stands_where() -> None:
@@ -178,6 +193,24 @@ def test_a_plant_file_may_leave_everything_out() -> None:
         ("scenario: nonsense", "p.yaml:1: scenario: no scenario is called 'nonsense'"),
         (ROW + "{baud: 1000}", IN_ROW + ".baud: 1000 bit/s: write one of"),
         ("lines:\n- {medium: {eco: 1}}", "p.yaml:2: lines[1].medium.eco: unknown key; did you mean 'echo'?"),
+        (ROW + "{passwords: {2: 12345}}", IN_ROW + ".passwords: a password is 6 decimal digits"),
+        (ROW + "{passwords: {10: 123456}}", IN_ROW + ".passwords: passwords are of levels 0 to 9"),
+        (ROW + "{passwords: 123456}", IN_ROW + ".passwords: write keys and values"),
+        (
+            ROW + "{passwords: {2: 123456}, profile: dlt698.45/generic}",
+            IN_ROW + ".passwords: levels are of DL/T 645; a meter of dlt698.45 has one password",
+        ),
+        (ROW + "{password: 12345678}", IN_ROW + ".password: it is of dlt698.45; write passwords by level"),
+        (
+            ROW + "{password: 01234567890123456, profile: dlt698.45/generic}",
+            IN_ROW + ".password: write 1 to 16 printable characters of ASCII",
+        ),
+        (ROW + "{modes_enforced: true}", IN_ROW + ".modes_enforced: it is of dlt698.45"),
+        (ROW + "{tariffs: {day: {08:00: 2}}}", IN_ROW + ".tariffs.day: no tariff begins at 00:00"),
+        (ROW + "{tariffs: {day: {00:00: 5}}}", IN_ROW + ".tariffs.day.00:00: should be less than or equal"),
+        (ROW + "{tariffs: {day: {00:00: 1, 8:00: 2}}}", IN_ROW + ".tariffs.day: '8:00': write the half-hour"),
+        (ROW + "{tariffs: {day: {00:00: 1}, rest_days: [8]}}", IN_ROW + ".tariffs.rest_days[1]: should be"),
+        (ROW + f"{{tariffs: {{day: {_periods(15)}}}}}", IN_ROW + ".tariffs.day: 15 periods, a meter has 14"),
         (ROW + "{first_block: 0}", IN_ROW + ".first_block: blocks are of"),
         (
             ROW + "{profile: dlt698.45/generic, piece_octets: 4}",
@@ -288,3 +321,54 @@ def test_a_file_without_an_end_is_not_read_to_it(
     with pytest.raises((PlantError, ScenarioError, ProfileError, CaptureError)) as caught:
         load(Path(device))
     assert f"{device}{words}" == str(caught.value)
+
+
+def test_tariffs_begin_when_the_file_says() -> None:
+    """Energy of the night would be billed as that of the day."""
+    text = ROW + "{tariffs: {day: {00:00: 4, 08:00: 2, 21:30: 3}, rest_day: {00:00: 1}, rest_days: [7]}}"
+    [named] = read_plant(text, "p.yaml").meters()
+    works = works_of(named, seed=1, start=START)
+    saturday = datetime.fromisoformat("2026-10-03T00:00:00+08:00")
+    for begins, ends, tariff in ((0, 8, 4), (8, 21.5, 2), (21.5, 24, 3), (24, 48, 1)):
+        before, after = (
+            [works.value(f"forward_active_energy.t{each}", at) for each in TARIFFS]
+            for at in (saturday + timedelta(hours=begins), saturday + timedelta(hours=ends))
+        )
+        assert [tariff] == [each for each, was, now in zip(TARIFFS, before, after, strict=True) if was != now]
+
+
+def test_a_day_of_as_many_tariffs_as_a_meter_has_is_taken() -> None:
+    """The widest table of the standard would be refused."""
+    [row] = read_plant(ROW + f"{{tariffs: {{day: {_periods(14)}, rest_days: []}}}}", "p.yaml").lines[0].meters
+    assert row.tariffs is not None
+    assert (14, frozenset()) == (len(row.tariffs.day), row.tariffs.timetable.rest_days)
+
+
+def test_passwords_do_not_show() -> None:
+    """A log, or a test that fails, would print what opens a meter."""
+    text = ROW + "{passwords: {2: 918273}}\n  - {password: 91827364, profile: dlt698.45/generic}"
+    plant = read_plant(text, "p.yaml")
+    assert [({2: "918273"}, None), (None, "91827364")] == [
+        (row.passwords, row.password) for row in plant.lines[0].meters
+    ]
+    shown = f"{plant!r}{[*plant.meters()]!r}"
+    for wrong in ("{passwords: {2: 9182736}}", "{password: 918273}", "{passwords: {2: [918273]}}"):
+        with pytest.raises(PlantError) as caught:
+            read_plant(ROW + wrong, "p.yaml")
+        shown += str(caught.value)
+    assert "918273" not in shown
+
+
+def test_a_meter_of_698_has_the_password_and_the_modes_of_its_file() -> None:
+    """A client that knows the factory's password alone, and orders in plain, would pass every test."""
+    text = "{address: 1, password: 91827364, modes_enforced: true, profile: dlt698.45/remote-cost-control}"
+    built = BuiltPlant(read_plant(ROW + text, "p.yaml"), clock=SimClock())
+    [meter] = built.meters.values()
+    assert isinstance(meter.speaker, Meter698)
+    client = Client(meter.speaker, at=built.clock.utc_now())
+    assert 1 == client.connect(FACTORY_PASSWORD).result
+    assert 0 == client.connect("91827364").result
+    assert Data("enum", 1) == client.get("F1010200")
+    tag = TimeTag(DateTimeS.of(meter.works.clock.shows(client.at)), Ti(1, 5))
+    order = ActionRequestNormal(piid=Piid.of(1), item=ActionItem(Omd(0x8000, 127), NULL), time_tag=tag)
+    assert Dar(20) == client.ask(order).item.dar

@@ -14,13 +14,15 @@ from collections.abc import Iterator
 from typing import Any, Final, TypeVar
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from meterprofiles.yaml_text import node_of
 
 TEXT_MAX: Final = 4_194_304
 """Most characters of a file: 10,000 meters, each on a line of its own, have room."""
 DEPTH_MAX: Final = 12
+STRICT: Final = ConfigDict(extra="forbid")
+"""Of a dataclass of a file: a key that it does not know is a fault."""
 FAULTS_SHOWN_MAX: Final = 20
 """Faults of one file that are shown."""
 
@@ -110,6 +112,8 @@ def _faults(error: ValidationError, root: yaml.Node, wanted: type, whole: str) -
                 sentence = _unknown(str(loc[-1]), _keys(wanted, loc[:-1]))
             case "missing" | "missing_argument":
                 sentence = "the key is missing"
+            case "dict_type":
+                sentence = "write keys and values"
             case "dataclass_type":
                 sentence = f"write keys and values: {', '.join(_keys(wanted, loc))}" if loc else whole
             case "tuple_type":

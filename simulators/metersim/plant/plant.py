@@ -17,14 +17,13 @@ from pydantic_core import ArgsKwargs
 
 from meterprofiles.yaml_text import text_of
 from metersim.plant.at import endpoint
-from metersim.plant.checked import TEXT_MAX, Misplaced, PlantError, checked
+from metersim.plant.checked import STRICT, TEXT_MAX, Misplaced, PlantError, checked
 from metersim.plant.concentrator_row import ConcentratorRow
 from metersim.plant.making import Named
 from metersim.plant.rows import (
     ADDRESS_MAX,
     METERS_MAX,
     NAME_MAX,
-    STRICT,
     LineRow,
     MeterRow,
     aware,
