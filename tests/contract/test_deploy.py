@@ -72,7 +72,7 @@ def _pins(lock: str) -> set[str]:
 
 
 def test_the_container_installs_what_the_web_api_needs_and_else_what_everybody_has() -> None:
-    """`metersim run --api` would end with "the extra web is not here", in the one place that exists for it."""
+    """`metersim run --api` would end with "the extra web is not here" in the place that exists for it."""
     installed = set(re.findall(r"requirements/[a-z]+\.lock", _CONTAINER.read_text(encoding="utf-8")))
     assert {"requirements/web.lock"} == installed
     web, run = _pins("requirements/web.lock"), _pins("requirements/run.lock")
