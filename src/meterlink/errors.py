@@ -30,6 +30,10 @@ class LineBusy(LineError):
     """Somebody else owns the line."""
 
 
+class HoldEnded(LineError):
+    """The time for which somebody had a line to himself is over; nothing was sent for this request."""
+
+
 # --- exchanges ---------------------------------------------------------------------------------
 
 
