@@ -78,6 +78,10 @@ class NoFreeze(MeterlinkError):
 # --- control -----------------------------------------------------------------------------------
 
 
+class NoControl(MeterlinkError):
+    """No control goes there: the protocol has none, or the address is not that of one meter."""
+
+
 class SecurityFailed(MeterlinkError):
     """There is no proof for a control, so it is not sent; no word of this holds a secret.
 
