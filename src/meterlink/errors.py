@@ -95,6 +95,10 @@ class JournalError(MeterlinkError):
     """The journal cannot keep or give rows: disk full, file locked or corrupt."""
 
 
+class DiskFull(JournalError):
+    """There is no room; what was to be kept was not. Freeing some brings everything back."""
+
+
 class RowUnreadable(JournalError):
     """One row of the log cannot be read back; those after it can.
 
