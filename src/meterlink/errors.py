@@ -104,7 +104,7 @@ class RowUnreadable(JournalError):
 
     Args:
         message: one sentence for an operator.
-        log_id: which row.
+        log_id: which row; 0: it is a checkpoint.
 
     """
 
@@ -115,6 +115,13 @@ class RowUnreadable(JournalError):
 
 class StepTaken(MeterlinkError):
     """The step of a subject is there already: somebody else was first. Look what he did."""
+
+
+# --- audit -------------------------------------------------------------------------------------
+
+
+class KeyUnusable(MeterlinkError):
+    """The gateway's key cannot be used: it cannot be read, others may read it, or it is no key."""
 
 
 # --- messages and points -----------------------------------------------------------------------

@@ -274,8 +274,8 @@ async def test_acts_and_checkpoints_are_append_only(tmp_path: Path, table: str, 
 
 @pytest.mark.parametrize(
     "change",
-    ["body = '[]'", "body = '{'", "body = '{\"a\": 1}'", "at = 9223372036854775807", "topic = 'x'", "is_open = 2",
-     "body = '" + "[" * 30_000 + "'"],
+    ["body = '[]'", "body = '{'", "body = '{\"a\": 1}'", "at = 9223372036854775807", "topic = 'x'",
+     "is_open = 2", "body = '" + "[" * 30_000 + "'"],
     ids=["list", "no JSON", "blanks", "no time", "no topic", "open twice", "brackets"],
 )  # fmt: skip
 @pytest.mark.asyncio

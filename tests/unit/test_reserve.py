@@ -36,7 +36,8 @@ def test_a_full_disk_still_takes_acts(tmp_path: Path) -> None:
     """Nobody could be switched on again while the disk is full: what was not kept is not sent."""
     if not _can_mount(tmp_path):
         pytest.skip("this machine lets nobody mount a small file system of his own")
-    script = f'mount -t tmpfs -o size={full_disk.DISK_OCTETS} tmpfs "$0" && exec "$1" -m tests.support.full_disk "$0"'
+    mount = f'mount -t tmpfs -o size={full_disk.DISK_OCTETS} tmpfs "$0"'
+    script = f'{mount} && exec "$1" -m tests.support.full_disk "$0"'
     done = subprocess.run(
         [*_OWN_DISK, "sh", "-c", script, str(tmp_path), sys.executable],
         capture_output=True, text=True, check=False, cwd=ROOT, timeout=19,

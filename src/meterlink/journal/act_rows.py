@@ -106,6 +106,11 @@ def after(db: sqlite3.Connection, number: int, limit: int) -> list[KeptAct]:
     return _all(db.execute(_AFTER, (number, limit)))
 
 
+def newest_number(db: sqlite3.Connection) -> int:
+    """Number of the newest act, or 0."""
+    return _head(db)[0]
+
+
 def subjects(
     db: sqlite3.Connection, topic: Topic, *, only_open: bool, after_subject: str, limit: int
 ) -> list[str]:
@@ -140,6 +145,8 @@ def decode(rows: list[tuple[Any, ...]]) -> KeptAct:
         body=_body_in(body),
         is_open=bool(is_open),
     )
+    for part in (subject, verb, actor, meter):
+        text(part)
     if rows[0] != _row(log_id, number, hashed, act):
         raise ValueError("it is not written as an act is")
     return KeptAct(number=number, hash=hashed, act=act)

@@ -165,6 +165,24 @@ class ActLog:
 
         await self.change(step)
 
+    async def newest_number(self) -> int:
+        """Number of the newest act; 0: there is none.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self.read(lambda store: store.look(act_rows.newest_number))
+
+    async def last_checkpoint(self) -> Checkpoint | None:
+        """The newest signed place; ``None``: there is none.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self.read(lambda store: store.look(checkpoint_rows.last))
+
     async def checkpoints(self) -> list[Checkpoint]:
         """The signed places, in order.
 

@@ -32,6 +32,10 @@ _NOBODY: Final = """
     SELECT topic, id FROM subject
     WHERE NOT EXISTS (SELECT 1 FROM act WHERE act.topic = subject.topic AND act.subject = subject.id) LIMIT 1
     """
+_TABLES: Final = ("act", "subject", "checkpoint")
+_GUARDS: Final = frozenset(
+    f"{table}_keeps_{what}" for table in ("log", "act", "checkpoint") for what in ("rows", "values")
+)
 _GIVEN: Final = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'log'"
 _NEWEST: Final = "SELECT coalesce(max(id), 0) FROM log"
 
@@ -52,6 +56,18 @@ class Link:
     number: int
     kept: KeptAct | None
     fault: str = ""
+
+
+def damage(db: sqlite3.Connection) -> str:
+    """What is wrong with the tables of the chain; empty: nothing."""
+    for table in _TABLES:
+        (verdict,) = db.execute(f"PRAGMA integrity_check({table})").fetchone()
+        if verdict != "ok":
+            return f"table {table} of the file is damaged: {verdict}"
+    guards = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")}
+    if gone := sorted(_GUARDS - guards):
+        return f"somebody took away what keeps rows from being changed: {', '.join(gone)}"
+    return ""
 
 
 def links(db: sqlite3.Connection, after: int, limit: int) -> list[Link]:

@@ -37,13 +37,13 @@ class JournalReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         # Nothing can be written beside a file on a read-only medium; then nobody else writes it either.
-        still = (
-            "" if path.with_name(f"{path.name}-wal").exists() or _is_writable(path.parent) else "&immutable=1"
-        )
+        written = path.with_name(f"{path.name}-wal").exists() or os.access(path.parent, os.W_OK)
+        mode = "mode=ro" if written else "mode=ro&immutable=1"
         try:
-            self._db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro{still}", uri=True)
+            self._db = sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True)
         except sqlite3.Error as error:
             raise JournalError(f"{path}: cannot be opened for reading ({error})") from None
+        self._db.text_factory = _text
 
     def check(self) -> None:
         """See whether it is a journal of the schema that we know; a reader does not migrate.
@@ -115,6 +115,33 @@ class JournalReader:
         """
         return self.look(checkpoint_rows.select)
 
+    def last_checkpoint(self) -> Checkpoint | None:
+        """The newest signed place of the chain.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return self.look(checkpoint_rows.last)
+
+    def newest_number(self) -> int:
+        """Number of the newest act; 0: there is none.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return self.look(act_rows.newest_number)
+
+    def damage(self) -> str:
+        """What is wrong with the tables of the chain as such: damaged, or their guards are gone.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return self.look(chain_rows.damage)
+
     def links(self, after: int, limit: int) -> list[chain_rows.Link]:
         """The rows of the chain behind a number, also those that cannot be read.
 
@@ -125,7 +152,7 @@ class JournalReader:
         return self.look(partial(chain_rows.links, after=after, limit=min(limit, READ_MAX)))
 
     def stray(self) -> tuple[int, str] | None:
-        """Where something beside the chain does not fit it: a row of the log (or 0), and what; ``None``: nowhere.
+        """Where something beside the chain does not fit it: a row of the log (or 0), and what.
 
         Raises:
             JournalError: the file cannot be read.
@@ -160,5 +187,6 @@ class JournalReader:
         self.close()
 
 
-def _is_writable(folder: Path) -> bool:
-    return os.access(folder, os.W_OK)
+def _text(octets: bytes) -> str:
+    """Text that is not Unicode is a matter of its row; SQLite would end the whole look."""
+    return octets.decode(errors="surrogateescape")
