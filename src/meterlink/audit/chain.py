@@ -52,8 +52,8 @@ _WORDS: Final[dict[FaultKind, tuple[str, str]]] = {
         "第 {last} 条记录(日志第 {row} 行)与前一条不衔接:第 {first} 至 {last} 条中有被修改或调换的记录",
     ),
     FaultKind.MOVED: (
-        "act {first} (row {row} of the log) stands before a row that is older than it in the chain",
-        "第 {first} 条记录(日志第 {row} 行)的次序被调换",
+        "acts {first} and {last} stand in the log in another order than in the chain (row {row})",
+        "第 {first} 条与第 {last} 条记录在日志中的次序被调换(第 {row} 行)",
     ),
     FaultKind.REWRITTEN: (
         "the chain was written anew somewhere in acts {first} to {last}: {why}",
