@@ -88,6 +88,35 @@ class SecurityFailed(MeterlinkError):
         self.code = code
 
 
+# --- orders ------------------------------------------------------------------------------------
+
+
+class BadRequest(MeterlinkError):
+    """A request of a person or program that nothing can be made of; the message says what to mend."""
+
+
+class Unknown(MeterlinkError):
+    """There is no such order, meter or work item."""
+
+
+class OrderClash(MeterlinkError):
+    """An order of that id exists and wants something else."""
+
+
+class NotAllowed(MeterlinkError):
+    """An order or a case takes no such step now: its table or a guard says no, and nothing was changed.
+
+    Args:
+        message: one sentence for an operator.
+        why: the name of what forbids it, for programs: ``state``, ``arm_lapsed``, ``deadline``, ...
+
+    """
+
+    def __init__(self, message: str, *, why: str) -> None:
+        super().__init__(message)
+        self.why = why
+
+
 # --- journal -----------------------------------------------------------------------------------
 
 
