@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Final, Protocol, TypeVar
@@ -32,6 +33,25 @@ class Read(Protocol):
         """Do the work on the journal's thread."""
 
 
+class Growth:
+    """How often acts were appended since the start, and who waits for the next time."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._next = asyncio.Event()
+
+    def note(self) -> None:
+        """Some were appended."""
+        self.count += 1
+        appended, self._next = self._next, asyncio.Event()
+        appended.set()
+
+    async def beyond(self, count: int) -> None:
+        """Wait until it was more often than that."""
+        while self.count <= count:
+            await self._next.wait()
+
+
 @dataclass(frozen=True, slots=True)
 class ActLog:
     """The chain of acts of one journal; ``Journal.acts``.
@@ -41,6 +61,7 @@ class ActLog:
         read: looks into the file.
         clock: gives ``kept_at``.
         boot: number of the daemon's start.
+        growth: to wait for more acts.
 
     """
 
@@ -48,6 +69,7 @@ class ActLog:
     read: Read
     clock: Clock
     boot: Callable[[], int]
+    growth: Growth = field(default_factory=Growth)
 
     async def append(self, *acts: Act) -> int:
         """Append acts, all of them or none; the log id of the last, once they are on disk.
@@ -65,16 +87,17 @@ class ActLog:
         """
         if not 1 <= len(acts) <= ACTS_AT_ONCE:
             raise ValueError(f"{len(acts)} acts at once: 1 to {ACTS_AT_ONCE}")
-        act_rows.check(acts)
+        checked = act_rows.prepared(acts)
         kept_at = micros(self.clock.utc_now())
 
         def step(db: sqlite3.Connection) -> int:
-            return act_rows.insert(db, self.boot(), acts, kept_at)
+            return act_rows.insert(db, self.boot(), checked, kept_at)
 
         log_id = await self.change(step)
         if log_id == act_rows.TAKEN:
             told = ", ".join(f"{act.topic} {act.subject} step {act.step}" for act in acts)
             raise StepTaken(f"somebody else was first: {told}")
+        self.growth.note()
         return log_id
 
     async def of_subject(self, topic: Topic, subject: str) -> list[KeptAct]:
@@ -86,6 +109,17 @@ class ActLog:
         """
         return await self.read(
             lambda store: store.look(partial(act_rows.of_subject, topic=topic, subject=subject))
+        )
+
+    async def last_of(self, topic: Topic, subject: str) -> KeptAct | None:
+        """The newest act of one subject, however many it has; ``None``: there is no such subject.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self.read(
+            lambda store: store.look(partial(act_rows.last_of, topic=topic, subject=subject))
         )
 
     async def of_meter(
@@ -153,6 +187,24 @@ class ActLog:
             return 0
 
         await self.change(step)
+
+    async def newest_number(self) -> int:
+        """Number of the newest act; 0: there is none.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self.read(lambda store: store.look(act_rows.newest_number))
+
+    async def last_checkpoint(self) -> Checkpoint | None:
+        """The newest signed place; ``None``: there is none.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self.read(lambda store: store.look(checkpoint_rows.last))
 
     async def checkpoints(self) -> list[Checkpoint]:
         """The signed places, in order.
