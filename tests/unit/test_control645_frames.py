@@ -6,6 +6,7 @@ import asyncio
 import random
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -95,7 +96,7 @@ def _sent(
     return asyncio.run(order()), line.sent
 
 
-def _said(data: str, *, abnormal: bool = False, more: bool = False, **other: object) -> Frame:
+def _said(data: str, *, abnormal: bool = False, more: bool = False, **other: Any) -> Frame:
     """A meter's answer to a control, unless ``other`` says something else."""
     frame = Frame(
         address=METER,
