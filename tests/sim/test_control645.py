@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,8 +18,9 @@ from meterlink.bus.queue import Priority
 from meterlink.drivers.control import Cause, ControlAnswer, Verdict
 from meterlink.drivers.control645 import CODES
 from meterlink.drivers.proving import Security
-from meterlink.errors import LineLost, NoControl, SecurityFailed
+from meterlink.errors import LineLost, MeterlinkError, NoControl, SecurityFailed
 from meterlink.model.order import OrderKind
+from metersim.line.fault_rules import FaultRule
 from metersim.security.failures import FailureLimits
 from metersim.works.cost_control import PLAIN, REMOTE
 from tests.support.control_bench import (
@@ -359,6 +364,60 @@ def test_cancelled_before_anything_left_it_never_leaves() -> None:
 
     bench.run(cancel)
     assert [] == bench.obeyed()
+
+
+async def _storm(bench: ControlBench, line: Line, rng: random.Random) -> dict[str, ControlAnswer | None]:
+    """Orders and reads, of which somebody stops a few; what became of the order of each operator."""
+    answers: dict[str, ControlAnswer | None] = {}
+
+    async def order(operator: str) -> None:
+        await asyncio.sleep(rng.uniform(0, 0.5))
+        command = bench.command(rng.choice([TRIP, CLOSE, TOP_UP]), operator_code=operator)
+        async with line.hold(priority=Priority.CONTROL) as held:
+            prepared = await bench.driver.prepare(held, ADDRESS, command, bench.security)
+            answers[operator] = None
+            answers[operator] = await bench.driver.send(held, prepared)
+            await bench.driver.standing(held, ADDRESS)
+            await bench.driver.finish(held, prepared)
+
+    async def quietly(body: Awaitable[object]) -> None:
+        with suppress(MeterlinkError):
+            await body
+
+    tasks = [asyncio.ensure_future(quietly(order(f"0000000{n}"))) for n in range(1, 7)]
+    tasks += [asyncio.ensure_future(quietly(bench.driver.identity(line, ADDRESS))) for _ in range(4)]
+    for _ in range(rng.randrange(8)):
+        await asyncio.sleep(rng.choice([0, 0.001, 0.02, 0.3]))
+        rng.choice(tasks).cancel()
+    await asyncio.wait(tasks)
+    bench.rules.clear()
+    await asyncio.sleep(2 * REPLY_TIMEOUT_S)
+    assert NUMBER == (await bench.driver.identity(line, ADDRESS)).meter_number, "the line came free"
+    return answers
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whoever_is_cancelled_when_nothing_is_obeyed_twice(seed: int) -> None:
+    """Two trips, or two credits, for one order: the worst that this program can do."""
+    rng = random.Random(seed)
+    bench = ControlBench(a_shop())
+    for fault in ("silence", "loss", "bit_flip", "echo", "delay"):
+        bench.rules.add(FaultRule(what=fault, probability=0.08))
+    answers = bench.run(lambda line: _storm(bench, line, rng))
+    obeyed = Counter(one.operator for one in bench.controls())
+    assert obeyed.keys() <= answers.keys(), "nothing is obeyed that was not sent"
+    for operator, answer in answers.items():
+        fewest, most = _EFFECTS[None if answer is None else answer.verdict]
+        assert fewest <= obeyed[operator] <= most, f"{answer} of order {operator}"
+
+
+_EFFECTS = {
+    None: (0, 1),  # stopped while it was sent
+    Verdict.NONE: (0, 1),
+    Verdict.ACCEPTED: (1, 1),
+    Verdict.REJECTED: (0, 0),
+    Verdict.UNSENT: (0, 0),
+}
 
 
 # --- no proof ------------------------------------------------------------------------------------

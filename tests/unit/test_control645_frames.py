@@ -12,13 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meterlink.bus.exchange import Session
+from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.choose import control_driver_for
 from meterlink.drivers.control import Cause, Command, ControlAnswer, Verdict
 from meterlink.drivers.control645 import CODES, Dlt645ControlDriver
 from meterlink.drivers.control645_verdict import CAUSES, EXECUTED
 from meterlink.drivers.proving import Plain, Security
-from meterlink.errors import NoControl, SecurityFailed
+from meterlink.errors import BadAnswer, NoControl, SecurityFailed
 from meterlink.model.order import OrderKind
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import generic
@@ -316,6 +318,41 @@ def test_a_meter_that_refuses_the_authentication(word: str, code: str) -> None:
     with pytest.raises(SecurityFailed) as raised:
         asyncio.run(_driver().prepare(line, METER, _command(OrderKind.TRIP), provider))
     assert (code, 1, 0) == (raised.value.code, len(line.sent), provider.open)
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_an_authentication_that_is_not_answered_whole(last: bool) -> None:
+    """An order would be proved over half a random number, and count as a wrong MAC."""
+    payload = AUTHENTICATE.to_bytes(4, "little") + bytes(12 if not last else 7)
+    part = Frame(address=METER, function=SECURITY, data=payload, from_meter=True, has_following=not last)
+    line, provider = ScriptedLine(lambda _: part), _provider()
+    with pytest.raises(BadAnswer):
+        asyncio.run(_driver().prepare(line, METER, _command(OrderKind.TRIP), provider))
+    assert 0 == provider.open
+
+
+def test_octets_that_have_not_left_when_it_is_cancelled_never_leave() -> None:
+    """The line's owner may hold the session a moment longer than whoever gave it the order."""
+    seen: list[Session] = []
+
+    class Slow:
+        name = "slow"
+
+        async def exchange(self, session: Session, *, priority: Priority) -> None:
+            del priority
+            seen.append(session)
+            await asyncio.Event().wait()
+
+    async def order() -> None:
+        driver = _driver()
+        prepared = await driver.prepare(Slow(), METER, _command(OrderKind.TRIP), PLAIN)
+        sending = asyncio.ensure_future(driver.send(Slow(), prepared))
+        await asyncio.sleep(0)
+        sending.cancel()
+        await asyncio.wait([sending])
+
+    asyncio.run(order())
+    assert (b"", True) == (seen[0].octets_to_send(), seen[0].finished)
 
 
 # --- who gets a driver ---------------------------------------------------------------------------

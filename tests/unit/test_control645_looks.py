@@ -85,15 +85,18 @@ def test_a_meter_that_does_not_say_who_it_is() -> None:
     into_day_ms=st.sampled_from([0, 16 * 3_600_000 - 100]).flatmap(
         lambda base: st.integers(base, base + 400)
     ),
+    fault=st.sampled_from(["delay", "late"]),  # the meter looks at its clock late, or tells it late
     delay_ms=st.integers(0, 900),
 )
-def test_the_offset_of_a_clock_is_as_sure_as_it_says(ahead_ms: int, into_day_ms: int, delay_ms: int) -> None:
+def test_the_offset_of_a_clock_is_as_sure_as_it_says(
+    ahead_ms: int, into_day_ms: int, fault: str, delay_ms: int
+) -> None:
     """A deadline in a frame would be wrong by a day at midnight, or by more than anybody allows for."""
     ahead = timedelta(milliseconds=ahead_ms)
     bench = ControlBench(a_meter(clock_ahead=ahead, clock_ahead_at=START))
     to_begin = timedelta(milliseconds=into_day_ms)
     bench.sim.run(asyncio.sleep(to_begin.total_seconds()))
-    bench.rules.add(FaultRule(what="delay", ms=delay_ms))
+    bench.rules.add(FaultRule(what=fault, ms=delay_ms))
 
     async def look(line: Line) -> tuple[timedelta, timedelta]:
         found = await bench.driver.clock(line, ADDRESS)
