@@ -386,9 +386,9 @@ async def _storm(bench: ControlBench, line: Line, rng: random.Random) -> dict[st
 
     tasks = [asyncio.ensure_future(quietly(order(f"0000000{n}"))) for n in range(1, 7)]
     tasks += [asyncio.ensure_future(quietly(bench.driver.identity(line, ADDRESS))) for _ in range(4)]
-    for _ in range(rng.randrange(8)):
-        await asyncio.sleep(rng.choice([0, 0.001, 0.02, 0.3]))
-        rng.choice(tasks).cancel()
+    for _ in range(rng.randrange(12)):
+        await asyncio.sleep(rng.choice([0, 0.005, 0.03, 0.3]))
+        rng.choice([task for task in tasks if not task.done()] or tasks).cancel()
     await asyncio.wait(tasks)
     bench.rules.clear()
     await asyncio.sleep(2 * REPLY_TIMEOUT_S)

@@ -241,6 +241,8 @@ def test_a_hold_that_gives_up_waiting_leaves_nothing() -> None:
                 await settle()
                 with pytest.raises(BusFull):
                     await _ask(bench.line, "2")
+                with pytest.raises(BusFull):
+                    await hold()
                 for one in waiting:
                     one.cancel()
                 await asyncio.wait(waiting)

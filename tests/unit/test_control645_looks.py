@@ -220,10 +220,14 @@ def test_the_bits_of_the_status_word(
     assert (("meter_status_word_3", word),) == standing.raw
 
 
-def test_a_meter_of_the_standard_alone_tells_no_command() -> None:
-    """It keeps bit 6 in reserve: always 0 would read as "close was commanded"."""
-    standing = _standing({_STATUS: "5000"}, dialect="standard")
-    assert (True, None, None, None) == (
+@pytest.mark.parametrize(
+    ("dialect", "expected"),
+    [("standard", (True, None, None, None)), ("southern_grid", (True, True, True, None))],
+)
+def test_bits_that_a_dialect_keeps_in_reserve(dialect: str, expected: tuple[bool | None, ...]) -> None:
+    """Always 0, they would read as "close was commanded" and "no guarantee"."""
+    standing = _standing({_STATUS: "D010"}, dialect=dialect)
+    assert expected == (
         standing.contact_open,
         standing.command_open,
         standing.alarm,

@@ -51,8 +51,11 @@ STATUS_BITS: Final[dict[StatusWord, StatusBits]] = {
     "vendor": StatusBits(contact=4, command=1, alarm=None, guarantee=12),
 }
 """Each bit: 1 = open, or on."""
-STANDARD_BITS: Final = StatusBits(contact=4, command=None, alarm=None, guarantee=None)
-"""Of a meter that speaks the text of the standard alone: it keeps the other bits in reserve."""
+DIALECT_BITS: Final[dict[str, StatusBits]] = {
+    "standard": StatusBits(contact=4, command=None, alarm=None, guarantee=None),
+    "southern_grid": StatusBits(contact=4, command=6, alarm=7, guarantee=None),
+}
+"""Of dialects that keep some of them in reserve: what no source names there is not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
