@@ -376,6 +376,10 @@ async def _storm(bench: ControlBench, line: Line, rng: random.Random) -> dict[st
         async with line.hold(priority=Priority.CONTROL) as held:
             prepared = await bench.driver.prepare(held, ADDRESS, command, bench.security)
             answers[operator] = None
+            if rng.random() < 0.3:
+                task = asyncio.current_task()
+                assert task is not None
+                asyncio.get_running_loop().call_later(rng.choice([0, 0.01, 0.03, 0.5]), task.cancel)
             answers[operator] = await bench.driver.send(held, prepared)
             await bench.driver.standing(held, ADDRESS)
             await bench.driver.finish(held, prepared)
