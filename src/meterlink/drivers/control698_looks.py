@@ -9,7 +9,7 @@ Source: control-and-prepayment, facts 3 and 9, sections 4.1 to 4.7.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final
 
@@ -212,14 +212,11 @@ def _decoded(seen: Seen, oad: Oad) -> tuple[ItemValue, ...]:
 
 
 def _of_phases(values: Mapping[str, ItemValue], quantity: str) -> tuple[Decimal, ...] | None:
-    """The phases that it has, in their order; a phase without a number ends them."""
-    found = []
-    for phase in PHASES:
-        value = values.get(f"{quantity}.{phase}")
-        if value is None or value.value is None:
-            break
-        found.append(value.value)
-    return tuple(found) or None
+    """A number for each phase that there is; one of which nothing is known leaves nothing known."""
+    told = [value for phase in PHASES if (value := values.get(f"{quantity}.{phase}")) is not None]
+    there = [value for value in told if value.problem != "absent"]
+    numbers = tuple(value.value for value in there if value.value is not None)
+    return numbers if numbers and len(numbers) == len(there) else None
 
 
 def _power(value: ItemValue | None) -> Decimal | None:
@@ -234,7 +231,7 @@ def _record(values: Mapping[str, ItemValue], event: str, zone: tzinfo) -> Switch
     moment = started.moment if started is not None else None
     return SwitchRecord(
         count=int(count.value) if count is not None and count.value is not None else None,
-        occurred_at=moment.replace(tzinfo=zone) if moment is not None else None,
+        occurred_at=None if moment is None else moment.replace(tzinfo=zone).astimezone(UTC),
     )
 
 
@@ -254,8 +251,14 @@ def clock_shows(data: Data | Dar, meter: str, zone: tzinfo) -> datetime:
 # --- money -------------------------------------------------------------------------------------------
 
 
-def purse(seen: Seen, meter: str, *, taken_at: datetime) -> Purse:
-    """The money in a meter; 202C is there.
+def purse(seen: Seen, meter: str, *, taken_at: datetime, is_proven: bool) -> Purse:
+    """The money in a meter.
+
+    Args:
+        seen: what it answered of ``PURSE``; the wallet is there.
+        meter: who was asked, for the message.
+        taken_at: when that came; aware, UTC.
+        is_proven: whether the wallet bore a proof that was checked.
 
     Raises:
         BadAnswer: it is no amount and count.
@@ -276,6 +279,7 @@ def purse(seen: Seen, meter: str, *, taken_at: datetime) -> Purse:
         purchase_count=count,
         customer_number=customer,
         hoarding_limit_cents=limits[1] if limits else None,
+        proven=is_proven,
     )
 
 

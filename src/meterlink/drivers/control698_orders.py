@@ -1,4 +1,4 @@
-"""Orders as methods of DL/T 698.45, and what a meter says to them; tables, and nothing that waits.
+"""Orders as methods of DL/T 698.45: one form of each, out of tables.
 
 Of every order there is one form: one relay, one element, no delay and no limit of our own, and a time tag
 that ends where the order's deadline stands by the meter's clock. The number of a close is 0 or 1, because
@@ -12,10 +12,9 @@ from collections.abc import Mapping
 from datetime import timedelta, tzinfo
 from typing import Final
 
-from meterlink.drivers.control import Cause, Command, ControlAnswer, Verdict
-from meterlink.drivers.dlt698_talk import code_words
+from meterlink.drivers.control import Command
 from meterlink.model.order import OrderKind
-from meterwire.dlt698.apdus.parts import SUCCESS, ActionItem, Dar, TimeTag
+from meterwire.dlt698.apdus.parts import ActionItem, TimeTag
 from meterwire.dlt698.axdr.selection import Oad, Omd, SidMac, Ti
 from meterwire.dlt698.axdr.values import NULL, Data, DateTimeS
 
@@ -53,8 +52,6 @@ TASKS: Final[Mapping[OrderKind, int]] = dict.fromkeys(OrderKind, TASK_OTHER) | {
     OrderKind.DIRECT_CLOSE: TASK_SWITCH,
 }
 _CLOSES: Final[Mapping[OrderKind, int]] = {OrderKind.PERMIT_CLOSE: PERMIT, OrderKind.DIRECT_CLOSE: DIRECT}
-
-# --- what is sent ------------------------------------------------------------------------------------
 
 
 def check(command: Command) -> None:
@@ -133,47 +130,3 @@ def _purchase(command: Command, proof: SidMac) -> Data:
 
 def _twelve_digits(text: str) -> bool:
     return len(text) == 12 and text.isascii() and text.isdecimal()
-
-
-# --- what comes back ---------------------------------------------------------------------------------
-
-CAUSES: Final[Mapping[int, Cause]] = {
-    15: Cause.PASSWORD,
-    20: Cause.PASSWORD,
-    21: Cause.REPEATED,
-    22: Cause.MAC,
-    23: Cause.AUTHENTICATION_TIMEOUT,
-    24: Cause.CUSTOMER,
-    25: Cause.PURCHASE_COUNT,
-    26: Cause.HOARDING,
-    28: Cause.MAC,
-    29: Cause.MAC,
-    30: Cause.MAC,
-    31: Cause.SUSPENDED,
-    32: Cause.EXPIRED,
-}
-"""What a DAR tells; every other one says no and leaves the cause open."""
-UNDECIDED: Final = frozenset({1, 2, 33})
-"""A fault of the device, a passing one, silence of a meter behind a terminal: it may have been done."""
-ASK_WHY: Final = frozenset({3, 255})
-"""DARs of a trip under guarantee, among other things: the error word 2041 knows more."""
-ERROR_CAUSES: Final[Mapping[str, Cause]] = {
-    "meter_suspended": Cause.SUSPENDED,
-    "mac_error": Cause.MAC,
-    "command_expired": Cause.EXPIRED,
-    "trip_refused_guarantee": Cause.GUARANTEE,
-    "auto_trip_refused_guarantee": Cause.GUARANTEE,
-}
-"""Bits of the error word that are believed. It may be of an earlier order: one that would allow another try,
-as a lapsed authentication does, is not among them."""
-
-
-def verdict_of(dar: Dar) -> ControlAnswer:
-    """What a meter's result means for the order; 0 is "received", not more (fact 4)."""
-    word, words = f"{int(dar):02X}", code_words("dar", dar)
-    if dar == SUCCESS:
-        return ControlAnswer(verdict=Verdict.ACCEPTED, word=word, told=f"received: {words}")
-    if dar in UNDECIDED:
-        return ControlAnswer(verdict=Verdict.NONE, word=word, told=f"it may have been done: {words}")
-    cause = CAUSES.get(int(dar), Cause.UNTOLD)
-    return ControlAnswer(verdict=Verdict.REJECTED, cause=cause, word=word, told=f"refused: {words}")

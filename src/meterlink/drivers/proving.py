@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+LAB: Final = "lab"
+"""How providers name themselves whose keys are published. Source: CTRL-25."""
 
 
 class Begun645(NamedTuple):

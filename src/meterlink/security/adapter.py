@@ -19,6 +19,7 @@ from typing import Final
 
 import structlog
 
+from meterlink.drivers.proving import LAB
 from meterlink.errors import LineError, SecurityFailed
 from meterlink.security.lines import NAME_MAX, NUMBERS, AnswerLine, Json, Result, request_line, result_of
 from meterlink.transports.adapter import AdapterStream
@@ -32,8 +33,6 @@ IDLE_S: Final = 5.0
 """After so much silence a connection is tried before an operation is given to it."""
 PROBE_TIMEOUT_S: Final = 2.0
 PROTOCOL_VERSION: Final = 1
-LAB: Final = "lab"
-"""How providers name themselves whose keys are published. Source: CTRL-25."""
 
 Opener = Callable[[], Awaitable[AdapterStream]]
 """Opens a stream to the provider; raises ``LineError``."""
