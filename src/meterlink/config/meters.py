@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from meterlink.config.secret_ref import Secret
-from meterlink.config.table import Name, Table
+from meterlink.config.security import MeterSecurity
+from meterlink.config.table import Name
 from meterlink.errors import ConfigError
 from meterlink.model.address import meter_address
 from meterlink.model.protocols import DEFAULT_PROTOCOL, MeterProtocol
@@ -14,7 +15,7 @@ METERS_MAX = 20_000
 """A configuration with more is refused; one gateway is not meant for more."""
 
 
-class MeterSettings(Table):
+class MeterSettings(MeterSecurity):
     """One meter."""
 
     id: Name = Field(description="Our name of the meter; the key of its readings for ever.")
