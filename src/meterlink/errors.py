@@ -96,6 +96,20 @@ class NotEntitled(MeterlinkError):
     """Somebody has no role for what he wants, or has done already what a second person must do now."""
 
 
+class NotAllowed(MeterlinkError):
+    """An order or a case takes no such step now: its table or a guard says no, and nothing was changed.
+
+    Args:
+        message: one sentence for an operator.
+        why: the name of what forbids it, for programs: ``state``, ``arm_lapsed``, ``deadline``, ...
+
+    """
+
+    def __init__(self, message: str, *, why: str) -> None:
+        super().__init__(message)
+        self.why = why
+
+
 # --- journal -----------------------------------------------------------------------------------
 
 

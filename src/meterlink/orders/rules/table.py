@@ -11,10 +11,10 @@ from types import MappingProxyType
 from typing import Final
 
 from meterlink.model.order import CLOSES, SWITCHING, OrderKind
-from meterlink.orders.limits import CUTS
 from meterlink.orders.rules import chain, closing, customers, live_meter, money, persons, queueing
 from meterlink.orders.rules.facts import Facts
 from meterlink.orders.rules.verdict import KINDS, Check, Finding, Rule, Stage
+from meterlink.orders.trips import CUTS
 
 _TRIP: Final = frozenset({OrderKind.TRIP})
 _TOP_UP: Final = frozenset({OrderKind.TOP_UP})
