@@ -181,10 +181,9 @@ class Limits:
             is_blind=self._blind_until is not None and now < self._blind_until,
         )
 
-    def reserve(self, trip: Trip, now: datetime, *, is_turn: bool) -> None:
-        """Count an order that passed until its act is in the log; without a pause after ``view``."""
-        mine = self._trips.get(trip.order, trip)
-        self._put(replace(mine, sent_at=now) if is_turn else replace(mine, queued_at=now))
+    def reserve(self, trip: Trip, now: datetime) -> None:
+        """Count an order as sent until the log says so; without a pause after ``view``."""
+        self._put(replace(self._trips.get(trip.order, trip), sent_at=now))
 
     def saw_step(self, trip: Trip, act: Act) -> None:
         """Count a step of an order that may cut somebody off.
