@@ -285,6 +285,13 @@ def test_a_register_is_set_and_rolls_over() -> None:
     assert 0 < hall.shows(ENERGY) < 50
 
 
+def test_a_tariff_rolls_over_together_with_its_total() -> None:
+    """Its total would have rolled over long before, and the sum of the tariffs be a million beside it."""
+    hall = Hall(Happening(what="register_rollover", at=HOUR, meter=A, item=f"{ENERGY}.t2"))
+    hall.wait(HOUR)
+    assert [CAPACITY - 1, 0, CAPACITY - 1] == [hall.shows(f"{ENERGY}{t}") for t in ("", ".t1", ".t2")]
+
+
 def test_registers_begin_again_after_a_reset_and_an_exchange() -> None:
     """A register that falls is what billing fears most."""
     hall = Hall(
@@ -459,6 +466,14 @@ def test_a_series_begins_at_once() -> None:
         (
             Happening(what="register_set", at=HOUR, meter=A, item=ENERGY, value=CAPACITY),
             "a register shows 0 to 999999.99",
+        ),
+        (
+            Happening(what="register_set", at=HOUR, meter=A, item=f"{ENERGY}.t1", value=Decimal(999_999)),
+            "its tariffs would add up to",
+        ),
+        (
+            Happening(what="register_set", at=HOUR, meter=A, item="combined_active_energy", value=Decimal(1)),
+            "it adds others",
         ),
         (Happening(what="clock_drift", at=HOUR, meter=A, s_per_day=Decimal(601)), "a drift of 601 s"),
     ],
