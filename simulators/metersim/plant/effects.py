@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from math import ceil
 from types import MappingProxyType
 from typing import Final, Protocol, runtime_checkable
 
@@ -56,6 +57,30 @@ class Affected(Protocol):
 
 class CannotHappen(ValueError):
     """A meter cannot have this happen to it; the message says why."""
+
+
+def check_can_have(happening: Happening, works: Works) -> None:
+    """See that a meter has what a happening is about, as far as its model says so.
+
+    Args:
+        happening: what, also one that is made up of others.
+        works: of the meter.
+
+    Raises:
+        CannotHappen: it would change nothing: the meter has no such phase, or no relay.
+
+    """
+    plate = works.plate
+    named = happening.phases or happening.phase or ""
+    if named and not set(named) & set(plate.phase_names):
+        raise CannotHappen(
+            f"{happening.what} of phase {named}: meter {plate.address} has phase {''.join(plate.phase_names)}"
+        )
+    if happening.theft == Method.WRONG_SEQUENCE and plate.phases == 1:
+        raise CannotHappen(f"{happening.theft}: meter {plate.address} has one phase, which cannot be crossed")
+    about_relay = happening.what == "relay_stuck" or happening.theft == Method.USED_AFTER_TRIP
+    if about_relay and not works.switch.character.has_relay:
+        raise CannotHappen(f"{happening.theft or happening.what}: meter {plate.address} has no relay")
 
 
 def strike(happening: Happening, works: Works, at: datetime) -> None:
@@ -126,7 +151,7 @@ def series(happening: Happening) -> list[tuple[timedelta, Happening]] | None:
         days = _days(happening, 1)
         return [(number * _DAY / cycles, outage) for number in range(cycles * days)]
     if happening.theft == Method.PROGRAMMED:
-        times = -int(-PROGRAMMINGS * strength // 1)
+        times = ceil(PROGRAMMINGS * strength)
         whats = ["programming"] * times + ["demand_reset"] * (strength == 1)
         return [(timedelta(minutes=number), _part(happening, what)) for number, what in enumerate(whats)]
     return None
@@ -164,7 +189,9 @@ def _rollover(happening: Happening, works: Works, at: datetime) -> None:
     _set(works, at, item, CAPACITY - left, dict.fromkeys(_other_tariffs(works, item, at), Decimal(0)))
 
 
-def _set(works: Works, at: datetime, item: str, value: Decimal, others: Mapping[str, Decimal] = _AS_IT_IS) -> None:
+def _set(
+    works: Works, at: datetime, item: str, value: Decimal, others: Mapping[str, Decimal] = _AS_IT_IS
+) -> None:
     register = item.partition(".")[0]
     if register not in REGISTERS or works.value(item, at) is None:
         raise CannotHappen(f"{item}: meter {works.plate.address} has no such register")
@@ -174,7 +201,7 @@ def _set(works: Works, at: datetime, item: str, value: Decimal, others: Mapping[
         raise CannotHappen(f"{item}: a register shows 0 to {CAPACITY - REGISTER_STEP}, not {value}")
     if value % REGISTER_STEP:
         raise CannotHappen(f"{item}: a register shows {REGISTER_DECIMALS} decimals, not {value}")
-    total = value + sum((_other_tariffs(works, item, at) | others).values())
+    total = value + sum(({**_other_tariffs(works, item, at), **others}).values())
     if total >= CAPACITY:
         raise CannotHappen(
             f"{item}: with {value} its tariffs would add up to {total}, and {register} shows "
