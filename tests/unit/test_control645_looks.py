@@ -322,6 +322,15 @@ def test_money_with_its_proof() -> None:
     assert not bench.run(bench.is_authenticated)
 
 
+def test_a_meter_without_a_wallet() -> None:
+    """It would look like a provider that fails, and people search for keys."""
+    bench = ControlBench(a_meter(REMOTE))
+    with pytest.raises(Refused):
+        _purse(bench)
+    assert 0 == bench.security.open
+    assert not bench.run(bench.is_authenticated)
+
+
 def test_money_with_a_wrong_proof() -> None:
     """The answer of another meter, or one that was changed, would be taken for the balance."""
 
