@@ -1,4 +1,4 @@
-"""A line that is listened to, and held: its terminal is heard, and answered between the holder's exchanges."""
+"""A line that is listened to, and held: its terminal is heard, and answered between two exchanges."""
 
 from __future__ import annotations
 
