@@ -88,6 +88,25 @@ class SecurityFailed(MeterlinkError):
         self.code = code
 
 
+# --- orders ------------------------------------------------------------------------------------
+
+
+class BadRequest(MeterlinkError):
+    """A request of a person or program that nothing can be made of; the message says what to mend."""
+
+
+class Unknown(MeterlinkError):
+    """There is no such order, meter or work item."""
+
+
+class OrderClash(MeterlinkError):
+    """An order of that id exists and wants something else."""
+
+
+class NotAllowed(MeterlinkError):
+    """The order stands where that cannot be done, or that person may not do it."""
+
+
 # --- journal -----------------------------------------------------------------------------------
 
 
