@@ -103,10 +103,6 @@ class OrderClash(MeterlinkError):
     """An order of that id exists and wants something else."""
 
 
-class NotAllowed(MeterlinkError):
-    """The order stands where that cannot be done, or that person may not do it."""
-
-
 # --- journal -----------------------------------------------------------------------------------
 
 
