@@ -30,6 +30,10 @@ class LineBusy(LineError):
     """Somebody else owns the line."""
 
 
+class HoldEnded(LineError):
+    """The time for which somebody had a line to himself is over; nothing was sent for this request."""
+
+
 # --- exchanges ---------------------------------------------------------------------------------
 
 
@@ -72,6 +76,10 @@ class NoFreeze(MeterlinkError):
 
 
 # --- control -----------------------------------------------------------------------------------
+
+
+class NoControl(MeterlinkError):
+    """No control goes there: the protocol has none, or the address is not that of one meter."""
 
 
 class SecurityFailed(MeterlinkError):
