@@ -111,6 +111,20 @@ class OrderClash(MeterlinkError):
     """An order of that id exists and wants something else."""
 
 
+class NotAllowed(MeterlinkError):
+    """An order or a case takes no such step now: its table or a guard says no, and nothing was changed.
+
+    Args:
+        message: one sentence for an operator.
+        why: the name of what forbids it, for programs: ``state``, ``arm_lapsed``, ``deadline``, ...
+
+    """
+
+    def __init__(self, message: str, *, why: str) -> None:
+        super().__init__(message)
+        self.why = why
+
+
 # --- journal -----------------------------------------------------------------------------------
 
 
