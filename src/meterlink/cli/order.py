@@ -23,9 +23,7 @@ _ID = Annotated[str, typer.Argument(help="The order's id, made by who creates it
 _REASON = Annotated[str, typer.Option(help="Why, for people.", show_default=False)]
 _JSON = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 _LANG = Annotated[Lang | None, typer.Option(help="Language; default from the locale.")]
-_DRY = Annotated[
-    bool, typer.Option("--dry-run", help="Do nothing; say which rules would stop it, and why.")
-]
+_DRY = Annotated[bool, typer.Option("--dry-run", help="Do nothing; say which rules would stop it, and why.")]
 _WAIT = Annotated[bool, typer.Option("--wait", help="Follow the order until it has ended.")]
 _FIRST_CONFIG = Path("meterlink.toml")
 
@@ -138,9 +136,7 @@ def reject(
 
 
 @app.command()
-def arm(
-    order_id: _ID, as_json: _JSON = False, lang: _LANG = None, config: _CONFIG = _FIRST_CONFIG
-) -> None:
+def arm(order_id: _ID, as_json: _JSON = False, lang: _LANG = None, config: _CONFIG = _FIRST_CONFIG) -> None:
     """Make an order ready for ``operate``, for 60 seconds. 预置。
 
     \b

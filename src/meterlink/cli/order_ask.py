@@ -107,7 +107,9 @@ class Asking:
                 if wait and not self._as_json:
                     shown = self._timeline(order, 0)
                 while wait and not _has_ended(order):
-                    order = desk.ask("order.follow", id=order["id"], step=len(order["steps"]), wait_s=FOLLOW_S)
+                    order = desk.ask(
+                        "order.follow", id=order["id"], step=len(order["steps"]), wait_s=FOLLOW_S
+                    )
                     if not self._as_json:
                         shown = self._timeline(order, shown)
             except (Refusal, DaemonAway) as error:
@@ -133,7 +135,9 @@ class Asking:
             if not stopping:
                 passed = len(result["rules"])
                 typer.echo(
-                    f"{passed} 条规则均通过" if self._lang == "zh" else f"all {passed} rules of this step pass"
+                    f"{passed} 条规则均通过"
+                    if self._lang == "zh"
+                    else f"all {passed} rules of this step pass"
                 )
         return ExitCode.FORBIDDEN if stopping else ExitCode.OK
 

@@ -1,7 +1,7 @@
 """When an order looks at its meter again: at once, soon, every few minutes, and then ever more seldom.
 
 Nothing of this is kept: the times follow from when the control was sent, so a daemon that was killed goes on
-with the look that is due. Source: control-and-prepayment, section 8; decision 21; CTRL-16 and CTRL-17.
+with the look that is due. Source: control-and-prepayment, section 8; decision 21.
 """
 
 from __future__ import annotations
@@ -21,12 +21,8 @@ BACK_OFF_MAX: Final = timedelta(hours=1)
 """Longest time between two looks at what is undecided."""
 GIVE_UP_AFTER: Final = timedelta(hours=24)
 """What is undecided for so long is unknown, and a person's affair."""
-POSTPONED_FOR: Final = timedelta(minutes=30)
-"""Between two tries of what could not be sent. Source: business-rules, section 2.1."""
-CLOSE_RETRIES: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15))
-"""Between two tries of a reconnection. Source: business-rules, section 2.2."""
-CLOSE_TRIES_FOR: Final = timedelta(minutes=30)
-"""A reconnection that does not get through for so long is a field order. Source: CTRL-17."""
+REPEATED_AFTER: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15))
+"""From the proof that a transmission did nothing to the next one. Source: business-rules, section 2.2."""
 
 
 def next_look(sent_at: datetime, now: datetime, *, trip_delay: timedelta) -> datetime:
@@ -48,18 +44,15 @@ def is_given_up(sent_at: datetime, now: datetime) -> bool:
     return now - sent_at >= GIVE_UP_AFTER
 
 
-def next_try(postponed: int, now: datetime, *, closes: bool) -> datetime:
-    """When an order that could not be sent is tried again.
+def next_repeat(proved_at: datetime, transmissions: int) -> datetime:
+    """When what had no effect may be sent again.
 
     Args:
-        postponed: how often it was, 1 or more.
-        now: of the last time.
-        closes: whether people wait for their current.
+        proved_at: when that was known.
+        transmissions: how many there were, 1 or more.
 
     """
-    if not closes:
-        return now + POSTPONED_FOR
-    return now + CLOSE_RETRIES[min(postponed, len(CLOSE_RETRIES)) - 1]
+    return proved_at + REPEATED_AFTER[min(transmissions, len(REPEATED_AFTER)) - 1]
 
 
 def _looks(sent_at: datetime, trip_delay: timedelta) -> Iterator[datetime]:
