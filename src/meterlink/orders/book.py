@@ -129,12 +129,19 @@ class Book:
         steps: Sequence[Step] = (),
         *,
         body: Mapping[str, Any] = _NOTHING,
-        also: Iterable[Act] = (),
+        ending: Sequence[tuple[Life, Step]] = (),
     ) -> Life:
-        """Create an order, with its first steps and what belongs to it, all or none.
+        """Create an order with its first steps, and take those steps of others that it brings; all or none.
+
+        Args:
+            order: what is wanted.
+            actor: who wants it.
+            steps: that follow at once.
+            body: what there is to say of its creation.
+            ending: other orders, and the step of each.
 
         Raises:
-            StepTaken: there is an order of that id.
+            StepTaken: there is an order of that id, or another has moved on.
             BusFull: too many are open.
             JournalError: nothing was written.
 
@@ -143,7 +150,10 @@ class Book:
             raise BusFull(f"{OPEN_MAX} orders are open; no more is taken")
         first = Life.begin(order, at=self._clock.utc_now(), actor=actor, body=body)
         life, acts = self._continued(Life.of([first]), steps)
-        await self.acts.append(first, *acts, *also)
+        others = [self._continued(other, [step]) for other, step in ending]
+        await self.acts.append(first, *acts, *(act for _, taken in others for act in taken))
+        for other, _ in others:
+            self._keep(other)
         return self._keep(life)
 
     async def step(
