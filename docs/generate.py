@@ -131,6 +131,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "plant-medium-keys": partial(generate_plant.keys, "Medium"),
     "plant-server-keys": partial(generate_plant.keys, "ServerHabits"),
     "plant-control-keys": partial(generate_plant.keys, "CostControl"),
+    "plant-tariffs-keys": partial(generate_plant.keys, "Tariffs"),
 }
 
 

@@ -44,6 +44,7 @@ from meterprofiles.schema import (
     Spoken,
     Timing,
 )
+from meterprofiles.yaml_text import text_of
 from meterwire.dlt645.items.dialects import Choices, choices, dialects, switches
 from meterwire.dlt645.items.dialects import table as identifiers
 from meterwire.dlt645.items.dictionary import dictionary
@@ -212,18 +213,7 @@ def load_file(file: Path) -> Profile:
         ProfileError: it cannot be read, or is wrong.
 
     """
-    try:
-        if file.stat().st_size > 4 * TEXT_MAX:
-            raise ProfileError(f"{file}:1: too long, at most {TEXT_MAX} characters are taken")
-        octets = file.read_bytes()
-    except OSError as error:
-        raise ProfileError(f"{file}: cannot be read: {error.strerror}") from None
-    try:
-        text = octets.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = octets.count(b"\n", 0, error.start) + 1
-        sentence = f"octet {octets[error.start]:02X}H is no UTF-8; save the file as UTF-8"
-        raise ProfileError(f"{file}:{line}: {sentence}") from None
+    text = text_of(file, text_max=TEXT_MAX, fault=ProfileError)
     return load_profile(text, str(file))
 
 
