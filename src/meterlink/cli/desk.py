@@ -70,8 +70,8 @@ class Desk:
         except OSError as error:
             self._socket.close()
             raise DaemonAway(
-                f"{path}: the daemon does not answer ({error.strerror or error}): does `meterlink run` run with "
-                "this configuration, and are you in the group of its user?"
+                f"{path}: the daemon does not answer ({error.strerror or error}): does `meterlink run` run "
+                "with this configuration, and are you in the group of its user?"
             ) from None
         self._answers = self._socket.makefile("rb")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from meterlink.clock import Clock
-from meterlink.errors import StepTaken
+from meterlink.errors import BusFull, StepTaken
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
 from meterlink.model.zone import CHINA_TIME
@@ -46,7 +46,7 @@ class Accesses:
             rules: their verdicts; empty: a role was missing.
 
         Raises:
-            JournalError: it was not written.
+            JournalError, BusFull: it was not written.
 
         """
         now = self._clock.utc_now()
@@ -71,3 +71,4 @@ class Accesses:
             else:
                 self._step += 1
                 return
+        raise BusFull("the rows of what was refused are written by too many at once; try again")

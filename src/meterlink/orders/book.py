@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -46,7 +46,7 @@ class Step:
 
     signal: Signal
     actor: str
-    body: Mapping[str, Any] = _NOTHING
+    body: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Book:

@@ -46,7 +46,7 @@ class Reach:
     security: Callable[[], Security]
     operator_code: str
     reply_timeout: timedelta
-    facts: SwitchFacts = SwitchFacts()
+    facts: SwitchFacts
 
     @property
     def trip_delay(self) -> timedelta:

@@ -92,9 +92,7 @@ class Reader:
                 return Conclusion(signal=Signal.LEAVE, inputs={"waited_since": str(life.since)})
             return found
         assert life.sent is not None, "what is read back was sent"
-        return conclude(
-            life.order, life.sent, looks, reach.facts, now=now, reply_timeout=reach.reply_timeout
-        )
+        return conclude(life.order, life.sent, looks, reach.facts, now=now, reply_timeout=reach.reply_timeout)
 
     async def _earlier(self, life: Life) -> list[Look]:
         """The newest look of this state; two of them in a row can prove more than one."""

@@ -15,14 +15,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-import structlog
-
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.control import Command, ControlAnswer, Prepared, Verdict
 from meterlink.drivers.proving import Plain, Security
-from meterlink.errors import NotAllowed, SecurityFailed, StepTaken
+from meterlink.errors import NotAllowed, SecurityFailed
 from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.book import Book
 from meterlink.orders.expiry import Expiry, expiry
@@ -30,7 +28,7 @@ from meterlink.orders.judging import Judge, worst, written
 from meterlink.orders.life import Life
 from meterlink.orders.looking import UNSEEN, before_of, look_before
 from meterlink.orders.machine import Signal
-from meterlink.orders.people import THE_DAEMON
+from meterlink.orders.people import DAEMON, THE_DAEMON
 from meterlink.orders.reach import Holding, Reach
 from meterlink.orders.reading_back import Reader
 from meterlink.orders.rules.facts import Live
@@ -41,9 +39,6 @@ from meterlink.orders.written import answer_out
 
 AWAY: Final = frozenset({"away", "slow"})
 """Codes of a provider that may be there later; everything else that it says is a no."""
-NEVER_SEEN: Final = ControlAnswer(verdict=Verdict.NONE, told="the exchange broke before anything came back")
-
-_log = structlog.get_logger(__name__)
 
 
 class Sender:
@@ -81,14 +76,14 @@ class Sender:
         """
         try:
             if life.state is OrderState.QUEUED:
-                life = await self._book.step(life, Signal.TAKE, actor=THE_DAEMON.name)
+                life = await self._book.step(life, Signal.TAKE, actor=DAEMON)
             paper = await self._judge.judge(Stage.PAPER, life.order, life, THE_DAEMON)
             if (stop := worst(paper)) is not None:
                 return await self._stopped(life, stop, paper)
             async with line.hold(priority=Priority.CONTROL) as held:
                 return await self._with_line(held, reach, life)
         except NotAllowed as error:
-            return await self._too_late(life, error)
+            return await self._not_allowed(life, error)
         except UNSEEN as error:
             return await self._put_off(life, f"{reach.meter.line}: {error}", ())
 
@@ -132,7 +127,7 @@ class Sender:
         )
         gone_by = self._clock.utc_now() + command.valid_for
         body = {"sent": sent.body, "rules": written(verdicts)}
-        life = await self._book.step(life, Signal.INTEND, actor=THE_DAEMON.name, body=body)
+        life = await self._book.step(life, Signal.INTEND, actor=DAEMON, body=body)
         if self._clock.utc_now() >= min(gone_by, life.order.deadline_at):
             answer = ControlAnswer(verdict=Verdict.UNSENT, told="the disk took longer than there was time")
         else:
@@ -143,7 +138,7 @@ class Sender:
         return await self._book.step(
             life,
             _signal_of(answer, life.order.kind),
-            actor=THE_DAEMON.name,
+            actor=DAEMON,
             body={"answer": answer_out(answer)},
         )
 
@@ -153,7 +148,7 @@ class Sender:
             return await self._put_off(life, "", verdicts)
         body = {"rules": written(verdicts), "stop": stop.name.lower()}
         signal = Signal.REFUSE if life.is_before_sending else Signal.LEAVE
-        return await self._book.step(life, signal, actor=THE_DAEMON.name, body=body)
+        return await self._book.step(life, signal, actor=DAEMON, body=body)
 
     async def _put_off(self, life: Life, why: str, verdicts: Sequence[Judged]) -> Life:
         """Try again later; what was put off too often is refused. A repeat simply waits."""
@@ -162,11 +157,9 @@ class Sender:
             return life
         body = {"rules": written(verdicts), "told": why}
         try:
-            return await self._book.step(life, Signal.POSTPONE, actor=THE_DAEMON.name, body=body)
+            return await self._book.step(life, Signal.POSTPONE, actor=DAEMON, body=body)
         except NotAllowed:
-            return await self._book.step(
-                life, Signal.REFUSE, actor=THE_DAEMON.name, body={**body, "stop": "field"}
-            )
+            return await self._book.step(life, Signal.REFUSE, actor=DAEMON, body={**body, "stop": "field"})
 
     async def _unproved(self, life: Life, error: SecurityFailed) -> Life:
         """There is no proof: a provider that is away may come back, every other no is the last."""
@@ -174,19 +167,22 @@ class Sender:
             return await self._put_off(life, str(error), ())
         signal = Signal.REFUSE if life.is_before_sending else Signal.LEAVE
         body = {"told": str(error), "code": error.code, "stop": "refuse"}
-        return await self._book.step(life, signal, actor=THE_DAEMON.name, body=body)
+        return await self._book.step(life, signal, actor=DAEMON, body=body)
 
     async def _expire(self, life: Life) -> Life:
         signal = Signal.EXPIRE if life.is_before_sending else Signal.LEAVE
-        return await self._book.step(life, signal, actor=THE_DAEMON.name, body={"told": "no time is left"})
+        return await self._book.step(life, signal, actor=DAEMON, body={"told": "no time is left"})
 
-    async def _too_late(self, life: Life, error: NotAllowed) -> Life:
-        """The machine says no: mostly the deadline has passed."""
+    async def _not_allowed(self, life: Life, error: NotAllowed) -> Life:
+        """The machine has the last word: the deadline has passed, or nothing may be sent a second time."""
         life = await self._book.read(life.order.id)
+        if not life.is_open or error.why == "state":
+            return life  # somebody else has ended it, or brought it on
         if error.why == "deadline":
             return await self._expire(life)
-        _log.warning("order_not_sent", order=life.order.id, why=error.why)
-        return life
+        signal = Signal.REFUSE if life.is_before_sending else Signal.LEAVE
+        body = {"told": str(error), "why": error.why, "stop": "refuse"}
+        return await self._book.step(life, signal, actor=DAEMON, body=body)
 
 
 def command_of(life: Life, reach: Reach, live: Live, until: Expiry) -> Command:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from meterlink.clock import Clock
@@ -22,7 +22,7 @@ from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
 from meterlink.orders.people import Actor, Deed
 from meterlink.orders.rules.verdict import Stage, Verdict
-from meterlink.orders.starting import first_steps, needs_approval
+from meterlink.orders.starting import first_steps
 from meterlink.roster.roster import Roster
 
 WAITING_MAX: Final = 512
@@ -78,7 +78,12 @@ class OrderService:
             if worst(verdicts) is not None:
                 await self._accesses.refused(actor, order.id, order.meter, "create", written(verdicts))
                 raise Stopped(verdicts)
-            return await self._begin(actor, order, verdicts)
+            for _ in range(TRIES_MAX):
+                with suppress(StepTaken):
+                    return await self._begin(actor, order, verdicts)
+                for life in self._book.open_of(order.meter):
+                    await self._book.read(life.order.id)
+            raise BusFull(f"the orders of meter {order.meter} do not stand still; try again")
 
     async def approve(self, actor: Actor, order_id: str, comment: str = "") -> Life:
         """Agree to somebody else's order.
@@ -92,10 +97,7 @@ class OrderService:
             approve = Step(
                 signal=Signal.APPROVE, actor=actor.name, body={"told": comment, "rules": written(verdicts)}
             )
-            life = await self._book.steps(life, approve)
-            if needs_approval(life):
-                return life
-            return await self._book.step(life, Signal.AUTHORISE, actor=actor.name)
+            return await self._book.steps(life, approve, Step(signal=Signal.AUTHORISE, actor=actor.name))
 
     async def reject(self, actor: Actor, order_id: str, reason: str) -> Life:
         """Say no to somebody else's order; it ends."""
@@ -181,7 +183,9 @@ class OrderService:
     async def _passed(self, stage: Stage, life: Life, actor: Actor) -> Sequence[Verdict]:
         verdicts = await self._judge.judge(stage, life.order, life, actor)
         if worst(verdicts) is not None:
-            await self._accesses.refused(actor, life.order.id, life.order.meter, stage.value, written(verdicts))
+            await self._accesses.refused(
+                actor, life.order.id, life.order.meter, stage.value, written(verdicts)
+            )
             raise Stopped(verdicts)
         return verdicts
 

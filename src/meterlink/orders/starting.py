@@ -6,7 +6,6 @@ what a policy or a payment began goes on by itself, and only as far as the rules
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from meterlink.errors import NotAllowed
@@ -16,7 +15,7 @@ from meterlink.orders.judging import Judge, worst, written
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
 from meterlink.orders.people import DAEMON, THE_DAEMON
-from meterlink.orders.rules.verdict import OnStop, Stage, Verdict
+from meterlink.orders.rules.verdict import OnStop, Stage
 
 TWO_PERSONS: Final = frozenset({OrderKind.TRIP, OrderKind.GUARANTEE_ON, OrderKind.GUARANTEE_OFF})
 """What a second person approves. Source: CTRL-10, CTRL-22."""
@@ -67,7 +66,7 @@ class Starter:
             return life  # its deadline has passed, or it is too early
 
 
-def first_steps(life: Life, verdicts: Sequence[Verdict]) -> list[Step]:
+def first_steps(life: Life) -> list[Step]:
     """What follows the creation of an order at once."""
     if needs_approval(life) or life.order.origin is not Origin.PERSON:
         return []

@@ -118,7 +118,7 @@ class LineOrders:
             return await self._reader.unseen(reach, life, str(error))
 
     def _most_urgent(self) -> Life | None:
-        """What is due and comes first: who waits for current, then who waits for an outcome, then the rest."""
+        """Of what is due: who waits for current, then who waits for an outcome, then the rest."""
         now = self._clock.utc_now()
         due = [(life, at) for life, at in self._dues() if at <= now]
         return min(due, key=lambda one: (_rank(one[0]), one[1]))[0] if due else None
