@@ -125,6 +125,14 @@ class NotAllowed(MeterlinkError):
         self.why = why
 
 
+class EvidenceRefused(MeterlinkError):
+    """A record of evidence cannot be taken in; the message says which key, what is wrong, what to do."""
+
+
+class NotEntitled(MeterlinkError):
+    """Somebody has no role for what he wants, or has done already what a second person must do now."""
+
+
 # --- journal -----------------------------------------------------------------------------------
 
 

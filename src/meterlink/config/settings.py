@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from meterlink.config.broker import EmbeddedBrokerSettings, MqttSettings
+from meterlink.config.control import ControlSettings
 from meterlink.config.database import FilesSettings, InfluxSettings, IngestSettings
 from meterlink.config.gateway import GatewaySettings, LogSettings
 from meterlink.config.lines import LINES_MAX, LineFinder, LineSettings, check_listeners
@@ -47,6 +48,7 @@ class Settings(BaseSettings):
     files: FilesSettings = Field(default_factory=lambda: FilesSettings.model_validate({}))
     ingest: IngestSettings = Field(default_factory=lambda: IngestSettings.model_validate({}))
     log: LogSettings = Field(default_factory=lambda: LogSettings.model_validate({}))
+    control: ControlSettings | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
