@@ -140,12 +140,16 @@ class JournalError(MeterlinkError):
     """The journal cannot keep or give rows: disk full, file locked or corrupt."""
 
 
+class DiskFull(JournalError):
+    """There is no room; what was to be kept was not. Freeing some brings everything back."""
+
+
 class RowUnreadable(JournalError):
     """One row of the log cannot be read back; those after it can.
 
     Args:
         message: one sentence for an operator.
-        log_id: which row.
+        log_id: which row; 0: it is a checkpoint.
 
     """
 
@@ -156,6 +160,13 @@ class RowUnreadable(JournalError):
 
 class StepTaken(MeterlinkError):
     """The step of a subject is there already: somebody else was first. Look what he did."""
+
+
+# --- audit -------------------------------------------------------------------------------------
+
+
+class KeyUnusable(MeterlinkError):
+    """The gateway's key cannot be used: it cannot be read, others may read it, or it is no key."""
 
 
 # --- messages and points -----------------------------------------------------------------------
