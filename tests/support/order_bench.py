@@ -56,6 +56,15 @@ class Lenient:
     ) -> Sequence[Verdict]:
         return ()
 
+    def reserve(self, stage: Stage, life: Life, verdicts: Sequence[Verdict]) -> None:
+        pass
+
+    def take_back(self, life: Life) -> None:
+        pass
+
+    async def hold(self, life: Life) -> None:
+        pass
+
 
 class OrderBench:
     """One line of meters and the orders for it.

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -49,17 +50,39 @@ class Step:
     body: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Companion(Protocol):
+    """Something that goes with the steps of orders: what it writes stands in the same transaction."""
+
+    async def beside(self, life: Life, signal: Signal, at: datetime) -> Sequence[Act]:
+        """What is written with a step.
+
+        Args:
+            life: how the order stands after it.
+            signal: the step.
+            at: when.
+
+        Raises:
+            JournalError: the log cannot be read.
+
+        """
+
+    def kept(self, acts: Iterable[Act]) -> None:
+        """That is on disk now."""
+
+
 class Book:
     """The orders of one gateway.
 
     Args:
         acts: the log.
         clock: when a step was.
+        companions: go with every step.
 
     """
 
-    def __init__(self, acts: ActLog, clock: Clock) -> None:
+    def __init__(self, acts: ActLog, clock: Clock, companions: Sequence[Companion] = ()) -> None:
         self.acts = acts
+        self.companions = list(companions)
         self._clock = clock
         self._open: dict[str, Life] = {}
         self._meters: dict[str, set[str]] = {}
@@ -149,9 +172,9 @@ class Book:
         if len(self._open) >= OPEN_MAX:
             raise BusFull(f"{OPEN_MAX} orders are open; no more is taken")
         first = Life.begin(order, at=self._clock.utc_now(), actor=actor, body=body)
-        life, acts = self._continued(Life.of([first]), steps)
-        others = [self._continued(other, [step]) for other, step in ending]
-        await self.acts.append(first, *acts, *(act for _, taken in others for act in taken))
+        life, acts = await self._continued(Life.of([first]), steps)
+        others = [await self._continued(other, [step]) for other, step in ending]
+        await self._append(first, *acts, *(act for _, taken in others for act in taken))
         for other, _ in others:
             self._keep(other)
         return self._keep(life)
@@ -163,18 +186,16 @@ class Book:
         *,
         actor: str,
         body: Mapping[str, Any] = _NOTHING,
-        also: Iterable[Act] = (),
     ) -> Life:
         """Take one step; see ``steps``."""
-        return await self.steps(life, Step(signal=signal, actor=actor, body=body), also=also)
+        return await self.steps(life, Step(signal=signal, actor=actor, body=body))
 
-    async def steps(self, life: Life, *steps: Step, also: Iterable[Act] = ()) -> Life:
+    async def steps(self, life: Life, *steps: Step) -> Life:
         """Take steps, all or none; on disk when this returns.
 
         Args:
             life: how the order stands as the caller knows it.
             steps: one after the other.
-            also: what else is written with them.
 
         Raises:
             NotAllowed: it takes no such step now.
@@ -182,9 +203,9 @@ class Book:
             JournalError: nothing was written.
 
         """
-        after, acts = self._continued(life, steps)
+        after, acts = await self._continued(life, steps)
         try:
-            await self.acts.append(*acts, *also)
+            await self._append(*acts)
         except StepTaken:
             await self.read(life.order.id)
             raise
@@ -214,13 +235,20 @@ class Book:
         """Is set at the next change of any order; take it before you look."""
         return self._news
 
-    def _continued(self, life: Life, steps: Iterable[Step]) -> tuple[Life, list[Act]]:
+    async def _append(self, *acts: Act) -> None:
+        await self.acts.append(*acts)
+        for companion in self.companions:
+            companion.kept(acts)
+
+    async def _continued(self, life: Life, steps: Iterable[Step]) -> tuple[Life, list[Act]]:
         now = self._clock.utc_now()
         acts: list[Act] = []
         for step in steps:
             act = life.next(step.signal, at=now, actor=step.actor, body=step.body)
             acts.append(act)
             life = life.then(act)
+            for companion in self.companions:
+                acts += await companion.beside(life, step.signal, now)
         return life, acts
 
     def _keep(self, life: Life) -> Life:

@@ -119,7 +119,9 @@ class Counting:
         now = self._clock.utc_now()
         trip = self._limits.trip(order.id) or self._trip(order, creator, now)
         if trip.quarantine.value != "held":
-            await self._write(f"trip:{order.id}", Verb.QUARANTINE, DAEMON, trip.body, order.meter, is_open=True)
+            await self._write(
+                f"trip:{order.id}", Verb.QUARANTINE, DAEMON, trip.body, order.meter, is_open=True
+            )
 
     async def release(self, actor: Actor, order_id: str, why: str) -> None:
         """Let an order go that was held.
@@ -167,7 +169,9 @@ class Counting:
     async def freeze(self, actor: Actor, area: str, why: str, until: str | None) -> None:
         """Say that weather or an event forbids trips in an area, ``*``: everywhere."""
         _admit(actor, Deed.FREEZE)
-        await self._write(f"freeze:{area}", Verb.FREEZE, actor.name, {"why": why, "until": until}, "", is_open=True)
+        await self._write(
+            f"freeze:{area}", Verb.FREEZE, actor.name, {"why": why, "until": until}, "", is_open=True
+        )
 
     async def lift(self, actor: Actor, area: str, why: str) -> None:
         """Undo ``freeze``."""

@@ -10,7 +10,7 @@ from meterlink.model.order import Order
 from meterlink.orders.life import Life
 from meterlink.orders.people import Actor
 from meterlink.orders.rules.facts import Live
-from meterlink.orders.rules.verdict import OnStop, Stage, Verdict
+from meterlink.orders.rules.verdict import Stage, Verdict
 
 
 class Judge(Protocol):
@@ -26,12 +26,21 @@ class Judge(Protocol):
             order: which order.
             life: how it stands; ``None``: it is being created.
             actor: who does it.
-            live: what the meter said; at ``LIVE``.
+            live: what the meter said; at ``LIVE`` and only there.
 
         Raises:
             JournalError: the facts cannot be read.
 
         """
+
+    def reserve(self, stage: Stage, life: Life, verdicts: Sequence[Verdict]) -> None:
+        """Count an order that has passed; without a pause after ``judge``, so that no two have one place."""
+
+    def take_back(self, life: Life) -> None:
+        """Forget what was reserved: its step was not written, or nothing was sent."""
+
+    async def hold(self, life: Life) -> None:
+        """Keep an order back until a person of another post has looked at it."""
 
 
 class Stopped(MeterlinkError):
@@ -47,11 +56,6 @@ class Stopped(MeterlinkError):
         super().__init__("; ".join(f"{verdict.rule}: {verdict.en}" for verdict in stopping))
         self.zh = "；".join(f"{verdict.rule}：{verdict.zh}" for verdict in stopping)
         self.verdicts = tuple(verdicts)
-
-
-def worst(verdicts: Iterable[Verdict]) -> OnStop | None:
-    """What becomes of an order by its verdicts; ``None``: nothing stops it."""
-    return max((verdict.on_stop for verdict in verdicts if not verdict.passed), default=None)
 
 
 def told(verdict: Verdict) -> dict[str, Any]:

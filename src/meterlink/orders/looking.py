@@ -9,6 +9,7 @@ from typing import Any
 from meterlink.bus.line import Exchanging
 from meterlink.clock import Clock
 from meterlink.drivers.control import ClockLook, Identity, Purse, Standing
+from meterlink.drivers.proving import Security
 from meterlink.errors import BadAnswer, BusFull, LineError, Refused, ReplyTimeout
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_in, time_out
@@ -21,10 +22,11 @@ UNSEEN = (ReplyTimeout, LineError, BusFull, BadAnswer, Refused)
 """Ways in which a look can fail; nothing was changed by it, and it may be repeated."""
 
 
-async def look_before(held: Exchanging, reach: Reach, kind: OrderKind) -> Live:
+async def look_before(held: Exchanging, reach: Reach, kind: OrderKind, security: Security) -> Live:
     """All that the rules look at before a control leaves.
 
     Raises:
+        SecurityFailed: the money is told only to whom the meter knows, and it does not know us.
         ReplyTimeout, LineError, BusFull, BadAnswer, Refused: it cannot be seen.
 
     """
@@ -35,7 +37,9 @@ async def look_before(held: Exchanging, reach: Reach, kind: OrderKind) -> Live:
     except (Refused, BadAnswer):
         clock = None  # it has none, or shows what is no time: the rules know what that means
     standing: Standing = await driver.standing(held, address)
-    purse: Purse | None = await driver.purse(held, address) if kind is OrderKind.TOP_UP else None
+    purse: Purse | None = None
+    if kind is OrderKind.TOP_UP or (kind is OrderKind.GUARANTEE_OFF and reach.meter.world == "local"):
+        purse = await driver.purse(held, address, security)
     return Live(identity=identity, standing=standing, clock=clock, purse=purse)
 
 
@@ -45,6 +49,7 @@ async def look_after(held: Exchanging, reach: Reach, kind: OrderKind, clock: Clo
     Where a line may still hold the frame, the meter's own clock tells whether it has become worthless.
 
     Raises:
+        SecurityFailed: as of ``look_before``.
         ReplyTimeout, LineError, BusFull, BadAnswer, Refused: it cannot be seen.
 
     """
@@ -55,7 +60,8 @@ async def look_after(held: Exchanging, reach: Reach, kind: OrderKind, clock: Clo
             shown = await driver.clock(held, address)
     started_at = clock.utc_now()
     if kind is OrderKind.TOP_UP:
-        return Look(started_at=started_at, seen=await driver.purse(held, address), clock=shown)
+        seen = await driver.purse(held, address, reach.security())
+        return Look(started_at=started_at, seen=seen, clock=shown)
     return Look(started_at=started_at, seen=await driver.standing(held, address), clock=shown)
 
 

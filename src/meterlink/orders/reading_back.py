@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from meterlink.bus.line import Exchanging
 from meterlink.clock import Clock
-from meterlink.errors import JournalError
+from meterlink.errors import JournalError, SecurityFailed
 from meterlink.model.act import KeptAct
 from meterlink.model.order import OrderState
 from meterlink.orders.book import Book
@@ -62,7 +62,7 @@ class Reader:
             return life
         try:
             look = await look_after(held, reach, life.order.kind, self._clock)
-        except UNSEEN as error:
+        except (*UNSEEN, SecurityFailed) as error:
             return await self._conclude(life, reach, None, {"told": str(error)})
         return await self._conclude(life, reach, look, {"look": look_out(look)})
 

@@ -97,7 +97,9 @@ class Rulebook:
         if meter is None:
             raise Unknown(f"there is no meter {order.meter!r}")
         told = await self._told(meter, order)
-        others = tuple(_other(one) for one in await self._book.of_meter(order.meter) if one.order.id != order.id)
+        others = tuple(
+            _other(one) for one in await self._book.of_meter(order.meter) if one.order.id != order.id
+        )
         last_read_at = await self._last_read_at(order.meter)
         grant = await self._grant(order)
         steps = await self._steps(life, actor, stage, grant)
@@ -187,9 +189,7 @@ class Rulebook:
             and life.transmissions
             and life.created_at >= newest.at
         ]
-        return FieldGrant(
-            person=str(newest.body["assignee"]), granted_at=newest.at, is_used=bool(used)
-        )
+        return FieldGrant(person=str(newest.body["assignee"]), granted_at=newest.at, is_used=bool(used))
 
 
 def _other(life: Life) -> OtherOrder:

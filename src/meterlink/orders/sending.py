@@ -11,8 +11,9 @@ nothing is sent.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import Final
 
 from meterlink.bus.line import Exchanging
@@ -23,17 +24,16 @@ from meterlink.drivers.proving import Plain, Security
 from meterlink.errors import NotAllowed, SecurityFailed
 from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.book import Book
-from meterlink.orders.expiry import Expiry, expiry
-from meterlink.orders.judging import Judge, worst, written
+from meterlink.orders.expiry import FRAME_LIFE_MIN, Expiry, expiry
+from meterlink.orders.judging import Judge, written
 from meterlink.orders.life import Life
 from meterlink.orders.looking import UNSEEN, before_of, look_before
 from meterlink.orders.machine import Signal
 from meterlink.orders.people import DAEMON, THE_DAEMON
 from meterlink.orders.reach import Holding, Reach
 from meterlink.orders.reading_back import Reader
-from meterlink.orders.rules.facts import Live
-from meterlink.orders.rules.verdict import OnStop, Stage
-from meterlink.orders.rules.verdict import Verdict as Judged
+from meterlink.orders.rules import Live, OnStop, Stage, outcome
+from meterlink.orders.rules import Verdict as Judged
 from meterlink.orders.transmission import Transmission
 from meterlink.orders.written import answer_out
 
@@ -78,7 +78,7 @@ class Sender:
             if life.state is OrderState.QUEUED:
                 life = await self._book.step(life, Signal.TAKE, actor=DAEMON)
             paper = await self._judge.judge(Stage.PAPER, life.order, life, THE_DAEMON)
-            if (stop := worst(paper)) is not None:
+            if (stop := outcome(paper)) is not None:
                 return await self._stopped(life, stop, paper)
             async with line.hold(priority=Priority.CONTROL) as held:
                 return await self._with_line(held, reach, life)
@@ -90,25 +90,28 @@ class Sender:
     async def _with_line(self, held: Exchanging, reach: Reach, life: Life) -> Life:
         try:
             security = reach.security()
-            live = await look_before(held, reach, life.order.kind)
-            live = _named(live, await _name_of(security))
+            live = await look_before(held, reach, life.order.kind, security)
+            live = replace(live, provider=await _name_of(security))
             verdicts = await self._judge.judge(Stage.LIVE, life.order, life, THE_DAEMON, live)
-            if (stop := worst(verdicts)) is not None:
+            if (stop := outcome(verdicts)) is not None:
                 return await self._stopped(life, stop, verdicts)
-            until = expiry(life.order.deadline_at, self._clock.utc_now(), live.clock)
-            if until is None:
-                return await self._expire(life)
-            command = command_of(life, reach, live, until)
-            prepared = await reach.driver.prepare(held, reach.meter.address, command, security)
+            self._judge.reserve(Stage.LIVE, life, verdicts)
+            with self._given_back(life):
+                until = expiry(life.order.deadline_at, self._clock.utc_now(), live.clock)
+                if until is None:
+                    raise NotAllowed(f"order {life.order.id}: no time is left", why="deadline")
+                command = command_of(life, reach, live, until)
+                prepared = await reach.driver.prepare(held, reach.meter.address, command, security)
         except SecurityFailed as error:
             return await self._unproved(life, error)
         async with _finishing(held, reach, prepared):
-            life = await self._let_go(held, reach, life, live, command, prepared, verdicts)
+            with self._given_back(life):
+                life = await self._intend(reach, life, live, command, prepared, verdicts)
+            life = await self._let_go(held, reach, life, command, prepared)
             return await self._reader.look(held, reach, life)
 
-    async def _let_go(
+    async def _intend(
         self,
-        held: Exchanging,
         reach: Reach,
         life: Life,
         live: Live,
@@ -116,7 +119,7 @@ class Sender:
         prepared: Prepared,
         verdicts: Sequence[Judged],
     ) -> Life:
-        """Commit the intent, let the octets leave, write down what came back."""
+        """Commit that octets may leave from now on."""
         sent = Transmission(
             before=before_of(live, life.order.kind),
             frame_hash=prepared.frame_hash,
@@ -125,22 +128,28 @@ class Sender:
             line_stores=not reach.meter.line_is_ours,
             purchase_count=command.purchase_count,
         )
-        gone_by = self._clock.utc_now() + command.valid_for
         body = {"sent": sent.body, "rules": written(verdicts)}
-        life = await self._book.step(life, Signal.INTEND, actor=DAEMON, body=body)
-        if self._clock.utc_now() >= min(gone_by, life.order.deadline_at):
-            answer = ControlAnswer(verdict=Verdict.UNSENT, told="the disk took longer than there was time")
+        return await self._book.step(life, Signal.INTEND, actor=DAEMON, body=body)
+
+    async def _let_go(
+        self, held: Exchanging, reach: Reach, life: Life, command: Command, prepared: Prepared
+    ) -> Life:
+        """Let the octets leave, if there still is time, and write down what came back."""
+        if self._clock.utc_now() + FRAME_LIFE_MIN > life.order.deadline_at:
+            answer = ControlAnswer(verdict=Verdict.UNSENT, told="the deadline came while the log was written")
         else:
-            try:
-                answer = await reach.driver.send(held, prepared)
-            except UNSEEN as error:
-                answer = ControlAnswer(verdict=Verdict.NONE, told=str(error))
-        return await self._book.step(
-            life,
-            _signal_of(answer, life.order.kind),
-            actor=DAEMON,
-            body={"answer": answer_out(answer)},
-        )
+            answer = await reach.driver.send(held, prepared)
+        signal = _signal_of(answer, life.order.kind)
+        return await self._book.insist(life, signal, actor=DAEMON, body={"answer": answer_out(answer)})
+
+    @contextmanager
+    def _given_back(self, life: Life) -> Iterator[None]:
+        """What was counted of an order that does not get so far is not counted."""
+        try:
+            yield
+        except Exception:  # cancelled, it may have been written: it goes on counting
+            self._judge.take_back(life)
+            raise
 
     async def _stopped(self, life: Life, stop: OnStop, verdicts: Sequence[Judged]) -> Life:
         """What a rule's no makes of an order that has not been sent."""
@@ -216,17 +225,6 @@ def _signal_of(answer: ControlAnswer, kind: OrderKind) -> Signal:
             return Signal.UNSENT
         case Verdict.NONE:
             return Signal.LOSE
-
-
-def _named(live: Live, provider: str) -> Live:
-    return Live(
-        identity=live.identity,
-        standing=live.standing,
-        clock=live.clock,
-        purse=live.purse,
-        opening_limit_a=live.opening_limit_a,
-        provider=provider,
-    )
 
 
 async def _name_of(security: Security) -> str:

@@ -17,11 +17,11 @@ from meterlink.errors import BusFull, NotAllowed, OrderClash, StepTaken, Unknown
 from meterlink.model.order import CLOSES, Order, OrderKind
 from meterlink.orders.access import Accesses
 from meterlink.orders.book import Book, Step
-from meterlink.orders.judging import Judge, Stopped, worst, written
+from meterlink.orders.judging import Judge, Stopped, written
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
-from meterlink.orders.people import Actor, Deed
-from meterlink.orders.rules.verdict import Stage, Verdict
+from meterlink.orders.people import Actor, Deed, Role
+from meterlink.orders.rules import OnStop, Stage, Verdict, outcome
 from meterlink.orders.starting import first_steps
 from meterlink.roster.roster import Roster
 
@@ -33,6 +33,11 @@ LISTED_MAX: Final = 1_000
 """Orders in one list."""
 
 _NOTHING: Final[Mapping[str, Any]] = {}
+
+
+def may(actor: Actor, deed: Deed) -> bool:
+    """Whether somebody's roles allow a deed; field staff operate what was given to them (the rules look)."""
+    return actor.may(deed) or (deed is Deed.OPERATE and Role.FIELD in actor.roles)
 
 
 class OrderService:
@@ -75,7 +80,7 @@ class OrderService:
             if self._roster.meter(order.meter) is None:
                 raise Unknown(f"there is no meter {order.meter!r}")
             verdicts = await self._judge.judge(Stage.CREATE, order, None, actor)
-            if worst(verdicts) is not None:
+            if outcome(verdicts) is not None:
                 await self._accesses.refused(actor, order.id, order.meter, "create", written(verdicts))
                 raise Stopped(verdicts)
             for _ in range(TRIES_MAX):
@@ -105,7 +110,9 @@ class OrderService:
 
     async def arm(self, actor: Actor, order_id: str) -> Life:
         """Make an order ready to be operated by the same person within a minute."""
-        return await self._simple(actor, Deed.OPERATE, order_id, Signal.ARM, _NOTHING)
+        async with self._of(actor, Deed.OPERATE, order_id) as life:
+            await self._passed(Stage.OPERATE, life, actor)
+            return await self._book.step(life, Signal.ARM, actor=actor.name)
 
     async def operate(self, actor: Actor, order_id: str) -> Life:
         """Have an armed order sent.
@@ -116,8 +123,13 @@ class OrderService:
         """
         async with self._of(actor, Deed.OPERATE, order_id) as life:
             verdicts = await self._passed(Stage.OPERATE, life, actor)
+            self._judge.reserve(Stage.OPERATE, life, verdicts)
             body = {"rules": written(verdicts)}
-            return await self._book.step(life, Signal.OPERATE, actor=actor.name, body=body)
+            try:
+                return await self._book.step(life, Signal.OPERATE, actor=actor.name, body=body)
+            except Exception:  # cancelled, it may have been written: it goes on counting
+                self._judge.take_back(life)
+                raise
 
     async def cancel(self, actor: Actor, order_id: str, reason: str) -> Life:
         """Take back an order that has not been sent."""
@@ -182,12 +194,13 @@ class OrderService:
 
     async def _passed(self, stage: Stage, life: Life, actor: Actor) -> Sequence[Verdict]:
         verdicts = await self._judge.judge(stage, life.order, life, actor)
-        if worst(verdicts) is not None:
-            await self._accesses.refused(
-                actor, life.order.id, life.order.meter, stage.value, written(verdicts)
-            )
-            raise Stopped(verdicts)
-        return verdicts
+        if (stop := outcome(verdicts)) is None:
+            return verdicts
+        order = life.order
+        await self._accesses.refused(actor, order.id, order.meter, stage.value, written(verdicts))
+        if stop is OnStop.HOLD:
+            await self._judge.hold(life)
+        raise Stopped(verdicts)
 
     async def _simple(
         self, actor: Actor, deed: Deed, order_id: str, signal: Signal, body: Mapping[str, Any]
@@ -226,6 +239,6 @@ class OrderService:
             self._waiting -= 1
 
     async def _admit(self, actor: Actor, deed: Deed, order_id: str, meter: str) -> None:
-        if not actor.may(deed):
+        if not may(actor, deed):
             await self._accesses.refused(actor, order_id, meter, deed.value, ())
             raise NotAllowed(f"{actor.name} holds no role that may {deed.value}", why="role")

@@ -1,30 +1,20 @@
 """What an order needs before it may be sent: who must agree, and the rules of asking, approving, operating.
 
-A trip and a guarantee need a second person, whoever asks. What a person sends is armed and operated by one;
+What cuts somebody off needs a second person. What a person sends is armed and operated by one;
 what a policy or a payment began goes on by itself, and only as far as the rules let it.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 from meterlink.errors import NotAllowed
-from meterlink.model.order import OrderKind, OrderState, Origin
+from meterlink.model.order import OrderState, Origin
 from meterlink.orders.book import Book, Step
-from meterlink.orders.judging import Judge, worst, written
+from meterlink.orders.judging import Judge, written
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
 from meterlink.orders.people import DAEMON, THE_DAEMON
-from meterlink.orders.rules.verdict import OnStop, Stage
-
-TWO_PERSONS: Final = frozenset({OrderKind.TRIP, OrderKind.GUARANTEE_ON, OrderKind.GUARANTEE_OFF})
-"""What a second person approves. Source: CTRL-10, CTRL-22."""
-
-
-def needs_approval(life: Life) -> bool:
-    """Whether a second person must still agree; a policy's version was approved as a whole."""
-    order = life.order
-    return order.kind in TWO_PERSONS and order.origin is Origin.PERSON and not life.approvals
+from meterlink.orders.rules import OnStop, Stage, outcome
+from meterlink.orders.rules.persons import needs_approval
 
 
 class Starter:
@@ -53,21 +43,26 @@ class Starter:
         if life.state is OrderState.CREATED:
             life = await self._book.step(life, Signal.AUTHORISE, actor=DAEMON)
         verdicts = await self._judge.judge(Stage.OPERATE, life.order, life, THE_DAEMON)
-        stop = worst(verdicts)
+        self._judge.reserve(Stage.OPERATE, life, verdicts)
+        stop = outcome(verdicts)
         body: dict[str, object] = {"rules": written(verdicts)}
         try:
             if stop is None:
                 return await self._book.step(life, Signal.OPERATE, actor=DAEMON, body=body)
+            if stop is OnStop.HOLD:
+                await self._judge.hold(life)
             if stop in (OnStop.POSTPONE, OnStop.HOLD):
                 return life  # it rests, and is judged again
             body["stop"] = stop.name.lower()
             return await self._book.step(life, Signal.REFUSE, actor=DAEMON, body=body)
         except NotAllowed:
+            self._judge.take_back(life)
             return life  # its deadline has passed, or it is too early
 
 
 def first_steps(life: Life) -> list[Step]:
     """What follows the creation of an order at once."""
-    if needs_approval(life) or life.order.origin is not Origin.PERSON:
+    order = life.order
+    if needs_approval(order.kind, order.origin) or order.origin is not Origin.PERSON:
         return []
     return [Step(signal=Signal.AUTHORISE, actor=DAEMON)]
