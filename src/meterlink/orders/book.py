@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
@@ -53,13 +52,13 @@ class Step:
 class Companion(Protocol):
     """Something that goes with the steps of orders: what it writes stands in the same transaction."""
 
-    async def beside(self, life: Life, signal: Signal, at: datetime) -> Sequence[Act]:
+    async def beside(self, before: Life, after: Life, act: Act) -> Sequence[Act]:
         """What is written with a step.
 
         Args:
-            life: how the order stands after it.
-            signal: the step.
-            at: when.
+            before: how the order stood.
+            after: how it stands then.
+            act: the step.
 
         Raises:
             JournalError: the log cannot be read.
@@ -230,6 +229,10 @@ class Book:
         _log.warning("order_step_not_taken", order=life.order.id, state=life.state.value, step=signal.value)
         return life
 
+    def adopt(self, life: Life) -> None:
+        """Take up an order that a companion has written."""
+        self._keep(life)
+
     @property
     def news(self) -> asyncio.Event:
         """Is set at the next change of any order; take it before you look."""
@@ -245,10 +248,10 @@ class Book:
         acts: list[Act] = []
         for step in steps:
             act = life.next(step.signal, at=now, actor=step.actor, body=step.body)
+            before, life = life, life.then(act)
             acts.append(act)
-            life = life.then(act)
             for companion in self.companions:
-                acts += await companion.beside(life, step.signal, now)
+                acts += await companion.beside(before, life, act)
         return life, acts
 
     def _keep(self, life: Life) -> Life:

@@ -94,18 +94,17 @@ class Counting:
 
     # --- beside the steps of orders ---
 
-    async def beside(self, life: Life, signal: Signal, at: datetime) -> Sequence[Act]:
+    async def beside(self, before: Life, after: Life, act: Act) -> Sequence[Act]:
         """The act that counts a step of an order, to be written with it."""
-        if life.order.kind not in CUTS:
+        if after.order.kind not in CUTS:
             return ()
-        match signal:
-            case Signal.OPERATE:
-                return [await self._act(life, Verb.ADMIT, at)]
-            case Signal.INTEND:
-                return [await self._act(life, Verb.SEND, at)]
-        if life.is_open:
-            return ()
-        return [await self._act(life, Verb.END, at, outcome=_outcome(life).value)]
+        if act.verb == Signal.OPERATE:
+            return [await self._act(after, Verb.ADMIT, act.at)]
+        if act.verb == Signal.INTEND:
+            return [await self._act(after, Verb.SEND, act.at)]
+        if before.is_open and not after.is_open:
+            return [await self._act(after, Verb.END, act.at, outcome=_outcome(after).value)]
+        return ()
 
     def kept(self, acts: Iterable[Act]) -> None:
         """Count acts that are on disk."""

@@ -17,7 +17,7 @@ from meterlink.orders.counting import Counting
 from meterlink.orders.evidence import EvidenceBook, Told
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
-from meterlink.orders.people import Actor
+from meterlink.orders.people import THE_DAEMON, Actor
 from meterlink.orders.rules import (
     RULES,
     Facts,
@@ -31,6 +31,7 @@ from meterlink.orders.rules import (
     judge,
     outcome,
 )
+from meterlink.orders.rules.closing import mode
 from meterlink.roster.roster import Roster, RosterMeter
 
 GRANT_PREFIX = "field_order:"
@@ -93,6 +94,15 @@ class Rulebook:
         self, stage: Stage, order: Order, life: Life | None, actor: Actor, live: Live | None = None
     ) -> Sequence[Verdict]:
         """See ``Judge.judge``."""
+        return judge(stage, await self._facts(stage, order, life, actor, live), self._rules)
+
+    async def closing_for(self, order: Order) -> OrderKind:
+        """How supply comes back at a meter: by the key, unless the customer agreed otherwise (CTRL-15)."""
+        return mode(await self._facts(Stage.CREATE, order, None, THE_DAEMON, None))
+
+    async def _facts(
+        self, stage: Stage, order: Order, life: Life | None, actor: Actor, live: Live | None
+    ) -> Facts:
         meter = self._roster.meter(order.meter)
         if meter is None:
             raise Unknown(f"there is no meter {order.meter!r}")
@@ -107,7 +117,7 @@ class Rulebook:
         creator = life.created_by if life else actor.name
         # No pause from here on: what the limits say must be so when it is reserved.
         limited = self._counting.view(order, creator, now, is_turn=stage in (Stage.PAPER, Stage.LIVE))
-        facts = Facts(
+        return Facts(
             order=order,
             meter=meter,
             actor=actor,
@@ -123,7 +133,6 @@ class Rulebook:
             model=self._models.proven(meter),
             live=live,
         )
-        return judge(stage, facts, self._rules)
 
     def reserve(self, stage: Stage, life: Life, verdicts: Sequence[Verdict]) -> None:
         """See ``Judge.reserve``."""

@@ -6,9 +6,12 @@ what a policy or a payment began goes on by itself, and only as far as the rules
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from meterlink.errors import NotAllowed
 from meterlink.model.order import OrderState, Origin
 from meterlink.orders.book import Book, Step
+from meterlink.orders.due import waits_for_people
 from meterlink.orders.judging import Judge, written
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
@@ -38,7 +41,7 @@ class Starter:
             JournalError: the log cannot be written or read.
 
         """
-        if life.order.origin is Origin.PERSON:
+        if life.order.origin is Origin.PERSON or self._comes_later(life):
             return life
         if life.state is OrderState.CREATED:
             life = await self._book.step(life, Signal.AUTHORISE, actor=DAEMON)
@@ -58,6 +61,15 @@ class Starter:
         except NotAllowed:
             self._judge.take_back(life)
             return life  # its deadline has passed, or it is too early
+
+    def _comes_later(self, life: Life) -> bool:
+        """Whether an earlier order of that meter goes on by itself: then this one waits for its end."""
+        others = (one for one in self._book.open_of(life.order.meter) if one.order.id != life.order.id)
+        return any(_place(one) < _place(life) and not waits_for_people(one) for one in others)
+
+
+def _place(life: Life) -> tuple[datetime, str]:
+    return life.created_at, life.order.id
 
 
 def first_steps(life: Life) -> list[Step]:
