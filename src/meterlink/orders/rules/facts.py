@@ -11,10 +11,10 @@ from meterlink.config.control import ControlSettings
 from meterlink.drivers.control import ClockLook, Identity, Purse, Standing
 from meterlink.model.order import Order, OrderKind, OrderState
 from meterlink.orders.calendar import Calendar
-from meterlink.orders.evidence import Told
 from meterlink.orders.limits import Limited
 from meterlink.orders.people import Actor
 from meterlink.orders.records import Agreement, BalanceStatement
+from meterlink.orders.told import Told
 from meterlink.roster.roster import RosterMeter
 
 
@@ -26,8 +26,7 @@ class Steps:
         created_by: name; empty: it is being created.
         approved_by: names, in order; empty: nobody yet.
         approved_at: of the newest approval.
-        armed_by: name of who armed or operated it; empty: nobody yet.
-        armed_at: when; a person's order is operated within ``arm_s``.
+        armed_by: name of who armed it; empty: nobody, or it was operated since.
         field_grant: one-time authorisation of field staff, if there is one.
         sent_at: when its octets left, each time.
 
@@ -37,7 +36,6 @@ class Steps:
     approved_by: tuple[str, ...] = ()
     approved_at: datetime | None = None
     armed_by: str = ""
-    armed_at: datetime | None = None
     field_grant: FieldGrant | None = None
     sent_at: tuple[datetime, ...] = ()
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from meterlink.model.order import CLOSES, OrderKind, OrderState
-from meterlink.orders.limits import CUTS, Quarantine
 from meterlink.orders.rules.facts import Facts, OtherOrder
 from meterlink.orders.rules.verdict import Finding, OnStop, passes, stops, stops_with
+from meterlink.orders.trips import CUTS, Quarantine
 
 IN_FLIGHT: Final = frozenset(
     {OrderState.SENDING, OrderState.ACCEPTED, OrderState.UNCONFIRMED, OrderState.READBACK}
@@ -57,6 +57,10 @@ def caps_kept(facts: Facts) -> Finding:
             OnStop.HOLD,
             "it is held until somebody releases it",
             "已隔离,等待放行",
+        )
+    if limited.is_blind:
+        return stops_with(
+            OnStop.HOLD, "the trips of the last 24 hours could not be counted", "无法统计最近24小时的停电数量"
         )
     if limited.over:
         over = limited.over[0]

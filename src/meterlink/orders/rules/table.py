@@ -11,10 +11,10 @@ from types import MappingProxyType
 from typing import Final
 
 from meterlink.model.order import CLOSES, SWITCHING, OrderKind
-from meterlink.orders.limits import CUTS
 from meterlink.orders.rules import chain, closing, customers, live_meter, money, persons, queueing
 from meterlink.orders.rules.facts import Facts
 from meterlink.orders.rules.verdict import KINDS, Check, Finding, Rule, Stage
+from meterlink.orders.trips import CUTS
 
 _TRIP: Final = frozenset({OrderKind.TRIP})
 _TOP_UP: Final = frozenset({OrderKind.TOP_UP})
@@ -26,8 +26,6 @@ _CREATE: Final = frozenset({Stage.CREATE})
 _APPROVE: Final = frozenset({Stage.APPROVE})
 _OPERATE: Final = frozenset({Stage.OPERATE})
 _LIVE: Final = frozenset({Stage.LIVE})
-_SENT: Final = frozenset({Stage.OPERATE, Stage.PAPER})
-"""Where caps count: it is about to be queued, and its turn has come."""
 _AGREED: Final = frozenset({Stage.OPERATE, Stage.PAPER, Stage.LIVE})
 """After everybody agreed."""
 _HOURS: Final = _AGREED | {Stage.APPROVE}
@@ -96,7 +94,7 @@ _ALL: Final = (
         checks=(
             _check(persons.approved, _AGREED, _TRIP),
             _check(persons.by_policy, _ALWAYS, _TRIP),
-            _check(persons.policy_cap, _SENT, _TRIP),
+            _check(persons.policy_cap, _AGREED, _TRIP),
             _check(queueing.not_stopped, _AGREED, CUTS),
         ),
     ),
@@ -196,7 +194,7 @@ _ALL: Final = (
     Rule(
         id="CTRL-24",
         says="A batch of which more than 5 % (at least 5) fail stops and asks a person.",
-        checks=(_check(queueing.batch_runs, _SENT, CUTS),),
+        checks=(_check(queueing.batch_runs, _AGREED, CUTS),),
         elsewhere="counted in orders/limits.py",
     ),
     Rule(
@@ -284,7 +282,7 @@ _ALL: Final = (
     Rule(
         id="CAP-01",
         says="Caps of trips: a meter 1 in 24 h, a line 20 in 10 min, an area 0.5 % in 1 h and 2 % in 24 h.",
-        checks=(_check(queueing.caps_kept, _SENT, CUTS),),
+        checks=(_check(queueing.caps_kept, _AGREED, CUTS),),
         elsewhere="counted in orders/limits.py",
     ),
     Rule(
