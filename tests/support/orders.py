@@ -14,13 +14,13 @@ from meterlink.model.order import Order, OrderKind, OrderState, Origin
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
 from meterlink.orders.transmission import Transmission
-from meterlink.orders.written import answer_out
+from meterlink.orders.written import Seen, answer_out
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)  # a Tuesday, 12:00 in the plant
 OPERATOR = "5a3c0001"
 
 TO_SENDING = (Signal.AUTHORISE, Signal.ARM, Signal.OPERATE, Signal.TAKE, Signal.INTEND)
-TO_READBACK = (*TO_SENDING, Signal.ACCEPT, Signal.READ_BACK)
+TO_READBACK = (*TO_SENDING, Signal.LOSE, Signal.READ_BACK)
 WAYS: Mapping[OrderState, tuple[Signal, ...]] = {
     OrderState.CREATED: (),
     OrderState.AUTHORISED: TO_SENDING[:1],
@@ -80,11 +80,27 @@ def purse(**fields: Any) -> Purse:
     return dataclasses.replace(Purse(taken_at=NOON, remaining_cents=5_000, purchase_count=4), **fields)
 
 
+def before(kind: OrderKind) -> Seen:
+    """A meter to which an order of that kind makes a difference."""
+    match kind:
+        case OrderKind.TOP_UP:
+            return purse()
+        case OrderKind.PERMIT_CLOSE | OrderKind.DIRECT_CLOSE:
+            nothing = (Decimal("0.000"),)
+            return standing(contact_open=True, command_open=True, currents_a=nothing, power_w=Decimal("0.0"))
+        case OrderKind.GUARANTEE_OFF:
+            return standing(guarantee=True)
+        case OrderKind.ALARM_OFF:
+            return standing(alarm=True)
+        case _:
+            return standing()
+
+
 def transmission(kind: OrderKind = OrderKind.TRIP, **fields: Any) -> Transmission:
     """What ``intend`` tells."""
     top_up = kind is OrderKind.TOP_UP
     told = Transmission(
-        before=purse() if top_up else standing(),
+        before=before(kind),
         frame_hash="0" * 64,
         operator_code=OPERATOR,
         expires_at=None if top_up else NOON + timedelta(minutes=5),

@@ -672,6 +672,30 @@ def test_a_meter_without_supply_says_nothing() -> None:
     assert b"" == client.say(found(order, ServerAddress(ADDRESS)))
 
 
+def test_an_association_ends_with_the_power() -> None:
+    """An order would be tried with keys, or under a password, that no meter of the field knows any more."""
+    by_keys, by_password = _associated(), Secured()
+    assert 0 == by_password.connect(FACTORY_PASSWORD).result
+    for client in (by_keys, by_password):
+        client.works.history.change(client.at, without_supply=frozenset({"a", "b", "c"}))
+        client.works.history.change(client.at + MINUTE, without_supply=frozenset())
+        client.at += 2 * MINUTE
+    assert Dar(23) == by_keys.send(by_keys.envelope(by_keys.action(CONTROL, 129, trip_data()))).unit
+    assert Dar(15) == by_password.send(by_password.action(CONTROL, 129, trip_data())).item.dar
+    assert () == by_keys.works.memory.controls + by_password.works.memory.controls
+    assert 0 == by_keys.associate(counter=2).result
+    assert SUCCESS == by_keys.order(CONTROL, 129, trip_data()).dar
+
+
+def test_an_association_outlives_what_is_no_power_cut() -> None:
+    """A lost phase, or a clock that is set, would end every session of a head-end."""
+    client = _associated()
+    client.works.history.change(client.at, without_supply=frozenset({"b", "c"}))
+    client.works.clock.go_wrong(client.at, by=MINUTE)
+    client.at += MINUTE
+    assert SUCCESS == client.order(CONTROL, 129, trip_data()).dar
+
+
 @pytest.mark.parametrize("level", Level)
 def test_long_answers_in_envelopes_go_on_block_by_block(level: Level) -> None:
     """Of a table that is read under cipher only the first nights would come."""

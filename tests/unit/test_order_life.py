@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from meterlink.drivers.control import Cause, Verdict
+from meterlink.drivers.control import Cause, SwitchRecord, Verdict
 from meterlink.errors import NotAllowed
 from meterlink.model.act import Act, KeptAct, canonical
 from meterlink.model.order import TRANSMISSIONS_MAX, OrderKind, OrderState, Origin
@@ -28,6 +28,8 @@ from tests.support.orders import (
     at_state,
     body_of,
     order,
+    purse,
+    standing,
     transmission,
 )
 
@@ -167,16 +169,49 @@ def test_a_repeated_purchase_bears_the_same_count() -> None:
     """The meter could not tell that it has the money already (decision 22, c)."""
     history = at_state(OrderState.NOT_DONE, OrderKind.TOP_UP)
     other = transmission(OrderKind.TOP_UP, purchase_count=6)
-    assert "other_purchase" == _why(history, Signal.INTEND, sent=other.body)
+    assert "purchase" == _why(history, Signal.INTEND, sent=other.body)
+    richer = transmission(OrderKind.TOP_UP, purchase_count=6, before=purse(purchase_count=5))
+    assert "other_purchase" == _why(history, Signal.INTEND, sent=richer.body)
     assert OrderState.SENDING is history.take(Signal.INTEND).state
 
 
 @pytest.mark.parametrize("kind", OrderKind)
-def test_a_count_belongs_to_purchases(kind: OrderKind) -> None:
-    """A top-up would go out with nothing to tell it from the next; or a bug would stay unseen."""
-    wrong = OrderKind.TRIP if kind is OrderKind.TOP_UP else OrderKind.TOP_UP
-    with pytest.raises(ValueError, match="purchase count"):
-        at_state(OrderState.PRECHECK, kind).take(Signal.INTEND, sent=transmission(wrong).body)
+@pytest.mark.parametrize("count", [None, 4, 6])
+def test_a_purchase_bears_the_next_count_and_nothing_else_bears_one(
+    kind: OrderKind, count: int | None
+) -> None:
+    """A top-up would go out with nothing to tell it from another."""
+    history = at_state(OrderState.PRECHECK, kind)
+    told = transmission(kind, purchase_count=count)
+    if kind is OrderKind.TOP_UP or count is not None:
+        assert "purchase" == _why(history, Signal.INTEND, sent=told.body)
+    else:
+        assert OrderState.SENDING is history.take(Signal.INTEND, sent=told.body).state
+
+
+def test_what_was_accepted_is_not_sent_again() -> None:
+    """A meter that says yes and shows nothing would be told three times."""
+    history = at_state(OrderState.ACCEPTED)
+    life = history.take_all([Signal.READ_BACK, Signal.PROVE_NOT])
+    assert (OrderState.NOT_DONE, False) == (life.state, life.is_open)
+    assert "accepted" == _why(history, Signal.INTEND)
+
+
+@pytest.mark.parametrize("state", [OrderState.NOT_DONE, OrderState.REJECTED])
+def test_what_changed_since_is_not_sent_again(state: OrderState) -> None:
+    """The proof of yesterday would send a trip to a meter that has opened meanwhile."""
+    history = at_state(state)
+    opened = transmission(before=standing(command_open=True))
+    assert "changed" == _why(history, Signal.INTEND, sent=opened.body)
+
+
+def test_a_meter_without_counters_may_be_asked_again_after_its_own_no() -> None:
+    """An authentication that timed out would end every order of such a meter."""
+    plain = standing(trips=SwitchRecord(), closes=SwitchRecord())
+    history = at_state(OrderState.PRECHECK)
+    history.take(Signal.INTEND, sent=transmission(before=plain).body)
+    history.take(Signal.REJECT)
+    assert OrderState.SENDING is history.take(Signal.INTEND, sent=transmission(before=plain).body).state
 
 
 @pytest.mark.parametrize("state", [OrderState.NOT_DONE, OrderState.REJECTED])

@@ -95,6 +95,11 @@ class Commands:
         self._seed = seed
         self._passwords = Passwords(passwords) if passwords else None
 
+    def lose_power(self) -> None:
+        """Nobody is authenticated any more, when somebody was."""
+        if "module" in self.__dict__:
+            self.module.identity.lose_power()
+
     # Most meters of a plant are only read: what commands need is made when the first one comes.
 
     @functools.cached_property

@@ -180,6 +180,10 @@ class Happenings:
                 async with asyncio.timeout(None if wait_s is None else min(wait_s, _LOOK_EVERY_S)):
                     await self._news.wait()
 
+    def wake(self) -> None:
+        """Have `run` count again how long it waits; for who changed the clock, on the loop of the plant."""
+        self._news.set()
+
     def advance(self, now: datetime) -> None:
         """Let everything happen that is due, each at its own time."""
         while self._due and self._due[0][0] <= now:

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator
 
 from meterlink.config.secret_ref import Secret
-from meterlink.config.table import Name, Table
+from meterlink.config.security import MeterSecurity
+from meterlink.config.table import Name
 from meterlink.errors import ConfigError
 from meterlink.model.address import meter_address
 from meterlink.model.protocols import DEFAULT_PROTOCOL, MeterProtocol
@@ -30,7 +31,7 @@ def _twelve_digits(text: str) -> str:
 TwelveDigits = Annotated[str, AfterValidator(_twelve_digits)]
 
 
-class MeterSettings(Table):
+class MeterSettings(MeterSecurity):
     """One meter."""
 
     id: Name = Field(description="Our name of the meter; the key of its readings for ever.")
@@ -91,7 +92,6 @@ class MeterSettings(Table):
         "60, but only for direct connection.",
     )
     pending_replacement: bool = Field(False, description="About to be replaced, or just was: no order goes.")
-    lab: bool = Field(False, description="A meter of a laboratory or simulator, never a customer's.")
 
     @field_validator("address", "meter_number", "customer_number", mode="before")
     @classmethod

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from meterlink.drivers.control import Verdict
 from meterlink.model.order import TRANSMISSIONS_MAX, OrderKind, OrderState, Origin
 from meterlink.orders.machine import Signal
+from meterlink.orders.money_proof import purse_of
+from meterlink.orders.proof import REFUSED, WHY_NOT_AGAIN, may_send_again
 from meterlink.orders.transmission import Transmission
 
 if TYPE_CHECKING:
@@ -101,10 +103,6 @@ def _is_paid(life: Life, _step: Step) -> bool:
     return bool(life.payment)
 
 
-def _unproved(life: Life, _step: Step) -> bool:
-    return life.state is OrderState.NOT_DONE and not life.proof
-
-
 def _rejected_for_good(life: Life, _step: Step) -> bool:
     return life.state is OrderState.REJECTED and not life.is_unauthenticated
 
@@ -113,12 +111,25 @@ def _reauthenticated(life: Life, _step: Step) -> bool:
     return life.state is OrderState.REJECTED and life.reauthenticated
 
 
-def _is_another_purchase(life: Life, step: Step) -> bool:
-    """A repeat bears the count of the first, so that the meter itself refuses a second (decision 22, c)."""
+def _unrepeatable(name: str) -> Guard:
+    """One of the reasons of ``proof.may_send_again``."""
+
+    def forbids(life: Life, step: Step) -> bool:
+        if life.sent is None:
+            return False
+        proof = REFUSED if life.state is OrderState.REJECTED else life.proof
+        again = Transmission.of(step.body["sent"])
+        return may_send_again(life.order, life.sent, proof, again) == name
+
+    return (name, forbids)
+
+
+def _is_no_next_purchase(life: Life, step: Step) -> bool:
+    """A top-up bears the count behind the one that was read just before; nothing else bears one."""
     sent = Transmission.of(step.body["sent"])
-    if (sent.purchase_count is not None) != (life.order.kind is OrderKind.TOP_UP):
-        raise ValueError("a top-up is sent with a purchase count, and nothing else is")
-    return life.sent is not None and sent.purchase_count != life.sent.purchase_count
+    if life.order.kind is not OrderKind.TOP_UP:
+        return sent.purchase_count is not None
+    return sent.purchase_count != purse_of(sent.before).purchase_count + 1
 
 
 def _has_no_proof(_life: Life, step: Step) -> bool:
@@ -196,10 +207,10 @@ GUARDS: Final[Mapping[Signal, tuple[Guard, ...]]] = {
         ("left", _is_left),
         ("paid", _is_paid),
         ("sent_often", _sent_often),
-        ("unproved", _unproved),
+        ("purchase", _is_no_next_purchase),
         ("rejected", _rejected_for_good),
         ("reauthenticated", _reauthenticated),
-        ("other_purchase", _is_another_purchase),
+        *map(_unrepeatable, WHY_NOT_AGAIN),
     ),
     Signal.REJECT: (
         ("unread", _is_unread),

@@ -167,8 +167,14 @@ class Life:
         if self.is_left or self.payment or self.transmissions >= TRANSMISSIONS_MAX:
             return False
         if self.state is OrderState.NOT_DONE:
-            return bool(self.proof)
+            return bool(self.proof) and not self.is_accepted
         return self.state is OrderState.REJECTED and self.is_unauthenticated and not self.reauthenticated
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the meter said "received" to the last frame; then none follows, whatever is proved."""
+        answer = self.sent.answer if self.sent else None
+        return answer is not None and answer.verdict is Verdict.ACCEPTED
 
     @property
     def is_unauthenticated(self) -> bool:
