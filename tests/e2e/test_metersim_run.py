@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from dlt645 import MeterClientService
 
-from meterlink.daemon.daemon import JOURNAL_FILE
+from meterlink.daemon.audited import JOURNAL_FILE
 from metersim import Meter
 from metersim.serving.tcp import CLIENTS_MAX
 from meterwire.dlt645 import (

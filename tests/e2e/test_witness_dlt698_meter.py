@@ -22,7 +22,7 @@ from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
-from meterlink.daemon.daemon import JOURNAL_FILE
+from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.drivers.base import FreezeAnswer, MeterAnswer, Window
 from meterlink.drivers.dlt698 import Dlt698Driver
 from meterlink.drivers.probe import find_meter

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from meterlink.audit.chain import CHECKPOINT_EVERY, Fault, FaultKind
-from meterlink.audit.checkpoints import LOOK_S, Signer, signing
+from meterlink.audit.checkpoints import PAUSE_S, Signer, signing
 from meterlink.audit.keys import GatewayKey
 from meterlink.audit.verify import verify
 from meterlink.errors import JournalError
@@ -74,13 +74,13 @@ def test_every_thousand_acts_are_signed(tmp_path: Path) -> None:
 
     async def body(journal: Journal) -> None:
         await world.append(journal, CHECKPOINT_EVERY - 1)
-        await asyncio.sleep(LOOK_S + 1)
+        await asyncio.sleep(PAUSE_S + 1)
         assert [] == await journal.acts.checkpoints()
         await world.append(journal, 1)
-        await asyncio.sleep(LOOK_S + 1)
+        await asyncio.sleep(PAUSE_S + 1)
         assert [1_000] == [mark.number for mark in await journal.acts.checkpoints()]
         await world.append(journal, 2 * CHECKPOINT_EVERY + 5)
-        await asyncio.sleep(LOOK_S + 1)
+        await asyncio.sleep(PAUSE_S + 1)
 
     world.run(body, stops=False)
     assert [1_000, 2_000, 3_000] == world.signed_at()
@@ -114,7 +114,7 @@ def test_an_orderly_stop_is_signed_and_the_next_start_goes_on(tmp_path: Path) ->
         await world.append(journal, 3)
 
     async def nothing(journal: Journal) -> None:
-        await asyncio.sleep(LOOK_S + 1)
+        await asyncio.sleep(PAUSE_S + 1)
 
     world.run(three)
     world.run(nothing)
@@ -130,7 +130,7 @@ def test_after_a_kill_the_thousands_are_signed_late(tmp_path: Path) -> None:
         await world.append(journal, 2_500)
 
     async def nothing(journal: Journal) -> None:
-        await asyncio.sleep(LOOK_S + 1)
+        await asyncio.sleep(PAUSE_S + 1)
 
     world.run(many, stops=False)
     world.run(nothing, stops=False)
@@ -156,7 +156,7 @@ def test_a_disk_that_refuses_delays_the_signature_and_loses_none(tmp_path: Path)
         await asyncio.sleep(13 * 3600 + 60)  # over the end of the day
         assert [] == await journal.acts.checkpoints()
         refusing.clear()
-        await asyncio.sleep(LOOK_S + 1)
+        await asyncio.sleep(PAUSE_S + 1)
 
     world.run(body, stops=False)
     assert [1_000, 1_001] == world.signed_at()
@@ -192,7 +192,7 @@ def test_a_broken_chain_is_told_and_not_signed(
             relink(db, row)
 
     async def look(journal: Journal) -> None:
-        await asyncio.sleep(LOOK_S + 1)
+        await asyncio.sleep(PAUSE_S + 1)
         await world.append(journal, 1)
         await asyncio.sleep(2 * 86_400)
 
@@ -220,7 +220,7 @@ def test_a_signer_begins_behind_a_good_checkpoint_only(
         await world.append(journal, 3)
 
     async def nothing(journal: Journal) -> None:
-        await asyncio.sleep(LOOK_S + 1)
+        await asyncio.sleep(PAUSE_S + 1)
 
     world.run(three)
     with forging(world.path) as db:

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from meterlink.clock import Clock
 from meterlink.config import Settings
-from meterlink.daemon.daemon import JOURNAL_FILE, Daemon
+from meterlink.daemon.audited import JOURNAL_FILE
+from meterlink.daemon.daemon import Daemon
 from meterlink.daemon.delivery import Outside
 from meterlink.errors import LineClosed, LineLost
 from meterlink.ingest.memory import MemorySink
@@ -173,6 +174,7 @@ class SimulatedGateway:
                 connector=self.broker,
                 sink=lambda: self.sink,
                 rng=self.sim.random,
+                reserve_octets=0,  # hundreds of test folders would hold one each
             )
             daemon = Daemon(self._settings(), outside, self._open)
             running = plant.create_task(daemon.run(stop, lambda _: None))

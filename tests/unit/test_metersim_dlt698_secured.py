@@ -368,6 +368,23 @@ def test_trips_and_closings_are_events_with_the_energy_of_the_moment() -> None:
     assert 3 == len(client.records("30200200", SelectAll(), *columns).rows)
 
 
+def test_a_contact_that_does_not_break_is_an_event() -> None:
+    """302B and the log would be silent about a trip that left the customer his power."""
+    client = _associated()
+    client.works.history.change(client.at, bridged_per_mille=1000)
+    assert 0 == client.works.events.count("relay_malfunction", client.at), "a closed contact hides it"
+    client.at += MINUTE
+    client.order(CONTROL, 129, trip_data())
+    tripped_at, client.at = client.at, client.at + MINUTE
+    columns = ("20220200", "201E0200", "20200200")
+    [row] = client.records("302B0200", SelectAll(), *columns).rows
+    began = f"{client.works.clock.shows(tripped_at):%Y-%m-%d %H:%M:%S}"
+    assert [Decimal(1), began, None] == [value.content for value in row.values]
+    client.order(CONTROL, 130, close_data(1))
+    [event] = client.works.events.events("relay_malfunction", client.at)
+    assert (tripped_at, client.at) == (event.started_at, event.ended_at)
+
+
 # --- security modes ---------------------------------------------------------------------------------------
 
 
@@ -471,6 +488,12 @@ def test_hoarding_refund_and_initialisation() -> None:
     assert Dar(25) == client.order(ESAM, 6, client.purse(2, 4_000, 3)).dar
     assert SUCCESS == client.order(ESAM, 6, client.purse(2, 4_000, 2)).dar
     assert _double(6_100, 2) == client.get("202C0200")
+    shown = f"{client.works.clock.shows(client.at):%Y-%m-%d %H:%M:%S}"
+    refunds = client.records("30290200", SelectAll(), "20220200", "201E0200")
+    assert [[Decimal(1), shown]] == [[value.content for value in row.values] for row in refunds.rows]
+    assert ["4000"] == [
+        one.details["amount_cents"] for one in client.works.events.events("refund", client.at)
+    ]
     made = client.provider.purse698(
         client.session, kind=Wallet698.INITIALISE, amount=500, count=0, customer=CUSTOMER
     )

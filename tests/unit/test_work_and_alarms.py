@@ -96,8 +96,12 @@ async def test_an_item_tells_its_whole_story(tmp_path: Path) -> None:
         done = await world.work.close(item.id, "已现场合闸", _FIELD)
         assert (False, "小王", EPOCH) == (done.is_open, done.assignee, done.opened_at)
         told = [(note.actor, note.verb, note.text) for note in done.notes]
-        assert [("meterlink", "open", "三次远程合闸失败"), ("李雷", "assign", "小王"), ("小王", "note", "门锁着"),
-                ("小王", "close", "已现场合闸")] == told  # fmt: skip
+        assert [
+            ("meterlink", "open", "三次远程合闸失败"),
+            ("李雷", "assign", "小王"),
+            ("小王", "note", "门锁着"),
+            ("小王", "close", "已现场合闸"),
+        ] == told
         assert done == await world.work.show(item.id)
         assert [] == await world.work.list()
         assert [done] == await world.work.list(only_open=False)

@@ -19,7 +19,7 @@ from random import Random
 from typing import Final
 
 from metersim.line.line import Clock, Line
-from metersim.plant.effects import Affected, begin, end, lasts, series, strike
+from metersim.plant.effects import Affected, begin, check_can_have, end, lasts, series, strike
 from metersim.plant.happenings import Happening
 from metersim.plant.whens import after, first
 
@@ -249,6 +249,7 @@ class Happenings:
         return random.random() < kept.happening.probability
 
     def _happen(self, kept: _Kept, meter: Affected, at: datetime) -> None:
+        check_can_have(kept.happening, meter.works)
         parts = series(kept.happening)
         if parts is None:
             self._one(kept, kept.happening, meter, at)

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from metersim.works.demand import Demands, Largest
 from metersim.works.events import EventLog
-from metersim.works.freezes import ORDERED, SETTLEMENT, TABLES, Freeze, settlement
+from metersim.works.freezes import INSTANT, ORDERED, SETTLEMENT, TABLES, TIMED, Freeze, settlement, timed
 from metersim.works.items import DEMANDS, ENERGIES, PRESENT_DEMANDS, REGISTERS, items_of, phase_items_of
 from metersim.works.life import Life
 from metersim.works.moments import of_us, to_us
@@ -121,8 +121,10 @@ class Display:
 
     def freezes(self, name: str, at: datetime) -> Iterator[Freeze]:
         """A table of freezes, newest first."""
-        if name in ORDERED:
-            return self._ordered(name, to_us(at))
+        if name == INSTANT:
+            return self._ordered(to_us(at))
+        if name == TIMED:
+            return islice(self._timed(at), ORDERED[TIMED])
         table = self._settlements if name == SETTLEMENT else TABLES.get(name)
         if table is None:
             return iter(())
@@ -169,15 +171,34 @@ class Display:
         ]
         return to_us(max(begins))
 
-    def _ordered(self, name: str, us: int) -> Iterator[Freeze]:
+    def _ordered(self, us: int) -> Iterator[Freeze]:
         """The freezes that somebody ordered, newest first."""
         rows = self._history.since_last(us, "frozen")
         kept = takewhile(lambda row: row.at >= self._life.kept_since(us), rows)
-        named = [row for row in kept if row.details.get("table") == name]
+        named = [row for row in kept if row.details.get("table") == INSTANT]
         return (
             Freeze(len(named) - place, self._clock.shows(row.at), row.at)
-            for place, row in enumerate(named[: ORDERED[name]])
+            for place, row in enumerate(named[: ORDERED[INSTANT]])
         )
+
+    def _timed(self, at: datetime) -> Iterator[Freeze]:
+        """Those that patterns brought, newest first: each pattern held until the next was ordered.
+
+        A clear of the meter forgets them, but not the pattern.
+        """
+        life = self._life
+        since, kept_since = life.since(to_us(at)), life.kept_since(to_us(at))
+        until = at
+        for row in self._history.since_last(to_us(at), "frozen"):
+            if row.at < since:
+                return
+            if row.details.get("table") != TIMED:
+                continue
+            begins = max(row.at, kept_since)
+            if begins < until:
+                table = timed(str(row.details["pattern"]))
+                yield from table.rows(self._clock, until, since=begins, powered=life.powered)
+            until = row.at
 
     def _text(self, item: str, us: int) -> str:
         plate = self._life.plate_at(us)

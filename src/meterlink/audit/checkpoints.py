@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
@@ -22,8 +22,10 @@ from meterlink.errors import JournalError, RowUnreadable
 from meterlink.journal.acts import ActLog
 from meterlink.model.checkpoint import Checkpoint
 
-LOOK_S: Final = 10.0
-"""From one look at the chain to the next; a day that ends between two is signed at its end."""
+PAUSE_S: Final = 10.0
+"""From one look at the chain to the next, while it grows or cannot be signed."""
+WAIT_MAX_S: Final = 3_600.0
+"""From one look at the clock to the next, while nothing happens: somebody may set it."""
 READ_AT_ONCE: Final = 200
 STOP_S: Final = 3.0
 """What an orderly stop waits for the last checkpoint."""
@@ -66,17 +68,26 @@ class Signer:
     async def run(self) -> None:
         """Sign until cancelled, or until the chain is found broken."""
         day = self._day_of(self._clock.utc_now())
-        while self.fault is None:
-            now = self._clock.utc_now()
+        while True:
+            now, appended = self._clock.utc_now(), self._acts.growth.count
             self._day_is_over |= self._day_of(now) != day
             day = self._day_of(now)
             await self._patiently()
-            await asyncio.sleep(min(LOOK_S, (self._next_day(now) - now).total_seconds()))
+            if self.fault is not None:
+                break
+            await self._rest((self._next_day(now) - now).total_seconds(), appended)
         if self._tell is not None:
             try:
                 await self._tell(self.fault)
             except JournalError as error:
                 _log.warning("audit.not_told", reason=str(error))
+
+    async def _rest(self, rest_s: float, appended: int) -> None:
+        """Until there are more acts, but not too soon; to the end of the day at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PAUSE_S if self._failing else min(WAIT_MAX_S, rest_s)):
+                await self._acts.growth.beyond(appended)
+                await asyncio.sleep(min(PAUSE_S, rest_s))
 
     async def sign(self) -> Checkpoint | None:
         """Sign the end of the chain, if it is not signed; the newest checkpoint, ``None``: there is no act.

@@ -17,6 +17,7 @@ import structlog
 from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door
 from meterlink.config import Settings
+from meterlink.daemon.audited import audited_journal
 from meterlink.daemon.delivery import Outside, delivering
 from meterlink.daemon.dial_in import Gatehouse, PortOpener
 from meterlink.daemon.lines import LineOpener, LinePart, check_items, profiles_of
@@ -27,8 +28,6 @@ from meterlink.transports.tcp_server import listening
 
 STOP_LINES_S = 5.0
 """How long the exchanges in hand may take when we are told to stop."""
-
-JOURNAL_FILE = "journal.sqlite3"
 
 _log = structlog.get_logger(__name__)
 
@@ -66,13 +65,14 @@ class Daemon:
         """Run until ``stop`` is set, then end in order.
 
         Raises:
+            KeyUnusable: the gateway's key cannot be used.
             JournalError: the journal cannot be opened.
             LineBusy, LineLost: a port that terminals dial cannot be opened.
 
         """
         outside = self._outside
         async with (
-            Journal.open(outside.folder / JOURNAL_FILE, clock=outside.clock) as journal,
+            audited_journal(outside, self._settings.gateway.plant_time) as journal,
             delivering(self._settings, journal, outside) as delivery,
             self._listening(journal) as (gatehouse, ports),
         ):

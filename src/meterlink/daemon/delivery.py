@@ -19,6 +19,7 @@ from meterlink.ingest.dead_letters import DeadLetters
 from meterlink.ingest.sink import PointSink
 from meterlink.ingest.subscriber import CLIENT_ID, Subscriber
 from meterlink.journal.journal import Journal
+from meterlink.journal.reserve import RESERVE_OCTETS
 from meterlink.publish.relay import SINK, Relay
 from meterlink.transports.messages import MessageConnector
 
@@ -76,6 +77,7 @@ class Outside:
         connector: the way to the broker; ``None`` starts the embedded one.
         sink: makes the place where points go.
         rng: jitter.
+        reserve_octets: room put aside for acts on the disk of the folder.
 
     """
 
@@ -84,6 +86,7 @@ class Outside:
     connector: MessageConnector | None
     sink: SinkMaker
     rng: random.Random
+    reserve_octets: int = RESERVE_OCTETS
 
 
 @asynccontextmanager

@@ -38,6 +38,7 @@ def run_daemon(settings: Settings, tell_ready: Tell) -> None:
     Raises:
         ConfigError, UnknownItem: found before a port opens.
         JournalError: the journal, or its folder, cannot be opened or made.
+        KeyUnusable: the gateway's key cannot be used.
         LineBusy, LineLost: a port that terminals dial cannot be opened.
 
     """

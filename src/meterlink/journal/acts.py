@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Final, Protocol, TypeVar
@@ -32,6 +33,25 @@ class Read(Protocol):
         """Do the work on the journal's thread."""
 
 
+class Growth:
+    """How often acts were appended since the start, and who waits for the next time."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._next = asyncio.Event()
+
+    def note(self) -> None:
+        """Some were appended."""
+        self.count += 1
+        appended, self._next = self._next, asyncio.Event()
+        appended.set()
+
+    async def beyond(self, count: int) -> None:
+        """Wait until it was more often than that."""
+        while self.count <= count:
+            await self._next.wait()
+
+
 @dataclass(frozen=True, slots=True)
 class ActLog:
     """The chain of acts of one journal; ``Journal.acts``.
@@ -41,6 +61,7 @@ class ActLog:
         read: looks into the file.
         clock: gives ``kept_at``.
         boot: number of the daemon's start.
+        growth: to wait for more acts.
 
     """
 
@@ -48,6 +69,7 @@ class ActLog:
     read: Read
     clock: Clock
     boot: Callable[[], int]
+    growth: Growth = field(default_factory=Growth)
 
     async def append(self, *acts: Act) -> int:
         """Append acts, all of them or none; the log id of the last, once they are on disk.
@@ -75,6 +97,7 @@ class ActLog:
         if log_id == act_rows.TAKEN:
             told = ", ".join(f"{act.topic} {act.subject} step {act.step}" for act in acts)
             raise StepTaken(f"somebody else was first: {told}")
+        self.growth.note()
         return log_id
 
     async def of_subject(self, topic: Topic, subject: str) -> list[KeptAct]:
