@@ -125,7 +125,7 @@ class SimulatedGateway:
         self._desk: Handler | None = None
         self._order_models = order_models
         self._more = more or {}
-        self._meter_keys = meter_keys or {}
+        self.meter_keys = meter_keys or {}
         self.addresses = {f"m{station.meter.address}": station.meter.address for station in stations}
 
     def run(
@@ -235,7 +235,7 @@ class SimulatedGateway:
                 "line": "line1",
                 "protocol": self._protocols.get(address, "dlt645-2007"),
                 "model": self._models.get(address, ""),
-                **self._meter_keys.get(address, {}),
+                **self.meter_keys.get(address, {}),
             }
             for meter, address in self.addresses.items()
         ]
