@@ -40,7 +40,7 @@ LATE = timedelta(minutes=6)
 
 
 def local(*, enforced: bool = True) -> Ordered:
-    return Ordered(LOCAL, enforced=enforced, opened_cents=5_000)
+    return Ordered(LOCAL, enforced=enforced)
 
 
 def standing(here: Ordered, **driver: object) -> Standing:

@@ -57,6 +57,7 @@ class AsyncLab:
         asked: operations, in order.
         failing: operation -> the code with which it fails.
         secrets: hexadecimal, what nobody may see.
+        protected: APDUs that it put into envelopes.
         begun: key state, diversifier and counter of each CONNECT.
         wrong_mac: takes the place of every MAC that it makes, where it is set.
 
@@ -66,6 +67,7 @@ class AsyncLab:
         self.asked: list[str] = []
         self.failing: dict[str, str] = {}
         self.secrets: set[str] = set()
+        self.protected: list[bytes] = []
         self.begun: list[tuple[int, bytes, int]] = []
         self.wrong_mac: bytes | None = None
         self._named = named
@@ -112,6 +114,7 @@ class AsyncLab:
 
     async def protect698(self, session: str, *, level: int, task: int, apdu: bytes) -> Envelope698:
         self._note(f"protect698 {level} {task}")
+        self.protected.append(apdu)
         with _told():
             made = Envelope698(*self._lab.protect698(session, Level(level), apdu))
         made = made._replace(mac=self.wrong_mac) if self.wrong_mac else made
@@ -167,6 +170,7 @@ class Ordered:
     Attributes:
         tap: what becomes of the next answers; ``None``: they come as they are.
         heard: what the meter heard, whole APDUs.
+        octets_heard: the same, as octets.
         lost: addresses whose reader was told that its association is over.
         plugged: whether the line can be opened.
 
@@ -177,7 +181,7 @@ class Ordered:
         control: CostControl = REMOTE,
         *,
         enforced: bool = True,
-        opened_cents: int = 0,
+        opened_cents: int = 5_000,
         association: AssociationTraits | None = None,
     ) -> None:
         self.sim = Simulation(seed=1, start=START)
@@ -195,6 +199,7 @@ class Ordered:
         self.trace = TraceRing(self.sim.clock)
         self.tap: Tap | None = None
         self.heard: list[Apdu] = []
+        self.octets_heard: list[bytes] = []
         self.plugged = True
 
     @property
@@ -298,6 +303,7 @@ class Ordered:
     async def _answer(self, end: ByteStream, found: Found) -> None:
         if not found.frame.segmented:
             self.heard.append(decode_apdu(found.frame.user_data))
+            self.octets_heard.append(found.frame.user_data)
         answer = self.meter.answer(found, self.now)
         octets = answer.wording.encode() if answer else b""
         for delay_s, said in self.tap(found, octets) if self.tap else [(REPLY_DELAY_S, octets)]:
