@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -200,6 +201,30 @@ def test_the_reader_learns_that_its_association_is_over(connect: str) -> None:
     here.run(scene)
     assert ["trip"] == here.obeyed
     assert {ADDRESS} == set(here.lost)
+
+
+def test_a_reader_waits_while_an_order_holds_the_line() -> None:
+    """Its question in between would end the order's association, and its answer be taken for the order's."""
+    here = Ordered(association=AssociationTraits(connect="password"))
+
+    async def scene(line: Line) -> None:
+        async def read() -> None:
+            await here.reader.read(line, ADDRESS, "voltage.*", priority=Priority.ON_DEMAND)
+            done.append("read")
+
+        done: list[str] = []
+        async with asyncio.TaskGroup() as group, line.hold(priority=Priority.CONTROL) as held:
+            prepared = await here.driver.prepare(held, ADDRESS, here.command(TRIP), here.lab)
+            group.create_task(read())
+            await asyncio.sleep(5)
+            await here.driver.send(held, prepared)
+            assert (await here.driver.standing(held, ADDRESS)).command_open is True
+            await here.driver.finish(held, prepared)
+            done.append("order")
+        assert ["order", "read"] == done
+
+    here.run(scene)
+    assert ["trip"] == here.obeyed
 
 
 def _connects(here: Ordered) -> int:

@@ -242,7 +242,11 @@ class Ordered:
 
     def run(self, scene: Callable[[Line], Awaitable[T]]) -> T:
         """A scene on the line."""
-        outcome = self.sim.run(self._run(scene))
+        return self.sim.run(self.on_line(scene))
+
+    async def on_line(self, scene: Callable[[Line], Awaitable[T]]) -> T:
+        """The same within a loop that runs already."""
+        outcome = await self._run(scene)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
