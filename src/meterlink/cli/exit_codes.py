@@ -21,3 +21,5 @@ class ExitCode(IntEnum):
     """The meter answered, but with no number (absent, or digits that are not BCD)."""
     JOURNAL = 7
     """The journal cannot be opened or written."""
+    TAMPERED = 11
+    """The chain of acts is not what it was: something was changed, taken out, moved or cut off."""
