@@ -84,12 +84,13 @@ def running(kind: str) -> Iterator[Server]:
 
 async def _simulator(stack: contextlib.AsyncExitStack) -> list[int]:
     """Lines of simulated meters, one port each, without delay and without pacing."""
+    from metersim.plant.built import BuiltPlant
     from metersim.plant.figures import Figures
     from metersim.serving.served import SystemClock
     from metersim.serving.tcp import open_tcp
 
     figures = Figures(lines=SIMULATED_LINES, meters=SIMULATED_METERS, reply_delay_ms=0)
-    built = figures.plant().build(clock=SystemClock())
+    built = BuiltPlant(figures.plant(), clock=SystemClock())
     urls = [await stack.enter_async_context(open_tcp(line, "127.0.0.1", 0)) for line in built.lines.values()]
     return [int(url.rpartition(":")[2]) for url in urls]
 

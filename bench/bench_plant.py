@@ -21,6 +21,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from metersim import MemoryDuplex, Simulation, memory_pair
+from metersim.plant.built import BuiltPlant
 from metersim.plant.figures import Figures
 from meterwire.dlt645 import ReadRequest, encode, to_frame
 
@@ -89,7 +90,7 @@ def _seconds(connections: Callable[[Simulation], list[Connect]]) -> float:
 
 
 def _meters(sim: Simulation) -> list[Connect]:
-    built = Figures(lines=LINES, meters=METERS // LINES).plant().build(clock=sim.clock)
+    built = BuiltPlant(Figures(lines=LINES, meters=METERS // LINES).plant(), clock=sim.clock)
     return [line.connect for line in built.lines.values()]
 
 

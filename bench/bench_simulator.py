@@ -24,6 +24,7 @@ from bench.answering import PEER_ADDRESS, SIMULATED_LINES, SIMULATED_METERS, Ser
 from bench.beside import microseconds
 from metersim import Line, Meter, Station
 from metersim.line.port import Port
+from metersim.plant.built import BuiltPlant
 from metersim.plant.figures import Figures
 from metersim.serving.served import SystemClock
 from metersim.serving.tcp import open_tcp
@@ -175,7 +176,7 @@ def _formula_ms(baud: int) -> float:
 
 def _parts() -> dict[str, Callable[[], object]]:
     """The pieces of a poll that can be had by themselves; ``word`` with ``value`` in it."""
-    built = Figures(lines=1, meters=1).plant().build(clock=SystemClock())
+    built = BuiltPlant(Figures(lines=1, meters=1).plant(), clock=SystemClock())
     [line], [meter] = built.lines.values(), built.meters.values()
     request, at, ear = _request(meter.address), datetime.now(UTC), Deframer()
     [frame] = ear.feed(request)

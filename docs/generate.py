@@ -51,8 +51,13 @@ def _table(name: str, field: FieldInfo) -> str:
         "| key | default | what it is |",
         "| --- | --- | --- |",
     ]
-    lines += [_row(value.alias or key, value) for key, value in model.model_fields.items()]
+    lines += [_row(value.alias or key, value) for key, value in _own_first(model)]
     return "\n".join(lines) + "\n"
+
+
+def _own_first(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
+    """The fields of a model, and behind them those of the models that it is built on."""
+    return sorted(model.model_fields.items(), key=lambda item: item[0] not in model.__annotations__)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
@@ -131,6 +136,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "plant-medium-keys": partial(generate_plant.keys, "Medium"),
     "plant-server-keys": partial(generate_plant.keys, "ServerHabits"),
     "plant-control-keys": partial(generate_plant.keys, "CostControl"),
+    "plant-tariffs-keys": partial(generate_plant.keys, "Tariffs"),
 }
 
 

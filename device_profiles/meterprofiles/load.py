@@ -31,6 +31,7 @@ from meterprofiles.schema import (
     AssociationTraits,
     Connect,
     Connection,
+    ControlTraits,
     CostControl,
     LineTraits,
     MeterTraits,
@@ -44,6 +45,7 @@ from meterprofiles.schema import (
     Spoken,
     Timing,
 )
+from meterprofiles.yaml_text import text_of
 from meterwire.dlt645.items.dialects import Choices, choices, dialects, switches
 from meterwire.dlt645.items.dialects import table as identifiers
 from meterwire.dlt645.items.dictionary import dictionary
@@ -71,7 +73,8 @@ def load_profile(text: str, file: str) -> Profile:
     """
     root = compose(text, file)
     table = root.table(
-        ("profile", "matches", "line", "timing"), ("dialect", "layout", "quirks", "association", "meter")
+        ("profile", "matches", "line", "timing"),
+        ("dialect", "layout", "quirks", "association", "meter", "control"),
     )
     matches = table["matches"].table(("protocol",), ("model",))
     protocol = cast(Spoken, matches["protocol"].one_of(PROTOCOLS))
@@ -82,6 +85,7 @@ def load_profile(text: str, file: str) -> Profile:
         line=_line(table["line"]),
         timing=_timing(table["timing"]),
         meter=_meter(table.get("meter")),
+        control=_control(table.get("control")),
         file=file,
     )
     if protocol == DLT698:
@@ -212,18 +216,7 @@ def load_file(file: Path) -> Profile:
         ProfileError: it cannot be read, or is wrong.
 
     """
-    try:
-        if file.stat().st_size > 4 * TEXT_MAX:
-            raise ProfileError(f"{file}:1: too long, at most {TEXT_MAX} characters are taken")
-        octets = file.read_bytes()
-    except OSError as error:
-        raise ProfileError(f"{file}: cannot be read: {error.strerror}") from None
-    try:
-        text = octets.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = octets.count(b"\n", 0, error.start) + 1
-        sentence = f"octet {octets[error.start]:02X}H is no UTF-8; save the file as UTF-8"
-        raise ProfileError(f"{file}:{line}: {sentence}") from None
+    text = text_of(file, text_max=TEXT_MAX, fault=ProfileError)
     return load_profile(text, str(file))
 
 
@@ -321,6 +314,13 @@ def _meter(place: Place | None) -> MeterTraits:
         relay=cast(Relay, relay),
         cost_control=cast(CostControl, cost_control),
     )
+
+
+def _control(place: Place | None) -> ControlTraits:
+    if place is None:
+        return ControlTraits()
+    table = place.table((), [field.name for field in fields(ControlTraits)])
+    return ControlTraits(allow_plaintext_control=_switched(table.get("allow_plaintext_control")))
 
 
 def _one_of(place: Place | None, choices: Sequence[str], otherwise: str) -> str:

@@ -1,13 +1,44 @@
-"""YAML text -> its tree of nodes, which remember their lines; what costs more than it says is refused."""
+"""A file of YAML -> its tree of nodes, which remember their lines; what costs too much is refused."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
+UTF8_OCTETS_MAX: Final = 4
+"""Octets of a character in UTF-8, at most."""
 SHORT_MAX: Final = 65_536
 """Longer texts are read by libyaml, where it is there: ten times as fast, less exact about where it broke."""
+
+
+def text_of(path: Path, *, text_max: int, fault: type[Exception]) -> str:
+    """The text of a file.
+
+    Args:
+        path: the file.
+        text_max: most characters; of one that has more for certain, or no end, no more is read.
+        fault: what is raised; its message has file and line.
+
+    Raises:
+        Exception: of ``fault``: it cannot be read, is too long, or no UTF-8.
+
+    """
+    octets_max = UTF8_OCTETS_MAX * text_max
+    try:
+        with path.open("rb") as file:
+            octets = file.read(octets_max + 1)
+    except OSError as error:
+        raise fault(f"{path}: cannot be read: {error.strerror}") from None
+    if len(octets) > octets_max:
+        raise fault(f"{path}:1: too long, at most {text_max} characters are taken")
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        sentence = f"octet {octets[error.start]:02X}H is no UTF-8; save the file as UTF-8"
+        raise fault(f"{path}:{line}: {sentence}") from None
 
 
 def node_of(text: str, file: str, *, fault: type[Exception], text_max: int, depth_max: int) -> yaml.Node:

@@ -1,6 +1,22 @@
-"""``python -m meterlink`` is the ``meterlink`` command."""
+"""``meterlink`` and ``python -m meterlink``: the command line; Ctrl-C ends it also while it is imported."""
 
-from meterlink.cli import main
+from __future__ import annotations
+
+import sys
+
+INTERRUPTED = 130
+"""128 and the number of SIGINT, as a shell has it."""
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        from meterlink.cli import main as run  # noqa: PLC0415  # it takes a second
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
 
 if __name__ == "__main__":
     main()

@@ -30,6 +30,10 @@ class LineBusy(LineError):
     """Somebody else owns the line."""
 
 
+class HoldEnded(LineError):
+    """The time for which somebody had a line to himself is over; nothing was sent for this request."""
+
+
 # --- exchanges ---------------------------------------------------------------------------------
 
 
@@ -74,6 +78,10 @@ class NoFreeze(MeterlinkError):
 # --- control -----------------------------------------------------------------------------------
 
 
+class NoControl(MeterlinkError):
+    """No control goes there: the protocol has none, or the address is not that of one meter."""
+
+
 class SecurityFailed(MeterlinkError):
     """There is no proof for a control, so it is not sent; no word of this holds a secret.
 
@@ -101,6 +109,14 @@ class Unknown(MeterlinkError):
 
 class OrderClash(MeterlinkError):
     """An order of that id exists and wants something else."""
+
+
+class EvidenceRefused(MeterlinkError):
+    """A record of evidence cannot be taken in; the message says which key, what is wrong, what to do."""
+
+
+class NotEntitled(MeterlinkError):
+    """Somebody has no role for what he wants, or has done already what a second person must do now."""
 
 
 class NotAllowed(MeterlinkError):

@@ -79,7 +79,7 @@ class TraceRing:
 
         """
         self._entries.append(
-            TraceEntry(at=at, line=line, direction=direction, octets=_blanked(octets, secret), blanked=secret)
+            TraceEntry(at=at, line=line, direction=direction, octets=blanked(octets, secret), blanked=secret)
         )
 
     def __iter__(self) -> Iterator[TraceEntry]:
@@ -129,7 +129,8 @@ class Transcript:
             start += len(octets)
 
 
-def _blanked(octets: bytes, secret: Ranges) -> bytes:
+def blanked(octets: bytes, secret: Ranges) -> bytes:
+    """The octets with the secret ones replaced by ``BLANK``."""
     if not secret:
         return octets
     left = bytearray(octets)

@@ -67,6 +67,19 @@ def test_the_container_is_nobodys_root_and_is_told_in_order_to_end() -> None:
     assert isinstance(json.loads(found["CMD"]), list)
 
 
+def _pins(lock: str) -> set[str]:
+    return set(re.findall(r"^[a-z0-9_.-]+==[^ ]+", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_the_container_installs_what_the_web_api_needs_and_else_what_everybody_has() -> None:
+    """`metersim run --api` would end with "the extra web is not here" in the place that exists for it."""
+    installed = set(re.findall(r"requirements/[a-z]+\.lock", _CONTAINER.read_text(encoding="utf-8")))
+    assert {"requirements/web.lock"} == installed
+    web, run = _pins("requirements/web.lock"), _pins("requirements/run.lock")
+    assert run <= web
+    assert {"fastapi", "uvicorn"} <= {pin.partition("==")[0] for pin in web - run}
+
+
 def test_what_the_container_copies_is_enough_for_the_wheel(tmp_path: Path) -> None:
     """The image could not be built, and nobody here would know."""
     copies = re.findall(r"^COPY (?!--)(.*)$", _CONTAINER.read_text(encoding="utf-8"), re.MULTILINE)
@@ -79,7 +92,7 @@ def test_what_the_container_copies_is_enough_for_the_wheel(tmp_path: Path) -> No
             else:
                 place.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(ROOT / source, place)
-    assert (tmp_path / "requirements" / "run.lock").is_file()
+    assert (tmp_path / "requirements" / "web.lock").is_file()
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", "dist"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert 0 == done.returncode, done.stderr

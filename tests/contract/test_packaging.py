@@ -37,8 +37,8 @@ def test_the_wheel_carries_every_file_of_its_packages(tmp_path: Path) -> None:
     scripts = next(name for name in carried if name.endswith("entry_points.txt"))
     with zipfile.ZipFile(wheel) as archive:
         text = archive.read(scripts).decode()
-    assert "meterlink = meterlink.cli:main" in text
-    assert "metersim = metersim.cli:main" in text
+    assert "meterlink = meterlink.__main__:main" in text
+    assert "metersim = metersim.__main__:main" in text
     assert "metersim = metersim.pytest_plugin" in text
 
 

@@ -18,6 +18,7 @@ from meterlink.transports.memory import memory_line
 from meterprofiles import Profile, load_profile, packaged
 from metersim import AnswerRecord, Simulation
 from metersim.dlt645.meter import Meter
+from metersim.plant.built import BuiltPlant
 from metersim.plant.figures import Figures
 from meterwire.dlt645 import Deframer, decode
 from meterwire.dlt645.items.dialects import dialects, switches
@@ -59,7 +60,9 @@ class _Bench:
         self.sim = Simulation(seed=1, start=START)
         self.answers: list[AnswerRecord] = []
         plant = Figures(profile=meter, first_address=161).plant()
-        (self.plant_line,) = plant.build(clock=self.sim.clock, record=self.answers.append).lines.values()
+        (self.plant_line,) = BuiltPlant(
+            plant, clock=self.sim.clock, record=self.answers.append
+        ).lines.values()
         (built,) = self.plant_line.meters.values()
         assert isinstance(built.speaker, Meter)
         self.meter = built.speaker

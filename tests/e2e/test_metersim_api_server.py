@@ -15,6 +15,7 @@ from metersim.api.exchanges import CallView, Exchanges
 from metersim.api.limits import HEAD_OCTETS_MAX
 from metersim.api.served import Served
 from metersim.api.serving import CONNECTIONS_MAX, open_api
+from metersim.plant.built import BuiltPlant
 from metersim.plant.plant import Plant
 from metersim.serving.served import SystemClock
 
@@ -33,7 +34,7 @@ class BrokenExchanges(Exchanges):
 async def served_api() -> AsyncIterator[int]:
     """A plant whose API is served; gives its port."""
     clock, plant = SystemClock(), Plant()
-    served = Served(built=plant.build(clock=clock), exchanges=BrokenExchanges(plant, clock=clock))
+    served = Served(built=BuiltPlant(plant, clock=clock), exchanges=BrokenExchanges(plant, clock=clock))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setblocking(False)
         async with open_api(served, listening) as url:

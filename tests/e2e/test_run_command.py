@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from tests.support.gateway import METERLINK, write_config
 from tests.support.metersim_process import running_metersim
-from tests.support.processes import LOOPBACK
+from tests.support.processes import LOOPBACK, children, wait_until
 
 
 def _run(*words: str | Path, seconds: float = 15) -> subprocess.CompletedProcess[str]:
@@ -149,3 +153,40 @@ def test_the_demonstration_comes_through(tmp_path: Path) -> None:
     refused = _run("demo", "--once", "--dir", tmp_path / "mine")
     assert 1 == refused.returncode
     assert "another with --dir" in refused.stderr
+
+
+@pytest.mark.parametrize(("program", "log"), [("metersim", "simulator.log"), ("meterlink", "daemon.log")])
+def test_the_demonstration_ends_when_one_of_its_programs_does(tmp_path: Path, program: str, log: str) -> None:
+    """Its table would stand still for ever, and who looks at it would not know why."""
+    folder = tmp_path / "demo"
+    command = [METERLINK, "demo", "--meters", "1", "--dir", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as demo:
+        try:
+            answers = folder / "simulator-answers.jsonl"
+            wait_until(lambda: answers.exists() and answers.stat().st_size > 0, what="the first answer")
+            [found] = [child for child in children(demo.pid) if f"/{program}" in child.command]
+            os.kill(found.pid, signal.SIGKILL)
+            _, told = demo.communicate(timeout=15)
+        finally:
+            demo.terminate()
+    assert (1, True) == (demo.returncode, f"{program} was ended by SIGKILL while" in told), told
+    assert f"see {folder / log}" in told.replace("\n", "")
+
+
+@pytest.mark.parametrize("package", ["meterlink", "metersim"])
+def test_ctrl_c_while_a_program_is_imported_is_no_trace(package: str) -> None:
+    """Whoever thinks better of a command would get a page of Python."""
+    interrupting = (
+        "import importlib.abc, importlib.metadata, sys\n"
+        "class Interrupting(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        f"        if name == '{package}.cli':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        f"[entry] = importlib.metadata.entry_points(group='console_scripts', name='{package}')\n"
+        "entry.load()()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", interrupting], capture_output=True, text=True, check=False, timeout=15
+    )
+    assert (130, "", "") == (ended.returncode, ended.stdout, ended.stderr)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.drivers.dlt645_talk import Talk645
 from metersim import NO_FAULTS, Faults, Meter, Station
 from metersim.line.fault_kinds import AROUND, IN_PLACE
 from meterwire.dlt645 import ReadSession
@@ -62,15 +62,15 @@ def test_a_garbage_meter(tmp_path: Path, seed: int) -> None:
 def _broken_over(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     """A fault of the program itself that only the bad meter's answers meet."""
     if place == "driver":
-        original = Dlt645Driver._exchange
+        original = Talk645.ask
 
-        async def exchange(self: Any, line: Any, address: str, *rest: Any) -> Any:
-            found = await original(self, line, address, *rest)
+        async def ask(self: Any, line: Any, address: str, *rest: Any, **more: Any) -> Any:
+            found = await original(self, line, address, *rest, **more)
             if address == _BAD:
                 raise KeyError(address)
             return found
 
-        monkeypatch.setattr(Dlt645Driver, "_exchange", exchange)
+        monkeypatch.setattr(Talk645, "ask", ask)
         return
     feed = ReadSession.feed
 

@@ -105,7 +105,9 @@ def _polled(
 ) -> tuple[BuiltPlant, list[AnswerRecord]]:
     sim = Simulation(seed=1, start=START)
     answers: list[AnswerRecord] = []
-    built = read_plant(PLANT.format(seed=seed), "plant.yaml").build(clock=sim.clock, record=answers.append)
+    built = BuiltPlant(
+        read_plant(PLANT.format(seed=seed), "plant.yaml"), clock=sim.clock, record=answers.append
+    )
     sim.run(_poll(built, rounds=rounds, every_s=every_s))
     return built, answers
 
@@ -164,7 +166,7 @@ def test_a_plant_remembers_only_its_last_calls() -> None:
 def test_a_meter_is_asked_without_a_connection_of_ones_own() -> None:
     """Who tests one meter would have to write a client first."""
     sim = Simulation(start=START)
-    built = read_plant(PLANT.format(seed=1), "plant.yaml").build(clock=sim.clock, record=lambda _: None)
+    built = BuiltPlant(read_plant(PLANT.format(seed=1), "plant.yaml"), clock=sim.clock, record=lambda _: None)
     [read, *_] = _requests("000000000161", "dlt645-2007")
 
     async def main() -> None:
@@ -201,7 +203,7 @@ def _eventful(folder: Path) -> tuple[Simulation, BuiltPlant]:
     (folder / "storm.yaml").write_text(STORM)
     (folder / "plant.yaml").write_text(EVENTFUL)
     sim = Simulation(start=START)
-    return sim, load_plant(folder / "plant.yaml").build(clock=sim.clock)
+    return sim, BuiltPlant(load_plant(folder / "plant.yaml"), clock=sim.clock)
 
 
 def test_a_scenario_of_the_plant_file_happens(tmp_path: Path) -> None:
@@ -266,7 +268,7 @@ def test_a_serial_server_of_the_plant_file_packs_and_registers(tmp_path: Path) -
     """A client that does not survive a DTU's texts would pass every test."""
     sim = Simulation(start=START)
     text = "lines: [{at: listen, server: {registration: DTU-7, pack_ms: 500}}]"
-    built = read_plant(text, "plant.yaml").build(clock=sim.clock)
+    built = BuiltPlant(read_plant(text, "plant.yaml"), clock=sim.clock)
     [read, *_] = _requests("000000000001", "dlt645-2007")
 
     async def main() -> None:

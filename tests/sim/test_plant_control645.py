@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,15 +11,17 @@ import pytest
 
 from metersim import Meter, Simulation
 from metersim.plant.built import BuiltPlant
+from metersim.plant.happenings import Happening
 from metersim.plant.plant import read_plant
 from meterwire.dlt645 import Deframer, Frame, encode
 from meterwire.dlt645.messages.command import Acknowledgement
 from meterwire.dlt645.messages.control import SecurityReply
 from tests.support.head_end645 import HeadEnd
+from tests.support.ordered645 import bits
 
 START = datetime.fromisoformat("2026-10-01T08:00:00+08:00")
 TRIP, PERMIT = 0x1A, 0x1B
-OPEN_BITS, COMMAND_BIT = 1 << 4, 1 << 6
+OPEN_BITS, COMMAND_BIT, AUTHENTICATED_BIT = 1 << 4, 1 << 6, 1 << 13
 PLANT = """\
 plant: switched
 lines:
@@ -27,6 +29,7 @@ lines:
     at: listen
     meters:
       - {address: 161, profile: dlt645-2007/remote-cost-control}
+      - {address: 163, passwords: {2: 123456}}
       - {address: 162, profile: dlt645-2007/local-prepayment, customer_number: "000012345678"}
 """
 
@@ -36,7 +39,7 @@ class _Street:
 
     def __init__(self) -> None:
         self.sim = Simulation(seed=1, start=START)
-        self.built: BuiltPlant = read_plant(PLANT, "plant.yaml").build(clock=self.sim.clock)
+        self.built: BuiltPlant = BuiltPlant(read_plant(PLANT, "plant.yaml"), clock=self.sim.clock)
 
     def head_end(self, address: str) -> HeadEnd:
         numbers = {"meter_number": address}
@@ -82,7 +85,16 @@ def test_a_trip_and_a_close_that_waits_for_the_key(address: str) -> None:
     assert meter.press_key()
     assert 0 == _word(here) & (OPEN_BITS | COMMAND_BIT)
     assert ["trip", "permit_close"] == [one.kind for one in meter.obeyed()]
-    assert "87654321" == (here.read("relay_trip_record@items/last.1") or [])[1]
+    assert "21436587" == (here.read("relay_trip_record@items/last.1") or [])[1]
+
+
+def test_a_meter_has_the_passwords_of_its_file() -> None:
+    """A client that sends the factory's password to every meter would pass every test."""
+    street = _Street()
+    here = street.head_end("000000000163")
+    assert not isinstance(here.plain(TRIP), Acknowledgement)
+    assert isinstance(here.plain(TRIP, password="123456"), Acknowledgement)
+    assert ["trip"] == [one.kind for one in street.built.meters["000000000163"].obeyed()]
 
 
 def test_a_wallet_that_is_topped_up() -> None:
@@ -107,3 +119,20 @@ def test_a_meter_whose_head_end_keeps_the_money_has_no_wallet() -> None:
     assert here.read("remaining_balance") is None
     assert not isinstance(here.buy(10_000, 1, customer="000000000161"), SecurityReply)
     assert () == street.built.meters["000000000161"].obeyed()
+
+
+@pytest.mark.parametrize("what", ["power_outage", "reboot"])
+def test_an_authentication_ends_with_the_power(what: str) -> None:
+    """A head-end that does not authenticate anew after a power cut would be obeyed here, and in no field."""
+    street = _Street()
+    here = street.head_end("000000000161")
+    meter = street.built.meters["000000000161"]
+    assert isinstance(here.authenticate(), SecurityReply)
+    meter.befall(Happening(what=what, at=timedelta(), lasts=timedelta(seconds=30)))
+    street.wait(here, 60)
+    assert 0 == _word(here) & AUTHENTICATED_BIT
+    assert ["identity_auth_failed"] == bits(here.sealed(TRIP))
+    assert () == meter.obeyed()
+    assert isinstance(here.authenticate(), SecurityReply)
+    assert AUTHENTICATED_BIT == _word(here) & AUTHENTICATED_BIT
+    assert isinstance(here.sealed(TRIP), Acknowledgement)

@@ -100,7 +100,7 @@ async def asked_api(text: str = PLANT, *, anywhere: bool = False) -> AsyncIterat
     plant, wall = read_plant(text, "plant.yaml", folder=Path()), SimClock()
     clock = PlantClock(wall=wall, start=plant.start, speed=plant.time, monotonic_s=wall.monotonic_s)
     exchanges = Exchanges(plant, clock=clock, monotonic_s=wall.monotonic_s)
-    built: BuiltPlant = plant.build(clock=clock, record=exchanges.answered, capture=exchanges)
+    built: BuiltPlant = BuiltPlant(plant, clock=clock, record=exchanges.answered, capture=exchanges)
     served = Served(built=built, exchanges=exchanges)
     transport = httpx.ASGITransport(application(served, anywhere=anywhere))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:1") as client:

@@ -21,7 +21,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 15.0
@@ -72,6 +72,26 @@ class _Warden:
 
 
 _warden = _Warden()
+
+
+class Child(NamedTuple):
+    """A process that another one has started.
+
+    Args:
+        pid: of it.
+        command: with its arguments.
+
+    """
+
+    pid: int
+    command: str
+
+
+def children(pid: int) -> list[Child]:
+    """The processes that a process has started and that are still there."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    lines = ((int(child), Path(f"/proc/{child}/cmdline").read_bytes()) for child in found)
+    return [Child(child, line.decode().replace("\0", " ")) for child, line in lines]
 
 
 def wait_until(condition: Callable[[], bool], *, what: str, timeout_s: float = START_TIMEOUT_S) -> None:

@@ -161,6 +161,8 @@ async def test_registers_and_clocks_are_set() -> None:
         ("forward_active_energy", {"value": "-1"}, "cannot-happen"),
         ("forward_active_energy", {"value": "NaN"}, "cannot-happen"),
         ("forward_active_energy", {"value": "12.345"}, "cannot-happen"),
+        ("forward_active_energy", {"value": "\uff11\uff12"}, "cannot-happen"),
+        ("forward_active_energy", {"value": "1_000"}, "cannot-happen"),
         ("forward_active_energy", {"value": 5}, "invalid"),
         ("forward_active_energy", {"value": "1" * 65}, "invalid"),
         ("forward_active_energy", {"valeu": "5"}, "invalid"),
@@ -304,8 +306,6 @@ async def test_the_clock_of_a_sped_up_plant() -> None:
             {"jump_s": -1},
             {"jump_s": 1e12},
             {"by": 1},
-            {"speed": True},
-            {"jump_s": True},
         ):
             assert (422, "invalid") == await api.kind("POST", "/v1/clock", body)
     async with asked_api("plant: east\n") as api:
@@ -374,6 +374,48 @@ async def test_a_request_that_is_no_request() -> None:
                 yield b" " * (BODY_OCTETS_MAX // 2)
 
         assert (413, "too-long") == await api.kind("POST", "/v1/assertions", content=pieces(), headers=json)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (
+            "/v1/meters?limt=1",
+            "query.limt: unknown parameter; did you mean 'limit'?; there are: address,",
+        ),
+        ("/v1/meters?limit=1&limit=2", "query.limit: stands there twice; write it once"),
+        ("/v1/plant?line=north", "query.line: unknown parameter; this path takes none"),
+        (f"{METER}?item=voltage.a", "query.item: unknown parameter; this path takes none"),
+    ],
+)
+async def test_an_unknown_query_parameter_is_refused(path: str, words: str) -> None:
+    """A filter that is misspelt would show every meter as if each one passed it."""
+    async with asked_api() as api:
+        status, problem = await api.ask("GET", path)
+        assert (422, True) == (status, problem["faults"][0]["where"].startswith("query."))
+        assert words in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "where"),
+    [
+        ("/v1/faults", {"what": "loss", "nth": True}, "body.nth"),
+        ("/v1/faults", {"what": "delay", "ms": True}, "body.ms"),
+        ("/v1/faults", {"what": "loss", "between": [True, None]}, "body.between.0"),
+        ("/v1/happenings", {"what": "power_outage", "probability": True}, "body.probability"),
+        ("/v1/happenings", {"what": "power_outage", "at": True}, "body.at"),
+        ("/v1/happenings", {"what": "registers_backward", "rate": True}, "body.rate"),
+        (f"{METER}/happenings", {"what": "clock_drift", "s_per_day": True}, "body.s_per_day"),
+        ("/v1/assertions", {"meter": FIRST, "obeyed": "trip", "times": False}, "body.times"),
+        ("/v1/clock", {"speed": True}, "body.speed"),
+    ],
+)
+async def test_a_truth_value_is_no_number(path: str, body: object, where: str) -> None:
+    """Somebody's `true` would be a rule that strikes the first exchange, or an assertion of 0 times."""
+    async with asked_api() as api:
+        status, problem = await api.ask("POST", path, body)
+        assert (422, [where]) == (status, [fault["where"] for fault in problem["faults"]])
+        assert [] == await api.get("/v1/faults") + await api.get("/v1/happenings")
 
 
 async def test_only_this_machine_asks_unless_told() -> None:

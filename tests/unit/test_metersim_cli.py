@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from metersim import SimClock
 from metersim.cli import app
+from metersim.plant.built import BuiltPlant
 from metersim.plant.figures import Figures
 from metersim.plant.plant import LINES_MAX
 from metersim.plant.rows import ADDRESS_MAX, METERS_MAX
@@ -68,7 +69,7 @@ def test_a_plant_takes_its_limits() -> None:
 def test_lines_share_no_address() -> None:
     """Two meters of a plant could not be told apart in its list of answers."""
     plant = Figures(lines=3, meters=4, first_address=161, garbage=2).plant()
-    built = plant.build(clock=SimClock(), record=lambda _: None)
+    built = BuiltPlant(plant, clock=SimClock(), record=lambda _: None)
     assert [f"{address:012d}" for address in range(161, 173)] == [*built.meters]
     assert ["000000000167", "000000000168"] == built.garbage("line-2")
 

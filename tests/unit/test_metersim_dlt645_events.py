@@ -15,6 +15,7 @@ from metersim.works.cost_control import PLAIN, REMOTE, CostControl
 from metersim.works.events import EVENT_DEPTH
 from metersim.works.load import Load
 from metersim.works.plate import Plate
+from metersim.works.switch import Command
 from metersim.works.timetable import Timetable
 from metersim.works.works import Works
 from meterwire.dlt645 import AbnormalReply, Message, ReadReply, ReadRequest, dictionary, from_frame, to_frame
@@ -52,6 +53,20 @@ def _lose_phase_a(here: HeadEnd) -> None:
     here.meter.works.history.change(T0, voltage_per_mille=(500, 1000, 1000))
     here.meter.works.history.change(T0 + 2 * HOUR, voltage_per_mille=(1000, 1000, 1000))
     here.now = T0 + 3 * HOUR
+
+
+def test_a_contact_that_does_not_break_is_counted_and_recorded() -> None:
+    """A head-end would have to believe a trip that left the customer his power."""
+    here = _head_end(REMOTE)
+    here.meter.works.history.change(T0, bridged_per_mille=500)
+    assert [Decimal(0)] == here.read("relay_malfunction_count")
+    assert [None, None] == here.read("relay_malfunction_record@last.1")
+    here.meter.works.switch.obey(Command(kind="trip"), T0)
+    here.now += HOUR
+    assert [Decimal(1)] == here.read("relay_malfunction_count")
+    assert ["2026-05-10 12:00:00", None] == here.read("relay_malfunction_record@last.1")
+    here.meter.works.history.change(here.now, bridged_per_mille=0)
+    assert ["2026-05-10 12:00:00", "2026-05-10 13:00:00"] == here.read("relay_malfunction_record@last.1")
 
 
 def test_a_lost_voltage_is_counted_and_recorded() -> None:

@@ -368,6 +368,23 @@ def test_trips_and_closings_are_events_with_the_energy_of_the_moment() -> None:
     assert 3 == len(client.records("30200200", SelectAll(), *columns).rows)
 
 
+def test_a_contact_that_does_not_break_is_an_event() -> None:
+    """302B and the log would be silent about a trip that left the customer his power."""
+    client = _associated()
+    client.works.history.change(client.at, bridged_per_mille=1000)
+    assert 0 == client.works.events.count("relay_malfunction", client.at), "a closed contact hides it"
+    client.at += MINUTE
+    client.order(CONTROL, 129, trip_data())
+    tripped_at, client.at = client.at, client.at + MINUTE
+    columns = ("20220200", "201E0200", "20200200")
+    [row] = client.records("302B0200", SelectAll(), *columns).rows
+    began = f"{client.works.clock.shows(tripped_at):%Y-%m-%d %H:%M:%S}"
+    assert [Decimal(1), began, None] == [value.content for value in row.values]
+    client.order(CONTROL, 130, close_data(1))
+    [event] = client.works.events.events("relay_malfunction", client.at)
+    assert (tripped_at, client.at) == (event.started_at, event.ended_at)
+
+
 # --- security modes ---------------------------------------------------------------------------------------
 
 
@@ -471,6 +488,12 @@ def test_hoarding_refund_and_initialisation() -> None:
     assert Dar(25) == client.order(ESAM, 6, client.purse(2, 4_000, 3)).dar
     assert SUCCESS == client.order(ESAM, 6, client.purse(2, 4_000, 2)).dar
     assert _double(6_100, 2) == client.get("202C0200")
+    shown = f"{client.works.clock.shows(client.at):%Y-%m-%d %H:%M:%S}"
+    refunds = client.records("30290200", SelectAll(), "20220200", "201E0200")
+    assert [[Decimal(1), shown]] == [[value.content for value in row.values] for row in refunds.rows]
+    assert ["4000"] == [
+        one.details["amount_cents"] for one in client.works.events.events("refund", client.at)
+    ]
     made = client.provider.purse698(
         client.session, kind=Wallet698.INITIALISE, amount=500, count=0, customer=CUSTOMER
     )
@@ -670,6 +693,30 @@ def test_a_meter_without_supply_says_nothing() -> None:
     client.works.history.change(client.at, without_supply=frozenset({"a", "b", "c"}))
     order = client.action(CONTROL, 127)
     assert b"" == client.say(found(order, ServerAddress(ADDRESS)))
+
+
+def test_an_association_ends_with_the_power() -> None:
+    """An order would be tried with keys, or under a password, that no meter of the field knows any more."""
+    by_keys, by_password = _associated(), Secured()
+    assert 0 == by_password.connect(FACTORY_PASSWORD).result
+    for client in (by_keys, by_password):
+        client.works.history.change(client.at, without_supply=frozenset({"a", "b", "c"}))
+        client.works.history.change(client.at + MINUTE, without_supply=frozenset())
+        client.at += 2 * MINUTE
+    assert Dar(23) == by_keys.send(by_keys.envelope(by_keys.action(CONTROL, 129, trip_data()))).unit
+    assert Dar(15) == by_password.send(by_password.action(CONTROL, 129, trip_data())).item.dar
+    assert () == by_keys.works.memory.controls + by_password.works.memory.controls
+    assert 0 == by_keys.associate(counter=2).result
+    assert SUCCESS == by_keys.order(CONTROL, 129, trip_data()).dar
+
+
+def test_an_association_outlives_what_is_no_power_cut() -> None:
+    """A lost phase, or a clock that is set, would end every session of a head-end."""
+    client = _associated()
+    client.works.history.change(client.at, without_supply=frozenset({"b", "c"}))
+    client.works.clock.go_wrong(client.at, by=MINUTE)
+    client.at += MINUTE
+    assert SUCCESS == client.order(CONTROL, 129, trip_data()).dar
 
 
 @pytest.mark.parametrize("level", Level)

@@ -20,7 +20,11 @@ from metersim.plant.happening_runner import HAPPENINGS_MAX, Happenings, TooMuchH
 from metersim.plant.happenings import KINDS, RATE_MAX, REBOOT_MAX, SHIFT_MAX, THEFTS, Happening
 from metersim.plant.whens import Daily, after, first, when
 from metersim.works.conditions import HISTORY_MAX, USUAL, Conditions
+from metersim.works.cost_control import CostControl
+from metersim.works.events import KINDS as EVENTS
+from metersim.works.load import Load
 from metersim.works.moments import PLANT_TIME
+from metersim.works.plate import Plate
 from metersim.works.works import Works
 from tests.support.sim_line import ask645, ask698
 
@@ -285,6 +289,13 @@ def test_a_register_is_set_and_rolls_over() -> None:
     assert 0 < hall.shows(ENERGY) < 50
 
 
+def test_a_tariff_rolls_over_together_with_its_total() -> None:
+    """Its total would have rolled over long before, and the sum of the tariffs be a million beside it."""
+    hall = Hall(Happening(what="register_rollover", at=HOUR, meter=A, item=f"{ENERGY}.t2"))
+    hall.wait(HOUR)
+    assert [CAPACITY - 1, 0, CAPACITY - 1] == [hall.shows(f"{ENERGY}{t}") for t in ("", ".t1", ".t2")]
+
+
 def test_registers_begin_again_after_a_reset_and_an_exchange() -> None:
     """A register that falls is what billing fears most."""
     hall = Hall(
@@ -340,6 +351,61 @@ def test_every_way_of_stealing_begins_and_ends(theft: str) -> None:
     assert hall.held() == USUAL
     assert len(hall.works(A).history.rows) > 1
     assert (1, 0) == (hall.happenings.reports()[0].befallen, hall.happenings.reports()[0].failed)
+
+
+def seen_at(works: Works, at: datetime) -> list[object]:
+    """What a client could see that somebody did: readings, registers, status words, events."""
+    items = ("voltage.a", "current.a", "active_power", "phase_angle.a", "neutral_current", ENERGY)
+    words = [works.content(f"meter_status_word_{number}", at) for number in range(1, 8)]
+    return [*(works.value(item, at) for item in items), *words, *(works.events.count(k, at) for k in EVENTS)]
+
+
+def of_one_phase() -> Works:
+    """A meter of one phase, without a relay, with a load of which a thousandth can be seen."""
+    plate, load = Plate(address=A, phases=1), Load(mean_kw=Decimal(6))
+    return Works(plate, seed=1, load=load, control=CostControl(has_relay=False), since=START - DAY)
+
+
+def happenings_of(works: Works, *happenings: Happening) -> Happenings:
+    """What happens to one meter alone."""
+    clock = Simulation(seed=1).clock
+    line = Line([Station(meter=Meter(A, seed=1, works=works))], clock=clock, record=lambda _: None)
+    return Happenings(happenings, [line], clock=clock)
+
+
+@pytest.mark.parametrize("strength", [Decimal("0.001"), Decimal(1)])
+@pytest.mark.parametrize("phase", ["a", "b"])
+@pytest.mark.parametrize("theft", THEFTS)
+def test_a_meter_of_one_phase_and_no_relay_is_robbed_or_says_that_it_cannot_be(
+    theft: str, phase: Any, strength: Decimal
+) -> None:
+    """A rule of detection would be blamed for not finding what never was."""
+    honest, robbed = of_one_phase(), of_one_phase()
+    what = Happening(what="tampering", theft=theft, phase=phase, strength=strength, at=HOUR)
+    happenings = happenings_of(robbed, what)
+    happenings.advance(START + HOUR)
+    [report] = happenings.reports()
+    cannot = phase == "b" or theft in {"THEFT-07", "THEFT-16"}
+    assert ((0, 1) if cannot else (1, 0)) == (report.befallen, report.failed)
+    times = [START + HOUR + minutes * timedelta(minutes=1) for minutes in (1, 1440)]
+    changed = [seen_at(honest, at) for at in times] != [seen_at(robbed, at) for at in times]
+    assert cannot != changed
+
+
+@pytest.mark.parametrize(
+    ("happening", "words"),
+    [
+        (Happening(what="phase_loss", at=HOUR, phases="bc"), "phase_loss of phase bc: meter .* has phase a"),
+        (Happening(what="relay_stuck", at=HOUR), "relay_stuck: meter .* has no relay"),
+    ],
+)
+def test_what_a_meter_has_not_cannot_happen_to_it(happening: Happening, words: str) -> None:
+    """It was told to have happened, and nothing was to be seen."""
+    with pytest.raises(ValueError, match=words):
+        happenings_of(of_one_phase()).apply(happening)
+    happenings_of(Works(Plate(address=A), seed=1)).apply(happening)
+    some = Happening(what="phase_loss", at=HOUR, phases="ab")
+    assert 1 == happenings_of(of_one_phase()).apply(some).befallen
 
 
 @pytest.mark.parametrize("theft", THEFTS)
@@ -459,6 +525,14 @@ def test_a_series_begins_at_once() -> None:
         (
             Happening(what="register_set", at=HOUR, meter=A, item=ENERGY, value=CAPACITY),
             "a register shows 0 to 999999.99",
+        ),
+        (
+            Happening(what="register_set", at=HOUR, meter=A, item=f"{ENERGY}.t1", value=Decimal(999_999)),
+            "its tariffs would add up to",
+        ),
+        (
+            Happening(what="register_set", at=HOUR, meter=A, item="combined_active_energy", value=Decimal(1)),
+            "it adds others",
         ),
         (Happening(what="clock_drift", at=HOUR, meter=A, s_per_day=Decimal(601)), "a drift of 601 s"),
     ],

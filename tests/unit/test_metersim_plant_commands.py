@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 from metersim import AnswerRecord, SimClock
 from metersim.cli import app
 from metersim.cli.table import table_of
+from metersim.plant.built import BuiltPlant
 from metersim.plant.plant import Plant, load_plant, read_plant
 from metersim.plant.rows import LineRow, MeterRow
 from metersim.plant.schema import schema
@@ -37,11 +39,21 @@ def test_a_new_plant_file_is_right_as_it_is(folder: Path, kind: str) -> None:
     )
     plant = load_plant(folder / "my-plant.yaml")
     assert "my-plant" == plant.plant
-    assert plant.build(clock=SimClock()).meters
+    assert BuiltPlant(plant, clock=SimClock()).meters
     checked = CliRunner().invoke(app, ["check", "my-plant.yaml", "--json"])
     lines = json.loads(checked.stdout)["lines"]
     assert [meter.address for meter in plant.meters()] == [each for line in lines for each in line["meters"]]
     assert [str(line.at) for line in plant.lines] == [line["at"] for line in lines]
+
+
+def test_what_a_new_plant_file_has_in_comments_is_right_too() -> None:
+    """Whoever takes the sign of comment away would be told that the program's own words are wrong."""
+    whole = re.sub(r"^( *)# (?=- |  )", r"\1", starter("small", "plant"), flags=re.MULTILINE)
+    rows = read_plant(whole, "plant.yaml").lines[0].meters
+    assert [False, True, False, False] == [row.passwords is not None for row in rows]
+    assert [False, False, True, False] == [row.modes_enforced for row in rows]
+    assert rows[1].tariffs is not None
+    assert rows[3].is_garbage
 
 
 def test_a_new_plant_file_overwrites_nothing_unasked(folder: Path) -> None:
@@ -110,7 +122,7 @@ def test_the_table_shows_what_each_line_does() -> None:
     """Somebody who watches a plant would see a dead line as one that works."""
     answers: list[AnswerRecord] = []
     plant = read_plant("plant: east\nlines: [{name: a, meters: [{count: 2}]}, {name: b, at: listen}]", "p")
-    built = plant.build(clock=SimClock(), record=answers.append)
+    built = BuiltPlant(plant, clock=SimClock(), record=answers.append)
     line = built.lines["a"]
     line.traffic.pass_by("out", b"\x68")
     line.counts.answers, line.counts.faulty, line.counts.last = 12, 3, "000000000002"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from metersim import Simulation
+from metersim.plant.built import BuiltPlant
 from metersim.plant.checked import PlantError
 from metersim.plant.opening import open_plant
 from metersim.plant.plant import Plant, read_plant
@@ -36,7 +37,7 @@ concentrators:
 def _collected(plant: Plant) -> dict[str, int]:
     """Rows of each meter after two hours, and the digest of the first line."""
     sim = Simulation(seed=1, start=START)
-    built = plant.build(clock=sim.clock)
+    built = BuiltPlant(plant, clock=sim.clock)
 
     async def main() -> None:
         async with asyncio.TaskGroup() as group:
@@ -65,7 +66,7 @@ def test_a_concentrator_of_a_file_reads_its_meters() -> None:
 
 def test_what_is_behind_a_concentrator_is_of_the_plant() -> None:
     """Its meters could not be asked whether they obeyed, nor made to fail."""
-    built = read_plant(FILE, "hamlet.yaml").build(clock=Simulation(seed=1, start=START).clock)
+    built = BuiltPlant(read_plant(FILE, "hamlet.yaml"), clock=Simulation(seed=1, start=START).clock)
     assert ["behind-020000000001", "behind-020000000002"] == list(built.lines)
     assert "behind-020000000001" == built.meter("000000000200").line.name
     assert () == built.meter("000000000300").obeyed()
@@ -120,7 +121,7 @@ def test_it_calls_and_waits_over_sockets() -> None:
         server = await asyncio.start_server(accept, LOOPBACK, 0)
         port = server.sockets[0].getsockname()[1]
         rows = f"{{address: 1, at: 'dial://{LOOPBACK}:{port}'}}, {{address: 2, at: 'tcp://{LOOPBACK}:0'}}"
-        built = read_plant(f"lines: []\nconcentrators: [{rows}]\n", "p.yaml").build(clock=SystemClock())
+        built = BuiltPlant(read_plant(f"lines: []\nconcentrators: [{rows}]\n", "p.yaml"), clock=SystemClock())
         async with server, open_plant(built) as urls:
             dialled = await heard
             waiting = int(urls["behind-000000000002"].rpartition(":")[2])

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from meterprofiles import ProfileError
+from meterprofiles.load import load_file
 from metersim import Faults, SimClock
+from metersim.dlt698 import Meter698
+from metersim.dlt698.meter import FACTORY_PASSWORD
 from metersim.line.medium import Medium
 from metersim.line.port import Port
+from metersim.plant.at import At
+from metersim.plant.built import BuiltPlant
+from metersim.plant.capture import FILE_OCTETS_MAX, CaptureError, read_capture
 from metersim.plant.checked import FAULTS_SHOWN_MAX, TEXT_MAX, PlantError
 from metersim.plant.making import works_of
 from metersim.plant.plant import LINES_MAX, Plant, load_plant, read_plant
-from metersim.plant.rows import METERS_MAX, At
+from metersim.plant.rows import METERS_MAX
+from metersim.plant.scenario import ScenarioError, load_scenario_file
 from metersim.works.load import Load
+from metersim.works.timetable import TARIFFS
+from meterwire.dlt698.apdus.action import ActionRequestNormal
+from meterwire.dlt698.apdus.parts import ActionItem, Dar, Piid, TimeTag
+from meterwire.dlt698.axdr.selection import Omd, Ti
+from meterwire.dlt698.axdr.values import NULL, Data, DateTimeS
+from tests.support.meter698 import Client
 
 WHOLE = """\
 plant: substation-7
@@ -45,8 +60,15 @@ lines:
         parity: none
 """
 
+START = datetime(2026, 10, 1, tzinfo=UTC)
 ROW = "lines:\n- meters:\n  - "
 IN_ROW = "p.yaml:3: lines[1].meters[1]"
+
+
+def _periods(count: int) -> str:
+    """A day of so many tariffs, in the form of a file."""
+    times = (f"{number // 2:02d}:{number % 2 * 30:02d}: {number % 4 + 1}" for number in range(count))
+    return f"{{{', '.join(times)}}}"
 
 
 def test_a_plant_file_says_what_stands_where() -> None:
@@ -72,7 +94,7 @@ def test_a_plant_file_says_what_stands_where() -> None:
     assert (None, False) == (east.client, east.minds_ports)
     [ct] = second.meters
     assert (Port(2400, "none"), "000012345678", Decimal(40)) == (ct.port, ct.meter_number, ct.ct_ratio)
-    works = plant.build(clock=SimClock(), record=lambda _: None).meter("000000000300").works
+    works = BuiltPlant(plant, clock=SimClock(), record=lambda _: None).meter("000000000300").works
     assert (Load(kind="factory", mean_kw=Decimal(40)), 3) == (works.load, works.plate.phases)
     assert ("000012345678", "000000000300") == (works.plate.meter_number, works.plate.customer_number)
     assert (True, False) == (broken.is_garbage, single.is_garbage)
@@ -107,6 +129,15 @@ def test_a_plant_file_may_leave_everything_out() -> None:
             "lines:\n- meters:\n  - faults: {silence: 2}",
             "p.yaml:3: lines[1].meters[1].faults: fault silence: a",
         ),
+        (
+            "hello",
+            "p.yaml:1: a plant file has keys and values, as 'lines: [{at: pty, meters: [{count: 8}]}]';",
+        ),
+        ("- a\n- b", "p.yaml:1: a plant file has keys and values, as"),
+        ("lines: many", "p.yaml:1: lines: write a list: [...], or a line with '- ' for each"),
+        ("plant: {a: b}", "p.yaml:1: plant: write a text"),
+        ("lines: [pty]", "p.yaml:1: lines[1]: write keys and values: name, at, paced, baud, parity, medium,"),
+        (ROW + "{control: remote}", IN_ROW + ".control: write keys and values: has_relay, payment, has_key,"),
         ("seed: x", "p.yaml:1: seed: should be a valid integer"),
         ("seed: -1", "p.yaml:1: seed: should be greater than or equal to 0"),
         ("time: simulated", "p.yaml:1: time: 'simulated': write wall, or x2 to x3600"),
@@ -162,6 +193,24 @@ def test_a_plant_file_may_leave_everything_out() -> None:
         ("scenario: nonsense", "p.yaml:1: scenario: no scenario is called 'nonsense'"),
         (ROW + "{baud: 1000}", IN_ROW + ".baud: 1000 bit/s: write one of"),
         ("lines:\n- {medium: {eco: 1}}", "p.yaml:2: lines[1].medium.eco: unknown key; did you mean 'echo'?"),
+        (ROW + "{passwords: {2: 12345}}", IN_ROW + ".passwords: a password is 6 decimal digits"),
+        (ROW + "{passwords: {10: 123456}}", IN_ROW + ".passwords: passwords are of levels 0 to 9"),
+        (ROW + "{passwords: 123456}", IN_ROW + ".passwords: write keys and values"),
+        (
+            ROW + "{passwords: {2: 123456}, profile: dlt698.45/generic}",
+            IN_ROW + ".passwords: levels are of DL/T 645; a meter of dlt698.45 has one password",
+        ),
+        (ROW + "{password: 12345678}", IN_ROW + ".password: it is of dlt698.45; write passwords by level"),
+        (
+            ROW + "{password: 01234567890123456, profile: dlt698.45/generic}",
+            IN_ROW + ".password: write 1 to 16 printable characters of ASCII",
+        ),
+        (ROW + "{modes_enforced: true}", IN_ROW + ".modes_enforced: it is of dlt698.45"),
+        (ROW + "{tariffs: {day: {08:00: 2}}}", IN_ROW + ".tariffs.day: no tariff begins at 00:00"),
+        (ROW + "{tariffs: {day: {00:00: 5}}}", IN_ROW + ".tariffs.day.00:00: should be less than or equal"),
+        (ROW + "{tariffs: {day: {00:00: 1, 8:00: 2}}}", IN_ROW + ".tariffs.day: '8:00': write the half-hour"),
+        (ROW + "{tariffs: {day: {00:00: 1}, rest_days: [8]}}", IN_ROW + ".tariffs.rest_days[1]: should be"),
+        (ROW + f"{{tariffs: {{day: {_periods(15)}}}}}", IN_ROW + ".tariffs.day: 15 periods, a meter has 14"),
         (ROW + "{first_block: 0}", IN_ROW + ".first_block: blocks are of"),
         (
             ROW + "{profile: dlt698.45/generic, piece_octets: 4}",
@@ -174,6 +223,14 @@ def test_a_wrong_plant_file_is_refused_with_its_line(text: str, message: str) ->
     with pytest.raises(PlantError) as caught:
         read_plant(text, "p.yaml")
     assert str(caught.value).startswith(message), caught.value
+
+
+@pytest.mark.parametrize("text", ["hello", "- a", "lines: [a]", "concentrators: [a]", "scenario: [a]"])
+def test_no_fault_names_a_class_of_ours(text: str) -> None:
+    """People who write YAML would be told about an instance of LineRow, and not what to write."""
+    with pytest.raises(PlantError) as caught:
+        read_plant(text, "p.yaml")
+    assert "instance" not in str(caught.value)
 
 
 def test_every_fault_of_a_file_is_told_at_once() -> None:
@@ -245,3 +302,73 @@ def test_a_clock_is_as_far_ahead_as_its_row_says_when_the_plant_begins(drift: st
     assert timedelta(seconds=90) == clock.ahead(start)
     gained_us = int(Decimal(drift) * 1_000_000) * 9
     assert timedelta(seconds=90, microseconds=gained_us) == clock.ahead(start + timedelta(days=9))
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/full"])
+@pytest.mark.parametrize(
+    ("load", "words"),
+    [
+        (load_plant, f":1: too long, at most {TEXT_MAX} characters are taken"),
+        (load_scenario_file, ":1: too long, at most 65536 characters are taken"),
+        (load_file, ":1: too long, at most 65536 characters are taken"),
+        (read_capture, f": longer than {FILE_OCTETS_MAX} octets; replay a part of it"),
+    ],
+)
+def test_a_file_without_an_end_is_not_read_to_it(
+    load: Callable[[Path], object], words: str, device: str
+) -> None:
+    """A device has the size 0, and would fill the memory until the machine ends somebody."""
+    with pytest.raises((PlantError, ScenarioError, ProfileError, CaptureError)) as caught:
+        load(Path(device))
+    assert f"{device}{words}" == str(caught.value)
+
+
+def test_tariffs_begin_when_the_file_says() -> None:
+    """Energy of the night would be billed as that of the day."""
+    text = ROW + "{tariffs: {day: {00:00: 4, 08:00: 2, 21:30: 3}, rest_day: {00:00: 1}, rest_days: [7]}}"
+    [named] = read_plant(text, "p.yaml").meters()
+    works = works_of(named, seed=1, start=START)
+    saturday = datetime.fromisoformat("2026-10-03T00:00:00+08:00")
+    for begins, ends, tariff in ((0, 8, 4), (8, 21.5, 2), (21.5, 24, 3), (24, 48, 1)):
+        before, after = (
+            [works.value(f"forward_active_energy.t{each}", at) for each in TARIFFS]
+            for at in (saturday + timedelta(hours=begins), saturday + timedelta(hours=ends))
+        )
+        assert [tariff] == [each for each, was, now in zip(TARIFFS, before, after, strict=True) if was != now]
+
+
+def test_a_day_of_as_many_tariffs_as_a_meter_has_is_taken() -> None:
+    """The widest table of the standard would be refused."""
+    [row] = read_plant(ROW + f"{{tariffs: {{day: {_periods(14)}, rest_days: []}}}}", "p.yaml").lines[0].meters
+    assert row.tariffs is not None
+    assert (14, frozenset()) == (len(row.tariffs.day), row.tariffs.timetable.rest_days)
+
+
+def test_passwords_do_not_show() -> None:
+    """A log, or a test that fails, would print what opens a meter."""
+    text = ROW + "{passwords: {2: 918273}}\n  - {password: 91827364, profile: dlt698.45/generic}"
+    plant = read_plant(text, "p.yaml")
+    assert [({2: "918273"}, None), (None, "91827364")] == [
+        (row.passwords, row.password) for row in plant.lines[0].meters
+    ]
+    shown = f"{plant!r}{[*plant.meters()]!r}"
+    for wrong in ("{passwords: {2: 9182736}}", "{password: 918273}", "{passwords: {2: [918273]}}"):
+        with pytest.raises(PlantError) as caught:
+            read_plant(ROW + wrong, "p.yaml")
+        shown += str(caught.value)
+    assert "918273" not in shown
+
+
+def test_a_meter_of_698_has_the_password_and_the_modes_of_its_file() -> None:
+    """A client that knows the factory's password alone, and orders in plain, would pass every test."""
+    text = "{address: 1, password: 91827364, modes_enforced: true, profile: dlt698.45/remote-cost-control}"
+    built = BuiltPlant(read_plant(ROW + text, "p.yaml"), clock=SimClock())
+    [meter] = built.meters.values()
+    assert isinstance(meter.speaker, Meter698)
+    client = Client(meter.speaker, at=built.clock.utc_now())
+    assert 1 == client.connect(FACTORY_PASSWORD).result
+    assert 0 == client.connect("91827364").result
+    assert Data("enum", 1) == client.get("F1010200")
+    tag = TimeTag(DateTimeS.of(meter.works.clock.shows(client.at)), Ti(1, 5))
+    order = ActionRequestNormal(piid=Piid.of(1), item=ActionItem(Omd(0x8000, 127), NULL), time_tag=tag)
+    assert Dar(20) == client.ask(order).item.dar

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from metersim.dlt645.parameters import ITEMS, parameters_of
 from metersim.works.cost_control import LOCAL, PLAIN
 from metersim.works.events import EVENT_DEPTH
+from metersim.works.freezes import ORDERED, TIMED
 from metersim.works.load import Load
+from metersim.works.moments import PLANT_TIME
 from metersim.works.switch import State
 from meterwire.dlt645 import BROADCAST, AbnormalReply, Frame, Message, to_frame
 from meterwire.dlt645.messages.clears_and_freezes import FreezeRequest
@@ -19,7 +22,7 @@ from meterwire.dlt645.messages.command import Acknowledgement
 from meterwire.dlt645.messages.control import SecurityReply
 from meterwire.dlt645.messages.programming import ChangePasswordReply, ChangePasswordRequest
 from meterwire.dlt645.messages.time_and_terminals import BroadcastTime
-from tests.support.head_end645 import OPERATOR
+from tests.support.head_end645 import OPERATOR, HeadEnd
 from tests.support.ordered645 import (
     ADDRESS,
     CUSTOMER,
@@ -213,8 +216,92 @@ def test_an_instant_is_frozen() -> None:
     assert frozen == (here.read("forward_active_energy@instant_freeze/last.2") or [None])[0]
     assert ["2026-05-02 12:00"] == here.read("frozen_at@instant_freeze/last.1")
     assert here.read("frozen_at@instant_freeze/last.3") is None
-    daily = here.say(replace(now, pattern="99990000"))
-    assert AbnormalReply(address=ADDRESS, function=0x16, error_word=b"\x01") == daily
+
+
+def frozen_by_pattern(here: HeadEnd) -> list[str]:
+    """The times of the timed freezes that a head-end reads, newest first."""
+    times: list[str] = []
+    while (found := here.read(f"frozen_at@timed_freeze/last.{len(times) + 1}")) is not None:
+        times.append(str(found[0]))
+        assert found != [None]
+        if len(times) == ORDERED[TIMED]:
+            break
+    return times
+
+
+@pytest.mark.parametrize(
+    ("pattern", "days", "expected"),
+    [
+        ("99999910", 0, ["2026-05-01 15:10", "2026-05-01 14:10", "2026-05-01 13:10", "2026-05-01 12:10"]),
+        ("99990830", 2, ["2026-05-03 08:30", "2026-05-02 08:30"]),
+        ("99011200", 80, ["2026-07-01 12:00", "2026-06-01 12:00"]),
+        ("99310000", 130, ["2026-08-31 00:00", "2026-07-31 00:00", "2026-05-31 00:00"]),
+    ],
+)
+def test_a_meter_freezes_by_a_pattern(pattern: str, days: int, expected: list[str]) -> None:
+    """A head-end could not have its freezes at the hour of its own, and class 05 00 would stay empty."""
+    here = a_head_end()
+    assert Acknowledgement(address=ADDRESS, function=0x16) == here.say(
+        FreezeRequest(address=ADDRESS, pattern=pattern)
+    )
+    assert [] == frozen_by_pattern(here)
+    here.now += days * DAY + 200 * MINUTE
+    assert expected == frozen_by_pattern(here)
+    last = datetime.fromisoformat(expected[0]).replace(tzinfo=PLANT_TIME)
+    kwh = here.meter.value("forward_active_energy", last)
+    assert [kwh] == (here.read("forward_active_energy@timed_freeze/last.1") or [])[:1]
+    assert here.read("forward_active_energy@instant_freeze/last.1") is None
+
+
+def test_a_pattern_holds_until_the_next_and_is_taken_from_everybody() -> None:
+    """Old freezes would move when another pattern comes, or go on beside it."""
+    here = a_head_end()
+    assert here.say(FreezeRequest(address=BROADCAST, pattern="99999930")) is None
+    for _ in range(3):  # once more changes nothing, and fills no history
+        here.say(FreezeRequest(address=ADDRESS, pattern="99999930"))
+    assert 2 == len(here.meter.works.history.rows)
+    here.now += 90 * MINUTE
+    before = ["2026-05-01 13:30", "2026-05-01 12:30"]
+    assert before == frozen_by_pattern(here)
+    here.say(FreezeRequest(address=ADDRESS, pattern="99990000"))
+    here.now += DAY
+    assert ["2026-05-02 00:00", *before] == frozen_by_pattern(here)
+    here.now += 20 * DAY
+    assert ORDERED[TIMED] == len(frozen_by_pattern(here))
+    assert here.read(f"frozen_at@timed_freeze/last.{ORDERED[TIMED]}") == ["2026-05-11 00:00"]
+    here.meter.works.history.happen(here.now, "registers_cleared", everything="yes")
+    assert [] == frozen_by_pattern(here)
+    here.now += DAY
+    assert ["2026-05-23 00:00"] == frozen_by_pattern(here), "a clear forgets the freezes, not the pattern"
+    here.meter.works.exchange(here.now, meter_number="000000000009")
+    here.now += DAY
+    assert [] == frozen_by_pattern(here)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [("99999910", ["2026-05-01 16:10", "2026-05-01 12:10"]), ("99991500", ["2026-05-01 15:00"])],
+)
+def test_a_meter_that_is_off_catches_up_with_what_comes_daily(pattern: str, expected: list[str]) -> None:
+    """An outage at noon would cost a head-end its day."""
+    here = a_head_end()
+    here.say(FreezeRequest(address=ADDRESS, pattern=pattern))
+    here.meter.works.history.change(here.now + 30 * MINUTE, without_supply=frozenset("abc"))
+    here.meter.works.history.change(here.now + 230 * MINUTE, without_supply=frozenset())
+    here.now += 260 * MINUTE
+    assert expected == frozen_by_pattern(here)
+
+
+@pytest.mark.parametrize("data", ["10999905", "10249999", "00003299", "60999999", "0a999999", "999999"])
+def test_what_is_no_pattern_is_refused_and_met_with_silence_by_all(data: str) -> None:
+    """A freeze that never comes would be promised."""
+    here = a_head_end()
+    for address, expected in (
+        (ADDRESS, AbnormalReply(address=ADDRESS, function=0x16, error_word=b"\x01")),
+        (BROADCAST, None),
+    ):
+        assert expected == here.say_frame(Frame(address=address, function=0x16, data=bytes.fromhex(data)))
+    assert 1 == len(here.meter.works.history.rows)
 
 
 @pytest.mark.parametrize("data", ["000000000000", "000000010026", "000012320126", "006024010126"])

@@ -358,6 +358,37 @@ def test_a_register_rolls_over_at_its_capacity() -> None:
         works.history.happen(NOON, "register_set", forward_active_energy=Decimal(1_000_000))
 
 
+@given(
+    kwh=st.one_of(
+        st.sampled_from([Decimal(0), Decimal("0.01"), Decimal("1234.56")]),
+        st.decimals(min_value=0, max_value=900_000, places=2),
+    ),
+    minutes=st.integers(0, 1440),
+    after=_later,
+)
+def test_the_tariffs_add_up_to_a_total_that_was_set(kwh: Decimal, minutes: int, after: timedelta) -> None:
+    """A tariff below 0 shows as nearly a million, and a client that adds tariffs finds a broken meter."""
+    works = Works(Plate(address=ADDRESS), seed=1, load=Load(mean_kw=Decimal(6)))
+    at = NOON + timedelta(minutes=minutes)
+    works.history.happen(at, "register_set", forward_active_energy=kwh)
+    assert kwh == shown(works, "forward_active_energy", at)
+    for moment in (at, at + after):
+        tariffs = [shown(works, f"forward_active_energy.t{tariff}", moment) for tariff in TARIFFS]
+        assert shown(works, "forward_active_energy", moment) == sum(tariffs)
+
+
+def test_a_total_that_was_set_keeps_the_shares_of_its_tariffs() -> None:
+    """A meter that draws at night alone would have drawn everything at noon."""
+    works = Works(Plate(address=ADDRESS), seed=1)
+    shares = {1: Decimal(10), 2: Decimal(30), 3: Decimal(0), 4: Decimal(60)}
+    for tariff, kwh in shares.items():
+        works.history.happen(NOON, "register_set", **{f"forward_active_energy.t{tariff}": kwh})
+    works.history.happen(NOON, "register_set", forward_active_energy=Decimal(500))
+    assert [5 * kwh for kwh in shares.values()] == [
+        shown(works, f"forward_active_energy.t{tariff}", NOON) for tariff in TARIFFS
+    ]
+
+
 def test_a_fast_meter_rolls_over_by_itself() -> None:
     """Energies beyond the last digit would break the answer."""
     works = usual_works(ADDRESS, seed=1, mean_kw=MEAN_KW_MAX)

@@ -14,6 +14,7 @@ import pytest
 
 from metersim import AnswerFile, MemoryDuplex, SimClock, Simulation, memory_pair
 from metersim.plant import capture as captures
+from metersim.plant.built import BuiltPlant
 from metersim.plant.capture import CaptureError, CaptureFile, read_capture
 from metersim.plant.plant import read_plant
 from metersim.plant.replay import Replay, Summary
@@ -149,8 +150,8 @@ def test_a_plant_that_was_captured_is_replayed(tmp_path: Path) -> None:
                 heard.extend(await _heard(client, _read(di)))
 
     with CaptureFile(path, sim.clock) as file:
-        built = read_plant("lines: [{at: listen, meters: [{address: 161}]}]", "p").build(
-            clock=sim.clock, capture=file
+        built = BuiltPlant(
+            read_plant("lines: [{at: listen, meters: [{address: 161}]}]", "p"), clock=sim.clock, capture=file
         )
         sim.run(record())
     assert 3 == len(heard)

@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from metersim.api.items import item_of
 from metersim.api.problems import BODY, Problem, told
 from metersim.api.served import Plant, Served
+from metersim.api.strict import StrictRoute
 from metersim.api.views import AnswerView, ControlView
 from metersim.line.item_patterns import check_item
 from metersim.plant.built_line import BuiltMeter
@@ -27,7 +28,7 @@ TIMES_MAX: Final = 1_000_000
 
 Obeyed = Kind | OfWallet
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 
 
 class Assertion(BaseModel):

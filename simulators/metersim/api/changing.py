@@ -10,12 +10,13 @@ from typing import Annotated, Any, ClassVar, Final
 
 from fastapi import APIRouter
 from fastapi import Path as PathPart
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from metersim.api.items import item_of, set_item
 from metersim.api.problems import BODY, Problem, told
 from metersim.api.seeing import ItemName
 from metersim.api.served import Meter, Plant, Served
+from metersim.api.strict import StrictRoute
 from metersim.api.views import FaultView, HappeningView, ItemView, SwitchView
 from metersim.line.fault_rules import RULES_MAX, FaultRule
 from metersim.plant.clocks import JUMP_MAX, SPEED_MAX, PlantClock
@@ -26,7 +27,7 @@ from metersim.plant.whens import When
 VALUE_MAX: Final = 64
 NOW: Final = timedelta()
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 
 
 class Value(BaseModel):
@@ -60,22 +61,13 @@ class NewHappening(Happening):
     at: When = NOW
 
 
-def _no_truth_value(value: object) -> object:
-    """A number as it was given; to pydantic true would be 1."""
-    if isinstance(value, bool):
-        raise ValueError("a truth value is no number")
-    return value
-
-
 class ClockChange(BaseModel):
     """How the clock of the plant shall go on."""
 
     model_config = ConfigDict(extra="forbid")
 
-    speed: Annotated[int | None, BeforeValidator(_no_truth_value)] = Field(
-        None, ge=1, le=SPEED_MAX, description="times as fast as the wall clock"
-    )
-    jump_s: Annotated[float | None, BeforeValidator(_no_truth_value)] = Field(
+    speed: int | None = Field(None, ge=1, le=SPEED_MAX, description="times as fast as the wall clock")
+    jump_s: float | None = Field(
         None, ge=0, le=JUMP_MAX.total_seconds(), allow_inf_nan=False, description="seconds to skip"
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final
 
 from metersim.api.problems import Problem
@@ -19,6 +20,7 @@ from meterwire.catalogue import quantities, words
 from meterwire.item_value import Content
 
 CLOCK: Final = "meter_clock"
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?").fullmatch
 _TEXTS: Final = ("communication_address", "meter_number", "customer_number", CLOCK)
 _MONEY: Final = ("remaining_balance", "overdraft_balance", "purchase_count")
 _STATUS_WORDS: Final = tuple(f"meter_status_word_{number}" for number in range(1, 8))
@@ -97,10 +99,9 @@ def set_item(meter: BuiltMeter, item: str, value: str, at: datetime) -> None:
 
 
 def _number(value: str) -> Decimal:
-    try:
-        return Decimal(value)
-    except InvalidOperation:
-        raise ValueError(f"body.value: {value!r} is no number; write digits, as 1234.56") from None
+    if not _NUMBER(value):  # Decimal takes the digits of every script
+        raise ValueError(f"body.value: {value!r} is no number; write digits, as 1234.56")
+    return Decimal(value)
 
 
 def _time(value: str) -> datetime:

@@ -124,7 +124,7 @@ def _of_ours(request: Request, error: Exception) -> JSONResponse:
 def _of_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError), "registered for it"
     sent = request.headers.get("content-type", "")
-    if not _is_json(sent) and any(
+    if not is_json(sent) and any(
         one["loc"] == ("body",) and one["type"] != "missing" for one in error.errors()
     ):
         what = f"{sent[:100]!r} is not what bodies are in" if sent else "nothing says what the body is in"
@@ -138,7 +138,7 @@ def _of_validation(request: Request, error: Exception) -> JSONResponse:
     )
 
 
-def _is_json(content_type: str) -> bool:
+def is_json(content_type: str) -> bool:
     """What FastAPI reads as JSON; it hands on anything else unread."""
     kind, _, subtype = content_type.partition(";")[0].strip().lower().partition("/")
     return kind == "application" and (subtype == "json" or subtype.endswith("+json"))

@@ -15,6 +15,7 @@ from metersim.api.exchanges import CallView
 from metersim.api.items import item_of, items_of
 from metersim.api.problems import Problem, told
 from metersim.api.served import Meter, Plant, near_words
+from metersim.api.strict import StrictRoute
 from metersim.api.views import (
     ControlsView,
     ControlView,
@@ -34,7 +35,7 @@ LIMIT_MAX: Final = 1_000
 CALLS_LIMIT_MAX: Final = 200
 PATTERN_MAX: Final = 64
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="rows at most")]
 Pattern = Annotated[str, Query(max_length=PATTERN_MAX, description="pattern with `*`, `?` and `[...]`")]

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from metersim.plant.rows import PORT_MAX, endpoint
+from metersim.plant.at import PORT_MAX, endpoint
 
 FAILED = 1
 WRONG = 2

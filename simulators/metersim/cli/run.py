@@ -21,6 +21,7 @@ from metersim.cli.common import endpoints, failed, stopping
 from metersim.dlt645.following import PIECE_OCTETS_MAX
 from metersim.dlt698.terminal import HEARTBEAT_S
 from metersim.line.answers import AnswerFile
+from metersim.plant.at import At
 from metersim.plant.built import BuiltPlant
 from metersim.plant.capture import CaptureFile
 from metersim.plant.checked import PlantError
@@ -28,7 +29,6 @@ from metersim.plant.clocks import PlantClock
 from metersim.plant.figures import PROTOCOLS, Figures
 from metersim.plant.opening import open_plant
 from metersim.plant.plant import Plant, load_plant
-from metersim.plant.rows import At
 from metersim.serving.served import SystemClock
 
 ANY_LOOPBACK_PORT = "127.0.0.1:0"
@@ -217,7 +217,8 @@ def _run(
             tap = stack.enter_context(CaptureFile(capture, SystemClock())) if capture else None
             clock = PlantClock(wall=SystemClock(), start=plant.start, speed=plant.time)
             served = stack.enter_context(bound(place, plant, clock))
-            built = plant.build(
+            built = BuiltPlant(
+                plant,
                 clock=clock,
                 record=both(record, served.exchanges.answered if served else None),
                 capture=both(tap, served.exchanges if served else None),

@@ -25,8 +25,8 @@ from metersim.dlt645.relay import RelayRecords
 from metersim.dlt645.wallet import WalletDesk
 from metersim.security.identity import Identity645
 from metersim.security.module import LabModule
-from metersim.works.freezes import INSTANT
-from metersim.works.moments import PLANT_TIME
+from metersim.works.freezes import INSTANT, TIMED
+from metersim.works.moments import PLANT_TIME, to_us
 from metersim.works.works import Works
 from meterwire.dlt645 import AbnormalReply, Entry, Frame, Message, from_frame, to_frame
 from meterwire.dlt645.items.dialects import dialects
@@ -43,7 +43,7 @@ from meterwire.dlt645.messages.command_codec import address_kind
 from meterwire.dlt645.messages.control import ControlRequest, SealedControlRequest, SecurityRequest
 from meterwire.dlt645.messages.programming import ChangePasswordRequest, WriteRequest
 from meterwire.dlt645.messages.time_and_terminals import BroadcastTime
-from meterwire.errors import RemoteProtocolError
+from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from meterwire.item_value import Content
 
 SET_TIME: Final = 0x08
@@ -94,6 +94,11 @@ class Commands:
         self._works = works
         self._seed = seed
         self._passwords = Passwords(passwords) if passwords else None
+
+    def lose_power(self) -> None:
+        """Nobody is authenticated any more, when somebody was."""
+        if "module" in self.__dict__:
+            self.module.identity.lose_power()
 
     # Most meters of a plant are only read: what commands need is made when the first one comes.
 
@@ -226,10 +231,29 @@ class Commands:
         return None if function == SET_TIME else self._programming.unreadable(function)
 
     def _freeze(self, request: FreezeRequest, at: datetime) -> Message:
-        if request.pattern != _NOW or self._works.history.is_full:
-            return AbnormalReply(address=self._address, function=FREEZE, error_word=_OTHER_ERROR)
-        self._works.history.happen(at, "frozen", table=INSTANT)
-        return Acknowledgement(address=self._address, function=FREEZE)
+        """Freeze now, or by a pattern from now on, which takes the place of the one before."""
+        history = self._works.history
+        done = Acknowledgement(address=self._address, function=FREEZE)
+        refused = AbnormalReply(address=self._address, function=FREEZE, error_word=_OTHER_ERROR)
+        try:
+            request.check(self._profile.edition)
+        except LocalProtocolError:  # no pattern of the standard
+            return refused
+        details = {"table": INSTANT}
+        if request.pattern != _NOW:
+            details = {"table": TIMED, "pattern": request.pattern}
+            if self._freezes_by(at) == request.pattern:
+                return done
+        if history.is_full:
+            return refused
+        history.happen(at, "frozen", **details)
+        return done
+
+    def _freezes_by(self, at: datetime) -> object:
+        """The pattern by which the meter that hangs there freezes; ``None``: none."""
+        rows = self._works.history.since_last(to_us(at), "frozen")
+        own = (row.details for row in rows if row.at >= self._works.hung_since)
+        return next((details["pattern"] for details in own if "pattern" in details), None)
 
     def _take_time(self, request: BroadcastTime, at: datetime) -> Message | None:
         """Set the clock if it is not far away, and no broadcast did today; nobody answers."""

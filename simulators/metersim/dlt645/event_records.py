@@ -10,18 +10,19 @@ Source: DL/T 645-2007, annex A.4; spec section 6.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 from metersim.works.causes import CAUSES, PHASE_CAUSES
-from metersim.works.events import KINDS, LOAD_KINDS, Event
+from metersim.works.events import KINDS, LOAD_KINDS, MONEY_KINDS, RELAY_KINDS, Event
 from metersim.works.memory import LOCAL_CAUSE
 from metersim.works.plate import PHASES
 from metersim.works.registers import CAPACITY_TICKS
 from metersim.works.works import Works
 from meterwire.dlt645 import Dictionary, Entry
+from meterwire.dlt645.items.open_shapes import OpenRecord
 from meterwire.item_value import Content
 
 Data = tuple[bytes, dict[str, Decimal]]
@@ -43,8 +44,8 @@ NEVER: Final = frozenset(
     }
 )
 """Kinds that this meter has counters of, and that cannot happen to it: it takes no such parameter."""
-RECORDED: Final = frozenset(kind for kind in KINDS if not kind.startswith(("relay_", "purchase_"))) | NEVER
-"""Kinds of which there are records here; the relay has its own (`metersim.dlt645.relay`)."""
+RECORDED: Final = frozenset(KINDS) - {*RELAY_KINDS, *MONEY_KINDS} | NEVER
+"""Kinds of which there are records here; moves of the relay have their own (`metersim.dlt645.relay`)."""
 
 _COUNTED = re.compile(r"(\w+)_(count|duration)(?:\.([abc]))?").fullmatch
 _COUNT_OF_PHASE = re.compile(r"\w+@item/phase\.([123])").fullmatch
@@ -150,13 +151,16 @@ class EventRecords:
         events = self._log.events(asked.kind, at)
         if asked.last > len(events):
             return bytes(entry.octets), {}
-        contents = list(self._contents(entry, asked, events[-asked.last], at))
+        if isinstance(shape := entry.shapes[0], OpenRecord):  # no more than what is known of it
+            known = tuple(label.item for label in shape.head.labels)
+            return entry.encode(list(self._contents(known, asked, events[-asked.last], at))), {}
+        contents = list(self._contents(entry.items, asked, events[-asked.last], at))
         return entry.encode(contents), _numbers(entry, contents)
 
-    def _contents(self, entry: Entry, asked: _Asked, event: Event, at: datetime) -> Iterator[Content]:
+    def _contents(self, items: Iterable[str], asked: _Asked, event: Event, at: datetime) -> Iterator[Content]:
         """Field by field; an item that comes twice is that of the event's end the second time."""
         seen: set[str] = set()
-        for item in entry.items:
+        for item in items:
             yield self._field(item, event, at, again=asked.at_end or item in seen)
             seen.add(item)
 

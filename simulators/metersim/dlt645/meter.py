@@ -159,6 +159,7 @@ class Meter:
         fit = functools.partial(self._fit, piece_octets=piece_octets, seed=seed, passwords=passwords)
         fit()
         self.works.when_exchanged(fit)
+        self.works.when_power_lost(self._lose_power)
         self._load = LoadRecords(self.works, dictionary=self._dictionary)
 
     def _fit(self, *, piece_octets: int, seed: int, passwords: Mapping[int, str] | None) -> None:
@@ -169,6 +170,10 @@ class Meter:
         self.commands = Commands(
             self.address, profile=self.profile, works=self.works, seed=seed, passwords=passwords
         )
+
+    def _lose_power(self) -> None:
+        """Authentications are in the memory that a cut clears."""
+        self.commands.lose_power()
 
     def value(self, item: str, at: datetime) -> Decimal | None:
         """What it shows for ``item`` at ``at``, any time; ``None`` when it has no such item.

@@ -108,8 +108,9 @@ def _rest_days(works: Works, _profile: Profile, _at: datetime) -> str:
 def _next_year(works: Works, _profile: Profile, at: datetime) -> str:
     """When the sets of prices and steps switch next: with the year of the meter's clock."""
     shown_us = to_us(works.clock.shows(at))
-    switch = of_us(PRICE_SWITCH.period.end(PRICE_SWITCH.period.number(shown_us) + 1))
-    return f"{switch:%Y-%m-%d %H:%M}"
+    switch_us = PRICE_SWITCH.period.end(PRICE_SWITCH.period.number(shown_us) + 1)
+    assert switch_us is not None, "each year has a first day"
+    return f"{of_us(switch_us):%Y-%m-%d %H:%M}"
 
 
 def _baud_word(works: Works, profile: Profile, _at: datetime) -> str:

@@ -1,7 +1,7 @@
 """The records of trips and closings (1D, 1E): what a meter's memory of its contact says, in octets.
 
-A record has the meter's time, the operator code of the order (``00000000`` for a local cause) and what the
-registers showed at that instant.
+A record has the meter's time, the operator code of the order (``00000000`` for a local cause), its octets in
+the order in which the command brought them, and what the registers showed at that instant.
 Source: spec section 6 (event sub-items), control-and-prepayment 1.5.
 """
 
@@ -15,6 +15,7 @@ from decimal import Decimal
 from metersim.works.memory import ControlMemory, Move
 from meterwire.dlt645 import Entry
 from meterwire.item_value import Content
+from meterwire.primitives.bcd import digits
 
 _ENERGIES = ("forward_active_energy", "reverse_active_energy")
 _RECORD = re.compile(r"(?:.*@)?relay_(trip|close)_record[@/]items/last\.(\d+)").fullmatch
@@ -67,6 +68,6 @@ class RelayRecords:
     def _record(self, move: Move) -> dict[str, Content]:
         return {
             "event_at": f"{move.shown_at:%Y-%m-%d %H:%M:%S}",
-            "operator_code": move.operator,
+            "operator_code": digits(bytes.fromhex(move.operator)),
             **{item: self._value(item, move.moved_at) for item in _ENERGIES},
         }

@@ -149,6 +149,7 @@ class Meter698:
         fit(modes or Modes())
         enforced = self.modes.enforced
         self.works.when_exchanged(lambda: fit(Modes(enforced=enforced)))
+        self.works.when_power_lost(self._lose_power)
 
     def _fit(self, modes: Modes, *, seed: int, password: str | None, limits: Limits, preset: Sizes) -> None:
         """Make what only this one meter has: keys, modes, parameters, and what it was about to say."""
@@ -185,6 +186,12 @@ class Meter698:
         self._reading = Deframer()
         self._asked: str | None = None
         self._reports = 0
+
+    def _lose_power(self) -> None:
+        """Associations, by password and by keys, are in the memory that a cut clears."""
+        self._session.time_out()
+        self._trusted = False
+        self.envelopes.end()
 
     def value(self, item: str, at: datetime) -> Decimal | None:
         """What it shows for ``item`` at ``at``, any time; ``None`` when it has no such item.

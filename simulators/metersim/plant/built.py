@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from metersim.line.answers import AnswerRecord, Recorder
 from metersim.line.fault_rules import FaultRules
@@ -21,13 +21,11 @@ from metersim.plant.concentrator_row import ConcentratorRow
 from metersim.plant.happening_runner import HappeningReport, Happenings
 from metersim.plant.happenings import Happening
 from metersim.plant.making import Named, speaker
+from metersim.plant.plant import Plant
 from metersim.plant.rows import LineRow
 from metersim.plant.scenario import Scenario
 from metersim.plant.watched import Direction, Tap
 from metersim.terminals.concentrator import Concentrator
-
-if TYPE_CHECKING:
-    from metersim.plant.plant import Plant
 
 CALLS_MAX: Final = 1_000
 """Answers that a plant remembers; the oldest go first."""
@@ -113,6 +111,8 @@ class BuiltPlant:
         )
         for line in lines.values():  # what is due happens before somebody asks, however late the loop is
             line.traffic.before_question = self.happenings.advance
+        if isinstance(clock, PlantClock):
+            clock.when_changed(self._count_again)
 
     async def run(self) -> None:
         """Let happenings happen, each in its time, and concentrators work; for ever, so cancel it.
@@ -123,6 +123,12 @@ class BuiltPlant:
             for address, concentrator in self.concentrators.items():
                 group.create_task(concentrator.run(), name=f"plant.concentrator[{address}]")
             await self.happenings.run(speed=self._speed)
+
+    def _count_again(self) -> None:
+        """The clock jumped, or goes at another speed: what sleeps would wake up late."""
+        self.happenings.wake()
+        for concentrator in self.concentrators.values():
+            concentrator.collector.changed()
 
     def _speed(self) -> int:
         return self.clock.speed if isinstance(self.clock, PlantClock) else 1

@@ -89,9 +89,11 @@ def read_capture(path: Path) -> list[Piece]:
 
     """
     try:
-        if path.stat().st_size > FILE_OCTETS_MAX:
+        with path.open("rb") as file:
+            octets = file.read(FILE_OCTETS_MAX + 1)  # a device has no end
+        if len(octets) > FILE_OCTETS_MAX:
             raise CaptureError(f"{path}: longer than {FILE_OCTETS_MAX} octets; replay a part of it")
-        text = path.read_text(encoding="utf-8")
+        text = octets.decode("utf-8")
     except OSError as error:
         raise CaptureError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -11,17 +11,18 @@ import difflib
 import types
 import typing
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from meterprofiles.yaml_text import node_of
 
 TEXT_MAX: Final = 4_194_304
 """Most characters of a file: 10,000 meters, each on a line of its own, have room."""
 DEPTH_MAX: Final = 12
+STRICT: Final = ConfigDict(extra="forbid")
+"""Of a dataclass of a file: a key that it does not know is a fault."""
 FAULTS_SHOWN_MAX: Final = 20
 """Faults of one file that are shown."""
 
@@ -47,76 +48,62 @@ class Misplaced(ValueError):
         self.loc: Loc = loc
 
 
-def read_text(path: Path, *, text_max: int = TEXT_MAX, fault: type[Exception] = PlantError) -> str:
-    """The text of a file.
-
-    Args:
-        path: the file.
-        text_max: most characters; a file that has more for certain is not read.
-        fault: what is raised; its message has file and line.
-
-    Raises:
-        Exception: of ``fault``: it cannot be read, is too long, or no UTF-8.
-
-    """
-    try:
-        if path.stat().st_size > 4 * text_max:
-            raise fault(f"{path}:1: too long, at most {text_max} characters are taken")
-        octets = path.read_bytes()
-    except OSError as error:
-        raise fault(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        return octets.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = octets.count(b"\n", 0, error.start) + 1
-        sentence = f"octet {octets[error.start]:02X}H is no UTF-8; save the file as UTF-8"
-        raise fault(f"{path}:{line}: {sentence}") from None
-
-
-def checked(text: str, file: str, wanted: type[_T], *, context: object = None) -> _T:
+def checked(
+    text: str,
+    file: str,
+    wanted: type[_T],
+    *,
+    whole: str,
+    context: object = None,
+    text_max: int = TEXT_MAX,
+    fault: type[Exception] = PlantError,
+) -> _T:
     """What a file says.
 
     Args:
         text: YAML.
         file: how errors call it.
         wanted: a dataclass of pydantic.
+        whole: what such a file is, for who wrote something else.
         context: handed to its validators.
+        text_max: most characters.
+        fault: what is raised.
 
     Raises:
-        PlantError: a fault; the message names up to 20 of them, a line each.
+        Exception: of ``fault``; the message names up to 20 faults, a line each.
 
     """
-    root = node_of(text, file, fault=PlantError, text_max=TEXT_MAX, depth_max=DEPTH_MAX)
-    data = _data(root, file)
+    root = node_of(text, file, fault=fault, text_max=text_max, depth_max=DEPTH_MAX)
+    data = _data(root, file, fault)
     try:
         return TypeAdapter(wanted).validate_python(data, context=context)
     except ValidationError as error:
-        faults = sorted(_faults(error, root, wanted))
+        faults = sorted(_faults(error, root, wanted, whole))
     shown = [f"{file}:{line}: {sentence}" for line, sentence in faults[:FAULTS_SHOWN_MAX]]
     if len(faults) > len(shown):
         shown.append(f"{file}: and {len(faults) - len(shown)} more")
-    raise PlantError("\n".join(shown))
+    raise fault("\n".join(shown))
 
 
-def _data(node: yaml.Node, file: str) -> Any:
+def _data(node: yaml.Node, file: str, fault: type[Exception]) -> Any:
     """Mappings, lists and texts; ``None`` where nothing stands."""
     if isinstance(node, yaml.ScalarNode):
         return None if node.style is None and node.value in {"", "~", "null"} else str(node.value)
     if isinstance(node, yaml.SequenceNode):
-        return [_data(each, file) for each in node.value]
+        return [_data(each, file, fault) for each in node.value]
     assert isinstance(node, yaml.MappingNode), "YAML has three kinds of nodes"
     found: dict[str, Any] = {}
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
         if not isinstance(key_node, yaml.ScalarNode):
-            raise PlantError(f"{file}:{line}: a key is one word")
+            raise fault(f"{file}:{line}: a key is one word")
         if key_node.value in found:
-            raise PlantError(f"{file}:{line}: key {key_node.value!r} stands here twice")
-        found[str(key_node.value)] = _data(value_node, file)
+            raise fault(f"{file}:{line}: key {key_node.value!r} stands here twice")
+        found[str(key_node.value)] = _data(value_node, file, fault)
     return found
 
 
-def _faults(error: ValidationError, root: yaml.Node, wanted: type) -> Iterator[tuple[int, str]]:
+def _faults(error: ValidationError, root: yaml.Node, wanted: type, whole: str) -> Iterator[tuple[int, str]]:
     for fault in error.errors(include_url=False, include_input=False):
         loc, cause = fault["loc"], fault.get("ctx", {}).get("error")
         sentence = str(cause) if isinstance(cause, ValueError) else fault["msg"].replace("Input ", "", 1)
@@ -125,6 +112,14 @@ def _faults(error: ValidationError, root: yaml.Node, wanted: type) -> Iterator[t
                 sentence = _unknown(str(loc[-1]), _keys(wanted, loc[:-1]))
             case "missing" | "missing_argument":
                 sentence = "the key is missing"
+            case "dict_type":
+                sentence = "write keys and values"
+            case "dataclass_type":
+                sentence = f"write keys and values: {', '.join(_keys(wanted, loc))}" if loc else whole
+            case "tuple_type":
+                sentence = "write a list: [...], or a line with '- ' for each"
+            case "string_type":
+                sentence = "write a text"
         if isinstance(cause, Misplaced):
             loc = (*loc, *cause.loc)
         line, path = _place(root, loc)

@@ -46,6 +46,11 @@ class PlantClock:
         self._shown = start or wall.utc_now()
         self._since_s = monotonic_s()
         self._speed = _checked(speed)
+        self._when_changed: list[Callable[[], None]] = []
+
+    def when_changed(self, told: Callable[[], None]) -> None:
+        """Have something called after each jump and each change of speed: by who sleeps until a true time."""
+        self._when_changed.append(told)
 
     @property
     def speed(self) -> int:
@@ -68,6 +73,7 @@ class PlantClock:
         _checked(speed)
         self._anchor()
         self._speed = speed
+        self._tell()
 
     def jump(self, by: timedelta) -> None:
         """Skip some time, as if it had passed at once.
@@ -83,6 +89,11 @@ class PlantClock:
             raise ValueError(f"a jump by {by}: 0 to {JUMP_MAX.days} days forward")
         self._anchor()
         self._shown += by
+        self._tell()
+
+    def _tell(self) -> None:
+        for told in self._when_changed:
+            told()
 
     def _anchor(self) -> None:
         self._shown = self.utc_now()

@@ -9,8 +9,9 @@ from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic.dataclasses import dataclass
 
 from metersim.dlt698.terminal import HEARTBEAT_S, HEARTBEAT_S_MAX, Habits
-from metersim.plant.checked import Misplaced
-from metersim.plant.rows import AHEAD_S_MAX, ROWS_MAX, STRICT, At, LineRow, MeterRow, Number12, at_of
+from metersim.plant.at import At, at_of
+from metersim.plant.checked import STRICT, Misplaced
+from metersim.plant.rows import AHEAD_S_MAX, ROWS_MAX, LineRow, MeterRow, Number12
 from metersim.terminals.archive import ARCHIVE_MAX
 from metersim.terminals.plan import CARRIER, CARRIER_ROUTE, FIRST_RS485, ConcentratorPlan
 from metersim.terminals.port import LATENCY_S_MAX, Route

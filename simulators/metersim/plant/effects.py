@@ -6,14 +6,17 @@ told apart when one of them ends; the others are rows of its history and its clo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from math import ceil
+from types import MappingProxyType
 from typing import Final, Protocol, runtime_checkable
 
 from metersim.plant.happenings import Happening
 from metersim.works.conditions import FULL, USUAL, Conditions
+from metersim.works.flow import REGISTERS as COUNTED
 from metersim.works.items import REGISTERS
 from metersim.works.plate import PHASES
 from metersim.works.registers import CAPACITY_TICKS
@@ -25,6 +28,7 @@ from metersim.works.tampering import (
     Method,
     tampered,
 )
+from metersim.works.timetable import TARIFFS
 from metersim.works.works import Works
 
 REGISTER_DECIMALS: Final = 2
@@ -35,6 +39,7 @@ _ROLLOVER_ITEM: Final = "forward_active_energy"
 _LEFT: Final = Decimal(1)
 _OPERATOR_CODE: Final = "99999999"
 _DAY: Final = timedelta(days=1)
+_AS_IT_IS: Final[Mapping[str, Decimal]] = MappingProxyType({})
 
 
 @runtime_checkable
@@ -52,6 +57,30 @@ class Affected(Protocol):
 
 class CannotHappen(ValueError):
     """A meter cannot have this happen to it; the message says why."""
+
+
+def check_can_have(happening: Happening, works: Works) -> None:
+    """See that a meter has what a happening is about, as far as its model says so.
+
+    Args:
+        happening: what, also one that is made up of others.
+        works: of the meter.
+
+    Raises:
+        CannotHappen: it would change nothing: the meter has no such phase, or no relay.
+
+    """
+    plate = works.plate
+    named = happening.phases or happening.phase or ""
+    if named and not set(named) & set(plate.phase_names):
+        raise CannotHappen(
+            f"{happening.what} of phase {named}: meter {plate.address} has phase {''.join(plate.phase_names)}"
+        )
+    if happening.theft == Method.WRONG_SEQUENCE and plate.phases == 1:
+        raise CannotHappen(f"{happening.theft}: meter {plate.address} has one phase, which cannot be crossed")
+    about_relay = happening.what == "relay_stuck" or happening.theft == Method.USED_AFTER_TRIP
+    if about_relay and not works.switch.character.has_relay:
+        raise CannotHappen(f"{happening.theft or happening.what}: meter {plate.address} has no relay")
 
 
 def strike(happening: Happening, works: Works, at: datetime) -> None:
@@ -122,7 +151,7 @@ def series(happening: Happening) -> list[tuple[timedelta, Happening]] | None:
         days = _days(happening, 1)
         return [(number * _DAY / cycles, outage) for number in range(cycles * days)]
     if happening.theft == Method.PROGRAMMED:
-        times = -int(-PROGRAMMINGS * strength // 1)
+        times = ceil(PROGRAMMINGS * strength)
         whats = ["programming"] * times + ["demand_reset"] * (strength == 1)
         return [(timedelta(minutes=number), _part(happening, what)) for number, what in enumerate(whats)]
     return None
@@ -154,18 +183,41 @@ def _register_set(happening: Happening, works: Works, at: datetime) -> None:
 
 
 def _rollover(happening: Happening, works: Works, at: datetime) -> None:
+    """A tariff rolls over together with its total: the other tariffs give way."""
     left = _LEFT if happening.left_kwh is None else happening.left_kwh
-    _set(works, at, happening.item or _ROLLOVER_ITEM, CAPACITY - left)
+    item = happening.item or _ROLLOVER_ITEM
+    _set(works, at, item, CAPACITY - left, dict.fromkeys(_other_tariffs(works, item, at), Decimal(0)))
 
 
-def _set(works: Works, at: datetime, item: str, value: Decimal) -> None:
-    if item.partition(".")[0] not in REGISTERS or works.value(item, at) is None:
+def _set(
+    works: Works, at: datetime, item: str, value: Decimal, others: Mapping[str, Decimal] = _AS_IT_IS
+) -> None:
+    register = item.partition(".")[0]
+    if register not in REGISTERS or works.value(item, at) is None:
         raise CannotHappen(f"{item}: meter {works.plate.address} has no such register")
+    if register not in COUNTED:
+        raise CannotHappen(f"{item}: no register of its own, it adds others; set those")
     if not 0 <= value < CAPACITY:
         raise CannotHappen(f"{item}: a register shows 0 to {CAPACITY - REGISTER_STEP}, not {value}")
     if value % REGISTER_STEP:
         raise CannotHappen(f"{item}: a register shows {REGISTER_DECIMALS} decimals, not {value}")
-    works.history.happen(at, "register_set", **{item: value})
+    total = value + sum(({**_other_tariffs(works, item, at), **others}).values())
+    if total >= CAPACITY:
+        raise CannotHappen(
+            f"{item}: with {value} its tariffs would add up to {total}, and {register} shows "
+            f"{CAPACITY - REGISTER_STEP} at most; set the other tariffs lower first"
+        )
+    works.history.happen(at, "register_set", **{item: value, **others})
+
+
+def _other_tariffs(works: Works, item: str, at: datetime) -> dict[str, Decimal]:
+    """What the other tariffs of a register show; empty for an item that is no tariff."""
+    register, _, suffix = item.partition(".")
+    tariffs = [f"t{tariff}" for tariff in TARIFFS]
+    if suffix not in tariffs:
+        return {}
+    others = (f"{register}.{tariff}" for tariff in tariffs if tariff != suffix)
+    return {other: shown for other in others if (shown := works.value(other, at)) is not None}
 
 
 def _reset(_: Happening, works: Works, at: datetime) -> None:

@@ -12,8 +12,9 @@ from metersim.dlt645.following import PIECE_OCTETS_MAX
 from metersim.dlt698.terminal import HEARTBEAT_S, HEARTBEAT_S_MAX
 from metersim.line.faults import Faults
 from metersim.line.line import REPLY_DELAY_MS_MAX
+from metersim.plant.at import At
 from metersim.plant.plant import LINES_MAX, Plant
-from metersim.plant.rows import ADDRESS_MAX, METERS_MAX, At, LineRow, MeterRow
+from metersim.plant.rows import ADDRESS_MAX, METERS_MAX, LineRow, MeterRow
 from metersim.works.load import MEAN_KW, MEAN_KW_MAX
 from meterwire.dlt645.link.functions import EDITIONS
 

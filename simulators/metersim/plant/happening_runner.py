@@ -19,7 +19,7 @@ from random import Random
 from typing import Final
 
 from metersim.line.line import Clock, Line
-from metersim.plant.effects import Affected, begin, end, lasts, series, strike
+from metersim.plant.effects import Affected, begin, check_can_have, end, lasts, series, strike
 from metersim.plant.happenings import Happening
 from metersim.plant.whens import after, first
 
@@ -180,6 +180,10 @@ class Happenings:
                 async with asyncio.timeout(None if wait_s is None else min(wait_s, _LOOK_EVERY_S)):
                     await self._news.wait()
 
+    def wake(self) -> None:
+        """Have `run` count again how long it waits; for who changed the clock, on the loop of the plant."""
+        self._news.set()
+
     def advance(self, now: datetime) -> None:
         """Let everything happen that is due, each at its own time."""
         while self._due and self._due[0][0] <= now:
@@ -245,6 +249,7 @@ class Happenings:
         return random.random() < kept.happening.probability
 
     def _happen(self, kept: _Kept, meter: Affected, at: datetime) -> None:
+        check_can_have(kept.happening, meter.works)
         parts = series(kept.happening)
         if parts is None:
             self._one(kept, kept.happening, meter, at)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from meterprofiles.schema import DLT698
 from metersim.dlt645.meter import Meter
 from metersim.dlt698 import Limits, Meter698
+from metersim.dlt698.meter import FACTORY_PASSWORD
+from metersim.dlt698.modes import Modes
 from metersim.line.language import Speaker
 from metersim.plant.rows import PRESET_CENTS, MeterRow
 from metersim.works.controlled import Wallet
@@ -46,8 +48,22 @@ def speaker(named: Named, *, seed: int, start: datetime) -> Speaker:
     works = works_of(named, seed=seed, start=start)
     if row.profile.protocol == DLT698:
         limits = Limits(first_block=row.first_block)
-        return Meter698(named.address, seed=seed, limits=limits, works=works)
-    return Meter(named.address, seed=seed, profile=row.profile, piece_octets=row.piece_octets, works=works)
+        return Meter698(
+            named.address,
+            seed=seed,
+            limits=limits,
+            works=works,
+            password=row.password or FACTORY_PASSWORD,
+            modes=Modes(enforced=row.modes_enforced),
+        )
+    return Meter(
+        named.address,
+        seed=seed,
+        profile=row.profile,
+        piece_octets=row.piece_octets,
+        works=works,
+        passwords=row.passwords,
+    )
 
 
 def works_of(named: Named, *, seed: int, start: datetime) -> Works:
@@ -78,6 +94,7 @@ def works_of(named: Named, *, seed: int, start: datetime) -> Works:
     return Works(
         plate,
         seed=seed,
+        timetable=None if row.tariffs is None else row.tariffs.timetable,
         load=Load(kind=row.load, mean_kw=row.mean_kw, feed_in_share=row.feed_in_share),
         since=row.since or first,
         clock_ahead=timedelta(microseconds=int(row.clock_ahead_s * 1_000_000)),

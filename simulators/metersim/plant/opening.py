@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
+from metersim.plant.at import At
 from metersim.plant.built import BuiltPlant
 from metersim.plant.built_line import BuiltLine
-from metersim.plant.rows import At
 from metersim.serving.pty import open_pty
 from metersim.serving.served import Served
 from metersim.serving.tcp import open_dial, open_tcp

@@ -1,4 +1,4 @@
-"""A plant: which meters hang on which lines, and how they are reached; its file, and what is made of it.
+"""A plant: which meters hang on which lines, and how they are reached; and its file.
 
 The same plant gives the same meters and, to the same questions at the same times, the same octets.
 """
@@ -15,21 +15,18 @@ from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, mod
 from pydantic.dataclasses import dataclass
 from pydantic_core import ArgsKwargs
 
-from metersim.line.answers import Recorder
-from metersim.line.line import Clock
-from metersim.plant.built import BuiltPlant, Capture
-from metersim.plant.checked import Misplaced, checked, read_text
+from meterprofiles.yaml_text import text_of
+from metersim.plant.at import endpoint
+from metersim.plant.checked import STRICT, TEXT_MAX, Misplaced, PlantError, checked
 from metersim.plant.concentrator_row import ConcentratorRow
 from metersim.plant.making import Named
 from metersim.plant.rows import (
     ADDRESS_MAX,
     METERS_MAX,
     NAME_MAX,
-    STRICT,
     LineRow,
     MeterRow,
     aware,
-    endpoint,
 )
 from metersim.plant.scenario import Scenario, chosen_scenario
 
@@ -38,6 +35,10 @@ CONCENTRATORS_MAX: Final = 64
 SPEED_MAX: Final = 3600
 SEED_MAX: Final = 2**63 - 1
 
+_PLANT_FILE: Final = (
+    "a plant file has keys and values, as 'lines: [{at: pty, meters: [{count: 8}]}]'; "
+    "'metersim new' writes one with comments"
+)
 _SPEED: Final = re.compile("x([1-9][0-9]{0,3})").fullmatch
 
 
@@ -137,19 +138,6 @@ class Plant:
             for address in addresses:
                 yield Named(f"{address:012d}", names[number], row)
 
-    def build(
-        self, *, clock: Clock, record: Recorder | None = None, capture: Capture | None = None
-    ) -> BuiltPlant:
-        """The plant with its meters, to be connected to.
-
-        Args:
-            clock: asked for the true time of every answer.
-            record: gets every answer just before it leaves; ``None``: nobody does.
-            capture: gets all octets that pass; ``None``: nobody does.
-
-        """
-        return BuiltPlant(self, clock=clock, record=record, capture=capture)
-
     def _rows(self) -> Iterator[tuple[int, int, MeterRow, range]]:
         """Number of the line, number of the row, the row, and the addresses of its meters."""
         following = 1
@@ -208,7 +196,7 @@ def read_plant(text: str, file: str, *, folder: Path = Path()) -> Plant:
         PlantError: a fault; the message has file, line and remedy of each.
 
     """
-    return checked(text, file, Plant, context=folder)
+    return checked(text, file, Plant, whole=_PLANT_FILE, context=folder)
 
 
 def load_plant(path: Path) -> Plant:
@@ -218,4 +206,4 @@ def load_plant(path: Path) -> Plant:
         PlantError: it cannot be read, or is wrong.
 
     """
-    return read_plant(read_text(path), str(path), folder=path.parent)
+    return read_plant(text_of(path, text_max=TEXT_MAX, fault=PlantError), str(path), folder=path.parent)

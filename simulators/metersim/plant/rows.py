@@ -7,7 +7,8 @@ files and the JSON Schema are made from them.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import field, replace
 from datetime import datetime
 from decimal import ROUND_FLOOR, Decimal
 from math import ceil
@@ -17,7 +18,6 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import (
     AfterValidator,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     PlainValidator,
@@ -30,13 +30,16 @@ from pydantic.dataclasses import dataclass
 from meterprofiles import Profile, ProfileError, chosen, generic, packaged
 from meterprofiles.schema import DLT698, Parity
 from metersim.dlt645.following import PIECE_OCTETS_MAX
+from metersim.dlt645.passwords import Passwords
 from metersim.dlt698.terminal import HEARTBEAT_S, HEARTBEAT_S_MAX
 from metersim.line.faults import NO_FAULTS, Faults
 from metersim.line.line import REPLY_DELAY_MS_MAX
 from metersim.line.medium import CLEAN, Medium
 from metersim.line.port import BAUDS, Port
 from metersim.line.station import OCTET_GAP_MS_MAX
-from metersim.plant.checked import Misplaced
+from metersim.plant.at import At, at_of
+from metersim.plant.checked import STRICT, Misplaced
+from metersim.plant.tariffs import Tariffs
 from metersim.serving.serial_server import ServerHabits
 from metersim.works.clock import CLOCK_AHEAD_MAX, DRIFT_S_PER_DAY_MAX
 from metersim.works.cost_control import LOCAL, PLAIN, REMOTE, CostControl
@@ -48,14 +51,13 @@ METERS_MAX: Final = 10_000
 """Meters in one process."""
 ROWS_MAX: Final = METERS_MAX
 ADDRESS_MAX: Final = 999_999_999_998
-PORT_MAX: Final = 65_535
 NAME_MAX: Final = 64
 PRESET_CENTS: Final = 5_000
 PRESET_CENTS_MAX: Final = 99_999_999
 """What a register of money shows at most: 999,999.99 yuan."""
 AHEAD_S_MAX: Final = int(CLOCK_AHEAD_MAX.total_seconds())
-STRICT: Final = ConfigDict(extra="forbid")
 
+_PASSWORD_698: Final = re.compile("[ -~]{1,16}").fullmatch
 _DIGITS: Final = re.compile("[0-9]{1,12}").fullmatch
 
 
@@ -85,6 +87,16 @@ Baud = Annotated[int, AfterValidator(_known_baud), WithJsonSchema({"type": "inte
 """Bits a second."""
 
 
+def _printable(value: str) -> str:
+    if not _PASSWORD_698(value):
+        raise ValueError("write 1 to 16 printable characters of ASCII")  # and not what it was
+    return value
+
+
+Password698 = Annotated[str, AfterValidator(_printable)]
+"""That lets a client of DL/T 698.45 change something."""
+
+
 def _profile(value: object, info: ValidationInfo) -> Profile:
     if isinstance(value, Profile):
         return value
@@ -99,70 +111,6 @@ def _profile(value: object, info: ValidationInfo) -> Profile:
 
 def _faults(value: object) -> object:
     return Faults.garbage(0) if value == "garbage" else value
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class At:
-    """Where a line is reached.
-
-    Args:
-        kind: ``tcp`` waits at ``host:port``, ``dial`` calls there, ``pty`` is a pseudo-terminal, ``listen``
-            is reached from the same process only.
-        host: of ``tcp`` and ``dial``.
-        port: of ``tcp`` and ``dial``; of ``tcp`` 0 takes a free one.
-        link: of ``pty``: a symbolic link to make for it; ``None``: none.
-
-    """
-
-    kind: Literal["tcp", "pty", "dial", "listen"] = "tcp"
-    host: str = "127.0.0.1"
-    port: int = 0
-    link: Path | None = None
-
-    def __str__(self) -> str:
-        """As a plant file has it."""
-        if self.kind in {"tcp", "dial"}:
-            host = f"[{self.host}]" if ":" in self.host else self.host
-            return f"{self.kind}://{host}:{self.port}"
-        return f"pty:{self.link}" if self.link else self.kind
-
-
-def endpoint(text: str) -> tuple[str, int]:
-    """Host and port of ``HOST:PORT``.
-
-    Raises:
-        ValueError: it is none.
-
-    """
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isascii() or not port.isdigit():
-        raise ValueError(f"{text}: write HOST:PORT, as 127.0.0.1:6450")
-    if int(port) > PORT_MAX:
-        raise ValueError(f"{text}: a port is at most {PORT_MAX}")
-    return host.strip("[]"), int(port)
-
-
-def at_of(value: object) -> At:
-    """Where a line is reached, out of its text.
-
-    Raises:
-        ValueError: it is no such place.
-
-    """
-    if isinstance(value, At):
-        return value
-    text = str(value)
-    kind, sign, rest = text.partition("://")
-    if sign and kind in {"tcp", "dial"}:
-        host, port = endpoint(rest)
-        if kind == "dial" and port == 0:
-            raise ValueError(f"{text}: name the port that is called")
-        return At(kind="tcp" if kind == "tcp" else "dial", host=host, port=port)
-    if text in {"pty", "listen"}:
-        return At(kind="pty" if text == "pty" else "listen")
-    if text.startswith("pty:") and text != "pty:":
-        return At(kind="pty", link=Path(text.removeprefix("pty:")))
-    raise ValueError(f"{text!r}: write tcp://HOST:PORT, pty, pty:/path/of/link, dial://HOST:PORT or listen")
 
 
 def aware(value: datetime | None) -> None:
@@ -204,6 +152,12 @@ class MeterRow:
         piece_octets: most data octets in a frame of DL/T 645, 1 to 195.
         first_block: number of the first block of an answer of DL/T 698.45, 0 or 1.
         control: what their switch and wallet are like; left out: as the profile says.
+        passwords: of DL/T 645, by level, 6 digits each; the others are 000000. They stand here by value: for
+            laboratories only.
+        password: of DL/T 698.45, 1 to 16 printable characters of ASCII, for laboratories only.
+        modes_enforced: whether a meter of DL/T 698.45 insists on its security modes (F101, attribute 2) from
+            the beginning.
+        tariffs: when which tariff holds; left out: four tariffs, the same every day.
         preset_cents: money that a wallet begins with; left out: 5000, some days of a household.
         faults: how often what goes wrong with their answers; ``garbage`` for a meter of which nothing can be
             relied on. A seed of 0 is the plant's.
@@ -239,6 +193,10 @@ class MeterRow:
     piece_octets: Annotated[int, Field(ge=1, le=PIECE_OCTETS_MAX)] = PIECE_OCTETS_MAX
     first_block: Annotated[int, Field(ge=0, le=1)] = 1
     control: CostControl | None = None
+    passwords: Mapping[int, str] | None = field(default=None, repr=False)
+    password: Password698 | None = field(default=None, repr=False)
+    modes_enforced: bool = False
+    tariffs: Tariffs | None = None
     preset_cents: Annotated[int, Field(ge=0, le=PRESET_CENTS_MAX)] | None = None
     faults: Annotated[
         Faults, BeforeValidator(_faults, json_schema_input_type=Faults | Literal["garbage"])
@@ -251,6 +209,7 @@ class MeterRow:
             raise Misplaced(f"blocks are of {DLT698}; leave the key out", "first_block")
         if self.piece_octets != PIECE_OCTETS_MAX and self.profile.protocol == DLT698:
             raise Misplaced("pieces are of DL/T 645; leave the key out", "piece_octets")
+        self._check_access()
         self._check_connection()
         if self.preset_cents is not None and self.character.payment != "local":
             raise Misplaced(
@@ -286,6 +245,20 @@ class MeterRow:
             f"can show; write {most} at most{behind}",
             "mean_kw",
         )
+
+    def _check_access(self) -> None:
+        speaks_698 = self.profile.protocol == DLT698
+        if self.passwords is not None:
+            if speaks_698:
+                raise Misplaced(f"levels are of DL/T 645; a meter of {DLT698} has one password", "passwords")
+            try:
+                Passwords(self.passwords)
+            except ValueError as error:  # it names none
+                raise Misplaced(str(error), "passwords") from None
+        for key in ("password", "modes_enforced"):
+            if getattr(self, key) and not speaks_698:
+                other = "; write passwords by level" if key == "password" else ""
+                raise Misplaced(f"it is of {DLT698}{other}", key)
 
     def _check_connection(self) -> None:
         connection = self.profile.meter.connection

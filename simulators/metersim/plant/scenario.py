@@ -17,36 +17,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final
 
-import yaml
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
-from meterprofiles import ProfileError
-from meterprofiles.places import TEXT_MAX, Place, compose
+from meterprofiles.yaml_text import text_of
 from metersim.line.fault_rules import RULES_MAX, FaultRule, FaultRules
 from metersim.line.item_patterns import near
 from metersim.line.line import Clock, Line
-from metersim.plant.checked import read_text
+from metersim.plant.checked import checked
 from metersim.plant.happening_runner import HAPPENINGS_MAX, Happenings
 from metersim.plant.happenings import Happening
 
 SEED_MAX: Final = 2**31 - 1
+TEXT_MAX: Final = 65_536
+"""Most characters of a scenario."""
 SAYS_MAX: Final = 1_000
 """Longest description, in characters."""
 
+_SCENARIO_FILE: Final = (
+    "a scenario file has keys and values, as 'scenario: my-own' and 'faults: [{what: loss, nth: 3}]'"
+)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
-_UNKNOWN: Final = ("unexpected_keyword_argument", "extra_forbidden")
-_Path = tuple[int | str, ...]
 
 
 class ScenarioError(ValueError):
-    """A scenario that cannot be used; the message says file, line and remedy."""
+    """A scenario that cannot be used; each line of the message says file, line and remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,18 +128,10 @@ def load_scenario(text: str, file: str) -> Scenario:
         file: how errors call it.
 
     Raises:
-        ScenarioError: a fault; the message has file, line and remedy.
+        ScenarioError: a fault; the message has file, line and remedy of each.
 
     """
-    lines: dict[_Path, int] = {}
-    try:
-        found = _plain(compose(text, file), (), lines)
-    except ProfileError as error:
-        raise ScenarioError(str(error)) from None
-    try:
-        return _ADAPTER.validate_python(found)
-    except ValidationError as error:
-        raise ScenarioError(_sentence(error, file, lines)) from None
+    return checked(text, file, Scenario, whole=_SCENARIO_FILE, text_max=TEXT_MAX, fault=ScenarioError)
 
 
 def load_scenario_file(path: Path) -> Scenario:
@@ -148,7 +141,7 @@ def load_scenario_file(path: Path) -> Scenario:
         ScenarioError: it cannot be read, or is wrong.
 
     """
-    return load_scenario(read_text(path, text_max=TEXT_MAX, fault=ScenarioError), str(path))
+    return load_scenario(text_of(path, text_max=TEXT_MAX, fault=ScenarioError), str(path))
 
 
 def packaged_scenarios() -> dict[str, Scenario]:
@@ -180,50 +173,3 @@ def chosen_scenario(text: str) -> Scenario:
             "or the path of a .yaml file"
         )
     return known[text]
-
-
-# --- from YAML to plain values, and back to a line of the file --------------------------------------
-
-
-def _plain(place: Place, path: _Path, lines: dict[_Path, int]) -> object:
-    """Mappings, lists and texts; every scalar is a text, so that an address keeps its zeros."""
-    lines[path] = place.line
-    node = place.node
-    if isinstance(node, yaml.MappingNode):
-        keys = [str(key.value) for key, _ in node.value]
-        return {key: _plain(at, (*path, key), lines) for key, at in place.table((), keys).items()}
-    if isinstance(node, yaml.SequenceNode):
-        rows = place.rows(max(RULES_MAX, HAPPENINGS_MAX))
-        return [_plain(row, (*path, number), lines) for number, row in enumerate(rows)]
-    assert isinstance(node, yaml.ScalarNode), "aliases are refused before"
-    return None if node.tag.endswith(":null") else node.value
-
-
-def _sentence(error: ValidationError, file: str, lines: dict[_Path, int]) -> str:
-    """The first fault, as one sentence that says where and what to do; a key that is unknown goes first."""
-    found = error.errors(include_url=False)
-    first = next((each for each in found if each["type"] in _UNKNOWN), found[0])
-    path: _Path = tuple(first["loc"])
-    known = path
-    while known not in lines:
-        known = known[:-1]
-    where = f"{file}:{lines[known]}: "
-    if first["type"] in _UNKNOWN:
-        keys = list(_keys(path[:-1]))
-        return f"{where}unknown key {path[-1]!r}{near(str(path[-1]), keys)}; there are: {', '.join(keys)}"
-    if first["type"] == "missing":
-        return f"{where}{_written(path[:-1])}the key {path[-1]!r} is missing"
-    said = str(first["msg"]).removeprefix("Value error, ")
-    return f"{where}{_written(known)}{said[:1].lower() + said[1:]}"
-
-
-def _keys(path: _Path) -> Iterator[str]:
-    kinds: dict[int | str, type] = {"faults": FaultRule, "happenings": Happening}
-    for each in fields(kinds[path[0]] if path else Scenario):
-        yield each.name
-
-
-def _written(path: _Path) -> str:
-    """``faults[2].nth: `` as people count, or nothing for the whole."""
-    steps = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in path)
-    return f"{steps.removeprefix('.')}: " if steps else ""

@@ -14,9 +14,21 @@ from metersim.line.medium import Medium
 from metersim.plant.concentrator_row import ConcentratorRow
 from metersim.plant.plant import Plant
 from metersim.plant.rows import LineRow, MeterRow
+from metersim.plant.tariffs import Tariffs
 from metersim.serving.serial_server import ServerHabits
 from metersim.works.cost_control import CostControl
 
+_DESCRIBED: Final = (
+    Plant,
+    LineRow,
+    MeterRow,
+    ConcentratorRow,
+    ServerHabits,
+    CostControl,
+    Tariffs,
+    Medium,
+    Faults,
+)
 _ARGUMENT: Final = re.compile(r"^    (\w+): (.*(?:\n {8,}.*)*)", re.MULTILINE)
 
 
@@ -24,7 +36,7 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of a plant file, draft 2020-12."""
     found = TypeAdapter(Plant).json_schema()
     described: dict[str, Any] = {"Plant": found, **found["$defs"]}
-    for one in (Plant, LineRow, MeterRow, ConcentratorRow, ServerHabits, CostControl, Medium, Faults):
+    for one in _DESCRIBED:
         _describe(described[one.__name__], one)
     return {**found, "title": "metersim plant"}
 

@@ -1,7 +1,8 @@
 """A meter's side of the security of DL/T 645: who is authenticated, and whether an order was made by them.
 
-An authentication holds for some minutes by the meter's clock. Within it the same random number protects
-every order, so that an order that comes twice is taken twice: what it does must be the same both times.
+An authentication holds for some minutes by the meter's clock, and no longer than its power. Within it the
+same random number protects every order, so that an order that comes twice is taken twice: what it does must
+be the same both times.
 Source: spec sections 1.3, 2 and 7.2 of control and prepayment.
 """
 
@@ -85,6 +86,11 @@ class Identity645:
     def end(self) -> None:
         """Nobody is authenticated any more."""
         self._since, self._rand2 = None, b""
+
+    def lose_power(self) -> None:
+        """The numbers of an authentication, and those for a handheld, are in the memory that a cut clears."""
+        self.end()
+        self._infrared = b""
 
     def set_validity(self, minutes: bytes, mac: bytes, shown: datetime) -> None:
         """How long authentications hold from now on, this one too.

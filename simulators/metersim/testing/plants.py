@@ -179,7 +179,7 @@ class SimulatedPlant(_AnyPlant):
     def __init__(self, plant: Plant) -> None:
         self._simulation = Simulation(seed=plant.seed, start=plant.start or START)
         self.clock: SimClock = self._simulation.clock
-        self._built = plant.build(clock=self.clock)
+        self._built = BuiltPlant(plant, clock=self.clock)
         super().__init__(plant, {}, self._here)
 
     def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:

@@ -10,9 +10,9 @@ from typing import Any, Final, Literal
 import yaml
 
 from meterprofiles import chosen, packaged
+from metersim.plant.at import At
 from metersim.plant.figures import Figures
 from metersim.plant.plant import Plant, load_plant, read_plant
-from metersim.plant.rows import At
 
 Source = Plant | Path | str | Mapping[str, object]
 """A plant, its file, its YAML text, or the same as a mapping."""

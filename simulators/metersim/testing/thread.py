@@ -140,7 +140,7 @@ class PlantThread:
         with ExitStack() as stack:
             capture = stack.enter_context(CaptureFile(self._capture, SystemClock()))
             clock = PlantClock(wall=SystemClock(), start=plant.start, speed=plant.time)
-            built = plant.build(clock=clock, capture=capture)
+            built = BuiltPlant(plant, clock=clock, capture=capture)
             async with open_plant(built) as urls, asyncio.TaskGroup() as group:
                 happening = group.create_task(built.run(), name="plant.happenings")
                 self._opened.set_result(Open(built, clock, urls))

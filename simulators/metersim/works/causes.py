@@ -133,6 +133,12 @@ def _feeds_back(scene: Scene) -> bool:
     return sum(phasor.active for phasor in scene.flow.measured) < 0 <= usual
 
 
+def _flows_though_open(scene: Scene) -> bool:
+    """The contact is open by its switch, and current flows all the same: it is stuck, or bridged."""
+    flows = any(_carries(scene, number) for number in range(scene.plate.phases))
+    return scene.flow.powered and scene.conditions.contact_open and flows
+
+
 PHASE_CAUSES: Final[dict[str, Callable[[Scene, int], bool]]] = {
     "voltage_loss": _is_lost,
     "under_voltage": _is_low,
@@ -156,6 +162,7 @@ CAUSES: Final[dict[str, Callable[[Scene], bool]]] = {
     "cover_open": lambda scene: scene.conditions.cover_open,
     "terminal_cover_open": lambda scene: scene.conditions.terminal_cover_open,
     "magnetic_field": lambda scene: scene.conditions.magnetic_field,
+    "relay_malfunction": _flows_though_open,
 }
 """Events that last as long as their cause."""
 

@@ -37,13 +37,14 @@ _INSTANTS: Final[dict[str, Happened]] = {
 }
 _CLOCK_SETTINGS: Final = {"clock_set": False, "broadcast_time_set": True}
 _RELAY: Final = {"relay_trip": True, "relay_close": False}
-_PURCHASE: Final = "purchase_event"
-_PURCHASES: Final = frozenset({"top_up", "open_account"})
-"""Controls that bring money; an account is opened with the first of it."""
+_MONEY: Final = {"purchase_event": frozenset({"top_up", "open_account"}), "refund": frozenset({"refund"})}
+"""The controls that bring money and take it away; an account is opened with the first of it."""
+RELAY_KINDS: Final = tuple(_RELAY)
+MONEY_KINDS: Final = tuple(_MONEY)
 _WRITTEN: Final = "written_di"
 _NEVER_CLEARED: Final = "event_clear"
 
-KINDS: Final = (*CAUSES, *PHASE_CAUSES, *LOAD_KINDS, *_INSTANTS, *_CLOCK_SETTINGS, *_RELAY, _PURCHASE)
+KINDS: Final = (*CAUSES, *PHASE_CAUSES, *LOAD_KINDS, *_INSTANTS, *_CLOCK_SETTINGS, *_RELAY, *_MONEY)
 """All events that happen to a meter here; those of phases also with the phase behind."""
 
 
@@ -174,8 +175,8 @@ class EventLog:
             return self._settings(_CLOCK_SETTINGS[name])
         if name in _RELAY:
             return self._moves(opens=_RELAY[name])
-        if name == _PURCHASE:
-            return self._purchases()
+        if name in _MONEY:
+            return self._paid(_MONEY[name])
         if name in LOAD_KINDS:
             return _joined(self._over(name, phase, until_us))
         return _joined(self._caused(kind))
@@ -206,9 +207,9 @@ class EventLog:
         """Whose order moved the contact; a contact that moves without its switch was nobody's."""
         return next((move.operator for move in self._memory.moves if move.moved_at == at), LOCAL_CAUSE)
 
-    def _purchases(self) -> Iterator[Stretch]:
+    def _paid(self, kinds: frozenset[str]) -> Iterator[Stretch]:
         for control in self._memory.controls:
-            if control.kind in _PURCHASES:
+            if control.kind in kinds:
                 us = to_us(control.obeyed_at)
                 yield Stretch(us, us, {"operator_code": control.operator, **control.details})
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from metersim.works.clock import MeterClock
-from metersim.works.moments import DAY_US, MINUTE_US, PLANT_TIME, of_us, to_us
+from metersim.works.moments import MINUTE_US, PLANT_TIME, of_us, to_us
 
 MONTHS: Final = 12
 DEPTH: Final = 62
@@ -46,36 +46,41 @@ class Period:
 
     Args:
         number: (time shown) -> how many periods had ended by then.
-        end: undoes ``number``: the time at which so many had ended.
+        end: undoes ``number``: the time at which so many had ended; ``None``: that one has no end.
 
     """
 
     number: Callable[[int], int]
-    end: Callable[[int], int]
+    end: Callable[[int], int | None]
 
 
-def every(minutes: int) -> Period:
-    """Every so many minutes of the clock's day."""
+def every(minutes: int, *, past_us: int = 0) -> Period:
+    """Every so many minutes of the clock's day, and so much past each."""
     span = minutes * MINUTE_US
-    return Period(number=lambda shown: shown // span, end=lambda number: number * span)
+    return Period(number=lambda shown: (shown - past_us) // span, end=lambda number: number * span + past_us)
 
 
-def monthly(day: int, months: int = 1) -> Period:
-    """At 00:00 of that day of every so-manieth month, counted from January.
+def monthly(day: int, months: int = 1, *, past_us: int = 0) -> Period:
+    """On that day of every so-manieth month, counted from January; months that have no such day are left out.
 
     Args:
-        day: 1 to 28.
+        day: 1 to 31.
         months: 1 or 12.
+        past_us: time of that day.
 
     """
 
     def number(shown_us: int) -> int:
-        shown = of_us(shown_us - (day - 1) * DAY_US)
-        return ((shown.year - _YEAR) * MONTHS + shown.month - 1) // months
+        shown = of_us(shown_us - past_us)
+        ended = (shown.year - _YEAR) * MONTHS + shown.month - 1 - (shown.day < day)
+        return ended // months
 
-    def end(count: int) -> int:
+    def end(count: int) -> int | None:
         year, month = divmod(count * months, MONTHS)
-        return to_us(_EPOCH.replace(year=_YEAR + year, month=month + 1, day=day))
+        try:
+            return to_us(_EPOCH.replace(year=_YEAR + year, month=month + 1, day=day)) + past_us
+        except ValueError:  # 31 June
+            return None
 
     return Period(number=number, end=end)
 
@@ -116,16 +121,19 @@ class Table:
         """
         until_us = to_us(at)
         since_us = to_us(since or clock.since)
-        first = self.period.number(clock.run(since_us).shows(since_us))
-        newest = self.period.number(clock.run(until_us).shows(until_us))
+        first, newest = (self._ended(clock, us) for us in (since_us, until_us))
         for number in range(newest, max(newest - self.depth, first), -1):
             shown_us = self.period.end(number)
-            taken_us = clock.showed_us(shown_us, until_us)
-            if taken_us is None or taken_us <= since_us:
+            taken_us = None if shown_us is None else clock.showed_us(shown_us, until_us)
+            if shown_us is None or taken_us is None or taken_us <= since_us:
                 continue
             taken_at = of_us(taken_us)
             if not self.needs_power or powered is None or powered(taken_at):
                 yield Freeze(number - first, of_us(shown_us), taken_at)
+
+    def _ended(self, clock: MeterClock, us: int) -> int:
+        """How many periods had ended at a true time."""
+        return self.period.number(clock.run(us).shows(us))
 
 
 CURVE: Final = Table(name="curve", period=every(15), depth=31 * 96, needs_power=True)
@@ -144,6 +152,9 @@ INSTANT: Final = "instant_freeze"
 TIMED: Final = "timed_freeze"
 ORDERED: Final = {INSTANT: 3, TIMED: 12}
 """Freezes that somebody orders, and how many a meter keeps. Source: DL/T 645-2007, class 05."""
+TIMED_PERIODS_MAX: Final = 10_000
+"""So far back freezes by a pattern are looked for, where a meter was off or its clock skipped them."""
+_EVERY: Final = "99"
 SETTLEMENT: Final = "settlement"
 SETTLEMENTS: Final = 12
 
@@ -151,3 +162,24 @@ SETTLEMENTS: Final = 12
 def settlement(day: int) -> Table:
     """The settlements of a meter; day 1 to 28."""
     return Table(name=SETTLEMENT, period=monthly(day), depth=SETTLEMENTS)
+
+
+def timed(pattern: str) -> Table:
+    """The freezes that a meter was told to take at a time.
+
+    A meter without power takes none that come every hour, and catches up with the others.
+
+    Args:
+        pattern: MMDDhhmm as the meter's clock shows it, 99 for "every": ``99DDhhmm``, ``9999hhmm`` or
+            ``999999mm``.
+
+    Source: DL/T 645-2007, 7.13 (spec section 2.3).
+
+    """
+    day, hour, minute = pattern[2:4], pattern[4:6], int(pattern[6:])
+    if hour == _EVERY:
+        hourly = every(60, past_us=minute * MINUTE_US)
+        return Table(name=TIMED, period=hourly, depth=TIMED_PERIODS_MAX, needs_power=True)
+    past_us = (int(hour) * 60 + minute) * MINUTE_US
+    period = every(1440, past_us=past_us) if day == _EVERY else monthly(int(day), past_us=past_us)
+    return Table(name=TIMED, period=period, depth=TIMED_PERIODS_MAX)

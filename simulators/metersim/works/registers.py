@@ -189,15 +189,28 @@ class Counter:
     def _jumped(self, before: _Base, span: Span, jump: Jump) -> _Base:
         if jump.cleared:
             before = _Base(0, _NO_TICKS)
-        tariffs = list(before.tariffs)
-        for number, tariff in enumerate(TARIFFS):
-            tariffs[number] = jump.ticks.get(f"{self._item}.t{tariff}", tariffs[number])
-        if self._item in jump.ticks:  # the tariff in force takes the difference
+        tariffs = tuple(
+            jump.ticks.get(f"{self._item}.t{tariff}", before.tariffs[number])
+            for number, tariff in enumerate(TARIFFS)
+        )
+        if (total := jump.ticks.get(self._item)) is not None:
             in_force, _ = self._registers.timetable.in_force(span.run.shows(span.from_us))
-            tariffs[in_force - 1] += jump.ticks[self._item] - sum(tariffs)
-        elif tuple(tariffs) == before.tariffs:
+            tariffs = _shared(total, tariffs, in_force)
+        elif tariffs == before.tariffs:
             return before
-        return _Base(sum(tariffs) * TICK, tuple(tariffs))
+        return _Base(sum(tariffs) * TICK, tariffs)
+
+
+def _shared(total: int, tariffs: tuple[int, ...], in_force: int) -> tuple[int, ...]:
+    """A total that somebody set, cut into tariffs as the one before was; the one in force takes what is left.
+
+    No tariff may fall below 0 for it: that would show as nearly all of a register's capacity.
+    """
+    parts = [max(ticks, 0) for ticks in tariffs]
+    whole = sum(parts) or 1
+    parts = [total * ticks // whole for ticks in parts]
+    parts[in_force - 1] += total - sum(parts)
+    return tuple(parts)
 
 
 class Registers:

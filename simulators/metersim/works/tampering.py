@@ -174,7 +174,7 @@ def _voltage_removed(before: Conditions, number: int, per_mille: int) -> Mapping
 
 
 def _voltage_reduced(before: Conditions, number: int, per_mille: int) -> Mapping[str, object]:
-    left = FULL - _UNDER_VOLTAGE_PER_MILLE * per_mille // FULL
+    left = FULL - -(-_UNDER_VOLTAGE_PER_MILLE * per_mille // FULL)  # the least strength lowers it too
     return {"voltage_per_mille": _of_phase(before.voltage_per_mille, number, left)}
 
 

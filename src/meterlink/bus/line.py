@@ -3,6 +3,7 @@
 Others hand in a session and wait; nobody locks a line. A caller that gives up while its exchange is in
 progress does not stop it: the owner brings it to its end, so that a late answer meets its own question.
 When the line is down, requests fail at once with ``LineLost`` until the next try to open it is due.
+Who needs several exchanges with nobody's in between holds the line for them (``hold``).
 
 A line is opened by us, when the first request comes, or is a door through which its terminal comes: then the
 owner also listens between requests, and answers what the terminal begins. A line of ours may have a listener
@@ -13,9 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
 import structlog
@@ -23,6 +23,7 @@ import structlog
 from meterlink.bus.alarm import Alarm, Rung
 from meterlink.bus.dialling import REOPEN_MAX_S, Dialling, Opener
 from meterlink.bus.exchange import Session, SessionBroke, Timing, carry_out
+from meterlink.bus.hold import HOLD_MAX_S, Hold, Ticket
 from meterlink.bus.listener import Door, Listener, Visit
 from meterlink.bus.queue import TICKETS_MAX, Priority, TicketQueue
 from meterlink.bus.wire import ListeningWire, PlainWire, SharedWire, Wire
@@ -31,12 +32,6 @@ from meterlink.trace import Ranges, TraceRing, Transcript
 from meterlink.transports.stream import ByteStream
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Ticket:
-    session: Session
-    done: asyncio.Future[None]
 
 
 class Exchanging(Protocol):
@@ -61,7 +56,7 @@ class Line:
         rng: jitter of reopening.
         ear: makes the listener of a line that we open, each time that it is opened, where one is wanted.
         trace: ring that sees all octets but the secret ones, if any.
-        tickets_max: requests that may wait.
+        tickets_max: requests and holds that may wait.
 
     """
 
@@ -81,13 +76,14 @@ class Line:
         self._timing = timing
         self._ear = ear
         self._trace = trace
-        self._queue: TicketQueue[_Ticket] = TicketQueue(
+        self._queue: TicketQueue[Ticket | Hold] = TicketQueue(
             asyncio.get_running_loop().time, tickets_max=tickets_max
         )
         self._alarm = Alarm()
         self._stream: ByteStream | None = None
         self._wire: PlainWire | ListeningWire | SharedWire | None = None
         self._listening = False
+        self._woken = asyncio.Event()
         self._stopped = False
 
     async def exchange(self, session: Session, *, priority: Priority) -> None:
@@ -105,39 +101,102 @@ class Line:
             Exception: whatever the session raised; the line goes on with the next one.
 
         """
-        if self._stopped:
-            raise LineClosed(f"{self.name}: the line's owner has stopped")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.put(_Ticket(session, done), priority)
-        if self._listening:
-            self._alarm.ring()
-        await done
+        ticket = Ticket(session, asyncio.get_running_loop().create_future())
+        self._enqueue(ticket, priority)
+        try:
+            await ticket.done
+        except asyncio.CancelledError:
+            self._queue.discard(ticket)
+            raise
+
+    @asynccontextmanager
+    async def hold(self, *, priority: Priority, longest_s: float = HOLD_MAX_S) -> AsyncIterator[Hold]:
+        """Have the line for oneself: ``async with line.hold(priority=...) as held``, then ``held.exchange``.
+
+        The holder's own ``line.exchange`` would wait for the end of the hold. See ``hold``, the module.
+
+        Args:
+            priority: who goes first.
+            longest_s: the hold ends by itself after this, more than 0 and at most ``HOLD_MAX_S``.
+
+        Raises:
+            BusFull: too many wait.
+            LineClosed: the owner has stopped.
+
+        """
+        assert 0 < longest_s <= HOLD_MAX_S
+        hold = Hold(self.name, longest_s=longest_s, wake=self._wake)
+        self._enqueue(hold, priority)
+        try:
+            await hold.granted
+            yield hold
+        finally:
+            self._queue.discard(hold)
+            hold.end()
 
     async def run(self) -> None:
         """Own the line until cancelled. One task, once."""
+        held: Hold | None = None
         try:
             while True:
-                if not isinstance(self._way, Dialling):
-                    await self._listen(self._way)
-                elif self._ear is not None:
-                    await self._overhear(self._way)
-                ticket = await self._queue.take()
-                if not ticket.done.cancelled():
-                    await self._serve(ticket)
+                await self._attend(lambda: len(self._queue) > 0)
+                match await self._queue.take():
+                    case Ticket() as ticket:
+                        await self._serve(ticket)
+                    case Hold() as held:
+                        held.grant()
+                        await self._serve_hold(held)
         finally:
             self._alarm.close()
             self._stopped = True
-            for ticket in self._queue.drain():
-                _fail(ticket, LineClosed(f"{self.name}: the line's owner has stopped"))
+            closed = LineClosed(f"{self.name}: the line's owner has stopped")
+            if held is not None:
+                held.end(closed)
+            for asked in self._queue.drain():
+                if isinstance(asked, Hold):
+                    asked.end(closed)
+                else:
+                    _fail(asked, closed)
             await self._close("the owner has stopped")
 
-    async def _serve(self, ticket: _Ticket) -> None:
+    def _enqueue(self, asked: Ticket | Hold, priority: Priority) -> None:
+        if self._stopped:
+            raise LineClosed(f"{self.name}: the line's owner has stopped")
+        self._queue.put(asked, priority)
+        self._wake()
+
+    def _wake(self) -> None:
+        """There is something to do, or was for a moment."""
+        self._woken.set()
+        if self._listening:
+            self._alarm.ring()
+
+    async def _attend(self, wanted: Callable[[], bool]) -> None:
+        """Hear the line, where it has a listener, until there is something to do."""
+        if not isinstance(self._way, Dialling):
+            await self._listen(self._way, wanted)
+        elif self._ear is not None:
+            await self._overhear(self._way, wanted)
+        while not wanted():
+            self._woken.clear()
+            await self._woken.wait()
+
+    async def _serve_hold(self, hold: Hold) -> None:
+        while True:
+            await self._attend(lambda: hold.has_work)
+            if hold.is_over:
+                return
+            await self._serve(await hold.take())
+
+    async def _serve(self, ticket: Ticket) -> None:
         try:
             wire = self._wire or await self._open()
             if isinstance(wire, SharedWire):
                 await wire.settle(self._alarm.now() + self._timing.whole_answer_s)
             if self._timing.turnaround_s:
                 await asyncio.sleep(self._timing.turnaround_s)
+            if ticket.done.done():
+                return  # the caller gave up, and nothing has left
             await carry_out(
                 wire,
                 ticket.session,
@@ -160,30 +219,30 @@ class Line:
             if not ticket.done.done():
                 ticket.done.set_result(None)
 
-    async def _listen(self, door: Door) -> None:
-        """Let the terminal in and hear it, until a request waits."""
+    async def _listen(self, door: Door, wanted: Callable[[], bool]) -> None:
+        """Let the terminal in and hear it, until there is something to do."""
         self._listening = True
-        while not self._queue:
+        while not wanted():
             try:
                 if not isinstance(self._wire, ListeningWire):
                     with self._alarm.until(None):
                         visit = await door.visit()
                     self._wire = self._welcome(visit)
-                await self._wire.listen(lambda: len(self._queue) > 0)
+                await self._wire.listen(wanted)
             except Rung:
                 continue
             except LineLost as error:
                 await self._close(str(error))
         self._listening = False
 
-    async def _overhear(self, way: Dialling) -> None:
-        """Hear a line that we open, until a request waits."""
+    async def _overhear(self, way: Dialling, wanted: Callable[[], bool]) -> None:
+        """Hear a line that we open, until there is something to do."""
         self._listening = True
-        while not self._queue:
+        while not wanted():
             try:
                 wire = self._wire or await self._open()
                 assert isinstance(wire, SharedWire), "it has an ear"
-                await wire.listen(lambda: len(self._queue) > 0)
+                await wire.listen(wanted)
             except Rung:
                 continue
             except (LineLost, LineBusy) as error:
@@ -193,7 +252,7 @@ class Line:
         self._listening = False
 
     async def _pause(self, until: float) -> None:
-        """Leave a line alone that broke, or cannot be opened, until a request waits."""
+        """Leave a line alone that broke, or cannot be opened, until there is something to do."""
         with suppress(TimeoutError, Rung), self._alarm.until(until):
             await asyncio.Event().wait()
 
@@ -239,7 +298,7 @@ class Line:
         return None if self._trace is None else Transcript(self._trace, self.name, secret_ranges)
 
 
-def _fail(ticket: _Ticket, error: BaseException) -> None:
+def _fail(ticket: Ticket, error: BaseException) -> None:
     if not ticket.done.done():
         ticket.done.set_exception(error)
         ticket.done.exception()  # the caller may have given up: then nobody else retrieves it

@@ -75,6 +75,13 @@ class TicketQueue(Generic[T]):
             await self._arrived.wait()
         return heapq.heappop(self._heap)[-1]
 
+    def discard(self, ticket: T) -> None:
+        """Take out one ticket, if it is still there: whoever left it has given up."""
+        left = [entry for entry in self._heap if entry[-1] is not ticket]
+        if len(left) < len(self._heap):
+            self._heap = left
+            heapq.heapify(self._heap)
+
     def drain(self) -> list[T]:
         """Take out everything that waits, in no particular order."""
         tickets = [entry[-1] for entry in self._heap]

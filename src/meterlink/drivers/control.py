@@ -54,7 +54,8 @@ class SwitchRecord:
     Args:
         count: how many there were since the meter was made; ``None``: it does not tell.
         occurred_at: of the newest, by its clock; aware; ``None``: it has none, or does not tell.
-        operator_code: 8 hexadecimal digits, ``00000000`` for a local cause; empty: it does not tell.
+        operator_code: 8 hexadecimal digits as in ``Command``, ``00000000`` for a local cause; empty: it does
+            not tell.
 
     """
 
@@ -180,7 +181,8 @@ class ControlAnswer:
     Args:
         verdict: what is known.
         cause: of ``REJECTED``.
-        word: execution word, error word or DAR as the meter sent it, hexadecimal; empty: none came.
+        word: execution word, error word or DAR that the meter sent, hexadecimal, highest digit first; empty:
+            none came.
         told: one sentence for people.
 
     """
@@ -202,9 +204,10 @@ class Prepared(Protocol):
 class ControlDriver(Protocol):
     """One protocol's way to look at a switch and to move it.
 
-    Every method raises, beside what it says: ``ReplyTimeout``, ``LineLost``, ``LineBusy``, ``LineClosed``,
-    ``BusFull`` from the line, ``BadAnswer`` for an answer that does not fit, and ``Refused`` for a meter that
-    does not give what was asked.
+    Every method but ``send`` and ``finish`` raises, beside what it says: ``ReplyTimeout``, ``LineLost``,
+    ``LineBusy``, ``LineClosed``, ``HoldEnded``, ``BusFull`` from the line, ``BadAnswer`` for an answer that
+    does not fit, ``Refused`` for a meter that does not give what was asked, and ``NoControl`` for an address
+    that is not of one meter (CTRL-23).
     """
 
     async def identity(self, line: Exchanging, address: str) -> Identity:
@@ -219,22 +222,33 @@ class ControlDriver(Protocol):
         What the meter refuses is ``None`` in the answer.
         """
 
-    async def purse(self, line: Exchanging, address: str) -> Purse:
-        """Look at the money, without a security session."""
+    async def purse(self, line: Exchanging, address: str, security: Security | None = None) -> Purse:
+        """Look at the money.
+
+        Args:
+            line: running, or held.
+            address: of the meter.
+            security: where the meter tells its purchase count only to whom it knows, and for a proof of it: a
+                provider; a session of its own is begun and ended. ``None`` and ``Plain``: by plain reads.
+
+        Raises:
+            SecurityFailed: there is no such session, or the proof is wrong.
+
+        """
 
     async def prepare(self, line: Exchanging, address: str, command: Command, security: Security) -> Prepared:
         """Do what goes before a control; nothing is switched and no money moves.
 
         Raises:
             SecurityFailed: there is no proof: the provider is away, slow, or says no; or the meter refused
-                the authentication. The order must not be sent.
+                the authentication. The order must not be sent; whatever was begun has been ended.
 
         """
 
     async def send(self, line: Exchanging, prepared: Prepared) -> ControlAnswer:
-        """Let the octets leave, once.
+        """Let the octets leave, once; what becomes of that, the line's failures too, is in the answer.
 
-        Cancelled while waiting, they may have left.
+        Cancelled while waiting, they may have left; if they have not, they never will.
 
         Raises:
             ValueError: it was sent before: a bug.

@@ -11,16 +11,17 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import FreezeAnswer, MeterAnswer, Window
 from meterlink.drivers.dlt645_freezes import FreezeReader, FreezeTable, freeze_tables
+from meterlink.drivers.dlt645_talk import Talk645
 from meterlink.drivers.near import near
 from meterlink.drivers.values import measured
-from meterlink.errors import BadAnswer, Refused, ReplyTimeout, UnknownItem
+from meterlink.errors import UnknownItem
 from meterlink.model.data_classes import DataClass
 from meterlink.model.protocols import DEFAULT_PROTOCOL
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile, generic
-from meterwire.dlt645 import AbnormalReply, Entry, ItemValue, ReadReply, ReadRequest, ReadSession
+from meterwire.dlt645 import Entry, ItemValue
 from meterwire.dlt645.items import record_selector
-from meterwire.errors import LocalProtocolError, RemoteProtocolError
+from meterwire.errors import LocalProtocolError
 
 _ONE_RECORD = b"\x01"
 
@@ -44,13 +45,11 @@ class Dlt645Driver:
         preamble: int | None = None,
         zone: tzinfo = CHINA_TIME,
     ) -> None:
-        self._clock = clock
         self._zone = zone
         profile = profile or generic(DEFAULT_PROTOCOL)
         self._profile = profile
-        self._preamble = profile.line.preamble if preamble is None else preamble
-        self._repeat_selector = profile.switch("load_follow_up") == "parameters_and_sequence"
         self._dictionary = profile.dictionary
+        self._talk = Talk645(clock, profile, preamble=preamble)
 
     def check_item(self, item: str) -> None:
         """See ``Driver.check_item``."""
@@ -82,14 +81,17 @@ class Dlt645Driver:
         """See ``Driver.check_window``."""
         self._selector(self._entry(item), window)
 
+    def association_lost(self, address: str) -> None:
+        """See ``Driver.association_lost``: reads of DL/T 645 agree on nothing."""
+
     async def read(
         self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
     ) -> MeterAnswer:
         """See ``Driver.read``."""
         entry = self._entry(item)
         selector = _selector(entry) if window is None else self._selector(entry, window)
-        values, taken_at = await self._exchange(line, address, entry, priority, selector)
-        return MeterAnswer(values=tuple(map(measured, values)), taken_at=taken_at)
+        told = await self._talk.ask(line, address, entry, priority=priority, selector=selector)
+        return MeterAnswer(values=tuple(map(measured, told.values)), taken_at=told.taken_at)
 
     async def read_freeze(
         self,
@@ -106,42 +108,12 @@ class Dlt645Driver:
             self.check_freeze(data_class, item)
 
         async def ask(entry: Entry) -> tuple[tuple[ItemValue, ...], datetime]:
-            return await self._exchange(line, address, entry, priority)
+            told = await self._talk.ask(line, address, entry, priority=priority)
+            return told.values, told.taken_at
 
         table, meter = self._table(data_class), f"meter {address}"
         reader = FreezeReader(table, ask=ask, zone=self._zone, meter=meter)
         return await reader.read(items, known)
-
-    async def _exchange(
-        self, line: Line, address: str, entry: Entry, priority: Priority, selector: bytes = b""
-    ) -> tuple[tuple[ItemValue, ...], datetime]:
-        """Ask for one identifier; its values, and when they came."""
-        session = ReadSession(
-            ReadRequest(address=address, di=entry.di, selector=selector),
-            preamble=self._preamble,
-            edition=self._profile.edition,
-            items=self._dictionary,
-            repeat_selector=self._repeat_selector,
-        )
-        try:
-            await line.exchange(session, priority=priority)
-        except ReplyTimeout:
-            if session.reply is None:  # else the meter owed no following piece: D5 called for its report word
-                raise
-        taken_at = self._clock.utc_now()
-        reply = session.reply
-        if isinstance(reply, AbnormalReply):
-            raise Refused(
-                f"meter {address} refused {entry.item}: {reply.sentence('en')}", error_word=reply.error_word
-            )
-        if not isinstance(reply, ReadReply):
-            raise BadAnswer(f"meter {address} answered {entry.item} in pieces that make no whole")
-        try:
-            return entry.decode(reply.data), taken_at
-        except RemoteProtocolError as error:
-            raise BadAnswer(
-                f"meter {address} answered {entry.item} with data that does not fit: {error}"
-            ) from None
 
     def _selector(self, entry: Entry, window: Window) -> bytes:
         """The octets that ask for the records of a window."""

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.live import Live
 
-from meterlink.cli.demonstration.processes import DemoFailed, started
+from meterlink.cli.demonstration.processes import DemoFailed, Program, started
 from meterlink.cli.demonstration.stations import Files, Journal, Simulator, Station
 from meterlink.cli.demonstration.table import draw
 from meterlink.cli.demonstration.verdict import Verdict, judge
@@ -70,6 +70,7 @@ class _Demonstration:
         self._seed = seed
         self._once = once
         self._mqtt = Station("MQTT")
+        self._programs: tuple[Program, ...] = ()
 
     async def run(self) -> ExitCode:
         answers = self._folder / "simulator-answers.jsonl"
@@ -77,14 +78,15 @@ class _Demonstration:
         async with started(
             "metersim", [*plant, "--answers", str(answers)], self._folder / "simulator.log"
         ) as simulated:
-            [line] = simulated["lines"]
+            [line] = simulated.ready["lines"]
             addresses = {address: f"meter-{n:02d}" for n, address in enumerate(line["meters"], start=1)}
             config = self._configure(line["url"], addresses)
             async with started(
                 "meterlink", ["run", "--config", str(config)], self._folder / "daemon.log"
             ) as daemon:
+                self._programs = (simulated, daemon)
                 simulator = Simulator(answers, addresses, EVERY_S)
-                return await self._follow(daemon["broker"], simulator)
+                return await self._follow(daemon.ready["broker"], simulator)
 
     def _configure(self, url: str, addresses: dict[str, str]) -> Path:
         items = json.dumps(list(ITEMS))
@@ -111,6 +113,8 @@ class _Demonstration:
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
+        for program in self._programs:
+            program.check()
         return self._conclude(verdict, interrupted=stop.is_set())
 
     async def _listen(self, broker: str) -> None:
@@ -141,7 +145,8 @@ class _Demonstration:
                 live.update(draw(meters, simulator, journal, self._mqtt, files, verdict), refresh=True)
                 over = verdict.wrong or not verdict.missing
                 late = asyncio.get_running_loop().time() > deadline
-                if stop.is_set() or (self._once and (over or late)):
+                ended = stop.is_set() or any(program.has_ended for program in self._programs)
+                if ended or (self._once and (over or late)):
                     return verdict
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_EVERY_S):

@@ -22,9 +22,46 @@ class DemoFailed(MeterlinkError):
     """A program of the demonstration did not start, or ended too early."""
 
 
+class Program:
+    """One of our programs at work.
+
+    Args:
+        name: how it is called.
+        process: in which it runs.
+        log: where its standard error goes.
+        ready: its ready line.
+
+    """
+
+    def __init__(
+        self, name: str, process: asyncio.subprocess.Process, log: Path, ready: dict[str, Any]
+    ) -> None:
+        self.ready = ready
+        self._name = name
+        self._process = process
+        self._log = log
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it works no more."""
+        return self._process.returncode is not None
+
+    def check(self) -> None:
+        """Whether it still works.
+
+        Raises:
+            DemoFailed: it ended too early.
+
+        """
+        code = self._process.returncode
+        if code is not None:
+            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            raise DemoFailed(f"{self._name} {how} while the demonstration ran; see {self._log}")
+
+
 @asynccontextmanager
-async def started(program: str, arguments: Sequence[str], log: Path) -> AsyncIterator[dict[str, Any]]:
-    """Run one of our commands until the end of the block; gives its ready line.
+async def started(program: str, arguments: Sequence[str], log: Path) -> AsyncIterator[Program]:
+    """Run one of our commands until the end of the block; gives it as soon as it is ready.
 
     Args:
         program: ``metersim`` or ``meterlink``, from the same environment as this process.
@@ -47,7 +84,7 @@ async def started(program: str, arguments: Sequence[str], log: Path) -> AsyncIte
             start_new_session=True,
         )
     try:
-        yield await _ready(process, program, log)
+        yield Program(program, process, log, await _ready(process, program, log))
     finally:
         await _stop(process)
 

@@ -1,0 +1,92 @@
+"""Asking meters of DL/T 645 for one identifier: a read session out, values or a refusal in words back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from meterlink.bus.line import Exchanging
+from meterlink.bus.queue import Priority
+from meterlink.clock import Clock
+from meterlink.errors import BadAnswer, Refused, ReplyTimeout
+from meterprofiles import Profile
+from meterwire.dlt645 import AbnormalReply, Entry, ItemValue, ReadReply, ReadRequest, ReadSession
+from meterwire.errors import RemoteProtocolError
+
+
+class Told(NamedTuple):
+    """What a meter told under one identifier.
+
+    Args:
+        values: in the order of the layout.
+        octets: of the data, as they came.
+        taken_at: when the answer was complete; aware, UTC.
+
+    """
+
+    values: tuple[ItemValue, ...]
+    octets: bytes
+    taken_at: datetime
+
+
+class Talk645:
+    """The way to ask meters of one profile.
+
+    Args:
+        clock: says when an answer was taken.
+        profile: of the meters.
+        preamble: FEH octets before each request, 0 to 16, where it is not the profile's.
+
+    """
+
+    def __init__(self, clock: Clock, profile: Profile, *, preamble: int | None = None) -> None:
+        self.preamble = profile.line.preamble if preamble is None else preamble
+        self._clock = clock
+        self._edition = profile.edition
+        self._repeat_selector = profile.switch("load_follow_up") == "parameters_and_sequence"
+        self._dictionary = profile.dictionary
+
+    async def ask(
+        self, line: Exchanging, address: str, entry: Entry, *, priority: Priority, selector: bytes = b""
+    ) -> Told:
+        """Ask for one identifier.
+
+        Args:
+            line: running.
+            address: of the meter.
+            entry: of the profile's dictionary.
+            priority: who goes first on the line.
+            selector: of load records: which.
+
+        Raises:
+            Refused: the meter said no.
+            BadAnswer: the answer does not fit the identifier.
+            ReplyTimeout, LineError, BusFull: from the line.
+
+        """
+        session = ReadSession(
+            ReadRequest(address=address, di=entry.di, selector=selector),
+            preamble=self.preamble,
+            edition=self._edition,
+            items=self._dictionary,
+            repeat_selector=self._repeat_selector,
+        )
+        try:
+            await line.exchange(session, priority=priority)
+        except ReplyTimeout:
+            if session.reply is None:  # else the meter owed no following piece: D5 called for its report word
+                raise
+        taken_at = self._clock.utc_now()
+        reply = session.reply
+        if isinstance(reply, AbnormalReply):
+            raise Refused(
+                f"meter {address} refused {entry.item}: {reply.sentence('en')}", error_word=reply.error_word
+            )
+        if not isinstance(reply, ReadReply):
+            raise BadAnswer(f"meter {address} answered {entry.item} in pieces that make no whole")
+        try:
+            return Told(entry.decode(reply.data), reply.data, taken_at)
+        except RemoteProtocolError as error:
+            raise BadAnswer(
+                f"meter {address} answered {entry.item} with data that does not fit: {error}"
+            ) from None

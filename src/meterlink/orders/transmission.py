@@ -1,0 +1,67 @@
+"""One frame of control: what was known when it was let go, and what came back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from meterlink.drivers.control import ControlAnswer
+from meterlink.model.payload import time_in, time_out
+from meterlink.orders.written import Seen, seen_in, seen_out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transmission:
+    """A frame that may have left.
+
+    Args:
+        before: how the meter stood, read in the same holding of the line; of a top-up its purse.
+        frame_hash: over the frame with its secrets blanked.
+        operator_code: that stands in the frame, 8 hexadecimal digits.
+        expires_at: the meter's own time after which it does not obey; ``None``: the frame has no such time.
+        line_stores: whether the line may keep the frame and deliver it later: carrier, concentrator, dial-in.
+        purchase_count: of a top-up: what the meter counts once it obeyed.
+        answer: what came back; ``None``: nobody saw what came back, as after a crash.
+        left_by: when its octets had left, if they ever did; ``None``: that is not over.
+
+    """
+
+    before: Seen
+    frame_hash: str
+    operator_code: str
+    expires_at: datetime | None
+    line_stores: bool
+    purchase_count: int | None = None
+    answer: ControlAnswer | None = None
+    left_by: datetime | None = None
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """What ``intend`` writes under ``sent``; what came back is told by the act behind it."""
+        return {
+            "before": seen_out(self.before),
+            "frame_hash": self.frame_hash,
+            "operator_code": self.operator_code,
+            "expires_at": None if self.expires_at is None else time_out(self.expires_at),
+            "line_stores": self.line_stores,
+            "purchase_count": self.purchase_count,
+        }
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Transmission:
+        """Undo ``body``.
+
+        Raises:
+            ValueError, TypeError, KeyError, ArithmeticError: that is none.
+
+        """
+        return cls(
+            before=seen_in(body["before"]),
+            frame_hash=body["frame_hash"],
+            operator_code=body["operator_code"],
+            expires_at=None if body["expires_at"] is None else time_in(body["expires_at"]),
+            line_stores=body["line_stores"],
+            purchase_count=body["purchase_count"],
+        )
