@@ -23,10 +23,9 @@ from meterlink.drivers.proving import Plain, Security
 from meterlink.journal.journal import Journal
 from meterlink.model.order import Order, OrderKind, Origin
 from meterlink.orders.book import Book
-from meterlink.orders.judging import Judge
 from meterlink.orders.life import Life
+from meterlink.orders.look import SwitchFacts
 from meterlink.orders.people import Actor
-from meterlink.orders.proof import SwitchFacts
 from meterlink.orders.reach import Reach
 from meterlink.orders.reading_back import Reader
 from meterlink.orders.rules.facts import Live
@@ -56,14 +55,8 @@ class Lenient:
     ) -> Sequence[Verdict]:
         return ()
 
-    def reserve(self, stage: Stage, life: Life, verdicts: Sequence[Verdict]) -> None:
-        pass
-
-    def take_back(self, life: Life) -> None:
-        pass
-
-    async def hold(self, life: Life) -> None:
-        pass
+    async def hold(self, life: Life, actor: Actor, verdicts: Sequence[Verdict]) -> bool:
+        return True
 
 
 class OrderBench:
@@ -84,7 +77,7 @@ class OrderBench:
         self,
         folder: Path,
         *stations: Station,
-        judge: Judge | None = None,
+        judge: Lenient | None = None,
         security: Callable[[], Security] = lambda: Plain(level=2, password=lambda: "000000"),
         facts: SwitchFacts = FACTS,
         seed: int = 1,
@@ -158,8 +151,8 @@ class OrderBench:
                 "line1",
                 {f"m{address}": self._reach(address) for address in self.meters},
                 book=self.book,
-                starter=Starter(self.book, self._judge),
-                sender=Sender(self.book, self._judge, reader, clock),
+                starter=Starter(self.book, self._judge, self._judge),
+                sender=Sender(self.book, self._judge, self._judge, reader, clock),
                 reader=reader,
                 clock=clock,
             )
@@ -192,8 +185,11 @@ class OrderBench:
             security=self._security,
             operator_code=OPERATOR,
             reply_timeout=timedelta(seconds=0.5),
-            facts=self._facts,
+            facts=self._facts_now,
         )
+
+    async def _facts_now(self) -> SwitchFacts:
+        return self._facts
 
     async def _open(self) -> ByteStream:
         ours, theirs = memory_line()

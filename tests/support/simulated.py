@@ -11,19 +11,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from meterlink.clock import Clock
 from meterlink.config import Settings
 from meterlink.daemon.audited import JOURNAL_FILE
+from meterlink.daemon.control_socket import Handler
 from meterlink.daemon.daemon import Daemon
 from meterlink.daemon.delivery import Outside
+from meterlink.daemon.ordering import OrderWorld
 from meterlink.errors import LineClosed, LineLost
 from meterlink.ingest.memory import MemorySink
 from meterlink.model.line_url import LineUrl
 from meterlink.model.reading import LogRow
+from meterlink.orders.models import Models
 from meterlink.transports.memory import MemoryBroker, memory_line
 from meterlink.transports.stream import ByteStream
 from metersim import AnswerRecord, Line, Simulation, Station
@@ -80,6 +84,9 @@ class SimulatedGateway:
         models: by address, where the configuration names one.
         profiles: folder of profiles beside those that come with the program.
         reply_timeout_ms: of the line; ``None``: its meters' profiles say it.
+        more: other tables of the configuration.
+        meter_keys: by address, other keys of the meters.
+        order_models: what is proven of the meters' models; nothing by default.
 
     """
 
@@ -96,6 +103,9 @@ class SimulatedGateway:
         reply_timeout_ms: int | None = 500,
         plans: Sequence[Mapping[str, object]] | None = None,
         start: datetime = START,
+        more: Mapping[str, object] | None = None,
+        meter_keys: Mapping[str, Mapping[str, object]] | None = None,
+        order_models: Models | None = None,
     ) -> None:
         self.sim = Simulation(seed=seed, start=start)
         self.clock = _OwnClock(self.sim.clock)
@@ -112,6 +122,10 @@ class SimulatedGateway:
         self._profiles = profiles
         self._reply_timeout_ms = reply_timeout_ms
         self._ends: list[ByteStream] = []
+        self._desk: Handler | None = None
+        self._order_models = order_models
+        self._more = more or {}
+        self._meter_keys = meter_keys or {}
         self.addresses = {f"m{station.meter.address}": station.meter.address for station in stations}
 
     def run(
@@ -165,6 +179,7 @@ class SimulatedGateway:
 
     async def _run(self, seconds: float, meanwhile: Callable[[], Awaitable[None]] | None, kill: bool) -> None:
         stop = asyncio.Event()
+        self.desk_opened = asyncio.Event()
         async with asyncio.TaskGroup() as plant:
             self._plant = plant
             self._line = Line(self._stations, clock=self.sim.clock, record=self.answers.append)
@@ -176,7 +191,8 @@ class SimulatedGateway:
                 rng=self.sim.random,
                 reserve_octets=0,  # hundreds of test folders would hold one each
             )
-            daemon = Daemon(self._settings(), outside, self._open)
+            world = OrderWorld(open_desk=self._open_desk, models=self._order_models)
+            daemon = Daemon(self._settings(), outside, self._open, orders=world)
             running = plant.create_task(daemon.run(stop, lambda _: None))
             if meanwhile is not None:
                 plant.create_task(_until_done(meanwhile))
@@ -189,6 +205,18 @@ class SimulatedGateway:
             for end in self._ends:
                 await end.aclose()
             self._ends.clear()
+
+    async def ask(self, user: str, op: str, **args: Any) -> Mapping[str, Any]:
+        """What a local user asks of the daemon, as through its control socket."""
+        assert self._desk is not None, "the daemon is up"
+        return await self._desk(user, op, args)
+
+    @contextlib.asynccontextmanager
+    async def _open_desk(self, _: Path, handler: Handler) -> AsyncIterator[None]:
+        self._desk = handler
+        self.desk_opened.set()
+        yield
+        self._desk = None
 
     async def _open(self, _: LineUrl) -> ByteStream:
         self.dialled += 1
@@ -207,6 +235,7 @@ class SimulatedGateway:
                 "line": "line1",
                 "protocol": self._protocols.get(address, "dlt645-2007"),
                 "model": self._models.get(address, ""),
+                **self._meter_keys.get(address, {}),
             }
             for meter, address in self.addresses.items()
         ]
@@ -222,6 +251,7 @@ class SimulatedGateway:
                 ],
                 "meters": meters,
                 "plans": self._plans,
+                **self._more,
             }
         )
 

@@ -21,7 +21,6 @@ from meterlink.orders.rules import (
 )
 from meterlink.orders.rules.closing import late, mode
 from meterlink.orders.rules.persons import needs_approval
-from meterlink.orders.trips import Quarantine
 from tests.support.orders import NOON
 from tests.support.rule_cases import CASES, Case
 from tests.support.rule_cases.case import (
@@ -137,7 +136,7 @@ def test_what_becomes_of_an_order_is_the_gravest_word() -> None:
     both = facts(LIVE_TRIP.order.kind, LIVE, live=live(TRIP, clock=None, provider="lab"))
     assert OnStop.REFUSE is outcome(judge(LIVE, both))
     assert OnStop.POSTPONE is outcome(judge(LIVE, seen(TRIP, clock=None)()))
-    assert OnStop.HOLD is outcome(judge(PAPER, trip(limited=Limited(quarantine=Quarantine.HELD))()))
+    assert OnStop.HOLD is outcome(judge(PAPER, trip(limited=Limited(is_blind=True))()))
     assert OnStop.FIELD is outcome(judge(PAPER, made(PERMIT, steps={"sent_at": (NOON - HOUR,)})()))
     assert None is outcome(judge(PAPER, facts()))
 

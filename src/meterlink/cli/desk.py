@@ -23,6 +23,8 @@ _EXIT_CODES: Final = {
     "unknown": ExitCode.USAGE,
     "clash": ExitCode.FORBIDDEN,
     "not_allowed": ExitCode.FORBIDDEN,
+    "stopped": ExitCode.FORBIDDEN,
+    "evidence_refused": ExitCode.USAGE,
     "taken": ExitCode.FORBIDDEN,
     "journal": ExitCode.JOURNAL,
 }

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any, Final
+from typing import Final
 
+from meterlink.errors import EvidenceRefused
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import CLOSES, Order, OrderKind, OrderState, Origin
 from meterlink.orders.alarms import Alarm, Seen, raising
@@ -84,7 +85,10 @@ class Aftermath:
     async def reconnecting(self, order: Order, payment: str, at: datetime) -> Act:
         """The first act of the order that brings supply back at the meter of another."""
         close = reconnection(order.meter, payment, OrderKind.PERMIT_CLOSE, at)
-        kind = await self._closing_for(close)
+        try:
+            kind = await self._closing_for(close)
+        except EvidenceRefused:  # nobody knows what the customer agreed to
+            kind = close.kind
         return Life.begin(reconnection(order.meter, payment, kind, at), at=at, actor=DAEMON)
 
     async def _alarm(self, life: Life, at: datetime) -> Act:
@@ -170,8 +174,3 @@ def order_id_of(what: str, meter: str, payment: str) -> str:
     """The id of the order that a payment leads to: the same for the same payment, whoever tells it."""
     digest = hashlib.sha256(f"{what}\0{meter}\0{payment}".encode()).hexdigest()
     return f"pay-{what}-{digest[:_DIGITS]}"
-
-
-def body_of(order: Order) -> dict[str, Any]:
-    """An order as JSON, with its id."""
-    return {"id": order.id, **order.body}

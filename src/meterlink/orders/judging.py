@@ -19,7 +19,7 @@ class Judge(Protocol):
     async def judge(
         self, stage: Stage, order: Order, life: Life | None, actor: Actor, live: Live | None = None
     ) -> Sequence[Verdict]:
-        """What the rules say.
+        """What the rules say; a trip that passes at ``LIVE`` counts as sent from now on.
 
         Args:
             stage: what is about to happen.
@@ -29,18 +29,16 @@ class Judge(Protocol):
             live: what the meter said; at ``LIVE`` and only there.
 
         Raises:
-            JournalError: the facts cannot be read.
+            JournalError, EvidenceRefused: the facts cannot be read.
 
         """
 
-    def reserve(self, stage: Stage, life: Life, verdicts: Sequence[Verdict]) -> None:
-        """Count an order that has passed; without a pause after ``judge``, so that no two have one place."""
 
-    def take_back(self, life: Life) -> None:
-        """Forget what was reserved: its step was not written, or nothing was sent."""
+class Holder(Protocol):
+    """Keeps orders back until a person of another post has looked at them."""
 
-    async def hold(self, life: Life) -> None:
-        """Keep an order back until a person of another post has looked at it."""
+    async def hold(self, life: Life, actor: Actor, verdicts: Sequence[Verdict]) -> bool:
+        """See ``Brakes.hold``."""
 
 
 class Stopped(MeterlinkError):

@@ -1,25 +1,27 @@
 """How many trips may go: caps, the brake of a batch, the kill switch, freezes, quarantine.
 
-All of it is folded from acts of the topic ``policy``, so that a restart forgets nothing and allows nothing
-twice. What is counted is what may cut somebody off: trips, and the end of a power guarantee. Windows reach
-back from now; a trip counts in each window in which it was admitted or sent. At its turn on the line only
-what was really sent counts: then two hours of trips that waited for a broken line do not leave in a burst.
+All of it is folded from the log: from the steps of orders, and from acts of the topic ``policy``. So a
+restart forgets nothing and allows nothing twice. What is counted is what may cut somebody off: trips, and
+the end of a power guarantee. Windows reach back from now. A trip counts in each window in which it was queued
+or sent; at its turn on the line only what was really sent counts: then two hours of trips that waited for a
+broken line do not leave in a burst.
 
-Subjects: ``trip:ORDER`` (admit, quarantine, release, delete, send, end), ``batch:NAME`` (release),
-``kill_switch`` (stop, ask, resume), ``freeze:AREA`` (freeze, lift). Source: decision 24, CTRL-10, CTRL-24.
+Subjects of ``policy``: ``quarantine:ORDER`` (quarantine, release, delete), ``batch:NAME`` (release),
+``kill_switch`` (stop, ask, resume), ``freeze:AREA`` (freeze, lift), ``grant:ORDER`` (grant; see ``grants``).
+Source: decision 24, CTRL-10, CTRL-24.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 from meterlink.config.control import ControlSettings
-from meterlink.model.act import Act, Topic
+from meterlink.model.act import Act
 from meterlink.model.payload import time_in
 from meterlink.orders.trips import Outcome, Quarantine, Trip
 from meterlink.roster.roster import Roster
@@ -38,17 +40,15 @@ QUARANTINE_MAX: Final = 20_000
 class Verb(enum.StrEnum):
     """What the acts of ``policy`` say."""
 
-    ADMIT = "admit"
     QUARANTINE = "quarantine"
     RELEASE = "release"
     DELETE = "delete"
-    SEND = "send"
-    END = "end"
     STOP = "stop"
     ASK = "ask"
     RESUME = "resume"
     FREEZE = "freeze"
     LIFT = "lift"
+    GRANT = "grant"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +78,12 @@ class Limited:
         quarantine: whether it is held or was released.
         released_by: by whom.
         batch: which batch it belongs to.
-        batch_size: trips admitted in it.
+        batch_size: trips queued in it.
         batch_failures: how many of them failed since a person last looked.
         is_braked: whether the batch stands still.
         policy_trips: trips of its area in 24 hours that no person approved.
         is_quarantine_full: whether no more orders can be held.
+        is_blind: whether the log held too much to be counted, so that nothing is known.
 
     """
 
@@ -97,6 +98,7 @@ class Limited:
     is_braked: bool = False
     policy_trips: int = 0
     is_quarantine_full: bool = False
+    is_blind: bool = False
 
 
 def share(percent: Decimal, size: int) -> int:
@@ -122,6 +124,7 @@ class Limits:
         self._counted: dict[str, Trip] = {}  # those of the former that some window may count
         self._held: dict[str, Trip] = {}  # and those that wait for a person
         self._looked: dict[str, datetime] = {}
+        self._blind_until: datetime | None = None
         self._forgot_at: datetime | None = None
         self._stopped_by = ""
         self._asked_by = ""
@@ -156,7 +159,7 @@ class Limits:
         """
         self._forget(now)
         mine = self._trips.get(trip.order, trip)
-        batch = [one for one in self._counted.values() if one.batch == trip.batch and _is_admitted(one)]
+        batch = [one for one in self._counted.values() if one.batch == trip.batch and _is_of_batch(one)]
         failures = sum(self._failed_since_look(one) for one in batch)
         brake = self._settings
         return Limited(
@@ -175,22 +178,25 @@ class Limits:
                 for one in self._others(trip)
             ),
             is_quarantine_full=len(self._held) >= QUARANTINE_MAX,
+            is_blind=self._blind_until is not None and now < self._blind_until,
         )
 
-    def reserve(self, trip: Trip, now: datetime, *, is_turn: bool) -> None:
-        """Count an order that passed, before its act is kept; without a pause after ``view``."""
-        mine = self._trips.get(trip.order, trip)
-        self._put(replace(mine, sent_at=now) if is_turn else replace(mine, admitted_at=now, outcome=None))
+    def reserve(self, trip: Trip, now: datetime) -> None:
+        """Count an order as sent until the log says so; without a pause after ``view``."""
+        self._put(replace(self._trips.get(trip.order, trip), sent_at=now))
 
-    def take_back(self, order_id: str) -> None:
-        """Forget a reservation whose act was not kept, or whose order was not sent."""
-        if order_id in self._trips:
-            self._put(replace(self._trips[order_id], sent_at=None, outcome=Outcome.UNSENT))
+    def saw_step(self, trip: Trip, act: Act) -> None:
+        """Count a step of an order that may cut somebody off.
 
-    def apply(self, act: Act) -> None:
-        """Count what an act of ``policy`` says; other acts say nothing here."""
-        if act.topic is not Topic.POLICY:
-            return
+        Args:
+            trip: the order, as ``Trip.of`` gives it.
+            act: its step.
+
+        """
+        self._put(self._trips.get(trip.order, trip).after(act))
+
+    def saw_policy(self, act: Act) -> None:
+        """Count an act of ``policy``."""
         what, _, name = act.subject.partition(":")
         if act.subject == KILL_SWITCH:
             self._apply_switch(act)
@@ -198,8 +204,12 @@ class Limits:
             self._apply_freeze(name, act)
         elif what == "batch" and act.verb == Verb.RELEASE:
             self._looked[name] = act.at
-        elif what == "trip":
-            self._apply_trip(name, act)
+        elif what == "quarantine":
+            self._apply_quarantine(name, act)
+
+    def go_blind(self, until: datetime) -> None:
+        """Know nothing until then: the log held more than could be counted."""
+        self._blind_until = until
 
     def _apply_switch(self, act: Act) -> None:
         self._asked_by = act.actor if act.verb == Verb.ASK else ""
@@ -215,25 +225,19 @@ class Limits:
             until = act.body.get("until")
             self._freezes[area] = (str(act.body.get("why", "")), time_in(until) if until else None)
 
-    def _apply_trip(self, order_id: str, act: Act) -> None:
+    def _apply_quarantine(self, order_id: str, act: Act) -> None:
         trip = self._trips.get(order_id) or Trip.read(order_id, act.body)
         match act.verb:
-            case Verb.ADMIT:
-                trip = replace(trip, admitted_at=act.at, outcome=None)
-            case Verb.SEND:
-                trip = replace(trip, sent_at=act.at, outcome=None)
-            case Verb.END:
-                trip = replace(trip, outcome=Outcome(act.body["outcome"]), ended_at=act.at)
             case Verb.QUARANTINE:
                 trip = replace(trip, quarantine=Quarantine.HELD, held_at=act.at)
             case Verb.RELEASE:
                 trip = replace(trip, quarantine=Quarantine.RELEASED, released_by=act.actor)
             case Verb.DELETE:
-                trip = replace(trip, quarantine=Quarantine.NONE, outcome=Outcome.UNSENT)
+                trip = replace(trip, quarantine=Quarantine.NONE)
         self._put(trip)
 
     def _put(self, trip: Trip) -> None:
-        is_counted = bool(trip.admitted_at or trip.sent_at)
+        is_counted = bool(trip.queued_at or trip.sent_at)
         _index(self._trips, trip, is_counted or trip.quarantine is not Quarantine.NONE)
         _index(self._counted, trip, is_counted)
         _index(self._held, trip, trip.quarantine is Quarantine.HELD)
@@ -287,18 +291,10 @@ def _index(index: dict[str, Trip], trip: Trip, belongs: bool) -> None:
         index.pop(trip.order, None)
 
 
-def _is_admitted(trip: Trip) -> bool:
-    return trip.admitted_at is not None and trip.outcome is not Outcome.UNSENT
+def _is_of_batch(trip: Trip) -> bool:
+    return trip.queued_at is not None and trip.outcome is not Outcome.WITHDRAWN
 
 
 def _is_old(trip: Trip, before: datetime) -> bool:
-    times = [time for time in (trip.admitted_at, trip.sent_at, trip.held_at, trip.ended_at) if time]
+    times = [time for time in (trip.queued_at, trip.sent_at, trip.held_at, trip.ended_at) if time]
     return trip.quarantine is not Quarantine.HELD and max(times) <= before
-
-
-def folded(settings: ControlSettings, roster: Roster, acts: Iterable[Act]) -> Limits:
-    """Limits after acts, in their order."""
-    limits = Limits(settings, roster)
-    for act in acts:
-        limits.apply(act)
-    return limits

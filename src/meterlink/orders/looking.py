@@ -13,7 +13,7 @@ from meterlink.drivers.proving import Security
 from meterlink.errors import BadAnswer, BusFull, LineError, Refused, ReplyTimeout
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_in, time_out
-from meterlink.orders.proof import Look
+from meterlink.orders.look import Look
 from meterlink.orders.reach import Reach
 from meterlink.orders.rules.facts import Live
 from meterlink.orders.written import Seen, clock_in, clock_out, seen_in, seen_out

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.drivers.control import ControlDriver
 from meterlink.drivers.proving import Security
-from meterlink.orders.proof import SwitchFacts
+from meterlink.orders.look import SwitchFacts
 from meterlink.roster.roster import RosterMeter
+
+TRIP_DELAY: Final = timedelta(minutes=10)
+"""What meters are usually set to at most, between a trip and the opening of the contact."""
 
 
 class Holding(Protocol):
@@ -38,6 +41,7 @@ class Reach:
         operator_code: 8 digits that the meter keeps in its records.
         reply_timeout: of its line; what came later than this after a frame is nobody's answer.
         facts: what is proven of its model.
+        trip_delay: how long the looks after a trip stay close together.
 
     """
 
@@ -46,12 +50,8 @@ class Reach:
     security: Callable[[], Security]
     operator_code: str
     reply_timeout: timedelta
-    facts: SwitchFacts
-
-    @property
-    def trip_delay(self) -> timedelta:
-        """Longest time from a trip to the opening of the contact, as far as it is known."""
-        return self.facts.opens_within or timedelta()
+    facts: Callable[[], Awaitable[SwitchFacts]]
+    trip_delay: timedelta = TRIP_DELAY
 
 
 Reaches = Mapping[str, Reach]

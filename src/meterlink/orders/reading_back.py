@@ -18,10 +18,11 @@ from meterlink.model.act import KeptAct
 from meterlink.model.order import OrderState
 from meterlink.orders.book import Book
 from meterlink.orders.life import Life
+from meterlink.orders.look import Conclusion, Look, SwitchFacts
 from meterlink.orders.looking import UNSEEN, look_after, look_in, look_out
 from meterlink.orders.machine import Signal
 from meterlink.orders.people import DAEMON
-from meterlink.orders.proof import Conclusion, Look, conclude, conclude_key
+from meterlink.orders.proof import conclude, conclude_key
 from meterlink.orders.reach import Reach
 from meterlink.orders.schedule import is_given_up
 
@@ -80,19 +81,19 @@ class Reader:
 
     async def _conclude(self, life: Life, reach: Reach, look: Look | None, body: dict[str, Any]) -> Life:
         looks = [*await self._earlier(life), *([] if look is None else [look])]
-        found = self._judged(life, reach, looks)
+        found = self._judged(life, reach, looks, await reach.facts())
         body |= {"inputs": dict(found.inputs)} | ({"proof": found.proof} if found.proof else {})
         return await self._book.insist(life, found.signal or Signal.LOOK, actor=DAEMON, body=body)
 
-    def _judged(self, life: Life, reach: Reach, looks: Sequence[Look]) -> Conclusion:
+    def _judged(self, life: Life, reach: Reach, looks: Sequence[Look], facts: SwitchFacts) -> Conclusion:
         now = self._clock.utc_now()
         if life.state is OrderState.WAITING_FOR_KEY:
-            found = conclude_key(looks, reach.facts) if looks else Conclusion(signal=None)
+            found = conclude_key(looks, facts) if looks else Conclusion(signal=None)
             if found.signal is None and is_given_up(life.since, now):
                 return Conclusion(signal=Signal.LEAVE, inputs={"waited_since": str(life.since)})
             return found
         assert life.sent is not None, "what is read back was sent"
-        return conclude(life.order, life.sent, looks, reach.facts, now=now, reply_timeout=reach.reply_timeout)
+        return conclude(life.order, life.sent, looks, facts, now=now, reply_timeout=reach.reply_timeout)
 
     async def _earlier(self, life: Life) -> list[Look]:
         """The newest look of this state; two of them in a row can prove more than one."""

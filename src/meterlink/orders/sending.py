@@ -11,8 +11,8 @@ nothing is sent.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -25,7 +25,7 @@ from meterlink.errors import NotAllowed, SecurityFailed
 from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.book import Book
 from meterlink.orders.expiry import FRAME_LIFE_MIN, Expiry, expiry
-from meterlink.orders.judging import Judge, written
+from meterlink.orders.judging import Holder, Judge, written
 from meterlink.orders.life import Life
 from meterlink.orders.looking import UNSEEN, before_of, look_before
 from meterlink.orders.machine import Signal
@@ -47,14 +47,16 @@ class Sender:
     Args:
         book: the orders.
         judge: the rules.
+        holder: keeps orders back.
         reader: reads back what was sent.
         clock: the time.
 
     """
 
-    def __init__(self, book: Book, judge: Judge, reader: Reader, clock: Clock) -> None:
+    def __init__(self, book: Book, judge: Judge, holder: Holder, reader: Reader, clock: Clock) -> None:
         self._book = book
         self._judge = judge
+        self._holder = holder
         self._reader = reader
         self._clock = clock
 
@@ -95,18 +97,15 @@ class Sender:
             verdicts = await self._judge.judge(Stage.LIVE, life.order, life, THE_DAEMON, live)
             if (stop := outcome(verdicts)) is not None:
                 return await self._stopped(life, stop, verdicts)
-            self._judge.reserve(Stage.LIVE, life, verdicts)
-            with self._given_back(life):
-                until = expiry(life.order.deadline_at, self._clock.utc_now(), live.clock)
-                if until is None:
-                    raise NotAllowed(f"order {life.order.id}: no time is left", why="deadline")
-                command = command_of(life, reach, live, until)
-                prepared = await reach.driver.prepare(held, reach.meter.address, command, security)
+            until = expiry(life.order.deadline_at, self._clock.utc_now(), live.clock)
+            if until is None:
+                return await self._expire(life)
+            command = command_of(life, reach, live, until)
+            prepared = await reach.driver.prepare(held, reach.meter.address, command, security)
         except SecurityFailed as error:
             return await self._unproved(life, error)
         async with _finishing(held, reach, prepared):
-            with self._given_back(life):
-                life = await self._intend(reach, life, live, command, prepared, verdicts)
+            life = await self._intend(reach, life, live, command, prepared, verdicts)
             life = await self._let_go(held, reach, life, command, prepared)
             return await self._reader.look(held, reach, life)
 
@@ -141,15 +140,6 @@ class Sender:
             answer = await reach.driver.send(held, prepared)
         signal = _signal_of(answer, life.order.kind)
         return await self._book.insist(life, signal, actor=DAEMON, body={"answer": answer_out(answer)})
-
-    @contextmanager
-    def _given_back(self, life: Life) -> Iterator[None]:
-        """What was counted of an order that does not get so far is not counted."""
-        try:
-            yield
-        except Exception:  # cancelled, it may have been written: it goes on counting
-            self._judge.take_back(life)
-            raise
 
     async def _stopped(self, life: Life, stop: OnStop, verdicts: Sequence[Judged]) -> Life:
         """What a rule's no makes of an order that has not been sent."""

@@ -17,7 +17,7 @@ from meterlink.errors import BusFull, NotAllowed, OrderClash, StepTaken, Unknown
 from meterlink.model.order import CLOSES, Order, OrderKind
 from meterlink.orders.access import Accesses
 from meterlink.orders.book import Book, Step
-from meterlink.orders.judging import Judge, Stopped, written
+from meterlink.orders.judging import Holder, Judge, Stopped, written
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
 from meterlink.orders.people import Actor, Deed, Role
@@ -46,15 +46,26 @@ class OrderService:
     Args:
         book: the orders.
         judge: the rules.
+        holder: keeps orders back.
         roster: the meters.
         accesses: where a no is written down.
         clock: the time.
 
     """
 
-    def __init__(self, book: Book, judge: Judge, roster: Roster, accesses: Accesses, clock: Clock) -> None:
+    def __init__(
+        self,
+        book: Book,
+        judge: Judge,
+        holder: Holder,
+        *,
+        roster: Roster,
+        accesses: Accesses,
+        clock: Clock,
+    ) -> None:
         self._book = book
         self._judge = judge
+        self._holder = holder
         self._roster = roster
         self._accesses = accesses
         self._clock = clock
@@ -123,13 +134,8 @@ class OrderService:
         """
         async with self._of(actor, Deed.OPERATE, order_id) as life:
             verdicts = await self._passed(Stage.OPERATE, life, actor)
-            self._judge.reserve(Stage.OPERATE, life, verdicts)
             body = {"rules": written(verdicts)}
-            try:
-                return await self._book.step(life, Signal.OPERATE, actor=actor.name, body=body)
-            except Exception:  # cancelled, it may have been written: it goes on counting
-                self._judge.take_back(life)
-                raise
+            return await self._book.step(life, Signal.OPERATE, actor=actor.name, body=body)
 
     async def cancel(self, actor: Actor, order_id: str, reason: str) -> Life:
         """Take back an order that has not been sent."""
@@ -167,10 +173,10 @@ class OrderService:
         life = await self._book.read(order_id)
         return await self._judge.judge(stage, life.order, life, actor)
 
-    async def cancel_unsent(self, life: Life, actor: Actor, body: Mapping[str, Any]) -> Life:
-        """Take back an order for somebody whom the rules have let, if it has not been sent."""
+    async def cancel_unsent(self, order_id: str, actor: Actor, reason: str) -> Life:
+        """Take back an order for somebody of whom it is known already that he may."""
         async with self._turn():
-            return await self._tried(life.order.id, Signal.CANCEL, actor, body)
+            return await self._tried(order_id, Signal.CANCEL, actor, {"told": reason})
 
     async def _begin(self, actor: Actor, order: Order, verdicts: Sequence[Verdict]) -> Life:
         """Create it, and end the trip that it makes senseless. Source: CTRL-21."""
@@ -199,7 +205,7 @@ class OrderService:
         order = life.order
         await self._accesses.refused(actor, order.id, order.meter, stage.value, written(verdicts))
         if stop is OnStop.HOLD:
-            await self._judge.hold(life)
+            await self._holder.hold(life, actor, verdicts)
         raise Stopped(verdicts)
 
     async def _simple(

@@ -12,7 +12,7 @@ from meterlink.errors import NotAllowed
 from meterlink.model.order import OrderState, Origin
 from meterlink.orders.book import Book, Step
 from meterlink.orders.due import waits_for_people
-from meterlink.orders.judging import Judge, written
+from meterlink.orders.judging import Holder, Judge, written
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
 from meterlink.orders.people import DAEMON, THE_DAEMON
@@ -26,12 +26,14 @@ class Starter:
     Args:
         book: the orders.
         judge: the rules.
+        holder: keeps orders back.
 
     """
 
-    def __init__(self, book: Book, judge: Judge) -> None:
+    def __init__(self, book: Book, judge: Judge, holder: Holder) -> None:
         self._book = book
         self._judge = judge
+        self._holder = holder
 
     async def carry_on(self, life: Life) -> Life:
         """Bring an order of nobody's hand as far as it may go: authorised, and into the queue.
@@ -46,20 +48,18 @@ class Starter:
         if life.state is OrderState.CREATED:
             life = await self._book.step(life, Signal.AUTHORISE, actor=DAEMON)
         verdicts = await self._judge.judge(Stage.OPERATE, life.order, life, THE_DAEMON)
-        self._judge.reserve(Stage.OPERATE, life, verdicts)
         stop = outcome(verdicts)
         body: dict[str, object] = {"rules": written(verdicts)}
         try:
             if stop is None:
                 return await self._book.step(life, Signal.OPERATE, actor=DAEMON, body=body)
             if stop is OnStop.HOLD:
-                await self._judge.hold(life)
+                await self._holder.hold(life, THE_DAEMON, verdicts)
             if stop in (OnStop.POSTPONE, OnStop.HOLD):
                 return life  # it rests, and is judged again
             body["stop"] = stop.name.lower()
             return await self._book.step(life, Signal.REFUSE, actor=DAEMON, body=body)
         except NotAllowed:
-            self._judge.take_back(life)
             return life  # its deadline has passed, or it is too early
 
     def _comes_later(self, life: Life) -> bool:

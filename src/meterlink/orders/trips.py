@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
-from meterlink.model.order import Order, OrderKind, Origin
+from meterlink.model.act import Act
+from meterlink.model.order import Order, OrderKind, OrderState, Origin
 from meterlink.orders.calendar import Calendar
+from meterlink.orders.machine import Signal
 from meterlink.roster.roster import RosterMeter
 
 CUTS: Final = frozenset({OrderKind.TRIP, OrderKind.GUARANTEE_OFF})
@@ -21,8 +24,24 @@ class Outcome(enum.StrEnum):
 
     DONE = "done"
     FAILED = "failed"
-    UNSENT = "unsent"
-    """It never left: it counts in no cap and no batch."""
+    WITHDRAWN = "withdrawn"
+    """A person, a payment or time withdrew it before it was sent."""
+
+
+OUTCOMES: Final[Mapping[OrderState, Outcome]] = MappingProxyType(
+    {
+        OrderState.DONE: Outcome.DONE,
+        OrderState.UNKNOWN: Outcome.FAILED,
+        OrderState.RELAY_FAULT: Outcome.FAILED,
+        OrderState.REJECTED: Outcome.FAILED,
+        OrderState.NOT_DONE: Outcome.FAILED,
+        OrderState.REFUSED: Outcome.FAILED,
+        OrderState.CANCELLED: Outcome.WITHDRAWN,
+        OrderState.EXPIRED: Outcome.WITHDRAWN,
+    }
+)
+"""What an end means for its batch. A rule's no at the meter's door is a failure too: a batch of which many
+meters are not those of the file must stop."""
 
 
 class Quarantine(enum.StrEnum):
@@ -44,8 +63,9 @@ class Trip:
         area: transformer area.
         by_policy: whether no person approved it.
         batch: which batch it belongs to.
-        admitted_at: when it was queued, or is about to be.
+        queued_at: when it was queued, or is about to be.
         sent_at: when its octets left, or are about to.
+        has_left: whether an intent of it stands in the log.
         outcome: how it ended.
         ended_at: when.
         quarantine: whether it is held.
@@ -60,8 +80,9 @@ class Trip:
     area: str
     by_policy: bool
     batch: str
-    admitted_at: datetime | None = None
+    queued_at: datetime | None = None
     sent_at: datetime | None = None
+    has_left: bool = False
     outcome: Outcome | None = None
     ended_at: datetime | None = None
     quarantine: Quarantine = Quarantine.NONE
@@ -110,10 +131,23 @@ class Trip:
 
     def counts_since(self, instant: datetime, *, sent_only: bool) -> bool:
         """Whether it counts in the window that begins there."""
-        if self.outcome is Outcome.UNSENT:
+        if self.outcome is not None and not self.has_left:
             return False
-        times = [self.sent_at] if sent_only else [self.sent_at, self.admitted_at]
+        times = [self.sent_at] if sent_only else [self.sent_at, self.queued_at]
         return any(time is not None and time > instant for time in times)
+
+    def after(self, act: Act) -> Trip:
+        """The same after a step of its order."""
+        match act.verb:
+            case Signal.OPERATE:
+                return replace(self, queued_at=act.at)
+            case Signal.POSTPONE:
+                return replace(self, queued_at=None, sent_at=act.at if self.has_left else None)
+            case Signal.INTEND:
+                return replace(self, sent_at=act.at, has_left=True, outcome=None)
+        if act.is_open or self.outcome is not None:
+            return self
+        return replace(self, outcome=OUTCOMES.get(OrderState(act.body["to"])), ended_at=act.at)
 
 
 def batch_of(order: Order, meter: RosterMeter, creator: str, calendar: Calendar, now: datetime) -> str:

@@ -15,7 +15,7 @@ import structlog
 
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.errors import JournalError, StepTaken
+from meterlink.errors import JournalError, MeterlinkError, StepTaken
 from meterlink.model.order import CLOSES, OrderState
 from meterlink.orders.book import Book
 from meterlink.orders.due import due_at, is_late
@@ -92,6 +92,9 @@ class LineOrders:
             except JournalError as error:
                 _log.error("orders_stand_still", line=self.name, reason=str(error))
                 await _any_of(JOURNAL_PAUSE_S, self._stopping)
+            except MeterlinkError as error:  # what is told of its meter cannot be read
+                _log.error("order_rests", order=life.order.id, reason=str(error))
+                self._rest(life)
 
     async def _carry(self, line: Holding, life: Life) -> None:
         reach = self._reaches[life.order.meter]
@@ -105,9 +108,12 @@ class LineOrders:
         else:
             after = await self._sender.attempt(line, reach, life)
         if after.step == life.step:
-            self._rested[life.order.id] = (life.step, self._clock.utc_now() + RESTED)
+            self._rest(life)
         else:
             self._rested.pop(life.order.id, None)
+
+    def _rest(self, life: Life) -> None:
+        self._rested[life.order.id] = (life.step, self._clock.utc_now() + RESTED)
 
     async def _look(self, line: Holding, life: Life) -> Life:
         reach = self._reaches[life.order.meter]

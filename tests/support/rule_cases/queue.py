@@ -112,6 +112,7 @@ QUEUE = (
         ),
     ),
     Case("CAP-01", "held", LIVE, trip(LIVE, limited=Limited(quarantine=Quarantine.HELD))),
+    Case("CAP-01", "nothing could be counted", PAPER, trip(limited=Limited(is_blind=True))),
     Case(
         "TOP-05",
         "another top-up is open",

@@ -26,8 +26,7 @@ class Steps:
         created_by: name; empty: it is being created.
         approved_by: names, in order; empty: nobody yet.
         approved_at: of the newest approval.
-        armed_by: name of who armed or operated it; empty: nobody yet.
-        armed_at: when it was armed.
+        armed_by: name of who armed it; empty: nobody, or it was operated since.
         field_grant: one-time authorisation of field staff, if there is one.
         sent_at: when its octets left, each time.
 
@@ -37,7 +36,6 @@ class Steps:
     approved_by: tuple[str, ...] = ()
     approved_at: datetime | None = None
     armed_by: str = ""
-    armed_at: datetime | None = None
     field_grant: FieldGrant | None = None
     sent_at: tuple[datetime, ...] = ()
 

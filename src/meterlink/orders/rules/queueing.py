@@ -58,6 +58,10 @@ def caps_kept(facts: Facts) -> Finding:
             "it is held until somebody releases it",
             "已隔离,等待放行",
         )
+    if limited.is_blind:
+        return stops_with(
+            OnStop.HOLD, "the trips of the last 24 hours could not be counted", "无法统计最近24小时的停电数量"
+        )
     if limited.over:
         over = limited.over[0]
         return stops_with(

@@ -1,0 +1,243 @@
+"""The facts of one order, gathered from the log, the roster and the settings, and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Protocol
+
+from meterlink.clock import Clock
+from meterlink.config.control import ControlSettings
+from meterlink.errors import JournalError
+from meterlink.journal.acts import READ_MAX, ActLog
+from meterlink.model.act import Act, KeptAct, Topic
+from meterlink.model.order import Order, OrderKind, Origin
+from meterlink.orders.calendar import Calendar
+from meterlink.orders.evidence import EvidenceBook
+from meterlink.orders.life import Life
+from meterlink.orders.limits import Limited, Verb
+from meterlink.orders.machine import Signal
+from meterlink.orders.people import Actor
+from meterlink.orders.rules.facts import Facts, FieldGrant, Live, OtherOrder, Steps
+from meterlink.orders.rules.judge import judge
+from meterlink.orders.rules.verdict import Stage, Verdict
+from meterlink.orders.trips import CUTS
+from meterlink.orders.watching import Watch
+from meterlink.roster.roster import Roster, RosterMeter
+
+ORDER_ACTS_MAX: Final = 50_000
+"""Steps of all orders of one meter, ever; beyond, nothing is judged for it and somebody must look."""
+_AT_TURN: Final = frozenset({Stage.PAPER, Stage.LIVE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """What is proven of a model and firmware. Source: decision 33.
+
+    Args:
+        unproven: facts that the kind of order depends on and that are not proven; empty: it is qualified.
+        facts: what is proven, fact by name.
+
+    """
+
+    unproven: tuple[str, ...]
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+class Qualified(Protocol):
+    """Knows what is proven of the models."""
+
+    async def __call__(self, meter: RosterMeter, kind: OrderKind) -> Proven:
+        """What is proven of a meter's model and firmware for such an order.
+
+        Raises:
+            JournalError: the log cannot be read.
+
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gatherer:
+    """Gathers the facts of an order and asks every rule.
+
+    Args:
+        acts: the log.
+        roster: the meters.
+        book: the evidence.
+        watch: the counts of trips; started.
+        settings: the limits.
+        calendar: when trips may go.
+        clock: the time.
+        last_read: when a meter was last read with success.
+        qualified: what is proven of the models.
+
+    """
+
+    acts: ActLog
+    roster: Roster
+    book: EvidenceBook
+    watch: Watch
+    settings: ControlSettings
+    calendar: Calendar
+    clock: Clock
+    last_read: Callable[[str], Awaitable[datetime | None]]
+    qualified: Qualified
+
+    async def judge(
+        self, stage: Stage, order: Order, life: Life | None, actor: Actor, live: Live | None = None
+    ) -> Sequence[Verdict]:
+        """What the rules say. A trip that passes at ``LIVE`` counts as sent from now on.
+
+        Args:
+            stage: what is about to happen.
+            order: which order.
+            life: how it stands; ``None``: it is being created.
+            actor: who does it.
+            live: what the meter said; at ``LIVE``, and only there.
+
+        Raises:
+            JournalError: the facts cannot be read.
+            EvidenceRefused: a record of the meter cannot be read.
+
+        """
+        meter = self.roster.meter(order.meter)
+        if meter is None:
+            return (_no_such_meter(order.meter),)
+        facts = await self.facts(stage, order, life, actor, meter, live)
+        verdicts = judge(stage, facts)
+        if stage is Stage.LIVE and order.kind in CUTS and all(verdict.passed for verdict in verdicts):
+            self._reserve(facts, life)
+        return verdicts
+
+    async def facts(
+        self,
+        stage: Stage,
+        order: Order,
+        life: Life | None,
+        actor: Actor,
+        meter: RosterMeter,
+        live: Live | None = None,
+    ) -> Facts:
+        """Everything that the rules look at.
+
+        Raises:
+            JournalError: it cannot be read.
+            EvidenceRefused: a record of the meter cannot be read.
+
+        """
+        steps_of = await self._steps_of(meter.id)
+        policy = [order.reference] if order.origin is Origin.POLICY and order.reference else []
+        told = await self.book.of_meter(meter, *policy)
+        last_read_at = await self.last_read(meter.id)
+        proven = await self.qualified(meter, order.kind)
+        grant = await self._grant(order.id, steps_of.get(order.id, []))
+        await self.watch.refresh()
+        # From here to the verdict nothing waits, so that no other order is counted in between.
+        now = self.clock.utc_now()
+        return Facts(
+            order=order,
+            meter=meter,
+            actor=actor,
+            now=now,
+            settings=self.settings,
+            calendar=self.calendar,
+            steps=_steps(life, steps_of.get(order.id, []), grant),
+            told=told,
+            limited=self._limited(stage, order, life, actor, now),
+            others=tuple(_others(order, steps_of)),
+            last_read_at=last_read_at,
+            unproven=proven.unproven,
+            model=proven.facts,
+            live=live,
+        )
+
+    async def _steps_of(self, meter: str) -> dict[str, list[Act]]:
+        """The steps of all orders of a meter, by order."""
+        found: dict[str, list[Act]] = {}
+        page: list[KeptAct] = []
+        read = 0
+        while not read or len(page) == READ_MAX:
+            after = page[-1].number if page else 0
+            page = await self.acts.of_meter(meter, [Topic.ORDER], after=after)
+            read += max(1, len(page))
+            if read > ORDER_ACTS_MAX:
+                raise JournalError(f"{meter}: more than {ORDER_ACTS_MAX} steps of orders: nothing is judged")
+            for kept in page:
+                found.setdefault(kept.act.subject, []).append(kept.act)
+        return found
+
+    async def _grant(self, order_id: str, steps: Sequence[Act]) -> FieldGrant | None:
+        acts = await self.acts.of_subject(Topic.POLICY, f"grant:{order_id}")
+        if not acts or acts[-1].act.verb != Verb.GRANT:
+            return None
+        act = acts[-1].act
+        person = str(act.body["person"])
+        used = any(one.verb == Signal.OPERATE and one.actor == person and one.at >= act.at for one in steps)
+        return FieldGrant(person=person, granted_at=act.at, is_used=used)
+
+    def _limited(self, stage: Stage, order: Order, life: Life | None, actor: Actor, now: datetime) -> Limited:
+        if order.kind not in CUTS:
+            return Limited()
+        creator, created_at = (life.created_by, life.created_at) if life else (actor.name, now)
+        trip = self.watch.trip(order, creator, created_at)
+        assert trip is not None, "the meter was found in the roster"
+        return self.watch.limits.view(trip, now, is_turn=stage in _AT_TURN)
+
+    def _reserve(self, facts: Facts, life: Life | None) -> None:
+        assert life is not None, "an order that is about to be sent has been created"
+        trip = self.watch.trip(facts.order, life.created_by, life.created_at)
+        assert trip is not None, "the meter was found in the roster"
+        self.watch.limits.reserve(trip, facts.now)
+
+
+def _no_such_meter(name: str) -> Verdict:
+    return Verdict(
+        rule="CTRL-12",
+        passed=False,
+        inputs={"meter": name},
+        en=f"there is no meter {name!r} in the roster",
+        zh=f"档案中没有电表{name!r}",
+    )
+
+
+def _steps(life: Life | None, acts: Sequence[Act], grant: FieldGrant | None) -> Steps:
+    if life is None:
+        return Steps(field_grant=grant)
+    return Steps(
+        created_by=life.created_by,
+        approved_by=life.approvals,
+        approved_at=life.authorised_at,
+        armed_by=life.armed_by,
+        field_grant=grant,
+        sent_at=_sent_at(acts),
+    )
+
+
+def _others(order: Order, steps_of: Mapping[str, Sequence[Act]]) -> list[OtherOrder]:
+    """Other orders that still hold the meter, and those of the same payment."""
+    found = []
+    for order_id, acts in steps_of.items():
+        if order_id == order.id:
+            continue
+        try:
+            life = Life.of(acts)
+        except ValueError as error:
+            raise JournalError(f"order {order_id}: {error}") from None
+        same_payment = bool(order.payment) and life.order.payment == order.payment
+        if life.locks_meter or same_payment:
+            found.append(
+                OtherOrder(
+                    id=order_id,
+                    kind=life.order.kind,
+                    state=life.state,
+                    payment=life.order.payment,
+                    is_open=life.locks_meter,
+                    sent_at=_sent_at(acts),
+                )
+            )
+    return found
+
+
+def _sent_at(acts: Sequence[Act]) -> tuple[datetime, ...]:
+    return tuple(act.at for act in acts if act.verb == Signal.INTEND)
