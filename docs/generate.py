@@ -19,6 +19,7 @@ from pydantic_core import PydanticUndefined
 
 from docs import (
     generate_api,
+    generate_control,
     generate_dlt645,
     generate_dlt645_coverage,
     generate_dlt698,
@@ -125,6 +126,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "api-endpoints": generate_api.endpoints,
     "api-bodies": generate_api.bodies,
     "api-problems": generate_api.problems,
+    "control-rules": generate_control.rules,
+    "control-deeds": generate_control.deeds,
+    "evidence-records": generate_control.records,
     "fault-kinds": generate_scenarios.faults,
     "happening-kinds": generate_scenarios.happenings,
     "metersim-dlt645": generate_metersim645.answered,
