@@ -52,8 +52,13 @@ def _table(name: str, field: FieldInfo) -> str:
         "| key | default | what it is |",
         "| --- | --- | --- |",
     ]
-    lines += [_row(value.alias or key, value) for key, value in model.model_fields.items()]
+    lines += [_row(value.alias or key, value) for key, value in _own_first(model)]
     return "\n".join(lines) + "\n"
+
+
+def _own_first(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
+    """The fields of a model, and behind them those of the models that it is built on."""
+    return sorted(model.model_fields.items(), key=lambda item: item[0] not in model.__annotations__)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -3,6 +3,7 @@
 from meterprofiles.load import Profiles, chosen, generic, load_file, load_profile, packaged, with_folder
 from meterprofiles.schema import (
     AssociationTraits,
+    ControlTraits,
     LineTraits,
     Profile,
     ProfileError,
@@ -12,6 +13,7 @@ from meterprofiles.schema import (
 
 __all__ = [
     "AssociationTraits",
+    "ControlTraits",
     "LineTraits",
     "Profile",
     "ProfileError",

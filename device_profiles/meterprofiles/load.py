@@ -31,6 +31,7 @@ from meterprofiles.schema import (
     AssociationTraits,
     Connect,
     Connection,
+    ControlTraits,
     CostControl,
     LineTraits,
     MeterTraits,
@@ -72,7 +73,8 @@ def load_profile(text: str, file: str) -> Profile:
     """
     root = compose(text, file)
     table = root.table(
-        ("profile", "matches", "line", "timing"), ("dialect", "layout", "quirks", "association", "meter")
+        ("profile", "matches", "line", "timing"),
+        ("dialect", "layout", "quirks", "association", "meter", "control"),
     )
     matches = table["matches"].table(("protocol",), ("model",))
     protocol = cast(Spoken, matches["protocol"].one_of(PROTOCOLS))
@@ -83,6 +85,7 @@ def load_profile(text: str, file: str) -> Profile:
         line=_line(table["line"]),
         timing=_timing(table["timing"]),
         meter=_meter(table.get("meter")),
+        control=_control(table.get("control")),
         file=file,
     )
     if protocol == DLT698:
@@ -311,6 +314,13 @@ def _meter(place: Place | None) -> MeterTraits:
         relay=cast(Relay, relay),
         cost_control=cast(CostControl, cost_control),
     )
+
+
+def _control(place: Place | None) -> ControlTraits:
+    if place is None:
+        return ControlTraits()
+    table = place.table((), [field.name for field in fields(ControlTraits)])
+    return ControlTraits(allow_plaintext_control=_switched(table.get("allow_plaintext_control")))
 
 
 def _one_of(place: Place | None, choices: Sequence[str], otherwise: str) -> str:

@@ -179,6 +179,19 @@ class MeterTraits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ControlTraits:
+    """What a model is like when it is ordered about.
+
+    Args:
+        allow_plaintext_control: orders may go out under a password that anybody on the line can read.
+            Source: control-and-prepayment, section 7.1.
+
+    """
+
+    allow_plaintext_control: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One model, or a whole edition where ``model`` is empty.
 
@@ -193,6 +206,7 @@ class Profile:
         quirks: where it departs from its standard.
         association: of a meter of DL/T 698.45; the others have none.
         meter: what it is.
+        control: what it is like when it is ordered about.
         file: where it stands, for errors.
 
     """
@@ -207,6 +221,7 @@ class Profile:
     quirks: tuple[Quirk, ...] = ()
     association: AssociationTraits = AssociationTraits()
     meter: MeterTraits = MeterTraits()
+    control: ControlTraits = ControlTraits()
     file: str = field(default="", compare=False)
 
     @property

@@ -96,6 +96,21 @@ class SecurityFailed(MeterlinkError):
         self.code = code
 
 
+# --- orders ------------------------------------------------------------------------------------
+
+
+class BadRequest(MeterlinkError):
+    """A request of a person or program that nothing can be made of; the message says what to mend."""
+
+
+class Unknown(MeterlinkError):
+    """There is no such order, meter or work item."""
+
+
+class OrderClash(MeterlinkError):
+    """An order of that id exists and wants something else."""
+
+
 class NotAllowed(MeterlinkError):
     """An order or a case takes no such step now: its table or a guard says no, and nothing was changed.
 
@@ -110,6 +125,14 @@ class NotAllowed(MeterlinkError):
         self.why = why
 
 
+class EvidenceRefused(MeterlinkError):
+    """A record of evidence cannot be taken in; the message says which key, what is wrong, what to do."""
+
+
+class NotEntitled(MeterlinkError):
+    """Somebody has no role for what he wants, or has done already what a second person must do now."""
+
+
 # --- journal -----------------------------------------------------------------------------------
 
 
@@ -117,12 +140,16 @@ class JournalError(MeterlinkError):
     """The journal cannot keep or give rows: disk full, file locked or corrupt."""
 
 
+class DiskFull(JournalError):
+    """There is no room; what was to be kept was not. Freeing some brings everything back."""
+
+
 class RowUnreadable(JournalError):
     """One row of the log cannot be read back; those after it can.
 
     Args:
         message: one sentence for an operator.
-        log_id: which row.
+        log_id: which row; 0: it is a checkpoint.
 
     """
 
@@ -133,6 +160,13 @@ class RowUnreadable(JournalError):
 
 class StepTaken(MeterlinkError):
     """The step of a subject is there already: somebody else was first. Look what he did."""
+
+
+# --- audit -------------------------------------------------------------------------------------
+
+
+class KeyUnusable(MeterlinkError):
+    """The gateway's key cannot be used: it cannot be read, others may read it, or it is no key."""
 
 
 # --- messages and points -----------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -12,6 +13,7 @@ import pytest
 
 from meterlink.clock import SystemClock
 from meterlink.journal.journal import Journal
+from meterlink.model.act import FIRST_HASH, KeptAct, link
 from metersim.loop import Simulation
 from tests.support.crash import crashing_at
 from tests.support.records import record
@@ -20,10 +22,10 @@ _ROOT = Path(__file__).parents[2]
 _KILLS = 5
 
 
-def _keep_until_killed(path: Path, lines: int) -> list[int]:
+def _keep_until_killed(path: Path, lines: int, *what: str) -> list[int]:
     """Start a keeper, kill it once it has printed some lines; every id that it printed."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.support.keeper", str(path)],
+        [sys.executable, "-m", "tests.support.keeper", str(path), *what],
         stdout=subprocess.PIPE,
         text=True,
         cwd=_ROOT,
@@ -53,6 +55,33 @@ def test_what_was_confirmed_survives_sigkill(tmp_path: Path, seed: int) -> None:
     boot, ids = asyncio.run(kept())
     assert _KILLS + 1 == boot
     assert set() == set(confirmed) - set(ids)
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_the_chain_survives_sigkill(tmp_path: Path, seed: int) -> None:
+    """An intent that was confirmed and is gone lets a second trip go out; half a pair forks the chain."""
+    random = Random(seed)
+    confirmed: list[int] = []
+    for _ in range(_KILLS):
+        confirmed += _keep_until_killed(tmp_path / "j.db", random.randrange(1, 200), "acts")
+    assert len(confirmed) == len(set(confirmed))
+
+    async def kept() -> list[KeptAct]:
+        async with Journal.open(tmp_path / "j.db", clock=SystemClock()) as journal:
+            found: list[KeptAct] = []
+            while more := await journal.acts.after(len(found)):
+                found += more
+            return found
+
+    acts, before = asyncio.run(kept()), FIRST_HASH
+    steps: Counter[str] = Counter()
+    for number, each in enumerate(acts, start=1):
+        before = link(before, each.act, number)
+        assert (number, before) == (each.number, each.hash)
+        steps[each.act.subject] += 1
+        assert steps[each.act.subject] == each.act.step
+    assert all(count % 2 == 0 for count in steps.values()), "a pair was kept by half"
+    assert set() == set(confirmed) - set(range(1, len(acts) + 1))  # nothing else is in this log
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -1,6 +1,7 @@
 """The configuration: a TOML file, the environment, and secrets that stand elsewhere."""
 
 from meterlink.config.broker import MqttSettings
+from meterlink.config.control import ControlSettings
 from meterlink.config.database import FilesSettings, InfluxSettings, IngestSettings
 from meterlink.config.gateway import GatewaySettings, LogSettings
 from meterlink.config.lines import LineSettings
@@ -11,6 +12,7 @@ from meterlink.config.secret_ref import SecretRef
 from meterlink.config.settings import Settings
 
 __all__ = [
+    "ControlSettings",
     "FilesSettings",
     "GatewaySettings",
     "InfluxSettings",

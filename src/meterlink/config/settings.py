@@ -10,12 +10,14 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from meterlink.config.broker import EmbeddedBrokerSettings, MqttSettings
+from meterlink.config.control import ControlSettings
 from meterlink.config.database import FilesSettings, InfluxSettings, IngestSettings
 from meterlink.config.gateway import GatewaySettings, LogSettings
 from meterlink.config.lines import LINES_MAX, LineFinder, LineSettings, check_listeners
 from meterlink.config.meters import METERS_MAX, MeterSettings
 from meterlink.config.plans import PLANS_MAX, PlanSettings
 from meterlink.config.secret_ref import SecretRef
+from meterlink.config.security import PROVIDERS_MAX, SecurityProviderSettings, check_providers
 from meterlink.errors import ConfigError
 from meterlink.model.line_url import ListenUrl
 
@@ -39,6 +41,7 @@ class Settings(BaseSettings):
     lines: tuple[LineSettings, ...] = Field((), max_length=LINES_MAX)
     meters: tuple[MeterSettings, ...] = Field(min_length=1, max_length=METERS_MAX)
     plans: tuple[PlanSettings, ...] = Field((PlanSettings(),), min_length=1, max_length=PLANS_MAX)
+    security_providers: tuple[SecurityProviderSettings, ...] = Field((), max_length=PROVIDERS_MAX)
     mqtt: MqttSettings | None = None
     embedded_broker: EmbeddedBrokerSettings = Field(
         default_factory=lambda: EmbeddedBrokerSettings.model_validate({})
@@ -47,6 +50,7 @@ class Settings(BaseSettings):
     files: FilesSettings = Field(default_factory=lambda: FilesSettings.model_validate({}))
     ingest: IngestSettings = Field(default_factory=lambda: IngestSettings.model_validate({}))
     log: LogSettings = Field(default_factory=lambda: LogSettings.model_validate({}))
+    control: ControlSettings | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
@@ -64,6 +68,7 @@ class Settings(BaseSettings):
                     f"{who}: address {meter.address} stands on the same line as [[meters]] number {other}; "
                     "two meters of one address cannot be told apart"
                 )
+        check_providers(self.security_providers, self.meters)
         check_listeners([line.parsed_url for line, _ in self.meters_by_line()])
         if not self.ingest.in_daemon and self.mqtt is None:
             raise ValueError(
@@ -83,6 +88,7 @@ class Settings(BaseSettings):
             "mqtt.password": mqtt.password if mqtt else None,
             "influx.token": influx.token if influx else None,
             **{f"[[meters]] {meter.id!r} password": meter.password for meter in self.meters},
+            **{f"[[meters]] {meter.id!r} control_password": meter.control_password for meter in self.meters},
         }
         for key, reference in references.items():
             if reference:

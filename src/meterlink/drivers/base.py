@@ -128,6 +128,9 @@ class Driver(Protocol):
 
         """
 
+    def association_lost(self, address: str) -> None:
+        """Somebody else has ended what was agreed with a meter; where nothing ever is, this does nothing."""
+
     async def read(
         self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
     ) -> MeterAnswer:

@@ -11,6 +11,7 @@ from meterlink.clock import Clock
 from meterlink.drivers.base import Driver
 from meterlink.drivers.control import ControlDriver
 from meterlink.drivers.control645 import Dlt645ControlDriver
+from meterlink.drivers.control698 import Dlt698ControlDriver
 from meterlink.drivers.dlt645 import Dlt645Driver
 from meterlink.drivers.dlt698 import Dlt698Driver
 from meterlink.drivers.dlt698_items import PROTOCOL as DLT698
@@ -65,6 +66,8 @@ def control_driver_for(
     random_octets: Callable[[int], bytes],
     preamble: int | None = None,
     zone: tzinfo = CHINA_TIME,
+    password_of: PasswordOf = no_password,
+    association_lost: Callable[[str], None] = lambda _: None,
 ) -> ControlDriver:
     """The control driver of the meters of a profile.
 
@@ -74,12 +77,24 @@ def control_driver_for(
         random_octets: gives as many random octets as it is asked for.
         preamble: FEH octets before each request, 0 to 16, where it is not the profile's.
         zone: what the meters' clocks show.
+        password_of: the password of a meter, where the profile reads under one.
+        association_lost: is told the address of a meter whose association with its reader was ended; see
+            ``Driver.association_lost``.
 
     Raises:
         NoControl: this program controls no meters that speak so.
 
     """
-    del random_octets  # the random numbers of DL/T 645 are the provider's and the meter's
+    if profile.protocol == DLT698:
+        return Dlt698ControlDriver(
+            clock,
+            profile=profile,
+            random_octets=random_octets,
+            preamble=preamble,
+            zone=zone,
+            password_of=password_of,
+            association_lost=association_lost,
+        )
     return Dlt645ControlDriver(clock, profile=profile, preamble=preamble, zone=zone)
 
 

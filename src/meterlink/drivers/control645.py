@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Final
@@ -34,13 +33,14 @@ from meterlink.drivers.control645_proof import (
 from meterlink.drivers.control645_purse import Purses645
 from meterlink.drivers.control645_verdict import answer_of
 from meterlink.drivers.dlt645_talk import Talk645
+from meterlink.drivers.one_meter import of_one_meter
 from meterlink.drivers.proving import Plain, Security
 from meterlink.errors import BusFull, LineError, NoControl, ReplyTimeout, SecurityFailed
 from meterlink.model.order import OrderKind
 from meterlink.model.zone import CHINA_TIME
 from meterlink.trace import blanked
 from meterprofiles import Profile
-from meterwire.dlt645 import BROADCAST, encode, to_frame
+from meterwire.dlt645 import encode, to_frame
 from meterwire.dlt645.items.dialects import dialect
 from meterwire.dlt645.messages.control import ControlRequest, SealedControlRequest, SecurityRequest
 from meterwire.dlt645.messages.secrets import secret_ranges
@@ -64,7 +64,6 @@ _WORDS_ASKED: Final = "010000"
 _NO_WORDS: Final = "000000"
 _CIPHER_OCTETS: Final = 16
 _BLOCK_OCTETS: Final = 20
-_ADDRESS = re.compile(r"[0-9]{12}").fullmatch
 _Request = ControlRequest | SealedControlRequest | SecurityRequest
 
 
@@ -133,21 +132,21 @@ class Dlt645ControlDriver:
 
     async def identity(self, line: Exchanging, address: str) -> Identity:
         """See ``ControlDriver.identity``."""
-        return await self._looks.identity(line, _of_one_meter(address))
+        return await self._looks.identity(line, of_one_meter(address))
 
     async def clock(self, line: Exchanging, address: str) -> ClockLook:
         """See ``ControlDriver.clock``."""
-        return await self._looks.clock_look(line, _of_one_meter(address))
+        return await self._looks.clock_look(line, of_one_meter(address))
 
     async def standing(self, line: Exchanging, address: str) -> Standing:
         """See ``ControlDriver.standing``."""
-        return await self._looks.standing(line, _of_one_meter(address))
+        return await self._looks.standing(line, of_one_meter(address))
 
     async def purse(self, line: Exchanging, address: str, security: Security | None = None) -> Purse:
         """See ``ControlDriver.purse``."""
         if security is None or isinstance(security, Plain):
-            return await self._purses.plain(line, _of_one_meter(address))
-        return await self._purses.proven(line, _of_one_meter(address), security)
+            return await self._purses.plain(line, of_one_meter(address))
+        return await self._purses.proven(line, of_one_meter(address), security)
 
     # --- sending ---
 
@@ -156,7 +155,7 @@ class Dlt645ControlDriver:
     ) -> Prepared645:
         """See ``ControlDriver.prepare``."""
         desk = Desk645(
-            address=_of_one_meter(address), operator_code=command.operator_code, preamble=self._preamble
+            address=of_one_meter(address), operator_code=command.operator_code, preamble=self._preamble
         )
         if isinstance(security, Plain):
             return self._ready(command.kind, self._plain_request(desk, command, security), None)
@@ -278,17 +277,3 @@ async def _top_up(authentication: Authentication, command: Command) -> SecurityR
         return authentication.desk.request(TOP_UP, values)
     except LocalProtocolError as error:
         raise SecurityFailed(f"meter {authentication.desk.address}: {error}", code="unfit") from None
-
-
-def _of_one_meter(address: str) -> str:
-    """The address, if it is that of one meter.
-
-    Raises:
-        NoControl: it is a broadcast, a wildcard, shortened, or none. Source: CTRL-23, fact 6.
-
-    """
-    if not _ADDRESS(address) or address == BROADCAST:
-        raise NoControl(
-            f"address {address!r}: orders and what goes with them go to one meter, by its 12 digits"
-        )
-    return address

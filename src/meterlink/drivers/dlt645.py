@@ -81,6 +81,9 @@ class Dlt645Driver:
         """See ``Driver.check_window``."""
         self._selector(self._entry(item), window)
 
+    def association_lost(self, address: str) -> None:
+        """See ``Driver.association_lost``: reads of DL/T 645 agree on nothing."""
+
     async def read(
         self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
     ) -> MeterAnswer:

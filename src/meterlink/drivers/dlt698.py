@@ -78,6 +78,10 @@ class Dlt698Driver:
             asides_of=partial(Asides, clock=clock, zone=zone, report=report),
         )
 
+    def association_lost(self, address: str) -> None:
+        """Somebody else has ended what was agreed with a meter: the next request agrees anew."""
+        self._talk.lost(address)
+
     # --- what can be asked ---
 
     def check_item(self, item: str) -> None:

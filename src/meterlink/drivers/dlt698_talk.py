@@ -12,9 +12,10 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
-from meterlink.bus.line import Line
+from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.dlt698_along import Asides
@@ -92,7 +93,7 @@ class Talk:
         self._random_octets = random_octets
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
-    async def ask(self, line: Line, address: str, request_of: RequestOf, *, priority: Priority) -> Any:
+    async def ask(self, line: Exchanging, address: str, request_of: RequestOf, *, priority: Priority) -> Any:
         """The answer to one request, whole and out of its envelope.
 
         Args:
@@ -115,9 +116,28 @@ class Talk:
             kept.association.lost()
             await self._connect(line, kept, priority)
             session = await self._exchange(line, kept, request_of, priority)
-        return _answer(session, address)
+        return whole_answer(session, address)
 
-    async def _connect(self, line: Line, kept: _Kept, priority: Priority) -> bool:
+    async def leave(self, line: Exchanging, address: str, *, priority: Priority) -> None:
+        """Close what may be open, for somebody who begins an association of his own; no answer will do.
+
+        Raises:
+            LineLost, LineBusy, LineClosed, BusFull: from the line.
+
+        """
+        if self._traits.connect == "never":
+            return
+        kept = self._of(address)
+        with suppress(ReplyTimeout, BadAnswer):
+            await self._carry(line, kept, kept.association.release(), priority)
+        kept.association.lost()
+
+    def lost(self, address: str) -> None:
+        """Somebody else has ended what was agreed with a meter, by an association of his own."""
+        if address in self._kept:
+            self._kept[address].association.lost()
+
+    async def _connect(self, line: Exchanging, kept: _Kept, priority: Priority) -> bool:
         """Open the association where one is wanted and none is open; whether that was done."""
         if self._traits.connect == "never":
             return False
@@ -134,18 +154,18 @@ class Talk:
                 await self._carry(line, kept, association.release(), priority)
                 result = await self._ask_to_connect(line, kept, priority)
             if result != CONNECT_ALLOWED:
-                words = _words("connect_result", result)
+                words = code_words("connect_result", result)
                 raise Refused(f"meter {kept.address} refused to connect: {words}", error_word=bytes([result]))
             return True
 
-    async def _ask_to_connect(self, line: Line, kept: _Kept, priority: Priority) -> int:
+    async def _ask_to_connect(self, line: Exchanging, kept: _Kept, priority: Priority) -> int:
         """The result of one CONNECT."""
         session = _session_of(kept.association, self._mechanism(kept.address))
         await self._carry(line, kept, session, priority)
         reply = session.reply
         if isinstance(reply, ConnectResponse):
             return int(reply.result)
-        _answer(session, kept.address)
+        whole_answer(session, kept.address)
         raise BadAnswer(f"meter {kept.address} answered a CONNECT with something else")
 
     def _mechanism(self, address: str) -> Mechanism:
@@ -159,13 +179,13 @@ class Talk:
         return PasswordSecurity(password)
 
     async def _exchange(
-        self, line: Line, kept: _Kept, request_of: RequestOf, priority: Priority
+        self, line: Exchanging, kept: _Kept, request_of: RequestOf, priority: Priority
     ) -> ClientSession:
         session = kept.association.exchange(request_of(kept.association.next_piid()))
         await self._carry(line, kept, session, priority)
         return session
 
-    async def _carry(self, line: Line, kept: _Kept, session: ClientSession, priority: Priority) -> None:
+    async def _carry(self, line: Exchanging, kept: _Kept, session: ClientSession, priority: Priority) -> None:
         association = kept.association
         try:
             await line.exchange(session, priority=priority)
@@ -228,7 +248,7 @@ def refusal(meter: str, what: str, dar: Dar) -> Refused:
         dar: why not.
 
     """
-    return Refused(f"{meter} refused {what}: {_words('dar', dar)}", error_word=bytes([dar]))
+    return Refused(f"{meter} refused {what}: {code_words('dar', dar)}", error_word=bytes([dar]))
 
 
 def _session_of(association: Association, mechanism: Mechanism) -> ClientSession:
@@ -256,10 +276,21 @@ def _is_gone(session: ClientSession) -> bool:
     return isinstance(dar, Dar) and dar in _GONE
 
 
-def _answer(session: ClientSession, address: str) -> Any:
+def whole_answer(session: ClientSession, address: str) -> Any:
+    """The answer that a finished exchange brought.
+
+    Args:
+        session: finished.
+        address: of the meter, for messages.
+
+    Raises:
+        Refused: the meter said no to the whole request.
+        BadAnswer: it answered in pieces that make no whole, or what cannot be read.
+
+    """
     reply = session.reply
     if isinstance(reply, ERRORS):
-        words = _words("error_type", reply.error)
+        words = code_words("error_type", reply.error)
         raise Refused(f"meter {address} answered with an error: {words}", error_word=bytes([reply.error]))
     if isinstance(reply, SecurityResponse):
         if isinstance(reply.unit, Dar):
@@ -285,7 +316,8 @@ def _unreadable(address: str, fault: RemoteProtocolError) -> BadAnswer:
     return BadAnswer(f"meter {address} answered, but its answer cannot be used: {fault.kind}{place}")
 
 
-def _words(enumeration: str, code: int) -> str:
+def code_words(enumeration: str, code: int) -> str:
+    """What a code of the standard means, in both languages, and its number."""
     found = meaning(enumeration, code)
     words = f"{found.en} {found.zh}" if found else "of no meaning in the standard"
     return f"{words} ({enumeration.replace('_', ' ')} {int(code)})"

@@ -41,6 +41,7 @@ class GuardedDriver:
         self.check_instant = driver.check_instant
         self.check_freeze = driver.check_freeze
         self.check_window = driver.check_window
+        self.association_lost = driver.association_lost
 
     @property
     def freezes(self) -> frozenset[DataClass]:

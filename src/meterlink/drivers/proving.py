@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+LAB: Final = "lab"
+"""How providers name themselves whose keys are published. Source: CTRL-25."""
 
 
 class Begun645(NamedTuple):
@@ -19,6 +22,10 @@ class Begun645(NamedTuple):
     rand1: bytes
     cipher1: bytes
 
+    def __repr__(self) -> str:
+        """Nothing of it."""
+        return "Begun645(<hidden>)"
+
 
 class Begun698(NamedTuple):
     """What a CONNECT of DL/T 698.45 begins with."""
@@ -26,6 +33,10 @@ class Begun698(NamedTuple):
     r1: bytes
     cipher1: bytes
     sign1: bytes
+
+    def __repr__(self) -> str:
+        """Nothing of it."""
+        return "Begun698(<hidden>)"
 
 
 class Envelope698(NamedTuple):
@@ -36,6 +47,10 @@ class Envelope698(NamedTuple):
     data: bytes
     mac: bytes | None
 
+    def __repr__(self) -> str:
+        """Nothing of it."""
+        return "Envelope698(<hidden>)"
+
 
 class Purse698(NamedTuple):
     """What goes with money into a wallet operation."""
@@ -43,6 +58,10 @@ class Purse698(NamedTuple):
     sid: bytes
     additional: bytes
     mac: bytes
+
+    def __repr__(self) -> str:
+        """Nothing of it."""
+        return "Purse698(<hidden>)"
 
 
 class Provider(Protocol):

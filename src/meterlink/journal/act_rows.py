@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from meterlink.errors import RowUnreadable
 from meterlink.journal.cells import instant, micros, text
-from meterlink.model.act import FIRST_HASH, Act, KeptAct, Topic, canonical, link, written
+from meterlink.model.act import FIRST_HASH, NUMBER_MAX, Act, KeptAct, Topic, canonical, link, written
 
 KIND: Final = "act"
 """Kind of the log's row."""
@@ -17,19 +19,23 @@ TAKEN: Final = -1
 """What ``insert`` gives when one of the steps is there already."""
 
 _OF_SUBJECT: Final = """
-    SELECT number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
+    SELECT log_id, number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
     WHERE topic = ? AND subject = ? ORDER BY step
     """
+_LAST: Final = """
+    SELECT log_id, number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
+    WHERE topic = ? AND subject = ? ORDER BY step DESC LIMIT 1
+    """
 _OF_METER: Final = """
-    SELECT number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
+    SELECT log_id, number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
     WHERE meter = ? AND topic IN (SELECT value FROM json_each(?)) AND number > ? ORDER BY number LIMIT ?
     """
 _OF_VERB: Final = """
-    SELECT number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
+    SELECT log_id, number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
     WHERE topic = ? AND verb = ? AND at >= ? ORDER BY at DESC, number DESC LIMIT ?
     """
 _AFTER: Final = """
-    SELECT number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
+    SELECT log_id, number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
     WHERE number > ? ORDER BY number LIMIT ?
     """
 _BETWEEN: Final = """
@@ -40,20 +46,15 @@ _SUBJECTS: Final = "SELECT id FROM subject WHERE topic = ? AND id > ? ORDER BY i
 _OPEN_SUBJECTS: Final = "SELECT id FROM subject WHERE topic = ? AND id > ? AND is_open ORDER BY id LIMIT ?"
 
 
-def check(acts: Iterable[Act]) -> None:
-    """Find what is wrong with acts before the transaction.
+def prepared(acts: Iterable[Act]) -> tuple[Act, ...]:
+    """Copies of acts that nobody can change, once all that can be wrong with them has been looked for.
 
     Raises:
         ValueError: a body that is no canonical JSON or too long, a time without zone, text that is not
             Unicode, no step: whoever made the act has a bug.
 
     """
-    for act in acts:
-        canonical(act, 1)
-        if act.step < 1 or not act.subject or not act.verb:
-            raise ValueError("an act has a subject, a verb, and a step from 1")
-        for part in (act.subject, act.verb, act.actor, act.meter):
-            text(part)
+    return tuple(_prepared(act) for act in acts)
 
 
 def insert(db: sqlite3.Connection, boot: int, acts: Sequence[Act], kept_at: int) -> int:
@@ -82,6 +83,11 @@ def of_subject(db: sqlite3.Connection, topic: Topic, subject: str) -> list[KeptA
     return _all(db.execute(_OF_SUBJECT, (topic.value, subject)))
 
 
+def last_of(db: sqlite3.Connection, topic: Topic, subject: str) -> KeptAct | None:
+    """The newest act of a subject."""
+    return next(iter(_all(db.execute(_LAST, (topic.value, subject)))), None)
+
+
 def of_meter(
     db: sqlite3.Connection, meter: str, topics: Sequence[Topic], after: int, limit: int
 ) -> list[KeptAct]:
@@ -100,6 +106,11 @@ def after(db: sqlite3.Connection, number: int, limit: int) -> list[KeptAct]:
     return _all(db.execute(_AFTER, (number, limit)))
 
 
+def newest_number(db: sqlite3.Connection) -> int:
+    """Number of the newest act, or 0."""
+    return _head(db)[0]
+
+
 def subjects(
     db: sqlite3.Connection, topic: Topic, *, only_open: bool, after_subject: str, limit: int
 ) -> list[str]:
@@ -110,27 +121,19 @@ def subjects(
 
 def select_between(db: sqlite3.Connection, first_id: int, last_id: int) -> dict[int, list[tuple[Any, ...]]]:
     """By log id, the row of each act."""
-    return {row[0]: [row[1:]] for row in db.execute(_BETWEEN, (first_id, last_id))}
+    return {row[0]: [row] for row in db.execute(_BETWEEN, (first_id, last_id))}
 
 
 def decode(rows: list[tuple[Any, ...]]) -> KeptAct:
     """The act of its row.
 
     Raises:
-        ValueError, ArithmeticError: it cannot be read.
+        ValueError, TypeError, ArithmeticError: it cannot be read, or is not as we write one.
 
     """
     if len(rows) != 1:
         raise ValueError("it has no act")
-    return _kept(rows[0])
-
-
-def _all(rows: Iterable[tuple[Any, ...]]) -> list[KeptAct]:
-    return [_kept(row) for row in rows]
-
-
-def _kept(row: tuple[Any, ...]) -> KeptAct:
-    number, hashed, topic, subject, step, verb, at, actor, meter, body, is_open = row
+    log_id, number, hashed, topic, subject, step, verb, at, actor, meter, body, is_open = rows[0]
     act = Act(
         topic=Topic(topic),
         subject=subject,
@@ -139,10 +142,58 @@ def _kept(row: tuple[Any, ...]) -> KeptAct:
         at=instant(at),
         actor=actor,
         meter=meter,
-        body=json.loads(body),
+        body=_body_in(body),
         is_open=bool(is_open),
     )
+    for part in (subject, verb, actor, meter):
+        text(part)
+    if rows[0] != _row(log_id, number, hashed, act):
+        raise ValueError("it is not written as an act is")
     return KeptAct(number=number, hash=hashed, act=act)
+
+
+def _all(rows: Iterable[tuple[Any, ...]]) -> list[KeptAct]:
+    return [_named(row) for row in rows]
+
+
+def _named(row: tuple[Any, ...]) -> KeptAct:
+    try:
+        return decode([row])
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise RowUnreadable(f"row {row[0]} of the log cannot be read: {error}", log_id=row[0]) from error
+
+
+def _prepared(act: Act) -> Act:
+    if not 1 <= act.step <= NUMBER_MAX or not act.subject or not act.verb:
+        raise ValueError("an act has a subject, a verb, and a step from 1")
+    for part in (act.subject, act.verb, act.actor, act.meter):
+        text(part)
+    canonical(act, NUMBER_MAX)
+    return replace(act, body=json.loads(written(act.body)), is_open=bool(act.is_open))
+
+
+def _body_in(body: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(body))
+    except RecursionError:
+        raise ValueError("its body has too many brackets in each other") from None
+
+
+def _row(log_id: int, number: int, hashed: str, act: Act) -> tuple[int | str, ...]:
+    return (
+        log_id,
+        number,
+        hashed,
+        act.topic.value,
+        act.subject,
+        act.step,
+        act.verb,
+        micros(act.at),
+        act.actor,
+        act.meter,
+        written(act.body).decode(),
+        int(act.is_open),
+    )
 
 
 def _insert_one(db: sqlite3.Connection, boot: int, act: Act, number: int, hashed: str, kept_at: int) -> int:
@@ -152,21 +203,9 @@ def _insert_one(db: sqlite3.Connection, boot: int, act: Act, number: int, hashed
     ).lastrowid
     assert log_id is not None
     db.execute(
-        "INSERT INTO act VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            log_id,
-            number,
-            act.topic.value,
-            act.subject,
-            act.step,
-            act.verb,
-            micros(act.at),
-            act.actor,
-            act.meter,
-            written(act.body).decode(),
-            int(act.is_open),
-            hashed,
-        ),
+        "INSERT INTO act (log_id, number, hash, topic, subject, step, verb, at, actor, meter, body, is_open)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        _row(log_id, number, hashed, act),
     )
     db.execute(
         "INSERT OR REPLACE INTO subject VALUES (?, ?, ?, ?, ?)",

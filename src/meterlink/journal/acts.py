@@ -65,11 +65,11 @@ class ActLog:
         """
         if not 1 <= len(acts) <= ACTS_AT_ONCE:
             raise ValueError(f"{len(acts)} acts at once: 1 to {ACTS_AT_ONCE}")
-        act_rows.check(acts)
+        checked = act_rows.prepared(acts)
         kept_at = micros(self.clock.utc_now())
 
         def step(db: sqlite3.Connection) -> int:
-            return act_rows.insert(db, self.boot(), acts, kept_at)
+            return act_rows.insert(db, self.boot(), checked, kept_at)
 
         log_id = await self.change(step)
         if log_id == act_rows.TAKEN:
@@ -86,6 +86,17 @@ class ActLog:
         """
         return await self.read(
             lambda store: store.look(partial(act_rows.of_subject, topic=topic, subject=subject))
+        )
+
+    async def last_of(self, topic: Topic, subject: str) -> KeptAct | None:
+        """The newest act of one subject, however many it has; ``None``: there is no such subject.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self.read(
+            lambda store: store.look(partial(act_rows.last_of, topic=topic, subject=subject))
         )
 
     async def of_meter(
@@ -153,6 +164,24 @@ class ActLog:
             return 0
 
         await self.change(step)
+
+    async def newest_number(self) -> int:
+        """Number of the newest act; 0: there is none.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self.read(lambda store: store.look(act_rows.newest_number))
+
+    async def last_checkpoint(self) -> Checkpoint | None:
+        """The newest signed place; ``None``: there is none.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self.read(lambda store: store.look(checkpoint_rows.last))
 
     async def checkpoints(self) -> list[Checkpoint]:
         """The signed places, in order.

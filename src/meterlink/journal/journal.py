@@ -21,10 +21,11 @@ from typing import Self, TypeVar
 import structlog
 
 from meterlink.clock import Clock
-from meterlink.errors import JournalError
-from meterlink.journal import cursors, rows
+from meterlink.errors import DiskFull, JournalError
+from meterlink.journal import cursors, reserve, rows
 from meterlink.journal.acts import ActLog
 from meterlink.journal.cells import micros
+from meterlink.journal.reserve import Rank, Reserve
 from meterlink.journal.store import Step, Store
 from meterlink.model.event import Event
 from meterlink.model.reading import LogRow, Record
@@ -33,6 +34,8 @@ QUEUE_MAX = 4_096
 """Changes waiting for the disk; who comes then waits for a place."""
 GROUP_MAX = 1_024
 """Changes in one transaction."""
+READ_OFTEN = frozenset({"instant", "curve"})
+"""Classes of readings of which there will be others, when there is room for few."""
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -40,8 +43,9 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A step and who waits for it."""
+    """A step, what it is worth when there is little room, and who waits for it."""
 
+    rank: Rank
     step: Step
     done: asyncio.Future[int]
 
@@ -53,6 +57,7 @@ class Journal:
         path: the SQLite file; its folder must exist.
         clock: gives ``kept_at`` and the time of the start.
         opener: opens the file; tests give one with limits or faults.
+        put_aside: what acts may use when the disk is full; ``None``: nothing.
         queue_max: changes that may wait for the disk.
 
     Attributes:
@@ -67,11 +72,13 @@ class Journal:
         clock: Clock,
         opener: Callable[[Path], Store] = Store.open,
         queue_max: int = QUEUE_MAX,
+        put_aside: Reserve | None = None,
     ) -> None:
         self.boot = 0
         self._path = path
         self._clock = clock
         self._opener = opener
+        self._reserve = put_aside
         self._changes: asyncio.Queue[_Change | None] = asyncio.Queue(queue_max)
         self._newest = 0
         self._committed = asyncio.Event()
@@ -79,7 +86,7 @@ class Journal:
         self._open = False
         self._store: Store | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
-        self.acts = ActLog(self._change, self._read, clock, lambda: self.boot)
+        self.acts = ActLog(partial(self._change, Rank.ACT), self._read, clock, lambda: self.boot)
 
     @classmethod
     def open(
@@ -89,6 +96,7 @@ class Journal:
         clock: Clock,
         opener: Callable[[Path], Store] = Store.open,
         queue_max: int = QUEUE_MAX,
+        put_aside: Reserve | None = None,
     ) -> Self:
         """The journal at ``path``, to be entered with ``async with``.
 
@@ -96,7 +104,7 @@ class Journal:
             JournalError: not ours, damaged, locked, newer than this version, or not writable.
 
         """
-        return cls(path, clock=clock, opener=opener, queue_max=queue_max)
+        return cls(path, clock=clock, opener=opener, queue_max=queue_max, put_aside=put_aside)
 
     async def __aenter__(self) -> Self:
         """Open the file, migrate it and start the writer."""
@@ -143,7 +151,8 @@ class Journal:
 
         """
         encoded = rows.encode(record, self._clock.utc_now())
-        return await self._change(lambda db: rows.insert(db, self.boot, encoded))
+        rank = Rank.OFTEN if record.data_class in READ_OFTEN else Rank.READING
+        return await self._change(rank, lambda db: rows.insert(db, self.boot, encoded))
 
     async def keep_report(self, records: Sequence[Record | Event], *, key: str, repeat_s: float) -> bool:
         """Append all that a report held, or nothing of it; returns once it is on disk.
@@ -166,7 +175,7 @@ class Journal:
         since = now - timedelta(seconds=repeat_s)
         newest = self.newest_id
         step = partial(rows.insert_report, boot=self.boot, records=encoded, key=key, at=now, since=since)
-        return await self._change(step) > newest
+        return await self._change(Rank.READING, step) > newest
 
     async def rows_after(self, last_id: int, limit: int) -> list[LogRow]:
         """The rows after ``last_id`` in order, at most ``limit``.
@@ -232,7 +241,7 @@ class Journal:
             JournalError: it was not noted.
 
         """
-        await self._change(_without_result(partial(cursors.advance, sink=sink, last_id=last_id)))
+        await self._change(Rank.STATE, _without_result(partial(cursors.advance, sink=sink, last_id=last_id)))
 
     async def rewind(self, sink: str, last_id: int) -> None:
         """``sink`` has lost what came after ``last_id``: it will get it again. Never moves forwards.
@@ -241,7 +250,7 @@ class Journal:
             JournalError: it was not noted.
 
         """
-        await self._change(_without_result(partial(cursors.rewind, sink=sink, last_id=last_id)))
+        await self._change(Rank.STATE, _without_result(partial(cursors.rewind, sink=sink, last_id=last_id)))
 
     async def poison(self, sink: str, log_id: int, reason: str) -> None:
         """``sink`` can never take the row ``log_id``.
@@ -252,7 +261,7 @@ class Journal:
         """
         at = micros(self._clock.utc_now())
         step = partial(cursors.poison, sink=sink, log_id=log_id, reason=reason, poisoned_at=at)
-        await self._change(_without_result(step))
+        await self._change(Rank.STATE, _without_result(step))
 
     async def poisoned(self, sink: str) -> list[tuple[int, str]]:
         """What ``sink`` can never take: (log id, reason), oldest first.
@@ -263,10 +272,10 @@ class Journal:
         """
         return await self._read(lambda store: store.poisoned(sink))
 
-    async def _change(self, step: Step) -> int:
+    async def _change(self, rank: Rank, step: Step) -> int:
         if not self._open:
             raise self._closed()
-        change = _Change(step, asyncio.get_running_loop().create_future())
+        change = _Change(rank, step, asyncio.get_running_loop().create_future())
         await self._changes.put(change)
         if self._writer.done():  # it ended while we waited for a place
             raise self._closed()
@@ -292,20 +301,20 @@ class Journal:
                 late.done.set_exception(self._closed())
 
     async def _commit(self, group: list[_Change]) -> None:
-        steps = [change.step for change in group]
+        changes = [(change.rank, change.step) for change in group]
         try:
-            results = await self._read(lambda store: store.commit(steps))
+            results = await self._read(lambda store: reserve.commit(store, changes, self._reserve))
         except JournalError as error:
-            self._note_failure(error, len(group))
-            for change in group:
-                if not change.done.done():
-                    change.done.set_exception(_copy(error))
-            return
-        self._note_success()
+            results = [error] * len(group)
         for change, result in zip(group, results, strict=True):
-            if not change.done.done():
+            if change.done.done():
+                continue
+            if isinstance(result, JournalError):
+                change.done.set_exception(_copy(result))
+            else:
                 change.done.set_result(result)
-        self._wake(max(results))
+        self._note([result for result in results if isinstance(result, JournalError)])
+        self._wake(max((result for result in results if isinstance(result, int)), default=0))
 
     def _wake(self, newest: int) -> None:
         if newest > self._newest:
@@ -313,20 +322,28 @@ class Journal:
             committed, self._committed = self._committed, asyncio.Event()
             committed.set()
 
-    def _note_failure(self, error: JournalError, changes: int) -> None:
-        if not self._failing:
-            _log.error("journal.failing", reason=str(error))
-        self._failing += changes
-
-    def _note_success(self) -> None:
-        if self._failing:
+    def _note(self, refusals: list[JournalError]) -> None:
+        """Log once when it begins and once when it is over."""
+        if refusals and not self._failing:
+            _log.error("journal.failing", reason=str(refusals[0]))
+        elif self._failing and not refusals:
             _log.warning("journal.recovered", changes_refused=self._failing)
-            self._failing = 0
+        self._failing = self._failing + len(refusals) if refusals else 0
 
     def _open_file(self) -> None:
-        self._store = self._opener(self._path)
-        self.boot = self._store.start(self._clock.utc_now())
+        """Open; a disk that is full to the brim gets some of what was put aside by an earlier start."""
+        while True:
+            try:
+                self._store = self._opener(self._path)
+                self.boot = self._store.start(self._clock.utc_now())
+                break
+            except DiskFull:
+                self._close_file()
+                if self._reserve is None or not self._reserve.give():
+                    raise
         self._newest = self._store.newest_id()
+        if self._reserve is not None:
+            self._reserve.least_rank()  # puts it aside before anything else takes the room
 
     def _close_file(self) -> None:
         store, self._store = self._store, None
@@ -345,7 +362,7 @@ class Journal:
 
 def _copy(error: JournalError) -> JournalError:
     """One exception for each who waits: raised in several tasks, one object would mix up their tracebacks."""
-    copy = JournalError(str(error))
+    copy = (DiskFull if isinstance(error, DiskFull) else JournalError)(str(error))
     copy.__cause__ = error
     return copy
 

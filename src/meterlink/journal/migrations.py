@@ -52,6 +52,20 @@ def migrate(db: sqlite3.Connection) -> None:
             raise
 
 
+def check_current(db: sqlite3.Connection) -> None:
+    """See whether a file has the schema that we know.
+
+    Raises:
+        JournalError: not a journal, an older or a newer one.
+
+    """
+    version, known = _version(db), len(steps())
+    if version != known:
+        raise JournalError(
+            f"schema version {version}, and {known} is needed: a daemon of this version migrates an older one"
+        )
+
+
 def _version(db: sqlite3.Connection) -> int:
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (version,) = db.execute("PRAGMA user_version").fetchone()

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import quote
 
 from meterlink.errors import JournalError
-from meterlink.journal import rows
+from meterlink.journal import act_rows, chain_rows, checkpoint_rows, rows
+from meterlink.journal.acts import READ_MAX
+from meterlink.journal.migrations import check_current
+from meterlink.model.act import KeptAct, Topic
+from meterlink.model.checkpoint import Checkpoint
 from meterlink.model.reading import LogRow
+
+_T = TypeVar("_T")
 
 
 class JournalReader:
@@ -26,10 +36,26 @@ class JournalReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        # Nothing can be written beside a file on a read-only medium; then nobody else writes it either.
+        written = path.with_name(f"{path.name}-wal").exists() or os.access(path.parent, os.W_OK)
+        mode = "mode=ro" if written else "mode=ro&immutable=1"
         try:
-            self._db = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+            self._db = sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True)
         except sqlite3.Error as error:
             raise JournalError(f"{path}: cannot be opened for reading ({error})") from None
+        self._db.text_factory = _text
+
+    def check(self) -> None:
+        """See whether it is a journal of the schema that we know; a reader does not migrate.
+
+        Raises:
+            JournalError: it is not; the message says what to do.
+
+        """
+        try:
+            self.look(check_current)
+        except JournalError as error:
+            raise JournalError(f"{self._path}: {error}") from None
 
     def rows_after(self, last_id: int, limit: int) -> list[LogRow]:
         """The rows after ``last_id`` in order, at most ``limit``.
@@ -38,8 +64,111 @@ class JournalReader:
             JournalError: the file cannot be read.
 
         """
+        return self.look(partial(rows.select_after, last_id=last_id, limit=limit))
+
+    def acts_of_subject(self, topic: Topic, subject: str) -> list[KeptAct]:
+        """As ``ActLog.of_subject``.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return self.look(partial(act_rows.of_subject, topic=topic, subject=subject))
+
+    def last_act_of(self, topic: Topic, subject: str) -> KeptAct | None:
+        """As ``ActLog.last_of``.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return self.look(partial(act_rows.last_of, topic=topic, subject=subject))
+
+    def acts_of_verb(
+        self, topic: Topic, verb: str, *, since: datetime, limit: int = READ_MAX
+    ) -> list[KeptAct]:
+        """As ``ActLog.of_verb``.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        look = partial(act_rows.of_verb, topic=topic, verb=verb, since=since, limit=min(limit, READ_MAX))
+        return self.look(look)
+
+    def subjects(self, topic: Topic, *, only_open: bool, after: str = "", limit: int = READ_MAX) -> list[str]:
+        """As ``ActLog.subjects``.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        look = partial(act_rows.subjects, topic=topic, only_open=only_open, after_subject=after)
+        return self.look(partial(look, limit=min(limit, READ_MAX)))
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """The signed places of the chain, in order.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return self.look(checkpoint_rows.select)
+
+    def last_checkpoint(self) -> Checkpoint | None:
+        """The newest signed place of the chain.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return self.look(checkpoint_rows.last)
+
+    def newest_number(self) -> int:
+        """Number of the newest act; 0: there is none.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return self.look(act_rows.newest_number)
+
+    def damage(self) -> str:
+        """What is wrong with the tables of the chain as such: damaged, or their guards are gone.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return self.look(chain_rows.damage)
+
+    def links(self, after: int, limit: int) -> list[chain_rows.Link]:
+        """The rows of the chain behind a number, also those that cannot be read.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return self.look(partial(chain_rows.links, after=after, limit=min(limit, READ_MAX)))
+
+    def stray(self) -> tuple[int, str] | None:
+        """Where something beside the chain does not fit it: a row of the log (or 0), and what.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return self.look(chain_rows.stray)
+
+    def look(self, query: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Ask for what the other modules of this room know to ask for.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
         try:
-            return rows.select_after(self._db, last_id, limit)
+            return query(self._db)
         except sqlite3.Error as error:
             raise JournalError(f"{self._path}: cannot be read ({error})") from None
 
@@ -56,3 +185,8 @@ class JournalReader:
     ) -> None:
         """Close."""
         self.close()
+
+
+def _text(octets: bytes) -> str:
+    """Text that is not Unicode is a matter of its row; SQLite would end the whole look."""
+    return octets.decode(errors="surrogateescape")

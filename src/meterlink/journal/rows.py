@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from meterlink.errors import RowUnreadable
@@ -190,7 +190,7 @@ def _log_row(head: tuple[int, str, int, int, str, str], parts: list[tuple[Any, .
             case _:
                 raise ValueError(f"rows of kind {kind!r} are not known here")
         return LogRow(id=log_id, boot=boot, kept_at=instant(kept_at), record=record)
-    except (ValueError, TypeError, InvalidOperation, OverflowError) as error:
+    except (ValueError, TypeError, ArithmeticError) as error:
         raise RowUnreadable(f"row {log_id} of the log cannot be read: {error}", log_id=log_id) from error
 
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self, TypeVar
 
-from meterlink.errors import JournalError
+from meterlink.errors import DiskFull, JournalError
 from meterlink.journal import cursors, rows
 from meterlink.journal.cells import micros
 from meterlink.journal.migrations import migrate
@@ -28,13 +28,16 @@ BUSY_WAIT_MS = 1_000
 WAL_OCTETS_MAX = 64 * 1024 * 1024
 """The write-ahead log is cut back to this after a checkpoint."""
 
+_SQLITE_IOERR_SHMSIZE = sqlite3.SQLITE_IOERR | (19 << 8)
+_FULL = frozenset({sqlite3.SQLITE_FULL, _SQLITE_IOERR_SHMSIZE})
+"""What SQLite says when there is no room for the file, its log, or the index of that."""
+
 _T = TypeVar("_T")
 
 Step = Callable[[sqlite3.Connection], int]
 """One change inside a transaction; what it returns goes back to who asked for it."""
 
 _ADVICE = {
-    sqlite3.SQLITE_FULL: "the disk is full: free some space",
     sqlite3.SQLITE_BUSY: "another program holds the file: end it",
     sqlite3.SQLITE_LOCKED: "another program holds the file: end it",
     sqlite3.SQLITE_READONLY: "the file cannot be written: look at its permissions and its file system",
@@ -212,5 +215,7 @@ def _explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         # Where Python itself refuses (a closed connection) there is no code; & 0xFF: the primary one.
         code = getattr(error, "sqlite_errorcode", None)
+        if code in _FULL:
+            raise DiskFull(f"{path}: the disk is full: free some space ({error})") from error
         advice = _ADVICE.get(code & 0xFF, "") if code is not None else ""
         raise JournalError(f"{path}: {advice or 'SQLite refused'} ({error})") from error

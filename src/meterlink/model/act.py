@@ -18,6 +18,8 @@ from typing import Any, Final
 
 BODY_OCTETS_MAX: Final = 65_536
 """Longest body of an act, written as JSON."""
+NUMBER_MAX: Final = 2**63 - 1
+"""Greatest place in a chain, and greatest step of a subject: what SQLite counts to."""
 FIRST_HASH: Final = "0" * 64
 """What stands before the first act of a chain."""
 
@@ -100,13 +102,12 @@ def canonical(act: Act, number: int) -> bytes:
         ValueError: the body holds a fraction, something that is no JSON, or too much; a time without zone.
 
     """
-    if act.at.tzinfo is None:
+    if act.at.utcoffset() is None:
         raise ValueError("a time needs a zone")
-    _check_json(act.body)
     told: dict[str, Any] = {
         "actor": act.actor,
         "at": act.at.astimezone(UTC).isoformat(timespec="microseconds"),
-        "body": dict(act.body),
+        "body": act.body,
         "is_open": act.is_open,
         "meter": act.meter,
         "number": number,
@@ -122,11 +123,11 @@ def written(document: Mapping[str, Any]) -> bytes:
     """A document as canonical JSON: keys in order, nothing but ASCII, no blanks.
 
     Raises:
-        ValueError: it holds a number that is none, or is longer than ``BODY_OCTETS_MAX``.
+        ValueError: it holds what an act's body does not, or is longer than ``BODY_OCTETS_MAX``.
 
     """
     octets = json.dumps(
-        document, ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":")
+        plain(document), ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":")
     ).encode()
     if len(octets) > BODY_OCTETS_MAX:
         raise ValueError(f"an act of {len(octets)} octets: {BODY_OCTETS_MAX} are allowed")
@@ -148,18 +149,30 @@ def link(before: str, act: Act, number: int) -> str:
     return hashlib.sha256(bytes.fromhex(before) + canonical(act, number)).hexdigest()
 
 
-def _check_json(value: object) -> None:
-    """Fractions have no one way of being written, so they are text; and a key is text."""
+def plain(value: object) -> Any:
+    """What an act's body says, in dictionaries and lists of its own, as JSON can write it.
+
+    Fractions have no one way of being written, so they are text; and a key is text.
+
+    Raises:
+        ValueError: something that an act's body does not hold.
+
+    """
     match value:
-        case None | bool() | int() | str():
-            return
+        case None | bool() | int():
+            return value
+        case str():
+            value.encode()  # a lone surrogate could be kept and never be published
+            return value
         case Mapping():
-            for key, inner in value.items():
-                if not isinstance(key, str):
-                    raise ValueError(f"a key of an act's body is text, not {type(key).__name__}")
-                _check_json(inner)
+            return {_key(key): plain(inner) for key, inner in value.items()}
         case list() | tuple():
-            for inner in value:
-                _check_json(inner)
+            return [plain(inner) for inner in value]
         case _:
             raise ValueError(f"an act's body holds no {type(value).__name__}")
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str):
+        raise ValueError(f"a key of an act's body is text, not {type(key).__name__}")
+    return key

@@ -143,8 +143,12 @@ class Association:
         self._number = (self._number + 1) % SERVICE_NUMBERS
         return Piid.of(self._number, high_priority=high_priority)
 
-    def exchange(self, request: Apdu) -> ClientSession:
+    def exchange(self, request: Apdu, *, inside: Apdu | None = None) -> ClientSession:
         """A session for one request; give it to ``settle`` when it is finished.
+
+        Args:
+            request: perhaps already in an envelope.
+            inside: what an enciphered envelope holds, see ``ClientSession``.
 
         Raises:
             LocalProtocolError: the request is none of a client, or cannot be built or sent.
@@ -159,6 +163,7 @@ class Association:
             scrambled=self._scrambled,
             preamble=self._preamble,
             protect=None if bare else self._protect,
+            inside=inside,
         )
 
     def connect(

@@ -60,6 +60,8 @@ class ClientSession(Exchange):
         scrambled: send with 33H added to user data; the answer may come either way.
         preamble: FEH octets before each frame, 0 to 16.
         protect: puts requests into envelopes.
+        inside: the request in an enciphered envelope, where the caller knows it: an answer that anybody can
+            read is then taken only if it answers that.
 
     Attributes:
         envelope: in which the answer came; its MAC has not been checked.
@@ -81,6 +83,7 @@ class ClientSession(Exchange):
         scrambled: bool = False,
         preamble: int = 4,
         protect: Protect | None = None,
+        inside: Apdu | None = None,
     ) -> None:
         self.envelope: SecurityResponse | None = None
         self.follow_reports: tuple[AttributeResults | RecordResults, ...] = ()
@@ -88,7 +91,7 @@ class ClientSession(Exchange):
         self.request = request
         self._protect = protect
         self._secured = protect is not None or isinstance(request, SecurityRequest)
-        self._inner = _inside(request)
+        self._inner: Any = _inside(request) or inside
         self._gatherer = BlockGatherer(self._inner)
         template = Frame(
             server=server,

@@ -96,6 +96,7 @@ class Exchange(ABC):
         ignored: frames seen that were not of this exchange.
         fault: what was wrong with the last frame of this exchange that could not be taken for its answer;
             who gets no reply can tell by it a meter that answers badly from one that is silent.
+        was_sent: octets were taken; from then on they may be at the other side.
 
     Raises:
         LocalProtocolError: the APDU cannot be built or sent.
@@ -107,6 +108,7 @@ class Exchange(ABC):
         self.answered_by: Frame | None = None
         self.ignored = 0
         self.fault: RemoteProtocolError | None = None
+        self.was_sent = False
         self._sizes = sizes
         self._preamble = preamble
         self._template = template
@@ -137,6 +139,7 @@ class Exchange(ABC):
         """The octets whose turn it is, once; ``b""`` when there is nothing to send now."""
         if self._state not in {State.SENDING, State.CONTINUING}:
             return b""
+        self.was_sent = True
         self._signal(Signal.SENT if self._answer_is_due() else Signal.SENT_TO_ALL)
         return self._octets
 

@@ -1,0 +1,180 @@
+"""When a trip may go: not at night, not before a day on which nobody could help. Source: CTRL-09.
+
+Days and hours are those of the plant's zone. A day that the file of holidays does not cover is no day for a
+trip: nobody has said that it is none.
+"""
+
+from __future__ import annotations
+
+import enum
+import tomllib
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field, ValidationError, model_validator
+
+from meterlink.config.control import ControlSettings, SeasonSettings
+from meterlink.config.table import Table
+from meterlink.errors import ConfigError
+
+HOLIDAYS_MAX: Final = 400
+"""A file with more is refused."""
+FILE_OCTETS_MAX: Final = 1_048_576
+"""A larger file is refused before it is read."""
+_SATURDAY: Final = 5
+_DAY: Final = timedelta(days=1)
+
+
+class Calm(enum.StrEnum):
+    """Why no trip goes at a time."""
+
+    NIGHT = "night"
+    WEEKEND = "weekend"
+    HOLIDAY = "holiday"
+    DAY_BEFORE = "day_before_holiday"
+    UNCOVERED = "outside_the_holiday_file"
+
+
+class _Holiday(Table):
+    name: str = Field(min_length=1, max_length=40)
+    first: date
+    last: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> _Holiday:
+        if self.last < self.first:
+            raise ValueError("last is before first")
+        return self
+
+
+class _File(Table):
+    first_day: date
+    last_day: date
+    holidays: tuple[_Holiday, ...] = Field((), max_length=HOLIDAYS_MAX)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> _File:
+        if self.last_day < self.first_day:
+            raise ValueError("last_day is before first_day")
+        for holiday in self.holidays:
+            if holiday.first < self.first_day or holiday.last > self.last_day:
+                raise ValueError(f"{holiday.name} is not between first_day and last_day")
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holidays:
+    """Public holidays of the days that a file covers.
+
+    Args:
+        first_day: that it covers.
+        last_day: that it covers.
+        days: which of them are holidays.
+
+    """
+
+    first_day: date
+    last_day: date
+    days: frozenset[date]
+
+    @classmethod
+    def read(cls, path: Path) -> Holidays:
+        """The holidays of a file: ``first_day``, ``last_day``, ``[[holidays]]`` (name, first, last).
+
+        Raises:
+            ConfigError: it cannot be read, or is wrong.
+
+        """
+        try:
+            with path.open("rb") as file:
+                octets = file.read(FILE_OCTETS_MAX + 1)
+            if len(octets) > FILE_OCTETS_MAX:
+                raise ConfigError(f"{path}: larger than {FILE_OCTETS_MAX} octets: is this the right file?")
+            found = _File.model_validate(tomllib.loads(octets.decode()))
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{path}: not TOML: {error}") from None
+        except ValidationError as error:
+            fault = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part + 1) if isinstance(part, int) else part for part in fault["loc"])
+            said = fault["msg"].removeprefix("Value error, ")
+            raise ConfigError(f"{path}: {place}: {said}" if place else f"{path}: {said}") from None
+        days = frozenset(day for holiday in found.holidays for day in _days(holiday.first, holiday.last))
+        return cls(first_day=found.first_day, last_day=found.last_day, days=days)
+
+    def covers(self, day: date) -> bool:
+        """Whether the file says anything of a day."""
+        return self.first_day <= day <= self.last_day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """When trips may go.
+
+    Args:
+        zone: of the plant.
+        calm_from_hour: no trip from this hour on.
+        calm_until_hour: no trip before this hour.
+        holidays: ``None``: nobody has named any, so no day is covered.
+        seasons: when kinds of protected customers are protected.
+
+    """
+
+    zone: timezone
+    calm_from_hour: int
+    calm_until_hour: int
+    holidays: Holidays | None = None
+    seasons: tuple[SeasonSettings, ...] = ()
+
+    @classmethod
+    def of(cls, settings: ControlSettings, zone: timezone) -> Calendar:
+        """The calendar of a configuration.
+
+        Raises:
+            ConfigError: its file of holidays cannot be read, or is wrong.
+
+        """
+        return cls(
+            zone=zone,
+            calm_from_hour=settings.calm_from_hour,
+            calm_until_hour=settings.calm_until_hour,
+            holidays=Holidays.read(settings.holidays.expanduser()) if settings.holidays else None,
+            seasons=settings.seasons,
+        )
+
+    def day(self, instant: datetime) -> date:
+        """The plant's day of an instant."""
+        return instant.astimezone(self.zone).date()
+
+    def calm(self, instant: datetime) -> Calm | None:
+        """Why no trip goes at an instant; ``None``: one may."""
+        local = instant.astimezone(self.zone)
+        today, tomorrow = local.date(), local.date() + _DAY
+        if not self.calm_until_hour <= local.hour < self.calm_from_hour:
+            return Calm.NIGHT
+        if today.weekday() >= _SATURDAY:
+            return Calm.WEEKEND
+        if self.holidays is None or not (self.holidays.covers(today) and self.holidays.covers(tomorrow)):
+            return Calm.UNCOVERED
+        if today in self.holidays.days:
+            return Calm.HOLIDAY
+        return Calm.DAY_BEFORE if tomorrow in self.holidays.days else None
+
+    def in_season(self, kind: str, instant: datetime) -> bool:
+        """Whether a kind of protected customer is protected at an instant; without a season always."""
+        seasons = [season for season in self.seasons if season.kind == kind]
+        today = f"{instant.astimezone(self.zone):%m-%d}"
+        return not seasons or any(_within(season, today) for season in seasons)
+
+
+def _within(season: SeasonSettings, today: str) -> bool:
+    if season.first <= season.last:
+        return season.first <= today <= season.last
+    return today >= season.first or today <= season.last
+
+
+def _days(first: date, last: date) -> list[date]:
+    return [first + _DAY * number for number in range((last - first).days + 1)]

@@ -1,0 +1,207 @@
+"""Who may do what: roles, the deeds they allow, and the file that gives people their roles.
+
+A role is a post, not a rank: no role contains another, and nobody may hold two that would let one person do
+alone what the posts divide. Source: AUD-01, AUD-02, CTRL-10; decision 27.
+"""
+
+from __future__ import annotations
+
+import enum
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from pydantic import Field, ValidationError, field_validator
+
+from meterlink.config.meters import TwelveDigits
+from meterlink.config.table import Table
+from meterlink.errors import ConfigError
+from meterlink.model.order import OrderKind
+
+DAEMON: Final = "meterlink"
+"""The actor of what the daemon does by itself; no person has this name."""
+PEOPLE_MAX: Final = 1_000
+"""A file with more is refused."""
+FILE_OCTETS_MAX: Final = 1_048_576
+"""A larger file of people is refused before it is read."""
+
+
+class Role(enum.StrEnum):
+    """A post. Source: decision 27."""
+
+    VIEWER = "viewer"
+    BILLING = "billing"
+    OPERATOR = "operator"
+    CLERK = "clerk"
+    APPROVER = "approver"
+    DISPATCHER = "dispatcher"
+    FIELD = "field"
+    INSPECTOR = "inspector"
+    SECURITY = "security"
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+
+
+class Deed(enum.StrEnum):
+    """What somebody may want to do about orders."""
+
+    LOOK = "look"
+    CREATE = "create"
+    APPROVE = "approve"
+    OPERATE = "operate"
+    """Arm and operate."""
+    CANCEL = "cancel"
+    FIND = "find"
+    """Say what became of an order that ended unknown."""
+    AUTHORISE_FIELD = "authorise_field"
+    """Give field staff the one-time authorisation of a reconnection."""
+    RELEASE_QUARANTINE = "release_quarantine"
+    DELETE_QUARANTINE = "delete_quarantine"
+    RELEASE_BATCH = "release_batch"
+    STOP = "stop"
+    """Throw the kill switch."""
+    RESUME = "resume"
+    """Ask for, or confirm, that trips may go again."""
+    FREEZE = "freeze"
+    """Say that weather or an event forbids trips."""
+    LIFT_FREEZE = "lift_freeze"
+
+
+_WORKING: Final = frozenset(Role) - {Role.VIEWER, Role.AUDITOR, Role.BILLING}
+DEEDS: Final[Mapping[Deed, frozenset[Role]]] = MappingProxyType(
+    {
+        Deed.LOOK: frozenset(Role),
+        Deed.CREATE: frozenset({Role.CLERK}),
+        Deed.APPROVE: frozenset({Role.APPROVER}),
+        Deed.OPERATE: frozenset({Role.DISPATCHER}),
+        Deed.CANCEL: frozenset({Role.CLERK, Role.APPROVER, Role.DISPATCHER, Role.INSPECTOR}),
+        Deed.FIND: frozenset({Role.APPROVER, Role.DISPATCHER, Role.INSPECTOR}),
+        Deed.AUTHORISE_FIELD: frozenset({Role.DISPATCHER}),
+        Deed.RELEASE_QUARANTINE: frozenset({Role.SECURITY}),
+        Deed.DELETE_QUARANTINE: frozenset({Role.SECURITY, Role.APPROVER, Role.INSPECTOR}),
+        Deed.RELEASE_BATCH: frozenset({Role.SECURITY}),
+        Deed.STOP: _WORKING,
+        Deed.RESUME: frozenset({Role.SECURITY, Role.ADMIN}),
+        Deed.FREEZE: _WORKING,
+        Deed.LIFT_FREEZE: frozenset({Role.SECURITY, Role.ADMIN}),
+    }
+)
+"""Which roles allow a deed; what is not here nobody may do."""
+
+FIELD_KINDS: Final = frozenset({OrderKind.PERMIT_CLOSE, OrderKind.DIRECT_CLOSE})
+"""What field staff may operate, with a one-time authorisation. Source: CTRL-17, AUD-01."""
+
+_CONTROL: Final = frozenset({Role.CLERK, Role.APPROVER, Role.DISPATCHER, Role.FIELD})
+_ALONE: Final[Mapping[Role, frozenset[Role]]] = MappingProxyType(
+    {Role.AUDITOR: frozenset(Role) - {Role.VIEWER}, Role.ADMIN: _CONTROL}
+)
+"""A role, and those that nobody has beside it: an auditor changes nothing, an admin has no control."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who does something.
+
+    Args:
+        name: of a person, or ``DAEMON``.
+        roles: that the person holds now.
+        accounts: customer numbers of the person's own.
+
+    """
+
+    name: str
+    roles: frozenset[Role] = frozenset()
+    accounts: frozenset[str] = frozenset()
+
+    @property
+    def is_daemon(self) -> bool:
+        """Whether the daemon does it by itself."""
+        return self.name == DAEMON
+
+    def may(self, deed: Deed) -> bool:
+        """Whether one of the roles allows it; whether the rules do is another question."""
+        return bool(self.roles & DEEDS[deed])
+
+
+THE_DAEMON: Final = Actor(name=DAEMON)
+
+
+class _Person(Table):
+    name: str = Field(min_length=1, max_length=64)
+    roles: frozenset[Role] = Field(min_length=1)
+    accounts: frozenset[TwelveDigits] = Field(frozenset(), max_length=16)
+
+    @field_validator("name")
+    @classmethod
+    def _person(cls, value: str) -> str:
+        if value == DAEMON:
+            raise ValueError(f"{DAEMON!r} is the daemon's own name; give the person another")
+        return value
+
+    @field_validator("roles")
+    @classmethod
+    def _apart(cls, value: frozenset[Role]) -> frozenset[Role]:
+        for role, others in _ALONE.items():
+            if role in value and (both := (value - {role}) & others):
+                raise ValueError(f"{role.value} and {min(both).value} are posts of two people")
+        return value
+
+
+class _File(Table):
+    people: tuple[_Person, ...] = Field(max_length=PEOPLE_MAX)
+
+
+class People:
+    """Everybody who has a role here.
+
+    Args:
+        actors: one a name.
+
+    """
+
+    def __init__(self, actors: tuple[Actor, ...]) -> None:
+        self._actors = {actor.name: actor for actor in actors}
+
+    @classmethod
+    def read(cls, path: Path) -> People:
+        """The people of a file (``[[people]]`` with ``name``, ``roles`` and ``accounts``).
+
+        Raises:
+            ConfigError: it cannot be read, is wrong, or others than its owner may write it.
+
+        """
+        try:
+            with path.open("rb") as file:
+                found = stat.S_IMODE(path.stat().st_mode)
+                if found & (stat.S_IWGRP | stat.S_IWOTH):
+                    raise ConfigError(f"{path}: others than its owner may write it: run `chmod go-w {path}`")
+                octets = file.read(FILE_OCTETS_MAX + 1)
+        except OSError as error:
+            raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        if len(octets) > FILE_OCTETS_MAX:
+            raise ConfigError(f"{path}: larger than {FILE_OCTETS_MAX} octets: is this the right file?")
+        return cls(_actors(path, octets))
+
+    def actor(self, name: str) -> Actor:
+        """The person of a local user's name; somebody unknown has no role."""
+        return self._actors.get(name, Actor(name=name))
+
+
+def _actors(path: Path, octets: bytes) -> tuple[Actor, ...]:
+    try:
+        people = _File.model_validate(tomllib.loads(octets.decode())).people
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part + 1) if isinstance(part, int) else part for part in fault["loc"])
+        said = fault["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{path}: {place}: {said}") from None
+    names = [person.name for person in people]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(f"{path}: two [[people]] have the name {twice[0]!r}: write one, with all the roles")
+    return tuple(Actor(name=one.name, roles=one.roles, accounts=one.accounts) for one in people)

@@ -1,0 +1,166 @@
+"""Supply comes back: for a reason, in a way that hurts nobody, and in time.
+
+Source: CTRL-15 to CTRL-17 and section 2.2 of the business rules; anchors 3.5.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from meterlink.model.order import CLOSES, OrderKind, Origin
+from meterlink.orders.records import Consent, Dispute, Payment, WorkOrder
+from meterlink.orders.rules.facts import Facts, holds
+from meterlink.orders.rules.verdict import Finding, OnStop, passes, stops, stops_with
+
+RECORDED_CONSENT_MAX: Final = timedelta(minutes=30)
+"""How long "yes, now" by a recorded channel holds. Source: CTRL-15 ("confirms now")."""
+ATTEMPTS_MAX: Final = 3
+"""Frames that are sent by themselves for one payment. Source: CTRL-17."""
+ATTEMPTS_SPAN_MAX: Final = timedelta(minutes=30)
+"""From the first of them to the last. Source: CTRL-17."""
+FIRST_COMMAND_MAX: Final = timedelta(minutes=5)
+"""From the payment to the first command: then RECONNECT_LATE_1. Source: CTRL-16, 2.2."""
+ENERGISED_MAX: Final = timedelta(hours=24)
+"""From the payment to current: then RECONNECT_LATE_2. Source: CTRL-16, 2.2."""
+PERMIT_WAITS: Final = "permit_waits_for_key"
+"""Fact of a model: that a permit to close waits until somebody presses the key. Source: fact 1."""
+
+
+def nobody_is_hurt(facts: Facts) -> Finding:
+    """CTRL-15: current returns by itself only if the customer agreed and no machine starts by it."""
+    consent = consent_of(facts)
+    inputs = {
+        "consent": consent.full_id if consent else "-",
+        "motor": {None: "unknown", True: "yes", False: "no"}[facts.meter.is_motor_load],
+    }
+    if facts.meter.is_motor_load is not False:
+        return stops(
+            "machines may start by themselves (motor load: {motor}): only a permit to close",
+            "可能有电机自启动(电机负荷:{motor}):只能允许合闸",
+            **inputs,
+        )
+    if consent is None:
+        return stops(
+            "the customer has not agreed to be reconnected without the key", "用户未同意直接合闸", **inputs
+        )
+    return passes(
+        "the customer agreed ({consent}), no motor load", "用户已同意({consent}),非电机负荷", **inputs
+    )
+
+
+def permit_waits(facts: Facts) -> Finding | None:
+    """CTRL-15: a permit that does not wait for the key is a direct close."""
+    if facts.model.get(PERMIT_WAITS) == "yes":
+        return passes("the model waits for the key", "该型号合闸须按键确认")
+    return nobody_is_hurt(facts)
+
+
+def guarantee_may_close(facts: Facts) -> Finding | None:
+    """CTRL-22: a guarantee over an open contact may close it."""
+    if facts.seen.standing.contact_open is False:
+        return passes("the contact is closed", "开关已合闸")
+    return nobody_is_hurt(facts)
+
+
+def guarantee_has_a_reason(facts: Facts) -> Finding | None:
+    """CTRL-22: and then it needs the reason of a closing."""
+    return None if facts.seen.standing.contact_open is False else has_a_reason(facts)
+
+
+def consent_of(facts: Facts) -> Consent | None:
+    """A consent that holds now."""
+    held = [
+        one
+        for one in facts.told.all(Consent)
+        if one.at <= facts.now
+        and holds(one.until, facts.now)
+        and (one.form == "written" or facts.ago(one.at) <= RECORDED_CONSENT_MAX)
+    ]
+    return held[-1] if held else None
+
+
+def has_a_reason(facts: Facts) -> Finding:
+    """CTRL-16: paid, nothing owed, a dispute upheld, or a work order."""
+    told, order = facts.told, facts.order
+    payment = told.find(order.payment, Payment)
+    if payment and payment.settles:
+        return passes("paid: {payment}", "已缴清:{payment}", payment=order.payment)
+    work = told.find(order.reference, WorkOrder)
+    if work and holds(work.until, facts.now):
+        return passes("work order {reference}", "工单{reference}", reference=order.reference)
+    dispute = told.find(order.reference, Dispute)
+    if dispute and dispute.state == "upheld":
+        return passes("dispute {reference} was upheld", "争议{reference}成立", reference=order.reference)
+    balance = facts.balance
+    if balance and balance.balance_cents >= 0:
+        return passes("nothing is owed since {at}", "{at}已无欠费", at=balance.at)
+    return stops(
+        "no payment that settles the debt ({payment}), no work order or upheld dispute ({reference})",
+        "没有结清欠费的缴费({payment}),也没有工单或成立的争议({reference})",
+        payment=order.payment or "-",
+        reference=order.reference or "-",
+    )
+
+
+def not_held(facts: Facts) -> Finding:
+    """Section 2.2, HELD: no inspector forbids that supply comes back."""
+    if held := facts.told.holds():
+        return stops(
+            "an inspector holds it: {why}", "安全封存:{why}", why="; ".join(sorted({one.why for one in held}))
+        )
+    return passes("no inspector holds it", "无安全封存")
+
+
+def attempts_left(facts: Facts) -> Finding | None:
+    """CTRL-17: after three frames, or half an hour, somebody goes there."""
+    if facts.order.origin is not Origin.PAYMENT:
+        return None
+    sent = sorted([*facts.steps.sent_at, *_sent_for(facts)])
+    if is_over(sent, facts.now):
+        return stops_with(
+            OnStop.FIELD,
+            "{count} frames for payment {payment} since {first}: field staff reconnect",
+            "缴费{payment}已自{first}起发送{count}次:转现场复电",
+            count=len(sent),
+            first=sent[0],
+            payment=facts.order.payment or "-",
+        )
+    return passes("{count} frames so far", "已发送{count}次", count=len(sent))
+
+
+def is_over(sent_at: list[datetime], now: datetime) -> bool:
+    """Whether automatic attempts end: so many frames, or so long since the first."""
+    return bool(sent_at) and (len(sent_at) >= ATTEMPTS_MAX or now - sent_at[0] > ATTEMPTS_SPAN_MAX)
+
+
+def late(
+    paid_at: datetime, first_sent_at: datetime | None, energised_at: datetime | None, now: datetime
+) -> str:
+    """The alarm that a reconnection deserves; empty: none. Source: CTRL-16, 2.2.
+
+    Args:
+        paid_at: when the payment was recorded here.
+        first_sent_at: when the first command left; ``None``: none did.
+        energised_at: when current was seen to be back; ``None``: it was not.
+        now: aware.
+
+    """
+    if energised_at is None and now - paid_at > ENERGISED_MAX:
+        return "RECONNECT_LATE_2"
+    return "RECONNECT_LATE_1" if (first_sent_at or now) - paid_at > FIRST_COMMAND_MAX else ""
+
+
+def mode(facts: Facts) -> OrderKind:
+    """CTRL-15: which closing a payment gets: the permit, unless a direct one hurts nobody and was agreed."""
+    return OrderKind.DIRECT_CLOSE if nobody_is_hurt(facts).passed else OrderKind.PERMIT_CLOSE
+
+
+def _sent_for(facts: Facts) -> list[datetime]:
+    """Frames of other closings for the same payment."""
+    return [
+        at
+        for one in facts.others
+        if one.kind in CLOSES and one.payment and one.payment == facts.order.payment
+        for at in one.sent_at
+    ]

@@ -1,0 +1,170 @@
+"""Everything that the rules look at for one order at one moment; they look at nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from meterlink.config.control import ControlSettings
+from meterlink.drivers.control import ClockLook, Identity, Purse, Standing
+from meterlink.model.order import Order, OrderKind, OrderState
+from meterlink.orders.calendar import Calendar
+from meterlink.orders.evidence import Told
+from meterlink.orders.limits import Limited
+from meterlink.orders.people import Actor
+from meterlink.orders.records import Agreement, BalanceStatement
+from meterlink.roster.roster import RosterMeter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """What became of the order so far, as far as rules ask.
+
+    Args:
+        created_by: name; empty: it is being created.
+        approved_by: names, in order; empty: nobody yet.
+        approved_at: of the newest approval.
+        armed_by: name of who armed or operated it; empty: nobody yet.
+        armed_at: when; a person's order is operated within ``arm_s``.
+        field_grant: one-time authorisation of field staff, if there is one.
+        sent_at: when its octets left, each time.
+
+    """
+
+    created_by: str = ""
+    approved_by: tuple[str, ...] = ()
+    approved_at: datetime | None = None
+    armed_by: str = ""
+    armed_at: datetime | None = None
+    field_grant: FieldGrant | None = None
+    sent_at: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldGrant:
+    """That one person may reconnect one meter once. Source: CTRL-17, AUD-01.
+
+    Args:
+        person: name.
+        granted_at: it lasts ``field_hours`` from here.
+        is_used: whether an order was operated with it.
+
+    """
+
+    person: str
+    granted_at: datetime
+    is_used: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherOrder:
+    """Another order of the same meter that matters for this one.
+
+    Args:
+        id: its id.
+        kind: what it wants.
+        state: where it stands.
+        payment: the payment record that it comes from.
+        is_open: whether it has not ended, or its unknown end holds the meter.
+        sent_at: when its octets left, each time.
+
+    """
+
+    id: str
+    kind: OrderKind
+    state: OrderState
+    payment: str = ""
+    is_open: bool = False
+    sent_at: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """What the meter itself said, minutes ago at most.
+
+    Args:
+        identity: who answered under the address.
+        standing: how its switch stands.
+        clock: ``None``: it cannot be read.
+        purse: of a meter with a wallet.
+        opening_limit_a: amperes above which its contact must not open, from the meter (8000 attribute 2);
+            ``None``: it does not tell.
+        provider: name that the security provider gives itself; ``password`` for none.
+
+    """
+
+    identity: Identity
+    standing: Standing
+    clock: ClockLook | None = None
+    purse: Purse | None = None
+    opening_limit_a: Decimal | None = None
+    provider: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """The facts of one order at one moment.
+
+    Args:
+        order: what is wanted.
+        meter: of which meter.
+        actor: who is about to do the step; the daemon at ``PAPER`` and ``LIVE``.
+        now: aware, UTC.
+        settings: the limits.
+        calendar: when trips may go.
+        steps: what became of the order so far.
+        told: the evidence that concerns the meter, and the policy that the order names.
+        limited: what the caps, the brake and the kill switch say of it.
+        others: other orders of this meter: the open ones, and those of the same payment.
+        last_read_at: the newest successful reading of the meter; ``None``: there is none.
+        unproven: facts that this kind of order depends on and that nobody has proven of the meter's model
+            and firmware; empty: it is qualified.
+        model: what is proven of the model, fact by name. Source: decision 33.
+        live: what the meter said; only at ``LIVE``.
+
+    """
+
+    order: Order
+    meter: RosterMeter
+    actor: Actor
+    now: datetime
+    settings: ControlSettings
+    calendar: Calendar
+    steps: Steps
+    told: Told
+    limited: Limited
+    others: tuple[OtherOrder, ...] = ()
+    last_read_at: datetime | None = None
+    unproven: tuple[str, ...] = ()
+    model: Mapping[str, str]
+    live: Live | None = None
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """What the customer signed, while it holds; ``None``: billed afterwards."""
+        found = self.told.find(self.meter.agreement, Agreement)
+        return found if found and found.at <= self.now and holds(found.until, self.now) else None
+
+    @property
+    def balance(self) -> BalanceStatement | None:
+        """The newest statement that is not too old to count."""
+        found = self.told.newest(BalanceStatement)
+        age_max = timedelta(hours=self.settings.evidence_age_max_hours)
+        return found if found and self.ago(found.at) <= age_max else None
+
+    @property
+    def seen(self) -> Live:
+        """What the meter said; only for looks at ``LIVE``."""
+        assert self.live is not None, "a rule of the live meter is judged before the meter was read"
+        return self.live
+
+    def ago(self, instant: datetime) -> timedelta:
+        """How long ago something was."""
+        return self.now - instant
+
+
+def holds(until: datetime | None, now: datetime) -> bool:
+    """Whether what has this last moment still holds."""
+    return until is None or now <= until

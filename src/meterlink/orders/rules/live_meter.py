@@ -1,0 +1,258 @@
+"""The meter itself: is it the right one, is its clock right, is it safe to open its contact now.
+
+Some of it is judged on paper too, before a line is taken. Source: CTRL-11 to CTRL-14, CTRL-22; decision 33.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+from meterlink.model.order import OrderKind
+from meterlink.orders.records import Payment
+from meterlink.orders.rules.facts import Facts
+from meterlink.orders.rules.verdict import Finding, OnStop, passes, stops, stops_with
+
+LOOK_AGE_MAX: Final = timedelta(minutes=5)
+"""From the last look at the meter to the sending. Source: CTRL-11."""
+
+
+def still_owed(facts: Facts) -> Finding | None:
+    """CTRL-11: the account is in arrears, nobody has paid since, and nothing is in dispute."""
+    balance = facts.balance
+    if balance is None:
+        return None  # CTRL-01 stops it
+    if balance.balance_cents >= 0:
+        return stops(
+            "nothing is owed: {cents} cents on {at}",
+            "{at}余额为{cents}分,已无欠费",
+            cents=balance.balance_cents,
+            at=balance.at,
+        )
+    if later := [one for one in facts.told.all(Payment) if one.at >= balance.at]:
+        return stops(
+            "a payment of {cents} cents came at {at}: wait for the next balance",
+            "{at}收到缴费{cents}分,等待新的余额",
+            cents=later[-1].amount_cents,
+            at=later[-1].at,
+        )
+    if disputes := facts.told.open_disputes():
+        return stops("in dispute: {disputes}", "存在争议:{disputes}", disputes=", ".join(disputes))
+    return passes("{cents} cents are owed", "欠费{cents}分", cents=-balance.balance_cents)
+
+
+def looked_just_now(facts: Facts) -> Finding:
+    """CTRL-11: what the meter said is fresh, and its guarantee is off."""
+    standing = facts.seen.standing
+    inputs = {"taken": standing.taken_at, "guarantee": standing.guarantee}
+    if facts.ago(standing.taken_at) > LOOK_AGE_MAX:
+        return stops_with(
+            OnStop.POSTPONE,
+            "the meter was looked at at {taken}: more than 5 minutes ago",
+            "电表状态读取于{taken},已超过5分钟",
+            **inputs,
+        )
+    if facts.order.kind is OrderKind.TRIP and standing.guarantee is not False:
+        return stops("the power guarantee is not known to be off", "保电状态未解除或未知", **inputs)
+    return passes("looked at at {taken}", "电表状态读取于{taken}", **inputs)
+
+
+def known_on_paper(facts: Facts) -> Finding:
+    """CTRL-12: the file says which meter and whose it is, and no replacement is pending."""
+    meter = facts.meter
+    inputs = {"number": meter.meter_number or "-", "customer": meter.customer_number or "-"}
+    if not meter.meter_number or not meter.customer_number:
+        return stops(
+            "the file lacks the number of the meter ({number}) or of the customer ({customer})",
+            "档案缺少表号({number})或户号({customer})",
+            **inputs,
+        )
+    if meter.pending_replacement:
+        return stops("the meter is being replaced", "电表正在更换", **inputs)
+    return passes("meter {number} of customer {customer}", "户号{customer},表号{number}", **inputs)
+
+
+def read_lately(facts: Facts) -> Finding:
+    """CTRL-12: the meter was read with success not long ago."""
+    at, hours = facts.last_read_at, facts.settings.reading_age_max_hours
+    if at is None or facts.ago(at) > timedelta(hours=hours):
+        return stops(
+            "last read with success at {at}: more than {hours} hours ago",
+            "最近一次抄表成功时间{at},已超过{hours}小时",
+            at=at or "-",
+            hours=hours,
+        )
+    return passes("last read with success at {at}", "最近一次抄表成功时间{at}", at=at, hours=hours)
+
+
+def right_meter(facts: Facts) -> Finding:
+    """CTRL-12: who answers is who is meant."""
+    identity, meter = facts.seen.identity, facts.meter
+    inputs = {
+        "number": identity.meter_number or "-",
+        "file": meter.meter_number or "-",
+        "address": identity.address or "-",
+    }
+    if identity.meter_number != meter.meter_number or identity.address != meter.address:
+        return stops(
+            "the meter says it is {number} at {address}; the file says {file}",
+            "电表自报表号{number}(地址{address}),档案为{file}",
+            **inputs,
+        )
+    return passes("the meter is {number}", "电表表号为{number}", **inputs)
+
+
+def clock_is_right(facts: Facts) -> Finding:
+    """CTRL-13: the clock of a meter that is about to be tripped; the error of the look counts against it."""
+    clock, limit = facts.seen.clock, facts.settings.clock_error_max_s
+    if clock is None:
+        return stops_with(
+            OnStop.POSTPONE,
+            "the meter's clock cannot be read",
+            "无法读取电表时钟",
+        )
+    inputs = {
+        "offset": clock.offset.total_seconds(),
+        "error": clock.error.total_seconds(),
+        "limit": limit,
+    }
+    if abs(clock.offset) + clock.error > timedelta(seconds=limit):
+        return stops_with(
+            OnStop.POSTPONE,
+            "the meter's clock is {offset} s off (known to {error} s): more than {limit} s",
+            "电表时钟偏差{offset}秒(误差{error}秒),超过{limit}秒",
+            **inputs,
+        )
+    return passes("the meter's clock is {offset} s off", "电表时钟偏差{offset}秒", **inputs)
+
+
+def clock_or_own_line(facts: Facts) -> Finding:
+    """CTRL-13: a meter without a clock gets a closing only where nothing can store it (decision 23)."""
+    if facts.seen.clock is None and not facts.meter.line_is_ours:
+        return stops_with(
+            OnStop.FIELD,
+            "the meter's clock cannot be read, and line {line} may store frames: it is done on the spot",
+            "无法读取电表时钟,且线路{line}可能缓存报文:转现场处理",
+            line=facts.meter.line,
+        )
+    return passes("the deadline can be told to the meter, or nothing stores it", "命令时限可控")
+
+
+def load_is_low(facts: Facts) -> Finding:
+    """CTRL-14: the contact does not open under more current than it may."""
+    limit = opening_limit_a(facts)
+    currents = facts.seen.standing.currents_a
+    if limit is None or not currents:
+        return stops_with(
+            OnStop.POSTPONE,
+            "the current ({currents} A) or the contact's limit ({limit} A) is unknown",
+            "电流({currents}A)或开断限值({limit}A)未知",
+            currents=_amperes(currents),
+            limit=limit or "-",
+        )
+    inputs = {"currents": _amperes(currents), "limit": limit}
+    if max(abs(current) for current in currents) > limit:
+        return stops_with(
+            OnStop.POSTPONE,
+            "{currents} A: the contact opens up to {limit} A",
+            "电流{currents}A,超过开断限值{limit}A",
+            **inputs,
+        )
+    return passes("{currents} A of at most {limit} A", "电流{currents}A,限值{limit}A", **inputs)
+
+
+def opening_limit_a(facts: Facts) -> Decimal | None:
+    """The smallest limit that anybody tells; of a direct meter of which nobody does, the default."""
+    told = [limit for limit in (facts.seen.opening_limit_a, facts.meter.opening_limit_a) if limit is not None]
+    if told:
+        return min(told)
+    is_direct = facts.meter.profile.meter.connection == "direct"
+    return Decimal(facts.settings.opening_limit_a) if is_direct else None
+
+
+def guarantee_off_cuts_nobody(facts: Facts) -> Finding:
+    """CTRL-22: the end of a guarantee lets a waiting trip through, or that of an empty wallet."""
+    seen = facts.seen
+    if seen.standing.command_open is not False:
+        return stops(
+            "a trip waits behind the guarantee, or may", "保电解除后可能立即跳闸:存在未执行的跳闸命令"
+        )
+    if facts.meter.world == "local" and (seen.purse is None or seen.purse.remaining_cents < 0):
+        return stops(
+            "the wallet is overdrawn or unknown ({cents} cents): the meter would trip",
+            "电表余额不足或未知({cents}分),解除保电会导致跳闸",
+            cents=seen.purse.remaining_cents if seen.purse else "-",
+        )
+    return passes("nothing waits to cut the customer off", "解除保电不会导致停电")
+
+
+def is_qualified(facts: Facts) -> Finding:
+    """Decision 33: what such an order depends on was proven of the model and firmware."""
+    if facts.unproven:
+        return stops(
+            "not proven of this model and firmware: {unproven} (see `meterlink qualify`)",
+            "该型号与固件未验证:{unproven}(参见 `meterlink qualify`)",
+            unproven=", ".join(facts.unproven),
+        )
+    return passes("the model and firmware are qualified", "型号与固件已验证")
+
+
+def is_needed(facts: Facts) -> Finding:
+    """Section 2.2, NOT_NEEDED: the meter does not stand already as it is wanted."""
+    standing, kind = facts.seen.standing, facts.order.kind
+    switch = (standing.command_open, standing.contact_open)
+    there = {
+        OrderKind.TRIP: switch == (True, True),
+        OrderKind.PERMIT_CLOSE: switch == (False, False),
+        OrderKind.DIRECT_CLOSE: switch == (False, False),
+        OrderKind.GUARANTEE_ON: standing.guarantee is True,
+        OrderKind.GUARANTEE_OFF: standing.guarantee is False,
+        OrderKind.ALARM_ON: standing.alarm is True,
+        OrderKind.ALARM_OFF: standing.alarm is False,
+    }
+    inputs = {"kind": kind.value, "command_open": switch[0], "contact_open": switch[1]}
+    if there.get(kind, False):
+        return stops(
+            "the meter stands so already: {kind} is not needed", "电表已处于该状态,无需{kind}", **inputs
+        )
+    return passes("the meter does not stand so yet", "电表尚未处于该状态", **inputs)
+
+
+def single_address(facts: Facts) -> Finding:
+    """CTRL-23: one meter is meant, never all of a line."""
+    address = facts.meter.address
+    if len(address) != 12 or not address.isascii() or not address.isdecimal() or address == "9" * 12:
+        return stops("{address} is no single meter's address", "{address}不是单表地址", address=address)
+    return passes("{address} is a single meter", "{address}为单表地址", address=address)
+
+
+def lab_stays_in_lab(facts: Facts) -> Finding:
+    """CTRL-25: the keys of a laboratory only for meters of a laboratory; who proves must say who it is."""
+    inputs = {"provider": facts.seen.provider or "-", "meter": facts.meter.id}
+    if not facts.seen.provider or (facts.seen.provider == "lab" and not facts.meter.is_lab):
+        return stops(
+            "the security provider {provider} is not for {meter}, which is no lab meter",
+            "安全模块{provider}不得用于非实验室电表{meter}",
+            **inputs,
+        )
+    return passes("proved by {provider}", "安全模块:{provider}", **inputs)
+
+
+def has_a_switch(facts: Facts) -> Finding:
+    """Nothing is switched where nothing is."""
+    if facts.meter.profile.meter.relay == "none":
+        return stops("the model has no relay", "该型号没有负荷开关")
+    return passes("the model has a relay", "该型号有负荷开关")
+
+
+def in_time(facts: Facts) -> Finding:
+    """Decision 23: nothing leaves at its deadline or after."""
+    deadline = facts.order.deadline_at
+    if facts.now >= deadline:
+        return stops("its deadline was {deadline}", "时限{deadline}已过", deadline=deadline)
+    return passes("its deadline is {deadline}", "时限为{deadline}", deadline=deadline)
+
+
+def _amperes(currents: tuple[Decimal, ...] | None) -> str:
+    return " / ".join(str(current) for current in currents) if currents else "-"

@@ -1,0 +1,105 @@
+"""Money into a meter's wallet, once. Source: TOP-01 to TOP-05 and the two payment worlds."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from meterlink.model.order import OrderKind, OrderState
+from meterlink.orders.records import Payment
+from meterlink.orders.rules.facts import Facts
+from meterlink.orders.rules.verdict import Finding, passes, stops
+
+WALLET_MAX_CENTS: Final = 99_999_999
+"""No wallet holds more: 999,999.99 yuan. Source: TOP-03."""
+_NO_EFFECT: Final = frozenset({OrderState.REFUSED, OrderState.CANCELLED, OrderState.EXPIRED})
+"""Ends before anything was sent."""
+
+
+def pays_once(facts: Facts) -> Finding:
+    """TOP-01: one payment is one increase; another order for it was never sent."""
+    order = facts.order
+    payment = facts.told.find(order.payment, Payment)
+    inputs = {"payment": order.payment or "-", "cents": order.amount_cents}
+    if payment is None:
+        return stops("there is no payment {payment}", "没有缴费记录{payment}", **inputs)
+    if payment.amount_cents != order.amount_cents:
+        return stops(
+            "payment {payment} is of {paid} cents, the order of {cents}",
+            "缴费{payment}金额为{paid}分,工单为{cents}分",
+            paid=payment.amount_cents,
+            **inputs,
+        )
+    for one in facts.others:
+        if one.kind is OrderKind.TOP_UP and one.payment == order.payment and one.state not in _NO_EFFECT:
+            return stops(
+                "order {other} has brought payment {payment} to the meter, or may have",
+                "工单{other}已将缴费{payment}充入电表,或可能已充入",
+                other=one.id,
+                **inputs,
+            )
+    return passes("payment {payment} of {cents} cents", "缴费{payment},{cents}分", **inputs)
+
+
+def amount_is_sane(facts: Facts) -> Finding:
+    """TOP-02: more than nothing, and not more than one order may carry."""
+    cents, ceiling = facts.order.amount_cents or 0, facts.settings.top_up_max_cents
+    if not 0 < cents <= ceiling:
+        return stops(
+            "{cents} cents: one top-up is of 1 to {ceiling}",
+            "{cents}分:单笔充值应为1至{ceiling}分",
+            cents=cents,
+            ceiling=ceiling,
+        )
+    return passes(
+        "{cents} cents of at most {ceiling}", "{cents}分,上限{ceiling}分", cents=cents, ceiling=ceiling
+    )
+
+
+def wallet_has_room(facts: Facts) -> Finding:
+    """TOP-03: what is in the wallet and what comes stay below what it takes."""
+    purse, cents = facts.seen.purse, facts.order.amount_cents or 0
+    if purse is None:
+        return stops("the wallet was not read", "未读取到电表余额")
+    limits = [
+        WALLET_MAX_CENTS,
+        *([purse.hoarding_limit_cents] if purse.hoarding_limit_cents is not None else []),
+    ]
+    after = purse.remaining_cents + cents
+    inputs = {"after": after, "limit": min(limits)}
+    if after > min(limits):
+        return stops(
+            "{after} cents would be in the wallet: {limit} is its limit",
+            "充值后{after}分,超过囤积限额{limit}分",
+            **inputs,
+        )
+    return passes("{after} cents will be in the wallet", "充值后{after}分", **inputs)
+
+
+def right_wallet(facts: Facts) -> Finding:
+    """TOP-04: the wallet is that of the customer who paid."""
+    identity, purse, meter = facts.seen.identity, facts.seen.purse, facts.meter
+    read = purse.customer_number if purse else ""
+    inputs = {
+        "number": identity.meter_number or "-",
+        "customer": read or "-",
+        "file_number": meter.meter_number or "-",
+        "file_customer": meter.customer_number or "-",
+    }
+    if (identity.meter_number, read) != (meter.meter_number, meter.customer_number) or not read:
+        return stops(
+            "the meter says {number} of customer {customer}; the file says {file_number} of {file_customer}",
+            "电表自报表号{number}、户号{customer};档案为{file_number}、{file_customer}",
+            **inputs,
+        )
+    return passes("meter {number} of customer {customer}", "表号{number},户号{customer}", **inputs)
+
+
+def has_a_wallet(facts: Facts) -> Finding:
+    """The two payment worlds are never mixed: money goes into meters that have a wallet."""
+    if facts.meter.world != "local":
+        return stops(
+            "the money of this meter is elsewhere ({world}): no top-up goes into it",
+            "该表为{world}模式,表内无钱包,不能充值",
+            world=facts.meter.world,
+        )
+    return passes("the money is in the meter", "表内钱包")

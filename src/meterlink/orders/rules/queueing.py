@@ -1,0 +1,124 @@
+"""One thing at a time at one meter, and not too much at once.
+
+Source: CTRL-10, CTRL-21, CTRL-24, TOP-05; decision 24.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from meterlink.model.order import CLOSES, OrderKind, OrderState
+from meterlink.orders.limits import CUTS, Quarantine
+from meterlink.orders.rules.facts import Facts, OtherOrder
+from meterlink.orders.rules.verdict import Finding, OnStop, passes, stops, stops_with
+
+IN_FLIGHT: Final = frozenset(
+    {OrderState.SENDING, OrderState.ACCEPTED, OrderState.UNCONFIRMED, OrderState.READBACK}
+)
+"""Where octets may be on their way, or what they did is being found out."""
+_QUIET: Final = frozenset({OrderKind.ALARM_ON, OrderKind.ALARM_OFF})
+"""What moves no contact and no money: it only waits for what is in flight."""
+
+
+def one_wanted(facts: Facts) -> Finding:
+    """CTRL-21, when it is created: nothing else is open; a closing may come after a trip, and undoes it."""
+    blocking = [one for one in _control(facts) if not _is_undone(facts, one)]
+    if blocking and facts.order.kind not in _QUIET:
+        return _busy(blocking[0], OnStop.REFUSE)
+    return passes("no other order is open for this meter", "该表没有其他未结工单")
+
+
+def one_sent(facts: Facts) -> Finding:
+    """CTRL-21, when its turn has come: nothing else is in flight or unknown."""
+    for one in _control(facts):
+        if one.state in IN_FLIGHT:
+            return _busy(one, OnStop.POSTPONE)
+        is_harmless = facts.order.kind in _QUIET or (_is_undone(facts, one) and one.state not in _UNSENT)
+        if not is_harmless:
+            return _busy(one, OnStop.REFUSE)
+    return passes("no other order of this meter is in flight", "该表没有其他执行中的工单")
+
+
+def one_top_up(facts: Facts) -> Finding:
+    """TOP-05: no other top-up is open, or ended in a way that nobody knows."""
+    for one in facts.others:
+        if one.is_open and one.kind is OrderKind.TOP_UP:
+            return _busy(one, OnStop.REFUSE)
+    return passes("no other top-up is open for this meter", "该表没有其他未结充值")
+
+
+def caps_kept(facts: Facts) -> Finding:
+    """Decision 24: caps by meter, line and area; what is beyond is held until another post releases it."""
+    limited = facts.limited
+    if limited.quarantine is Quarantine.RELEASED:
+        return passes("released by {name}", "已由{name}放行", name=limited.released_by)
+    if limited.quarantine is Quarantine.HELD:
+        return stops_with(
+            OnStop.HOLD,
+            "it is held until somebody releases it",
+            "已隔离,等待放行",
+        )
+    if limited.over:
+        over = limited.over[0]
+        return stops_with(
+            OnStop.REFUSE if limited.is_quarantine_full else OnStop.HOLD,
+            "{count} trips already, {limit} are allowed ({cap})",
+            "已有{count}次停电,上限{limit}次({cap})",
+            cap=", ".join(one.cap for one in limited.over),
+            count=over.count,
+            limit=over.limit,
+        )
+    return passes("within every cap", "未超过任何上限")
+
+
+def not_stopped(facts: Facts) -> Finding:
+    """CTRL-10: the kill switch is not thrown."""
+    if name := facts.limited.stopped_by:
+        return stops("{name} has stopped all trips", "{name}已停止全部停电操作", name=name)
+    return passes("trips are not stopped", "停电操作未被停止")
+
+
+def batch_runs(facts: Facts) -> Finding:
+    """CTRL-24: too many of its batch failed; a person looks first."""
+    limited = facts.limited
+    inputs = {"batch": limited.batch, "failures": limited.batch_failures, "size": limited.batch_size}
+    if limited.is_braked:
+        return stops_with(
+            OnStop.HOLD,
+            "{failures} of {size} in {batch} failed: a person looks first",
+            "批次{batch}共{size}户,失败{failures}户:须人工确认",
+            **inputs,
+        )
+    return passes("{failures} of {size} in its batch failed", "批次共{size}户,失败{failures}户", **inputs)
+
+
+_UNSENT: Final = frozenset(
+    {OrderState.CREATED, OrderState.AUTHORISED, OrderState.QUEUED, OrderState.PRECHECK}
+)
+
+
+def _control(facts: Facts) -> list[OtherOrder]:
+    """Other open orders that this one could disturb; quiet ones only while they are in flight."""
+    return [
+        one
+        for one in facts.others
+        if one.is_open
+        and one.kind is not OrderKind.TOP_UP
+        and (one.kind not in _QUIET or one.state in IN_FLIGHT)
+    ]
+
+
+def _is_undone(facts: Facts, other: OtherOrder) -> bool:
+    """Whether this order is there to undo the other."""
+    return facts.order.kind in CLOSES and other.kind in CUTS
+
+
+def _busy(other: OtherOrder, on_stop: OnStop) -> Finding:
+    return stops_with(
+        on_stop,
+        "order {other} ({kind}) of this meter is {state}",
+        "该表的工单{other}({kind})处于{state}状态",
+        other=other.id,
+        kind=other.kind.value,
+        state=other.state.value,
+    )

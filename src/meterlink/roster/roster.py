@@ -1,0 +1,163 @@
+"""The configuration's meters as the rules see them: whose they are, where, and what may be done to them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from meterlink.config.meters import MeterSettings, ProtectedKind, World
+from meterlink.config.settings import Settings
+from meterlink.drivers.profiles import MeterProfiles
+from meterlink.errors import ConfigError
+from meterlink.model.line_url import ListenUrl
+from meterprofiles import Profile
+
+_WORLDS: Final[dict[tuple[World, World], bool]] = {
+    ("none", "none"): True,
+    ("remote", "remote"): True,
+    ("local", "local"): True,
+    ("none", "remote"): True,  # a profile of a whole edition does not know what its meters are used for
+}
+"""(the profile's, the meter's): what can be true of one meter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RosterMeter:
+    """One meter.
+
+    Args:
+        id: our name of it.
+        address: 12 digits, a single meter's.
+        line: name of its line.
+        line_is_ours: whether octets leave or are lost on it; ``False``: something may store or route them
+            (a terminal that dials in). Source: decision 22.
+        protocol: what it speaks.
+        profile: of its model.
+        firmware: version; empty: not told.
+        meter_number: 12 digits; empty: not told.
+        customer_number: 12 digits; empty: not told.
+        customer: for people.
+        point_of_supply: for people.
+        area: transformer area; meters without one are an area of their own.
+        world: where the money is.
+        agreement: id of its agreement's record; empty: billed afterwards.
+        protected: why nobody may cut it off.
+        is_important: its notices are filed.
+        is_residential: a household.
+        is_motor_load: ``None``: unknown.
+        opening_limit_a: amperes above which its contact must not open; ``None``: not told.
+        pending_replacement: whether another meter may stand there by now.
+        is_lab: whether no customer is behind it.
+
+    """
+
+    id: str
+    address: str
+    line: str
+    line_is_ours: bool
+    protocol: str
+    profile: Profile
+    firmware: str = ""
+    meter_number: str = ""
+    customer_number: str = ""
+    customer: str = ""
+    point_of_supply: str = ""
+    area: str = ""
+    world: World = "none"
+    agreement: str = ""
+    protected: tuple[ProtectedKind, ...] = ()
+    is_important: bool = False
+    is_residential: bool = True
+    is_motor_load: bool | None = None
+    opening_limit_a: Decimal | None = None
+    pending_replacement: bool = False
+    is_lab: bool = False
+
+
+class Roster:
+    """All meters, by our id and by customer.
+
+    Args:
+        meters: in the order of the configuration; ids are unique.
+
+    """
+
+    def __init__(self, meters: tuple[RosterMeter, ...]) -> None:
+        self._meters = {meter.id: meter for meter in meters}
+        self._areas = Counter(meter.area for meter in meters)
+        self._customers: dict[str, list[RosterMeter]] = {}
+        for meter in meters:
+            if meter.customer_number:
+                self._customers.setdefault(meter.customer_number, []).append(meter)
+
+    @classmethod
+    def of(cls, settings: Settings, profiles: MeterProfiles) -> Roster:
+        """The roster of a configuration.
+
+        Raises:
+            ConfigError: a profile is missing, or says of the money what the configuration contradicts.
+
+        """
+        return cls(
+            tuple(
+                _meter(meter, profiles.find(meter.protocol, meter.model), line.name, line_is_ours)
+                for line, meters in settings.meters_by_line()
+                for line_is_ours in [not isinstance(line.parsed_url, ListenUrl)]
+                for meter in meters
+            )
+        )
+
+    def __iter__(self) -> Iterator[RosterMeter]:
+        return iter(self._meters.values())
+
+    def meter(self, meter_id: str) -> RosterMeter | None:
+        """The meter of that id."""
+        return self._meters.get(meter_id)
+
+    def of_customer(self, customer_number: str) -> tuple[RosterMeter, ...]:
+        """The meters of a customer; empty: nobody has that number."""
+        return tuple(self._customers.get(customer_number, ()))
+
+    def area_size(self, area: str) -> int:
+        """How many meters an area has here."""
+        return self._areas[area]
+
+
+def _meter(meter: MeterSettings, profile: Profile, line: str, line_is_ours: bool) -> RosterMeter:
+    return RosterMeter(
+        id=meter.id,
+        address=meter.address,
+        line=line,
+        line_is_ours=line_is_ours,
+        protocol=meter.protocol,
+        profile=profile,
+        firmware=meter.firmware,
+        meter_number=meter.meter_number,
+        customer_number=meter.customer_number,
+        customer=meter.customer,
+        point_of_supply=meter.point_of_supply,
+        area=meter.area,
+        world=_world(meter, profile),
+        agreement=meter.agreement,
+        protected=meter.protected,
+        is_important=meter.important,
+        is_residential=meter.residential,
+        is_motor_load=meter.motor_load,
+        opening_limit_a=Decimal(meter.opening_limit_a) if meter.opening_limit_a else None,
+        pending_replacement=meter.pending_replacement,
+        is_lab=meter.lab,
+    )
+
+
+def _world(meter: MeterSettings, profile: Profile) -> World:
+    told = profile.meter.cost_control
+    wanted = meter.cost_control or told
+    if not _WORLDS.get((told, wanted), False):
+        raise ConfigError(
+            f"meter {meter.id!r}: cost_control = {wanted!r}, but its profile {profile.name} says {told!r}: "
+            "take the key away, or give the meter the profile of its model"
+        )
+    return wanted
