@@ -241,6 +241,8 @@ def test_a_hold_that_gives_up_waiting_leaves_nothing() -> None:
                 await settle()
                 with pytest.raises(BusFull):
                     await _ask(bench.line, "2")
+                with pytest.raises(BusFull):
+                    await hold()
                 for one in waiting:
                     one.cancel()
                 await asyncio.wait(waiting)
@@ -260,6 +262,27 @@ def test_a_holder_has_few_places_of_its_own() -> None:
             done = [await one for one in asking]
         assert ["BusFull"] * 2 == done[HELD_TICKETS_MAX:]
         assert HELD_TICKETS_MAX == len(bench.order())
+
+    _run(body)
+
+
+def test_an_exchange_that_is_given_up_within_a_hold_leaves_nothing() -> None:
+    """A holder that gives up a few times would have no place left for its read-back."""
+
+    async def body() -> None:
+        bench = _Bench()
+        async with bench.running() as group, bench.line.hold(priority=Priority.CONTROL) as held:
+            first = group.create_task(_ask(held, "91"))
+            await settle()
+            for _ in range(2):
+                waiting = [group.create_task(_ask(held, "92")) for _ in range(HELD_TICKETS_MAX)]
+                await settle()
+                for one in waiting:
+                    one.cancel()
+                await asyncio.wait(waiting)
+            assert "000000000093" == await _ask(held, "93")
+            await first
+        assert ["91", "93"] == [address[-2:] for address in bench.order()]
 
     _run(body)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, Final, Literal, NamedTuple
 
@@ -51,8 +51,11 @@ STATUS_BITS: Final[dict[StatusWord, StatusBits]] = {
     "vendor": StatusBits(contact=4, command=1, alarm=None, guarantee=12),
 }
 """Each bit: 1 = open, or on."""
-STANDARD_BITS: Final = StatusBits(contact=4, command=None, alarm=None, guarantee=None)
-"""Of a meter that speaks the text of the standard alone: it keeps the other bits in reserve."""
+DIALECT_BITS: Final[dict[str, StatusBits]] = {
+    "standard": StatusBits(contact=4, command=None, alarm=None, guarantee=None),
+    "southern_grid": StatusBits(contact=4, command=6, alarm=7, guarantee=None),
+}
+"""Of dialects that keep some of them in reserve: what no source names there is not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +93,10 @@ class Looks645:
         shown = await self._text(line, address, "meter_time")
         took = timedelta(seconds=self.clock.monotonic_s() - begun_s)
         half_way = self.clock.utc_now() - took / 2
-        if timedelta(hours=_of_day(shown).hour, minutes=_of_day(shown).minute) < MIDNIGHT_MARGIN:
-            date = await self._text(line, address, "meter_date")
         meter_at = _moment(f"{date[:10]} {shown}", address, self.zone)
+        if meter_at - meter_at.replace(hour=0, minute=0, second=0) < MIDNIGHT_MARGIN:
+            date = await self._text(line, address, "meter_date")
+            meter_at = _moment(f"{date[:10]} {shown}", address, self.zone)
         # The second that is shown began up to a second ago: its middle is the best guess.
         return ClockLook(offset=meter_at + _SHOWN_S / 2 - half_way, error=(took + _SHOWN_S) / 2)
 
@@ -224,10 +228,6 @@ class _Look:
             # As in the command that the record is of: lowest octet first on the wire.
             operator_code=operator.raw[::-1].hex().upper() if operator is not None else "",
         )
-
-
-def _of_day(shown: str) -> time:
-    return time.fromisoformat(shown)
 
 
 def _moment(text: str, address: str, zone: tzinfo) -> datetime:

@@ -30,7 +30,8 @@ END: Final = 0x070002FF
 TOP_UP: Final = 0x070102FF
 STATE: Final = 0x078102FF
 
-METER_NUMBER: Final = re.compile(r"[0-9]{12}").fullmatch
+_METER_NUMBER: Final = re.compile(r"[0-9]{12}").fullmatch
+_OPERATOR_CODE: Final = re.compile(r"[0-9A-Fa-f]{8}").fullmatch
 _CODES: Final = {Cause.MAC: "mac", Cause.SUSPENDED: "locked"}
 """What a meter's refusal is called; every other one is ``refused_by_meter``."""
 
@@ -132,8 +133,10 @@ async def authenticate(
         ReplyTimeout, LineError, BusFull: from the line.
 
     """
-    if not METER_NUMBER(meter_number):
+    if not _METER_NUMBER(meter_number):
         raise SecurityFailed(f"meter {desk.address}: its number is not of 12 digits", code="unfit")
+    if not _OPERATOR_CODE(desk.operator_code):
+        raise SecurityFailed("an operator code has 8 hexadecimal digits", code="unfit")
     div = bytes.fromhex(f"0000{meter_number}")
     begun = await provider.auth645(div)
     values: Fields = {"cipher1": begun.cipher1.hex(), "rand1": begun.rand1.hex(), "div": div.hex()}
