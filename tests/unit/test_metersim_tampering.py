@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from statistics import correlation, median
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -201,6 +202,23 @@ def test_half_a_strength_is_half_a_theft(strength: Decimal, method: Method) -> N
     at = NOON + HOUR
     left = of(honest, "current.a", at) * (1 - strength)
     assert abs(of(works, "current.a", at) - left) <= of(honest, "current.a", at) / 20
+
+
+@pytest.mark.parametrize("phases", [1, 3])
+@pytest.mark.parametrize("strength", [Decimal(text) for text in ("0", "0.001", "0.3", "0.5", "0.7", "1")])
+def test_a_reversed_part_of_a_ct_takes_twice_its_share(strength: Decimal, phases: Any) -> None:
+    """THEFT-08 would be a switch: the least strength would take as much as a half."""
+    plate, load = Plate(address=ADDRESS, phases=phases, sums="by_phase"), Load(mean_kw=Decimal(6))
+    works, honest = Works(plate, seed=3, load=load), Works(plate, seed=3, load=load)
+    works.history.become(NOON, tampered(Method.CT_REVERSED, strength))
+
+    def counted(one: Works) -> Decimal:
+        def net(at: datetime) -> Decimal:
+            return of(one, "forward_active_energy.a", at) - of(one, "reverse_active_energy.a", at)
+
+        return net(NOON + DAY) - net(NOON)
+
+    assert abs(counted(works) - counted(honest) * (1 - 2 * strength)) <= Decimal("0.05")
 
 
 def test_methods_that_are_none_are_refused() -> None:

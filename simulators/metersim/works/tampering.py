@@ -202,10 +202,11 @@ def _crossed(before: Conditions, number: int, per_mille: int) -> Mapping[str, ob
 
 
 def _reversed(before: Conditions, number: int, per_mille: int) -> Mapping[str, object]:
-    """Polarity is reversed or not; a part of the turns of a CT leaves a part of the current."""
+    """A part of the turns of a CT is reversed: it takes away twice its share, and beyond a half all turns."""
+    left = FULL - 2 * per_mille
     return {
-        "angle_deg": _of_phase(before.angle_deg, number, 180),
-        "current_per_mille": _of_phase(before.current_per_mille, number, per_mille),
+        "angle_deg": _of_phase(before.angle_deg, number, 180 if left < 0 else before.angle_deg[number]),
+        "current_per_mille": _of_phase(before.current_per_mille, number, abs(left)),
     }
 
 
