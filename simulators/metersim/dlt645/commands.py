@@ -183,7 +183,7 @@ class Commands:
         return (
             Balances(self._works, authenticated=self._authenticated).data(entry, at)
             or self._programming.data(entry, at)
-            or RelayRecords(self._works.value, memory=self._works.memory).data(entry, at)
+            or RelayRecords(self._works).data(entry, at)
         )
 
     def content(self, item: str, at: datetime) -> Content:
