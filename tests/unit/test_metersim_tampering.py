@@ -13,6 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metersim import Line, Meter, Simulation, Station
+from metersim.plant.happening_runner import Happenings
+from metersim.plant.happenings import Happening
 from metersim.works.conditions import Conditions
 from metersim.works.cost_control import CostControl
 from metersim.works.events import EVENT_DEPTH, KINDS
@@ -20,7 +23,7 @@ from metersim.works.load import Load
 from metersim.works.moments import INSTALLED_AT
 from metersim.works.plate import Plate
 from metersim.works.switch import Command
-from metersim.works.tampering import Method, tamper, tampered
+from metersim.works.tampering import Method, tampered
 from metersim.works.works import Works, usual_works
 from meterwire.catalogue import quantities
 
@@ -169,7 +172,12 @@ def stolen_from(method: Method, strength: Decimal) -> Works:
     works = works_of(method)
     if method is Method.USED_AFTER_TRIP:
         works.history.change(NOON - HOUR, contact_open=True)
-    tamper(works.history, method, strength, at=NOON)
+    clock = Simulation(seed=1).clock
+    line = Line([Station(meter=Meter(ADDRESS, seed=1, works=works))], clock=clock, record=lambda _: None)
+    theft = Happening(what="tampering", at=timedelta(), theft=method, strength=strength)
+    happenings = Happenings([theft], [line], clock=clock, start=NOON)
+    happenings.advance(NOON + 30 * DAY)
+    assert [0] == [report.failed for report in happenings.reports()]
     return works
 
 
@@ -231,7 +239,7 @@ def test_methods_that_are_none_are_refused() -> None:
             tampered(Method.BYPASSED, strength)
     with pytest.raises(ValueError, match="phase"):
         tampered(Method.CT_OPEN, 1, phase="d")
-    with pytest.raises(ValueError, match="rows of a history"):
+    with pytest.raises(ValueError, match="made up of several"):
         tampered(Method.POWER_CYCLED, 1)
     assert tampered("THEFT-10", 1).bypassed_per_mille == 1000
 
