@@ -19,8 +19,9 @@ from random import Random
 from typing import Final
 
 from metersim.line.line import Clock, Line
-from metersim.plant.effects import Affected, begin, check_can_have, end, lasts, series, strike
+from metersim.plant.effects import Affected, begin, check_can_have, end, lasts, strike
 from metersim.plant.happenings import Happening
+from metersim.plant.series import series
 from metersim.plant.whens import after, first
 
 HAPPENINGS_MAX: Final = 1_024
