@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 import yaml
@@ -78,11 +78,64 @@ def checked(
     try:
         return TypeAdapter(wanted).validate_python(data, context=context)
     except ValidationError as error:
-        faults = sorted(_faults(error, root, wanted, whole))
+        raise fault(_told(file, sorted(_faults(error, root, wanted, whole)))) from None
+
+
+def refuse(
+    misplaced: Iterable[Misplaced],
+    text: str,
+    file: str,
+    *,
+    text_max: int = TEXT_MAX,
+    fault: type[Exception] = PlantError,
+) -> None:
+    """Refuse a file for what its sentences mean together, with the line of each.
+
+    Args:
+        misplaced: what is wrong; nothing: the file is taken.
+        text: YAML that was read.
+        file: how errors call it.
+        text_max: most characters.
+        fault: what is raised.
+
+    Raises:
+        Exception: of ``fault``; the message names up to 20 faults, a line each.
+
+    """
+    found = list(misplaced)
+    if not found:
+        return
+    root = node_of(text, file, fault=fault, text_max=text_max, depth_max=DEPTH_MAX)
+    raise fault(_told(file, sorted(_sentence(root, one.loc, str(one)) for one in found)))
+
+
+def scalar_at(text: str, file: str, key: str, *, fault: type[Exception] = PlantError) -> str | None:
+    """What is written behind a key of a file that was read; ``None`` where that is no single word or text.
+
+    Args:
+        text: YAML.
+        file: how errors call it.
+        key: at the top of it.
+        fault: what is raised.
+
+    Raises:
+        Exception: of ``fault``: the text cannot be read.
+
+    """
+    below = _below(node_of(text, file, fault=fault, text_max=TEXT_MAX, depth_max=DEPTH_MAX), key)
+    return str(below[1].value) if below and isinstance(below[1], yaml.ScalarNode) else None
+
+
+def _told(file: str, faults: list[tuple[int, str]]) -> str:
     shown = [f"{file}:{line}: {sentence}" for line, sentence in faults[:FAULTS_SHOWN_MAX]]
     if len(faults) > len(shown):
         shown.append(f"{file}: and {len(faults) - len(shown)} more")
-    raise fault("\n".join(shown))
+    return "\n".join(shown)
+
+
+def _sentence(root: yaml.Node, loc: Loc, sentence: str) -> tuple[int, str]:
+    line, path = _place(root, loc)
+    return line, f"{path}: {sentence}" if path else sentence
 
 
 def _data(node: yaml.Node, file: str, fault: type[Exception]) -> Any:
@@ -122,8 +175,7 @@ def _faults(error: ValidationError, root: yaml.Node, wanted: type, whole: str) -
                 sentence = "write a text"
         if isinstance(cause, Misplaced):
             loc = (*loc, *cause.loc)
-        line, path = _place(root, loc)
-        yield line, f"{path}: {sentence}" if path else sentence
+        yield _sentence(root, loc, sentence)
 
 
 def _unknown(key: str, known: tuple[str, ...]) -> str:
