@@ -186,6 +186,26 @@ async def test_what_an_item_cannot_be_set_to(item: str, body: object, kind: str)
         assert before == api.built.meter(FIRST).works.history.rows
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        ("/v1/faults", {"what": "loss", "between": 5}, "body.between: write two times, from and until"),
+        ("/v1/faults", {"what": "loss", "nth": "x"}, "body.nth: write a whole number"),
+        ("/v1/faults", {"what": 5}, "body.what: write a text"),
+        ("/v1/happenings", [5], "body: write keys and values"),
+        ("/v1/happenings", {"what": "reboot", "lasts": [5]}, "body.lasts: write a time as 90s, 2h or 1d12h"),
+        ("/v1/happenings", {"what": "reboot", "lasts": "5s", "at": []}, "body.at: write a time as 2026-"),
+    ],
+)
+async def test_a_wrong_body_is_told_what_to_write(path: str, body: object, told: str) -> None:
+    """A tester would be told about tuples and instances, which JSON has not."""
+    async with asked_api() as api:
+        status, problem = await api.ask("POST", path, body)
+        assert 422 == status
+        assert problem["detail"].startswith(told), problem["detail"]
+        assert "; body" not in problem["detail"]
+
+
 @pytest.mark.parametrize("number", ["1e999", "-Infinity", "NaN"])
 async def test_a_number_without_end_is_told(number: str) -> None:
     """A program that divides by zero would be answered with 500."""

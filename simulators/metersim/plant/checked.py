@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 import yaml
@@ -25,6 +25,24 @@ STRICT: Final = ConfigDict(extra="forbid")
 """Of a dataclass of a file: a key that it does not know is a fault."""
 FAULTS_SHOWN_MAX: Final = 20
 """Faults of one file that are shown."""
+
+SENTENCES: Final[Mapping[str, str]] = {
+    "dict_type": "write keys and values",
+    "dataclass_type": "write keys and values",
+    "tuple_type": "write a list: [...], or a line with '- ' for each",
+    "list_type": "write a list: [...], or a line with '- ' for each",
+    "string_type": "write a text",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "write a whole number"),
+    **dict.fromkeys(
+        ("float_type", "float_parsing", "decimal_type", "decimal_parsing"), "write a number, as 0.5"
+    ),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "write true or false"),
+    **dict.fromkeys(
+        ("datetime_type", "datetime_parsing", "datetime_from_date_parsing"),
+        "write a time with its zone, as 2026-10-01T00:00:00+08:00",
+    ),
+}
+"""What to write, by the kind of fault that pydantic found; its own words are of classes."""
 
 Loc = tuple[str | int, ...]
 _T = TypeVar("_T")
@@ -159,20 +177,17 @@ def _data(node: yaml.Node, file: str, fault: type[Exception]) -> Any:
 def _faults(error: ValidationError, root: yaml.Node, wanted: type, whole: str) -> Iterator[tuple[int, str]]:
     for fault in error.errors(include_url=False, include_input=False):
         loc, cause = fault["loc"], fault.get("ctx", {}).get("error")
-        sentence = str(cause) if isinstance(cause, ValueError) else fault["msg"].replace("Input ", "", 1)
+        if isinstance(cause, ValueError):
+            sentence = str(cause)
+        else:
+            sentence = SENTENCES.get(fault["type"]) or fault["msg"].replace("Input ", "", 1)
         match fault["type"]:
             case "unexpected_keyword_argument" | "extra_forbidden":
                 sentence = _unknown(str(loc[-1]), _keys(wanted, loc[:-1]))
             case "missing" | "missing_argument":
                 sentence = "the key is missing"
-            case "dict_type":
-                sentence = "write keys and values"
             case "dataclass_type":
-                sentence = f"write keys and values: {', '.join(_keys(wanted, loc))}" if loc else whole
-            case "tuple_type":
-                sentence = "write a list: [...], or a line with '- ' for each"
-            case "string_type":
-                sentence = "write a text"
+                sentence = f"{sentence}: {', '.join(_keys(wanted, loc))}" if loc else whole
         if isinstance(cause, Misplaced):
             loc = (*loc, *cause.loc)
         yield _sentence(root, loc, sentence)

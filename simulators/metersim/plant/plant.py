@@ -111,11 +111,14 @@ class Plant:
 
     def __post_init__(self) -> None:
         """Check what only the whole shows."""
-        aware(self.start)
+        aware(self.start, "start")
         if not self.lines and not self.concentrators:
             raise Misplaced("a plant has one line or more; leave the key out for one", "lines")
         if self.api:
-            endpoint(self.api)
+            try:
+                endpoint(self.api)
+            except ValueError as error:
+                raise Misplaced(str(error), "api") from None
         if (meters := sum(line.count for line in self.all_lines)) > METERS_MAX:
             raise Misplaced(f"{meters} meters in all, at most {METERS_MAX} are taken", "lines")
         self._check_names()
