@@ -209,6 +209,10 @@ def test_a_plant_file_may_leave_everything_out() -> None:
         (ROW + "{load: palace}", IN_ROW + ".load: should be 'household', 'shop', 'factory' or"),
         ("lines:\n- {server: {packing_ms: 1}}", "p.yaml:2: lines[1].server.packing_ms: unknown key; did you"),
         ("lines:\n- {server: {pack_ms: 10001}}", "p.yaml:2: lines[1].server: serial server pack_ms: 10001"),
+        (
+            "lines:\n- paced: false\n  medium: {echo: 1, talk_over: 0.5}",
+            "p.yaml:3: lines[1].medium.talk_over: nothing lasts on a line that is not paced",
+        ),
         ("lines:\n- {server: {}, at: pty}", "p.yaml:2: lines[1].server: a pseudo-terminal has no serial"),
         (
             "lines:\n- {server: {}, login: true, meters: [{profile: dlt698.45/generic}]}",
@@ -356,6 +360,12 @@ def test_a_file_without_an_end_is_not_read_to_it(
     with pytest.raises((PlantError, ScenarioError, ProfileError, CaptureError)) as caught:
         load(Path(device))
     assert f"{device}{words}" == str(caught.value)
+
+
+def test_who_talks_over_a_paced_line_is_taken() -> None:
+    """Clients that do not wait for their turn could not be rehearsed."""
+    [line] = read_plant("lines: [{paced: true, medium: {talk_over: 0.5}}]", "p.yaml").lines
+    assert 0.5 == line.medium.talk_over
 
 
 def test_tariffs_begin_when_the_file_says() -> None:

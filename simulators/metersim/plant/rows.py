@@ -337,6 +337,9 @@ class LineRow:
             raise Misplaced("a login goes with tcp:// or dial://", "login")
         if self.login and self.server is not None:
             raise Misplaced("a login is not sent through a serial server; leave one out", "login")
+        if self.medium.talk_over and not self.paced:
+            sentence = "nothing lasts on a line that is not paced, so nobody talks over it; write paced: true"
+            raise Misplaced(sentence, "medium", "talk_over")
         if self.server is not None and self.at.kind == "pty":
             raise Misplaced("a pseudo-terminal has no serial server; leave the key out", "server")
 
