@@ -67,6 +67,6 @@ class RelayRecords:
         at = move.started_at
         return {
             "event_at": f"{self._works.clock.shows(at):%Y-%m-%d %H:%M:%S}",
-            "operator_code": digits(bytes.fromhex(move.details["operator_code"])),
+            "operator_code": digits(bytes.fromhex(str(move.details["operator_code"]))),
             **{item: self._works.value(item, at) for item in _ENERGIES},
         }
