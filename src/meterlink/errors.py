@@ -87,7 +87,12 @@ class SecurityFailed(MeterlinkError):
 
     Args:
         message: one sentence for an operator.
-        code: what the provider called it, or ``away``, ``slow``, ``refused_by_meter``, ``mac``, ``locked``.
+        code: what the provider called it (docs/security-providers.md), or of ours:
+            ``none``, ``plaintext``, ``lab_provider``, ``bad_password``: the configuration does not allow it;
+            ``away``, ``slow``, ``busy``, ``rubbish``, ``too_long``, ``unfit``: the provider is of no use now;
+            ``refused_by_meter``, ``enforced``, ``no_keys``, ``other_meter``: the meter takes no such proof;
+            ``mac``, ``locked``: the meter found a proof wrong, or has locked itself;
+            ``shut``: it gets no orders since that happened.
 
     """
 
@@ -111,14 +116,6 @@ class OrderClash(MeterlinkError):
     """An order of that id exists and wants something else."""
 
 
-class EvidenceRefused(MeterlinkError):
-    """A record of evidence cannot be taken in; the message says which key, what is wrong, what to do."""
-
-
-class NotEntitled(MeterlinkError):
-    """Somebody has no role for what he wants, or has done already what a second person must do now."""
-
-
 class NotAllowed(MeterlinkError):
     """An order or a case takes no such step now: its table or a guard says no, and nothing was changed.
 
@@ -131,6 +128,14 @@ class NotAllowed(MeterlinkError):
     def __init__(self, message: str, *, why: str) -> None:
         super().__init__(message)
         self.why = why
+
+
+class EvidenceRefused(MeterlinkError):
+    """A record of evidence cannot be taken in; the message says which key, what is wrong, what to do."""
+
+
+class NotEntitled(MeterlinkError):
+    """Somebody has no role for what he wants, or has done already what a second person must do now."""
 
 
 # --- journal -----------------------------------------------------------------------------------
