@@ -309,7 +309,7 @@ def test_files_that_a_plant_names_stand_beside_it(tmp_path: Path) -> None:
     (tmp_path / "plant.yaml").write_text("lines: [{meters: [{profile: mine.yaml}]}]")
     [meter] = load_plant(tmp_path / "plant.yaml").meters()
     assert "dlt645-1997" == meter.row.profile.protocol
-    with pytest.raises(PlantError, match=r"none\.yaml: cannot be read"):
+    with pytest.raises(PlantError, match=r"none\.yaml: there is no such file"):
         load_plant(tmp_path / "none.yaml")
     (tmp_path / "latin.yaml").write_bytes(b"seed: 1\nplant: \xe9")
     with pytest.raises(PlantError, match=r"latin\.yaml:2: octet E9H is no UTF-8"):
