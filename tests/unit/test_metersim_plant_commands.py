@@ -26,7 +26,6 @@ from metersim.plant.schema import schema
 from metersim.plant.starters import KINDS, starter
 from meterwire.dlt645 import ReadRequest, encode, to_frame
 
-
 IN_USE = "Address already in use; end the program that has it, or write another port (0 takes a free one)"
 NOT_HERE = "Cannot assign requested address; write an address of this machine, as 127.0.0.1"
 
@@ -52,7 +51,20 @@ def test_a_new_plant_file_is_right_as_it_is(folder: Path, kind: str) -> None:
     checked = CliRunner().invoke(app, ["check", "my-plant.yaml", "--json"])
     lines = json.loads(checked.stdout)["lines"]
     assert [meter.address for meter in plant.meters()] == [each for line in lines for each in line["meters"]]
-    assert [str(line.at) for line in plant.lines] == [line["at"] for line in lines]
+    assert [str(line.at) for line in plant.all_lines] == [line["at"] for line in lines]
+
+
+def test_a_concentrator_is_told_with_its_place(folder: Path) -> None:
+    """Somebody would look for a line to connect to, and find one that listens to nobody."""
+    CliRunner().invoke(app, ["new", "area", "--kind", "concentrator"])
+    told = CliRunner().invoke(app, ["check", "area.yaml"]).stdout.splitlines()
+    assert "area: 0 lines, 1 concentrators, 9 meters, seed 1, wall clock" == told[0]
+    assert "  concentrator 020000000001 at tcp://127.0.0.1:0, meters on its carrier" == told[1]
+    assert "    6 x dlt645-2007/single-phase, household 0.5 kW" == told[2]
+    assert 5 == len(told)
+    document = json.loads(CliRunner().invoke(app, ["check", "area.yaml", "--json"]).stdout)
+    row = {"address": "020000000001", "at": "tcp://127.0.0.1:0", "line": "behind-020000000001"}
+    assert [row] == document["concentrators"]
 
 
 def test_what_a_new_plant_file_has_in_comments_is_right_too() -> None:
@@ -63,6 +75,9 @@ def test_what_a_new_plant_file_has_in_comments_is_right_too() -> None:
     assert [False, False, True, False] == [row.modes_enforced for row in rows]
     assert rows[1].tariffs is not None
     assert rows[3].is_garbage
+    text = starter("concentrator", "area")
+    whole = re.sub(r"^# (?=lines:|  - )", "", text, flags=re.MULTILINE)
+    assert (0, 1) == tuple(len(read_plant(each, "area.yaml").lines) for each in (text, whole))
 
 
 def test_a_new_plant_file_overwrites_nothing_unasked(folder: Path) -> None:
