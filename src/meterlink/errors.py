@@ -116,14 +116,6 @@ class OrderClash(MeterlinkError):
     """An order of that id exists and wants something else."""
 
 
-class EvidenceRefused(MeterlinkError):
-    """A record of evidence cannot be taken in; the message says which key, what is wrong, what to do."""
-
-
-class NotEntitled(MeterlinkError):
-    """Somebody has no role for what he wants, or has done already what a second person must do now."""
-
-
 class NotAllowed(MeterlinkError):
     """An order or a case takes no such step now: its table or a guard says no, and nothing was changed.
 
@@ -136,6 +128,14 @@ class NotAllowed(MeterlinkError):
     def __init__(self, message: str, *, why: str) -> None:
         super().__init__(message)
         self.why = why
+
+
+class EvidenceRefused(MeterlinkError):
+    """A record of evidence cannot be taken in; the message says which key, what is wrong, what to do."""
+
+
+class NotEntitled(MeterlinkError):
+    """Somebody has no role for what he wants, or has done already what a second person must do now."""
 
 
 # --- journal -----------------------------------------------------------------------------------

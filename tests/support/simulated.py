@@ -11,22 +11,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from meterlink.clock import Clock
 from meterlink.config import Settings
 from meterlink.daemon.audited import JOURNAL_FILE
+from meterlink.daemon.control_socket import Handler
 from meterlink.daemon.daemon import Daemon
 from meterlink.daemon.delivery import Outside
+from meterlink.daemon.ordering import OrderWorld
 from meterlink.errors import LineClosed, LineLost
 from meterlink.ingest.memory import MemorySink
 from meterlink.model.line_url import LineUrl
 from meterlink.model.reading import LogRow
+from meterlink.orders.models import Models
 from meterlink.transports.memory import MemoryBroker, memory_line
 from meterlink.transports.stream import ByteStream
 from metersim import AnswerRecord, Line, Simulation, Station
+from metersim.line.fault_rules import FaultRules
 from tests.support.agreement import Answer, readings_by_key, readings_of, rows_in, unkept_answers
 
 ITEMS = ("forward_active_energy", "voltage.a", "current.a")
@@ -34,14 +39,23 @@ START = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
 
 class Duplex:
-    """Our stream as the simulator's duplex."""
+    """Our stream as the simulator's duplex.
 
-    def __init__(self, stream: ByteStream) -> None:
+    Args:
+        stream: the far end of a line.
+        heard: is told what comes, before the meters are.
+
+    """
+
+    def __init__(self, stream: ByteStream, heard: Callable[[bytes], None] = lambda _: None) -> None:
         self._stream = stream
+        self._heard = heard
 
     async def receive(self) -> bytes:
         try:
-            return await self._stream.receive()
+            octets = await self._stream.receive()
+            self._heard(octets)
+            return octets
         except (LineLost, LineClosed):
             return b""
 
@@ -80,6 +94,13 @@ class SimulatedGateway:
         models: by address, where the configuration names one.
         profiles: folder of profiles beside those that come with the program.
         reply_timeout_ms: of the line; ``None``: its meters' profiles say it.
+        more: other tables of the configuration.
+        meter_keys: by address, other keys of the meters.
+        order_models: what is proven of the meters' models; nothing by default.
+
+    Attributes:
+        rules: of the line; faults are added before the exchange that they shall strike.
+        heard: is told the octets that come to the meters, before they are.
 
     """
 
@@ -96,6 +117,9 @@ class SimulatedGateway:
         reply_timeout_ms: int | None = 500,
         plans: Sequence[Mapping[str, object]] | None = None,
         start: datetime = START,
+        more: Mapping[str, object] | None = None,
+        meter_keys: Mapping[str, Mapping[str, object]] | None = None,
+        order_models: Models | None = None,
     ) -> None:
         self.sim = Simulation(seed=seed, start=start)
         self.clock = _OwnClock(self.sim.clock)
@@ -103,8 +127,11 @@ class SimulatedGateway:
         self.answers: list[AnswerRecord] = []
         self.broker = MemoryBroker()
         self.sink = MemorySink()
+        self.rules = FaultRules(seed=seed, start=start)
+        self.heard: Callable[[bytes], None] = lambda _: None
         self.plugged = True
         self.dialled = 0
+        self.started_at = start
         self._stations = list(stations)
         self._plans = plans or [{"name": "p", "every_s": every_s, "items": ITEMS}]
         self._protocols = protocols or {}
@@ -112,6 +139,10 @@ class SimulatedGateway:
         self._profiles = profiles
         self._reply_timeout_ms = reply_timeout_ms
         self._ends: list[ByteStream] = []
+        self._desk: Handler | None = None
+        self._order_models = order_models
+        self._more = more or {}
+        self.meter_keys = meter_keys or {}
         self.addresses = {f"m{station.meter.address}": station.meter.address for station in stations}
 
     def run(
@@ -165,9 +196,12 @@ class SimulatedGateway:
 
     async def _run(self, seconds: float, meanwhile: Callable[[], Awaitable[None]] | None, kill: bool) -> None:
         stop = asyncio.Event()
+        self.desk_opened = asyncio.Event()
         async with asyncio.TaskGroup() as plant:
             self._plant = plant
-            self._line = Line(self._stations, clock=self.sim.clock, record=self.answers.append)
+            self._line = Line(
+                self._stations, clock=self.sim.clock, record=self.answers.append, rules=self.rules
+            )
             outside = Outside(
                 folder=self.folder,
                 clock=self.clock,
@@ -176,7 +210,8 @@ class SimulatedGateway:
                 rng=self.sim.random,
                 reserve_octets=0,  # hundreds of test folders would hold one each
             )
-            daemon = Daemon(self._settings(), outside, self._open)
+            world = OrderWorld(open_desk=self._open_desk, models=self._order_models)
+            daemon = Daemon(self._settings(), outside, self._open, orders=world)
             running = plant.create_task(daemon.run(stop, lambda _: None))
             if meanwhile is not None:
                 plant.create_task(_until_done(meanwhile))
@@ -190,13 +225,28 @@ class SimulatedGateway:
                 await end.aclose()
             self._ends.clear()
 
+    async def ask(self, user: str, op: str, **args: Any) -> Mapping[str, Any]:
+        """What a local user asks of the daemon, as through its control socket."""
+        assert self._desk is not None, "the daemon is up"
+        return await self._desk(user, op, args)
+
+    @contextlib.asynccontextmanager
+    async def _open_desk(self, _: Path, handler: Handler) -> AsyncIterator[None]:
+        self._desk = handler
+        self.desk_opened.set()
+        yield
+        self._desk = None
+
+    def _hear(self, octets: bytes) -> None:
+        self.heard(octets)
+
     async def _open(self, _: LineUrl) -> ByteStream:
         self.dialled += 1
         if not self.plugged:
             raise LineLost("no such device")
         ours, theirs = memory_line()
         self._ends.append(theirs)
-        self._plant.create_task(self._line.serve(Duplex(theirs)))
+        self._plant.create_task(self._line.serve(Duplex(theirs, self._hear)))
         return ours
 
     def _settings(self) -> Settings:
@@ -207,6 +257,7 @@ class SimulatedGateway:
                 "line": "line1",
                 "protocol": self._protocols.get(address, "dlt645-2007"),
                 "model": self._models.get(address, ""),
+                **self.meter_keys.get(address, {}),
             }
             for meter, address in self.addresses.items()
         ]
@@ -222,6 +273,7 @@ class SimulatedGateway:
                 ],
                 "meters": meters,
                 "plans": self._plans,
+                **self._more,
             }
         )
 

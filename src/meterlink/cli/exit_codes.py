@@ -21,3 +21,11 @@ class ExitCode(IntEnum):
     """The meter answered, but with no number (absent, or digits that are not BCD)."""
     JOURNAL = 7
     """The journal cannot be opened or written."""
+    FORBIDDEN = 8
+    """A rule, a role or the state of the order forbids it; nothing was sent."""
+    UNKNOWN = 9
+    """A control was sent, and what it did is not known: look before anything else is done."""
+    DAEMON = 10
+    """The daemon does not answer at its control socket."""
+    TAMPERED = 11
+    """The chain of acts is not what it was: something was changed, taken out, moved or cut off."""

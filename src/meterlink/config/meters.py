@@ -92,7 +92,6 @@ class MeterSettings(MeterSecurity):
         "60, but only for direct connection.",
     )
     pending_replacement: bool = Field(False, description="About to be replaced, or just was: no order goes.")
-    lab: bool = Field(False, description="A meter of a laboratory or simulator, never a customer's.")
 
     @field_validator("address", "meter_number", "customer_number", mode="before")
     @classmethod

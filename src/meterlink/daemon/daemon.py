@@ -1,8 +1,9 @@
 """The daemon: journal, lines and delivery, started together and stopped in order.
 
-Start: configuration (whoever builds us), journal, delivery, lines. Stop in reverse: lines finish the exchange
-in hand, the relay brings out what has been kept, the journal closes. A bug in one line restarts that line; a
-journal that cannot be opened ends the daemon.
+Start: configuration (whoever builds us), journal, delivery, the open orders, lines, the control socket. Stop
+in reverse: the socket closes, lines finish the exchange or the order in hand, the relay brings out what has
+been kept, the journal closes. A bug in one line restarts that line; a journal that cannot be opened ends the
+daemon.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door
 from meterlink.config import Settings
 from meterlink.daemon.audited import audited_journal
+from meterlink.daemon.control_socket import SOCKET_FILE
 from meterlink.daemon.delivery import Outside, delivering
 from meterlink.daemon.dial_in import Gatehouse, PortOpener
 from meterlink.daemon.lines import LineOpener, LinePart, check_items, profiles_of
+from meterlink.daemon.ordering import Ordering, OrderWorld
+from meterlink.daemon.requests import no_control
 from meterlink.daemon.supervise import supervised
 from meterlink.journal.journal import Journal
 from meterlink.model.line_url import LineUrl, ListenUrl
@@ -40,6 +44,7 @@ class Daemon:
         outside: the world.
         opener: opens lines.
         port_opener: listens where terminals dial in.
+        orders: what orders need of the world.
 
     Raises:
         ConfigError: a profile is wrong, or does not serve a meter that it should.
@@ -53,6 +58,7 @@ class Daemon:
         outside: Outside,
         opener: LineOpener,
         port_opener: PortOpener = listening,
+        orders: OrderWorld | None = None,
     ) -> None:
         self._profiles = profiles_of(settings)
         check_items(settings, outside.clock, self._profiles)
@@ -60,6 +66,7 @@ class Daemon:
         self._outside = outside
         self._opener = opener
         self._port_opener = port_opener
+        self._orders = orders or OrderWorld()
 
     async def run(self, stop: asyncio.Event, tell_ready: Callable[[dict[str, Any]], None]) -> None:
         """Run until ``stop`` is set, then end in order.
@@ -74,6 +81,7 @@ class Daemon:
         async with (
             audited_journal(outside, self._settings.gateway.plant_time) as journal,
             delivering(self._settings, journal, outside) as delivery,
+            self._ordering(journal) as ordering,
             self._listening(journal) as (gatehouse, ports),
         ):
             parts = [
@@ -89,6 +97,7 @@ class Daemon:
                     zone=self._settings.gateway.plant_time,
                     ear=gatehouse.ear(line.name),
                     report=gatehouse.told_along(line),
+                    ordering=ordering,
                 )
                 for line, meters in self._settings.meters_by_line()
             ]
@@ -97,17 +106,22 @@ class Daemon:
                     group.create_task(supervised(part.name, part.run), name=f"line[{part.name}]")
                     for part in parts
                 ]
-                _log.info("started", boot=journal.boot, lines=len(parts), meters=len(self._settings.meters))
-                tell_ready(
-                    {
-                        "gateway": self._settings.gateway.id,
-                        "boot": journal.boot,
-                        "broker": delivery.broker,
-                        "lines": [part.name for part in parts],
-                        "listens": ports,
-                    }
-                )
-                await stop.wait()
+                async with self._orders.open_desk(
+                    outside.folder / SOCKET_FILE, no_control if ordering is None else ordering.answer
+                ):
+                    _log.info(
+                        "started", boot=journal.boot, lines=len(parts), meters=len(self._settings.meters)
+                    )
+                    tell_ready(
+                        {
+                            "gateway": self._settings.gateway.id,
+                            "boot": journal.boot,
+                            "broker": delivery.broker,
+                            "lines": [part.name for part in parts],
+                            "listens": ports,
+                        }
+                    )
+                    await stop.wait()
                 for part in parts:
                     part.stop()
                 await asyncio.wait(tasks, timeout=STOP_LINES_S)
@@ -115,6 +129,28 @@ class Daemon:
                     task.cancel()
             await delivery.drain()
         _log.info("stopped")
+
+    @asynccontextmanager
+    async def _ordering(self, journal: Journal) -> AsyncIterator[Ordering | None]:
+        """The orders, with what the log holds of them; ``None``: none are configured."""
+        control = self._settings.control
+        if control is None:
+            yield None
+            return
+        ordering = Ordering(
+            self._settings,
+            control,
+            journal,
+            self._profiles,
+            clock=self._outside.clock,
+            rng=self._outside.rng,
+            world=self._orders,
+        )
+        await ordering.load()
+        try:
+            yield ordering
+        finally:
+            await ordering.aclose()
 
     @asynccontextmanager
     async def _listening(self, journal: Journal) -> AsyncIterator[tuple[Gatehouse, list[str]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 
 import structlog
 
@@ -20,6 +20,7 @@ from meterlink.bus.line import Line
 from meterlink.bus.listener import Door, Listener
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, SecretRef, Settings
+from meterlink.daemon.ordering import Ordering
 from meterlink.drivers.base import Driver
 from meterlink.drivers.choose import answer_octets_max, driver_for
 from meterlink.drivers.dlt698_talk import no_password
@@ -29,6 +30,7 @@ from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.errors import ConfigError, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass
 from meterlink.model.line_url import LineUrl, ListenUrl, SerialUrl
+from meterlink.orders.worker import LineOrders
 from meterlink.security.choose import check_security
 from meterlink.transports.stream import ByteStream
 from meterprofiles import Profile
@@ -58,6 +60,7 @@ class LinePart:
         zone: what the meters' clocks show.
         ear: makes the listener of a line that we open, where a meter of it may report.
         report: where goes what its meters tell along with their answers.
+        ordering: the orders of the daemon, if it takes any.
 
     """
 
@@ -75,8 +78,12 @@ class LinePart:
         zone: tzinfo,
         ear: Callable[[], Listener] | None = None,
         report: Callable[[Report], None] = nobody_keeps,
+        ordering: Ordering | None = None,
     ) -> None:
         self.name = settings.name
+        self._meters = meters
+        self._ordering = ordering
+        self._orders: LineOrders | None = None
         self._report = report
         self._ear = ear
         self._settings = settings
@@ -109,35 +116,59 @@ class LinePart:
         self._stopping.set()
         for poller in self._pollers:
             poller.stop()
+        if self._orders is not None:
+            self._orders.stop()
 
     async def run(self) -> None:
         """Own the line and poll its meters until stopped; fresh state at each call."""
+        timing = line_timing(self._settings, self._served)
         line = Line(
             self.name,
             opener=self._way,
-            timing=line_timing(self._settings, self._served),
+            timing=timing,
             rng=self._rng,
             ear=self._ear,
         )
         named: dict[str, Poller] = {}
+        drivers = {profile: self._driver(profile) for profile in self._served}
         for profile, points in self._served.items():
-            driver = self._driver(profile)
+            driver = drivers[profile]
             for plan in self._plans:
                 if reads(driver, plan.data_class):
                     named[f"{plan.name}.{profile.name}"] = self._poller(plan, driver, points, line)
                 else:
                     _log.info("plan_passes_by", line=self.name, plan=plan.name, profile=profile.name)
         self._pollers = list(named.values())
+        self._orders = self._orders_of(timing, drivers.values())
         if self._stopping.is_set():
             return
         async with asyncio.TaskGroup() as group:
             owner = group.create_task(line.run(), name=f"bus[{self.name}].owner")
-            async with asyncio.TaskGroup() as polling:
+            async with asyncio.TaskGroup() as working:
                 for name, poller in named.items():
-                    polling.create_task(poller.run(), name=f"poller[{self.name}].{name}")
+                    working.create_task(poller.run(), name=f"poller[{self.name}].{name}")
+                if self._orders is not None:
+                    working.create_task(self._orders.run(line), name=f"orders[{self.name}]")
             if self._ear is not None or not callable(self._way):
                 await self._stopping.wait()  # who reports is heard also where no plan reads him
             owner.cancel()
+
+    def _orders_of(self, timing: Timing, drivers: Iterable[Driver]) -> LineOrders | None:
+        if self._ordering is None:
+            return None
+        readers = tuple(drivers)
+
+        def association_lost(address: str) -> None:
+            for reader in readers:
+                reader.association_lost(address)
+
+        return self._ordering.of_line(
+            self._settings,
+            self._meters,
+            reply_timeout=timedelta(seconds=timing.reply_timeout_s),
+            password_of=self._passwords.of,
+            association_lost=association_lost,
+        )
 
     def _driver(self, profile: Profile) -> Driver:
         """For the meters of one profile; each of them bears its own faults."""

@@ -225,6 +225,15 @@ class Journal:
         """
         return await self._read(lambda store: store.kept_of(data_class, meter, slot, items))
 
+    async def last_read_at(self, meter: str) -> datetime | None:
+        """The newest slot of any reading that was kept of a meter; ``None``: there is none.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self._read(lambda store: store.look(partial(rows.select_newest_slot, meter=meter)))
+
     async def cursor(self, sink: str) -> int:
         """The last log id that ``sink`` has; 0 before the first.
 

@@ -158,6 +158,21 @@ def select_kept_of(
     return {item for item in items if db.execute(found, (meter, item, at, data_class)).fetchone()[0]}
 
 
+def select_newest_slot(db: sqlite3.Connection, meter: str) -> datetime | None:
+    """The newest slot of any reading of a meter; one look into the index of keys for each of its items."""
+    found = """
+        WITH RECURSIVE of (item) AS (
+            SELECT MIN(item) FROM reading WHERE meter = :meter
+            UNION ALL
+            SELECT (SELECT MIN(item) FROM reading WHERE meter = :meter AND item > of.item)
+            FROM of WHERE of.item IS NOT NULL
+        )
+        SELECT MAX((SELECT MAX(slot) FROM reading WHERE meter = :meter AND reading.item = of.item)) FROM of
+        """
+    (slot,) = db.execute(found, {"meter": meter}).fetchone()
+    return None if slot is None else instant(slot)
+
+
 def _reading_out(meter: str, n: int, reading: Reading) -> tuple[int | str | None, ...]:
     if reading.meter != meter:
         raise ValueError(f"a record of meter {meter!r} holds a reading of {reading.meter!r}")

@@ -1,0 +1,257 @@
+"""``meterlink order``: its options. The daemon does what they ask for, see ``desk``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from meterlink.cli.config import CONFIG_OPTION
+from meterlink.cli.language import Lang
+from meterlink.model.order import OrderKind
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Disconnect, reconnect, top up: create orders, approve, arm and operate them. 控制与充值命令。",
+)
+
+_CONFIG = Annotated[Path, CONFIG_OPTION]
+_ID = Annotated[str, typer.Argument(help="The order's id, made by who creates it.", show_default=False)]
+_REASON = Annotated[str, typer.Option(help="Why, for people.", show_default=False)]
+_JSON = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+_LANG = Annotated[Lang | None, typer.Option(help="Language; default from the locale.")]
+_DRY = Annotated[bool, typer.Option("--dry-run", help="Do nothing; say which rules would stop it, and why.")]
+_WAIT = Annotated[bool, typer.Option("--wait", help="Follow the order until it has ended.")]
+_FIRST_CONFIG = Path("meterlink.toml")
+
+
+@app.command()
+def create(
+    order_id: _ID,
+    kind: Annotated[OrderKind, typer.Option(help="What is to be done.", show_default=False)],
+    meter: Annotated[str, typer.Option(help="Our id of the meter.", show_default=False)],
+    reason: _REASON,
+    deadline: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S%z"],
+            help="No meter obeys after this, e.g. 2026-11-22T18:00:00+08:00.",
+            show_default=False,
+        ),
+    ] = None,
+    within: Annotated[
+        int | None, typer.Option(min=1, max=1440, help="Or: minutes from now.", show_default=False)
+    ] = None,
+    amount: Annotated[
+        str, typer.Option(help="Of a top-up: yuan, with at most two decimals.", show_default=False)
+    ] = "",
+    payment: Annotated[str, typer.Option(help="Id of the payment record.", show_default=False)] = "",
+    case: Annotated[str, typer.Option(help="Id of the disconnect case.", show_default=False)] = "",
+    reference: Annotated[
+        str, typer.Option(help="Id of the consent, filing, dispute or work order.", show_default=False)
+    ] = "",
+    dry_run: _DRY = False,
+    wait: _WAIT = False,
+    as_json: _JSON = False,
+    lang: _LANG = None,
+    config: _CONFIG = _FIRST_CONFIG,
+) -> None:
+    """Create an order; the same id with the same content is the same order, however often it is sent. 创建。
+
+    \b
+    Examples:
+      meterlink order create t-1 --kind trip --meter m7 --reason "arrears, case 12" --case c12 --within 60
+      meterlink order create r-1 --kind permit_close --meter m7 --reason "paid" --payment p9 --within 30
+      meterlink order create w-1 --kind top_up --meter m8 --amount 100.00 --payment p10 \\
+          --reason "paid at counter" --deadline 2026-11-22T18:00:00+08:00
+      meterlink order create t-1 --kind trip --meter m7 --reason test --within 60 --dry-run --lang zh
+
+    \b
+    Exit codes: 0 created; 2 wrong arguments; 7 journal; 8 a rule forbids it, or the id is taken by another
+    order; 10 no daemon. With --wait also: 1 relay fault; 4 the meter did not do it; 9 outcome unknown.
+    """
+    from meterlink.cli.order_ask import Asking, created
+
+    asking = Asking(config, as_json=as_json, lang=lang)
+    order = created(
+        order_id,
+        kind=kind,
+        meter=meter,
+        reason=reason,
+        deadline=deadline,
+        within_min=within,
+        amount=amount,
+        payment=payment,
+        case=case,
+        reference=reference,
+    )
+    if dry_run:
+        raise typer.Exit(asking.judged("order.dry_run", order=order))
+    raise typer.Exit(asking.shown("order.create", wait=wait, order=order))
+
+
+@app.command()
+def approve(
+    order_id: _ID,
+    reason: Annotated[str, typer.Option(help="Comment.", show_default=False)] = "",
+    dry_run: _DRY = False,
+    as_json: _JSON = False,
+    lang: _LANG = None,
+    config: _CONFIG = _FIRST_CONFIG,
+) -> None:
+    """Approve somebody else's order. 审批通过。
+
+    \b
+    Examples:
+      meterlink order approve t-1
+      meterlink order approve t-1 --dry-run --lang zh
+
+    \b
+    Exit codes: 0 approved; 2 no such order; 7 journal; 8 a rule or its state forbids it; 10 no daemon.
+    """
+    _verb("approve", order_id, dry_run, config, as_json, lang, reason=reason)
+
+
+@app.command()
+def reject(
+    order_id: _ID,
+    reason: _REASON,
+    as_json: _JSON = False,
+    lang: _LANG = None,
+    config: _CONFIG = _FIRST_CONFIG,
+) -> None:
+    """Refuse somebody else's order. 审批驳回。
+
+    \b
+    Example:
+      meterlink order reject t-1 --reason "the notice went to the wrong address"
+
+    \b
+    Exit codes: 0 refused; 2 no such order; 7 journal; 8 its state forbids it; 10 no daemon.
+    """
+    _verb("reject", order_id, False, config, as_json, lang, reason=reason)
+
+
+@app.command()
+def arm(order_id: _ID, as_json: _JSON = False, lang: _LANG = None, config: _CONFIG = _FIRST_CONFIG) -> None:
+    """Make an order ready for ``operate``, for 60 seconds. 预置。
+
+    \b
+    Example:
+      meterlink order arm t-1
+
+    \b
+    Exit codes: 0 armed; 2 no such order; 7 journal; 8 a rule or its state forbids it; 10 no daemon.
+    """
+    _verb("arm", order_id, False, config, as_json, lang)
+
+
+@app.command()
+def operate(
+    order_id: _ID,
+    dry_run: _DRY = False,
+    wait: _WAIT = False,
+    as_json: _JSON = False,
+    lang: _LANG = None,
+    config: _CONFIG = _FIRST_CONFIG,
+) -> None:
+    """Have an armed order carried out. 执行。
+
+    \b
+    Examples:
+      meterlink order operate t-1 --wait
+      meterlink order operate t-1 --dry-run
+
+    \b
+    Exit codes: 0 queued, or with --wait done; 2 no such order; 7 journal; 8 a rule or its state forbids it;
+    10 no daemon. With --wait also: 1 relay fault; 4 the meter did not do it; 9 outcome unknown.
+    """
+    _verb("operate", order_id, dry_run, config, as_json, lang, wait=wait)
+
+
+@app.command()
+def cancel(
+    order_id: _ID,
+    reason: _REASON,
+    as_json: _JSON = False,
+    lang: _LANG = None,
+    config: _CONFIG = _FIRST_CONFIG,
+) -> None:
+    """Take back an order that has not been sent. 撤销。
+
+    \b
+    Example:
+      meterlink order cancel t-1 --reason "customer has paid"
+
+    \b
+    Exit codes: 0 cancelled; 2 no such order; 7 journal; 8 it has been sent, or ended; 10 no daemon.
+    """
+    _verb("cancel", order_id, False, config, as_json, lang, reason=reason)
+
+
+@app.command()
+def show(
+    order_id: _ID,
+    wait: _WAIT = False,
+    as_json: _JSON = False,
+    lang: _LANG = None,
+    config: _CONFIG = _FIRST_CONFIG,
+) -> None:
+    """Show an order and everything that happened to it. 查看。
+
+    \b
+    Examples:
+      meterlink order show t-1
+      meterlink order show t-1 --wait --json
+
+    \b
+    Exit codes: 0 shown; 2 no such order; 7 journal; 10 no daemon. With --wait as of operate.
+    """
+    _verb("show", order_id, False, config, as_json, lang, wait=wait)
+
+
+@app.command("list")
+def list_orders(
+    meter: Annotated[str, typer.Option(help="Orders of one meter only.", show_default=False)] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
+    as_json: _JSON = False,
+    lang: _LANG = None,
+    config: _CONFIG = _FIRST_CONFIG,
+) -> None:
+    """List the open orders, or all. 列表。
+
+    \b
+    Examples:
+      meterlink order list
+      meterlink order list --meter m7 --all --json
+
+    \b
+    Exit codes: 0 listed; 7 journal; 10 no daemon.
+    """
+    from meterlink.cli.order_ask import Asking
+
+    raise typer.Exit(Asking(config, as_json=as_json, lang=lang).listed(meter=meter, everything=everything))
+
+
+def _verb(
+    verb: str,
+    order_id: str,
+    dry_run: bool,
+    config: Path,
+    as_json: bool,
+    lang: Lang | None,
+    *,
+    wait: bool = False,
+    **args: Any,
+) -> None:
+    """One of the verbs that take an order's id."""
+    from meterlink.cli.order_ask import Asking
+
+    asking = Asking(config, as_json=as_json, lang=lang)
+    ask: Callable[..., int] = asking.judged if dry_run else asking.shown
+    if dry_run:
+        raise typer.Exit(ask("order.check", id=order_id, verb=verb))
+    raise typer.Exit(ask(f"order.{verb}", wait=wait, id=order_id, **args))

@@ -1,0 +1,243 @@
+"""The daemon's door for this machine: a unix socket, one line of JSON in, one line of JSON out, always.
+
+A request is ``{"id": ..., "op": "order.show", "args": {...}}``, its answer ``{"id": ..., "ok": true,
+"result": {...}}`` or ``{"id": ..., "ok": false, "error": {"code", "en", "zh"}}``. Who asks is not in the
+request: the kernel says which user is at the other end, and that name is the actor. The file may be used by
+its owner and group alone; who of them may do what is for the rules to say.
+
+Requests of one connection are answered one after the other. A caller that goes away does not stop what he
+asked for: it is brought to its end, and he can look at it under its id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pwd
+import socket
+import stat
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from meterlink.daemon.refusals import told
+from meterlink.errors import BadRequest, BusFull, LineBusy, LineLost
+from meterlink.transports.unix_path import short_path
+
+SOCKET_FILE: Final = "control.sock"
+REQUEST_OCTETS_MAX: Final = 65_536
+"""Longest request with its line feed."""
+CONNECTIONS_MAX: Final = 128
+"""Callers at one time; one more is told so and let go."""
+IDLE_MAX_S: Final = 300.0
+"""A caller who says nothing for so long is let go."""
+ID_MAX: Final = 64
+"""Characters of a request's id."""
+_BACKLOG: Final = 256
+_MODE: Final = 0o660
+_CREDENTIALS: Final = struct.Struct("3i")
+"""Process, user and group of the other end. Source: unix(7), SO_PEERCRED."""
+
+Handler = Callable[[str, str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""The name of a local user, what he wants, and its arguments: the result, or an error of ours."""
+DeskOpener = Callable[[Path, Handler], AbstractAsyncContextManager[None]]
+"""Opens the door at a path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request.
+
+    Args:
+        id: the caller's; comes back with the answer.
+        op: what is wanted.
+        args: of it.
+
+    """
+
+    id: str
+    op: str
+    args: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, line: bytes) -> Request:
+        """The request of a line.
+
+        Raises:
+            BadRequest: it is none; the message says why.
+
+        """
+        try:
+            document = json.loads(line)
+        except (ValueError, RecursionError):
+            raise BadRequest("a request is one line of JSON, in UTF-8") from None
+        match document:
+            case {"id": str(name), "op": str(op)} if set(document) <= {"id", "op", "args"}:
+                args = document.get("args", {})
+            case _:
+                raise BadRequest('a request is {"id": text, "op": text, "args": {...}} and nothing more')
+        if len(name) > ID_MAX or not isinstance(args, dict):
+            raise BadRequest(f"a request's id has at most {ID_MAX} characters, and its args are a table")
+        return cls(id=name, op=op, args=args)
+
+
+@asynccontextmanager
+async def control_socket(path: Path, handler: Handler) -> AsyncIterator[None]:
+    """Answer at ``path`` until left.
+
+    Args:
+        path: of the socket; what is left there of a daemon that died is taken away.
+        handler: does what is asked for.
+
+    Raises:
+        LineBusy: another daemon answers there, or the file is no socket of ours.
+        LineLost: it cannot be made.
+
+    """
+    with short_path(path) as near:
+        listener = _listener(path, near)
+    async with asyncio.TaskGroup() as callers:
+        desk = _Desk(handler, callers)
+        server = await asyncio.start_unix_server(desk.welcome, sock=listener, limit=REQUEST_OCTETS_MAX)
+        try:
+            yield
+        finally:
+            server.close()
+            _take_away(path)
+            desk.close()
+
+
+class _Desk:
+    """Everybody who stands at the door.
+
+    Args:
+        handler: does what is asked for.
+        group: holds a task for each caller.
+
+    """
+
+    def __init__(self, handler: Handler, group: asyncio.TaskGroup) -> None:
+        self._handler = handler
+        self._group = group
+        self._callers: set[asyncio.Task[None]] = set()
+
+    def welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one caller until he goes."""
+        is_full = len(self._callers) >= CONNECTIONS_MAX
+        serving = self._turn_away(writer) if is_full else self._serve(reader, writer)
+        task = self._group.create_task(serving, name="control_socket.caller")
+        if not is_full:
+            self._callers.add(task)
+            task.add_done_callback(self._callers.discard)
+
+    def close(self) -> None:
+        """Let everybody go; what is being done for them is cancelled."""
+        for task in self._callers:
+            task.cancel()
+
+    async def _turn_away(self, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError), closing(writer):
+            await _answer(
+                writer, "", error=BusFull(f"{CONNECTIONS_MAX} callers are served already; try again")
+            )
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, TimeoutError), closing(writer):
+            await self._converse(reader, writer)
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        user = user_of(writer.get_extra_info("socket"))
+        while True:
+            try:
+                async with asyncio.timeout(IDLE_MAX_S):
+                    line = await reader.readuntil(b"\n")
+            except asyncio.IncompleteReadError as end:
+                if end.partial:
+                    await _answer(writer, "", error=BadRequest("a request ends with a line feed"))
+                return
+            except asyncio.LimitOverrunError:
+                told_long = BadRequest(f"a request has at most {REQUEST_OCTETS_MAX} octets")
+                await _answer(writer, "", error=told_long)
+                return
+            await self._handle(user, line, writer)
+
+    async def _handle(self, user: str, line: bytes, writer: asyncio.StreamWriter) -> None:
+        name = ""
+        try:
+            request = Request.of(line)
+            name = request.id
+            result = await self._handler(user, request.op, request.args)
+        except Exception as error:  # noqa: BLE001 (a caller is answered, whatever happens)
+            await _answer(writer, name, error=error)
+        else:
+            await _answer(writer, name, result=result)
+
+
+async def _answer(
+    writer: asyncio.StreamWriter,
+    name: str,
+    *,
+    result: Mapping[str, Any] | None = None,
+    error: Exception | None = None,
+) -> None:
+    outcome: dict[str, Any] = {"ok": True, "result": result} if error is None else {"ok": False}
+    if error is not None:
+        outcome["error"] = told(error)
+    writer.write(json.dumps({"id": name, **outcome}, ensure_ascii=False, separators=(",", ":")).encode())
+    writer.write(b"\n")
+    await writer.drain()
+
+
+def user_of(peer: socket.socket) -> str:
+    """The local user at the other end of a unix socket; ``uid:N`` where the machine has no name for him."""
+    raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, uid, _ = _CREDENTIALS.unpack(raw)
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid:{uid}"
+
+
+def _listener(path: Path, near: str) -> socket.socket:
+    """A listening socket at ``near``, which is a shorter way to ``path``."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _clear(path, near)
+        umask = os.umask(0o777 & ~_MODE)
+        try:
+            listener.bind(near)
+        finally:
+            os.umask(umask)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise LineLost(f"{path}: the control socket cannot be made: {error.strerror or error}") from None
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _clear(path: Path, near: str) -> None:
+    """Take away the socket of a daemon that died; never one at which somebody answers."""
+    try:
+        if not stat.S_ISSOCK(Path(near).stat().st_mode):
+            raise LineBusy(f"{path}: a file that is no socket stands where ours belongs; take it away")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(near)
+        except ConnectionRefusedError:
+            _take_away(Path(near))
+            return
+    raise LineBusy(f"{path}: another daemon answers there")
+
+
+def _take_away(path: Path) -> None:
+    path.unlink(missing_ok=True)

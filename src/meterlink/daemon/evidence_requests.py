@@ -1,0 +1,68 @@
+"""What the control socket can be asked about evidence: take records in, confirm, take back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from meterlink.daemon.order_requests import text
+from meterlink.errors import BadRequest, EvidenceRefused, NotEntitled
+from meterlink.orders.evidence import EvidenceBook
+from meterlink.orders.payments import Payments
+from meterlink.orders.people import Actor
+from meterlink.orders.records import Payment, parse
+
+RECORDS_MAX: Final = 200
+"""Records in one request."""
+
+Args = Mapping[str, Any]
+Answer = Mapping[str, Any]
+
+
+class EvidenceRequests:
+    """The requests about evidence.
+
+    Args:
+        evidence: keeps it.
+        payments: does what payments lead to.
+
+    """
+
+    def __init__(self, evidence: EvidenceBook, payments: Payments) -> None:
+        self._evidence = evidence
+        self._payments = payments
+
+    @property
+    def table(self) -> Mapping[str, Callable[[Actor, Args], Awaitable[Answer]]]:
+        """What can be asked."""
+        return {
+            "evidence.add": self._add,
+            "evidence.confirm": self._confirm,
+            "evidence.withdraw": self._withdraw,
+        }
+
+    async def _add(self, actor: Actor, args: Args) -> Answer:
+        """Take records in, one by one; what became of each is in the answer."""
+        records = args.get("records")
+        if not isinstance(records, list) or not 1 <= len(records) <= RECORDS_MAX:
+            raise BadRequest(f"records must be a list of 1 to {RECORDS_MAX}")
+        return {"records": [await self._add_one(actor, record) for record in records]}
+
+    async def _add_one(self, actor: Actor, document: object) -> Answer:
+        try:
+            record = parse(document)
+            added = await self._evidence.add(record, actor)
+        except (EvidenceRefused, NotEntitled) as error:
+            return {"refused": str(error)}
+        told: dict[str, Any] = {"id": added.full_id, "meter": added.meter, "is_new": added.is_new}
+        if isinstance(record, Payment):
+            told["orders"] = await self._payments.paid(record.model_copy(update={"meter": added.meter}))
+        return told
+
+    async def _confirm(self, actor: Actor, args: Args) -> Answer:
+        await self._evidence.confirm(text(args, "id"), actor)
+        return {"id": text(args, "id")}
+
+    async def _withdraw(self, actor: Actor, args: Args) -> Answer:
+        await self._evidence.withdraw(text(args, "id"), actor, text(args, "reason"))
+        return {"id": text(args, "id")}

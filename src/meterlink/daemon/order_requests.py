@@ -1,0 +1,188 @@
+"""What the control socket can be asked about orders: names and arguments in, JSON out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from meterlink.errors import BadRequest, JournalError
+from meterlink.model.act import Topic
+from meterlink.model.order import Order, Origin
+from meterlink.orders.book import Book
+from meterlink.orders.judging import told
+from meterlink.orders.life import Life
+from meterlink.orders.people import Actor
+from meterlink.orders.rules.verdict import Stage
+from meterlink.orders.service import OrderService
+from meterlink.orders.view import order_view, summary
+
+FOLLOW_MAX_S: Final = 60
+"""Longest wait for news in one request."""
+LISTED_MAX: Final = 1_000
+"""Orders in one answer."""
+TEXT_MAX: Final = 4_096
+"""Characters of one argument."""
+_STAGES: Final = {"approve": Stage.APPROVE, "operate": Stage.OPERATE}
+
+Args = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+class OrderRequests:
+    """The requests about orders.
+
+    Args:
+        service: does what they want.
+        book: what there is.
+
+    """
+
+    def __init__(self, service: OrderService, book: Book) -> None:
+        self._service = service
+        self._book = book
+
+    @property
+    def table(self) -> Mapping[str, Callable[[Actor, Args], Awaitable[Answer]]]:
+        """What can be asked."""
+        return {
+            "order.create": self._create,
+            "order.dry_run": self._dry_run,
+            "order.approve": self._approve,
+            "order.reject": self._reject,
+            "order.arm": self._arm,
+            "order.operate": self._operate,
+            "order.cancel": self._cancel,
+            "order.find": self._find,
+            "order.confirm": self._confirm,
+            "order.check": self._check,
+            "order.show": self._show,
+            "order.follow": self._follow,
+            "order.list": self._list,
+        }
+
+    async def _create(self, actor: Actor, args: Args) -> Answer:
+        return await self._shown(await self._service.create(actor, order_in(args)))
+
+    async def _dry_run(self, actor: Actor, args: Args) -> Answer:
+        verdicts = await self._service.dry_run(actor, order_in(args))
+        return {"rules": [told(verdict) for verdict in verdicts]}
+
+    async def _approve(self, actor: Actor, args: Args) -> Answer:
+        life = await self._service.approve(actor, text(args, "id"), text(args, "reason", ""))
+        return await self._shown(life)
+
+    async def _reject(self, actor: Actor, args: Args) -> Answer:
+        return await self._shown(await self._service.reject(actor, text(args, "id"), text(args, "reason")))
+
+    async def _arm(self, actor: Actor, args: Args) -> Answer:
+        return await self._shown(await self._service.arm(actor, text(args, "id")))
+
+    async def _operate(self, actor: Actor, args: Args) -> Answer:
+        return await self._shown(await self._service.operate(actor, text(args, "id")))
+
+    async def _cancel(self, actor: Actor, args: Args) -> Answer:
+        return await self._shown(await self._service.cancel(actor, text(args, "id"), text(args, "reason")))
+
+    async def _find(self, actor: Actor, args: Args) -> Answer:
+        finding, evidence = text(args, "finding"), text(args, "evidence")
+        return await self._shown(await self._service.find(actor, text(args, "id"), finding, evidence))
+
+    async def _confirm(self, actor: Actor, args: Args) -> Answer:
+        return await self._shown(await self._service.confirm(actor, text(args, "id")))
+
+    async def _check(self, actor: Actor, args: Args) -> Answer:
+        stage = _STAGES.get(text(args, "verb"))
+        if stage is None:
+            raise BadRequest(f"verb is one of {', '.join(_STAGES)}")
+        verdicts = await self._service.check(actor, text(args, "id"), stage)
+        return {"rules": [told(verdict) for verdict in verdicts]}
+
+    async def _show(self, _: Actor, args: Args) -> Answer:
+        return await self._view(text(args, "id"))
+
+    async def _follow(self, _: Actor, args: Args) -> Answer:
+        """Answer when there is a step more than the caller knows, or he has waited long enough."""
+        order_id, known = text(args, "id"), number(args, "step", 0, 1_000_000)
+        try:
+            async with asyncio.timeout(number(args, "wait_s", 0, FOLLOW_MAX_S)):
+                while True:
+                    news = self._book.news
+                    life = await self._book.read(order_id)
+                    if life.step > known or not life.is_open:
+                        break
+                    await news.wait()
+        except TimeoutError:
+            pass
+        return await self._view(order_id)
+
+    async def _list(self, _: Actor, args: Args) -> Answer:
+        meter, everything = text(args, "meter", ""), args.get("all", False) is True
+        lives = await self._listed(meter, everything)
+        newest = sorted(lives, key=lambda life: (life.created_at, life.order.id))[-LISTED_MAX:]
+        return {"orders": [summary(life) for life in newest], "left_out": len(lives) - len(newest)}
+
+    async def _listed(self, meter: str, everything: bool) -> list[Life]:
+        if not everything:
+            lives = self._book.open_orders()
+            return [life for life in lives if meter in ("", life.order.meter)]
+        if meter:
+            return await self._book.of_meter(meter)
+        names = await self._book.acts.subjects(Topic.ORDER, only_open=False, limit=LISTED_MAX)
+        return [await self._book.read(name) for name in names]
+
+    async def _shown(self, life: Life) -> Answer:
+        return await self._view(life.order.id)
+
+    async def _view(self, order_id: str) -> Answer:
+        acts = await self._book.acts_of(order_id)
+        try:
+            return order_view(acts)
+        except ValueError as error:
+            raise JournalError(f"order {order_id!r} cannot be read from the log: {error}") from None
+
+
+def order_in(args: Args) -> Order:
+    """The order of a request; a caller at the socket is a person, unless it says that a policy sends it.
+
+    Raises:
+        BadRequest: that is no order; the message says why.
+
+    """
+    given = args.get("order")
+    if not isinstance(given, dict):
+        raise BadRequest("order must be a table")
+    body = {"origin": Origin.PERSON.value, "amount_cents": None, **given}
+    try:
+        order = Order.of(str(body.pop("id")), body)
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise BadRequest(f"that is no order: {error}") from None
+    if order.origin is Origin.PAYMENT:
+        raise BadRequest("orders of payments are made of payment records, see `meterlink evidence import`")
+    return order
+
+
+def text(args: Args, key: str, default: str | None = None) -> str:
+    """An argument of text.
+
+    Raises:
+        BadRequest: it is missing, of another kind, or too long.
+
+    """
+    value = args.get(key, default)
+    if not isinstance(value, str) or len(value) > TEXT_MAX:
+        raise BadRequest(f"{key} must be a text of at most {TEXT_MAX} characters")
+    return value
+
+
+def number(args: Args, key: str, least: int, most: int) -> int:
+    """An argument that is a whole number.
+
+    Raises:
+        BadRequest: it is missing, of another kind, or out of range.
+
+    """
+    value = args.get(key)
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise BadRequest(f"{key} must be a whole number from {least} to {most}")
+    return value

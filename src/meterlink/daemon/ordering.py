@@ -1,0 +1,232 @@
+"""Everything of orders that a daemon holds, built from its configuration: rules, log, lines, desk.
+
+Start: the open orders are read from the log before a line opens, and what payments lead to is caught up with;
+then each line carries on its own. Stop: the desk closes, each line finishes the order in hand, the providers
+are let go. Without a table ``[control]`` there are no orders, and the desk says so.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from meterlink.clock import Clock
+from meterlink.config import ControlSettings, LineSettings, MeterSettings, Settings
+from meterlink.config.security import SecurityProviderSettings
+from meterlink.daemon.control_socket import DeskOpener, control_socket
+from meterlink.daemon.requests import Requests
+from meterlink.drivers.choose import control_driver_for
+from meterlink.drivers.control import ControlDriver
+from meterlink.drivers.profiles import MeterProfiles
+from meterlink.errors import NoControl
+from meterlink.journal.journal import Journal
+from meterlink.model.order import Order, OrderKind
+from meterlink.orders.access import Accesses
+from meterlink.orders.aftermath import Aftermath
+from meterlink.orders.alarms import Alarms
+from meterlink.orders.book import Book
+from meterlink.orders.brakes import Brakes
+from meterlink.orders.calendar import Calendar
+from meterlink.orders.evidence import EvidenceBook
+from meterlink.orders.gathering import Gatherer
+from meterlink.orders.limits import Limits
+from meterlink.orders.models import Models, NothingProven
+from meterlink.orders.payments import Payments
+from meterlink.orders.people import THE_DAEMON, People
+from meterlink.orders.reach import Reach
+from meterlink.orders.reading_back import Reader
+from meterlink.orders.rules import Stage
+from meterlink.orders.rules.closing import mode
+from meterlink.orders.sending import Sender
+from meterlink.orders.service import OrderService
+from meterlink.orders.starting import Starter
+from meterlink.orders.watching import Watch
+from meterlink.orders.work import WorkItems
+from meterlink.orders.work_desk import Attention
+from meterlink.orders.worker import LineOrders
+from meterlink.roster.roster import Roster
+from meterlink.security.adapter import Opener
+from meterlink.security.choose import Securities
+
+AssociationLost = Callable[[str], None]
+"""Is told the address of a meter whose association with its reader was ended for an order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderWorld:
+    """What orders need of the world.
+
+    Args:
+        open_desk: opens the door for requests.
+        provider_opener: reaches security providers; ``None``: as the configuration says.
+        models: what is proven of models.
+
+    """
+
+    open_desk: DeskOpener = control_socket
+    provider_opener: Callable[[SecurityProviderSettings], Opener] | None = None
+    models: Models | None = None
+
+
+class Ordering:
+    """The orders of one daemon.
+
+    Args:
+        settings: checked.
+        control: their table ``[control]``.
+        journal: open.
+        profiles: of the meters.
+        clock: wall time.
+        rng: jitter, and what meters have to prove themselves by.
+        world: what orders need of it.
+
+    Raises:
+        ConfigError: the file of people or of holidays is wrong, or a profile contradicts a meter.
+
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        control: ControlSettings,
+        journal: Journal,
+        profiles: MeterProfiles,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        world: OrderWorld,
+    ) -> None:
+        zone = settings.gateway.plant_time
+        self._settings = settings
+        self._control = control
+        self._profiles = profiles
+        self._clock = clock
+        self._rng = rng
+        self._models = world.models or NothingProven()
+        self._securities = Securities(settings, profiles, rng=rng, opener_of=world.provider_opener)
+        self.roster = Roster.of(settings, profiles)
+        calendar = Calendar.of(control, zone)
+        self.book = Book(journal.acts, clock)
+        self._watch = Watch(journal.acts, Limits(control, self.roster), self.roster, calendar)
+        evidence = EvidenceBook(journal.acts, self.roster, clock)
+        brakes = Brakes(journal.acts, self._watch, clock)
+        self._rules = Gatherer(
+            acts=journal.acts,
+            roster=self.roster,
+            book=evidence,
+            watch=self._watch,
+            settings=control,
+            calendar=calendar,
+            clock=clock,
+            last_read=journal.last_read_at,
+            qualified=self._models,
+        )
+        aftermath = Aftermath(self.book, self._closing_for, zone)
+        self.book.companions.append(aftermath)
+        self._payments = Payments(self.book, aftermath, self.roster, clock)
+        self._reader = Reader(self.book, clock)
+        self._starter = Starter(self.book, self._rules, brakes)
+        self._sender = Sender(self.book, self._rules, brakes, self._reader, clock)
+        accesses = Accesses(journal.acts, clock)
+        attention = Attention(
+            work=WorkItems(journal.acts, clock), alarms=Alarms(journal.acts, clock, zone=zone)
+        )
+        self._requests = Requests(
+            people=People.read(control.people.expanduser()),
+            service=OrderService(
+                self.book, self._rules, brakes, roster=self.roster, accesses=accesses, clock=clock
+            ),
+            book=self.book,
+            brakes=brakes,
+            watch=self._watch,
+            evidence=evidence,
+            payments=self._payments,
+            attention=attention,
+        )
+
+    async def load(self) -> None:
+        """Take up what the log holds; before any line opens.
+
+        Raises:
+            JournalError: it cannot be read.
+
+        """
+        await self.book.load()
+        await self._watch.start(self._clock.utc_now())
+        await self._payments.catch_up()
+
+    async def answer(self, user: str, op: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a local user asks; see ``control_socket.Handler``."""
+        return await self._requests.answer(user, op, args)
+
+    def of_line(
+        self,
+        line: LineSettings,
+        meters: Sequence[MeterSettings],
+        *,
+        reply_timeout: timedelta,
+        password_of: Callable[[str], str],
+        association_lost: AssociationLost,
+    ) -> LineOrders:
+        """The orders of one line.
+
+        Args:
+            line: which.
+            meters: who is on it.
+            reply_timeout: longest that one of them may take to answer.
+            password_of: of a meter by its address, where its profile reads under one.
+            association_lost: is told when a reader has to begin anew.
+
+        """
+        drivers: dict[str, ControlDriver] = {}
+        reaches: dict[str, Reach] = {}
+        for meter in meters:
+            profile = self._profiles.find(meter.protocol, meter.model)
+            if profile.name not in drivers:
+                try:
+                    drivers[profile.name] = control_driver_for(
+                        profile,
+                        self._clock,
+                        random_octets=self._rng.randbytes,
+                        preamble=line.preamble,
+                        zone=self._settings.gateway.plant_time,
+                        password_of=password_of,
+                        association_lost=association_lost,
+                    )
+                except NoControl:
+                    continue  # the rules say so to whoever asks
+            reaches[meter.id] = self._reach(meter, drivers[profile.name], reply_timeout)
+        return LineOrders(
+            line.name,
+            reaches,
+            book=self.book,
+            starter=self._starter,
+            sender=self._sender,
+            reader=self._reader,
+            clock=self._clock,
+        )
+
+    async def aclose(self) -> None:
+        """Let the providers go."""
+        await self._securities.aclose()
+
+    async def _closing_for(self, order: Order) -> OrderKind:
+        """How supply comes back at a meter: by the key, unless the customer agreed otherwise (CTRL-15)."""
+        meter = self.roster.meter(order.meter)
+        assert meter is not None, "its orders were taken for a meter of the roster"
+        return mode(await self._rules.facts(Stage.CREATE, order, None, THE_DAEMON, meter))
+
+    def _reach(self, meter: MeterSettings, driver: ControlDriver, reply_timeout: timedelta) -> Reach:
+        entry = self.roster.meter(meter.id)
+        assert entry is not None, "the roster is made of the same configuration"
+        return Reach(
+            meter=entry,
+            driver=driver,
+            security=lambda: self._securities.of(meter),
+            operator_code=self._control.operator_code,
+            reply_timeout=reply_timeout,
+            facts=lambda: self._models.switch_facts(entry),
+        )

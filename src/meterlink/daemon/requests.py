@@ -1,0 +1,86 @@
+"""What the control socket can be asked: one table of names, each with what does it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from meterlink.daemon.brake_requests import BrakeRequests
+from meterlink.daemon.evidence_requests import EvidenceRequests
+from meterlink.daemon.order_requests import OrderRequests
+from meterlink.errors import BadRequest, NotAllowed
+from meterlink.orders.book import Book
+from meterlink.orders.brakes import Brakes
+from meterlink.orders.evidence import EvidenceBook
+from meterlink.orders.payments import Payments
+from meterlink.orders.people import Actor, Deed, People
+from meterlink.orders.service import OrderService
+from meterlink.orders.watching import Watch
+from meterlink.orders.work_desk import OPS, Attention
+from meterlink.orders.work_desk import answer as attended
+
+NO_CONTROL: Final = "this daemon has no table [control] in its configuration, so nobody orders anything here"
+
+Args = Mapping[str, Any]
+Answer = Mapping[str, Any]
+_Ask = Callable[[Actor, Args], Awaitable[Answer]]
+
+
+class Requests:
+    """Everything that may be asked.
+
+    Args:
+        people: who may be what.
+        service: orders.
+        book: the same, to look at.
+        brakes: the kill switch, freezes, quarantine.
+        watch: what is counted.
+        evidence: what senders tell.
+        payments: what payments lead to.
+        attention: work items and alarms.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        people: People,
+        service: OrderService,
+        book: Book,
+        brakes: Brakes,
+        watch: Watch,
+        evidence: EvidenceBook,
+        payments: Payments,
+        attention: Attention,
+    ) -> None:
+        self._people = people
+        self._attention = attention
+        self._table: dict[str, _Ask] = {
+            **OrderRequests(service, book).table,
+            **EvidenceRequests(evidence, payments).table,
+            **BrakeRequests(brakes, watch, book, service, people).table,
+        }
+
+    async def answer(self, user: str, op: str, args: Args) -> Answer:
+        """Do what a local user asks.
+
+        Raises:
+            BadRequest: there is no such request, or its arguments are wrong.
+            NotAllowed: the user has no role here.
+            MeterlinkError: whatever the request itself says.
+
+        """
+        actor = self._people.actor(user)
+        if not actor.may(Deed.LOOK):
+            raise NotAllowed(f"{user} has no role here: the file of people names nobody so", why="role")
+        if op in OPS:
+            return await attended(self._attention, actor, op, args)
+        if op not in self._table:
+            raise BadRequest(f"there is no request {op!r}")
+        return await self._table[op](actor, args)
+
+
+async def no_control(user: str, op: str, args: Args) -> Answer:
+    """The answer to everything where there is no control."""
+    del user, op, args
+    raise NotAllowed(NO_CONTROL, why="no_control")

@@ -1,0 +1,176 @@
+"""What the end of an order brings with it: work for people, alarms, and the order that comes next.
+
+All of it is written in the transaction of the step that ends the order, so no crash can fall between. Nothing
+here decides whether something may be done: an order that follows is judged like every other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Final
+
+from meterlink.errors import EvidenceRefused
+from meterlink.model.act import Act, Topic
+from meterlink.model.order import CLOSES, Order, OrderKind, OrderState, Origin
+from meterlink.orders.alarms import Alarm, Seen, raising
+from meterlink.orders.attention import WORDS_MAX
+from meterlink.orders.book import Book
+from meterlink.orders.life import Life
+from meterlink.orders.machine import Signal
+from meterlink.orders.people import DAEMON
+from meterlink.orders.work import WorkKind, opening
+
+RECONNECTED_WITHIN: Final = timedelta(minutes=30)
+"""Automatic attempts to reconnect end then, and somebody goes there. Source: CTRL-17."""
+RELAY_FAULT: Final = "RELAY_FAULT"
+_MAYBE: Final = frozenset({OrderState.DONE, OrderState.UNKNOWN, OrderState.RELAY_FAULT})
+"""Ends in which a trip may have been obeyed."""
+_DIGITS: Final = 24
+_ENDS: Final[Mapping[OrderState, tuple[WorkKind | None, WorkKind | None, WorkKind | None]]] = {
+    OrderState.UNKNOWN: (WorkKind.UNKNOWN_OUTCOME, WorkKind.MANUAL, WorkKind.UNKNOWN_OUTCOME),
+    OrderState.RELAY_FAULT: (WorkKind.RELAY_FAULT, WorkKind.MANUAL, WorkKind.RELAY_FAULT),
+    OrderState.REJECTED: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, WorkKind.OTHER),
+    OrderState.NOT_DONE: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, WorkKind.OTHER),
+    OrderState.WAITING_FOR_KEY: (WorkKind.FIELD_ORDER, None, None),
+    OrderState.EXPIRED: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, None),
+    OrderState.REFUSED: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, WorkKind.OTHER),
+}
+"""By the end of an order, the work that it leaves: of a closing, of a top-up, of anything else."""
+_BY_RULE: Final[Mapping[str, WorkKind | None]] = {
+    "CTRL-12": WorkKind.IDENTITY,
+    "HOLD-01": WorkKind.HOLD,
+    "NEED-01": None,
+}
+"""Of what a rule refused: the work that this rule leaves, whatever the order was."""
+
+
+class Aftermath:
+    """Goes with every step; see ``Companion``.
+
+    Args:
+        book: the orders.
+        closing_for: how supply comes back at the meter of an order.
+        zone: of the plant.
+
+    """
+
+    def __init__(
+        self, book: Book, closing_for: Callable[[Order], Awaitable[OrderKind]], zone: timezone
+    ) -> None:
+        self._book = book
+        self._closing_for = closing_for
+        self._zone = zone
+
+    async def beside(self, before: Life, after: Life, act: Act) -> Sequence[Act]:
+        """See ``Companion.beside``."""
+        if after.is_open or not before.is_open:
+            return ()
+        acts = work_of(after, act)
+        if after.state is OrderState.RELAY_FAULT:
+            acts.append(await self._alarm(after, act.at))
+        if after.is_to_be_reversed:
+            acts.append(await self.reconnecting(after.order, after.payment, act.at))
+        elif _is_paid_in(after) and needs_reconnection(await self._book.of_meter(after.order.meter)):
+            acts.append(await self.reconnecting(after.order, after.order.payment, act.at))
+        return acts
+
+    def kept(self, acts: Iterable[Act]) -> None:
+        """See ``Companion.kept``."""
+        for act in acts:
+            if act.topic is Topic.ORDER and act.verb == Signal.CREATE and act.actor == DAEMON:
+                self._book.adopt(Life.of([act]))
+
+    async def reconnecting(self, order: Order, payment: str, at: datetime) -> Act:
+        """The first act of the order that brings supply back at the meter of another."""
+        close = reconnection(order.meter, payment, OrderKind.PERMIT_CLOSE, at)
+        try:
+            kind = await self._closing_for(close)
+        except EvidenceRefused:  # nobody knows what the customer agreed to
+            kind = close.kind
+        return Life.begin(reconnection(order.meter, payment, kind, at), at=at, actor=DAEMON)
+
+    async def _alarm(self, life: Life, at: datetime) -> Act:
+        seen = Seen(
+            rule=RELAY_FAULT, origin="CTRL-20", meter=life.order.meter, evidence=(f"order:{life.order.id}",)
+        )
+        fresh = raising(seen, at=at, zone=self._zone, actor=DAEMON)
+        kept = await self._book.acts.of_subject(Topic.ALARM, fresh.subject)
+        if not kept:
+            return fresh
+        return raising(seen, at=at, zone=self._zone, actor=DAEMON, before=Alarm.of(kept[-1]))
+
+
+def work_of(life: Life, act: Act) -> list[Act]:
+    """The work that the end of an order leaves to people: one item, or none."""
+    of_close, of_top_up, of_others = _ENDS.get(life.state, (None, None, None))
+    kind = of_close if life.order.kind in CLOSES else of_others
+    if life.order.kind is OrderKind.TOP_UP:
+        kind = of_top_up
+    if life.state is OrderState.REFUSED:
+        kind = _of_refused(life, act, kind)
+    if kind is None:
+        return []
+    why = _told(life, act)[:WORDS_MAX]
+    return [opening(kind, why, at=act.at, actor=DAEMON, meter=life.order.meter, order=life.order.id)]
+
+
+def _of_refused(life: Life, act: Act, kind: WorkKind | None) -> WorkKind | None:
+    """A person who says no has seen it; and what nobody waits for needs nobody."""
+    stopping = [one["rule"] for one in act.body.get("rules", []) if not one["passed"]]
+    for rule in stopping:
+        if rule in _BY_RULE:
+            return _BY_RULE[rule]
+    is_sent_to_field = act.body.get("stop") == "field"
+    is_awaited = life.order.origin is Origin.PAYMENT
+    return kind if act.actor == DAEMON and (is_sent_to_field or is_awaited) else None
+
+
+def _told(life: Life, act: Act) -> str:
+    stopping = [f"{one['rule']}: {one['en']}" for one in act.body.get("rules", []) if not one["passed"]]
+    why = str(act.body.get("told", "")) or "; ".join(stopping)
+    told = f"order {life.order.id} ({life.order.kind.value}) ended as {life.state.value}"
+    return "".join(c if c.isprintable() else " " for c in (f"{told}: {why}" if why else told))
+
+
+def _is_paid_in(life: Life) -> bool:
+    return life.order.kind is OrderKind.TOP_UP and life.state is OrderState.DONE and bool(life.order.payment)
+
+
+def needs_reconnection(lives: Sequence[Life]) -> bool:
+    """Whether the newest thing that we did to the switch of a meter may have cut somebody off.
+
+    Args:
+        lives: every order that the meter ever had.
+
+    """
+    switched = [
+        life
+        for life in lives
+        if life.transmissions
+        and (life.order.kind is OrderKind.TRIP or life.order.kind in CLOSES)
+        and life.state in _MAYBE
+        and life.finding_of_two != "not_done"
+    ]
+    newest = max(switched, key=lambda life: (life.since, life.order.id), default=None)
+    return newest is not None and newest.order.kind is OrderKind.TRIP
+
+
+def reconnection(meter: str, payment: str, kind: OrderKind, at: datetime) -> Order:
+    """The order that brings supply back after a payment; one payment and meter give one id."""
+    return Order(
+        id=order_id_of("close", meter, payment),
+        kind=kind,
+        meter=meter,
+        reason=f"paid: {payment}",
+        deadline_at=at.replace(microsecond=0) + RECONNECTED_WITHIN,
+        origin=Origin.PAYMENT,
+        payment=payment,
+    )
+
+
+def order_id_of(what: str, meter: str, payment: str) -> str:
+    """The id of the order that a payment leads to: the same for the same payment, whoever tells it."""
+    digest = hashlib.sha256(f"{what}\0{meter}\0{payment}".encode()).hexdigest()
+    return f"pay-{what}-{digest[:_DIGITS]}"

@@ -1,0 +1,277 @@
+"""The orders as they stand: folded from the log, written back one step at a time.
+
+The log is the truth and this is a view of it. Who writes a step and was not the first is told so
+(``StepTaken``), reads again and looks what has become of the order: so a person who cancels and a line that
+sends cannot both win. A task that is cancelled while its step is being written leaves the view behind the
+log; the next step of that order finds out the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, Protocol
+
+import structlog
+
+from meterlink.clock import Clock
+from meterlink.errors import BusFull, JournalError, NotAllowed, StepTaken, Unknown
+from meterlink.journal.acts import READ_MAX, ActLog
+from meterlink.model.act import Act, KeptAct, Topic
+from meterlink.model.order import Order
+from meterlink.orders.life import Life
+from meterlink.orders.machine import Signal
+
+OPEN_MAX: Final = 10_000
+"""Orders that are open at one time; one more is refused. The log is read in pieces of this size."""
+INSIST_MAX: Final = 8
+"""Tries to write a step down; marks of others (a payment) may come between, and they are few."""
+
+_log = structlog.get_logger(__name__)
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of an order that is to be written.
+
+    Args:
+        signal: what happened.
+        actor: who.
+        body: what there is to say.
+
+    """
+
+    signal: Signal
+    actor: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Companion(Protocol):
+    """Something that goes with the steps of orders: what it writes stands in the same transaction."""
+
+    async def beside(self, before: Life, after: Life, act: Act) -> Sequence[Act]:
+        """What is written with a step.
+
+        Args:
+            before: how the order stood.
+            after: how it stands then.
+            act: the step.
+
+        Raises:
+            JournalError: the log cannot be read.
+
+        """
+
+    def kept(self, acts: Iterable[Act]) -> None:
+        """That is on disk now."""
+
+
+class Book:
+    """The orders of one gateway.
+
+    Args:
+        acts: the log.
+        clock: when a step was.
+        companions: go with every step.
+
+    """
+
+    def __init__(self, acts: ActLog, clock: Clock, companions: Sequence[Companion] = ()) -> None:
+        self.acts = acts
+        self.companions = list(companions)
+        self._clock = clock
+        self._open: dict[str, Life] = {}
+        self._meters: dict[str, set[str]] = {}
+        self._news = asyncio.Event()
+
+    async def load(self) -> None:
+        """Read the open orders from the log; once, before anything else.
+
+        Raises:
+            JournalError: the log cannot be read, or holds an order that makes no sense.
+
+        """
+        for name in await self.acts.subjects(Topic.ORDER, only_open=True, limit=OPEN_MAX):
+            await self.read(name)
+
+    def open_orders(self) -> list[Life]:
+        """Those for which there is something to do."""
+        return list(self._open.values())
+
+    def open_of(self, meter: str) -> list[Life]:
+        """The open orders of one meter."""
+        return [self._open[name] for name in sorted(self._meters.get(meter, ()))]
+
+    async def acts_of(self, order_id: str) -> list[KeptAct]:
+        """All acts of an order.
+
+        Raises:
+            Unknown: there is none of that id.
+
+        """
+        acts = await self.acts.of_subject(Topic.ORDER, order_id)
+        if not acts:
+            raise Unknown(f"there is no order {order_id!r}")
+        return acts
+
+    async def read(self, order_id: str) -> Life:
+        """An order as the log has it.
+
+        Raises:
+            Unknown: there is none of that id.
+            JournalError: the log cannot be read, or its acts make no sense.
+
+        """
+        return self._keep(_folded(await self.acts_of(order_id)))
+
+    async def of_meter(self, meter: str) -> list[Life]:
+        """Every order that a meter ever had, in the order of their creation.
+
+        Raises:
+            JournalError: as of ``read``.
+
+        """
+        found: dict[str, list[KeptAct]] = {}
+        number = 0
+        while True:
+            acts = await self.acts.of_meter(meter, [Topic.ORDER], after=number)
+            for act in acts:
+                found.setdefault(act.act.subject, []).append(act)
+            if len(acts) < READ_MAX:
+                return [_folded(one) for one in found.values()]
+            number = acts[-1].number
+
+    async def begin(
+        self,
+        order: Order,
+        actor: str,
+        steps: Sequence[Step] = (),
+        *,
+        body: Mapping[str, Any] = _NOTHING,
+        ending: Sequence[tuple[Life, Step]] = (),
+    ) -> Life:
+        """Create an order with its first steps, and take those steps of others that it brings; all or none.
+
+        Args:
+            order: what is wanted.
+            actor: who wants it.
+            steps: that follow at once.
+            body: what there is to say of its creation.
+            ending: other orders, and the step of each.
+
+        Raises:
+            StepTaken: there is an order of that id, or another has moved on.
+            BusFull: too many are open.
+            JournalError: nothing was written.
+
+        """
+        if len(self._open) >= OPEN_MAX:
+            raise BusFull(f"{OPEN_MAX} orders are open; no more is taken")
+        first = Life.begin(order, at=self._clock.utc_now(), actor=actor, body=body)
+        life, acts = await self._continued(Life.of([first]), steps)
+        others = [await self._continued(other, [step]) for other, step in ending]
+        await self._append(first, *acts, *(act for _, taken in others for act in taken))
+        for other, _ in others:
+            self._keep(other)
+        return self._keep(life)
+
+    async def step(
+        self,
+        life: Life,
+        signal: Signal,
+        *,
+        actor: str,
+        body: Mapping[str, Any] = _NOTHING,
+    ) -> Life:
+        """Take one step; see ``steps``."""
+        return await self.steps(life, Step(signal=signal, actor=actor, body=body))
+
+    async def steps(self, life: Life, *steps: Step) -> Life:
+        """Take steps, all or none; on disk when this returns.
+
+        Args:
+            life: how the order stands as the caller knows it.
+            steps: one after the other.
+
+        Raises:
+            NotAllowed: it takes no such step now.
+            StepTaken: somebody else was first; ``read`` it.
+            JournalError: nothing was written.
+
+        """
+        after, acts = await self._continued(life, steps)
+        try:
+            await self._append(*acts)
+        except StepTaken:
+            await self.read(life.order.id)
+            raise
+        return self._keep(after)
+
+    async def insist(
+        self, life: Life, signal: Signal, *, actor: str, body: Mapping[str, Any] = _NOTHING
+    ) -> Life:
+        """Take a step that must be told whatever others tell meanwhile, if the order still takes it.
+
+        Raises:
+            JournalError: nothing was written.
+
+        """
+        for _ in range(INSIST_MAX):
+            try:
+                return await self.step(life, signal, actor=actor, body=body)
+            except StepTaken:
+                life = await self.read(life.order.id)
+            except NotAllowed:
+                break
+        _log.warning("order_step_not_taken", order=life.order.id, state=life.state.value, step=signal.value)
+        return life
+
+    def adopt(self, life: Life) -> None:
+        """Take up an order that a companion has written."""
+        self._keep(life)
+
+    @property
+    def news(self) -> asyncio.Event:
+        """Is set at the next change of any order; take it before you look."""
+        return self._news
+
+    async def _append(self, *acts: Act) -> None:
+        await self.acts.append(*acts)
+        for companion in self.companions:
+            companion.kept(acts)
+
+    async def _continued(self, life: Life, steps: Iterable[Step]) -> tuple[Life, list[Act]]:
+        now = self._clock.utc_now()
+        acts: list[Act] = []
+        for step in steps:
+            act = life.next(step.signal, at=now, actor=step.actor, body=step.body)
+            before, life = life, life.then(act)
+            acts.append(act)
+            for companion in self.companions:
+                acts += await companion.beside(before, life, act)
+        return life, acts
+
+    def _keep(self, life: Life) -> Life:
+        order = life.order
+        there = self._meters.setdefault(order.meter, set())
+        if life.is_open:
+            self._open[order.id] = life
+            there.add(order.id)
+        else:
+            self._open.pop(order.id, None)
+            there.discard(order.id)
+        if not there:
+            del self._meters[order.meter]
+        self._news.set()
+        self._news = asyncio.Event()
+        return life
+
+
+def _folded(acts: Sequence[KeptAct]) -> Life:
+    try:
+        return Life.of(acts)
+    except ValueError as error:
+        raise JournalError(f"order {acts[0].act.subject!r} cannot be read from the log: {error}") from None

@@ -1,0 +1,161 @@
+"""Money came in: the disconnection is withdrawn or undone, or the wallet in the meter is filled.
+
+There are two worlds, and a meter is of one. Where the head-end keeps the account, a payment cancels a trip
+that has not been sent; one that settles the account marks a trip that has (its end brings the reconnection,
+see ``aftermath``), and reconnects what was cut off. Where the meter keeps the wallet, a payment becomes a
+top-up, and what was cut off by us is reconnected when the money is there. Telling one twice changes nothing.
+
+Source: CTRL-16, CTRL-21; TOP-01; business-rules, "two payment worlds".
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from meterlink.clock import Clock
+from meterlink.errors import EvidenceRefused, NotAllowed, StepTaken, Unknown
+from meterlink.model.act import Topic
+from meterlink.model.order import Order, OrderKind, Origin
+from meterlink.orders.aftermath import Aftermath, needs_reconnection, order_id_of
+from meterlink.orders.book import Book
+from meterlink.orders.life import Life
+from meterlink.orders.machine import Signal
+from meterlink.orders.people import DAEMON
+from meterlink.orders.records import Payment, parse
+from meterlink.roster.roster import Roster, RosterMeter
+
+CAUGHT_UP: Final = timedelta(hours=48)
+"""Payments of so long are looked at again at the start: a crash may have come between one and its order."""
+TOPPED_UP_WITHIN: Final = timedelta(hours=24)
+"""A top-up that did not get through for so long is a person's affair."""
+TRIES_MAX: Final = 8
+
+_log = structlog.get_logger(__name__)
+
+
+class Payments:
+    """What payments lead to.
+
+    Args:
+        book: the orders.
+        aftermath: how supply comes back.
+        roster: the meters.
+        clock: the time.
+
+    """
+
+    def __init__(self, book: Book, aftermath: Aftermath, roster: Roster, clock: Clock) -> None:
+        self._book = book
+        self._aftermath = aftermath
+        self._roster = roster
+        self._clock = clock
+
+    async def catch_up(self) -> None:
+        """Do what recent payments lead to, as far as it is not done.
+
+        Raises:
+            JournalError: the log cannot be read or written.
+
+        """
+        since = self._clock.utc_now() - CAUGHT_UP
+        for kept in await self._book.acts.of_verb(Topic.EVIDENCE, "record", since=since):
+            if kept.act.body.get("kind") != "payment":
+                continue
+            try:
+                record = parse(dict(kept.act.body))
+            except EvidenceRefused as error:
+                _log.error("payment_unreadable", record=kept.act.subject, reason=str(error))
+                continue
+            if isinstance(record, Payment):
+                await self.paid(record)
+
+    async def paid(self, payment: Payment) -> list[str]:
+        """Do what a payment leads to; the ids of the orders that it touched or made.
+
+        Raises:
+            JournalError, BusFull: not all of it was done; telling it again goes on.
+
+        """
+        meter = self._roster.meter(payment.meter)
+        if meter is None:
+            _log.warning("payment_for_no_meter", payment=payment.full_id)
+            return []
+        touched = [life.order.id for life in await self._withdrawn(payment)]
+        if meter.world == "local":
+            return [*touched, await self._topped_up(meter, payment)]
+        if payment.settles and needs_reconnection(await self._book.of_meter(meter.id)):
+            touched.append(await self._reconnected(meter, payment))
+        return touched
+
+    async def _withdrawn(self, payment: Payment) -> list[Life]:
+        """Cancel the trips that have not been sent, and mark those that have."""
+        return [
+            await self._told(life.order.id, payment)
+            for life in self._book.open_of(payment.meter)
+            if life.order.kind is OrderKind.TRIP and (payment.settles or life.is_before_sending)
+        ]
+
+    async def _told(self, order_id: str, payment: Payment) -> Life:
+        """Tell a trip, whose line may be taking a step of it at this moment."""
+        life = await self._book.read(order_id)
+        for _ in range(TRIES_MAX):
+            try:
+                return await self._book.step(
+                    life, Signal.PAYMENT, actor=DAEMON, body={"payment": payment.full_id}
+                )
+            except NotAllowed:
+                return life  # it was told before, or has ended without being sent
+            except StepTaken:
+                life = await self._book.read(order_id)
+        _log.error("payment_not_told", order=order_id, payment=payment.full_id)
+        return life
+
+    async def _reconnected(self, meter: RosterMeter, payment: Payment) -> str:
+        name = order_id_of("close", meter.id, payment.full_id)
+        if not await self._is_there(name):
+            at = self._clock.utc_now()
+            about = Order(
+                id=name,
+                kind=OrderKind.PERMIT_CLOSE,
+                meter=meter.id,
+                reason=f"paid: {payment.full_id}",
+                deadline_at=at.replace(microsecond=0),
+                origin=Origin.PAYMENT,
+                payment=payment.full_id,
+            )
+            act = await self._aftermath.reconnecting(about, payment.full_id, at)
+            await self._begun(Order.of(act.subject, act.body["order"]))
+        return name
+
+    async def _topped_up(self, meter: RosterMeter, payment: Payment) -> str:
+        name = order_id_of("top-up", meter.id, payment.full_id)
+        if not await self._is_there(name):
+            await self._begun(
+                Order(
+                    id=name,
+                    kind=OrderKind.TOP_UP,
+                    meter=meter.id,
+                    reason=f"paid: {payment.full_id}",
+                    deadline_at=self._clock.utc_now().replace(microsecond=0) + TOPPED_UP_WITHIN,
+                    origin=Origin.PAYMENT,
+                    amount_cents=payment.amount_cents,
+                    payment=payment.full_id,
+                )
+            )
+        return name
+
+    async def _is_there(self, name: str) -> bool:
+        try:
+            await self._book.read(name)
+        except Unknown:
+            return False
+        return True
+
+    async def _begun(self, order: Order) -> None:
+        try:
+            await self._book.begin(order, DAEMON)
+        except StepTaken:
+            return  # the same payment was told by two at once

@@ -1,0 +1,121 @@
+"""What became of an order that was sent: the meter is looked at until what it shows decides.
+
+Looking is harmless, so it is done at once, soon again, and then ever more seldom (``schedule``). Each look is
+a row of the log with what was seen and what it proves; what nothing proves within a day is unknown, and
+stays that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from meterlink.bus.line import Exchanging
+from meterlink.clock import Clock
+from meterlink.errors import JournalError, SecurityFailed
+from meterlink.model.act import KeptAct
+from meterlink.model.order import OrderState
+from meterlink.orders.book import Book
+from meterlink.orders.life import Life
+from meterlink.orders.look import Conclusion, Look, SwitchFacts
+from meterlink.orders.looking import UNSEEN, look_after, look_in, look_out
+from meterlink.orders.machine import Signal
+from meterlink.orders.people import DAEMON
+from meterlink.orders.proof import conclude, conclude_key
+from meterlink.orders.reach import Reach
+from meterlink.orders.schedule import is_given_up
+
+SENT: Final = frozenset({OrderState.SENDING, OrderState.ACCEPTED, OrderState.UNCONFIRMED})
+"""Where octets may have left, and nobody has looked yet."""
+LOOKED_AT: Final = frozenset({*SENT, OrderState.READBACK, OrderState.WAITING_FOR_KEY})
+"""Where an order is looked after."""
+_CRASHED: Final = "the program ended between the intent and the answer"
+
+
+class Reader:
+    """Reads back what was sent.
+
+    Args:
+        book: the orders.
+        clock: the time.
+
+    """
+
+    def __init__(self, book: Book, clock: Clock) -> None:
+        self._book = book
+        self._clock = clock
+
+    async def look(self, held: Exchanging, reach: Reach, life: Life) -> Life:
+        """Look once, and write down what that proves.
+
+        Args:
+            held: the line, held for this order.
+            reach: how the meter is reached.
+            life: in a state of ``LOOKED_AT``; any other stays as it is.
+
+        Raises:
+            JournalError: the log cannot be written or read.
+
+        """
+        life = await self._begin(life)
+        if life.state not in LOOKED_AT:
+            return life
+        try:
+            look = await look_after(held, reach, life.order.kind, self._clock)
+        except (*UNSEEN, SecurityFailed) as error:
+            return await self._conclude(life, reach, None, {"told": str(error)})
+        return await self._conclude(life, reach, look, {"look": look_out(look)})
+
+    async def unseen(self, reach: Reach, life: Life, why: str) -> Life:
+        """Write down that the meter could not be looked at: no line was to be had."""
+        life = await self._begin(life)
+        return life if life.state not in LOOKED_AT else await self._conclude(life, reach, None, {"told": why})
+
+    async def _begin(self, life: Life) -> Life:
+        if life.state is OrderState.SENDING:
+            life = await self._book.insist(life, Signal.LOSE, actor=DAEMON, body={"told": _CRASHED})
+        if life.state in SENT:
+            life = await self._book.insist(life, Signal.READ_BACK, actor=DAEMON)
+        return life
+
+    async def _conclude(self, life: Life, reach: Reach, look: Look | None, body: dict[str, Any]) -> Life:
+        looks = [*await self._earlier(life), *([] if look is None else [look])]
+        found = self._judged(life, reach, looks, await reach.facts())
+        body |= {"inputs": dict(found.inputs)} | ({"proof": found.proof} if found.proof else {})
+        return await self._book.insist(life, found.signal or Signal.LOOK, actor=DAEMON, body=body)
+
+    def _judged(self, life: Life, reach: Reach, looks: Sequence[Look], facts: SwitchFacts) -> Conclusion:
+        now = self._clock.utc_now()
+        if life.state is OrderState.WAITING_FOR_KEY:
+            found = conclude_key(looks, facts) if looks else Conclusion(signal=None)
+            if found.signal is None and is_given_up(life.since, now):
+                return Conclusion(signal=Signal.LEAVE, inputs={"waited_since": str(life.since)})
+            return found
+        assert life.sent is not None, "what is read back was sent"
+        return conclude(life.order, life.sent, looks, facts, now=now, reply_timeout=reach.reply_timeout)
+
+    async def _earlier(self, life: Life) -> list[Look]:
+        """The newest look of this state; two of them in a row can prove more than one."""
+        for kept in reversed(await self._book.acts_of(life.order.id)):
+            if kept.act.verb not in (Signal.LOOK, Signal.WAIT_FOR_KEY):
+                return []
+            if "look" in kept.act.body:
+                return [_look_of(kept)]
+        return []
+
+
+def watched_since(life: Life) -> datetime:
+    """From when on the looks at an order are counted: when it left, or when it began to wait for the key."""
+    if life.state is OrderState.WAITING_FOR_KEY:
+        return life.since
+    assert life.sent is not None, "what is looked after was sent"
+    return life.sent.left_by or life.since
+
+
+def _look_of(kept: KeptAct) -> Look:
+    try:
+        return look_in(kept.act.body["look"])
+    except (ValueError, TypeError, KeyError, ArithmeticError) as error:
+        subject = kept.act.subject
+        raise JournalError(f"order {subject!r} step {kept.act.step} cannot be read: {error}") from None

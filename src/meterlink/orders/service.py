@@ -1,0 +1,250 @@
+"""What people and programs may ask of orders: create, approve, reject, arm, operate, cancel, find, look.
+
+Who asks is an actor with roles; whether he may is asked before anything else, and a no is written down. Then
+the rules are asked, and then the machine, which has the last word. Everything that changes an order is done
+by one at a time, so that what the rules looked at is still so when the step is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+from meterlink.clock import Clock
+from meterlink.errors import BusFull, NotAllowed, OrderClash, StepTaken, Unknown
+from meterlink.model.order import CLOSES, Order, OrderKind
+from meterlink.orders.access import Accesses
+from meterlink.orders.book import Book, Step
+from meterlink.orders.judging import Holder, Judge, Stopped, written
+from meterlink.orders.life import Life
+from meterlink.orders.machine import Signal
+from meterlink.orders.people import Actor, Deed, Role
+from meterlink.orders.rules import OnStop, Stage, Verdict, outcome
+from meterlink.orders.starting import first_steps
+from meterlink.roster.roster import Roster
+
+WAITING_MAX: Final = 512
+"""Requests that wait for their turn; one more is refused at once."""
+TRIES_MAX: Final = 4
+"""Tries of one request when the order moves on meanwhile."""
+LISTED_MAX: Final = 1_000
+"""Orders in one list."""
+
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+def may(actor: Actor, deed: Deed) -> bool:
+    """Whether somebody's roles allow a deed; field staff operate what was given to them (the rules look)."""
+    return actor.may(deed) or (deed is Deed.OPERATE and Role.FIELD in actor.roles)
+
+
+class OrderService:
+    """The orders of one gateway, as people see them.
+
+    Args:
+        book: the orders.
+        judge: the rules.
+        holder: keeps orders back.
+        roster: the meters.
+        accesses: where a no is written down.
+        clock: the time.
+
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        judge: Judge,
+        holder: Holder,
+        *,
+        roster: Roster,
+        accesses: Accesses,
+        clock: Clock,
+    ) -> None:
+        self._book = book
+        self._judge = judge
+        self._holder = holder
+        self._roster = roster
+        self._accesses = accesses
+        self._clock = clock
+        self._desk = asyncio.Lock()
+        self._waiting = 0
+
+    async def create(self, actor: Actor, order: Order) -> Life:
+        """Take an order in; one of the same id and body is the same order.
+
+        Raises:
+            OrderClash: an order of that id wants something else.
+            Unknown: no such meter.
+            NotAllowed: that person creates no orders.
+            Stopped: a rule forbids it; there is no order.
+            BusFull: too many requests or orders.
+            JournalError: it was not taken in.
+
+        """
+        await self._admit(actor, Deed.CREATE, order.id, order.meter)
+        async with self._turn():
+            if (life := await self._told_before(order)) is not None:
+                return life
+            if self._roster.meter(order.meter) is None:
+                raise Unknown(f"there is no meter {order.meter!r}")
+            verdicts = await self._judge.judge(Stage.CREATE, order, None, actor)
+            if outcome(verdicts) is not None:
+                await self._accesses.refused(actor, order.id, order.meter, "create", written(verdicts))
+                raise Stopped(verdicts)
+            for _ in range(TRIES_MAX):
+                with suppress(StepTaken):
+                    return await self._begin(actor, order, verdicts)
+                for life in self._book.open_of(order.meter):
+                    await self._book.read(life.order.id)
+            raise BusFull(f"the orders of meter {order.meter} do not stand still; try again")
+
+    async def approve(self, actor: Actor, order_id: str, comment: str = "") -> Life:
+        """Agree to somebody else's order.
+
+        Raises:
+            Unknown, NotAllowed, Stopped, BusFull, JournalError: as of ``create``.
+
+        """
+        async with self._of(actor, Deed.APPROVE, order_id) as life:
+            verdicts = await self._passed(Stage.APPROVE, life, actor)
+            approve = Step(
+                signal=Signal.APPROVE, actor=actor.name, body={"told": comment, "rules": written(verdicts)}
+            )
+            return await self._book.steps(life, approve, Step(signal=Signal.AUTHORISE, actor=actor.name))
+
+    async def reject(self, actor: Actor, order_id: str, reason: str) -> Life:
+        """Say no to somebody else's order; it ends."""
+        return await self._simple(actor, Deed.APPROVE, order_id, Signal.REFUSE, {"told": reason})
+
+    async def arm(self, actor: Actor, order_id: str) -> Life:
+        """Make an order ready to be operated by the same person within a minute."""
+        async with self._of(actor, Deed.OPERATE, order_id) as life:
+            await self._passed(Stage.OPERATE, life, actor)
+            return await self._book.step(life, Signal.ARM, actor=actor.name)
+
+    async def operate(self, actor: Actor, order_id: str) -> Life:
+        """Have an armed order sent.
+
+        Raises:
+            Unknown, NotAllowed, Stopped, BusFull, JournalError: as of ``create``.
+
+        """
+        async with self._of(actor, Deed.OPERATE, order_id) as life:
+            verdicts = await self._passed(Stage.OPERATE, life, actor)
+            body = {"rules": written(verdicts)}
+            return await self._book.step(life, Signal.OPERATE, actor=actor.name, body=body)
+
+    async def cancel(self, actor: Actor, order_id: str, reason: str) -> Life:
+        """Take back an order that has not been sent."""
+        return await self._simple(actor, Deed.CANCEL, order_id, Signal.CANCEL, {"told": reason})
+
+    async def find(self, actor: Actor, order_id: str, finding: str, evidence: str) -> Life:
+        """Say what became of an order that ended unknown; a second person confirms it."""
+        body = {"finding": finding, "evidence": evidence}
+        return await self._simple(actor, Deed.FIND, order_id, Signal.FIND, body)
+
+    async def confirm(self, actor: Actor, order_id: str) -> Life:
+        """Confirm what another person found."""
+        return await self._simple(actor, Deed.FIND, order_id, Signal.CONFIRM, _NOTHING)
+
+    async def dry_run(self, actor: Actor, order: Order) -> Sequence[Verdict]:
+        """What the rules would say of an order that is not there; nothing is kept.
+
+        Raises:
+            Unknown: no such meter.
+            JournalError: the log cannot be read.
+
+        """
+        if self._roster.meter(order.meter) is None:
+            raise Unknown(f"there is no meter {order.meter!r}")
+        return await self._judge.judge(Stage.CREATE, order, None, actor)
+
+    async def check(self, actor: Actor, order_id: str, stage: Stage) -> Sequence[Verdict]:
+        """What the rules would say of the next step of an order; nothing is kept.
+
+        Raises:
+            Unknown: no such order.
+            JournalError: the log cannot be read.
+
+        """
+        life = await self._book.read(order_id)
+        return await self._judge.judge(stage, life.order, life, actor)
+
+    async def cancel_unsent(self, order_id: str, actor: Actor, reason: str) -> Life:
+        """Take back an order for somebody of whom it is known already that he may."""
+        async with self._turn():
+            return await self._tried(order_id, Signal.CANCEL, actor, {"told": reason})
+
+    async def _begin(self, actor: Actor, order: Order, verdicts: Sequence[Verdict]) -> Life:
+        """Create it, and end the trip that it makes senseless. Source: CTRL-21."""
+        first = Life.of([Life.begin(order, at=self._clock.utc_now(), actor=actor.name)])
+        instead = [
+            (life, Step(signal=Signal.CANCEL, actor=actor.name, body={"told": f"reconnected by {order.id}"}))
+            for life in self._book.open_of(order.meter)
+            if order.kind in CLOSES and life.order.kind is OrderKind.TRIP and life.is_before_sending
+        ]
+        body = {"rules": written(verdicts)}
+        return await self._book.begin(order, actor.name, first_steps(first), body=body, ending=instead)
+
+    async def _told_before(self, order: Order) -> Life | None:
+        try:
+            life = await self._book.read(order.id)
+        except Unknown:
+            return None
+        if not life.wants_the_same(order):
+            raise OrderClash(f"order {order.id!r} is there already and wants something else")
+        return life
+
+    async def _passed(self, stage: Stage, life: Life, actor: Actor) -> Sequence[Verdict]:
+        verdicts = await self._judge.judge(stage, life.order, life, actor)
+        if (stop := outcome(verdicts)) is None:
+            return verdicts
+        order = life.order
+        await self._accesses.refused(actor, order.id, order.meter, stage.value, written(verdicts))
+        if stop is OnStop.HOLD:
+            await self._holder.hold(life, actor, verdicts)
+        raise Stopped(verdicts)
+
+    async def _simple(
+        self, actor: Actor, deed: Deed, order_id: str, signal: Signal, body: Mapping[str, Any]
+    ) -> Life:
+        async with self._of(actor, deed, order_id):
+            return await self._tried(order_id, signal, actor, body)
+
+    async def _tried(self, order_id: str, signal: Signal, actor: Actor, body: Mapping[str, Any]) -> Life:
+        """Take a step of an order whose line may be taking one at this moment."""
+        for _ in range(TRIES_MAX):
+            life = await self._book.read(order_id)
+            try:
+                return await self._book.step(life, signal, actor=actor.name, body=body)
+            except StepTaken:
+                continue
+        raise BusFull(f"order {order_id} does not stand still; try again")
+
+    @asynccontextmanager
+    async def _of(self, actor: Actor, deed: Deed, order_id: str) -> AsyncIterator[Life]:
+        """An order for somebody who may do that."""
+        async with self._turn():
+            life = await self._book.read(order_id)
+            await self._admit(actor, deed, order_id, life.order.meter)
+            yield life
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One after the other."""
+        if self._waiting >= WAITING_MAX:
+            raise BusFull(f"{WAITING_MAX} requests wait already; try again")
+        self._waiting += 1
+        try:
+            async with self._desk:
+                yield
+        finally:
+            self._waiting -= 1
+
+    async def _admit(self, actor: Actor, deed: Deed, order_id: str, meter: str) -> None:
+        if not may(actor, deed):
+            await self._accesses.refused(actor, order_id, meter, deed.value, ())
+            raise NotAllowed(f"{actor.name} holds no role that may {deed.value}", why="role")

@@ -1,0 +1,80 @@
+"""What an order needs before it may be sent: who must agree, and the rules of asking, approving, operating.
+
+What cuts somebody off needs a second person. What a person sends is armed and operated by one;
+what a policy or a payment began goes on by itself, and only as far as the rules let it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from meterlink.errors import NotAllowed
+from meterlink.model.order import OrderState, Origin
+from meterlink.orders.book import Book, Step
+from meterlink.orders.due import waits_for_people
+from meterlink.orders.judging import Holder, Judge, written
+from meterlink.orders.life import Life
+from meterlink.orders.machine import Signal
+from meterlink.orders.people import DAEMON, THE_DAEMON
+from meterlink.orders.rules import OnStop, Stage, outcome
+from meterlink.orders.rules.persons import needs_approval
+
+
+class Starter:
+    """Brings orders from their creation into the queue.
+
+    Args:
+        book: the orders.
+        judge: the rules.
+        holder: keeps orders back.
+
+    """
+
+    def __init__(self, book: Book, judge: Judge, holder: Holder) -> None:
+        self._book = book
+        self._judge = judge
+        self._holder = holder
+
+    async def carry_on(self, life: Life) -> Life:
+        """Bring an order of nobody's hand as far as it may go: authorised, and into the queue.
+
+        Raises:
+            StepTaken: somebody else took a step of it.
+            JournalError: the log cannot be written or read.
+
+        """
+        if life.order.origin is Origin.PERSON or self._comes_later(life):
+            return life
+        if life.state is OrderState.CREATED:
+            life = await self._book.step(life, Signal.AUTHORISE, actor=DAEMON)
+        verdicts = await self._judge.judge(Stage.OPERATE, life.order, life, THE_DAEMON)
+        stop = outcome(verdicts)
+        body: dict[str, object] = {"rules": written(verdicts)}
+        try:
+            if stop is None:
+                return await self._book.step(life, Signal.OPERATE, actor=DAEMON, body=body)
+            if stop is OnStop.HOLD:
+                await self._holder.hold(life, THE_DAEMON, verdicts)
+            if stop in (OnStop.POSTPONE, OnStop.HOLD):
+                return life  # it rests, and is judged again
+            body["stop"] = stop.name.lower()
+            return await self._book.step(life, Signal.REFUSE, actor=DAEMON, body=body)
+        except NotAllowed:
+            return life  # its deadline has passed, or it is too early
+
+    def _comes_later(self, life: Life) -> bool:
+        """Whether an earlier order of that meter goes on by itself: then this one waits for its end."""
+        others = (one for one in self._book.open_of(life.order.meter) if one.order.id != life.order.id)
+        return any(_place(one) < _place(life) and not waits_for_people(one) for one in others)
+
+
+def _place(life: Life) -> tuple[datetime, str]:
+    return life.created_at, life.order.id
+
+
+def first_steps(life: Life) -> list[Step]:
+    """What follows the creation of an order at once."""
+    order = life.order
+    if needs_approval(order.kind, order.origin) or order.origin is not Origin.PERSON:
+        return []
+    return [Step(signal=Signal.AUTHORISE, actor=DAEMON)]

@@ -1,0 +1,11 @@
+"""What each rule must stop, and the nearest that it lets go."""
+
+from tests.support.rule_cases.case import Case
+from tests.support.rule_cases.chain import CHAIN, CUSTOMERS
+from tests.support.rule_cases.meter import LIVE_METER
+from tests.support.rule_cases.persons import CLOSING, PERSONS
+from tests.support.rule_cases.queue import MONEY, QUEUE
+
+CASES = (*CHAIN, *CUSTOMERS, *PERSONS, *LIVE_METER, *CLOSING, *QUEUE, *MONEY)
+
+__all__ = ["CASES", "Case"]

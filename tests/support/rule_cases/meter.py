@@ -1,0 +1,240 @@
+"""The meter itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from meterlink.config.control import SeasonSettings
+from meterlink.drivers.control import ClockLook, Identity
+from meterlink.orders.calendar import Holidays
+from meterlink.orders.people import Actor, Role
+from meterlink.orders.rules import (
+    FieldGrant,
+)
+from tests.support.orders import NOON, purse
+from tests.support.rule_cases.case import (
+    ALARM_OFF,
+    CREATE,
+    GUARANTEE_OFF,
+    GUARANTEE_ON,
+    LIVE,
+    PAPER,
+    PERMIT,
+    TOP_UP,
+    TRIP,
+    Case,
+    balance,
+    live_at,
+    made,
+    seen,
+    trip,
+)
+from tests.support.rules import (
+    CALENDAR,
+    DAYS,
+    HOUR,
+    METER,
+    MINUTE,
+    NUMBER,
+    SECOND,
+    record,
+)
+
+_FILED = record("filing", "r1", NOON - DAYS[8], of="n1", authority="市经信局", number="2026-118")
+_IMPORTANT: dict[str, Any] = {"meter": {"is_important": True}, "order_reference": "billing:r1"}
+_SEASON = dataclasses.replace(
+    CALENDAR, seasons=(SeasonSettings(kind="heating", first="11-15", last="03-15"),)
+)
+_SUMMER = dataclasses.replace(
+    CALENDAR, seasons=(SeasonSettings(kind="heating", first="05-01", last="11-23"),)
+)
+_YEAR_END = dataclasses.replace(
+    CALENDAR,
+    holidays=Holidays(first_day=date(2026, 1, 1), last_day=date(2026, 11, 24), days=frozenset()),
+)
+_OTHER_PEOPLE = Actor(name="anna", roles=frozenset(Role) - {Role.ADMIN, Role.AUDITOR})
+_GRANT = FieldGrant(person="fred", granted_at=NOON - timedelta(hours=4) + SECOND)
+
+LIVE_METER = (
+    Case(
+        "CTRL-11",
+        "nothing is owed",
+        LIVE,
+        trip(LIVE, balance(balance_cents=0)),
+        trip(LIVE, balance(balance_cents=-1)),
+        also=("CTRL-04",),
+    ),
+    Case(
+        "CTRL-11",
+        "a payment came since",
+        LIVE,
+        trip(LIVE, record("payment", "p1", NOON - HOUR, amount_cents=1, settles=False)),
+        trip(LIVE, record("payment", "p1", NOON - HOUR - SECOND, amount_cents=1, settles=False)),
+    ),
+    Case(
+        "CTRL-11",
+        "a dispute",
+        PAPER,
+        trip(PAPER, record("dispute", "d1", NOON - HOUR, dispute="D1", state="opened")),
+    ),
+    Case(
+        "CTRL-11",
+        "a dispute that was upheld, and no new balance",
+        PAPER,
+        trip(PAPER, record("dispute", "d1", NOON - HOUR, dispute="D1", state="upheld")),
+        trip(PAPER, record("dispute", "d1", NOON - HOUR, dispute="D1", state="rejected")),
+    ),
+    Case("CTRL-11", "guarantee on", LIVE, seen(TRIP, guarantee=True), seen(TRIP, guarantee=False)),
+    Case("CTRL-11", "guarantee unknown", LIVE, seen(TRIP, guarantee=None)),
+    Case("CTRL-11", "looked at 5 minutes ago", LIVE, live_at(5 * MINUTE + SECOND), live_at(5 * MINUTE)),
+    Case("CTRL-12", "no meter number in the file", PAPER, trip(meter={"meter_number": ""})),
+    Case("CTRL-12", "a replacement is pending", PAPER, made(PERMIT, meter={"pending_replacement": True})),
+    Case(
+        "CTRL-12",
+        "read 48 hours ago",
+        PAPER,
+        trip(last_read_at=NOON - 48 * HOUR - SECOND),
+        trip(last_read_at=NOON - 48 * HOUR),
+    ),
+    Case("CTRL-12", "never read", PAPER, trip(last_read_at=None)),
+    Case(
+        "CTRL-12",
+        "the neighbour answers",
+        LIVE,
+        seen(TRIP, identity=Identity(address=METER.address, meter_number="202611220002")),
+    ),
+    Case(
+        "CTRL-12",
+        "another address answers",
+        LIVE,
+        seen(PERMIT, identity=Identity(address="000000000162", meter_number=NUMBER)),
+    ),
+    Case(
+        "CTRL-13",
+        "its clock is 120 s ahead",
+        LIVE,
+        seen(TRIP, clock=ClockLook(offset=timedelta(seconds=120), error=timedelta(milliseconds=1))),
+        seen(TRIP, clock=ClockLook(offset=timedelta(seconds=120), error=timedelta())),
+    ),
+    Case(
+        "CTRL-13",
+        "its clock is 120 s behind",
+        LIVE,
+        seen(
+            GUARANTEE_OFF,
+            clock=ClockLook(offset=timedelta(seconds=-119), error=timedelta(seconds=1, milliseconds=1)),
+        ),
+        seen(GUARANTEE_OFF, clock=ClockLook(offset=timedelta(seconds=-119), error=SECOND)),
+    ),
+    Case("CTRL-13", "its clock cannot be read", LIVE, seen(TRIP, clock=None)),
+    Case(
+        "CTRL-13",
+        "a closing without a clock over a line that stores",
+        LIVE,
+        seen(PERMIT, clock=None, meter={"line_is_ours": False}),
+        seen(PERMIT, clock=None),
+    ),
+    Case(
+        "CTRL-14",
+        "more than 60 A",
+        LIVE,
+        seen(TRIP, currents_a=(Decimal("60.01"),)),
+        seen(TRIP, currents_a=(Decimal("60.00"),)),
+    ),
+    Case(
+        "CTRL-14",
+        "one of three phases fed backwards",
+        LIVE,
+        seen(TRIP, currents_a=(Decimal(1), Decimal("-60.01"), Decimal(1))),
+    ),
+    Case("CTRL-14", "current unknown", LIVE, seen(GUARANTEE_OFF, currents_a=None)),
+    Case(
+        "CTRL-14",
+        "more than the meter tells",
+        LIVE,
+        seen(TRIP, opening_limit_a=Decimal("4.99")),
+        seen(TRIP, opening_limit_a=Decimal("5.00")),
+    ),
+    Case(
+        "CTRL-14",
+        "more than the file tells, though the meter tells more",
+        LIVE,
+        seen(TRIP, opening_limit_a=Decimal(80), meter={"opening_limit_a": Decimal(4)}),
+    ),
+    Case(
+        "CTRL-14",
+        "no limit told of a meter behind transformers",
+        LIVE,
+        seen(
+            TRIP,
+            meter={
+                "profile": dataclasses.replace(
+                    METER.profile, meter=dataclasses.replace(METER.profile.meter, connection="ct")
+                )
+            },
+        ),
+    ),
+    Case("CTRL-22", "a trip waits behind the guarantee", LIVE, seen(GUARANTEE_OFF, command_open=True)),
+    Case("CTRL-22", "unknown whether one waits", LIVE, seen(GUARANTEE_OFF, command_open=None)),
+    Case(
+        "CTRL-22",
+        "the wallet behind the guarantee is overdrawn",
+        LIVE,
+        seen(GUARANTEE_OFF, meter={"world": "local"}, purse=purse(remaining_cents=-1)),
+        seen(GUARANTEE_OFF, meter={"world": "local"}, purse=purse(remaining_cents=0)),
+    ),
+    Case("CTRL-22", "the wallet is unknown", LIVE, seen(GUARANTEE_OFF, meter={"world": "local"})),
+    Case("CTRL-22", "a guarantee over an open contact", LIVE, seen(GUARANTEE_ON, contact_open=True)),
+    Case("CTRL-22", "a guarantee over an unknown contact", LIVE, seen(GUARANTEE_ON, contact_open=None)),
+    Case("CTRL-23", "broadcast", CREATE, trip(CREATE, meter={"address": "999999999999"})),
+    Case("CTRL-23", "wildcard", PAPER, made(TOP_UP, meter={"address": "AAAAAAAAAAAA"})),
+    Case("CTRL-23", "a short address", PAPER, made(PERMIT, meter={"address": "00000000016"})),
+    Case(
+        "CTRL-25",
+        "the lab's keys for a customer",
+        LIVE,
+        seen(TRIP, provider="lab"),
+        seen(TRIP, provider="lab", meter={"is_lab": True}),
+    ),
+    Case("CTRL-25", "nobody knows whose keys", LIVE, seen(PERMIT, provider="")),
+    Case("QUAL-01", "not qualified", CREATE, trip(CREATE, unproven=("contact_bit",))),
+    Case("QUAL-01", "no longer qualified", LIVE, trip(LIVE, unproven=("contact_bit",))),
+    Case(
+        "NEED-01",
+        "open already",
+        LIVE,
+        seen(TRIP, contact_open=True, command_open=True),
+        seen(TRIP, contact_open=True, command_open=False),
+    ),
+    Case(
+        "NEED-01",
+        "closed already",
+        LIVE,
+        seen(PERMIT, contact_open=False, command_open=False),
+        seen(PERMIT, contact_open=True, command_open=False),
+    ),
+    Case("NEED-01", "alarm off already", LIVE, seen(ALARM_OFF, alarm=False), seen(ALARM_OFF, alarm=None)),
+    Case(
+        "RELAY-01",
+        "no relay",
+        PAPER,
+        trip(
+            meter={
+                "profile": dataclasses.replace(
+                    METER.profile, meter=dataclasses.replace(METER.profile.meter, relay="none")
+                )
+            }
+        ),
+    ),
+    Case(
+        "TIME-01",
+        "at its deadline",
+        PAPER,
+        trip(order_deadline_at=NOON),
+        trip(order_deadline_at=NOON + SECOND),
+    ),
+    Case("TIME-01", "a top-up at its deadline", LIVE, made(TOP_UP, LIVE, order_deadline_at=NOON)),
+)

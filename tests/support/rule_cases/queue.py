@@ -1,0 +1,197 @@
+"""One thing at a time, not too much at once, and money."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import date, timedelta
+from typing import Any
+
+from meterlink.config.control import SeasonSettings
+from meterlink.model.order import OrderState
+from meterlink.orders.calendar import Holidays
+from meterlink.orders.limits import Limited, Over
+from meterlink.orders.people import Actor, Role
+from meterlink.orders.rules import (
+    FieldGrant,
+    OtherOrder,
+)
+from meterlink.orders.trips import Quarantine
+from tests.support.orders import NOON, purse
+from tests.support.rule_cases.case import (
+    ALARM_OFF,
+    CREATE,
+    LIVE,
+    PAPER,
+    PERMIT,
+    TOP_UP,
+    TRIP,
+    Case,
+    made,
+    other,
+    seen,
+    trip,
+)
+from tests.support.rules import (
+    CALENDAR,
+    CUSTOMER,
+    DAYS,
+    SECOND,
+    record,
+)
+
+_FILED = record("filing", "r1", NOON - DAYS[8], of="n1", authority="市经信局", number="2026-118")
+_IMPORTANT: dict[str, Any] = {"meter": {"is_important": True}, "order_reference": "billing:r1"}
+_SEASON = dataclasses.replace(
+    CALENDAR, seasons=(SeasonSettings(kind="heating", first="11-15", last="03-15"),)
+)
+_SUMMER = dataclasses.replace(
+    CALENDAR, seasons=(SeasonSettings(kind="heating", first="05-01", last="11-23"),)
+)
+_YEAR_END = dataclasses.replace(
+    CALENDAR,
+    holidays=Holidays(first_day=date(2026, 1, 1), last_day=date(2026, 11, 24), days=frozenset()),
+)
+_OTHER_PEOPLE = Actor(name="anna", roles=frozenset(Role) - {Role.ADMIN, Role.AUDITOR})
+_GRANT = FieldGrant(person="fred", granted_at=NOON - timedelta(hours=4) + SECOND)
+
+QUEUE = (
+    Case(
+        "CTRL-21", "another is open", CREATE, trip(CREATE, others=other(PERMIT, OrderState.WAITING_FOR_KEY))
+    ),
+    Case("CTRL-21", "a second trip", CREATE, trip(CREATE, others=other(TRIP, OrderState.CREATED))),
+    Case(
+        "CTRL-21",
+        "nobody knows what the last one did",
+        CREATE,
+        trip(CREATE, others=other(PERMIT, OrderState.UNKNOWN)),
+    ),
+    Case(
+        "CTRL-21",
+        "F52: a closing while the trip is in flight",
+        PAPER,
+        made(PERMIT, others=other(TRIP, OrderState.READBACK)),
+        made(PERMIT, others=other(TRIP, OrderState.UNKNOWN)),
+    ),
+    Case(
+        "CTRL-21",
+        "a closing while the trip is not withdrawn",
+        PAPER,
+        made(PERMIT, others=other(TRIP, OrderState.QUEUED)),
+    ),
+    Case(
+        "CTRL-21",
+        "a top-up while a trip is in flight",
+        LIVE,
+        made(TOP_UP, LIVE, others=other(TRIP, OrderState.SENDING)),
+    ),
+    Case(
+        "CTRL-21",
+        "an alarm while a closing is in flight",
+        PAPER,
+        made(ALARM_OFF, others=other(PERMIT, OrderState.SENDING)),
+        made(ALARM_OFF, others=other(PERMIT, OrderState.WAITING_FOR_KEY)),
+    ),
+    Case(
+        "CTRL-24",
+        "its batch stands",
+        PAPER,
+        trip(limited=Limited(is_braked=True, batch="b", batch_size=100, batch_failures=6)),
+        trip(limited=Limited(is_braked=False, batch="b", batch_size=100, batch_failures=5)),
+    ),
+    Case(
+        "CAP-01",
+        "over a cap",
+        PAPER,
+        trip(limited=Limited(over=(Over(cap="trips_per_line_10_min", count=20, limit=20),))),
+        trip(
+            limited=Limited(
+                over=(Over(cap="trips_per_line_10_min", count=20, limit=20),),
+                quarantine=Quarantine.RELEASED,
+                released_by="sam",
+            )
+        ),
+    ),
+    Case("CAP-01", "held", LIVE, trip(LIVE, limited=Limited(quarantine=Quarantine.HELD))),
+    Case("CAP-01", "nothing could be counted", PAPER, trip(limited=Limited(is_blind=True))),
+    Case(
+        "TOP-05",
+        "another top-up is open",
+        CREATE,
+        made(TOP_UP, CREATE, others=other(TOP_UP, OrderState.READBACK)),
+    ),
+    Case(
+        "TOP-05",
+        "nobody knows what the last one did",
+        PAPER,
+        made(TOP_UP, others=other(TOP_UP, OrderState.UNKNOWN)),
+    ),
+)
+
+MONEY = (
+    Case("TOP-01", "no payment", PAPER, made(TOP_UP, kept=[])),
+    Case(
+        "TOP-01",
+        "another amount",
+        PAPER,
+        made(TOP_UP, order_amount_cents=9_999),
+        made(TOP_UP, order_amount_cents=10_000),
+    ),
+    Case(
+        "TOP-01",
+        "the payment was brought already",
+        PAPER,
+        made(
+            TOP_UP, others=(OtherOrder(id="o-2", kind=TOP_UP, state=OrderState.DONE, payment="billing:p1"),)
+        ),
+        made(
+            TOP_UP,
+            others=(OtherOrder(id="o-2", kind=TOP_UP, state=OrderState.EXPIRED, payment="billing:p1"),),
+        ),
+    ),
+    Case(
+        "TOP-01",
+        "a meter said no to it",
+        PAPER,
+        made(
+            TOP_UP,
+            others=(OtherOrder(id="o-2", kind=TOP_UP, state=OrderState.REJECTED, payment="billing:p1"),),
+        ),
+    ),
+    Case(
+        "TOP-02",
+        "more than 10 000.00 yuan",
+        PAPER,
+        made(
+            TOP_UP,
+            order_amount_cents=1_000_001,
+            kept=[record("payment", "p1", NOON, amount_cents=1_000_001, settles=True)],
+        ),
+        made(
+            TOP_UP,
+            order_amount_cents=1_000_000,
+            kept=[record("payment", "p1", NOON, amount_cents=1_000_000, settles=True)],
+        ),
+    ),
+    Case(
+        "TOP-03",
+        "beyond the hoarding limit",
+        LIVE,
+        seen(TOP_UP, purse=purse(customer_number=CUSTOMER, hoarding_limit_cents=14_999)),
+        seen(TOP_UP, purse=purse(customer_number=CUSTOMER, hoarding_limit_cents=15_000)),
+    ),
+    Case(
+        "TOP-03",
+        "beyond 999 999.99 yuan",
+        LIVE,
+        seen(TOP_UP, purse=purse(customer_number=CUSTOMER, remaining_cents=99_990_000)),
+        seen(TOP_UP, purse=purse(customer_number=CUSTOMER, remaining_cents=99_989_999)),
+    ),
+    Case(
+        "TOP-04",
+        "another customer's wallet",
+        LIVE,
+        seen(TOP_UP, purse=purse(customer_number="000012345679")),
+    ),
+    Case("TOP-04", "a wallet that does not say whose it is", LIVE, seen(TOP_UP, purse=purse())),
+    Case("WORLD-01", "no wallet", CREATE, made(TOP_UP, CREATE, meter={"world": "remote"})),
+)
