@@ -31,6 +31,7 @@ from meterlink.orders.models import Models
 from meterlink.transports.memory import MemoryBroker, memory_line
 from meterlink.transports.stream import ByteStream
 from metersim import AnswerRecord, Line, Simulation, Station
+from metersim.line.fault_rules import FaultRules
 from tests.support.agreement import Answer, readings_by_key, readings_of, rows_in, unkept_answers
 
 ITEMS = ("forward_active_energy", "voltage.a", "current.a")
@@ -38,14 +39,23 @@ START = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
 
 class Duplex:
-    """Our stream as the simulator's duplex."""
+    """Our stream as the simulator's duplex.
 
-    def __init__(self, stream: ByteStream) -> None:
+    Args:
+        stream: the far end of a line.
+        heard: is told what comes, before the meters are.
+
+    """
+
+    def __init__(self, stream: ByteStream, heard: Callable[[bytes], None] = lambda _: None) -> None:
         self._stream = stream
+        self._heard = heard
 
     async def receive(self) -> bytes:
         try:
-            return await self._stream.receive()
+            octets = await self._stream.receive()
+            self._heard(octets)
+            return octets
         except (LineLost, LineClosed):
             return b""
 
@@ -88,6 +98,10 @@ class SimulatedGateway:
         meter_keys: by address, other keys of the meters.
         order_models: what is proven of the meters' models; nothing by default.
 
+    Attributes:
+        rules: of the line; faults are added before the exchange that they shall strike.
+        heard: is told the octets that come to the meters, before they are.
+
     """
 
     def __init__(
@@ -113,8 +127,11 @@ class SimulatedGateway:
         self.answers: list[AnswerRecord] = []
         self.broker = MemoryBroker()
         self.sink = MemorySink()
+        self.rules = FaultRules(seed=seed, start=start)
+        self.heard: Callable[[bytes], None] = lambda _: None
         self.plugged = True
         self.dialled = 0
+        self.started_at = start
         self._stations = list(stations)
         self._plans = plans or [{"name": "p", "every_s": every_s, "items": ITEMS}]
         self._protocols = protocols or {}
@@ -182,7 +199,9 @@ class SimulatedGateway:
         self.desk_opened = asyncio.Event()
         async with asyncio.TaskGroup() as plant:
             self._plant = plant
-            self._line = Line(self._stations, clock=self.sim.clock, record=self.answers.append)
+            self._line = Line(
+                self._stations, clock=self.sim.clock, record=self.answers.append, rules=self.rules
+            )
             outside = Outside(
                 folder=self.folder,
                 clock=self.clock,
@@ -218,13 +237,16 @@ class SimulatedGateway:
         yield
         self._desk = None
 
+    def _hear(self, octets: bytes) -> None:
+        self.heard(octets)
+
     async def _open(self, _: LineUrl) -> ByteStream:
         self.dialled += 1
         if not self.plugged:
             raise LineLost("no such device")
         ours, theirs = memory_line()
         self._ends.append(theirs)
-        self._plant.create_task(self._line.serve(Duplex(theirs)))
+        self._plant.create_task(self._line.serve(Duplex(theirs, self._hear)))
         return ours
 
     def _settings(self) -> Settings:
