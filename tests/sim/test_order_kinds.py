@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,14 @@ from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.life import Life
 from metersim import Station
 from metersim.dlt698 import Meter698
+from metersim.works.controlled import Wallet
 from metersim.works.cost_control import LOCAL, REMOTE, CostControl
-from tests.support.control_bench import a_meter, a_shop
-from tests.support.order_bench import OrderBench
+from metersim.works.load import Load
+from metersim.works.plate import Plate
+from metersim.works.works import Works
+from tests.support.control_bench import CUSTOMER, a_meter, a_shop
+from tests.support.order_bench import START, OrderBench
 from tests.support.secured698 import ADDRESS as ADDRESS_698
-from tests.support.secured698 import works_of
 
 PROTOCOLS = ["dlt645-2007", "dlt698.45"]
 
@@ -25,7 +30,15 @@ def a_bench(tmp_path: Path, protocol: str, control: CostControl = REMOTE, **more
     """One meter of a protocol that the laboratory's provider can order about."""
     meter: Any
     if protocol == "dlt698.45":
-        works = works_of(control, preset_cents=5_000 if control.payment == "local" else 0)
+        wallet = Wallet(preset_cents=5_000, opened=True) if control.payment == "local" else None
+        works = Works(
+            Plate(address=ADDRESS_698, customer_number=CUSTOMER),
+            seed=1,
+            load=Load(mean_kw=Decimal("0.5")),
+            since=START - timedelta(days=1),
+            control=control,
+            wallet=wallet,
+        )
         meter = Meter698(ADDRESS_698, seed=1, works=works)
     else:
         meter = a_shop() if control.payment == "local" else a_meter(control)
