@@ -41,6 +41,7 @@ from metersim import Line, Simulation, Station
 from tests.support.control_bench import CUSTOMER
 from tests.support.lab_provider import LabSecurity
 from tests.support.simulated import Duplex
+from tests.support.strikes import Strikes
 
 START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)  # a Tuesday, 10:00 in the plant
 OPERATOR = "20261124"
@@ -91,6 +92,7 @@ class OrderBench:
     ) -> None:
         self.sim = Simulation(seed=seed, start=start)
         self.meters: dict[str, Any] = {station.meter.address: station.meter for station in stations}
+        self.strikes = Strikes(seed=seed, start=start, now=self.sim.clock.utc_now)
         self._folder = folder
         self._stations = list(stations)
         self._judge = judge or Lenient()
@@ -149,7 +151,7 @@ class OrderBench:
     async def _run(self, work: Callable[[], Awaitable[_T]], kill_at_s: float | None) -> _T | None:
         async with asyncio.TaskGroup() as plant:
             self._plant = plant
-            self._line = Line(self._stations, clock=self.sim.clock)
+            self._line = Line(self._stations, clock=self.sim.clock, rules=self.strikes.rules)
             daemon = plant.create_task(self._daemon(work))
             if kill_at_s is not None:
                 await asyncio.wait([daemon], timeout=kill_at_s)
@@ -215,7 +217,7 @@ class OrderBench:
     async def _open(self) -> ByteStream:
         ours, theirs = memory_line()
         self._ends.append(theirs)
-        self._plant.create_task(self._line.serve(Duplex(theirs)))
+        self._plant.create_task(self._line.serve(Duplex(theirs, self.strikes.heard)))
         return ours
 
     def obeyed(self, address: str = "") -> list[str]:
