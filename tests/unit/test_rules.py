@@ -220,7 +220,6 @@ def test_limits_only_move_to_the_safe_side() -> None:
         "calm_from_hour": 18,
         "calm_until_hour": 7,
         "approval_hours": 9,
-        "arm_s": 61,
         "field_hours": 5,
         "evidence_age_max_hours": 49,
         "reading_age_max_hours": 49,

@@ -59,7 +59,8 @@ class ControlSettings(Table):
     seasons: tuple[SeasonSettings, ...] = Field(
         (),
         max_length=SEASONS_MAX,
-        description="When heating, schools, ... are protected (`[[control.seasons]]`).",
+        description="When heating, schools, ... are protected: `[[control.seasons]]` with `kind`, `first`, `last` "
+        '(month and day, "11-15"). A kind without a season always is.',
     )
 
     warning_attempts: int = Field(
@@ -85,7 +86,6 @@ class ControlSettings(Table):
     calm_from_hour: int = Field(17, ge=9, le=17, description="No trip from this hour on (CTRL-09).")
     calm_until_hour: int = Field(8, ge=8, le=16, description="No trip before this hour (CTRL-09).")
     approval_hours: int = Field(8, ge=1, le=8, description="How long an approval lasts.")
-    arm_s: int = Field(60, ge=5, le=60, description="How long an armed order may be operated.")
     field_hours: int = Field(
         4, ge=1, le=4, description="How long field staff may use an authorisation (AUD-01)."
     )
