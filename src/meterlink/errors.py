@@ -87,7 +87,12 @@ class SecurityFailed(MeterlinkError):
 
     Args:
         message: one sentence for an operator.
-        code: what the provider called it, or ``away``, ``slow``, ``refused_by_meter``, ``mac``, ``locked``.
+        code: what the provider called it (docs/security-providers.md), or of ours:
+            ``none``, ``plaintext``, ``lab_provider``, ``bad_password``: the configuration does not allow it;
+            ``away``, ``slow``, ``busy``, ``rubbish``, ``too_long``, ``unfit``: the provider is of no use now;
+            ``refused_by_meter``, ``enforced``, ``no_keys``, ``other_meter``: the meter takes no such proof;
+            ``mac``, ``locked``: the meter found a proof wrong, or has locked itself;
+            ``shut``: it gets no orders since that happened.
 
     """
 

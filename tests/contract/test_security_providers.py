@@ -13,7 +13,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from meterlink.bus.line import Line
+from meterlink.drivers.control import Verdict
 from meterlink.errors import LineClosed, LineLost, SecurityFailed
+from meterlink.model.order import OrderKind
 from meterlink.security.adapter import Adapter, Opener
 from meterlink.security.external import ExternalProvider
 from meterlink.transports.adapter import AdapterStream, open_process, open_tcp, open_unix
@@ -22,7 +25,9 @@ from metersim.security.process import HsmService
 from metersim.security.provider import LabProvider
 from tests.support.lab_meter import DIVERSIFIER, EXPIRES
 from tests.support.metersim_process import METERSIM
+from tests.support.ordered698 import Ordered
 from tests.support.processes import announced, wait_until
+from tests.support.secured698 import ADDRESS
 
 pytestmark = pytest.mark.asyncio
 
@@ -98,6 +103,24 @@ async def test_a_control_over_every_way(place: Place, tmp_path: Path) -> None:
             await ExternalProvider(adapter, lab_allowed=False).auth645(DIVERSIFIER)
         assert "lab_provider" == caught.value.code
         await adapter.aclose()
+
+
+async def test_a_trip_that_a_real_program_proves(place: Place, tmp_path: Path) -> None:
+    """The whole way of an order but for the meter, which is simulated and insists on its security."""
+    here = Ordered()
+    async with place(tmp_path) as opener:
+        adapter = _adapter(opener)
+        provider = ExternalProvider(adapter, lab_allowed=True)
+
+        async def scene(line: Line) -> Verdict:
+            prepared = await here.driver.prepare(line, ADDRESS, here.command(OrderKind.TRIP), provider)
+            answer = await here.driver.send(line, prepared)
+            await here.driver.finish(line, prepared)
+            return answer.verdict
+
+        assert Verdict.ACCEPTED is await here.on_line(scene)
+        await adapter.aclose()
+    assert ["trip"] == here.obeyed
 
 
 async def test_the_rules_of_a_stream(place: Place, tmp_path: Path) -> None:

@@ -170,3 +170,25 @@ def test_a_capture_has_each_octet_once_also_of_answers_at_once(tmp_path: Path) -
     rows = [json.loads(row) for row in capture.read_text().splitlines()]
     passed = {way: "".join(row["octets"] for row in rows if row["direction"] == way) for way in ("out", "in")}
     assert {"out": b"".join(requests).hex().upper(), "in": b"".join(answers).hex().upper()} == passed
+
+
+def test_a_run_says_what_could_not_happen(tmp_path: Path) -> None:
+    """Somebody would take meters for robust that nothing ever befell."""
+    scenario = "{what: register_set, at: +1s, item: forward_active_energy.b, value: 5, name: of-phase-b}"
+    (tmp_path / "p.yaml").write_text(
+        "time: x60\nscenario: {scenario: own, happenings: [" + scenario + "]}\n"
+        "lines: [{meters: [{profile: dlt645-2007/single-phase}, {profile: dlt645-2007/three-phase}]}]\n"
+    )
+    process = subprocess.Popen(
+        [METERSIM, "run", str(tmp_path / "p.yaml")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    told = [process.stderr.readline(), process.stderr.readline()]
+    process.send_signal(signal.SIGTERM)
+    assert "" == process.communicate(timeout=EXIT_TIMEOUT_S)[1]
+    assert "metersim: 2 meters; Ctrl-C ends\n" in told
+    words = "forward_active_energy.b: meter 000000000001 has no such register"
+    assert f"metersim: of-phase-b cannot happen: {words}\n" in told

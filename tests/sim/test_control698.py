@@ -3,53 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from structlog.testing import capture_logs
 
 from meterlink.bus.line import Line
-from meterlink.bus.queue import Priority
-from meterlink.drivers.control import Cause, ControlAnswer, Purse, Standing, Verdict
-from meterlink.drivers.control698_session import NUMBERS_AN_ORDER
-from meterlink.drivers.proving import Security
-from meterlink.errors import NoControl, Refused, ReplyTimeout, SecurityFailed
+from meterlink.drivers.control import Cause, ControlAnswer, Verdict
+from meterlink.errors import Refused, SecurityFailed
 from meterlink.model.order import OrderKind
-from meterprofiles import AssociationTraits
-from metersim.works.cost_control import LOCAL
+from metersim.dlt698.admission import Limits
 from meterwire.dlt698.apdus.action import ActionRequestNormal, ActionResponseNormal
 from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
 from meterwire.dlt698.apdus.association import ConnectRequest, ReleaseRequest
-from meterwire.dlt698.apdus.get import GetResponseNormalList
-from meterwire.dlt698.apdus.parts import ActionResult, AttributeResult, Dar, Piid
-from meterwire.dlt698.apdus.security import Mac, PlainUnit, SecurityRequest, SecurityResponse
-from meterwire.dlt698.axdr.selection import Omd
-from meterwire.dlt698.axdr.values import Data
-from meterwire.dlt698.link import frame as link
+from meterwire.dlt698.apdus.get import GetRequestNormalList
+from meterwire.dlt698.apdus.link_management import ServerErrorResponse
+from meterwire.dlt698.apdus.parts import ActionResult, Dar
 from meterwire.dlt698.link.deframer import Found
-from tests.support.ordered698 import PASSWORD, REPLY_DELAY_S, START, AsyncLab, Ordered, Said, as_answer, plain
+from meterwire.dlt698.sessions.transfer import FRAME_OCTETS_LEAST
+from tests.support.ordered698 import (
+    REPLY_DELAY_S,
+    START,
+    Ordered,
+    Said,
+    as_answer,
+    local,
+    plain,
+)
 from tests.support.secured698 import ADDRESS, CUSTOMER
 
 SWITCHING = [kind for kind in OrderKind if kind is not OrderKind.TOP_UP]
-ACCEPTED, REJECTED, NONE, UNSENT = Verdict.ACCEPTED, Verdict.REJECTED, Verdict.NONE, Verdict.UNSENT
+ACCEPTED = Verdict.ACCEPTED
+REJECTED = Verdict.REJECTED
+NONE = Verdict.NONE
 TRIP, TOP_UP = OrderKind.TRIP, OrderKind.TOP_UP
-LATE = timedelta(minutes=6)
-
-
-def local(*, enforced: bool = True) -> Ordered:
-    return Ordered(LOCAL, enforced=enforced, opened_cents=5_000)
-
-
-def standing(here: Ordered, **driver: object) -> Standing:
-    looking = here.driver_of(**driver) if driver else here.driver
-    return here.run(lambda line: looking.standing(line, ADDRESS))
-
-
-def purse(here: Ordered, security: Security | None = None) -> Purse:
-    return here.run(lambda line: here.driver.purse(line, ADDRESS, security))
 
 
 # --- what is obeyed ---
@@ -82,9 +70,9 @@ def test_each_order_in_plain(kind: OrderKind) -> None:
 def test_a_top_up_is_credited_once() -> None:
     """Money goes to the customer and meter that the order names, with the count that it names."""
     here = local()
-    assert (5_000, 0) == (purse(here).remaining_cents, purse(here).purchase_count)
+    assert (5_000, 0) == (here.purse().remaining_cents, here.purse().purchase_count)
     assert ACCEPTED is here.order(here.command(TOP_UP)).verdict
-    after = purse(here, here.lab)
+    after = here.purse(here.lab)
     assert (15_000, 1, CUSTOMER, True) == (
         after.remaining_cents,
         after.purchase_count,
@@ -110,7 +98,7 @@ def test_a_close_under_a_password_is_taken_by_a_meter_that_insists() -> None:
 def test_a_standing_before_and_after_a_trip() -> None:
     """Decision 22 compares these: a bit that is read wrongly lets a trip go out twice."""
     here = Ordered()
-    before = standing(here)
+    before = here.standing()
     assert (False, False, False, False) == (
         before.contact_open,
         before.command_open,
@@ -127,7 +115,7 @@ def test_a_standing_before_and_after_a_trip() -> None:
     assert Decimal(100) < before.power_w < Decimal(20_000)
     here.order(here.command(TRIP))
     here.sim.run(asyncio.sleep(60))
-    after = standing(here)
+    after = here.standing()
     assert (True, True) == (after.contact_open, after.command_open)
     assert before.trips.count + 1 == after.trips.count
     assert after.trips.occurred_at is not None
@@ -142,7 +130,7 @@ def test_guarantee_and_alarm_show() -> None:
     here = Ordered()
     here.order(here.command(OrderKind.GUARANTEE_ON))
     here.order(here.command(OrderKind.ALARM_ON))
-    seen = standing(here)
+    seen = here.standing()
     assert (True, True) == (seen.guarantee, seen.alarm)
 
 
@@ -150,8 +138,8 @@ def test_status_word_3_is_used_where_its_order_is_known() -> None:
     """Read the wrong way round, an authentication bit is taken for the contact (fact 9): nothing is told."""
     here = Ordered()
     here.order(here.command(TRIP))
-    assert standing(here, word_3_order="bit0_first").contact_open is True
-    wrong = standing(here, word_3_order="number")
+    assert here.standing(word_3_order="bit0_first").contact_open is True
+    wrong = here.standing(word_3_order="number")
     assert (None, None) == (wrong.contact_open, wrong.command_open)
 
 
@@ -175,7 +163,34 @@ def test_identity_and_clock() -> None:
 def test_a_meter_without_wallet_refuses_to_show_one() -> None:
     """A remote meter has no money (section 2.3): an order of money to it has no ground."""
     with pytest.raises(Refused, match="its wallet"):
-        purse(Ordered())
+        Ordered().purse()
+
+
+def test_a_list_that_is_refused_is_asked_one_by_one() -> None:
+    """Some meters take no lists: they would stand nowhere, and no order could ever be sent to them."""
+    here = Ordered()
+
+    def no_lists(found: Found, said: bytes) -> Said:
+        request = decode_apdu(found.frame.user_data)
+        if not isinstance(request, GetRequestNormalList):
+            return [(REPLY_DELAY_S, said)]
+        error = ServerErrorResponse(piid=request.piid, error=255)
+        return [(REPLY_DELAY_S, as_answer(found, encode_apdu(error)))]
+
+    whole = here.standing()
+    here.tap = no_lists
+    one_by_one = here.standing()
+    assert replace(whole, taken_at=START, power_w=None, voltages_v=None, currents_a=None) == replace(
+        one_by_one, taken_at=START, power_w=None, voltages_v=None, currents_a=None
+    )
+    assert one_by_one.power_w is not None
+
+
+def test_a_meter_of_small_frames() -> None:
+    """An order that has to go in pieces is obeyed when the last one is there, and once."""
+    here = Ordered(limits=Limits(frame=FRAME_OCTETS_LEAST))
+    assert ACCEPTED is here.order(here.command(TRIP)).verdict
+    assert ["trip"] == here.obeyed
 
 
 # --- what a meter refuses ---
@@ -240,7 +255,7 @@ def test_a_top_up_of_a_count_that_is_there() -> None:
     answer = here.order(here.command(TOP_UP))
     assert (REJECTED, Cause.REPEATED, "15") == (answer.verdict, answer.cause, answer.word)
     assert ["top_up"] == here.obeyed
-    assert 15_000 == purse(here).remaining_cents
+    assert 15_000 == here.purse().remaining_cents
 
 
 def test_an_authentication_that_has_lapsed() -> None:
@@ -318,413 +333,3 @@ def test_every_result(dar: int, verdict: Verdict, cause: Cause) -> None:
     here = Ordered(enforced=False)
     answer = here.order(here.command(TRIP), plain(), tap=says)
     assert (verdict, cause, f"{dar:02X}") == (answer.verdict, answer.cause, answer.word)
-
-
-# --- answers that are none ---
-
-
-def _lost(found: Found, said: bytes) -> Said:
-    del found, said
-    return []
-
-
-def _late(found: Found, said: bytes) -> Said:
-    del found
-    return [(10.0, said)]
-
-
-def _broken(found: Found, said: bytes) -> Said:
-    del found
-    return [(REPLY_DELAY_S, said[:-4] + b"\0\0\0\x16")]
-
-
-def _in_the_open(found: Found, said: bytes) -> Said:
-    """A plain answer to an enciphered call, as anybody could give."""
-    del said
-    answer = ActionResponseNormal(piid=Piid.of(1), item=ActionResult(Omd(0x8000, 129), Dar(0)))
-    return [(n / 1000, as_answer(found, encode_apdu(replace(answer, piid=Piid.of(n))))) for n in range(64)]
-
-
-def _in_an_open_envelope(found: Found, said: bytes) -> Said:
-    del said
-    answer = ActionResponseNormal(piid=Piid.of(1), item=ActionResult(Omd(0x8000, 129), Dar(0)))
-    inner = (encode_apdu(replace(answer, piid=Piid.of(n))) for n in range(64))
-    sealed = (SecurityResponse(unit=PlainUnit(one), verify=Mac(bytes(4))) for one in inner)
-    return [(0.001, as_answer(found, encode_apdu(one))) for one in sealed]
-
-
-def _received(found: Found, said: bytes) -> Said:
-    del said
-    return [(REPLY_DELAY_S, as_answer(found, encode_apdu(SecurityResponse(unit=Dar(0)))))]
-
-
-def _of_another_key(found: Found, said: bytes) -> Said:
-    answer = decode_apdu(bytes.fromhex("900110FBC0558F2C96A5A55CF76F955965B2C30100046CD6CB79"))
-    return [(REPLY_DELAY_S, as_answer(found, encode_apdu(answer))), (0.0, said)]
-
-
-@pytest.mark.parametrize(
-    "tap", [_lost, _late, _broken, _in_the_open, _in_an_open_envelope, _received, _of_another_key]
-)
-@pytest.mark.parametrize("kind", [TRIP, TOP_UP])
-def test_an_answer_that_proves_nothing(kind: OrderKind, tap: object) -> None:
-    """The meter obeyed, and nobody knows: the order reads back, and is never called refused or done."""
-    here = local()
-    answer = here.order(here.command(kind), tap=tap)  # type: ignore[arg-type]
-    assert NONE is answer.verdict
-    assert [kind.value] == here.obeyed
-    assert 1 == sum(isinstance(one, SecurityRequest) for one in here.heard)
-
-
-def test_a_late_answer_is_nobody_s() -> None:
-    """The answer to a trip that comes during the next order's exchanges answers none of them (fact 7)."""
-    here = Ordered()
-    late: list[bytes] = []
-
-    def keeps(found: Found, said: bytes) -> Said:
-        del found
-        late.append(said)
-        return []
-
-    def repeats(found: Found, said: bytes) -> Said:
-        del found
-        return [(0.01, late[0]), (0.01, late[0]), (0.01, said)]
-
-    assert NONE is here.order(here.command(TRIP), tap=keeps).verdict
-    here.tap = repeats
-    assert standing(here).command_open is True
-
-    async def scene(line: Line) -> ControlAnswer:
-        prepared = await here.driver.prepare(line, ADDRESS, here.command(OrderKind.ALARM_ON), here.lab)
-        answer = await here.driver.send(line, prepared)
-        await here.driver.finish(line, prepared)
-        return answer
-
-    assert NONE is here.run(scene).verdict
-    assert ["trip", "alarm_on"] == here.obeyed
-
-
-def test_an_answer_to_an_earlier_call_in_plain() -> None:
-    """Without envelopes number, method and tag are all there is: each of them has to fit."""
-    here = Ordered(enforced=False)
-
-    def foreign(found: Found, said: bytes) -> Said:
-        request = decode_apdu(found.frame.user_data)
-        if not isinstance(request, ActionRequestNormal):
-            return [(REPLY_DELAY_S, said)]
-        number, omd, tag = request.piid.number, request.item.omd, request.time_tag
-        assert tag is not None
-        earlier = tag._replace(sent_at=tag.sent_at._replace(minute=(tag.sent_at.minute + 1) % 60))
-        answers = [
-            ActionResponseNormal(piid=Piid.of(number - 1), item=ActionResult(omd, Dar(0))),
-            ActionResponseNormal(piid=request.piid, item=ActionResult(Omd(0x8000, 130), Dar(0))),
-            ActionResponseNormal(piid=request.piid, item=ActionResult(omd, Dar(0)), time_tag=earlier),
-        ]
-        return [(0.01, as_answer(found, encode_apdu(one))) for one in answers]
-
-    assert NONE is here.order(here.command(TRIP), plain(), tap=foreign).verdict
-    assert ["trip"] == here.obeyed
-
-
-def test_service_numbers_go_on_from_order_to_order() -> None:
-    """A late answer to the order before would bear the number of the present one."""
-    here = Ordered(enforced=False)
-    for _ in range(3):
-        here.order(here.command(OrderKind.ALARM_ON), plain())
-    numbers = [one.piid.number for one in here.heard if isinstance(one, ActionRequestNormal)]
-    assert 3 == len(set(numbers))
-    assert {NUMBERS_AN_ORDER} == {(after - before) % 64 for before, after in itertools.pairwise(numbers)}
-
-
-# --- sending ---
-
-
-def test_what_has_not_left_is_told() -> None:
-    """UNSENT is the one end after which the order may go again without a read-back."""
-    here = Ordered()
-
-    async def scene(line: Line) -> ControlAnswer:
-        prepared = await here.driver.prepare(line, ADDRESS, here.command(TRIP), here.lab)
-        here.plugged = False
-        await line._close("pulled out")
-        answer = await here.driver.send(line, prepared)
-        here.plugged = True
-        await asyncio.sleep(60)
-        with pytest.raises(ValueError, match="once"):
-            await here.driver.send(line, prepared)
-        await here.driver.finish(line, prepared)
-        return answer
-
-    assert UNSENT is here.run(scene).verdict
-    assert [] == here.obeyed
-
-
-def test_a_control_is_sent_once() -> None:
-    """Whoever holds a prepared control twice would otherwise switch twice."""
-    here = Ordered()
-
-    async def scene(line: Line) -> None:
-        prepared = await here.driver.prepare(line, ADDRESS, here.command(TRIP), here.lab)
-        await here.driver.send(line, prepared)
-        with pytest.raises(ValueError, match="once"):
-            await here.driver.send(line, prepared)
-        await here.driver.finish(line, prepared)
-        await here.driver.finish(line, prepared)
-
-    here.run(scene)
-    assert ["trip"] == here.obeyed
-
-
-@pytest.mark.parametrize("after_s", [0.0, 0.01, 0.5])
-def test_a_cancelled_sending(after_s: float) -> None:
-    """Cancelled before its turn it never leaves; afterwards it is obeyed once, and the order reads back."""
-    here = Ordered()
-
-    async def scene(line: Line) -> bool:
-        prepared = await here.driver.prepare(line, ADDRESS, here.command(TRIP), here.lab)
-        here.tap = _late
-        busy = asyncio.ensure_future(here.driver.identity(line, ADDRESS)) if not after_s else None
-        await asyncio.sleep(0)
-        sending = asyncio.ensure_future(here.driver.send(line, prepared))
-        await asyncio.sleep(after_s)
-        sending.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await sending
-        if busy is not None:
-            with pytest.raises(ReplyTimeout):
-                await busy
-        await asyncio.sleep(30)
-        return prepared.session.was_sent
-
-    was_sent = here.run(scene)
-    assert bool(after_s) is was_sent
-    assert (["trip"] if was_sent else []) == here.obeyed
-
-
-# --- security ---
-
-
-@pytest.mark.parametrize("op", ["init698", "verify698", "protect698", "purse698"])
-@pytest.mark.parametrize("code", ["away", "not_verified"])
-def test_without_a_proof_nothing_is_sent(op: str, code: str) -> None:
-    """A provider that fails costs the order, never its protection; and the meter is left as it was found."""
-    here = local()
-    here.lab.failing[op] = code
-    with pytest.raises(SecurityFailed) as caught:
-        here.order(here.command(TOP_UP))
-    assert code == caught.value.code
-    assert not any(isinstance(one, SecurityRequest | ActionRequestNormal) for one in here.heard)
-    assert 1 == here.lab.asked.count(op) or op == "protect698"
-    assert 0 == here.lab.open
-    connected = [type(one) for one in here.heard if isinstance(one, ConnectRequest | ReleaseRequest)]
-    assert connected in ([], [ConnectRequest, ReleaseRequest])
-    assert [] == here.obeyed
-
-
-def test_an_answer_that_the_provider_cannot_open() -> None:
-    """It was sent and obeyed: the failure comes too late to be one of the order."""
-    here = Ordered()
-    here.lab.failing["open698"] = "away"
-    assert NONE is here.order(here.command(TRIP)).verdict
-    assert ["trip"] == here.obeyed
-
-
-def test_keys_of_another_laboratory() -> None:
-    """The meter finds the signature wrong: that is a wrong MAC, and shuts it (section 1.3)."""
-    here = Ordered()
-    here.lab = AsyncLab(root=bytes(16))
-    with pytest.raises(SecurityFailed) as caught:
-        here.order(here.command(TRIP))
-    assert "mac" == caught.value.code
-    assert 1 == sum(isinstance(one, ConnectRequest) for one in here.heard)
-    assert [] == here.obeyed
-
-
-def test_another_meter_at_the_place() -> None:
-    """Keys and customer are those of a meter number: an exchanged meter must not get the old one's order."""
-    here = Ordered()
-    with pytest.raises(SecurityFailed) as caught:
-        here.order(here.command(TRIP, meter_number="202611220002"))
-    assert "other_meter" == caught.value.code
-    assert [] == here.lab.asked
-
-
-def test_whose_keys_are_asked_for() -> None:
-    """Test keys are told apart by the module's serial, those of a utility by the meter (section 5.1)."""
-    here = Ordered()
-    here.order(here.command(TRIP))
-    assert [(0, here.meter.envelopes.module.serial, 1)] == here.lab.begun
-    production = bytes.fromhex("7FFFFFFFF07F80FF8000000000000000")
-
-    def of_a_utility(found: Found, said: bytes) -> Said:
-        answer = decode_apdu(link.decode(said).user_data)
-        if isinstance(answer, GetResponseNormalList):
-            results = tuple(
-                AttributeResult(oad, Data("octet-string", production)) if str(oad) == "F1000400" else one
-                for one in answer.results
-                for oad in [one.oad]
-            )
-            return [(REPLY_DELAY_S, as_answer(found, encode_apdu(replace(answer, results=results))))]
-        return [(REPLY_DELAY_S, said)]
-
-    here.tap = of_a_utility
-    with pytest.raises(SecurityFailed) as caught:
-        here.order(here.command(TRIP))
-    assert "no_production_keys" == caught.value.code
-    assert (1, bytes.fromhex(f"0000{ADDRESS}"), 2) == here.lab.begun[-1]
-
-
-def test_a_meter_that_insists_gets_nothing_in_plain() -> None:
-    """It would refuse and count; the configuration is wrong, and says so before anything is sent."""
-    here = Ordered(enforced=True)
-    with pytest.raises(SecurityFailed) as caught:
-        here.order(here.command(TRIP), plain())
-    assert "enforced" == caught.value.code
-    assert not any(isinstance(one, ConnectRequest) for one in here.heard)
-
-
-def test_money_never_goes_in_plain() -> None:
-    """Section 2.2: a wallet that takes money without a MAC is protected by its address alone."""
-    here = local(enforced=False)
-    with pytest.raises(SecurityFailed) as caught:
-        here.order(here.command(TOP_UP), plain())
-    assert "no_keys" == caught.value.code
-    assert [] == here.heard
-
-
-@pytest.mark.parametrize("address", ["999999999999", "AAAAAAAAAAAA", "0", "", "1234567890123"])
-def test_nobody_is_asked_but_one_meter(address: str) -> None:
-    """CTRL-23: every relay on the bus would move."""
-    here = Ordered()
-
-    async def scene(line: Line) -> None:
-        for asked in (
-            here.driver.prepare(line, address, here.command(TRIP), here.lab),
-            here.driver.prepare(line, address, here.command(TRIP), plain()),
-            here.driver.identity(line, address),
-            here.driver.clock(line, address),
-            here.driver.standing(line, address),
-            here.driver.purse(line, address, here.lab),
-        ):
-            with pytest.raises(NoControl):
-                await asked
-
-    here.run(scene)
-    assert [] == here.heard
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"valid_for": timedelta()},
-        {"valid_for": timedelta(seconds=0.5)},
-        {"valid_for": timedelta(seconds=65_536)},
-        {"expires_at": START + timedelta(microseconds=1)},
-        {"kind": TOP_UP},
-        {"kind": TOP_UP, "amount_cents": 0, "purchase_count": 1, "customer_number": CUSTOMER},
-        {"kind": TOP_UP, "amount_cents": 2**32, "purchase_count": 1, "customer_number": CUSTOMER},
-        {"kind": TOP_UP, "amount_cents": 1, "purchase_count": 0, "customer_number": CUSTOMER},
-        {"kind": TOP_UP, "amount_cents": 1, "purchase_count": 1, "customer_number": "12"},
-    ],
-)
-def test_an_order_that_has_no_form(fields: dict[str, object]) -> None:
-    """A tag of no time holds for ever; money without a count could be credited twice."""
-    here = Ordered()
-    with pytest.raises(ValueError, match=r"valid|top-up"):
-        here.order(replace(here.command(TRIP), **fields))  # type: ignore[arg-type]
-    assert [] == here.heard
-
-
-# --- the reader of the same meter ---
-
-
-@pytest.mark.parametrize("connect", ["never", "null", "password"])
-def test_the_reader_learns_that_its_association_is_over(connect: str) -> None:
-    """It would ask into an association that the order has ended, and its meter fall silent for hours."""
-    here = Ordered(association=AssociationTraits(connect=connect))  # type: ignore[arg-type]
-
-    async def scene(line: Line) -> None:
-        item = "forward_active_energy"
-        await here.reader.read(line, ADDRESS, item, priority=Priority.ON_DEMAND)
-        await here.reader.read(line, ADDRESS, item, priority=Priority.ON_DEMAND)
-        assert (connect != "never") == _connects(here)
-        prepared = await here.driver.prepare(line, ADDRESS, here.command(TRIP), here.lab)
-        await here.driver.send(line, prepared)
-        await here.driver.standing(line, ADDRESS)
-        await here.driver.finish(line, prepared)
-        here.heard.clear()
-        await here.reader.read(line, ADDRESS, item, priority=Priority.ON_DEMAND)
-        assert (connect != "never") == _connects(here)
-
-    here.run(scene)
-    assert ["trip"] == here.obeyed
-    assert {ADDRESS} == set(here.lost)
-
-
-def _connects(here: Ordered) -> int:
-    return sum(isinstance(one, ConnectRequest) for one in here.heard)
-
-
-def test_an_open_association_is_closed_first() -> None:
-    """Some meters refuse a second CONNECT while there is one: an order must not depend on it."""
-    here = Ordered(association=AssociationTraits(connect="password"))
-    here.order(here.command(TRIP))
-    services = [type(one) for one in here.heard if isinstance(one, ConnectRequest | ReleaseRequest)]
-    assert [ConnectRequest, ReleaseRequest, ConnectRequest, ReleaseRequest] == services
-
-
-def test_a_silent_meter_is_one_timeout() -> None:
-    """Before anything was begun a meter that does not answer is told as it is to a reader."""
-    here = Ordered()
-    here.tap = _lost
-    with pytest.raises(ReplyTimeout):
-        here.order(here.command(TRIP))
-    assert [] == here.lab.asked
-
-
-# --- secrets ---
-
-
-def test_no_secret_shows_anywhere() -> None:
-    """Traces, logs and errors stand on disks for years; who reads them could switch meters."""
-    here = local()
-    shown: list[str] = []
-    with capture_logs() as logged:
-        for tap in (None, _lost, _of_another_key):
-            for kind in (TRIP, TOP_UP):
-
-                async def scene(line: Line, kind: OrderKind = kind, tap: object = tap) -> None:
-                    prepared = await here.driver.prepare(line, ADDRESS, here.command(kind), here.lab)
-                    shown.append(f"{prepared!r} {prepared.frame_hash}")
-                    here.tap = tap  # type: ignore[assignment]
-                    shown.append(repr(await here.driver.send(line, prepared)))
-                    here.tap = None
-                    await here.driver.finish(line, prepared)
-
-                here.run(scene)
-        here.lab.wrong_mac = bytes.fromhex("DEADBEEF")
-        shown.append(repr(here.order(here.command(TRIP))))
-    shown += [entry.hexadecimal() for entry in here.trace]
-    shown += map(str, logged)
-    text = " ".join(shown).casefold()
-    assert len(here.lab.secrets) > 20
-    assert not [secret for secret in here.lab.secrets if secret.casefold() in text]
-    assert 64 == len(shown[0].split()[-1])
-
-
-def test_no_password_shows_anywhere() -> None:
-    """In plain it is on the wire for everybody, and still not in our files."""
-    here = Ordered(enforced=False)
-    word = "31415926"
-    shown: list[str] = []
-    for kind in (TRIP, OrderKind.DIRECT_CLOSE):
-        try:
-            shown.append(repr(here.order(here.command(kind), plain(word))))
-        except SecurityFailed as error:
-            shown.append(repr(error) + str(error))
-    shown += [entry.hexadecimal() for entry in here.trace]
-    assert len(shown) > 4
-    text = " ".join(shown).casefold()
-    assert word not in text
-    assert word.encode().hex() not in text
-    assert PASSWORD.encode().hex() not in text

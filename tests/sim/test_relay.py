@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,19 @@ import pytest
 from meterlink.errors import ConfigError, JournalError
 from meterlink.journal.journal import Journal
 from meterlink.journal.store import Step, Store
+from meterlink.model.act import Topic
+from meterlink.model.act_envelope import ActEnvelope
 from meterlink.model.envelope import Envelope
 from meterlink.model.event_envelope import EventEnvelope
 from meterlink.publish.relay import SINK, Relay
 from meterlink.transports.memory import MemoryBroker
 from metersim.loop import Simulation
+from tests.support.acts import act
 from tests.support.crash import crashing_at
+from tests.support.order_acts import alarmed, cancelled, created
 from tests.support.records import event, record
+
+_TOLD = {Topic.ORDER, Topic.ALARM}
 
 
 class _World:
@@ -111,6 +118,35 @@ def test_events_and_readings_go_in_the_order_of_the_log(tmp_path: Path) -> None:
 
     sim.run(main())
     assert [("power_down", 1), ("reading", 2), ("cover_open", 3)] == told
+
+
+def test_orders_and_alarms_are_told_and_other_acts_pass(tmp_path: Path) -> None:
+    """A dashboard would not see a trip; or evidence about a customer stand on the broker."""
+    sim, told = Simulation(), list[tuple[str, bytes]]()
+
+    async def main() -> None:
+        async with Journal.open(tmp_path / "j.db", clock=sim.clock) as journal:
+            broker = MemoryBroker(on_publish=lambda topic, payload: told.append((topic, payload)))
+            relay = Relay(journal, broker, site="s", gateway="g", random=sim.random)
+            async with asyncio.TaskGroup() as tasks:
+                task = tasks.create_task(relay.run(), name="relay")
+                first = created()
+                await journal.acts.append(first, *(act(topic=topic) for topic in set(Topic) - _TOLD))
+                await journal.keep(record(2))
+                await journal.acts.append(cancelled(first), alarmed(), act(topic=Topic.ALARM, is_open=False))
+                await journal.acts.append(replace(created(meter="no/topic"), subject="o-2"))
+                await relay.drained()
+                reasons = [reason for _, reason in await journal.poisoned(SINK)]
+                assert ["no alarm" in reasons[0], "no/topic" in reasons[1]] == [True, True]
+                assert journal.newest_id == await journal.cursor(SINK)
+                kept = await journal.acts.of_subject(Topic.ORDER, "o-1")
+                task.cancel()
+        orders = [ActEnvelope.from_json(payload).kept for topic, payload in told if "/up/order/m1" in topic]
+        assert kept == orders
+
+    sim.run(main())
+    assert ["order", "reading", "order", "event"] == [topic.split("/")[5] for topic, _ in told]
+    assert "alarm.relay_fault" == EventEnvelope.from_json(told[-1][1]).event.kind
 
 
 def test_no_more_than_the_window_is_under_way(tmp_path: Path) -> None:

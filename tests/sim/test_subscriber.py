@@ -16,12 +16,16 @@ from hypothesis import strategies as st
 from meterlink.ingest.dead_letters import DeadLetters
 from meterlink.ingest.memory import MemorySink
 from meterlink.ingest.subscriber import LINES_MAX, MESSAGES_MAX, Subscriber
+from meterlink.model.act import KeptAct
+from meterlink.model.act_envelope import ActEnvelope
 from meterlink.model.envelope import Envelope
 from meterlink.model.event_envelope import EventEnvelope
 from meterlink.model.reading import Record
-from meterlink.model.topics import event_topic, reading_topic
+from meterlink.model.topics import event_topic, order_topic, reading_topic
 from meterlink.transports.memory import MemoryBroker
 from metersim.loop import Simulation
+from tests.support.acts import act
+from tests.support.order_acts import cancelled, created
 from tests.support.records import event, record
 
 
@@ -105,6 +109,27 @@ def test_points_are_stored_in_batches_and_acknowledged(tmp_path: Path) -> None:
     # Acknowledged: a new connection of the same session gets nothing again.
     world.run(lambda _subscriber, _letters: asyncio.sleep(1))
     assert [100] == world.batches
+
+
+def test_orders_are_points_or_pass_and_never_dead_letters(tmp_path: Path) -> None:
+    """An order would reach no database, or each note in its log be buried as rubbish."""
+    world = _World(tmp_path / "d.db")
+
+    async def body(subscriber: Subscriber, letters: DeadLetters) -> None:
+        first = created()
+        for number, one in enumerate((first, cancelled(first), act(2, verb="approve")), start=1):
+            kept = KeptAct(number=number, hash="00" * 32, act=one)
+            told = ActEnvelope(gateway="g", boot=1, seq=number, kept=kept)
+            world.broker.take(order_topic("s", "g", "m1"), told.to_json())
+            if number == 1:
+                world.broker.take(order_topic("s", "g", "m2"), told.to_json())
+        await asyncio.sleep(1)
+        assert (2, 1, 3) == (subscriber.stored, subscriber.buried, await letters.highest_seq("g"))
+        assert "meter 'm1'" in (await letters.newest(1))[0].words
+
+    world.run(body)
+    assert {"order"} == {measurement for measurement, _, _ in world.sink.points}
+    assert {"top_up_created", "top_up_cancelled"} <= set().union(*world.sink.points.values())
 
 
 def test_events_are_points_of_their_own_measurement(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
-from meterlink.drivers.control import Command, ControlAnswer
+from meterlink.drivers.control import Command, ControlAnswer, Purse, Standing
 from meterlink.drivers.control698 import Dlt698ControlDriver
 from meterlink.drivers.dlt698 import Dlt698Driver
 from meterlink.drivers.proving import Begun645, Begun698, Envelope698, Plain, Purse698, Security
@@ -25,12 +25,13 @@ from meterlink.transports.stream import ByteStream
 from meterprofiles import AssociationTraits, Profile, generic
 from metersim import Simulation
 from metersim.dlt698 import Meter698
+from metersim.dlt698.admission import Limits
 from metersim.dlt698.modes import Modes
 from metersim.security.keys import LAB_ROOT
 from metersim.security.provider import LabProvider, Trouble, Wallet698
 from metersim.security.suite698 import Level
-from metersim.works.cost_control import REMOTE, CostControl
-from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu
+from metersim.works.cost_control import LOCAL, REMOTE, CostControl
+from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu, encode_apdu
 from meterwire.dlt698.link import frame as link
 from meterwire.dlt698.link.deframer import Deframer, Found
 from tests.support.secured698 import ADDRESS, CUSTOMER, works_of
@@ -57,6 +58,7 @@ class AsyncLab:
         asked: operations, in order.
         failing: operation -> the code with which it fails.
         secrets: hexadecimal, what nobody may see.
+        protected: APDUs that it put into envelopes.
         begun: key state, diversifier and counter of each CONNECT.
         wrong_mac: takes the place of every MAC that it makes, where it is set.
 
@@ -66,6 +68,7 @@ class AsyncLab:
         self.asked: list[str] = []
         self.failing: dict[str, str] = {}
         self.secrets: set[str] = set()
+        self.protected: list[bytes] = []
         self.begun: list[tuple[int, bytes, int]] = []
         self.wrong_mac: bytes | None = None
         self._named = named
@@ -112,6 +115,7 @@ class AsyncLab:
 
     async def protect698(self, session: str, *, level: int, task: int, apdu: bytes) -> Envelope698:
         self._note(f"protect698 {level} {task}")
+        self.protected.append(apdu)
         with _told():
             made = Envelope698(*self._lab.protect698(session, Level(level), apdu))
         made = made._replace(mac=self.wrong_mac) if self.wrong_mac else made
@@ -163,10 +167,12 @@ class Ordered:
         enforced: whether it insists on its security modes.
         opened_cents: money with which its account was opened.
         association: how it wants to be spoken to.
+        limits: its sizes in a CONNECT.
 
     Attributes:
         tap: what becomes of the next answers; ``None``: they come as they are.
         heard: what the meter heard, whole APDUs.
+        octets_heard: the same, as octets.
         lost: addresses whose reader was told that its association is over.
         plugged: whether the line can be opened.
 
@@ -177,14 +183,17 @@ class Ordered:
         control: CostControl = REMOTE,
         *,
         enforced: bool = True,
-        opened_cents: int = 0,
+        opened_cents: int = 5_000,
         association: AssociationTraits | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.sim = Simulation(seed=1, start=START)
         self.works = works_of(control, since=START - timedelta(days=1))
         if self.works.account is not None:
             assert self.works.account.open_account(opened_cents, 0, CUSTOMER, START).done
-        self.meter = Meter698(ADDRESS, seed=1, works=self.works, modes=Modes(enforced=enforced))
+        self.meter = Meter698(
+            ADDRESS, seed=1, works=self.works, modes=Modes(enforced=enforced), limits=limits
+        )
         self.profile: Profile = generic("dlt698.45")
         if association is not None:
             self.profile = replace(self.profile, association=association)
@@ -195,6 +204,7 @@ class Ordered:
         self.trace = TraceRing(self.sim.clock)
         self.tap: Tap | None = None
         self.heard: list[Apdu] = []
+        self.octets_heard: list[bytes] = []
         self.plugged = True
 
     @property
@@ -232,7 +242,11 @@ class Ordered:
 
     def run(self, scene: Callable[[Line], Awaitable[T]]) -> T:
         """A scene on the line."""
-        outcome = self.sim.run(self._run(scene))
+        return self.sim.run(self.on_line(scene))
+
+    async def on_line(self, scene: Callable[[Line], Awaitable[T]]) -> T:
+        """The same within a loop that runs already."""
+        outcome = await self._run(scene)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -251,6 +265,15 @@ class Ordered:
             return answer
 
         return self.run(scene)
+
+    def standing(self, **driver: Any) -> Standing:
+        """How the meter stands, to a driver that knows more of it or to the usual one."""
+        looking = self.driver_of(**driver) if driver else self.driver
+        return self.run(lambda line: looking.standing(line, ADDRESS))
+
+    def purse(self, security: Security | None = None) -> Purse:
+        """The money in it."""
+        return self.run(lambda line: self.driver.purse(line, ADDRESS, security))
 
     def _note_lost(self, address: str) -> None:
         self.lost.append(address)
@@ -298,6 +321,7 @@ class Ordered:
     async def _answer(self, end: ByteStream, found: Found) -> None:
         if not found.frame.segmented:
             self.heard.append(decode_apdu(found.frame.user_data))
+            self.octets_heard.append(found.frame.user_data)
         answer = self.meter.answer(found, self.now)
         octets = answer.wording.encode() if answer else b""
         for delay_s, said in self.tap(found, octets) if self.tap else [(REPLY_DELAY_S, octets)]:
@@ -314,3 +338,26 @@ def as_answer(found: Found, apdu: bytes) -> bytes:
 def plain(password: str = PASSWORD) -> Plain:
     """A password in plain."""
     return Plain(level=2, password=lambda: password)
+
+
+def local(*, enforced: bool = True) -> Ordered:
+    """A meter with a wallet."""
+    return Ordered(LOCAL, enforced=enforced)
+
+
+def unanswered(found: Found, said: bytes) -> Said:
+    """A tap: the answer is lost."""
+    del found, said
+    return []
+
+
+def late(found: Found, said: bytes) -> Said:
+    """A tap: the answer comes when nobody waits for it any more."""
+    del found
+    return [(10.0, said)]
+
+
+def of_another_key(found: Found, said: bytes) -> Said:
+    """A tap: a published answer, enciphered with keys of others, comes first."""
+    answer = decode_apdu(bytes.fromhex("900110FBC0558F2C96A5A55CF76F955965B2C30100046CD6CB79"))
+    return [(REPLY_DELAY_S, as_answer(found, encode_apdu(answer))), (0.0, said)]

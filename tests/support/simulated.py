@@ -32,20 +32,30 @@ from meterlink.transports.memory import MemoryBroker, memory_line
 from meterlink.transports.stream import ByteStream
 from metersim import AnswerRecord, Line, Simulation, Station
 from tests.support.agreement import Answer, readings_by_key, readings_of, rows_in, unkept_answers
+from tests.support.strikes import Strikes
 
 ITEMS = ("forward_active_energy", "voltage.a", "current.a")
 START = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
 
 class Duplex:
-    """Our stream as the simulator's duplex."""
+    """Our stream as the simulator's duplex.
 
-    def __init__(self, stream: ByteStream) -> None:
+    Args:
+        stream: the far end of a line.
+        heard: is told what comes, before the meters are.
+
+    """
+
+    def __init__(self, stream: ByteStream, heard: Callable[[bytes], None] = lambda _: None) -> None:
         self._stream = stream
+        self._heard = heard
 
     async def receive(self) -> bytes:
         try:
-            return await self._stream.receive()
+            octets = await self._stream.receive()
+            self._heard(octets)
+            return octets
         except (LineLost, LineClosed):
             return b""
 
@@ -88,6 +98,9 @@ class SimulatedGateway:
         meter_keys: by address, other keys of the meters.
         order_models: what is proven of the meters' models; nothing by default.
 
+    Attributes:
+        strikes: faults that meet control frames.
+
     """
 
     def __init__(
@@ -113,8 +126,10 @@ class SimulatedGateway:
         self.answers: list[AnswerRecord] = []
         self.broker = MemoryBroker()
         self.sink = MemorySink()
+        self.strikes = Strikes(seed=seed, start=start, now=self.sim.clock.utc_now)
         self.plugged = True
         self.dialled = 0
+        self.started_at = start
         self._stations = list(stations)
         self._plans = plans or [{"name": "p", "every_s": every_s, "items": ITEMS}]
         self._protocols = protocols or {}
@@ -125,7 +140,7 @@ class SimulatedGateway:
         self._desk: Handler | None = None
         self._order_models = order_models
         self._more = more or {}
-        self._meter_keys = meter_keys or {}
+        self.meter_keys = meter_keys or {}
         self.addresses = {f"m{station.meter.address}": station.meter.address for station in stations}
 
     def run(
@@ -182,7 +197,9 @@ class SimulatedGateway:
         self.desk_opened = asyncio.Event()
         async with asyncio.TaskGroup() as plant:
             self._plant = plant
-            self._line = Line(self._stations, clock=self.sim.clock, record=self.answers.append)
+            self._line = Line(
+                self._stations, clock=self.sim.clock, record=self.answers.append, rules=self.strikes.rules
+            )
             outside = Outside(
                 folder=self.folder,
                 clock=self.clock,
@@ -224,7 +241,7 @@ class SimulatedGateway:
             raise LineLost("no such device")
         ours, theirs = memory_line()
         self._ends.append(theirs)
-        self._plant.create_task(self._line.serve(Duplex(theirs)))
+        self._plant.create_task(self._line.serve(Duplex(theirs, self.strikes.heard)))
         return ours
 
     def _settings(self) -> Settings:
@@ -235,7 +252,7 @@ class SimulatedGateway:
                 "line": "line1",
                 "protocol": self._protocols.get(address, "dlt645-2007"),
                 "model": self._models.get(address, ""),
-                **self._meter_keys.get(address, {}),
+                **self.meter_keys.get(address, {}),
             }
             for meter, address in self.addresses.items()
         ]

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from meterlink.clock import SystemClock
 from meterlink.errors import DiskFull, JournalError, RowUnreadable, StepTaken
+from meterlink.journal import acts as act_log
 from meterlink.journal.acts import ACTS_AT_ONCE, READ_MAX
 from meterlink.journal.journal import Journal
 from meterlink.journal.reader import JournalReader
@@ -292,6 +293,36 @@ async def test_a_damaged_act_is_named_and_passed(tmp_path: Path, change: str) ->
         assert [3] == [row.id for row in await journal.rows_after(refused.value.log_id, 10)]
         with pytest.raises(RowUnreadable, match="row 2"):
             await journal.acts.after(0)
+
+
+@pytest.mark.asyncio
+async def test_a_chain_without_an_end_takes_nothing_and_readings_go_on(tmp_path: Path) -> None:
+    """One damaged hash would end the writer, and with it every reading of every meter."""
+    async with _journal(tmp_path / "j.db") as journal:
+        await journal.acts.append(act())
+    _edit(tmp_path / "j.db", "UPDATE act SET hash = 'x'", "act_keeps_values")
+    async with _journal(tmp_path / "j.db") as journal:
+        reading, appended = await asyncio.gather(
+            journal.keep(record(1)), journal.acts.append(act(2)), return_exceptions=True
+        )
+        assert 2 == reading
+        assert isinstance(appended, JournalError)
+        assert "audit verify" in str(appended)
+
+
+@pytest.mark.asyncio
+async def test_one_look_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who asks for everything would have a log of years in memory."""
+    monkeypatch.setattr(act_log, "READ_MAX", 3)
+    async with _journal(tmp_path / "j.db") as journal:
+        await journal.acts.append(*(act(subject=f"s-{n}") for n in range(5)))
+        looks: list[Sequence[object]] = [
+            await journal.acts.after(0, limit=5),
+            await journal.acts.of_meter("m1", [Topic.ORDER], limit=5),
+            await journal.acts.of_verb(Topic.ORDER, "create", since=EPOCH, limit=5),
+            await journal.acts.subjects(Topic.ORDER, only_open=True, limit=5),
+        ]
+        assert [3, 3, 3, 3] == [len(look) for look in looks]
 
 
 @pytest.mark.asyncio

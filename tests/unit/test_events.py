@@ -230,7 +230,7 @@ def test_an_events_topic() -> None:
     topic = event_topic("s", "g", "terminal-000000000161")
     assert "meterlink/v1/s/g/up/event/terminal-000000000161" == topic
     assert ("s", "g", "terminal-000000000161", "event") == parse_up_topic(topic)
-    assert parse_up_topic("meterlink/v1/s/g/up/order/m1") is None
+    assert parse_up_topic("meterlink/v1/s/g/up/state/m1") is None
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))

@@ -60,7 +60,7 @@ def test_a_link_in_place_of_the_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     for target in (tmp_path / "a" / KEY_FILE, tmp_path / "nowhere"):
         (tmp_path / "b" / KEY_FILE).symlink_to(target)
-        with pytest.raises(KeyUnusable, match="cannot be read or made"):
+        with pytest.raises(KeyUnusable, match="cannot be read"):
             GatewayKey.open(tmp_path / "b")
         (tmp_path / "b" / KEY_FILE).unlink()
 
@@ -82,8 +82,15 @@ def test_what_is_no_key_is_refused_and_kept(tmp_path: Path, content: bytes) -> N
 
 def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
     """A traceback names no path."""
-    with pytest.raises(KeyUnusable, match="nowhere"):
+    with pytest.raises(KeyUnusable, match=r"nowhere.*cannot be made: No such file"):
         GatewayKey.open(tmp_path / "nowhere")
+
+
+def test_looking_for_a_key_makes_none(tmp_path: Path) -> None:
+    """A command that shows the key would make one that the daemon's user cannot read."""
+    with pytest.raises(KeyUnusable, match="cannot be read: No such file"):
+        GatewayKey.find(tmp_path)
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_nothing_shows_the_private_key(tmp_path: Path) -> None:

@@ -216,6 +216,11 @@ def test_lines_are_cut_and_bounded() -> None:
     assert [] == list(lines.feed(longer))
     assert [None, b"", b"next"] == list(lines.feed(b"end\n\nnext\nmore"))
     assert [b"more"] == list(lines.feed(b"\n"))
+    assert [] == list(lines.end())
+    assert [] == list(lines.feed(b"last"))
+    assert ([b"last"], []) == (list(lines.end()), list(lines.end()))
+    assert [] == list(lines.feed(longer))
+    assert ([None], []) == (list(lines.end()), list(lines.end()))
     assert "line_too_long" == json.loads(Client().hsm.answer(None))["error"]["code"]
     assert b"" == Client().hsm.answer(b" \r")
 
@@ -285,6 +290,27 @@ def test_the_process_answers_on_its_pipes() -> None:
     assert 0 == done.returncode
     told = [f"metersim hsm: {line}" for line in ("auth645: done", "auth645: done", "?: bad_line")]
     assert told == done.stderr.splitlines()
+
+
+@pytest.mark.parametrize("over", ["pipes", "stream"])
+def test_a_last_line_needs_no_end(tmp_path: Path, over: str) -> None:
+    """`printf '{...}' | metersim hsm` would give nothing, and say that all went well."""
+    lines = '{"id":1,"op":"health"}\n{"id":2,"op":"health"}'
+    if over == "pipes":
+        done = _run(lines=lines)
+        answers, rc = done.stdout, done.returncode
+    else:
+        with announced([METERSIM, "hsm", "--listen=127.0.0.1:0"], tmp_path / "log") as (_, ready):
+            port = urlsplit(ready["url"]).port
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+                client.sendall(lines.encode())
+                client.shutdown(socket.SHUT_WR)
+                with client.makefile() as answered:
+                    answers, rc = answered.read(), 0
+    assert ([(1, True), (2, True)], 0) == (
+        [(answer["id"], answer["ok"]) for answer in map(json.loads, answers.splitlines())],
+        rc,
+    )
 
 
 def test_another_root_gives_other_keys(tmp_path: Path) -> None:

@@ -147,6 +147,8 @@ async def test_registers_and_clocks_are_set() -> None:
         assert Decimal("123.45") == api.built.meter(FIRST).value("forward_active_energy")
         assert "a register shows 2 decimals" in (await api.ask("PUT", path, {"value": "12.345"}))[1]["detail"]
         assert "12.30" == (await api.ask("PUT", path, {"value": "12.300"}))[1]["value"]
+        for number, value in ((1234.56, "1234.56"), (5, "5.00"), (0.1, "0.10"), (999999.99, "999999.99")):
+            assert value == (await api.ask("PUT", path, {"value": number}))[1]["value"]
         for value in ("2026-10-01 03:00:00", "2026-09-30T19:00:00Z"):
             _, shown = await api.ask("PUT", f"{METER}/items/meter_clock", {"value": value})
             assert "2026-10-01 03:00:00" == shown["value"]
@@ -163,7 +165,11 @@ async def test_registers_and_clocks_are_set() -> None:
         ("forward_active_energy", {"value": "12.345"}, "cannot-happen"),
         ("forward_active_energy", {"value": "\uff11\uff12"}, "cannot-happen"),
         ("forward_active_energy", {"value": "1_000"}, "cannot-happen"),
-        ("forward_active_energy", {"value": 5}, "invalid"),
+        ("forward_active_energy", {"value": 12.345}, "cannot-happen"),
+        ("forward_active_energy", {"value": -1}, "cannot-happen"),
+        ("forward_active_energy", {"value": 1e300}, "invalid"),
+        ("forward_active_energy", {"value": True}, "invalid"),
+        ("forward_active_energy", {"value": [5]}, "invalid"),
         ("forward_active_energy", {"value": "1" * 65}, "invalid"),
         ("forward_active_energy", {"valeu": "5"}, "invalid"),
         ("meter_clock", {"value": "noon"}, "cannot-happen"),
@@ -178,6 +184,39 @@ async def test_what_an_item_cannot_be_set_to(item: str, body: object, kind: str)
         before = api.built.meter(FIRST).works.history.rows
         assert (422, kind) == await api.kind("PUT", f"{METER}/items/{item}", body)
         assert before == api.built.meter(FIRST).works.history.rows
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        ("/v1/faults", {"what": "loss", "between": 5}, "body.between: write two times, from and until"),
+        ("/v1/faults", {"what": "loss", "nth": "x"}, "body.nth: write a whole number"),
+        ("/v1/faults", {"what": 5}, "body.what: write a text"),
+        ("/v1/happenings", [5], "body: write keys and values"),
+        ("/v1/happenings", {"what": "reboot", "lasts": [5]}, "body.lasts: write a time as 90s, 2h or 1d12h"),
+        ("/v1/happenings", {"what": "reboot", "lasts": "5s", "at": []}, "body.at: write a time as 2026-"),
+    ],
+)
+async def test_a_wrong_body_is_told_what_to_write(path: str, body: object, told: str) -> None:
+    """A tester would be told about tuples and instances, which JSON has not."""
+    async with asked_api() as api:
+        status, problem = await api.ask("POST", path, body)
+        assert 422 == status
+        assert problem["detail"].startswith(told), problem["detail"]
+        assert "; body" not in problem["detail"]
+
+
+@pytest.mark.parametrize("number", ["1e999", "-Infinity", "NaN"])
+async def test_a_number_without_end_is_told(number: str) -> None:
+    """A program that divides by zero would be answered with 500."""
+    async with asked_api() as api:
+        status, problem = await api.ask(
+            "PUT",
+            f"{METER}/items/forward_active_energy",
+            content=f'{{"value": {number}}}',
+            headers={"content-type": "application/json"},
+        )
+        assert (422, "body.value: a number without end") == (status, problem["detail"][:32])
 
 
 async def test_the_key_closes_a_permitted_contact() -> None:

@@ -115,9 +115,10 @@ async def test_an_item_equals() -> None:
     async with asked_api() as api:
         await api.ask("PUT", f"/v1/meters/{FIRST}/items/forward_active_energy", {"value": "123.45"})
         energy = "forward_active_energy"
-        for equals in ("123.45", "123.450", "1.2345E2"):
+        for equals in ("123.45", "123.450", "1.2345E2", 123.45, 1.2345e2):
             assert await holds(api, item=energy, equals=equals) is None
         assert 0 == await holds(api, item=energy, equals="123.46")
+        assert 0 == await holds(api, item=energy, equals=123)
         assert await holds(api, item=energy, equals="123.46", within="0.01") is None
         assert 0 == await holds(api, item=energy, equals="123.47", within="0.01")
         assert 0 == await holds(api, item=energy, equals="much")
@@ -142,6 +143,9 @@ async def test_an_item_equals() -> None:
         {"item": "meter_clock"},
         {"item": "meter_clock", "equals": "1", "times": 1},
         {"item": "meter_clock", "equals": "1", "within": "NaN"},
+        {"item": "meter_clock", "equals": True},
+        {"item": "meter_clock", "equals": [1]},
+        {"item": "meter_clock", "equals": 1e200},
         {"answered": "*" * 129},
     ],
 )

@@ -69,6 +69,20 @@ def test_a_contact_that_does_not_break_is_counted_and_recorded() -> None:
     assert ["2026-05-10 12:00:00", "2026-05-10 13:00:00"] == here.read("relay_malfunction_record@last.1")
 
 
+def test_the_log_numbers_trips_as_the_meter_does() -> None:
+    """A test that compares what is read with what the simulator tells would find one trip too few."""
+    here = _head_end(REMOTE, since=T0 - DAY)
+    works = here.meter.works
+    works.switch.obey(Command(kind="trip", operator="0000000A", came_by="645"), T0)
+    factory, trip = works.events.events("relay_trip", T0)
+    assert (1, T0 - DAY, "00000000") == (factory.number, factory.started_at, factory.details["operator_code"])
+    assert (2, T0, "0000000A") == (trip.number, trip.started_at, trip.details["operator_code"])
+    assert [Decimal(2)] == here.read("relay_trip_count@item")
+    assert ["2026-05-10 12:00:00", "0000000A"] == (here.read("relay_trip_record@items/last.1") or [])[:2]
+    [closed] = works.events.events("relay_close", T0)
+    assert T0 - DAY + MINUTE == closed.started_at
+
+
 def test_a_lost_voltage_is_counted_and_recorded() -> None:
     """A theft would leave no trace that a head-end can read."""
     here = _head_end()

@@ -6,6 +6,8 @@ import dataclasses
 import io
 import json
 import re
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,9 @@ from typer.testing import CliRunner
 
 from metersim import AnswerRecord, SimClock
 from metersim.cli import app
-from metersim.cli.table import table_of
+from metersim.cli.table import HEADINGS, Room, table_of
 from metersim.plant.built import BuiltPlant
+from metersim.plant.happenings import Happening
 from metersim.plant.plant import Plant, load_plant, read_plant
 from metersim.plant.rows import LineRow, MeterRow
 from metersim.plant.schema import schema
@@ -126,10 +129,60 @@ def test_the_table_shows_what_each_line_does() -> None:
     line = built.lines["a"]
     line.traffic.pass_by("out", b"\x68")
     line.counts.answers, line.counts.faulty, line.counts.last = 12, 3, "000000000002"
-    console = Console(file=io.StringIO(), width=120)
-    console.print(table_of(built, {"a": "tcp://127.0.0.1:6450"}))
-    shown = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "east: 3 meters, 2026-01-01 00:00:00 UTC" in shown
-    rows = [row.replace("│", " ").split() for row in shown.splitlines() if "│" in row]
-    assert ["a", "tcp://127.0.0.1:6450", "2", "1", "12", "3", "000000000002"] == rows[0]
-    assert ["b", "-", "1", "0", "0", "0"] == rows[1]
+    shown = _drawn(built, {"a": "tcp://127.0.0.1:6450"}, Room(120, 24))
+    assert "east: 3 meters, 2026-01-01 00:00:00 UTC" == shown[0].strip()
+    assert [*HEADINGS] == re.split(" +(?!meter$)", shown[1].strip())
+    assert ["a", "tcp://127.0.0.1:6450", "2", "1", "12", "3", "000000000002"] == shown[2].split()
+    assert ["b", "-", "1", "0", "0", "0"] == shown[3].split()
+    assert "Ctrl-C ends" == shown[4].strip()
+
+
+def _drawn(built: BuiltPlant, urls: dict[str, str], room: Room) -> list[str]:
+    """The rows that a terminal shows."""
+    console = Console(file=io.StringIO(), width=room.width, height=room.height)
+    console.print(table_of(built, urls, room))
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined,no-any-return]
+
+
+@pytest.mark.parametrize("lines", [1, 19, 20, 60, 256])
+def test_the_table_fits_a_small_terminal(lines: int) -> None:
+    """Ports and the last meters' addresses would be cut off, and lines missing without a word."""
+    rows = "".join(f"- {{at: listen, meters: [{{count: {1 + number % 2}}}]}}\n" for number in range(lines))
+    built = BuiltPlant(read_plant(f"lines:\n{rows}", "p"), clock=SimClock())
+    urls = {name: f"tcp://127.0.0.1:{10_000 + number}" for number, name in enumerate(built.lines)}
+    for line in built.lines.values():
+        line.counts.answers, line.counts.faulty, line.counts.last = 100_000, 5, "000000000161"
+        line.traffic.pass_by("out", b"\x68")
+    drawn = _drawn(built, urls, Room(80, 24))
+    shown = [row.split() for row in drawn[2:-1]]
+    assert (True, True) == (len(drawn) < 24, max(map(len, drawn)) <= 80)
+    assert all(row[1].startswith("tcp://127.0.0.1:10") and row[-1] == "000000000161" for row in shown[:18])
+    named = [row for row in shown if row[0] != "and"]
+    assert lines == len(named) if lines <= 19 else 18 == len(named)
+    if lines > 19:
+        hidden = lines - 18
+        meters = hidden + hidden // 2
+        figures = [meters, hidden, 100_000 * hidden, 5 * hidden]
+        assert ["and", str(hidden), "more", *map(str, figures)] == shown[-1]
+
+
+def test_the_table_shows_the_end_of_a_long_url() -> None:
+    """Somebody could not tell which pseudo-terminal, or which port, is the line's."""
+    built = BuiltPlant(read_plant(f"lines: [{{name: {'n' * 64}, at: listen}}]", "p"), clock=SimClock())
+    url = f"/home/somebody/{'x' * 80}/ttyMETER"
+    drawn = _drawn(built, {"n" * 64: url}, Room(80, 24))
+    assert max(map(len, drawn)) <= 80
+    assert "x/ttyMETER " in drawn[2]
+    assert "…" in drawn[2]
+
+
+def test_the_table_tells_what_could_not_happen() -> None:
+    """Who watches a plant would believe that it went through everything of its scenario."""
+    built = BuiltPlant(read_plant("lines: [{at: listen}]", "p"), clock=SimClock())
+    value = Happening(
+        what="register_set", at=timedelta(), item="forward_active_energy", value=Decimal(2_000_000)
+    )
+    built.happenings.add(value)
+    built.happenings.advance(built.clock.utc_now())
+    drawn = _drawn(built, {}, Room(80, 24))
+    assert "1 cannot happen; register_set-1: forward_active_energy: a register shows" in drawn[-1]

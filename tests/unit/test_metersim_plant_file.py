@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,15 +15,18 @@ from meterprofiles.load import load_file
 from metersim import Faults, SimClock
 from metersim.dlt698 import Meter698
 from metersim.dlt698.meter import FACTORY_PASSWORD
+from metersim.line.fault_rules import FaultRule
 from metersim.line.medium import Medium
 from metersim.line.port import Port
 from metersim.plant.at import At
 from metersim.plant.built import BuiltPlant
 from metersim.plant.capture import FILE_OCTETS_MAX, CaptureError, read_capture
 from metersim.plant.checked import FAULTS_SHOWN_MAX, TEXT_MAX, PlantError
+from metersim.plant.concentrator_row import ConcentratorRow
+from metersim.plant.happenings import Happening
 from metersim.plant.making import works_of
 from metersim.plant.plant import LINES_MAX, Plant, load_plant, read_plant
-from metersim.plant.rows import METERS_MAX
+from metersim.plant.rows import METERS_MAX, MeterRow
 from metersim.plant.scenario import ScenarioError, load_scenario_file
 from metersim.works.load import Load
 from metersim.works.timetable import TARIFFS
@@ -63,6 +67,31 @@ lines:
 START = datetime(2026, 10, 1, tzinfo=UTC)
 ROW = "lines:\n- meters:\n  - "
 IN_ROW = "p.yaml:3: lines[1].meters[1]"
+
+
+_KEYS = [
+    *("", "plant: ", "seed: ", "time: ", "start: ", "api: ", "scenario: ", "lines: ", "concentrators: "),
+    *(
+        f"lines: [{{{key}: "
+        for key in ("name", "at", "paced", "baud", "parity", "medium", "server", "meters")
+    ),
+    *(f"lines: [{{meters: [{{{field.name}: " for field in fields(MeterRow)),
+    *(f"concentrators: [{{{field.name}: " for field in fields(ConcentratorRow)),
+    *("scenario: {scenario: x, faults: ", "scenario: {scenario: x, happenings: "),
+    *(f"scenario: {{scenario: x, faults: [{{{field.name}: " for field in fields(FaultRule)),
+    *(f"scenario: {{scenario: x, happenings: [{{{field.name}: " for field in fields(Happening)),
+]
+"""How a file begins whose next value is another than its key wants."""
+_WORDS_OF_PYTHON = (
+    "tuple",
+    "instance",
+    "dictionary",
+    "mapping",
+    "Decimal",
+    "timedelta",
+    "datetime",
+    "valid ",
+)
 
 
 def _periods(count: int) -> str:
@@ -138,12 +167,12 @@ def test_a_plant_file_may_leave_everything_out() -> None:
         ("plant: {a: b}", "p.yaml:1: plant: write a text"),
         ("lines: [pty]", "p.yaml:1: lines[1]: write keys and values: name, at, paced, baud, parity, medium,"),
         (ROW + "{control: remote}", IN_ROW + ".control: write keys and values: has_relay, payment, has_key,"),
-        ("seed: x", "p.yaml:1: seed: should be a valid integer"),
+        ("seed: x", "p.yaml:1: seed: write a whole number"),
         ("seed: -1", "p.yaml:1: seed: should be greater than or equal to 0"),
         ("time: simulated", "p.yaml:1: time: 'simulated': write wall, or x2 to x3600"),
         ("time: x3601", "p.yaml:1: time: 'x3601': write wall"),
-        ("start: 2026-10-01T00:00:00", "p.yaml:1: 2026-10-01T00:00:00: a time needs its zone"),
-        ("api: 8080", "p.yaml:1: 8080: write HOST:PORT"),
+        ("start: 2026-10-01T00:00:00", "p.yaml:1: start: 2026-10-01T00:00:00: a time needs its zone"),
+        ("api: 8080", "p.yaml:1: api: 8080: write HOST:PORT"),
         ("lines: []", "p.yaml:1: lines: a plant has one line or more"),
         ("lines:\n- meters: []", "p.yaml:2: lines[1].meters: a line has one meter or more"),
         ("lines:\n- at: udp://x:1", "p.yaml:2: lines[1].at: 'udp://x:1': write tcp://HOST:PORT, pty"),
@@ -180,6 +209,10 @@ def test_a_plant_file_may_leave_everything_out() -> None:
         (ROW + "{load: palace}", IN_ROW + ".load: should be 'household', 'shop', 'factory' or"),
         ("lines:\n- {server: {packing_ms: 1}}", "p.yaml:2: lines[1].server.packing_ms: unknown key; did you"),
         ("lines:\n- {server: {pack_ms: 10001}}", "p.yaml:2: lines[1].server: serial server pack_ms: 10001"),
+        (
+            "lines:\n- paced: false\n  medium: {echo: 1, talk_over: 0.5}",
+            "p.yaml:3: lines[1].medium.talk_over: nothing lasts on a line that is not paced",
+        ),
         ("lines:\n- {server: {}, at: pty}", "p.yaml:2: lines[1].server: a pseudo-terminal has no serial"),
         (
             "lines:\n- {server: {}, login: true, meters: [{profile: dlt698.45/generic}]}",
@@ -225,12 +258,18 @@ def test_a_wrong_plant_file_is_refused_with_its_line(text: str, message: str) ->
     assert str(caught.value).startswith(message), caught.value
 
 
-@pytest.mark.parametrize("text", ["hello", "- a", "lines: [a]", "concentrators: [a]", "scenario: [a]"])
-def test_no_fault_names_a_class_of_ours(text: str) -> None:
-    """People who write YAML would be told about an instance of LineRow, and not what to write."""
-    with pytest.raises(PlantError) as caught:
-        read_plant(text, "p.yaml")
-    assert "instance" not in str(caught.value)
+@pytest.mark.parametrize("key", _KEYS)
+def test_no_fault_speaks_of_our_classes(key: str) -> None:
+    """People who write YAML would be told about tuples and instances of LineRow, and not what to write."""
+    told = ""
+    for value in ("5", "x", "[]", "[5]", "{}", "{a: 1}", "[[]]", ""):
+        try:
+            read_plant(f"{key}{value}{']}' * key.count('[{')}", "p.yaml")
+        except PlantError as error:
+            told += f"{error}\n"
+    assert told
+    assert all(line.startswith("p.yaml:") for line in told.splitlines())
+    assert [] == [word for word in _WORDS_OF_PYTHON if word in told], told
 
 
 def test_every_fault_of_a_file_is_told_at_once() -> None:
@@ -321,6 +360,12 @@ def test_a_file_without_an_end_is_not_read_to_it(
     with pytest.raises((PlantError, ScenarioError, ProfileError, CaptureError)) as caught:
         load(Path(device))
     assert f"{device}{words}" == str(caught.value)
+
+
+def test_who_talks_over_a_paced_line_is_taken() -> None:
+    """Clients that do not wait for their turn could not be rehearsed."""
+    [line] = read_plant("lines: [{paced: true, medium: {talk_over: 0.5}}]", "p.yaml").lines
+    assert 0.5 == line.medium.talk_over
 
 
 def test_tariffs_begin_when_the_file_says() -> None:

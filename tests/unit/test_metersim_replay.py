@@ -18,7 +18,7 @@ from metersim.plant.built import BuiltPlant
 from metersim.plant.capture import CaptureError, CaptureFile, read_capture
 from metersim.plant.plant import read_plant
 from metersim.plant.replay import Replay, Summary
-from meterwire.dlt645 import ReadRequest, encode, to_frame
+from meterwire.dlt645 import ReadReply, ReadRequest, encode, to_frame
 from meterwire.dlt698.apdus.get import GetRequestNormal
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.link.address import ServerAddress
@@ -30,6 +30,10 @@ A161, A162 = "000000000161", "000000000162"
 
 def _read(di: int, address: str = A161, preamble: int = 0) -> bytes:
     return encode(to_frame(ReadRequest(address=address, di=di)), preamble=preamble)
+
+
+def _answer(di: int, address: str = A161) -> bytes:
+    return encode(to_frame(ReadReply(address=address, di=di, data=bytes(4))))
 
 
 def _row(ms: int, direction: str, octets: bytes, **more: str) -> str:
@@ -115,6 +119,90 @@ def test_what_was_not_recorded_is_told(tmp_path: Path) -> None:
         never_asked=(_read(ENERGY, A162),),
     )
     assert expected == line.summary
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_requests_that_went_out_at_once_keep_their_answers(tmp_path: Path, at_once: bool) -> None:
+    """One meter of a recording would be dead and another one would answer for it."""
+    first, refused, second = _answer(ENERGY), _answer(VOLTAGE), _answer(ENERGY, A162)
+    rest = _answer(ENERGY, A161)
+    path = _file(
+        tmp_path,
+        _row(0, "out", _read(ENERGY) + _read(VOLTAGE) + _read(ENERGY, A162)),
+        _row(30, "in", b"\xfe" + first + refused[:4]),
+        _row(40, "in", refused[4:] + b"\xfe\xfe" + second),
+        _row(900, "out", _read(ENERGY)),
+        _row(910, "in", rest),
+    )
+    line = Replay(read_capture(path), strict=True)
+
+    async def ask(client: MemoryDuplex) -> None:
+        if at_once:
+            heard = await _heard(client, _read(ENERGY) + _read(VOLTAGE) + _read(ENERGY, A162))
+            assert b"\xfe" + first + refused + b"\xfe\xfe" + second == b"".join(one for _, one in heard)
+            assert 40 == heard[-1][0]
+            return
+        assert [(0, b"\xfe\xfe" + second)] == await _heard(client, _read(ENERGY, A162))
+        assert [(0, refused[:4]), (10, refused[4:])] == await _heard(client, _read(VOLTAGE))
+        assert [(30, b"\xfe" + first)] == await _heard(client, _read(ENERGY))
+        assert [(10, rest)] == await _heard(client, _read(ENERGY))
+
+    _talk(line, ask)
+
+
+@pytest.mark.parametrize(
+    ("back", "of_161", "of_162"),
+    [
+        (lambda one, two: two + one, "one", "two"),  # the other way round
+        (lambda one, two: two, "", "two"),  # the first one is silent
+        (lambda one, two: one + one + two, "one one", "two"),
+        (lambda one, two: one[:9], "half", ""),
+        (lambda one, two: one + two[:9], "one", "half"),
+        (lambda one, two: b"noise", "noise", ""),
+    ],
+)
+def test_an_answer_names_its_meter(
+    tmp_path: Path, back: Callable[[bytes, bytes], bytes], of_161: str, of_162: str
+) -> None:
+    """The answer of a meter that was silent in the field would be made of its neighbour's."""
+    one, two = _answer(ENERGY), _answer(ENERGY, A162)
+    glued = _read(ENERGY) + _read(ENERGY, A162)
+    line = Replay(read_capture(_file(tmp_path, _row(0, "out", glued), _row(9, "in", back(one, two)))))
+
+    async def ask(client: MemoryDuplex) -> None:
+        for whole, address, words in ((one, A161, of_161), (two, A162, of_162)):
+            parts = {"one": one, "two": two, "half": whole[:9], "noise": b"noise"}
+            expected = b"".join(parts[word] for word in words.split())
+            assert expected == b"".join(octets for _, octets in await _heard(client, _read(ENERGY, address)))
+
+    _talk(line, ask)
+
+
+def test_glued_requests_of_698_keep_their_answers(tmp_path: Path) -> None:
+    """A recording of a terminal that is asked for several meters at once could not be replayed."""
+    plant = read_plant(
+        "lines: [{at: listen, meters: [{count: 2, address: 161, profile: dlt698.45/generic}]}]", "p"
+    )
+    asked = [
+        each.exchange(GetRequestNormal(piid=each.next_piid(), oad=Oad.of("00100200"))).octets_to_send()
+        for each in (Association(ServerAddress(A161)), Association(ServerAddress(A162)))
+    ]
+    sim, path, heard = Simulation(), tmp_path / "capture.jsonl", list[bytes]()
+    with CaptureFile(path, sim.clock) as file:
+        built = BuiltPlant(plant, clock=sim.clock, capture=file)
+
+        async def record() -> None:
+            async with built.lines["line-1"].connect() as client:
+                heard.append(b"".join(octets for _, octets in await _heard(client, asked[0] + asked[1])))
+
+        sim.run(record())
+
+    async def ask(client: MemoryDuplex) -> None:
+        again = [b"".join(octets for _, octets in await _heard(client, one)) for one in reversed(asked)]
+        assert heard == [again[1] + again[0]]
+        assert all(again)
+
+    _talk(Replay(read_capture(path), strict=True), ask)
 
 
 @pytest.mark.parametrize("strict", [False, True])

@@ -106,7 +106,7 @@ def test_a_scenario_is_read_as_it_is_written() -> None:
             "a.yaml:3: fauls: unknown key; did you mean 'faults'?; there",
         ),
         ("scenario: x\nseed: -1", "a.yaml:2: seed: should be greater than or equal to 0"),
-        ("scenario: x\nseed: much", "a.yaml:2: seed: should be a valid integer"),
+        ("scenario: x\nseed: much", "a.yaml:2: seed: write a whole number"),
         ("scenario: x\nfaults: 3", "a.yaml:2: faults: write a list"),
         (
             "scenario: x\nfaults:\n - {what: loss}\n - {wat: loss}",
@@ -115,7 +115,7 @@ def test_a_scenario_is_read_as_it_is_written() -> None:
         ("scenario: x\nfaults:\n - {nth: 1}", "a.yaml:3: faults[1].what: the key is missing"),
         (
             "scenario: x\nfaults:\n - what: loss\n   nth: x",
-            "a.yaml:4: faults[1].nth: should be a valid integer",
+            "a.yaml:4: faults[1].nth: write a whole number",
         ),
         (
             "scenario: x\nfaults:\n - what: loss\n   nth: 0",
@@ -132,6 +132,10 @@ def test_a_scenario_is_read_as_it_is_written() -> None:
         (
             "scenario: x\nfaults:\n - what: loss\n   between: [2h, +3h]",
             "a.yaml:4: faults[1].between[1]: '2h': write a time as 2026-03-01T03:00+08:00, or as +2h",
+        ),
+        (
+            "scenario: x\nfaults:\n - what: loss\n   between: [+2h]",
+            "a.yaml:4: faults[1].between: write two times, from and until, as [+18h, +20h]",
         ),
         ("scenario: x\nhappenings:\n - {what: reboot}", "a.yaml:3: happenings[1].at: the key is missing"),
         (

@@ -390,9 +390,8 @@ def test_the_memory_answers_questions() -> None:
     assert 1 == memory.count("trip", since=T0 + HOUR)
     assert {"trip": 1} == memory.counts(since=T0 + 2 * HOUR)
     assert "F-1" == memory.controls[0].frame_id
-    assert [T0] == [move.moved_at for move in memory.opened(T0 + HOUR)]
-    assert [T0 + 2 * HOUR, T0] == [move.moved_at for move in memory.opened(T0 + 9 * HOUR)]
-    assert [T0 + HOUR] == [move.moved_at for move in memory.closed(T0 + 9 * HOUR)]
+    moves = [(move.opened, move.moved_at) for move in memory.moves]
+    assert [(True, T0), (False, T0 + HOUR), (True, T0 + 2 * HOUR)] == moves
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,23 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from statistics import correlation, median
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metersim import Line, Meter, Simulation, Station
+from metersim.plant.happening_runner import Happenings
+from metersim.plant.happenings import Happening
 from metersim.works.conditions import Conditions
+from metersim.works.cost_control import CostControl
 from metersim.works.events import EVENT_DEPTH, KINDS
 from metersim.works.load import Load
 from metersim.works.moments import INSTALLED_AT
 from metersim.works.plate import Plate
 from metersim.works.switch import Command
-from metersim.works.tampering import Method, tamper, tampered
+from metersim.works.tampering import Method, tampered
 from metersim.works.works import Works, usual_works
 from meterwire.catalogue import quantities
 
@@ -167,7 +172,12 @@ def stolen_from(method: Method, strength: Decimal) -> Works:
     works = works_of(method)
     if method is Method.USED_AFTER_TRIP:
         works.history.change(NOON - HOUR, contact_open=True)
-    tamper(works.history, method, strength, at=NOON)
+    clock = Simulation(seed=1).clock
+    line = Line([Station(meter=Meter(ADDRESS, seed=1, works=works))], clock=clock, record=lambda _: None)
+    theft = Happening(what="tampering", at=timedelta(), theft=method, strength=strength)
+    happenings = Happenings([theft], [line], clock=clock, start=NOON)
+    happenings.advance(NOON + 30 * DAY)
+    assert [0] == [report.failed for report in happenings.reports()]
     return works
 
 
@@ -203,6 +213,23 @@ def test_half_a_strength_is_half_a_theft(strength: Decimal, method: Method) -> N
     assert abs(of(works, "current.a", at) - left) <= of(honest, "current.a", at) / 20
 
 
+@pytest.mark.parametrize("phases", [1, 3])
+@pytest.mark.parametrize("strength", [Decimal(text) for text in ("0", "0.001", "0.3", "0.5", "0.7", "1")])
+def test_a_reversed_part_of_a_ct_takes_twice_its_share(strength: Decimal, phases: Any) -> None:
+    """THEFT-08 would be a switch: the least strength would take as much as a half."""
+    plate, load = Plate(address=ADDRESS, phases=phases, sums="by_phase"), Load(mean_kw=Decimal(6))
+    works, honest = Works(plate, seed=3, load=load), Works(plate, seed=3, load=load)
+    works.history.become(NOON, tampered(Method.CT_REVERSED, strength))
+
+    def counted(one: Works) -> Decimal:
+        def net(at: datetime) -> Decimal:
+            return of(one, "forward_active_energy.a", at) - of(one, "reverse_active_energy.a", at)
+
+        return net(NOON + DAY) - net(NOON)
+
+    assert abs(counted(works) - counted(honest) * (1 - 2 * strength)) <= Decimal("0.05")
+
+
 def test_methods_that_are_none_are_refused() -> None:
     """A typing error would be a plant without theft."""
     with pytest.raises(ValueError, match="THEFT-99"):
@@ -212,7 +239,7 @@ def test_methods_that_are_none_are_refused() -> None:
             tampered(Method.BYPASSED, strength)
     with pytest.raises(ValueError, match="phase"):
         tampered(Method.CT_OPEN, 1, phase="d")
-    with pytest.raises(ValueError, match="rows of a history"):
+    with pytest.raises(ValueError, match="made up of several"):
         tampered(Method.POWER_CYCLED, 1)
     assert tampered("THEFT-10", 1).bypassed_per_mille == 1000
 
@@ -255,7 +282,7 @@ def test_the_last_ten_are_kept_and_all_are_counted() -> None:
 
 def test_what_somebody_does_to_a_meter_is_an_event() -> None:
     """Operations without a trace: an audit would find nothing."""
-    works = Works(Plate(address=ADDRESS), seed=3)
+    works = Works(Plate(address=ADDRESS), seed=3, control=CostControl(has_relay=False))
     works.clock.set(NOON + HOUR, NOON)
     works.clock.set(NOON + MINUTE, NOON + MINUTE, broadcast=True)
     happenings = ("programmed", "demand_cleared", "registers_cleared")
@@ -363,7 +390,7 @@ def test_word_3_tells_the_contact() -> None:
     assert Decimal(0) == works.value("active_power", NOON)
     energy = works.value("forward_active_energy", NOON)
     assert energy == works.value("forward_active_energy", NOON + DAY)
-    assert 1 == works.events.count("relay_trip", NOON)
+    assert 2 == works.events.count("relay_trip", NOON), "one is the factory's"
     works.switch.obey(Command(kind="permit_close", came_by="645"), NOON + DAY)
     assert "0010" == words(works, NOON + DAY)[2], "waits for the key"
     assert works.switch.press_key(NOON + DAY)

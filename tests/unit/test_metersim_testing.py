@@ -191,10 +191,26 @@ def test_a_plant_comes_from_file_text_mapping_or_python(metersim_plant: PlantMak
         metersim_plant({"lines": [{"metres": []}]})
     with pytest.raises(TypeError, match="figures go without one"):
         metersim_plant(text, meters=3)
+    with pytest.raises(TypeError, match=r"'metres': .* so, do you mean meters.*; there are lines,"):
+        metersim_plant(metres=3)
     with pytest.raises(ValueError, match="write tcp or pty"):
         metersim_plant(over="air")  # type: ignore[arg-type]
     with pytest.raises(KeyError, match="no meter 000000000009; the plant has 000000000301"):
         metersim_plant(text).meter(9)
+
+
+def test_a_figure_that_there_is_not_is_told_with_those_that_there_are(metersim_plant: PlantMaker) -> None:
+    """A tester would be told about an __init__ of ours, and look up its arguments in our code."""
+    plant = metersim_plant.simulated()
+    meter = metersim_plant().meter()
+    for ask, words in (
+        (lambda: meter.fault("silence", tims=1), "'tims'.* do you mean times.*there are line, item, nth"),
+        (lambda: plant.fault("silence", colour=1), "'colour': no figure is called so; there are meter, line"),
+        (lambda: meter.happen("clock_jump", bye=1), "'bye'.* do you mean by"),
+        (lambda: plant.happen("clock_jump", at=1), "'at': no figure is called so"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            ask()
 
 
 def test_a_test_has_so_many_plants(metersim_plant: PlantMaker) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from meterlink.clock import SystemClock
 from meterlink.config import Settings, load_settings
 from meterlink.config.security import ARGUMENTS_MAX, PROVIDERS_MAX, SecurityProviderSettings
+from meterlink.daemon.lines import check_items
 from meterlink.drivers.control import Cause, ControlAnswer, Verdict
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.proving import Plain
@@ -127,6 +129,8 @@ def test_a_password_needs_a_word_of_permission(
     forbidden = _settings(tmp_path, _METER + _PLAIN)
     with pytest.raises(ConfigError, match="allow_plaintext_control = true"):
         check_security(forbidden, MeterProfiles())
+    with pytest.raises(ConfigError, match="allow_plaintext_control = true"):
+        check_items(forbidden, SystemClock(), MeterProfiles())
     with pytest.raises(SecurityFailed) as caught:
         _securities(forbidden).of(forbidden.meters[0])
     assert "plaintext" == caught.value.code
@@ -211,7 +215,8 @@ def test_a_meter_is_shut_until_a_person_opens_it() -> None:
     closed = MacLatch.of("m1", [shut])
     with pytest.raises(SecurityFailed, match="'o1'") as caught:
         closed.check()
-    assert "locked" == caught.value.code
+    assert "shut" == caught.value.code
+    assert not shuts(caught.value)
     for reason in ("", "  "):
         with pytest.raises(ValueError, match="says why"):
             closed.open(at=_AT, actor="wang", reason=reason)

@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from metersim.api.items import item_of
 from metersim.api.problems import BODY, Problem, told
 from metersim.api.served import Plant, Served
-from metersim.api.strict import StrictRoute
+from metersim.api.strict import NumberOrText, StrictRoute
 from metersim.api.views import AnswerView, ControlView
 from metersim.line.item_patterns import check_item
 from metersim.plant.built_line import BuiltMeter
@@ -50,7 +50,9 @@ class Assertion(BaseModel):
     since: AwareDatetime | None = Field(
         None, description="of `obeyed` and `answered`: only from this true time of the plant on"
     )
-    equals: str | None = Field(None, max_length=128, description="of `item`: what it shows")
+    equals: Annotated[NumberOrText, Field(max_length=128)] | None = Field(
+        None, description="of `item`: what it shows, a number or a text"
+    )
     within: Decimal = Field(Decimal(0), ge=0, allow_inf_nan=False, description="of `item`: tolerance")
 
     @model_validator(mode="after")

@@ -16,7 +16,7 @@ from metersim.api.items import item_of, set_item
 from metersim.api.problems import BODY, Problem, told
 from metersim.api.seeing import ItemName
 from metersim.api.served import Meter, Plant, Served
-from metersim.api.strict import StrictRoute
+from metersim.api.strict import NumberOrText, StrictRoute
 from metersim.api.views import FaultView, HappeningView, ItemView, SwitchView
 from metersim.line.fault_rules import RULES_MAX, FaultRule
 from metersim.plant.clocks import JUMP_MAX, SPEED_MAX, PlantClock
@@ -35,7 +35,9 @@ class Value(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    value: str = Field(max_length=VALUE_MAX, description="a number in the item's unit, or a time")
+    value: NumberOrText = Field(
+        max_length=VALUE_MAX, description="a number in the item's unit, also as a text, or a time"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from metersim.plant.checked import SENTENCES
+
 MEDIA_TYPE: Final = "application/problem+json"
 FAULTS_MAX: Final = 20
 """Faults of one request that are told."""
@@ -18,6 +20,7 @@ TEXT_MAX: Final = 500
 """Longest sentence about one fault, in characters."""
 
 _SCHEMA: Final = "see /openapi.json for what may stand there"
+_SENTENCES: Final = {**SENTENCES, "tuple_type": "write a list", "list_type": "write a list"}
 KINDS: Final[Mapping[str, tuple[int, str]]] = {
     "bad-request": (400, "The request cannot be read"),
     "wrong-host": (403, "The API answers on this machine only"),
@@ -148,7 +151,10 @@ def _fault(error: Mapping[str, Any]) -> dict[str, str]:
     """Without what was sent: it may be long, and no JSON."""
     loc: Sequence[str | int] = error["loc"]
     cause = error.get("ctx", {}).get("error")
-    words = str(cause) if isinstance(cause, ValueError) else str(error["msg"]).replace("Input ", "", 1)
+    if isinstance(cause, ValueError):
+        words = str(cause)
+    else:
+        words = _SENTENCES.get(error["type"]) or str(error["msg"]).replace("Input ", "", 1)
     if error["type"] == "json_invalid":
         words = f"is no JSON: {words}"
     if error["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Final
+from decimal import Decimal
+from math import isfinite
+from typing import Annotated, Any, Final
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import BeforeValidator
 
 from metersim.api.problems import is_json
 from metersim.api.served import near_words
@@ -17,6 +20,19 @@ from metersim.api.served import near_words
 Place = tuple[str | int, ...]
 _NAME_MAX: Final = 64
 """Longest name of a parameter that an answer repeats."""
+
+
+def _as_text(value: object) -> object:
+    """A number as people write it, with every digit that it came with and no exponent."""
+    if not isinstance(value, int | float):
+        return value
+    if not isfinite(value):  # JSON of other people has 1e999, and Infinity
+        raise ValueError("a number without end; write one in digits, as 1234.56")
+    return format(Decimal(str(value)), "f")
+
+
+NumberOrText = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=float | str)]
+"""What an item shows: a number, also as a text that keeps its zeros, or another text."""
 
 
 class StrictRoute(APIRoute):

@@ -27,6 +27,7 @@ from metersim.plant.capture import CaptureFile
 from metersim.plant.checked import PlantError
 from metersim.plant.clocks import PlantClock
 from metersim.plant.figures import PROTOCOLS, Figures
+from metersim.plant.happening_runner import HappeningReport
 from metersim.plant.opening import open_plant
 from metersim.plant.plant import Plant, load_plant
 from metersim.serving.served import SystemClock
@@ -281,6 +282,8 @@ class _Way:
 async def _serve(built: BuiltPlant, served: ServedAt | None, *, with_table: bool) -> None:
     """Open every line and the API, say so, and wait for a signal."""
     stop = stopping()
+    if not with_table:  # which tells it itself
+        built.happenings.when_failed(_tell_failed)
     async with (
         open_plant(built) as urls,
         opened(served, built, urls) as api,
@@ -294,6 +297,10 @@ async def _serve(built: BuiltPlant, served: ServedAt | None, *, with_table: bool
             typer.echo(f"metersim: {len(built.meters)} meters; Ctrl-C ends", err=True)
             await stop.wait()
         happening.cancel()
+
+
+def _tell_failed(report: HappeningReport) -> None:
+    typer.echo(f"metersim: {report.name} cannot happen: {report.last_error}", err=True)
 
 
 def _ready_line(built: BuiltPlant, urls: dict[str, str], api: str | None) -> str:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from meterprofiles import Profile
 from metersim.dlt645.balances import SHOWN, Balances
+from metersim.dlt645.broadcast_time import take_broadcast_time
 from metersim.dlt645.clearing import CLEARS, ClearingDesk
 from metersim.dlt645.control import ControlDesk
 from metersim.dlt645.parameters import ITEMS
@@ -26,7 +27,7 @@ from metersim.dlt645.wallet import WalletDesk
 from metersim.security.identity import Identity645
 from metersim.security.module import LabModule
 from metersim.works.freezes import INSTANT, TIMED
-from metersim.works.moments import PLANT_TIME, to_us
+from metersim.works.moments import to_us
 from metersim.works.works import Works
 from meterwire.dlt645 import AbnormalReply, Entry, Frame, Message, from_frame, to_frame
 from meterwire.dlt645.items.dialects import dialects
@@ -55,8 +56,6 @@ FUNCTIONS: Final = frozenset(
 TO_ALL: Final = frozenset({SET_TIME, FREEZE})
 """What goes to everybody, and is answered by nobody then."""
 
-BROADCAST_STEP_MAX: Final = timedelta(minutes=5)
-"""A broadcast sets a clock that is no further away, once a day of it. Source: DL/T 645-2007, 7.2."""
 _PRICES: Final = "tariff_price_setting"
 _ITEMS: Final = ITEMS | SHOWN
 _RELAY: Final = "relay_"
@@ -184,7 +183,7 @@ class Commands:
         return (
             Balances(self._works, authenticated=self._authenticated).data(entry, at)
             or self._programming.data(entry, at)
-            or RelayRecords(self._works.value, memory=self._works.memory).data(entry, at)
+            or RelayRecords(self._works).data(entry, at)
         )
 
     def content(self, item: str, at: datetime) -> Content:
@@ -202,7 +201,8 @@ class Commands:
     def _obey(self, message: Message, at: datetime) -> Message | None:
         match message:
             case BroadcastTime():
-                return self._take_time(message, at)
+                take_broadcast_time(self._works, message, at)
+                return None
             case BaudRequest():  # its speed is that of its line
                 return AbnormalReply(address=self._address, function=SET_SPEED, error_word=_FIXED_SPEED)
             case FreezeRequest():
@@ -254,20 +254,6 @@ class Commands:
         rows = self._works.history.since_last(to_us(at), "frozen")
         own = (row.details for row in rows if row.at >= self._works.hung_since)
         return next((details["pattern"] for details in own if "pattern" in details), None)
-
-    def _take_time(self, request: BroadcastTime, at: datetime) -> Message | None:
-        """Set the clock if it is not far away, and no broadcast did today; nobody answers."""
-        clock = self._works.clock
-        shown = clock.shows(at)
-        try:
-            given = datetime.fromisoformat(request.clock).replace(tzinfo=PLANT_TIME)
-        except ValueError:  # of no calendar
-            return None
-        own = (one for one in clock.settings if one.at > self._works.hung_since)
-        today = any(one.broadcast and one.after.date() == shown.date() for one in own)
-        if abs(given - shown) <= BROADCAST_STEP_MAX and not today:
-            clock.set(given, at, broadcast=True)
-        return None
 
     def _identity_of(self) -> Identity645:
         return self.module.identity

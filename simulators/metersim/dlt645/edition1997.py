@@ -8,7 +8,7 @@ Source: DL/T 645-1997, annex A; spec section 9.2.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -56,12 +56,18 @@ class Edition1997:
         works: the meter's.
         profile: its model.
         digits: how many digits of a number an item has.
+        written: items that are told as somebody wrote them.
 
     """
 
     def __init__(
-        self, works: Works, profile: Profile, digits: Callable[[str, Decimal], Decimal | None]
+        self,
+        works: Works,
+        profile: Profile,
+        digits: Callable[[str, Decimal], Decimal | None],
+        written: Mapping[str, Content],
     ) -> None:
+        self._written = written
         self._works = works
         self._profile = profile
         self._digits = digits
@@ -86,6 +92,8 @@ class Edition1997:
         return found_data(entry, self._now, at)
 
     def _now(self, item: str, at: datetime) -> Content:
+        if item in self._written:
+            return self._written[item]
         return self._said(item, lambda own: self._works.content(own, at), at=at)
 
     def _said(self, item: str, content: Callable[[str], Content], *, at: datetime) -> Content:

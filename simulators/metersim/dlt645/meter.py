@@ -6,7 +6,8 @@ identifier with D1 ERR 02 ("no such data"), and answers 13H (read address). An a
 frames comes in pieces (12H, 02H). It obeys control, wallet, writes, freezes and the time
 (`metersim.dlt645.commands`). One of 1997 answers 01H the same way, refuses with C1 ERR 02, shows fewer digits
 and no signs, gives its address as the meter number C032, and answers reads that go to everybody (99...99), as
-many of them do; it obeys nothing. To anything else they are silent, as real meters are: other addresses,
+many of them do; asked by 03H it says its last answer once more, and it obeys what commands its edition has
+(`metersim.dlt645.commands1997`). To anything else they are silent, as real meters are: other addresses,
 other functions, answers of their neighbours, broadcasts.
 """
 
@@ -21,7 +22,9 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from meterprofiles import Profile, generic
+from metersim.dlt645 import commands1997
 from metersim.dlt645.commands import FUNCTIONS, Commands
+from metersim.dlt645.commands1997 import Commands1997
 from metersim.dlt645.edition1997 import Edition1997
 from metersim.dlt645.event_records import EventRecords
 from metersim.dlt645.following import FOLLOWING, PIECE_OCTETS_MAX, LongAnswer
@@ -46,12 +49,16 @@ from meterwire.dlt645 import (
     to_frame,
 )
 from meterwire.dlt645.items.formats import Hex, Number
-from meterwire.dlt645.link.functions import READ, READ_1997, Edition
+from meterwire.dlt645.link.functions import READ, READ_1997, READ_AGAIN_1997, Edition
+from meterwire.dlt645.messages.command import ReadAgainRequest
 from meterwire.errors import RemoteProtocolError
 from meterwire.item_value import Content
 
 _READ: Final[dict[Edition, int]] = {"dlt645-2007": READ, "dlt645-1997": READ_1997}
-_READS: Final = {of: frozenset({_READ[of], FOLLOWING[of]}) for of in _READ}
+_READS: Final[dict[Edition, frozenset[int]]] = {
+    "dlt645-2007": frozenset({READ, FOLLOWING["dlt645-2007"]}),
+    "dlt645-1997": frozenset({READ_1997, FOLLOWING["dlt645-1997"], READ_AGAIN_1997}),
+}
 READ_ADDRESS: Final = 0x13
 NO_SUCH_DATA: Final = b"\x02"  # ERR bit 1
 
@@ -121,7 +128,7 @@ class Meter:
     Attributes:
         works: its clock, switch, wallet and memory, and what it measures.
         freezes: its daily freezes.
-        commands: what changes it; only meters of 2007 obey.
+        commands: what changes it, of 2007.
 
     Raises:
         ValueError: ``address``, ``growth_kw``, ``clock_ahead`` or ``piece_octets`` is out of range.
@@ -150,7 +157,7 @@ class Meter:
         self.address = address
         self.profile = profile or generic(protocol)
         self._protocol: Edition = self.profile.edition
-        self._commanded = FUNCTIONS if self._protocol == "dlt645-2007" else frozenset[int]()
+        self._commanded = FUNCTIONS if self._protocol == "dlt645-2007" else commands1997.FUNCTIONS
         self._reads = _READS[self._protocol]
         self._dictionary = self.profile.dictionary
         self.works = works or usual_works(
@@ -167,12 +174,20 @@ class Meter:
         repeat = self.profile.switch("load_follow_up") == "parameters_and_sequence"
         self._long = LongAnswer(self._protocol, piece_octets=piece_octets, repeat_selector=repeat)
         self._long_values: dict[str, Decimal] = {}
+        self._last: Answer | None = None
         self.commands = Commands(
             self.address, profile=self.profile, works=self.works, seed=seed, passwords=passwords
         )
+        self._of_1997: Commands1997 | None = None
+        if self._protocol == "dlt645-1997":
+            self._of_1997 = Commands1997(
+                self.address, profile=self.profile, works=self.works, passwords=passwords
+            )
+        self._desk = self._of_1997 or self.commands
 
     def _lose_power(self) -> None:
-        """Authentications are in the memory that a cut clears."""
+        """Authentications are in the memory that a cut clears, and so is the last answer."""
+        self._last = None
         self.commands.lose_power()
 
     def value(self, item: str, at: datetime) -> Decimal | None:
@@ -223,7 +238,7 @@ class Meter:
         by meters of 1997.
         """
         if frame.function in self._commanded:
-            return not frame.from_meter and self.commands.hears(frame)
+            return not frame.from_meter and self._desk.hears(frame)
         if frame.address == self.address:
             return not frame.from_meter
         everybody = frame.address == BROADCAST and self._protocol == "dlt645-1997"
@@ -236,7 +251,7 @@ class Meter:
         if not asked or not self.works.powered(at):
             return None
         if frame.function in self._commanded:
-            said = self.commands.answer(frame, at)
+            said = self._desk.answer(frame, at)
             return None if said is None else Answer(address=self.address, frame=said)
         if frame.function == READ_ADDRESS and not frame.data and self._protocol == "dlt645-2007":
             data = bytes.fromhex(self.address)[::-1]
@@ -248,12 +263,25 @@ class Meter:
         if frame.function not in self._reads:
             return None
         try:
-            message = from_frame(frame)
+            message = from_frame(frame, self._protocol)
         except RemoteProtocolError:
             return None
+        if isinstance(message, ReadAgainRequest):
+            return self._again()
         if isinstance(message, ReadFollowingRequest):
-            return self._next_piece(message)
-        return self._read(message, at) if isinstance(message, ReadRequest) else None
+            self._last = self._next_piece(message)
+        else:
+            self._last = self._read(message, at) if isinstance(message, ReadRequest) else None
+        return self._last
+
+    def _again(self) -> Answer:
+        """The last answer once more; who has given none refuses."""
+        if self._last is None:
+            refusal = AbnormalReply(
+                address=self.address, function=READ_AGAIN_1997, error_word=commands1997.ILLEGAL_DATA
+            )
+            return Answer(address=self.address, frame=to_frame(refusal, self._protocol))
+        return self._last._replace(frame=self._last.frame._replace(function=READ_AGAIN_1997))
 
     def _read(self, request: ReadRequest, at: datetime) -> Answer:
         entry = self._dictionary.by_di(request.di)
@@ -294,8 +322,8 @@ class Meter:
         """The same of what is not just measured now."""
         if (text := self.text(entry.item)) is not None:
             return entry.encode([text]), {}
-        if self._protocol == "dlt645-1997":
-            return Edition1997(self.works, self.profile, self._shown).data(entry, at)
+        if self._of_1997 is not None:
+            return Edition1997(self.works, self.profile, self._shown, self._of_1997.written).data(entry, at)
         return self._found(entry, at)
 
     def _found(self, entry: Entry, at: datetime) -> tuple[bytes, dict[str, Decimal]] | None:

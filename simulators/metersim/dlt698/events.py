@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 
 from metersim.dlt698.circumstances import DENIED, OUT_OF_RANGE, TYPE_UNFIT, Circumstances, Done
 from metersim.works.events import EVENT_DEPTH, Event
-from metersim.works.memory import Move
 from metersim.works.moments import PLANT_TIME
 from metersim.works.works import Works
 from meterwire.dlt698.apdus.parts import SUCCESS, ActionItem, Dar, SetItem
@@ -39,8 +38,6 @@ _ORDERED: Final = frozenset(
     {"programming", "meter_clear", "demand_clear", "event_clear", "clock_set", "broadcast_time_set"}
 )
 """Somebody did that to the meter on purpose; it reports them only when it is told to."""
-_MOVES: Final = {"relay_trip": True, "relay_close": False}
-"""Events of the contact, and whether it opened; the first of each is the factory's trial."""
 _FLAG: Final = {_WHOLE: 8, _IN_PARTS: 11}
 _RELATED: Final = {_WHOLE: 3, _IN_PARTS: 2}
 _ADD, _DELETE = 4, 5
@@ -236,26 +233,15 @@ class EventPart:
                 return None
 
     def _kept(self, kind: str, at: datetime) -> tuple[Event, ...]:
-        """The last events of a kind, oldest first; of the contact those that its memory has."""
-        if kind not in _MOVES:
-            return self._works.events.events(kind, at)
-        moves = self._moves(kind, at)
-        numbered = enumerate(reversed(moves), start=1)
-        events = [
-            Event(kind=kind, number=number, started_at=move.moved_at, ended_at=move.moved_at)
-            for number, move in numbered
-        ]
-        return tuple(events[-EVENT_DEPTH:])
-
-    def _moves(self, kind: str, at: datetime) -> tuple[Move, ...]:
-        memory = self._works.memory
-        return memory.opened(at) if _MOVES[kind] else memory.closed(at)
+        """The last events of a kind, oldest first."""
+        return self._works.events.events(kind, at)
 
     def _counts(self, kind: str, at: datetime) -> Data:
         events = self._works.events
-        count = len(self._moves(kind, at)) if kind in _MOVES else events.count(kind, at)
-        seconds = 0 if kind in _MOVES else events.duration(kind, at) // _SECOND
-        return _structure(Data("double-long-unsigned", count), Data("double-long-unsigned", seconds))
+        seconds = events.duration(kind, at) // _SECOND
+        return _structure(
+            Data("double-long-unsigned", events.count(kind, at)), Data("double-long-unsigned", seconds)
+        )
 
     def _last(self, kind: str, at: datetime) -> tuple[Data, Data]:
         """When the last one began and ended; zeros: never."""

@@ -17,7 +17,7 @@ from hashlib import blake2b
 from random import Random
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from metersim.line.exchanges import Question, Strike
 from metersim.line.fault_kinds import FIGURES, KINDS
@@ -33,6 +33,16 @@ NAME_MAX: Final = 64
 
 Of = Literal["meter", "line"]
 Count = Annotated[int, Field(ge=1, le=COUNT_MAX)]
+
+
+def _read_window(value: object) -> object:
+    """Two of them, so that no half of a window is read for a whole one."""
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError("write two times, from and until, as [+18h, +20h]; an empty one is open")
+    return value
+
+
+Window = Annotated[tuple[Moment | None, Moment | None], BeforeValidator(_read_window)]
 _SHARE_OCTETS: Final = 6
 _SHARES: Final = 2.0 ** (8 * _SHARE_OCTETS)
 _METER: Final = re.compile(r"[0-9*?\[\]!-]{1,64}").fullmatch
@@ -75,7 +85,7 @@ class FaultRule:
     nth: Count | None = None
     every: Count | None = None
     of: Of = "meter"
-    between: tuple[Moment | None, Moment | None] = (None, None)
+    between: Window = (None, None)
     probability: Annotated[float, Field(gt=0, le=1)] = 1.0
     times: Count | None = None
     name: str = ""

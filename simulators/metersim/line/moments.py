@@ -69,15 +69,29 @@ def written(value: timedelta) -> str:
 _UNITS: Final = ("d", "h", "m", "s", "ms")
 
 
+def check_single(value: object, example: str) -> None:
+    """Refuse several values where one time is wanted.
+
+    Raises:
+        ValueError: there are several, or nothing stands there.
+
+    """
+    if value is None or isinstance(value, bool | list | tuple | dict):
+        raise ValueError(f"write a time as {example}")
+
+
 def _read_moment(value: object) -> object:
+    check_single(value, "2026-03-01T03:00+08:00, or as +2h")
     return moment(value) if isinstance(value, str) else value
 
 
 def _read_duration(value: object) -> object:
+    check_single(value, "90s, 2h or 1d12h")
     return duration(value) if isinstance(value, str) else value
 
 
 def _read_shift(value: object) -> object:
+    check_single(value, "+5m or -1d")
     if not isinstance(value, str):
         return value
     return -duration(value[1:]) if value.startswith("-") else duration(value.removeprefix("+"))

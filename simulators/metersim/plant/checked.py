@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 import yaml
@@ -25,6 +25,24 @@ STRICT: Final = ConfigDict(extra="forbid")
 """Of a dataclass of a file: a key that it does not know is a fault."""
 FAULTS_SHOWN_MAX: Final = 20
 """Faults of one file that are shown."""
+
+SENTENCES: Final[Mapping[str, str]] = {
+    "dict_type": "write keys and values",
+    "dataclass_type": "write keys and values",
+    "tuple_type": "write a list: [...], or a line with '- ' for each",
+    "list_type": "write a list: [...], or a line with '- ' for each",
+    "string_type": "write a text",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "write a whole number"),
+    **dict.fromkeys(
+        ("float_type", "float_parsing", "decimal_type", "decimal_parsing"), "write a number, as 0.5"
+    ),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "write true or false"),
+    **dict.fromkeys(
+        ("datetime_type", "datetime_parsing", "datetime_from_date_parsing"),
+        "write a time with its zone, as 2026-10-01T00:00:00+08:00",
+    ),
+}
+"""What to write, by the kind of fault that pydantic found; its own words are of classes."""
 
 Loc = tuple[str | int, ...]
 _T = TypeVar("_T")
@@ -78,11 +96,64 @@ def checked(
     try:
         return TypeAdapter(wanted).validate_python(data, context=context)
     except ValidationError as error:
-        faults = sorted(_faults(error, root, wanted, whole))
+        raise fault(_told(file, sorted(_faults(error, root, wanted, whole)))) from None
+
+
+def refuse(
+    misplaced: Iterable[Misplaced],
+    text: str,
+    file: str,
+    *,
+    text_max: int = TEXT_MAX,
+    fault: type[Exception] = PlantError,
+) -> None:
+    """Refuse a file for what its sentences mean together, with the line of each.
+
+    Args:
+        misplaced: what is wrong; nothing: the file is taken.
+        text: YAML that was read.
+        file: how errors call it.
+        text_max: most characters.
+        fault: what is raised.
+
+    Raises:
+        Exception: of ``fault``; the message names up to 20 faults, a line each.
+
+    """
+    found = list(misplaced)
+    if not found:
+        return
+    root = node_of(text, file, fault=fault, text_max=text_max, depth_max=DEPTH_MAX)
+    raise fault(_told(file, sorted(_sentence(root, one.loc, str(one)) for one in found)))
+
+
+def scalar_at(text: str, file: str, key: str, *, fault: type[Exception] = PlantError) -> str | None:
+    """What is written behind a key of a file that was read; ``None`` where that is no single word or text.
+
+    Args:
+        text: YAML.
+        file: how errors call it.
+        key: at the top of it.
+        fault: what is raised.
+
+    Raises:
+        Exception: of ``fault``: the text cannot be read.
+
+    """
+    below = _below(node_of(text, file, fault=fault, text_max=TEXT_MAX, depth_max=DEPTH_MAX), key)
+    return str(below[1].value) if below and isinstance(below[1], yaml.ScalarNode) else None
+
+
+def _told(file: str, faults: list[tuple[int, str]]) -> str:
     shown = [f"{file}:{line}: {sentence}" for line, sentence in faults[:FAULTS_SHOWN_MAX]]
     if len(faults) > len(shown):
         shown.append(f"{file}: and {len(faults) - len(shown)} more")
-    raise fault("\n".join(shown))
+    return "\n".join(shown)
+
+
+def _sentence(root: yaml.Node, loc: Loc, sentence: str) -> tuple[int, str]:
+    line, path = _place(root, loc)
+    return line, f"{path}: {sentence}" if path else sentence
 
 
 def _data(node: yaml.Node, file: str, fault: type[Exception]) -> Any:
@@ -106,24 +177,20 @@ def _data(node: yaml.Node, file: str, fault: type[Exception]) -> Any:
 def _faults(error: ValidationError, root: yaml.Node, wanted: type, whole: str) -> Iterator[tuple[int, str]]:
     for fault in error.errors(include_url=False, include_input=False):
         loc, cause = fault["loc"], fault.get("ctx", {}).get("error")
-        sentence = str(cause) if isinstance(cause, ValueError) else fault["msg"].replace("Input ", "", 1)
+        if isinstance(cause, ValueError):
+            sentence = str(cause)
+        else:
+            sentence = SENTENCES.get(fault["type"]) or fault["msg"].replace("Input ", "", 1)
         match fault["type"]:
             case "unexpected_keyword_argument" | "extra_forbidden":
                 sentence = _unknown(str(loc[-1]), _keys(wanted, loc[:-1]))
             case "missing" | "missing_argument":
                 sentence = "the key is missing"
-            case "dict_type":
-                sentence = "write keys and values"
             case "dataclass_type":
-                sentence = f"write keys and values: {', '.join(_keys(wanted, loc))}" if loc else whole
-            case "tuple_type":
-                sentence = "write a list: [...], or a line with '- ' for each"
-            case "string_type":
-                sentence = "write a text"
+                sentence = f"{sentence}: {', '.join(_keys(wanted, loc))}" if loc else whole
         if isinstance(cause, Misplaced):
             loc = (*loc, *cause.loc)
-        line, path = _place(root, loc)
-        yield line, f"{path}: {sentence}" if path else sentence
+        yield _sentence(root, loc, sentence)
 
 
 def _unknown(key: str, known: tuple[str, ...]) -> str:

@@ -8,26 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from math import ceil
 from types import MappingProxyType
 from typing import Final, Protocol, runtime_checkable
 
 from metersim.plant.happenings import Happening
+from metersim.plant.series import series
 from metersim.works.conditions import FULL, USUAL, Conditions
 from metersim.works.flow import REGISTERS as COUNTED
 from metersim.works.items import REGISTERS
 from metersim.works.plate import PHASES
 from metersim.works.registers import CAPACITY_TICKS
-from metersim.works.tampering import (
-    BYPASS_DAYS,
-    CYCLE_OFF,
-    POWER_CYCLES_A_DAY,
-    PROGRAMMINGS,
-    Method,
-    tampered,
-)
+from metersim.works.tampering import Method, tampered
 from metersim.works.timetable import TARIFFS
 from metersim.works.works import Works
 
@@ -38,7 +31,6 @@ CAPACITY: Final = CAPACITY_TICKS * REGISTER_STEP
 _ROLLOVER_ITEM: Final = "forward_active_energy"
 _LEFT: Final = Decimal(1)
 _OPERATOR_CODE: Final = "99999999"
-_DAY: Final = timedelta(days=1)
 _AS_IT_IS: Final[Mapping[str, Decimal]] = MappingProxyType({})
 
 
@@ -137,32 +129,6 @@ def end(happening: Happening, others: Iterable[Happening], works: Works, at: dat
         if getattr(changed, each.name) != getattr(USUAL, each.name)
     }
     works.history.change(at, **back)
-
-
-def series(happening: Happening) -> list[tuple[timedelta, Happening]] | None:
-    """The happenings of which one is made up, and how long after it each comes; ``None`` for most."""
-    strength = Decimal(1) if happening.strength is None else happening.strength
-    if happening.theft == Method.LOSS_LINKED:
-        bypass = replace(happening, theft=Method.BYPASSED, lasts=_DAY)
-        return [(day * _DAY, bypass) for day in range(0, _days(happening, BYPASS_DAYS), 2)]
-    if happening.theft == Method.POWER_CYCLED:
-        cycles = max(int(POWER_CYCLES_A_DAY * strength), 1) if strength else 0
-        outage = _part(happening, "power_outage", CYCLE_OFF)
-        days = _days(happening, 1)
-        return [(number * _DAY / cycles, outage) for number in range(cycles * days)]
-    if happening.theft == Method.PROGRAMMED:
-        times = ceil(PROGRAMMINGS * strength)
-        whats = ["programming"] * times + ["demand_reset"] * (strength == 1)
-        return [(timedelta(minutes=number), _part(happening, what)) for number, what in enumerate(whats)]
-    return None
-
-
-def _days(happening: Happening, usual: int) -> int:
-    return usual if happening.lasts is None else -(-happening.lasts // _DAY)
-
-
-def _part(happening: Happening, what: str, lasting: timedelta | None = None) -> Happening:
-    return Happening(what=what, at=happening.at, meter=happening.meter, line=happening.line, lasts=lasting)
 
 
 # --- what does not last ---------------------------------------------------------------------------

@@ -19,8 +19,9 @@ from random import Random
 from typing import Final
 
 from metersim.line.line import Clock, Line
-from metersim.plant.effects import Affected, begin, check_can_have, end, lasts, series, strike
+from metersim.plant.effects import Affected, begin, check_can_have, end, lasts, strike
 from metersim.plant.happenings import Happening
+from metersim.plant.series import series
 from metersim.plant.whens import after, first
 
 HAPPENINGS_MAX: Final = 1_024
@@ -123,6 +124,7 @@ class Happenings:
         self._tokens = itertools.count()
         self._pending = 0
         self._news = asyncio.Event()
+        self._when_failed: list[Callable[[HappeningReport], None]] = []
         for happening in happenings:
             self.add(happening)
 
@@ -158,6 +160,10 @@ class Happenings:
             self._kept.remove(kept)
             raise ValueError(kept.last_error or f"no meter is {happening.meter} on a line {happening.line}")
         return _report(kept)
+
+    def when_failed(self, told: Callable[[HappeningReport], None]) -> None:
+        """Have something called the first time that a happening cannot befall a meter which it means."""
+        self._when_failed.append(told)
 
     def reports(self) -> tuple[HappeningReport, ...]:
         """How every happening has fared, in their order; the oldest that are spent make room for others."""
@@ -224,13 +230,15 @@ class Happenings:
             if self._drawn(kept, meter.address):
                 kept.befallen += self._tried(kept, partial(self._happen, kept, meter), at)
 
-    @staticmethod
-    def _tried(kept: _Kept, happen: Callable[[datetime], None], at: datetime) -> bool:
+    def _tried(self, kept: _Kept, happen: Callable[[datetime], None], at: datetime) -> bool:
         try:
             happen(at)
         except ValueError as error:
             kept.failed += 1
             kept.last_error = str(error)
+            if kept.failed == 1:
+                for told in self._when_failed:
+                    told(_report(kept))
             return False
         return True
 

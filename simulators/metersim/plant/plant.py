@@ -17,8 +17,9 @@ from pydantic_core import ArgsKwargs
 
 from meterprofiles.yaml_text import text_of
 from metersim.plant.at import endpoint
-from metersim.plant.checked import STRICT, TEXT_MAX, Misplaced, PlantError, checked
+from metersim.plant.checked import STRICT, TEXT_MAX, Loc, Misplaced, PlantError, checked, refuse, scalar_at
 from metersim.plant.concentrator_row import ConcentratorRow
+from metersim.plant.foreseen import foreseen
 from metersim.plant.making import Named
 from metersim.plant.rows import (
     ADDRESS_MAX,
@@ -28,7 +29,7 @@ from metersim.plant.rows import (
     MeterRow,
     aware,
 )
-from metersim.plant.scenario import Scenario, chosen_scenario
+from metersim.plant.scenario import FILE_SUFFIXES, Scenario, chosen_scenario
 
 LINES_MAX: Final = 256
 CONCENTRATORS_MAX: Final = 64
@@ -57,7 +58,7 @@ def _speed(value: object) -> object:
 def _scenario(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str):
         return value
-    if value.endswith((".yaml", ".yml")) and isinstance(info.context, Path):
+    if value.endswith(FILE_SUFFIXES) and isinstance(info.context, Path):
         return chosen_scenario(str(info.context / value))
     return chosen_scenario(value)
 
@@ -110,11 +111,14 @@ class Plant:
 
     def __post_init__(self) -> None:
         """Check what only the whole shows."""
-        aware(self.start)
+        aware(self.start, "start")
         if not self.lines and not self.concentrators:
             raise Misplaced("a plant has one line or more; leave the key out for one", "lines")
         if self.api:
-            endpoint(self.api)
+            try:
+                endpoint(self.api)
+            except ValueError as error:
+                raise Misplaced(str(error), "api") from None
         if (meters := sum(line.count for line in self.all_lines)) > METERS_MAX:
             raise Misplaced(f"{meters} meters in all, at most {METERS_MAX} are taken", "lines")
         self._check_names()
@@ -193,10 +197,27 @@ def read_plant(text: str, file: str, *, folder: Path = Path()) -> Plant:
         folder: where the files that it names stand.
 
     Raises:
-        PlantError: a fault; the message has file, line and remedy of each.
+        PlantError: a fault, also what can never come true of a scenario; the message has file, line and
+            remedy of each.
 
     """
-    return checked(text, file, Plant, whole=_PLANT_FILE, context=folder)
+    plant = checked(text, file, Plant, whole=_PLANT_FILE, context=folder)
+    if plant.scenario is not None:
+        _check_scenario(plant, plant.scenario, text, file, folder)
+    return plant
+
+
+def _check_scenario(plant: Plant, scenario: Scenario, text: str, file: str, folder: Path) -> None:
+    """Refuse what cannot come true of a scenario of one's own; those of the program are for any plant."""
+    inside: Loc = ("scenario",)
+    said = scalar_at(text, file, "scenario")
+    if said is not None:
+        if not said.endswith(FILE_SUFFIXES):
+            return
+        file, inside = str(folder / said), ()
+        text = text_of(folder / said, text_max=TEXT_MAX, fault=PlantError)
+    found = foreseen(scenario, [*plant.meters()], start=plant.start)
+    refuse((Misplaced(str(one), *inside, *one.loc) for one in found), text, file)
 
 
 def load_plant(path: Path) -> Plant:

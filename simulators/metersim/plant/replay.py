@@ -1,7 +1,8 @@
 """A line that answers as recorded meters did: requests are looked up, and what came back then comes again.
 
 A request is a frame of DL/T 645 or DL/T 698.45, whatever stands around it. What came back after it, until
-the next one, is its answer: in the same pieces, after the same delays. The same request again gets the next
+the next one, is its answer: in the same pieces, after the same delays; requests that went out in one piece
+share what came back (`metersim.plant.sharing`). The same request again gets the next
 answer that it had, and the last one from then on. A request that was never recorded gets the answer to the
 same question to the same meter, where there is one (of another client, or with another number of the
 request); a strict replay is silent to it.
@@ -13,32 +14,20 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from metersim.dlt645.language import DLT645
 from metersim.dlt698.wording import DLT698
 from metersim.line.language import Language
 from metersim.line.wires import Duplex
 from metersim.plant.capture import CaptureError, Piece
+from metersim.plant.sharing import Asked, Said, Shared
 
 LANGUAGES: Final[tuple[Language, ...]] = (DLT645, DLT698)
 UNKNOWN_KEPT_MAX: Final = 1_000
 """Different requests that were asked and never recorded, of those that are remembered."""
 DELAY_S_MAX: Final = 60.0
 """Longest delay that is repeated; a capture that was paused is not waited for."""
-
-
-class Said(NamedTuple):
-    """A piece of an answer.
-
-    Args:
-        delay_s: behind what passed before it.
-        octets: of it.
-
-    """
-
-    delay_s: float
-    octets: bytes
 
 
 @dataclass(slots=True)
@@ -148,7 +137,7 @@ class Replay:
     def _learn(self, pieces: list[Piece]) -> None:
         """Requests of one line, with what came back after each."""
         ears = [(language, language.ear()) for language in LANGUAGES]
-        answer: list[Said] = []
+        shared = Shared()
         last_at = pieces[0].at
         for piece in pieces:
             if piece.at < last_at:
@@ -157,21 +146,26 @@ class Replay:
                 )
             if piece.direction == "in":
                 delay_s = (piece.at - last_at).total_seconds()  # negative where a clock was set
-                answer.append(Said(max(0.0, min(delay_s, DELAY_S_MAX)), piece.octets))
-            else:
-                for language, ear in ears:
-                    for request in ear.feed(piece.octets):
-                        answer = []  # of this request, from here on
-                        self._keep(language, request).answers.append(answer)
+                shared.hear(Said(max(0.0, min(delay_s, DELAY_S_MAX)), piece.octets))
+            elif asked := [
+                Asked(language, request, self._keep(language, request))
+                for language, ear in ears
+                for request in ear.feed(piece.octets)
+            ]:
+                shared.finish()
+                shared = Shared(asked)  # from here on
             last_at = piece.at
+        shared.finish()
 
-    def _keep(self, language: Language, request: Any) -> Recorded:
+    def _keep(self, language: Language, request: Any) -> list[Said]:
+        """The answer of a request that was asked once more, still empty."""
         octets = language.echo(request)
         found = self._recorded.setdefault(octets, Recorded(octets))
         question = _question(language, request)
         if question is not None:
             self._alike.setdefault(question, found)
-        return found
+        found.answers.append([])
+        return found.answers[-1]
 
 
 def _question(language: Language, request: Any) -> tuple[Language, str, tuple[str, ...]] | None:

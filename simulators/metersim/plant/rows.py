@@ -113,15 +113,16 @@ def _faults(value: object) -> object:
     return Faults.garbage(0) if value == "garbage" else value
 
 
-def aware(value: datetime | None) -> None:
+def aware(value: datetime | None, key: str) -> None:
     """Refuse a time without its zone.
 
     Raises:
-        ValueError: it has none.
+        Misplaced: it has none.
 
     """
     if value is not None and value.tzinfo is None:
-        raise ValueError(f"{value.isoformat()}: a time needs its zone, as {value.isoformat()}+08:00")
+        shown = value.isoformat()
+        raise Misplaced(f"{shown}: a time needs its zone, as {shown}+08:00", key)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, config=STRICT)
@@ -204,7 +205,7 @@ class MeterRow:
 
     def __post_init__(self) -> None:
         """Check what goes together."""
-        aware(self.since)
+        aware(self.since, "since")
         if self.first_block != 1 and self.profile.protocol != DLT698:
             raise Misplaced(f"blocks are of {DLT698}; leave the key out", "first_block")
         if self.piece_octets != PIECE_OCTETS_MAX and self.profile.protocol == DLT698:
@@ -336,6 +337,9 @@ class LineRow:
             raise Misplaced("a login goes with tcp:// or dial://", "login")
         if self.login and self.server is not None:
             raise Misplaced("a login is not sent through a serial server; leave one out", "login")
+        if self.medium.talk_over and not self.paced:
+            sentence = "nothing lasts on a line that is not paced, so nobody talks over it; write paced: true"
+            raise Misplaced(sentence, "medium", "talk_over")
         if self.server is not None and self.at.kind == "pty":
             raise Misplaced("a pseudo-terminal has no serial server; leave the key out", "server")
 

@@ -34,6 +34,8 @@ from metersim.plant.checked import checked
 from metersim.plant.happening_runner import HAPPENINGS_MAX, Happenings
 from metersim.plant.happenings import Happening
 
+FILE_SUFFIXES: Final = (".yaml", ".yml")
+"""How names end that are no names of scenarios but of their files."""
 SEED_MAX: Final = 2**31 - 1
 TEXT_MAX: Final = 65_536
 """Most characters of a scenario."""
@@ -164,7 +166,7 @@ def chosen_scenario(text: str) -> Scenario:
         ScenarioError: there is none, or it is wrong.
 
     """
-    if text.endswith((".yaml", ".yml")):
+    if text.endswith(FILE_SUFFIXES):
         return load_scenario_file(Path(text))
     known = packaged_scenarios()
     if text not in known:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-from metersim.line.moments import moment, written
+from metersim.line.moments import check_single, moment, written
 from metersim.works.moments import PLANT_TIME
 
 _DAILY = re.compile(r"daily ([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?").fullmatch
@@ -73,6 +73,7 @@ def after(at: datetime | timedelta | Daily, last: datetime) -> datetime | None:
 
 
 def _read(value: object) -> object:
+    check_single(value, "2026-03-01T03:00+08:00, as +2h, or as daily 03:00")
     return when(value) if isinstance(value, str) else value
 
 

@@ -71,6 +71,11 @@ class Lines:
             self._too_long = True
             self._octets.clear()
 
+    def end(self) -> Iterator[bytes | None]:
+        """The last line, where the stream ended before it did."""
+        if self._octets or self._too_long:
+            yield from self.feed(b"\n")
+
 
 class Hsm:
     """Answers requests.

@@ -43,6 +43,8 @@ class HsmService:
             while octets := await duplex.receive():
                 for line in lines.feed(octets):
                     await duplex.send(self._hsm.answer(line))
+            for line in lines.end():
+                await duplex.send(self._hsm.answer(line))
         except ConnectionResetError:
             return
 
@@ -64,6 +66,8 @@ def serve_pipes(hsm: Hsm, reading: int, writing: int) -> None:
         while octets := os.read(reading, PIECE_OCTETS):
             for line in lines.feed(octets):
                 _write_all(writing, hsm.answer(line))
+        for line in lines.end():
+            _write_all(writing, hsm.answer(line))
     except (BrokenPipeError, KeyboardInterrupt):
         return
 

@@ -14,6 +14,7 @@ from metersim.plant.built import BuiltPlant
 from metersim.plant.built_line import BuiltMeter
 from metersim.plant.happening_runner import HappeningReport
 from metersim.plant.happenings import Happening
+from metersim.testing.sources import check_keys
 from metersim.works.memory import Control
 
 _T = TypeVar("_T")
@@ -221,9 +222,11 @@ class RunningMeter:
             figures: as of `metersim.FaultRule`: ``times=1``, ``nth=3``, ``item="voltage.a"``, ``ms=500``, ...
 
         Raises:
+            TypeError: no figure is called so; the message has those that there are.
             ValueError: there is no such fault, or a figure is wrong.
 
         """
+        check_keys(figures, FaultRule, without=("what", "meter"))
         return put_fault(self._call, FaultRule(what=what, meter=self.address, **figures))
 
     def happen(self, what: str, *, after: timedelta = timedelta(), **figures: Any) -> HappeningReport:
@@ -235,9 +238,11 @@ class RunningMeter:
             figures: as of `metersim.plant.happenings.Happening`: ``by=timedelta(hours=1)``, ...
 
         Raises:
+            TypeError: no figure is called so; the message has those that there are.
             ValueError: there is no such thing, a figure is wrong, or this meter cannot have it.
 
         """
+        check_keys(figures, Happening, without=("what", "at"))
         happening = Happening(what=what, at=after, **figures)
         return let_happen(self._call, replace(happening, meter=self.address))
 

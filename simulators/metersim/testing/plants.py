@@ -17,6 +17,7 @@ from metersim.plant.happening_runner import HappeningReport
 from metersim.plant.happenings import Happening
 from metersim.plant.plant import Plant
 from metersim.testing.meters import Called, Fault, RunningMeter, let_happen, put_fault
+from metersim.testing.sources import check_keys
 from metersim.testing.thread import Open, PlantThread
 
 _T = TypeVar("_T")
@@ -83,9 +84,11 @@ class _AnyPlant:
             figures: as of `metersim.FaultRule`.
 
         Raises:
+            TypeError: no figure is called so; the message has those that there are.
             ValueError: there is no such fault, or a figure is wrong.
 
         """
+        check_keys(figures, FaultRule, without=("what",))
         return put_fault(self._call, FaultRule(what=what, **figures))
 
     def happen(self, what: str, *, after: timedelta = timedelta(), **figures: Any) -> HappeningReport:
@@ -97,9 +100,11 @@ class _AnyPlant:
             figures: as of `metersim.plant.happenings.Happening`.
 
         Raises:
+            TypeError: no figure is called so; the message has those that there are.
             ValueError: there is no such thing, a figure is wrong, or no meter can have it.
 
         """
+        check_keys(figures, Happening, without=("what", "at"))
         return let_happen(self._call, Happening(what=what, at=after, **figures))
 
     def digests(self) -> dict[str, str]:

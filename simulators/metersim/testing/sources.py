@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import yaml
 
 from meterprofiles import chosen, packaged
+from metersim.line.item_patterns import near
 from metersim.plant.at import At
 from metersim.plant.figures import Figures
 from metersim.plant.plant import Plant, load_plant, read_plant
@@ -27,6 +28,26 @@ class _Dumper(yaml.SafeDumper):
 
 
 _Dumper.add_multi_representer(object, lambda dumper, value: dumper.represent_str(str(value)))
+
+
+def check_keys(given: Iterable[str], kind: type, *, without: Sequence[str] = ()) -> None:
+    """Refuse keywords that a kind of thing has not.
+
+    Args:
+        given: the keywords.
+        kind: a dataclass.
+        without: keys of it that are said in another way.
+
+    Raises:
+        TypeError: there is one; the message has those that there are.
+
+    """
+    known = [field.name for field in fields(kind) if field.name not in without]
+    for key in given:
+        if key not in known:
+            raise TypeError(
+                f"{key!r}: no figure is called so{near(key, known)}; there are {', '.join(known)}"
+            )
 
 
 def plant_from(source: Source | None, figures: Mapping[str, Any], *, folder: Path) -> Plant:
@@ -77,6 +98,7 @@ def placed(plant: Plant, over: Over | None) -> Plant:
 
 
 def _from_figures(figures: Mapping[str, Any]) -> Plant:
+    check_keys(figures, Figures)
     profile = figures.get("profile")
     if isinstance(profile, str):
         figures = {**figures, "profile": chosen(profile, packaged())}

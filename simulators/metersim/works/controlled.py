@@ -114,7 +114,6 @@ class Controlled:
             at: true time; everything was brought to it.
 
         """
-        self.memory.exchanged(at)
         self.switch = self._new_switch(since=at)
         self.account = self._new_account(at)
 

@@ -195,12 +195,15 @@ class EventLog:
         return next(({"operator_code": who} for who in told if who is not None), {})
 
     def _moves(self, *, opens: bool) -> Iterator[Stretch]:
+        """The first one is the trial of the relay before the meter left its factory."""
+        tried = [move for move in self._memory.moves if move.came_by == "factory" and move.opened is opens]
+        yield from (Stretch(us, us, _by(move.operator)) for move in tried for us in [to_us(move.moved_at)])
         was_open = self._history.rows[0].conditions.contact_open
         exchanged = {row.at for row in self._history.rows if row.happened == "meter_exchanged"}
         for row in self._history.rows:
             is_open = row.conditions.contact_open
             if is_open != was_open and is_open is opens and row.at not in exchanged:
-                yield Stretch(to_us(row.at), to_us(row.at), {"operator_code": self._ordered_by(row.at)})
+                yield Stretch(to_us(row.at), to_us(row.at), _by(self._ordered_by(row.at)))
             was_open = is_open
 
     def _ordered_by(self, at: datetime) -> str:
@@ -267,6 +270,10 @@ def _joined(pieces: Iterator[tuple[int, int | None]]) -> Iterator[Stretch]:
         start, end = piece_start, piece_end
     if start is not None:
         yield Stretch(start, end, {})
+
+
+def _by(operator: str) -> Mapping[str, Content]:
+    return {"operator_code": operator}
 
 
 def _civil(moment: datetime) -> str:

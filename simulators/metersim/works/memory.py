@@ -112,7 +112,6 @@ class ControlMemory:
         self._controls: list[Control] = []
         self._moves = list(moves)
         self._meter_number = meter_number
-        self._exchanged_at: list[datetime] = []
         self._turned_away = 0
 
     @property
@@ -192,10 +191,6 @@ class ControlMemory:
             )
         )
 
-    def exchanged(self, at: datetime) -> None:
-        """Another meter hangs there: what the one before it obeyed stays, but is no record of the new one."""
-        self._exchanged_at.append(at)
-
     def count(self, kind: str, *, since: datetime | None = None) -> int:
         """How many orders of ``kind`` were obeyed.
 
@@ -211,22 +206,6 @@ class ControlMemory:
         kinds = dict.fromkeys(one.kind for one in self._controls)
         counted = {kind: self.count(kind, since=since) for kind in kinds}
         return {kind: count for kind, count in counted.items() if count}
-
-    def opened(self, until: datetime) -> tuple[Move, ...]:
-        """Every opening of the contact of the meter that hung there at ``until``, newest first."""
-        return self._moved(until, opened=True)
-
-    def closed(self, until: datetime) -> tuple[Move, ...]:
-        """Every closing of the contact of the meter that hung there at ``until``, newest first."""
-        return self._moved(until, opened=False)
-
-    def _moved(self, until: datetime, *, opened: bool) -> tuple[Move, ...]:
-        hung = next((at for at in reversed(self._exchanged_at) if at <= until), None)
-        return tuple(
-            move
-            for move in reversed(self._moves)
-            if move.opened == opened and move.moved_at <= until and (hung is None or move.moved_at >= hung)
-        )
 
 
 def trial_of_relay(clock: MeterClock) -> tuple[Move, Move]:

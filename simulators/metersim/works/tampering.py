@@ -2,28 +2,21 @@
 
 What a meter then shows follows from `flow`; at full strength each meets the detection formula of its rule, at
 strength 0 nothing is changed. Three of the methods are no lasting condition: somebody bypasses the meter
-every second day, switches the power off and on, or programs the meter without an order: rows of a history.
+every second day, switches the power off and on, or programs the meter without an order. Those are made up of
+other happenings (`metersim.plant.series`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
-from metersim.works.conditions import FULL, USUAL, Conditions, History
+from metersim.works.conditions import FULL, USUAL, Conditions
 from metersim.works.plate import PHASES
 
-POWER_CYCLES_A_DAY: Final = 12
-"""How often the power is off in a day at full strength; the rule begins at more than three."""
-PROGRAMMINGS: Final = 4
-BYPASS_DAYS: Final = 28
-CYCLE_OFF: Final = timedelta(minutes=5)
-
-_DAY: Final = timedelta(days=1)
 _UNDER_VOLTAGE_PER_MILLE: Final = 150
 _MAGNET_PER_MILLE: Final = 700
 _CROSSED_DEG: Final = 120
@@ -63,7 +56,7 @@ def tampered(
 
     Raises:
         ValueError: no such method or phase, ``strength`` out of range, or a method that is no lasting
-            condition (`tamper` writes those).
+            condition.
 
     """
     per_mille = _per_mille(strength)
@@ -71,92 +64,9 @@ def tampered(
         raise ValueError(f"phase {phase!r}: write a, b or c")
     change = _CHANGES.get(Method(method))
     if change is None:
-        raise ValueError(f"{Method(method).value} is no lasting condition: it is rows of a history")
+        raise ValueError(f"{Method(method).value} is no lasting condition: it is made up of several")
     changes: Mapping[str, Any] = change(before, PHASES.index(phase), per_mille)
     return replace(before, **changes) if per_mille else before
-
-
-def tamper(
-    history: History,
-    method: Method | str,
-    strength: Decimal | float,
-    *,
-    at: datetime,
-    phase: str = "a",
-) -> None:
-    """Somebody begins to steal; every method, also those that are rows of a history.
-
-    Args:
-        history: of the meter.
-        method: which, or its rule.
-        strength: 0 to 1.
-        at: true time, not before the last row.
-        phase: where.
-
-    Raises:
-        OutOfOrder: ``at`` is before the last row.
-        HistoryFull: no room for another row.
-        ValueError: as in `tampered`.
-
-    """
-    if Method(method) is Method.LOSS_LINKED:
-        bypasses(history, strength, at=at)
-    elif Method(method) is Method.POWER_CYCLED:
-        power_cycles(history, strength, at=at)
-    elif Method(method) is Method.PROGRAMMED:
-        programmings(history, strength, at=at)
-    else:
-        after = tampered(method, strength, phase=phase, before=history.last.conditions)
-        history.become(at, after)
-
-
-def bypasses(history: History, strength: Decimal | float, *, at: datetime, days: int = BYPASS_DAYS) -> None:
-    """Every second day a part of the load flows around the meter, so that its energy falls as losses rise.
-
-    Raises:
-        OutOfOrder: ``at`` is before the last row.
-        HistoryFull: no room for another row.
-        ValueError: ``strength`` is out of range.
-
-    """
-    before = history.last.conditions.bypassed_per_mille
-    for day in range(0, days, 2):
-        history.change(at + day * _DAY, bypassed_per_mille=max(before, _per_mille(strength)))
-        history.change(at + (day + 1) * _DAY, bypassed_per_mille=before)
-
-
-def power_cycles(history: History, strength: Decimal | float, *, at: datetime, days: int = 1) -> None:
-    """The power is switched off and on, `POWER_CYCLES_A_DAY` times a day at full strength.
-
-    Raises:
-        OutOfOrder: ``at`` is before the last row.
-        HistoryFull: no room for another row.
-        ValueError: ``strength`` is out of range.
-
-    """
-    cycles = POWER_CYCLES_A_DAY * _per_mille(strength) // FULL
-    fed = history.last.conditions.without_supply
-    for number in range(cycles * days):
-        off_at = at + number * _DAY / cycles
-        history.change(off_at, without_supply=frozenset(PHASES))
-        history.change(off_at + CYCLE_OFF, without_supply=fed)
-
-
-def programmings(history: History, strength: Decimal | float, *, at: datetime) -> None:
-    """The meter is programmed without an order, a minute apart; at full strength its demand is cleared too.
-
-    Raises:
-        OutOfOrder: ``at`` is before the last row.
-        HistoryFull: no room for another row.
-        ValueError: ``strength`` is out of range.
-
-    """
-    per_mille = _per_mille(strength)
-    times = -(-PROGRAMMINGS * per_mille // FULL)
-    for number in range(times):
-        history.happen(at + number * timedelta(minutes=1), "programmed", operator_code="99999999")
-    if per_mille == FULL:
-        history.happen(at + times * timedelta(minutes=1), "demand_cleared", operator_code="99999999")
 
 
 def _per_mille(strength: Decimal | float) -> int:
@@ -202,10 +112,11 @@ def _crossed(before: Conditions, number: int, per_mille: int) -> Mapping[str, ob
 
 
 def _reversed(before: Conditions, number: int, per_mille: int) -> Mapping[str, object]:
-    """Polarity is reversed or not; a part of the turns of a CT leaves a part of the current."""
+    """A part of the turns of a CT is reversed: it takes away twice its share, and beyond a half all turns."""
+    left = FULL - 2 * per_mille
     return {
-        "angle_deg": _of_phase(before.angle_deg, number, 180),
-        "current_per_mille": _of_phase(before.current_per_mille, number, per_mille),
+        "angle_deg": _of_phase(before.angle_deg, number, 180 if left < 0 else before.angle_deg[number]),
+        "current_per_mille": _of_phase(before.current_per_mille, number, abs(left)),
     }
 
 

@@ -62,12 +62,26 @@ class GatewayKey:
 
         """
         path = folder / KEY_FILE
-        try:
-            if not os.path.lexists(path):
+        if not os.path.lexists(path):
+            try:
                 _make(path)
+            except OSError as error:
+                raise KeyUnusable(f"{path}: the gateway's key cannot be made: {error.strerror}") from None
+        return cls.find(folder)
+
+    @classmethod
+    def find(cls, folder: Path) -> Self:
+        """The key of a data directory, as it was made at the first start.
+
+        Raises:
+            KeyUnusable: there is none, others may read it, or the file holds no such key.
+
+        """
+        path = folder / KEY_FILE
+        try:
             return cls(_read(path))
         except OSError as error:
-            raise KeyUnusable(f"{path}: the gateway's key cannot be read or made: {error.strerror}") from None
+            raise KeyUnusable(f"{path}: the gateway's key cannot be read: {error.strerror}") from None
 
     @property
     def public_hex(self) -> str:
@@ -125,6 +139,13 @@ def _make(path: Path) -> None:
 
 
 def _read(path: Path) -> Ed25519PrivateKey:
+    """The key of a file.
+
+    Raises:
+        KeyUnusable: others may read the file, or it holds no such key.
+        OSError: it cannot be read.
+
+    """
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o077 or found.st_uid not in (0, os.geteuid()):

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from meterlink.cli import config
+from meterlink.cli import audit, config, work
 from meterlink.cli.decode import decode
 from meterlink.cli.demo import demo
 from meterlink.cli.items import items
@@ -24,7 +24,8 @@ app = typer.Typer(
     name="meterlink",
     help="Read China's electricity meters (DL/T 645 and DL/T 698.45), keep every reading, publish it.",
     epilog="Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration, 3 no answer, 4 refused by the "
-    "meter, 5 line, 6 no value, 7 journal, 8 forbidden by a rule, 9 outcome unknown, 10 no daemon.",
+    "meter, 5 line, 6 no value, 7 journal, 8 forbidden by a rule, 9 outcome unknown, 10 no daemon, "
+    "11 tampered with.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -37,6 +38,8 @@ app.command()(ingest)
 app.command()(decode)
 app.command()(items)
 app.add_typer(config.app, name="config")
+app.add_typer(audit.app, name="audit")
+app.add_typer(work.app, name="work")
 
 
 def _version(wanted: bool) -> None:

@@ -27,3 +27,5 @@ class ExitCode(IntEnum):
     """A control was sent, and what it did is not known: look before anything else is done."""
     DAEMON = 10
     """The daemon does not answer at its control socket."""
+    TAMPERED = 11
+    """The chain of acts is not what it was: something was changed, taken out, moved or cut off."""

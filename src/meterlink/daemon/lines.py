@@ -31,6 +31,7 @@ from meterlink.errors import ConfigError, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass
 from meterlink.model.line_url import LineUrl, ListenUrl, SerialUrl
 from meterlink.orders.worker import LineOrders
+from meterlink.security.choose import check_security
 from meterlink.transports.stream import ByteStream
 from meterprofiles import Profile
 
@@ -242,12 +243,13 @@ def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> No
     """Refuse what a meter's protocol has not or what cannot be kept, before a port opens.
 
     Raises:
-        ConfigError: a meter cannot be read by its line.
+        ConfigError: a meter cannot be read by its line, or not be ordered about as it says.
         UnknownItem: the message names the plan, and near items.
 
     """
     _check_dial_in(settings)
     _check_passwords(settings, profiles)
+    check_security(settings, profiles)
     served = {profiles.find(meter.protocol, meter.model) for meter in settings.meters}
     drivers = [_planned(one, clock) for one in sorted(served, key=lambda one: one.name)]
     for plan in settings.plans:

@@ -9,12 +9,14 @@ refused instead of altered. Source: decision 16.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from math import isfinite
 
 from meterlink.errors import EnvelopeError
+from meterlink.model.act import Topic
+from meterlink.model.act_envelope import ActEnvelope
 from meterlink.model.envelope import Envelope
 from meterlink.model.event import EventContent
 from meterlink.model.event_envelope import EventEnvelope
@@ -73,6 +75,37 @@ def event_lines_of(envelope: EventEnvelope, *, site: str, area: str | None = Non
     }
     written = ",".join(f"{name}={number}" for name, number in fields.items())
     return [f"{head} {written} {int(event.at.timestamp())}"]
+
+
+def order_lines_of(envelope: ActEnvelope, *, site: str, area: str | None = None) -> list[str]:
+    """The point of a step of an order: where it went, as 1.0, which step that was, and its money; no text.
+
+    The state stands before all its fields, and the kind before that, since an order goes through several
+    states in one second: ``trip_sending=1.0,trip_sending_step=6.0``. An act that moves no order to a state
+    is no point.
+
+    Args:
+        envelope: what came over MQTT.
+        site: tag; from the topic.
+        area: tag; from the configuration, if it says.
+
+    Raises:
+        EnvelopeError: a name that line protocol cannot carry.
+
+    """
+    act = envelope.kept.act
+    kind, to = act.body.get("kind"), act.body.get("to")
+    if act.topic is not Topic.ORDER or not isinstance(kind, str) or not isinstance(to, str):
+        return []
+    head = _head(Topic.ORDER.value, gateway=envelope.gateway, meter=act.meter, site=site, area=area)
+    name = f"{_checked(kind, 'kind')}_{_checked(to, 'state')}".translate(_EVENT_FIELD).translate(_KEY)
+    numbers = {name: Decimal(1), f"{name}_step": Decimal(act.step)}
+    order = act.body.get("order")
+    cents = order.get("amount_cents") if isinstance(order, Mapping) else None
+    if isinstance(cents, int) and not isinstance(cents, bool):
+        numbers[f"{name}_amount_cents"] = Decimal(cents)
+    written = ",".join(f"{field}={_number(field, number)!r}" for field, number in numbers.items())
+    return [f"{head} {written} {int(act.at.timestamp())}"]
 
 
 def _head(measurement: str, *, gateway: str, meter: str, site: str, area: str | None) -> str:

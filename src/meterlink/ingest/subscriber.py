@@ -17,11 +17,18 @@ import structlog
 
 from meterlink.errors import BrokerAway, EnvelopeError, SinkAway, SinkRefused
 from meterlink.ingest.dead_letters import DeadLetters
-from meterlink.ingest.line_protocol import event_lines_of, lines_of
+from meterlink.ingest.line_protocol import event_lines_of, lines_of, order_lines_of
 from meterlink.ingest.sink import PointSink
+from meterlink.model.act_envelope import ActEnvelope
 from meterlink.model.envelope import Envelope
 from meterlink.model.event_envelope import EventEnvelope
-from meterlink.model.topics import EVENTS_FILTER, READINGS_FILTER, UpTopic, parse_up_topic
+from meterlink.model.topics import (
+    EVENTS_FILTER,
+    ORDERS_FILTER,
+    READINGS_FILTER,
+    UpTopic,
+    parse_up_topic,
+)
 from meterlink.transports.backoff import Backoff
 from meterlink.transports.messages import IncomingMessage, MessageConnector, MessagePort
 
@@ -49,7 +56,7 @@ class _Batch:
 
 
 class Subscriber:
-    """Takes readings and events from the broker and stores them.
+    """Takes readings, events and orders from the broker and stores them.
 
     Args:
         connector: the way to the broker.
@@ -78,7 +85,7 @@ class Subscriber:
         *,
         random: Random,
         client_id: str = CLIENT_ID,
-        topic_filters: tuple[str, ...] = (READINGS_FILTER, EVENTS_FILTER),
+        topic_filters: tuple[str, ...] = (READINGS_FILTER, EVENTS_FILTER, ORDERS_FILTER),
         areas: Mapping[str, str] | None = None,
         messages_max: int = MESSAGES_MAX,
         lines_max: int = LINES_MAX,
@@ -150,7 +157,7 @@ class Subscriber:
         try:
             topic = parse_up_topic(message.topic)
             if topic is None:
-                raise EnvelopeError("this is no topic of a reading or an event")
+                raise EnvelopeError("this is no topic of a reading, an event or an order")
             lines, seq = self._read(topic, message.payload)
         except EnvelopeError as error:
             batch.no_envelopes.append((message, str(error)))
@@ -165,6 +172,10 @@ class Subscriber:
             told = EventEnvelope.from_json(payload)
             _check_sender(topic, told.gateway, told.event.meter)
             return event_lines_of(told, site=topic.site, area=area), told.seq
+        if topic.told == "order":
+            step = ActEnvelope.from_json(payload)
+            _check_sender(topic, step.gateway, step.kept.meter)
+            return order_lines_of(step, site=topic.site, area=area), step.seq
         envelope = Envelope.from_json(payload)
         _check_sender(topic, envelope.gateway, envelope.record.meter)
         return lines_of(envelope, site=topic.site, area=area), envelope.seq

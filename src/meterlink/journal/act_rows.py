@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -17,6 +18,9 @@ KIND: Final = "act"
 """Kind of the log's row."""
 TAKEN: Final = -1
 """What ``insert`` gives when one of the steps is there already."""
+BROKEN: Final = -2
+"""What ``insert`` gives when nothing can follow on the last act, because its hash is none."""
+_HASH: Final = re.compile("[0-9a-f]{64}")
 
 _OF_SUBJECT: Final = """
     SELECT log_id, number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
@@ -61,7 +65,8 @@ def insert(db: sqlite3.Connection, boot: int, acts: Sequence[Act], kept_at: int)
     """Append acts, all or none of them; the newest log id. In the writer's transaction.
 
     Returns:
-        ``TAKEN`` when the step of one of them is not the next of its subject: nothing was appended then.
+        ``TAKEN`` when the step of one of them is not the next of its subject, ``BROKEN`` when the chain ends
+        with something else than a hash: nothing was appended then.
 
     """
     expected: dict[tuple[str, str], int] = {}
@@ -71,6 +76,8 @@ def insert(db: sqlite3.Connection, boot: int, acts: Sequence[Act], kept_at: int)
             return TAKEN
         expected[key] = act.step
     last, before = _head(db)
+    if not _HASH.fullmatch(before):
+        return BROKEN
     log_id = 0
     for number, act in enumerate(acts, start=last + 1):
         before = link(before, act, number)

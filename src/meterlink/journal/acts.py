@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from meterlink.clock import Clock
-from meterlink.errors import StepTaken
+from meterlink.errors import JournalError, StepTaken
 from meterlink.journal import act_rows, checkpoint_rows
 from meterlink.journal.cells import micros
 from meterlink.journal.store import Step, Store
@@ -97,6 +97,8 @@ class ActLog:
         if log_id == act_rows.TAKEN:
             told = ", ".join(f"{act.topic} {act.subject} step {act.step}" for act in acts)
             raise StepTaken(f"somebody else was first: {told}")
+        if log_id == act_rows.BROKEN:
+            raise JournalError("the last act in the journal is damaged: see `meterlink audit verify`")
         self.growth.note()
         return log_id
 

@@ -1,6 +1,7 @@
 """Topic names: where on the broker which message of which gateway stands.
 
-``meterlink/v1/{site}/{gateway}/up/reading/{meter}``, and ``.../up/event/{meter}``. Source: decision 15.
+``meterlink/v1/{site}/{gateway}/up/reading/{meter}``, ``.../up/event/{meter}`` and ``.../up/order/{meter}``.
+Source: decision 15.
 """
 
 from __future__ import annotations
@@ -14,18 +15,20 @@ READINGS_FILTER = f"{ROOT}/+/+/up/reading/+"
 """All readings of all gateways of all sites."""
 EVENTS_FILTER = f"{ROOT}/+/+/up/event/+"
 """All events of all gateways of all sites."""
+ORDERS_FILTER = f"{ROOT}/+/+/up/order/+"
+"""All steps of all orders of all gateways of all sites."""
 NAME_OCTETS_MAX = 255
 """A level of a topic; all levels together stay far below the 65,535 octets that MQTT allows."""
 
 _FORBIDDEN = "/+#\\"
 
 
-Told = Literal["reading", "event"]
+Told = Literal["reading", "event", "order"]
 """What a gateway tells of a meter."""
 
 
 class UpTopic(NamedTuple):
-    """What the topic of a reading or an event says."""
+    """What the topic of a reading, an event or an order says."""
 
     site: str
     gateway: str
@@ -83,11 +86,21 @@ def event_topic(site: str, gateway: str, meter: str) -> str:
     return _up_topic(site, gateway, "event", meter)
 
 
+def order_topic(site: str, gateway: str, meter: str) -> str:
+    """The topic of the steps of the orders of a meter.
+
+    Raises:
+        ConfigError: a name that cannot stand in a topic.
+
+    """
+    return _up_topic(site, gateway, "order", meter)
+
+
 def parse_up_topic(topic: str) -> UpTopic | None:
-    """Undo ``reading_topic`` and ``event_topic``; ``None`` for the topic of something else."""
+    """Undo the three above; ``None`` for the topic of something else."""
     root, _, rest = topic.partition(f"{ROOT}/")
     match rest.split("/"):
-        case [site, gateway, "up", ("reading" | "event") as told, meter] if not root:
+        case [site, gateway, "up", ("reading" | "event" | "order") as told, meter] if not root:
             return UpTopic(site, gateway, meter, told)
         case _:
             return None

@@ -110,7 +110,13 @@ class Life:
             at=at,
             actor=actor,
             meter=order.meter,
-            body={**body, "order": order.body, "digest": order.digest, "to": OrderState.CREATED.value},
+            body={
+                **body,
+                "order": order.body,
+                "digest": order.digest,
+                "kind": order.kind.value,
+                "to": OrderState.CREATED.value,
+            },
             is_open=True,
         )
 
@@ -246,7 +252,7 @@ class Life:
             at=at,
             actor=actor,
             meter=self.order.meter,
-            body={**body, "from": self.state.value, "to": to.value},
+            body={**body, "kind": self.order.kind.value, "from": self.state.value, "to": to.value},
         )
         return replace(act, is_open=self.then(act).is_open)
 

@@ -17,12 +17,14 @@ import structlog
 
 from meterlink.errors import BrokerAway, ConfigError, JournalError, MessageRefused, RowUnreadable
 from meterlink.journal.journal import Journal
-from meterlink.model.act import KeptAct
+from meterlink.model.act import KeptAct, Topic
+from meterlink.model.act_envelope import ActEnvelope
+from meterlink.model.alarm_event import event_of
 from meterlink.model.envelope import Envelope
 from meterlink.model.event import Event
 from meterlink.model.event_envelope import EventEnvelope
 from meterlink.model.reading import LogRow
-from meterlink.model.topics import check_name, event_topic, reading_topic
+from meterlink.model.topics import check_name, event_topic, order_topic, reading_topic
 from meterlink.publish.window import Place, Window
 from meterlink.transports.backoff import Backoff
 from meterlink.transports.messages import MessageConnector, MessagePort
@@ -147,12 +149,26 @@ class Relay:
         """Topic and payload of a row; ``None`` where it is not for the broker."""
         record = row.record
         if isinstance(record, KeptAct):
-            return None
+            return self._encode_act(row, record)
         if isinstance(record, Event):
-            told = EventEnvelope(gateway=self._gateway, boot=row.boot, seq=row.id, event=record)
-            return event_topic(self._site, self._gateway, record.meter), told.to_json()
+            return self._encode_event(row, record)
         envelope = Envelope(gateway=self._gateway, boot=row.boot, seq=row.id, record=record)
         return reading_topic(self._site, self._gateway, record.meter), envelope.to_json()
+
+    def _encode_event(self, row: LogRow, event: Event) -> tuple[str, bytes]:
+        told = EventEnvelope(gateway=self._gateway, boot=row.boot, seq=row.id, event=event)
+        return event_topic(self._site, self._gateway, event.meter), told.to_json()
+
+    def _encode_act(self, row: LogRow, kept: KeptAct) -> tuple[str, bytes] | None:
+        """Orders as they are, alarms as events; the rest is nobody's business outside."""
+        match kept.act.topic:
+            case Topic.ORDER:
+                told = ActEnvelope(gateway=self._gateway, boot=row.boot, seq=row.id, kept=kept)
+                return order_topic(self._site, self._gateway, kept.meter), told.to_json()
+            case Topic.ALARM:
+                return self._encode_event(row, event_of(kept))
+            case _:
+                return None
 
     async def _poison(self, log_id: int, reason: str) -> None:
         await self._patiently(partial(self._journal.poison, SINK, log_id, reason))

@@ -20,7 +20,7 @@ from meterlink.model.act import Act, KeptAct, Topic
 SHUT: Final = "shut"
 OPEN: Final = "open"
 CODES: Final = frozenset({"mac", "not_verified", "locked"})
-"""Codes of ``SecurityFailed`` that shut a meter: the meter found our proof wrong, or we found its."""
+"""Codes that do: the meter found our proof wrong, we found its, or it has locked itself."""
 CAUSES: Final = frozenset({Cause.MAC, Cause.SUSPENDED})
 """Causes of a refusal that do; a meter that is suspended has counted too many already."""
 
@@ -69,14 +69,14 @@ class MacLatch:
         """Let an order pass, or not.
 
         Raises:
-            SecurityFailed: the meter is shut, code ``locked``.
+            SecurityFailed: the meter is shut, code ``shut``.
 
         """
         if self.is_shut:
             raise SecurityFailed(
                 f"meter {self.meter!r} is shut for orders since order {self.shut_by!r} met a wrong MAC: find "
                 "out whose keys are wrong, then open it",
-                code="locked",
+                code="shut",
             )
 
     def shut(self, *, at: datetime, order: str, code: str) -> Act:

@@ -1,0 +1,55 @@
+"""Where the journal is that a command looks into while the daemon runs, or without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from meterlink.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from meterlink.journal.reader import JournalReader
+
+JOURNAL_ARGUMENT: Final = typer.Argument(
+    help="The journal's file, or a copy of it; without it that of the configuration.", show_default=False
+)
+FIRST_CONFIG: Final = Path("meterlink.toml")
+
+
+def folder_of(config: Path) -> Path:
+    """The data directory of a configuration; ends the command where that is wrong."""
+    from meterlink.config import data_dir, load_settings
+    from meterlink.errors import ConfigError
+
+    try:
+        return data_dir(load_settings(config))
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(ExitCode.USAGE) from None
+
+
+@contextmanager
+def looking_into(journal: Path | None, config: Path) -> Iterator[JournalReader]:
+    """A reader of a journal; ends the command where there is none, or it cannot be read.
+
+    Args:
+        journal: the file; ``None``: that of the configuration.
+        config: the configuration.
+
+    """
+    from meterlink.daemon.audited import JOURNAL_FILE
+    from meterlink.errors import JournalError
+    from meterlink.journal.reader import JournalReader
+
+    path = journal or folder_of(config) / JOURNAL_FILE
+    try:
+        with JournalReader(path) as reader:
+            reader.check()
+            yield reader
+    except JournalError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(ExitCode.JOURNAL) from None

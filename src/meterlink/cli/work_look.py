@@ -1,0 +1,116 @@
+"""What ``meterlink work list`` and ``show`` do: acts out of the journal, for people or for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from meterlink.journal.acts import READ_MAX
+from meterlink.journal.reader import JournalReader
+from meterlink.model.act import Topic
+from meterlink.model.payload import time_out
+from meterlink.orders.alarms import Alarm
+from meterlink.orders.work import WorkItem
+
+_Language = Literal["en", "zh"]
+_WIDTH_OF_A_FILE: Final = 10_000
+_HEADS: Final = {
+    "en": ("id", "what", "meter", "since", "state", "why"),
+    "zh": ("编号", "类别", "电表", "起始时间", "状态", "原因"),
+}
+_STATES: Final = {
+    "en": {"open": "open", "acknowledged": "acknowledged", "closed": "closed"},
+    "zh": {"open": "未结", "acknowledged": "已确认", "closed": "已结"},
+}
+_NOBODY: Final = {"en": "nothing waits for a person", "zh": "没有待办"}
+
+
+def show_all(reader: JournalReader, *, everything: bool, meter: str, as_json: bool, lang: _Language) -> None:
+    """List work items, then alarms.
+
+    Raises:
+        JournalError: the journal cannot be read.
+
+    """
+    found = [one for one in _all(reader, everything=everything) if not meter or _meter_of(one) == meter]
+    if as_json:
+        for one in found:
+            print(json.dumps(one.as_json(), ensure_ascii=False))
+        return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH_OF_A_FILE
+    if not found:
+        console.print(_NOBODY[lang])
+        return
+    table = Table(*_HEADS[lang], box=None, pad_edge=False)
+    for one in found:
+        table.add_row(*map(Text, _row(one, lang)))  # a reason in brackets is no colour
+    console.print(table)
+
+
+def show(reader: JournalReader, name: str, *, as_json: bool, lang: _Language) -> bool:
+    """Show one; whether it is there.
+
+    Raises:
+        JournalError: the journal cannot be read.
+
+    """
+    one = _one(reader, name)
+    if one is None:
+        return False
+    if as_json:
+        print(json.dumps(one.as_json(), ensure_ascii=False))
+        return True
+    for head, cell in zip(_HEADS[lang], _row(one, lang), strict=True):
+        print(f"{head}: {cell}")
+    for line in _story(reader, one):
+        print(f"  {line}")
+    return True
+
+
+def _one(reader: JournalReader, name: str) -> WorkItem | Alarm | None:
+    if acts := reader.acts_of_subject(Topic.WORK, name):
+        return WorkItem.of(acts)
+    last = reader.last_act_of(Topic.ALARM, name)
+    return Alarm.of(last) if last else None
+
+
+def _all(reader: JournalReader, *, everything: bool) -> Iterator[WorkItem | Alarm]:
+    for topic in (Topic.WORK, Topic.ALARM):
+        after = ""
+        while names := reader.subjects(topic, only_open=not everything, after=after, limit=READ_MAX):
+            for name in names:
+                if (one := _one(reader, name)) is not None:
+                    yield one
+            after = names[-1]
+
+
+def _meter_of(one: WorkItem | Alarm) -> str:
+    return one.meter if isinstance(one, WorkItem) else one.seen.meter
+
+
+def _row(one: WorkItem | Alarm, lang: _Language) -> tuple[str, ...]:
+    states = _STATES[lang]
+    if isinstance(one, WorkItem):
+        state = states["open" if one.is_open else "closed"]
+        who = f" ({one.assignee})" if one.assignee else ""
+        return one.id, one.kind.value, one.meter, time_out(one.opened_at), state + who, one.why
+    what = f"{one.seen.rule} ({one.severity.value}, {one.count})"
+    why = " / ".join(filter(None, (one.seen.value, one.seen.threshold)))
+    return one.id, what, one.seen.meter, time_out(one.first_seen), states[one.state.value], why
+
+
+def _story(reader: JournalReader, one: WorkItem | Alarm) -> Iterator[str]:
+    if isinstance(one, WorkItem):
+        for note in one.notes:
+            yield f"{time_out(note.at)} {note.actor} {note.verb} {note.text}".rstrip()
+        return
+    for kept in reader.acts_of_subject(Topic.ALARM, one.id):
+        told: dict[str, Any] = dict(kept.act.body["closing"])
+        yield f"{time_out(kept.act.at)} {kept.act.actor} {kept.act.verb} {' '.join(told.values())}".rstrip()

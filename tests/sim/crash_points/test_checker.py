@@ -1,0 +1,254 @@
+"""The checker finds what it is there for: histories that are made up, each with one lie in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from metersim.works.memory import ControlMemory
+from tests.sim.crash_points.checker import MeterTruth, Row, complaints, unfinished
+
+NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
+NUMBER = "000000990161"
+WAY = [
+    ("create", "", "created"),
+    ("authorise", "created", "authorised"),
+    ("operate", "authorised", "queued"),
+    ("take", "queued", "precheck"),
+    ("intend", "precheck", "sending"),
+    ("lose", "sending", "unconfirmed"),
+    ("read_back", "unconfirmed", "readback"),
+]
+Told = tuple[str, str, str]
+
+
+def at(seconds: float) -> datetime:
+    """Seconds after noon."""
+    return NOON + timedelta(seconds=seconds)
+
+
+class Story:
+    """A made-up history: orders of one meter, a row each second, and what the meter remembers."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.memory = ControlMemory(shows=lambda shown: shown, meter_number=lambda: NUMBER)
+        self.truth = MeterTruth(number=NUMBER, memory=self.memory)
+
+    def order(
+        self, *told: Told, name: str = "o-1", kind: str = "trip", since_s: float = 0, deadline_s: float = 300
+    ) -> None:
+        """One order, its usual way and then what is told."""
+        for step, (verb, before, after) in enumerate([*WAY, *told], start=1):
+            body: dict[str, Any] = {"from": before, "to": after} if before else {"to": after}
+            if verb == "create":
+                body["order"] = {"meter": "m1", "kind": kind, "deadline_at": at(deadline_s).isoformat()}
+            self.rows.append(
+                {
+                    "number": len(self.rows) + 1,
+                    "topic": "order",
+                    "subject": name,
+                    "step": step,
+                    "verb": verb,
+                    "at": round((at(since_s + step) - datetime.fromtimestamp(0, UTC)).total_seconds() * 1e6),
+                    "meter": "m1",
+                    "body": body,
+                    "is_open": int(after not in ("done", "not_done", "rejected", "unknown", "relay_fault")),
+                }
+            )
+
+    def obey(self, seconds: float, kind: str = "trip", *, opened: bool | None = True) -> None:
+        """The meter obeys; and its contact moves at once, if it does."""
+        number = self.memory.obeyed(kind, at(seconds), came_by="645", operator="5a3c0001")
+        if opened is not None:
+            self.memory.moved(
+                opened=opened, at=at(seconds), came_by="645", operator="5a3c0001", control=number
+            )
+
+    def complaints(self) -> list[str]:
+        """What the checker says."""
+        rows: list[Row] = list(self.rows)
+        return complaints(rows, {"m1": self.truth})
+
+
+PROVE = ("prove", "readback", "done")
+PROVE_NOT = ("prove_not", "readback", "not_done")
+AGAIN = ("intend", "not_done", "sending")
+ONCE_MORE = [AGAIN, ("lose", "sending", "unconfirmed"), ("read_back", "unconfirmed", "readback")]
+
+
+def a_trip() -> Story:
+    """One that was obeyed and proved."""
+    story = Story()
+    story.order(PROVE)
+    story.obey(5.5)
+    return story
+
+
+def a_repeated_trip() -> Story:
+    """One whose first frame was lost."""
+    story = Story()
+    story.order(PROVE_NOT, *ONCE_MORE, PROVE)
+    story.obey(9.5)
+    return story
+
+
+def a_lost_trip() -> Story:
+    """One that never arrived."""
+    story = Story()
+    story.order(PROVE_NOT)
+    return story
+
+
+@pytest.mark.parametrize("story", [a_trip, a_repeated_trip, a_lost_trip])
+def test_what_is_true_passes(story: Callable[[], Story]) -> None:
+    """A checker that always complains is turned off after a week."""
+    assert [] == story().complaints()
+    assert [] == unfinished(story().rows)
+
+
+def test_a_permit_and_money_pass_too() -> None:
+    """Orders without a contact of their own would be judged by one."""
+    story = Story()
+    story.memory.moved(opened=True, at=at(-9), came_by="645", operator="0" * 8, control=None)
+    story.order(("wait_for_key", "readback", "waiting_for_key"), kind="permit_close")
+    story.obey(5.5, "permit_close", opened=None)
+    story.order(PROVE, name="o-2", kind="top_up", since_s=60)
+    story.obey(66, "top_up", opened=None)
+    assert [] == story.complaints()
+
+
+def _says(story: Story, what: str) -> None:
+    found = story.complaints()
+    assert any(what in told for told in found), found
+
+
+def test_a_control_that_nobody_ordered() -> None:
+    """A frame that left before its row was on disk."""
+    story = a_lost_trip()
+    story.obey(4.9)
+    _says(story, "nobody had ordered it")
+    other_kind = a_lost_trip()
+    other_kind.obey(6, "direct_close")
+    _says(other_kind, "nobody had ordered it")
+
+
+def test_an_order_that_was_obeyed_twice() -> None:
+    """The very thing that must not happen."""
+    story = a_repeated_trip()
+    story.obey(5.5)
+    _says(story, "obeyed 2 times")
+
+
+def test_an_order_that_was_obeyed_late() -> None:
+    """A frame that a line had stored."""
+    story = Story()
+    story.order(PROVE, deadline_s=20)
+    story.obey(20.001)
+    _says(story, "after its deadline")
+
+
+def test_a_frame_that_left_late() -> None:
+    """A queue that held an old trip."""
+    story = Story()
+    story.order(PROVE_NOT, deadline_s=4)
+    _says(story, "left after the deadline")
+
+
+def test_the_wrong_meter_and_a_protected_one() -> None:
+    """The neighbour, or the hospital, in the dark."""
+    wrong = a_trip()
+    wrong.truth = replace(wrong.truth, number="000000990162")
+    _says(wrong, "obeyed by meter 000000990161")
+    protected = a_trip()
+    protected.truth = replace(protected.truth, is_protected=True)
+    _says(protected, "protected meter")
+
+
+def test_a_fourth_frame() -> None:
+    """An order without an end."""
+    story = Story()
+    story.order(PROVE_NOT, *[*ONCE_MORE, PROVE_NOT] * 3)
+    _says(story, "4 frames left")
+
+
+def test_a_frame_behind_silence() -> None:
+    """A repeat that rests on nothing."""
+    story = Story()
+    story.order(AGAIN, PROVE_NOT)
+    _says(story, "nothing was proved")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [PROVE_NOT, ("reject", "readback", "rejected")],
+)
+def test_an_obeyed_order_that_is_told_as_nothing(end: Told) -> None:
+    """A customer in the dark whose order says that nothing happened."""
+    story = Story()
+    story.order(end)
+    story.obey(6)
+    _says(story, "and was obeyed")
+
+
+@pytest.mark.parametrize("end", ["refused", "cancelled", "expired"])
+def test_a_withdrawn_order_that_had_left(end: str) -> None:
+    """A frame on its way whose order was called off."""
+    story = Story()
+    story.order(("cancel", "readback", end))
+    _says(story, "and a frame had left")
+
+
+def test_an_order_that_is_done_without_the_meter() -> None:
+    """An answer that was taken for a deed; a contact that stands the other way."""
+    story = Story()
+    story.order(PROVE)
+    _says(story, "and was not obeyed")
+    unmoved = Story()
+    unmoved.order(PROVE)
+    unmoved.obey(6, opened=None)
+    _says(unmoved, "its contact was closed")
+
+
+def test_a_permit_that_does_not_wait() -> None:
+    """A customer who is told to press a key although his power is back."""
+    story = Story()
+    story.order(("wait_for_key", "readback", "waiting_for_key"), kind="permit_close")
+    story.obey(6, "permit_close", opened=False)
+    _says(story, "its contact was closed")
+
+
+def test_a_fault_of_a_sound_meter_and_a_surrender_before_its_time() -> None:
+    """A whole model withdrawn for nothing; an order given up after a minute."""
+    fault = Story()
+    fault.order(("contradict", "readback", "relay_fault"))
+    _says(fault, "relay_fault of a sound meter")
+    fault.truth = replace(fault.truth, is_faulty=True)
+    assert [] == fault.complaints()
+    early = Story()
+    early.order(("give_up", "readback", "unknown"))
+    _says(early, "it was given up after")
+
+
+def test_two_orders_of_one_meter_at_a_time() -> None:
+    """An answer that could be either's."""
+    story = a_lost_trip()
+    story.order(PROVE_NOT, name="o-2", kind="alarm_on", since_s=1)
+    _says(story, "was not over")
+
+
+def test_a_gap_a_stranger_and_an_open_order() -> None:
+    """A log that lost a row; a meter that nobody asked; an order that never ended."""
+    gap = a_trip()
+    del gap.rows[2]
+    _says(gap, "have a gap")
+    stranger = a_trip()
+    rows: list[Row] = list(stranger.rows)
+    assert any("is not there" in told for told in complaints(rows, {}))
+    story = Story()
+    story.order()
+    assert ["o-1"] == unfinished(story.rows)

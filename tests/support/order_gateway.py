@@ -1,0 +1,261 @@
+"""A whole gateway in simulated time that takes orders: people, evidence, rules, lines, meters that remember.
+
+::
+
+    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+    gateway.run(seconds=600, meanwhile=lambda: script(gateway))
+    assert ["trip"] == gateway.obeyed()
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from meterlink.errors import MeterlinkError
+from meterlink.model.order import OrderKind
+from meterlink.model.payload import time_out
+from meterlink.orders.gathering import Proven
+from meterlink.orders.look import SwitchFacts
+from meterlink.roster.roster import RosterMeter
+from metersim import Station
+from metersim.works.cost_control import CostControl
+from tests.support.control_bench import CUSTOMER, NUMBER, PASSWORD
+from tests.support.rules import chain
+from tests.support.simulated import SimulatedGateway
+
+TUESDAY: Final = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
+"""10:00 in the plant, no holiday."""
+OPEN_TO_ALL: Final = CostControl(payment="remote", plain_orders="all")
+"""A remote meter that takes every order under a password."""
+PEOPLE: Final = """\
+[[people]]
+name = "clara"
+roles = ["clerk"]
+
+[[people]]
+name = "anna"
+roles = ["approver"]
+
+[[people]]
+name = "david"
+roles = ["dispatcher"]
+
+[[people]]
+name = "fred"
+roles = ["field"]
+
+[[people]]
+name = "sam"
+roles = ["security"]
+
+[[people]]
+name = "steve"
+roles = ["security"]
+
+[[people]]
+name = "billing"
+roles = ["billing"]
+
+[[people]]
+name = "both"
+roles = ["clerk", "approver", "dispatcher"]
+"""
+
+
+@dataclass
+class Proved:
+    """Models of which everything is proven.
+
+    Args:
+        facts: for the proofs.
+
+    """
+
+    facts: SwitchFacts = field(
+        default_factory=lambda: SwitchFacts(
+            opens_within=timedelta(minutes=1), command_at_once=True, waits_for_key=True, expiry_obeyed=True
+        )
+    )
+
+    async def __call__(self, meter: RosterMeter, kind: OrderKind) -> Proven:
+        return Proven(unproven=(), facts={"permit_waits_for_key": "yes"})
+
+    async def switch_facts(self, meter: RosterMeter) -> SwitchFacts:
+        return self.facts
+
+
+class OrderGateway(SimulatedGateway):
+    """One line of meters and a daemon that takes orders for them.
+
+    Args:
+        folder: for the journal and the files of people and holidays.
+        stations: the meters on the line.
+        keys: by address, other keys of a meter.
+        control: other keys of ``[control]``.
+        proved: what is proven of the models; by default everything.
+        model: of the meters.
+        more: as of ``SimulatedGateway``.
+
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        stations: Sequence[Station],
+        *,
+        keys: Mapping[str, Mapping[str, object]] | None = None,
+        control: Mapping[str, object] | None = None,
+        proved: Proved | None = None,
+        model: str = "generic-remote-cost-control",
+        **more: Any,
+    ) -> None:
+        files = {"people.toml": PEOPLE, "holidays.toml": _HOLIDAYS, "password": PASSWORD}
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+            (folder / name).chmod(0o600)
+        keys = keys or {}
+        super().__init__(
+            folder,
+            stations,
+            every_s=900,
+            start=more.pop("start", TUESDAY),
+            models={station.meter.address: model for station in stations},
+            meter_keys={
+                station.meter.address: {**_keys(folder, number), **keys.get(station.meter.address, {})}
+                for number, station in enumerate(stations)
+            },
+            more={
+                "control": {
+                    "people": folder / "people.toml",
+                    "holidays": folder / "holidays.toml",
+                    "operator_code": "20261124",
+                    **(control or {}),
+                }
+            },
+            order_models=proved or Proved(),
+            **more,
+        )
+        self.meters: dict[str, Any] = {station.meter.address: station.meter for station in stations}
+
+    async def up(self) -> None:
+        """Wait until the daemon takes requests, and has read its meters once."""
+        await self.desk_opened.wait()
+        await asyncio.sleep(5)
+
+    async def told(self, *records: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """Take records of evidence in."""
+        answer = await self.ask("billing", "evidence.add", records=list(records))
+        found: list[Mapping[str, Any]] = answer["records"]
+        assert [] == [one for one in found if "refused" in one]
+        return found
+
+    async def told_for_trip(self, meter: str) -> None:
+        """Everything that must have happened before a household is cut off."""
+        number = self.number_of(meter)
+        await self.told(*(document(kept.record.body, meter, number) for kept in chain(self.now())))
+
+    async def paid(self, meter: str, name: str = "p1", **fields: Any) -> Mapping[str, Any]:
+        """Somebody pays everything."""
+        record = {
+            "kind": "payment",
+            "id": name,
+            "sender": "billing",
+            "at": time_out(self.now()),
+            "meter": meter,
+            "amount_cents": 12_000,
+            "settles": True,
+            **fields,
+        }
+        return (await self.told(record))[0]
+
+    async def trip(self, order_id: str, meter: str, **fields: Any) -> Mapping[str, Any]:
+        """Create, approve, arm and operate a trip, each by its person."""
+        await self.ask("clara", "order.create", order=self.order(order_id, OrderKind.TRIP, meter, **fields))
+        await self.ask("anna", "order.approve", id=order_id)
+        return await self.operated(order_id)
+
+    async def operated(self, order_id: str) -> Mapping[str, Any]:
+        """Arm and operate an order."""
+        await self.ask("david", "order.arm", id=order_id)
+        return await self.ask("david", "order.operate", id=order_id)
+
+    async def until(self, order_id: str, *states: str) -> Mapping[str, Any]:
+        """An order, once it stands in one of these states; by default once it has ended."""
+        while True:
+            order = await self.ask("clara", "order.show", id=order_id)
+            if order["state"] in states or (not states and not order["is_open"]):
+                return order
+            await asyncio.sleep(0.05)
+
+    async def refused(self, user: str, op: str, **args: Any) -> MeterlinkError:
+        """The error of a request that must not be done."""
+        try:
+            answer = await self.ask(user, op, **args)
+        except MeterlinkError as error:
+            return error
+        raise AssertionError(f"it was done: {answer}")
+
+    def order(self, order_id: str, kind: OrderKind, meter: str, **fields: Any) -> dict[str, Any]:
+        """An order as a caller gives it; within an hour."""
+        deadline_at = self.now().replace(microsecond=0) + timedelta(hours=1)
+        return {
+            "id": order_id,
+            "kind": kind.value,
+            "meter": meter,
+            "reason": "a test",
+            "deadline_at": time_out(deadline_at),
+            "payment": "",
+            "case": "",
+            "reference": "",
+            **fields,
+        }
+
+    def now(self) -> datetime:
+        """The gateway's time."""
+        return self.clock.utc_now()
+
+    def number_of(self, meter: str) -> str:
+        """The customer number of a meter."""
+        return str(self.meter_keys[self.addresses[meter]]["customer_number"])
+
+    def obeyed(self, address: str = "") -> list[str]:
+        """The kinds of what a meter obeyed, as it says."""
+        meter = self.meters[address or next(iter(self.meters))]
+        return [control.kind for control in meter.works.memory.controls]
+
+
+def document(body: Mapping[str, Any], meter: str, customer: str) -> dict[str, Any]:
+    """A record of another meter as one of this meter, with ids of its own."""
+    found = {**body, "meter": meter, "customer": customer, "id": f"{meter}-{body['id']}"}
+    if "of" in found:
+        found["of"] = f"{meter}-{found['of']}"
+    return found
+
+
+def kinds_of(steps: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The verbs of an order's steps."""
+    return [step["verb"] for step in steps]
+
+
+_HOLIDAYS: Final = (
+    "first_day = 2026-01-01\nlast_day = 2026-12-31\n\n"
+    '[[holidays]]\nname = "national day"\nfirst = 2026-10-01\nlast = 2026-10-08\n'
+)
+
+
+def _keys(folder: Path, number: int) -> dict[str, object]:
+    return {
+        "meter_number": f"{int(NUMBER) + number:012d}",
+        "customer_number": f"{int(CUSTOMER) + number:012d}",
+        "area": "east",
+        "motor_load": False,
+        "lab": True,
+        "security": "password",
+        "control_password": f"file:{folder / 'password'}",
+        "allow_plaintext_control": True,
+    }
