@@ -25,7 +25,8 @@ from meterlink.orders.life import Life
 from meterlink.orders.limits import Limits
 from meterlink.orders.machine import Signal
 from meterlink.orders.people import THE_DAEMON, Actor, Role
-from meterlink.orders.rules import Live, Stage, Verdict, outcome
+from meterlink.orders.rules import RULES, Live, Stage, Verdict, outcome
+from meterlink.orders.rules.edition import edition
 from meterlink.orders.trips import Quarantine
 from meterlink.orders.watching import Watch
 from meterlink.roster.roster import Roster, RosterMeter
@@ -288,7 +289,7 @@ async def test_counting_begins_behind_the_newest_act(tmp_path: Path, size: int) 
             await world.journal.acts.append(_note(number))
         watch = Watch(world.journal.acts, Limits(SETTINGS, world.roster), world.roster, CALENDAR)
         await watch.start(NOON)
-        assert size == await watch._head()
+        assert 1 + size == await watch._head()
 
 
 @pytest.mark.asyncio
@@ -305,6 +306,22 @@ async def test_a_log_that_holds_too_much_lets_no_trip_go(
         assert ["CAP-01"] == await again.judge(Stage.PAPER, life)
         assert again.limits.view(_counted(again), NOON + DAYS[1] - SECOND, is_turn=True).is_blind
         assert not again.limits.view(_counted(again), NOON + DAYS[1], is_turn=True).is_blind
+
+
+@pytest.mark.asyncio
+async def test_the_log_tells_which_rules_held_when(tmp_path: Path) -> None:
+    """AUD-04: nobody could say later by which rules somebody was cut off."""
+    async with _world(tmp_path) as world:
+        for changes in ({}, {}, {"approval_hours": 7}, {"people": Path("others.toml")}, {}):
+            limits = Limits(SETTINGS.model_copy(update={"approval_hours": 8, **changes}), world.roster)
+            await Watch(world.journal.acts, limits, world.roster, CALENDAR).start(NOON)
+        acts = [
+            kept.act for kept in await world.journal.acts.of_subject(Topic.POLICY, watching.RULES_SUBJECT)
+        ]
+        assert [8, 7, 8] == [act.body["figures"]["approval_hours"] for act in acts]
+        assert edition(SETTINGS) == acts[0].body["edition"] == acts[2].body["edition"]
+        assert acts[1].body["edition"] != acts[0].body["edition"]
+        assert list(RULES) == acts[0].body["rules"]
 
 
 def _counted(world: World) -> Any:
