@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from meterlink.cli import app
 from meterlink.clock import SystemClock
 from meterlink.config import load_settings
 from meterlink.daemon.control_socket import SOCKET_FILE, control_socket
@@ -95,13 +97,11 @@ class Town:
             async with control_socket(self.folder / SOCKET_FILE, answer):
                 yield journal
 
-    async def say(self, who: str, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    async def say(self, who: str, *words: str, stdin: str = "") -> Result:
         """One command of a person."""
         self.who = who
-        command = [sys.executable, "-m", "meterlink", *words, "--config", str(self.config)]
-        return await asyncio.to_thread(
-            subprocess.run, command, capture_output=True, text=True, input=stdin, check=False, timeout=30
-        )
+        command = [*words, "--config", str(self.config)]
+        return await asyncio.to_thread(partial(CliRunner().invoke, app, command, input=stdin))
 
 
 def _order(order_id: str = "a-1") -> dict[str, Any]:
@@ -147,28 +147,28 @@ async def test_an_order_from_creation_to_the_queue(tmp_path: Path) -> None:
     deadline = ["--deadline", time_out(datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=30))]
     async with town.open():
         dry = await town.say("clara", *create, *deadline, "--dry-run", "--lang", "en")
-        assert (0, "all") == (dry.returncode, dry.stdout[:3])
-        assert 0 == (await town.say("clara", *create, *deadline)).returncode
+        assert (0, "all") == (dry.exit_code, dry.stdout[:3])
+        assert 0 == (await town.say("clara", *create, *deadline)).exit_code
         again = await town.say("clara", *create, *deadline, "--json")
-        assert (0, "authorised") == (again.returncode, json.loads(again.stdout)["state"])
+        assert (0, "authorised") == (again.exit_code, json.loads(again.stdout)["state"])
         clash = await town.say("clara", *create, "--within", "10")
-        assert 8 == clash.returncode
+        assert 8 == clash.exit_code
         assert "wants something else" in clash.stderr
-        assert 8 == (await town.say("clara", "order", "arm", "a-1")).returncode
+        assert 8 == (await town.say("clara", "order", "arm", "a-1")).exit_code
         check = await town.say("david", "order", "operate", "a-1", "--dry-run", "--lang", "zh")
-        assert (0, "条规则均通过\n") == (check.returncode, check.stdout[2:])
+        assert (0, "条规则均通过\n") == (check.exit_code, check.stdout[2:])
         trip = ["order", "create", "t-1", "--kind", "trip", "--meter", "m7", "--reason", "x", *deadline]
         check = await town.say("clara", *trip, "--dry-run", "--lang", "zh")
-        assert 8 == check.returncode
+        assert 8 == check.exit_code
         assert "CTRL-02: 已发出0次预警" in check.stdout
         refused = await town.say("clara", *trip, "--lang", "en")
-        assert 8 == refused.returncode
+        assert 8 == refused.exit_code
         assert "CTRL-02: 0 warnings" in refused.stderr
-        assert 2 == (await town.say("clara", "order", "show", "none")).returncode
+        assert 2 == (await town.say("clara", "order", "show", "none")).exit_code
         listed = json.loads((await town.say("clara", "order", "list", "--json")).stdout)["orders"]
         assert ["a-1"] == [one["id"] for one in listed]
         gone = await town.say("clara", "order", "cancel", "a-1", "--reason", "typed wrongly")
-        assert 0 == gone.returncode
+        assert 0 == gone.exit_code
         shown = await town.say("clara", "order", "show", "a-1", "--lang", "zh")
         assert "已撤销" in shown.stdout
         assert "typed wrongly" in shown.stdout
@@ -183,11 +183,11 @@ async def test_evidence_from_a_file_and_from_a_pipe(tmp_path: Path) -> None:
     (tmp_path / "today.jsonl").write_text(lines)
     async with town.open():
         first = await town.say("billing", "evidence", "import", str(tmp_path / "today.jsonl"), "--lang", "en")
-        assert (1, "3 records: 1 new, 2 refused\n") == (first.returncode, first.stdout)
+        assert (1, "3 records: 1 new, 2 refused\n") == (first.exit_code, first.stdout)
         assert ":3: not JSON" in first.stderr
         assert ":4: meter: there is no 'm9'" in first.stderr
         again = await town.say("billing", "evidence", "import", "-", "--json", stdin=json.dumps(record))
-        assert 0 == again.returncode
+        assert 0 == again.exit_code
         assert [{"line": 1, "id": "billing:w1", "meter": "m7", "is_new": False}] == (
             json.loads(again.stdout)["records"]
         )
@@ -197,12 +197,12 @@ async def test_the_kill_switch_takes_one_to_stop_and_two_to_resume(tmp_path: Pat
     """One person could let trips go again that another has stopped."""
     town = Town(tmp_path)
     async with town.open():
-        assert 8 == (await town.say("nobody", "control", "stop", "--reason", "x")).returncode
-        assert 0 == (await town.say("clara", "control", "stop", "--reason", "wrong list")).returncode
-        assert 0 == (await town.say("sam", "control", "resume", "--reason", "withdrawn")).returncode
+        assert 8 == (await town.say("nobody", "control", "stop", "--reason", "x")).exit_code
+        assert 0 == (await town.say("clara", "control", "stop", "--reason", "wrong list")).exit_code
+        assert 0 == (await town.say("sam", "control", "resume", "--reason", "withdrawn")).exit_code
         still = await town.say("clara", "control", "status", "--lang", "en")
         assert "all trips are stopped by clara" in still.stdout
-        assert 0 == (await town.say("steve", "control", "resume", "--reason", "agreed")).returncode
+        assert 0 == (await town.say("steve", "control", "resume", "--reason", "agreed")).exit_code
         now = await town.say("clara", "control", "status", "--json")
         assert "" == json.loads(now.stdout)["stopped_by"]
 
@@ -211,7 +211,7 @@ async def test_without_a_daemon_the_commands_say_so(tmp_path: Path) -> None:
     """Who types into a dead machine would believe that something was ordered."""
     town = Town(tmp_path)
     away = await town.say("clara", "order", "list")
-    assert 10 == away.returncode
+    assert 10 == away.exit_code
     assert "does not answer" in away.stderr
 
 
@@ -220,5 +220,5 @@ async def test_without_control_everything_is_refused(tmp_path: Path) -> None:
     town = Town(tmp_path)
     async with control_socket(tmp_path / SOCKET_FILE, no_control):
         told = await town.say("clara", "order", "list")
-    assert 8 == told.returncode
+    assert 8 == told.exit_code
     assert "[control]" in told.stderr
