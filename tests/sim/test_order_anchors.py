@@ -88,7 +88,7 @@ def test_f44_killed_before_and_after_send_answer_and_read_back(tmp_path: Path, m
 def test_f45_answer_lost_but_relay_moved(tmp_path: Path) -> None:
     """A lost answer would be taken for a failure, and the trip sent a second time."""
     gateway = a_gateway(tmp_path)
-    gateway.strike("silence")
+    gateway.strikes.add("silence")
     gateway.run(seconds=60, meanwhile=trip_at(gateway))
     order = looked_at(gateway)
     assert ("done", 1) == (order["state"], order["transmissions"])
@@ -99,7 +99,7 @@ def test_f45_answer_lost_but_relay_moved(tmp_path: Path) -> None:
 def test_f45_request_lost_and_sent_again_after_proof(tmp_path: Path) -> None:
     """A frame that never came to the meter would never be repeated, though nothing happened."""
     gateway = a_gateway(tmp_path)
-    gateway.strike("loss")
+    gateway.strikes.add("loss")
     gateway.run(seconds=60, meanwhile=trip_at(gateway))
     order = looked_at(gateway)
     assert ("done", 2) == (order["state"], order["transmissions"])
@@ -257,7 +257,7 @@ def test_f52_a_payment_after_the_trip_reconnects(tmp_path: Path) -> None:
 def test_f52_a_payment_while_the_trip_is_on_its_way(tmp_path: Path) -> None:
     """A payment between frame and read-back would be lost: neither cancelled nor reversed."""
     gateway = a_gateway(tmp_path)
-    gateway.strike("silence")
+    gateway.strikes.add("silence")
 
     async def script() -> None:
         await gateway.up()

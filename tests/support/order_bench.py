@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line as BusLine
 from meterlink.drivers.choose import control_driver_for
-from meterlink.drivers.proving import Plain, Security
+from meterlink.drivers.proving import Security
 from meterlink.journal.journal import Journal
-from meterlink.model.order import Order, OrderKind, Origin
+from meterlink.model.order import Order, OrderKind, OrderState, Origin
 from meterlink.orders.book import Book
 from meterlink.orders.life import Life
 from meterlink.orders.look import SwitchFacts
@@ -38,11 +38,16 @@ from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from meterprofiles import generic
 from metersim import Line, Simulation, Station
+from tests.support.control_bench import CUSTOMER
+from tests.support.lab_provider import LabSecurity
 from tests.support.simulated import Duplex
+from tests.support.strikes import Strikes
 
 START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)  # a Tuesday, 10:00 in the plant
 OPERATOR = "20261124"
-FACTS = SwitchFacts(opens_within=timedelta(minutes=1), waits_for_key=True, expiry_obeyed=True)
+FACTS = SwitchFacts(
+    opens_within=timedelta(minutes=1), command_at_once=True, waits_for_key=True, expiry_obeyed=True
+)
 
 _T = TypeVar("_T")
 
@@ -66,7 +71,8 @@ class OrderBench:
         folder: for the journal.
         stations: the meters on the line.
         judge: the rules.
-        security: of a meter.
+        security: of a meter; by default the laboratory's provider.
+        protocol: of all meters.
         facts: what is proven of the meters' model.
         seed: of everything.
         start: first wall time.
@@ -78,17 +84,21 @@ class OrderBench:
         folder: Path,
         *stations: Station,
         judge: Lenient | None = None,
-        security: Callable[[], Security] = lambda: Plain(level=2, password=lambda: "000000"),
+        security: Callable[[], Security] | None = None,
+        protocol: str = "dlt645-2007",
         facts: SwitchFacts = FACTS,
         seed: int = 1,
         start: datetime = START,
     ) -> None:
         self.sim = Simulation(seed=seed, start=start)
         self.meters: dict[str, Any] = {station.meter.address: station.meter for station in stations}
+        self.strikes = Strikes(seed=seed, start=start, now=self.sim.clock.utc_now)
         self._folder = folder
         self._stations = list(stations)
         self._judge = judge or Lenient()
-        self._security = security
+        self.lab = LabSecurity()
+        self._security = security or (lambda: self.lab)
+        self._profile = generic(protocol)
         self._facts = facts
         self._ends: list[ByteStream] = []
         self.book: Book
@@ -118,17 +128,30 @@ class OrderBench:
     async def ended(self, order_id: str) -> Life:
         """An order, once it has ended."""
         while True:
-            news = self.book.news
             life = await self.book.read(order_id)
             if not life.is_open:
                 return life
             news = self.book.news
             await news.wait()
 
+    async def stands(self, order_id: str, *states: OrderState) -> Life:
+        """An order, once it stands in one of these states."""
+        while True:
+            life = await self.book.read(order_id)
+            if life.state in states:
+                return life
+            news = self.book.news
+            await news.wait()
+
+    def press_key(self, address: str = "") -> bool:
+        """Somebody presses the key of a meter; whether it closed."""
+        meter = self.meters[address or next(iter(self.meters))]
+        return bool(meter.works.switch.press_key(self.sim.clock.utc_now()))
+
     async def _run(self, work: Callable[[], Awaitable[_T]], kill_at_s: float | None) -> _T | None:
         async with asyncio.TaskGroup() as plant:
             self._plant = plant
-            self._line = Line(self._stations, clock=self.sim.clock)
+            self._line = Line(self._stations, clock=self.sim.clock, rules=self.strikes.rules)
             daemon = plant.create_task(self._daemon(work))
             if kill_at_s is not None:
                 await asyncio.wait([daemon], timeout=kill_at_s)
@@ -168,17 +191,17 @@ class OrderBench:
             return result
 
     def _reach(self, address: str) -> Reach:
-        profile = generic("dlt645-2007")
+        profile = self._profile
         return Reach(
             meter=RosterMeter(
                 id=f"m{address}",
                 address=address,
                 line="line1",
                 line_is_ours=True,
-                protocol="dlt645-2007",
+                protocol=profile.protocol,
                 profile=profile,
                 meter_number=address,
-                customer_number=address,
+                customer_number=CUSTOMER,
                 is_lab=True,
             ),
             driver=control_driver_for(profile, self.sim.clock, random_octets=self.sim.random.randbytes),
@@ -194,7 +217,7 @@ class OrderBench:
     async def _open(self) -> ByteStream:
         ours, theirs = memory_line()
         self._ends.append(theirs)
-        self._plant.create_task(self._line.serve(Duplex(theirs)))
+        self._plant.create_task(self._line.serve(Duplex(theirs, self.strikes.heard)))
         return ours
 
     def obeyed(self, address: str = "") -> list[str]:

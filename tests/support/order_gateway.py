@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,6 @@ from meterlink.orders.gathering import Proven
 from meterlink.orders.look import SwitchFacts
 from meterlink.roster.roster import RosterMeter
 from metersim import Station
-from metersim.line.fault_rules import FaultRule
 from metersim.works.cost_control import CostControl
 from tests.support.control_bench import CUSTOMER, NUMBER, PASSWORD
 from tests.support.rules import chain
@@ -224,44 +223,10 @@ class OrderGateway(SimulatedGateway):
         """The customer number of a meter."""
         return str(self.meter_keys[self.addresses[meter]]["customer_number"])
 
-    def strike(self, fault: str, *, times: int = 1, **figures: Any) -> None:
-        """The next control frames of the line, so many, meet a fault."""
-        left = [times]
-
-        def heard(octets: bytes) -> None:
-            if left[0] and is_control(octets):
-                left[0] -= 1
-                rule = FaultRule(what=fault, nth=1, times=1, **figures)
-                self.rules.add(rule, at=self.sim.clock.utc_now())
-
-        self.heard = heard
-
-    def at_control(self, do: Callable[[], None]) -> None:
-        """Do something when the next control frame is on its way."""
-
-        def heard(octets: bytes) -> None:
-            if is_control(octets):
-                self.heard = lambda _: None
-                do()
-
-        self.heard = heard
-
     def obeyed(self, address: str = "") -> list[str]:
         """The kinds of what a meter obeyed, as it says."""
         meter = self.meters[address or next(iter(self.meters))]
         return [control.kind for control in meter.works.memory.controls]
-
-
-def is_control(octets: bytes) -> bool:
-    """Whether a frame of DL/T 645 is on its way that switches or moves money."""
-    body = octets.lstrip(b"\xfe")
-    return len(body) > 8 and body[0] == 0x68 and body[8] in (0x1C, 0x03) and not _is_key_business(body)
-
-
-def _is_key_business(body: bytes) -> bool:
-    """Authentication and its end: 070000FF, 070002FF, reads of the purse 078102FF."""
-    di = bytes(octet - 0x33 & 0xFF for octet in body[10:14])[::-1]
-    return body[8] == 0x03 and di != bytes.fromhex("070102ff")
 
 
 def document(body: Mapping[str, Any], meter: str, customer: str) -> dict[str, Any]:

@@ -31,8 +31,8 @@ from meterlink.orders.models import Models
 from meterlink.transports.memory import MemoryBroker, memory_line
 from meterlink.transports.stream import ByteStream
 from metersim import AnswerRecord, Line, Simulation, Station
-from metersim.line.fault_rules import FaultRules
 from tests.support.agreement import Answer, readings_by_key, readings_of, rows_in, unkept_answers
+from tests.support.strikes import Strikes
 
 ITEMS = ("forward_active_energy", "voltage.a", "current.a")
 START = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
@@ -99,8 +99,7 @@ class SimulatedGateway:
         order_models: what is proven of the meters' models; nothing by default.
 
     Attributes:
-        rules: of the line; faults are added before the exchange that they shall strike.
-        heard: is told the octets that come to the meters, before they are.
+        strikes: faults that meet control frames.
 
     """
 
@@ -127,8 +126,7 @@ class SimulatedGateway:
         self.answers: list[AnswerRecord] = []
         self.broker = MemoryBroker()
         self.sink = MemorySink()
-        self.rules = FaultRules(seed=seed, start=start)
-        self.heard: Callable[[bytes], None] = lambda _: None
+        self.strikes = Strikes(seed=seed, start=start, now=self.sim.clock.utc_now)
         self.plugged = True
         self.dialled = 0
         self.started_at = start
@@ -200,7 +198,7 @@ class SimulatedGateway:
         async with asyncio.TaskGroup() as plant:
             self._plant = plant
             self._line = Line(
-                self._stations, clock=self.sim.clock, record=self.answers.append, rules=self.rules
+                self._stations, clock=self.sim.clock, record=self.answers.append, rules=self.strikes.rules
             )
             outside = Outside(
                 folder=self.folder,
@@ -237,16 +235,13 @@ class SimulatedGateway:
         yield
         self._desk = None
 
-    def _hear(self, octets: bytes) -> None:
-        self.heard(octets)
-
     async def _open(self, _: LineUrl) -> ByteStream:
         self.dialled += 1
         if not self.plugged:
             raise LineLost("no such device")
         ours, theirs = memory_line()
         self._ends.append(theirs)
-        self._plant.create_task(self._line.serve(Duplex(theirs, self._hear)))
+        self._plant.create_task(self._line.serve(Duplex(theirs, self.strikes.heard)))
         return ours
 
     def _settings(self) -> Settings:

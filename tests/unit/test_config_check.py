@@ -142,3 +142,22 @@ def test_a_meter_behind_a_terminal_that_dials_in_is_refused(tmp_path: Path) -> N
     code, said = _check(tmp_path, f'{meter}line = "listen://127.0.0.1:0?terminal=111111111111"\n')
     assert 0 != code
     assert "terminal 111111111111" in said
+
+
+def test_people_and_holidays_are_read_before_the_daemon_is(tmp_path: Path) -> None:
+    """A role misspelt would be found by the daemon at night, and no order would go until it is mended."""
+    people, holidays = tmp_path / "people.toml", tmp_path / "holidays.toml"
+    text = _METERS + f'[control]\npeople = "{people}"\nholidays = "{holidays}"\noperator_code = "20261122"\n'
+    assert (2, True) == _found(tmp_path, text, "people.toml: cannot be read")
+    people.write_text('[[people]]\nname = "li.lei"\nroles = ["clerk"]\n')
+    people.chmod(0o600)
+    assert (2, True) == _found(tmp_path, text, "holidays.toml: cannot be read")
+    holidays.write_text("first_day = 2026-01-01\nlast_day = 2026-12-31\n")
+    assert (0, True) == _found(tmp_path, text, "control: as [control] allows")
+    assert (0, True) == _found(tmp_path, _METERS, "control: none: no order leaves")
+    assert (2, True) == _found(tmp_path, _METERS + 'cost_control = "local"\n', "its profile")
+
+
+def _found(tmp_path: Path, text: str, words: str) -> tuple[int, bool]:
+    code, said = _check(tmp_path, text)
+    return code, words in said.replace("\n", " ")

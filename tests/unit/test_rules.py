@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from meterlink.config.control import ControlSettings
 from meterlink.model.order import SWITCHING, OrderKind, OrderState, Origin
@@ -21,6 +25,7 @@ from meterlink.orders.rules import (
 )
 from meterlink.orders.rules.closing import late, mode
 from meterlink.orders.rules.persons import needs_approval
+from meterlink.orders.told import Kept
 from tests.support.orders import NOON
 from tests.support.rule_cases import CASES, Case
 from tests.support.rule_cases.case import (
@@ -40,11 +45,16 @@ from tests.support.rule_cases.case import (
     trip,
 )
 from tests.support.rules import (
+    DAYS,
     HOUR,
     MINUTE,
+    NUMBER,
     SECOND,
+    chain,
     facts,
     live,
+    policy,
+    record,
 )
 
 _IDS = [f"{case.rule} {case.what}" for case in CASES]
@@ -249,3 +259,78 @@ def test_nobody_is_in_the_way_of_himself() -> None:
 
 def _stopping(judged: Facts, stage: Stage) -> list[str]:
     return [one.rule for one in judge(stage, judged) if not one.passed]
+
+
+_RECORDS = (
+    *chain(),
+    record("payment", "p1", NOON - MINUTE, amount_cents=10_000, settles=False),
+    record("consent", "c1", NOON + HOUR, form="recorded"),
+    record("agreement", "a1", NOON - DAYS[20], automatic_trips=True, warnings=1),
+    record("dispute", "d1", NOON, dispute="D", state="upheld"),
+    record("protection", "x1", NOON, protection="water", state="lifted"),
+    record("safety_hold", "h1", NOON, hold="H", state="released", why="x"),
+    record("receipt", "r9", NOON, of="n9", outcome="delivered"),
+    policy(),
+)
+_SWITCH = st.sampled_from([None, True, False])
+
+
+@settings(deadline=None)
+@given(
+    kind=st.sampled_from(OrderKind),
+    stage=st.sampled_from(Stage),
+    origin=st.sampled_from(Origin),
+    kept=st.lists(st.sampled_from(_RECORDS), unique_by=lambda one: one.record.full_id),
+    names=st.tuples(st.sampled_from(["", "billing:p1", "billing:n1"]), st.sampled_from(["", "billing:v7"])),
+    meter=st.fixed_dictionaries(
+        {
+            "world": st.sampled_from(["none", "remote", "local"]),
+            "agreement": st.sampled_from(["", "billing:a1", "billing:x"]),
+            "meter_number": st.sampled_from(["", NUMBER]),
+            "is_important": st.booleans(),
+            "line_is_ours": st.booleans(),
+        }
+    ),
+    standing=st.fixed_dictionaries(
+        {
+            "contact_open": _SWITCH,
+            "command_open": _SWITCH,
+            "guarantee": _SWITCH,
+            "alarm": _SWITCH,
+            "currents_a": st.sampled_from([None, (), (Decimal(1),)]),
+        }
+    ),
+    is_blind=st.booleans(),
+)
+def test_whatever_is_missing_a_rule_speaks_and_never_falls(
+    *,
+    kind: OrderKind,
+    stage: Stage,
+    origin: Origin,
+    kept: list[Kept],
+    names: tuple[str, str],
+    meter: dict[str, Any],
+    standing: dict[str, Any],
+    is_blind: bool,
+) -> None:
+    """A rule that fell over an absent figure would take the line's worker with it."""
+    said = live(kind) if stage is LIVE else None
+    if said and is_blind:
+        said = dataclasses.replace(said, clock=None, purse=None, provider="")
+    if said:
+        said = dataclasses.replace(said, standing=dataclasses.replace(said.standing, **standing))
+    judged = facts(
+        kind,
+        stage,
+        order_origin=origin,
+        order_payment=names[0],
+        order_reference=names[1],
+        kept=kept,
+        meter=meter,
+        live=said,
+        steps=Steps() if is_blind else {},
+        last_read_at=None,
+    )
+    for verdict in judge(stage, judged):
+        assert "{" not in verdict.en + verdict.zh
+        assert verdict.passed or verdict.on_stop in OnStop

@@ -75,6 +75,7 @@ def check(
         profiles = profiles_of(settings)
         check_items(settings, SystemClock(), profiles)
         settings.check_secrets()
+        _check_control(settings, profiles)
         if settings.mqtt:
             connector_of(settings.mqtt)  # it reads the certificate authority; nothing is connected
     except MeterlinkError as error:
@@ -93,6 +94,7 @@ def check(
         "data_dir": str(data_dir(settings)),
         "broker": settings.mqtt.url if settings.mqtt else "embedded",
         "database": settings.influx.url if settings.influx else "line-protocol files",
+        "control": "as [control] allows" if settings.control else "none: no order leaves",
     }
     if as_json:
         print(json.dumps(facts, ensure_ascii=False))
@@ -107,6 +109,18 @@ def check(
     in_words = {"plans": plans, "profiles": served, "listens": listens}
     for key, value in list({**facts, **in_words}.items())[1:]:
         typer.echo(f"  {key}: {', '.join(value) if isinstance(value, list) else value}")
+
+
+def _check_control(settings: Settings, profiles: MeterProfiles) -> None:
+    """What the orders read at start: whose meters they are, people and holidays."""
+    from meterlink.orders.calendar import Calendar
+    from meterlink.orders.people import People
+    from meterlink.roster.roster import Roster
+
+    Roster.of(settings, profiles)
+    if settings.control:
+        People.read(settings.control.people.expanduser())
+        Calendar.of(settings.control, settings.gateway.plant_time)
 
 
 def _plan_in_words(settings: Settings, plan: PlanSettings, profiles: MeterProfiles) -> str:

@@ -59,7 +59,7 @@ class ControlSettings(Table):
     seasons: tuple[SeasonSettings, ...] = Field(
         (),
         max_length=SEASONS_MAX,
-        description="When heating, schools, ... are protected: `[[control.seasons]]` with `kind`, `first`, `last` "
+        description="When kinds are protected: `[[control.seasons]]` with `kind`, `first` and `last` "
         '(month and day, "11-15"). A kind without a season always is.',
     )
 

@@ -131,6 +131,11 @@ class Limits:
         self._freezes: dict[str, tuple[str, datetime | None]] = {}
 
     @property
+    def settings(self) -> ControlSettings:
+        """The caps, and the other figures of the rules."""
+        return self._settings
+
+    @property
     def stopped_by(self) -> str:
         """Who threw the kill switch; empty: nobody."""
         return self._stopped_by

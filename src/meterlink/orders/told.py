@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TypeVar
 
 from meterlink.model.act import KeptAct
@@ -65,7 +66,7 @@ class Kept:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Told:
     """What evidence tells of one meter, for one order; questions of the rules, answered from records.
 
@@ -78,7 +79,12 @@ class Told:
 
     def all(self, kind: type[_R]) -> list[_R]:
         """Records of a kind that were not taken back, by the time when it happened."""
-        found = [one.record for one in self.kept if isinstance(one.record, kind) and not one.is_withdrawn]
+        return [record for record in self._in_order if isinstance(record, kind)]
+
+    @cached_property
+    def _in_order(self) -> list[Evidence]:
+        """Sorted once: each order asks dozens of times."""
+        found = [one.record for one in self.kept if not one.is_withdrawn]
         return sorted(found, key=lambda record: record.at)
 
     def newest(self, kind: type[_R]) -> _R | None:

@@ -1,4 +1,8 @@
-"""Limits that follow the log: built from it at start, and from what was appended since at each look."""
+"""Limits that follow the log: built from it at start, and from what was appended since at each look.
+
+At start it also writes down which rules hold from now on, if they are others than before: so the log tells
+of each step which edition of the rules it was judged by.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,14 @@ from meterlink.model.order import Order
 from meterlink.orders.calendar import Calendar
 from meterlink.orders.limits import DAY, KILL_SWITCH, Limits, Verb
 from meterlink.orders.machine import Signal
+from meterlink.orders.people import DAEMON
+from meterlink.orders.rules.edition import edition, figures
+from meterlink.orders.rules.table import RULES
 from meterlink.orders.trips import CUTS, Trip, batch_of
 from meterlink.roster.roster import Roster
 
+RULES_SUBJECT: Final = "rules"
+"""Subject of the acts that say which rules hold."""
 _COUNTED: Final = (Signal.OPERATE, Signal.INTEND)
 """The steps by which a trip comes into a window."""
 
@@ -41,13 +50,14 @@ class Watch:
         self._reading = asyncio.Lock()
 
     async def start(self, now: datetime) -> None:
-        """Count the last 24 hours; before anything is judged.
+        """Count the last 24 hours, and note the edition of the rules; before anything is judged.
 
         Raises:
-            JournalError: the log cannot be read.
+            JournalError: the log cannot be read or written.
 
         """
         self._read_to = await self._head()
+        await self._note_edition(now)
         await self._start_policy(now)
         await self._start_orders(now)
 
@@ -87,6 +97,24 @@ class Watch:
         if not act.is_open:
             del self._known[act.subject]
         return found
+
+    async def _note_edition(self, now: datetime) -> None:
+        settings = self.limits.settings
+        before = await self._acts.of_subject(Topic.POLICY, RULES_SUBJECT)
+        if before and before[-1].act.body.get("edition") == edition(settings):
+            return
+        body = {"edition": edition(settings), "rules": list(RULES), "figures": figures(settings)}
+        await self._acts.append(
+            Act(
+                topic=Topic.POLICY,
+                subject=RULES_SUBJECT,
+                step=len(before) + 1,
+                verb="edition",
+                at=now,
+                actor=DAEMON,
+                body=body,
+            )
+        )
 
     async def _start_policy(self, now: datetime) -> None:
         for kept in await self._acts.of_subject(Topic.POLICY, KILL_SWITCH):

@@ -74,6 +74,32 @@ QUEUE = (
     ),
     Case(
         "CTRL-21",
+        "a top-up while an alarm is in flight",
+        PAPER,
+        made(TOP_UP, others=other(ALARM_OFF, OrderState.SENDING)),
+        made(TOP_UP, others=other(PERMIT, OrderState.WAITING_FOR_KEY)),
+    ),
+    Case(
+        "CTRL-21",
+        "a trip while a top-up is in flight",
+        PAPER,
+        trip(others=other(TOP_UP, OrderState.UNCONFIRMED)),
+        trip(others=other(TOP_UP, OrderState.UNKNOWN)),
+    ),
+    Case(
+        "CTRL-21",
+        "a second trip at its turn",
+        PAPER,
+        trip(others=other(TRIP, OrderState.AUTHORISED)),
+    ),
+    Case(
+        "CTRL-21",
+        "a closing while the trip may be repeated",
+        PAPER,
+        made(PERMIT, others=other(TRIP, OrderState.NOT_DONE)),
+    ),
+    Case(
+        "CTRL-21",
         "a closing while the trip is not withdrawn",
         PAPER,
         made(PERMIT, others=other(TRIP, OrderState.QUEUED)),

@@ -16,26 +16,32 @@ IN_FLIGHT: Final = frozenset(
     {OrderState.SENDING, OrderState.ACCEPTED, OrderState.UNCONFIRMED, OrderState.READBACK}
 )
 """Where octets may be on their way, or what they did is being found out."""
-_QUIET: Final = frozenset({OrderKind.ALARM_ON, OrderKind.ALARM_OFF})
-"""What moves no contact and no money: it only waits for what is in flight."""
+_QUIET: Final = frozenset({OrderKind.ALARM_ON, OrderKind.ALARM_OFF, OrderKind.TOP_UP})
+"""What moves no contact: it waits for what is in flight, and what is in flight waits for it."""
 
 
 def one_wanted(facts: Facts) -> Finding:
     """CTRL-21, when it is created: nothing else is open; a closing may come after a trip, and undoes it."""
-    blocking = [one for one in _control(facts) if not _is_undone(facts, one)]
-    if blocking and facts.order.kind not in _QUIET:
-        return _busy(blocking[0], OnStop.REFUSE)
+    if facts.order.kind not in _QUIET:
+        for one in facts.others:
+            if one.is_open and one.kind not in _QUIET and not _is_undone(facts, one):
+                return _busy(one, OnStop.REFUSE)
     return passes("no other order is open for this meter", "该表没有其他未结工单")
 
 
 def one_sent(facts: Facts) -> Finding:
-    """CTRL-21, when its turn has come: nothing else is in flight or unknown."""
-    for one in _control(facts):
+    """CTRL-21, when its turn has come: nothing else is in flight, nor could be sent after it."""
+    for one in facts.others:
+        if not one.is_open:
+            continue
         if one.state in IN_FLIGHT:
             return _busy(one, OnStop.POSTPONE)
-        is_harmless = facts.order.kind in _QUIET or (_is_undone(facts, one) and one.state not in _UNSENT)
-        if not is_harmless:
+        if facts.order.kind in _QUIET or one.kind in _QUIET:
+            continue
+        if not _is_undone(facts, one):
             return _busy(one, OnStop.REFUSE)
+        if one.state is not OrderState.UNKNOWN:  # it may still be sent; whoever pays withdraws it first
+            return _busy(one, OnStop.POSTPONE)
     return passes("no other order of this meter is in flight", "该表没有其他执行中的工单")
 
 
@@ -94,22 +100,6 @@ def batch_runs(facts: Facts) -> Finding:
             **inputs,
         )
     return passes("{failures} of {size} in its batch failed", "批次共{size}户,失败{failures}户", **inputs)
-
-
-_UNSENT: Final = frozenset(
-    {OrderState.CREATED, OrderState.AUTHORISED, OrderState.QUEUED, OrderState.PRECHECK}
-)
-
-
-def _control(facts: Facts) -> list[OtherOrder]:
-    """Other open orders that this one could disturb; quiet ones only while they are in flight."""
-    return [
-        one
-        for one in facts.others
-        if one.is_open
-        and one.kind is not OrderKind.TOP_UP
-        and (one.kind not in _QUIET or one.state in IN_FLIGHT)
-    ]
 
 
 def _is_undone(facts: Facts, other: OtherOrder) -> bool:

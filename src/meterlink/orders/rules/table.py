@@ -277,7 +277,8 @@ _ALL: Final = (
     Rule(
         id="AUD-04",
         says="Every control is logged with who, why, rules and result, hash-chained, without secrets.",
-        elsewhere="each step of an order is an act; `meterlink audit verify`",
+        elsewhere="each step of an order is an act with its verdicts; acts of `rules` tell the edition; "
+        "`meterlink audit verify`",
     ),
     Rule(
         id="CAP-01",

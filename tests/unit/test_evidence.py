@@ -1,0 +1,335 @@
+"""Evidence: what is taken in, what is refused and how, and whose it is."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meterlink.errors import EvidenceRefused, NotEntitled
+from meterlink.journal.journal import Journal
+from meterlink.orders.evidence import AHEAD_MAX, WITHDRAWABLE, EvidenceBook
+from meterlink.orders.evidence_lines import LINE_OCTETS_MAX, read_lines
+from meterlink.orders.people import THE_DAEMON, Actor, Role
+from meterlink.orders.records import KINDS, MONEY_MAX_CENTS, Dispute, Notice, Payment, Policy, parse
+from meterlink.orders.told import Told
+from meterlink.roster.roster import Roster
+from tests.support.orders import NOON
+from tests.support.rules import (
+    APPROVER,
+    BILLING,
+    CLERK,
+    CUSTOMER,
+    DAYS,
+    HOUR,
+    INSPECTOR,
+    METER,
+    SECOND,
+    record,
+)
+
+_PAYMENT: dict[str, Any] = {
+    "kind": "payment",
+    "id": "p1",
+    "sender": "billing",
+    "at": "2026-11-24T11:59:00+08:00",
+    "customer": CUSTOMER,
+    "amount_cents": 12_000,
+    "settles": True,
+}
+_TENANT = dataclasses.replace(METER, customer_number="000087654321")
+_TWO = (METER, dataclasses.replace(METER, id="m2", address="000000000162"))
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def utc_now(self) -> datetime:
+        return self.now
+
+    def monotonic_s(self) -> float:
+        return 0.0
+
+
+@asynccontextmanager
+async def _book(tmp_path: Path, *meters: Any) -> AsyncIterator[EvidenceBook]:
+    clock = _Clock()
+    async with Journal.open(tmp_path / f"{len(meters)}.db", clock=clock) as journal:
+        yield EvidenceBook(journal.acts, Roster(meters or (METER,)), clock)
+
+
+def _document(**changes: Any) -> dict[str, Any]:
+    found = {**_PAYMENT, **changes}
+    return {key: value for key, value in found.items() if value is not ...}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"kind": "bill"}, ["no kind of evidence", "balance_statement"]),
+        ({"kind": ...}, ["kind is missing"]),
+        ({"amount_cents": 120.5}, ["amount_cents", "whole number"]),
+        ({"amount_cents": "12000"}, ["amount_cents", "whole number", "cents"]),
+        ({"amount_cents": True}, ["amount_cents", "whole number"]),
+        ({"amount_cents": 0}, ["amount_cents", "greater than or equal to 1"]),
+        ({"amount_cents": MONEY_MAX_CENTS + 1}, ["amount_cents", str(MONEY_MAX_CENTS)]),
+        ({"settles": "yes"}, ["settles", "true or false"]),
+        ({"settles": ...}, ["settles", "is missing"]),
+        ({"at": "2026-11-24T11:59:00"}, ["at:", "zone"]),
+        ({"at": 1764000000}, ["at:", "zone"]),
+        ({"at": "yesterday"}, ["at:", "zone"]),
+        ({"customer": "12345678"}, ["customer", "12 digits"]),
+        ({"customer": ...}, ["meter", "name the meter"]),
+        ({"sender": "billing:1"}, ["sender", "1 to 32"]),
+        ({"id": "a b"}, ["id:", "1 to 64"]),
+        ({"id": "x" * 65}, ["id:", "1 to 64"]),
+        ({"amonut": 1}, ["amonut", "unknown"]),
+    ],
+)
+def test_a_fault_of_a_record_says_which_key_and_what_to_do(changes: dict[str, Any], words: list[str]) -> None:
+    """The programmer of the billing system would have to guess."""
+    with pytest.raises(EvidenceRefused) as refused:
+        parse(_document(**changes))
+    assert [] == [word for word in words if word not in str(refused.value)]
+
+
+@pytest.mark.parametrize("document", [None, [], "x", 5, {}])
+def test_what_is_no_record_is_refused_in_words(document: object) -> None:
+    """Any JSON may stand in a line; the import would end in the middle of a file."""
+    with pytest.raises(EvidenceRefused):
+        parse(document)
+
+
+def test_all_faults_of_a_record_are_told_at_once() -> None:
+    """Who mends one fault a day would need a week for a record."""
+    with pytest.raises(EvidenceRefused) as refused:
+        parse(_document(amount_cents=-1, settles=5, at="x"))
+    assert 3 == len(str(refused.value).split("; "))
+
+
+def test_a_policy_is_for_areas_and_never_for_one_meter() -> None:
+    """A policy that names a meter would be found with the meter and count without being named by an order."""
+    document = {
+        "kind": "policy",
+        "id": "v1",
+        "sender": "ops",
+        "at": "2026-11-24T00:00:00Z",
+        "areas": ["east"],
+    }
+    parse({**document, "until": "2027-01-01T00:00:00Z"})
+    with pytest.raises(EvidenceRefused, match="not for one meter"):
+        parse({**document, "until": "2027-01-01T00:00:00Z", "meter": "m1"})
+
+
+def test_every_kind_comes_back_from_the_log_as_it_went_in() -> None:
+    """A field lost in the log is a field that the rules do not see."""
+    records = [
+        record(
+            "balance_statement",
+            "a",
+            NOON,
+            balance_cents=-5,
+            overdue_since="2026-01-01T00:00:00Z",
+            readings=["r1"],
+        ),
+        record("warning", "b", NOON, channel="sms"),
+        record("notice", "c", NOON, owed_cents=5),
+        record("final_notice", "d", NOON, channel="in_person"),
+        record("receipt", "e", NOON, of="c", outcome="failed", why="无人"),
+        record("payment", "f", NOON, amount_cents=5, settles=False, channel="bank"),
+        record("consent", "g", NOON, form="written", until="2027-01-01T00:00:00Z"),
+        record("filing", "h", NOON, of="c", authority="市经信局", number="7"),
+        record("dispute", "i", NOON, dispute="D1", state="upheld"),
+        record("safety_hold", "j", NOON, hold="H1", state="set", why="窃电"),
+        record("protection", "k", NOON, protection="school", state="set"),
+        record("agreement", "l", NOON, automatic_trips=False, notice_days=3),
+        record("work_order", "m", NOON, until="2027-01-01T00:00:00Z", why="换表"),
+        record("policy", "n", NOON, until="2027-01-01T00:00:00Z", areas=["east"]),
+    ]
+    assert sorted(KINDS) == sorted(one.record.kind for one in records)
+    for one in records:
+        written = json.loads(json.dumps(one.record.body))
+        assert one.record == parse(written)
+        assert one.record.body == parse(written).body
+
+
+@pytest.mark.asyncio
+async def test_a_record_is_kept_once_whatever_the_sender_repeats(tmp_path: Path) -> None:
+    """One payment would undo one debt twice."""
+    async with _book(tmp_path) as book:
+        added = await book.add(parse(_document()), BILLING)
+        assert ("billing:p1", "m1", True) == (added.full_id, added.meter, added.is_new)
+        again = await book.add(parse(_document(at="2026-11-24T03:59:00Z", meter="m1")), BILLING)
+        assert ("billing:p1", "m1", False) == (again.full_id, again.meter, again.is_new)
+        assert 1 == len((await book.of_meter(METER)).all(Payment))
+
+
+@pytest.mark.asyncio
+async def test_hundred_at_once_are_one_record(tmp_path: Path) -> None:
+    """Two programs of the billing system that send the same payment at once would both be "the first"."""
+    async with _book(tmp_path) as book:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(book.add(parse(_document()), BILLING)) for _ in range(100)]
+        assert 1 == sum(task.result().is_new for task in tasks)
+
+
+@pytest.mark.asyncio
+async def test_another_record_under_the_same_id_is_refused(tmp_path: Path) -> None:
+    """A payment of 1.00 yuan would become one of 100.00 yuan behind everybody's back."""
+    async with _book(tmp_path) as book:
+        await book.add(parse(_document()), BILLING)
+        with pytest.raises(EvidenceRefused, match="a record never changes"):
+            await book.add(parse(_document(amount_cents=12_001)), BILLING)
+        await book.add(parse(_document(sender="counter", amount_cents=12_001)), BILLING)
+
+
+@pytest.mark.asyncio
+async def test_a_record_that_is_ahead_of_us_is_refused(tmp_path: Path) -> None:
+    """A sender with a wrong clock could serve notices in advance."""
+    async with _book(tmp_path) as book:
+        ahead = NOON + AHEAD_MAX
+        await book.add(parse(_document(at=ahead.isoformat())), BILLING)
+        with pytest.raises(EvidenceRefused, match="ahead of our clock"):
+            await book.add(parse(_document(id="p2", at=(ahead + SECOND).isoformat())), BILLING)
+
+
+@pytest.mark.asyncio
+async def test_a_record_finds_the_one_meter_that_it_can_mean(tmp_path: Path) -> None:
+    """The notice of one meter would count for another one."""
+    async with _book(tmp_path, *_TWO) as book:
+        for changes, words in (
+            ({}, "m1, m2"),
+            ({"customer": "000000000000"}, "nobody in the roster"),
+            ({"meter": "m3"}, "no 'm3' in the roster"),
+            ({"meter": "m1", "customer": "000000000000"}, "is not the meter of"),
+        ):
+            with pytest.raises(EvidenceRefused, match=words):
+                await book.add(parse(_document(**changes)), BILLING)
+        assert "m2" == (await book.add(parse(_document(meter="m2", customer=...)), BILLING)).meter
+        assert [] == (await book.of_meter(METER)).all(Payment)
+    nameless = dataclasses.replace(METER, customer_number="")
+    async with _book(tmp_path, nameless) as book:
+        with pytest.raises(EvidenceRefused, match="no customer_number in the configuration"):
+            await book.add(parse(_document(meter="m1", customer=...)), BILLING)
+
+
+@pytest.mark.asyncio
+async def test_a_new_customer_inherits_nothing_but_what_is_about_the_place(tmp_path: Path) -> None:
+    """A tenant who moved in yesterday would be cut off for the notice of the one before."""
+    async with _book(tmp_path) as book:
+        await book.add(record("notice", "n1", NOON, owed_cents=5).record, BILLING)
+        hold = record("safety_hold", "h1", NOON, hold="H", state="set", why="窃电")
+        await book.add(hold.record, INSPECTOR)
+        assert 1 == len((await book.of_meter(METER)).all(Notice))
+        told = await book.of_meter(_TENANT)
+        assert [] == told.all(Notice)
+        assert ["窃电"] == [one.why for one in told.holds()]
+
+
+@pytest.mark.asyncio
+async def test_each_kind_is_taken_in_by_its_post(tmp_path: Path) -> None:
+    """AUD-01: a clerk would lift an inspector's hold, or billing approve a policy of its own."""
+    async with _book(tmp_path) as book:
+        hold = record("safety_hold", "h1", NOON, hold="H", state="released", why="已整改").record
+        policy = record("policy", "v1", NOON, until="2027-01-01T00:00:00Z", areas=["east"]).record
+        for one, actor in ((hold, CLERK), (policy, BILLING), (parse(_document()), INSPECTOR)):
+            with pytest.raises(NotEntitled, match=actor.name):
+                await book.add(one, actor)
+        await book.add(record("warning", "w1", NOON, channel="meter_alarm").record, THE_DAEMON)
+
+
+@pytest.mark.asyncio
+async def test_a_policy_needs_a_second_approver(tmp_path: Path) -> None:
+    """One person alone could let a whole area be cut off."""
+    second = Actor(name="anton", roles=frozenset({Role.APPROVER}))
+    async with _book(tmp_path) as book:
+        policy = record("policy", "v1", NOON, until="2027-01-01T00:00:00Z", areas=["east"]).record
+        await book.add(policy, APPROVER)
+        for actor in (APPROVER, CLERK):
+            with pytest.raises(NotEntitled):
+                await book.confirm("billing:v1", actor)
+        assert [] == [one for one in (await book.of_meter(METER)).kept if one.confirmed_by]
+        await book.confirm("billing:v1", second)
+        told = await book.of_meter(METER, "billing:v1")
+        kept = told.kept_as("billing:v1")
+        assert kept is not None and ("anna", "anton") == (kept.actor, kept.confirmed_by)
+        with pytest.raises(EvidenceRefused, match="once"):
+            await book.confirm("billing:v1", second)
+        await book.withdraw("billing:v1", second, "新版本")
+        assert None is (await book.of_meter(METER, "billing:v1")).find("billing:v1", Policy)
+
+
+@pytest.mark.asyncio
+async def test_only_what_allows_something_can_be_taken_back(tmp_path: Path) -> None:
+    """Somebody would take a payment back, and its customer would be cut off."""
+    async with _book(tmp_path) as book:
+        await book.add(parse(_document()), BILLING)
+        await book.add(record("notice", "n1", NOON, owed_cents=5).record, BILLING)
+        assert set() == {Payment, Dispute}.intersection(WITHDRAWABLE)
+        with pytest.raises(EvidenceRefused, match="cannot be taken back"):
+            await book.withdraw("billing:p1", BILLING, "x")
+        with pytest.raises(EvidenceRefused, match="no such record"):
+            await book.withdraw("billing:p9", BILLING, "x")
+        with pytest.raises(NotEntitled):
+            await book.withdraw("billing:n1", INSPECTOR, "x")
+        await book.withdraw("billing:n1", CLERK, "发错了")
+        assert [] == (await book.of_meter(METER)).all(Notice)
+        with pytest.raises(EvidenceRefused, match="already"):
+            await book.withdraw("billing:n1", CLERK, "x")
+
+
+def test_what_became_of_a_message_is_its_newest_receipt() -> None:
+    """A message that came back would count as delivered for ever."""
+    notice = record("notice", "n1", NOON - DAYS[3], owed_cents=5)
+    came = record("receipt", "r1", NOON - DAYS[2], of="n1", outcome="delivered")
+    back = record("receipt", "r2", NOON - DAYS[1], of="n1", outcome="failed")
+    theirs = dataclasses.replace(came, record=came.record.model_copy(update={"sender": "other"}))
+    assert NOON - DAYS[2] == Told(kept=(notice, came)).delivered_at(notice.record)
+    assert None is Told(kept=(notice, came, back)).delivered_at(notice.record)
+    assert None is Told(kept=(notice, theirs)).delivered_at(notice.record)
+
+
+def test_a_debt_is_settled_by_what_came_after_and_not_before() -> None:
+    """Warnings of a debt that was paid long ago would count for the next one."""
+    paid = record("payment", "p1", NOON - DAYS[5], amount_cents=5, settles=True)
+    clear = record("balance_statement", "b1", NOON - DAYS[4], balance_cents=0)
+    told = Told(kept=(paid, clear))
+    assert told.paid_clear_since(NOON - DAYS[6]) and not told.paid_clear_since(NOON - DAYS[5])
+    assert told.cleared_since(NOON - DAYS[5]) and not told.cleared_since(NOON - DAYS[4])
+    assert not Told(kept=(paid,)).paid_clear_since(NOON - DAYS[6])
+    before = record("balance_statement", "b0", NOON - DAYS[5] - HOUR, balance_cents=0)
+    assert not Told(kept=(paid, before)).paid_clear_since(NOON - DAYS[6])
+
+
+def test_a_file_is_read_line_by_line_and_a_wrong_line_hinders_nobody() -> None:
+    """One fault in a night's file would leave thousands of payments out."""
+    good = json.dumps(_document()).encode()
+    long = json.dumps(_document(channel="x" * LINE_OCTETS_MAX)).encode()
+    lines = [
+        good + b"\n",
+        b"  \n",
+        b"{",
+        b"[]",
+        b"\xff\xfe",
+        json.dumps(_document(settles=1)).encode(),
+        long,
+        good,
+    ]
+    found = list(read_lines(lines))
+    assert [1, 3, 4, 5, 6, 7, 8] == [line.number for line in found]
+    assert [True, False, False, False, False, False, True] == [line.document is not None for line in found]
+    told = [line.fault for line in found if line.fault]
+    assert ["not JSON", "a record is a table", "not JSON", "settles", "longer than"] == [
+        next(word for word in ("not JSON", "a record is a table", "settles", "longer than") if word in fault)
+        for fault in told
+    ]
+    deep = list(read_lines([b"[" * 60_000]))
+    assert "not JSON" in deep[0].fault

@@ -1,0 +1,113 @@
+"""People and their posts: what a file may say, and what a post allows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from meterlink.errors import ConfigError
+from meterlink.orders import people as people_module
+from meterlink.orders.people import DEEDS, FILE_OCTETS_MAX, PEOPLE_MAX, THE_DAEMON, Actor, Deed, People, Role
+
+_GOOD = """
+[[people]]
+name = "li.lei"
+roles = ["clerk", "viewer"]
+
+[[people]]
+name = "han.meimei"
+roles = ["approver"]
+accounts = ["000012345678"]
+"""
+
+
+def _file(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "people.toml"
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o640)
+    return path
+
+
+def test_a_file_gives_people_their_posts(tmp_path: Path) -> None:
+    """Everybody would have every role, or nobody any."""
+    people = People.read(_file(tmp_path, _GOOD))
+    assert Actor(name="li.lei", roles=frozenset({Role.CLERK, Role.VIEWER})) == people.actor("li.lei")
+    assert frozenset({"000012345678"}) == people.actor("han.meimei").accounts
+    assert Actor(name="mallory") == people.actor("mallory")
+    assert not any(people.actor("mallory").may(deed) for deed in Deed)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[[people]]\nname = "x"\nroles = ["king"]\n', ["people.1.roles", "clerk"]),
+        ('[[people]]\nname = "x"\nroles = []\n', ["people.1.roles", "at least 1"]),
+        ('[[people]]\nroles = ["clerk"]\n', ["people.1.name"]),
+        ('[[people]]\nname = "x"\nrole = "clerk"\nroles = ["clerk"]\n', ["people.1.role"]),
+        ('[[people]]\nname = "meterlink"\nroles = ["clerk"]\n', ["daemon's own name"]),
+        ('[[people]]\nname = "x"\nroles = ["clerk"]\naccounts = ["12"]\n', ["12 digits"]),
+        ('[[people]]\nname = "x"\nroles = ["auditor", "clerk"]\n', ["auditor and clerk", "two people"]),
+        ('[[people]]\nname = "x"\nroles = ["admin", "dispatcher"]\n', ["admin and dispatcher", "two people"]),
+        (_GOOD + '[[people]]\nname = "li.lei"\nroles = ["viewer"]\n', ["two [[people]]", "li.lei"]),
+        ("people = 5\n", ["people"]),
+        ("[[people]\n", ["not TOML"]),
+    ],
+)
+def test_a_fault_of_the_file_is_named(tmp_path: Path, text: str, words: list[str]) -> None:
+    """A role misspelt would silently be none, or the whole file."""
+    path = _file(tmp_path, text)
+    with pytest.raises(ConfigError) as wrong:
+        People.read(path)
+    assert [] == [word for word in (str(path), *words) if word not in str(wrong.value)]
+
+
+def test_a_file_that_others_may_write_is_refused(tmp_path: Path) -> None:
+    """Everybody on the machine could make himself an approver."""
+    for mode in (0o660, 0o602):
+        path = _file(tmp_path, _GOOD)
+        path.chmod(mode)
+        with pytest.raises(ConfigError, match="chmod go-w"):
+            People.read(path)
+
+
+def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
+    """The daemon would start without anybody who may stop it."""
+    with pytest.raises(ConfigError, match="cannot be read"):
+        People.read(tmp_path / "nobody.toml")
+    path = _file(tmp_path, "")
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="not TOML"):
+        People.read(path)
+
+
+def test_a_file_has_a_largest_size(tmp_path: Path) -> None:
+    """A wrong path (a disk image, a journal) would be read whole into memory."""
+    one = '[[people]]\nname = "p{}"\nroles = ["viewer"]\n'
+    most = "".join(one.format(number) for number in range(PEOPLE_MAX))
+    assert People.read(_file(tmp_path, most)).actor("p1").roles
+    with pytest.raises(ConfigError, match=str(PEOPLE_MAX)):
+        People.read(_file(tmp_path, most + one.format("x")))
+    with pytest.raises(ConfigError, match="is this the right file"):
+        People.read(_file(tmp_path, "#" * (FILE_OCTETS_MAX + 1)))
+
+
+def test_every_deed_has_posts_and_the_posts_are_divided() -> None:
+    """A deed without posts nobody could do; one that two posts share would not be divided."""
+    assert set(Deed) == set(DEEDS)
+    assert all(DEEDS.values())
+    assert set() == DEEDS[Deed.CREATE] & DEEDS[Deed.APPROVE] | DEEDS[Deed.APPROVE] & DEEDS[Deed.OPERATE]
+    control = {Deed.CREATE, Deed.APPROVE, Deed.OPERATE, Deed.CANCEL, Deed.FIND}
+    assert set() == {deed for deed in control if Role.ADMIN in DEEDS[deed]}
+    writing = set(Deed) - {Deed.LOOK}
+    for role in (Role.VIEWER, Role.AUDITOR, Role.BILLING):
+        assert set() == {deed for deed in writing if role in DEEDS[deed]}
+    assert set() == DEEDS[Deed.RELEASE_QUARANTINE] & (
+        DEEDS[Deed.CREATE] | DEEDS[Deed.APPROVE] | DEEDS[Deed.OPERATE]
+    )
+
+
+def test_the_daemon_is_no_person() -> None:
+    """A person of its name could do what the daemon does by itself."""
+    assert THE_DAEMON.is_daemon and not THE_DAEMON.roles
+    assert people_module.DAEMON == THE_DAEMON.name
