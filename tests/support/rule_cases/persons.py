@@ -240,9 +240,14 @@ CLOSING = (
     Case("CTRL-15", "a permit of which nobody knows", PAPER, made(PERMIT, model={})),
     Case(
         "CTRL-16",
-        "a payment that does not settle",
+        "a payment that does not settle, where there is no wallet",
         PAPER,
         made(PERMIT, kept=[record("payment", "p1", NOON, amount_cents=1, settles=False)]),
+        made(
+            PERMIT,
+            kept=[record("payment", "p1", NOON, amount_cents=1, settles=False)],
+            meter={"world": "local"},
+        ),
     ),
     Case(
         "CTRL-16",

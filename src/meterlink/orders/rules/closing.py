@@ -81,10 +81,13 @@ def consent_of(facts: Facts) -> Consent | None:
 
 
 def has_a_reason(facts: Facts) -> Finding:
-    """CTRL-16: paid, nothing owed, a dispute upheld, or a work order."""
+    """CTRL-16: paid, nothing owed, a dispute upheld, or a work order.
+
+    Where the money is in the meter, any payment is a reason: the meter closes for no less than its own limit.
+    """
     told, order = facts.told, facts.order
     payment = told.find(order.payment, Payment)
-    if payment and payment.settles:
+    if payment and (payment.settles or facts.meter.world == "local"):
         return passes("paid: {payment}", "已缴清:{payment}", payment=order.payment)
     work = told.find(order.reference, WorkOrder)
     if work and holds(work.until, facts.now):
