@@ -101,8 +101,8 @@ def has_a_reason(facts: Facts) -> Finding:
     return stops(
         "no payment that settles the debt ({payment}), no work order or upheld dispute ({reference})",
         "没有结清欠费的缴费({payment}),也没有工单或成立的争议({reference})",
-        payment=order.payment or "-",
-        reference=order.reference or "-",
+        payment=order.payment,
+        reference=order.reference,
     )
 
 
@@ -127,7 +127,7 @@ def attempts_left(facts: Facts) -> Finding | None:
             "缴费{payment}已自{first}起发送{count}次:转现场复电",
             count=len(sent),
             first=sent[0],
-            payment=facts.order.payment or "-",
+            payment=facts.order.payment,
         )
     return passes("{count} frames so far", "已发送{count}次", count=len(sent))
 
