@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from meterlink.cli import audit, config, work
+from meterlink.cli import audit, config, control, evidence, order, work
 from meterlink.cli.decode import decode
 from meterlink.cli.demo import demo
 from meterlink.cli.items import items
@@ -39,6 +39,9 @@ app.command()(decode)
 app.command()(items)
 app.add_typer(config.app, name="config")
 app.add_typer(audit.app, name="audit")
+app.add_typer(order.app, name="order")
+app.add_typer(evidence.app, name="evidence")
+app.add_typer(control.app, name="control")
 app.add_typer(work.app, name="work")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,14 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Disconnect, reconnect, top up: create orders, approve, arm and operate them. 控制与充值命令。",
 )
+
+
+class Finding(enum.StrEnum):
+    """What two persons found of an order of unknown outcome."""
+
+    DONE = "done"
+    NOT_DONE = "not_done"
+
 
 _CONFIG = Annotated[Path, CONFIG_OPTION]
 _ID = Annotated[str, typer.Argument(help="The order's id, made by who creates it.", show_default=False)]
@@ -190,6 +199,43 @@ def cancel(
     Exit codes: 0 cancelled; 2 no such order; 7 journal; 8 it has been sent, or ended; 10 no daemon.
     """
     _verb("cancel", order_id, False, config, as_json, lang, reason=reason)
+
+
+@app.command()
+def find(
+    order_id: _ID,
+    finding: Annotated[Finding, typer.Option(help="What was found.", show_default=False)],
+    evidence: Annotated[str, typer.Option(help="What shows it, for people.", show_default=False)],
+    as_json: _JSON = False,
+    lang: _LANG = None,
+    config: _CONFIG = _FIRST_CONFIG,
+) -> None:
+    """Say what became of an order that ended unknown; a second person confirms it. 现场核实。
+
+    \b
+    Example:
+      meterlink order find t-1 --finding done --evidence "contact open, seen by Fred at 14:20"
+
+    \b
+    Exit codes: 0 kept; 2 no such order; 7 journal; 8 its state or your role forbids it; 10 no daemon.
+    """
+    _verb("find", order_id, False, config, as_json, lang, finding=finding.value, evidence=evidence)
+
+
+@app.command()
+def confirm(
+    order_id: _ID, as_json: _JSON = False, lang: _LANG = None, config: _CONFIG = _FIRST_CONFIG
+) -> None:
+    """Confirm what somebody else found; the meter may be ordered about again. 核实确认。
+
+    \b
+    Example:
+      meterlink order confirm t-1
+
+    \b
+    Exit codes: 0 confirmed; 2 no such order; 7 journal; 8 its state or your role forbids it; 10 no daemon.
+    """
+    _verb("confirm", order_id, False, config, as_json, lang)
 
 
 @app.command()

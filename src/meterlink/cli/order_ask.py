@@ -152,6 +152,17 @@ class Asking:
             typer.echo(f"{order['id']}  {order['kind']}  {order['meter']}  {state}  {order['created_at']}")
         return ExitCode.OK
 
+    def done(self, op: str, **args: Any) -> int:
+        """Ask for something that ends in a word or two; the exit code."""
+        result = self.asked(op, **args)
+        if self._as_json:
+            typer.echo(json.dumps(result, ensure_ascii=False))
+        elif "held" in result:
+            self._limits(result)
+        else:
+            typer.echo("  ".join(str(value) for value in result.values()))
+        return ExitCode.OK
+
     def asked(self, op: str, **args: Any) -> dict[str, Any]:
         """The daemon's answer; ends the command where there is none."""
         with desk_of(self._config) as desk:
@@ -163,6 +174,23 @@ class Asking:
             return desk.ask(op, **args)
         except (Refusal, DaemonAway) as error:
             leave(error, as_json=self._as_json, lang=self._lang)
+
+    def _limits(self, told: Mapping[str, Any]) -> None:
+        """Whether trips are stopped, and what is held."""
+        is_zh = self._lang == "zh"
+        if stopped_by := told["stopped_by"]:
+            typer.echo(f"停电操作已被{stopped_by}停止" if is_zh else f"all trips are stopped by {stopped_by}")
+        else:
+            typer.echo("停电操作未被停止" if is_zh else "trips are not stopped")
+        if asked_by := told["resume_asked_by"]:
+            typer.echo(
+                f"{asked_by}申请恢复,等待第二人"
+                if is_zh
+                else f"{asked_by} asks to resume; a second person must agree"
+            )
+        for one in told["held"]:
+            words = "已隔离" if is_zh else "held"
+            typer.echo(f"{one['order']}  {words}  {one['meter']}  {one['area']}  {one['batch']}")
 
     def _heading(self, order: Mapping[str, Any]) -> None:
         state = STATES[OrderState(order["state"])][self._lang]

@@ -86,6 +86,8 @@ class OrderRequests:
 
     async def _find(self, actor: Actor, args: Args) -> Answer:
         finding, evidence = text(args, "finding"), text(args, "evidence")
+        if finding not in ("done", "not_done"):
+            raise BadRequest("finding must be done or not_done")
         return await self._shown(await self._service.find(actor, text(args, "id"), finding, evidence))
 
     async def _confirm(self, actor: Actor, args: Args) -> Answer:

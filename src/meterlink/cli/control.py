@@ -1,0 +1,197 @@
+"""``meterlink control``: the switch that stops all trips, what is held, freezes, and who is sent out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from meterlink.cli.config import CONFIG_OPTION
+from meterlink.cli.language import Lang
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Stop all trips at once, let them go again, release what is held. 停电总开关与隔离。",
+)
+
+_CONFIG = Annotated[Path, CONFIG_OPTION]
+_JSON = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+_LANG = Annotated[Lang | None, typer.Option(help="Language; default from the locale.")]
+_REASON = Annotated[str, typer.Option(help="Why, for people.", show_default=False)]
+_ORDER = Annotated[str, typer.Argument(help="Id of the order.", show_default=False)]
+_AREA = Annotated[str, typer.Option(help="Transformer area; *: every one.")]
+_FIRST_CONFIG = Path("meterlink.toml")
+
+
+@app.command()
+def stop(
+    reason: _REASON, as_json: _JSON = False, lang: _LANG = None, config: _CONFIG = _FIRST_CONFIG
+) -> None:
+    """Stop all trips, also those that wait for their line. Reconnections go on. 停止全部停电。
+
+    \b
+    Example:
+      meterlink control stop --reason "wrong list was imported"
+
+    \b
+    Exit codes: 0 stopped; 7 journal; 8 you may not; 10 no daemon.
+    """
+    _do("stop", config, as_json, lang, reason=reason)
+
+
+@app.command()
+def resume(
+    reason: _REASON, as_json: _JSON = False, lang: _LANG = None, config: _CONFIG = _FIRST_CONFIG
+) -> None:
+    """Ask that trips go again, or agree as the second person, within the hour. 恢复停电操作(双人)。
+
+    \b
+    Example:
+      meterlink control resume --reason "the list was withdrawn"
+
+    \b
+    Exit codes: 0 asked, or resumed; 7 journal; 8 you may not, or nothing is stopped; 10 no daemon.
+    """
+    _do("resume", config, as_json, lang, reason=reason)
+
+
+@app.command()
+def status(as_json: _JSON = False, lang: _LANG = None, config: _CONFIG = _FIRST_CONFIG) -> None:
+    """Say whether trips are stopped, and which orders are held. 状态。
+
+    \b
+    Example:
+      meterlink control status --lang zh
+
+    \b
+    Exit codes: 0 told; 7 journal; 8 you may not; 10 no daemon.
+    """
+    _do("status", config, as_json, lang)
+
+
+@app.command()
+def release(
+    order: _ORDER,
+    reason: _REASON,
+    as_json: _JSON = False,
+    lang: _LANG = None,
+    config: _CONFIG = _FIRST_CONFIG,
+) -> None:
+    """Let an order go on that a cap or a brake holds. 放行。
+
+    \b
+    Example:
+      meterlink control release t-1 --reason "checked with the area"
+
+    \b
+    Exit codes: 0 released; 2 no such order; 7 journal; 8 you may not, or it is not held; 10 no daemon.
+    """
+    _do("release", config, as_json, lang, id=order, reason=reason)
+
+
+@app.command()
+def delete(
+    order: _ORDER,
+    reason: _REASON,
+    as_json: _JSON = False,
+    lang: _LANG = None,
+    config: _CONFIG = _FIRST_CONFIG,
+) -> None:
+    """End an order that is held. 删除。
+
+    \b
+    Example:
+      meterlink control delete t-1 --reason "not this customer"
+
+    \b
+    Exit codes: 0 ended; 2 no such order; 7 journal; 8 you may not, or it is not held; 10 no daemon.
+    """
+    _do("delete", config, as_json, lang, id=order, reason=reason)
+
+
+@app.command("release-batch")
+def release_batch(
+    batch: Annotated[str, typer.Argument(help="Name of the batch, as rule CTRL-24 tells it.")],
+    reason: _REASON,
+    as_json: _JSON = False,
+    lang: _LANG = None,
+    config: _CONFIG = _FIRST_CONFIG,
+) -> None:
+    """Say that somebody has looked at the failures of a batch; it goes on. 放行批次。
+
+    \b
+    Example:
+      meterlink control release-batch "2026-11-22:person:clara" --reason "adapter was replaced"
+
+    \b
+    Exit codes: 0 released; 7 journal; 8 you may not; 10 no daemon.
+    """
+    _do("release_batch", config, as_json, lang, batch=batch, reason=reason)
+
+
+@app.command()
+def freeze(
+    reason: _REASON,
+    area: _AREA = "*",
+    until: Annotated[str, typer.Option(help="Last moment, with its zone; empty: until lifted.")] = "",
+    as_json: _JSON = False,
+    lang: _LANG = None,
+    config: _CONFIG = _FIRST_CONFIG,
+) -> None:
+    """Forbid trips because of weather or an event. 暂停停电(天气、活动)。
+
+    \b
+    Example:
+      meterlink control freeze --area east --until 2026-11-25T00:00:00+08:00 --reason "cold wave"
+
+    \b
+    Exit codes: 0 frozen; 2 wrong arguments; 7 journal; 8 you may not; 10 no daemon.
+    """
+    _do("freeze", config, as_json, lang, area=area, until=until, reason=reason)
+
+
+@app.command()
+def lift(
+    reason: _REASON,
+    area: _AREA = "*",
+    as_json: _JSON = False,
+    lang: _LANG = None,
+    config: _CONFIG = _FIRST_CONFIG,
+) -> None:
+    """End a freeze. 解除暂停。
+
+    \b
+    Example:
+      meterlink control lift --area east --reason "warm again"
+
+    \b
+    Exit codes: 0 lifted; 7 journal; 8 you may not; 10 no daemon.
+    """
+    _do("lift", config, as_json, lang, area=area, reason=reason)
+
+
+@app.command()
+def grant(
+    order: _ORDER,
+    person: Annotated[str, typer.Argument(help="Name of the field staff.", show_default=False)],
+    as_json: _JSON = False,
+    lang: _LANG = None,
+    config: _CONFIG = _FIRST_CONFIG,
+) -> None:
+    """Let one person operate one reconnection once, for four hours. 现场复电一次性授权。
+
+    \b
+    Example:
+      meterlink control grant r-1 fred
+
+    \b
+    Exit codes: 0 granted; 2 no such order; 7 journal; 8 you may not; 10 no daemon.
+    """
+    _do("grant", config, as_json, lang, id=order, person=person)
+
+
+def _do(op: str, config: Path, as_json: bool, lang: Lang | None, **args: Any) -> None:
+    from meterlink.cli.order_ask import Asking
+
+    raise typer.Exit(Asking(config, as_json=as_json, lang=lang).done(f"control.{op}", **args))

@@ -1,0 +1,224 @@
+"""``meterlink order``, ``evidence`` and ``control`` as people type them, at a real control socket (F46)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from meterlink.cli import app
+from meterlink.clock import SystemClock
+from meterlink.config import load_settings
+from meterlink.daemon.control_socket import SOCKET_FILE, control_socket
+from meterlink.daemon.lines import profiles_of
+from meterlink.daemon.ordering import Ordering, OrderWorld
+from meterlink.daemon.requests import no_control
+from meterlink.journal.journal import Journal
+from meterlink.model.act import Topic
+from meterlink.model.payload import time_out
+from tests.support.order_gateway import PEOPLE, Proved
+
+pytestmark = pytest.mark.asyncio
+
+_CONFIG = """\
+[gateway]
+id = "gw"
+data_dir = "{folder}"
+
+[control]
+people = "{folder}/people.toml"
+operator_code = "20261124"
+
+[[lines]]
+name = "street"
+url = "tcp://127.0.0.1:9"
+
+[[meters]]
+id = "m7"
+address = "000000000161"
+line = "street"
+model = "generic-remote-cost-control"
+meter_number = "000000000161"
+customer_number = "000012345678"
+area = "east"
+motor_load = false
+"""
+
+
+class Town:
+    """A daemon's orders behind their socket, with the commands of several people.
+
+    Args:
+        folder: of the configuration and the data.
+
+    Attributes:
+        who: the person whom the local user stands for.
+
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.who = "clara"
+        self.folder = folder
+        self.config = folder / "meterlink.toml"
+        self.config.write_text(_CONFIG.format(folder=folder), encoding="utf-8")
+        (folder / "people.toml").write_text(PEOPLE, encoding="utf-8")
+        (folder / "people.toml").chmod(0o600)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Journal]:
+        """The orders and their socket; no line is opened."""
+        settings = load_settings(self.config)
+        assert settings.control is not None
+        async with Journal.open(self.folder / "journal.sqlite3", clock=SystemClock()) as journal:
+            ordering = Ordering(
+                settings,
+                settings.control,
+                journal,
+                profiles_of(settings),
+                clock=SystemClock(),
+                rng=random.Random(1),
+                world=OrderWorld(models=Proved()),
+            )
+            await ordering.load()
+
+            async def answer(_: str, op: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
+                return await ordering.answer(self.who, op, args)
+
+            async with control_socket(self.folder / SOCKET_FILE, answer):
+                yield journal
+
+    async def say(self, who: str, *words: str, stdin: str = "") -> Result:
+        """One command of a person."""
+        self.who = who
+        command = [*words, "--config", str(self.config)]
+        return await asyncio.to_thread(partial(CliRunner().invoke, app, command, input=stdin))
+
+
+def _order(order_id: str = "a-1") -> dict[str, Any]:
+    deadline_at = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=30)
+    return {
+        "id": order_id,
+        "kind": "alarm_on",
+        "meter": "m7",
+        "reason": "low balance",
+        "deadline_at": time_out(deadline_at),
+        "payment": "",
+        "case": "",
+        "reference": "",
+    }
+
+
+async def _ask(path: Path, op: str, **args: Any) -> dict[str, Any]:
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(json.dumps({"id": "1", "op": op, "args": args}).encode() + b"\n")
+    answer: dict[str, Any] = json.loads(await reader.readline())
+    writer.close()
+    return answer
+
+
+async def test_f46_the_same_id_from_a_hundred_callers_at_the_socket(tmp_path: Path) -> None:
+    """A program that sends its order again and again would make a hundred of it."""
+    town = Town(tmp_path)
+    async with town.open() as journal:
+        path, order = tmp_path / SOCKET_FILE, _order()
+        answers = await asyncio.gather(*(_ask(path, "order.create", order=order) for _ in range(100)))
+        other = await _ask(path, "order.create", order={**order, "reason": "another"})
+        acts = await journal.acts.of_subject(Topic.ORDER, "a-1")
+    assert [answers[0]] * 100 == answers
+    assert answers[0]["ok"]
+    assert "clash" == other["error"]["code"]
+    assert ["create", "authorise"] == [kept.act.verb for kept in acts]
+
+
+async def test_an_order_from_creation_to_the_queue(tmp_path: Path) -> None:
+    """What people type would not lead to an order, or to one without its history."""
+    town = Town(tmp_path)
+    create = ["order", "create", "a-1", "--kind", "alarm_on", "--meter", "m7", "--reason", "low"]
+    deadline = ["--deadline", time_out(datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=30))]
+    async with town.open():
+        dry = await town.say("clara", *create, *deadline, "--dry-run", "--lang", "en")
+        assert (0, "all") == (dry.exit_code, dry.stdout[:3])
+        assert 0 == (await town.say("clara", *create, *deadline)).exit_code
+        again = await town.say("clara", *create, *deadline, "--json")
+        assert (0, "authorised") == (again.exit_code, json.loads(again.stdout)["state"])
+        clash = await town.say("clara", *create, "--within", "10")
+        assert 8 == clash.exit_code
+        assert "wants something else" in clash.stderr
+        assert 8 == (await town.say("clara", "order", "arm", "a-1")).exit_code
+        check = await town.say("david", "order", "operate", "a-1", "--dry-run", "--lang", "zh")
+        assert (0, "条规则均通过\n") == (check.exit_code, check.stdout[2:])
+        trip = ["order", "create", "t-1", "--kind", "trip", "--meter", "m7", "--reason", "x", *deadline]
+        check = await town.say("clara", *trip, "--dry-run", "--lang", "zh")
+        assert 8 == check.exit_code
+        assert "CTRL-02: 已发出0次预警" in check.stdout
+        refused = await town.say("clara", *trip, "--lang", "en")
+        assert 8 == refused.exit_code
+        assert "CTRL-02: 0 warnings" in refused.stderr
+        assert 2 == (await town.say("clara", "order", "show", "none")).exit_code
+        listed = json.loads((await town.say("clara", "order", "list", "--json")).stdout)["orders"]
+        assert ["a-1"] == [one["id"] for one in listed]
+        gone = await town.say("clara", "order", "cancel", "a-1", "--reason", "typed wrongly")
+        assert 0 == gone.exit_code
+        shown = await town.say("clara", "order", "show", "a-1", "--lang", "zh")
+        assert "已撤销" in shown.stdout
+        assert "typed wrongly" in shown.stdout
+
+
+async def test_evidence_from_a_file_and_from_a_pipe(tmp_path: Path) -> None:
+    """Records would be lost without a word, or taken in twice."""
+    town = Town(tmp_path)
+    now = time_out(datetime.now(UTC))
+    record = {"kind": "warning", "id": "w1", "sender": "billing", "at": now, "meter": "m7", "channel": "sms"}
+    lines = json.dumps(record) + "\n\nnot json\n" + json.dumps({**record, "id": "w2", "meter": "m9"}) + "\n"
+    (tmp_path / "today.jsonl").write_text(lines)
+    async with town.open():
+        first = await town.say("billing", "evidence", "import", str(tmp_path / "today.jsonl"), "--lang", "en")
+        assert (1, "3 records: 1 new, 2 refused\n") == (first.exit_code, first.stdout)
+        assert ":3: not JSON" in first.stderr
+        assert ":4: meter: there is no 'm9'" in first.stderr
+        again = await town.say("billing", "evidence", "import", "-", "--json", stdin=json.dumps(record))
+        assert 0 == again.exit_code
+        assert [{"line": 1, "id": "billing:w1", "meter": "m7", "is_new": False}] == (
+            json.loads(again.stdout)["records"]
+        )
+
+
+async def test_the_kill_switch_takes_one_to_stop_and_two_to_resume(tmp_path: Path) -> None:
+    """One person could let trips go again that another has stopped."""
+    town = Town(tmp_path)
+    async with town.open():
+        assert 8 == (await town.say("nobody", "control", "stop", "--reason", "x")).exit_code
+        assert 0 == (await town.say("clara", "control", "stop", "--reason", "wrong list")).exit_code
+        assert 0 == (await town.say("sam", "control", "resume", "--reason", "withdrawn")).exit_code
+        still = await town.say("clara", "control", "status", "--lang", "en")
+        assert "all trips are stopped by clara" in still.stdout
+        assert 0 == (await town.say("steve", "control", "resume", "--reason", "agreed")).exit_code
+        now = await town.say("clara", "control", "status", "--json")
+        assert "" == json.loads(now.stdout)["stopped_by"]
+
+
+async def test_without_a_daemon_the_commands_say_so(tmp_path: Path) -> None:
+    """Who types into a dead machine would believe that something was ordered."""
+    town = Town(tmp_path)
+    away = await town.say("clara", "order", "list")
+    assert 10 == away.exit_code
+    assert "does not answer" in away.stderr
+
+
+async def test_without_control_everything_is_refused(tmp_path: Path) -> None:
+    """A gateway that only reads would take orders that nobody has allowed."""
+    town = Town(tmp_path)
+    async with control_socket(tmp_path / SOCKET_FILE, no_control):
+        told = await town.say("clara", "order", "list")
+    assert 8 == told.exit_code
+    assert "[control]" in told.stderr
