@@ -186,11 +186,13 @@ class OrderGateway(SimulatedGateway):
 
     async def until(self, order_id: str, *states: str) -> Mapping[str, Any]:
         """An order, once it stands in one of these states; by default once it has ended."""
-        while True:
-            order = await self.ask("clara", "order.show", id=order_id)
-            if order["state"] in states or (not states and not order["is_open"]):
-                return order
-            await asyncio.sleep(0.05)
+        order = await self.ask("clara", "order.show", id=order_id)
+        while order["state"] not in states and (states or order["is_open"]):
+            step = len(order["steps"])
+            order = await self.ask("clara", "order.follow", id=order_id, step=step, wait_s=60)
+            if step == len(order["steps"]):
+                await asyncio.sleep(1)  # it has ended otherwise than it should
+        return order
 
     async def refused(self, user: str, op: str, **args: Any) -> MeterlinkError:
         """The error of a request that must not be done."""
@@ -200,12 +202,17 @@ class OrderGateway(SimulatedGateway):
             return error
         raise AssertionError(f"it was done: {answer}")
 
-    def order(self, order_id: str, kind: OrderKind, meter: str, **fields: Any) -> dict[str, Any]:
+    def press_key(self, address: str = "") -> bool:
+        """Somebody presses the key of a meter; whether it closed."""
+        meter = self.meters[address or next(iter(self.meters))]
+        return bool(meter.works.switch.press_key(self.sim.clock.utc_now()))
+
+    def order(self, order_id: str, kind: OrderKind | str, meter: str, **fields: Any) -> dict[str, Any]:
         """An order as a caller gives it; within an hour."""
         deadline_at = self.now().replace(microsecond=0) + timedelta(hours=1)
         return {
             "id": order_id,
-            "kind": kind.value,
+            "kind": str(kind),
             "meter": meter,
             "reason": "a test",
             "deadline_at": time_out(deadline_at),

@@ -32,6 +32,7 @@ from meterlink.orders.brakes import Brakes
 from meterlink.orders.calendar import Calendar
 from meterlink.orders.evidence import EvidenceBook
 from meterlink.orders.gathering import Gatherer
+from meterlink.orders.lateness import Lateness
 from meterlink.orders.limits import Limits
 from meterlink.orders.models import Models, NothingProven
 from meterlink.orders.payments import Payments
@@ -131,9 +132,9 @@ class Ordering:
         self._starter = Starter(self.book, self._rules, brakes)
         self._sender = Sender(self.book, self._rules, brakes, self._reader, clock)
         accesses = Accesses(journal.acts, clock)
-        attention = Attention(
-            work=WorkItems(journal.acts, clock), alarms=Alarms(journal.acts, clock, zone=zone)
-        )
+        alarms = Alarms(journal.acts, clock, zone=zone)
+        attention = Attention(work=WorkItems(journal.acts, clock), alarms=alarms)
+        self._lateness = Lateness(self.book, alarms, clock)
         self._requests = Requests(
             people=People.read(control.people.expanduser()),
             service=OrderService(
@@ -157,6 +158,10 @@ class Ordering:
         await self.book.load()
         await self._watch.start(self._clock.utc_now())
         await self._payments.catch_up()
+
+    async def run(self) -> None:
+        """Look after those who have paid, until cancelled."""
+        await self._lateness.run()
 
     async def answer(self, user: str, op: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a local user asks; see ``control_socket.Handler``."""
