@@ -116,7 +116,7 @@ class OrderGateway(SimulatedGateway):
         tables: Mapping[str, object] | None = None,
         **more: Any,
     ) -> None:
-        files = {"people.toml": PEOPLE, "holidays.toml": _HOLIDAYS, "password": PASSWORD}
+        files = {"people.toml": PEOPLE, "holidays.toml": HOLIDAYS, "password": PASSWORD}
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
             (folder / name).chmod(0o600)
@@ -252,7 +252,7 @@ def kinds_of(steps: Iterable[Mapping[str, Any]]) -> list[str]:
     return [step["verb"] for step in steps]
 
 
-_HOLIDAYS: Final = (
+HOLIDAYS: Final = (
     "first_day = 2026-01-01\nlast_day = 2026-12-31\n\n"
     '[[holidays]]\nname = "national day"\nfirst = 2026-10-01\nlast = 2026-10-08\n'
 )
