@@ -189,7 +189,7 @@ class Meter:
         self._desk = self._of_1997 or self.commands
 
     def _lose_power(self) -> None:
-        """What it knew in passing is in the memory that a cut clears: proofs, and what it was about to say."""
+        """A cut clears the memory of what is passing: proofs, and what it was about to say."""
         self._last = None
         self.lives += 1
         self.commands.lose_power()
