@@ -173,10 +173,8 @@ class EventLog:
             return (Stretch(to_us(row.at), to_us(row.at), row.details) for row in rows)
         if name in _CLOCK_SETTINGS:
             return self._settings(_CLOCK_SETTINGS[name])
-        if name in _RELAY and not self._memory.tells_moves:
-            return iter(())
         if name in _RELAY:
-            return self._moves(opens=_RELAY[name])
+            return self._moves(opens=_RELAY[name]) if self._memory.tells_moves else iter(())
         if name in _MONEY:
             return self._paid(_MONEY[name])
         if name in LOAD_KINDS:
