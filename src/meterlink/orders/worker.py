@@ -175,9 +175,7 @@ class LineOrders:
             self._rested.pop(life.order.id, None)
 
     def _rest(self, life: Life, rests: timedelta) -> None:
-        known = next(
-            (one for one in self._book.open_of(life.order.meter) if one.order.id == life.order.id), life
-        )
+        known = self._book.known(life.order.id) or life
         self._rested[life.order.id] = (known.step, self._clock.utc_now() + rests)
 
     async def _look(self, line: Holding, life: Life) -> Life:
