@@ -329,7 +329,7 @@ class _Broken(Proved):
         return await super().switch_facts(meter)
 
 
-@pytest.mark.parametrize(("seconds", "was_sent"), [(9.9, False), (10.6, True)])
+@pytest.mark.parametrize(("seconds", "was_sent"), [(10.05, False), (10.6, True)])
 def test_orders_of_a_meter_that_was_taken_out_of_the_configuration(
     tmp_path: Path, seconds: float, was_sent: bool
 ) -> None:
