@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +13,12 @@ UTF8_OCTETS_MAX: Final = 4
 """Octets of a character in UTF-8, at most."""
 SHORT_MAX: Final = 65_536
 """Longer texts are read by libyaml, where it is there: ten times as fast, less exact about where it broke."""
+
+_REMEDIES: Final[Mapping[int, str]] = {
+    errno.ENOENT: "name a file that is there",
+    errno.EISDIR: "name a file in that folder",
+    errno.EACCES: "let this user read it",
+}
 
 
 def text_of(path: Path, *, text_max: int, fault: type[Exception]) -> str:
@@ -30,7 +38,7 @@ def text_of(path: Path, *, text_max: int, fault: type[Exception]) -> str:
         with path.open("rb") as file:
             octets = file.read(octets_max + 1)
     except OSError as error:
-        raise fault(f"{path}: cannot be read: {error.strerror}") from None
+        raise fault(f"{path}: {unreadable(error)}") from None
     if len(octets) > octets_max:
         raise fault(f"{path}:1: too long, at most {text_max} characters are taken")
     try:
@@ -39,6 +47,12 @@ def text_of(path: Path, *, text_max: int, fault: type[Exception]) -> str:
         line = octets.count(b"\n", 0, error.start) + 1
         sentence = f"octet {octets[error.start]:02X}H is no UTF-8; save the file as UTF-8"
         raise fault(f"{path}:{line}: {sentence}") from None
+
+
+def unreadable(error: OSError) -> str:
+    """Why a file cannot be read, and what to do."""
+    remedy = _REMEDIES.get(error.errno or 0, "name another file")
+    return f"cannot be read: {error.strerror or error}; {remedy}"
 
 
 def node_of(text: str, file: str, *, fault: type[Exception], text_max: int, depth_max: int) -> yaml.Node:

@@ -15,6 +15,9 @@ import pytest
 
 from meterwire.dlt645 import WILDCARD, Frame, ReadRequest, encode, to_frame
 from meterwire.dlt645.messages.control import ControlRequest
+from meterwire.dlt698.apdus.get import GetRequestNormal
+from meterwire.dlt698.axdr.selection import Oad
+from tests.support.head698 import Head, dialling
 from tests.support.metersim_process import METERSIM
 from tests.support.octets import plain_client
 from tests.support.processes import announced
@@ -192,3 +195,17 @@ def test_a_run_says_what_could_not_happen(tmp_path: Path) -> None:
     assert "metersim: 2 meters; Ctrl-C ends\n" in told
     words = "forward_active_energy.b: meter 000000000001 has no such register"
     assert f"metersim: of-phase-b cannot happen: {words}\n" in told
+
+
+def test_a_new_concentrator_works_as_it_is(tmp_path: Path) -> None:
+    """A newcomer's concentrator would be silent, or its master would not know whom to ask."""
+    subprocess.run([METERSIM, "new", "area", "--kind=concentrator"], cwd=tmp_path, check=True, timeout=30)
+    with announced([METERSIM, "run", str(tmp_path / "area.yaml")], tmp_path / "run.log") as (_, ready):
+        [line] = ready["lines"]
+        with dialling(line["url"]) as connection:
+            head = Head(connection, line["concentrator"], version=0x16)
+            head.await_login()
+            head.connect()
+            archive = head.ask(GetRequestNormal(piid=head.association.next_piid(), oad=Oad.of("60000200")))
+    assert [line["concentrator"]] == [call.server.digits for call in head.calls]
+    assert len(line["meters"]) == len(archive.result.result.value)

@@ -20,6 +20,7 @@ from meterwire.dlt698.apdus.association import ConnectRequest, ReleaseRequest
 from meterwire.dlt698.apdus.get import GetRequestNormalList
 from meterwire.dlt698.apdus.link_management import ServerErrorResponse
 from meterwire.dlt698.apdus.parts import ActionResult, Dar
+from meterwire.dlt698.apdus.security import SecurityRequest
 from meterwire.dlt698.link.deframer import Found
 from meterwire.dlt698.sessions.transfer import FRAME_OCTETS_LEAST
 from tests.support.ordered698 import (
@@ -80,7 +81,8 @@ def test_a_top_up_is_credited_once() -> None:
         after.proven,
     )
     assert ["top_up"] == here.obeyed
-    assert after.hoarding_limit_cents is not None
+    assert here.works.account is not None
+    assert here.works.account.limits.hoarding == after.hoarding_limit_cents
     assert "protect698 4 3" in here.lab.asked
     assert 0 == here.lab.open
 
@@ -203,6 +205,24 @@ def test_a_trip_under_guarantee_says_why() -> None:
     answer = here.order(here.command(TRIP))
     assert (REJECTED, Cause.GUARANTEE, "03") == (answer.verdict, answer.cause, answer.word)
     assert ["guarantee_on"] == here.obeyed
+
+
+def test_the_error_word_tells_nothing_of_money() -> None:
+    """It is of the last control: a top-up that is refused without a reason was not refused by a guarantee."""
+    here = local()
+    here.order(here.command(OrderKind.GUARANTEE_ON))
+    assert Cause.GUARANTEE is here.order(here.command(TRIP)).cause
+
+    def refuses(found: Found, said: bytes) -> Said:
+        if not isinstance(decode_apdu(found.frame.user_data), SecurityRequest):
+            return [(REPLY_DELAY_S, said)]
+        call = decode_apdu(here.lab.protected[-1])
+        assert isinstance(call, ActionRequestNormal)
+        answer = ActionResponseNormal(piid=call.piid, item=ActionResult(call.item.omd, Dar(255)))
+        return [(REPLY_DELAY_S, as_answer(found, here.sealed(answer)))]
+
+    answer = here.order(here.command(TOP_UP), tap=refuses)
+    assert (REJECTED, Cause.UNTOLD, "FF") == (answer.verdict, answer.cause, answer.word)
 
 
 def test_a_trip_that_comes_too_late() -> None:

@@ -9,6 +9,7 @@ import random
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from meterlink.bus.line import Line
 from meterlink.drivers.control import ControlAnswer, Verdict
@@ -23,6 +24,7 @@ from meterwire.dlt698.apdus.association import ReleaseRequest
 from meterwire.dlt698.apdus.parts import ActionResult, Dar, Piid
 from meterwire.dlt698.apdus.security import Mac, PlainUnit, SecurityRequest, SecurityResponse
 from meterwire.dlt698.axdr.selection import Omd
+from meterwire.dlt698.link import frame as link
 from meterwire.dlt698.link.deframer import Found
 from tests.support.adapters import Program, adapter_of
 from tests.support.ordered698 import (
@@ -83,6 +85,44 @@ def test_an_answer_that_proves_nothing(kind: OrderKind, tap: object) -> None:
     assert NONE is answer.verdict
     assert [kind.value] == here.obeyed
     assert 1 == sum(isinstance(one, SecurityRequest) for one in here.heard)
+
+
+@pytest.mark.parametrize("fault", ["number", "method", "tag"])
+def test_a_proved_answer_to_another_call(fault: str) -> None:
+    """The meter's keys say who answers, not what: number, method and tag have to fit as well (fact 7)."""
+    here = Ordered()
+
+    def foreign(found: Found, said: bytes) -> Said:
+        del said
+        call = decode_apdu(here.lab.protected[-1])
+        assert isinstance(call, ActionRequestNormal)
+        assert call.time_tag is not None
+        answer = ActionResponseNormal(piid=call.piid, item=ActionResult(call.item.omd, Dar(0)))
+        tag = call.time_tag._replace(sent_at=call.time_tag.sent_at._replace(second=59))
+        wrong = {
+            "number": replace(answer, piid=Piid.of(call.piid.number - 1)),
+            "method": replace(answer, item=ActionResult(Omd(0x8000, 130), Dar(0))),
+            "tag": replace(answer, time_tag=tag),
+        }[fault]
+        return [(REPLY_DELAY_S, as_answer(found, here.sealed(wrong)))]
+
+    assert NONE is here.order(here.command(TRIP), tap=foreign).verdict
+    assert "open698" in here.lab.asked
+
+
+def test_an_envelope_without_a_mac_is_not_opened() -> None:
+    """An adapter may open what bears no proof, as documented for level 3: it must not be asked to."""
+    here = Ordered()
+
+    def bare(found: Found, said: bytes) -> Said:
+        answer = decode_apdu(link.decode(said).user_data)
+        assert isinstance(answer, SecurityResponse)
+        return [(REPLY_DELAY_S, as_answer(found, encode_apdu(replace(answer, verify=None))))]
+
+    with capture_logs() as logged:
+        assert NONE is here.order(here.command(TRIP), tap=bare).verdict
+    assert "open698" not in here.lab.asked
+    assert "answer_broke_us" not in [one["event"] for one in logged]
 
 
 def test_a_late_answer_is_nobody_s() -> None:
@@ -199,6 +239,8 @@ def test_a_cancelled_sending(after_s: float) -> None:
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
+        if not prepared.session.was_sent:
+            assert b"" == prepared.session.octets_to_send()
         if busy is not None:
             with pytest.raises(ReplyTimeout):
                 await busy

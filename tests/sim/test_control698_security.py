@@ -17,7 +17,7 @@ from meterlink.model.order import OrderKind
 from meterprofiles import AssociationTraits
 from meterwire.dlt698.apdus.action import ActionRequestNormal
 from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
-from meterwire.dlt698.apdus.association import ConnectRequest, ReleaseRequest
+from meterwire.dlt698.apdus.association import ConnectRequest, ConnectResponse, ReleaseRequest
 from meterwire.dlt698.apdus.get import GetResponseNormalList
 from meterwire.dlt698.apdus.parts import AttributeResult
 from meterwire.dlt698.apdus.security import SecurityRequest
@@ -61,6 +61,37 @@ def test_without_a_proof_nothing_is_sent(op: str, code: str) -> None:
     connected = [type(one) for one in here.heard if isinstance(one, ConnectRequest | ReleaseRequest)]
     assert connected in ([], [ConnectRequest, ReleaseRequest])
     assert [] == here.obeyed
+
+
+@pytest.mark.parametrize("fault", ["no mac", "in the open"])
+def test_an_envelope_that_is_none(fault: str) -> None:
+    """An adapter that is asked for ciphertext and MAC and gives less must not get an order sent in plain."""
+    here = Ordered()
+    here.lab.envelope = {
+        "no mac": lambda made, _: made._replace(mac=None),
+        "in the open": lambda made, apdu: made._replace(data=apdu),
+    }[fault]
+    with pytest.raises(SecurityFailed) as caught:
+        here.order(here.command(TRIP))
+    assert "unfit" == caught.value.code
+    assert not any(isinstance(one, SecurityRequest) for one in here.heard)
+
+
+def test_a_meter_that_does_not_prove_itself() -> None:
+    """Somebody who answers every CONNECT with "allowed" would get an order that only the meter may read."""
+    here = Ordered()
+
+    def silent_about_itself(found: Found, said: bytes) -> Said:
+        answer = decode_apdu(link.decode(said).user_data)
+        if isinstance(answer, ConnectResponse):
+            answer = replace(answer, security_data=None)
+        return [(REPLY_DELAY_S, as_answer(found, encode_apdu(answer)))]
+
+    here.tap = silent_about_itself
+    with pytest.raises(SecurityFailed) as caught:
+        here.order(here.command(TRIP))
+    assert "not_verified" == caught.value.code
+    assert ["init698"] == here.lab.asked
 
 
 def test_an_answer_that_the_provider_cannot_open() -> None:
@@ -191,9 +222,14 @@ def test_the_reader_learns_that_its_association_is_over(connect: str) -> None:
         await here.reader.read(line, ADDRESS, item, priority=Priority.ON_DEMAND)
         assert (connect != "never") == _connects(here)
         prepared = await here.driver.prepare(line, ADDRESS, here.command(TRIP), here.lab)
+        assert {ADDRESS} == set(here.lost)
         await here.driver.send(line, prepared)
         await here.driver.standing(line, ADDRESS)
+        here.lost.clear()
         await here.driver.finish(line, prepared)
+        here.heard.clear()
+        await here.driver.identity(line, ADDRESS)
+        assert (connect != "never") == _connects(here)
         here.heard.clear()
         await here.reader.read(line, ADDRESS, item, priority=Priority.ON_DEMAND)
         assert (connect != "never") == _connects(here)

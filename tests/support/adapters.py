@@ -27,6 +27,7 @@ class Program:
         group: of its tasks.
         behaviour: of each request but ``health``; by default it is answered as a laboratory does.
         name: as ``health`` tells it.
+        version: of the protocol, likewise.
 
     Attributes:
         starts: how often it was opened.
@@ -36,13 +37,19 @@ class Program:
     """
 
     def __init__(
-        self, group: asyncio.TaskGroup, behaviour: Behaviour | None = None, *, name: str = "site"
+        self,
+        group: asyncio.TaskGroup,
+        behaviour: Behaviour | None = None,
+        *,
+        name: str = "site",
+        version: int = 1,
     ) -> None:
         self.starts = 0
         self.asked: list[str] = []
         self.refuses = False
         self.behaviour = behaviour
         self.name = name
+        self._version = version
         self._group = group
         self._hsm = Hsm(LabProvider(random.Random(7).randbytes))
         self._end: ByteStream | None = None
@@ -82,7 +89,7 @@ class Program:
 
     async def _take(self, request: dict[str, Any]) -> None:
         if request["op"] == "health":
-            told = {"name": self.name, "protocol_version": 1}
+            told = {"name": self.name, "protocol_version": self._version}
             await self.say(json.dumps({"id": request["id"], "ok": True, "result": told}).encode() + b"\n")
             return
         self.asked.append(request["op"])

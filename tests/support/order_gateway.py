@@ -99,6 +99,7 @@ class OrderGateway(SimulatedGateway):
         control: other keys of ``[control]``.
         proved: what is proven of the models; by default everything.
         model: of the meters.
+        tables: other tables of the configuration.
         more: as of ``SimulatedGateway``.
 
     """
@@ -112,6 +113,7 @@ class OrderGateway(SimulatedGateway):
         control: Mapping[str, object] | None = None,
         proved: Proved | None = None,
         model: str = "generic-remote-cost-control",
+        tables: Mapping[str, object] | None = None,
         **more: Any,
     ) -> None:
         files = {"people.toml": PEOPLE, "holidays.toml": HOLIDAYS, "password": PASSWORD}
@@ -135,7 +137,8 @@ class OrderGateway(SimulatedGateway):
                     "holidays": folder / "holidays.toml",
                     "operator_code": "20261124",
                     **(control or {}),
-                }
+                },
+                **(tables or {}),
             },
             order_models=proved or Proved(),
             **more,

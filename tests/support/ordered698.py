@@ -32,6 +32,7 @@ from metersim.security.provider import LabProvider, Trouble, Wallet698
 from metersim.security.suite698 import Level
 from metersim.works.cost_control import LOCAL, REMOTE, CostControl
 from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu, encode_apdu
+from meterwire.dlt698.apdus.security import CipherUnit, Mac, SecurityResponse
 from meterwire.dlt698.link import frame as link
 from meterwire.dlt698.link.deframer import Deframer, Found
 from tests.support.secured698 import ADDRESS, CUSTOMER, works_of
@@ -60,6 +61,7 @@ class AsyncLab:
         secrets: hexadecimal, what nobody may see.
         protected: APDUs that it put into envelopes.
         begun: key state, diversifier and counter of each CONNECT.
+        envelope: what it makes of an envelope and what is in it.
         wrong_mac: takes the place of every MAC that it makes, where it is set.
 
     """
@@ -71,6 +73,7 @@ class AsyncLab:
         self.protected: list[bytes] = []
         self.begun: list[tuple[int, bytes, int]] = []
         self.wrong_mac: bytes | None = None
+        self.envelope: Callable[[Envelope698, bytes], Envelope698] = lambda made, _: made
         self._named = named
         self._lab = LabProvider(random.Random(7).randbytes, root=root)
 
@@ -120,7 +123,7 @@ class AsyncLab:
             made = Envelope698(*self._lab.protect698(session, Level(level), apdu))
         made = made._replace(mac=self.wrong_mac) if self.wrong_mac else made
         self._keep(made.data, made.mac)
-        return made
+        return self.envelope(made, apdu)
 
     async def open698(self, session: str, *, level: int, data: bytes, mac: bytes | None) -> bytes:
         self._note("open698")
@@ -274,6 +277,12 @@ class Ordered:
     def purse(self, security: Security | None = None) -> Purse:
         """The money in it."""
         return self.run(lambda line: self.driver.purse(line, ADDRESS, security))
+
+    def sealed(self, answer: Apdu) -> bytes:
+        """An answer in the envelope that the meter would put around it, after it has opened a request."""
+        data, mac = self.meter.envelopes.module.association.seal_answer(Level.CIPHER_MAC, encode_apdu(answer))
+        assert mac is not None
+        return encode_apdu(SecurityResponse(unit=CipherUnit(data), verify=Mac(mac)))
 
     def _note_lost(self, address: str) -> None:
         self.lost.append(address)

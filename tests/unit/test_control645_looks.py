@@ -220,14 +220,11 @@ def test_the_bits_of_the_status_word(
     assert (("meter_status_word_3", word),) == standing.raw
 
 
-@pytest.mark.parametrize(
-    ("dialect", "expected"),
-    [("standard", (True, None, None, None)), ("southern_grid", (True, True, True, None))],
-)
-def test_bits_that_a_dialect_keeps_in_reserve(dialect: str, expected: tuple[bool | None, ...]) -> None:
+@pytest.mark.parametrize("dialect", ["standard", "southern_grid"])
+def test_bits_that_a_dialect_keeps_in_reserve(dialect: str) -> None:
     """Always 0, they would read as "close was commanded" and "no guarantee"."""
     standing = _standing({_STATUS: "D010"}, dialect=dialect)
-    assert expected == (
+    assert (True, None, None, None) == (
         standing.contact_open,
         standing.command_open,
         standing.alarm,
@@ -318,6 +315,15 @@ def test_money_with_its_proof() -> None:
         proven=True,
     )
     assert expected == purse
+    assert 0 == bench.security.open
+    assert not bench.run(bench.is_authenticated)
+
+
+def test_a_meter_without_a_wallet() -> None:
+    """It would look like a provider that fails, and people search for keys."""
+    bench = ControlBench(a_meter(REMOTE))
+    with pytest.raises(Refused):
+        _purse(bench)
     assert 0 == bench.security.open
     assert not bench.run(bench.is_authenticated)
 

@@ -9,9 +9,20 @@ from typing import Any
 import pytest
 
 from meterlink.drivers.control import Command, Standing
-from meterlink.drivers.control698_looks import COMMAND, RELAYS, STATUS_WORDS, standing
+from meterlink.drivers.control698_looks import (
+    COMMAND,
+    GUARANTEE,
+    OVERDRAFT,
+    RELAYS,
+    STATUS_WORDS,
+    WALLET,
+    meter_number,
+    purse,
+    standing,
+)
 from meterlink.drivers.control698_orders import METHODS, TAG_UNITS_MAX, TASKS, action_item, check, time_tag
 from meterlink.drivers.control698_verdict import CAUSES, ERROR_CAUSES, UNDECIDED
+from meterlink.errors import BadAnswer
 from meterlink.model.order import OrderKind
 from meterlink.model.zone import CHINA_TIME
 from metersim.security.suite698 import Level, SessionKey, additional_of, purse_mac, seal_request
@@ -155,7 +166,7 @@ def _agree(sent: list[bytes]) -> None:
 
 
 def _seen(**words: Data) -> dict[Oad, Data | Dar]:
-    places = {"command": COMMAND, "relays": RELAYS, "words": STATUS_WORDS}
+    places = {"command": COMMAND, "relays": RELAYS, "words": STATUS_WORDS, "guarantee": GUARANTEE}
     return {places[name]: data for name, data in words.items()}
 
 
@@ -246,6 +257,64 @@ def test_a_contradiction_is_no_word() -> None:
     assert (None, None) == (seen.contact_open, seen.command_open)
     agreed = _stands("bit0_first", relays=_relay(1), words=_words("0A00"), command=_bits("80"))
     assert (True, True) == (agreed.contact_open, agreed.command_open)
+
+
+def test_a_word_of_another_length_is_no_word() -> None:
+    """A meter with other words at that place would be believed to stand as its neighbours' bits say."""
+    words = Data("array", (*[_bits("0000", 16)] * 2, _bits("0A"), _bits("0000", 16)))
+    assert _stands("bit0_first", words=words).contact_open is None
+
+
+@pytest.mark.parametrize(("code", "expected"), [(0, False), (1, True), (2, True), (3, None)])
+def test_the_guarantee(code: int, expected: bool | None) -> None:
+    """An automatic guarantee (2) drops trips like one that was ordered."""
+    assert expected is _stands(guarantee=Data("enum", code)).guarantee
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [
+        (f"{ADDRESS}", ADDRESS),
+        (f"0000{ADDRESS}", ADDRESS),
+        (f"0100{ADDRESS}", ""),
+        ("20261122000A", ""),
+        ("2026112200", ""),
+        ("", ""),
+    ],
+)
+def test_the_meter_s_number(octets: str, expected: str) -> None:
+    """Keys and customers hang on it: a number that is cut out of something longer is another meter's."""
+    data = Data("octet-string", bytes.fromhex(octets))
+    if expected:
+        assert expected == meter_number(data, "m1")
+    else:
+        with pytest.raises(BadAnswer):
+            meter_number(data, "m1")
+
+
+@pytest.mark.parametrize(("remaining", "overdraft", "expected"), [(0, 0, 0), (0, 70, -70), (5, 0, 5)])
+def test_an_overdrawn_wallet_is_below_nothing(remaining: int, overdraft: int, expected: int) -> None:
+    """Guarantee off trips an overdrawn customer at once (fact 5): 0 would look like a safe account."""
+    wallet = Data("structure", (_cents(remaining), _cents(3)))
+    seen: dict[Oad, Data | Dar] = {WALLET: wallet, OVERDRAFT: _cents(overdraft)}
+    found = purse(seen, "m1", taken_at=UNTIL, is_proven=False)
+    assert (expected, 3, "", None) == (
+        found.remaining_cents,
+        found.purchase_count,
+        found.customer_number,
+        found.hoarding_limit_cents,
+    )
+
+
+@pytest.mark.parametrize("wallet", [Data("null", None), Data("structure", ()), Data("array", ())])
+def test_a_wallet_that_is_none(wallet: Data) -> None:
+    """Money that nobody can read is no money to compare with."""
+    with pytest.raises(BadAnswer):
+        purse({WALLET: wallet}, "m1", taken_at=UNTIL, is_proven=False)
+
+
+def _cents(number: int) -> Data:
+    return Data("double-long-unsigned", number)
 
 
 def test_what_is_missing_is_not_told() -> None:

@@ -144,6 +144,8 @@ async def test_an_item_equals() -> None:
         {"item": "meter_clock", "equals": "1", "times": 1},
         {"item": "meter_clock", "equals": "1", "within": "NaN"},
         {"item": "meter_clock", "equals": True},
+        {"item": "forward_active_energy", "equals": "\uff11\uff12"},
+        {"item": "forward_active_energy", "equals": "1", "within": "\uff11"},
         {"item": "meter_clock", "equals": [1]},
         {"item": "meter_clock", "equals": 1e200},
         {"answered": "*" * 129},

@@ -24,6 +24,7 @@ from metersim.plant.rows import ADDRESS_MAX, METERS_MAX
         (["--growth-kw=-1"], "growth"),
         (["--growth-kw=NaN"], "number of kW"),
         (["--growth-kw=much"], "number of kW"),
+        (["--growth-kw=\uff11"], "number of kW"),
         (["--first-address=-1"], "first address"),
         (["--first-address=999999999998", "--meters=2"], "last address"),
         (["--td-ms=-1"], "reply delay"),

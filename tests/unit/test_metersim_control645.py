@@ -87,6 +87,24 @@ def test_a_repeated_frame_is_obeyed_twice() -> None:
     assert [Decimal(2)] == here.read("relay_trip_count@item")  # the contact moved once
 
 
+def test_a_sealed_frame_is_obeyed_again_until_its_authentication_or_its_time_is_over() -> None:
+    """Nothing in it counts: a sender that repeats itself must not look better than it is."""
+    here = a_head_end()
+    here.authenticate()
+    order = here.sealed_message(TRIP, valid=4 * MINUTE)
+    for _ in range(2):
+        assert isinstance(here.say(order), Acknowledgement)
+    assert 2 == here.meter.works.memory.count("trip")
+    assert [Decimal(2)] == here.read("relay_trip_count@item")  # the contact moved once
+    here.now += 4 * MINUTE + SECOND
+    assert isinstance(here.say(order), AbnormalReply), "expired"
+    here.authenticate()
+    again = here.sealed_message(TRIP)
+    here.authenticate()
+    assert isinstance(here.say(again), AbnormalReply), "of another authentication"
+    assert 2 == here.meter.works.memory.count("trip")
+
+
 @pytest.mark.parametrize(
     ("plain_orders", "taken"),
     [("all", ORDERS), ("closes", {PERMIT, CLOSE}), ("none", set())],

@@ -17,7 +17,7 @@ from metersim.security.suite698 import Level
 from metersim.works.account import AccountLimits
 from metersim.works.cost_control import LOCAL, PLAIN, REMOTE
 from metersim.works.switch import Command, State
-from meterwire.dlt698.apdus.apdu import encode_apdu
+from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
 from meterwire.dlt698.apdus.association import ReleaseRequest, ReleaseResponse
 from meterwire.dlt698.apdus.get import GetRequestNext, GetRequestNormal, GetRequestRecord
 from meterwire.dlt698.apdus.parts import SUCCESS, Dar, RecordRequest, SetItem
@@ -175,6 +175,23 @@ def test_envelopes_end_with_their_association() -> None:
                 client.at += timedelta(seconds=7201)
         assert Dar(23) == client.send(whole).unit, way
         assert () == client.works.memory.controls
+
+
+def test_an_order_that_comes_twice_is_obeyed_twice_until_its_time_is_over() -> None:
+    """LAB-SM4 has no counter in an envelope: a sender that repeats itself must not look better than it is."""
+    client = _associated()
+    whole = client.envelope(client.action(CONTROL, 129, trip_data()))
+    first = client.send(whole)
+    assert first == client.send(whole)
+    assert 2 == client.works.memory.count("trip")
+    assert 2 == client.works.events.count("relay_trip", client.at), (
+        "the contact moved once, and once in trial"
+    )
+    client.at += timedelta(hours=1)
+    late = client.send(whole)
+    opened = client.provider.open698(client.session, Level.CIPHER_MAC, late.unit.octets, late.verify.mac)
+    assert Dar(32) == decode_apdu(opened).item.dar, "its time tag is too old"  # type: ignore[union-attr]
+    assert 2 == client.works.memory.count("trip")
 
 
 def test_an_envelope_with_something_else_in_it_is_answered_in_one() -> None:

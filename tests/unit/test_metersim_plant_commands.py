@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import re
+import socket
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +24,10 @@ from metersim.plant.plant import Plant, load_plant, read_plant
 from metersim.plant.rows import LineRow, MeterRow
 from metersim.plant.schema import schema
 from metersim.plant.starters import KINDS, starter
+from meterwire.dlt645 import ReadRequest, encode, to_frame
+
+IN_USE = "Address already in use; end the program that has it, or write another port (0 takes a free one)"
+NOT_HERE = "Cannot assign requested address; write an address of this machine, as 127.0.0.1"
 
 
 @pytest.fixture
@@ -46,7 +51,20 @@ def test_a_new_plant_file_is_right_as_it_is(folder: Path, kind: str) -> None:
     checked = CliRunner().invoke(app, ["check", "my-plant.yaml", "--json"])
     lines = json.loads(checked.stdout)["lines"]
     assert [meter.address for meter in plant.meters()] == [each for line in lines for each in line["meters"]]
-    assert [str(line.at) for line in plant.lines] == [line["at"] for line in lines]
+    assert [str(line.at) for line in plant.all_lines] == [line["at"] for line in lines]
+
+
+def test_a_concentrator_is_told_with_its_place(folder: Path) -> None:
+    """Somebody would look for a line to connect to, and find one that listens to nobody."""
+    CliRunner().invoke(app, ["new", "area", "--kind", "concentrator"])
+    told = CliRunner().invoke(app, ["check", "area.yaml"]).stdout.splitlines()
+    assert "area: 0 lines, 1 concentrators, 9 meters, seed 1, wall clock" == told[0]
+    assert "  concentrator 020000000001 at tcp://127.0.0.1:0, meters on its carrier" == told[1]
+    assert "    6 x dlt645-2007/single-phase, household 0.5 kW" == told[2]
+    assert 5 == len(told)
+    document = json.loads(CliRunner().invoke(app, ["check", "area.yaml", "--json"]).stdout)
+    row = {"address": "020000000001", "at": "tcp://127.0.0.1:0", "line": "behind-020000000001"}
+    assert [row] == document["concentrators"]
 
 
 def test_what_a_new_plant_file_has_in_comments_is_right_too() -> None:
@@ -57,6 +75,9 @@ def test_what_a_new_plant_file_has_in_comments_is_right_too() -> None:
     assert [False, False, True, False] == [row.modes_enforced for row in rows]
     assert rows[1].tariffs is not None
     assert rows[3].is_garbage
+    text = starter("concentrator", "area")
+    whole = re.sub(r"^# (?=lines:|  - )", "", text, flags=re.MULTILINE)
+    assert (0, 1) == tuple(len(read_plant(each, "area.yaml").lines) for each in (text, whole))
 
 
 def test_a_new_plant_file_overwrites_nothing_unasked(folder: Path) -> None:
@@ -96,6 +117,53 @@ def test_a_plant_file_is_checked_without_running_it(folder: Path) -> None:
     told = CliRunner().invoke(app, ["check", "p.yaml"]).stdout
     assert "east: 1 lines, 3 meters, seed 1, 60 times as fast\n" in told
     assert "  line-1 at tcp://127.0.0.1:0, paced\n    3 x dlt645-2007/generic, household 0.5 kW\n" in told
+
+
+def test_a_file_that_is_not_there_has_a_remedy(folder: Path) -> None:
+    """A newcomer in the wrong folder would be left with a word of the operating system."""
+    for command in ("run", "check"):
+        ended = CliRunner().invoke(app, [command, "no.yaml"])
+        told = "metersim: no.yaml: there is no such file; name another one, or let `metersim new` write one\n"
+        assert (2, told) == (ended.exit_code, ended.stderr)
+    ended = CliRunner().invoke(app, ["check", str(folder)])
+    told = f"metersim: {folder}: cannot be read: Is a directory; name a file in that folder\n"
+    assert (2, told) == (ended.exit_code, ended.stderr)
+    ended = CliRunner().invoke(app, ["replay", "no.jsonl"])
+    told = "metersim: no.jsonl: cannot be read: No such file or directory; name a file that is there\n"
+    assert (2, told) == (ended.exit_code, ended.stderr)
+
+
+@pytest.mark.parametrize("command", [["run"], ["run", "p.yaml"], ["replay", "c.jsonl"], ["hsm"]])
+def test_a_place_that_cannot_be_had_has_a_remedy(folder: Path, command: list[str]) -> None:
+    """Errno 98 does not say that another program has the port, nor what to do."""
+    octets = encode(to_frame(ReadRequest(address="000000000161", di=0x00010000))).hex()
+    row = {"at": "2026-10-01T00:00:00Z", "direction": "out", "octets": octets}
+    (folder / "c.jsonl").write_text(json.dumps(row))
+    option = "--listen" if command == ["hsm"] else "--tcp"
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+        for host, words in (("127.0.0.1", IN_USE), ("203.0.113.1", NOT_HERE)):
+            (folder / "p.yaml").write_text(f"lines: [{{at: 'tcp://{host}:{port}'}}]")
+            options = [] if "p.yaml" in command else [option, f"{host}:{port}"]
+            ended = CliRunner().invoke(app, [*command, *options])
+            told = f"metersim: tcp://{host}:{port}: {words}\n"
+            assert (1, "", told) == (ended.exit_code, ended.stdout, ended.stderr)
+
+
+def test_a_place_of_the_api_that_cannot_be_had_has_a_remedy(folder: Path) -> None:
+    """Whoever starts a plant twice would not know that its API is meant."""
+    (folder / "p.yaml").write_text("lines: [{at: listen}]")
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        api = f"127.0.0.1:{held.getsockname()[1]}"
+        ended = CliRunner().invoke(app, ["run", "p.yaml", "--api", api])
+    assert (1, "") == (ended.exit_code, ended.stdout)
+    assert ended.stderr.startswith(f"metersim: --api {api}: Address already in use; end the program")
+
+
+def test_a_file_that_cannot_be_written_is_named(folder: Path) -> None:
+    """Whoever asks for a capture into no folder would be told a number of the operating system."""
+    ended = CliRunner().invoke(app, ["run", "--capture", "no/c.jsonl"])
+    assert (1, "metersim: no/c.jsonl: No such file or directory\n") == (ended.exit_code, ended.stderr)
 
 
 def test_options_of_the_plant_do_not_go_with_a_plant_file(folder: Path) -> None:

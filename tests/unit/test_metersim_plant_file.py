@@ -272,6 +272,40 @@ def test_no_fault_speaks_of_our_classes(key: str) -> None:
     assert [] == [word for word in _WORDS_OF_PYTHON if word in told], told
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            f"lines: [{{meters: [{{{key}: \uff11}}]}}]"
+            for key in ("mean_kw", "clock_ahead_s", "feed_in_share")
+        ),
+        *(f"lines: [{{meters: [{{{key}: \uff11}}]}}]" for key in ("ct_ratio", "pt_ratio")),
+        "lines: [{meters: [{clock_drift_s_per_day: 1\uff11}]}]",
+        "lines: [{meters: [{count: \uff11}]}]",
+        "seed: \u0663",
+        *(
+            f"scenario: {{scenario: x, happenings: [{{{rest}}}]}}"
+            for rest in (
+                "what: clock_drift, at: +1h, s_per_day: \uff11",
+                "what: clock_jump, at: +1h, by: \uff11h",
+                "what: register_set, at: +1h, item: forward_active_energy, value: \uff11\uff12",
+                "what: register_rollover, at: +1h, left_kwh: \uff11",
+                "what: registers_runaway, at: +1h, rate: \uff11",
+                "what: tampering, at: +1h, theft: THEFT-05, strength: 0.\uff11",
+                "what: power_outage, at: +\uff11h",
+                "what: power_outage, at: daily 0\uff13:00",
+                "what: power_outage, at: \uff12026-03-01T03:00+08:00",
+                "what: power_outage, at: +1h, lasts: \uff11h",
+            )
+        ),
+    ],
+)
+def test_digits_are_0_to_9(text: str) -> None:
+    """A full-width digit of an input method would be read, and written back as something else."""
+    with pytest.raises(PlantError, match="write a "):
+        read_plant(text, "p.yaml")
+
+
 def test_every_fault_of_a_file_is_told_at_once() -> None:
     """Its author would mend a file slip by slip."""
     text = "seed: x\nnonsense: 1\nlines:\n" + "- {at: nowhere}\n" * FAULTS_SHOWN_MAX
@@ -309,7 +343,7 @@ def test_files_that_a_plant_names_stand_beside_it(tmp_path: Path) -> None:
     (tmp_path / "plant.yaml").write_text("lines: [{meters: [{profile: mine.yaml}]}]")
     [meter] = load_plant(tmp_path / "plant.yaml").meters()
     assert "dlt645-1997" == meter.row.profile.protocol
-    with pytest.raises(PlantError, match=r"none\.yaml: cannot be read"):
+    with pytest.raises(PlantError, match=r"none\.yaml: there is no such file"):
         load_plant(tmp_path / "none.yaml")
     (tmp_path / "latin.yaml").write_bytes(b"seed: 1\nplant: \xe9")
     with pytest.raises(PlantError, match=r"latin\.yaml:2: octet E9H is no UTF-8"):
@@ -397,11 +431,23 @@ def test_passwords_do_not_show() -> None:
         (row.passwords, row.password) for row in plant.lines[0].meters
     ]
     shown = f"{plant!r}{[*plant.meters()]!r}"
-    for wrong in ("{passwords: {2: 9182736}}", "{password: 918273}", "{passwords: {2: [918273]}}"):
+    swapped = ("{918273: 2}", "{918273x: 2}", "{918273: [2]}", "{918273: 2, 918273: 3}", "{2: {918273: 1}}")
+    for wrong in (
+        "{passwords: {2: 9182736}}",
+        "{password: 918273}",
+        "{password: {918273: 1}}",
+        "{passwords: {2: [918273]}}",
+        "{passwords: [{918273: 2}]}",
+        *(f"{{passwords: {each}}}" for each in swapped),
+    ):
         with pytest.raises(PlantError) as caught:
             read_plant(ROW + wrong, "p.yaml")
         shown += str(caught.value)
     assert "918273" not in shown
+    with pytest.raises(PlantError, match=r"passwords\.\*\*\*: write a whole number"):
+        read_plant(ROW + "{passwords: {918273x: 2}}", "p.yaml")
+    with pytest.raises(PlantError, match=r"passwords\.2: write a text"):
+        read_plant(ROW + "{passwords: {2: [918273]}}", "p.yaml")
 
 
 def test_a_meter_of_698_has_the_password_and_the_modes_of_its_file() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,8 @@ from meterlink.security.choose import CONTROL_PASSWORD_MAX, Securities, check_se
 from meterlink.security.external import ExternalProvider
 from meterlink.security.latch import CAUSES, CODES, MacLatch, shuts
 from meterlink.transports.adapter import AdapterStream
+from metersim import Simulation
+from tests.support.adapters import Program
 
 _AT = datetime(2026, 11, 22, 7, tzinfo=UTC)
 _METER = '[[meters]]\nid = "m1"\naddress = "161"\nline = "tcp://127.0.0.1:5000"\n'
@@ -118,6 +121,31 @@ def test_each_meter_gets_its_own(tmp_path: Path) -> None:
     found = securities.of(settings.meters[1])
     assert isinstance(found, ExternalProvider)
     assert "ExternalProvider('hsm')" == repr(found)
+
+
+@pytest.mark.parametrize("lab", [True, False])
+def test_a_laboratory_serves_the_meters_that_are_marked(tmp_path: Path, lab: bool) -> None:
+    """CTRL-25: the mark of the configuration is what counts, and nothing else."""
+    settings = _settings(tmp_path, _METER + f'security = "hsm"\nlab = {str(lab).lower()}\n' + _HSM)
+
+    async def scene() -> str:
+        async with asyncio.TaskGroup() as programs:
+            program = Program(programs, name="lab")
+            securities = Securities(
+                settings, MeterProfiles(), rng=random.Random(1), opener_of=lambda _: program.open
+            )
+            found = securities.of(settings.meters[0])
+            assert isinstance(found, ExternalProvider)
+            try:
+                await found.auth645(bytes(8))
+                outcome = "done"
+            except SecurityFailed as failure:
+                outcome = failure.code
+            await securities.aclose()
+            await program.end()
+        return outcome
+
+    assert ("done" if lab else "lab_provider") == Simulation().run(scene())
 
 
 @pytest.mark.parametrize("password", ["31415926", "x" * CONTROL_PASSWORD_MAX])

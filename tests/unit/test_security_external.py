@@ -14,8 +14,9 @@ from structlog.testing import capture_logs
 from meterlink.errors import SecurityFailed
 from meterlink.security.adapter import IDLE_S, TIMEOUT_S, WAITING_MAX, Adapter
 from meterlink.security.external import ExternalProvider
-from meterlink.security.lines import LINE_OCTETS_MAX, AnswerLine, request_line, result_of
+from meterlink.security.lines import LINE_OCTETS_MAX, AnswerLine, Result, request_line, result_of
 from meterlink.transports.adapter import AdapterStream
+from meterlink.transports.backoff import FIRST_S
 from metersim import Simulation
 from tests.support.adapters import Behaviour, Program, adapter_of
 from tests.support.lab_meter import DIVERSIFIER, EXPIRES
@@ -281,6 +282,89 @@ def test_it_is_started_again_after_a_pause() -> None:
         await adapter.aclose()
 
     run(scene)
+
+
+def test_what_works_again_is_forgiven() -> None:
+    """After a bad night the first fault of the morning would otherwise cost half a minute of orders."""
+
+    async def dies(program: Program, request: dict[str, Any]) -> None:
+        del request
+        await program.end()
+
+    async def scene(group: asyncio.TaskGroup) -> None:
+        program = Program(group)
+        program.refuses = True
+        adapter = adapter_of(program)
+        provider = ExternalProvider(adapter, lab_allowed=False)
+        for _ in range(8):
+            await failing(provider, "away")
+        await asyncio.sleep(30.0)
+        program.refuses = False
+        await provider.auth645(DIV)
+        program.behaviour = dies
+        await failing(provider, "away")
+        program.behaviour = None
+        began = asyncio.get_running_loop().time()
+        await provider.auth645(DIV)
+        assert asyncio.get_running_loop().time() - began <= FIRST_S
+        await adapter.aclose()
+
+    run(scene)
+
+
+def test_another_version_of_the_protocol_is_not_spoken() -> None:
+    """Fields of a later version may mean something else."""
+
+    async def scene(group: asyncio.TaskGroup) -> None:
+        program = Program(group, version=2)
+        adapter = adapter_of(program)
+        assert "version 1" in await failing(ExternalProvider(adapter, lab_allowed=False), "rubbish")
+        assert [] == program.asked
+        await adapter.aclose()
+
+    run(scene)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"id": True, "ok": True, "result": {}},
+        {"id": 1, "ok": "yes", "result": {}},
+        {"id": 1, "ok": 1, "result": {}},
+        {"id": 2, "ok": False, "error": {"code": "not_verified"}},
+        {"id": 1, "ok": False, "error": "not_verified"},
+        {"id": 1, "ok": False},
+        {"id": 1, "ok": True, "result": []},
+    ],
+)
+def test_what_is_nearly_an_answer(answer: dict[str, Any]) -> None:
+    """An answer to another question, or one that does not say yes, is neither a proof nor a refusal."""
+    with pytest.raises(SecurityFailed) as caught:
+        result_of(json.dumps(answer).encode(), 1, "auth645", "site")
+    assert "rubbish" == caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("fields", "read"),
+    [
+        ({"x": "00 11"}, lambda said: said.octets("x", 2)),
+        ({"x": "001"}, lambda said: said.octets("x", 1, 2)),
+        ({"x": "0011"}, lambda said: said.octets("x", 3)),
+        ({"x": "0011"}, lambda said: said.octets("x", 1)),
+        ({}, lambda said: said.octets_or_none("x", 2)),
+        ({"x": ""}, lambda said: said.text("x", 3)),
+        ({"x": "abcd"}, lambda said: said.text("x", 3)),
+        ({"x": "a\n"}, lambda said: said.text("x", 3)),
+        ({"x": "1"}, lambda said: said.whole("x")),
+        ({"x": True}, lambda said: said.whole("x")),
+    ],
+)
+def test_fields_that_are_unfit(fields: dict[str, Any], read: Callable[[Result], object]) -> None:
+    """Octets that are cut or stretched would be sent to a meter all the same."""
+    with pytest.raises(SecurityFailed) as caught:
+        read(Result(fields, "auth645", "site"))
+    assert "rubbish" == caught.value.code
+    assert "hidden" in repr(Result(fields, "auth645", "site"))
 
 
 def test_a_connection_that_was_cut_while_idle_costs_no_order() -> None:

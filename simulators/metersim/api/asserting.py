@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter
@@ -19,6 +19,7 @@ from metersim.api.served import Plant, Served
 from metersim.api.strict import NumberOrText, StrictRoute
 from metersim.api.views import AnswerView, ControlView
 from metersim.line.item_patterns import check_item
+from metersim.line.numbers import Number, number_of
 from metersim.plant.built_line import BuiltMeter
 from metersim.works.orders import Kind, OfWallet
 
@@ -53,7 +54,7 @@ class Assertion(BaseModel):
     equals: Annotated[NumberOrText, Field(max_length=128)] | None = Field(
         None, description="of `item`: what it shows, a number or a text"
     )
-    within: Decimal = Field(Decimal(0), ge=0, allow_inf_nan=False, description="of `item`: tolerance")
+    within: Number = Field(Decimal(0), ge=0, allow_inf_nan=False, description="of `item`: tolerance")
 
     @model_validator(mode="after")
     def _goes_together(self) -> Assertion:
@@ -66,6 +67,8 @@ class Assertion(BaseModel):
             raise ValueError("times and since go with obeyed or answered")
         if self.item is None and self.within:
             raise ValueError("within goes with item")
+        if any(sign.isdecimal() and not sign.isascii() for sign in self.equals or ""):
+            raise ValueError("equals: a meter shows the digits 0 to 9 alone")
         if self.answered is not None:
             check_item(self.answered)  # one that means nothing would be "never answered" for ever
         return self
@@ -163,8 +166,8 @@ def _is(value: str | None, body: Assertion) -> bool:
     if value == body.equals:
         return True
     try:
-        return abs(Decimal(value or "") - Decimal(body.equals or "")) <= body.within
-    except InvalidOperation:
+        return abs(number_of(value or "") - number_of(body.equals or "")) <= body.within
+    except ValueError:
         return False
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from metersim.cli.check import check, schema
+from metersim.cli.common import words_of
 from metersim.cli.hsm import hsm
 from metersim.cli.new import new
 from metersim.cli.replay import replay
@@ -32,7 +33,7 @@ def main() -> None:
         known, others = group.split(OSError)
         if known is None or others is not None:
             raise
-        sys.exit(f"metersim: {_first(known)}")  # exit code 1
+        sys.exit(f"metersim: {words_of(_first(known))}")  # exit code 1
 
 
 def _first(group: BaseExceptionGroup[OSError]) -> OSError:

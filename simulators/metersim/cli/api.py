@@ -15,6 +15,7 @@ from metersim.cli.common import endpoints
 from metersim.line.line import Clock
 from metersim.plant.built import BuiltPlant
 from metersim.plant.plant import Plant
+from metersim.serving.refused import refused
 
 Api = Annotated[
     str | None,
@@ -91,7 +92,11 @@ def bound(place: ApiPlace | None, plant: Plant, clock: Clock) -> Iterator[Served
         yield None
         return
     [(family, _, _, _, address), *_] = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
-    with socket.create_server(address[:2], family=family) as listening:
+    try:
+        socket_of_api = socket.create_server(address[:2], family=family)
+    except OSError as error:
+        raise refused(error, f"--api {place.host}:{place.port}") from None
+    with socket_of_api as listening:
         listening.setblocking(False)
         yield ServedAt(listening, Exchanges(plant, clock=clock), place.anywhere)
 

@@ -11,6 +11,7 @@ import typer
 from metersim.cli.common import WRONG, failed
 from metersim.plant.checked import PlantError
 from metersim.plant.plant import Plant, load_plant
+from metersim.plant.rows import MeterRow
 from metersim.plant.schema import schema as schema_of_plants
 
 PlantFile = Annotated[Path, typer.Argument(metavar="PLANT.yaml", help="The plant file.")]
@@ -63,15 +64,29 @@ def _document(plant: Plant) -> dict[str, object]:
             {"name": name, "at": str(row.at), "meters": addresses}
             for (name, addresses), row in zip(lines.items(), plant.all_lines, strict=True)
         ],
+        "concentrators": [
+            {"address": row.address, "at": str(row.at), "line": row.line.name} for row in plant.concentrators
+        ],
     }
 
 
 def _tell(plant: Plant) -> None:
     meters = sum(line.count for line in plant.all_lines)
     speed = "wall clock" if plant.time == 1 else f"{plant.time} times as fast"
-    typer.echo(f"{plant.plant}: {len(plant.lines)} lines, {meters} meters, seed {plant.seed}, {speed}")
-    for name, line in zip(plant.line_names, plant.all_lines, strict=True):
+    concentrators = f"{len(plant.concentrators)} concentrators, " if plant.concentrators else ""
+    typer.echo(
+        f"{plant.plant}: {len(plant.lines)} lines, {concentrators}{meters} meters, seed {plant.seed}, {speed}"
+    )
+    for name, line in zip(plant.line_names, plant.lines, strict=False):  # behind them those of concentrators
         typer.echo(f"  {name} at {line.at}{', paced' if line.paced else ''}")
-        for row in line.meters:
-            behind = f"{row.load} {row.mean_kw} kW{', garbage' if row.is_garbage else ''}"
-            typer.echo(f"    {row.count} x {row.profile.name}, {behind}")
+        _tell_meters(line.meters)
+    for row in plant.concentrators:
+        archive = "" if row.archive else ", not in its archive"
+        typer.echo(f"  concentrator {row.address} at {row.at}, meters on its {row.port}{archive}")
+        _tell_meters(row.meters)
+
+
+def _tell_meters(rows: tuple[MeterRow, ...]) -> None:
+    for row in rows:
+        behind = f"{row.load} {row.mean_kw} kW{', garbage' if row.is_garbage else ''}"
+        typer.echo(f"    {row.count} x {row.profile.name}, {behind}")

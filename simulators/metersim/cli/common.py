@@ -43,6 +43,13 @@ def stopping() -> asyncio.Event:
     return stop
 
 
+def words_of(error: object) -> str:
+    """What to say of an error: without its number, with the file that it is about."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
 def failed(error: object, code: int = FAILED) -> NoReturn:
     """Say on standard error what went wrong, and end.
 
@@ -50,5 +57,5 @@ def failed(error: object, code: int = FAILED) -> NoReturn:
         typer.Exit: always.
 
     """
-    typer.echo(f"metersim: {error}", err=True)
+    typer.echo(f"metersim: {words_of(error)}", err=True)
     raise typer.Exit(code) from None

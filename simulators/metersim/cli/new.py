@@ -19,7 +19,8 @@ Sort = Annotated[
     Kind,
     typer.Option(
         help="small: one line of household meters; mixed: both protocols, four kinds of load, a paced line; "
-        "faulty: what gives trouble; dial: meters of DL/T 698.45 that log in."
+        "faulty: what gives trouble; dial: meters of DL/T 698.45 that log in; concentrator: one of "
+        "DL/T 698.45 with meters behind its carrier."
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that stands there.")]

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +21,7 @@ from metersim.cli.common import endpoints, failed, stopping
 from metersim.dlt645.following import PIECE_OCTETS_MAX
 from metersim.dlt698.terminal import HEARTBEAT_S
 from metersim.line.answers import AnswerFile
+from metersim.line.numbers import number_of
 from metersim.plant.at import At
 from metersim.plant.built import BuiltPlant
 from metersim.plant.capture import CaptureFile
@@ -178,7 +179,7 @@ def run(
                 lines=lines,
                 meters=meters,
                 seed=seed,
-                growth_kw=_decimal(growth_kw),
+                growth_kw=_growth_kw(growth_kw),
                 first_address=first_address,
                 reply_delay_ms=td_ms,
                 garbage=garbage,
@@ -305,10 +306,12 @@ def _tell_failed(report: HappeningReport) -> None:
 
 def _ready_line(built: BuiltPlant, urls: dict[str, str], api: str | None) -> str:
     """Everything a program has to know to use the plant, on one line."""
+    through = {row.line.name: {"concentrator": row.address} for row in built.plant.concentrators}
     lines = [
         {
             "name": name,
             "url": url,
+            **through.get(name, {}),
             "meters": list(built.lines[name].meters),
             "garbage": built.garbage(name),
         }
@@ -320,14 +323,11 @@ def _ready_line(built: BuiltPlant, urls: dict[str, str], api: str | None) -> str
     return json.dumps(ready, separators=(",", ":"))
 
 
-def _decimal(text: str) -> Decimal:
+def _growth_kw(text: str) -> Decimal:
     try:
-        number = Decimal(text)
-    except InvalidOperation:
+        return number_of(text)
+    except ValueError:
         raise ValueError(f"--growth-kw {text}: write a number of kW, as 0.5") from None
-    if not number.is_finite():
-        raise ValueError(f"--growth-kw {text}: write a number of kW, as 0.5")
-    return number
 
 
 def _numbered(link: Path | None, number: int, lines: int) -> Path | None:

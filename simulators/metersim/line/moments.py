@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 DURATION_MAX: Final = timedelta(days=3_660)
 """Longest time that can be written, ten years."""
-_PATTERN: Final = r"(\d{1,5}d)?(\d{1,6}h)?(\d{1,7}m)?(\d{1,9}s)?(\d{1,9}ms)?"
-_DURATION = re.compile(r"(?=\d)" + _PATTERN).fullmatch
+_PATTERN: Final = "([0-9]{1,5}d)?([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?([0-9]{1,9}ms)?"
+_DURATION = re.compile("(?=[0-9])" + _PATTERN).fullmatch
 
 
 def duration(text: str) -> timedelta:

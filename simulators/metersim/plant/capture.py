@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from meterprofiles.yaml_text import unreadable
 from metersim.line.private_file import open_private
 from metersim.line.wires import Clock
 from metersim.line.written_lines import WrittenLines
@@ -95,7 +96,7 @@ def read_capture(path: Path) -> list[Piece]:
             raise CaptureError(f"{path}: longer than {FILE_OCTETS_MAX} octets; replay a part of it")
         text = octets.decode("utf-8")
     except OSError as error:
-        raise CaptureError(f"{path}: cannot be read: {error.strerror}") from None
+        raise CaptureError(f"{path}: {unreadable(error)}") from None
     except UnicodeDecodeError:
         raise CaptureError(f"{path}: is no UTF-8") from None
     pieces: list[Piece] = []

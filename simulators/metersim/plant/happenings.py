@@ -14,6 +14,7 @@ from pydantic import Field
 from metersim.line.fault_rules import COUNT_MAX, NAME_MAX, Count, check_meter
 from metersim.line.item_patterns import near
 from metersim.line.moments import Duration, Shift
+from metersim.line.numbers import Number
 from metersim.plant.whens import When
 
 Lasting = Literal["must", "may", "never"]
@@ -130,17 +131,17 @@ class Happening:
     times: Count | None = None
     name: str = ""
     by: Shift | None = None
-    s_per_day: Decimal | None = None
+    s_per_day: Number | None = None
     item: str | None = None
-    value: Annotated[Decimal, Field(ge=0)] | None = None
-    left_kwh: Annotated[Decimal, Field(gt=0)] | None = None
+    value: Annotated[Number, Field(ge=0)] | None = None
+    left_kwh: Annotated[Number, Field(gt=0)] | None = None
     meter_number: str | None = None
     operator_code: str | None = None
-    rate: Annotated[Decimal, Field(gt=0, le=RATE_MAX)] | None = None
+    rate: Annotated[Number, Field(gt=0, le=RATE_MAX)] | None = None
     phases: str | None = None
     phase: Literal["a", "b", "c"] | None = None
     theft: Annotated[str, Field(json_schema_extra={"enum": list(THEFTS)})] | None = None
-    strength: Annotated[Decimal, Field(ge=0, le=1)] | None = None
+    strength: Annotated[Number, Field(ge=0, le=1)] | None = None
 
     def __post_init__(self) -> None:
         """Check everything that can be checked without the plant."""

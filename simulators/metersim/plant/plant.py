@@ -227,4 +227,6 @@ def load_plant(path: Path) -> Plant:
         PlantError: it cannot be read, or is wrong.
 
     """
+    if not path.exists():
+        raise PlantError(f"{path}: there is no such file; name another one, or let `metersim new` write one")
     return read_plant(text_of(path, text_max=TEXT_MAX, fault=PlantError), str(path), folder=path.parent)

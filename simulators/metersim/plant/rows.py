@@ -35,6 +35,7 @@ from metersim.dlt698.terminal import HEARTBEAT_S, HEARTBEAT_S_MAX
 from metersim.line.faults import NO_FAULTS, Faults
 from metersim.line.line import REPLY_DELAY_MS_MAX
 from metersim.line.medium import CLEAN, Medium
+from metersim.line.numbers import Number
 from metersim.line.port import BAUDS, Port
 from metersim.line.station import OCTET_GAP_MS_MAX
 from metersim.plant.at import At, at_of
@@ -176,15 +177,15 @@ class MeterRow:
     meter_number: Number12 | None = None
     customer_number: Number12 | None = None
     load: LoadKind = "household"
-    mean_kw: Annotated[Decimal, Field(ge=0, le=MEAN_KW_MAX)] = MEAN_KW
-    feed_in_share: Annotated[Decimal, Field(ge=0, le=1)] = Decimal(0)
-    ct_ratio: Annotated[Decimal, Field(ge=1, le=RATIO_MAX)] = Decimal(1)
-    pt_ratio: Annotated[Decimal, Field(ge=1, le=RATIO_MAX)] = Decimal(1)
+    mean_kw: Annotated[Number, Field(ge=0, le=MEAN_KW_MAX)] = MEAN_KW
+    feed_in_share: Annotated[Number, Field(ge=0, le=1)] = Decimal(0)
+    ct_ratio: Annotated[Number, Field(ge=1, le=RATIO_MAX)] = Decimal(1)
+    pt_ratio: Annotated[Number, Field(ge=1, le=RATIO_MAX)] = Decimal(1)
     sums: Literal["algebraic", "by_phase"] = "algebraic"
     settlement_day: Annotated[int, Field(ge=1, le=28)] = 1
     since: datetime | None = None
-    clock_ahead_s: Annotated[Decimal, Field(ge=-AHEAD_S_MAX, le=AHEAD_S_MAX)] = Decimal(0)
-    clock_drift_s_per_day: Annotated[Decimal, Field(ge=-DRIFT_S_PER_DAY_MAX, le=DRIFT_S_PER_DAY_MAX)] = (
+    clock_ahead_s: Annotated[Number, Field(ge=-AHEAD_S_MAX, le=AHEAD_S_MAX)] = Decimal(0)
+    clock_drift_s_per_day: Annotated[Number, Field(ge=-DRIFT_S_PER_DAY_MAX, le=DRIFT_S_PER_DAY_MAX)] = (
         Decimal(0)
     )
     baud: Baud | None = None

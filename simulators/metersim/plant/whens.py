@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from metersim.line.moments import check_single, moment, written
 from metersim.works.moments import PLANT_TIME
 
-_DAILY = re.compile(r"daily ([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?").fullmatch
+_DAILY = re.compile("daily ([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]))?").fullmatch
 
 
 @dataclass(frozen=True, slots=True)

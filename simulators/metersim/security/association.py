@@ -1,8 +1,8 @@
 """A meter's side of the security of DL/T 698.45: the association by CONNECT, envelopes, and money in them.
 
 An association holds for some minutes by the meter's clock, and no longer than its power. Its counter has to
-grow with each, so that a CONNECT that was recorded opens nothing later. Reads with a random number need no
-association.
+grow with each, so that a CONNECT that was recorded opens nothing later. An envelope has no counter, so that
+one that comes twice is opened twice within its association. Reads with a random number need no association.
 Source: spec sections 4.7, 5 and 7.2 of control and prepayment.
 """
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final, cast
 
+from metersim.serving.refused import refused
 from metersim.serving.served import Served
 
 CLIENTS_MAX = 64
@@ -178,7 +179,10 @@ async def open_tcp(line: Served, host: str, port: int) -> AsyncIterator[str]:
         client.add_done_callback(clients.discard)
 
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: TcpDuplex(accept), host, port, start_serving=False)
+    try:
+        server = await loop.create_server(lambda: TcpDuplex(accept), host, port, start_serving=False)
+    except OSError as error:
+        raise refused(error, f"tcp://{_written(host)}:{port}") from None
     async with asyncio.TaskGroup() as group:
         await server.start_serving()
         bound_port = server.sockets[0].getsockname()[1]

@@ -19,9 +19,9 @@ from meterlink.config.security import SecurityProviderSettings
 from meterlink.daemon.control_socket import DeskOpener, control_socket
 from meterlink.daemon.requests import Requests
 from meterlink.drivers.choose import control_driver_for
-from meterlink.drivers.control import ControlDriver
+from meterlink.drivers.control import ControlDriver, Purse
 from meterlink.drivers.profiles import MeterProfiles
-from meterlink.errors import NoControl
+from meterlink.errors import LineClosed, NoControl
 from meterlink.journal.journal import Journal
 from meterlink.model.order import Order, OrderKind
 from meterlink.orders.access import Accesses
@@ -39,11 +39,13 @@ from meterlink.orders.payments import Payments
 from meterlink.orders.people import THE_DAEMON, People
 from meterlink.orders.reach import Reach
 from meterlink.orders.reading_back import Reader
+from meterlink.orders.reconciler import Reconciler
 from meterlink.orders.rules import Stage
 from meterlink.orders.rules.closing import mode
 from meterlink.orders.sending import Sender
 from meterlink.orders.service import OrderService
 from meterlink.orders.starting import Starter
+from meterlink.orders.strays import Strays
 from meterlink.orders.watching import Watch
 from meterlink.orders.work import WorkItems
 from meterlink.orders.work_desk import Attention
@@ -132,8 +134,20 @@ class Ordering:
         self._starter = Starter(self.book, self._rules, brakes)
         self._sender = Sender(self.book, self._rules, brakes, self._reader, clock)
         accesses = Accesses(journal.acts, clock)
+        self._lines: dict[str, LineOrders] = {}
         alarms = Alarms(journal.acts, clock, zone=zone)
         attention = Attention(work=WorkItems(journal.acts, clock), alarms=alarms)
+        self._strays = Strays(self.book, self.roster, attention.work)
+        self._reconciler = Reconciler(
+            self.book,
+            evidence,
+            self.roster,
+            purse_of=self._purse_of,
+            alarms=alarms,
+            work=attention.work,
+            clock=clock,
+            zone=zone,
+        )
         self._lateness = Lateness(self.book, alarms, clock)
         self._requests = Requests(
             people=People.read(control.people.expanduser()),
@@ -146,6 +160,7 @@ class Ordering:
             evidence=evidence,
             payments=self._payments,
             attention=attention,
+            reconciler=self._reconciler,
         )
 
     async def load(self) -> None:
@@ -157,6 +172,7 @@ class Ordering:
         """
         await self.book.load()
         await self._watch.start(self._clock.utc_now())
+        await self._strays.end()
         await self._payments.catch_up()
 
     async def run(self) -> None:
@@ -204,7 +220,7 @@ class Ordering:
                 except NoControl:
                     continue  # the rules say so to whoever asks
             reaches[meter.id] = self._reach(meter, drivers[profile.name], reply_timeout)
-        return LineOrders(
+        self._lines[line.name] = LineOrders(
             line.name,
             reaches,
             book=self.book,
@@ -213,10 +229,18 @@ class Ordering:
             reader=self._reader,
             clock=self._clock,
         )
+        return self._lines[line.name]
 
     async def aclose(self) -> None:
         """Let the providers go."""
         await self._securities.aclose()
+
+    async def _purse_of(self, meter_id: str) -> Purse:
+        """Read the money in a meter, between the orders of its line."""
+        meter = self.roster.meter(meter_id)
+        if meter is None or meter.line not in self._lines:
+            raise LineClosed(f"the line of meter {meter_id!r} is not up")
+        return await self._lines[meter.line].purse(meter_id)
 
     async def _closing_for(self, order: Order) -> OrderKind:
         """How supply comes back at a meter: by the key, unless the customer agreed otherwise (CTRL-15)."""

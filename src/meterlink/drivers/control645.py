@@ -21,7 +21,7 @@ import structlog
 from meterlink.bus.line import Exchanging
 from meterlink.clock import Clock
 from meterlink.drivers.control import ClockLook, Command, ControlAnswer, Identity, Prepared, Purse, Standing
-from meterlink.drivers.control645_looks import DIALECT_BITS, PRIORITY, STATUS_BITS, Looks645, StatusWord
+from meterlink.drivers.control645_looks import PRIORITY, STANDARD_BITS, STATUS_BITS, Looks645, StatusWord
 from meterlink.drivers.control645_proof import (
     TOP_UP,
     Authentication,
@@ -95,7 +95,8 @@ class Dlt645ControlDriver:
         profile: what the meters speak, and how.
         preamble: FEH octets before each request, 0 to 16, where it is not the profile's.
         zone: what the meters' clocks show.
-        status_word: which bits of status word 3 the model uses, where its dialect does not settle that.
+        status_word: which bits of status word 3 the model uses; of a dialect without supplements only the
+            contact is known.
         asks_words: ask enciphered commands for verdicts of two octets, which tell a cause; newer meters only.
 
     Raises:
@@ -124,7 +125,7 @@ class Dlt645ControlDriver:
         self._zone = zone
         self._cipher_level = spoken.cipher_level
         self._asks_words = asks_words
-        bits = DIALECT_BITS.get(spoken.name, STATUS_BITS[status_word])
+        bits = STATUS_BITS[status_word] if spoken.name == "state_grid" else STANDARD_BITS
         self._looks = Looks645(clock=clock, talk=talk, dictionary=profile.dictionary, bits=bits, zone=zone)
         self._purses = Purses645(clock=clock, looks=self._looks, preamble=talk.preamble)
 

@@ -51,11 +51,8 @@ STATUS_BITS: Final[dict[StatusWord, StatusBits]] = {
     "vendor": StatusBits(contact=4, command=1, alarm=None, guarantee=12),
 }
 """Each bit: 1 = open, or on."""
-DIALECT_BITS: Final[dict[str, StatusBits]] = {
-    "standard": StatusBits(contact=4, command=None, alarm=None, guarantee=None),
-    "southern_grid": StatusBits(contact=4, command=6, alarm=7, guarantee=None),
-}
-"""Of dialects that keep some of them in reserve: what no source names there is not told."""
+STANDARD_BITS: Final = StatusBits(contact=4, command=None, alarm=None, guarantee=None)
+"""Of every dialect but the State Grid's: the standard keeps the other bits in reserve."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from meterlink.drivers.control import Cause
 from meterlink.drivers.control645_looks import PRIORITY
 from meterlink.drivers.control645_verdict import cause_of
 from meterlink.drivers.proving import Provider
-from meterlink.errors import BadAnswer, MeterlinkError, SecurityFailed
+from meterlink.errors import BadAnswer, MeterlinkError, Refused, SecurityFailed
 from meterwire.dlt645 import AbnormalReply
 from meterwire.dlt645.items import security
 from meterwire.dlt645.messages.control import SecurityReply, SecurityRequest
@@ -32,8 +32,12 @@ STATE: Final = 0x078102FF
 
 _METER_NUMBER: Final = re.compile(r"[0-9]{12}").fullmatch
 _OPERATOR_CODE: Final = re.compile(r"[0-9A-Fa-f]{8}").fullmatch
-_CODES: Final = {Cause.MAC: "mac", Cause.SUSPENDED: "locked"}
-"""What a meter's refusal is called; every other one is ``refused_by_meter``."""
+_CODES: Final = {
+    Cause.MAC: "mac",
+    Cause.SUSPENDED: "locked",
+    Cause.AUTHENTICATION_TIMEOUT: "refused_by_meter",
+}
+"""What is wrong with the proof when a meter says no for such a cause."""
 
 Fields = dict[str, int | str]
 """The fields of a security frame by name; octets as digits, highest first."""
@@ -63,7 +67,8 @@ class Desk645:
         """The fields of the answer.
 
         Raises:
-            SecurityFailed: the meter said no.
+            SecurityFailed: the meter said no, to the authentication or for want of one.
+            Refused: it said no to anything else.
             BadAnswer: the answer has not the fields that it should.
             ReplyTimeout, LineError, BusFull: from the line.
 
@@ -73,12 +78,19 @@ class Desk645:
         what = f"meter {self.address}, security command {request.di:08X}"
         match session.reply:
             case AbnormalReply() as refusal:
-                code = _CODES.get(cause_of(refusal), "refused_by_meter")
-                raise SecurityFailed(f"{what}: {refusal.sentence('en')}", code=code)
+                raise _refused(refusal, f"{what}: {refusal.sentence('en')}", request.di)
             case SecurityReply(payload=payload, has_following=False) as reply:
                 if (fields := security.split(reply.di, "reply", payload)) is not None:
                     return {one.field.name: one.value for one in fields}
         raise BadAnswer(f"{what}: the answer has not the fields of one")
+
+
+def _refused(refusal: AbnormalReply, told: str, di: int) -> SecurityFailed | Refused:
+    """A refusal, as an error: whatever was wrong with an authentication, it is the proof."""
+    cause = cause_of(refusal)
+    if di == AUTHENTICATE or cause in _CODES:
+        return SecurityFailed(told, code=_CODES.get(cause, "refused_by_meter"))
+    return Refused(told, error_word=refusal.error_word)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,7 @@ class Purses645:
 
         Raises:
             SecurityFailed: there is no session, or the proof is wrong.
+            Refused: the meter has no wallet.
 
         """
         meter_number = (await self.looks.identity(line, address)).meter_number

@@ -61,10 +61,10 @@ def check(command: Command) -> None:
         ValueError: times that a tag cannot hold, or a top-up that does not say all.
 
     """
-    if not command.valid_for or command.valid_for % _SECOND or command.expires_at.microsecond:
-        raise ValueError("an order is valid for some whole seconds: none would be for ever")
+    if command.valid_for % _SECOND or command.expires_at.microsecond:
+        raise ValueError("an order is valid for whole seconds, until a whole second")
     if not _SECOND <= command.valid_for <= TAG_UNITS_MAX * _SECOND:
-        raise ValueError(f"an order is valid for 1 to {TAG_UNITS_MAX} s")
+        raise ValueError(f"an order is valid for 1 to {TAG_UNITS_MAX} s: 0 would be for ever")
     if command.kind is OrderKind.TOP_UP:
         amount, count, customer = command.amount_cents, command.purchase_count, command.customer_number
         if amount is None or count is None or not 1 <= amount <= _CENTS_MAX or not 1 <= count <= _CENTS_MAX:
