@@ -46,6 +46,7 @@ from meterlink.orders.rules.closing import mode
 from meterlink.orders.sending import Sender
 from meterlink.orders.service import OrderService
 from meterlink.orders.starting import Starter
+from meterlink.orders.strays import Strays
 from meterlink.orders.watching import Watch
 from meterlink.orders.work import WorkItems
 from meterlink.orders.work_desk import Attention
@@ -139,6 +140,7 @@ class Ordering:
         self._lines: dict[str, LineOrders] = {}
         alarms = Alarms(journal.acts, clock, zone=zone)
         attention = Attention(work=WorkItems(journal.acts, clock), alarms=alarms)
+        self._strays = Strays(self.book, self.roster, attention.work)
         self._reconciler = Reconciler(
             self.book,
             evidence,
@@ -174,6 +176,7 @@ class Ordering:
         """
         await self.book.load()
         await self._watch.start(self._clock.utc_now())
+        await self._strays.end()
         await self._payments.catch_up()
 
     async def run(self) -> None:
