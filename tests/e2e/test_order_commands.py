@@ -16,6 +16,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from meterlink.audit.keys import GatewayKey
 from meterlink.cli import app
 from meterlink.clock import SystemClock
 from meterlink.config import load_settings
@@ -88,6 +89,7 @@ class Town:
                 clock=SystemClock(),
                 rng=random.Random(1),
                 world=OrderWorld(models=Proved()),
+                key=GatewayKey.open(self.folder),
             )
             await ordering.load()
 

@@ -29,8 +29,8 @@ GuaranteeOff = Literal["nothing", "opens"]
 CloseNumbers = Literal["permit_direct", "direct_permit"]
 """What 0 and 1 of method 130 of DL/T 698.45 mean, in this order."""
 CommandBits = Literal["first", "last", "command_code"]
-"""How 8000 attribute 5 of DL/T 698.45 shows the command of relay 1: as 80H, as 01H, or as the code of the last
-command with its highest bit set."""
+"""How 8000 attribute 5 of DL/T 698.45 shows the command of relay 1: as 80H, as 01H, or as the code of the
+last command with its highest bit set."""
 BitOrder = Literal["msb_first", "number"]
 """How 2014 of DL/T 698.45 sends a status word: bit 0 first, or as a number, highest octet first."""
 

@@ -173,8 +173,6 @@ class EventLog:
             return (Stretch(to_us(row.at), to_us(row.at), row.details) for row in rows)
         if name in _CLOCK_SETTINGS:
             return self._settings(_CLOCK_SETTINGS[name])
-        if name in _RELAY and not self._memory.tells_moves:
-            return iter(())
         if name in _RELAY:
             return self._moves(opens=_RELAY[name])
         if name in _MONEY:
@@ -198,6 +196,8 @@ class EventLog:
 
     def _moves(self, *, opens: bool) -> Iterator[Stretch]:
         """The first one is the trial of the relay before the meter left its factory."""
+        if not self._memory.tells_moves:
+            return
         tried = [move for move in self._memory.moves if move.came_by == "factory" and move.opened is opens]
         yield from (Stretch(us, us, _by(move.operator)) for move in tried for us in [to_us(move.moved_at)])
         was_open = self._history.rows[0].conditions.contact_open

@@ -8,12 +8,14 @@ from typing import Any, Final
 from meterlink.daemon.brake_requests import BrakeRequests
 from meterlink.daemon.evidence_requests import EvidenceRequests
 from meterlink.daemon.order_requests import OrderRequests
+from meterlink.daemon.qualification_requests import QualificationRequests
 from meterlink.errors import BadRequest, NotAllowed
 from meterlink.orders.book import Book
 from meterlink.orders.brakes import Brakes
 from meterlink.orders.evidence import EvidenceBook
 from meterlink.orders.payments import Payments
 from meterlink.orders.people import Actor, Deed, People
+from meterlink.orders.qualifying import Qualifier
 from meterlink.orders.service import OrderService
 from meterlink.orders.watching import Watch
 from meterlink.orders.work_desk import OPS, Attention
@@ -38,6 +40,7 @@ class Requests:
         evidence: what senders tell.
         payments: what payments lead to.
         attention: work items and alarms.
+        qualifier: walks people through the probes.
 
     """
 
@@ -52,6 +55,7 @@ class Requests:
         evidence: EvidenceBook,
         payments: Payments,
         attention: Attention,
+        qualifier: Qualifier,
     ) -> None:
         self._people = people
         self._attention = attention
@@ -59,6 +63,7 @@ class Requests:
             **OrderRequests(service, book).table,
             **EvidenceRequests(evidence, payments).table,
             **BrakeRequests(brakes, watch, book, service, people).table,
+            **QualificationRequests(qualifier).table,
         }
 
     async def answer(self, user: str, op: str, args: Args) -> Answer:

@@ -7,15 +7,17 @@ a late answer can only be the answer to the order in hand. What a daemon that di
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
+from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.errors import JournalError, MeterlinkError, StepTaken
+from meterlink.errors import JournalError, LineLost, MeterlinkError, StepTaken
 from meterlink.model.order import CLOSES, OrderState
 from meterlink.orders.book import Book
 from meterlink.orders.due import due_at, is_late
@@ -23,7 +25,7 @@ from meterlink.orders.life import Life
 from meterlink.orders.looking import UNSEEN
 from meterlink.orders.machine import BEFORE_SENDING, Signal
 from meterlink.orders.people import DAEMON
-from meterlink.orders.reach import Holding, Reaches
+from meterlink.orders.reach import Holding, Reach, Reaches
 from meterlink.orders.reading_back import LOOKED_AT, Reader
 from meterlink.orders.sending import Sender
 from meterlink.orders.starting import Starter
@@ -72,6 +74,7 @@ class LineOrders:
         self._clock = clock
         self._rested: dict[str, tuple[int, datetime]] = {}
         self._stopping = asyncio.Event()
+        self._line: Holding | None = None
 
     def stop(self) -> None:
         """Let ``run`` end after the order in hand."""
@@ -79,6 +82,7 @@ class LineOrders:
 
     async def run(self, line: Holding) -> None:
         """Carry on the orders of the line until stopped."""
+        self._line = line
         while not self._stopping.is_set():
             news = self._book.news
             life = self._most_urgent()
@@ -95,6 +99,20 @@ class LineOrders:
             except MeterlinkError as error:  # what is told of its meter cannot be read
                 _log.error("order_rests", order=life.order.id, reason=str(error))
                 self._rest(life)
+
+    @asynccontextmanager
+    async def at_meter(self, meter: str) -> AsyncIterator[tuple[Exchanging, Reach]]:
+        """Have the line for looks at one of its meters.
+
+        Raises:
+            LineLost: it is not up yet.
+            KeyError: it has no such meter, or one that takes no orders.
+
+        """
+        if self._line is None:
+            raise LineLost(f"line {self.name} is not up")
+        async with self._line.hold(priority=Priority.CONTROL) as held:
+            yield held, self._reaches[meter]
 
     async def _carry(self, line: Holding, life: Life) -> None:
         reach = self._reaches[life.order.meter]
