@@ -8,15 +8,12 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
-from meterlink.audit.keys import GatewayKey
 from meterlink.cli import app
 from meterlink.clock import SystemClock
 from meterlink.config import load_settings
@@ -89,7 +86,6 @@ class Town:
                 clock=SystemClock(),
                 rng=random.Random(1),
                 world=OrderWorld(models=Proved()),
-                key=GatewayKey.open(self.folder),
             )
             await ordering.load()
 
@@ -103,7 +99,7 @@ class Town:
         """One command of a person."""
         self.who = who
         command = [*words, "--config", str(self.config)]
-        return await asyncio.to_thread(partial(CliRunner().invoke, app, command, input=stdin))
+        return await asyncio.to_thread(lambda: CliRunner().invoke(app, command, input=stdin))
 
 
 def _order(order_id: str = "a-1") -> dict[str, Any]:

@@ -102,6 +102,7 @@ class OrderGateway(SimulatedGateway):
         control: other keys of ``[control]``.
         proved: what is proven of the models; by default everything; ``None``: what the log says.
         model: of the meters.
+        tables: other tables of the configuration.
         more: as of ``SimulatedGateway``.
 
     """
@@ -115,9 +116,10 @@ class OrderGateway(SimulatedGateway):
         control: Mapping[str, object] | None = None,
         proved: Proved | None = EVERYTHING,
         model: str = "generic-remote-cost-control",
+        tables: Mapping[str, object] | None = None,
         **more: Any,
     ) -> None:
-        files = {"people.toml": PEOPLE, "holidays.toml": _HOLIDAYS, "password": PASSWORD}
+        files = {"people.toml": PEOPLE, "holidays.toml": HOLIDAYS, "password": PASSWORD}
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
             (folder / name).chmod(0o600)
@@ -138,7 +140,8 @@ class OrderGateway(SimulatedGateway):
                     "holidays": folder / "holidays.toml",
                     "operator_code": "20261124",
                     **(control or {}),
-                }
+                },
+                **(tables or {}),
             },
             order_models=proved,
             **more,
@@ -189,11 +192,13 @@ class OrderGateway(SimulatedGateway):
 
     async def until(self, order_id: str, *states: str) -> Mapping[str, Any]:
         """An order, once it stands in one of these states; by default once it has ended."""
-        while True:
-            order = await self.ask("clara", "order.show", id=order_id)
-            if order["state"] in states or (not states and not order["is_open"]):
-                return order
-            await asyncio.sleep(0.05)
+        order = await self.ask("clara", "order.show", id=order_id)
+        while order["state"] not in states and (states or order["is_open"]):
+            step = len(order["steps"])
+            order = await self.ask("clara", "order.follow", id=order_id, step=step, wait_s=60)
+            if step == len(order["steps"]):
+                await asyncio.sleep(1)  # it has ended otherwise than it should
+        return order
 
     async def refused(self, user: str, op: str, **args: Any) -> MeterlinkError:
         """The error of a request that must not be done."""
@@ -203,12 +208,17 @@ class OrderGateway(SimulatedGateway):
             return error
         raise AssertionError(f"it was done: {answer}")
 
-    def order(self, order_id: str, kind: OrderKind, meter: str, **fields: Any) -> dict[str, Any]:
+    def press_key(self, address: str = "") -> bool:
+        """Somebody presses the key of a meter; whether it closed."""
+        meter = self.meters[address or next(iter(self.meters))]
+        return bool(meter.works.switch.press_key(self.sim.clock.utc_now()))
+
+    def order(self, order_id: str, kind: OrderKind | str, meter: str, **fields: Any) -> dict[str, Any]:
         """An order as a caller gives it; within an hour."""
         deadline_at = self.now().replace(microsecond=0) + timedelta(hours=1)
         return {
             "id": order_id,
-            "kind": kind.value,
+            "kind": str(kind),
             "meter": meter,
             "reason": "a test",
             "deadline_at": time_out(deadline_at),
@@ -245,7 +255,7 @@ def kinds_of(steps: Iterable[Mapping[str, Any]]) -> list[str]:
     return [step["verb"] for step in steps]
 
 
-_HOLIDAYS: Final = (
+HOLIDAYS: Final = (
     "first_day = 2026-01-01\nlast_day = 2026-12-31\n\n"
     '[[holidays]]\nname = "national day"\nfirst = 2026-10-01\nlast = 2026-10-08\n'
 )

@@ -28,6 +28,7 @@ from meterlink.ingest.memory import MemorySink
 from meterlink.model.line_url import LineUrl
 from meterlink.model.reading import LogRow
 from meterlink.orders.models import Models
+from meterlink.security.adapter import Opener
 from meterlink.transports.memory import MemoryBroker, memory_line
 from meterlink.transports.stream import ByteStream
 from metersim import AnswerRecord, Line, Simulation, Station
@@ -97,6 +98,7 @@ class SimulatedGateway:
         more: other tables of the configuration.
         meter_keys: by address, other keys of the meters.
         order_models: what is proven of the meters' models; nothing by default.
+        provider: makes the way to every security provider, in a group of tasks.
 
     Attributes:
         strikes: faults that meet control frames.
@@ -119,6 +121,7 @@ class SimulatedGateway:
         more: Mapping[str, object] | None = None,
         meter_keys: Mapping[str, Mapping[str, object]] | None = None,
         order_models: Models | None = None,
+        provider: Callable[[asyncio.TaskGroup], Opener] | None = None,
     ) -> None:
         self.sim = Simulation(seed=seed, start=start)
         self.clock = _OwnClock(self.sim.clock)
@@ -140,6 +143,7 @@ class SimulatedGateway:
         self._desk: Handler | None = None
         self._order_models = order_models
         self._more = more or {}
+        self._provider = provider
         self.meter_keys = meter_keys or {}
         self.addresses = {f"m{station.meter.address}": station.meter.address for station in stations}
 
@@ -208,7 +212,12 @@ class SimulatedGateway:
                 rng=self.sim.random,
                 reserve_octets=0,  # hundreds of test folders would hold one each
             )
-            world = OrderWorld(open_desk=self._open_desk, models=self._order_models)
+            way = self._provider(plant) if self._provider else None
+            world = OrderWorld(
+                open_desk=self._open_desk,
+                models=self._order_models,
+                provider_opener=None if way is None else lambda _: way,
+            )
             daemon = Daemon(self._settings(), outside, self._open, orders=world)
             running = plant.create_task(daemon.run(stop, lambda _: None))
             if meanwhile is not None:

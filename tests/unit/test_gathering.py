@@ -18,14 +18,15 @@ from meterlink.journal.journal import Journal
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import Order, OrderKind, OrderState, Origin
 from meterlink.orders import watching
-from meterlink.orders.brakes import ASK_MAX, WHY_MAX, Brakes
+from meterlink.orders.alarms import Alarms
+from meterlink.orders.brakes import ASK_MAX, TRIPS_HELD, TRIPS_STOPPED, WHY_MAX, Brakes
 from meterlink.orders.evidence import EvidenceBook
 from meterlink.orders.gathering import Gatherer, Proven
 from meterlink.orders.life import Life
 from meterlink.orders.limits import Limits
 from meterlink.orders.machine import Signal
 from meterlink.orders.people import THE_DAEMON, Actor, Role
-from meterlink.orders.rules import RULES, Live, Stage, Verdict, outcome
+from meterlink.orders.rules import RULES, Live, OnStop, Stage, Verdict, outcome
 from meterlink.orders.rules.edition import edition
 from meterlink.orders.trips import Quarantine
 from meterlink.orders.watching import Watch
@@ -90,6 +91,7 @@ class World:
         self.watch = Watch(self.journal.acts, self.limits, self.roster, CALENDAR)
         self.book = EvidenceBook(self.journal.acts, self.roster, self.clock)
         self.brakes = Brakes(self.journal.acts, self.watch, self.clock)
+        self.alarms = Alarms(self.journal.acts, self.clock, zone=CALENDAR.zone)
         self.read_at: datetime | None = NOON - HOUR
         self.gatherer = Gatherer(
             acts=self.journal.acts,
@@ -343,6 +345,9 @@ async def test_to_stop_takes_one_person_and_to_go_on_takes_two(tmp_path: Path) -
         assert not await world.brakes.resume(SECURITY, "已更正")
         assert not await world.brakes.resume(SECURITY, "已更正")
         assert "clara" == world.limits.stopped_by
+        assert [(TRIPS_STOPPED, "名单有误")] == [
+            (one.seen.rule, one.seen.value) for one in await world.alarms.list()
+        ]
         world.clock.now += ASK_MAX + SECOND
         assert not await world.brakes.resume(second, "太晚了")
         world.clock.now += ASK_MAX
@@ -353,14 +358,32 @@ async def test_to_stop_takes_one_person_and_to_go_on_takes_two(tmp_path: Path) -
 @pytest.mark.asyncio
 async def test_what_is_held_is_released_by_somebody_who_had_no_hand_in_it(tmp_path: Path) -> None:
     """Whoever made ten thousand orders would also let them go."""
-    verdict = Verdict(rule="CAP-01", passed=False, inputs={"cap": "x"}, en="x", zh="y")
-    async with _world(tmp_path) as world:
+    verdict = Verdict(
+        rule="CAP-01",
+        passed=False,
+        inputs={"count": "21", "limit": "20"},
+        en="x",
+        zh="y",
+        on_stop=OnStop.HOLD,
+    )
+    async with _world(tmp_path, 2) as world:
         await world.tell()
         life = await world.brought(_trip(), *_WAY[:2])
         with pytest.raises(NotAllowed, match="not held"):
             await world.brakes.release(life, SECURITY, "x")
         assert await world.brakes.hold(life, THE_DAEMON, [verdict])
         assert not await world.brakes.hold(life, THE_DAEMON, [verdict])
+        [alarm] = await world.alarms.list()
+        assert (TRIPS_HELD, "CAP-01", 1, "21", "20") == (
+            alarm.seen.rule,
+            alarm.seen.origin,
+            alarm.count,
+            alarm.seen.value,
+            alarm.seen.threshold,
+        )
+        other = await world.brought(_trip("m2"), *_WAY[:2])
+        await world.brakes.hold(other, THE_DAEMON, [verdict])
+        assert [2] == [one.count for one in await world.alarms.list()]
         assert ["CAP-01"] == await world.judge(Stage.OPERATE, life, DISPATCHER)
         creator = Actor(name="clara", roles=frozenset({Role.SECURITY}))
         for actor in (APPROVER, DISPATCHER, ADMIN, creator):

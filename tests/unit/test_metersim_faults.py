@@ -226,6 +226,32 @@ def test_a_piece_out_of_turn_is_refused_and_a_new_read_forgets_the_rest() -> Non
     assert decode(late).abnormal
 
 
+@pytest.mark.parametrize("cut_by", ["meter", "fault"])
+@pytest.mark.parametrize("end", ["cut", "exchange"])
+@pytest.mark.parametrize(("edition", "di"), [("dlt645-2007", ENERGIES), ("dlt645-1997", 0x901F)])
+def test_a_power_cut_ends_an_answer_in_pieces(edition: Edition, di: int, end: str, cut_by: str) -> None:
+    """A client that joins what a meter said before and after its power was cut would pass its test."""
+    octets = 4 if cut_by == "meter" else PIECE_OCTETS_MAX
+    meter = Meter(A161, seed=1, protocol=edition, piece_octets=octets)
+    faults = Faults(follow_up=1.0) if cut_by == "fault" else Faults()
+    here = SimLine(Station(meter=meter, faults=faults))
+    following = ReadFollowingRequest(address=A161, di=di, sequence=1)
+    rest = encode(to_frame(following, edition))
+    [first, second] = here.say(ask645(A161, di, edition), rest)
+    assert (True, False) == (decode(first).has_following, decode(second).abnormal)
+    [first] = here.say(ask645(A161, di, edition))
+    assert decode(first).has_following
+    at = here.sim.clock.utc_now()
+    if end == "cut":
+        meter.works.history.change(at, without_supply=frozenset("abc"))
+        assert [b""] == here.say(rest)
+        meter.works.history.change(here.sim.clock.utc_now(), without_supply=frozenset())
+    else:
+        meter.works.exchange(at, meter_number="000000000999")
+    [refused] = here.say(rest)
+    assert decode(refused).abnormal
+
+
 @pytest.mark.parametrize("octets", [1, 7, 30])
 def test_forced_segments_of_698_join_to_the_answer(octets: int) -> None:
     """As for DL/T 645."""

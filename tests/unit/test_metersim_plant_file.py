@@ -431,11 +431,23 @@ def test_passwords_do_not_show() -> None:
         (row.passwords, row.password) for row in plant.lines[0].meters
     ]
     shown = f"{plant!r}{[*plant.meters()]!r}"
-    for wrong in ("{passwords: {2: 9182736}}", "{password: 918273}", "{passwords: {2: [918273]}}"):
+    swapped = ("{918273: 2}", "{918273x: 2}", "{918273: [2]}", "{918273: 2, 918273: 3}", "{2: {918273: 1}}")
+    for wrong in (
+        "{passwords: {2: 9182736}}",
+        "{password: 918273}",
+        "{password: {918273: 1}}",
+        "{passwords: {2: [918273]}}",
+        "{passwords: [{918273: 2}]}",
+        *(f"{{passwords: {each}}}" for each in swapped),
+    ):
         with pytest.raises(PlantError) as caught:
             read_plant(ROW + wrong, "p.yaml")
         shown += str(caught.value)
     assert "918273" not in shown
+    with pytest.raises(PlantError, match=r"passwords\.\*\*\*: write a whole number"):
+        read_plant(ROW + "{passwords: {918273x: 2}}", "p.yaml")
+    with pytest.raises(PlantError, match=r"passwords\.2: write a text"):
+        read_plant(ROW + "{passwords: {2: [918273]}}", "p.yaml")
 
 
 def test_a_meter_of_698_has_the_password_and_the_modes_of_its_file() -> None:

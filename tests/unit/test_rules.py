@@ -251,6 +251,15 @@ def test_limits_only_move_to_the_safe_side() -> None:
             ControlSettings.model_validate({**safe, key: value})
 
 
+def test_only_what_cuts_off_waits_for_a_second_person() -> None:
+    """A reconnection would wait for an approver who is asleep, or a trip for nobody."""
+    asked = {kind for kind in OrderKind if needs_approval(kind, Origin.PERSON)}
+    assert {TRIP, GUARANTEE_OFF} == asked
+    assert not any(
+        needs_approval(kind, origin) for kind in OrderKind for origin in (Origin.POLICY, Origin.PAYMENT)
+    )
+
+
 def test_nobody_is_in_the_way_of_himself() -> None:
     """AUD-02 would forbid that who created an order also operates it, which the posts do not divide."""
     same = Steps(created_by="david", approved_by=("anna",), approved_at=NOON - HOUR, armed_by="david")

@@ -71,6 +71,10 @@ class LongAnswer:
             return whole
         return whole._replace(data=whole.data[: self._octets], has_following=bool(self._rest))
 
+    def forget(self) -> None:
+        """The memory that held the rest was cleared."""
+        self._di, self._rest, self._last = -1, b"", None
+
     def next(self, request: ReadFollowingRequest, address: str) -> ReadFollowingReply | AbnormalReply:
         """The piece that is asked for, or a refusal.
 

@@ -163,6 +163,8 @@ class Meter:
         self.works = works or usual_works(
             address, seed=seed, mean_kw=growth_kw, since=since, clock_ahead=clock_ahead, control=control
         )
+        self.lives = 0
+        """How often its memory began anew: with each cut of its power, and with each exchange."""
         fit = functools.partial(self._fit, piece_octets=piece_octets, seed=seed, passwords=passwords)
         fit()
         self.works.when_exchanged(fit)
@@ -171,6 +173,7 @@ class Meter:
 
     def _fit(self, *, piece_octets: int, seed: int, passwords: Mapping[int, str] | None) -> None:
         """Make what only this one meter has: keys, passwords, parameters, and what it was about to say."""
+        self.lives += 1
         repeat = self.profile.switch("load_follow_up") == "parameters_and_sequence"
         self._long = LongAnswer(self._protocol, piece_octets=piece_octets, repeat_selector=repeat)
         self._long_values: dict[str, Decimal] = {}
@@ -186,9 +189,11 @@ class Meter:
         self._desk = self._of_1997 or self.commands
 
     def _lose_power(self) -> None:
-        """Authentications are in the memory that a cut clears, and so is the last answer."""
+        """A cut clears the memory of what is passing: proofs, and what it was about to say."""
         self._last = None
+        self.lives += 1
         self.commands.lose_power()
+        self._long.forget()
 
     def value(self, item: str, at: datetime) -> Decimal | None:
         """What it shows for ``item`` at ``at``, any time; ``None`` when it has no such item.

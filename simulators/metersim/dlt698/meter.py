@@ -143,6 +143,8 @@ class Meter698:
             address, seed=seed, mean_kw=growth_kw, since=since, clock_ahead=clock_ahead, control=control
         )
         self.clock = self.works.clock
+        self.lives = 0
+        """How often its memory began anew: with each cut of its power, and with each exchange."""
         fit = functools.partial(
             self._fit, seed=seed, password=password, limits=limits or Limits(), preset=_checked(preset)
         )
@@ -153,6 +155,7 @@ class Meter698:
 
     def _fit(self, modes: Modes, *, seed: int, password: str | None, limits: Limits, preset: Sizes) -> None:
         """Make what only this one meter has: keys, modes, parameters, and what it was about to say."""
+        self.lives += 1
         self.modes = modes
         self.messages = MessagePart()
         number = self.works.plate.meter_number
@@ -189,6 +192,7 @@ class Meter698:
 
     def _lose_power(self) -> None:
         """Associations, by password and by keys, are in the memory that a cut clears."""
+        self.lives += 1
         self._session.time_out()
         self._trusted = False
         self.envelopes.end()

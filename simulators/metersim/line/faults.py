@@ -17,7 +17,7 @@ from metersim.line.exchanges import Question, Strike
 from metersim.line.fault_forms import noise, spoiled
 from metersim.line.fault_kinds import AROUND, IN_PLACE, KINDS
 from metersim.line.fault_rules import FaultRules
-from metersim.line.language import Answer, Pieces, Wording
+from metersim.line.language import Answer, Mortal, Pieces, Wording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,13 +248,20 @@ class Mischance:
         address: the meter's.
         rules: of the plant.
         line: name of its line.
+        meter: forgets the rest of an answer in pieces when its memory does; ``None``: never.
 
     """
 
-    __slots__ = ("_address", "_faults", "_line", "_pieces", "_random", "_rules", "_whole")
+    __slots__ = ("_address", "_faults", "_life", "_line", "_meter", "_pieces", "_random", "_rules", "_whole")
 
     def __init__(
-        self, faults: Faults, address: str, *, rules: FaultRules | None = None, line: str = ""
+        self,
+        faults: Faults,
+        address: str,
+        *,
+        rules: FaultRules | None = None,
+        line: str = "",
+        meter: object = None,
     ) -> None:
         self._faults = faults
         self._address = address
@@ -263,6 +270,8 @@ class Mischance:
         self._random: Random | None = None  # 2.5 kB, which most of 10,000 meters need not have
         self._pieces: Pieces | None = None
         self._whole: Answer | None = None
+        self._meter = meter if isinstance(meter, Mortal) else None
+        self._life = 0  # in which the pieces were cut
 
     @property
     def idle(self) -> bool:
@@ -331,18 +340,22 @@ class Mischance:
         pieces = answer.wording.in_pieces(strike.figure)
         if pieces is None:
             return None
-        self._pieces, self._whole = pieces, answer
+        self._pieces, self._whole, self._life = pieces, answer, self._lives()
         return pieces.first.encode()
 
     def _next_piece(self, question: Question) -> Piece | None:
         if self._pieces is None or self._whole is None:
             return None
-        wording = self._pieces.next(question.request)
-        if wording is None:  # it asks for something else, and the meter forgets the rest
+        lost = self._lives() != self._life  # with the power of the meter
+        wording = None if lost else self._pieces.next(question.request)
+        if wording is None:  # or it asks for something else, and the meter forgets the rest
             self._pieces = self._whole = None
             return None
         values = self._whole.values if self._pieces.given else {}
         return Piece(self._whole.address, self._whole.di, wording, values)
+
+    def _lives(self) -> int:
+        return 0 if self._meter is None else self._meter.lives
 
     def _by_chance(self) -> list[Strike]:
         if self._random is None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
 class Wording(Protocol):
@@ -126,3 +126,12 @@ class Speaker(Protocol):
 
     def answer(self, request: Any, at: datetime) -> Answer | None:
         """What it says at ``at``; ``None`` when it is silent."""
+
+
+@runtime_checkable
+class Mortal(Protocol):
+    """A meter with a memory that ends with its power."""
+
+    @property
+    def lives(self) -> int:
+        """How often its memory began anew."""

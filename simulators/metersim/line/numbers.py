@@ -15,8 +15,8 @@ def number_of(text: str) -> Decimal:
     """The number that a text says.
 
     Args:
-        text: digits 0 to 9, with a sign, a point and an exponent where there are; ``Decimal`` alone would take
-            the digits of every script.
+        text: digits 0 to 9, with a sign, a point and an exponent where there are; ``Decimal`` alone would
+            take the digits of every script.
 
     Raises:
         ValueError: it is none.

@@ -99,7 +99,7 @@ class Wires:
         self.plain: Final = medium == CLEAN and not self.stations.ports
         """Nothing on the way changes an octet, so that nobody has to look."""
         self.mischance: Final = {
-            address: Mischance(station.faults, address, rules=rules, line=name)
+            address: Mischance(station.faults, address, rules=rules, line=name, meter=station.meter)
             for address, station in self.stations.by_address.items()
         }
         self._client = client

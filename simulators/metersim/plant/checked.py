@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,6 +24,9 @@ TEXT_MAX: Final = 4_194_304
 DEPTH_MAX: Final = 12
 STRICT: Final = ConfigDict(extra="forbid")
 """Of a dataclass of a file: a key that it does not know is a fault."""
+SECRETS: Final = ("passwords",)
+"""Keys whose keys and values no error shows: a person may have written one in place of the other."""
+_LEVEL: Final = re.compile("[0-9]").fullmatch
 FAULTS_SHOWN_MAX: Final = 20
 """Faults of one file that are shown."""
 
@@ -156,12 +160,15 @@ def _sentence(root: yaml.Node, loc: Loc, sentence: str) -> tuple[int, str]:
     return line, f"{path}: {sentence}" if path else sentence
 
 
-def _data(node: yaml.Node, file: str, fault: type[Exception]) -> Any:
-    """Mappings, lists and texts; ``None`` where nothing stands."""
+def _data(node: yaml.Node, file: str, fault: type[Exception], key: str = "") -> Any:
+    """Mappings, lists and texts; ``None`` where nothing stands.
+
+    ``key`` is what it stands behind.
+    """
     if isinstance(node, yaml.ScalarNode):
         return None if node.style is None and node.value in {"", "~", "null"} else str(node.value)
     if isinstance(node, yaml.SequenceNode):
-        return [_data(each, file, fault) for each in node.value]
+        return [_data(each, file, fault, key) for each in node.value]
     assert isinstance(node, yaml.MappingNode), "YAML has three kinds of nodes"
     found: dict[str, Any] = {}
     for key_node, value_node in node.value:
@@ -169,8 +176,9 @@ def _data(node: yaml.Node, file: str, fault: type[Exception]) -> Any:
         if not isinstance(key_node, yaml.ScalarNode):
             raise fault(f"{file}:{line}: a key is one word")
         if key_node.value in found:
-            raise fault(f"{file}:{line}: key {key_node.value!r} stands here twice")
-        found[str(key_node.value)] = _data(value_node, file, fault)
+            twice = "a key" if key in SECRETS else f"key {key_node.value!r}"
+            raise fault(f"{file}:{line}: {twice} stands here twice")
+        found[str(key_node.value)] = _data(value_node, file, fault, str(key_node.value))
     return found
 
 
@@ -201,16 +209,23 @@ def _unknown(key: str, known: tuple[str, ...]) -> str:
 
 def _place(node: yaml.Node, loc: Loc) -> tuple[int, str]:
     """Line and path of what stands at ``loc``, as far as the file goes."""
-    line, path = node.start_mark.line + 1, ""
+    line, path, secret = node.start_mark.line + 1, "", False
     for part in loc:
         below = _below(node, part)
+        shown = _shown(part, secret=secret)
+        secret = secret or part in SECRETS
         if below is None:
-            if isinstance(part, str) and part.isidentifier() and isinstance(node, yaml.MappingNode):
-                path += f"{'.' if path else ''}{part}"  # a key that is missing
+            if isinstance(shown, str) and shown.isidentifier() and isinstance(node, yaml.MappingNode):
+                path += f"{'.' if path else ''}{shown}"  # a key that is missing
             continue
         line, node = below
-        path += f"[{part + 1}]" if isinstance(part, int) else f"{'.' if path else ''}{part}"
+        path += f"[{shown + 1}]" if isinstance(shown, int) else f"{'.' if path else ''}{shown}"
     return line, path
+
+
+def _shown(part: str | int, *, secret: bool) -> str | int:
+    """A part of a path as errors show it."""
+    return "***" if secret and isinstance(part, str) and not _LEVEL(part) else part
 
 
 def _below(node: yaml.Node, part: str | int) -> tuple[int, yaml.Node] | None:

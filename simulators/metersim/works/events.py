@@ -174,7 +174,7 @@ class EventLog:
         if name in _CLOCK_SETTINGS:
             return self._settings(_CLOCK_SETTINGS[name])
         if name in _RELAY:
-            return self._moves(opens=_RELAY[name])
+            return self._moves(opens=_RELAY[name]) if self._memory.tells_moves else iter(())
         if name in _MONEY:
             return self._paid(_MONEY[name])
         if name in LOAD_KINDS:

@@ -18,6 +18,7 @@ from meterlink.cli.demo import demo
 from meterlink.cli.items import items
 from meterlink.cli.probe import probe
 from meterlink.cli.read import read
+from meterlink.cli.reconcile import reconcile
 from meterlink.cli.run import ingest, run
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ app.command()(run)
 app.command()(ingest)
 app.command()(decode)
 app.command()(items)
+app.command()(reconcile)
 app.add_typer(config.app, name="config")
 app.add_typer(audit.app, name="audit")
 app.add_typer(order.app, name="order")

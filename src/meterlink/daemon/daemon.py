@@ -103,10 +103,13 @@ class Daemon:
                 for line, meters in self._settings.meters_by_line()
             ]
             async with asyncio.TaskGroup() as group:
+                beside: list[asyncio.Task[None]] = []
                 tasks = [
                     group.create_task(supervised(part.name, part.run), name=f"line[{part.name}]")
                     for part in parts
                 ]
+                if ordering is not None:
+                    beside.append(group.create_task(supervised("orders", ordering.run), name="orders"))
                 async with self._orders.open_desk(
                     outside.folder / SOCKET_FILE, no_control if ordering is None else ordering.answer
                 ):
@@ -126,7 +129,7 @@ class Daemon:
                 for part in parts:
                     part.stop()
                 await asyncio.wait(tasks, timeout=STOP_LINES_S)
-                for task in tasks:
+                for task in (*tasks, *beside):
                     task.cancel()
             await delivery.drain()
         _log.info("stopped")

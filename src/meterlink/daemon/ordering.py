@@ -22,9 +22,9 @@ from meterlink.config.security import SecurityProviderSettings
 from meterlink.daemon.control_socket import DeskOpener, control_socket
 from meterlink.daemon.requests import Requests
 from meterlink.drivers.choose import control_driver_for
-from meterlink.drivers.control import ControlDriver
+from meterlink.drivers.control import ControlDriver, Purse
 from meterlink.drivers.profiles import MeterProfiles
-from meterlink.errors import NoControl
+from meterlink.errors import LineClosed, NoControl
 from meterlink.journal.journal import Journal
 from meterlink.model.order import Order, OrderKind
 from meterlink.orders.access import Accesses
@@ -35,6 +35,7 @@ from meterlink.orders.brakes import Brakes
 from meterlink.orders.calendar import Calendar
 from meterlink.orders.evidence import EvidenceBook
 from meterlink.orders.gathering import Gatherer
+from meterlink.orders.lateness import Lateness
 from meterlink.orders.limits import Limits
 from meterlink.orders.models import Models
 from meterlink.orders.payments import Payments
@@ -43,6 +44,7 @@ from meterlink.orders.qualified import Qualifications
 from meterlink.orders.qualifying import Qualifier
 from meterlink.orders.reach import Reach
 from meterlink.orders.reading_back import Reader
+from meterlink.orders.reconciler import Reconciler
 from meterlink.orders.rules import Stage
 from meterlink.orders.rules.closing import mode
 from meterlink.orders.sending import Sender
@@ -87,7 +89,7 @@ class Ordering:
         clock: wall time.
         rng: jitter, and what meters have to prove themselves by.
         world: what orders need of it.
-        key: signs qualifications.
+        key: signs qualifications; ``None``: one that passes with this process.
 
     Raises:
         ConfigError: the file of people or of holidays is wrong, or a profile contradicts a meter.
@@ -104,7 +106,7 @@ class Ordering:
         clock: Clock,
         rng: random.Random,
         world: OrderWorld,
-        key: GatewayKey,
+        key: GatewayKey | None = None,
     ) -> None:
         zone = settings.gateway.plant_time
         self._settings = settings
@@ -114,8 +116,7 @@ class Ordering:
         self._rng = rng
         self._securities = Securities(settings, profiles, rng=rng, opener_of=world.provider_opener)
         self.roster = Roster.of(settings, profiles)
-        self._workers: dict[str, LineOrders] = {}
-        self._qualified = Qualifications(journal.acts, self.roster, key, zone)
+        self._qualified = Qualifications(journal.acts, self.roster, key or GatewayKey.passing(), zone)
         self._models: Models = world.models or self._qualified
         calendar = Calendar.of(control, zone)
         self.book = Book(journal.acts, clock)
@@ -140,9 +141,20 @@ class Ordering:
         self._starter = Starter(self.book, self._rules, brakes)
         self._sender = Sender(self.book, self._rules, brakes, self._reader, clock)
         accesses = Accesses(journal.acts, clock)
-        attention = Attention(
-            work=WorkItems(journal.acts, clock), alarms=Alarms(journal.acts, clock, zone=zone)
+        self._lines: dict[str, LineOrders] = {}
+        alarms = Alarms(journal.acts, clock, zone=zone)
+        attention = Attention(work=WorkItems(journal.acts, clock), alarms=alarms)
+        self._reconciler = Reconciler(
+            self.book,
+            evidence,
+            self.roster,
+            purse_of=self._purse_of,
+            alarms=alarms,
+            work=attention.work,
+            clock=clock,
+            zone=zone,
         )
+        self._lateness = Lateness(self.book, alarms, clock)
         self._requests = Requests(
             people=People.read(control.people.expanduser()),
             service=OrderService(
@@ -163,6 +175,7 @@ class Ordering:
                 at_meter=self._at_meter,
                 clock=clock,
             ),
+            reconciler=self._reconciler,
         )
 
     async def load(self) -> None:
@@ -176,6 +189,10 @@ class Ordering:
         await self.book.load()
         await self._watch.start(self._clock.utc_now())
         await self._payments.catch_up()
+
+    async def run(self) -> None:
+        """Look after those who have paid, until cancelled."""
+        await self._lateness.run()
 
     async def answer(self, user: str, op: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a local user asks; see ``control_socket.Handler``."""
@@ -219,7 +236,7 @@ class Ordering:
                 except NoControl:
                     continue  # the rules say so to whoever asks
             reaches[meter.id] = self._reach(meter, drivers[profile.name], reply_timeout)
-        worker = LineOrders(
+        self._lines[line.name] = LineOrders(
             line.name,
             reaches,
             book=self.book,
@@ -228,8 +245,7 @@ class Ordering:
             reader=self._reader,
             clock=self._clock,
         )
-        self._workers.update(dict.fromkeys(reaches, worker))
-        return worker
+        return self._lines[line.name]
 
     async def aclose(self) -> None:
         """Let the providers go."""
@@ -239,13 +255,20 @@ class Ordering:
         """The line of a meter, for looks.
 
         Raises:
-            NoControl: it takes no orders.
+            LineClosed: it is not up.
 
         """
-        worker = self._workers.get(meter)
-        if worker is None:
-            raise NoControl(f"meter {meter} takes no orders from this program, or its line is not up")
-        return worker.at_meter(meter)
+        entry = self.roster.meter(meter)
+        if entry is None or entry.line not in self._lines:
+            raise LineClosed(f"the line of meter {meter!r} is not up")
+        return self._lines[entry.line].at_meter(meter)
+
+    async def _purse_of(self, meter_id: str) -> Purse:
+        """Read the money in a meter, between the orders of its line."""
+        meter = self.roster.meter(meter_id)
+        if meter is None or meter.line not in self._lines:
+            raise LineClosed(f"the line of meter {meter_id!r} is not up")
+        return await self._lines[meter.line].purse(meter_id)
 
     async def _closing_for(self, order: Order) -> OrderKind:
         """How supply comes back at a meter: by the key, unless the customer agreed otherwise (CTRL-15)."""

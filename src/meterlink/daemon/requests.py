@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import date
 from typing import Any, Final
 
 from meterlink.daemon.brake_requests import BrakeRequests
 from meterlink.daemon.evidence_requests import EvidenceRequests
-from meterlink.daemon.order_requests import OrderRequests
+from meterlink.daemon.order_requests import OrderRequests, text
 from meterlink.daemon.qualification_requests import QualificationRequests
 from meterlink.errors import BadRequest, NotAllowed
 from meterlink.orders.book import Book
@@ -16,6 +17,7 @@ from meterlink.orders.evidence import EvidenceBook
 from meterlink.orders.payments import Payments
 from meterlink.orders.people import Actor, Deed, People
 from meterlink.orders.qualifying import Qualifier
+from meterlink.orders.reconciler import Reconciler
 from meterlink.orders.service import OrderService
 from meterlink.orders.watching import Watch
 from meterlink.orders.work_desk import OPS, Attention
@@ -41,6 +43,7 @@ class Requests:
         payments: what payments lead to.
         attention: work items and alarms.
         qualifier: walks people through the probes.
+        reconciler: compares payments, log and meters.
 
     """
 
@@ -56,12 +59,15 @@ class Requests:
         payments: Payments,
         attention: Attention,
         qualifier: Qualifier,
+        reconciler: Reconciler,
     ) -> None:
         self._people = people
         self._attention = attention
+        self._reconciler = reconciler
         self._table: dict[str, _Ask] = {
             **OrderRequests(service, book).table,
             **EvidenceRequests(evidence, payments).table,
+            "reconcile": self._reconcile,
             **BrakeRequests(brakes, watch, book, service, people).table,
             **QualificationRequests(qualifier).table,
         }
@@ -83,6 +89,13 @@ class Requests:
         if op not in self._table:
             raise BadRequest(f"there is no request {op!r}")
         return await self._table[op](actor, args)
+
+    async def _reconcile(self, _: Actor, args: Args) -> Answer:
+        try:
+            day = date.fromisoformat(text(args, "day"))
+        except ValueError:
+            raise BadRequest("day must be a date, e.g. 2026-11-22") from None
+        return (await self._reconciler.compare(day)).body
 
 
 async def no_control(user: str, op: str, args: Args) -> Answer:

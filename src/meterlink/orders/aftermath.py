@@ -96,10 +96,10 @@ class Aftermath:
             rule=RELAY_FAULT, origin="CTRL-20", meter=life.order.meter, evidence=(f"order:{life.order.id}",)
         )
         fresh = raising(seen, at=at, zone=self._zone, actor=DAEMON)
-        kept = await self._book.acts.of_subject(Topic.ALARM, fresh.subject)
-        if not kept:
+        kept = await self._book.acts.last_of(Topic.ALARM, fresh.subject)
+        if kept is None:
             return fresh
-        return raising(seen, at=at, zone=self._zone, actor=DAEMON, before=Alarm.of(kept[-1]))
+        return raising(seen, at=at, zone=self._zone, actor=DAEMON, before=Alarm.of(kept))
 
 
 def work_of(life: Life, act: Act) -> list[Act]:

@@ -255,7 +255,11 @@ class Book:
         return life, acts
 
     def _keep(self, life: Life) -> Life:
+        """Take an order up as it stands; only what is new to us is news."""
         order = life.order
+        known = self._open.get(order.id)
+        if life == known or (known is None and not life.is_open):
+            return life
         there = self._meters.setdefault(order.meter, set())
         if life.is_open:
             self._open[order.id] = life

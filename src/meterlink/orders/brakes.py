@@ -16,13 +16,18 @@ from meterlink.errors import NotAllowed, NotEntitled
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
 from meterlink.model.payload import time_out
+from meterlink.orders.alarms import Alarms, Seen
 from meterlink.orders.life import Life
 from meterlink.orders.limits import ALL_AREAS, KILL_SWITCH, Verb
 from meterlink.orders.people import FIELD_KINDS, Actor, Deed, Role
-from meterlink.orders.rules.verdict import Verdict
+from meterlink.orders.rules.verdict import OnStop, Verdict
 from meterlink.orders.trips import Quarantine
 from meterlink.orders.watching import Watch
 
+TRIPS_HELD: Final = "TRIPS_HELD"
+"""The alarm of a cap or brake; one a day, which counts what was held."""
+TRIPS_STOPPED: Final = "TRIPS_STOPPED"
+"""The alarm of the kill switch."""
 WHY_MAX: Final = 200
 """Characters of a reason."""
 ASK_MAX: Final = timedelta(hours=1)
@@ -43,9 +48,10 @@ class Brakes:
         self._acts = acts
         self._watch = watch
         self._clock = clock
+        self._alarms = Alarms(acts, clock, zone=watch.zone)
 
     async def stop(self, actor: Actor, why: str) -> None:
-        """Throw the kill switch: no trip goes any more.
+        """Throw the kill switch, and raise the alarm: no trip goes any more.
 
         Raises:
             NotEntitled: the actor has no post that works here.
@@ -56,6 +62,7 @@ class Brakes:
         """
         _entitled(actor, Deed.STOP)
         await self._append(KILL_SWITCH, Verb.STOP, actor, {"why": _reason(why)}, is_open=True)
+        await self._alarms.raise_(Seen(rule=TRIPS_STOPPED, origin="CTRL-10", value=why), actor=actor.name)
 
     async def resume(self, actor: Actor, why: str) -> bool:
         """Ask that trips go again, or agree as a second person; whether they do now.
@@ -112,7 +119,7 @@ class Brakes:
         await self._append(f"freeze:{area}", Verb.LIFT, actor, {"why": _reason(why)})
 
     async def hold(self, life: Life, actor: Actor, verdicts: Sequence[Verdict]) -> bool:
-        """Hold a trip that a cap or brake stopped; whether it was not held before.
+        """Hold a trip that a cap or brake stopped, and raise the alarm; whether it was not held before.
 
         Raises:
             StepTaken, JournalError: it was not kept.
@@ -123,10 +130,20 @@ class Brakes:
         held = self._watch.limits.trip(life.order.id)
         if trip is None or (held is not None and held.quarantine is Quarantine.HELD):
             return False
-        rules = [verdict.body for verdict in verdicts if not verdict.passed]
+        stopping = [verdict for verdict in verdicts if not verdict.passed]
+        rules = [verdict.body for verdict in stopping]
         subject = f"quarantine:{life.order.id}"
         body = {**trip.body, "rules": rules}
         await self._append(subject, Verb.QUARANTINE, actor, body, meter=trip.meter, is_open=True)
+        by = next((one for one in stopping if one.on_stop is OnStop.HOLD), None)
+        seen = Seen(
+            rule=TRIPS_HELD,
+            origin=by.rule if by else "CAP-01",
+            value=by.inputs.get("count", "") if by else "",
+            threshold=by.inputs.get("limit", "") if by else "",
+            evidence=(life.order.id,),
+        )
+        await self._alarms.raise_(seen)
         return True
 
     async def release(self, life: Life, actor: Actor, why: str, touched: Collection[str] = ()) -> None:

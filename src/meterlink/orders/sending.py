@@ -149,7 +149,9 @@ class Sender:
 
     async def _stopped(self, life: Life, stop: OnStop, verdicts: Sequence[Judged]) -> Life:
         """What a rule's no makes of an order that has not been sent."""
-        if stop is OnStop.POSTPONE:
+        if stop is OnStop.HOLD:
+            await self._holder.hold(life, THE_DAEMON, verdicts)
+        if stop in (OnStop.POSTPONE, OnStop.HOLD):
             return await self._put_off(life, "", verdicts)
         body = {"rules": written(verdicts), "stop": stop.name.lower()}
         signal = Signal.REFUSE if life.is_before_sending else Signal.LEAVE

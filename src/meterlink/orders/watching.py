@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Final
 
 from meterlink.journal.acts import READ_MAX, ActLog
@@ -48,6 +48,11 @@ class Watch:
         self._read_to = 0
         self._known: dict[str, Trip | None] = {}
         self._reading = asyncio.Lock()
+
+    @property
+    def zone(self) -> timezone:
+        """Of the plant, whose days batches and alarms have."""
+        return self._calendar.zone
 
     async def start(self, now: datetime) -> None:
         """Count the last 24 hours, and note the edition of the rules; before anything is judged.

@@ -7,6 +7,7 @@ a late answer can only be the answer to the order in hand. What a daemon that di
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -17,7 +18,8 @@ import structlog
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.errors import JournalError, LineLost, MeterlinkError, StepTaken
+from meterlink.drivers.control import Purse
+from meterlink.errors import BusFull, JournalError, LineClosed, MeterlinkError, NoControl, StepTaken
 from meterlink.model.order import CLOSES, OrderState
 from meterlink.orders.book import Book
 from meterlink.orders.due import due_at, is_late
@@ -34,6 +36,8 @@ WAIT_MAX_S: Final = 60.0
 """Longest wait before the wall clock is looked at again: it may have been set."""
 RESTED: Final = timedelta(seconds=60)
 """How long an order is left alone that could not be carried on at all."""
+LOOKS_MAX: Final = 1_000
+"""Meters of a line that wait to be read for somebody."""
 JOURNAL_PAUSE_S: Final = 5.0
 """Before the next try when the log cannot be written."""
 
@@ -73,6 +77,8 @@ class LineOrders:
         self._reader = reader
         self._clock = clock
         self._rested: dict[str, tuple[int, datetime]] = {}
+        self._looks: deque[tuple[Reach, asyncio.Future[Purse]]] = deque()
+        self._looked = asyncio.Event()
         self._stopping = asyncio.Event()
         self._line: Holding | None = None
 
@@ -83,11 +89,25 @@ class LineOrders:
     async def run(self, line: Holding) -> None:
         """Carry on the orders of the line until stopped."""
         self._line = line
+        try:
+            await self._run(line)
+        finally:
+            self._line = None
+            while self._looks:
+                _, found = self._looks.popleft()
+                if not found.done():
+                    found.set_exception(LineClosed(f"{self.name}: the line has stopped"))
+                    found.exception()  # who asked may have gone
+
+    async def _run(self, line: Holding) -> None:
         while not self._stopping.is_set():
             news = self._book.news
             life = self._most_urgent()
             if life is None:
-                await self._wait(news)
+                if self._looks:
+                    await self._look_into(line, *self._looks.popleft())
+                else:
+                    await self._wait(news)
                 continue
             try:
                 await self._carry(line, life)
@@ -105,14 +125,54 @@ class LineOrders:
         """Have the line for looks at one of its meters.
 
         Raises:
-            LineLost: it is not up yet.
-            KeyError: it has no such meter, or one that takes no orders.
+            LineClosed: it is not up.
+            NoControl: the meter's protocol has no orders.
 
         """
         if self._line is None:
-            raise LineLost(f"line {self.name} is not up")
+            raise LineClosed(f"{self.name}: the line is not up")
+        if meter not in self._reaches:
+            raise NoControl(f"meter {meter!r} has a protocol in which nothing is ordered")
         async with self._line.hold(priority=Priority.CONTROL) as held:
             yield held, self._reaches[meter]
+
+    async def purse(self, meter: str) -> Purse:
+        """What is in a meter, read when no order is due.
+
+        Args:
+            meter: our id of one of this line.
+
+        Raises:
+            BusFull: so many are to be read already.
+            LineClosed: the line has stopped.
+            NoControl: its protocol has no orders, and no purse.
+            SecurityFailed, ReplyTimeout, LineError, BadAnswer, Refused: it cannot be read.
+
+        """
+        if len(self._looks) >= LOOKS_MAX:
+            raise BusFull(f"{self.name}: {LOOKS_MAX} meters wait to be read")
+        if self._stopping.is_set():
+            raise LineClosed(f"{self.name}: the line has stopped")
+        if meter not in self._reaches:
+            raise NoControl(f"meter {meter!r} has a protocol in which nothing is ordered")
+        found: asyncio.Future[Purse] = asyncio.get_running_loop().create_future()
+        self._looks.append((self._reaches[meter], found))
+        self._looked.set()
+        return await found
+
+    async def _look_into(self, line: Holding, reach: Reach, found: asyncio.Future[Purse]) -> None:
+        try:
+            async with line.hold(priority=Priority.ON_DEMAND) as held:
+                purse = await reach.driver.purse(held, reach.meter.address, reach.security())
+        except MeterlinkError as error:
+            if not found.done():
+                found.set_exception(error)
+        except asyncio.CancelledError:
+            found.cancel()
+            raise
+        else:
+            if not found.done():
+                found.set_result(purse)
 
     async def _carry(self, line: Holding, life: Life) -> None:
         reach = self._reaches[life.order.meter]
@@ -160,7 +220,8 @@ class LineOrders:
         now = self._clock.utc_now()
         next_at = min((at for _, at in self._dues()), default=now + timedelta(seconds=WAIT_MAX_S))
         seconds = min(max((next_at - now).total_seconds(), 0.0), WAIT_MAX_S)
-        await _any_of(seconds, news, self._stopping)
+        self._looked.clear()
+        await _any_of(seconds, news, self._looked, self._stopping)
 
 
 def _rank(life: Life) -> int:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from meterlink.config.control import SeasonSettings
 from meterlink.model.payload import time_out
 from meterlink.orders.calendar import Holidays
 from meterlink.orders.limits import Limited
-from meterlink.orders.people import Actor, Role
-from meterlink.orders.rules import (
-    FieldGrant,
-)
 from tests.support.orders import NOON
 from tests.support.rule_cases.case import (
     APPROVE,
@@ -58,8 +54,15 @@ _YEAR_END = dataclasses.replace(
     CALENDAR,
     holidays=Holidays(first_day=date(2026, 1, 1), last_day=date(2026, 11, 24), days=frozenset()),
 )
-_OTHER_PEOPLE = Actor(name="anna", roles=frozenset(Role) - {Role.ADMIN, Role.AUDITOR})
-_GRANT = FieldGrant(person="fred", granted_at=NOON - timedelta(hours=4) + SECOND)
+
+
+def _paid_after_the_warning(cents: int) -> tuple[Any, Any]:
+    """A payment between the two warnings, and how the account stood then."""
+    return (
+        record("payment", "p0", NOON - DAYS[13], amount_cents=5_000, settles=cents >= 0),
+        record("balance_statement", "b0", NOON - DAYS[13], balance_cents=cents),
+    )
+
 
 CHAIN = (
     Case("CTRL-01", "no statement", PAPER, lambda: facts(kept=without(chain(), "b1"))),
@@ -76,6 +79,13 @@ CHAIN = (
         PAPER,
         trip(PAPER, agreement(), balance(readings_until=time_out(NOON - 49 * HOUR - SECOND)), **PREPAID),
         trip(PAPER, agreement(), balance(readings_until=time_out(NOON - 49 * HOUR)), **PREPAID),
+    ),
+    Case(
+        "CTRL-01",
+        "a prepaid balance made of no reading",
+        PAPER,
+        trip(PAPER, agreement(), balance(), **PREPAID),
+        trip(PAPER, agreement(), balance(**READ), **PREPAID),
     ),
     Case(
         "CTRL-01",
@@ -132,6 +142,31 @@ CHAIN = (
         trip(PAPER, agreement(warnings=3), balance(**READ), **PREPAID),
         trip(PAPER, agreement(warnings=2), balance(**READ), **PREPAID),
     ),
+    Case(
+        "CTRL-03",
+        "the second warning came after the notice",
+        PAPER,
+        trip(PAPER, record("warning", "w1", NOON - DAYS[9] + SECOND, channel="sms")),
+        trip(PAPER, record("warning", "w1", NOON - DAYS[9], channel="sms")),
+    ),
+    Case(
+        "CTRL-03",
+        "the first warning was answered by a payment",
+        PAPER,
+        trip(PAPER, *_paid_after_the_warning(0)),
+        trip(PAPER, *_paid_after_the_warning(-1)),
+    ),
+    Case(
+        "CTRL-04",
+        "the newest notice that came there is too new",
+        PAPER,
+        trip(
+            PAPER,
+            record("notice", "n2", NOON - DAYS[2], owed_cents=1),
+            record("receipt", "n2r", NOON - DAYS[1], of="n2", outcome="delivered"),
+        ),
+        trip(PAPER, record("notice", "n2", NOON - DAYS[2], owed_cents=1)),
+    ),
     Case("CTRL-04", "no notice was served", PAPER, lambda: facts(kept=without(chain(), "n1r"))),
     Case(
         "CTRL-04",
@@ -169,6 +204,17 @@ CHAIN = (
         trip(PAPER, record("balance_statement", "b0", NOON - DAYS[8] + SECOND, balance_cents=-1)),
     ),
     Case(
+        "CTRL-04",
+        "only a notice that is dated ahead",
+        PAPER,
+        trip(PAPER, record("notice", "n1", NOON + MINUTE, owed_cents=1)),
+        trip(
+            PAPER,
+            record("notice", "n2", NOON + MINUTE, owed_cents=1),
+            record("receipt", "n2r", NOON + MINUTE, of="n2", outcome="delivered"),
+        ),
+    ),
+    Case(
         "CTRL-05",
         "overdue for 30 days and not more",
         PAPER,
@@ -190,6 +236,13 @@ CHAIN = (
         PAPER,
         trip(PAPER, record("final_notice", "f1", NOON - 30 * MINUTE + SECOND, channel="phone")),
         trip(PAPER, record("final_notice", "f1", NOON - 30 * MINUTE, channel="phone")),
+    ),
+    Case(
+        "CTRL-06",
+        "a last notice that is dated ahead",
+        PAPER,
+        trip(PAPER, record("final_notice", "f1", NOON + MINUTE, channel="phone")),
+        trip(PAPER, record("final_notice", "f2", NOON + MINUTE, channel="phone")),
     ),
     Case(
         "CTRL-06",

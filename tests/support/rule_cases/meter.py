@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
-from meterlink.config.control import SeasonSettings
 from meterlink.drivers.control import ClockLook, Identity
-from meterlink.orders.calendar import Holidays
-from meterlink.orders.people import Actor, Role
-from meterlink.orders.rules import (
-    FieldGrant,
-)
 from tests.support.orders import NOON, purse
 from tests.support.rule_cases.case import (
     ALARM_OFF,
@@ -33,8 +26,6 @@ from tests.support.rule_cases.case import (
     trip,
 )
 from tests.support.rules import (
-    CALENDAR,
-    DAYS,
     HOUR,
     METER,
     MINUTE,
@@ -43,22 +34,16 @@ from tests.support.rules import (
     record,
 )
 
-_FILED = record("filing", "r1", NOON - DAYS[8], of="n1", authority="市经信局", number="2026-118")
-_IMPORTANT: dict[str, Any] = {"meter": {"is_important": True}, "order_reference": "billing:r1"}
-_SEASON = dataclasses.replace(
-    CALENDAR, seasons=(SeasonSettings(kind="heating", first="11-15", last="03-15"),)
-)
-_SUMMER = dataclasses.replace(
-    CALENDAR, seasons=(SeasonSettings(kind="heating", first="05-01", last="11-23"),)
-)
-_YEAR_END = dataclasses.replace(
-    CALENDAR,
-    holidays=Holidays(first_day=date(2026, 1, 1), last_day=date(2026, 11, 24), days=frozenset()),
-)
-_OTHER_PEOPLE = Actor(name="anna", roles=frozenset(Role) - {Role.ADMIN, Role.AUDITOR})
-_GRANT = FieldGrant(person="fred", granted_at=NOON - timedelta(hours=4) + SECOND)
-
 LIVE_METER = (
+    Case(
+        "CTRL-13",
+        "a trip without a clock on a line of ours",
+        LIVE,
+        seen(TRIP, clock=None),
+        seen(PERMIT, clock=None),
+    ),
+    Case("CTRL-12", "no customer in the file", PAPER, made(ALARM_OFF, meter={"customer_number": ""})),
+    Case("CTRL-23", "digits of another script", PAPER, made(PERMIT, meter={"address": "\u0661" * 12})),
     Case(
         "CTRL-11",
         "nothing is owed",
@@ -135,7 +120,7 @@ LIVE_METER = (
         "a closing without a clock over a line that stores",
         LIVE,
         seen(PERMIT, clock=None, meter={"line_is_ours": False}),
-        seen(PERMIT, clock=None),
+        seen(PERMIT, meter={"line_is_ours": False}),
     ),
     Case(
         "CTRL-14",

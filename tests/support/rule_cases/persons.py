@@ -1,26 +1,21 @@
-"""Who does it, and why supply comes back."""
+"""Who does it."""
 
 from __future__ import annotations
 
 import dataclasses
-from datetime import date, timedelta
-from typing import Any
+from datetime import timedelta
 
-from meterlink.config.control import SeasonSettings
-from meterlink.model.order import OrderState, Origin
+from meterlink.model.order import Origin
 from meterlink.model.payload import time_out
-from meterlink.orders.calendar import Holidays
 from meterlink.orders.limits import Limited
 from meterlink.orders.people import THE_DAEMON, Actor, Role
 from meterlink.orders.rules import (
     FieldGrant,
-    OtherOrder,
 )
 from tests.support.orders import NOON
 from tests.support.rule_cases.case import (
     APPROVE,
     CREATE,
-    DIRECT,
     GUARANTEE_OFF,
     LIVE,
     OPERATE,
@@ -28,14 +23,12 @@ from tests.support.rule_cases.case import (
     PERMIT,
     Case,
     agreement,
-    balance,
     by_policy,
     made,
     trip,
 )
 from tests.support.rules import (
     APPROVER,
-    CALENDAR,
     CLERK,
     CUSTOMER,
     DAYS,
@@ -43,28 +36,32 @@ from tests.support.rules import (
     FIELD,
     HOUR,
     INSPECTOR,
-    MINUTE,
     SECOND,
     policy,
-    record,
 )
 
-_FILED = record("filing", "r1", NOON - DAYS[8], of="n1", authority="市经信局", number="2026-118")
-_IMPORTANT: dict[str, Any] = {"meter": {"is_important": True}, "order_reference": "billing:r1"}
-_SEASON = dataclasses.replace(
-    CALENDAR, seasons=(SeasonSettings(kind="heating", first="11-15", last="03-15"),)
-)
-_SUMMER = dataclasses.replace(
-    CALENDAR, seasons=(SeasonSettings(kind="heating", first="05-01", last="11-23"),)
-)
-_YEAR_END = dataclasses.replace(
-    CALENDAR,
-    holidays=Holidays(first_day=date(2026, 1, 1), last_day=date(2026, 11, 24), days=frozenset()),
-)
 _OTHER_PEOPLE = Actor(name="anna", roles=frozenset(Role) - {Role.ADMIN, Role.AUDITOR})
 _GRANT = FieldGrant(person="fred", granted_at=NOON - timedelta(hours=4) + SECOND)
 
 PERSONS = (
+    Case("CTRL-10", "by policy, nothing signed", PAPER, by_policy(meter={"agreement": ""})),
+    Case("CTRL-10", "by policy, none of that name", PAPER, by_policy(order_reference="billing:v8")),
+    Case(
+        "CTRL-10",
+        "by policy, before it begins",
+        PAPER,
+        by_policy(dataclasses.replace(policy(NOON + DAYS[1] + SECOND), confirmed_by="anton")),
+        by_policy(dataclasses.replace(policy(NOON + DAYS[1]), confirmed_by="anton")),
+    ),
+    Case(
+        "AUD-01",
+        "one who holds two posts, and was given nothing",
+        OPERATE,
+        made(PERMIT, OPERATE, actor=dataclasses.replace(FIELD, roles=frozenset({Role.FIELD, Role.CLERK}))),
+        made(
+            PERMIT, OPERATE, actor=dataclasses.replace(FIELD, roles=frozenset({Role.FIELD, Role.DISPATCHER}))
+        ),
+    ),
     Case(
         "CTRL-10", "nobody approved", OPERATE, trip(OPERATE, steps={"approved_by": (), "approved_at": None})
     ),
@@ -200,143 +197,4 @@ PERSONS = (
         trip(OPERATE, actor=_OTHER_PEOPLE, steps={"armed_by": ""}),
     ),
     Case("AUD-02", "its creator among the approvers", PAPER, trip(steps={"approved_by": ("anna", "clara")})),
-)
-
-CLOSING = (
-    Case("CTRL-15", "motor load", PAPER, made(DIRECT, meter={"is_motor_load": True}), made(DIRECT)),
-    Case("CTRL-15", "motor load unknown", CREATE, made(DIRECT, CREATE, meter={"is_motor_load": None})),
-    Case(
-        "CTRL-15",
-        "no consent",
-        PAPER,
-        made(DIRECT, kept=[record("payment", "p1", NOON, amount_cents=1, settles=True)]),
-    ),
-    Case(
-        "CTRL-15",
-        "a consent by telephone of half an hour ago",
-        PAPER,
-        made(
-            DIRECT,
-            kept=[
-                record("payment", "p1", NOON, amount_cents=1, settles=True),
-                record("consent", "c1", NOON - 30 * MINUTE - SECOND, form="recorded"),
-            ],
-        ),
-        made(
-            DIRECT,
-            kept=[
-                record("payment", "p1", NOON, amount_cents=1, settles=True),
-                record("consent", "c1", NOON - 30 * MINUTE, form="recorded"),
-            ],
-        ),
-    ),
-    Case(
-        "CTRL-15",
-        "a permit that does not wait",
-        PAPER,
-        made(PERMIT, model={"permit_waits_for_key": "no"}),
-        made(PERMIT),
-    ),
-    Case("CTRL-15", "a permit of which nobody knows", PAPER, made(PERMIT, model={})),
-    Case(
-        "CTRL-16",
-        "a payment that does not settle",
-        PAPER,
-        made(PERMIT, kept=[record("payment", "p1", NOON, amount_cents=1, settles=False)]),
-    ),
-    Case(
-        "CTRL-16",
-        "no reason",
-        PAPER,
-        made(PERMIT, kept=[balance(balance_cents=-1)]),
-        made(PERMIT, kept=[balance(balance_cents=0)]),
-    ),
-    Case(
-        "CTRL-16",
-        "a work order that is over",
-        PAPER,
-        made(
-            PERMIT,
-            kept=[record("work_order", "k1", NOON - HOUR, until=time_out(NOON - SECOND), why="换表")],
-            order_reference="billing:k1",
-        ),
-        made(
-            PERMIT,
-            kept=[record("work_order", "k1", NOON - HOUR, until=time_out(NOON), why="换表")],
-            order_reference="billing:k1",
-        ),
-    ),
-    Case(
-        "CTRL-16",
-        "a dispute that was rejected",
-        PAPER,
-        made(
-            PERMIT,
-            kept=[record("dispute", "d1", NOON, dispute="D", state="rejected")],
-            order_reference="billing:d1",
-        ),
-        made(
-            PERMIT,
-            kept=[record("dispute", "d1", NOON, dispute="D", state="upheld")],
-            order_reference="billing:d1",
-        ),
-    ),
-    Case(
-        "CTRL-17",
-        "three frames",
-        PAPER,
-        made(
-            PERMIT,
-            steps={"sent_at": (NOON - 3 * SECOND,)},
-            others=(
-                OtherOrder(
-                    id="o-2",
-                    kind=PERMIT,
-                    state=OrderState.NOT_DONE,
-                    payment="billing:p1",
-                    sent_at=(NOON - 20 * SECOND, NOON - 9 * SECOND),
-                ),
-            ),
-        ),
-        made(
-            PERMIT,
-            steps={"sent_at": (NOON - 3 * SECOND,)},
-            others=(
-                OtherOrder(
-                    id="o-2",
-                    kind=PERMIT,
-                    state=OrderState.NOT_DONE,
-                    payment="billing:p1",
-                    sent_at=(NOON - 20 * SECOND,),
-                ),
-            ),
-        ),
-    ),
-    Case(
-        "CTRL-17",
-        "half an hour",
-        PAPER,
-        made(PERMIT, steps={"sent_at": (NOON - 30 * MINUTE - SECOND,)}),
-        made(PERMIT, steps={"sent_at": (NOON - 30 * MINUTE,)}),
-    ),
-    Case(
-        "HOLD-01",
-        "an inspector holds it",
-        PAPER,
-        made(
-            PERMIT,
-            kept=[
-                record("payment", "p1", NOON, amount_cents=1, settles=True),
-                record("safety_hold", "h1", NOON - DAYS[3], hold="H", state="set", why="窃电"),
-            ],
-        ),
-        made(
-            PERMIT,
-            kept=[
-                record("payment", "p1", NOON, amount_cents=1, settles=True),
-                record("safety_hold", "h1", NOON - DAYS[3], hold="H", state="set", why="窃电"),
-                record("safety_hold", "h2", NOON - DAYS[1], hold="H", state="released", why="已整改"),
-            ],
-        ),
-    ),
 )

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-from datetime import date, timedelta
-from typing import Any
-
-from meterlink.config.control import SeasonSettings
 from meterlink.model.order import OrderState
-from meterlink.orders.calendar import Holidays
 from meterlink.orders.limits import Limited, Over
-from meterlink.orders.people import Actor, Role
 from meterlink.orders.rules import (
-    FieldGrant,
     OtherOrder,
 )
 from meterlink.orders.trips import Quarantine
@@ -20,6 +12,7 @@ from tests.support.orders import NOON, purse
 from tests.support.rule_cases.case import (
     ALARM_OFF,
     CREATE,
+    DIRECT,
     LIVE,
     PAPER,
     PERMIT,
@@ -32,29 +25,18 @@ from tests.support.rule_cases.case import (
     trip,
 )
 from tests.support.rules import (
-    CALENDAR,
     CUSTOMER,
-    DAYS,
-    SECOND,
     record,
 )
 
-_FILED = record("filing", "r1", NOON - DAYS[8], of="n1", authority="市经信局", number="2026-118")
-_IMPORTANT: dict[str, Any] = {"meter": {"is_important": True}, "order_reference": "billing:r1"}
-_SEASON = dataclasses.replace(
-    CALENDAR, seasons=(SeasonSettings(kind="heating", first="11-15", last="03-15"),)
-)
-_SUMMER = dataclasses.replace(
-    CALENDAR, seasons=(SeasonSettings(kind="heating", first="05-01", last="11-23"),)
-)
-_YEAR_END = dataclasses.replace(
-    CALENDAR,
-    holidays=Holidays(first_day=date(2026, 1, 1), last_day=date(2026, 11, 24), days=frozenset()),
-)
-_OTHER_PEOPLE = Actor(name="anna", roles=frozenset(Role) - {Role.ADMIN, Role.AUDITOR})
-_GRANT = FieldGrant(person="fred", granted_at=NOON - timedelta(hours=4) + SECOND)
-
 QUEUE = (
+    Case(
+        "CTRL-21",
+        "a closing while another closing waits for the key",
+        CREATE,
+        made(PERMIT, CREATE, others=other(DIRECT, OrderState.QUEUED)),
+        made(PERMIT, CREATE, others=(OtherOrder(id="o-2", kind=DIRECT, state=OrderState.DONE),)),
+    ),
     Case(
         "CTRL-21", "another is open", CREATE, trip(CREATE, others=other(PERMIT, OrderState.WAITING_FOR_KEY))
     ),
@@ -219,5 +201,22 @@ MONEY = (
         seen(TOP_UP, purse=purse(customer_number="000012345679")),
     ),
     Case("TOP-04", "a wallet that does not say whose it is", LIVE, seen(TOP_UP, purse=purse())),
+    Case(
+        "TOP-01",
+        "the same payment, brought by another top-up",
+        PAPER,
+        made(
+            TOP_UP,
+            others=(OtherOrder(id="o-2", kind=TOP_UP, state=OrderState.UNKNOWN, payment="billing:p1"),),
+        ),
+        made(
+            TOP_UP,
+            others=(
+                OtherOrder(id="o-2", kind=PERMIT, state=OrderState.DONE, payment="billing:p1"),
+                OtherOrder(id="o-3", kind=TOP_UP, state=OrderState.DONE, payment="billing:p0"),
+            ),
+        ),
+    ),
+    Case("TOP-04", "nobody's wallet", LIVE, seen(TOP_UP, meter={"customer_number": ""}, purse=purse())),
     Case("WORLD-01", "no wallet", CREATE, made(TOP_UP, CREATE, meter={"world": "remote"})),
 )

@@ -61,7 +61,7 @@ def arrears_computed(facts: Facts) -> Finding:
             "the balance of {at} was made of readings until {read}: older than {hours} hours",
             "{at}的余额依据的抄表时间为{read},已超过{hours}小时",
             at=balance.at,
-            read=read or "-",
+            read=read,
             hours=hours,
         )
     return passes(
@@ -164,7 +164,7 @@ def owed_long_enough(facts: Facts) -> Finding | None:
         return stops(
             "overdue since {since}: not more than {days} days",
             "自{since}起欠费,未超过{days}天",
-            since=since or "-",
+            since=since,
             days=days,
         )
     return passes("overdue since {since}", "自{since}起欠费", since=since)
@@ -203,7 +203,7 @@ def filed(facts: Facts) -> Finding | None:
         return stops(
             "an important customer: the order names no filing of this notice (it names {reference})",
             "重要用户:工单未引用该通知的报备记录(引用:{reference})",
-            reference=facts.order.reference or "-",
+            reference=facts.order.reference,
         )
     return passes("filed as {number}", "已报备:{number}", number=filing.number)
 

@@ -81,10 +81,13 @@ def consent_of(facts: Facts) -> Consent | None:
 
 
 def has_a_reason(facts: Facts) -> Finding:
-    """CTRL-16: paid, nothing owed, a dispute upheld, or a work order."""
+    """CTRL-16: paid, nothing owed, a dispute upheld, or a work order.
+
+    Where the money is in the meter, any payment is a reason: the meter closes for no less than its own limit.
+    """
     told, order = facts.told, facts.order
     payment = told.find(order.payment, Payment)
-    if payment and payment.settles:
+    if payment and (payment.settles or facts.meter.world == "local"):
         return passes("paid: {payment}", "已缴清:{payment}", payment=order.payment)
     work = told.find(order.reference, WorkOrder)
     if work and holds(work.until, facts.now):
@@ -98,8 +101,8 @@ def has_a_reason(facts: Facts) -> Finding:
     return stops(
         "no payment that settles the debt ({payment}), no work order or upheld dispute ({reference})",
         "没有结清欠费的缴费({payment}),也没有工单或成立的争议({reference})",
-        payment=order.payment or "-",
-        reference=order.reference or "-",
+        payment=order.payment,
+        reference=order.reference,
     )
 
 
@@ -124,7 +127,7 @@ def attempts_left(facts: Facts) -> Finding | None:
             "缴费{payment}已自{first}起发送{count}次:转现场复电",
             count=len(sent),
             first=sent[0],
-            payment=facts.order.payment or "-",
+            payment=facts.order.payment,
         )
     return passes("{count} frames so far", "已发送{count}次", count=len(sent))
 

@@ -62,7 +62,7 @@ def looked_just_now(facts: Facts) -> Finding:
 def known_on_paper(facts: Facts) -> Finding:
     """CTRL-12: the file says which meter and whose it is, and no replacement is pending."""
     meter = facts.meter
-    inputs = {"number": meter.meter_number or "-", "customer": meter.customer_number or "-"}
+    inputs = {"number": meter.meter_number, "customer": meter.customer_number}
     if not meter.meter_number or not meter.customer_number:
         return stops(
             "the file lacks the number of the meter ({number}) or of the customer ({customer})",
@@ -81,7 +81,7 @@ def read_lately(facts: Facts) -> Finding:
         return stops(
             "last read with success at {at}: more than {hours} hours ago",
             "最近一次抄表成功时间{at},已超过{hours}小时",
-            at=at or "-",
+            at=at,
             hours=hours,
         )
     return passes("last read with success at {at}", "最近一次抄表成功时间{at}", at=at, hours=hours)
@@ -91,9 +91,9 @@ def right_meter(facts: Facts) -> Finding:
     """CTRL-12: who answers is who is meant."""
     identity, meter = facts.seen.identity, facts.meter
     inputs = {
-        "number": identity.meter_number or "-",
-        "file": meter.meter_number or "-",
-        "address": identity.address or "-",
+        "number": identity.meter_number,
+        "file": meter.meter_number,
+        "address": identity.address,
     }
     if identity.meter_number != meter.meter_number or identity.address != meter.address:
         return stops(
@@ -150,7 +150,7 @@ def load_is_low(facts: Facts) -> Finding:
             "the current ({currents} A) or the contact's limit ({limit} A) is unknown",
             "电流({currents}A)或开断限值({limit}A)未知",
             currents=_amperes(currents),
-            limit=limit or "-",
+            limit=limit,
         )
     inputs = {"currents": _amperes(currents), "limit": limit}
     if max(abs(current) for current in currents) > limit:
@@ -243,7 +243,7 @@ def single_address(facts: Facts) -> Finding:
 
 def lab_stays_in_lab(facts: Facts) -> Finding:
     """CTRL-25: the keys of a laboratory only for meters of a laboratory; who proves must say who it is."""
-    inputs = {"provider": facts.seen.provider or "-", "meter": facts.meter.id}
+    inputs = {"provider": facts.seen.provider, "meter": facts.meter.id}
     if not facts.seen.provider or (facts.seen.provider == "lab" and not facts.meter.is_lab):
         return stops(
             "the security provider {provider} is not for {meter}, which is no lab meter",

@@ -19,7 +19,7 @@ def pays_once(facts: Facts) -> Finding:
     """TOP-01: one payment is one increase; another order for it was never sent."""
     order = facts.order
     payment = facts.told.find(order.payment, Payment)
-    inputs = {"payment": order.payment or "-", "cents": order.amount_cents}
+    inputs = {"payment": order.payment, "cents": order.amount_cents}
     if payment is None:
         return stops("there is no payment {payment}", "没有缴费记录{payment}", **inputs)
     if payment.amount_cents != order.amount_cents:
@@ -80,10 +80,10 @@ def right_wallet(facts: Facts) -> Finding:
     identity, purse, meter = facts.seen.identity, facts.seen.purse, facts.meter
     read = purse.customer_number if purse else ""
     inputs = {
-        "number": identity.meter_number or "-",
-        "customer": read or "-",
-        "file_number": meter.meter_number or "-",
-        "file_customer": meter.customer_number or "-",
+        "number": identity.meter_number,
+        "customer": read,
+        "file_number": meter.meter_number,
+        "file_customer": meter.customer_number,
     }
     if (identity.meter_number, read) != (meter.meter_number, meter.customer_number) or not read:
         return stops(

@@ -74,7 +74,7 @@ def _may(facts: Facts, deed: Deed) -> Finding:
         return passes("the daemon does it by itself", "由系统自动执行")
     inputs = {
         "actor": actor.name,
-        "roles": ", ".join(sorted(actor.roles)) or "-",
+        "roles": ", ".join(sorted(actor.roles)),
         "deed": deed.value,
         "kind": facts.order.kind.value,
     }
@@ -164,9 +164,9 @@ def by_policy(facts: Facts) -> Finding | None:
         return stops(
             "no policy {policy} that two persons meant",
             "停电策略{policy}不存在或未经双人确认",
-            policy=reference or "-",
+            policy=reference,
         )
-    inputs = {"policy": reference, "area": facts.meter.area or "-", "until": policy.until}
+    inputs = {"policy": reference, "area": facts.meter.area, "until": policy.until}
     if facts.meter.area not in policy.areas or policy.at > facts.now or not holds(policy.until, facts.now):
         return stops(
             "the policy {policy} is not for area {area} now", "策略{policy}不适用于台区{area}", **inputs
@@ -180,7 +180,7 @@ def policy_cap(facts: Facts) -> Finding | None:
         return None
     policy = facts.told.find(facts.order.reference, Policy)
     caps = [facts.settings.policy_trips_per_area_day, *([policy.trips_per_area_day] if policy else [])]
-    inputs = {"area": facts.meter.area or "-", "count": facts.limited.policy_trips, "cap": min(caps)}
+    inputs = {"area": facts.meter.area, "count": facts.limited.policy_trips, "cap": min(caps)}
     if facts.limited.policy_trips >= min(caps):
         return stops(
             "{count} trips of area {area} by policy in 24 hours: {cap} are allowed",

@@ -135,6 +135,7 @@ _ALL: Final = (
         id="CTRL-14",
         says="The contact opens only below its limit of current.",
         checks=(_check(live_meter.load_is_low, _LIVE, CUTS),),
+        lacks="the meter's own limit (8000 attribute 2): no driver reads it, the configuration tells it",
     ),
     Rule(
         id="CTRL-15",

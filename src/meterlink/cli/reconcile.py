@@ -1,0 +1,37 @@
+"""``meterlink reconcile``: its options. What it shows stands in ``reconcile_show``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from meterlink.cli.config import CONFIG_OPTION
+from meterlink.cli.language import Lang
+
+
+def reconcile(
+    day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Day of the payments, in the plant.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    lang: Annotated[Lang | None, typer.Option(help="Language; default from the locale.")] = None,
+    config: Annotated[Path, CONFIG_OPTION] = Path("meterlink.toml"),
+) -> None:
+    """Compare payments, log and meters: what was paid, what became of it, what the wallets hold. 对账。
+
+    Reads the wallet of every local-prepayment meter. A wallet that does not agree raises the alarm
+    WALLET_DRIFT and opens a work item.
+
+    \b
+    Examples:
+      meterlink reconcile --day 2026-11-22
+      meterlink reconcile --day 2026-11-22 --json
+
+    \b
+    Exit codes: 0 all agrees; 1 something does not, or could not be read; 2 wrong arguments; 7 journal;
+    8 you may not; 10 no daemon.
+    """
+    from meterlink.cli.reconcile_show import compare_and_show
+
+    raise typer.Exit(compare_and_show(day.date().isoformat(), config, as_json=as_json, lang=lang))

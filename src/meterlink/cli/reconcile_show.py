@@ -1,0 +1,100 @@
+"""A reconciliation for people: channels with their gaps, and every wallet that does not agree."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import typer
+
+from meterlink.cli.desk import DaemonAway, Refusal, desk_of, leave
+from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.language import Lang, chosen
+
+_Language = Literal["en", "zh"]
+_VERDICTS: Final[Mapping[str, Mapping[_Language, str]]] = {
+    "agrees": {"en": "agrees", "zh": "一致"},
+    "no_ledger": {"en": "count agrees, no balance statement", "zh": "购电次数一致,无余额记录"},
+    "drift": {"en": "DOES NOT AGREE", "zh": "不一致"},
+    "unread": {"en": "not read", "zh": "未读到"},
+    "unknown": {"en": "a top-up of unknown outcome", "zh": "存在结果未知的充值"},
+}
+_WORDS: Final[Mapping[str, Mapping[_Language, str]]] = {
+    "channel": {
+        "en": "channel {name}: {received} received, {settled} in the meters, {gap} to be cleared ({count})",
+        "zh": "渠道{name}:收款{received}元,已到表{settled}元,待清{gap}元({count}笔)",
+    },
+    "none": {"en": "no payment of that day", "zh": "当日无缴费"},
+    "meter": {
+        "en": "{meter}: {verdict}; ledger {ledger}, wallet {wallet}, on its way {flight}, drift {drift}; "
+        "purchases {expected} expected, {found} found",
+        "zh": "{meter}:{verdict};账面{ledger},表内{wallet},在途{flight},差额{drift};"
+        "购电次数应为{expected},实为{found}",
+    },
+    "cut": {
+        "en": "there were too many records that day: not all of them were looked at",
+        "zh": "当日记录过多,未能全部核对",
+    },
+}
+
+
+def compare_and_show(day: str, config: Path, *, as_json: bool, lang: Lang | None) -> int:
+    """Ask the daemon to compare, and show what it found; the exit code."""
+    language = chosen(lang)
+    try:
+        with desk_of(config) as desk:
+            found = desk.ask("reconcile", day=day)
+    except (Refusal, DaemonAway) as error:
+        leave(error, as_json=as_json, lang=language)
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        _show(found, language)
+    return ExitCode.OK if found["agrees"] else ExitCode.FAILURE
+
+
+def _show(found: Mapping[str, Any], language: _Language) -> None:
+    for one in found["channels"]:
+        typer.echo(
+            _WORDS["channel"][language].format(
+                name=one["channel"] or "-",
+                received=_yuan(one["received_cents"]),
+                settled=_yuan(one["settled_cents"]),
+                gap=_yuan(one["gap_cents"]),
+                count=len(one["waiting"]),
+            )
+        )
+        for waiting in one["waiting"]:
+            typer.echo(f"  {waiting}")
+    if not found["channels"]:
+        typer.echo(_WORDS["none"][language])
+    for one in found["meters"]:
+        typer.echo(_WORDS["meter"][language].format(**_meter(one, language)))
+        if one["told"]:
+            typer.echo(f"  {one['told']}")
+    if not found["is_whole"]:
+        typer.echo(_WORDS["cut"][language], err=True)
+
+
+def _meter(one: Mapping[str, Any], language: _Language) -> dict[str, str]:
+    return {
+        "meter": one["meter"],
+        "verdict": _VERDICTS[one["verdict"]][language],
+        "ledger": _yuan(one["ledger_cents"]),
+        "wallet": _yuan(one["wallet_cents"]),
+        "flight": _yuan(one["in_flight_cents"]),
+        "drift": _yuan(one["drift_cents"]),
+        "expected": _count(one["count_expected"]),
+        "found": _count(one["count_found"]),
+    }
+
+
+def _yuan(cents: int | None) -> str:
+    return "-" if cents is None else str(Decimal(cents).scaleb(-2))
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else str(value)

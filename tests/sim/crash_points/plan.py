@@ -1,0 +1,145 @@
+"""What a seed decides: the meters, who wants what and when, what goes wrong on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Final, Literal
+
+from meterlink.model.order import OrderKind
+from metersim.line.fault_rules import FaultRule
+
+START: Final = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
+"""A Tuesday, 10:00 in the plant, no holiday."""
+RELAY: Final = "000000000161"
+"""Address of a meter with a relay."""
+SHOP: Final = "000000000162"
+"""Of one with a relay and a wallet."""
+CONTROLS: Final = ("1CH", "070102FF")
+"""What switches, and what credits."""
+FAULTS: Final = (
+    "loss",
+    "silence",
+    "half_frame",
+    "stale",
+    "late",
+    "double",
+    "duplicate",
+    "other_address",
+    "echo",
+)
+"""Not among them: a meter that obeys and says no (``abnormal``); a no to a switch is believed."""
+THEMES: Final[tuple[tuple[OrderKind | Literal["payment"], ...], ...]] = (
+    (OrderKind.TRIP,),
+    (OrderKind.TRIP, "payment"),
+    (OrderKind.TOP_UP, OrderKind.TOP_UP),
+    (OrderKind.GUARANTEE_ON, OrderKind.GUARANTEE_OFF),
+    (OrderKind.ALARM_ON, OrderKind.ALARM_OFF),
+)
+"""What follows on each other; a seed takes the one of its remainder."""
+
+Oddity = Literal["", "protected", "wrong_number"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What somebody wants.
+
+    Args:
+        id: of the order, or of the payment record.
+        what: an order of persons, or a payment; a top-up is a payment to a meter with a wallet.
+        at: since ``START``.
+        within: deadline of the order, since then.
+        cents: of a payment.
+
+    """
+
+    id: str
+    what: OrderKind | Literal["payment"]
+    at: timedelta
+    within: timedelta
+    cents: int
+
+    @property
+    def address(self) -> str:
+        """Of the meter that it is about."""
+        return SHOP if self.what is OrderKind.TOP_UP else RELAY
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All of it.
+
+    Args:
+        seed: it comes from.
+        wishes: in the order of their times.
+        oddity: of the meter with a relay: nobody may switch it, or it is another than the file says.
+        has_key: a permitted close waits for it.
+        has_consent: the customer wants his supply back without pressing a key.
+        trip_delay: of the meter.
+        is_loaded: something is drawn.
+        key_every: the customer comes home so often, and presses what there is to press.
+        pause: between two lives of the daemon.
+        faults: on the line.
+        cuts: points of the first life at which the line breaks.
+        refused: points of it at which the disk refuses.
+
+    """
+
+    seed: int
+    wishes: tuple[Wish, ...]
+    oddity: Oddity
+    has_key: bool
+    has_consent: bool
+    trip_delay: timedelta
+    is_loaded: bool
+    key_every: timedelta
+    pause: timedelta
+    faults: tuple[FaultRule, ...] = ()
+    cuts: frozenset[int] = frozenset()
+    refused: frozenset[int] = frozenset()
+
+    @classmethod
+    def of(cls, seed: int) -> Plan:
+        """The plan of a seed; on a third of the lines nothing goes wrong."""
+        chance = Random(seed)
+        is_rough = chance.random() < 0.67
+        minutes = timedelta(minutes=1)
+        return cls(
+            seed=seed,
+            wishes=_wishes(seed, chance),
+            oddity=chance.choice(("", "", "", "", "", "", "protected", "wrong_number")),
+            has_key=chance.random() < 0.6,
+            has_consent=chance.random() < 0.4,
+            trip_delay=chance.choice((0, 0, 1, 3)) * minutes,
+            is_loaded=chance.random() < 0.7,
+            key_every=chance.choice((1, 30, 600)) * minutes,
+            pause=chance.choice((0, 0.1, 7, 1_500)) * minutes,
+            faults=_faults(chance) if is_rough else (),
+            cuts=frozenset(chance.sample(range(5, 250), 3)) if is_rough else frozenset(),
+            refused=frozenset(chance.sample(range(9, 250), 2)) if is_rough else frozenset(),
+        )
+
+
+def _wishes(seed: int, chance: Random) -> tuple[Wish, ...]:
+    at = timedelta(seconds=5)
+    found = []
+    for number, what in enumerate(THEMES[seed % len(THEMES)], start=1):
+        within = timedelta(minutes=chance.choice((2, 20, 40, 60)))
+        cents = chance.randint(12_000, 50_000)
+        found.append(Wish(id=f"w{number}", what=what, at=at, within=within, cents=cents))
+        at += timedelta(seconds=chance.choice((1, 20, 60, 1_200)))
+    return tuple(found)
+
+
+def _faults(chance: Random) -> tuple[FaultRule, ...]:
+    """What befalls controls often, and everything else now and then."""
+    rules = [_fault(chance, chance.choice((0.3, 0.7)), item) for item in CONTROLS if chance.random() < 0.7]
+    return (*rules, *(_fault(chance, chance.choice((0.005, 0.02)), "*") for _ in range(2)))
+
+
+def _fault(chance: Random, probability: float, item: str) -> FaultRule:
+    what = chance.choice(FAULTS)
+    ms = chance.choice((1_500, 4_000, 40_000)) if what in ("late", "double") else None
+    return FaultRule(what=what, probability=probability, item=item, ms=ms)

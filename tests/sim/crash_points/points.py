@@ -1,0 +1,115 @@
+"""The places at which a program can be killed, and how it is: it stops to reach anybody, and leaves a file.
+
+A dead program is what it left behind: rows on the disk, octets on the line, meters that obeyed. So the
+places at which a kill can make a difference are the changes of that outside: before and behind each commit,
+before and behind each time that octets are handed to the line, and whenever octets are taken from it. A
+kill anywhere between two of them is a kill at the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from meterlink.errors import JournalError, LineLost
+from meterlink.journal.store import Step, Store
+from meterlink.transports.stream import ByteStream
+
+
+@dataclass
+class Points:
+    """Counts the changes of the outside, and kills at one of them.
+
+    Args:
+        kill_at: which, from 1; ``None``: none.
+        cuts: at which the line breaks, where octets are handed to it.
+        refused: at which the disk refuses, where something is committed.
+
+    Attributes:
+        count: how many there were.
+        is_dead: the program was killed; nothing that it does reaches anybody.
+        killed: is set then.
+        snapshot: keeps what is on the disk.
+
+    """
+
+    kill_at: int | None = None
+    cuts: frozenset[int] = frozenset()
+    refused: frozenset[int] = frozenset()
+    count: int = 0
+    is_dead: bool = False
+    killed: asyncio.Event = field(default_factory=asyncio.Event)
+    snapshot: Callable[[], None] = lambda: None
+
+    def pass_by(self) -> int:
+        """One more; its number, or 0 for a program that is dead."""
+        if self.is_dead:
+            return 0
+        self.count += 1
+        if self.count == self.kill_at:
+            self.snapshot()
+            self.is_dead = True
+            self.killed.set()
+        return self.count
+
+
+class TappedStream:
+    """Our end of a line, which dies with us.
+
+    Args:
+        stream: the end.
+        points: counts what goes over it.
+
+    """
+
+    def __init__(self, stream: ByteStream, points: Points) -> None:
+        self._stream = stream
+        self._points = points
+
+    async def send(self, octets: bytes) -> None:
+        """See ``ByteStream.send``; killed before, nothing leaves, and killed behind, all of it has."""
+        number = self._points.pass_by()
+        self._check()
+        if number in self._points.cuts:
+            await self._stream.aclose()
+            raise LineLost("the line broke")
+        await self._stream.send(octets)
+        self._points.pass_by()
+        self._check()
+
+    async def receive(self, limit: int = 4096) -> bytes:
+        """See ``ByteStream.receive``."""
+        self._check()
+        octets = await self._stream.receive(limit)
+        self._points.pass_by()
+        self._check()
+        return octets
+
+    def receive_nowait(self) -> bytes:
+        """See ``ByteStream.receive_nowait``."""
+        return b"" if self._points.is_dead else self._stream.receive_nowait()
+
+    async def aclose(self) -> None:
+        """See ``ByteStream.aclose``."""
+        await self._stream.aclose()
+
+    def _check(self) -> None:
+        if self._points.is_dead:
+            raise LineLost("this program is dead")
+
+
+def tapped_store(points: Points) -> Callable[[Path], Store]:
+    """An opener of journals whose commits are counted, may be refused, and end with the program."""
+
+    class Tapped(Store):
+        def commit(self, steps: Sequence[Step]) -> list[int]:
+            number = points.pass_by()
+            if points.is_dead or number in points.refused:
+                raise JournalError("the disk is full")
+            results = super().commit(steps)
+            points.pass_by()
+            return results
+
+    return Tapped.open

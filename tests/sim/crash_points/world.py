@@ -1,0 +1,306 @@
+"""A plant, people, and a daemon that dies where it is told to; everything follows from a plan and its seed.
+
+At the k-th point of a life (see ``points``) the file is copied as it stands, what is on the line goes on to
+the meters, and nothing that the program does from then on reaches anybody. A while later another program
+opens the copy. It is the daemon's own composition of orders, with all rules, over the daemon's own line;
+only the readings are left out, one apart which the rules ask for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from meterlink.bus.exchange import Timing
+from meterlink.bus.line import Line as BusLine
+from meterlink.config import Settings
+from meterlink.daemon.ordering import Ordering, OrderWorld
+from meterlink.drivers.profiles import MeterProfiles
+from meterlink.errors import JournalError
+from meterlink.journal.journal import Journal
+from meterlink.model.reading import Record
+from meterlink.orders.look import SwitchFacts
+from meterlink.transports.memory import memory_line
+from meterlink.transports.stream import ByteStream
+from metersim import Line, Meter, Simulation, Station
+from metersim.line.fault_rules import FaultRules
+from metersim.works.controlled import Wallet
+from metersim.works.cost_control import LOCAL, REMOTE
+from metersim.works.load import Load
+from metersim.works.plate import Plate
+from metersim.works.works import Works
+from tests.sim.crash_points.checker import MeterTruth, Row, complaints, read_rows, unfinished
+from tests.sim.crash_points.persons import Persons
+from tests.sim.crash_points.plan import RELAY, SHOP, START, Plan
+from tests.sim.crash_points.points import Points, TappedStream, tapped_store
+from tests.support.adapters import Program
+from tests.support.crash import copy_journal
+from tests.support.order_gateway import HOLIDAYS, PEOPLE, Proved
+from tests.support.records import reading
+from tests.support.simulated import Duplex
+
+TIMING: Final = Timing(reply_timeout_s=1.0, octet_gap_s=0.5, answer_max_s=2.0)
+PATIENCE: Final = timedelta(hours=60)
+"""So long after the start all must have come to an end: orders of payments have a day, and then another."""
+DYING_S: Final = 60.0
+"""So long a program may take to notice that it was cancelled."""
+_MODELS: Final = {RELAY: "generic-remote-cost-control", SHOP: "generic-local-prepayment"}
+
+
+class World:
+    """One plan in a folder of its own.
+
+    Args:
+        plan: what the seed decided.
+        folder: for the journals; empty.
+
+    Attributes:
+        points: how many there were in each life of the daemon.
+
+    """
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self.plan = plan
+        self.points: list[int] = []
+        self._folder = folder
+        self._sim = Simulation(seed=plan.seed, start=START)
+        self._meters = {RELAY: _with_relay(plan), SHOP: _with_wallet()}
+        self._boots = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        for name, text in (("people.toml", PEOPLE), ("holidays.toml", HOLIDAYS)):
+            (folder / name).write_text(text, encoding="utf-8")
+            (folder / name).chmod(0o600)
+        self._settings = _settings(plan, folder)
+        self._profiles = MeterProfiles()
+
+    def run(self, kills: Sequence[int] = ()) -> list[str]:
+        """Play it, dying at a point of each life; what the checker says of it.
+
+        Args:
+            kills: the point of the first life, of the second, ...; the life behind the last is not killed.
+
+        """
+        self._sim.run(self._play(kills))
+        rows = self.rows()
+        left_over = [f"{order}: it has not ended" for order in unfinished(rows)]
+        return left_over + complaints(rows, self._truths())
+
+    def rows(self) -> list[Row]:
+        """The orders in the last journal."""
+        return read_rows(self._path(self._boots))
+
+    def ends(self) -> dict[str, str]:
+        """By order, the state in which it stands."""
+        return {row["subject"]: row["body"]["to"] for row in self.rows()}
+
+    def _truths(self) -> dict[str, MeterTruth]:
+        for meter in self._meters.values():
+            meter.works.advance(self._sim.clock.utc_now())
+        return {
+            f"m{address}": MeterTruth(
+                number=_number(address),
+                memory=meter.works.memory,
+                is_protected=self.plan.oddity == "protected" and address == RELAY,
+            )
+            for address, meter in self._meters.items()
+        }
+
+    async def _play(self, kills: Sequence[int]) -> None:
+        rules = FaultRules(seed=self.plan.seed, start=START)
+        for rule in self.plan.faults:
+            rules.add(rule, at=START)
+        stations = [Station(meter=meter) for meter in self._meters.values()]
+        self._line = Line(stations, clock=self._sim.clock, rules=rules)
+        async with asyncio.TaskGroup() as nature:
+            self._nature = nature
+            self._tasks = [nature.create_task(self._press_keys(), name="customer")]
+            for kill_at in (*kills, None):
+                await self._live(kill_at)
+                if kill_at is not None:
+                    await asyncio.sleep(self.plan.pause.total_seconds())
+            for task in self._tasks:
+                task.cancel()
+
+    async def _press_keys(self) -> None:
+        """The customer comes home, and presses what there is to press."""
+        works = self._meters[RELAY].works
+        while True:
+            await asyncio.sleep(self.plan.key_every.total_seconds())
+            works.switch.press_key(works.advance(self._sim.clock.utc_now()))
+
+    async def _live(self, kill_at: int | None) -> None:
+        """One life of the daemon."""
+        points = Points(kill_at)
+        if not self._boots:
+            points.cuts, points.refused = self.plan.cuts, self.plan.refused
+        path, copy = self._path(self._boots), self._path(self._boots + 1)
+        points.snapshot = lambda: copy_journal(path, copy)
+        ends: list[ByteStream] = []
+        daemon = asyncio.create_task(self._daemon(path, points, ends), name="daemon")
+        killed = asyncio.create_task(points.killed.wait(), name="killer")
+        await asyncio.wait([daemon, killed], return_when=asyncio.FIRST_COMPLETED)
+        killed.cancel()
+        if points.is_dead:
+            daemon.cancel()
+            await asyncio.wait([daemon], timeout=DYING_S)
+            assert daemon.done(), "a cancelled program goes on"
+            if not daemon.cancelled():
+                daemon.exception()  # what a dead program complains of is nobody's business
+            self._boots += 1
+        else:
+            await daemon
+        for end in ends:
+            await end.aclose()
+        self.points.append(points.count)
+
+    async def _daemon(self, path: Path, points: Points, ends: list[ByteStream]) -> None:
+        clock = self._sim.clock
+        async with Journal.open(path, clock=clock, opener=tapped_store(points)) as journal:
+            with contextlib.suppress(JournalError):
+                await self._read_once(journal)
+            facts = SwitchFacts(
+                opens_within=self.plan.trip_delay,
+                command_at_once=True,
+                waits_for_key=self.plan.has_key,
+                expiry_obeyed=True,
+            )
+            assert self._settings.control is not None
+            ordering = Ordering(
+                self._settings,
+                self._settings.control,
+                journal,
+                self._profiles,
+                clock=clock,
+                rng=self._sim.random,
+                world=OrderWorld(
+                    models=Proved(facts), provider_opener=lambda _: Program(self, name="lab").open
+                ),
+            )
+            await ordering.load()
+            try:
+                await self._work(ordering, points, ends)
+            finally:
+                await ordering.aclose()
+
+    def create_task(self, coroutine: Any, *, name: str = "program") -> asyncio.Task[None]:
+        """A task of the world outside, which ends with it."""
+        task = self._nature.create_task(coroutine, name=name)
+        self._tasks.append(task)
+        return task
+
+    async def _work(self, ordering: Ordering, points: Points, ends: list[ByteStream]) -> None:
+        """Carry on orders while people want them, and until all have ended."""
+
+        async def opener() -> ByteStream:
+            ours, theirs = memory_line()
+            ends.append(theirs)
+            self.create_task(self._line.serve(Duplex(theirs)), name="meters")
+            return TappedStream(ours, points)
+
+        async def ask(user: str, op: str, **args: Any) -> Mapping[str, Any]:
+            return await ordering.answer(user, op, args)
+
+        (line_settings, meters), *_ = self._settings.meters_by_line()
+        worker = ordering.of_line(
+            line_settings,
+            meters,
+            reply_timeout=timedelta(seconds=TIMING.whole_answer_s),
+            password_of=lambda _: "",
+            association_lost=lambda _: None,
+        )
+        persons = Persons(ask, self._sim.clock, {meter.id: str(meter.customer_number) for meter in meters})
+        async with asyncio.TaskGroup() as group:
+            line = BusLine("line1", opener=opener, timing=TIMING, rng=self._sim.random)
+            beside = [group.create_task(line.run(), name="line")]
+            running = group.create_task(worker.run(line), name="worker")
+            await persons.prove(f"m{RELAY}", has_consent=self.plan.has_consent)
+            async with asyncio.TaskGroup() as town:
+                for wish in self.plan.wishes:
+                    town.create_task(persons.want(wish), name=wish.id)
+            await self._wait_for_ends(ordering)
+            worker.stop()
+            await running
+            for task in beside:
+                task.cancel()
+
+    async def _read_once(self, journal: Journal) -> None:
+        """Keep one reading of each meter: the rules want to know that it was heard of lately."""
+        for address in self._meters:
+            taken = reading(f"m{address}", slot=self._sim.clock.utc_now().replace(microsecond=0))
+            await journal.keep(Record(meter=f"m{address}", data_class="instant", readings=(taken,)))
+
+    async def _wait_for_ends(self, ordering: Ordering) -> None:
+        end = START + PATIENCE
+        while ordering.book.open_orders() and self._sim.clock.utc_now() < end:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(3_600):
+                    await ordering.book.news.wait()
+
+    def _path(self, boot: int) -> Path:
+        return self._folder / f"life{boot}.sqlite3"
+
+
+def _settings(plan: Plan, folder: Path) -> Settings:
+    meters = [
+        {
+            "id": f"m{address}",
+            "address": address,
+            "line": "line1",
+            "protocol": "dlt645-2007",
+            "model": model,
+            "meter_number": _number(address),
+            "customer_number": _customer(address),
+            "area": "east",
+            "motor_load": False,
+            "lab": True,
+            "security": "lab",
+            "protected": ("hospital",) if plan.oddity == "protected" and address == RELAY else (),
+        }
+        for address, model in _MODELS.items()
+    ]
+    control = {
+        "people": folder / "people.toml",
+        "holidays": folder / "holidays.toml",
+        "operator_code": "20261124",
+    }
+    return Settings.model_validate(
+        {
+            "gateway": {"id": "gw", "site": "sim"},
+            "lines": [{"name": "line1", "url": "tcp://127.0.0.1:1"}],
+            "meters": meters,
+            "security_providers": [{"name": "lab", "url": "tcp://127.0.0.1:1"}],
+            "control": control,
+        }
+    )
+
+
+def _number(address: str) -> str:
+    return f"99{address[2:]}"
+
+
+def _customer(address: str) -> str:
+    return f"12{address[2:]}"
+
+
+def _with_relay(plan: Plan) -> Meter:
+    number = "990000009999" if plan.oddity == "wrong_number" else _number(RELAY)
+    load = Load(mean_kw=Decimal("0.5") if plan.is_loaded else Decimal(0))
+    meter = _meter(RELAY, number, load=load, control=dataclasses.replace(REMOTE, has_key=plan.has_key))
+    meter.works.switch.trip_delay = plan.trip_delay
+    return meter
+
+
+def _with_wallet() -> Meter:
+    wallet = Wallet(preset_cents=5_000, opened=True)
+    return _meter(SHOP, _number(SHOP), load=Load(mean_kw=Decimal(0)), control=LOCAL, wallet=wallet)
+
+
+def _meter(address: str, number: str, **works: Any) -> Meter:
+    plate = Plate(address=address, meter_number=number, customer_number=_customer(address))
+    return Meter(address, seed=1, works=Works(plate, seed=1, since=START - timedelta(days=1), **works))

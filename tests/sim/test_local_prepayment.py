@@ -1,0 +1,175 @@
+"""The world in which the wallet is in the meter: a payment becomes a top-up, and the day is reconciled."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from meterlink.model.payload import time_out
+from metersim import Station
+from metersim.security.provider import LabProvider
+from tests.support.adapters import Program
+from tests.support.control_bench import ADDRESS, CUSTOMER, NUMBER, a_shop
+from tests.support.head_end645 import HeadEnd
+from tests.support.order_gateway import OrderGateway
+
+M = f"m{ADDRESS}"
+DAY = "2026-11-24"
+
+
+class Shop:
+    """A gateway with one prepayment meter and the laboratory's provider."""
+
+    def __init__(self, folder: Path) -> None:
+        self.meter = a_shop()
+        keys = {
+            "security": "lab",
+            "control_password": None,
+            "allow_plaintext_control": False,
+        }
+        self.gateway = OrderGateway(
+            folder,
+            [Station(meter=self.meter)],
+            keys={ADDRESS: keys},
+            model="generic-local-prepayment",
+            tables={"security_providers": [{"name": "lab", "command": ["hsm"]}]},
+            provider=lambda group: Program(group, name="lab").open,
+        )
+
+    def run(self, seconds: float, script: Callable[[], Awaitable[None]]) -> None:
+        """Run the gateway and the provider beside it."""
+        self.gateway.run(seconds=seconds, meanwhile=script)
+
+    async def reconciled(self) -> Mapping[str, Any]:
+        """The comparison of the day."""
+        return await self.gateway.ask("billing", "reconcile", day=DAY)
+
+    async def stated(self, cents: int, name: str) -> None:
+        """The head-end's ledger says what should be in the meter."""
+        await self.gateway.told(
+            {
+                "kind": "balance_statement",
+                "id": name,
+                "sender": "billing",
+                "at": time_out(self.gateway.now()),
+                "meter": M,
+                "balance_cents": cents,
+            }
+        )
+
+
+def test_a_payment_becomes_one_top_up(tmp_path: Path) -> None:
+    """Money that was paid would not come into the meter, or come twice when it is told twice (TOP-01)."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await gateway.up()
+        at = time_out(gateway.now())
+        (first,) = (await gateway.paid(M, at=at))["orders"]
+        (again,) = (await gateway.paid(M, at=at))["orders"]
+        assert first == again
+        assert "done" == (await gateway.until(first))["state"]
+
+    shop.run(120, script)
+    assert ["top_up"] == gateway.obeyed()
+
+
+def test_a_day_that_agrees(tmp_path: Path) -> None:
+    """Money would be missing between counter and meter and nobody would see it (TOP-06, TOP-08)."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await gateway.up()
+        (order,) = (await gateway.paid(M, channel="counter"))["orders"]
+        await gateway.until(order)
+        await shop.stated(5_000 + 12_000, "b1")
+        found = await shop.reconciled()
+        assert found["agrees"]
+        (channel,) = found["channels"]
+        assert ("counter", 12_000, 12_000, 0) == (
+            channel["channel"],
+            channel["received_cents"],
+            channel["settled_cents"],
+            channel["gap_cents"],
+        )
+        (money,) = found["meters"]
+        assert ("agrees", 17_000, 1, 1) == (
+            money["verdict"],
+            money["wallet_cents"],
+            money["count_expected"],
+            money["count_found"],
+        )
+
+    shop.run(120, script)
+
+
+def test_a_payment_on_its_way_is_no_drift(tmp_path: Path) -> None:
+    """Every payment whose meter does not answer at once would be an alarm."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+    gateway.strikes.add("loss", times=3)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.paid(M, channel="app")
+        await asyncio.sleep(30)
+        await shop.stated(5_000 + 12_000, "b1")
+        found = await shop.reconciled()
+        assert not found["agrees"], "the gap of the channel is still to be cleared"
+        (channel,) = found["channels"]
+        assert (12_000, 0, ["billing:p1"]) == (
+            channel["gap_cents"],
+            channel["settled_cents"],
+            channel["waiting"],
+        )
+        (money,) = found["meters"]
+        assert ("agrees", 12_000, 0) == (money["verdict"], money["in_flight_cents"], money["drift_cents"])
+
+    shop.run(50, script)
+
+
+def test_a_purchase_of_somebody_else_is_a_drift(tmp_path: Path) -> None:
+    """Somebody who fills wallets past the books would never be found (WALLET_DRIFT)."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await gateway.up()
+        (order,) = (await gateway.paid(M))["orders"]
+        await gateway.until(order)
+        head_end = HeadEnd(shop.meter, gateway.sim.clock.utc_now())
+        head_end.provider = LabProvider(random.Random(9).randbytes)
+        head_end.authenticate(number=NUMBER)
+        head_end.buy(30_000, 2, customer=CUSTOMER)
+        found = await shop.reconciled()
+        (money,) = found["meters"]
+        assert ("drift", 1, 2) == (money["verdict"], money["count_expected"], money["count_found"])
+        alarms = (await gateway.ask("david", "alarm.list"))["alarms"]
+        assert ["WALLET_DRIFT"] == [one["rule"] for one in alarms]
+        items = (await gateway.ask("david", "work.list"))["items"]
+        assert ["drift"] == [one["kind"] for one in items]
+
+    shop.run(120, script)
+
+
+def test_a_meter_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """A wallet that nobody looked into would pass for one that agrees."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await gateway.up()
+        gateway.unplug()
+        await asyncio.sleep(1)
+        found = await shop.reconciled()
+        assert not found["agrees"]
+        (money,) = found["meters"]
+        assert "unread" == money["verdict"]
+        assert money["told"]
+
+    shop.run(60, script)

@@ -1,0 +1,134 @@
+"""Current comes back after a payment: in time, with the key, or by somebody who goes there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from metersim import Station
+from tests.support.control_bench import ADDRESS, a_meter
+from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, kinds_of
+
+M = f"m{ADDRESS}"
+
+
+def a_gateway(tmp_path: Path) -> OrderGateway:
+    return OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+
+
+async def cut_off(gateway: OrderGateway) -> None:
+    """The customer is cut off by an order that is done."""
+    await gateway.up()
+    await gateway.told_for_trip(M)
+    await gateway.trip("t-1", M)
+    assert "done" == (await gateway.until("t-1"))["state"]
+
+
+async def work(gateway: OrderGateway) -> list[Mapping[str, Any]]:
+    """The open work items."""
+    answer = await gateway.ask("david", "work.list")
+    items: list[Mapping[str, Any]] = answer["items"]
+    return items
+
+
+async def alarms(gateway: OrderGateway) -> list[str]:
+    """The rules of the open alarms."""
+    return [one["rule"] for one in (await gateway.ask("david", "alarm.list"))["alarms"]]
+
+
+def test_three_frames_that_never_arrive_send_somebody_there(tmp_path: Path) -> None:
+    """A household that has paid would wait for frames that do not come to its meter (CTRL-17)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        gateway.strikes.add("loss", times=9)
+        paid_at = gateway.now()
+        (close,) = (await gateway.paid(M))["orders"]
+        order = await gateway.until(close)
+        assert ("not_done", 3) == (order["state"], order["transmissions"])
+        assert gateway.now() - paid_at <= timedelta(minutes=30)
+        (item,) = await work(gateway)
+        assert ("field_order", close) == (item["kind"], item["order"])
+        assert [] == await alarms(gateway), "the first command was in time"
+        await asyncio.sleep(24 * 3600)
+        assert ["RECONNECT_LATE_2"] == await alarms(gateway)
+
+    gateway.run(seconds=26 * 3600, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()
+
+
+def test_a_line_that_is_down_raises_the_alarm_and_sends_somebody_there(tmp_path: Path) -> None:
+    """Nobody would know that a household is in the dark because an adapter is broken (CTRL-16)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        gateway.unplug()
+        await asyncio.sleep(1)
+        (close,) = (await gateway.paid(M))["orders"]
+        await asyncio.sleep(7 * 60)
+        assert ["RECONNECT_LATE_1"] == await alarms(gateway)
+        order = await gateway.until(close)
+        assert order["state"] in ("refused", "expired")
+        (item,) = await work(gateway)
+        assert ("field_order", close) == (item["kind"], item["order"])
+
+    gateway.run(seconds=3600, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()
+
+
+def test_field_staff_reconnect_with_a_one_time_authorisation(tmp_path: Path) -> None:
+    """Somebody who stands at the meter could not close it, or anybody could at any time (CTRL-17, AUD-01)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        gateway.strikes.add("loss", times=3)
+        (close,) = (await gateway.paid(M))["orders"]
+        await gateway.until(close)
+        order = {**gateway.order("f-1", "permit_close", M), "payment": "billing:p1"}
+        await gateway.ask("clara", "order.create", order=order)
+        assert "AUD-01" in str(await gateway.refused("fred", "order.arm", id="f-1"))
+        await gateway.ask("david", "control.grant", id="f-1", person="fred")
+        await gateway.ask("fred", "order.arm", id="f-1")
+        await gateway.ask("fred", "order.operate", id="f-1")
+        assert "waiting_for_key" == (await gateway.until("f-1", "waiting_for_key"))["state"]
+        assert gateway.press_key()
+        assert "done" == (await gateway.until("f-1"))["state"]
+
+    gateway.run(seconds=7200, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+def test_nobody_presses_the_key(tmp_path: Path) -> None:
+    """An order would wait for ever for a key that nobody presses."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        (close,) = (await gateway.paid(M))["orders"]
+        await asyncio.sleep(25 * 3600)
+        order = await gateway.until(close)
+        assert ("waiting_for_key", False) == (order["state"], order["is_open"])
+        assert "leave" == kinds_of(order["steps"])[-1]
+        (item,) = await work(gateway)
+        assert ("field_order", close) == (item["kind"], item["order"])
+
+    gateway.run(seconds=26 * 3600, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+def test_a_partial_payment_withdraws_a_trip_and_reconnects_nobody(tmp_path: Path) -> None:
+    """Who has paid something would be cut off meanwhile, or who still owes be reconnected for a cent."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        assert [] == (await gateway.paid(M, amount_cents=1, settles=False))["orders"]
+
+    gateway.run(seconds=60, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()

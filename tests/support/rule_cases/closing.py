@@ -1,0 +1,202 @@
+"""Supply comes back: why, how, and in time."""
+
+from __future__ import annotations
+
+from meterlink.model.order import OrderKind, OrderState
+from meterlink.model.payload import time_out
+from meterlink.orders.rules import (
+    OtherOrder,
+)
+from tests.support.orders import NOON
+from tests.support.rule_cases.case import (
+    ALARM_OFF,
+    CREATE,
+    DIRECT,
+    PAPER,
+    PERMIT,
+    Case,
+    balance,
+    made,
+)
+from tests.support.rules import (
+    DAYS,
+    HOUR,
+    MINUTE,
+    SECOND,
+    record,
+)
+
+_PAID = record("payment", "p1", NOON, amount_cents=1, settles=True)
+
+
+def _sent(kind: OrderKind, payment: str) -> tuple[OtherOrder, ...]:
+    """An order that has ended after three frames."""
+    return (OtherOrder(id="o-2", kind=kind, state=OrderState.NOT_DONE, payment=payment, sent_at=(NOON,) * 3),)
+
+
+CLOSING = (
+    Case("CTRL-15", "motor load", PAPER, made(DIRECT, meter={"is_motor_load": True}), made(DIRECT)),
+    Case("CTRL-15", "motor load unknown", CREATE, made(DIRECT, CREATE, meter={"is_motor_load": None})),
+    Case(
+        "CTRL-15",
+        "no consent",
+        PAPER,
+        made(DIRECT, kept=[record("payment", "p1", NOON, amount_cents=1, settles=True)]),
+    ),
+    Case(
+        "CTRL-15",
+        "a consent by telephone of half an hour ago",
+        PAPER,
+        made(
+            DIRECT,
+            kept=[
+                record("payment", "p1", NOON, amount_cents=1, settles=True),
+                record("consent", "c1", NOON - 30 * MINUTE - SECOND, form="recorded"),
+            ],
+        ),
+        made(
+            DIRECT,
+            kept=[
+                record("payment", "p1", NOON, amount_cents=1, settles=True),
+                record("consent", "c1", NOON - 30 * MINUTE, form="recorded"),
+            ],
+        ),
+    ),
+    Case(
+        "CTRL-15",
+        "a consent that is dated ahead",
+        PAPER,
+        made(DIRECT, kept=[_PAID, record("consent", "c1", NOON + SECOND, form="written")]),
+        made(DIRECT, kept=[_PAID, record("consent", "c1", NOON, form="written")]),
+    ),
+    Case(
+        "CTRL-15",
+        "a consent that is over",
+        PAPER,
+        made(
+            DIRECT, kept=[_PAID, record("consent", "c1", NOON, form="written", until=time_out(NOON - SECOND))]
+        ),
+        made(DIRECT, kept=[_PAID, record("consent", "c1", NOON, form="written", until=time_out(NOON))]),
+    ),
+    Case(
+        "CTRL-15",
+        "a permit that does not wait",
+        PAPER,
+        made(PERMIT, model={"permit_waits_for_key": "no"}),
+        made(PERMIT),
+    ),
+    Case("CTRL-15", "a permit of which nobody knows", PAPER, made(PERMIT, model={})),
+    Case(
+        "CTRL-16",
+        "a payment that does not settle, where there is no wallet",
+        PAPER,
+        made(PERMIT, kept=[record("payment", "p1", NOON, amount_cents=1, settles=False)]),
+        made(
+            PERMIT,
+            kept=[record("payment", "p1", NOON, amount_cents=1, settles=False)],
+            meter={"world": "local"},
+        ),
+    ),
+    Case(
+        "CTRL-16",
+        "no reason",
+        PAPER,
+        made(PERMIT, kept=[balance(balance_cents=-1)]),
+        made(PERMIT, kept=[balance(balance_cents=0)]),
+    ),
+    Case(
+        "CTRL-16",
+        "a work order that is over",
+        PAPER,
+        made(
+            PERMIT,
+            kept=[record("work_order", "k1", NOON - HOUR, until=time_out(NOON - SECOND), why="换表")],
+            order_reference="billing:k1",
+        ),
+        made(
+            PERMIT,
+            kept=[record("work_order", "k1", NOON - HOUR, until=time_out(NOON), why="换表")],
+            order_reference="billing:k1",
+        ),
+    ),
+    Case(
+        "CTRL-16",
+        "a dispute that was rejected",
+        PAPER,
+        made(
+            PERMIT,
+            kept=[record("dispute", "d1", NOON, dispute="D", state="rejected")],
+            order_reference="billing:d1",
+        ),
+        made(
+            PERMIT,
+            kept=[record("dispute", "d1", NOON, dispute="D", state="upheld")],
+            order_reference="billing:d1",
+        ),
+    ),
+    Case(
+        "CTRL-17",
+        "three frames",
+        PAPER,
+        made(
+            PERMIT,
+            steps={"sent_at": (NOON - 3 * SECOND,)},
+            others=(
+                OtherOrder(
+                    id="o-2",
+                    kind=PERMIT,
+                    state=OrderState.NOT_DONE,
+                    payment="billing:p1",
+                    sent_at=(NOON - 20 * SECOND, NOON - 9 * SECOND),
+                ),
+            ),
+        ),
+        made(
+            PERMIT,
+            steps={"sent_at": (NOON - 3 * SECOND,)},
+            others=(
+                OtherOrder(
+                    id="o-2",
+                    kind=PERMIT,
+                    state=OrderState.NOT_DONE,
+                    payment="billing:p1",
+                    sent_at=(NOON - 20 * SECOND,),
+                ),
+            ),
+        ),
+    ),
+    Case(
+        "CTRL-17",
+        "three frames of two closings",
+        PAPER,
+        made(PERMIT, others=_sent(PERMIT, "billing:p1")),
+        made(PERMIT, others=(*_sent(PERMIT, "billing:p0"), *_sent(ALARM_OFF, "billing:p1"))),
+    ),
+    Case(
+        "CTRL-17",
+        "half an hour",
+        PAPER,
+        made(PERMIT, steps={"sent_at": (NOON - 30 * MINUTE - SECOND,)}),
+        made(PERMIT, steps={"sent_at": (NOON - 30 * MINUTE,)}),
+    ),
+    Case(
+        "HOLD-01",
+        "an inspector holds it",
+        PAPER,
+        made(
+            PERMIT,
+            kept=[
+                record("payment", "p1", NOON, amount_cents=1, settles=True),
+                record("safety_hold", "h1", NOON - DAYS[3], hold="H", state="set", why="窃电"),
+            ],
+        ),
+        made(
+            PERMIT,
+            kept=[
+                record("payment", "p1", NOON, amount_cents=1, settles=True),
+                record("safety_hold", "h1", NOON - DAYS[3], hold="H", state="set", why="窃电"),
+                record("safety_hold", "h2", NOON - DAYS[1], hold="H", state="released", why="已整改"),
+            ],
+        ),
+    ),
+)
