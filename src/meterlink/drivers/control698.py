@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
+from decimal import Decimal
 from functools import partial
 from typing import Final
 
@@ -195,6 +196,11 @@ class Dlt698ControlDriver:
             seen.update(await self._asking.look(line, address, oads))
         order = _ORDERS.get(self._facts_of(address).get("bit_order", ""), self._order)
         return looks.standing(seen, taken_at=self._clock.utc_now(), zone=self._zone, order=order)
+
+    async def opening_limit_a(self, line: Exchanging, address: str) -> Decimal | None:
+        """See ``ControlDriver.opening_limit_a``."""
+        told = await self._asking.one(line, of_one_meter(address), looks.TRIP_CURRENT)
+        return looks.opening_limit_a(told)
 
     async def purse(self, line: Exchanging, address: str, security: Security | None = None) -> Purse:
         """See ``ControlDriver.purse``."""
