@@ -14,8 +14,8 @@ from metersim import Station
 from metersim.works.cost_control import CostControl
 from tests.support.control_bench import ADDRESS, ControlBench, a_meter
 from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
-from tests.support.ordered698 import ADDRESS as ADDRESS_698
 from tests.support.ordered698 import Ordered
+from tests.support.secured698 import ADDRESS as ADDRESS_698
 
 M = f"m{ADDRESS}"
 NO_RELAY = CostControl(has_relay=False)
