@@ -68,6 +68,11 @@ class Secrets:
         if len(password) >= HEAD_OCTETS:
             self.add(name, password.encode())
 
+    @property
+    def names(self) -> set[str]:
+        """Of all of them."""
+        return {*self.words, *self.octets.values()}
+
     def found_in(self, places: Mapping[str, bytes | str]) -> list[Leak]:
         """Every secret in every place, each once a place."""
         words = {form.encode() for word in self.words.values() for form in (word, word[::-1])}
