@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from meterlink.audit.keys import GatewayKey
+from meterlink.bus.line import Exchanging
 from meterlink.clock import Clock
 from meterlink.config import ControlSettings, LineSettings, MeterSettings, Settings
 from meterlink.config.security import SecurityProviderSettings
@@ -34,9 +37,11 @@ from meterlink.orders.evidence import EvidenceBook
 from meterlink.orders.gathering import Gatherer
 from meterlink.orders.lateness import Lateness
 from meterlink.orders.limits import Limits
-from meterlink.orders.models import Models, NothingProven
+from meterlink.orders.models import Models
 from meterlink.orders.payments import Payments
 from meterlink.orders.people import THE_DAEMON, People
+from meterlink.orders.qualified import Qualifications
+from meterlink.orders.qualifying import Qualifier
 from meterlink.orders.reach import Reach
 from meterlink.orders.reading_back import Reader
 from meterlink.orders.reconciler import Reconciler
@@ -65,7 +70,7 @@ class OrderWorld:
     Args:
         open_desk: opens the door for requests.
         provider_opener: reaches security providers; ``None``: as the configuration says.
-        models: what is proven of models.
+        models: what is proven of models; ``None``: as the log has it.
 
     """
 
@@ -85,6 +90,7 @@ class Ordering:
         clock: wall time.
         rng: jitter, and what meters have to prove themselves by.
         world: what orders need of it.
+        key: signs qualifications; ``None``: one that passes with this process.
 
     Raises:
         ConfigError: the file of people or of holidays is wrong, or a profile contradicts a meter.
@@ -101,6 +107,7 @@ class Ordering:
         clock: Clock,
         rng: random.Random,
         world: OrderWorld,
+        key: GatewayKey | None = None,
     ) -> None:
         zone = settings.gateway.plant_time
         self._settings = settings
@@ -108,9 +115,10 @@ class Ordering:
         self._profiles = profiles
         self._clock = clock
         self._rng = rng
-        self._models = world.models or NothingProven()
         self._securities = Securities(settings, profiles, rng=rng, opener_of=world.provider_opener)
         self.roster = Roster.of(settings, profiles)
+        self._qualified = Qualifications(journal.acts, self.roster, key or GatewayKey.passing(), zone)
+        self._models: Models = world.models or self._qualified
         calendar = Calendar.of(control, zone)
         self.book = Book(journal.acts, clock)
         self._watch = Watch(journal.acts, Limits(control, self.roster), self.roster, calendar)
@@ -128,7 +136,7 @@ class Ordering:
             qualified=self._models,
         )
         aftermath = Aftermath(self.book, self._closing_for, zone)
-        self.book.companions.append(aftermath)
+        self.book.companions += [aftermath, self._qualified]
         self._payments = Payments(self.book, aftermath, self.roster, clock)
         self._reader = Reader(self.book, clock)
         self._starter = Starter(self.book, self._rules, brakes)
@@ -160,6 +168,15 @@ class Ordering:
             evidence=evidence,
             payments=self._payments,
             attention=attention,
+            qualifier=Qualifier(
+                journal.acts,
+                self.book,
+                self._rules,
+                self._qualified,
+                roster=self.roster,
+                at_meter=self._at_meter,
+                clock=clock,
+            ),
             reconciler=self._reconciler,
         )
 
@@ -170,6 +187,7 @@ class Ordering:
             JournalError: it cannot be read.
 
         """
+        await self._qualified.load()
         await self.book.load()
         await self._watch.start(self._clock.utc_now())
         await self._strays.end()
@@ -216,6 +234,7 @@ class Ordering:
                         zone=self._settings.gateway.plant_time,
                         password_of=password_of,
                         association_lost=association_lost,
+                        facts_of=self._qualified.known_at,
                     )
                 except NoControl:
                     continue  # the rules say so to whoever asks
@@ -234,6 +253,18 @@ class Ordering:
     async def aclose(self) -> None:
         """Let the providers go."""
         await self._securities.aclose()
+
+    def _at_meter(self, meter: str) -> AbstractAsyncContextManager[tuple[Exchanging, Reach]]:
+        """The line of a meter, for looks.
+
+        Raises:
+            LineClosed: it is not up.
+
+        """
+        entry = self.roster.meter(meter)
+        if entry is None or entry.line not in self._lines:
+            raise LineClosed(f"the line of meter {meter!r} is not up")
+        return self._lines[entry.line].at_meter(meter)
 
     async def _purse_of(self, meter_id: str) -> Purse:
         """Read the money in a meter, between the orders of its line."""

@@ -69,6 +69,8 @@ class Deed(enum.StrEnum):
     FREEZE = "freeze"
     """Say that weather or an event forbids trips."""
     LIFT_FREEZE = "lift_freeze"
+    QUALIFY = "qualify"
+    """Find out at a meter what its model does, at a load that may be switched."""
 
 
 _WORKING: Final = frozenset(Role) - {Role.VIEWER, Role.AUDITOR, Role.BILLING}
@@ -88,6 +90,7 @@ DEEDS: Final[Mapping[Deed, frozenset[Role]]] = MappingProxyType(
         Deed.RESUME: frozenset({Role.SECURITY, Role.ADMIN}),
         Deed.FREEZE: _WORKING,
         Deed.LIFT_FREEZE: frozenset({Role.SECURITY, Role.ADMIN}),
+        Deed.QUALIFY: frozenset({Role.FIELD, Role.INSPECTOR}),
     }
 )
 """Which roles allow a deed; what is not here nobody may do."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
+from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.control import Purse
@@ -80,6 +82,7 @@ class LineOrders:
         self._looks: deque[tuple[Reach, asyncio.Future[Purse]]] = deque()
         self._looked = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._line: Holding | None = None
 
     def stop(self) -> None:
         """Let ``run`` end after the order in hand."""
@@ -87,9 +90,11 @@ class LineOrders:
 
     async def run(self, line: Holding) -> None:
         """Carry on the orders of the line until stopped."""
+        self._line = line
         try:
             await self._run(line)
         finally:
+            self._line = None
             while self._looks:
                 _, found = self._looks.popleft()
                 if not found.done():
@@ -119,6 +124,22 @@ class LineOrders:
             except Exception as error:  # noqa: BLE001 (a bug that one order meets is not its neighbours')
                 _log.error("order_crashed", order=life.order.id, exc_info=error)
                 self._rest(life, CRASHED_RESTS)
+
+    @asynccontextmanager
+    async def at_meter(self, meter: str) -> AsyncIterator[tuple[Exchanging, Reach]]:
+        """Have the line for looks at one of its meters.
+
+        Raises:
+            LineClosed: it is not up.
+            NoControl: the meter's protocol has no orders.
+
+        """
+        if self._line is None:
+            raise LineClosed(f"{self.name}: the line is not up")
+        if meter not in self._reaches:
+            raise NoControl(f"meter {meter!r} has a protocol in which nothing is ordered")
+        async with self._line.hold(priority=Priority.CONTROL) as held:
+            yield held, self._reaches[meter]
 
     async def purse(self, meter: str) -> Purse:
         """What is in a meter, read when no order is due.
