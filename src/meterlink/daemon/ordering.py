@@ -38,6 +38,7 @@ from meterlink.orders.evidence import EvidenceBook
 from meterlink.orders.gathering import Gatherer
 from meterlink.orders.lateness import Lateness
 from meterlink.orders.limits import Limits
+from meterlink.orders.mac_guard import MacGuard
 from meterlink.orders.models import Models
 from meterlink.orders.payments import Payments
 from meterlink.orders.people import THE_DAEMON, People
@@ -141,7 +142,9 @@ class Ordering:
         self._payments = Payments(self.book, aftermath, self.roster, clock)
         self._reader = Reader(self.book, clock)
         self._starter = Starter(self.book, self._rules, brakes)
-        self._sender = Sender(self.book, self._rules, brakes, self._reader, clock)
+        macs = MacGuard(journal.acts, clock)
+        self.book.companions.append(macs)
+        self._sender = Sender(self.book, self._rules, brakes, self._reader, macs, clock)
         accesses = Accesses(journal.acts, clock)
         self._lines: dict[str, LineOrders] = {}
         alarms = Alarms(journal.acts, clock, zone=zone)
@@ -166,6 +169,7 @@ class Ordering:
             book=self.book,
             brakes=brakes,
             watch=self._watch,
+            macs=macs,
             evidence=evidence,
             payments=self._payments,
             attention=attention,
