@@ -2,9 +2,9 @@
 
 There are two worlds, and a meter is of one. Where the head-end keeps the account, a payment cancels a trip
 that has not been sent; one that settles the account marks a trip that has (its end brings the reconnection,
-see ``aftermath``), reconnects what was cut off, and ends the alarm that was switched on. Where the meter keeps
-the wallet, a payment becomes a top-up, and what was cut off by us is reconnected when the money is there.
-Telling a payment twice changes nothing.
+see ``aftermath``), reconnects what was cut off, and ends the alarm that was switched on. Where the meter
+keeps the wallet, a payment becomes a top-up, and what was cut off by us is reconnected when the money is
+there. Telling a payment twice changes nothing.
 
 Source: CTRL-16, CTRL-21; TOP-01; business-rules, "two payment worlds".
 """
