@@ -29,8 +29,10 @@ from meterlink.orders.people import DAEMON
 from meterlink.orders.records import Payment, parse
 from meterlink.roster.roster import Roster, RosterMeter
 
-CAUGHT_UP: Final = timedelta(hours=48)
-"""Payments of so long are looked at again at the start: a crash may have come between one and its order."""
+CAUGHT_UP: Final = timedelta(days=30)
+CAUGHT_UP_RECORDS: Final = 1_000
+"""The newest records of so long that are looked at again at the start: a crash may have come between a
+payment and its order. Each caller at the socket has one record in hand, and there are far fewer callers."""
 TOPPED_UP_WITHIN: Final = timedelta(hours=24)
 """A top-up that did not get through for so long is a person's affair."""
 QUIETED_WITHIN: Final = timedelta(hours=24)
@@ -65,7 +67,8 @@ class Payments:
 
         """
         since = self._clock.utc_now() - CAUGHT_UP
-        for kept in await self._book.acts.of_verb(Topic.EVIDENCE, "record", since=since):
+        acts = self._book.acts
+        for kept in await acts.of_verb(Topic.EVIDENCE, "record", since=since, limit=CAUGHT_UP_RECORDS):
             if kept.act.body.get("kind") != "payment":
                 continue
             try:
