@@ -125,6 +125,6 @@ def test_what_cannot_be_compared_is_said() -> None:
 
 def test_what_never_came_into_the_meter_counts_nothing() -> None:
     """A top-up that was refused would be expected in the wallet."""
-    refused = top_up(OrderState.DONE, state=OrderState.REJECTED, is_left=True)
+    refused = dataclasses.replace(top_up(OrderState.DONE), state=OrderState.REJECTED, is_left=True)
     found = money_of("m1", [refused], wallet(2_000, 4), ledger(2_000))
     assert (Verdict.AGREES, 0, None) == (found.verdict, found.in_flight_cents, found.count_expected)
