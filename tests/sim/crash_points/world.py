@@ -29,6 +29,7 @@ from meterlink.orders.look import SwitchFacts
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from metersim import Line, Meter, Simulation, Station
+from metersim.dlt698 import Meter698
 from metersim.line.fault_rules import FaultRules
 from metersim.works.controlled import Wallet
 from metersim.works.cost_control import LOCAL, REMOTE
@@ -88,7 +89,7 @@ class World:
         self.points: list[int] = []
         self._folder = folder
         self._sim = Simulation(seed=plan.seed, start=START)
-        self._meters = {RELAY: _with_relay(plan), SHOP: _with_wallet()}
+        self._meters = {RELAY: _with_relay(plan), SHOP: _with_wallet(plan)}
         self._boots = 0
         for name, text in (("people.toml", PEOPLE), ("holidays.toml", HOLIDAYS)):
             (folder / name).write_text(text, encoding="utf-8")
@@ -264,7 +265,7 @@ def _settings(plan: Plan, folder: Path) -> Settings:
             "id": f"m{address}",
             "address": address,
             "line": "line1",
-            "protocol": "dlt645-2007",
+            "protocol": plan.protocol,
             "model": model,
             "meter_number": _number(address),
             "customer_number": _customer(address),
@@ -300,19 +301,22 @@ def _customer(address: str) -> str:
     return f"12{address[2:]}"
 
 
-def _with_relay(plan: Plan) -> Meter:
+def _with_relay(plan: Plan) -> Meter | Meter698:
     number = "990000009999" if plan.oddity == "wrong_number" else _number(RELAY)
     load = Load(mean_kw=Decimal("0.5") if plan.is_loaded else Decimal(0))
-    meter = _meter(RELAY, number, load=load, control=dataclasses.replace(REMOTE, has_key=plan.has_key))
+    control = dataclasses.replace(REMOTE, has_key=plan.has_key)
+    meter = _meter(plan, RELAY, number, load=load, control=control)
     meter.works.switch.trip_delay = plan.trip_delay
     return meter
 
 
-def _with_wallet() -> Meter:
+def _with_wallet(plan: Plan) -> Meter | Meter698:
     wallet = Wallet(preset_cents=5_000, opened=True)
-    return _meter(SHOP, _number(SHOP), load=Load(mean_kw=Decimal(0)), control=LOCAL, wallet=wallet)
+    return _meter(plan, SHOP, _number(SHOP), load=Load(mean_kw=Decimal(0)), control=LOCAL, wallet=wallet)
 
 
-def _meter(address: str, number: str, **works: Any) -> Meter:
+def _meter(plan: Plan, address: str, number: str, **more: Any) -> Meter | Meter698:
     plate = Plate(address=address, meter_number=number, customer_number=_customer(address))
-    return Meter(address, seed=1, works=Works(plate, seed=1, since=START - timedelta(days=1), **works))
+    works = Works(plate, seed=1, since=START - timedelta(days=1), **more)
+    speaks = Meter if plan.protocol == "dlt645-2007" else Meter698
+    return speaks(address, seed=1, works=works)
