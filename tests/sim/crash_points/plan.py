@@ -83,6 +83,8 @@ class Plan:
         has_consent: the customer wants his supply back without pressing a key.
         trip_delay: of the meter.
         is_loaded: something is drawn.
+        is_plain: the meter with a relay takes orders under a password.
+        is_storing: the line keeps some frames for a while, and delivers them when nobody expects them.
         key_every: the customer comes home so often, and presses what there is to press.
         pause: between two lives of the daemon.
         faults: on the line.
@@ -99,6 +101,8 @@ class Plan:
     has_consent: bool
     trip_delay: timedelta
     is_loaded: bool
+    is_plain: bool
+    is_storing: bool
     key_every: timedelta
     pause: timedelta
     faults: tuple[FaultRule, ...] = ()
@@ -126,6 +130,8 @@ class Plan:
             faults=_faults(chance, protocol) if is_rough else (),
             cuts=frozenset(chance.sample(range(5, 250), 3)) if is_rough else frozenset(),
             refused=frozenset(chance.sample(range(9, 250), 2)) if is_rough else frozenset(),
+            is_plain=protocol == "dlt645-2007" and chance.random() < 0.4,
+            is_storing=chance.random() < 0.3,
         )
 
 
