@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final, cast
 
+from meterprofiles.facts import FACTS, UNKNOWN
 from meterprofiles.patterns import overlap
 from meterprofiles.places import TEXT_MAX, Place, compose
 from meterprofiles.schema import (
@@ -58,6 +59,7 @@ FILES_MAX: Final = 1_000
 REPLY_DELAY_MS_MAX: Final = 60_000
 VOLTS_MAX: Final = 1_000
 AMPERES_MAX: Final = 1_000
+_PLAINTEXT: Final = "allow_plaintext_control"
 
 
 def load_profile(text: str, file: str) -> Profile:
@@ -319,8 +321,12 @@ def _meter(place: Place | None) -> MeterTraits:
 def _control(place: Place | None) -> ControlTraits:
     if place is None:
         return ControlTraits()
-    table = place.table((), [field.name for field in fields(ControlTraits)])
-    return ControlTraits(allow_plaintext_control=_switched(table.get("allow_plaintext_control")))
+    table = place.table((), (_PLAINTEXT, *FACTS))
+    said = {key: table[key].one_of((*fact.values, UNKNOWN)) for key, fact in FACTS.items() if key in table}
+    return ControlTraits(
+        allow_plaintext_control=_switched(table.get(_PLAINTEXT)),
+        known=tuple((key, value) for key, value in said.items() if value != UNKNOWN),
+    )
 
 
 def _one_of(place: Place | None, choices: Sequence[str], otherwise: str) -> str:

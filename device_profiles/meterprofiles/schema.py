@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
+from meterprofiles.facts import Known
 from meterwire.dlt645.items.dialects import Choices, dialect, switches
 from meterwire.dlt645.items.dictionary import Dictionary, dictionary
 from meterwire.dlt645.link.functions import EDITIONS, Edition
@@ -185,10 +186,12 @@ class ControlTraits:
     Args:
         allow_plaintext_control: orders may go out under a password that anybody on the line can read.
             Source: control-and-prepayment, section 7.1.
+        known: which of the ten facts somebody vouches for; in a file each is a key of its own.
 
     """
 
     allow_plaintext_control: bool = False
+    known: Known = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,11 +82,14 @@ class Proved:
         )
     )
 
-    async def __call__(self, meter: RosterMeter, kind: OrderKind) -> Proven:
+    async def __call__(self, meter: RosterMeter, kind: OrderKind, firmware: str | None = None) -> Proven:
         return Proven(unproven=(), facts={"permit_waits_for_key": "yes"})
 
     async def switch_facts(self, meter: RosterMeter) -> SwitchFacts:
         return self.facts
+
+
+EVERYTHING: Final = Proved()
 
 
 class OrderGateway(SimulatedGateway):
@@ -97,7 +100,7 @@ class OrderGateway(SimulatedGateway):
         stations: the meters on the line.
         keys: by address, other keys of a meter.
         control: other keys of ``[control]``.
-        proved: what is proven of the models; by default everything.
+        proved: what is proven of the models; by default everything; ``None``: what the log says.
         model: of the meters.
         tables: other tables of the configuration.
         more: as of ``SimulatedGateway``.
@@ -111,7 +114,7 @@ class OrderGateway(SimulatedGateway):
         *,
         keys: Mapping[str, Mapping[str, object]] | None = None,
         control: Mapping[str, object] | None = None,
-        proved: Proved | None = None,
+        proved: Proved | None = EVERYTHING,
         model: str = "generic-remote-cost-control",
         tables: Mapping[str, object] | None = None,
         **more: Any,
@@ -140,7 +143,7 @@ class OrderGateway(SimulatedGateway):
                 },
                 **(tables or {}),
             },
-            order_models=proved or Proved(),
+            order_models=proved,
             **more,
         )
         self.meters: dict[str, Any] = {station.meter.address: station.meter for station in stations}

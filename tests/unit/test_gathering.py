@@ -109,7 +109,7 @@ class World:
         assert self.roster.meter(meter)
         return self.read_at
 
-    async def _qualified(self, meter: RosterMeter, kind: OrderKind) -> Proven:
+    async def _qualified(self, meter: RosterMeter, kind: OrderKind, firmware: str | None = None) -> Proven:
         return Proven(unproven=() if meter.firmware == "1.0" else (kind.value,), facts=MODEL)
 
     async def tell(self, meter: str = "m1") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 import json
 import re
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 
 from metersim import AnswerRecord, SimClock
 from metersim.cli import app
+from metersim.cli.common import words_of
 from metersim.cli.table import HEADINGS, Room, table_of
 from metersim.plant.built import BuiltPlant
 from metersim.plant.happenings import Happening
@@ -24,10 +26,11 @@ from metersim.plant.plant import Plant, load_plant, read_plant
 from metersim.plant.rows import LineRow, MeterRow
 from metersim.plant.schema import schema
 from metersim.plant.starters import KINDS, starter
+from metersim.serving.refused import refused
 from meterwire.dlt645 import ReadRequest, encode, to_frame
 
 IN_USE = "Address already in use; end the program that has it, or write another port (0 takes a free one)"
-NOT_HERE = "Cannot assign requested address; write an address of this machine, as 127.0.0.1"
+NOT_HERE = "write an address of this machine, as 127.0.0.1"
 
 
 @pytest.fixture
@@ -142,12 +145,27 @@ def test_a_place_that_cannot_be_had_has_a_remedy(folder: Path, command: list[str
     option = "--listen" if command == ["hsm"] else "--tcp"
     with socket.create_server(("127.0.0.1", 0)) as held:
         port = held.getsockname()[1]
-        for host, words in (("127.0.0.1", IN_USE), ("203.0.113.1", NOT_HERE)):
-            (folder / "p.yaml").write_text(f"lines: [{{at: 'tcp://{host}:{port}'}}]")
-            options = [] if "p.yaml" in command else [option, f"{host}:{port}"]
-            ended = CliRunner().invoke(app, [*command, *options])
-            told = f"metersim: tcp://{host}:{port}: {words}\n"
-            assert (1, "", told) == (ended.exit_code, ended.stdout, ended.stderr)
+        (folder / "p.yaml").write_text(f"lines: [{{at: 'tcp://127.0.0.1:{port}'}}]")
+        options = [] if "p.yaml" in command else [option, f"127.0.0.1:{port}"]
+        ended = CliRunner().invoke(app, [*command, *options])
+    told = f"metersim: tcp://127.0.0.1:{port}: {IN_USE}\n"
+    assert (1, "", told) == (ended.exit_code, ended.stdout, ended.stderr)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EADDRINUSE, "bind"), IN_USE),
+        (OSError(errno.EADDRNOTAVAIL, "bind"), f"Cannot assign requested address; {NOT_HERE}"),
+        (socket.gaierror(socket.EAI_NONAME, "unknown"), f"There is no such host; {NOT_HERE}"),
+        (OSError(errno.EACCES, "bind"), "Permission denied; write a port over 1023"),
+        (OSError(errno.ENOBUFS, "bind"), "No buffer space available; write another place"),
+        (OSError("none of them"), "none of them; write another place"),
+    ],
+)
+def test_each_reason_has_a_remedy(error: OSError, words: str) -> None:
+    """The operating system's word would stand alone, or the remedy of something else beside it."""
+    assert f"tcp://somewhere:1: {words}" == words_of(refused(error, "tcp://somewhere:1"))
 
 
 def test_a_place_of_the_api_that_cannot_be_had_has_a_remedy(folder: Path) -> None:
@@ -237,7 +255,7 @@ def test_the_table_fits_a_small_terminal(lines: int) -> None:
 def test_the_table_shows_the_end_of_a_long_url() -> None:
     """Somebody could not tell which pseudo-terminal, or which port, is the line's."""
     built = BuiltPlant(read_plant(f"lines: [{{name: {'n' * 64}, at: listen}}]", "p"), clock=SimClock())
-    url = f"/home/somebody/{'x' * 80}/ttyMETER"
+    url = f"/srv/lines/{'x' * 80}/ttyMETER"
     drawn = _drawn(built, {"n" * 64: url}, Room(80, 24))
     assert max(map(len, drawn)) <= 80
     assert "x/ttyMETER " in drawn[2]

@@ -30,6 +30,7 @@ VERSION: Final = "0001"
 VERSION_DATE: Final = "260101"
 
 _PARAMETERS: Final = "parameters"
+_STATUS_WORDS: Final = "meter_status_word_"
 _STATUS_WORD_3: Final = "meter_status_word_3"
 
 
@@ -84,12 +85,20 @@ class Contents:
         if key in PLATE:
             return PLATE[key]
         if key == _STATUS_WORD_3:
-            return f"{self._word_3(at):04X}"
+            return self._sent(f"{self._word_3(at):04X}")
         quantity, _, _ = key.partition(".")
         if quantity.removesuffix("_at") in DEMANDS and quantity not in DEMANDS:
             return self._demand_time(key, at)
         shown = self._works.content(key, at)
+        if key.startswith(_STATUS_WORDS) and isinstance(shown, str):
+            return self._sent(shown)
         return derived(self._works, key, at) if shown is None else shown
+
+    def _sent(self, word: str) -> str:
+        """A status word so that it comes onto the wire as this kind of meter sends it: bit 0 goes first."""
+        if self._works.switch.character.bit_order == "msb_first":
+            return word
+        return f"{int(f'{int(word, 16):016b}'[::-1], 2):04X}"
 
     def _demand_time(self, key: str, at: datetime) -> Content:
         """When a demand was; zeros for one that there was not yet, as meters were seen to send."""

@@ -28,6 +28,7 @@ from metersim.dlt698.circumstances import (
     members,
     only_element,
 )
+from metersim.works.cost_control import CloseNumbers
 from metersim.works.switch import DELAY_MAX, Command, Kind, Refusal, Switch
 from meterwire.dlt698.apdus.parts import SUCCESS, ActionItem, Dar, SetItem
 from meterwire.dlt698.axdr.selection import Oad
@@ -56,7 +57,12 @@ _REFUSED: Final[dict[str, Dar]] = {
     "auto_trip_zero_duration": OUT_OF_RANGE,
     "auto_trip_already_tripped": OTHER,
 }
-_CLOSE_KINDS: Final[dict[object, Kind]] = {0: "permit_close", 1: "direct_close"}
+_CLOSE_KINDS: Final[dict[CloseNumbers, dict[object, Kind]]] = {
+    "permit_direct": {0: "permit_close", 1: "direct_close"},
+    "direct_permit": {0: "direct_close", 1: "permit_close"},
+}
+_LAST_CODES: Final[dict[bool, int]] = {True: 0x9A, False: 0x9B}
+"""What a meter that shows its last command shows: tripped, or closed; the highest bit: it was carried out."""
 
 
 class RelayPart:
@@ -116,10 +122,10 @@ class RelayPart:
                 command = _trip(only_element(item.data))
             case 0x8000, 130:
                 relay, code = members(only_element(item.data), "OAD", "enum")
-                command = _close(relay, code)
+                command = self._close(relay, code)
             case 0x8000, 131:
                 relay, code, password = members(only_element(item.data), "OAD", "enum", "visible-string")
-                command = _close(relay, code)
+                command = self._close(relay, code)
                 self._check_password(password, how)
             case _:
                 return None
@@ -138,6 +144,14 @@ class RelayPart:
             return DENIED
         verdict = self._switch.obey(command, how.at)
         return _REFUSED[verdict.cause] if isinstance(verdict, Refusal) else SUCCESS
+
+    def _close(self, relay: object, code: object) -> Command:
+        """A code beyond the two is refused: a meter that took it for "direct" would energise by mistake."""
+        _check_relay(relay)
+        kind = _CLOSE_KINDS[self._switch.character.close_numbers].get(code)
+        if kind is None:
+            raise Unfit(OUT_OF_RANGE)
+        return Command(kind=kind, came_by="698.45")
 
     def _check_password(self, password: object, how: Circumstances) -> None:
         if how.everybody or self._password is None or password != self._password:
@@ -165,15 +179,6 @@ def _trip(element: Data) -> Command:
     )
 
 
-def _close(relay: object, code: object) -> Command:
-    """A code beyond the two is refused: a meter that took it for "direct" would energise by mistake."""
-    _check_relay(relay)
-    kind = _CLOSE_KINDS.get(code)
-    if kind is None:
-        raise Unfit(OUT_OF_RANGE)
-    return Command(kind=kind, came_by="698.45")
-
-
 def _check_relay(relay: object) -> None:
     """Meters take any index of the list of relays: they have one."""
     if not isinstance(relay, Oad) or (relay.oi, relay.attribute) != (RELAYS, _RELAY_LIST):
@@ -189,6 +194,18 @@ def _protection(switch: Switch) -> Data:
 def _relay_bits(on: bool) -> Data:
     """Relay 1 is the most significant bit."""
     return Data("bit-string", BitString.of(f"{int(on)}0000000"))
+
+
+def _command_bits(switch: Switch) -> Data:
+    """The command as this kind of meter shows it; one that nobody has ordered about shows no code yet."""
+    match switch.character.command_bits:
+        case "first":
+            return _relay_bits(switch.command_open)
+        case "last":
+            return Data("bit-string", BitString.of(f"0000000{int(switch.command_open)}"))
+        case "command_code":
+            code = _LAST_CODES[switch.command_open] if switch.last_execution else 0
+            return Data("bit-string", BitString.of(f"{code:08b}"))
 
 
 def _relay_unit(is_open: bool) -> Data:
@@ -212,7 +229,7 @@ _ATTRIBUTES: Final[dict[tuple[int, int], Callable[[Switch], Data]]] = {
     (REMOTE_CONTROL, 2): _protection,
     (REMOTE_CONTROL, 3): lambda switch: _relay_bits(switch.contact_open),
     (REMOTE_CONTROL, 4): lambda switch: _relay_bits(switch.alarm),
-    (REMOTE_CONTROL, 5): lambda switch: _relay_bits(switch.command_open),
+    (REMOTE_CONTROL, 5): _command_bits,
     (GUARANTEE, 2): lambda switch: Data("enum", int(switch.guarantee)),
     (GUARANTEE, 3): lambda _: Data("long-unsigned", 0),
     (GUARANTEE, 4): lambda _: Data("long-unsigned", 0),

@@ -75,7 +75,12 @@ class Controlled:
         trial = trial_of_relay(clock) if character.has_relay else ()
         if wallet is not None and character.payment != "local":
             raise ValueError(f"a wallet for a meter of payment {character.payment!r}: it has none")
-        self.memory = ControlMemory(shows=clock.shows, moves=trial, meter_number=lambda: plate().meter_number)
+        self.memory = ControlMemory(
+            shows=clock.shows,
+            moves=trial,
+            meter_number=lambda: plate().meter_number,
+            tells_moves=character.keeps_records,
+        )
         self._plate = plate
         self._energy = energy
         self._wallet = wallet or Wallet()
@@ -136,7 +141,8 @@ class Controlled:
     def status_bits(self) -> int:
         """Bits of status word 3 that switch and wallet know, as of the last advance.
 
-        Not among them are the contact, which is a condition of the meter, and the identity authentication.
+        Not among them are the contact, which is a condition of the meter (bit 4 is set where it is shown the
+        wrong way round), and the identity authentication.
         Source: control-and-prepayment, 1.5.
         """
         switch, account = self.switch, self.account
@@ -147,6 +153,7 @@ class Controlled:
             warns = account is not None and account.alarm_level(self._now) > 0
             bits = {6: switch.command_open, 7: switch.alarm or warns, 9: account is not None}
             bits[15] = payment == "local"  # the head-end opened no account with it
+            bits[4] = switch.character.status_word == "inverted"
         bits |= {12: switch.guarantee, 14: payment != "none" and (account is None or not account.opened)}
         return sum(1 << bit for bit, is_set in bits.items() if is_set)
 

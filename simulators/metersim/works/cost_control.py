@@ -21,8 +21,18 @@ and parameters that no security module guards; or none of the commands."""
 Words = Literal["never", "asked", "always"]
 """When its verdicts on control are words of two octets. Otherwise an acceptance is empty, and a refusal one
 octet, 04H whatever the cause. A head-end asks for words with P2 = 01 of an enciphered command."""
-StatusWord = Literal["state_grid", "vendor"]
-"""How status word 3 shows the command: bit 6, 1 = open; or always 0 there and in bit 1 instead."""
+StatusWord = Literal["state_grid", "vendor", "inverted"]
+"""How status word 3 shows the command: bit 6, 1 = open; or always 0 there and in bit 1 instead. The last one
+is as the first, with the contact the wrong way round: 0 = open."""
+GuaranteeOff = Literal["nothing", "opens"]
+"""What the end of a power guarantee does to the contact."""
+CloseNumbers = Literal["permit_direct", "direct_permit"]
+"""What 0 and 1 of method 130 of DL/T 698.45 mean, in this order."""
+CommandBits = Literal["first", "last", "command_code"]
+"""How 8000 attribute 5 of DL/T 698.45 shows the command of relay 1: as 80H, as 01H, or as the code of the
+last command with its highest bit set."""
+BitOrder = Literal["msb_first", "number"]
+"""How 2014 of DL/T 698.45 sends a status word: bit 0 first, or as a number, highest octet first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +44,7 @@ class CostControl:
         payment: who disconnects it for want of money; ``local`` only with a relay.
         has_key: a permitted close waits for a press of the key; without one it closes at once.
         guarantee_on: what a power guarantee does to an open contact; every kind drops a trip that waits.
+        guarantee_off: what its end does to the contact.
         trip_under_guarantee: ``"refuses"``; or ``"drops"``: it says that it obeyed, and does nothing.
         permits_local: it takes a permit-close also when it tripped by its own wallet; otherwise it says
             that it obeyed, and does nothing.
@@ -41,7 +52,12 @@ class CostControl:
         checks_expiry: it refuses a command whose time is over by its own clock.
         obeys_everybody: it obeys control commands that go to all meters, which nobody may send.
         alarm_is_breaker: it takes the alarm commands for off and on of a breaker.
-        status_word: how it shows the command.
+        only_answers: it says that it obeyed, and does nothing: a relay that is stuck, or no relay.
+        keeps_records: it counts and records its trips and closings.
+        status_word: how it shows command and contact.
+        close_numbers: what the numbers of a closing mean.
+        command_bits: how it shows the command beside the status word.
+        bit_order: how it sends its status words.
         words: when it gives verdicts of two octets.
 
     Raises:
@@ -55,13 +71,19 @@ class CostControl:
     payment: Payment = "remote"
     has_key: bool = True
     guarantee_on: GuaranteeOn = "permits"
+    guarantee_off: GuaranteeOff = "nothing"
     trip_under_guarantee: Literal["refuses", "drops"] = "refuses"
     permits_local: bool = True
     plain_orders: PlainOrders = "closes"
     checks_expiry: bool = True
     obeys_everybody: bool = False
     alarm_is_breaker: bool = False
+    only_answers: bool = False
+    keeps_records: bool = True
     status_word: StatusWord = "state_grid"
+    close_numbers: CloseNumbers = "permit_direct"
+    command_bits: CommandBits = "first"
+    bit_order: BitOrder = "msb_first"
     words: Words = "asked"
 
     def __post_init__(self) -> None:

@@ -174,7 +174,7 @@ class EventLog:
         if name in _CLOCK_SETTINGS:
             return self._settings(_CLOCK_SETTINGS[name])
         if name in _RELAY:
-            return self._moves(opens=_RELAY[name])
+            return self._moves(opens=_RELAY[name]) if self._memory.tells_moves else iter(())
         if name in _MONEY:
             return self._paid(_MONEY[name])
         if name in LOAD_KINDS:
@@ -196,6 +196,8 @@ class EventLog:
 
     def _moves(self, *, opens: bool) -> Iterator[Stretch]:
         """The first one is the trial of the relay before the meter left its factory."""
+        if not self._memory.tells_moves:
+            return
         tried = [move for move in self._memory.moves if move.came_by == "factory" and move.opened is opens]
         yield from (Stretch(us, us, _by(move.operator)) for move in tried for us in [to_us(move.moved_at)])
         was_open = self._history.rows[0].conditions.contact_open

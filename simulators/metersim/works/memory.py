@@ -91,6 +91,7 @@ class ControlMemory:
         limit: most controls, 1 to `CONTROLS_MAX`.
         moves: how the contact moved before anybody asked, e.g. when it was tried in the factory.
         meter_number: of the meter that hangs there now.
+        tells_moves: whether the meter makes records of its moves.
 
     Raises:
         ValueError: ``limit`` is out of range.
@@ -104,6 +105,7 @@ class ControlMemory:
         limit: int = CONTROLS_MAX,
         moves: Iterable[Move] = (),
         meter_number: Callable[[], str] = str,
+        tells_moves: bool = True,
     ) -> None:
         if not 1 <= limit <= CONTROLS_MAX:
             raise ValueError(f"a memory of {limit} controls: 1 to {CONTROLS_MAX}")
@@ -112,6 +114,7 @@ class ControlMemory:
         self._controls: list[Control] = []
         self._moves = list(moves)
         self._meter_number = meter_number
+        self.tells_moves = tells_moves
         self._turned_away = 0
 
     @property

@@ -95,5 +95,6 @@ class StatusWords:
         return {
             **{bit: bool(known >> bit & 1) for bit in range(16)},
             2: not scene.flow.powered,  # on its battery
-            4: scene.conditions.contact_open,
+            # Whoever knows the switch sets bit 4 of a model that shows its contact the wrong way round.
+            4: scene.conditions.contact_open != bool(known >> 4 & 1),
         }

@@ -74,6 +74,18 @@ _TIMED: Final[dict[Kind, Kind]] = {
     "trip_auto_permit_close": "permit_close",
 }
 """A trip for a while, and what ends it."""
+_SAID: Final[dict[Kind, Execution]] = {
+    "trip": "direct_trip",
+    "trip_auto_direct_close": "auto_trip",
+    "trip_auto_permit_close": "auto_trip",
+    "permit_close": "permit_close",
+    "direct_close": "direct_close",
+    "alarm_on": "alarm_on",
+    "alarm_off": "alarm_off",
+    "guarantee_on": "guarantee_on",
+    "guarantee_off": "guarantee_off",
+}
+"""What a meter says that does nothing."""
 
 
 class State(enum.Enum):
@@ -283,6 +295,8 @@ class Switch:
         at = self._now
         if (cause := self._objection(command)) is not None:
             return self.refuse(cause)
+        if self.character.only_answers:
+            return Obeyed(execution=_SAID[command.kind], number=0)
         number = self.memory.obeyed(
             command.kind,
             at,
@@ -364,6 +378,8 @@ class Switch:
                 return "guarantee_on"
             case "guarantee_off":
                 self._guarantee = False
+                if self.character.guarantee_off == "opens":
+                    self._signal(Signal.OPEN, at, by=command, number=number)
                 return "guarantee_off"
 
     @property

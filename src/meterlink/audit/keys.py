@@ -70,6 +70,11 @@ class GatewayKey:
         return cls.find(folder)
 
     @classmethod
+    def passing(cls) -> Self:
+        """A key of this process alone: what it signs is not believed after it."""
+        return cls(Ed25519PrivateKey.generate())
+
+    @classmethod
     def find(cls, folder: Path) -> Self:
         """The key of a data directory, as it was made at the first start.
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from meterlink.audit.keys import GatewayKey
 from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door
 from meterlink.config import Settings
@@ -148,6 +149,7 @@ class Daemon:
             clock=self._outside.clock,
             rng=self._outside.rng,
             world=self._orders,
+            key=GatewayKey.find(self._outside.folder),
         )
         await ordering.load()
         try:

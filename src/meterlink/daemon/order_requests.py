@@ -161,6 +161,8 @@ def order_in(args: Args) -> Order:
         raise BadRequest(f"that is no order: {error}") from None
     if order.origin is Origin.PAYMENT:
         raise BadRequest("orders of payments are made of payment records, see `meterlink evidence import`")
+    if order.origin is Origin.PROBE:
+        raise BadRequest("orders of probes are made at the meter, see `meterlink qualify`")
     return order
 
 

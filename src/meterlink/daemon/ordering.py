@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from meterlink.audit.keys import GatewayKey
+from meterlink.bus.line import Exchanging
+from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.config import ControlSettings, LineSettings, MeterSettings, Settings
 from meterlink.config.security import SecurityProviderSettings
@@ -34,9 +38,12 @@ from meterlink.orders.evidence import EvidenceBook
 from meterlink.orders.gathering import Gatherer
 from meterlink.orders.lateness import Lateness
 from meterlink.orders.limits import Limits
-from meterlink.orders.models import Models, NothingProven
+from meterlink.orders.mac_guard import MacGuard
+from meterlink.orders.models import Models
 from meterlink.orders.payments import Payments
 from meterlink.orders.people import THE_DAEMON, People
+from meterlink.orders.qualified import Qualifications
+from meterlink.orders.qualifying import Qualifier
 from meterlink.orders.reach import Reach
 from meterlink.orders.reading_back import Reader
 from meterlink.orders.reconciler import Reconciler
@@ -65,7 +72,7 @@ class OrderWorld:
     Args:
         open_desk: opens the door for requests.
         provider_opener: reaches security providers; ``None``: as the configuration says.
-        models: what is proven of models.
+        models: what is proven of models; ``None``: as the log has it.
 
     """
 
@@ -85,6 +92,7 @@ class Ordering:
         clock: wall time.
         rng: jitter, and what meters have to prove themselves by.
         world: what orders need of it.
+        key: signs qualifications; ``None``: one that passes with this process.
 
     Raises:
         ConfigError: the file of people or of holidays is wrong, or a profile contradicts a meter.
@@ -101,6 +109,7 @@ class Ordering:
         clock: Clock,
         rng: random.Random,
         world: OrderWorld,
+        key: GatewayKey | None = None,
     ) -> None:
         zone = settings.gateway.plant_time
         self._settings = settings
@@ -108,9 +117,10 @@ class Ordering:
         self._profiles = profiles
         self._clock = clock
         self._rng = rng
-        self._models = world.models or NothingProven()
         self._securities = Securities(settings, profiles, rng=rng, opener_of=world.provider_opener)
         self.roster = Roster.of(settings, profiles)
+        self._qualified = Qualifications(journal.acts, self.roster, key or GatewayKey.passing(), zone)
+        self._models: Models = world.models or self._qualified
         calendar = Calendar.of(control, zone)
         self.book = Book(journal.acts, clock)
         self._watch = Watch(journal.acts, Limits(control, self.roster), self.roster, calendar)
@@ -128,11 +138,13 @@ class Ordering:
             qualified=self._models,
         )
         aftermath = Aftermath(self.book, self._closing_for, zone)
-        self.book.companions.append(aftermath)
+        self.book.companions += [aftermath, self._qualified]
         self._payments = Payments(self.book, aftermath, self.roster, clock)
         self._reader = Reader(self.book, clock)
         self._starter = Starter(self.book, self._rules, brakes)
-        self._sender = Sender(self.book, self._rules, brakes, self._reader, clock)
+        macs = MacGuard(journal.acts, clock)
+        self.book.companions.append(macs)
+        self._sender = Sender(self.book, self._rules, brakes, self._reader, macs, clock)
         accesses = Accesses(journal.acts, clock)
         self._lines: dict[str, LineOrders] = {}
         alarms = Alarms(journal.acts, clock, zone=zone)
@@ -157,9 +169,19 @@ class Ordering:
             book=self.book,
             brakes=brakes,
             watch=self._watch,
+            macs=macs,
             evidence=evidence,
             payments=self._payments,
             attention=attention,
+            qualifier=Qualifier(
+                journal.acts,
+                self.book,
+                self._rules,
+                self._qualified,
+                roster=self.roster,
+                at_meter=self._at_meter,
+                clock=clock,
+            ),
             reconciler=self._reconciler,
         )
 
@@ -170,6 +192,7 @@ class Ordering:
             JournalError: it cannot be read.
 
         """
+        await self._qualified.load()
         await self.book.load()
         await self._watch.start(self._clock.utc_now())
         await self._strays.end()
@@ -216,6 +239,7 @@ class Ordering:
                         zone=self._settings.gateway.plant_time,
                         password_of=password_of,
                         association_lost=association_lost,
+                        facts_of=self._qualified.known_at,
                     )
                 except NoControl:
                     continue  # the rules say so to whoever asks
@@ -235,12 +259,24 @@ class Ordering:
         """Let the providers go."""
         await self._securities.aclose()
 
+    def _at_meter(
+        self, meter: str, priority: Priority = Priority.CONTROL
+    ) -> AbstractAsyncContextManager[tuple[Exchanging, Reach]]:
+        """The line of a meter, for looks.
+
+        Raises:
+            LineClosed: it is not up.
+
+        """
+        entry = self.roster.meter(meter)
+        if entry is None or entry.line not in self._lines:
+            raise LineClosed(f"the line of meter {meter!r} is not up")
+        return self._lines[entry.line].at_meter(meter, priority)
+
     async def _purse_of(self, meter_id: str) -> Purse:
-        """Read the money in a meter, between the orders of its line."""
-        meter = self.roster.meter(meter_id)
-        if meter is None or meter.line not in self._lines:
-            raise LineClosed(f"the line of meter {meter_id!r} is not up")
-        return await self._lines[meter.line].purse(meter_id)
+        """Read the money in a meter; orders of its line go first."""
+        async with self._at_meter(meter_id, Priority.ON_DEMAND) as (held, reach):
+            return await reach.driver.purse(held, reach.meter.address, reach.security())
 
     async def _closing_for(self, order: Order) -> OrderKind:
         """How supply comes back at a meter: by the key, unless the customer agreed otherwise (CTRL-15)."""

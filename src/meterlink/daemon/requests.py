@@ -9,12 +9,15 @@ from typing import Any, Final
 from meterlink.daemon.brake_requests import BrakeRequests
 from meterlink.daemon.evidence_requests import EvidenceRequests
 from meterlink.daemon.order_requests import OrderRequests, text
+from meterlink.daemon.qualification_requests import QualificationRequests
 from meterlink.errors import BadRequest, NotAllowed
 from meterlink.orders.book import Book
 from meterlink.orders.brakes import Brakes
 from meterlink.orders.evidence import EvidenceBook
+from meterlink.orders.mac_guard import MacGuard
 from meterlink.orders.payments import Payments
 from meterlink.orders.people import Actor, Deed, People
+from meterlink.orders.qualifying import Qualifier
 from meterlink.orders.reconciler import Reconciler
 from meterlink.orders.service import OrderService
 from meterlink.orders.watching import Watch
@@ -37,9 +40,11 @@ class Requests:
         book: the same, to look at.
         brakes: the kill switch, freezes, quarantine.
         watch: what is counted.
+        macs: knows which meters met a wrong MAC.
         evidence: what senders tell.
         payments: what payments lead to.
         attention: work items and alarms.
+        qualifier: walks people through the probes.
         reconciler: compares payments, log and meters.
 
     """
@@ -52,9 +57,11 @@ class Requests:
         book: Book,
         brakes: Brakes,
         watch: Watch,
+        macs: MacGuard,
         evidence: EvidenceBook,
         payments: Payments,
         attention: Attention,
+        qualifier: Qualifier,
         reconciler: Reconciler,
     ) -> None:
         self._people = people
@@ -64,7 +71,8 @@ class Requests:
             **OrderRequests(service, book).table,
             **EvidenceRequests(evidence, payments).table,
             "reconcile": self._reconcile,
-            **BrakeRequests(brakes, watch, book, service, people).table,
+            **BrakeRequests(brakes, watch, book, service, people, macs).table,
+            **QualificationRequests(qualifier).table,
         }
 
     async def answer(self, user: str, op: str, args: Args) -> Answer:

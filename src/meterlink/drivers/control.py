@@ -9,6 +9,7 @@ came back, which for a control is more than "it failed".
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,6 +18,15 @@ from typing import Protocol
 from meterlink.bus.line import Exchanging
 from meterlink.drivers.proving import Security
 from meterlink.model.order import OrderKind
+
+FactsOf = Callable[[str], Mapping[str, str]]
+"""What is known of the model of a meter, by its address: value by fact. Source: decision 33."""
+
+
+def nothing_known(address: str) -> Mapping[str, str]:
+    """Of no model anything is known."""
+    del address
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +222,9 @@ class ControlDriver(Protocol):
 
     async def identity(self, line: Exchanging, address: str) -> Identity:
         """Ask who is there, by single address."""
+
+    async def firmware(self, line: Exchanging, address: str) -> tuple[str, ...]:
+        """Maker and versions, in a fixed order; what the meter does not tell is empty."""
 
     async def clock(self, line: Exchanging, address: str) -> ClockLook:
         """Look at the meter's clock."""

@@ -20,8 +20,25 @@ import structlog
 
 from meterlink.bus.line import Exchanging
 from meterlink.clock import Clock
-from meterlink.drivers.control import ClockLook, Command, ControlAnswer, Identity, Prepared, Purse, Standing
-from meterlink.drivers.control645_looks import PRIORITY, STANDARD_BITS, STATUS_BITS, Looks645, StatusWord
+from meterlink.drivers.control import (
+    ClockLook,
+    Command,
+    ControlAnswer,
+    FactsOf,
+    Identity,
+    Prepared,
+    Purse,
+    Standing,
+    nothing_known,
+)
+from meterlink.drivers.control645_looks import (
+    PRIORITY,
+    STANDARD_BITS,
+    STATUS_BITS,
+    Looks645,
+    StatusBits,
+    StatusWord,
+)
 from meterlink.drivers.control645_proof import (
     TOP_UP,
     Authentication,
@@ -95,8 +112,9 @@ class Dlt645ControlDriver:
         profile: what the meters speak, and how.
         preamble: FEH octets before each request, 0 to 16, where it is not the profile's.
         zone: what the meters' clocks show.
-        status_word: which bits of status word 3 the model uses; of a dialect without supplements only the
-            contact is known.
+        status_word: which bits of status word 3 the model uses, where ``facts_of`` does not say; of a
+            dialect without supplements only the contact is known.
+        facts_of: what is known of the meters' models.
         asks_words: ask enciphered commands for verdicts of two octets, which tell a cause; newer meters only.
 
     Raises:
@@ -113,6 +131,7 @@ class Dlt645ControlDriver:
         zone: tzinfo = CHINA_TIME,
         status_word: StatusWord = "state_grid",
         asks_words: bool = False,
+        facts_of: FactsOf = nothing_known,
     ) -> None:
         if profile.protocol != "dlt645-2007":
             raise NoControl(
@@ -125,8 +144,16 @@ class Dlt645ControlDriver:
         self._zone = zone
         self._cipher_level = spoken.cipher_level
         self._asks_words = asks_words
-        bits = STATUS_BITS[status_word] if spoken.name == "state_grid" else STANDARD_BITS
-        self._looks = Looks645(clock=clock, talk=talk, dictionary=profile.dictionary, bits=bits, zone=zone)
+
+        def bits_of(address: str) -> StatusBits:
+            if spoken.name != "state_grid":
+                return STANDARD_BITS
+            word = facts_of(address).get("command_bit", "")
+            return STATUS_BITS[word if word in STATUS_BITS else status_word]
+
+        self._looks = Looks645(
+            clock=clock, talk=talk, dictionary=profile.dictionary, bits_of=bits_of, zone=zone
+        )
         self._purses = Purses645(clock=clock, looks=self._looks, preamble=talk.preamble)
 
     # --- looking ---
@@ -134,6 +161,10 @@ class Dlt645ControlDriver:
     async def identity(self, line: Exchanging, address: str) -> Identity:
         """See ``ControlDriver.identity``."""
         return await self._looks.identity(line, of_one_meter(address))
+
+    async def firmware(self, line: Exchanging, address: str) -> tuple[str, ...]:
+        """See ``ControlDriver.firmware``."""
+        return await self._looks.firmware(line, of_one_meter(address))
 
     async def clock(self, line: Exchanging, address: str) -> ClockLook:
         """See ``ControlDriver.clock``."""

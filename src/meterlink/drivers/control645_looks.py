@@ -63,7 +63,7 @@ class Looks645:
         clock: ours.
         talk: the way to ask them.
         dictionary: what their identifiers mean.
-        bits: of their status word.
+        bits_of: of the status word of a meter, by its address.
         zone: what their clocks show.
 
     """
@@ -71,13 +71,23 @@ class Looks645:
     clock: Clock
     talk: Talk645
     dictionary: Dictionary
-    bits: StatusBits
+    bits_of: Callable[[str], StatusBits]
     zone: tzinfo
 
     async def identity(self, line: Exchanging, address: str) -> Identity:
         """See ``ControlDriver.identity``."""
         said = {item: await self._text(line, address, item) for item in _IDENTITY}
         return Identity(address=said["communication_address"], meter_number=said["meter_number"])
+
+    async def firmware(self, line: Exchanging, address: str) -> tuple[str, ...]:
+        """See ``ControlDriver.firmware``."""
+        said = []
+        for item in _FIRMWARE:
+            try:
+                said.append((await self._text(line, address, item)).strip())
+            except (Refused, BadAnswer):
+                said.append("")
+        return tuple(said)
 
     async def clock_look(self, line: Exchanging, address: str) -> ClockLook:
         """See ``ControlDriver.clock``.
@@ -106,16 +116,17 @@ class Looks645:
         power = await look.number("active_power")
         trips = await look.record("relay_trip", self.zone)
         closes = await look.record("relay_close", self.zone)
+        bits = self.bits_of(address)
 
         def bit(place: int | None) -> bool | None:
             return None if word is None or place is None else bool(word >> place & 1)
 
         return Standing(
             taken_at=look.taken_at or self.clock.utc_now(),
-            contact_open=bit(self.bits.contact),
-            command_open=bit(self.bits.command),
-            alarm=bit(self.bits.alarm),
-            guarantee=bit(self.bits.guarantee),
+            contact_open=bit(bits.contact),
+            command_open=bit(bits.command),
+            alarm=bit(bits.alarm),
+            guarantee=bit(bits.guarantee),
             currents_a=currents,
             voltages_v=voltages,
             power_w=None if power is None else power * _WATTS,
@@ -172,6 +183,7 @@ class Looks645:
 
 
 _IDENTITY: Final = ("communication_address", "meter_number")
+_FIRMWARE: Final = ("maker_code", "software_version", "hardware_version")
 
 
 class _Look:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
 from functools import partial
@@ -26,11 +26,13 @@ from meterlink.drivers.control import (
     ClockLook,
     Command,
     ControlAnswer,
+    FactsOf,
     Identity,
     Prepared,
     Purse,
     Standing,
     Verdict,
+    nothing_known,
 )
 from meterlink.drivers.control698_asking import Asking698
 from meterlink.drivers.control698_orders import (
@@ -85,6 +87,8 @@ _log = structlog.get_logger(__name__)
 
 SECURITY_MODE: Final = Oad(0xF101, 2, 0)
 _NOT_ENFORCED: Final = Data("enum", 0)
+_ORDERS: Final[Mapping[str, BitOrder]] = {"msb_first": "bit0_first", "number": "number"}
+"""How status words are sent, by the name of the fact."""
 _NO_SUCH: Final = frozenset({Dar(4), Dar(6)})
 _SHOWN_S: Final = timedelta(seconds=1)
 """A clock that shows whole seconds shows each for one."""
@@ -121,7 +125,9 @@ class Dlt698ControlDriver:
         zone: what the meters' clocks show.
         password_of: the password of a meter, where the profile reads under one.
         association_lost: is told the address of a meter whose association with its reader we have ended.
-        word_3_order: how the model sends the bits of status word 3; ``None``: nobody knows.
+        word_3_order: how the model sends the bits of status word 3, where ``facts_of`` does not say;
+            ``None``: nobody knows.
+        facts_of: what is known of the meters' models.
 
     """
 
@@ -136,6 +142,7 @@ class Dlt698ControlDriver:
         password_of: PasswordOf = no_password,
         association_lost: Callable[[str], None] = lambda _: None,
         word_3_order: BitOrder | None = None,
+        facts_of: FactsOf = nothing_known,
     ) -> None:
         if profile.protocol != PROTOCOL:
             raise NoControl(f"profile {profile.name} is of {profile.protocol}, not of {PROTOCOL}")
@@ -144,6 +151,7 @@ class Dlt698ControlDriver:
         self._traits = profile.association
         self._preamble = profile.line.preamble if preamble is None else preamble
         self._order = word_3_order
+        self._facts_of = facts_of
         self._association_lost = association_lost
         self._number = random_octets(1)[0]  # the numbers of an earlier life of ours are not used again
         self._talk = Talk(
@@ -163,6 +171,10 @@ class Dlt698ControlDriver:
         seen = await self._asking.given(line, address, looks.IDENTITY)
         return looks.identity(seen, f"meter {address}")
 
+    async def firmware(self, line: Exchanging, address: str) -> tuple[str, ...]:
+        """See ``ControlDriver.firmware``."""
+        return looks.versions(await self._asking.one(line, of_one_meter(address), looks.VERSIONS))
+
     async def clock(self, line: Exchanging, address: str) -> ClockLook:
         """See ``ControlDriver.clock``."""
         of_one_meter(address)
@@ -181,7 +193,8 @@ class Dlt698ControlDriver:
         seen: dict[Oad, Data | Dar] = {}
         for oads in (looks.SWITCH, looks.LOAD, looks.RECORDS):
             seen.update(await self._asking.look(line, address, oads))
-        return looks.standing(seen, taken_at=self._clock.utc_now(), zone=self._zone, order=self._order)
+        order = _ORDERS.get(self._facts_of(address).get("bit_order", ""), self._order)
+        return looks.standing(seen, taken_at=self._clock.utc_now(), zone=self._zone, order=order)
 
     async def purse(self, line: Exchanging, address: str, security: Security | None = None) -> Purse:
         """See ``ControlDriver.purse``."""

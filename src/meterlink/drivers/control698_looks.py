@@ -33,6 +33,8 @@ def _oads(*texts: str) -> tuple[Oad, ...]:
 
 ADDRESS, METER_NUMBER = IDENTITY = _oads("40010200", "40020200")
 CLOCK: Final = Oad.of("40000200")
+VERSIONS: Final = Oad.of("43000300")
+"""Maker, software and its date, hardware and its date, extension."""
 OUTPUT, ALARM, COMMAND = _oads("80000300", "80000400", "80000500")
 GUARANTEE, REMINDER, RELAYS, STATUS_WORDS = _oads("80010200", "80020200", "F2050200", "20140200")
 EXECUTION_WORD, ERROR_WORD = _oads("20400200", "20410200")
@@ -81,6 +83,13 @@ def identity(seen: Seen, meter: str) -> Identity:
         address=_twelve(seen[ADDRESS], f"{meter} answers with an address"),
         meter_number=_twelve(seen[METER_NUMBER], f"{meter} answers with a meter number"),
     )
+
+
+def versions(data: Data | Dar) -> tuple[str, ...]:
+    """Maker and versions; empty: the meter does not tell them."""
+    if not isinstance(data, Data) or data.type != "structure":
+        return ()
+    return tuple(str(member.value).strip() for member in data.value)
 
 
 def meter_number(data: Data | Dar, meter: str) -> str:

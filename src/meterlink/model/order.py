@@ -68,6 +68,8 @@ class Origin(enum.StrEnum):
     PERSON = "person"
     POLICY = "policy"
     PAYMENT = "payment"
+    PROBE = "probe"
+    """A person at the meter, who finds out what its model does. Source: decision 33."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,10 +19,11 @@ from meterlink.orders.life import Life
 from meterlink.orders.limits import Limited, Verb
 from meterlink.orders.machine import Signal
 from meterlink.orders.people import Actor
-from meterlink.orders.rules.facts import Facts, FieldGrant, Live, OtherOrder, Steps
+from meterlink.orders.rules.facts import Facts, FieldGrant, Live, OtherOrder, Probing, Steps
 from meterlink.orders.rules.judge import judge
 from meterlink.orders.rules.verdict import Stage, Verdict
 from meterlink.orders.trips import CUTS
+from meterlink.orders.walk import Walk, walk_of
 from meterlink.orders.watching import Watch
 from meterlink.roster.roster import Roster, RosterMeter
 
@@ -48,8 +49,13 @@ class Proven:
 class Qualified(Protocol):
     """Knows what is proven of the models."""
 
-    async def __call__(self, meter: RosterMeter, kind: OrderKind) -> Proven:
+    async def __call__(self, meter: RosterMeter, kind: OrderKind, firmware: str | None = None) -> Proven:
         """What is proven of a meter's model and firmware for such an order.
+
+        Args:
+            meter: which.
+            kind: of order.
+            firmware: as the meter just told it; ``None``: nobody asked the meter yet.
 
         Raises:
             JournalError: the log cannot be read.
@@ -130,7 +136,8 @@ class Gatherer:
         policy = [order.reference] if order.origin is Origin.POLICY and order.reference else []
         told = await self.book.of_meter(meter, *policy)
         last_read_at = await self.last_read(meter.id)
-        proven = await self.qualified(meter, order.kind)
+        proven = await self.qualified(meter, order.kind, live.firmware if live else None)
+        probing = await self._probing(order)
         grant = await self._grant(order.id, steps_of.get(order.id, []))
         await self.watch.refresh()
         # From here to the verdict nothing waits, so that no other order is counted in between.
@@ -150,7 +157,22 @@ class Gatherer:
             unproven=proven.unproven,
             model=proven.facts,
             live=live,
+            probing=probing,
         )
+
+    async def _probing(self, order: Order) -> Probing | None:
+        """Who at the meter has asked for the order of a probe; ``None``: it is none, or nobody has."""
+        if order.origin is not Origin.PROBE:
+            return None
+        acts = await self.acts.of_subject(Topic.QUALIFICATION, walk_of(order))
+        try:
+            walk = Walk.of(acts)
+        except (ValueError, KeyError, TypeError):
+            return None
+        asked = walk.asked
+        if asked is None or asked.order != order.id or walk.meter != order.meter:
+            return None
+        return Probing(by=asked.by, confirmed_at=asked.at)
 
     async def _steps_of(self, meter: str) -> dict[str, list[Act]]:
         """The steps of all orders of a meter, by order."""

@@ -14,6 +14,7 @@ from meterlink.errors import BadAnswer, BusFull, LineError, Refused, ReplyTimeou
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_in, time_out
 from meterlink.orders.look import Look
+from meterlink.orders.qualification import firmware_of
 from meterlink.orders.reach import Reach
 from meterlink.orders.rules.facts import Live
 from meterlink.orders.written import Seen, clock_in, clock_out, seen_in, seen_out
@@ -32,6 +33,7 @@ async def look_before(held: Exchanging, reach: Reach, kind: OrderKind, security:
     """
     driver, address = reach.driver, reach.meter.address
     identity: Identity = await driver.identity(held, address)
+    firmware = firmware_of(await driver.firmware(held, address))
     try:
         clock: ClockLook | None = await driver.clock(held, address)
     except (Refused, BadAnswer):
@@ -40,7 +42,7 @@ async def look_before(held: Exchanging, reach: Reach, kind: OrderKind, security:
     purse: Purse | None = None
     if kind is OrderKind.TOP_UP or (kind is OrderKind.GUARANTEE_OFF and reach.meter.world == "local"):
         purse = await driver.purse(held, address, security)
-    return Live(identity=identity, standing=standing, clock=clock, purse=purse)
+    return Live(identity=identity, standing=standing, clock=clock, purse=purse, firmware=firmware)
 
 
 async def look_after(held: Exchanging, reach: Reach, kind: OrderKind, clock: Clock) -> Look:

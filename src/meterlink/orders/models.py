@@ -13,8 +13,8 @@ from meterlink.roster.roster import RosterMeter
 class Models(Protocol):
     """The qualifications of a gateway."""
 
-    async def __call__(self, meter: RosterMeter, kind: OrderKind) -> Proven:
-        """What is proven of a meter's model and firmware for such an order.
+    async def __call__(self, meter: RosterMeter, kind: OrderKind, firmware: str | None = None) -> Proven:
+        """What is proven of a meter's model and firmware for such an order; see ``Qualified``.
 
         Raises:
             JournalError: the log cannot be read.
@@ -28,17 +28,3 @@ class Models(Protocol):
             JournalError: the log cannot be read.
 
         """
-
-
-class NothingProven:
-    """Of no model anything is proven."""
-
-    async def __call__(self, meter: RosterMeter, kind: OrderKind) -> Proven:
-        """See ``Models``."""
-        del meter
-        return Proven(unproven=(kind.value,))
-
-    async def switch_facts(self, meter: RosterMeter) -> SwitchFacts:
-        """See ``Models``."""
-        del meter
-        return SwitchFacts()

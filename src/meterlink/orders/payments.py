@@ -116,18 +116,8 @@ class Payments:
     async def _reconnected(self, meter: RosterMeter, payment: Payment) -> str:
         name = order_id_of("close", meter.id, payment.full_id)
         if not await self._is_there(name):
-            at = self._clock.utc_now()
-            about = Order(
-                id=name,
-                kind=OrderKind.PERMIT_CLOSE,
-                meter=meter.id,
-                reason=f"paid: {payment.full_id}",
-                deadline_at=at.replace(microsecond=0),
-                origin=Origin.PAYMENT,
-                payment=payment.full_id,
-            )
-            act = await self._aftermath.reconnecting(about, payment.full_id, at)
-            await self._begun(Order.of(act.subject, act.body["order"]))
+            now = self._clock.utc_now()
+            await self._begun(await self._aftermath.reconnection(meter.id, payment.full_id, now, name))
         return name
 
     async def _topped_up(self, meter: RosterMeter, payment: Payment) -> str:

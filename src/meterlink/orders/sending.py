@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
 from meterlink.bus.line import Exchanging
@@ -22,12 +23,13 @@ from meterlink.clock import Clock
 from meterlink.drivers.control import Command, ControlAnswer, Prepared, Verdict
 from meterlink.drivers.proving import Plain, Security
 from meterlink.errors import NotAllowed, SecurityFailed
-from meterlink.model.order import OrderKind, OrderState
+from meterlink.model.order import OrderKind, OrderState, Origin
 from meterlink.orders.book import Book
 from meterlink.orders.expiry import FRAME_LIFE_MIN, Expiry, expiry
 from meterlink.orders.judging import Holder, Judge, written
 from meterlink.orders.life import Life
 from meterlink.orders.looking import UNSEEN, before_of, look_before
+from meterlink.orders.mac_guard import MacGuard
 from meterlink.orders.machine import Signal
 from meterlink.orders.people import DAEMON, THE_DAEMON
 from meterlink.orders.reach import Holding, Reach
@@ -35,8 +37,11 @@ from meterlink.orders.reading_back import Reader
 from meterlink.orders.rules import Live, OnStop, Stage, outcome
 from meterlink.orders.rules import Verdict as Judged
 from meterlink.orders.transmission import Transmission
+from meterlink.orders.walk import probe_of
 from meterlink.orders.written import answer_out
 
+STALE_BY: Final = timedelta(minutes=10)
+"""How long the expiry of a probe is over that finds out whether the meter looks at it. Source: fact 10."""
 AWAY: Final = frozenset({"away", "slow"})
 """Codes of a provider that may be there later; everything else that it says is a no."""
 
@@ -49,15 +54,19 @@ class Sender:
         judge: the rules.
         holder: keeps orders back.
         reader: reads back what was sent.
+        macs: knows which meters met a wrong MAC.
         clock: the time.
 
     """
 
-    def __init__(self, book: Book, judge: Judge, holder: Holder, reader: Reader, clock: Clock) -> None:
+    def __init__(
+        self, book: Book, judge: Judge, holder: Holder, reader: Reader, macs: MacGuard, clock: Clock
+    ) -> None:
         self._book = book
         self._judge = judge
         self._holder = holder
         self._reader = reader
+        self._macs = macs
         self._clock = clock
 
     async def attempt(self, line: Holding, reach: Reach, life: Life) -> Life:
@@ -91,6 +100,7 @@ class Sender:
 
     async def _with_line(self, held: Exchanging, reach: Reach, life: Life) -> Life:
         try:
+            await self._macs.check(life.order.meter)
             security = reach.security()
             live = await look_before(held, reach, life.order.kind, security)
             live = replace(live, provider=await _name_of(security))
@@ -100,6 +110,8 @@ class Sender:
             until = expiry(life.order.deadline_at, self._clock.utc_now(), live.clock)
             if until is None:
                 return await self._expire(life)
+            if _is_stale(life):
+                until = until._replace(at=until.at - until.valid_for - STALE_BY)
             command = command_of(life, reach, live, until)
             prepared = await reach.driver.prepare(held, reach.meter.address, command, security)
         except SecurityFailed as error:
@@ -184,6 +196,12 @@ class Sender:
         signal = Signal.REFUSE if life.is_before_sending else Signal.LEAVE
         body = {"told": str(error), "why": error.why, "stop": "refuse"}
         return await self._book.step(life, signal, actor=DAEMON, body=body)
+
+
+def _is_stale(life: Life) -> bool:
+    """Whether the meter shall refuse it because its time is over: a probe, of the alarm alone."""
+    probe = probe_of(life.order) if life.order.origin is Origin.PROBE else None
+    return probe is not None and probe.is_stale
 
 
 def command_of(life: Life, reach: Reach, live: Live, until: Expiry) -> Command:

@@ -36,6 +36,7 @@ class RosterMeter:
             (a terminal that dials in). Source: decision 22.
         protocol: what it speaks.
         profile: of its model.
+        model: as the configuration names it; empty: not told.
         firmware: version; empty: not told.
         meter_number: 12 digits; empty: not told.
         customer_number: 12 digits; empty: not told.
@@ -60,6 +61,7 @@ class RosterMeter:
     line_is_ours: bool
     protocol: str
     profile: Profile
+    model: str = ""
     firmware: str = ""
     meter_number: str = ""
     customer_number: str = ""
@@ -134,6 +136,7 @@ def _meter(meter: MeterSettings, profile: Profile, line: str, line_is_ours: bool
         line_is_ours=line_is_ours,
         protocol=meter.protocol,
         profile=profile,
+        model=meter.model,
         firmware=meter.firmware,
         meter_number=meter.meter_number,
         customer_number=meter.customer_number,

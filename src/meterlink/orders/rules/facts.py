@@ -57,6 +57,20 @@ class FieldGrant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Probing:
+    """That a person at the meter asked for the order of a probe. Source: decision 33.
+
+    Args:
+        by: name.
+        confirmed_at: when that person said that the load may be switched.
+
+    """
+
+    by: str
+    confirmed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OtherOrder:
     """Another order of the same meter that matters for this one.
 
@@ -90,6 +104,7 @@ class Live:
         opening_limit_a: amperes above which its contact must not open, from the meter (8000 attribute 2);
             ``None``: it does not tell.
         provider: name that the security provider gives itself; ``password`` for none.
+        firmware: maker and versions as the meter tells them; empty: it does not.
 
     """
 
@@ -99,6 +114,7 @@ class Live:
     purse: Purse | None = None
     opening_limit_a: Decimal | None = None
     provider: str = ""
+    firmware: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +137,7 @@ class Facts:
             and firmware; empty: it is qualified.
         model: what is proven of the model, fact by name. Source: decision 33.
         live: what the meter said; only at ``LIVE``.
+        probing: who asked for it at the meter; only of an order of a probe.
 
     """
 
@@ -138,6 +155,7 @@ class Facts:
     unproven: tuple[str, ...] = ()
     model: Mapping[str, str]
     live: Live | None = None
+    probing: Probing | None = None
 
     @property
     def agreement(self) -> Agreement | None:

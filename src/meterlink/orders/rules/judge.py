@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from meterlink.model.order import Origin
 from meterlink.orders.rules.facts import Facts
 from meterlink.orders.rules.table import RULES
 from meterlink.orders.rules.verdict import Check, OnStop, Rule, Stage, Verdict
@@ -47,4 +48,6 @@ def outcome(verdicts: Iterable[Verdict]) -> OnStop | None:
 
 
 def _is_asked(check: Check, stage: Stage, facts: Facts) -> bool:
+    if facts.order.origin is Origin.PROBE and not check.of_probes:
+        return False
     return stage in check.stages and facts.order.kind in check.kinds

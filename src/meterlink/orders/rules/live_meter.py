@@ -13,6 +13,7 @@ from meterlink.model.order import OrderKind
 from meterlink.orders.records import Payment
 from meterlink.orders.rules.facts import Facts
 from meterlink.orders.rules.verdict import Finding, OnStop, passes, stops, stops_with
+from meterlink.orders.witnesses import is_loaded
 
 LOOK_AGE_MAX: Final = timedelta(minutes=5)
 """From the last look at the meter to the sending. Source: CTRL-11."""
@@ -196,6 +197,19 @@ def is_qualified(facts: Facts) -> Finding:
             unproven=", ".join(facts.unproven),
         )
     return passes("the model and firmware are qualified", "型号与固件已验证")
+
+
+def not_crossed(facts: Facts) -> Finding:
+    """CTRL-20, fact 3: nothing flows through an open contact; where it does, no word of the meter counts."""
+    standing, basic_a = facts.seen.standing, facts.meter.profile.meter.basic_current_a
+    inputs = {"contact_open": standing.contact_open, "currents": _amperes(standing.currents_a)}
+    if standing.contact_open is True and is_loaded(standing, Decimal(basic_a)):
+        return stops(
+            "the contact is said to be open, and {currents} A flow",
+            "电表显示开关断开,但有{currents}A电流",
+            **inputs,
+        )
+    return passes("contact and current do not contradict each other", "开关状态与电流不矛盾", **inputs)
 
 
 def is_needed(facts: Facts) -> Finding:

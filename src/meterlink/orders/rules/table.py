@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from meterlink.model.order import CLOSES, SWITCHING, OrderKind
-from meterlink.orders.rules import chain, closing, customers, live_meter, money, persons, queueing
+from meterlink.orders.rules import chain, closing, customers, live_meter, money, persons, probing, queueing
 from meterlink.orders.rules.facts import Facts
 from meterlink.orders.rules.verdict import KINDS, Check, Finding, Rule, Stage
 from meterlink.orders.trips import CUTS
@@ -37,45 +37,51 @@ def _check(
     return Check(look=look, stages=stages, kinds=kinds)
 
 
+def _not_of_probes(
+    look: Callable[[Facts], Finding | None], stages: frozenset[Stage], kinds: frozenset[OrderKind] = KINDS
+) -> Check:
+    return Check(look=look, stages=stages, kinds=kinds, of_probes=False)
+
+
 _ALL: Final = (
     Rule(
         id="CTRL-01",
         says="No disconnect without a complete, ordered chain: owed, warned, noticed, approved.",
         checks=(
-            _check(chain.arrears_computed, _ALWAYS, _TRIP),
-            _check(chain.in_order, _ALWAYS, _TRIP),
+            _not_of_probes(chain.arrears_computed, _ALWAYS, _TRIP),
+            _not_of_probes(chain.in_order, _ALWAYS, _TRIP),
         ),
         elsewhere="its links are CTRL-02 to CTRL-06, CTRL-10 and CTRL-11",
     ),
     Rule(
         id="CTRL-02",
         says="A warning was delivered before the notice; an undelivered one is a matter for people.",
-        checks=(_check(chain.warned, _ALWAYS, _TRIP),),
+        checks=(_not_of_probes(chain.warned, _ALWAYS, _TRIP),),
     ),
     Rule(
         id="CTRL-03",
         says="At least two warnings on different days before the notice.",
-        checks=(_check(chain.warned_often_enough, _ALWAYS, _TRIP),),
+        checks=(_not_of_probes(chain.warned_often_enough, _ALWAYS, _TRIP),),
     ),
     Rule(
         id="CTRL-04",
         says="The notice was served 7 days ago (residential) or 3 days (others), and not more than 30.",
-        checks=(_check(chain.notice_over, _ALWAYS, _TRIP),),
+        checks=(_not_of_probes(chain.notice_over, _ALWAYS, _TRIP),),
     ),
     Rule(
         id="CTRL-05",
         says="Billed afterwards: overdue for more than 30 days; prepaid: beyond the agreed overdraft.",
-        checks=(_check(chain.owed_long_enough, _ALWAYS, _TRIP),),
+        checks=(_not_of_probes(chain.owed_long_enough, _ALWAYS, _TRIP),),
     ),
     Rule(
         id="CTRL-06",
         says="A last notice at least 30 minutes before, and not more than 4 hours.",
-        checks=(_check(chain.told_on_the_day, _AGREED, _TRIP),),
+        checks=(_not_of_probes(chain.told_on_the_day, _AGREED, _TRIP),),
     ),
     Rule(
         id="CTRL-07",
         says="An important customer's notice was filed with the authority; the order names the filing.",
-        checks=(_check(chain.filed, _ALWAYS, _TRIP),),
+        checks=(_not_of_probes(chain.filed, _ALWAYS, _TRIP),),
     ),
     Rule(
         id="CTRL-08",
@@ -85,7 +91,7 @@ _ALL: Final = (
     Rule(
         id="CTRL-09",
         says="No trip at night, at weekends, on holidays and the day before, or in a declared freeze.",
-        checks=(_check(customers.not_now, _HOURS, CUTS),),
+        checks=(_not_of_probes(customers.not_now, _HOURS, CUTS),),
         lacks="forecasts of the weather: a freeze is declared by a person",
     ),
     Rule(
@@ -93,8 +99,8 @@ _ALL: Final = (
         says="Two persons; else only by agreement and policy, with a cap an area; a kill switch.",
         checks=(
             _check(persons.approved, _AGREED, _TRIP),
-            _check(persons.by_policy, _ALWAYS, _TRIP),
-            _check(persons.policy_cap, _AGREED, _TRIP),
+            _not_of_probes(persons.by_policy, _ALWAYS, _TRIP),
+            _not_of_probes(persons.policy_cap, _AGREED, _TRIP),
             _check(queueing.not_stopped, _AGREED, CUTS),
         ),
     ),
@@ -102,7 +108,7 @@ _ALL: Final = (
         id="CTRL-11",
         says="Just before: still owed, no payment on its way, no dispute, guarantee off, freshly looked at.",
         checks=(
-            _check(live_meter.still_owed, _ALWAYS, _TRIP),
+            _not_of_probes(live_meter.still_owed, _ALWAYS, _TRIP),
             _check(live_meter.looked_just_now, _LIVE, CUTS),
         ),
     ),
@@ -129,20 +135,21 @@ _ALL: Final = (
         id="CTRL-14",
         says="The contact opens only below its limit of current.",
         checks=(_check(live_meter.load_is_low, _LIVE, CUTS),),
+        lacks="the meter's own limit (8000 attribute 2): no driver reads it, the configuration tells it",
     ),
     Rule(
         id="CTRL-15",
         says="Direct close only with the customer's consent and without motor load; otherwise the key.",
         checks=(
-            _check(closing.nobody_is_hurt, _ALWAYS, frozenset({OrderKind.DIRECT_CLOSE})),
-            _check(closing.permit_waits, _ALWAYS, frozenset({OrderKind.PERMIT_CLOSE})),
+            _not_of_probes(closing.nobody_is_hurt, _ALWAYS, frozenset({OrderKind.DIRECT_CLOSE})),
+            _not_of_probes(closing.permit_waits, _ALWAYS, frozenset({OrderKind.PERMIT_CLOSE})),
         ),
         lacks="voltage behind the contact: meters measure before it",
     ),
     Rule(
         id="CTRL-16",
         says="A closing has a reason; after a payment the first command leaves within 5 minutes.",
-        checks=(_check(closing.has_a_reason, _ALWAYS, CLOSES),),
+        checks=(_not_of_probes(closing.has_a_reason, _ALWAYS, CLOSES),),
         elsewhere="the clocks are watched by the service, with `rules.closing.late`",
     ),
     Rule(
@@ -164,7 +171,8 @@ _ALL: Final = (
     Rule(
         id="CTRL-20",
         says="Facts that contradict each other: RELAY_FAULT, alarm, work item.",
-        elsewhere="orders/proof.py; a withdrawn qualification stops the model (QUAL-01)",
+        checks=(_check(live_meter.not_crossed, _LIVE, KINDS - _TOP_UP),),
+        elsewhere="orders/proof.py; the qualification of the model is withdrawn (QUAL-01)",
     ),
     Rule(
         id="CTRL-21",
@@ -180,9 +188,9 @@ _ALL: Final = (
         says="Guarantee on and off are switching orders: approved, and safe as a close or a trip.",
         checks=(
             _check(persons.approved, _AGREED, _GUARANTEE_OFF),
-            _check(live_meter.guarantee_off_cuts_nobody, _LIVE, _GUARANTEE_OFF),
-            _check(closing.guarantee_may_close, _LIVE, _GUARANTEE_ON),
-            _check(closing.guarantee_has_a_reason, _LIVE, _GUARANTEE_ON),
+            _not_of_probes(live_meter.guarantee_off_cuts_nobody, _LIVE, _GUARANTEE_OFF),
+            _not_of_probes(closing.guarantee_may_close, _LIVE, _GUARANTEE_ON),
+            _not_of_probes(closing.guarantee_has_a_reason, _LIVE, _GUARANTEE_ON),
         ),
     ),
     Rule(
@@ -194,7 +202,7 @@ _ALL: Final = (
     Rule(
         id="CTRL-24",
         says="A batch of which more than 5 % (at least 5) fail stops and asks a person.",
-        checks=(_check(queueing.batch_runs, _AGREED, CUTS),),
+        checks=(_not_of_probes(queueing.batch_runs, _AGREED, CUTS),),
         elsewhere="counted in orders/limits.py",
     ),
     Rule(
@@ -283,13 +291,20 @@ _ALL: Final = (
     Rule(
         id="CAP-01",
         says="Caps of trips: a meter 1 in 24 h, a line 20 in 10 min, an area 0.5 % in 1 h and 2 % in 24 h.",
-        checks=(_check(queueing.caps_kept, _AGREED, CUTS),),
+        checks=(_not_of_probes(queueing.caps_kept, _AGREED, CUTS),),
         elsewhere="counted in orders/limits.py",
     ),
     Rule(
         id="QUAL-01",
         says="What the order depends on was proven of the meter's model and firmware (decision 33).",
-        checks=(_check(live_meter.is_qualified, _ALWAYS),),
+        checks=(_not_of_probes(live_meter.is_qualified, _ALWAYS),),
+    ),
+    Rule(
+        id="PROBE-01",
+        says="A probe's order: a person at the meter asked for it just now, at a load that may be switched.",
+        checks=(_check(probing.confirmed, _ALWAYS),),
+        elsewhere="a laboratory's meter, or a work order that another person told; it is asked in place of "
+        "the chain of evidence, the caps, the hours, CTRL-15, CTRL-16, CTRL-22 and QUAL-01",
     ),
     Rule(
         id="NEED-01",

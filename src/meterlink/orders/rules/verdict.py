@@ -109,12 +109,15 @@ class Check:
         look: ``None``: the rule has nothing to say of such an order.
         stages: when.
         kinds: of which orders.
+        of_probes: whether it is asked of the orders of probes as well: a person stands at the meter, and
+            nobody is cut off for a debt. Source: decision 33.
 
     """
 
     look: Callable[[Facts], Finding | None]
     stages: frozenset[Stage]
     kinds: frozenset[OrderKind] = KINDS
+    of_probes: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
