@@ -104,6 +104,28 @@ def test_field_staff_reconnect_with_a_one_time_authorisation(tmp_path: Path) -> 
     assert ["trip", "permit_close"] == gateway.obeyed()
 
 
+def test_a_payment_ends_the_alarm_too(tmp_path: Path) -> None:
+    """The meter of a household that has paid would go on warning it (ARR-06)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.ask("clara", "order.create", order=gateway.order("a-1", "alarm_on", M))
+        await gateway.operated("a-1")
+        await gateway.until("a-1")
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        await gateway.until("t-1")
+        close, quiet = (await gateway.paid(M))["orders"]
+        assert "done" == (await gateway.until(quiet))["state"], "it does not wait for the key"
+        assert "waiting_for_key" == (await gateway.until(close, "waiting_for_key"))["state"]
+        assert gateway.press_key()
+        await gateway.until(close)
+
+    gateway.run(seconds=3600, meanwhile=script)
+    assert ["alarm_off", "alarm_on", "permit_close", "trip"] == sorted(gateway.obeyed())
+
+
 def test_nobody_presses_the_key(tmp_path: Path) -> None:
     """An order would wait for ever for a key that nobody presses."""
     gateway = a_gateway(tmp_path)

@@ -7,6 +7,7 @@ are let go. Without a table ``[control]`` there are no orders, and the desk says
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -199,8 +200,10 @@ class Ordering:
         await self._payments.catch_up()
 
     async def run(self) -> None:
-        """Look after those who have paid, until cancelled."""
-        await self._lateness.run()
+        """Look after those who have paid, and after their money, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._lateness.run(), name="orders.lateness")
+            group.create_task(self._reconciler.run(), name="orders.reconciler")
 
     async def answer(self, user: str, op: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a local user asks; see ``control_socket.Handler``."""
