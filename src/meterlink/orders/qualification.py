@@ -54,6 +54,7 @@ HARMFUL: Final[Mapping[str, str]] = {
     "close_numbers": "direct_permit",
     "answers_late": "yes",
     "alarm_is_breaker": "yes",
+    "guarantee_off": "opens",
 }
 """Values that no order of ours is made for: known or not, what depends on such a fact is refused."""
 _ENDLESS: Final = frozenset({"ignored", "no_clock"})

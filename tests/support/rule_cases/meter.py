@@ -34,6 +34,9 @@ from tests.support.rules import (
     record,
 )
 
+NO_LOAD: dict[str, Any] = {"currents_a": (Decimal(0),), "power_w": Decimal(0)}
+"""What an open contact lets through."""
+
 LIVE_METER = (
     Case(
         "CTRL-13",
@@ -172,7 +175,9 @@ LIVE_METER = (
         seen(GUARANTEE_OFF, meter={"world": "local"}, purse=purse(remaining_cents=0)),
     ),
     Case("CTRL-22", "the wallet is unknown", LIVE, seen(GUARANTEE_OFF, meter={"world": "local"})),
-    Case("CTRL-22", "a guarantee over an open contact", LIVE, seen(GUARANTEE_ON, contact_open=True)),
+    Case(
+        "CTRL-22", "a guarantee over an open contact", LIVE, seen(GUARANTEE_ON, contact_open=True, **NO_LOAD)
+    ),
     Case("CTRL-22", "a guarantee over an unknown contact", LIVE, seen(GUARANTEE_ON, contact_open=None)),
     Case("CTRL-23", "broadcast", CREATE, trip(CREATE, meter={"address": "999999999999"})),
     Case("CTRL-23", "wildcard", PAPER, made(TOP_UP, meter={"address": "AAAAAAAAAAAA"})),
@@ -191,8 +196,8 @@ LIVE_METER = (
         "NEED-01",
         "open already",
         LIVE,
-        seen(TRIP, contact_open=True, command_open=True),
-        seen(TRIP, contact_open=True, command_open=False),
+        seen(TRIP, contact_open=True, command_open=True, **NO_LOAD),
+        seen(TRIP, contact_open=True, command_open=False, **NO_LOAD),
     ),
     Case(
         "NEED-01",
