@@ -170,19 +170,19 @@ def test_a_customers_meter_needs_a_work_order(tmp_path: Path, is_told: bool) -> 
         await gateway.up()
         if is_told:
             at = gateway.now()
-            await gateway.told(
-                {
-                    "kind": "work_order",
-                    "id": "w1",
-                    "sender": "billing",
-                    "at": time_out(at),
-                    "meter": M,
-                    "customer": gateway.number_of(M),
-                    "until": time_out(at + timedelta(hours=2)),
-                    "why": "to qualify the model",
-                }
-            )
-        await fred.qualify(M, "billing:w1")
+            record = {
+                "kind": "work_order",
+                "id": "w1",
+                "sender": "desk",
+                "at": time_out(at),
+                "meter": M,
+                "customer": gateway.number_of(M),
+                "until": time_out(at + timedelta(hours=2)),
+                "why": "to qualify the model",
+            }
+            [told] = (await gateway.ask("david", "evidence.add", records=[record]))["records"]
+            assert "refused" not in told
+        await fred.qualify(M, "desk:w1")
 
     gateway.run(seconds=HOUR_S, meanwhile=script)
     assert ("qualified" if is_told else "stopped") == fred.walk["result"], fred.walk["stop"]

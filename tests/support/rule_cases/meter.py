@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from meterlink.drivers.control import ClockLook, Identity
 from tests.support.orders import NOON, purse
@@ -36,6 +37,8 @@ from tests.support.rules import (
 
 NO_LOAD: dict[str, Any] = {"currents_a": (Decimal(0),), "power_w": Decimal(0)}
 """What an open contact lets through."""
+
+OPEN_GUARDED = seen(GUARANTEE_ON, contact_open=True, **NO_LOAD)
 
 LIVE_METER = (
     Case(
