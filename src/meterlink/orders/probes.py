@@ -356,8 +356,8 @@ _PREPARE: Final = Words(
     zh="须合闸、接通负荷且解除保电:准备好后继续",
 )
 _BREAKER: Final = Words(
-    en="the alarm command moved the contact: this model takes it for a breaker's",
-    zh="报警命令使开关动作:该型号将其视为断路器命令",
+    en="the alarm command moved the contact: this model takes it for a breaker's; close it by hand",
+    zh="报警命令使开关动作:该型号将其视为断路器命令;请手动合闸",
 )
 _NOTHING_MOVED: Final = Words(
     en="the meter took the order and its contact did not move: its answers mean nothing",

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -63,6 +64,12 @@ GREETING: Final = "greeting"
 PRESS: Final = Words(
     en="press the key of the meter for 3 seconds, and go on when the load is back",
     zh="请按住电表按键3秒,负荷恢复后继续",
+)
+UNDECIDED_FOR: Final = timedelta(minutes=20)
+"""So long the order of a probe may stay undecided after its looks have shown what they could."""
+UNDECIDED: Final = Words(
+    en="what the meter shows does not tell what became of the order: this model cannot be read",
+    zh="电表显示的内容无法判明命令结果:无法识别该型号",
 )
 LATE: Final = Words(
     en="the meter does not answer within the time of its line: a late answer would be taken for another's",
@@ -196,12 +203,21 @@ class Qualifier:
                 return await self._finish(walk, meter, wait_s)
             return await self._go_on(walk, meter, confirmed, wait_s)
 
-    async def leave(self, actor: Actor, walk_id: str) -> Standpoint:
-        """End a walk before its end; nothing is proven by it."""
+    async def leave(self, actor: Actor, meter_id: str) -> Standpoint:
+        """End the walk at a meter before its end; nothing is proven by it.
+
+        Raises:
+            NotAllowed: that person may not.
+            Unknown: nobody is at that meter.
+            JournalError: the log cannot be read or written.
+
+        """
         async with self._desk:
             _admit(actor)
-            walk = await self._read(walk_id)
-            return Standpoint(walk=await self._end(walk, "left") if walk.is_open else walk)
+            for walk in await self._open_walks():
+                if walk.meter == meter_id:
+                    return Standpoint(walk=await self._end(walk, "left"))
+            raise Unknown(f"no qualification goes on at meter {meter_id!r}")
 
     def listed(self) -> list[dict[str, Any]]:
         """What is proven of every model."""
@@ -225,10 +241,12 @@ class Qualifier:
 
     async def _go_on(self, walk: Walk, meter: RosterMeter, confirmed: str, wait_s: float) -> Standpoint:
         """Between two probes: wait for the end of the last order, then look which is next."""
-        if (held_up := await self._held_up(meter, wait_s)) is not None:
-            return Standpoint(
-                walk=walk, todo=PRESS if held_up is OrderState.WAITING_FOR_KEY else None, waits=True
-            )
+        if (life := await self._held_up(meter, wait_s)) is not None:
+            if life.state is OrderState.WAITING_FOR_KEY:
+                return Standpoint(walk=walk, todo=PRESS, waits=True)
+            if self._clock.utc_now() - life.created_at < UNDECIDED_FOR:
+                return Standpoint(walk=walk, waits=True)
+            return await self._found(walk, "find", found_out(Found(stop=UNDECIDED), walk.done[-1]))
         async with self._at_meter(meter.id) as (held, reach):
             standing = await reach.driver.standing(held, meter.address)
         probe = next_probe(walk.done, walk.facts, standing, meter.protocol)
@@ -337,8 +355,8 @@ class Qualifier:
             known=walk.facts,
         )
 
-    async def _held_up(self, meter: RosterMeter, wait_s: float) -> OrderState | None:
-        """Where an order of the meter stands that is not over; ``None``: all are."""
+    async def _held_up(self, meter: RosterMeter, wait_s: float) -> Life | None:
+        """An order of a probe of this meter that is not over; ``None``: all are."""
         try:
             async with asyncio.timeout(wait_s):
                 while True:
@@ -348,7 +366,7 @@ class Qualifier:
                         return None
                     await news.wait()
         except TimeoutError:
-            return lives[0].state
+            return lives[0]
 
     # --- looking ---
 
