@@ -213,7 +213,7 @@ def _check(played: Played, found: Conclusion) -> None:
 
 
 @given(scenes())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_no_read_back_of_a_sound_meter_lies(scene: Scene) -> None:
     """An obeyed trip would be sent again, or one that was lost be called done."""
     assume(not (scene.meter["lazy_bit"] and scene.meter["permitted"]))
@@ -247,7 +247,7 @@ def test_no_read_back_of_a_sound_meter_lies(scene: Scene) -> None:
     used_cents=st.integers(0, 400),
     amount_cents=st.integers(1, 1_000_000),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_purse_lies(
     obeyed: bool,
     is_answered: bool,
