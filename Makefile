@@ -6,7 +6,7 @@ WITNESS := .venv-witness
 UV     := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test docs lint lock fuzz servers soak-kill bench check-wheel check-example hooks clean
+.PHONY: help install dev demo test docs lint lock fuzz servers soak-kill soak-orders bench check-wheel check-example hooks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -79,6 +79,12 @@ servers:  ## install the real servers that some tests use (Debian or Ubuntu; roo
 
 soak-kill: dev  ## the daemon killed at 200 points; minutes, needs the real servers
 	@METERLINK_REQUIRE_SERVERS=1 $(BIN)/pytest -m soak -k kill -s $(ARGS)
+
+# Two cores play some 30 points a second; a million is a night's work.
+POINTS ?= 10000
+
+soak-orders: dev  ## orders killed at POINTS=10000 points of their way, the meters asked
+	@$(BIN)/python -m tests.sim.crash_points.soak --points $(POINTS) $(ARGS)
 
 bench: dev  ## measure, beside other implementations in the same run, and print one table (README=1: write it there)
 	@$(BIN)/python -m bench $(if $(README),--readme) $(ARGS)

@@ -13,9 +13,11 @@ import pytest
 from meterlink.errors import NotAllowed, OrderClash
 from meterlink.model.order import OrderKind
 from meterlink.orders.judging import Stopped
+from meterlink.orders.look import SwitchFacts
+from meterlink.roster.roster import RosterMeter
 from metersim import Station
 from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, kinds_of
+from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, Proved, kinds_of
 
 M = f"m{ADDRESS}"
 MOMENTS_MS = [*range(0, 700, 25), *range(700, 1600, 75)]
@@ -288,3 +290,65 @@ def test_f54_a_meter_whose_clock_is_ahead_of_the_deadline(tmp_path: Path) -> Non
 
     gateway.run(seconds=120, meanwhile=script)
     assert [] == gateway.obeyed()
+
+
+OTHER = "000000000162"
+
+
+def test_an_order_at_which_the_program_fails_does_not_stop_its_neighbours(tmp_path: Path) -> None:
+    """A bug that one order meets would keep a whole line from being read and reconnected."""
+    meters = [a_meter(OPEN_TO_ALL), a_meter(OPEN_TO_ALL, address=OTHER, number="000000990162")]
+    gateway = OrderGateway(
+        tmp_path, [Station(meter=meter) for meter in meters], proved=_Broken(f"m{ADDRESS}")
+    )
+
+    async def script() -> None:
+        await gateway.up()
+        for number, meter in enumerate((f"m{ADDRESS}", f"m{OTHER}")):
+            order = gateway.order(f"a-{number}", OrderKind.ALARM_ON, meter)
+            await gateway.ask("clara", "order.create", order=order)
+            await gateway.operated(f"a-{number}")
+        assert "done" == (await gateway.until("a-1"))["state"]
+        assert "readback" == (await gateway.until("a-0", "readback"))["state"]
+
+    gateway.run(seconds=300, meanwhile=script)
+    assert ["alarm_on"] == gateway.obeyed(ADDRESS)
+    assert ["alarm_on"] == gateway.obeyed(OTHER)
+
+
+class _Broken(Proved):
+    """A program that fails at one meter's proofs."""
+
+    def __init__(self, meter: str) -> None:
+        super().__init__()
+        self._meter = meter
+
+    async def switch_facts(self, meter: RosterMeter) -> SwitchFacts:
+        if meter.id == self._meter:
+            raise ZeroDivisionError("a bug")
+        return await super().switch_facts(meter)
+
+
+@pytest.mark.parametrize(("seconds", "was_sent"), [(10.05, False), (10.6, True)])
+def test_orders_of_a_meter_that_was_taken_out_of_the_configuration(
+    tmp_path: Path, seconds: float, was_sent: bool
+) -> None:
+    """They would stay open for ever, and nobody would hear of one that was sent."""
+    here = a_meter(OPEN_TO_ALL)
+    gateway = a_gateway(tmp_path, here)
+    gateway.strikes.add("silence")
+    gateway.run(seconds=seconds, meanwhile=trip_at(gateway), kill=True)
+    other = a_meter(OPEN_TO_ALL, address=OTHER, number="000000990162")
+    moved = OrderGateway(tmp_path, [Station(meter=other)], start=gateway.clock.utc_now())
+
+    async def script() -> None:
+        await moved.up()
+        order = await moved.ask("clara", "order.show", id="t-1")
+        items = (await moved.ask("david", "work.list"))["items"]
+        assert was_sent == order["is_open"]
+        if was_sent:
+            assert [("unknown_outcome", "t-1")] == [(one["kind"], one["order"]) for one in items]
+        else:
+            assert "refused" == order["state"]
+
+    moved.run(seconds=60, meanwhile=script)

@@ -25,6 +25,7 @@ from meterlink.model.order import Order, OrderKind, OrderState, Origin
 from meterlink.orders.book import Book
 from meterlink.orders.life import Life
 from meterlink.orders.look import SwitchFacts
+from meterlink.orders.mac_guard import MacGuard
 from meterlink.orders.people import Actor
 from meterlink.orders.reach import Reach
 from meterlink.orders.reading_back import Reader
@@ -170,12 +171,14 @@ class OrderBench:
             self.book = Book(journal.acts, clock)
             await self.book.load()
             reader = Reader(self.book, clock)
+            macs = MacGuard(journal.acts, clock)
+            self.book.companions.append(macs)
             worker = LineOrders(
                 "line1",
                 {f"m{address}": self._reach(address) for address in self.meters},
                 book=self.book,
                 starter=Starter(self.book, self._judge, self._judge),
-                sender=Sender(self.book, self._judge, self._judge, reader, clock),
+                sender=Sender(self.book, self._judge, self._judge, reader, macs, clock),
                 reader=reader,
                 clock=clock,
             )

@@ -191,6 +191,26 @@ def grant(
     _do("grant", config, as_json, lang, id=order, person=person)
 
 
+@app.command()
+def unlock(
+    meter: Annotated[str, typer.Argument(help="Our id of the meter.", show_default=False)],
+    reason: _REASON,
+    as_json: _JSON = False,
+    lang: _LANG = None,
+    config: _CONFIG = _FIRST_CONFIG,
+) -> None:
+    """Let orders go to a meter again that a wrong MAC has shut. 解除电表下令锁定。
+
+    \b
+    Example:
+      meterlink control unlock m-17 --reason "its keys were updated; checked with the provider"
+
+    \b
+    Exit codes: 0 unlocked; 7 journal; 8 you may not, or it is not shut; 10 no daemon.
+    """
+    _do("unlock", config, as_json, lang, meter=meter, reason=reason)
+
+
 def _do(op: str, config: Path, as_json: bool, lang: Lang | None, **args: Any) -> None:
     from meterlink.cli.order_ask import Asking
 

@@ -188,6 +188,10 @@ class Asking:
                 if is_zh
                 else f"{asked_by} asks to resume; a second person must agree"
             )
+        for meter in told["shut_meters"]:
+            typer.echo(
+                f"{meter}  MAC错误,已锁定" if is_zh else f"{meter}  shut for orders: it met a wrong MAC"
+            )
         for one in told["held"]:
             words = "已隔离" if is_zh else "held"
             typer.echo(f"{one['order']}  {words}  {one['meter']}  {one['area']}  {one['batch']}")

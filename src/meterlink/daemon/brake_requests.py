@@ -1,4 +1,4 @@
-"""What the control socket can be asked about limits: stop, resume, freeze, release, send field staff."""
+"""What the control socket can be asked about limits: stop, resume, freeze, release, unlock, send somebody."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from meterlink.errors import BadRequest
 from meterlink.model.payload import time_in
 from meterlink.orders.book import Book
 from meterlink.orders.brakes import Brakes
+from meterlink.orders.mac_guard import MacGuard
 from meterlink.orders.people import Actor, People
 from meterlink.orders.service import OrderService
 from meterlink.orders.watching import Watch
@@ -29,17 +30,25 @@ class BrakeRequests:
         book: the orders.
         service: cancels an order that was held and shall not go.
         people: whom a dispatcher may send.
+        macs: knows which meters met a wrong MAC.
 
     """
 
     def __init__(
-        self, brakes: Brakes, watch: Watch, book: Book, service: OrderService, people: People
+        self,
+        brakes: Brakes,
+        watch: Watch,
+        book: Book,
+        service: OrderService,
+        people: People,
+        macs: MacGuard,
     ) -> None:
         self._brakes = brakes
         self._watch = watch
         self._book = book
         self._service = service
         self._people = people
+        self._macs = macs
 
     @property
     def table(self) -> Mapping[str, Callable[[Actor, Args], Awaitable[Answer]]]:
@@ -54,6 +63,7 @@ class BrakeRequests:
             "control.freeze": self._freeze,
             "control.lift": self._lift,
             "control.grant": self._grant,
+            "control.unlock": self._unlock,
         }
 
     async def _stop(self, actor: Actor, args: Args) -> Answer:
@@ -72,6 +82,7 @@ class BrakeRequests:
         return {
             "stopped_by": limits.stopped_by,
             "resume_asked_by": limits.asked_by,
+            "shut_meters": await self._macs.shut_meters(),
             "held": [
                 {"order": trip.order, "meter": trip.meter, "area": trip.area, "batch": trip.batch}
                 for trip in limits.quarantined()
@@ -112,6 +123,11 @@ class BrakeRequests:
         life = await self._book.read(text(args, "id"))
         await self._brakes.grant(life, self._people.actor(text(args, "person")), actor)
         return {"id": life.order.id, "person": text(args, "person")}
+
+    async def _unlock(self, actor: Actor, args: Args) -> Answer:
+        with _reasoned():
+            await self._macs.unlock(text(args, "meter"), actor, text(args, "reason"))
+        return await self._status(actor, args)
 
 
 def _time(args: Args, key: str) -> datetime | None:

@@ -21,6 +21,7 @@ from meterlink.bus.listener import Door, Listener
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, SecretRef, Settings
 from meterlink.daemon.ordering import Ordering
+from meterlink.daemon.supervise import supervised
 from meterlink.drivers.base import Driver
 from meterlink.drivers.choose import answer_octets_max, driver_for
 from meterlink.drivers.dlt698_talk import no_password
@@ -147,8 +148,9 @@ class LinePart:
             async with asyncio.TaskGroup() as working:
                 for name, poller in named.items():
                     working.create_task(poller.run(), name=f"poller[{self.name}].{name}")
-                if self._orders is not None:
-                    working.create_task(self._orders.run(line), name=f"orders[{self.name}]")
+                if (orders := self._orders) is not None:
+                    name = f"orders[{self.name}]"
+                    working.create_task(supervised(name, lambda: orders.run(line)), name=name)
             if self._ear is not None or not callable(self._way):
                 await self._stopping.wait()  # who reports is heard also where no plan reads him
             owner.cancel()

@@ -37,6 +37,7 @@ from meterlink.orders.evidence import EvidenceBook
 from meterlink.orders.gathering import Gatherer
 from meterlink.orders.lateness import Lateness
 from meterlink.orders.limits import Limits
+from meterlink.orders.mac_guard import MacGuard
 from meterlink.orders.models import Models
 from meterlink.orders.payments import Payments
 from meterlink.orders.people import THE_DAEMON, People
@@ -50,6 +51,7 @@ from meterlink.orders.rules.closing import mode
 from meterlink.orders.sending import Sender
 from meterlink.orders.service import OrderService
 from meterlink.orders.starting import Starter
+from meterlink.orders.strays import Strays
 from meterlink.orders.watching import Watch
 from meterlink.orders.work import WorkItems
 from meterlink.orders.work_desk import Attention
@@ -139,11 +141,14 @@ class Ordering:
         self._payments = Payments(self.book, aftermath, self.roster, clock)
         self._reader = Reader(self.book, clock)
         self._starter = Starter(self.book, self._rules, brakes)
-        self._sender = Sender(self.book, self._rules, brakes, self._reader, clock)
+        macs = MacGuard(journal.acts, clock)
+        self.book.companions.append(macs)
+        self._sender = Sender(self.book, self._rules, brakes, self._reader, macs, clock)
         accesses = Accesses(journal.acts, clock)
         self._lines: dict[str, LineOrders] = {}
         alarms = Alarms(journal.acts, clock, zone=zone)
         attention = Attention(work=WorkItems(journal.acts, clock), alarms=alarms)
+        self._strays = Strays(self.book, self.roster, attention.work)
         self._reconciler = Reconciler(
             self.book,
             evidence,
@@ -163,6 +168,7 @@ class Ordering:
             book=self.book,
             brakes=brakes,
             watch=self._watch,
+            macs=macs,
             evidence=evidence,
             payments=self._payments,
             attention=attention,
@@ -188,6 +194,7 @@ class Ordering:
         await self._qualified.load()
         await self.book.load()
         await self._watch.start(self._clock.utc_now())
+        await self._strays.end()
         await self._payments.catch_up()
 
     async def run(self) -> None:

@@ -14,6 +14,7 @@ from meterlink.errors import BadRequest, NotAllowed
 from meterlink.orders.book import Book
 from meterlink.orders.brakes import Brakes
 from meterlink.orders.evidence import EvidenceBook
+from meterlink.orders.mac_guard import MacGuard
 from meterlink.orders.payments import Payments
 from meterlink.orders.people import Actor, Deed, People
 from meterlink.orders.qualifying import Qualifier
@@ -39,6 +40,7 @@ class Requests:
         book: the same, to look at.
         brakes: the kill switch, freezes, quarantine.
         watch: what is counted.
+        macs: knows which meters met a wrong MAC.
         evidence: what senders tell.
         payments: what payments lead to.
         attention: work items and alarms.
@@ -55,6 +57,7 @@ class Requests:
         book: Book,
         brakes: Brakes,
         watch: Watch,
+        macs: MacGuard,
         evidence: EvidenceBook,
         payments: Payments,
         attention: Attention,
@@ -68,7 +71,7 @@ class Requests:
             **OrderRequests(service, book).table,
             **EvidenceRequests(evidence, payments).table,
             "reconcile": self._reconcile,
-            **BrakeRequests(brakes, watch, book, service, people).table,
+            **BrakeRequests(brakes, watch, book, service, people, macs).table,
             **QualificationRequests(qualifier).table,
         }
 

@@ -105,6 +105,10 @@ class Book:
         """The open orders of one meter."""
         return [self._open[name] for name in sorted(self._meters.get(meter, ()))]
 
+    def known(self, order_id: str) -> Life | None:
+        """An open order as far as it was read; ``None``: none of that id is open."""
+        return self._open.get(order_id)
+
     async def acts_of(self, order_id: str) -> list[KeptAct]:
         """All acts of an order.
 

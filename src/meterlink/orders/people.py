@@ -69,6 +69,8 @@ class Deed(enum.StrEnum):
     FREEZE = "freeze"
     """Say that weather or an event forbids trips."""
     LIFT_FREEZE = "lift_freeze"
+    UNLOCK_METER = "unlock_meter"
+    """Let orders go to a meter again that met a wrong MAC."""
     QUALIFY = "qualify"
     """Find out at a meter what its model does, at a load that may be switched."""
 
@@ -90,6 +92,7 @@ DEEDS: Final[Mapping[Deed, frozenset[Role]]] = MappingProxyType(
         Deed.RESUME: frozenset({Role.SECURITY, Role.ADMIN}),
         Deed.FREEZE: _WORKING,
         Deed.LIFT_FREEZE: frozenset({Role.SECURITY, Role.ADMIN}),
+        Deed.UNLOCK_METER: frozenset({Role.SECURITY}),
         Deed.QUALIFY: frozenset({Role.FIELD, Role.INSPECTOR}),
     }
 )

@@ -29,6 +29,7 @@ from meterlink.orders.expiry import FRAME_LIFE_MIN, Expiry, expiry
 from meterlink.orders.judging import Holder, Judge, written
 from meterlink.orders.life import Life
 from meterlink.orders.looking import UNSEEN, before_of, look_before
+from meterlink.orders.mac_guard import MacGuard
 from meterlink.orders.machine import Signal
 from meterlink.orders.people import DAEMON, THE_DAEMON
 from meterlink.orders.reach import Holding, Reach
@@ -53,15 +54,19 @@ class Sender:
         judge: the rules.
         holder: keeps orders back.
         reader: reads back what was sent.
+        macs: knows which meters met a wrong MAC.
         clock: the time.
 
     """
 
-    def __init__(self, book: Book, judge: Judge, holder: Holder, reader: Reader, clock: Clock) -> None:
+    def __init__(
+        self, book: Book, judge: Judge, holder: Holder, reader: Reader, macs: MacGuard, clock: Clock
+    ) -> None:
         self._book = book
         self._judge = judge
         self._holder = holder
         self._reader = reader
+        self._macs = macs
         self._clock = clock
 
     async def attempt(self, line: Holding, reach: Reach, life: Life) -> Life:
@@ -95,6 +100,7 @@ class Sender:
 
     async def _with_line(self, held: Exchanging, reach: Reach, life: Life) -> Life:
         try:
+            await self._macs.check(life.order.meter)
             security = reach.security()
             live = await look_before(held, reach, life.order.kind, security)
             live = replace(live, provider=await _name_of(security))

@@ -36,6 +36,8 @@ WAIT_MAX_S: Final = 60.0
 """Longest wait before the wall clock is looked at again: it may have been set."""
 RESTED: Final = timedelta(seconds=60)
 """How long an order is left alone that could not be carried on at all."""
+CRASHED_RESTS: Final = timedelta(minutes=10)
+"""How long one is left alone at which the program failed."""
 LOOKS_MAX: Final = 1_000
 """Meters of a line that wait to be read for somebody."""
 JOURNAL_PAUSE_S: Final = 5.0
@@ -118,7 +120,10 @@ class LineOrders:
                 await _any_of(JOURNAL_PAUSE_S, self._stopping)
             except MeterlinkError as error:  # what is told of its meter cannot be read
                 _log.error("order_rests", order=life.order.id, reason=str(error))
-                self._rest(life)
+                self._rest(life, RESTED)
+            except Exception as error:  # noqa: BLE001 (a bug that one order meets is not its neighbours')
+                _log.error("order_crashed", order=life.order.id, exc_info=error)
+                self._rest(life, CRASHED_RESTS)
 
     @asynccontextmanager
     async def at_meter(self, meter: str) -> AsyncIterator[tuple[Exchanging, Reach]]:
@@ -186,12 +191,13 @@ class LineOrders:
         else:
             after = await self._sender.attempt(line, reach, life)
         if after.step == life.step:
-            self._rest(life)
+            self._rest(life, RESTED)
         else:
             self._rested.pop(life.order.id, None)
 
-    def _rest(self, life: Life) -> None:
-        self._rested[life.order.id] = (life.step, self._clock.utc_now() + RESTED)
+    def _rest(self, life: Life, rests: timedelta) -> None:
+        known = self._book.known(life.order.id) or life
+        self._rested[life.order.id] = (known.step, self._clock.utc_now() + rests)
 
     async def _look(self, line: Holding, life: Life) -> Life:
         reach = self._reaches[life.order.meter]

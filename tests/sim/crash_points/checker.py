@@ -4,7 +4,7 @@ It knows nothing of orders but words that stand in the log, and shares no code w
 
 - no frame of control was obeyed that no order had let go before, and none twice for one order;
 - none was obeyed after its order's deadline, by a meter that is not the one of the file, or by one that
-  nobody may switch;
+  nobody may cut off;
 - no order let go more than three frames, and a further one only behind a row that says why the one before
   had no effect, or which the meter refused;
 - of one meter's orders one was under way at a time;
@@ -43,6 +43,8 @@ FRAME_KINDS = frozenset(
 REASONS_TO_REPEAT = frozenset({"prove_not", "unsent", "reject"})
 NOTHING_HAPPENED = frozenset({"not_done", "rejected", "refused", "cancelled", "expired"})
 NOTHING_LEFT = frozenset({"refused", "cancelled", "expired"})
+MAY_CUT_OFF = frozenset({"trip", "guarantee_off"})
+"""What nobody may send to who is protected."""
 CLOSES = frozenset({"permit_close", "direct_close"})
 
 _COLUMNS = ("number", "topic", "subject", "step", "verb", "at", "meter", "body", "is_open")
@@ -57,7 +59,7 @@ class MeterTruth:
     Args:
         number: its meter number according to the file.
         memory: what it remembers.
-        is_protected: nobody may switch it.
+        is_protected: nobody may cut it off.
         is_faulty: it contradicts itself: then a ``relay_fault`` is no lie.
 
     """
@@ -174,7 +176,7 @@ def _told_of_meter(meter: str, truth: MeterTruth, stories: Sequence[_Story]) -> 
             yield f"{story.id}: obeyed at {control.obeyed_at}, after its deadline"
         if control.meter_number != truth.number:
             yield f"{story.id}: obeyed by meter {control.meter_number}, meant was {truth.number}"
-        if truth.is_protected:
+        if truth.is_protected and control.kind in MAY_CUT_OFF:
             yield f"{story.id}: obeyed by a protected meter"
     for story in stories:
         yield from _told_of_end(story, truth)

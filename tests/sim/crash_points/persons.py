@@ -9,15 +9,20 @@ from datetime import timedelta
 from typing import Any, Final
 
 from meterlink.clock import Clock
-from meterlink.errors import MeterlinkError, Unknown
+from meterlink.errors import JournalError, MeterlinkError, NotAllowed, Unknown
 from meterlink.model.payload import time_out
 from tests.sim.crash_points.plan import START, Wish
 from tests.support.order_gateway import document
 from tests.support.rules import chain
 
 COMES_AGAIN_S: Final = 7.0
+"""After that somebody looks again; after his own deed or in vain, and in vain ever more seldom."""
+SELDOM_S: Final = 900.0
+"""Nobody looks more seldom."""
 GIVES_UP_AFTER: Final = timedelta(hours=3)
 """Beyond this nobody comes again."""
+REFUSED_MAX: Final = 3
+"""Whom the rules have refused so often does not come again."""
 
 Ask = Callable[..., Awaitable[Mapping[str, Any]]]
 """``ask(user, op, **args)``."""
@@ -42,11 +47,17 @@ class Persons:
         """See to it that a wish is told; what is told already stays as it is."""
         await self._until(START + wish.at)
         told = self._pay if wish.what in ("payment", "top_up") else self._order
-        while self._clock.utc_now() < START + wish.at + GIVES_UP_AFTER:
-            with suppress(MeterlinkError):
+        refused, pause_s = 0, COMES_AGAIN_S
+        while self._clock.utc_now() < START + wish.at + GIVES_UP_AFTER and refused < REFUSED_MAX:
+            try:
                 if await told(wish):
                     return
-            await asyncio.sleep(COMES_AGAIN_S)
+                pause_s = COMES_AGAIN_S
+            except (JournalError, NotAllowed):
+                pause_s = min(2 * pause_s, SELDOM_S)  # the disk is full, or it is too early: later
+            except MeterlinkError:
+                refused += 1
+            await asyncio.sleep(pause_s)
 
     async def prove(self, meter: str, *, has_consent: bool) -> None:
         """Tell all that must have happened before somebody is cut off."""
@@ -76,7 +87,12 @@ class Persons:
         return True
 
     async def _order(self, wish: Wish) -> bool:
-        """Bring an order on by one step, each by its person; whether there is nothing left to do for them."""
+        """Bring an order on by one step, each by its person; whether it has ended.
+
+        Raises:
+            NotAllowed: it is nobody's turn, or too early.
+
+        """
         try:
             order = await self._ask("clara", "order.show", id=wish.id)
         except Unknown:
@@ -87,6 +103,8 @@ class Persons:
         elif order["state"] == "authorised":
             await self._ask("david", "order.arm", id=wish.id)
             await self._ask("david", "order.operate", id=wish.id)
+        elif order["is_open"]:
+            raise NotAllowed("it is the daemon's turn", why="state")
         return not order["is_open"]
 
     def _told(self, wish: Wish) -> dict[str, Any]:

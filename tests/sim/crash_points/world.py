@@ -53,6 +53,24 @@ DYING_S: Final = 60.0
 _MODELS: Final = {RELAY: "generic-remote-cost-control", SHOP: "generic-local-prepayment"}
 
 
+class Nature(asyncio.TaskGroup):
+    """What goes on outside, whoever dies: meters, customers, providers; it ends with the world."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._going_on: list[asyncio.Task[Any]] = []
+
+    def create_task(self, coro: Any, **options: Any) -> asyncio.Task[Any]:
+        """See ``asyncio.TaskGroup.create_task``."""
+        self._going_on.append(task := super().create_task(coro, **options))
+        return task
+
+    def end(self) -> None:
+        """The world ends."""
+        for task in self._going_on:
+            task.cancel()
+
+
 class World:
     """One plan in a folder of its own.
 
@@ -72,7 +90,6 @@ class World:
         self._sim = Simulation(seed=plan.seed, start=START)
         self._meters = {RELAY: _with_relay(plan), SHOP: _with_wallet()}
         self._boots = 0
-        self._tasks: list[asyncio.Task[None]] = []
         for name, text in (("people.toml", PEOPLE), ("holidays.toml", HOLIDAYS)):
             (folder / name).write_text(text, encoding="utf-8")
             (folder / name).chmod(0o600)
@@ -117,15 +134,13 @@ class World:
             rules.add(rule, at=START)
         stations = [Station(meter=meter) for meter in self._meters.values()]
         self._line = Line(stations, clock=self._sim.clock, rules=rules)
-        async with asyncio.TaskGroup() as nature:
-            self._nature = nature
-            self._tasks = [nature.create_task(self._press_keys(), name="customer")]
+        async with Nature() as self._nature:
+            self._nature.create_task(self._press_keys(), name="customer")
             for kill_at in (*kills, None):
                 await self._live(kill_at)
                 if kill_at is not None:
                     await asyncio.sleep(self.plan.pause.total_seconds())
-            for task in self._tasks:
-                task.cancel()
+            self._nature.end()
 
     async def _press_keys(self) -> None:
         """The customer comes home, and presses what there is to press."""
@@ -179,7 +194,7 @@ class World:
                 clock=clock,
                 rng=self._sim.random,
                 world=OrderWorld(
-                    models=Proved(facts), provider_opener=lambda _: Program(self, name="lab").open
+                    models=Proved(facts), provider_opener=lambda _: Program(self._nature, name="lab").open
                 ),
             )
             await ordering.load()
@@ -188,19 +203,13 @@ class World:
             finally:
                 await ordering.aclose()
 
-    def create_task(self, coroutine: Any, *, name: str = "program") -> asyncio.Task[None]:
-        """A task of the world outside, which ends with it."""
-        task = self._nature.create_task(coroutine, name=name)
-        self._tasks.append(task)
-        return task
-
     async def _work(self, ordering: Ordering, points: Points, ends: list[ByteStream]) -> None:
         """Carry on orders while people want them, and until all have ended."""
 
         async def opener() -> ByteStream:
             ours, theirs = memory_line()
             ends.append(theirs)
-            self.create_task(self._line.serve(Duplex(theirs)), name="meters")
+            self._nature.create_task(self._line.serve(Duplex(theirs)), name="meters")
             return TappedStream(ours, points)
 
         async def ask(user: str, op: str, **args: Any) -> Mapping[str, Any]:
@@ -217,7 +226,10 @@ class World:
         persons = Persons(ask, self._sim.clock, {meter.id: str(meter.customer_number) for meter in meters})
         async with asyncio.TaskGroup() as group:
             line = BusLine("line1", opener=opener, timing=TIMING, rng=self._sim.random)
-            beside = [group.create_task(line.run(), name="line")]
+            beside = [
+                group.create_task(line.run(), name="line"),
+                group.create_task(ordering.run(), name="orders"),
+            ]
             running = group.create_task(worker.run(line), name="worker")
             await persons.prove(f"m{RELAY}", has_consent=self.plan.has_consent)
             async with asyncio.TaskGroup() as town:

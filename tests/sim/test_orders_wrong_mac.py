@@ -1,0 +1,81 @@
+"""A meter that met a wrong MAC gets no more orders until a person says so: it counts, and locks itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from meterlink.errors import NotAllowed, NotEntitled
+from meterlink.model.order import OrderKind, OrderState
+from meterlink.orders.mac_guard import MacGuard
+from meterlink.orders.people import Actor, Role
+from metersim import Meter, Station
+from metersim.works.cost_control import REMOTE
+from tests.support.lab_provider import LabSecurity
+from tests.support.order_bench import OrderBench
+
+METER = "m000000000161"
+SAM = Actor(name="sam", roles=frozenset({Role.SECURITY}))
+CLARA = Actor(name="clara", roles=frozenset({Role.CLERK}))
+
+
+class _OtherKeys(LabSecurity):
+    """A provider whose key of control is not the meter's, as after a key update that went wrong."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.proofs = 0
+
+    async def control645(self, ctx: str, *, rand2: bytes, n1: int, n2: int, expiry: datetime) -> bytes:
+        self.proofs += 1
+        block = await super().control645(ctx, rand2=rand2, n1=n1, n2=n2, expiry=expiry)
+        return block[:-1] + bytes([block[-1] ^ 1])
+
+
+def _bench(folder: Path) -> tuple[OrderBench, _OtherKeys]:
+    provider = _OtherKeys()
+    meter = Meter("000000000161", seed=7, control=replace(REMOTE, words="always"))
+    return OrderBench(folder, Station(meter=meter), security=lambda: provider), provider
+
+
+def test_the_first_wrong_mac_shuts_the_meter_for_every_later_order(tmp_path: Path) -> None:
+    """Order after order would be proved wrongly, until the meter locks itself: nobody could reconnect."""
+    bench, provider = _bench(tmp_path)
+
+    async def work() -> None:
+        first = await bench.carry_out(bench.order(OrderKind.TRIP))
+        second = await bench.carry_out(bench.order(OrderKind.PERMIT_CLOSE, id="o-2"))
+        assert [OrderState.REJECTED, OrderState.REFUSED] == [first.state, second.state]
+        guard = MacGuard(bench.book.acts, bench.sim.clock)
+        assert [METER] == await guard.shut_meters()
+
+    bench.run(work)
+    assert 1 == provider.proofs
+    assert [] == bench.obeyed()
+
+
+def test_a_meter_stays_shut_over_a_restart_until_a_security_officer_unlocks_it(tmp_path: Path) -> None:
+    """A crash would be a way round the latch; and whoever creates orders could unlock what he wants."""
+    bench, provider = _bench(tmp_path)
+    bench.run(lambda: bench.carry_out(bench.order(OrderKind.TRIP)))
+
+    async def later() -> None:
+        guard = MacGuard(bench.book.acts, bench.sim.clock)
+        refused = await bench.carry_out(bench.order(OrderKind.TRIP, id="o-2"))
+        assert OrderState.REFUSED is refused.state
+        with pytest.raises(NotEntitled):
+            await guard.unlock(METER, CLARA, "I want to")
+        with pytest.raises(ValueError, match="1 to 200"):
+            await guard.unlock(METER, SAM, " ")
+        await guard.unlock(METER, SAM, "keys were updated")
+        with pytest.raises(NotAllowed, match="not shut"):
+            await guard.unlock(METER, SAM, "once more")
+        again = await bench.carry_out(bench.order(OrderKind.TRIP, id="o-3"))
+        assert OrderState.REJECTED is again.state
+        assert [METER] == await guard.shut_meters()
+
+    bench.run(later)
+    assert 2 == provider.proofs

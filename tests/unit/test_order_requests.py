@@ -1,0 +1,91 @@
+"""The requests of the control socket: what the documentation names, and arguments that are wrong."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from docs.generate import DOCS
+
+from meterlink.daemon.brake_requests import BrakeRequests
+from meterlink.daemon.evidence_requests import EvidenceRequests
+from meterlink.daemon.order_requests import OrderRequests, number, order_in, text
+from meterlink.errors import BadRequest
+
+_ANY: Any = None
+_TABLES = [
+    OrderRequests(_ANY, _ANY).table,
+    EvidenceRequests(_ANY, _ANY).table,
+    BrakeRequests(_ANY, _ANY, _ANY, _ANY, _ANY, _ANY).table,
+]
+_ORDER = {
+    "id": "o-1",
+    "kind": "trip",
+    "meter": "m1",
+    "reason": "why",
+    "deadline_at": "2026-11-24T12:00:00Z",
+    "payment": "",
+    "case": "",
+    "reference": "",
+}
+
+
+def test_every_request_stands_in_the_documentation() -> None:
+    """A program could not find out what it may ask, or would ask for what is not there."""
+    page = (DOCS / "control-socket.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:order|evidence|control)\.[a-z_]+)`", page)) - {"control.sock"}
+    assert {name for table in _TABLES for name in table} == named
+
+
+def test_an_order_is_taken_as_it_is() -> None:
+    """A right order would be refused, or changed."""
+    order = order_in({"order": _ORDER})
+    assert ("o-1", "person", None) == (order.id, order.origin.value, order.amount_cents)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": ""},
+        {"id": "a b"},
+        {"id": "x" * 65},
+        {"kind": "explode"},
+        {"reason": ""},
+        {"reason": "x" * 501},
+        {"deadline_at": "2026-11-24T12:00:00"},
+        {"deadline_at": "soon"},
+        {"deadline_at": 7},
+        {"amount_cents": 1},
+        {"kind": "top_up"},
+        {"kind": "top_up", "amount_cents": 0},
+        {"origin": "payment"},
+        {"origin": "nobody"},
+        {"more": 1},
+    ],
+)
+def test_what_is_no_order_is_refused_in_words(change: dict[str, Any]) -> None:
+    """A malformed order would end in an error of the program, or in an order."""
+    with pytest.raises(BadRequest):
+        order_in({"order": {**_ORDER, **change}})
+
+
+@pytest.mark.parametrize("given", [None, [], "x", {}, {"id": "o-1"}])
+def test_what_is_no_table_is_refused(given: object) -> None:
+    """The same."""
+    with pytest.raises(BadRequest):
+        order_in({"order": given})
+
+
+@pytest.mark.parametrize("value", [None, 1, "x" * 4_097])
+def test_text_is_text(value: object) -> None:
+    """An argument of another kind would go on into the log."""
+    with pytest.raises(BadRequest):
+        text({"key": value}, "key")
+
+
+@pytest.mark.parametrize("value", [None, "1", True, -1, 61, 1.5])
+def test_a_number_is_a_number(value: object) -> None:
+    """A caller could wait for ever, or by a truth value."""
+    with pytest.raises(BadRequest):
+        number({"key": value}, "key", 0, 60)

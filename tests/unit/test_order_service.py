@@ -1,0 +1,208 @@
+"""What people may ask of orders: roles, idempotency, what is written down of a no, and how many may wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from meterlink.errors import BusFull, NotAllowed, OrderClash, Unknown
+from meterlink.journal.journal import Journal
+from meterlink.model.act import KeptAct, Topic
+from meterlink.model.order import Order, OrderKind, OrderState
+from meterlink.orders import service as services
+from meterlink.orders.access import Accesses
+from meterlink.orders.book import Book
+from meterlink.orders.judging import Stopped
+from meterlink.orders.life import Life
+from meterlink.orders.people import Actor
+from meterlink.orders.rules import Live, OnStop, Stage, Verdict
+from meterlink.orders.service import OrderService
+from meterlink.roster.roster import Roster
+from tests.support.orders import NOON, order
+from tests.support.rules import APPROVER, BILLING, CLERK, DISPATCHER, FIELD, METER
+
+pytestmark = pytest.mark.asyncio
+
+
+class _Noon:
+    def utc_now(self) -> datetime:
+        return NOON
+
+    def monotonic_s(self) -> float:
+        return 0.0
+
+
+class Rules:
+    """Rules that stop at some stages.
+
+    Attributes:
+        stops: by stage, what becomes of the order.
+        held: orders that were kept back.
+        may_go_on: every judgement waits for it.
+
+    """
+
+    def __init__(self) -> None:
+        self.stops: dict[Stage, OnStop] = {}
+        self.held: list[str] = []
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+
+    async def judge(
+        self, stage: Stage, order: Order, life: Life | None, actor: Actor, live: Live | None = None
+    ) -> Sequence[Verdict]:
+        await self.may_go_on.wait()
+        stop = self.stops.get(stage)
+        on_stop = stop or OnStop.REFUSE
+        return [
+            Verdict(rule="CTRL-99", passed=stop is None, inputs={}, en="because", zh="因为", on_stop=on_stop)
+        ]
+
+    async def hold(self, life: Life, actor: Actor, verdicts: Sequence[Verdict]) -> bool:
+        self.held.append(life.order.id)
+        return True
+
+
+class Office:
+    """A service over a real log."""
+
+    def __init__(self, journal: Journal) -> None:
+        clock = _Noon()
+        self.journal = journal
+        self.rules = Rules()
+        self.book = Book(journal.acts, clock)
+        self.service = OrderService(
+            self.book,
+            self.rules,
+            self.rules,
+            roster=Roster((METER,)),
+            accesses=Accesses(journal.acts, clock),
+            clock=clock,
+        )
+
+    async def refusals(self) -> list[KeptAct]:
+        """What was asked for and not granted."""
+        return await self.journal.acts.of_subject(Topic.ACCESS, "2026-11-24")
+
+
+@asynccontextmanager
+async def an_office(tmp_path: Path) -> AsyncIterator[Office]:
+    async with Journal.open(tmp_path / "journal.sqlite3", clock=_Noon()) as journal:
+        yield Office(journal)
+
+
+async def test_the_same_order_again_is_the_same_order(tmp_path: Path) -> None:
+    """A caller who got no answer and asks again would make a second order."""
+    async with an_office(tmp_path) as office:
+        first = await office.service.create(CLERK, order())
+        assert first == await office.service.create(CLERK, order())
+        with pytest.raises(OrderClash):
+            await office.service.create(CLERK, order(reason="another"))
+        assert 1 == first.step
+
+
+async def test_a_trip_waits_for_a_second_person_and_an_alarm_for_none(tmp_path: Path) -> None:
+    """One person alone could cut somebody off, or nobody could warn without two."""
+    async with an_office(tmp_path) as office:
+        assert OrderState.CREATED is (await office.service.create(CLERK, order())).state
+        alarm = order(OrderKind.ALARM_ON, id="a-1")
+        assert OrderState.AUTHORISED is (await office.service.create(CLERK, alarm)).state
+        assert OrderState.AUTHORISED is (await office.service.approve(APPROVER, "o-1")).state
+
+
+@pytest.mark.parametrize("actor", [APPROVER, DISPATCHER, FIELD, BILLING, Actor(name="nobody")])
+async def test_who_holds_no_role_for_it_is_refused_and_written_down(tmp_path: Path, actor: Actor) -> None:
+    """Anybody could order, or try to without a trace (AUD-01, AUD-04)."""
+    async with an_office(tmp_path) as office:
+        with pytest.raises(NotAllowed):
+            await office.service.create(actor, order())
+        (kept,) = await office.refusals()
+        assert (actor.name, "o-1", "create") == (
+            kept.act.actor,
+            kept.act.body["asked"],
+            kept.act.body["deed"],
+        )
+        with pytest.raises(Unknown):
+            await office.book.read("o-1")
+
+
+async def test_a_rule_that_stops_leaves_the_order_where_it_is(tmp_path: Path) -> None:
+    """An order would be approved or operated past a rule, and nobody could see that it was tried."""
+    async with an_office(tmp_path) as office:
+        office.rules.stops[Stage.CREATE] = OnStop.REFUSE
+        with pytest.raises(Stopped, match="CTRL-99: because"):
+            await office.service.create(CLERK, order())
+        office.rules.stops = {Stage.APPROVE: OnStop.REFUSE, Stage.OPERATE: OnStop.HOLD}
+        await office.service.create(CLERK, order())
+        with pytest.raises(Stopped):
+            await office.service.approve(APPROVER, "o-1")
+        assert OrderState.CREATED is (await office.book.read("o-1")).state
+        del office.rules.stops[Stage.APPROVE]
+        await office.service.approve(APPROVER, "o-1")
+        with pytest.raises(Stopped):
+            await office.service.arm(DISPATCHER, "o-1")
+        assert ["o-1"] == office.rules.held
+        assert OrderState.AUTHORISED is (await office.book.read("o-1")).state
+        told = [kept.act.body["deed"] for kept in await office.refusals()]
+        assert ["create", "approve", "operate"] == told
+
+
+async def test_only_who_armed_it_operates_it_within_the_minute(tmp_path: Path) -> None:
+    """An order would be sent by a slip of the hand, or by somebody who did not mean it."""
+    async with an_office(tmp_path) as office:
+        await office.service.create(CLERK, order(OrderKind.ALARM_ON))
+        with pytest.raises(NotAllowed):
+            await office.service.operate(DISPATCHER, "o-1")
+        await office.service.arm(DISPATCHER, "o-1")
+        with pytest.raises(NotAllowed):
+            await office.service.operate(Actor(name="dora", roles=DISPATCHER.roles), "o-1")
+        assert OrderState.QUEUED is (await office.service.operate(DISPATCHER, "o-1")).state
+
+
+async def test_a_closing_cancels_the_trip_that_was_not_sent(tmp_path: Path) -> None:
+    """A meter would be tripped after it was reconnected (CTRL-21)."""
+    async with an_office(tmp_path) as office:
+        await office.service.create(CLERK, order())
+        close = await office.service.create(CLERK, order(OrderKind.PERMIT_CLOSE, id="c-1"))
+        assert OrderState.AUTHORISED is close.state
+        assert OrderState.CANCELLED is (await office.book.read("o-1")).state
+        assert ["c-1"] == [life.order.id for life in office.book.open_orders()]
+
+
+async def test_an_unknown_meter_is_no_order(tmp_path: Path) -> None:
+    """An order would wait for ever for a meter that is not there."""
+    async with an_office(tmp_path) as office:
+        with pytest.raises(Unknown):
+            await office.service.create(CLERK, order(meter="m9"))
+        with pytest.raises(Unknown):
+            await office.service.dry_run(CLERK, order(meter="m9"))
+
+
+async def test_asking_what_would_stop_it_keeps_nothing(tmp_path: Path) -> None:
+    """A rehearsal would create what it only asks about."""
+    async with an_office(tmp_path) as office:
+        office.rules.stops[Stage.CREATE] = OnStop.REFUSE
+        (verdict,) = await office.service.dry_run(CLERK, order())
+        assert not verdict.passed
+        assert [] == await office.journal.acts.after(0)
+
+
+async def test_so_many_wait_for_their_turn_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that asks without end would fill the memory with its requests."""
+    monkeypatch.setattr(services, "WAITING_MAX", 3)
+    async with an_office(tmp_path) as office:
+        office.rules.may_go_on.clear()
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(office.service.create(CLERK, order(id=f"o-{n}"))) for n in range(3)]
+            await asyncio.sleep(0)
+            with pytest.raises(BusFull):
+                await office.service.create(CLERK, order(id="o-9"))
+            office.rules.may_go_on.set()
+        assert {"o-0", "o-1", "o-2"} == {task.result().order.id for task in asked}
