@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from meterlink.audit.keys import GatewayKey
 from meterlink.errors import MeterlinkError, NotAllowed
-from meterlink.model.act import Topic
+from meterlink.model.act import KeptAct, Topic
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
 from meterlink.orders.probes import PROBES
@@ -41,6 +43,12 @@ def a_gateway(tmp_path: Path, **more: Any) -> OrderGateway:
     return OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))], proved=None, **more)
 
 
+def becomes(meter: Any, **character: Any) -> None:
+    """A meter is another kind from now on, as after a change of its firmware."""
+    switch = meter.works.switch
+    switch.character = replace(switch.character, **character)
+
+
 def test_a_model_is_qualified_at_a_meter(tmp_path: Path) -> None:
     """The plain way through all probes would not lead to a signed result with the facts of the meter."""
     gateway = a_gateway(tmp_path)
@@ -53,8 +61,8 @@ def test_a_model_is_qualified_at_a_meter(tmp_path: Path) -> None:
     assert [probe.kind.value for probe in PROBES if probe.name not in stale] == gateway.obeyed()
 
 
-def test_a_qualified_model_is_tripped_and_another_firmware_is_not(tmp_path: Path) -> None:
-    """Orders would go to meters whose firmware nobody has tried out."""
+def test_a_qualified_model_is_tripped(tmp_path: Path) -> None:
+    """A qualified model would be refused all the same."""
     gateway = a_gateway(tmp_path)
     fred = AtTheMeter(gateway)
     ended: list[Any] = []
@@ -68,6 +76,26 @@ def test_a_qualified_model_is_tripped_and_another_firmware_is_not(tmp_path: Path
     gateway.run(seconds=HOUR_S, meanwhile=script)
     assert "done" == ended[0]["state"]
     assert "metersim|metersim|metersim" == fred.walk["firmware"]
+
+
+def test_another_firmware_is_not_qualified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders would go to meters whose firmware nobody has tried out."""
+    gateway = a_gateway(tmp_path)
+    fred = AtTheMeter(gateway)
+    ended: list[Any] = []
+
+    async def script() -> None:
+        await fred.qualify(M)
+        await gateway.told_for_trip(M)
+        # The maker sends a new version out.
+        monkeypatch.setitem(NAMEPLATE, "software_version", lambda *_: "metersim 2")
+        await gateway.trip("t-1", M)
+        ended.append(await gateway.until("t-1"))
+
+    gateway.run(seconds=HOUR_S, meanwhile=script)
+    assert "refused" == ended[0]["state"]
+    assert "QUAL-01" in [one["rule"] for one in ended[0]["steps"][-1]["rules"] if not one["passed"]]
+    assert 4 == len([kind for kind in gateway.obeyed() if "trip" == kind]) + 1
 
 
 def test_nothing_is_ordered_before_a_model_is_qualified(tmp_path: Path) -> None:
@@ -212,8 +240,7 @@ def test_load_through_an_open_contact_takes_the_qualification_away(tmp_path: Pat
         await fred.qualify(M)
         await gateway.told_for_trip(M)
         # From now on the meter shows its contact the wrong way round, as another firmware would.
-        character = meter.works.switch.character
-        object.__setattr__(character, "status_word", "inverted")
+        becomes(meter, status_word="inverted")
         await gateway.trip("t-1", M)
         ended.append(await gateway.until("t-1"))
         ended.append(await gateway.ask("fred", "qualify.list"))
@@ -221,10 +248,7 @@ def test_load_through_an_open_contact_takes_the_qualification_away(tmp_path: Pat
         ended.append(str(await gateway.refused("clara", "order.create", order=order)))
         ended.append(await gateway.ask("sam", "alarm.list"))
 
-    try:
-        gateway.run(seconds=HOUR_S, meanwhile=script)
-    finally:
-        object.__setattr__(meter.works.switch.character, "status_word", "state_grid")
+    gateway.run(seconds=HOUR_S, meanwhile=script)
     before = len([probe for probe in PROBES if not probe.name.startswith("stale")])
     assert "refused" == ended[0]["state"]
     assert "CTRL-20" in [one["rule"] for one in ended[0]["steps"][-1]["rules"] if not one["passed"]]
@@ -262,13 +286,27 @@ def test_a_relay_fault_takes_the_qualification_away_and_a_restart_does_not_bring
     assert [] == ended[1]["models"]
 
 
+def test_a_later_walk_that_stops_takes_it_away(tmp_path: Path) -> None:
+    """What a second look has found wrong would go on being believed."""
+    gateway = a_gateway(tmp_path)
+    fred, again = AtTheMeter(gateway), AtTheMeter(gateway)
+    meter = next(iter(gateway.meters.values()))
+    listed: list[Any] = []
+
+    async def script() -> None:
+        await fred.qualify(M)
+        listed.append(await gateway.ask("fred", "qualify.list"))
+        becomes(meter, alarm_is_breaker=True)
+        await again.qualify(M)
+        listed.append(await gateway.ask("fred", "qualify.list"))
+
+    gateway.run(seconds=HOUR_S, meanwhile=script)
+    assert [1, 0] == [len(one["models"]) for one in listed]
+    assert "stopped" == again.walk["result"]
+
+
 def test_a_body_that_was_changed_is_not_believed() -> None:
     """Facts could be changed in the log, with the signature of others."""
-    from datetime import UTC, datetime
-
-    from meterlink.audit.keys import GatewayKey
-    from meterlink.model.act import KeptAct
-
     key = GatewayKey.passing()
     one = Qualification(
         protocol="dlt645-2007",
