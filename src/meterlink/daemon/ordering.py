@@ -35,6 +35,9 @@ from meterlink.orders.alarms import Alarms
 from meterlink.orders.book import Book
 from meterlink.orders.brakes import Brakes
 from meterlink.orders.calendar import Calendar
+from meterlink.orders.case_book import CaseBook
+from meterlink.orders.case_rounds import CaseRounds
+from meterlink.orders.cases import CaseService
 from meterlink.orders.evidence import EvidenceBook
 from meterlink.orders.gathering import Gatherer
 from meterlink.orders.lateness import Lateness
@@ -162,11 +165,26 @@ class Ordering:
             zone=zone,
         )
         self._lateness = Lateness(self.book, alarms, clock)
+        people = People.read(control.people.expanduser())
+        service = OrderService(
+            self.book, self._rules, brakes, roster=self.roster, accesses=accesses, clock=clock
+        )
+        self._cases = CaseBook(journal.acts, clock)
+        cases = CaseService(
+            self._cases,
+            service,
+            self.book,
+            self._rules,
+            people=people,
+            accesses=accesses,
+            alarms=alarms,
+            clock=clock,
+        )
+        self._rounds = CaseRounds(cases, clock)
         self._requests = Requests(
-            people=People.read(control.people.expanduser()),
-            service=OrderService(
-                self.book, self._rules, brakes, roster=self.roster, accesses=accesses, clock=clock
-            ),
+            people=people,
+            service=service,
+            cases=cases,
             book=self.book,
             brakes=brakes,
             watch=self._watch,
@@ -195,15 +213,17 @@ class Ordering:
         """
         await self._qualified.load()
         await self.book.load()
+        await self._cases.load()
         await self._watch.start(self._clock.utc_now())
         await self._strays.end()
         await self._payments.catch_up()
 
     async def run(self) -> None:
-        """Look after those who have paid, and after their money, until cancelled."""
+        """Look after those who have paid, their money, and the cases before trips, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lateness.run(), name="orders.lateness")
             group.create_task(self._reconciler.run(), name="orders.reconciler")
+            group.create_task(self._rounds.run(), name="orders.cases")
 
     async def answer(self, user: str, op: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a local user asks; see ``control_socket.Handler``."""
