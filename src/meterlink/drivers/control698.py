@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
+from decimal import Decimal
 from functools import partial
 from typing import Final
 
@@ -201,6 +202,11 @@ class Dlt698ControlDriver:
             order=_ORDERS.get(known.get("bit_order", ""), self._order),
             relay_bits=known.get("attr5_bits", ""),
         )
+
+    async def opening_limit_a(self, line: Exchanging, address: str) -> Decimal | None:
+        """See ``ControlDriver.opening_limit_a``."""
+        told = await self._asking.one(line, of_one_meter(address), looks.TRIP_CURRENT)
+        return looks.opening_limit_a(told)
 
     async def purse(self, line: Exchanging, address: str, security: Security | None = None) -> Purse:
         """See ``ControlDriver.purse``."""

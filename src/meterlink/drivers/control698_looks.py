@@ -13,7 +13,7 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final
 
-from meterlink.drivers.control import Identity, Purse, Standing, SwitchRecord
+from meterlink.drivers.control import Identity, Purse, Standing, SwitchRecord, opening_limit
 from meterlink.errors import BadAnswer
 from meterwire.dlt698.apdus.parts import Dar
 from meterwire.dlt698.axdr.data import data_to_octets
@@ -51,6 +51,8 @@ SWITCH: Final = (
 )
 """How the switch stands; the output word 8000-3 is evidence only: which way round it is nobody says."""
 VOLTAGE, CURRENT, POWER = LOAD = _oads("20000200", "20010200", "20040200")
+TRIP_CURRENT: Final = Oad.of("80000200")
+"""The current above which a trip waits, and how long."""
 TRIP_COUNT, TRIP_TIMES, CLOSE_COUNT, CLOSE_TIMES = RECORDS = _oads(
     "301F0700", "301F0A00", "30200700", "30200A00"
 )
@@ -151,6 +153,15 @@ def standing(
         closes=_record(values, "relay_close", zone),
         raw=tuple(_evidence(seen)),
     )
+
+
+def opening_limit_a(data: Data | Dar) -> Decimal | None:
+    """Amperes above which the contact must not open; ``None``: the meter does not tell.
+
+    Source: control-and-prepayment, section 4.1.
+    """
+    told = {value.item: value.value for value in _decoded({TRIP_CURRENT: data}, TRIP_CURRENT)}
+    return opening_limit(told.get("trip_current"))
 
 
 def error_names(data: Data | Dar) -> frozenset[str]:
