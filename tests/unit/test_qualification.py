@@ -49,9 +49,7 @@ def test_one_unknown_fact_refuses_what_depends_on_it(protocol: str, kind: OrderK
     assert (key,) == unproven(protocol, kind, known, line_is_ours=True)
 
 
-@pytest.mark.parametrize(
-    ("protocol", "kind", "key"), [one for one in NEEDED if one[2] in HARMFUL], ids=str
-)
+@pytest.mark.parametrize(("protocol", "kind", "key"), [one for one in NEEDED if one[2] in HARMFUL], ids=str)
 def test_a_value_that_hurts_refuses_as_well(protocol: str, kind: OrderKind, key: str) -> None:
     """What was found out to be dangerous would pass for proven."""
     known = {**GOOD, key: HARMFUL[key]}
