@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 WITNESS := .venv-witness
 UV     := $(shell command -v uv 2>/dev/null)
 
+# The tests start hundreds of processes, and half of a start would be compiling what the last one compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install dev demo test docs lint lock fuzz servers soak-kill soak-orders bench check-wheel check-example hooks clean
 
@@ -55,10 +58,11 @@ dev: $(VENV)/.installed-dev $(WITNESS)/.installed  ## the same, with what tests 
 demo: install  ## a simulated plant and the daemon, until Ctrl-C (ONCE=1: ends when all has come through)
 	@$(BIN)/meterlink demo $(if $(ONCE),--once)
 
-# Real servers and processes keep their own time: those tests have the machine to themselves. Exit code 5: none chosen.
+# The first worker begins with the tests that start servers and processes, which mostly wait: one of them at a
+# time, while the others compute. Who has finished takes over from the end of another's list.
 test: dev  ## all tests but the soaks; the last lines say which real servers were there
-	@$(BIN)/pytest -m "not soak" -n auto --dist worksteal tests/wire tests/unit tests/sim tests/migrations $(ARGS) || [ $$? -eq 5 ]
-	@$(BIN)/pytest -m "not soak" tests/contract tests/e2e $(ARGS) || [ $$? -eq 5 ]
+	@$(BIN)/pytest -m "not soak" -n auto --dist worksteal tests/e2e tests/contract \
+	  tests/sim tests/unit tests/migrations tests/wire $(ARGS)
 
 # The programs that tests/support/servers.py looks for, and Debian's packages of them.
 SERVER_PROGRAMS := mosquitto influxd victoria-metrics nginx

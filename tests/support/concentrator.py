@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from metersim import Line, Meter, Simulation, Station, memory_pair
 from metersim.dlt698 import Meter698
+from metersim.dlt698.terminal import Habits
 from metersim.line.answers import AnswerRecord
 from metersim.line.faults import NO_FAULTS, Faults
 from metersim.line.memory import MemoryDuplex
@@ -35,6 +36,8 @@ START = datetime(2026, 10, 1, 3, tzinfo=UTC)
 """11:00 of the plant's time."""
 WIRED_698, WIRED_645, CARRIER_645, CARRIER_698 = (f"00000000010{last}" for last in range(1, 5))
 ANSWER_TIMEOUT_S = 200.0
+SELDOM = Habits(heartbeat_s=3600)
+"""For stories of days: a heartbeat a minute would be most of what is computed."""
 OBEYS_PASSWORDS = CostControl(plain_orders="all")
 """Meters of 645 here take a trip under a password alone."""
 SILENT = Faults(seed=1, silence=1.0)
@@ -179,7 +182,7 @@ class World:
 
     Args:
         seed: of everything.
-        ways: how the concentrator does things.
+        ways: how the concentrator does things; ``None``: as delivered, with heartbeats each hour.
         dead: addresses of meters that never answer.
         curve: it collects a curve.
         idle: it collects nothing.
@@ -209,7 +212,12 @@ class World:
             FIRST_RS485: self._line((WIRED_698, WIRED_645), dead),
             CARRIER: self._line((CARRIER_645, CARRIER_698), dead),
         }
-        figures: dict[str, Any] = {"address": ADDRESS, "seed": seed, "ways": ways or Ways(), **plan}
+        figures: dict[str, Any] = {
+            "address": ADDRESS,
+            "seed": seed,
+            "ways": ways or Ways(call=SELDOM),
+            **plan,
+        }
         self.concentrator: Concentrator = ConcentratorPlan(**figures).build(lines, clock=self.sim.clock)
         tasks = self.concentrator.collector.tasks
         if not curve:

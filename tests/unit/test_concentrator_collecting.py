@@ -55,6 +55,7 @@ from meterwire.dlt698.objects.records import (
 from tests.support.concentrator import (
     CARRIER_645,
     CARRIER_698,
+    SELDOM,
     START,
     WIRED_645,
     WIRED_698,
@@ -70,7 +71,7 @@ STARTED_AT = Oad.of("60400200")
 DAILY = Road(Oad.of("50040200"), (FROZEN_AT, Oad.of("00100200")))
 ENERGY = Oad.of("00100200")
 VOLTAGE = Oad.of("20000200")
-FAST = Ways(persistence=Persistence(rounds=2, pause_s=60))
+FAST = Ways(call=SELDOM, persistence=Persistence(rounds=2, pause_s=60))
 
 
 def _collected(rsd: Selection, *columns: Oad | Road) -> RecordRequest:
@@ -178,7 +179,7 @@ def test_depth_is_a_limit() -> None:
 
 def test_all_rows_together_are_a_limit() -> None:
     """The memory of a concentrator with many schemes would grow without end."""
-    world = World(curve=True, ways=Ways(rows_max=10))
+    world = World(curve=True, ways=Ways(call=SELDOM, rows_max=10))
 
     async def story(_: Master) -> None:
         await asyncio.sleep(4 * 3600)
@@ -315,7 +316,7 @@ def test_only_addresses_and_times_give_no_rows() -> None:
 
 def test_nothing_found_can_be_a_row_of_nothing() -> None:
     """Heads-end that take the third form of the field for a reading would not be found out."""
-    world = World(ways=Ways(nothing_found="null_row"))
+    world = World(ways=Ways(call=SELDOM, nothing_found="null_row"))
 
     async def story(master: Master) -> None:
         await asyncio.sleep(60)
@@ -338,7 +339,7 @@ def test_a_dead_meter_costs_only_itself() -> None:
 @pytest.mark.parametrize(("rounds", "days"), [(1, 3), (8, 6)])
 def test_a_meter_that_was_silent_is_read_in_a_later_round(rounds: int, days: int) -> None:
     """Retries would be a word: a meter that did not answer at 00:05 would have no day."""
-    ways = Ways(persistence=Persistence(rounds=rounds, pause_s=300))
+    ways = Ways(call=SELDOM, persistence=Persistence(rounds=rounds, pause_s=300))
     found = _moments(World(ways=ways, carrier=Route(loss=0.3)), SelectLast(9, AllMeters()), after_s=5 * DAY_S)
     assert 6 == len(found[WIRED_698]) == len(found[WIRED_645])
     assert days == len(found[CARRIER_698]), "it depends on the seed, and is the same each time"

@@ -124,7 +124,9 @@ def test_it_logs_in_beats_and_says_who_it_is() -> None:
 
 def test_a_heartbeat_is_told_while_a_meter_is_waited_for() -> None:
     """A read over the carrier would cost the connection."""
-    world = World(idle=True, carrier=Route(shortest_s=100, longest_s=100))
+    world = World(
+        ways=Ways(call=Habits(heartbeat_s=60)), idle=True, carrier=Route(shortest_s=100, longest_s=100)
+    )
 
     async def story(master: Master) -> None:
         piid = master.association.next_piid()

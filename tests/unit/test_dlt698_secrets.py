@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import pytest
 from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
 
 from meterlink.clock import SystemClock
 from meterlink.drivers.dlt698_reports import Told
@@ -153,11 +155,30 @@ def _traced(octets: bytes) -> str:
 
 
 def _drawn(octets: bytes, language: Language) -> str:
-    drawn = io.StringIO()
-    console = Console(width=1000, file=drawn)
-    for tree in render(dlt698.explain(octets), language):
-        console.print(tree)
-    return drawn.getvalue()
+    """The words of what is drawn, a label a line."""
+    return "\n".join(line for tree in render(dlt698.explain(octets), language) for line in _labels(tree))
+
+
+def _labels(drawn: object) -> Iterator[str]:
+    if isinstance(drawn, Tree):
+        yield from _labels(drawn.label)
+        for child in drawn.children:
+            yield from _labels(child)
+    else:
+        assert isinstance(drawn, Text)
+        yield drawn.plain
+
+
+@pytest.mark.parametrize("language", _LANGUAGES)
+def test_what_is_drawn_are_the_labels(language: Language) -> None:
+    """The tests below look for secrets in the labels; rich might show more than these."""
+    for apdu in carriers(_PORT, _within(Data("visible-string", _SECRET))):
+        drawn = io.StringIO()
+        console = Console(width=1000, file=drawn)
+        for tree in render(dlt698.explain(sent(apdu)), language):
+            console.print(tree)
+        lines = [line.lstrip("│├└─ \xa0").rstrip() for line in drawn.getvalue().splitlines()]
+        assert [line.strip() for line in _drawn(sent(apdu), language).splitlines()] == lines
 
 
 def _everywhere(apdu: Apdu, *languages: Language) -> dict[str, str]:

@@ -319,8 +319,8 @@ def test_another_root_gives_other_keys(tmp_path: Path) -> None:
     root.write_text("ffeeddccbbaa99887766554433221100\n", encoding="utf-8")
     wrong.write_text("ffeeddccbbaa998877665544332211\n", encoding="utf-8")
     request = json.dumps({"id": 1, "op": "auth645", "args": {"div": DIV}}) + "\n"
-    usual, other = (_run("--seed", "1", *more, lines=request) for more in ((), ("--root-file", str(root))))
-    one, two = (json.loads(done.stdout)["result"] for done in (usual, other))
+    other = _run("--seed", "1", "--root-file", str(root), lines=request)
+    one, two = Client(seed=1).ask("auth645", div=DIV), json.loads(other.stdout)["result"]
     assert (one["rand1"], True) == (two["rand1"], one["cipher1"] != two["cipher1"])
     refused = _run("--root-file", str(wrong), lines="")
     assert 2 == refused.returncode

@@ -81,7 +81,7 @@ def _body(signal: CaseSignal, at: Any) -> dict[str, Any]:
     if signal is CaseSignal.NOTICE:
         return {"delivered_at": time_out(at), "earliest_at": time_out(at + WEEK)}
     if signal is CaseSignal.ANNOUNCE:
-        return {"earliest_at": time_out(at + HALF_HOUR)}
+        return {"sent_at": time_out(at), "earliest_at": time_out(at + HALF_HOUR)}
     return {"order": "o-1"} if signal is CaseSignal.ORDER else {}
 
 

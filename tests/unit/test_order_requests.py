@@ -9,6 +9,7 @@ import pytest
 from docs.generate import DOCS
 
 from meterlink.daemon.brake_requests import BrakeRequests
+from meterlink.daemon.case_requests import CaseRequests
 from meterlink.daemon.evidence_requests import EvidenceRequests
 from meterlink.daemon.order_requests import OrderRequests, number, order_in, text
 from meterlink.errors import BadRequest
@@ -16,7 +17,8 @@ from meterlink.errors import BadRequest
 _ANY: Any = None
 _TABLES = [
     OrderRequests(_ANY, _ANY).table,
-    EvidenceRequests(_ANY, _ANY).table,
+    CaseRequests(_ANY).table,
+    EvidenceRequests(_ANY, _ANY, _ANY).table,
     BrakeRequests(_ANY, _ANY, _ANY, _ANY, _ANY, _ANY).table,
 ]
 _ORDER = {
@@ -34,7 +36,7 @@ _ORDER = {
 def test_every_request_stands_in_the_documentation() -> None:
     """A program could not find out what it may ask, or would ask for what is not there."""
     page = (DOCS / "control-socket.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`((?:order|evidence|control)\.[a-z_]+)`", page)) - {"control.sock"}
+    named = set(re.findall(r"`((?:order|case|evidence|control)\.[a-z_]+)`", page)) - {"control.sock"}
     assert {name for table in _TABLES for name in table} == named
 
 

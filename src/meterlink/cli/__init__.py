@@ -12,11 +12,12 @@ from typing import Annotated
 
 import typer
 
-from meterlink.cli import audit, config, control, evidence, order, work
+from meterlink.cli import audit, case, config, control, evidence, order, work
 from meterlink.cli.decode import decode
 from meterlink.cli.demo import demo
 from meterlink.cli.items import items
 from meterlink.cli.probe import probe
+from meterlink.cli.qualify import qualify
 from meterlink.cli.read import read
 from meterlink.cli.reconcile import reconcile
 from meterlink.cli.run import ingest, run
@@ -39,9 +40,11 @@ app.command()(ingest)
 app.command()(decode)
 app.command()(items)
 app.command()(reconcile)
+app.command()(qualify)
 app.add_typer(config.app, name="config")
 app.add_typer(audit.app, name="audit")
 app.add_typer(order.app, name="order")
+app.add_typer(case.app, name="case")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(control.app, name="control")
 app.add_typer(work.app, name="work")

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from meterlink.daemon.order_requests import text
 from meterlink.errors import BadRequest, EvidenceRefused, NotEntitled
+from meterlink.orders.cases import CaseService
 from meterlink.orders.evidence import EvidenceBook
 from meterlink.orders.payments import Payments
 from meterlink.orders.people import Actor
@@ -25,12 +26,14 @@ class EvidenceRequests:
     Args:
         evidence: keeps it.
         payments: does what payments lead to.
+        cases: are moved by what is told.
 
     """
 
-    def __init__(self, evidence: EvidenceBook, payments: Payments) -> None:
+    def __init__(self, evidence: EvidenceBook, payments: Payments, cases: CaseService) -> None:
         self._evidence = evidence
         self._payments = payments
+        self._cases = cases
 
     @property
     def table(self) -> Mapping[str, Callable[[Actor, Args], Awaitable[Answer]]]:
@@ -55,8 +58,13 @@ class EvidenceRequests:
         except (EvidenceRefused, NotEntitled) as error:
             return {"refused": str(error)}
         told: dict[str, Any] = {"id": added.full_id, "meter": added.meter, "is_new": added.is_new}
+        if not added.meter:
+            return told
+        record = record.model_copy(update={"meter": added.meter})
+        if cases := await self._cases.told(record):  # first, so that none becomes an order behind our back
+            told["cases"] = cases
         if isinstance(record, Payment):
-            told["orders"] = await self._payments.paid(record.model_copy(update={"meter": added.meter}))
+            told["orders"] = await self._payments.paid(record)
         return told
 
     async def _confirm(self, actor: Actor, args: Args) -> Answer:

@@ -7,6 +7,7 @@ are let go. Without a table ``[control]`` there are no orders, and the desk says
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -16,6 +17,7 @@ from typing import Any
 
 from meterlink.audit.keys import GatewayKey
 from meterlink.bus.line import Exchanging
+from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.config import ControlSettings, LineSettings, MeterSettings, Settings
 from meterlink.config.security import SecurityProviderSettings
@@ -33,6 +35,9 @@ from meterlink.orders.alarms import Alarms
 from meterlink.orders.book import Book
 from meterlink.orders.brakes import Brakes
 from meterlink.orders.calendar import Calendar
+from meterlink.orders.case_book import CaseBook
+from meterlink.orders.case_rounds import CaseRounds
+from meterlink.orders.cases import CaseService
 from meterlink.orders.evidence import EvidenceBook
 from meterlink.orders.gathering import Gatherer
 from meterlink.orders.lateness import Lateness
@@ -160,11 +165,26 @@ class Ordering:
             zone=zone,
         )
         self._lateness = Lateness(self.book, alarms, clock)
+        people = People.read(control.people.expanduser())
+        service = OrderService(
+            self.book, self._rules, brakes, roster=self.roster, accesses=accesses, clock=clock
+        )
+        self._cases = CaseBook(journal.acts, clock)
+        cases = CaseService(
+            self._cases,
+            service,
+            self.book,
+            self._rules,
+            people=people,
+            accesses=accesses,
+            alarms=alarms,
+            clock=clock,
+        )
+        self._rounds = CaseRounds(cases, clock)
         self._requests = Requests(
-            people=People.read(control.people.expanduser()),
-            service=OrderService(
-                self.book, self._rules, brakes, roster=self.roster, accesses=accesses, clock=clock
-            ),
+            people=people,
+            service=service,
+            cases=cases,
             book=self.book,
             brakes=brakes,
             watch=self._watch,
@@ -193,13 +213,17 @@ class Ordering:
         """
         await self._qualified.load()
         await self.book.load()
+        await self._cases.load()
         await self._watch.start(self._clock.utc_now())
         await self._strays.end()
         await self._payments.catch_up()
 
     async def run(self) -> None:
-        """Look after those who have paid, until cancelled."""
-        await self._lateness.run()
+        """Look after those who have paid, their money, and the cases before trips, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._lateness.run(), name="orders.lateness")
+            group.create_task(self._reconciler.run(), name="orders.reconciler")
+            group.create_task(self._rounds.run(), name="orders.cases")
 
     async def answer(self, user: str, op: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a local user asks; see ``control_socket.Handler``."""
@@ -258,7 +282,9 @@ class Ordering:
         """Let the providers go."""
         await self._securities.aclose()
 
-    def _at_meter(self, meter: str) -> AbstractAsyncContextManager[tuple[Exchanging, Reach]]:
+    def _at_meter(
+        self, meter: str, priority: Priority = Priority.CONTROL
+    ) -> AbstractAsyncContextManager[tuple[Exchanging, Reach]]:
         """The line of a meter, for looks.
 
         Raises:
@@ -268,14 +294,12 @@ class Ordering:
         entry = self.roster.meter(meter)
         if entry is None or entry.line not in self._lines:
             raise LineClosed(f"the line of meter {meter!r} is not up")
-        return self._lines[entry.line].at_meter(meter)
+        return self._lines[entry.line].at_meter(meter, priority)
 
     async def _purse_of(self, meter_id: str) -> Purse:
-        """Read the money in a meter, between the orders of its line."""
-        meter = self.roster.meter(meter_id)
-        if meter is None or meter.line not in self._lines:
-            raise LineClosed(f"the line of meter {meter_id!r} is not up")
-        return await self._lines[meter.line].purse(meter_id)
+        """Read the money in a meter; orders of its line go first."""
+        async with self._at_meter(meter_id, Priority.ON_DEMAND) as (held, reach):
+            return await reach.driver.purse(held, reach.meter.address, reach.security())
 
     async def _closing_for(self, order: Order) -> OrderKind:
         """How supply comes back at a meter: by the key, unless the customer agreed otherwise (CTRL-15)."""

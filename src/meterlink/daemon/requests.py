@@ -7,12 +7,14 @@ from datetime import date
 from typing import Any, Final
 
 from meterlink.daemon.brake_requests import BrakeRequests
+from meterlink.daemon.case_requests import CaseRequests
 from meterlink.daemon.evidence_requests import EvidenceRequests
 from meterlink.daemon.order_requests import OrderRequests, text
 from meterlink.daemon.qualification_requests import QualificationRequests
 from meterlink.errors import BadRequest, NotAllowed
 from meterlink.orders.book import Book
 from meterlink.orders.brakes import Brakes
+from meterlink.orders.cases import CaseService
 from meterlink.orders.evidence import EvidenceBook
 from meterlink.orders.mac_guard import MacGuard
 from meterlink.orders.payments import Payments
@@ -37,6 +39,7 @@ class Requests:
     Args:
         people: who may be what.
         service: orders.
+        cases: what goes before a trip.
         book: the same, to look at.
         brakes: the kill switch, freezes, quarantine.
         watch: what is counted.
@@ -54,6 +57,7 @@ class Requests:
         *,
         people: People,
         service: OrderService,
+        cases: CaseService,
         book: Book,
         brakes: Brakes,
         watch: Watch,
@@ -69,7 +73,8 @@ class Requests:
         self._reconciler = reconciler
         self._table: dict[str, _Ask] = {
             **OrderRequests(service, book).table,
-            **EvidenceRequests(evidence, payments).table,
+            **CaseRequests(cases).table,
+            **EvidenceRequests(evidence, payments, cases).table,
             "reconcile": self._reconcile,
             **BrakeRequests(brakes, watch, book, service, people, macs).table,
             **QualificationRequests(qualifier).table,

@@ -61,6 +61,12 @@ WALLET, OVERDRAFT, LIMITS, CUSTOMER = PURSE = _oads("202C0200", "202D0200", "401
 PHASES: Final = ("a", "b", "c")
 _DIGITS: Final = 12
 _CLOSED, _OPEN = b"\x00", b"\x80"
+_FORMS: Final[Mapping[str, Mapping[bytes, bool]]] = {
+    "": {_CLOSED: False, _OPEN: True},
+    "last": {_CLOSED: False, b"\x01": True},
+    "command_code": {},
+}
+"""What the two values look like, by how a model shows relay 1; a code says what was sent, not what stands."""
 _HOLDS, _CONNECTED = 1, 0
 _WORD_3: Final = 2
 _WORD_BITS: Final = 16
@@ -115,7 +121,9 @@ def _twelve(data: Data | Dar, who: str) -> str:
 # --- how it stands -----------------------------------------------------------------------------------
 
 
-def standing(seen: Seen, *, taken_at: datetime, zone: tzinfo, order: BitOrder | None) -> Standing:
+def standing(
+    seen: Seen, *, taken_at: datetime, zone: tzinfo, order: BitOrder | None, relay_bits: str = ""
+) -> Standing:
     """How a meter stands.
 
     Args:
@@ -123,6 +131,8 @@ def standing(seen: Seen, *, taken_at: datetime, zone: tzinfo, order: BitOrder | 
         taken_at: when the last of it came; aware, UTC.
         zone: what its clock shows.
         order: how it sends status word 3; ``None``: nobody knows.
+        relay_bits: how it shows relay 1 in its words of eight, a value of the fact ``attr5_bits``; empty:
+            nobody knows, and then it is believed as most do.
 
     """
     word = _status_word_3(seen, order)
@@ -131,7 +141,9 @@ def standing(seen: Seen, *, taken_at: datetime, zone: tzinfo, order: BitOrder | 
     return Standing(
         taken_at=taken_at,
         contact_open=_agreed(_relay_state(seen), _bit(word, _CONTACT_BIT)),
-        command_open=_agreed(_relay_bit(seen, COMMAND) if one_relay else None, _bit(word, _COMMAND_BIT)),
+        command_open=_agreed(
+            _relay_bit(seen, COMMAND, relay_bits) if one_relay else None, _bit(word, _COMMAND_BIT)
+        ),
         alarm=_first(_relay_bit(seen, ALARM), _bit(word, _ALARM_BIT), _on(seen, REMINDER, frozenset({1}))),
         guarantee=_agreed(_on(seen, GUARANTEE, frozenset({1, 2})), _bit(word, _GUARANTEE_BIT)),
         currents_a=_of_phases(values, "current"),
@@ -183,12 +195,12 @@ def _bit(word: int | None, place: int) -> bool | None:
     return None if word is None else bool(word >> place & 1)
 
 
-def _relay_bit(seen: Seen, oad: Oad) -> bool | None:
+def _relay_bit(seen: Seen, oad: Oad, shown: str = "") -> bool | None:
     """The first relay's bit of a word of eight, where it stands in one of the two forms that are certain."""
     data = seen.get(oad)
     if not isinstance(data, Data) or not isinstance(data.value, BitString) or data.value.bits != 8:
         return None
-    return {_CLOSED: False, _OPEN: True}.get(data.value.octets)
+    return _FORMS.get(shown, _FORMS[""]).get(data.value.octets)
 
 
 def _relay_state(seen: Seen) -> bool | None:

@@ -156,6 +156,7 @@ class Book:
         *,
         body: Mapping[str, Any] = _NOTHING,
         ending: Sequence[tuple[Life, Step]] = (),
+        beside: Sequence[Act] = (),
     ) -> Life:
         """Create an order with its first steps, and take those steps of others that it brings; all or none.
 
@@ -165,6 +166,7 @@ class Book:
             steps: that follow at once.
             body: what there is to say of its creation.
             ending: other orders, and the step of each.
+            beside: acts of other subjects that stand in the same transaction: the last step of a case.
 
         Raises:
             StepTaken: there is an order of that id, or another has moved on.
@@ -177,7 +179,7 @@ class Book:
         first = Life.begin(order, at=self._clock.utc_now(), actor=actor, body=body)
         life, acts = await self._continued(Life.of([first]), steps)
         others = [await self._continued(other, [step]) for other, step in ending]
-        await self._append(first, *acts, *(act for _, taken in others for act in taken))
+        await self._append(first, *acts, *(act for _, taken in others for act in taken), *beside)
         for other, _ in others:
             self._keep(other)
         return self._keep(life)

@@ -26,7 +26,8 @@ may be another one tomorrow, so it is looked at and told again. Once a state has
 
 What is *in* the steps (who may, was it delivered, how long a period is) is judged by rules before; a case
 keeps what they found: ``earliest_at`` stands in the body of ``notice`` and ``announce``, and is obeyed
-here. Source: business-rules 2.1; decisions 21 and 24; CTRL-01 to CTRL-06, CTRL-21.
+here. A case that a policy of two persons began, that policy approves as well (CTRL-10); every other one needs
+a second person. Source: business-rules 2.1; decisions 21 and 24; CTRL-01 to CTRL-06, CTRL-10, CTRL-21.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from typing import Any, Final
 from meterlink.errors import NotAllowed
 from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.payload import time_in
+from meterlink.orders.people import DAEMON
 
 
 class CaseState(enum.StrEnum):
@@ -154,7 +156,12 @@ class Case:
         noticed_at: when the newest was delivered.
         earliest_at: before that the next step is not taken: the end of the notice's period, or of the wait
             after the last notice.
+        reason: why, for people.
+        policy: full id of the policy that began it; empty: a person did.
+        customer: number of who had the meter then.
         approved_by: who approved; empty: nobody, or it has lapsed.
+        approved_at: when.
+        announced_at: when the last notice was sent that its wait counts from.
         order: id of the order that it led to; empty: none.
 
     """
@@ -169,12 +176,17 @@ class Case:
     notices: int = 0
     noticed_at: datetime | None = None
     earliest_at: datetime | None = None
+    reason: str = ""
+    policy: str = ""
+    customer: str = ""
     approved_by: str = ""
+    approved_at: datetime | None = None
+    announced_at: datetime | None = None
     order: str = ""
 
     @classmethod
     def begin(cls, case_id: str, meter: str, *, at: datetime, actor: str, body: Mapping[str, Any]) -> Act:
-        """The first act of a case; ``body`` tells the arrears and the readings that they come from."""
+        """The first act of a case; ``body`` tells ``reason``, ``policy``, ``customer`` and the arrears."""
         return Act(
             topic=Topic.CASE,
             subject=case_id,
@@ -208,6 +220,9 @@ class Case:
             opened_by=first.actor,
             opened_at=first.at,
             since=first.at,
+            reason=str(first.body.get("reason", "")),
+            policy=str(first.body.get("policy", "")),
+            customer=str(first.body.get("customer", "")),
         )
         try:
             for act in bare[1:]:
@@ -235,8 +250,8 @@ class Case:
             signal: what happened.
             at: when, aware, UTC.
             actor: who.
-            body: what belongs to it: ``delivered_at`` and ``earliest_at`` of ``notice``, ``earliest_at`` of
-                ``announce``, ``order`` of ``order``; and whatever else there is to say.
+            body: what belongs to it: ``delivered_at`` and ``earliest_at`` of ``notice``, ``sent_at`` and
+                ``earliest_at`` of ``announce``, ``order`` of ``order``; and whatever else there is to say.
 
         Raises:
             NotAllowed: the table or a guard says no; ``why`` names it.
@@ -299,7 +314,8 @@ def _is_stale(case: Case, at: datetime, _actor: str) -> bool:
 
 
 def _is_own(case: Case, _at: datetime, actor: str) -> bool:
-    return actor == case.opened_by
+    by_policy = bool(case.policy) and actor == DAEMON
+    return actor == case.opened_by and not by_policy
 
 
 def _noticed_often(case: Case, _at: datetime, _actor: str) -> bool:
@@ -323,11 +339,14 @@ def _notice(case: Case, act: Act) -> dict[str, Any]:
 
 
 def _approve(_case: Case, act: Act) -> dict[str, Any]:
-    return {"approved_by": act.actor}
+    return {"approved_by": act.actor, "approved_at": act.at}
 
 
 def _announce(_case: Case, act: Act) -> dict[str, Any]:
-    return {"earliest_at": time_in(act.body["earliest_at"])}
+    return {
+        "announced_at": time_in(act.body["sent_at"]),
+        "earliest_at": time_in(act.body["earliest_at"]),
+    }
 
 
 def _order(_case: Case, act: Act) -> dict[str, Any]:
@@ -335,7 +354,7 @@ def _order(_case: Case, act: Act) -> dict[str, Any]:
 
 
 def _lapse(case: Case, _act: Act) -> dict[str, Any]:
-    return {"approved_by": ""} if case.state is CaseState.APPROVED else {}
+    return {"approved_by": "", "approved_at": None} if case.state is CaseState.APPROVED else {}
 
 
 _EFFECTS: Final[Mapping[CaseSignal, Callable[[Case, Act], dict[str, Any]]]] = {

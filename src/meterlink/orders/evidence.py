@@ -42,6 +42,10 @@ AHEAD_MAX: Final = timedelta(minutes=5)
 """How far a sender's clock may be ahead of ours; a record of later is refused."""
 ACTS_OF_METER_MAX: Final = 50_000
 """Acts of evidence of one meter, at most: beyond, nothing is judged any more and somebody must look."""
+POLICIES_MAX: Final = 200
+"""Policies that are looked at, the newest."""
+POLICY_AGE_MAX: Final = timedelta(days=400)
+"""From the second person's word; an older policy proposes nothing until it is told and confirmed anew."""
 
 _CLERKS: Final = frozenset({Role.BILLING, Role.CLERK})
 SENDERS: Final[Mapping[type[Record], frozenset[Role]]] = {
@@ -179,6 +183,20 @@ class EvidenceBook:
         for full_id in also:
             acts += [kept for kept in await self._acts.of_subject(Topic.EVIDENCE, full_id) if not kept.meter]
         return Told(kept=tuple(one for one in _kept(acts) if _concerns(one.record, meter)))
+
+    async def policies(self) -> list[Kept]:
+        """Policies that two persons meant and nobody took back, the newest last.
+
+        Raises:
+            EvidenceRefused: a row is of no kind that we know.
+            JournalError: the log cannot be read.
+
+        """
+        confirmed = await self._acts.of_verb(
+            Topic.EVIDENCE, "confirm", since=self._clock.utc_now() - POLICY_AGE_MAX, limit=POLICIES_MAX
+        )
+        found = [await self._find(kept.act.subject) for kept in confirmed]
+        return [one for one in found if not one.is_withdrawn]
 
     async def _acts_of(self, meter: str) -> list[KeptAct]:
         found: list[KeptAct] = []

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from meterlink.clock import Clock
 from meterlink.errors import BusFull, NotAllowed, OrderClash, StepTaken, Unknown
+from meterlink.model.act import Act
 from meterlink.model.order import CLOSES, Order, OrderKind
 from meterlink.orders.access import Accesses
 from meterlink.orders.book import Book, Step
@@ -22,6 +23,7 @@ from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
 from meterlink.orders.people import Actor, Deed, Role
 from meterlink.orders.rules import OnStop, Stage, Verdict, outcome
+from meterlink.orders.rules.persons import needs_approval
 from meterlink.orders.starting import first_steps
 from meterlink.roster.roster import Roster
 
@@ -100,6 +102,44 @@ class OrderService:
                 for life in self._book.open_of(order.meter):
                     await self._book.read(life.order.id)
             raise BusFull(f"the orders of meter {order.meter} do not stand still; try again")
+
+    async def create_of_case(self, creator: Actor, approver: Actor, order: Order, ending: Act) -> Life:
+        """Create the trip that a case ends with, in one transaction with the case's last step.
+
+        The rules of creating, and those of the step that follows at once, are asked of this moment, each for
+        the person who did it in the case. What a person began is armed and operated by a third one; what a
+        policy began goes on by itself.
+
+        Args:
+            creator: who began the case.
+            approver: who approved it.
+            order: names the case.
+            ending: the case's last step.
+
+        Raises:
+            Stopped: a rule forbids it; there is no order.
+            StepTaken: the case has moved on, or the order is there.
+            BusFull: too many requests or orders.
+            JournalError: nothing was written.
+
+        """
+        async with self._turn():
+            asked = await self._judge.judge(Stage.CREATE, order, None, creator)
+            life = Life.of([Life.begin(order, at=self._clock.utc_now(), actor=creator.name)])
+            is_asked = needs_approval(order.kind, order.origin)
+            stage = Stage.APPROVE if is_asked else Stage.OPERATE
+            agreed = await self._judge.judge(stage, order, life, approver)
+            if outcome(asked) is not None or outcome(agreed) not in (None, OnStop.HOLD):
+                raise Stopped([*asked, *agreed])
+            steps = first_steps(life)
+            if is_asked:
+                told = {"told": f"approved in case {order.case}", "rules": written(agreed)}
+                steps = [
+                    Step(signal=Signal.APPROVE, actor=approver.name, body=told),
+                    Step(signal=Signal.AUTHORISE, actor=approver.name),
+                ]
+            body = {"rules": written(asked)}
+            return await self._book.begin(order, creator.name, steps, body=body, beside=[ending])
 
     async def approve(self, actor: Actor, order_id: str, comment: str = "") -> Life:
         """Agree to somebody else's order.

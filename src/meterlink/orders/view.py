@@ -20,7 +20,7 @@ def order_view(acts: Sequence[KeptAct]) -> dict[str, Any]:
         ValueError: they are not those of an order.
 
     """
-    return {**summary(Life.of(acts)), "steps": [_step(kept.act) for kept in acts]}
+    return {**summary(Life.of(acts)), "steps": [step_view(kept.act) for kept in acts]}
 
 
 def summary(life: Life) -> dict[str, Any]:
@@ -41,7 +41,8 @@ def summary(life: Life) -> dict[str, Any]:
     }
 
 
-def _step(act: Act) -> dict[str, Any]:
+def step_view(act: Act) -> dict[str, Any]:
+    """One step for people and programs."""
     body = dict(act.body)
     rules = body.pop("rules", [])
     told = body.pop("told", "")

@@ -57,11 +57,12 @@ def test_every_name_stands_in_the_catalogue_with_its_dimensions(row: Row) -> Non
 
 def test_an_identifier_has_one_entry_and_a_name_one_identifier() -> None:
     """Asking by name would read something else than asking by identifier."""
-    seen: set[str] = set()
+    seen: dict[str, int] = {}
     for entry in dictionary().entries():
         assert entry.item not in seen
-        seen.add(entry.item)
+        seen[entry.item] = entry.di
     assert len(seen) > 20_000
+    assert list(seen.values()) == list(dictionary().identifiers())
     for di in (
         0x00010000,
         0x0001FF0C,

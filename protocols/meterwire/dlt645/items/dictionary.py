@@ -78,10 +78,19 @@ class Dictionary:
 
     def entries(self) -> Iterator[Entry]:
         """Every entry, one block slot at a time; several ten thousand."""
+        for row, values in self._members():
+            yield row.entry(values)
+
+    def identifiers(self) -> Iterator[int]:
+        """The identifiers of ``entries``, in a tenth of the time."""
+        for row, values in self._members():
+            yield int(row.digits(values), 16)
+
+    def _members(self) -> Iterator[tuple[Row, tuple[int, ...]]]:
         for row in self.rows:
             for values in itertools.product(*row.choices):
                 if row.match(row.digits(values)) is not None:
-                    yield row.entry(values)
+                    yield row, values
 
     def search_rows(self, text: str) -> list[Row]:
         """The families whose identifier, name or words (English or 中文) hold ``text``."""

@@ -23,7 +23,7 @@ import dataclasses
 import struct
 import types
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from operator import attrgetter, methodcaller
 from typing import Annotated, Any, Final
@@ -124,11 +124,12 @@ def _hidden(syntax: Syntax) -> Syntax:
     return syntax._replace(walk=walk, form="")
 
 
-def members(cls: Any) -> dict[str, Any]:
-    """The declared members of a class and their hints, in order."""
+@cache
+def members(cls: Any) -> Mapping[str, Any]:
+    """The declared members of a class and their hints, in order; hints are slow to work out."""
     names = cls._fields if hasattr(cls, "_fields") else tuple(one.name for one in dataclasses.fields(cls))
     hints = typing.get_type_hints(cls, include_extras=True)
-    return {name: hints[name] for name in names}
+    return types.MappingProxyType({name: hints[name] for name in names})
 
 
 def sequence(cls: Any) -> Syntax:

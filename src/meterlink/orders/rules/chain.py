@@ -176,7 +176,7 @@ def told_on_the_day(facts: Facts) -> Finding:
     if at is None:
         return stops("no last notice was sent", "未发出停电前最后通知")
     limits = facts.settings
-    minutes = limits.final_notice_minutes if facts.meter.is_residential else limits.final_notice_minutes_other
+    minutes = final_notice_minutes(facts)
     inputs = {"at": at, "minutes": minutes, "hours": limits.window_hours}
     if facts.ago(at) < timedelta(minutes=minutes):
         return stops(
@@ -208,11 +208,24 @@ def filed(facts: Facts) -> Finding | None:
     return passes("filed as {number}", "已报备:{number}", number=filing.number)
 
 
+def final_notice_of(facts: Facts) -> FinalNotice | None:
+    """The newest last notice that was sent and is not known to have failed."""
+    found = [
+        notice
+        for notice in facts.told.all(FinalNotice)
+        if notice.at <= facts.now
+        and not ((receipt := facts.told.receipt(notice)) and receipt.outcome == "failed")
+    ]
+    return found[-1] if found else None
+
+
+def final_notice_minutes(facts: Facts) -> int:
+    """How long after the last notice nothing may happen."""
+    limits = facts.settings
+    return limits.final_notice_minutes if facts.meter.is_residential else limits.final_notice_minutes_other
+
+
 def _final_at(facts: Facts) -> datetime | None:
     """When the newest last notice was sent that is not known to have failed."""
-    found = []
-    for notice in facts.told.all(FinalNotice):
-        receipt = facts.told.receipt(notice)
-        if notice.at <= facts.now and not (receipt and receipt.outcome == "failed"):
-            found.append(notice.at)
-    return found[-1] if found else None
+    notice = final_notice_of(facts)
+    return notice.at if notice else None
