@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 WITNESS := .venv-witness
 UV     := $(shell command -v uv 2>/dev/null)
 
+# The tests start hundreds of processes, and half of a start would be compiling what the last one compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install dev demo test docs lint lock fuzz servers soak-kill soak-orders bench check-wheel check-example hooks clean
 

@@ -26,6 +26,7 @@ from docs import (
     generate_metersim645,
     generate_orders,
     generate_plant,
+    generate_qualification,
     generate_scenarios,
 )
 from docs.generate_commands import commands
@@ -130,6 +131,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "control-rules": generate_control.rules,
     "control-deeds": generate_control.deeds,
     "evidence-records": generate_control.records,
+    "qualification-facts": generate_qualification.facts,
+    "qualification-needs": generate_qualification.needs,
+    "qualification-probes": generate_qualification.probes,
     "fault-kinds": generate_scenarios.faults,
     "happening-kinds": generate_scenarios.happenings,
     "metersim-dlt645": generate_metersim645.answered,

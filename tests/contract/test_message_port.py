@@ -48,6 +48,7 @@ async def _running(kind: str) -> AsyncIterator[RestartableBroker]:
     else:
         server = Mosquitto()
         server.inflight_max = INFLIGHT_MAX
+        server.survives_kill = False  # it is only ever stopped
         with server:
             yield MosquittoUnderTest(server, 5 if "MQTT 5" in kind else 4)
 

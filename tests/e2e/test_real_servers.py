@@ -138,7 +138,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     wait_until(lambda: not accepts(int(port)) and not Path(folder).exists(), what="the warden", timeout_s=10)
 
 
-def _run_pytest(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def _run_pytest(folder: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     test = folder / "test_sample.py"
     test.write_text(
         "import pytest\n"
@@ -160,6 +160,7 @@ def _run_pytest(folder: Path, **environment: str) -> subprocess.CompletedProcess
             "tests.support.server_fixtures",
             "-p",
             "no:cacheprovider",
+            *options,
             str(test),
         ],
         cwd=folder,
@@ -170,9 +171,10 @@ def _run_pytest(folder: Path, **environment: str) -> subprocess.CompletedProcess
     )
 
 
-def test_an_absent_server_is_said_in_the_last_lines(tmp_path: Path) -> None:
-    """A run without servers would look as good as a run with them."""
-    done = _run_pytest(tmp_path, **{SEARCH_PATH_VARIABLE: str(tmp_path)})
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_an_absent_server_is_said_in_the_last_lines(workers: str, tmp_path: Path) -> None:
+    """A run without servers would look as good as a run with them, also where workers share it."""
+    done = _run_pytest(tmp_path, "-n", workers, **{SEARCH_PATH_VARIABLE: str(tmp_path)})
     assert 0 == done.returncode, done.stdout
     last_lines = done.stdout.splitlines()[-6:]
     assert last_lines[:5] == [
@@ -192,9 +194,12 @@ def test_an_absent_server_fails_where_servers_are_required(tmp_path: Path) -> No
     assert "2 errors" in done.stdout.splitlines()[-1]
 
 
-def test_the_last_lines_name_the_servers_that_were_real(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    """The README promises that a run says what it ran against."""
-    done = _run_pytest(tmp_path)
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_the_last_lines_name_the_servers_that_were_real(
+    workers: str, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """The README promises that a run says what it ran against, whichever worker it was that did."""
+    done = _run_pytest(tmp_path, "-n", workers)
     assert 0 == done.returncode, done.stdout
     assert f"ran against {mosquitto.version()}: 1 test" in done.stdout
 

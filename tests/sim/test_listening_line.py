@@ -138,7 +138,7 @@ def test_heartbeats_do_not_prolong_an_answer() -> None:
 _CHATTER = b"BEAT\nA x\nREPORT r\nBEAT\n"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @example(cuts=list(range(1, len(_CHATTER))), gaps=True)
 @given(cuts=st.lists(st.integers(1, len(_CHATTER) - 1), unique=True, max_size=8), gaps=st.booleans())
 def test_octets_may_come_in_any_pieces(cuts: list[int], gaps: bool) -> None:

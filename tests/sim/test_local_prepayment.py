@@ -157,6 +157,21 @@ def test_a_purchase_of_somebody_else_is_a_drift(tmp_path: Path) -> None:
     shop.run(120, script)
 
 
+def test_every_night_compares_the_day_before(tmp_path: Path) -> None:
+    """A drift would stand until somebody thinks of comparing (TOP-08)."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await gateway.up()
+        await shop.stated(1, "b1")
+        await asyncio.sleep(15 * 3600)
+        alarms = (await gateway.ask("david", "alarm.list"))["alarms"]
+        assert ["WALLET_DRIFT"] == [one["rule"] for one in alarms]
+
+    shop.run(15.1 * 3600, script)
+
+
 def test_a_meter_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     """A wallet that nobody looked into would pass for one that agrees."""
     shop = Shop(tmp_path)

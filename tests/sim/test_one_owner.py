@@ -53,7 +53,7 @@ _CALLERS = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(acts=st.lists(_ACTS, min_size=1, max_size=12), callers=st.lists(_CALLERS, min_size=1, max_size=12))
 def test_never_two_requests_open_on_one_line(acts: list[Act], callers: list[_Caller]) -> None:
     """Two requests on a half-duplex line collide, and answers are credited to the wrong meter."""

@@ -15,7 +15,7 @@ from meterlink.model.order import OrderKind
 from meterlink.orders.judging import Stopped
 from meterlink.orders.look import SwitchFacts
 from meterlink.roster.roster import RosterMeter
-from metersim import Station
+from metersim import Faults, Station
 from tests.support.control_bench import ADDRESS, a_meter
 from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, Proved, kinds_of
 
@@ -352,3 +352,25 @@ def test_orders_of_a_meter_that_was_taken_out_of_the_configuration(
             assert "refused" == order["state"]
 
     moved.run(seconds=60, meanwhile=script)
+
+
+def test_a_meter_that_comes_back_ends_the_order_that_was_given_to_people(tmp_path: Path) -> None:
+    """An order whose work item is there already could never end: its end would be refused for ever."""
+    gateway = a_gateway(tmp_path)
+    gateway.strikes.add("silence")
+    gateway.run(seconds=10.6, meanwhile=trip_at(gateway), kill=True)
+    other = a_meter(OPEN_TO_ALL, address=OTHER, number="000000990162")
+    moved = OrderGateway(tmp_path, [Station(meter=other)], start=gateway.clock.utc_now())
+    moved.run(seconds=30)
+    dark = a_meter(OPEN_TO_ALL)
+    back = OrderGateway(tmp_path, [Station(meter=dark, faults=Faults(silence=1.0))], start=moved.now())
+
+    async def script() -> None:
+        await back.up()
+        await asyncio.sleep(25 * 3600)
+        order = await back.ask("clara", "order.show", id="t-1")
+        assert ("unknown", False) == (order["state"], order["is_open"])
+        items = (await back.ask("david", "work.list"))["items"]
+        assert [("unknown_outcome", "t-1")] == [(one["kind"], one["order"]) for one in items]
+
+    back.run(seconds=26 * 3600, meanwhile=script)

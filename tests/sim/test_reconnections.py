@@ -8,6 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from meterlink.orders.payments import Payments
 from metersim import Station
 from tests.support.control_bench import ADDRESS, a_meter
 from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, kinds_of
@@ -104,6 +107,28 @@ def test_field_staff_reconnect_with_a_one_time_authorisation(tmp_path: Path) -> 
     assert ["trip", "permit_close"] == gateway.obeyed()
 
 
+def test_a_payment_ends_the_alarm_too(tmp_path: Path) -> None:
+    """The meter of a household that has paid would go on warning it (ARR-06)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.ask("clara", "order.create", order=gateway.order("a-1", "alarm_on", M))
+        await gateway.operated("a-1")
+        await gateway.until("a-1")
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        await gateway.until("t-1")
+        close, quiet = (await gateway.paid(M))["orders"]
+        assert "done" == (await gateway.until(quiet))["state"], "it does not wait for the key"
+        assert "waiting_for_key" == (await gateway.until(close, "waiting_for_key"))["state"]
+        assert gateway.press_key()
+        await gateway.until(close)
+
+    gateway.run(seconds=3600, meanwhile=script)
+    assert ["alarm_off", "alarm_on", "permit_close", "trip"] == sorted(gateway.obeyed())
+
+
 def test_nobody_presses_the_key(tmp_path: Path) -> None:
     """An order would wait for ever for a key that nobody presses."""
     gateway = a_gateway(tmp_path)
@@ -132,3 +157,31 @@ def test_a_partial_payment_withdraws_a_trip_and_reconnects_nobody(tmp_path: Path
 
     gateway.run(seconds=60, meanwhile=script)
     assert ["trip"] == gateway.obeyed()
+
+
+def test_a_crash_between_a_payment_and_what_it_leads_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A payment that was kept would never reconnect anybody, because the program died at that moment."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        with monkeypatch.context() as patched, pytest.raises(ConnectionError):
+            patched.setattr(Payments, "paid", dies)  # the record is kept, and then the power fails
+            await gateway.paid(M)
+
+    async def dies(*_: object) -> list[str]:
+        raise ConnectionError("the power fails")
+
+    gateway.run(seconds=30, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()
+
+    async def again() -> None:
+        await gateway.up()
+        listed = await gateway.ask("clara", "order.list", meter=M)
+        (close,) = [one["id"] for one in listed["orders"]]
+        assert "waiting_for_key" == (await gateway.until(close, "waiting_for_key"))["state"]
+
+    gateway.run(seconds=120, meanwhile=again)
+    assert ["trip", "permit_close"] == gateway.obeyed()

@@ -279,7 +279,7 @@ def _json(value: object) -> bytes:
     return json.dumps(document).encode("utf-8", errors="surrogatepass")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=100)
 @given(
     payloads=st.lists(
         st.binary(max_size=50)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from meterlink.config.control import ControlSettings
@@ -122,6 +123,7 @@ def live(kind: OrderKind, now: datetime = NOON, **fields: Any) -> Live:
             command_open=switch,
             guarantee=kind is OrderKind.GUARANTEE_OFF,
             alarm=kind is OrderKind.ALARM_OFF,
+            **({"currents_a": (Decimal(0),), "power_w": Decimal(0)} if switch else {}),
         ),
         "clock": ClockLook(offset=timedelta(seconds=3), error=SECOND),
         "purse": purse(taken_at=now, customer_number=CUSTOMER) if kind is OrderKind.TOP_UP else None,

@@ -3,6 +3,7 @@
 A test uses a server by naming its fixture, or starts it itself and says so with the marker ``server(name)``.
 Where a program is missing the test is skipped and the last lines of the run name it;
 with ``METERLINK_REQUIRE_SERVERS=1`` it fails instead.
+Each worker of pytest-xdist hands its account in when it ends.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -26,12 +28,43 @@ class ServerAccount:
     ran: dict[str, set[str]] = field(default_factory=dict)
     left_out: dict[str, set[str]] = field(default_factory=dict)
 
+    def told(self) -> dict[str, dict[str, list[str]]]:
+        """It, as a worker hands it in."""
+        return {
+            "ran": {name: sorted(tests) for name, tests in self.ran.items()},
+            "left_out": {name: sorted(tests) for name, tests in self.left_out.items()},
+        }
+
+    def add(self, told: dict[str, dict[str, list[str]]]) -> None:
+        """Take in what a worker told."""
+        for name, tests in told["ran"].items():
+            self.ran.setdefault(name, set()).update(tests)
+        for name, tests in told["left_out"].items():
+            self.left_out.setdefault(name, set()).update(tests)
+
 
 _ACCOUNT = pytest.StashKey[ServerAccount]()
+_HANDED_IN = "meterlink_servers"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_ACCOUNT] = ServerAccount()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands its account in."""
+    handed_in = getattr(session.config, "workeroutput", None)  # set by pytest-xdist in its workers
+    if handed_in is not None:
+        handed_in[_HANDED_IN] = session.config.stash[_ACCOUNT].told()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker has ended; one that crashed tells nothing, and its tests count as failed."""
+    told = getattr(node, "workeroutput", {}).get(_HANDED_IN)
+    if told is not None:
+        node.config.stash[_ACCOUNT].add(told)
 
 
 def _servers_of(item: pytest.Item) -> set[str]:
@@ -46,12 +79,7 @@ def _servers_of(item: pytest.Item) -> set[str]:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Before any fixture: is everything there that the test wants?"""
     account = item.config.stash[_ACCOUNT]
-    names = sorted(_servers_of(item))
-    if names and hasattr(item.config, "workerinput"):  # set by pytest-xdist; the account would be lost
-        pytest.fail(
-            f"a test with {names[0]} stands in tests/contract or tests/e2e: it runs alone", pytrace=False
-        )
-    for name in names:
+    for name in sorted(_servers_of(item)):
         missing = SERVERS[name].missing()
         if not missing:
             continue

@@ -79,7 +79,7 @@ def test_a_meter_that_does_not_say_who_it_is() -> None:
 # --- clock ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     ahead_ms=st.integers(-40 * 3_600_000, 40 * 3_600_000),
     into_day_ms=st.sampled_from([0, 16 * 3_600_000 - 100]).flatmap(

@@ -26,7 +26,7 @@ from meterwire.dlt698.axdr.values import NULL, Data, DateTimeS
 from meterwire.dlt698.link import frame as link
 from meterwire.dlt698.link.address import ServerAddress
 from tests.support.vectors import octets, vectors
-from tests.wire.dlt698.apdu_strategies import BY_SERVICE, UNHURRIED, datas, descriptors
+from tests.wire.dlt698.apdu_strategies import BY_SERVICE, datas, descriptors
 
 _ALL = vectors("dlt698.jsonl", "dlt698") + vectors("control.jsonl", "dlt698")
 _CLASSES = "|".join(
@@ -69,7 +69,7 @@ def test_vectors_are_told_in_words(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("service", sorted(BY_SERVICE))
-@settings(UNHURRIED, max_examples=15)
+@settings(max_examples=15)
 @given(drawn=st.data())
 def test_every_service_is_told_in_words(service: str, drawn: st.DataObject) -> None:
     """A service that no vector shows would be told as Python writes its members."""

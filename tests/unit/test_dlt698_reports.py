@@ -476,7 +476,7 @@ def _kept(parts: Sequence[Part]) -> None:
                 assert value.value is None or value.value.is_finite()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     notification=any_of(ReportNotificationList)
     | any_of(ReportNotificationRecordList)
@@ -489,7 +489,7 @@ def test_whatever_a_terminal_reports_can_be_kept(notification: Any) -> None:
     _kept(parts)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(octets=st.binary(max_size=80))
 def test_any_octets_can_be_kept(octets: bytes) -> None:
     """The same for what is no report of any kind."""

@@ -236,7 +236,7 @@ def test_a_full_queue_drops_and_counts() -> None:
     assert 1 == queue.dropped
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(octets=st.lists(st.binary(max_size=60) | st.sampled_from(_PIECES), max_size=8))
 def test_any_octets_at_all(octets: list[bytes]) -> None:
     """Whoever dials could crash the gateway."""

@@ -45,7 +45,7 @@ async def test_what_was_kept_comes_back_in_order(tmp_path: Path) -> None:
         assert [] == await journal.rows_after(5, 10)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=50)
 @given(
     values=st.lists(st.none() | st.decimals(allow_nan=False, allow_infinity=False), min_size=1, max_size=4),
     slot=_TIMES,

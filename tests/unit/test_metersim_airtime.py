@@ -214,7 +214,7 @@ def test_a_silent_meter_costs_its_request_and_its_delay() -> None:
     assert abs(client.pieces[-1].at_us - (52 * octet_us + 40_000)) < 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     chunks=st.lists(
         st.one_of(

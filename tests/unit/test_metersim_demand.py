@@ -78,7 +78,7 @@ def shown(works: Works, at: datetime, suffix: str = "") -> tuple[Decimal | None,
     tariff=st.integers(0, 4),
     ahead=st.integers(-2000, 2000),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_the_largest_demand_is_the_largest_of_all_windows(
     changes: list[tuple[timedelta, Conditions]], after: timedelta, kind: str, tariff: int, ahead: int
 ) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from metersim.dlt698 import FACTORY_PASSWORD, Limits, Meter698
@@ -54,7 +54,7 @@ from meterwire.dlt698.objects.dictionary import dictionary
 from meterwire.dlt698.sessions.association import Offer
 from meterwire.dlt698.sessions.transfer import FRAME_OCTETS_LEAST, Sizes
 from tests.support.meter698 import AT, Client, found
-from tests.wire.dlt698.apdu_strategies import BY_SERVICE, UNHURRIED
+from tests.wire.dlt698.apdu_strategies import BY_SERVICE
 
 ADDRESS = "000000000161"
 OWN = ServerAddress(ADDRESS)
@@ -474,7 +474,6 @@ def test_any_user_data_is_survived(pieces: list[bytes], segmented: bool) -> None
     assert isinstance(Client(here).get("40010200"), Data)
 
 
-@settings(UNHURRIED)
 @given(st.data())
 @pytest.mark.parametrize("service", sorted(BY_SERVICE))
 def test_any_apdu_is_survived(service: str, data: st.DataObject) -> None:

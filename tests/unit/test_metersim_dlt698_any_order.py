@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from metersim.security.suite698 import Level
@@ -50,7 +50,7 @@ _VERIFICATIONS = (
     | st.builds(Sid, st.integers(0, 2**32 - 1), _octets)
     | st.builds(SidMac, st.just(0x4C414201), _octets, st.binary(min_size=4, max_size=4))
 )
-_tried = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_tried = settings(max_examples=60)
 
 
 def _client() -> Secured:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metersim.dlt698 import FACTORY_PASSWORD, Meter698
@@ -116,7 +116,7 @@ _COLUMNS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(
     kind=st.sampled_from(KINDS),
     table=st.sampled_from(_TABLES),

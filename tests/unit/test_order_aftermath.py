@@ -10,7 +10,7 @@ import pytest
 
 from meterlink.model.act import Act
 from meterlink.model.order import ORDER_ID, OrderKind, OrderState, Origin
-from meterlink.orders.aftermath import needs_reconnection, order_id_of, reconnection, work_of
+from meterlink.orders.aftermath import needs_reconnection, order_id_of, work_of
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
 from tests.support.orders import NOON, at_state
@@ -116,9 +116,8 @@ def test_who_was_cut_off_by_us_is_reconnected() -> None:
 def test_one_payment_is_one_order() -> None:
     """The same payment, told twice, would reconnect or top up twice."""
     payment = "billing:" + "p" * 64
-    once = reconnection("m1", payment, OrderKind.PERMIT_CLOSE, NOON)
-    assert ORDER_ID.fullmatch(once.id)
-    assert once.id == order_id_of("close", "m1", payment)
-    others = {order_id_of("close", "m2", payment), order_id_of("top-up", "m1", payment), once.id}
+    once = order_id_of("close", "m1", payment)
+    assert ORDER_ID.fullmatch(once)
+    assert once == order_id_of("close", "m1", payment)
+    others = {order_id_of("close", "m2", payment), order_id_of("top-up", "m1", payment), once}
     assert 3 == len(others)
-    assert NOON + timedelta(minutes=30) == once.deadline_at

@@ -426,5 +426,5 @@ class Lives(RuleBasedStateMachine):
         assert {Signal.TAKE, Signal.PROVE_NOT, Signal.UNSENT, Signal.REJECT} >= before
 
 
-Lives.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+Lives.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestLives = Lives.TestCase

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from meterlink.config.control import ControlSettings
@@ -284,7 +284,6 @@ _RECORDS = (
 _SWITCH = st.sampled_from([None, True, False])
 
 
-@settings(deadline=None)
 @given(
     kind=st.sampled_from(OrderKind),
     stage=st.sampled_from(Stage),

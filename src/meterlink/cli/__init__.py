@@ -17,6 +17,7 @@ from meterlink.cli.decode import decode
 from meterlink.cli.demo import demo
 from meterlink.cli.items import items
 from meterlink.cli.probe import probe
+from meterlink.cli.qualify import qualify
 from meterlink.cli.read import read
 from meterlink.cli.reconcile import reconcile
 from meterlink.cli.run import ingest, run
@@ -39,6 +40,7 @@ app.command()(ingest)
 app.command()(decode)
 app.command()(items)
 app.command()(reconcile)
+app.command()(qualify)
 app.add_typer(config.app, name="config")
 app.add_typer(audit.app, name="audit")
 app.add_typer(order.app, name="order")

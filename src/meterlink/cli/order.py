@@ -33,7 +33,9 @@ _REASON = Annotated[str, typer.Option(help="Why, for people.", show_default=Fals
 _JSON = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 _LANG = Annotated[Lang | None, typer.Option(help="Language; default from the locale.")]
 _DRY = Annotated[bool, typer.Option("--dry-run", help="Do nothing; say which rules would stop it, and why.")]
-_WAIT = Annotated[bool, typer.Option("--wait", help="Follow the order until it has ended.")]
+_WAIT = Annotated[
+    bool, typer.Option("--wait", help="Follow the order until it has ended, or waits for the key.")
+]
 _FIRST_CONFIG = Path("meterlink.toml")
 
 

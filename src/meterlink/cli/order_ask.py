@@ -215,7 +215,8 @@ class Asking:
 
 
 def _has_ended(order: Mapping[str, Any]) -> bool:
-    return not order["is_open"]
+    """Whether nothing more is to be waited for; who presses the key at the meter may come tomorrow."""
+    return not order["is_open"] or order["state"] == OrderState.WAITING_FOR_KEY
 
 
 def _exit_code(order: Mapping[str, Any]) -> int:

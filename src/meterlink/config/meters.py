@@ -88,8 +88,8 @@ class MeterSettings(MeterSecurity):
         None,
         ge=1,
         le=1_000,
-        description="Amperes above which its contact must not open, where the meter does not tell. Default: "
-        "60, but only for direct connection.",
+        description="Amperes above which its contact must not open; the meter may tell less. Default: what "
+        "the meter tells, else 60, but only for direct connection.",
     )
     pending_replacement: bool = Field(False, description="About to be replaced, or just was: no order goes.")
 

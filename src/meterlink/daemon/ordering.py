@@ -17,6 +17,7 @@ from typing import Any
 
 from meterlink.audit.keys import GatewayKey
 from meterlink.bus.line import Exchanging
+from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.config import ControlSettings, LineSettings, MeterSettings, Settings
 from meterlink.config.security import SecurityProviderSettings
@@ -218,9 +219,10 @@ class Ordering:
         await self._payments.catch_up()
 
     async def run(self) -> None:
-        """Look after those who have paid, and after the cases before trips, until cancelled."""
+        """Look after those who have paid, their money, and the cases before trips, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lateness.run(), name="orders.lateness")
+            group.create_task(self._reconciler.run(), name="orders.reconciler")
             group.create_task(self._rounds.run(), name="orders.cases")
 
     async def answer(self, user: str, op: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -280,7 +282,9 @@ class Ordering:
         """Let the providers go."""
         await self._securities.aclose()
 
-    def _at_meter(self, meter: str) -> AbstractAsyncContextManager[tuple[Exchanging, Reach]]:
+    def _at_meter(
+        self, meter: str, priority: Priority = Priority.CONTROL
+    ) -> AbstractAsyncContextManager[tuple[Exchanging, Reach]]:
         """The line of a meter, for looks.
 
         Raises:
@@ -290,14 +294,12 @@ class Ordering:
         entry = self.roster.meter(meter)
         if entry is None or entry.line not in self._lines:
             raise LineClosed(f"the line of meter {meter!r} is not up")
-        return self._lines[entry.line].at_meter(meter)
+        return self._lines[entry.line].at_meter(meter, priority)
 
     async def _purse_of(self, meter_id: str) -> Purse:
-        """Read the money in a meter, between the orders of its line."""
-        meter = self.roster.meter(meter_id)
-        if meter is None or meter.line not in self._lines:
-            raise LineClosed(f"the line of meter {meter_id!r} is not up")
-        return await self._lines[meter.line].purse(meter_id)
+        """Read the money in a meter; orders of its line go first."""
+        async with self._at_meter(meter_id, Priority.ON_DEMAND) as (held, reach):
+            return await reach.driver.purse(held, reach.meter.address, reach.security())
 
     async def _closing_for(self, order: Order) -> OrderKind:
         """How supply comes back at a meter: by the key, unless the customer agreed otherwise (CTRL-15)."""

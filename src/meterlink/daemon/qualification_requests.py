@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from meterlink.daemon.order_requests import FOLLOW_MAX_S, number, text
 from meterlink.orders.people import Actor
-from meterlink.orders.qualifying import Qualifier, plan
+from meterlink.orders.qualifying import Qualifier
 
 Args = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -34,7 +34,6 @@ class QualificationRequests:
             "qualify.step": self._step,
             "qualify.leave": self._leave,
             "qualify.list": self._list,
-            "qualify.plan": self._plan,
         }
 
     async def _begin(self, actor: Actor, args: Args) -> Answer:
@@ -47,11 +46,8 @@ class QualificationRequests:
         return stands.view
 
     async def _leave(self, actor: Actor, args: Args) -> Answer:
-        return (await self._qualifier.leave(actor, text(args, "id"))).view
+        return (await self._qualifier.leave(actor, text(args, "meter"))).view
 
     async def _list(self, _: Actor, args: Args) -> Answer:
         model = text(args, "model", "")
         return {"models": [one for one in self._qualifier.listed() if model in ("", one["model"])]}
-
-    async def _plan(self, _: Actor, _args: Args) -> Answer:
-        return {"probes": plan()}

@@ -13,14 +13,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Protocol
+from typing import Final, Protocol
 
 from meterlink.bus.line import Exchanging
 from meterlink.drivers.proving import Security
 from meterlink.model.order import OrderKind
 
+OPENING_LIMIT_MAX_A: Final = Decimal(1_000)
+"""A meter that tells more tells nothing: no contact in a meter opens so much."""
+
 FactsOf = Callable[[str], Mapping[str, str]]
 """What is known of the model of a meter, by its address: value by fact. Source: decision 33."""
+
+
+def opening_limit(told_a: Decimal | None) -> Decimal | None:
+    """A limit of current that a meter tells, where it can be one."""
+    return told_a if told_a is not None and 0 < told_a <= OPENING_LIMIT_MAX_A else None
 
 
 def nothing_known(address: str) -> Mapping[str, str]:
@@ -233,6 +241,13 @@ class ControlDriver(Protocol):
         """Look at contact, command, guarantee, alarm, current, voltage and the newest records.
 
         What the meter refuses is ``None`` in the answer.
+        """
+
+    async def opening_limit_a(self, line: Exchanging, address: str) -> Decimal | None:
+        """Ask above which current the contact must not open, in amperes (CTRL-14).
+
+        ``None``: the meter refuses, its answer does not fit, or it tells 0 (no limit was set) or more than
+        ``OPENING_LIMIT_MAX_A``.
         """
 
     async def purse(self, line: Exchanging, address: str, security: Security | None = None) -> Purse:

@@ -14,6 +14,7 @@ import asyncio
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
+from decimal import Decimal
 from typing import Final
 
 import structlog
@@ -173,6 +174,10 @@ class Dlt645ControlDriver:
     async def standing(self, line: Exchanging, address: str) -> Standing:
         """See ``ControlDriver.standing``."""
         return await self._looks.standing(line, of_one_meter(address))
+
+    async def opening_limit_a(self, line: Exchanging, address: str) -> Decimal | None:
+        """See ``ControlDriver.opening_limit_a``."""
+        return await self._looks.opening_limit_a(line, of_one_meter(address))
 
     async def purse(self, line: Exchanging, address: str, security: Security | None = None) -> Purse:
         """See ``ControlDriver.purse``."""

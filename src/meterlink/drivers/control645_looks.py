@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, NamedTuple
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.control import ClockLook, Identity, Standing, SwitchRecord
+from meterlink.drivers.control import ClockLook, Identity, Standing, SwitchRecord, opening_limit
 from meterlink.drivers.dlt645_talk import Talk645, Told
 from meterlink.errors import BadAnswer, Refused
 from meterwire.dlt645 import Dictionary, ItemValue
@@ -34,6 +34,7 @@ _SHOWN_S: Final = timedelta(seconds=1)
 _WATTS: Final = 1_000
 _CENTS: Final = 100
 _STATUS_WORD: Final = "meter_status_word_3"
+_TRIP_CURRENT: Final = "trip_current"
 _OPERATOR_CODE: Final = "operator_code"
 
 
@@ -134,6 +135,11 @@ class Looks645:
             closes=closes,
             raw=tuple(look.raw),
         )
+
+    async def opening_limit_a(self, line: Exchanging, address: str) -> Decimal | None:
+        """See ``ControlDriver.opening_limit_a``."""
+        look = _Look(lambda item: self._told(line, address, item))
+        return opening_limit(await look.number(_TRIP_CURRENT))
 
     async def cents(self, line: Exchanging, address: str, item: str) -> int:
         """An amount of money.

@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
+from decimal import Decimal
 from functools import partial
 from typing import Final
 
@@ -193,8 +194,19 @@ class Dlt698ControlDriver:
         seen: dict[Oad, Data | Dar] = {}
         for oads in (looks.SWITCH, looks.LOAD, looks.RECORDS):
             seen.update(await self._asking.look(line, address, oads))
-        order = _ORDERS.get(self._facts_of(address).get("bit_order", ""), self._order)
-        return looks.standing(seen, taken_at=self._clock.utc_now(), zone=self._zone, order=order)
+        known = self._facts_of(address)
+        return looks.standing(
+            seen,
+            taken_at=self._clock.utc_now(),
+            zone=self._zone,
+            order=_ORDERS.get(known.get("bit_order", ""), self._order),
+            relay_bits=known.get("attr5_bits", ""),
+        )
+
+    async def opening_limit_a(self, line: Exchanging, address: str) -> Decimal | None:
+        """See ``ControlDriver.opening_limit_a``."""
+        told = await self._asking.one(line, of_one_meter(address), looks.TRIP_CURRENT)
+        return looks.opening_limit_a(told)
 
     async def purse(self, line: Exchanging, address: str, security: Security | None = None) -> Purse:
         """See ``ControlDriver.purse``."""

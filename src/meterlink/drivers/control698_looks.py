@@ -13,7 +13,7 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final
 
-from meterlink.drivers.control import Identity, Purse, Standing, SwitchRecord
+from meterlink.drivers.control import Identity, Purse, Standing, SwitchRecord, opening_limit
 from meterlink.errors import BadAnswer
 from meterwire.dlt698.apdus.parts import Dar
 from meterwire.dlt698.axdr.data import data_to_octets
@@ -51,6 +51,8 @@ SWITCH: Final = (
 )
 """How the switch stands; the output word 8000-3 is evidence only: which way round it is nobody says."""
 VOLTAGE, CURRENT, POWER = LOAD = _oads("20000200", "20010200", "20040200")
+TRIP_CURRENT: Final = Oad.of("80000200")
+"""The current above which a trip waits, and how long."""
 TRIP_COUNT, TRIP_TIMES, CLOSE_COUNT, CLOSE_TIMES = RECORDS = _oads(
     "301F0700", "301F0A00", "30200700", "30200A00"
 )
@@ -59,6 +61,12 @@ WALLET, OVERDRAFT, LIMITS, CUSTOMER = PURSE = _oads("202C0200", "202D0200", "401
 PHASES: Final = ("a", "b", "c")
 _DIGITS: Final = 12
 _CLOSED, _OPEN = b"\x00", b"\x80"
+_FORMS: Final[Mapping[str, Mapping[bytes, bool]]] = {
+    "": {_CLOSED: False, _OPEN: True},
+    "last": {_CLOSED: False, b"\x01": True},
+    "command_code": {},
+}
+"""What the two values look like, by how a model shows relay 1; a code says what was sent, not what stands."""
 _HOLDS, _CONNECTED = 1, 0
 _WORD_3: Final = 2
 _WORD_BITS: Final = 16
@@ -113,7 +121,9 @@ def _twelve(data: Data | Dar, who: str) -> str:
 # --- how it stands -----------------------------------------------------------------------------------
 
 
-def standing(seen: Seen, *, taken_at: datetime, zone: tzinfo, order: BitOrder | None) -> Standing:
+def standing(
+    seen: Seen, *, taken_at: datetime, zone: tzinfo, order: BitOrder | None, relay_bits: str = ""
+) -> Standing:
     """How a meter stands.
 
     Args:
@@ -121,6 +131,8 @@ def standing(seen: Seen, *, taken_at: datetime, zone: tzinfo, order: BitOrder | 
         taken_at: when the last of it came; aware, UTC.
         zone: what its clock shows.
         order: how it sends status word 3; ``None``: nobody knows.
+        relay_bits: how it shows relay 1 in its words of eight, a value of the fact ``attr5_bits``; empty:
+            nobody knows, and then it is believed as most do.
 
     """
     word = _status_word_3(seen, order)
@@ -129,7 +141,9 @@ def standing(seen: Seen, *, taken_at: datetime, zone: tzinfo, order: BitOrder | 
     return Standing(
         taken_at=taken_at,
         contact_open=_agreed(_relay_state(seen), _bit(word, _CONTACT_BIT)),
-        command_open=_agreed(_relay_bit(seen, COMMAND) if one_relay else None, _bit(word, _COMMAND_BIT)),
+        command_open=_agreed(
+            _relay_bit(seen, COMMAND, relay_bits) if one_relay else None, _bit(word, _COMMAND_BIT)
+        ),
         alarm=_first(_relay_bit(seen, ALARM), _bit(word, _ALARM_BIT), _on(seen, REMINDER, frozenset({1}))),
         guarantee=_agreed(_on(seen, GUARANTEE, frozenset({1, 2})), _bit(word, _GUARANTEE_BIT)),
         currents_a=_of_phases(values, "current"),
@@ -139,6 +153,15 @@ def standing(seen: Seen, *, taken_at: datetime, zone: tzinfo, order: BitOrder | 
         closes=_record(values, "relay_close", zone),
         raw=tuple(_evidence(seen)),
     )
+
+
+def opening_limit_a(data: Data | Dar) -> Decimal | None:
+    """Amperes above which the contact must not open; ``None``: the meter does not tell.
+
+    Source: control-and-prepayment, section 4.1.
+    """
+    told = {value.item: value.value for value in _decoded({TRIP_CURRENT: data}, TRIP_CURRENT)}
+    return opening_limit(told.get("trip_current"))
 
 
 def error_names(data: Data | Dar) -> frozenset[str]:
@@ -172,12 +195,12 @@ def _bit(word: int | None, place: int) -> bool | None:
     return None if word is None else bool(word >> place & 1)
 
 
-def _relay_bit(seen: Seen, oad: Oad) -> bool | None:
+def _relay_bit(seen: Seen, oad: Oad, shown: str = "") -> bool | None:
     """The first relay's bit of a word of eight, where it stands in one of the two forms that are certain."""
     data = seen.get(oad)
     if not isinstance(data, Data) or not isinstance(data.value, BitString) or data.value.bits != 8:
         return None
-    return {_CLOSED: False, _OPEN: True}.get(data.value.octets)
+    return _FORMS.get(shown, _FORMS[""]).get(data.value.octets)
 
 
 def _relay_state(seen: Seen) -> bool | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
@@ -67,13 +68,17 @@ class Aftermath:
         """See ``Companion.beside``."""
         if after.is_open or not before.is_open:
             return ()
-        acts = work_of(after, act)
+        acts = await self._work(after, act)
         if after.state is OrderState.RELAY_FAULT:
             acts.append(await self._alarm(after, act.at))
+        payment = ""
         if after.is_to_be_reversed:
-            acts.append(await self.reconnecting(after.order, after.payment, act.at))
+            payment = after.payment
         elif _is_paid_in(after) and needs_reconnection(await self._book.of_meter(after.order.meter)):
-            acts.append(await self.reconnecting(after.order, after.order.payment, act.at))
+            payment = after.order.payment
+        if payment and (name := await self._free_name(after.order, payment)):
+            close = await self.reconnection(after.order.meter, payment, act.at, name)
+            acts.append(Life.begin(close, at=act.at, actor=DAEMON))
         return acts
 
     def kept(self, acts: Iterable[Act]) -> None:
@@ -82,14 +87,51 @@ class Aftermath:
             if act.topic is Topic.ORDER and act.verb == Signal.CREATE and act.actor == DAEMON:
                 self._book.adopt(Life.of([act]))
 
-    async def reconnecting(self, order: Order, payment: str, at: datetime) -> Act:
-        """The first act of the order that brings supply back at the meter of another."""
-        close = reconnection(order.meter, payment, OrderKind.PERMIT_CLOSE, at)
+    async def reconnection(self, meter: str, payment: str, at: datetime, name: str) -> Order:
+        """The order that brings supply back after a payment.
+
+        Args:
+            meter: our id.
+            payment: full id of its record.
+            at: now.
+            name: id of the order.
+
+        """
+        close = Order(
+            id=name,
+            kind=OrderKind.PERMIT_CLOSE,
+            meter=meter,
+            reason=f"paid: {payment}",
+            deadline_at=at.replace(microsecond=0) + RECONNECTED_WITHIN,
+            origin=Origin.PAYMENT,
+            payment=payment,
+        )
         try:
-            kind = await self._closing_for(close)
+            return replace(close, kind=await self._closing_for(close))
         except EvidenceRefused:  # nobody knows what the customer agreed to
-            kind = close.kind
-        return Life.begin(reconnection(order.meter, payment, kind, at), at=at, actor=DAEMON)
+            return close
+
+    async def _free_name(self, order: Order, payment: str) -> str:
+        """The id of the reconnection that the end of an order brings; empty: there is one under way."""
+        for name in (
+            order_id_of("close", order.meter, payment),
+            order_id_of("close", order.meter, f"{payment}\0{order.id}"),
+        ):
+            last = await self._book.acts.last_of(Topic.ORDER, name)
+            if last is None:
+                return name
+            if last.act.is_open:
+                return ""
+        return ""
+
+    async def _work(self, life: Life, act: Act) -> list[Act]:
+        """The work that it leaves; an item that somebody has opened already stays as it is."""
+        found = []
+        for fresh in work_of(life, act):
+            last = await self._book.acts.last_of(Topic.WORK, fresh.subject)
+            if last is None or not last.act.is_open:
+                found.append(fresh if last is None else replace(fresh, step=last.act.step + 1))
+        return found
 
     async def _alarm(self, life: Life, at: datetime) -> Act:
         seen = Seen(
@@ -155,19 +197,6 @@ def needs_reconnection(lives: Sequence[Life]) -> bool:
     ]
     newest = max(switched, key=lambda life: (life.since, life.order.id), default=None)
     return newest is not None and newest.order.kind is OrderKind.TRIP
-
-
-def reconnection(meter: str, payment: str, kind: OrderKind, at: datetime) -> Order:
-    """The order that brings supply back after a payment; one payment and meter give one id."""
-    return Order(
-        id=order_id_of("close", meter, payment),
-        kind=kind,
-        meter=meter,
-        reason=f"paid: {payment}",
-        deadline_at=at.replace(microsecond=0) + RECONNECTED_WITHIN,
-        origin=Origin.PAYMENT,
-        payment=payment,
-    )
 
 
 def order_id_of(what: str, meter: str, payment: str) -> str:

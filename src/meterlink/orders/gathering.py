@@ -22,7 +22,7 @@ from meterlink.orders.people import Actor
 from meterlink.orders.rules.facts import Facts, FieldGrant, Live, OtherOrder, Probing, Steps
 from meterlink.orders.rules.judge import judge
 from meterlink.orders.rules.verdict import Stage, Verdict
-from meterlink.orders.trips import CUTS
+from meterlink.orders.trips import CUTS, is_counted
 from meterlink.orders.walk import Walk, walk_of
 from meterlink.orders.watching import Watch
 from meterlink.roster.roster import Roster, RosterMeter
@@ -112,7 +112,7 @@ class Gatherer:
             return (_no_such_meter(order.meter),)
         facts = await self.facts(stage, order, life, actor, meter, live)
         verdicts = judge(stage, facts)
-        if stage is Stage.LIVE and order.kind in CUTS and all(verdict.passed for verdict in verdicts):
+        if stage is Stage.LIVE and is_counted(order) and all(verdict.passed for verdict in verdicts):
             self._reserve(facts, life)
         return verdicts
 

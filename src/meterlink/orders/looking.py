@@ -17,6 +17,7 @@ from meterlink.orders.look import Look
 from meterlink.orders.qualification import firmware_of
 from meterlink.orders.reach import Reach
 from meterlink.orders.rules.facts import Live
+from meterlink.orders.trips import CUTS
 from meterlink.orders.written import Seen, clock_in, clock_out, seen_in, seen_out
 
 UNSEEN = (ReplyTimeout, LineError, BusFull, BadAnswer, Refused)
@@ -42,7 +43,14 @@ async def look_before(held: Exchanging, reach: Reach, kind: OrderKind, security:
     purse: Purse | None = None
     if kind is OrderKind.TOP_UP or (kind is OrderKind.GUARANTEE_OFF and reach.meter.world == "local"):
         purse = await driver.purse(held, address, security)
-    return Live(identity=identity, standing=standing, clock=clock, purse=purse, firmware=firmware)
+    return Live(
+        identity=identity,
+        standing=standing,
+        clock=clock,
+        purse=purse,
+        opening_limit_a=await driver.opening_limit_a(held, address) if kind in CUTS else None,
+        firmware=firmware,
+    )
 
 
 async def look_after(held: Exchanging, reach: Reach, kind: OrderKind, clock: Clock) -> Look:

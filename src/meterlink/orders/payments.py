@@ -2,14 +2,16 @@
 
 There are two worlds, and a meter is of one. Where the head-end keeps the account, a payment cancels a trip
 that has not been sent; one that settles the account marks a trip that has (its end brings the reconnection,
-see ``aftermath``), and reconnects what was cut off. Where the meter keeps the wallet, a payment becomes a
-top-up, and what was cut off by us is reconnected when the money is there. Telling one twice changes nothing.
+see ``aftermath``), reconnects what was cut off, and ends the alarm that was switched on. Where the meter
+keeps the wallet, a payment becomes a top-up, and what was cut off by us is reconnected when the money is
+there. Telling a payment twice changes nothing.
 
 Source: CTRL-16, CTRL-21; TOP-01; business-rules, "two payment worlds".
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -18,7 +20,7 @@ import structlog
 from meterlink.clock import Clock
 from meterlink.errors import EvidenceRefused, NotAllowed, StepTaken, Unknown
 from meterlink.model.act import Topic
-from meterlink.model.order import Order, OrderKind, Origin
+from meterlink.model.order import Order, OrderKind, OrderState, Origin
 from meterlink.orders.aftermath import Aftermath, needs_reconnection, order_id_of
 from meterlink.orders.book import Book
 from meterlink.orders.life import Life
@@ -27,10 +29,14 @@ from meterlink.orders.people import DAEMON
 from meterlink.orders.records import Payment, parse
 from meterlink.roster.roster import Roster, RosterMeter
 
-CAUGHT_UP: Final = timedelta(hours=48)
-"""Payments of so long are looked at again at the start: a crash may have come between one and its order."""
+CAUGHT_UP: Final = timedelta(days=30)
+CAUGHT_UP_RECORDS: Final = 1_000
+"""The newest records of so long that are looked at again at the start: a crash may have come between a
+payment and its order. Each caller at the socket has one record in hand, and there are far fewer callers."""
 TOPPED_UP_WITHIN: Final = timedelta(hours=24)
 """A top-up that did not get through for so long is a person's affair."""
+QUIETED_WITHIN: Final = timedelta(hours=24)
+"""An alarm that could not be switched off for so long is left to people."""
 TRIES_MAX: Final = 8
 
 _log = structlog.get_logger(__name__)
@@ -61,7 +67,8 @@ class Payments:
 
         """
         since = self._clock.utc_now() - CAUGHT_UP
-        for kept in await self._book.acts.of_verb(Topic.EVIDENCE, "record", since=since):
+        acts = self._book.acts
+        for kept in await acts.of_verb(Topic.EVIDENCE, "record", since=since, limit=CAUGHT_UP_RECORDS):
             if kept.act.body.get("kind") != "payment":
                 continue
             try:
@@ -86,8 +93,12 @@ class Payments:
         touched = [life.order.id for life in await self._withdrawn(payment)]
         if meter.world == "local":
             return [*touched, await self._topped_up(meter, payment)]
-        if payment.settles and needs_reconnection(await self._book.of_meter(meter.id)):
-            touched.append(await self._reconnected(meter, payment))
+        if payment.settles:
+            lives = await self._book.of_meter(meter.id)
+            if needs_reconnection(lives):
+                touched.append(await self._reconnected(meter, payment))
+            if _is_alarmed(lives):
+                touched.append(await self._quieted(meter, payment))
         return touched
 
     async def _withdrawn(self, payment: Payment) -> list[Life]:
@@ -116,18 +127,24 @@ class Payments:
     async def _reconnected(self, meter: RosterMeter, payment: Payment) -> str:
         name = order_id_of("close", meter.id, payment.full_id)
         if not await self._is_there(name):
-            at = self._clock.utc_now()
-            about = Order(
+            now = self._clock.utc_now()
+            await self._begun(await self._aftermath.reconnection(meter.id, payment.full_id, now, name))
+        return name
+
+    async def _quieted(self, meter: RosterMeter, payment: Payment) -> str:
+        """Switch off the alarm for want of money that we switched on. Source: ARR-06."""
+        name = order_id_of("alarm-off", meter.id, payment.full_id)
+        if not await self._is_there(name):
+            order = Order(
                 id=name,
-                kind=OrderKind.PERMIT_CLOSE,
+                kind=OrderKind.ALARM_OFF,
                 meter=meter.id,
                 reason=f"paid: {payment.full_id}",
-                deadline_at=at.replace(microsecond=0),
+                deadline_at=self._clock.utc_now().replace(microsecond=0) + QUIETED_WITHIN,
                 origin=Origin.PAYMENT,
                 payment=payment.full_id,
             )
-            act = await self._aftermath.reconnecting(about, payment.full_id, at)
-            await self._begun(Order.of(act.subject, act.body["order"]))
+            await self._begun(order)
         return name
 
     async def _topped_up(self, meter: RosterMeter, payment: Payment) -> str:
@@ -159,3 +176,11 @@ class Payments:
             await self._book.begin(order, DAEMON)
         except StepTaken:
             return  # the same payment was told by two at once
+
+
+def _is_alarmed(lives: Sequence[Life]) -> bool:
+    """Whether the newest thing that we did to the alarm of a meter was to switch it on."""
+    kinds = (OrderKind.ALARM_ON, OrderKind.ALARM_OFF)
+    switched = [life for life in lives if life.order.kind in kinds and life.state is OrderState.DONE]
+    newest = max(switched, key=lambda life: (life.since, life.order.id), default=None)
+    return newest is not None and newest.order.kind is OrderKind.ALARM_ON

@@ -54,6 +54,7 @@ HARMFUL: Final[Mapping[str, str]] = {
     "close_numbers": "direct_permit",
     "answers_late": "yes",
     "alarm_is_breaker": "yes",
+    "guarantee_off": "opens",
 }
 """Values that no order of ours is made for: known or not, what depends on such a fact is refused."""
 _ENDLESS: Final = frozenset({"ignored", "no_clock"})
@@ -193,6 +194,11 @@ def combined(profile: Profile, proven: Facts) -> tuple[dict[str, str], tuple[str
     return known, clash
 
 
+def needs_of(protocol: str, kind: OrderKind) -> tuple[str, ...]:
+    """The facts that such an order depends on."""
+    return (*NEEDS[kind], *_NEEDS_BY_PROTOCOL.get(protocol, {}).get(kind, ()))
+
+
 def unproven(protocol: str, kind: OrderKind, known: Facts, *, line_is_ours: bool) -> tuple[str, ...]:
     """The facts that forbid such an order: unknown, or of a value that no order of ours is made for.
 
@@ -203,9 +209,8 @@ def unproven(protocol: str, kind: OrderKind, known: Facts, *, line_is_ours: bool
         line_is_ours: whether nothing on its line keeps frames.
 
     """
-    of_protocol = _NEEDS_BY_PROTOCOL.get(protocol, {}).get(kind, ())
     found = []
-    for key in (*NEEDS[kind], *of_protocol):
+    for key in needs_of(protocol, kind):
         value = known.get(key)
         if value is None:
             found.append(key)

@@ -14,40 +14,28 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from meterlink.bus.line import Exchanging
 from meterlink.clock import Clock
-from meterlink.drivers.control import ClockLook, Identity, Standing
+from meterlink.drivers.control import ClockLook, Identity
 from meterlink.errors import BadAnswer, BadRequest, JournalError, NotAllowed, Refused, ReplyTimeout, Unknown
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
-from meterlink.model.order import Order, OrderState, Origin
+from meterlink.model.order import OrderState
 from meterlink.orders.book import Book
 from meterlink.orders.judging import Judge, Stopped
-from meterlink.orders.life import Life
-from meterlink.orders.looking import look_in
-from meterlink.orders.machine import Signal
-from meterlink.orders.people import DAEMON, THE_DAEMON, Actor, Deed
-from meterlink.orders.probes import (
-    CLOCK_WATCHED,
-    PROBES,
-    Found,
-    Greeting,
-    Probe,
-    Shown,
-    Words,
-    greeting,
-    is_shown,
-    next_probe,
-)
+from meterlink.orders.people import Actor, Deed
+from meterlink.orders.probe_judges import greeting
+from meterlink.orders.probe_looks import Found, Greeting, Words
+from meterlink.orders.probe_orders import ProbeOrders
+from meterlink.orders.probes import PROBES, Probe, next_probe
 from meterlink.orders.qualification import MODELS_MAX, Qualification, firmware_of
 from meterlink.orders.qualified import Qualifications
 from meterlink.orders.reach import Reach
-from meterlink.orders.rules import Stage, outcome
 from meterlink.orders.walk import (
-    ORDER_FOR,
     SESSIONS,
     Walk,
     beginning,
@@ -63,6 +51,14 @@ GREETING: Final = "greeting"
 PRESS: Final = Words(
     en="press the key of the meter for 3 seconds, and go on when the load is back",
     zh="请按住电表按键3秒,负荷恢复后继续",
+)
+CLOCK_WATCHED: Final = timedelta(seconds=5)
+"""Between two looks at a clock: a clock that shows seconds has moved in that time."""
+UNDECIDED_FOR: Final = timedelta(minutes=20)
+"""So long the order of a probe may stay undecided after its looks have shown what they could."""
+UNDECIDED: Final = Words(
+    en="what the meter shows does not tell what became of the order: this model cannot be read",
+    zh="电表显示的内容无法判明命令结果:无法识别该型号",
 )
 LATE: Final = Words(
     en="the meter does not answer within the time of its line: a late answer would be taken for another's",
@@ -132,8 +128,7 @@ class Qualifier:
         clock: Clock,
     ) -> None:
         self._acts = acts
-        self._book = book
-        self._judge = judge
+        self._orders = ProbeOrders(book, judge, clock)
         self._models = models
         self._roster = roster
         self._at_meter = at_meter
@@ -196,12 +191,21 @@ class Qualifier:
                 return await self._finish(walk, meter, wait_s)
             return await self._go_on(walk, meter, confirmed, wait_s)
 
-    async def leave(self, actor: Actor, walk_id: str) -> Standpoint:
-        """End a walk before its end; nothing is proven by it."""
+    async def leave(self, actor: Actor, meter_id: str) -> Standpoint:
+        """End the walk at a meter before its end; nothing is proven by it.
+
+        Raises:
+            NotAllowed: that person may not.
+            Unknown: nobody is at that meter.
+            JournalError: the log cannot be read or written.
+
+        """
         async with self._desk:
             _admit(actor)
-            walk = await self._read(walk_id)
-            return Standpoint(walk=await self._end(walk, "left") if walk.is_open else walk)
+            for walk in await self._open_walks():
+                if walk.meter == meter_id:
+                    return Standpoint(walk=await self._end(walk, "left"))
+            raise Unknown(f"no qualification goes on at meter {meter_id!r}")
 
     def listed(self) -> list[dict[str, Any]]:
         """What is proven of every model."""
@@ -215,20 +219,22 @@ class Qualifier:
             seen = await self._greeting(meter)
             found, firmware = greeting(seen, basic_a), seen.firmware
         except ReplyTimeout:
-            found, firmware = Found(facts={"answers_late": "yes"}, stop=LATE), ""
+            found, firmware = Found(facts={"answers_late": "yes"}, stop=LATE, is_contradiction=False), ""
         except (BadAnswer, Refused) as error:
-            found, firmware = Found(stop=Words(en=str(error), zh=f"电表应答有误:{error}")), ""
+            stop = Words(en=str(error), zh=f"电表应答有误:{error}")
+            found, firmware = Found(stop=stop, is_contradiction=False), ""
         if found.again is not None:
             return Standpoint(walk=walk, todo=found.again)
-        found = _checked(found, meter)
-        return await self._found(walk, "greet", found_out(found, GREETING, firmware=firmware))
+        return await self._found(walk, "greet", GREETING, _checked(found, meter), firmware=firmware)
 
     async def _go_on(self, walk: Walk, meter: RosterMeter, confirmed: str, wait_s: float) -> Standpoint:
         """Between two probes: wait for the end of the last order, then look which is next."""
-        if (held_up := await self._held_up(meter, wait_s)) is not None:
-            return Standpoint(
-                walk=walk, todo=PRESS if held_up is OrderState.WAITING_FOR_KEY else None, waits=True
-            )
+        if (life := await self._orders.held_up(meter, wait_s)) is not None:
+            if life.state is OrderState.WAITING_FOR_KEY:
+                return Standpoint(walk=walk, todo=PRESS, waits=True)
+            if self._clock.utc_now() - life.created_at < UNDECIDED_FOR:
+                return Standpoint(walk=walk, waits=True)
+            return await self._found(walk, "find", walk.done[-1], Found(stop=UNDECIDED))
         async with self._at_meter(meter.id) as (held, reach):
             standing = await reach.driver.standing(held, meter.address)
         probe = next_probe(walk.done, walk.facts, standing, meter.protocol)
@@ -247,28 +253,39 @@ class Qualifier:
         assert walk.asked is not None, "a probe is in hand"
         probe = probe_named(walk.asked.probe)
         try:
-            await self._order(walk, probe, walk.asked.order)
+            await self._orders.create(walk, probe, walk.asked.order)
         except Stopped as stopped:
             stop = Words(en=f"a rule stops it: {stopped}", zh=f"规则不允许:{stopped.zh}")
-            return await self._found(walk, "find", found_out(Found(stop=stop), probe.name))
+            found = Found(stop=stop, is_contradiction=False)
+            return await self._found(walk, "find", probe.name, found)
         try:
             async with asyncio.timeout(wait_s):
-                while (shown := await self._shown(walk, meter, probe)) is None:
-                    news = self._book.news
+                while True:
+                    news = self._orders.news
+                    if (shown := await self._orders.shown(walk, meter, probe)) is not None:
+                        break
                     await news.wait()
         except TimeoutError:
             return Standpoint(walk=walk, waits=True)
-        found = _checked(probe.judge(shown), meter)
-        return await self._found(walk, "find", found_out(found, probe.name))
+        return await self._found(walk, "find", probe.name, _checked(probe.judge(shown), meter))
 
-    async def _found(self, walk: Walk, verb: str, body: Mapping[str, Any]) -> Standpoint:
-        walk = await self._told(walk, verb, body)
-        self._models.try_out(walk.meter, walk.facts)
-        if walk.stop is not None:
-            why, now = f"stopped:{body['probe']}", self._clock.utc_now()
-            fallen = await self._models.falling(self._meter(walk), why, walk.id, now)
-            walk = await self._end(walk, "stopped", fallen)
-        return Standpoint(walk=walk)
+    async def _found(self, walk: Walk, verb: str, probe: str, found: Found, **more: Any) -> Standpoint:
+        """Write down what a probe found; a stop ends the walk, and may take the model away."""
+        now = self._clock.utc_now()
+        act = walk.next(verb, at=now, actor=walk.by, body=found_out(found, probe, **more))
+        after = walk.then(act)
+        if found.stop is None:
+            await self._acts.append(act)
+            self._models.try_out(walk.meter, after.facts)
+            return Standpoint(walk=after)
+        end = after.next("end", at=now, actor=walk.by, body={"result": "stopped"}, is_open=False)
+        fallen: Sequence[Act] = ()
+        if found.is_contradiction:
+            fallen = await self._models.falling(self._meter(walk), f"stopped:{probe}", walk.id, now)
+        await self._acts.append(act, end, *fallen)
+        self._models.kept(fallen)
+        self._models.try_out(walk.meter, None)
+        return Standpoint(walk=after.then(end))
 
     async def _qualified(self, walk: Walk, meter: RosterMeter) -> Walk:
         """Sign what was found."""
@@ -283,72 +300,6 @@ class Qualifier:
             session=walk.id,
         )
         return await self._end(walk, "qualified", [await self._models.signed(qualification)])
-
-    # --- the order of a probe ---
-
-    async def _order(self, walk: Walk, probe: Probe, order_id: str) -> None:
-        """Create it, once; what is there is carried on by its line."""
-        try:
-            await self._book.read(order_id)
-        except Unknown:
-            pass
-        else:
-            return
-        now = self._clock.utc_now()
-        order = Order(
-            id=order_id,
-            kind=probe.kind,
-            meter=walk.meter,
-            reason=f"qualification {walk.id}: {probe.name}",
-            deadline_at=now.replace(microsecond=0) + ORDER_FOR,
-            origin=Origin.PROBE,
-            reference=walk.work_order,
-        )
-        verdicts = await self._judge.judge(Stage.CREATE, order, None, THE_DAEMON)
-        if outcome(verdicts) is not None:
-            raise Stopped(verdicts)
-        await self._book.begin(order, DAEMON)
-
-    async def _shown(self, walk: Walk, meter: RosterMeter, probe: Probe) -> Shown | None:
-        """What the order of a probe has led to; ``None``: not yet."""
-        assert walk.asked is not None, "a probe is in hand"
-        kept = await self._book.acts_of(walk.asked.order)
-        life = Life.of(kept)
-        if life.is_before_sending and life.postponed:
-            life = await self._book.step(life, Signal.CANCEL, actor=DAEMON, body={"told": "put off"})
-        sent = life.sent
-        looks = [look_in(one.act.body["look"]) for one in kept if "look" in one.act.body]
-        before = sent.before if sent and isinstance(sent.before, Standing) else None
-        after = looks[-1].seen if looks and isinstance(looks[-1].seen, Standing) else None
-        is_over = not life.is_open or life.state is OrderState.WAITING_FOR_KEY
-        if not is_over:
-            if sent is None or sent.left_by is None or before is None or after is None:
-                return None
-            age = looks[-1].started_at - sent.left_by
-            if not is_shown(probe.kind, is_over=False, before=before, after=after, age=age):
-                return None
-        return Shown(
-            protocol=meter.protocol,
-            state=life.state,
-            verdict=sent.answer.verdict if sent and sent.answer else None,
-            told=_why(kept[-1].act if kept[-1].act.body else kept[0].act),
-            before=before,
-            after=after,
-            known=walk.facts,
-        )
-
-    async def _held_up(self, meter: RosterMeter, wait_s: float) -> OrderState | None:
-        """Where an order of the meter stands that is not over; ``None``: all are."""
-        try:
-            async with asyncio.timeout(wait_s):
-                while True:
-                    news = self._book.news
-                    lives = [one for one in self._book.open_of(meter.id) if one.order.origin is Origin.PROBE]
-                    if not lives:
-                        return None
-                    await news.wait()
-        except TimeoutError:
-            return lives[0].state
 
     # --- looking ---
 
@@ -454,10 +405,3 @@ async def _clock(held: Exchanging, reach: Reach) -> ClockLook | None:
         return await reach.driver.clock(held, reach.meter.address)
     except (Refused, BadAnswer):
         return None
-
-
-def _why(act: Act) -> str:
-    """What the last step of an order says, for people."""
-    stopping = [f"{one['rule']}: {one['en']}" for one in act.body.get("rules", ()) if not one["passed"]]
-    answer = act.body.get("answer") or {}
-    return str(act.body.get("told", "")) or "; ".join(stopping) or str(answer.get("told", ""))

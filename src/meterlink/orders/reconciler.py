@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any, Final
+
+import structlog
 
 from meterlink.clock import Clock
 from meterlink.drivers.control import Purse
@@ -25,6 +28,13 @@ from meterlink.roster.roster import Roster, RosterMeter
 WALLET_DRIFT: Final = "WALLET_DRIFT"
 LEDGER_AGE_MAX: Final = timedelta(days=2)
 """An older balance statement counts as absent. Source: decision 25."""
+
+NIGHT: Final = time(0, 30)
+"""When the day that ended is compared, in the plant."""
+LOOKED_EVERY_S: Final = 60.0
+"""Between two looks at the clock, which may have been set."""
+
+_log = structlog.get_logger(__name__)
 
 PurseOf = Callable[[str], Awaitable[Purse]]
 """Reads the money in a meter, by our id."""
@@ -101,6 +111,29 @@ class Reconciler:
         self._work = work
         self._clock = clock
         self._zone = zone
+
+    async def run(self) -> None:
+        """Compare every day's payments in the night after it, until cancelled. Source: TOP-08."""
+        if not any(meter.world == "local" for meter in self._roster):
+            return
+        due = self._next_night()
+        while True:
+            await asyncio.sleep(LOOKED_EVERY_S)
+            if self._clock.utc_now() < due:
+                continue
+            day = due.astimezone(self._zone).date() - timedelta(days=1)
+            due = self._next_night()
+            try:
+                found = await self.compare(day)
+            except MeterlinkError as error:
+                _log.error("not_reconciled", day=day.isoformat(), reason=str(error))
+            else:
+                _log.info("reconciled", day=day.isoformat(), agrees=found.agrees)
+
+    def _next_night(self) -> datetime:
+        now = self._clock.utc_now().astimezone(self._zone)
+        tonight = datetime.combine(now.date(), NIGHT, self._zone)
+        return tonight if tonight > now else tonight + timedelta(days=1)
 
     async def compare(self, day: date) -> Reconciliation:
         """Compare payments of a day, what became of them, and all meters with a wallet as they are now.

@@ -7,9 +7,10 @@ what a policy or a payment began goes on by itself, and only as far as the rules
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from meterlink.errors import NotAllowed
-from meterlink.model.order import OrderState, Origin
+from meterlink.model.order import OrderKind, OrderState, Origin
 from meterlink.orders.book import Book, Step
 from meterlink.orders.due import waits_for_people
 from meterlink.orders.judging import Holder, Judge, written
@@ -18,6 +19,9 @@ from meterlink.orders.machine import Signal
 from meterlink.orders.people import DAEMON, THE_DAEMON
 from meterlink.orders.rules import OnStop, Stage, outcome
 from meterlink.orders.rules.persons import needs_approval
+
+QUIET: Final = frozenset({OrderKind.ALARM_ON, OrderKind.ALARM_OFF})
+"""What moves no contact and no money."""
 
 
 class Starter:
@@ -63,7 +67,12 @@ class Starter:
             return life  # its deadline has passed, or it is too early
 
     def _comes_later(self, life: Life) -> bool:
-        """Whether an earlier order of that meter goes on by itself: then this one waits for its end."""
+        """Whether an earlier order of that meter goes on by itself: then this one waits for its end.
+
+        An alarm disturbs nobody; the rules let it wait for what is in flight.
+        """
+        if life.order.kind in QUIET:
+            return False
         others = (one for one in self._book.open_of(life.order.meter) if one.order.id != life.order.id)
         return any(_place(one) < _place(life) and not waits_for_people(one) for one in others)
 

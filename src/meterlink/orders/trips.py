@@ -150,6 +150,11 @@ class Trip:
         return replace(self, outcome=OUTCOMES.get(OrderState(act.body["to"])), ended_at=act.at)
 
 
+def is_counted(order: Order) -> bool:
+    """Whether an order counts among the trips: not that of a probe, by which nobody is cut off."""
+    return order.kind in CUTS and order.origin is not Origin.PROBE
+
+
 def batch_of(order: Order, meter: RosterMeter, creator: str, calendar: Calendar, now: datetime) -> str:
     """Which batch a trip belongs to: those of one policy and area, or of one person, on one day."""
     whose = f"policy:{order.reference}:{meter.area}" if order.origin is Origin.POLICY else f"person:{creator}"

@@ -14,18 +14,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.order import Order
 from meterlink.model.payload import time_out
-from meterlink.orders.probes import PROBES, Found, Probe, Words
+from meterlink.orders.probe_looks import Found, Words
+from meterlink.orders.probes import PROBES, Probe
 
 SESSIONS: Final = "session/"
 """What the subjects of walks begin with; a model's begins with its protocol."""
-ORDER_FOR: Final = timedelta(minutes=10)
-"""Deadline of the order of a probe."""
 _BY_NAME: Final[Mapping[str, Probe]] = {probe.name: probe for probe in PROBES}
 
 
@@ -110,8 +109,17 @@ class Walk:
             began_at=first.at,
         )
         for act in told[1:]:
-            walk = replace(_STEPS[act.verb](walk, act), step=act.step)
+            walk = walk.then(act)
         return walk
+
+    def then(self, act: Act) -> Walk:
+        """The same after its next act.
+
+        Raises:
+            ValueError, KeyError, TypeError: that is none of a walk.
+
+        """
+        return replace(_STEPS[act.verb](self, act), step=act.step)
 
     def next(
         self, verb: str, *, at: datetime, actor: str, body: Mapping[str, Any], is_open: bool = True

@@ -20,7 +20,7 @@ from meterlink.orders.machine import Signal
 from meterlink.orders.people import DAEMON
 from meterlink.orders.rules.edition import edition, figures
 from meterlink.orders.rules.table import RULES
-from meterlink.orders.trips import CUTS, Trip, batch_of
+from meterlink.orders.trips import Trip, batch_of, is_counted
 from meterlink.roster.roster import Roster
 
 RULES_SUBJECT: Final = "rules"
@@ -97,7 +97,7 @@ class Watch:
         if act.subject not in self._known:
             first = act if act.step == 1 else (await self._acts.of_subject(Topic.ORDER, act.subject))[0].act
             order = Order.of(first.subject, first.body["order"])
-            self._known[act.subject] = self.trip(order, first.actor, first.at) if order.kind in CUTS else None
+            self._known[act.subject] = self.trip(order, first.actor, first.at) if is_counted(order) else None
         found = self._known[act.subject]
         if not act.is_open:
             del self._known[act.subject]

@@ -7,7 +7,6 @@ a late answer can only be the answer to the order in hand. What a daemon that di
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -18,8 +17,7 @@ import structlog
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.control import Purse
-from meterlink.errors import BusFull, JournalError, LineClosed, MeterlinkError, NoControl, StepTaken
+from meterlink.errors import JournalError, LineClosed, MeterlinkError, NoControl, StepTaken
 from meterlink.model.order import CLOSES, OrderState
 from meterlink.orders.book import Book
 from meterlink.orders.due import due_at, is_late
@@ -38,8 +36,6 @@ RESTED: Final = timedelta(seconds=60)
 """How long an order is left alone that could not be carried on at all."""
 CRASHED_RESTS: Final = timedelta(minutes=10)
 """How long one is left alone at which the program failed."""
-LOOKS_MAX: Final = 1_000
-"""Meters of a line that wait to be read for somebody."""
 JOURNAL_PAUSE_S: Final = 5.0
 """Before the next try when the log cannot be written."""
 
@@ -79,8 +75,6 @@ class LineOrders:
         self._reader = reader
         self._clock = clock
         self._rested: dict[str, tuple[int, datetime]] = {}
-        self._looks: deque[tuple[Reach, asyncio.Future[Purse]]] = deque()
-        self._looked = asyncio.Event()
         self._stopping = asyncio.Event()
         self._line: Holding | None = None
 
@@ -95,26 +89,21 @@ class LineOrders:
             await self._run(line)
         finally:
             self._line = None
-            while self._looks:
-                _, found = self._looks.popleft()
-                if not found.done():
-                    found.set_exception(LineClosed(f"{self.name}: the line has stopped"))
-                    found.exception()  # who asked may have gone
 
     async def _run(self, line: Holding) -> None:
         while not self._stopping.is_set():
             news = self._book.news
             life = self._most_urgent()
             if life is None:
-                if self._looks:
-                    await self._look_into(line, *self._looks.popleft())
-                else:
-                    await self._wait(news)
+                await self._wait(news)
                 continue
             try:
                 await self._carry(line, life)
-            except StepTaken:
-                continue  # somebody else did something; look again
+            except StepTaken as error:
+                known = self._book.known(life.order.id)
+                if known is not None and known.step == life.step:  # it was not the order that moved
+                    _log.error("order_rests", order=life.order.id, reason=str(error))
+                    self._rest(life, RESTED)
             except JournalError as error:
                 _log.error("orders_stand_still", line=self.name, reason=str(error))
                 await _any_of(JOURNAL_PAUSE_S, self._stopping)
@@ -126,8 +115,14 @@ class LineOrders:
                 self._rest(life, CRASHED_RESTS)
 
     @asynccontextmanager
-    async def at_meter(self, meter: str) -> AsyncIterator[tuple[Exchanging, Reach]]:
+    async def at_meter(
+        self, meter: str, priority: Priority = Priority.CONTROL
+    ) -> AsyncIterator[tuple[Exchanging, Reach]]:
         """Have the line for looks at one of its meters.
+
+        Args:
+            meter: our id of it.
+            priority: who goes first.
 
         Raises:
             LineClosed: it is not up.
@@ -138,46 +133,8 @@ class LineOrders:
             raise LineClosed(f"{self.name}: the line is not up")
         if meter not in self._reaches:
             raise NoControl(f"meter {meter!r} has a protocol in which nothing is ordered")
-        async with self._line.hold(priority=Priority.CONTROL) as held:
+        async with self._line.hold(priority=priority) as held:
             yield held, self._reaches[meter]
-
-    async def purse(self, meter: str) -> Purse:
-        """What is in a meter, read when no order is due.
-
-        Args:
-            meter: our id of one of this line.
-
-        Raises:
-            BusFull: so many are to be read already.
-            LineClosed: the line has stopped.
-            NoControl: its protocol has no orders, and no purse.
-            SecurityFailed, ReplyTimeout, LineError, BadAnswer, Refused: it cannot be read.
-
-        """
-        if len(self._looks) >= LOOKS_MAX:
-            raise BusFull(f"{self.name}: {LOOKS_MAX} meters wait to be read")
-        if self._stopping.is_set():
-            raise LineClosed(f"{self.name}: the line has stopped")
-        if meter not in self._reaches:
-            raise NoControl(f"meter {meter!r} has a protocol in which nothing is ordered")
-        found: asyncio.Future[Purse] = asyncio.get_running_loop().create_future()
-        self._looks.append((self._reaches[meter], found))
-        self._looked.set()
-        return await found
-
-    async def _look_into(self, line: Holding, reach: Reach, found: asyncio.Future[Purse]) -> None:
-        try:
-            async with line.hold(priority=Priority.ON_DEMAND) as held:
-                purse = await reach.driver.purse(held, reach.meter.address, reach.security())
-        except MeterlinkError as error:
-            if not found.done():
-                found.set_exception(error)
-        except asyncio.CancelledError:
-            found.cancel()
-            raise
-        else:
-            if not found.done():
-                found.set_result(purse)
 
     async def _carry(self, line: Holding, life: Life) -> None:
         reach = self._reaches[life.order.meter]
@@ -226,8 +183,7 @@ class LineOrders:
         now = self._clock.utc_now()
         next_at = min((at for _, at in self._dues()), default=now + timedelta(seconds=WAIT_MAX_S))
         seconds = min(max((next_at - now).total_seconds(), 0.0), WAIT_MAX_S)
-        self._looked.clear()
-        await _any_of(seconds, news, self._looked, self._stopping)
+        await _any_of(seconds, news, self._stopping)
 
 
 def _rank(life: Life) -> int:

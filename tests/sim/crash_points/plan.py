@@ -40,6 +40,9 @@ THEMES: Final[tuple[tuple[OrderKind | Literal["payment"], ...], ...]] = (
 """What follows on each other; a seed takes the one of its remainder."""
 
 Oddity = Literal["", "protected", "wrong_number"]
+Protocol = Literal["dlt645-2007", "dlt698.45"]
+PROTOCOLS: Final[tuple[Protocol, ...]] = ("dlt645-2007", "dlt645-2007", "dlt698.45")
+"""Each for a whole round of themes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,12 +76,15 @@ class Plan:
 
     Args:
         seed: it comes from.
+        protocol: of the meters.
         wishes: in the order of their times.
         oddity: of the meter with a relay: nobody may switch it, or it is another than the file says.
         has_key: a permitted close waits for it.
         has_consent: the customer wants his supply back without pressing a key.
         trip_delay: of the meter.
         is_loaded: something is drawn.
+        is_plain: the meter with a relay takes orders under a password.
+        is_storing: the line keeps some frames for a while, and delivers them when nobody expects them.
         key_every: the customer comes home so often, and presses what there is to press.
         pause: between two lives of the daemon.
         faults: on the line.
@@ -88,12 +94,15 @@ class Plan:
     """
 
     seed: int
+    protocol: Protocol
     wishes: tuple[Wish, ...]
     oddity: Oddity
     has_key: bool
     has_consent: bool
     trip_delay: timedelta
     is_loaded: bool
+    is_plain: bool
+    is_storing: bool
     key_every: timedelta
     pause: timedelta
     faults: tuple[FaultRule, ...] = ()
@@ -105,9 +114,11 @@ class Plan:
         """The plan of a seed; on a third of the lines nothing goes wrong."""
         chance = Random(seed)
         is_rough = chance.random() < 0.67
+        protocol = PROTOCOLS[seed // len(THEMES) % len(PROTOCOLS)]
         minutes = timedelta(minutes=1)
         return cls(
             seed=seed,
+            protocol=protocol,
             wishes=_wishes(seed, chance),
             oddity=chance.choice(("", "", "", "", "", "", "protected", "wrong_number")),
             has_key=chance.random() < 0.6,
@@ -116,9 +127,11 @@ class Plan:
             is_loaded=chance.random() < 0.7,
             key_every=chance.choice((1, 30, 600)) * minutes,
             pause=chance.choice((0, 0.1, 7, 1_500)) * minutes,
-            faults=_faults(chance) if is_rough else (),
+            faults=_faults(chance, protocol) if is_rough else (),
             cuts=frozenset(chance.sample(range(5, 250), 3)) if is_rough else frozenset(),
             refused=frozenset(chance.sample(range(9, 250), 2)) if is_rough else frozenset(),
+            is_plain=protocol == "dlt645-2007" and chance.random() < 0.4,
+            is_storing=chance.random() < 0.3,
         )
 
 
@@ -133,8 +146,13 @@ def _wishes(seed: int, chance: Random) -> tuple[Wish, ...]:
     return tuple(found)
 
 
-def _faults(chance: Random) -> tuple[FaultRule, ...]:
-    """What befalls controls often, and everything else now and then."""
+def _faults(chance: Random, protocol: Protocol) -> tuple[FaultRule, ...]:
+    """What befalls controls often, and everything else now and then.
+
+    A control of DL/T 698.45 is enciphered, and cannot be told from other requests: all are struck alike.
+    """
+    if protocol == "dlt698.45":
+        return tuple(_fault(chance, chance.choice((0.05, 0.15)), "*") for _ in range(2))
     rules = [_fault(chance, chance.choice((0.3, 0.7)), item) for item in CONTROLS if chance.random() < 0.7]
     return (*rules, *(_fault(chance, chance.choice((0.005, 0.02)), "*") for _ in range(2)))
 

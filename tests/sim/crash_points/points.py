@@ -9,13 +9,22 @@ kill anywhere between two of them is a kill at the first.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from meterlink.errors import JournalError, LineLost
 from meterlink.journal.store import Step, Store
 from meterlink.transports.stream import ByteStream
+from tests.support.strikes import is_control
+
+STORED_CONTROLS: Final = 0.6
+"""That part of the control frames of DL/T 645 is stored on a line that does so,"""
+STORED_OTHERS: Final = 0.03
+"""and of all others, which those of DL/T 698.45 cannot be told from."""
+STORED_FOR_S: Final = (3.0, 12.0, 50.0, 200.0, 290.0, 301.0, 1_000.0)
 
 
 @dataclass
@@ -98,6 +107,43 @@ class TappedStream:
     def _check(self) -> None:
         if self._points.is_dead:
             raise LineLost("this program is dead")
+
+
+class StoringStream:
+    """A way to the meters that keeps some frames, and delivers them later by itself, whoever died meanwhile.
+
+    Args:
+        stream: the way of the others.
+        deliver: brings octets to the meters later, after so many seconds.
+        chance: which frames, and how much later.
+
+    """
+
+    def __init__(
+        self, stream: ByteStream, deliver: Callable[[bytes, float], None], chance: random.Random
+    ) -> None:
+        self._stream = stream
+        self._deliver = deliver
+        self._chance = chance
+
+    async def send(self, octets: bytes) -> None:
+        """See ``ByteStream.send``."""
+        if self._chance.random() < (STORED_CONTROLS if is_control(octets) else STORED_OTHERS):
+            self._deliver(octets, self._chance.choice(STORED_FOR_S))
+        else:
+            await self._stream.send(octets)
+
+    async def receive(self, limit: int = 4096) -> bytes:
+        """See ``ByteStream.receive``."""
+        return await self._stream.receive(limit)
+
+    def receive_nowait(self) -> bytes:
+        """See ``ByteStream.receive_nowait``."""
+        return self._stream.receive_nowait()
+
+    async def aclose(self) -> None:
+        """See ``ByteStream.aclose``."""
+        await self._stream.aclose()
 
 
 def tapped_store(points: Points) -> Callable[[Path], Store]:

@@ -16,20 +16,24 @@ import pytest
 from meterlink.orders import reading_back
 from meterlink.orders.look import Conclusion
 from meterlink.orders.machine import Signal
-from tests.sim.crash_points.plan import THEMES, Plan
+from tests.sim.crash_points.plan import PROTOCOLS, THEMES, Plan
 from tests.sim.crash_points.soak import Played, play, replay_of
 
-SEEDS = (10, 11, 7, 98, 49)
-"""A trip; a trip that is paid for; two purchases; guarantee on and off; alarm on and off, frames lost."""
-PARTS = 12
+SEEDS = (45, 136, 7, 43, 39)
+"""A trip; one that is paid for; two purchases; guarantee on and off; alarm on and off. The lines of 45, 136
+and 39 store frames, 43 is of DL/T 698.45."""
+PARTS = 20
 """Of each seed's points, so that no test takes long."""
 SAMPLES = 50
 TWICE_OF = 0.4
 
 
-def test_every_theme_has_its_seed() -> None:
+def test_every_theme_and_protocol_has_its_seed() -> None:
     """A kind of order would not be killed at all."""
     assert set(range(len(THEMES))) == {seed % len(THEMES) for seed in SEEDS}
+    assert set(PROTOCOLS) == {Plan.of(seed).protocol for seed in SEEDS}
+    assert {True, False} == {Plan.of(seed).is_storing for seed in SEEDS}
+    assert {True, False} == {Plan.of(seed).is_plain for seed in SEEDS}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -29,17 +29,19 @@ from meterlink.orders.look import SwitchFacts
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from metersim import Line, Meter, Simulation, Station
+from metersim.dlt698 import Meter698
 from metersim.line.fault_rules import FaultRules
 from metersim.works.controlled import Wallet
-from metersim.works.cost_control import LOCAL, REMOTE
+from metersim.works.cost_control import LOCAL, REMOTE, PlainOrders
 from metersim.works.load import Load
 from metersim.works.plate import Plate
 from metersim.works.works import Works
 from tests.sim.crash_points.checker import MeterTruth, Row, complaints, read_rows, unfinished
 from tests.sim.crash_points.persons import Persons
 from tests.sim.crash_points.plan import RELAY, SHOP, START, Plan
-from tests.sim.crash_points.points import Points, TappedStream, tapped_store
+from tests.sim.crash_points.points import Points, StoringStream, TappedStream, tapped_store
 from tests.support.adapters import Program
+from tests.support.control_bench import PASSWORD
 from tests.support.crash import copy_journal
 from tests.support.order_gateway import HOLIDAYS, PEOPLE, Proved
 from tests.support.records import reading
@@ -88,9 +90,9 @@ class World:
         self.points: list[int] = []
         self._folder = folder
         self._sim = Simulation(seed=plan.seed, start=START)
-        self._meters = {RELAY: _with_relay(plan), SHOP: _with_wallet()}
+        self._meters = {RELAY: _with_relay(plan), SHOP: _with_wallet(plan)}
         self._boots = 0
-        for name, text in (("people.toml", PEOPLE), ("holidays.toml", HOLIDAYS)):
+        for name, text in (("people.toml", PEOPLE), ("holidays.toml", HOLIDAYS), ("password", PASSWORD)):
             (folder / name).write_text(text, encoding="utf-8")
             (folder / name).chmod(0o600)
         self._settings = _settings(plan, folder)
@@ -210,7 +212,8 @@ class World:
             ours, theirs = memory_line()
             ends.append(theirs)
             self._nature.create_task(self._line.serve(Duplex(theirs)), name="meters")
-            return TappedStream(ours, points)
+            way = StoringStream(ours, self._deliver, self._sim.random) if self.plan.is_storing else ours
+            return TappedStream(way, points)
 
         async def ask(user: str, op: str, **args: Any) -> Mapping[str, Any]:
             return await ordering.answer(user, op, args)
@@ -241,6 +244,19 @@ class World:
             for task in beside:
                 task.cancel()
 
+    def _deliver(self, octets: bytes, after_s: float) -> None:
+        """Bring octets to the meters later; what they answer then reaches nobody."""
+
+        async def come() -> None:
+            await asyncio.sleep(after_s)
+            ours, theirs = memory_line()
+            self._nature.create_task(self._line.serve(Duplex(theirs)), name="meters")
+            await ours.send(octets)
+            await asyncio.sleep(DYING_S)
+            await ours.aclose()
+
+        self._nature.create_task(come(), name="stored")
+
     async def _read_once(self, journal: Journal) -> None:
         """Keep one reading of each meter: the rules want to know that it was heard of lately."""
         for address in self._meters:
@@ -259,19 +275,25 @@ class World:
 
 
 def _settings(plan: Plan, folder: Path) -> Settings:
+    plain = {
+        "security": "password",
+        "control_password": f"file:{folder / 'password'}",
+        "allow_plaintext_control": True,
+    }
+    url = "listen://127.0.0.1:1?terminal=000000000001" if plan.is_storing else "tcp://127.0.0.1:1"
     meters = [
         {
             "id": f"m{address}",
             "address": address,
             "line": "line1",
-            "protocol": "dlt645-2007",
+            "protocol": plan.protocol,
             "model": model,
             "meter_number": _number(address),
             "customer_number": _customer(address),
             "area": "east",
             "motor_load": False,
             "lab": True,
-            "security": "lab",
+            **(plain if plan.is_plain and address == RELAY else {"security": "lab"}),
             "protected": ("hospital",) if plan.oddity == "protected" and address == RELAY else (),
         }
         for address, model in _MODELS.items()
@@ -284,7 +306,7 @@ def _settings(plan: Plan, folder: Path) -> Settings:
     return Settings.model_validate(
         {
             "gateway": {"id": "gw", "site": "sim"},
-            "lines": [{"name": "line1", "url": "tcp://127.0.0.1:1"}],
+            "lines": [{"name": "line1", "url": url}],
             "meters": meters,
             "security_providers": [{"name": "lab", "url": "tcp://127.0.0.1:1"}],
             "control": control,
@@ -300,19 +322,24 @@ def _customer(address: str) -> str:
     return f"12{address[2:]}"
 
 
-def _with_relay(plan: Plan) -> Meter:
+def _with_relay(plan: Plan) -> Meter | Meter698:
     number = "990000009999" if plan.oddity == "wrong_number" else _number(RELAY)
     load = Load(mean_kw=Decimal("0.5") if plan.is_loaded else Decimal(0))
-    meter = _meter(RELAY, number, load=load, control=dataclasses.replace(REMOTE, has_key=plan.has_key))
+    orders: PlainOrders = "all" if plan.is_plain else "none"
+    control = dataclasses.replace(REMOTE, has_key=plan.has_key, plain_orders=orders)
+    meter = _meter(plan, RELAY, number, load=load, control=control)
     meter.works.switch.trip_delay = plan.trip_delay
     return meter
 
 
-def _with_wallet() -> Meter:
+def _with_wallet(plan: Plan) -> Meter | Meter698:
     wallet = Wallet(preset_cents=5_000, opened=True)
-    return _meter(SHOP, _number(SHOP), load=Load(mean_kw=Decimal(0)), control=LOCAL, wallet=wallet)
+    return _meter(plan, SHOP, _number(SHOP), load=Load(mean_kw=Decimal(0)), control=LOCAL, wallet=wallet)
 
 
-def _meter(address: str, number: str, **works: Any) -> Meter:
+def _meter(plan: Plan, address: str, number: str, **more: Any) -> Meter | Meter698:
     plate = Plate(address=address, meter_number=number, customer_number=_customer(address))
-    return Meter(address, seed=1, works=Works(plate, seed=1, since=START - timedelta(days=1), **works))
+    works = Works(plate, seed=1, since=START - timedelta(days=1), **more)
+    if plan.protocol == "dlt645-2007":
+        return Meter(address, seed=1, works=works, passwords={2: PASSWORD})
+    return Meter698(address, seed=1, works=works)

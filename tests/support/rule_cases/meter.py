@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from meterlink.drivers.control import ClockLook, Identity
 from tests.support.orders import NOON, purse
@@ -33,6 +34,11 @@ from tests.support.rules import (
     SECOND,
     record,
 )
+
+NO_LOAD: dict[str, Any] = {"currents_a": (Decimal(0),), "power_w": Decimal(0)}
+"""What an open contact lets through."""
+
+OPEN_GUARDED = seen(GUARANTEE_ON, contact_open=True, **NO_LOAD)
 
 LIVE_METER = (
     Case(
@@ -172,7 +178,9 @@ LIVE_METER = (
         seen(GUARANTEE_OFF, meter={"world": "local"}, purse=purse(remaining_cents=0)),
     ),
     Case("CTRL-22", "the wallet is unknown", LIVE, seen(GUARANTEE_OFF, meter={"world": "local"})),
-    Case("CTRL-22", "a guarantee over an open contact", LIVE, seen(GUARANTEE_ON, contact_open=True)),
+    Case(
+        "CTRL-22", "a guarantee over an open contact", LIVE, seen(GUARANTEE_ON, contact_open=True, **NO_LOAD)
+    ),
     Case("CTRL-22", "a guarantee over an unknown contact", LIVE, seen(GUARANTEE_ON, contact_open=None)),
     Case("CTRL-23", "broadcast", CREATE, trip(CREATE, meter={"address": "999999999999"})),
     Case("CTRL-23", "wildcard", PAPER, made(TOP_UP, meter={"address": "AAAAAAAAAAAA"})),
@@ -191,8 +199,8 @@ LIVE_METER = (
         "NEED-01",
         "open already",
         LIVE,
-        seen(TRIP, contact_open=True, command_open=True),
-        seen(TRIP, contact_open=True, command_open=False),
+        seen(TRIP, contact_open=True, command_open=True, **NO_LOAD),
+        seen(TRIP, contact_open=True, command_open=False, **NO_LOAD),
     ),
     Case(
         "NEED-01",

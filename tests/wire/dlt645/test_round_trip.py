@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from meterwire.dlt645 import Entry, dictionary
@@ -212,7 +212,6 @@ _FORMATS = sorted(
 
 
 @pytest.mark.parametrize("format_", _FORMATS, ids=repr)
-@settings(deadline=None)
 @given(data=st.data())
 def test_content_alone_gives_its_octets(format_: fmt.Format, data: st.DataObject) -> None:
     """The simulator would send another value than it keeps."""

@@ -9,9 +9,8 @@ import types
 import typing
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from meterwire.dlt698.apdus.apdu import SERVICES
@@ -136,9 +135,6 @@ def records(draw: st.DrawFn) -> RecordResult:
     cells = st.lists(scalars, min_size=len(rcsd), max_size=len(rcsd)).map(tuple)
     return RecordResult(oad, rcsd, tuple(draw(st.lists(cells, max_size=3))))
 
-
-UNHURRIED: Final = settings(suppress_health_check=[HealthCheck.too_slow])
-"""For tests that draw whole APDUs: some services take long to make where many share a machine."""
 
 BY_SERVICE: dict[str, st.SearchStrategy[Any]] = {cls.__name__: of(cls) for cls in SERVICES.values()}
 """Strategy of each service by the name of its class."""

@@ -20,7 +20,7 @@ from meterwire.dlt698.axdr.selection import Oad, Omd
 from meterwire.dlt698.axdr.syntax import leaves
 from meterwire.dlt698.axdr.values import NULL, Data
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
-from tests.wire.dlt698.apdu_strategies import BY_SERVICE, UNHURRIED, apdus
+from tests.wire.dlt698.apdu_strategies import BY_SERVICE, apdus
 
 _NAMES = sorted(BY_SERVICE)
 
@@ -38,7 +38,7 @@ def _decoded(octets: bytes) -> Apdu | None:
 
 
 @pytest.mark.parametrize("name", _NAMES)
-@settings(UNHURRIED, max_examples=40)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_what_is_encoded_decodes_to_the_same(name: str, data: st.DataObject) -> None:
     """A meter would receive something else than was meant, or a value would change on its way."""
@@ -48,7 +48,6 @@ def test_what_is_encoded_decodes_to_the_same(name: str, data: st.DataObject) -> 
     assert octets == encode_apdu(decode_apdu(octets))
 
 
-@settings(UNHURRIED)
 @given(apdu=apdus)
 def test_the_spans_cover_each_octet_once(apdu: Apdu) -> None:
     """An octet would be missing from an explanation, or a secret shift out of its mask."""
@@ -62,7 +61,6 @@ def test_the_spans_cover_each_octet_once(apdu: Apdu) -> None:
     assert len(octets) == at
 
 
-@settings(UNHURRIED)
 @given(apdu=apdus, data=st.data())
 def test_a_cut_or_lengthened_apdu_is_refused(apdu: Apdu, data: st.DataObject) -> None:
     """A frame that lost its end would be taken for another message, or kill the line's task."""
@@ -99,7 +97,6 @@ def test_any_body_of_a_service_is_an_apdu_or_refused(head: bytes, body: bytes) -
         assert encode_apdu(decode_apdu(again)) == again
 
 
-@settings(UNHURRIED)
 @given(apdu=apdus, at=st.integers(0, 10_000), octet=st.integers(0, 255))
 def test_a_damaged_apdu_is_an_apdu_or_refused(apdu: Apdu, at: int, octet: int) -> None:
     """The same, one octet away from what devices send."""

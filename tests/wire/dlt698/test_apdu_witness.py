@@ -18,7 +18,7 @@ from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
 from meterwire.dlt698.link.deframer import Deframer
 from tests.support.vectors import octets, vectors
 from tests.wire.dlt698 import peer
-from tests.wire.dlt698.apdu_strategies import BY_SERVICE, CAREFUL, UNHURRIED, WITH_LIBERTY
+from tests.wire.dlt698.apdu_strategies import BY_SERVICE, CAREFUL, WITH_LIBERTY
 
 IT_REFUSES = {
     "PIID reserved bit": ("0501 41 40010200 00", "a test bench sets bit 6 in requests"),
@@ -99,7 +99,7 @@ def _compared(messages: st.SearchStrategy[Any], examples: int) -> int:
     """How many of so many messages both read and wrote alike; the others it refused for a known reason."""
     compared = 0
 
-    @settings(UNHURRIED, max_examples=examples, deadline=None)
+    @settings(max_examples=examples)
     @given(ours=messages)
     def compare(ours: Any) -> None:
         nonlocal compared

@@ -101,8 +101,8 @@ class Live:
         standing: how its switch stands.
         clock: ``None``: it cannot be read.
         purse: of a meter with a wallet.
-        opening_limit_a: amperes above which its contact must not open, from the meter (8000 attribute 2);
-            ``None``: it does not tell.
+        opening_limit_a: amperes above which its contact must not open, from the meter (8000 attribute 2,
+            04001402); ``None``: it does not tell.
         provider: name that the security provider gives itself; ``password`` for none.
         firmware: maker and versions as the meter tells them; empty: it does not.
 

@@ -135,7 +135,7 @@ _ALL: Final = (
         id="CTRL-14",
         says="The contact opens only below its limit of current.",
         checks=(_check(live_meter.load_is_low, _LIVE, CUTS),),
-        lacks="the meter's own limit (8000 attribute 2): no driver reads it, the configuration tells it",
+        elsewhere="the meter's own limit is read just before (8000 attribute 2, 04001402)",
     ),
     Rule(
         id="CTRL-15",
@@ -255,14 +255,15 @@ _ALL: Final = (
     ),
     Rule(
         id="TOP-09",
-        says="Refunds need two persons and the stored count.",
-        elsewhere="no kind of order refunds: it cannot be asked for",
-        lacks="an order of this kind; 645 has no refund that sources agree on",
+        says="A refund in 698.45 needs two persons and the stored count; in 645 it is outside the meter.",
+        elsewhere="no kind of order refunds: nothing that this program sends takes money out of a meter",
+        lacks="an order of this kind (method 6 of F100, operation 2): refunds are made outside the meter",
     ),
     Rule(
         id="TOP-10",
-        says="Initialising wallets, opening accounts and updating keys are commissioning.",
-        elsewhere="no kind of order does it: it cannot be asked for",
+        says="Initialising wallets, opening accounts, updating keys: commissioning, with a role, or off.",
+        elsewhere="off, and cannot be switched on: no order does it, providers are asked for top-ups alone",
+        lacks="an order and a role of commissioning: it is done with other tools",
     ),
     Rule(
         id="AUD-01",

@@ -1,0 +1,138 @@
+"""Walking a person at a meter through the probes, on a terminal: what is next, yes or no, what was found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import typer
+
+from meterlink.cli.desk import DaemonAway, Desk, Refusal, desk_of, leave
+from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.language import Lang, chosen
+from meterlink.orders.qualifying import plan
+
+WAIT_S: Final = 30
+"""How long the daemon keeps one request that waits for an order."""
+WAITS_MAX: Final = 60
+"""Requests in a row that found nothing new; then the person is told to come back."""
+_RESULTS: Final = {
+    "qualified": ("{model} is qualified with this firmware", "该型号与固件验证通过"),
+    "stopped": ("not qualified", "验证未通过"),
+    "left": ("ended; nothing is proven", "已终止,未验证"),
+}
+
+
+class Qualifying:
+    """One command's way of asking and showing.
+
+    Args:
+        config: the daemon's configuration.
+        as_json: one document on standard output in place of text.
+        lang: asked for; ``None``: the locale's.
+        is_confirmed: the person has said yes to every probe beforehand.
+
+    """
+
+    def __init__(self, config: Path, *, as_json: bool, lang: Lang | None, is_confirmed: bool) -> None:
+        self._config = config
+        self._as_json = as_json
+        self._lang: Literal["en", "zh"] = chosen(lang)
+        self._is_confirmed = is_confirmed
+        self._shown: dict[str, str] = {}
+
+    def planned(self) -> int:
+        """List the probes; the exit code."""
+        told = {"probes": plan()}
+        if self._as_json:
+            return self._document(told)
+        for number, probe in enumerate(plan(), start=1):
+            typer.echo(f"{number:2d}  {probe['probe']:<20}  {probe['kind']:<14}  {probe[self._lang]}")
+        return ExitCode.OK
+
+    def listed(self, model: str) -> int:
+        """Show what is proven; the exit code."""
+        with desk_of(self._config) as desk:
+            told = self._ask(desk, "qualify.list", model=model)
+        if self._as_json:
+            return self._document(told)
+        for one in told["models"]:
+            typer.echo(f"{one['protocol']}  {one['model']}  {one['firmware']}  {one['by']}  {one['at']}")
+            if model:
+                self._tell_facts(one["facts"])
+        return ExitCode.OK
+
+    def left(self, meter: str) -> int:
+        """End what was begun at a meter; the exit code."""
+        with desk_of(self._config) as desk:
+            return self._ended(self._ask(desk, "qualify.leave", meter=meter))
+
+    def walked(self, meter: str, work_order: str) -> int:
+        """Go through all probes; the exit code."""
+        with desk_of(self._config) as desk:
+            walk = self._ask(desk, "qualify.begin", meter=meter, work_order=work_order)
+            waited = 0
+            while not walk["result"]:
+                confirmed = self._yes_to(walk)
+                if confirmed is None:
+                    return ExitCode.FORBIDDEN
+                walk = self._ask(desk, "qualify.step", id=walk["id"], confirmed=confirmed, wait_s=WAIT_S)
+                self._tell_facts(walk["facts"])
+                waited = waited + 1 if walk["waits"] else 0
+                if waited >= WAITS_MAX:
+                    self._say("nothing new came: run the command again", "长时间无进展:请重新运行该命令")
+                    return ExitCode.FORBIDDEN
+        return self._ended(walk)
+
+    def _yes_to(self, walk: Mapping[str, Any]) -> str | None:
+        """The probe that may go, empty: none has to be asked for; ``None``: the person does not go on."""
+        if todo := walk["todo"]:
+            typer.echo(todo[self._lang], err=self._as_json)
+            if walk["waits"]:
+                return ""
+            return "" if not self._is_confirmed and self._asked("go on", "继续") else None
+        probe = walk["next"]
+        if not probe:
+            return ""
+        name = str(probe["probe"])
+        self._say(f"{name}: {probe['en']}", f"{name}:{probe['zh']}")
+        if self._is_confirmed or self._asked("you stand at the meter, may it go", "您在现场,可以执行吗"):
+            return name
+        return None
+
+    def _asked(self, en: str, zh: str) -> bool:
+        return typer.confirm(zh if self._lang == "zh" else f"{en}?", default=False)
+
+    def _ended(self, walk: Mapping[str, Any]) -> int:
+        code = ExitCode.REFUSED if walk["result"] == "stopped" else ExitCode.OK
+        if self._as_json:
+            self._document(walk)
+            return code
+        en, zh = _RESULTS[walk["result"]]
+        self._say(en.format(model=walk["meter"]), zh)
+        if walk["stop"]:
+            self._say(walk["stop"]["en"], walk["stop"]["zh"])
+        return code
+
+    def _tell_facts(self, facts: Mapping[str, str]) -> None:
+        """Those that were not told before."""
+        for key, value in facts.items():
+            if self._shown.get(key) != value:
+                self._shown[key] = value
+                self._say(f"  {key}: {value}", f"  {key}: {value}")
+
+    def _say(self, en: str, zh: str) -> None:
+        if not self._as_json:
+            typer.echo(zh if self._lang == "zh" else en)
+
+    def _document(self, told: Mapping[str, Any]) -> int:
+        typer.echo(json.dumps(told, ensure_ascii=False))
+        return ExitCode.OK
+
+    def _ask(self, desk: Desk, op: str, **args: Any) -> dict[str, Any]:
+        try:
+            return desk.ask(op, **args)
+        except (Refusal, DaemonAway) as error:
+            leave(error, as_json=self._as_json, lang=self._lang)

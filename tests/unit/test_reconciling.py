@@ -1,0 +1,130 @@
+"""Money compared: channels, wallets, counts; at the limits of what may differ."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from meterlink.drivers.control import Purse
+from meterlink.model.order import OrderKind, OrderState
+from meterlink.model.payload import time_out
+from meterlink.model.zone import CHINA_TIME
+from meterlink.orders.life import Life
+from meterlink.orders.reconciling import TOLERANCE_CENTS, Verdict, channels, money_of
+from meterlink.orders.records import BalanceStatement, Payment, parse
+from tests.support.orders import NOON, at_state, purse
+
+DAY = date(2026, 11, 24)
+
+
+def top_up(state: OrderState, **fields: Any) -> Life:
+    """A top-up of 100 yuan with count 5, for the payment p1."""
+    life = at_state(state, OrderKind.TOP_UP, payment="billing:p1").life
+    return dataclasses.replace(life, **fields)
+
+
+def payment(name: str, at: Any = NOON, channel: str = "counter", cents: int = 10_000) -> Payment:
+    record = parse(
+        {
+            "kind": "payment",
+            "id": name,
+            "sender": "billing",
+            "at": time_out(at),
+            "meter": "m1",
+            "amount_cents": cents,
+            "settles": True,
+            "channel": channel,
+        }
+    )
+    assert isinstance(record, Payment)
+    return record
+
+
+def ledger(cents: int) -> BalanceStatement:
+    record = parse(
+        {
+            "kind": "balance_statement",
+            "id": "b1",
+            "sender": "billing",
+            "at": time_out(NOON),
+            "meter": "m1",
+            "balance_cents": cents,
+        }
+    )
+    assert isinstance(record, BalanceStatement)
+    return record
+
+
+def wallet(cents: int, count: int = 5) -> Purse:
+    return purse(remaining_cents=cents, purchase_count=count)
+
+
+def test_channels_of_a_day() -> None:
+    """Money of one channel would clear the gap of another, or yesterday's that of today (TOP-06)."""
+    paid = [
+        payment("p1"),
+        payment("p2", cents=500),
+        payment("p3", channel="app"),
+        payment("p4", at=NOON - timedelta(days=1)),
+    ]
+    app, counter = channels(paid, [top_up(OrderState.DONE)], DAY, CHINA_TIME)
+    assert ("app", 10_000, 0, ("billing:p3",)) == (app.name, app.gap_cents, app.settled_cents, app.waiting)
+    assert (10_500, 10_000, 500) == (counter.received_cents, counter.settled_cents, counter.gap_cents)
+    assert ("billing:p2",) == counter.waiting
+
+
+def test_the_day_is_the_plants() -> None:
+    """A payment at one in the morning would belong to the day before."""
+    at = NOON.replace(hour=16, minute=30)  # 00:30 in the plant, the next day
+    assert [] == channels([payment("p1", at=at)], [], DAY, CHINA_TIME)
+    assert 1 == len(channels([payment("p1", at=at)], [], DAY + timedelta(days=1), CHINA_TIME))
+
+
+@pytest.mark.parametrize(
+    ("off_cents", "verdict"),
+    [
+        (0, Verdict.AGREES),
+        (TOLERANCE_CENTS, Verdict.AGREES),
+        (-TOLERANCE_CENTS, Verdict.AGREES),
+        (TOLERANCE_CENTS + 1, Verdict.DRIFT),
+        (-TOLERANCE_CENTS - 1, Verdict.DRIFT),
+    ],
+)
+def test_ledger_and_wallet(off_cents: int, verdict: Verdict) -> None:
+    """A drift of some yuan would pass, or every cent be an alarm (TOP-08)."""
+    found = money_of("m1", [top_up(OrderState.DONE)], wallet(12_000 - off_cents), ledger(12_000))
+    assert (verdict, off_cents) == (found.verdict, found.drift_cents)
+
+
+def test_what_is_on_its_way_is_no_drift() -> None:
+    """A payment that comes into the meter tomorrow would be an alarm today."""
+    found = money_of("m1", [top_up(OrderState.READBACK)], wallet(2_000, 4), ledger(12_000))
+    assert (Verdict.AGREES, 10_000) == (found.verdict, found.in_flight_cents)
+
+
+@pytest.mark.parametrize("count", [4, 6])
+def test_a_count_that_is_not_ours(count: int) -> None:
+    """Somebody else's purchase, or a purse that was reset, would not be seen."""
+    found = money_of("m1", [top_up(OrderState.DONE)], wallet(12_000, count), None)
+    assert Verdict.DRIFT is found.verdict
+
+
+def test_what_cannot_be_compared_is_said() -> None:
+    """What nobody knows would pass for agreement, or for a drift."""
+    done, unknown = top_up(OrderState.DONE), top_up(OrderState.UNKNOWN)
+    assert Verdict.UNREAD is money_of("m1", [done], None, ledger(1), "no answer").verdict
+    assert Verdict.NO_LEDGER is money_of("m1", [done], wallet(1), None).verdict
+    assert Verdict.NO_LEDGER is money_of("m1", [], wallet(1, 7), None).verdict
+    assert Verdict.UNKNOWN is money_of("m1", [unknown], wallet(1), ledger(9_999)).verdict
+    found = dataclasses.replace(unknown, finding="done", found_by="sam", confirmed_by="steve")
+    assert Verdict.AGREES is money_of("m1", [found], wallet(1), ledger(1)).verdict
+
+
+def test_what_never_came_into_the_meter_counts_nothing() -> None:
+    """A top-up that was refused would be expected in the wallet."""
+    refused = dataclasses.replace(top_up(OrderState.DONE), state=OrderState.REJECTED, is_left=True)
+    found = money_of("m1", [refused], wallet(2_000, 4), ledger(2_000))
+    assert (Verdict.AGREES, 0, None) == (found.verdict, found.in_flight_cents, found.count_expected)
