@@ -128,9 +128,7 @@ def test_a_file_that_is_not_there_has_a_remedy(folder: Path) -> None:
         ended = CliRunner().invoke(app, [command, "no.yaml"])
         told = "metersim: no.yaml: there is no such file; name another one, or let `metersim new` write one\n"
         assert (2, told) == (ended.exit_code, ended.stderr)
-        beyond = (
-            "x" * 300
-        )  # whether it is there cannot be asked, as in a locked folder
+        beyond = "x" * 300  # whether it is there cannot be asked, as in a locked folder
         ended = CliRunner().invoke(app, [command, beyond])
         told = f"metersim: {beyond}: cannot be read: File name too long; name another file\n"
         assert (2, told) == (ended.exit_code, ended.stderr)
