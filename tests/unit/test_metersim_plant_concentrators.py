@@ -74,6 +74,17 @@ def test_what_is_behind_a_concentrator_is_of_the_plant() -> None:
     assert [CARRIER] * 3 + [FIRST_RS485] == ports
 
 
+def test_the_archive_has_the_passwords_of_the_meters() -> None:
+    """Nothing behind it could be set or ordered by PROXY."""
+    rows = (
+        "[{address: 1, profile: dlt698.45/generic, password: '71'}, {address: 2, profile: dlt698.45/generic}]"
+    )
+    plant = read_plant(f"lines: []\nconcentrators: [{{address: 9, meters: {rows}}}]\n", "p.yaml")
+    built = BuiltPlant(plant, clock=Simulation(seed=1, start=START).clock)
+    entries = built.concentrators["000000000009"].archive.entries
+    assert [b"71", b"00000000"] == [entry.password.value for entry in entries]
+
+
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [

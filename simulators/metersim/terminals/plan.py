@@ -37,6 +37,7 @@ from metersim.terminals.ways import Ways
 from metersim.works.clock import MeterClock
 from metersim.works.moments import INSTALLED_AT
 from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.axdr.values import Data
 from meterwire.dlt698.objects.concentrator import CARRIER, FIRST_RS485, ArchiveEntry
 
 CARRIER_ROUTE: Final = Route(shortest_s=0.5, longest_s=8.0)
@@ -148,7 +149,12 @@ def _entries(lines: Mapping[Oad, Line]) -> Iterator[ArchiveEntry]:
 def _entry(number: int, meter: Speaker, oad: Oad) -> ArchiveEntry:
     if isinstance(meter, Meter698):
         return ArchiveEntry(
-            number=number, address=meter.address, protocol=DLT698_45, port=oad, wiring=_FOUR_WIRE
+            number=number,
+            address=meter.address,
+            protocol=DLT698_45,
+            port=oad,
+            wiring=_FOUR_WIRE,
+            password=Data("octet-string", (meter.password or "").encode("ascii")),
         )
     if not isinstance(meter, Meter):
         raise ValueError(f"meter {meter.address} is of no kind that a concentrator reads")
