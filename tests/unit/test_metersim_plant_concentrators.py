@@ -74,6 +74,30 @@ def test_what_is_behind_a_concentrator_is_of_the_plant() -> None:
     assert [CARRIER] * 3 + [FIRST_RS485] == ports
 
 
+def test_the_archive_says_what_the_meters_are() -> None:
+    """A head-end that goes by the archive would ask single-phase meters for three phases, or at no speed."""
+    rows = """
+      - {address: 1, profile: dlt698.45/single-phase}
+      - {address: 2, profile: dlt698.45/three-phase, baud: 115200}
+      - {address: 3, profile: dlt645-2007/single-phase, baud: 1200}
+      - {address: 4, profile: dlt645-2007/three-phase}
+      - {address: 5, profile: dlt645-1997/generic}
+    """
+    plant = read_plant(f"lines: []\nconcentrators:\n  - address: 9\n    meters:{rows}\n", "p.yaml")
+    built = BuiltPlant(plant, clock=Simulation(seed=1, start=START).clock)
+    meters = built.lines["behind-000000000009"].meters.values()
+    profiles = [meter.row.profile for meter in meters]
+    codes = {1200: 2, 2400: 3, 9600: 6}
+    entries = built.concentrators["000000000009"].archive.entries
+    own = [codes[profile.line.baud] for profile in profiles]
+    assert [own[0], 10, 2, own[3], own[4]] == [entry.baud for entry in entries]
+    assert [1, 3, 1, 3] == [entry.wiring for entry in entries][:4]
+    assert [(one.meter.voltage_v, one.meter.basic_current_a) for one in profiles] == [
+        (entry.rated_voltage, entry.rated_current) for entry in entries
+    ]
+    assert [3, 3, 2, 2, 1] == [entry.protocol for entry in entries]
+
+
 def test_the_archive_has_the_passwords_of_the_meters() -> None:
     """Nothing behind it could be set or ordered by PROXY."""
     rows = (

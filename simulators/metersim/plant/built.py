@@ -184,7 +184,11 @@ class BuiltPlant:
     def _concentrator(self, row: ConcentratorRow) -> Concentrator:
         behind = self.lines[row.line.name]
         return row.plan(self.plant.seed).build(
-            {row.oad: behind.wires}, clock=self.clock, served={row.oad: behind}, speed=self._speed
+            {row.oad: behind.wires},
+            clock=self.clock,
+            served={row.oad: behind},
+            speed=self._speed,
+            bauds={address: meter.row.port.baud for address, meter in behind.meters.items()},
         )
 
     def _befall(self, happening: Happening) -> HappeningReport:
