@@ -60,6 +60,10 @@ class Silent(Exception):
 class MeterReader(Protocol):
     """A meter behind the concentrator."""
 
+    @property
+    def has_freezes(self) -> bool:
+        """Whether it can have frozen anything: DL/T 645-1997 knows no daily freezes."""
+
     async def attributes(
         self,
         oads: Sequence[Oad],
@@ -102,6 +106,7 @@ class Reader698:
         self._password = password
         self._server = ServerAddress(address)
         self._number = 0
+        self.has_freezes: Final = True
 
     async def attributes(
         self,
@@ -179,6 +184,7 @@ class Reader645:
         self._address = address
         self._edition: Edition = edition
         self._known = dictionary645(edition)
+        self.has_freezes: Final = self._known.by_name(f"frozen_at@{_LAST}.1") is not None
 
     async def attributes(
         self,
