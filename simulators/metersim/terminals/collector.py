@@ -163,6 +163,12 @@ class Collector:
         for run in self.runs.values():
             if run.state == RUNNING:  # cut off when the power went
                 run.ended_at = self.shown()
+        try:
+            await self._carry_out()
+        finally:
+            self._changed = asyncio.Event()  # the next run may be in another loop
+
+    async def _carry_out(self) -> None:
         async with asyncio.TaskGroup() as group:
             while True:
                 for task in sorted(self.tasks.values(), key=_urgency):
