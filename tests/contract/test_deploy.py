@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from metersim.cli.api import api_place
 from metersim.plant.plant import load_plant
 from tests.support.metersim_process import METERSIM
 from tests.support.octets import plain_client
-from tests.support.processes import announced
+from tests.support.processes import announced, request
 from tests.support.project import ROOT
 
 _DEPLOY = ROOT / "deploy"
@@ -99,13 +100,34 @@ def test_what_the_container_copies_is_enough_for_the_wheel(tmp_path: Path) -> No
     assert 1 == len([*(tmp_path / "dist").glob("*.whl")])
 
 
+_PLANT = _DEPLOY / "containers" / "plant.yaml"
+
+
+def _loopback_plant(folder: Path) -> None:
+    """The container's plant at a free port of this machine alone."""
+    [line] = load_plant(_PLANT).lines
+    text = _PLANT.read_text(encoding="utf-8").replace(f"0.0.0.0:{line.at.port}", "127.0.0.1:0")
+    (folder / "plant.yaml").write_text(text, encoding="utf-8")
+
+
+def test_the_command_that_opens_the_containers_api_is_taken(tmp_path: Path) -> None:
+    """Who does as the file says would get a container that ends at once with "add --api-anywhere"."""
+    [command] = re.findall(r"`(run plant\.yaml .*--api .*)`", _CONTAINER.read_text(encoding="utf-8"))
+    run, file, *options = command.split()
+    at = options.index("--api") + 1
+    assert api_place(options[at], anywhere="--api-anywhere" in options) is not None
+    options[at] = "127.0.0.1:0"
+    _loopback_plant(tmp_path)
+    with announced([METERSIM, run, str(tmp_path / file), *options], tmp_path / "log") as (_, ready):
+        status, _ = request(f"{ready['api']}/v1/plant")
+        assert 200 == status
+
+
 def test_the_containers_command_serves_the_plant_beside_it(tmp_path: Path) -> None:
     """The container would start and say nothing, or open a port that it does not publish."""
-    plant = _DEPLOY / "containers" / "plant.yaml"
-    [line] = load_plant(plant).lines
+    [line] = load_plant(_PLANT).lines
     assert ("0.0.0.0", dict(_instructions())["EXPOSE"]) == (line.at.host, str(line.at.port))
-    text = plant.read_text(encoding="utf-8").replace(f"0.0.0.0:{line.at.port}", "127.0.0.1:0")
-    (tmp_path / "plant.yaml").write_text(text, encoding="utf-8")
+    _loopback_plant(tmp_path)
     run, file, *options = json.loads(dict(_instructions())["CMD"])
     with announced([METERSIM, run, str(tmp_path / file), *options], tmp_path / "log") as (_, ready):
         assert 8 == len(ready["lines"][0]["meters"])

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from metersim.api.connections import ASKS_WITHIN_S, CONNECTIONS_MAX
 from metersim.api.exchanges import CallView, Exchanges
 from metersim.api.limits import HEAD_OCTETS_MAX
 from metersim.api.served import Served
-from metersim.api.serving import CONNECTIONS_MAX, open_api
+from metersim.api.serving import open_api
 from metersim.plant.built import BuiltPlant
 from metersim.plant.plant import Plant
 from metersim.serving.served import SystemClock
@@ -31,13 +32,13 @@ class BrokenExchanges(Exchanges):
 
 
 @asynccontextmanager
-async def served_api() -> AsyncIterator[int]:
+async def served_api(asks_within_s: float = ASKS_WITHIN_S) -> AsyncIterator[int]:
     """A plant whose API is served; gives its port."""
     clock, plant = SystemClock(), Plant()
     served = Served(built=BuiltPlant(plant, clock=clock), exchanges=BrokenExchanges(plant, clock=clock))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setblocking(False)
-        async with open_api(served, listening) as url:
+        async with open_api(served, listening, asks_within_s=asks_within_s) as url:
             yield int(url.rpartition(":")[2])
 
 
@@ -79,7 +80,7 @@ async def test_half_a_request_is_none() -> None:
 
 async def test_connections_have_an_end() -> None:
     """A client that forgets to close would take all files of the process."""
-    async with served_api() as port, AsyncExitStack() as stack:
+    async with served_api(asks_within_s=60) as port, AsyncExitStack() as stack:
         for _ in range(CONNECTIONS_MAX - 1):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             stack.callback(writer.close)
@@ -87,6 +88,43 @@ async def test_connections_have_an_end() -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         stack.callback(writer.close)
         assert 503 == (await asked(port, "/v1/plant"))[0]
+
+
+async def test_of_many_who_come_together_the_first_are_served(capfd: pytest.CaptureFixture[str]) -> None:
+    """All would be refused while there is room for most, each with a line on standard error."""
+    surplus = 16
+    async with served_api(asks_within_s=60) as port, AsyncExitStack() as stack:
+        streams = []
+        for _ in range(CONNECTIONS_MAX + surplus):
+            streams.append(await asyncio.open_connection("127.0.0.1", port))
+            stack.callback(streams[-1][1].close)
+        for _, writer in streams:
+            writer.write(b"GET /v1/plant HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        lines = [(await reader.readline()).split()[1] for reader, _ in streams]
+        assert [b"200"] * CONNECTIONS_MAX + [b"503"] * surplus == lines
+    assert "" == capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"GET /v1/pl",
+        b"POST /v1/faults HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{",
+        b"GET /v1/faults HTTP/1.1\r\nHost: localhost\r\n\r\nGET /v1/pl",
+    ],
+)
+async def test_who_asks_nothing_is_not_waited_for(begun: bytes) -> None:
+    """Clients that hang would keep everybody else out until the plant ends."""
+    async with served_api(asks_within_s=0.1) as port, AsyncExitStack() as stack:
+        streams = []
+        for _ in range(CONNECTIONS_MAX):
+            streams.append(await asyncio.open_connection("127.0.0.1", port))
+            stack.callback(streams[-1][1].close)
+            streams[-1][1].write(begun)
+        for reader, _ in streams:
+            await reader.read()  # to its end
+        assert 200 == (await asked(port, "/v1/plant"))[0]
 
 
 async def test_a_fault_of_the_simulator_shows_nothing_of_it() -> None:

@@ -187,7 +187,7 @@ def test_what_was_heard_is_listed_also_after_kill_9(tmp_path: Path) -> None:
         assert [*range(1, 52)] == [answer["n"] for answer in again.answers()]
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("where", ["--tcp=127.0.0.1:0", "--pty"])
 def test_a_signal_ends_it_in_order(how: signal.Signals, where: str) -> None:
     """A supervisor would take an orderly end for a failure, and a script would parse chatter."""

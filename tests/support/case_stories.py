@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
 
 from meterlink.model.payload import time_out
 from metersim import Station
@@ -18,20 +18,36 @@ AGREEMENT: Final = "billing:a1"
 CASE: Final = "c-1"
 
 
+class Town(Protocol):
+    """Where people ask and senders tell."""
+
+    def now(self) -> datetime:
+        """The time there."""
+
+    def number_of(self, meter: str) -> str:
+        """The customer number of a meter."""
+
+    async def ask(self, user: str, op: str, **args: Any) -> Mapping[str, Any]:
+        """What a local user asks."""
+
+    async def told(self, *records: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """Take records in."""
+
+
 def a_gateway(folder: Any, *, by_policy: bool = False, **more: Any) -> OrderGateway:
     """One remote meter; whose customer has agreed to policies, or not."""
     keys = {ADDRESS: {"agreement": AGREEMENT}} if by_policy else None
     return OrderGateway(folder, [Station(meter=a_meter(OPEN_TO_ALL))], keys=keys, **more)
 
 
-async def warned(gateway: OrderGateway) -> None:
+async def warned(gateway: Town) -> None:
     """Everything up to the served notice; no last notice yet."""
     number = gateway.number_of(M)
     kept = without(chain(gateway.now()), "f1")
     await gateway.told(*(document(one.record.body, M, number) for one in kept))
 
 
-def record(gateway: OrderGateway, kind: str, name: str, **fields: Any) -> dict[str, Any]:
+def record(gateway: Town, kind: str, name: str, **fields: Any) -> dict[str, Any]:
     """A record of this moment."""
     return {
         "kind": kind,
@@ -43,18 +59,26 @@ def record(gateway: OrderGateway, kind: str, name: str, **fields: Any) -> dict[s
     }
 
 
-async def begun(gateway: OrderGateway) -> Mapping[str, Any]:
+async def begun(gateway: Town) -> Mapping[str, Any]:
     """A clerk begins a case."""
     return await gateway.ask("clara", "case.create", id=CASE, meter=M, reason="arrears of May")
 
 
-async def announced(gateway: OrderGateway, name: str = "f1") -> None:
+async def announced(gateway: Town, name: str = "f1") -> None:
     """The last notice goes out."""
     await gateway.told(record(gateway, "final_notice", name, channel="phone"))
 
 
-async def policy_told(gateway: OrderGateway, *, overdraft_cents: int = 5_000) -> None:
+async def policy_told(gateway: Town) -> None:
     """A customer agrees, and two persons mean a policy for the area."""
+    agreement, policy = agreed(gateway)
+    await gateway.told(agreement)
+    await gateway.ask("anna", "evidence.add", records=[policy])
+    await gateway.ask("both", "evidence.confirm", id="board:v7")
+
+
+def agreed(gateway: Town, *, overdraft_cents: int = 5_000) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An agreement of the customer, and a policy for the area that two persons have to mean."""
     until = time_out(gateway.now() + timedelta(days=90))
     agreement = record(
         gateway, "agreement", "a1", automatic_trips=True, overdraft_cents=overdraft_cents, until=until
@@ -67,13 +91,11 @@ async def policy_told(gateway: OrderGateway, *, overdraft_cents: int = 5_000) ->
         "areas": ["east"],
         "until": until,
     }
-    await gateway.told(agreement)
-    assert "refused" not in (await gateway.ask("anna", "evidence.add", records=[policy]))["records"][0]
-    await gateway.ask("both", "evidence.confirm", id="board:v7")
+    return agreement, policy
 
 
 async def statement(
-    gateway: OrderGateway, name: str, *, cents: int = -12_000, read_ago: timedelta = timedelta(hours=6)
+    gateway: Town, name: str, *, cents: int = -12_000, read_ago: timedelta = timedelta(hours=6)
 ) -> Mapping[str, Any]:
     """How the account of a prepaying customer stands, by readings of so long ago."""
     told = record(
@@ -86,12 +108,12 @@ async def statement(
     return (await gateway.told(told))[0]
 
 
-async def case_of(gateway: OrderGateway, case_id: str = CASE) -> Mapping[str, Any]:
+async def case_of(gateway: Town, case_id: str = CASE) -> Mapping[str, Any]:
     """A case as it stands."""
     return await gateway.ask("clara", "case.show", id=case_id)
 
 
-async def until(gateway: OrderGateway, state: str, case_id: str = CASE) -> Mapping[str, Any]:
+async def until(gateway: Town, state: str, case_id: str = CASE) -> Mapping[str, Any]:
     """A case, once it stands so."""
     for _ in range(2_000):
         case = await case_of(gateway, case_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from metersim.dlt698.terminal import Habits
 from metersim.line.answers import AnswerRecord
 from metersim.line.faults import NO_FAULTS, Faults
 from metersim.line.memory import MemoryDuplex
+from metersim.terminals.archive import ADD_SEVERAL
 from metersim.terminals.concentrator import Concentrator
 from metersim.terminals.delivered import CURVE_TASK
 from metersim.terminals.plan import CARRIER, FIRST_RS485, ConcentratorPlan, keep_calling
@@ -22,11 +24,12 @@ from metersim.works.cost_control import CostControl
 from meterwire.dlt698.apdus.action import ActionRequestNormal
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.get import GetRequestNormal, GetRequestRecord
-from meterwire.dlt698.apdus.parts import ActionItem, Dar, RecordRequest, RecordResult, SetItem
+from meterwire.dlt698.apdus.parts import SUCCESS, ActionItem, Dar, RecordRequest, RecordResult, SetItem
 from meterwire.dlt698.apdus.set import SetRequestNormal
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.axdr.values import Data, DateTime
 from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.objects.concentrator import archive_data
 from meterwire.dlt698.sessions.association import Association
 from meterwire.dlt698.sessions.client import ClientSession
 from meterwire.dlt698.sessions.listener import LINK_OK, Call, Listener, Report
@@ -242,6 +245,20 @@ class World:
             for task in tasks:
                 task.cancel()
         return result
+
+    def meter698(self, address: str) -> Meter698:
+        """One of its meters of DL/T 698.45."""
+        meter = self.meters[address]
+        assert isinstance(meter, Meter698)
+        return meter
+
+    def keep_password(self, address: str, password: bytes) -> None:
+        """Have the concentrator's archive keep a meter's password; none when it is empty."""
+        archive = self.concentrator.archive
+        entry = archive.entry(address)
+        assert entry is not None
+        changed = archive_data([replace(entry, password=Data("octet-string", password))])
+        assert SUCCESS == archive.act(ADD_SEVERAL, changed)
 
     def answered(self, address: str) -> int:
         """How many answers a meter has given."""

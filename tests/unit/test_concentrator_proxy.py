@@ -198,9 +198,13 @@ def test_freezes_are_read_through(address: str) -> None:
     world.run(story)
 
 
-def test_what_changes_something_goes_through_and_is_refused_as_the_meter_refuses() -> None:
-    """A refusal of the meter would look like success, or like one of the concentrator."""
+@pytest.mark.parametrize(
+    ("password", "done"), [(b"00000000", Dar(0)), (b"", Dar(15)), (b"99999999", Dar(15))]
+)
+def test_what_changes_something_is_done_or_refused_as_the_meter_says(password: bytes, done: Dar) -> None:
+    """A refusal of the meter would look like success, or its success like a refusal."""
     world = _world()
+    world.keep_password(WIRED_698, password)
     off = Data("bool", False)
 
     async def story(master: Master) -> None:
@@ -217,7 +221,7 @@ def test_what_changes_something_goes_through_and_is_refused_as_the_meter_refuses
             )
         )
         results = {one.tsa.digits: [item.dar for item in one.items] for one in written.targets}
-        assert {WIRED_698: [Dar(15), DENIED], WIRED_645: [DENIED]} == results
+        assert {WIRED_698: [done, DENIED], WIRED_645: [DENIED]} == results
         then = await master.ask(
             proxy.ProxySetThenGetRequestList(
                 piid=piid,
@@ -226,7 +230,7 @@ def test_what_changes_something_goes_through_and_is_refused_as_the_meter_refuses
             )
         )
         [[item]] = [one.items for one in then.targets]
-        assert (Dar(15), AttributeResult(REPORTS, off)) == (item.dar, item.get)
+        assert (done, AttributeResult(REPORTS, off)) == (item.dar, item.get)
 
     world.run(story)
 
@@ -246,7 +250,7 @@ def test_methods_go_through() -> None:
                 targets=(proxy.ProxyActionTarget(tsa, 0, (ActionItem(broadcast, shown),)),),
             )
         )
-        assert [Dar(15)] == [item.dar for one in done.targets for item in one.items]
+        assert [Dar(0)] == [item.dar for one in done.targets for item in one.items]
         then = await master.ask(
             proxy.ProxyActionThenGetRequestList(
                 piid=piid,
@@ -260,7 +264,8 @@ def test_methods_go_through() -> None:
             )
         )
         results = {one.tsa.digits: one.items[0] for one in then.targets}
-        assert (Dar(15), ENERGY) == (results[WIRED_698].dar, results[WIRED_698].get.oad)
+        # The clock is set by broadcast once a day.
+        assert (DENIED, ENERGY) == (results[WIRED_698].dar, results[WIRED_698].get.oad)
         assert isinstance(results[WIRED_698].get.result, Data)
         assert (DENIED, AttributeResult(ENERGY, DENIED)) == (results[WIRED_645].dar, results[WIRED_645].get)
 

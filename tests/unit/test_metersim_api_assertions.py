@@ -121,7 +121,8 @@ async def test_an_item_equals() -> None:
         assert 0 == await holds(api, item=energy, equals=123)
         assert await holds(api, item=energy, equals="123.46", within="0.01") is None
         assert 0 == await holds(api, item=energy, equals="123.47", within="0.01")
-        assert 0 == await holds(api, item=energy, equals="much")
+        for equals in ("much", "1e999", "1e999999999", "-1e99999999999999999999"):
+            assert 0 == await holds(api, item=energy, equals=equals)
         assert await holds(api, item="meter_clock", equals="2026-10-01 00:00:00") is None
         assert 0 == await holds(api, item="meter_clock", equals="2026-10-01 00:00:01")
         unknown = {"meter": FIRST, "item": "remaining_balance", "equals": "1"}
@@ -146,6 +147,7 @@ async def test_an_item_equals() -> None:
         {"item": "meter_clock", "equals": True},
         {"item": "forward_active_energy", "equals": "\uff11\uff12"},
         {"item": "forward_active_energy", "equals": "1", "within": "\uff11"},
+        {"item": "forward_active_energy", "equals": "1", "within": "1e99999999999999999999"},
         {"item": "meter_clock", "equals": [1]},
         {"item": "meter_clock", "equals": 1e200},
         {"answered": "*" * 129},

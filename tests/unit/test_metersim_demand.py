@@ -147,7 +147,10 @@ def test_the_present_demand_is_the_mean_of_the_last_15_minutes(
             assert shown_kw is not None
             total += Fraction(shown_kw) * ((until - at) // MICROSECOND)
         mean = int(total * 10_000 / (WINDOW // MICROSECOND))
-        assert Decimal(mean).scaleb(-4) == works.value(f"{power}_demand", end)
+        demand = works.value(f"{power}_demand", end)
+        assert demand is not None
+        # each phase shows its power, which is no whole number, within one of the last digit
+        assert abs(Decimal(mean).scaleb(-4) - demand) <= 3 * Decimal("0.0001")
 
 
 def test_a_cleared_demand_begins_anew() -> None:

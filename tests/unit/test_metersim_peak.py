@@ -10,7 +10,7 @@ import pytest
 from metersim.plant.checked import PlantError
 from metersim.plant.figures import Figures
 from metersim.plant.plant import read_plant
-from metersim.works.load import KINDS, VARIANTS, Load, LoadKind, _shape, course, phasors
+from metersim.works.load import KINDS, PARTS, VARIANTS, Load, LoadKind, _shape, course, phasors
 from metersim.works.peak import HEAVIEST, peak
 from metersim.works.plate import Plate
 from metersim.works.readings import CURRENT_MAX, POWER_MAX, VOLTAGE_LOW_PER_MILLE
@@ -41,7 +41,7 @@ def test_no_meter_has_a_load_beyond_its_bound(
     fullest = 0.0
     for number in range(200):
         weight, _ = course(fits, f"{number}").heaviest(0, QUARTERS)
-        seen = [phasor.apparent * weight for phasor in phasors(fits, plate, f"{number}")]
+        seen = [phasor.apparent * weight / PARTS for phasor in phasors(fits, plate, f"{number}")]
         assert sum(seen) <= POWER_MAX
         assert max(seen) * 1000 <= CURRENT_MAX * decivolts
         fullest = max(fullest, sum(seen) / POWER_MAX, max(seen) * 1000 / CURRENT_MAX / decivolts)

@@ -128,6 +128,10 @@ def test_a_file_that_is_not_there_has_a_remedy(folder: Path) -> None:
         ended = CliRunner().invoke(app, [command, "no.yaml"])
         told = "metersim: no.yaml: there is no such file; name another one, or let `metersim new` write one\n"
         assert (2, told) == (ended.exit_code, ended.stderr)
+        beyond = "x" * 300  # whether it is there cannot be asked, as in a locked folder
+        ended = CliRunner().invoke(app, [command, beyond])
+        told = f"metersim: {beyond}: cannot be read: File name too long; name another file\n"
+        assert (2, told) == (ended.exit_code, ended.stderr)
     ended = CliRunner().invoke(app, ["check", str(folder)])
     told = f"metersim: {folder}: cannot be read: Is a directory; name a file in that folder\n"
     assert (2, told) == (ended.exit_code, ended.stderr)
@@ -180,8 +184,20 @@ def test_a_place_of_the_api_that_cannot_be_had_has_a_remedy(folder: Path) -> Non
 
 def test_a_file_that_cannot_be_written_is_named(folder: Path) -> None:
     """Whoever asks for a capture into no folder would be told a number of the operating system."""
-    ended = CliRunner().invoke(app, ["run", "--capture", "no/c.jsonl"])
-    assert (1, "metersim: no/c.jsonl: No such file or directory\n") == (ended.exit_code, ended.stderr)
+    told = "No such file or directory; make its folder first, or name another place\n"
+    here = Path.cwd()
+    for command, file in (
+        (["run", "--capture", "no/c.jsonl"], "no/c.jsonl"),
+        (["run", "--answers", "no/a.jsonl"], "no/a.jsonl"),
+        (["run", "--pty", "--link", "no/tty"], f"{here}/no/tty"),
+    ):
+        ended = CliRunner().invoke(app, command)
+        assert (1, f"metersim: {file}: {told}") == (ended.exit_code, ended.stderr)
+    (folder / "p.yaml").mkdir()
+    told = "metersim: p.yaml: Is a directory; name a file in that folder\n"
+    assert told == CliRunner().invoke(app, ["new", "p", "--force"]).stderr
+    denied = PermissionError(errno.EACCES, "Permission denied", "c.jsonl")
+    assert "c.jsonl: Permission denied; let this user write there, or name another place" == words_of(denied)
 
 
 def test_options_of_the_plant_do_not_go_with_a_plant_file(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
@@ -19,6 +20,7 @@ from meterwire.dlt698.link.deframer import Deframer
 from tests.support.processes import LOOPBACK
 
 START = datetime(2026, 10, 1, 3, tzinfo=UTC)
+DAY_S = 86400
 FILE = """\
 plant: hamlet
 lines: []
@@ -72,6 +74,66 @@ def test_what_is_behind_a_concentrator_is_of_the_plant() -> None:
     assert () == built.meter("000000000300").obeyed()
     ports = [entry.port for one in built.concentrators.values() for entry in one.archive.entries]
     assert [CARRIER] * 3 + [FIRST_RS485] == ports
+
+
+def test_a_meter_of_an_edition_without_freezes_is_no_failure() -> None:
+    """Each night the master would be told of a broken meter, which answers all that it can answer."""
+    rows = "[{address: 1, profile: dlt645-1997/generic}, {address: 2}, {address: 3, faults: {silence: 1.0}}]"
+    row = f"{{address: 9, at: listen, meters: {rows}}}"
+    plant = read_plant(f"lines: []\nconcentrators: [{row}]\n", "p.yaml")
+    sim = Simulation(seed=1, start=START)
+    built = BuiltPlant(plant, clock=sim.clock)
+    concentrator = built.concentrators["000000000009"]
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(built.run())
+            await asyncio.sleep(DAY_S)
+            running.cancel()
+
+    sim.run(main())
+    nights, quarters = (
+        [len(concentrator.store.rows(scheme, f"{number:012}")) for number in (1, 2, 3)] for scheme in (1, 2)
+    )
+    assert [0, 2, 0] == nights, "that of the midnight before is collected late"
+    assert [95, 95, 0] == quarters, "the last one begins as the day ends"
+    assert ["000000000003"] == [failure.address for failure in concentrator.failures.newest_first()]
+    assert (2, 1) == (concentrator.collector.runs[1].total, concentrator.collector.runs[1].success)
+
+
+def test_the_archive_says_what_the_meters_are() -> None:
+    """A head-end that goes by the archive would ask single-phase meters for three phases, or at no speed."""
+    rows = """
+      - {address: 1, profile: dlt698.45/single-phase}
+      - {address: 2, profile: dlt698.45/three-phase, baud: 115200}
+      - {address: 3, profile: dlt645-2007/single-phase, baud: 1200}
+      - {address: 4, profile: dlt645-2007/three-phase}
+      - {address: 5, profile: dlt645-1997/generic}
+    """
+    plant = read_plant(f"lines: []\nconcentrators:\n  - address: 9\n    meters:{rows}\n", "p.yaml")
+    built = BuiltPlant(plant, clock=Simulation(seed=1, start=START).clock)
+    meters = built.lines["behind-000000000009"].meters.values()
+    profiles = [meter.row.profile for meter in meters]
+    codes = {1200: 2, 2400: 3, 9600: 6}
+    entries = built.concentrators["000000000009"].archive.entries
+    own = [codes[profile.line.baud] for profile in profiles]
+    assert [own[0], 10, 2, own[3], own[4]] == [entry.baud for entry in entries]
+    assert [1, 3, 1, 3] == [entry.wiring for entry in entries][:4]
+    assert [(Decimal(one.meter.voltage_v), Decimal(one.meter.basic_current_a)) for one in profiles] == [
+        (entry.rated_voltage, entry.rated_current) for entry in entries
+    ]
+    assert [3, 3, 2, 2, 1] == [entry.protocol for entry in entries]
+
+
+def test_the_archive_has_the_passwords_of_the_meters() -> None:
+    """Nothing behind it could be set or ordered by PROXY."""
+    rows = (
+        "[{address: 1, profile: dlt698.45/generic, password: '71'}, {address: 2, profile: dlt698.45/generic}]"
+    )
+    plant = read_plant(f"lines: []\nconcentrators: [{{address: 9, meters: {rows}}}]\n", "p.yaml")
+    built = BuiltPlant(plant, clock=Simulation(seed=1, start=START).clock)
+    entries = built.concentrators["000000000009"].archive.entries
+    assert [b"71", b"00000000"] == [entry.password.value for entry in entries]
 
 
 @pytest.mark.parametrize(

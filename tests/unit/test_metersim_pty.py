@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -63,20 +65,20 @@ class _Terminal:
     """The client's end."""
 
     def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
 
     def tune(self, speed: int, *, odd: bool = False) -> None:
         """Set it as drivers of serial ports do; the bit for even parity is not to be had here."""
-        attributes = termios.tcgetattr(self._descriptor)
+        attributes = termios.tcgetattr(self.descriptor)
         attributes[2] = attributes[2] & ~termios.PARODD | (termios.PARODD if odd else 0)
         attributes[4] = attributes[5] = speed
-        termios.tcsetattr(self._descriptor, termios.TCSANOW, attributes)
+        termios.tcsetattr(self.descriptor, termios.TCSANOW, attributes)
 
     async def say(self, here: _Watched, request: bytes) -> None:
         """Say it, until the line has dealt with it."""
         await here.idle.wait()
         here.idle.clear()
-        os.write(self._descriptor, request)
+        os.write(self.descriptor, request)
         await here.idle.wait()
 
     async def hear(self, octets: int) -> bytes:
@@ -84,15 +86,15 @@ class _Terminal:
         heard, done = bytearray(), loop.create_future()
 
         def read() -> None:
-            heard.extend(os.read(self._descriptor, 256))
+            heard.extend(os.read(self.descriptor, 256))
             if len(heard) >= octets and not done.done():
                 done.set_result(None)
 
-        loop.add_reader(self._descriptor, read)
+        loop.add_reader(self.descriptor, read)
         try:
             await done
         finally:
-            loop.remove_reader(self._descriptor)
+            loop.remove_reader(self.descriptor)
         return bytes(heard)
 
 
@@ -159,3 +161,33 @@ async def test_even_and_no_parity_are_told_apart_by_the_declaration() -> None:
                 client.tune(termios.B2400)
                 await client.say(here, ask645())
         assert answered == len(here.answers)
+
+
+async def test_a_link_is_not_taken_from_a_line_that_is_served(tmp_path: Path) -> None:
+    """Who starts a second plant would cut the clients of the first one off, and nobody would say so."""
+    link = tmp_path / "ttyMETER"
+    here = _Watched(m000000000161=Port(2400))
+    async with open_pty(here, link, traits()) as url:
+        leads_to = link.readlink()
+        with opened(url) as client:
+            fcntl.flock(client.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as clients do that want it alone
+            with pytest.raises(FileExistsError, match="leads to a line that is served; end the program"):
+                async with open_pty(here, link, traits()):
+                    pass
+        assert leads_to == link.readlink()
+    assert not link.is_symlink()
+
+
+async def test_a_link_that_a_dead_plant_left_is_replaced(tmp_path: Path) -> None:
+    """A plant that was killed would have to be cleaned up after by hand."""
+    here = _Watched(m000000000161=Port(2400))
+    others, unrelated = os.openpty()  # whoever got the number since
+    try:
+        for number, left in enumerate((Path("/dev/pts/none"), Path(os.ttyname(unrelated)))):
+            link = tmp_path / f"ttyMETER{number}"
+            link.symlink_to(left)
+            async with open_pty(here, link, traits()):
+                assert left != link.readlink()
+    finally:
+        os.close(others)
+        os.close(unrelated)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from statistics import correlation, median
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -228,6 +228,48 @@ def test_a_reversed_part_of_a_ct_takes_twice_its_share(strength: Decimal, phases
         return net(NOON + DAY) - net(NOON)
 
     assert abs(counted(works) - counted(honest) * (1 - 2 * strength)) <= Decimal("0.05")
+
+
+LITTLE: list[tuple[Method, Literal[1, 3], str, str]] = [
+    # with what is taken of the registers of all phases, as a part of phase a's share or of the whole
+    (Method.VOLTAGE_LEAD_REMOVED, 1, "0.001", "0.001"),
+    (Method.VOLTAGE_REDUCED, 1, "0.001", "0.001"),  # 0.00015, and the least that there is
+    (Method.CT_SHORTED, 1, "0.001", "0.001"),
+    (Method.CT_SHORTED, 1, "0.02", "0.02"),
+    (Method.CT_SHORTED, 3, "0.01", "0.01"),
+    (Method.CT_OPEN, 1, "0.001", "0.001"),
+    (Method.CT_REVERSED, 1, "0.001", "0.002"),
+    (Method.REGISTER_BLOCKED, 1, "0.001", "0.001"),
+    (Method.BYPASSED, 1, "0.001", "0.001"),
+    (Method.BYPASSED, 3, "0.01", "0.01"),
+    (Method.MAGNET, 1, "0.001", "0.001"),  # 0.0007, and the least that there is
+    (Method.MAGNET, 1, "0.01", "0.007"),
+    (Method.SUDDEN_DROP, 3, "0.001", "0.001"),
+]
+
+
+@pytest.mark.parametrize(("method", "phases", "strength", "share"), LITTLE)
+@pytest.mark.parametrize("mean_kw", ["0.1", "0.5"])
+def test_the_least_strength_takes_its_share_over_time(
+    method: Method, phases: Literal[1, 3], strength: str, share: str, mean_kw: str
+) -> None:
+    """A small theft would be recorded as one that goes on, and take nothing, or ten times as much."""
+    plate, load = Plate(address=ADDRESS, phases=phases), Load(mean_kw=Decimal(mean_kw))
+    works, honest = Works(plate, seed=3, load=load), Works(plate, seed=3, load=load)
+    works.history.become(NOON, tampered(method, Decimal(strength)))
+    one = method in {Method.CT_SHORTED, Method.CT_OPEN} and phases == 3
+    item = "forward_active_energy.a" if one else "forward_active_energy"
+
+    def counted(each: Works) -> Decimal:
+        return of(each, item, NOON + 3650 * DAY) - of(each, item, NOON)
+
+    taken = 1 - counted(works) / counted(honest)
+    assert abs(taken / Decimal(share) - 1) < Decimal("0.1")
+
+
+def test_a_crossed_current_is_turned_by_the_least_strength_too() -> None:
+    """THEFT-07 would befall a meter and turn nothing."""
+    assert (1, -1, 0) == tampered(Method.WRONG_SEQUENCE, Decimal("0.001")).angle_deg
 
 
 def test_methods_that_are_none_are_refused() -> None:

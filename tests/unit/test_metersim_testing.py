@@ -17,6 +17,7 @@ from metersim.testing.maker import PLANTS_MAX
 from metersim.testing.thread import PlantThread
 from meterwire.dlt645 import ReadReply, ReadRequest, decode, encode, from_frame, to_frame
 from meterwire.dlt645.messages.control import ControlRequest
+from meterwire.dlt698.link.deframer import Deframer
 from tests.support.octets import plain_client
 
 ENERGY, VOLTAGE = 0x00010000, 0x02010100
@@ -164,6 +165,26 @@ def test_a_seed_is_a_run(metersim_plant: PlantMaker) -> None:
     assert timedelta(hours=5) == one.clock.utc_now() - datetime.fromisoformat("2026-01-01T00:00Z")
     with pytest.raises(ValueError, match=r"use connect\(\)"):
         _ = one.url
+
+
+def test_a_concentrator_in_simulated_time_is_reached_as_over_a_socket(metersim_plant: PlantMaker) -> None:
+    """A test would talk to the wires behind the concentrator, and never to the concentrator."""
+    concentrators = [{"address": "20000000001", "meters": [{"address": "161"}]}, {"address": "20000000002"}]
+    alone = metersim_plant.simulated({"lines": [], "concentrators": concentrators})
+    mixed = metersim_plant.simulated({"lines": [{}], "concentrators": concentrators})
+
+    async def who_logs_in(plant: SimulatedPlant, name: str | None) -> str:
+        async with plant.connect(name) as master, asyncio.timeout(30):
+            [login] = Deframer().feed(await master.receive())
+            return login.server.digits
+
+    assert "020000000001" == alone.run(who_logs_in(alone, None))
+    assert "020000000002" == alone.run(who_logs_in(alone, "behind-020000000002"))
+    assert "020000000001" == mixed.run(who_logs_in(mixed, "behind-020000000001"))
+    with pytest.raises(TimeoutError):
+        mixed.run(who_logs_in(mixed, None))
+    with pytest.raises(KeyError, match="behind-020000000003"):
+        alone.connect("behind-020000000003")
 
 
 def test_a_failure_in_simulated_time_comes_out_as_it_is(metersim_plant: PlantMaker) -> None:

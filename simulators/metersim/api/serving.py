@@ -11,11 +11,10 @@ from typing import Final
 import uvicorn
 
 from metersim.api.app import application
+from metersim.api.connections import ASKS_WITHIN_S, ServerConfig
 from metersim.api.limits import HEAD_OCTETS_MAX
 from metersim.api.served import Served
 
-CONNECTIONS_MAX: Final = 64
-"""Connections at one time; the requests of more are answered with 503."""
 GRACE_S: Final = 1
 
 
@@ -28,27 +27,33 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def open_api(served: Served, listening: socket.socket, *, anywhere: bool = False) -> AsyncIterator[str]:
+async def open_api(
+    served: Served,
+    listening: socket.socket,
+    *,
+    anywhere: bool = False,
+    asks_within_s: float = ASKS_WITHIN_S,
+) -> AsyncIterator[str]:
     """Serve the API of a plant until the block ends; gives its URL.
 
     Args:
         served: the plant.
         listening: where it waits; connections queue there already.
         anywhere: whether other machines may ask.
+        asks_within_s: seconds in which a request has to come whole; its connection is closed else.
 
     """
-    config = uvicorn.Config(
+    config = ServerConfig(
         application(served, anywhere=anywhere),
         loop="none",
-        http="h11",
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        limit_concurrency=CONNECTIONS_MAX + 1,  # it counts the one that asks
         h11_max_incomplete_event_size=HEAD_OCTETS_MAX,
         timeout_graceful_shutdown=GRACE_S,
+        asks_within_s=asks_within_s,
     )
     server = _Server(config)
     host, port, *_ = listening.getsockname()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
-from typing import NoReturn
+from collections.abc import Mapping
+from typing import Final, NoReturn
 
 import typer
 
@@ -12,6 +14,15 @@ from metersim.plant.at import PORT_MAX, endpoint
 
 FAILED = 1
 WRONG = 2
+
+_REMEDIES: Final[Mapping[int, str]] = {
+    errno.EACCES: "let this user write there, or name another place",
+    errno.EPERM: "let this user write there, or name another place",
+    errno.ENOENT: "make its folder first, or name another place",
+    errno.EISDIR: "name a file in that folder",
+    errno.ENOSPC: "make room there, or name another place",
+}
+_ELSE: Final = "name another place"
 
 
 def endpoints(option: str, text: str, count: int = 1) -> tuple[str, int]:
@@ -36,18 +47,22 @@ def endpoints(option: str, text: str, count: int = 1) -> tuple[str, int]:
 
 
 def stopping() -> asyncio.Event:
-    """An event that SIGTERM and Ctrl-C set."""
+    """An event that SIGTERM, Ctrl-C and a terminal that is closed set; the last not where it is ignored."""
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    ends = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        ends.append(signal.SIGHUP)
+    for number in ends:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
 
 
 def words_of(error: object) -> str:
-    """What to say of an error: without its number, with the file that it is about."""
+    """What to say of an error: without its number, with the file that could not be written, and a remedy."""
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
-    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    file = error.filename2 or error.filename  # of a link: where it was to stand
+    return f"{file}: {error.strerror}; {_REMEDIES.get(error.errno or 0, _ELSE)}" if file else error.strerror
 
 
 def failed(error: object, code: int = FAILED) -> NoReturn:

@@ -108,6 +108,7 @@ class Meter698:
         modes: how strongly requests have to be protected; everything is taken by default.
 
     Attributes:
+        password: as given.
         works: its clock, switch, wallet and memory, and what it measures.
         envelopes: open what is protected; its ``module`` is the security module.
         modes: as given.
@@ -139,6 +140,7 @@ class Meter698:
         if not _ADDRESS(address):
             raise ValueError(f"{address!r} is no meter address: 12 digits")
         self.address = address
+        self.password = password
         self.works = works or usual_works(
             address, seed=seed, mean_kw=growth_kw, since=since, clock_ahead=clock_ahead, control=control
         )

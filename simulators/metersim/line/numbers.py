@@ -8,15 +8,15 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator
 
-_NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?").fullmatch
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?").fullmatch
 
 
 def number_of(text: str) -> Decimal:
     """The number that a text says.
 
     Args:
-        text: digits 0 to 9, with a sign, a point and an exponent where there are; ``Decimal`` alone would
-            take the digits of every script.
+        text: digits 0 to 9, with a sign, a point and an exponent where there are, of three digits at most:
+            with longer ones sums overflow. ``Decimal`` alone would take the digits of every script.
 
     Raises:
         ValueError: it is none.

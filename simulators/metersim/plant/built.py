@@ -6,6 +6,7 @@ import asyncio
 import functools
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -15,7 +16,8 @@ from metersim.line.fault_rules import FaultRules
 from metersim.line.faults import NO_FAULTS
 from metersim.line.line import Clock, Line, Station
 from metersim.line.medium import CLEAN
-from metersim.plant.built_line import BuiltLine, BuiltMeter
+from metersim.line.memory import MemoryDuplex
+from metersim.plant.built_line import BuiltLine, BuiltMeter, connected
 from metersim.plant.clocks import PlantClock
 from metersim.plant.concentrator_row import ConcentratorRow
 from metersim.plant.happening_runner import HappeningReport, Happenings
@@ -142,6 +144,23 @@ class BuiltPlant:
         """
         return self.meters[address]
 
+    def connect(self, name: str | None = None) -> AbstractAsyncContextManager[MemoryDuplex]:
+        """A connection from the same process, to what is open under the name in other plants.
+
+        Args:
+            name: of a line; of one behind a concentrator, the connection is to the concentrator, which logs
+                in. ``None``: the first line, or the first concentrator of a plant without lines.
+
+        Raises:
+            KeyError: there is no line of that name.
+
+        """
+        found = next(iter(self.lines)) if name is None else name
+        for row in self.plant.concentrators:
+            if row.line.name == found:
+                return connected(self.concentrators[row.address].terminal, found)
+        return self.lines[found].connect()
+
     def digest(self, line: str) -> str:
         """SHA-256 over direction, time and octets of everything on a line so far, hexadecimal.
 
@@ -184,7 +203,11 @@ class BuiltPlant:
     def _concentrator(self, row: ConcentratorRow) -> Concentrator:
         behind = self.lines[row.line.name]
         return row.plan(self.plant.seed).build(
-            {row.oad: behind.wires}, clock=self.clock, served={row.oad: behind}, speed=self._speed
+            {row.oad: behind.wires},
+            clock=self.clock,
+            served={row.oad: behind},
+            speed=self._speed,
+            bauds={address: meter.row.port.baud for address, meter in behind.meters.items()},
         )
 
     def _befall(self, happening: Happening) -> HappeningReport:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -246,10 +246,20 @@ class BuiltLine:
         served = self._served or self.wires
         await served.serve(watched(duplex, self.traffic))
 
-    @asynccontextmanager
-    async def connect(self) -> AsyncIterator[MemoryDuplex]:
+    def connect(self) -> AbstractAsyncContextManager[MemoryDuplex]:
         """A connection from the same process; gives the client's end of it."""
-        ours, theirs = memory_pair()
-        served = self.serve(ours)
-        async with beside(served, name=f"plant[{self.name}].client", ending=theirs.close):
-            yield theirs
+        return connected(self, self.name)
+
+
+@asynccontextmanager
+async def connected(served: Served, name: str) -> AsyncIterator[MemoryDuplex]:
+    """A connection from the same process; gives the client's end of it.
+
+    Args:
+        served: what answers over it.
+        name: what it is called in the plant.
+
+    """
+    ours, theirs = memory_pair()
+    async with beside(served.serve(ours), name=f"plant[{name}].client", ending=theirs.close):
+        yield theirs

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -227,6 +228,9 @@ def load_plant(path: Path) -> Plant:
         PlantError: it cannot be read, or is wrong.
 
     """
-    if not path.exists():
-        raise PlantError(f"{path}: there is no such file; name another one, or let `metersim new` write one")
+    with suppress(OSError):  # of a file that nobody may look at, reading says what is wrong
+        if not path.exists():
+            raise PlantError(
+                f"{path}: there is no such file; name another one, or let `metersim new` write one"
+            )
     return read_plant(text_of(path, text_max=TEXT_MAX, fault=PlantError), str(path), folder=path.parent)

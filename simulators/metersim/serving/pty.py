@@ -11,7 +11,9 @@ bit that says "even" away from a pseudo-terminal, so even and none are what the 
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import struct
 import termios
 import tty
 from collections.abc import AsyncIterator, Iterator
@@ -37,18 +39,21 @@ async def open_pty(
 
     Args:
         line: the line.
-        link: a symbolic link to make for it; one that is there already is replaced.
+        link: a symbolic link to make for it; one that is there already is replaced, if nobody serves behind
+            it any more.
         traits: how its port is said to be set, which a pseudo-terminal does not mind; 2400 bit/s and even
             parity by default.
 
     Raises:
-        OSError: no pseudo-terminal can be had, or something that is no link stands at ``link``.
+        OSError: no pseudo-terminal can be had, or at ``link`` stands something that is no link, or the link
+            of a line that is served.
 
     """
     ours, theirs = os.openpty()
     try:
         tty.setraw(theirs)
         os.set_blocking(ours, False)
+        _lock(theirs)
         device = Path(os.ttyname(theirs))
         with _linked(link, device) as path:
             async with asyncio.TaskGroup() as group:
@@ -71,6 +76,10 @@ def _linked(link: Path | None, device: Path) -> Iterator[Path]:
         return
     link = link.absolute()
     if link.is_symlink():
+        if _is_served(link):
+            raise FileExistsError(
+                f"{link} leads to a line that is served; end the program that has it, or write another place"
+            )
         link.unlink()
     elif link.exists():
         raise FileExistsError(f"{link} stands there and is no link; choose another place for it")
@@ -80,6 +89,36 @@ def _linked(link: Path | None, device: Path) -> Iterator[Path]:
     finally:
         if link.is_symlink() and link.readlink() == device:
             link.unlink()
+
+
+def _lock(terminal: int) -> None:
+    """Hold a terminal as served, until all its descriptors here are closed; clients may lock it all the same.
+
+    Raises:
+        OSError: somebody holds it.
+
+    """
+    whole = struct.pack("@hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)  # struct flock
+    fcntl.fcntl(terminal, fcntl.F_OFD_SETLK, whole)
+
+
+def _is_served(link: Path) -> bool:
+    """Whether a line is served at the terminal behind a link; a number that is free again is taken anew."""
+    try:
+        terminal = os.open(link, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    except PermissionError:
+        return True  # somebody else's
+    except OSError:
+        return False
+    try:
+        _lock(terminal)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
+    return False
 
 
 class PtyDuplex:

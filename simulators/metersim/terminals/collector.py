@@ -163,6 +163,12 @@ class Collector:
         for run in self.runs.values():
             if run.state == RUNNING:  # cut off when the power went
                 run.ended_at = self.shown()
+        try:
+            await self._carry_out()
+        finally:
+            self._changed = asyncio.Event()  # the next run may be in another loop
+
+    async def _carry_out(self) -> None:
         async with asyncio.TaskGroup() as group:
             while True:
                 for task in sorted(self.tasks.values(), key=_urgency):
@@ -212,7 +218,8 @@ class Collector:
             return
         run = Run(task=task.number, started_at=self.shown(), period=span(task.period) or MONTH)
         self.runs[task.number] = run
-        entries = self._meters.archive.chosen(scheme.meters)
+        chosen = self._meters.archive.chosen(scheme.meters)
+        entries = [entry for entry in chosen if self._can_have(scheme, entry)]
         run.total = len(entries)
         before = self._meters.counts()
         by_port: dict[MeterPort, list[ArchiveEntry]] = {}
@@ -226,6 +233,11 @@ class Collector:
                 )
         run.sent, run.received = (now - then for now, then in zip(self._meters.counts(), before, strict=True))
         run.ended_at = self.shown()
+
+    def _can_have(self, scheme: Scheme, entry: ArchiveEntry) -> bool:
+        """Whether a meter can have what a scheme is about; what cannot be reached at all is to be told of."""
+        reader = self._meters.reader(entry)
+        return scheme.kind == PRESENT or reader is None or reader.has_freezes
 
     async def _collect(self, scheme: Scheme, meters: Sequence[ArchiveEntry], run: Run) -> None:
         """Go through the meters of a port; present values are worth one round only."""

@@ -185,7 +185,16 @@ class Concentrator:
         return self._on
 
     async def run(self) -> None:
-        """Collect, report and forward, until cancelled."""
+        """Collect, report and forward, until cancelled; it can be run again, also in another loop."""
+        try:
+            await self._work()
+        finally:
+            off = asyncio.Event()  # events are of one loop
+            if self._off.is_set():
+                off.set()
+            self._off = off
+
+    async def _work(self) -> None:
         async with asyncio.TaskGroup() as group:
             for port in self.meters.ports:
                 group.create_task(port.run(), name=f"concentrator[{self.address}].port")

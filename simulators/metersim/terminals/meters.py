@@ -44,17 +44,23 @@ class Meters:
 
     def reader(self, entry: ArchiveEntry) -> MeterReader | None:
         """How a meter is read; ``None`` where there is no such port, or nobody here speaks its protocol."""
-        return self._made(entry.address, entry.protocol, entry.port)
+        return self._made(entry.address, entry.protocol, entry.port, _password(entry))
 
     def counts(self) -> tuple[int, int]:
         """Frames that left through all ports, and that came back."""
         return sum(port.sent for port in self.ports), sum(port.received for port in self.ports)
 
-    def _make(self, address: str, protocol: int, oad: Oad) -> MeterReader | None:
+    def _make(self, address: str, protocol: int, oad: Oad, password: str | None) -> MeterReader | None:
         port = self.port(oad)
         if port is None:
             return None
         if protocol == DLT698_45:
-            return Reader698(port, address)
+            return Reader698(port, address, password)
         edition = EDITIONS.get(protocol)
         return Reader645(port, address, edition) if edition else None
+
+
+def _password(entry: ArchiveEntry) -> str | None:
+    """The meter's password; ``None`` where the archive has none, or octets that are no text."""
+    octets = entry.password.value if entry.password.type == "octet-string" else b""
+    return octets.decode("ascii") if octets and octets.isascii() else None

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
@@ -37,13 +37,18 @@ from metersim.terminals.ways import Ways
 from metersim.works.clock import MeterClock
 from metersim.works.moments import INSTALLED_AT
 from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.axdr.values import Data
 from meterwire.dlt698.objects.concentrator import CARRIER, FIRST_RS485, ArchiveEntry
 
 CARRIER_ROUTE: Final = Route(shortest_s=0.5, longest_s=8.0)
 """What reading a meter over the carrier takes; a mean of some 3 s."""
 CARRIER_TIMEOUT_S: Final = 30.0
 _PROTOCOLS: Final = {"dlt645-1997": DLT645_1997, "dlt645-2007": DLT645_2007}
-_BAUD_CODES: Final = {300: 0, 600: 1, 1200: 2, 2400: 3, 4800: 4, 7200: 5, 9600: 6, 19200: 7}
+_BAUD_CODES: Final = {
+    300: 0, 600: 1, 1200: 2, 2400: 3, 4800: 4, 7200: 5, 9600: 6, 19200: 7,
+    38400: 8, 57600: 9, 115200: 10,
+}  # fmt: skip
+"""Source: spec section 2, COMDCB."""
 _AUTOMATIC: Final = 255
 _SINGLE_PHASE, _FOUR_WIRE = 1, 3
 
@@ -78,6 +83,7 @@ class ConcentratorPlan:
         clock: Clock,
         served: Mapping[Oad, Served] | None = None,
         speed: Callable[[], float] = lambda: 1.0,
+        bauds: Mapping[str, int] | None = None,
     ) -> Concentrator:
         """The concentrator; it does nothing until its `run` runs.
 
@@ -86,6 +92,8 @@ class ConcentratorPlan:
             clock: the true time.
             served: what carries the octets of a line, where it is not the line itself.
             speed: how many seconds of the true time pass in a second of the program.
+            bauds: how the ports of meters are set, by address; of others the archive has what their profile
+                says, or "automatic" where they have none.
 
         Raises:
             ValueError: ``address`` is none, or ``clock_ahead`` is out of range.
@@ -96,7 +104,7 @@ class ConcentratorPlan:
             self.address,
             clock=clock,
             own=MeterClock(since=self.since, ahead=self.clock_ahead),
-            archive=MeterArchive(tuple(_entries(lines)) if self.archive else ()),
+            archive=MeterArchive(tuple(_entries(lines, bauds or {})) if self.archive else ()),
             ports=[self._port(oad, line) for oad, line in {**lines, **(served or {})}.items()],
             ways=self.ways,
             speed=speed,
@@ -136,19 +144,29 @@ async def keep_calling(
         await asyncio.sleep(redial_s)
 
 
-def _entries(lines: Mapping[Oad, Line]) -> Iterator[ArchiveEntry]:
+def _entries(lines: Mapping[Oad, Line], bauds: Mapping[str, int]) -> Iterator[ArchiveEntry]:
     """The meters as an installer would enter them, numbered from 1."""
     number = 0
     for oad, line in lines.items():
         for meter in line.meters.values():
             number += 1
-            yield _entry(number, meter, oad)
+            entry = _entry(number, meter, oad)
+            baud = bauds.get(meter.address)
+            yield entry if baud is None else replace(entry, baud=_BAUD_CODES.get(baud, _AUTOMATIC))
 
 
 def _entry(number: int, meter: Speaker, oad: Oad) -> ArchiveEntry:
     if isinstance(meter, Meter698):
+        plate = meter.works.plate
         return ArchiveEntry(
-            number=number, address=meter.address, protocol=DLT698_45, port=oad, wiring=_FOUR_WIRE
+            number=number,
+            address=meter.address,
+            protocol=DLT698_45,
+            port=oad,
+            wiring=_wiring(plate.phases),
+            rated_voltage=plate.voltage_v,
+            rated_current=plate.basic_current_a,
+            password=Data("octet-string", (meter.password or "").encode("ascii")),
         )
     if not isinstance(meter, Meter):
         raise ValueError(f"meter {meter.address} is of no kind that a concentrator reads")
@@ -160,10 +178,14 @@ def _entry(number: int, meter: Speaker, oad: Oad) -> ArchiveEntry:
         protocol=_PROTOCOLS[meter.profile.edition],
         port=oad,
         tariffs=traits.tariffs,
-        wiring=_SINGLE_PHASE if traits.phases == 1 else _FOUR_WIRE,
+        wiring=_wiring(traits.phases),
         rated_voltage=Decimal(traits.voltage_v),
         rated_current=Decimal(traits.basic_current_a),
     )
+
+
+def _wiring(phases: int) -> int:
+    return _SINGLE_PHASE if phases == 1 else _FOUR_WIRE
 
 
 __all__ = ["CARRIER", "CARRIER_ROUTE", "FIRST_RS485", "ConcentratorPlan", "keep_calling"]

@@ -193,9 +193,13 @@ class MeterPort:
 
     async def run(self) -> None:
         """Carry octets between the port and the meters, until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self.line.serve(self._theirs), name=f"port[{self.oad}].line")
-            group.create_task(self._listen(), name=f"port[{self.oad}].ear")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.line.serve(self._theirs), name=f"port[{self.oad}].line")
+                group.create_task(self._listen(), name=f"port[{self.oad}].ear")
+        finally:  # the next run may be in another loop
+            self._ours, self._theirs = memory_pair()
+            self._news = asyncio.Event()
 
     async def exchange(self, session: Session, *, timeout_s: float = 0, priority: int = USUAL) -> None:
         """Carry out one exchange; when it brought no answer the session has expired.

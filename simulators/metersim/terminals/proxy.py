@@ -2,7 +2,9 @@
 
 Meters on different ports are asked at the same time, those on one port one after the other; who is silent
 costs itself its time, as far as the time for the whole lasts. What was not answered by then is DAR 33. Each
-meter is asked once: what changes something may have been done although nobody answered.
+meter is asked once: what changes something may have been done although nobody answered. A meter of 698.45
+hears the master's time tag, and what changes something in the association that the archive has a password
+for; what it says of that comes back as it is. A SECURITY envelope for a meter travels in a frame.
 Source: DL/T 698.45-2017, 7.3.9; spec sections 3.9 and 8.
 """
 
@@ -31,6 +33,7 @@ from meterwire.dlt698.apdus.parts import (
     RecordResult,
     SetResult,
     SetThenGetResult,
+    TimeTag,
 )
 from meterwire.dlt698.axdr.selection import Oad, Omd, Tsa
 from meterwire.dlt698.axdr.values import Data
@@ -79,14 +82,14 @@ class _Kind(NamedTuple):
     Args:
         answer: class of the answer.
         result: class of what it says of one meter.
-        ask: (PIID, items) -> what the meter is asked.
+        ask: (PIID, items, time tag) -> what the meter is asked; ``None``: a read.
         failed: (item, DAR) -> what is said of an item that was not done.
 
     """
 
     answer: Any
     result: Any
-    ask: Callable[[Piid, Any], Apdu] | None
+    ask: Callable[[Piid, Any, TimeTag | None], Apdu] | None
     failed: Callable[[Any, Dar], Any]
 
 
@@ -103,25 +106,25 @@ _KINDS: Final[dict[type, _Kind]] = {
     proxy.ProxySetRequestList: _Kind(
         proxy.ProxySetResponseList,
         proxy.ProxySetResult,
-        lambda piid, items: writing.SetRequestNormalList(piid=piid, items=items),
+        lambda piid, items, tag: writing.SetRequestNormalList(piid=piid, items=items, time_tag=tag),
         lambda item, dar: SetResult(item.oad, dar),
     ),
     proxy.ProxySetThenGetRequestList: _Kind(
         proxy.ProxySetThenGetResponseList,
         proxy.ProxySetThenGetResult,
-        lambda piid, items: writing.SetThenGetRequestNormalList(piid=piid, items=items),
+        lambda piid, items, tag: writing.SetThenGetRequestNormalList(piid=piid, items=items, time_tag=tag),
         _set_failed,
     ),
     proxy.ProxyActionRequestList: _Kind(
         proxy.ProxyActionResponseList,
         proxy.ProxyActionResult,
-        lambda piid, items: action.ActionRequestNormalList(piid=piid, items=items),
+        lambda piid, items, tag: action.ActionRequestNormalList(piid=piid, items=items, time_tag=tag),
         lambda item, dar: ActionResult(item.omd, dar),
     ),
     proxy.ProxyActionThenGetRequestList: _Kind(
         proxy.ProxyActionThenGetResponseList,
         proxy.ProxyActionThenGetResult,
-        lambda piid, items: action.ActionThenGetRequestNormalList(piid=piid, items=items),
+        lambda piid, items, tag: action.ActionThenGetRequestNormalList(piid=piid, items=items, time_tag=tag),
         _action_failed,
     ),
 }
@@ -213,9 +216,9 @@ class Proxy:
     async def _ask_all(self, request: Any, kind: _Kind, numbers: Sequence[int], done: dict[int, Any]) -> None:
         for number in numbers:
             target = request.targets[number]
-            done[number] = await self._ask(target, kind)
+            done[number] = await self._ask(target, kind, request.time_tag)
 
-    async def _ask(self, target: Any, kind: _Kind) -> Any:
+    async def _ask(self, target: Any, kind: _Kind, tag: TimeTag | None) -> Any:
         """What one meter says."""
         reader = self._reader(target.tsa)
         if reader is None:
@@ -223,19 +226,19 @@ class Proxy:
         if kind.ask is not None and not isinstance(reader, Reader698):
             return _all_failed(kind, target, DENIED)
         try:
-            return await self._asked(reader, target, kind)
+            return await self._asked(reader, target, kind, tag)
         except Silent:
             return _all_failed(kind, target, NO_ANSWER)
         except PortBusy:
             return _all_failed(kind, target, BUSY)
 
     @staticmethod
-    async def _asked(reader: Any, target: Any, kind: _Kind) -> Any:
+    async def _asked(reader: Any, target: Any, kind: _Kind, tag: TimeTag | None) -> Any:
         """The same; raises as the reader does."""
         how: dict[str, Any] = {"timeout_s": target.timeout_s, "priority": URGENT}
         if kind.ask is None:
-            return kind.result(target.tsa, await reader.attributes(target.items, **how))
-        reply = await reader.ask(kind.ask(reader.next_piid(), target.items), **how)
+            return kind.result(target.tsa, await reader.attributes(target.items, tag=tag, **how))
+        reply = await reader.change(kind.ask(reader.next_piid(), target.items, tag), **how)
         if isinstance(reply, ServerErrorResponse):
             return _all_failed(kind, target, OTHER)
         return kind.result(target.tsa, reply.items)
@@ -252,7 +255,7 @@ class Proxy:
             return self.refused(request, NOT_THERE)
         try:
             async with asyncio.timeout(self._habits.within_s(request.timeout_s)):
-                record = await reader.records(request.record, priority=URGENT)
+                record = await reader.records(request.record, tag=request.time_tag, priority=URGENT)
         except (Silent, TimeoutError):
             return self.refused(request, NO_ANSWER)
         except PortBusy:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
+from metersim.terminals.associated import AssociatedSession
 from metersim.terminals.port import USUAL, MeterPort
 from meterwire.dlt645 import ReadReply, ReadRequest, ReadSession
 from meterwire.dlt645.items.dictionary import dictionary as dictionary645
@@ -19,7 +20,7 @@ from meterwire.dlt645.link.functions import Edition
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.get import GetRequestNormalList, GetRequestRecord
 from meterwire.dlt698.apdus.link_management import ServerErrorResponse
-from meterwire.dlt698.apdus.parts import AttributeResult, Dar, Piid, RecordRequest, RecordResult
+from meterwire.dlt698.apdus.parts import AttributeResult, Dar, Piid, RecordRequest, RecordResult, TimeTag
 from meterwire.dlt698.axdr.selection import (
     Oad,
     Rcsd,
@@ -59,10 +60,19 @@ class Silent(Exception):
 class MeterReader(Protocol):
     """A meter behind the concentrator."""
 
+    @property
+    def has_freezes(self) -> bool:
+        """Whether it can have frozen anything: DL/T 645-1997 knows no daily freezes."""
+
     async def attributes(
-        self, oads: Sequence[Oad], *, timeout_s: float = 0, priority: int = USUAL
+        self,
+        oads: Sequence[Oad],
+        *,
+        tag: TimeTag | None = None,
+        timeout_s: float = 0,
+        priority: int = USUAL,
     ) -> tuple[AttributeResult, ...]:
-        """Read attributes.
+        """Read attributes; DL/T 645 has no time tags.
 
         Raises:
             Silent: no answer.
@@ -71,7 +81,12 @@ class MeterReader(Protocol):
         """
 
     async def records(
-        self, request: RecordRequest, *, timeout_s: float = 0, priority: int = USUAL
+        self,
+        request: RecordRequest,
+        *,
+        tag: TimeTag | None = None,
+        timeout_s: float = 0,
+        priority: int = USUAL,
     ) -> RecordResult:
         """Read records; raises as `attributes`."""
 
@@ -82,44 +97,67 @@ class Reader698:
     Args:
         port: where it hangs.
         address: 12 digits.
+        password: with which it lets a client change something; ``None``: it is asked without an association.
 
     """
 
-    def __init__(self, port: MeterPort, address: str) -> None:
+    def __init__(self, port: MeterPort, address: str, password: str | None = None) -> None:
         self._port = port
+        self._password = password
         self._server = ServerAddress(address)
         self._number = 0
+        self.has_freezes: Final = True
 
     async def attributes(
-        self, oads: Sequence[Oad], *, timeout_s: float = 0, priority: int = USUAL
+        self,
+        oads: Sequence[Oad],
+        *,
+        tag: TimeTag | None = None,
+        timeout_s: float = 0,
+        priority: int = USUAL,
     ) -> tuple[AttributeResult, ...]:
         """See `MeterReader.attributes`."""
-        request = GetRequestNormalList(piid=self.next_piid(), oads=tuple(oads))
-        reply = await self.ask(request, timeout_s=timeout_s, priority=priority)
+        request = GetRequestNormalList(piid=self.next_piid(), oads=tuple(oads), time_tag=tag)
+        reply = await self._asked(self._session(request), timeout_s=timeout_s, priority=priority)
         if isinstance(reply, ServerErrorResponse):
             return tuple(AttributeResult(oad, OTHER) for oad in oads)
         return tuple(reply.results)
 
     async def records(
-        self, request: RecordRequest, *, timeout_s: float = 0, priority: int = USUAL
+        self,
+        request: RecordRequest,
+        *,
+        tag: TimeTag | None = None,
+        timeout_s: float = 0,
+        priority: int = USUAL,
     ) -> RecordResult:
         """See `MeterReader.records`."""
-        apdu = GetRequestRecord(piid=self.next_piid(), record=request)
-        reply = await self.ask(apdu, timeout_s=timeout_s, priority=priority)
+        apdu = GetRequestRecord(piid=self.next_piid(), record=request, time_tag=tag)
+        reply = await self._asked(self._session(apdu), timeout_s=timeout_s, priority=priority)
         if isinstance(reply, ServerErrorResponse):
             return RecordResult(request.oad, request.rcsd, OTHER)
         record: RecordResult = reply.record
         return record
 
-    async def ask(self, request: Apdu, *, timeout_s: float = 0, priority: int = USUAL) -> Any:
-        """The meter's answer to any request.
+    async def change(self, request: Apdu, *, timeout_s: float = 0, priority: int = USUAL) -> Any:
+        """The meter's answer to a request that may change something, once asked.
 
         Raises:
             Silent: no answer.
             PortBusy: too many wait for its port.
 
         """
-        session = ClientSession(request, server=self._server, client=OWN_CLIENT)
+        if self._password is None:
+            return await self._asked(self._session(request), timeout_s=timeout_s, priority=priority)
+        session = AssociatedSession(request, server=self._server, client=OWN_CLIENT, password=self._password)
+        return await self._asked(session, timeout_s=timeout_s, priority=priority)
+
+    def _session(self, request: Apdu) -> ClientSession:
+        return ClientSession(request, server=self._server, client=OWN_CLIENT)
+
+    async def _asked(
+        self, session: ClientSession | AssociatedSession, *, timeout_s: float, priority: int
+    ) -> Any:
         await self._port.exchange(session, timeout_s=timeout_s, priority=priority)
         if session.reply is None:
             raise Silent(self._server.digits)
@@ -146,11 +184,18 @@ class Reader645:
         self._address = address
         self._edition: Edition = edition
         self._known = dictionary645(edition)
+        self.has_freezes: Final = self._known.by_name(f"frozen_at@{_LAST}.1") is not None
 
     async def attributes(
-        self, oads: Sequence[Oad], *, timeout_s: float = 0, priority: int = USUAL
+        self,
+        oads: Sequence[Oad],
+        *,
+        tag: TimeTag | None = None,
+        timeout_s: float = 0,
+        priority: int = USUAL,
     ) -> tuple[AttributeResult, ...]:
         """See `MeterReader.attributes`; each descriptor is an exchange of its own."""
+        del tag
         return tuple(
             [
                 AttributeResult(oad, await self._attribute(oad, timeout_s=timeout_s, priority=priority))
@@ -159,9 +204,15 @@ class Reader645:
         )
 
     async def records(
-        self, request: RecordRequest, *, timeout_s: float = 0, priority: int = USUAL
+        self,
+        request: RecordRequest,
+        *,
+        tag: TimeTag | None = None,
+        timeout_s: float = 0,
+        priority: int = USUAL,
     ) -> RecordResult:
         """See `MeterReader.records`; of daily freezes alone."""
+        del tag
         if request.oad != _DAILY or not request.rcsd:
             return RecordResult(request.oad, request.rcsd, NOT_THERE)
         how = {"timeout_s": timeout_s, "priority": priority}

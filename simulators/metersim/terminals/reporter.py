@@ -107,6 +107,12 @@ class Reporter:
 
     async def run(self) -> None:
         """Tell what waits, until cancelled."""
+        try:
+            await self._tell_all()
+        finally:
+            self._news = asyncio.Event()  # the next run may be in another loop
+
+    async def _tell_all(self) -> None:
         while True:
             if not self._pending or not self._allowed() or not self._terminal.online:
                 await self._pause()

@@ -205,14 +205,14 @@ class SimulatedPlant(_AnyPlant):
         """A connection to a line, to be entered inside of `run`: ``send(octets)``, ``receive()``.
 
         Args:
-            line: its name; ``None``: the first one.
+            line: its name; of one behind a concentrator, the connection is to the concentrator, which logs
+                in. ``None``: the first one.
 
         Raises:
             KeyError: there is no line of that name.
 
         """
-        lines = self._built.lines
-        return (lines[line] if line is not None else next(iter(lines.values()))).connect()
+        return self._built.connect(line)
 
     async def _beside(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         __tracebackhide__ = True

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from metersim.works.flow import REGISTERS, Flow
+from metersim.works.load import PARTS
 from metersim.works.moments import MINUTE_US, QUARTER_US
 from metersim.works.registers import Registers
 
@@ -60,7 +61,7 @@ class Largest(NamedTuple):
     """The largest demand of a time.
 
     Args:
-        energy: of its 15 minutes, in deciwatt microseconds.
+        energy: of its 15 minutes, as registers count it.
         end_us: when they ended; of several the first.
 
     """
@@ -71,7 +72,7 @@ class Largest(NamedTuple):
     @property
     def deciwatts(self) -> int:
         """Its mean power, in 0.1 W, 0.1 var or 0.1 VA, cut."""
-        return self.energy // PERIOD_US
+        return self.energy // (PARTS * PERIOD_US)
 
 
 class _Known(NamedTuple):
@@ -208,7 +209,7 @@ class Demands:
 
         """
         energy = self._energy(_PRESENT[name], us // SLIDE_US * SLIDE_US)
-        mean = abs(energy) // PERIOD_US
+        mean = abs(energy) // (PARTS * PERIOD_US)
         return mean if energy >= 0 else -mean
 
     def _energy(self, rate: Callable[[Flow], int], end: int) -> int:

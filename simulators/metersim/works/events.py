@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from metersim.works.causes import CAUSES, PHASE_CAUSES, Scene, holds
 from metersim.works.clock import MeterClock
 from metersim.works.conditions import EVERYTHING, Happened, History, Row
-from metersim.works.load import CYCLE_QUARTERS, Phasor
+from metersim.works.load import CYCLE_QUARTERS, PARTS, Phasor
 from metersim.works.memory import LOCAL_CAUSE, ControlMemory
 from metersim.works.moments import PLANT_TIME, QUARTER_US, of_us, to_us
 from metersim.works.plate import PHASES, Plate
@@ -248,7 +248,7 @@ class EventLog:
             return False
         phasor = self._registers.flow(us).measured[PHASES.index(phase)]
         figure = phasor.apparent if name == "over_current" else abs(phasor.active)
-        limit = plate.max_current_a * plate.voltage_v * 10 * OVER_CURRENT_PERCENT / 100
+        limit = plate.max_current_a * plate.voltage_v * 10 * PARTS * OVER_CURRENT_PERCENT / 100
         return figure * weight > limit
 
 

@@ -1,10 +1,11 @@
-"""What a customer draws: a shape in time that many meters share, and whole deciwatts for each phase.
+"""What a customer draws: a shape in time that many meters share, and a power for each phase.
 
 A shape is a cycle of four weeks in quarters of an hour, each with a whole weight, and the sums of them; so
 the energy up to any moment is a product, and nothing is added up. Power is constant in a quarter. Each meter
 picks by its key a shape of its kind, and from where in the cycle it begins, so that hardly two meters
-have the same days. The weights of a cycle add up to the same sum in every shape, which is a whole number of
-ticks (0.01 kWh) for every whole number of deciwatts a weight: so each register counts whole ticks in a cycle.
+have the same days. The weights of a cycle add up to the same sum in every shape. Power is counted in such
+parts of a deciwatt that one of them a weight is one tick (0.01 kWh) in a cycle: so each register counts whole
+ticks in a cycle. A load is of whole deciwatts; the parts are for a small share that somebody takes of it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ CYCLE_DAYS: Final = 28
 CYCLE_QUARTERS: Final = CYCLE_DAYS * QUARTERS_A_DAY
 MEAN_WEIGHT: Final = 25
 CYCLE_WEIGHT: Final = CYCLE_QUARTERS * MEAN_WEIGHT
+TICK_QUARTERS: Final = 400
+"""0.01 kWh in quarters of an hour of a deciwatt."""
+PARTS: Final = CYCLE_WEIGHT // TICK_QUARTERS
+"""Parts of a deciwatt in which power is counted."""
 VARIANTS: Final = 32
 """Shapes of each kind; with the four weeks and a few quarters to begin at, hundreds of different days."""
 
@@ -125,8 +130,8 @@ class Phasor(NamedTuple):
     """Power of one phase for each unit of weight.
 
     Args:
-        active: in 0.1 W; negative: export.
-        reactive: in 0.1 var.
+        active: in parts (`PARTS`) of 0.1 W; negative: export.
+        reactive: in parts of 0.1 var.
 
     """
 
@@ -135,7 +140,7 @@ class Phasor(NamedTuple):
 
     @property
     def apparent(self) -> int:
-        """In 0.1 VA, rounded to the nearest."""
+        """In parts of 0.1 VA, rounded to the nearest."""
         square = self.active**2 + self.reactive**2
         root = isqrt(square)
         return root + (square > root * (root + 1))
@@ -172,6 +177,10 @@ class Course:
     def weight(self, us: int) -> int:
         """What is in force at that moment."""
         return self._weights[(us // QUARTER_US + self._shift) % CYCLE_QUARTERS]
+
+    def weights_before(self, us: int) -> int:
+        """Sum of the weights of all quarters before that of the moment; only differences mean something."""
+        return self.integral(us // QUARTER_US * QUARTER_US) // QUARTER_US
 
     def integral(self, us: int) -> int:
         """Weight times microseconds up to that moment; only differences mean something."""
@@ -233,7 +242,7 @@ def _phasor(kind: LoadKind, active: int, key: str, phase: str) -> Phasor:
     low, high = COS_PERCENT[kind]
     cos = low + draw(f"{key}/cos.{phase}", 0, high - low + 1)
     reactive = isqrt(active * active * (10_000 - cos * cos)) // cos
-    return Phasor(-active if kind == "photovoltaic" else active, reactive)
+    return Phasor((-active if kind == "photovoltaic" else active) * PARTS, reactive * PARTS)
 
 
 @lru_cache(maxsize=VARIANTS * len(KINDS))

@@ -1,7 +1,9 @@
 """What a meter measures at a moment: voltages, currents, powers, factors, angles, out of what flows.
 
-In every phase U · I · cosφ = P within the last digit, and the slope of the registers is the power: it is the
-same whole number that they take. Voltages differ from second to second, and the currents with them.
+In every phase U · I · cosφ = P within the last digit, and the slope of the registers is the power. A power
+between two digits is shown as the one below in some quarters of an hour and as the one above in others, so
+that what is shown adds up to what the registers take, over any time. Voltages differ from second to second,
+and the currents with them.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from metersim.works.conditions import FULL, History
 from metersim.works.draw import draw
 from metersim.works.flow import Flow
 from metersim.works.items import CONSTANTS, HARMONICS, items_of
-from metersim.works.load import Phasor
+from metersim.works.load import PARTS, Phasor
 from metersim.works.moments import QUARTER_US, SECOND_US
 from metersim.works.plate import PHASES, Plate
 from metersim.works.registers import Registers
@@ -41,13 +43,23 @@ class Moment:
 
     """
 
-    __slots__ = ("flow", "us", "weight")
+    __slots__ = ("_before", "flow", "us", "weight")
 
     def __init__(self, us: int, registers: Registers) -> None:
         number, inside = registers.span_at(us)
         self.us = us
         self.flow: Flow = registers.spans[number].flow
         self.weight = registers.course.weight(inside)
+        self._before = registers.course.weights_before(inside)
+
+    def power(self, parts: int) -> int:
+        """A power in 0.1 W, as it is shown.
+
+        Args:
+            parts: the power for each unit of weight, in parts of 0.1 W.
+
+        """
+        return parts * (self._before + self.weight) // PARTS - parts * self._before // PARTS
 
 
 class Readings:
@@ -120,13 +132,13 @@ class Readings:
         return _scaled(-shown if moment.flow.measured[number].active < 0 else shown, 3)
 
     def _active_power(self, moment: Moment, phase: str) -> Decimal:
-        return _power(moment.weight * sum(phasor.active for phasor in _of(moment, phase)))
+        return _power(sum(moment.power(phasor.active) for phasor in _of(moment, phase)))
 
     def _reactive_power(self, moment: Moment, phase: str) -> Decimal:
-        return _power(moment.weight * sum(phasor.reactive for phasor in _of(moment, phase)))
+        return _power(sum(moment.power(phasor.reactive) for phasor in _of(moment, phase)))
 
     def _apparent_power(self, moment: Moment, phase: str) -> Decimal:
-        return _power(moment.weight * sum(phasor.apparent for phasor in _of(moment, phase)))
+        return _power(sum(moment.power(phasor.apparent) for phasor in _of(moment, phase)))
 
     def _power_factor(self, moment: Moment, phase: str) -> Decimal:
         phasors = _of(moment, phase)
@@ -180,7 +192,7 @@ class Readings:
         if not flow.powered:
             return 0
         if decivolts and (apparent := flow.measured[number].apparent):
-            return _divided(apparent * moment.weight * 1000, decivolts)
+            return _divided(apparent * moment.weight * 1000, decivolts * PARTS)
         conditions = self._history.at_us(moment.us)
         if PHASES[number] in conditions.current_open:
             return 0
@@ -188,7 +200,7 @@ class Readings:
 
     def _line_current(self, moment: Moment, number: int) -> int:
         volts = self._grid_decivolts(moment.us, PHASES[number])
-        return _divided(moment.flow.line[number].apparent * moment.weight * 1000, volts)
+        return _divided(moment.flow.line[number].apparent * moment.weight * 1000, volts * PARTS)
 
 
 def _of(moment: Moment, phase: str) -> tuple[Phasor, ...]:

@@ -1,10 +1,10 @@
 """A meter's registers, exact at every instant: power times time, cut into ticks for the tariff in force.
 
-Energy is counted in deciwatt microseconds, as whole numbers. A register's ticks (0.01 kWh) are pulses: the
-total is all of them, and each goes to the tariff that is in force when it comes; so the tariffs add up to the
-total at every instant, and the slope of a register is the power. While conditions stay and the clock does not
-drift, a register takes whole ticks in a cycle of four weeks, so what a tariff took in a cycle is worked out
-once. A change of conditions begins a new span, which carries the fraction of a tick over.
+Energy is counted in microseconds of parts of a deciwatt, as whole numbers. A register's ticks (0.01 kWh) are
+pulses: the total is all of them, and each goes to the tariff that is in force when it comes; so the tariffs
+add up to the total at every instant, and the slope of a register is the power. While conditions stay and the
+clock does not drift, a register takes whole ticks in a cycle of four weeks, so what a tariff took in a cycle
+is worked out once. A change of conditions begins a new span, which carries the fraction of a tick over.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Final, NamedTuple
 from metersim.works.clock import Run
 from metersim.works.draw import draw
 from metersim.works.flow import REGISTERS, Flow
-from metersim.works.load import CYCLE_DAYS, CYCLE_WEIGHT, Course
+from metersim.works.load import CYCLE_DAYS, CYCLE_WEIGHT, PARTS, TICK_QUARTERS, Course
 from metersim.works.moments import DAY_US, QUARTER_US
 from metersim.works.plate import PHASES
 from metersim.works.timetable import TARIFFS, Timetable
 
 TICKS_PER_KWH: Final = 100
-TICK: Final = 400 * QUARTER_US
-"""0.01 kWh in deciwatt microseconds."""
+TICK: Final = TICK_QUARTERS * PARTS * QUARTER_US
+"""0.01 kWh in microseconds of parts of a deciwatt."""
 CAPACITY_TICKS: Final = 10**8
 """999999.99 kWh, then 0 again."""
 SIGNED_CAPACITY_TICKS: Final = 8 * 10**7
@@ -106,7 +106,7 @@ class Counter:
         self._shown: tuple[int, tuple[int, ...]] | None = None
 
     def energy(self, us: int) -> int:
-        """In deciwatt microseconds."""
+        """In microseconds of parts of a deciwatt, of which `TICK` are 0.01 kWh."""
         number, us = self._registers.span_at(us)
         return self._energy(number, us)
 

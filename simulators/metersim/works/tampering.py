@@ -75,6 +75,11 @@ def _per_mille(strength: Decimal | float) -> int:
     return round(strength * FULL)
 
 
+def _part_of(whole: int, per_mille: int) -> int:
+    """Rounded up, so that the least strength takes something, too."""
+    return -(-whole * per_mille // FULL)
+
+
 def _of_phase(figures: tuple[int, int, int], number: int, figure: int) -> tuple[int, ...]:
     return (*figures[:number], figure, *figures[number + 1 :])
 
@@ -84,7 +89,7 @@ def _voltage_removed(before: Conditions, number: int, per_mille: int) -> Mapping
 
 
 def _voltage_reduced(before: Conditions, number: int, per_mille: int) -> Mapping[str, object]:
-    left = FULL - -(-_UNDER_VOLTAGE_PER_MILLE * per_mille // FULL)  # the least strength lowers it too
+    left = FULL - _part_of(_UNDER_VOLTAGE_PER_MILLE, per_mille)
     return {"voltage_per_mille": _of_phase(before.voltage_per_mille, number, left)}
 
 
@@ -102,7 +107,7 @@ def _current_open(before: Conditions, number: int, per_mille: int) -> Mapping[st
 
 def _crossed(before: Conditions, number: int, per_mille: int) -> Mapping[str, object]:
     """The currents of two phases change places: one is turned forward, the other one back."""
-    angle = _CROSSED_DEG * per_mille // FULL
+    angle = _part_of(_CROSSED_DEG, per_mille)
     other = (number + 1) % len(PHASES)
     angles = _of_phase(before.angle_deg, number, angle)
     return {
@@ -129,7 +134,7 @@ def _bypassed(_: Conditions, __: int, per_mille: int) -> Mapping[str, object]:
 
 
 def _magnet(before: Conditions, _: int, per_mille: int) -> Mapping[str, object]:
-    left = FULL - _MAGNET_PER_MILLE * per_mille // FULL
+    left = FULL - _part_of(_MAGNET_PER_MILLE, per_mille)
     return {
         "magnetic_field": True,
         "current_per_mille": tuple(figure * left // FULL for figure in before.current_per_mille),

@@ -23,6 +23,7 @@ from metersim.works.load import MEAN_KW, Load
 from metersim.works.moments import INSTALLED_AT, to_us
 from metersim.works.plate import Plate
 from metersim.works.readings import Readings
+from metersim.works.registers import TICK, TICKS_PER_KWH
 from metersim.works.switch import Switch
 from metersim.works.timetable import Timetable
 from meterwire.item_value import Content
@@ -226,7 +227,7 @@ class Works:
     def drawn_kwh(self, at: datetime) -> Decimal:
         """What the customer really drew since the beginning, primary, whatever was recorded."""
         ratio = self.plate.ct_ratio * self.plate.pt_ratio
-        return self.registers.drawn.energy(to_us(at)) * ratio / 36_000_000_000_000
+        return self.registers.drawn.energy(to_us(at)) * ratio / (TICK * TICKS_PER_KWH)
 
     def powered(self, at: datetime) -> bool:
         """Whether it works at ``at``; without a voltage it says nothing."""

@@ -19,9 +19,9 @@ from meterlink.orders.machine import Signal
 from tests.sim.crash_points.plan import PROTOCOLS, THEMES, Plan
 from tests.sim.crash_points.soak import Played, play, replay_of
 
-SEEDS = (45, 136, 7, 43, 39)
+SEEDS = (45, 136, 7, 43, 44)
 """A trip; one that is paid for; two purchases; guarantee on and off; alarm on and off. The lines of 45, 136
-and 39 store frames, 43 is of DL/T 698.45."""
+and 44 store frames, 43 and 44 are of DL/T 698.45."""
 PARTS = 20
 """Of each seed's points, so that no test takes long."""
 SAMPLES = 50

@@ -1,0 +1,1 @@
+"""Disconnect cases in simulated time, without the readings around them."""
