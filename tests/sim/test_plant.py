@@ -13,6 +13,7 @@ import pytest
 
 from metersim import AnswerRecord, Simulation
 from metersim.plant.built import CALLS_MAX, BuiltPlant
+from metersim.plant.happenings import Happening
 from metersim.plant.plant import load_plant, read_plant
 from metersim.works.switch import Command
 from meterwire.dlt645 import WILDCARD, Frame, ReadRequest, encode, to_frame
@@ -254,10 +255,11 @@ def test_a_meter_is_changed_and_asked_from_outside(tmp_path: Path) -> None:
     meter.set("forward_active_energy", Decimal("1234.56"))
     assert Decimal("1234.56") == meter.value("forward_active_energy")
     before = meter.value("current.a")
-    meter.tamper("THEFT-03", Decimal("0.5"))
+    theft = Happening(what="tampering", at=timedelta(), theft="THEFT-03", strength=Decimal("0.5"))
+    meter.befall(theft)
     assert before != meter.value("current.a") or before == 0
     with pytest.raises(ValueError, match="THEFT-99"):
-        meter.tamper("THEFT-99")
+        meter.befall(replace(theft, theft="THEFT-99"))
     wallet = built.meter("000000000171").works.account
     assert wallet is not None
     assert 5000 == wallet.remaining_cents(sim.clock.utc_now())

@@ -9,13 +9,17 @@ from decimal import Decimal
 import pytest
 
 from metersim import Simulation
+from metersim.dlt698.terminal import Habits
 from metersim.plant.built import BuiltPlant
 from metersim.plant.checked import PlantError
 from metersim.plant.opening import open_plant
 from metersim.plant.plant import Plant, read_plant
 from metersim.plant.schema import schema
 from metersim.serving.served import SystemClock
+from metersim.terminals.collector import Persistence
 from metersim.terminals.plan import CARRIER, FIRST_RS485
+from metersim.terminals.proxy import ProxyHabits
+from metersim.terminals.ways import Mishap, Ways
 from meterwire.dlt698.link.deframer import Deframer
 from tests.support.processes import LOOPBACK
 
@@ -74,6 +78,34 @@ def test_what_is_behind_a_concentrator_is_of_the_plant() -> None:
     assert () == built.meter("000000000300").obeyed()
     ports = [entry.port for one in built.concentrators.values() for entry in one.archive.entries]
     assert [CARRIER] * 3 + [FIRST_RS485] == ports
+
+
+def test_a_row_says_what_others_do_otherwise() -> None:
+    """A tester of a head-end would have to write Python for a concentrator that is not the usual one."""
+    figures = (
+        "password: '71', rounds: 1, pause_s: 60, rows_max: 10, nothing_found: null_row, budget_s: 7, "
+        "silent_reply: empty, reset_at_block: 2, reset_s: 40, heartbeat_s: 30, reports: true"
+    )
+    rows = f"[{{address: 8}}, {{address: 9, {figures}, meters: [{{address: 7}}]}}]"
+    plant = read_plant(f"lines: []\nconcentrators: {rows}\n", "p.yaml")
+    built = BuiltPlant(plant, clock=Simulation(seed=1, start=START).clock)
+    usual, other = (one.ways for one in built.concentrators.values())
+    assert Ways() == usual
+    assert (
+        Ways(
+            password="71",
+            call=Habits(heartbeat_s=30),
+            persistence=Persistence(rounds=1, pause_s=60),
+            proxy=ProxyHabits(budget_s=7, silent_reply="empty"),
+            nothing_found="null_row",
+            report_daily=True,
+            reports_allowed=True,
+            rows_max=10,
+            mishap=Mishap(reset_at_block=2, reset_s=40),
+        )
+        == other
+    )
+    assert "71" not in f"{plant.concentrators} {other}"
 
 
 def test_a_meter_of_an_edition_without_freezes_is_no_failure() -> None:
@@ -146,6 +178,13 @@ def test_the_archive_has_the_passwords_of_the_meters() -> None:
         ("{address: 1, meters: [{count: 1001}]}", "1001 meters, a concentrator takes 1000 at most"),
         ("{adress: 1}", "unknown key; did you mean 'address'?"),
         ("{at: tcp://127.0.0.1:0}", "concentrators[1].address: the key is missing"),
+        ("{address: 1, rounds: 101}", "concentrators[1].rounds"),
+        ("{address: 1, pause_s: 86401}", "concentrators[1].pause_s"),
+        ("{address: 1, rows_max: 400001}", "concentrators[1].rows_max"),
+        ("{address: 1, budget_s: 0}", "concentrators[1].budget_s"),
+        ("{address: 1, silent_reply: none}", "concentrators[1].silent_reply"),
+        ("{address: 1, reset_at_block: 0}", "concentrators[1].reset_at_block"),
+        ("{address: 1, reset_s: 3601}", "concentrators[1].reset_s"),
         ("{address: 1}, {address: 1}", "concentrators[2].address: two lines are called behind-000000000001"),
     ],
 )

@@ -142,23 +142,6 @@ class BuiltMeter:
         """
         return self.befall(Happening(what="register_set", at=timedelta(), item=item, value=value))
 
-    def tamper(
-        self, theft: str, strength: Decimal = Decimal(1), *, lasts: timedelta | None = None
-    ) -> HappeningReport:
-        """Begin to steal, so that a rule of detection has something to find.
-
-        Args:
-            theft: ``THEFT-01`` to ``THEFT-16``.
-            strength: 0 (nothing), or 0.001 to 1.
-            lasts: until it ends; ``None``: it does not end.
-
-        Raises:
-            ValueError: there is no such rule, or this meter cannot be robbed so.
-
-        """
-        what = Happening(what="tampering", at=timedelta(), theft=theft, strength=strength, lasts=lasts)
-        return self.befall(what)
-
     def befall(self, happening: Happening) -> HappeningReport:
         """Let something happen to this meter now.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from datetime import timedelta
 from typing import Annotated, Final, Literal
 
@@ -11,13 +12,18 @@ from pydantic.dataclasses import dataclass
 from metersim.dlt698.terminal import HEARTBEAT_S, HEARTBEAT_S_MAX, Habits
 from metersim.plant.at import At, at_of
 from metersim.plant.checked import STRICT, Misplaced
-from metersim.plant.rows import AHEAD_S_MAX, ROWS_MAX, LineRow, MeterRow, Number12
+from metersim.plant.rows import AHEAD_S_MAX, ROWS_MAX, LineRow, MeterRow, Number12, Password698
 from metersim.terminals.archive import ARCHIVE_MAX
+from metersim.terminals.collector import ROUNDS_MAX, Persistence
 from metersim.terminals.plan import CARRIER, CARRIER_ROUTE, FIRST_RS485, ConcentratorPlan
 from metersim.terminals.port import LATENCY_S_MAX, Route
-from metersim.terminals.ways import Ways
+from metersim.terminals.proxy import BUDGET_S, BUDGET_S_MAX, ProxyHabits, SilentReply
+from metersim.terminals.store import ROWS_KEPT_MAX
+from metersim.terminals.tables import NothingFound
+from metersim.terminals.ways import RESET_S, RESET_S_MAX, Mishap, Ways
 from meterwire.dlt698.axdr.selection import Oad
 
+PAUSE_S_MAX: Final = 86_400
 PORTS: Final = {"carrier": CARRIER, "rs485": FIRST_RS485}
 
 
@@ -37,6 +43,19 @@ class ConcentratorRow:
         clock_ahead_s: by how much its clock is ahead of the true time, at most 400 days.
         archive: its meters are in its archive; otherwise it has to be told.
         reports: it reports each night's freezes and meters that it cannot read by itself.
+        password: that lets a client change something of it or of a meter behind it, 1 to 16 printable
+            characters of ASCII, for laboratories only; left out: everybody can.
+        rounds: times that it goes through the meters that have not answered, 1 to 100.
+        pause_s: before each round but the first, 0 to 86,400 s.
+        rows_max: rows that it keeps in all, 1 to 400,000; the oldest go first.
+        nothing_found: how it says that it has no record: ``zero_rows``, or ``null_row``, a row of nothing.
+        budget_s: longest time for one request that it passes on, 1 to 65,535 s; shorter where the request
+            says so.
+        silent_reply: how a frame comes back that it passed on and nobody answered: ``dar`` (33), or
+            ``empty``.
+        reset_at_block: it is reset, once, when it would give the block of an answer that is so many; left
+            out: never.
+        reset_s: how long it takes to be there again, 0 to 3,600 s.
         meters: what is behind it, one row or more, 1,000 meters at most.
 
     """
@@ -56,6 +75,15 @@ class ConcentratorRow:
     clock_ahead_s: Annotated[int, Field(ge=-AHEAD_S_MAX, le=AHEAD_S_MAX)] = 0
     archive: bool = True
     reports: bool = False
+    password: Password698 | None = field(default=None, repr=False)
+    rounds: Annotated[int, Field(ge=1, le=ROUNDS_MAX)] = 3
+    pause_s: Annotated[float, Field(ge=0, le=PAUSE_S_MAX)] = 300.0
+    rows_max: Annotated[int, Field(ge=1, le=ROWS_KEPT_MAX)] = ROWS_KEPT_MAX
+    nothing_found: NothingFound = "zero_rows"
+    budget_s: Annotated[int, Field(ge=1, le=BUDGET_S_MAX)] = BUDGET_S
+    silent_reply: SilentReply = "dar"
+    reset_at_block: Annotated[int, Field(ge=1)] | None = None
+    reset_s: Annotated[float, Field(ge=0, le=RESET_S_MAX)] = RESET_S
     meters: Annotated[tuple[MeterRow, ...], Field(max_length=ROWS_MAX)] = (MeterRow(),)
 
     def __post_init__(self) -> None:
@@ -93,7 +121,13 @@ class ConcentratorRow:
             carrier=Route(shortest_s=self.shortest_s, longest_s=self.longest_s, loss=self.loss),
             archive=self.archive,
             ways=Ways(
+                password=self.password,
                 call=Habits(heartbeat_s=self.heartbeat_s),
+                persistence=Persistence(rounds=self.rounds, pause_s=self.pause_s),
+                proxy=ProxyHabits(budget_s=self.budget_s, silent_reply=self.silent_reply),
+                nothing_found=self.nothing_found,
+                rows_max=self.rows_max,
+                mishap=Mishap(reset_at_block=self.reset_at_block, reset_s=self.reset_s),
                 report_daily=self.reports,
                 reports_allowed=self.reports,
             ),

@@ -63,11 +63,6 @@ class Reporter:
         self._news = asyncio.Event()
         self._number = 0
 
-    @property
-    def pending(self) -> int:
-        """Notifications that wait."""
-        return len(self._pending)
-
     def tell_attributes(self, results: Sequence[AttributeResult], *, tries: int, timeout_s: float) -> None:
         """Report attributes.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from metersim.dlt698.admission import Limits
@@ -71,7 +71,7 @@ class Ways:
 
     """
 
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     limits: Limits = _LIMITS
     sizes: Sizes = NETWORK_SIZES
     call: Habits = _CALL
