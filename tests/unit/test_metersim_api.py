@@ -170,7 +170,7 @@ async def test_registers_and_clocks_are_set() -> None:
         ("forward_active_energy", {"value": 1e300}, "invalid"),
         ("forward_active_energy", {"value": True}, "invalid"),
         ("forward_active_energy", {"value": [5]}, "invalid"),
-        ("forward_active_energy", {"value": "1" * 65}, "invalid"),
+        ("forward_active_energy", {"value": "1" * 129}, "invalid"),
         ("forward_active_energy", {"valeu": "5"}, "invalid"),
         ("meter_clock", {"value": "noon"}, "cannot-happen"),
         ("meter_clock", {"value": "2036-01-01 00:00:00"}, "cannot-happen"),

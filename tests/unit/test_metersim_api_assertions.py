@@ -160,6 +160,28 @@ async def test_an_assertion_that_says_nothing(asserted: Mapping[str, object]) ->
         assert (404, "no-such-meter") == await api.kind("POST", PATH, {"meter": "1", "obeyed": "trip"})
 
 
+@pytest.mark.parametrize(
+    ("asserted", "words"),
+    [
+        ({"obeyed": "tripp"}, "body.obeyed: should be 'trip', "),
+        ({"item": "meter_clock", "equals": {}}, "body.equals: write a number or a text"),
+        (
+            {"item": "meter_clock", "equals": 1e308},
+            "body.equals: a number of 309 characters; at most 128",
+        ),
+        (
+            {"item": "meter_clock", "equals": "1" * 129},
+            "body.equals: String should have at most 128",
+        ),
+    ],
+)
+async def test_what_is_wrong_is_told_where_it_stands(asserted: Mapping[str, object], words: str) -> None:
+    """A body without such a key or list would be looked through for a place of the library's making."""
+    async with asked_api() as api:
+        _, problem = await api.ask("POST", PATH, {"meter": FIRST, **asserted})
+        assert problem["detail"].startswith(words)
+
+
 async def test_a_name_that_means_nothing_is_never_granted() -> None:
     """A misspelt item is answered never, for ever: the test of it would always pass."""
     async with asked_api() as api:

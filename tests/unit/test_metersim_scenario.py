@@ -221,6 +221,13 @@ def test_a_duration_is_written_as_it_is_read(value: timedelta) -> None:
     assert value == read_duration(written(value))
 
 
+@pytest.mark.parametrize("text", ["300000d", "3661d", "1d9999999h", "9999999999s"])
+def test_a_time_that_is_too_long_is_told_as_that(text: str) -> None:
+    """Whoever wrote a right time that is too long would be told to write it in the same way."""
+    with pytest.raises(ValueError, match=f"'{text}': at most 3660 days"):
+        read_duration(text)
+
+
 # --- JSON Schema ------------------------------------------------------------------------------------
 
 

@@ -27,7 +27,7 @@ SEEN_MAX: Final = 100
 """Controls or answers that are shown as seen, the last ones."""
 TIMES_MAX: Final = 1_000_000
 
-Obeyed = Kind | OfWallet
+Obeyed = Literal[Kind, OfWallet]
 
 router = APIRouter(route_class=StrictRoute)
 
@@ -51,9 +51,7 @@ class Assertion(BaseModel):
     since: AwareDatetime | None = Field(
         None, description="of `obeyed` and `answered`: only from this true time of the plant on"
     )
-    equals: Annotated[NumberOrText, Field(max_length=128)] | None = Field(
-        None, description="of `item`: what it shows, a number or a text"
-    )
+    equals: NumberOrText | None = Field(None, description="of `item`: what it shows, a number or a text")
     within: Number = Field(Decimal(0), ge=0, allow_inf_nan=False, description="of `item`: tolerance")
 
     @model_validator(mode="after")

@@ -24,7 +24,6 @@ from metersim.plant.happening_runner import HAPPENINGS_MAX, TooMuchHappens
 from metersim.plant.happenings import Happening
 from metersim.plant.whens import When
 
-VALUE_MAX: Final = 64
 NOW: Final = timedelta()
 
 router = APIRouter(route_class=StrictRoute)
@@ -35,9 +34,7 @@ class Value(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    value: NumberOrText = Field(
-        max_length=VALUE_MAX, description="a number in the item's unit, also as a text, or a time"
-    )
+    value: NumberOrText = Field(description="a number in the item's unit, also as a text, or a time")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from metersim.api.problems import is_json
 from metersim.api.served import near_words
@@ -24,14 +24,21 @@ _NAME_MAX: Final = 64
 
 def _as_text(value: object) -> object:
     """A number as people write it, with every digit that it came with and no exponent."""
-    if not isinstance(value, int | float):
+    if isinstance(value, str):
         return value
+    if not isinstance(value, int | float):
+        raise ValueError("write a number or a text")
     if not isfinite(value):  # JSON of other people has 1e999, and Infinity
         raise ValueError("a number without end; write one in digits, as 1234.56")
-    return format(Decimal(str(value)), "f")
+    if len(text := format(Decimal(str(value)), "f")) > NUMBER_OR_TEXT_MAX:
+        raise ValueError(f"a number of {len(text)} characters; at most {NUMBER_OR_TEXT_MAX} are taken")
+    return text
 
 
-NumberOrText = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=float | str)]
+NUMBER_OR_TEXT_MAX: Final = 128
+"""Longest number or text, in characters."""
+_Text = Annotated[str, Field(max_length=NUMBER_OR_TEXT_MAX)]
+NumberOrText = Annotated[_Text, BeforeValidator(_as_text, json_schema_input_type=_Text | float)]
 """What an item shows: a number, also as a text that keeps its zeros, or another text."""
 
 

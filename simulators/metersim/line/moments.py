@@ -12,6 +12,7 @@ DURATION_MAX: Final = timedelta(days=3_660)
 """Longest time that can be written, ten years."""
 _PATTERN: Final = "([0-9]{1,5}d)?([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?([0-9]{1,9}ms)?"
 _DURATION = re.compile("(?=[0-9])" + _PATTERN).fullmatch
+_TOO_LONG = re.compile("(?=[0-9])([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?").fullmatch
 
 
 def duration(text: str) -> timedelta:
@@ -26,6 +27,8 @@ def duration(text: str) -> timedelta:
     """
     match = _DURATION(text)
     if match is None:
+        if _TOO_LONG(text):
+            raise ValueError(f"{text[:40]!r}: at most {DURATION_MAX.days} days, and nine digits of a unit")
         raise ValueError(f"{text!r}: write a time as 90s, 2h or 1d12h")
     days, hours, minutes, seconds, milliseconds = (
         int(part.rstrip("dhms")) if part else 0 for part in match.groups()

@@ -128,6 +128,11 @@ class PlantMaker:
         plant = plant_from(source, figures, folder=self._folder)
         return plant if seed is None else replace(plant, seed=seed)
 
+    def _again(self) -> str:
+        """The option with which all plants are the same again; none where each has a seed of its own."""
+        seeds = {plant.seed for plant in self._plants}
+        return f" --metersim-seed={seeds.pop()}" if len(seeds) == 1 else ""
+
     def _lines_of(self, plant: RunningPlant | SimulatedPlant) -> list[str]:
         in_time = "simulated time" if isinstance(plant, SimulatedPlant) else "wall-clock time"
         lines = [f"plant {plant.plant.plant}: seed {plant.seed}, {in_time}"]
@@ -140,7 +145,7 @@ class PlantMaker:
                 f"  {name}: {traffic[name][0]} octets out, {traffic[name][1]} in, sha256 {digest}"
                 for name, digest in digests.items()
             ]
-        lines.append(f"  again: pytest {shlex.quote(self._test)} --metersim-seed={plant.seed}")
+        lines.append(f"  again: pytest {shlex.quote(self._test)}{self._again()}")
         if isinstance(plant, RunningPlant):
             lines.append(f"  its octets: metersim replay {shlex.quote(str(plant.capture))}")
         return lines
