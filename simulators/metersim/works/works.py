@@ -225,7 +225,7 @@ class Works:
         return self._display.freeze(name, number, at)
 
     def drawn_kwh(self, at: datetime) -> Decimal:
-        """What the customer really drew since the beginning, primary, whatever was recorded."""
+        """What the customer really drew less what was fed in, primary, whatever was recorded."""
         ratio = self.plate.ct_ratio * self.plate.pt_ratio
         return self.registers.drawn.energy(to_us(at)) * ratio / (TICK * TICKS_PER_KWH)
 
