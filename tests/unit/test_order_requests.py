@@ -40,6 +40,13 @@ def test_every_request_stands_in_the_documentation() -> None:
     assert {name for table in _TABLES for name in table} == named
 
 
+@pytest.mark.parametrize("beginning", ["pay-close-", "pay-top-up-", "case-", "probe-"])
+def test_nobody_takes_an_id_that_is_the_daemons_own(beginning: str) -> None:
+    """Whoever took it before would keep the reconnection of a customer who has paid from being made."""
+    with pytest.raises(BadRequest, match="daemon's own"):
+        order_in({"order": {**_ORDER, "id": f"{beginning}0123456789abcdef01234567"}})
+
+
 def test_an_order_is_taken_as_it_is() -> None:
     """A right order would be refused, or changed."""
     order = order_in({"order": _ORDER})

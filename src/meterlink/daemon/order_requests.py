@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from meterlink.errors import BadRequest, JournalError
 from meterlink.model.act import Topic
-from meterlink.model.order import Order, Origin
+from meterlink.model.order import OWN_IDS, Order, Origin
 from meterlink.orders.book import Book
 from meterlink.orders.judging import told
 from meterlink.orders.life import Life
@@ -159,6 +159,8 @@ def order_in(args: Args) -> Order:
         order = Order.of(str(body.pop("id")), body)
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise BadRequest(f"that is no order: {error}") from None
+    if order.id.startswith(OWN_IDS):
+        raise BadRequest(f"ids that begin with {', '.join(OWN_IDS)} are the daemon's own: take another")
     if order.origin is Origin.PAYMENT:
         raise BadRequest("orders of payments are made of payment records, see `meterlink evidence import`")
     if order.origin is Origin.PROBE:

@@ -15,6 +15,8 @@ from meterlink.model.payload import time_in, time_out
 
 ORDER_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 """What a caller may call an order: 1 to 64 characters, nothing that a path or topic takes for its own."""
+OWN_IDS: Final = ("pay-", "case-", "probe-")
+"""How ids begin that the daemon gives to orders of payments, cases and probes; no caller may use one."""
 REASON_MAX: Final = 500
 """Characters of a reason."""
 TRANSMISSIONS_MAX: Final = 3

@@ -117,6 +117,10 @@ class Sender:
         except SecurityFailed as error:
             return await self._unproved(life, error)
         async with _finishing(held, reach, prepared):
+            # Proofs take seconds, in which somebody may have stopped, disputed or protected.
+            verdicts = await self._judge.judge(Stage.LIVE, life.order, life, THE_DAEMON, live)
+            if (stop := outcome(verdicts)) is not None:
+                return await self._stopped(life, stop, verdicts)
             life = await self._intend(reach, life, live, command, prepared, verdicts)
             life = await self._let_go(held, reach, life, command, prepared)
             return await self._reader.look(held, reach, life)
