@@ -174,6 +174,7 @@ def test_fact_5_what_a_guarantee_does_to_an_open_contact(tmp_path: Path, does: s
         site.obeyed_by_probes = gateway.obeyed()
         order = gateway.order("g-1", OrderKind.GUARANTEE_ON, M)
         await gateway.ask("clara", "order.create", order=order)
+        await gateway.ask("anna", "order.approve", id="g-1")
         await gateway.operated("g-1")
         ended.append(await gateway.until("g-1"))
 

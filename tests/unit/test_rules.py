@@ -34,6 +34,7 @@ from tests.support.rule_cases.case import (
     CREATE,
     DIRECT,
     GUARANTEE_OFF,
+    GUARANTEE_ON,
     LIVE,
     OPERATE,
     PAPER,
@@ -251,10 +252,10 @@ def test_limits_only_move_to_the_safe_side() -> None:
             ControlSettings.model_validate({**safe, key: value})
 
 
-def test_only_what_cuts_off_waits_for_a_second_person() -> None:
+def test_only_trips_and_guarantees_wait_for_a_second_person() -> None:
     """A reconnection would wait for an approver who is asleep, or a trip for nobody."""
     asked = {kind for kind in OrderKind if needs_approval(kind, Origin.PERSON)}
-    assert {TRIP, GUARANTEE_OFF} == asked
+    assert {TRIP, GUARANTEE_ON, GUARANTEE_OFF} == asked
     assert not any(
         needs_approval(kind, origin) for kind in OrderKind for origin in (Origin.POLICY, Origin.PAYMENT)
     )

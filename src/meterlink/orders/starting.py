@@ -1,7 +1,7 @@
 """What an order needs before it may be sent: who must agree, and the rules of asking, approving, operating.
 
-What cuts somebody off needs a second person. What a person sends is armed and operated by one;
-what a policy or a payment began goes on by itself, and only as far as the rules let it.
+What cuts somebody off, and each guarantee, needs a second person. What a person sends is armed and operated
+by one; what a policy or a payment began goes on by itself, and only as far as the rules let it.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from tests.support.rule_cases.case import (
     APPROVE,
     CREATE,
     GUARANTEE_OFF,
+    GUARANTEE_ON,
     LIVE,
     OPERATE,
     PAPER,
@@ -120,6 +121,13 @@ PERSONS = (
         "the kill switch, a guarantee",
         PAPER,
         made(GUARANTEE_OFF, limited=Limited(stopped_by="anna")),
+    ),
+    Case(
+        "CTRL-22",
+        "a guarantee begun by one person",
+        OPERATE,
+        made(GUARANTEE_ON, OPERATE, steps={"approved_by": ()}),
+        made(GUARANTEE_ON, OPERATE),
     ),
     Case(
         "CTRL-22",

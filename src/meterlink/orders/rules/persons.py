@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
 from meterlink.model.order import OrderKind, Origin
 from meterlink.orders.people import FIELD_KINDS, Deed, Role
@@ -10,10 +11,13 @@ from meterlink.orders.records import Policy
 from meterlink.orders.rules.facts import Facts, holds
 from meterlink.orders.rules.verdict import Finding, passes, stops
 
+_AGREED: Final = frozenset({OrderKind.TRIP, OrderKind.GUARANTEE_ON, OrderKind.GUARANTEE_OFF})
+"""What may cut somebody off, or close a contact that nobody asked to close."""
+
 
 def needs_approval(kind: OrderKind, origin: Origin) -> bool:
     """Whether a second person must agree before such an order is queued. Source: CTRL-10, CTRL-22."""
-    return kind in (OrderKind.TRIP, OrderKind.GUARANTEE_OFF) and origin is Origin.PERSON
+    return kind in _AGREED and origin is Origin.PERSON
 
 
 def may_create(facts: Facts) -> Finding:

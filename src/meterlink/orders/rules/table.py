@@ -187,7 +187,7 @@ _ALL: Final = (
         id="CTRL-22",
         says="Guarantee on and off are switching orders: approved, and safe as a close or a trip.",
         checks=(
-            _check(persons.approved, _AGREED, _GUARANTEE_OFF),
+            _check(persons.approved, _AGREED, _GUARANTEE_ON | _GUARANTEE_OFF),
             _not_of_probes(live_meter.guarantee_off_cuts_nobody, _LIVE, _GUARANTEE_OFF),
             _not_of_probes(closing.guarantee_may_close, _LIVE, _GUARANTEE_ON),
             _not_of_probes(closing.guarantee_has_a_reason, _LIVE, _GUARANTEE_ON),
