@@ -15,6 +15,7 @@ from meterlink.errors import ConfigError
 from meterlink.model.line_url import ListenUrl, SerialUrl, TcpUrl, parse_line_url
 
 _METER = '[[meters]]\nid = "m1"\naddress = "161"\nline = "tcp://127.0.0.1:5000"\n'
+_NUMBER = 'meter_number = "202611220001"\n'
 
 
 def _load(tmp_path: Path, text: str) -> str:
@@ -54,6 +55,11 @@ def test_meters_alone_are_enough(tmp_path: Path) -> None:
         (_METER.replace("tcp://127.0.0.1:5000", "udp://x:1"), "", "a line is tcp://"),
         (_METER + _METER.replace('"m1"', '"m2"'), "", "two meters of one address"),
         (_METER + _METER.replace("161", "162"), "", "two [[meters]] have the same id 'm1'"),
+        (
+            f"{_METER}{_NUMBER}" + _METER.replace("m1", "m2").replace(":5000", ":5001") + _NUMBER,
+            "",
+            "[[meters]] 'm1' and 'm2' have the same meter_number '202611220001': one meter has one id",
+        ),
         (_METER + 'protocol = "dlt645"\n', "line 5:", "'dlt645-1997' or 'dlt698.45'"),
         (_METER + "[[plans]]\nevery_s = 0\n", "line 6:", "greater than or equal to 1"),
         (_METER + "[[plans]]\nitems = []\n", "line 6:", "at least 1"),

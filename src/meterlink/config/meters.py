@@ -56,7 +56,7 @@ class MeterSettings(MeterSecurity):
     meter_number: TwelveDigits = Field(
         "",
         description="12 digits, as in the file of customers; often, not always, the address. Without it no "
-        "order goes to the meter.",
+        "order goes to the meter; no two meters have the same.",
     )
     customer_number: TwelveDigits = Field(
         "", description="12 digits: whose meter it is. Without it no order goes."

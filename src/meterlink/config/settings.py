@@ -59,6 +59,7 @@ class Settings(BaseSettings):
         _unique("plans", "name", [plan.name for plan in self.plans])
         _unique("meters", "id", [meter.id for meter in self.meters])
         lines = LineFinder(self.lines)
+        _one_id_a_meter(self.meters)
         places: dict[tuple[str, str], int] = {}
         for number, meter in enumerate(self.meters, start=1):
             who = f"[[meters]] number {number} ({meter.id})"
@@ -113,6 +114,17 @@ class Settings(BaseSettings):
             if isinstance(url := line.parsed_url, ListenUrl):
                 found.setdefault(f"{url.host}:{url.port}", []).append(url.terminal)
         return found
+
+
+def _one_id_a_meter(meters: tuple[MeterSettings, ...]) -> None:
+    """Limits, protections and locks are counted by id: under a second one they would count for nothing."""
+    named: dict[str, str] = {}
+    for meter in meters:
+        if meter.meter_number and (other := named.setdefault(meter.meter_number, meter.id)) != meter.id:
+            raise ValueError(
+                f"[[meters]] {other!r} and {meter.id!r} have the same meter_number {meter.meter_number!r}: "
+                "one meter has one id; remove one of them or correct its number"
+            )
 
 
 def _unique(table: str, key: str, names: list[str]) -> None:
