@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from meterlink.audit.chain import CHECKPOINT_EVERY, Fault, FaultKind
-from meterlink.audit.checkpoints import PAUSE_S, Signer, signing
+from meterlink.audit.checkpoints import PAUSE_S, SIGN_WITHIN_S, Signer, signing
 from meterlink.audit.keys import GatewayKey
 from meterlink.audit.verify import verify
 from meterlink.errors import JournalError
@@ -91,8 +91,9 @@ def test_each_day_is_signed_at_its_end(tmp_path: Path) -> None:
     world = _World(tmp_path)
 
     async def body(journal: Journal) -> None:
+        await asyncio.sleep(13 * 3600 - 60)
         await world.append(journal, 2)
-        await asyncio.sleep(13 * 3600 - 5)  # to 23:59:55 in China
+        await asyncio.sleep(55)  # to 23:59:55 in China
         assert [] == await journal.acts.checkpoints()
         await asyncio.sleep(6)
         (mark,) = await journal.acts.checkpoints()
@@ -104,6 +105,29 @@ def test_each_day_is_signed_at_its_end(tmp_path: Path) -> None:
 
     world.run(body, stops=False)
     assert [2, 3] == world.signed_at()
+
+
+def test_the_first_act_waits_ten_minutes_at_most(tmp_path: Path) -> None:
+    """What was done on a working day could be written anew until its night."""
+    world = _World(tmp_path)
+    start = world.sim.clock.utc_now()
+
+    async def body(journal: Journal) -> None:
+        await world.append(journal, 2)
+        await asyncio.sleep(SIGN_WITHIN_S / 2)
+        await world.append(journal, 1)
+        assert [] == await journal.acts.checkpoints()
+        await asyncio.sleep(SIGN_WITHIN_S / 2 + 1)
+        (mark,) = await journal.acts.checkpoints()
+        assert 3 == mark.number
+        assert mark.at - start <= timedelta(seconds=SIGN_WITHIN_S)
+        await asyncio.sleep(3600)  # without an act
+        assert 1 == len(await journal.acts.checkpoints())
+        await world.append(journal, 1)
+        await asyncio.sleep(SIGN_WITHIN_S + 1)
+
+    world.run(body, stops=False)
+    assert [3, 4] == world.signed_at()
 
 
 def test_an_orderly_stop_is_signed_and_the_next_start_goes_on(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Signing the chain as it grows: behind every 1,000th act, at the end of each day, and at an orderly stop.
+"""Signing the chain as it grows: every 1,000 acts, after ten minutes, at a day's end, at an orderly stop.
 
 A signer signs nothing that it has not looked at: it goes from its last checkpoint to the end of the chain,
 and where that is not whole it says so and signs no more. Otherwise it would bear witness for a forger.
@@ -26,6 +26,8 @@ PAUSE_S: Final = 10.0
 """From one look at the chain to the next, while it grows or cannot be signed."""
 WAIT_MAX_S: Final = 3_600.0
 """From one look at the clock to the next, while nothing happens: somebody may set it."""
+SIGN_WITHIN_S: Final = 600.0
+"""From the first act that no checkpoint covers to the next checkpoint, at most."""
 READ_AT_ONCE: Final = 200
 STOP_S: Final = 3.0
 """What an orderly stop waits for the last checkpoint."""
@@ -62,6 +64,7 @@ class Signer:
         self._tell = tell
         self._walk: Walk | None = None
         self._signed = 0
+        self._sign_by_s: float | None = None
         self._day_is_over = False
         self._failing = False
 
@@ -75,7 +78,7 @@ class Signer:
             await self._patiently()
             if self.fault is not None:
                 break
-            await self._rest((self._next_day(now) - now).total_seconds(), appended)
+            await self._rest(self._until_next(now), appended)
         if self._tell is not None:
             try:
                 await self._tell(self.fault)
@@ -83,7 +86,7 @@ class Signer:
                 _log.warning("audit.not_told", reason=str(error))
 
     async def _rest(self, rest_s: float, appended: int) -> None:
-        """Until there are more acts, but not too soon; to the end of the day at most."""
+        """Until there are more acts, but not too soon; to the next signature at most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PAUSE_S if self._failing else min(WAIT_MAX_S, rest_s)):
                 await self._acts.growth.beyond(appended)
@@ -104,16 +107,34 @@ class Signer:
     async def _patiently(self) -> None:
         """A full disk or a locked file ends nothing: the next look tries again."""
         try:
-            if self._day_is_over:
+            if self._day_is_over or self._is_time():
                 await self.sign()
             else:
                 await self._go_on()
+            self._note_unsigned()
         except JournalError as error:
             if not self._failing:
                 _log.warning("audit.not_signed", reason=str(error))
             self._failing = True
         else:
             self._failing = self._day_is_over = False
+
+    def _is_time(self) -> bool:
+        return self._sign_by_s is not None and self._clock.monotonic_s() >= self._sign_by_s
+
+    def _note_unsigned(self) -> None:
+        """An act is seen ``PAUSE_S`` after it came at the latest; from there the next signature is due."""
+        if self._walk is None or self._walk.number <= self._signed:
+            self._sign_by_s = None
+        elif self._sign_by_s is None:
+            self._sign_by_s = self._clock.monotonic_s() + SIGN_WITHIN_S - PAUSE_S
+
+    def _until_next(self, now: datetime) -> float:
+        """Seconds to the end of the day, or to the signature that is due before it."""
+        day_s = (self._next_day(now) - now).total_seconds()
+        if self._sign_by_s is None:
+            return day_s
+        return min(day_s, max(self._sign_by_s - self._clock.monotonic_s(), 0.0))
 
     async def _go_on(self) -> Walk:
         """Look at what is new, and sign behind each full thousand."""
