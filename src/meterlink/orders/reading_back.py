@@ -2,7 +2,7 @@
 
 Looking is harmless, so it is done at once, soon again, and then ever more seldom (``schedule``). Each look is
 a row of the log with what was seen and what it proves; what nothing proves within a day is unknown, and
-stays that.
+stays that. Who answers is asked first: another meter in the place of the old one proves nothing of it.
 """
 
 from __future__ import annotations
@@ -46,13 +46,14 @@ class Reader:
         self._book = book
         self._clock = clock
 
-    async def look(self, held: Exchanging, reach: Reach, life: Life) -> Life:
+    async def look(self, held: Exchanging, reach: Reach, life: Life, *, is_identified: bool = False) -> Life:
         """Look once, and write down what that proves.
 
         Args:
             held: the line, held for this order.
             reach: how the meter is reached.
             life: in a state of ``LOOKED_AT``; any other stays as it is.
+            is_identified: whether the meter has told its number in this holding of the line.
 
         Raises:
             JournalError: the log cannot be written or read.
@@ -62,6 +63,10 @@ class Reader:
         if life.state not in LOOKED_AT:
             return life
         try:
+            if not is_identified:
+                found = (await reach.driver.identity(held, reach.meter.address)).meter_number
+                if found != (meant := _number_of(life, reach)):
+                    return await self._exchanged(life, meant, found)
             look = await look_after(held, reach, life.order.kind, self._clock)
         except (*UNSEEN, SecurityFailed) as error:
             return await self._conclude(life, reach, None, {"told": str(error)})
@@ -71,6 +76,13 @@ class Reader:
         """Write down that the meter could not be looked at: no line was to be had."""
         life = await self._begin(life)
         return life if life.state not in LOOKED_AT else await self._conclude(life, reach, None, {"told": why})
+
+    async def _exchanged(self, life: Life, meant: str, found: str) -> Life:
+        """The meter that had the frame is away, and what it did with it nobody can read any more."""
+        told = f"the meter {found} answers: the frame went to {meant}"
+        signal = Signal.LEAVE if life.state is OrderState.WAITING_FOR_KEY else Signal.GIVE_UP
+        body = {"told": told, "inputs": {"number": found, "sent_to": meant}}
+        return await self._book.insist(life, signal, actor=DAEMON, body=body)
 
     async def _begin(self, life: Life) -> Life:
         if life.state is OrderState.SENDING:
@@ -111,6 +123,12 @@ def watched_since(life: Life) -> datetime:
         return life.since
     assert life.sent is not None, "what is looked after was sent"
     return life.sent.left_by or life.since
+
+
+def _number_of(life: Life, reach: Reach) -> str:
+    """Of the meter that the frame went to."""
+    assert life.sent is not None, "what is looked after was sent"
+    return life.sent.meter_number or reach.meter.meter_number
 
 
 def _look_of(kept: KeptAct) -> Look:

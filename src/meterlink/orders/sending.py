@@ -123,7 +123,7 @@ class Sender:
                 return await self._stopped(life, stop, verdicts)
             life = await self._intend(reach, life, live, command, prepared, verdicts)
             life = await self._let_go(held, reach, life, command, prepared)
-            return await self._reader.look(held, reach, life)
+            return await self._reader.look(held, reach, life, is_identified=True)
 
     async def _intend(
         self,
@@ -142,6 +142,7 @@ class Sender:
             expires_at=command.expires_at,
             line_stores=not reach.meter.line_is_ours,
             purchase_count=command.purchase_count,
+            meter_number=live.identity.meter_number,
         )
         body = {"sent": sent.body, "rules": written(verdicts)}
         return await self._book.step(life, Signal.INTEND, actor=DAEMON, body=body)

@@ -23,6 +23,7 @@ class Transmission:
         expires_at: the meter's own time after which it does not obey; ``None``: the frame has no such time.
         line_stores: whether the line may keep the frame and deliver it later: carrier, concentrator, dial-in.
         purchase_count: of a top-up: what the meter counts once it obeyed.
+        meter_number: of who was there, read in the same holding of the line; empty: an old row does not tell.
         answer: what came back; ``None``: nobody saw what came back, as after a crash.
         left_by: when its octets had left, if they ever did; ``None``: that is not over.
 
@@ -34,6 +35,7 @@ class Transmission:
     expires_at: datetime | None
     line_stores: bool
     purchase_count: int | None = None
+    meter_number: str = ""
     answer: ControlAnswer | None = None
     left_by: datetime | None = None
 
@@ -47,6 +49,7 @@ class Transmission:
             "expires_at": None if self.expires_at is None else time_out(self.expires_at),
             "line_stores": self.line_stores,
             "purchase_count": self.purchase_count,
+            "meter_number": self.meter_number,
         }
 
     @classmethod
@@ -64,4 +67,5 @@ class Transmission:
             expires_at=None if body["expires_at"] is None else time_in(body["expires_at"]),
             line_stores=body["line_stores"],
             purchase_count=body["purchase_count"],
+            meter_number=body.get("meter_number", ""),
         )
