@@ -211,4 +211,5 @@ async def test_a_caller_that_goes_does_not_stop_what_it_asked_for(tmp_path: Path
         writer.close()
         await writer.wait_closed()
         may_go_on.set()
-        await asyncio.wait_for(ended.wait(), 5)
+        async with asyncio.timeout(5):
+            assert await ended.wait()
