@@ -84,6 +84,29 @@ def test_a_line_that_is_down_raises_the_alarm_and_sends_somebody_there(tmp_path:
     assert ["trip"] == gateway.obeyed()
 
 
+def test_a_reconnection_that_a_clerk_cancels_stays_somebodys_work(tmp_path: Path) -> None:
+    """Who has paid would stay in the dark for good by one click, and nobody would be told (CTRL-16, 17)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        gateway.unplug()
+        await asyncio.sleep(1)
+        (close,) = (await gateway.paid(M))["orders"]
+        order = await gateway.ask("clara", "order.cancel", id=close, reason="wrong number")
+        assert "cancelled" == order["state"]
+        (item,) = await work(gateway)
+        assert ("field_order", close) == (item["kind"], item["order"])
+        assert item["why"].endswith("cancelled by clara: wrong number")
+        await asyncio.sleep(7 * 60)
+        assert ["RECONNECT_LATE_1"] == await alarms(gateway), "the clocks go on"
+        await asyncio.sleep(24 * 3600)
+        assert "RECONNECT_LATE_2" in await alarms(gateway)
+
+    gateway.run(seconds=25 * 3600, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()
+
+
 def test_field_staff_reconnect_with_a_one_time_authorisation(tmp_path: Path) -> None:
     """Somebody who stands at the meter could not close it, or anybody could at any time (CTRL-17, AUD-01)."""
     gateway = a_gateway(tmp_path)
