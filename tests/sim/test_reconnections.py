@@ -107,6 +107,87 @@ def test_a_reconnection_that_a_clerk_cancels_stays_somebodys_work(tmp_path: Path
     assert ["trip"] == gateway.obeyed()
 
 
+async def paid_behind_a_trip(gateway: OrderGateway) -> None:
+    """A trip has just been obeyed when its line breaks; a minute later the customer pays."""
+    await gateway.up()
+    await gateway.told_for_trip(M)
+    await gateway.trip("t-1", M)
+    await gateway.until("t-1", "accepted", "readback")
+    gateway.unplug()
+    await asyncio.sleep(60)
+    assert "readback" == (await gateway.ask("clara", "order.show", id="t-1"))["state"]
+    assert ["t-1"] == (await gateway.paid(M))["orders"], "nothing is sent blindly"
+
+
+def test_the_clocks_run_while_a_paid_trip_is_still_read_back(tmp_path: Path) -> None:
+    """Who pays just behind a trip at a meter that is silent would be forgotten for a day (CTRL-16, 17)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await paid_behind_a_trip(gateway)
+        await asyncio.sleep(4 * 60)
+        assert [] == await alarms(gateway), "five minutes are not over"
+        await asyncio.sleep(2 * 60)
+        assert ["RECONNECT_LATE_1"] == await alarms(gateway)
+        await asyncio.sleep(23 * 60)
+        assert [] == await work(gateway), "thirty minutes are not over"
+        await asyncio.sleep(2 * 60)
+        (item,) = await work(gateway)
+        assert ("field_order", "t-1") == (item["kind"], item["order"])
+        assert "billing:p1" in item["why"]
+        await gateway.ask("david", "work.close", item=item["id"], why="the door is locked")
+        await asyncio.sleep(23 * 3600)
+        assert "readback" == (await gateway.ask("clara", "order.show", id="t-1"))["state"]
+        assert [] == await work(gateway), "what a person has closed stays closed"
+        assert "RECONNECT_LATE_2" not in await alarms(gateway)
+        await asyncio.sleep(3600)
+        assert "RECONNECT_LATE_2" in await alarms(gateway)
+
+    gateway.run(seconds=26 * 3600, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()
+
+
+def test_the_clocks_end_when_a_paid_trip_is_undone(tmp_path: Path) -> None:
+    """Somebody with light would be looked for as late, or nobody reconnected when the line is back."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await paid_behind_a_trip(gateway)
+        await asyncio.sleep(40 * 60)
+        gateway.plugged = True
+        assert "done" == (await gateway.until("t-1"))["state"]
+        listed = (await gateway.ask("clara", "order.list", meter=M))["orders"]
+        (close,) = [one["id"] for one in listed if one["id"].startswith("pay-close")]
+        await gateway.until(close, "waiting_for_key")
+        assert gateway.press_key()
+        assert "done" == (await gateway.until(close))["state"]
+        assert ["field_order:t-1"] == [item["id"] for item in await work(gateway)]
+        await asyncio.sleep(25 * 3600)
+        assert ["RECONNECT_LATE_1"] == await alarms(gateway)
+
+    gateway.run(seconds=27 * 3600, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+def test_a_reconnection_that_nobody_can_see_sends_somebody_there(tmp_path: Path) -> None:
+    """A close of which nothing is known would keep a household in the dark for a day (CTRL-17)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        (close,) = (await gateway.paid(M))["orders"]
+        await gateway.until(close, "accepted", "readback")
+        gateway.unplug()
+        await asyncio.sleep(31 * 60)
+        assert "readback" == (await gateway.ask("clara", "order.show", id=close))["state"]
+        (item,) = await work(gateway)
+        assert ("field_order", close) == (item["kind"], item["order"])
+        assert [] == await alarms(gateway), "the first command was in time"
+
+    gateway.run(seconds=3600, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()
+
+
 def test_field_staff_reconnect_with_a_one_time_authorisation(tmp_path: Path) -> None:
     """Somebody who stands at the meter could not close it, or anybody could at any time (CTRL-17, AUD-01)."""
     gateway = a_gateway(tmp_path)

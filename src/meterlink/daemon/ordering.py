@@ -164,7 +164,7 @@ class Ordering:
             clock=clock,
             zone=zone,
         )
-        self._lateness = Lateness(self.book, alarms, clock)
+        self._lateness = Lateness(self.book, alarms, attention.work, clock)
         people = People.read(control.people.expanduser())
         service = OrderService(
             self.book, self._rules, brakes, roster=self.roster, accesses=accesses, clock=clock
