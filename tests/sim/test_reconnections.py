@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from meterlink.errors import BusFull
+from meterlink.orders import book as books
+from meterlink.orders import payments
 from meterlink.orders.payments import Payments
 from metersim import Station
 from tests.support.control_bench import ADDRESS, a_meter
@@ -249,6 +252,80 @@ def test_nobody_presses_the_key(tmp_path: Path) -> None:
 
     gateway.run(seconds=26 * 3600, meanwhile=script)
     assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+def test_waiting_trips_keep_nobody_in_the_dark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders that wait for people would fill the room of those who have paid."""
+    monkeypatch.setattr(books, "OPEN_MAX", 2)
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        for name in ("a-1", "a-2"):
+            await gateway.ask("clara", "order.create", order=gateway.order(name, "alarm_on", M))
+        await gateway.refused("clara", "order.create", order=gateway.order("a-3", "alarm_on", M))
+        (close,) = (await gateway.paid(M))["orders"]
+        await gateway.until(close, "waiting_for_key")
+
+    gateway.run(seconds=120, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_payment_without_room_is_caught_up_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_restarted: bool
+) -> None:
+    """A payment that came when too many orders were open would be kept, and reconnect nobody, ever."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        with monkeypatch.context() as patched:
+            patched.setattr(books, "PAID_OPEN_MAX", 0)
+            assert [] == (await gateway.paid(M))["orders"]
+            await asyncio.sleep(150)
+            (alarm,) = (await gateway.ask("david", "alarm.list"))["alarms"]
+            assert ("PAYMENT_NO_ROOM", 1, M) == (alarm["rule"], alarm["count"], alarm["meter"])
+            assert ["evidence:billing:p1"] == alarm["evidence"]
+        if not is_restarted:
+            await reconnected()
+
+    async def reconnected() -> None:
+        await asyncio.sleep(65)
+        listed = await gateway.ask("clara", "order.list", meter=M)
+        (close,) = [one["id"] for one in listed["orders"]]
+        await gateway.until(close, "waiting_for_key")
+
+    gateway.run(seconds=300, meanwhile=script)
+    if is_restarted:
+        monkeypatch.setattr(payments, "CAUGHT_UP_RECORDS", 0)  # it is not among the newest any more
+
+        async def again() -> None:
+            await gateway.up()
+            await reconnected()
+
+        gateway.run(seconds=120, meanwhile=again)
+    assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+def test_payments_without_room_are_kept_in_mind_up_to_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Payments without room would fill the memory, or the sender of one too many would not know."""
+    monkeypatch.setattr(payments, "MISSED_MAX", 1)
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        with monkeypatch.context() as patched:
+            patched.setattr(books, "PAID_OPEN_MAX", 0)
+            await gateway.paid(M)
+            with pytest.raises(BusFull):
+                await gateway.paid(M, "p2")
+            assert [] == (await gateway.paid(M))["orders"], "the first is kept in mind"
+
+    gateway.run(seconds=60, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()
 
 
 def test_a_partial_payment_withdraws_a_trip_and_reconnects_nobody(tmp_path: Path) -> None:

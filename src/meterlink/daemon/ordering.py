@@ -143,7 +143,8 @@ class Ordering:
         )
         aftermath = Aftermath(self.book, self._closing_for, zone)
         self.book.companions += [aftermath, self._qualified]
-        self._payments = Payments(self.book, aftermath, self.roster, clock)
+        alarms = Alarms(journal.acts, clock, zone=zone)
+        self._payments = Payments(self.book, aftermath, self.roster, alarms, clock)
         self._reader = Reader(self.book, clock)
         self._starter = Starter(self.book, self._rules, brakes)
         macs = MacGuard(journal.acts, clock)
@@ -151,7 +152,6 @@ class Ordering:
         self._sender = Sender(self.book, self._rules, brakes, self._reader, macs, clock)
         accesses = Accesses(journal.acts, clock)
         self._lines: dict[str, LineOrders] = {}
-        alarms = Alarms(journal.acts, clock, zone=zone)
         attention = Attention(work=WorkItems(journal.acts, clock), alarms=alarms)
         self._strays = Strays(self.book, self.roster, attention.work)
         self._reconciler = Reconciler(
@@ -222,6 +222,7 @@ class Ordering:
         """Look after those who have paid, their money, and the cases before trips, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lateness.run(), name="orders.lateness")
+            group.create_task(self._payments.run(), name="orders.payments")
             group.create_task(self._reconciler.run(), name="orders.reconciler")
             group.create_task(self._rounds.run(), name="orders.cases")
 
