@@ -197,7 +197,7 @@ class Aftercare:
             attention=Attention(work=work, alarms=alarms),
             strays=Strays(book, ground.roster, work),
             reconciler=reconciler,
-            lateness=Lateness(book, alarms, ground.clock),
+            lateness=Lateness(book, alarms, work, ground.clock),
         )
 
 

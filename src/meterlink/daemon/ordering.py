@@ -111,9 +111,10 @@ class Ordering:
         self._senders = Senders.of(ground, self.book, self._rules)
         aftermath = Aftermath(self.book, self._closing_for, ground.zone)
         self.book.companions += [aftermath, self._qualified, self._senders.macs]
-        self._payments = Payments(self.book, aftermath, self.roster, clock)
         self._aftercare = Aftercare.of(ground, self.book, self._rules.evidence, self._purse_of)
-        self._desk = Desk.of(ground, self.book, self._rules, self._aftercare.attention.alarms)
+        alarms = self._aftercare.attention.alarms
+        self._payments = Payments(self.book, aftermath, self.roster, alarms, clock)
+        self._desk = Desk.of(ground, self.book, self._rules, alarms)
         self._requests = self._all_requests(ground.acts)
 
     async def load(self) -> None:
@@ -134,6 +135,7 @@ class Ordering:
         """Look after those who have paid, their money, and the cases before trips, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._aftercare.lateness.run(), name="orders.lateness")
+            group.create_task(self._payments.run(), name="orders.payments")
             group.create_task(self._aftercare.reconciler.run(), name="orders.reconciler")
             group.create_task(self._desk.rounds.run(), name="orders.cases")
 
