@@ -165,6 +165,10 @@ async def test_an_order_from_creation_to_the_queue(tmp_path: Path) -> None:
         assert 2 == (await town.say("clara", "order", "show", "none")).exit_code
         listed = json.loads((await town.say("clara", "order", "list", "--json")).stdout)["orders"]
         assert ["a-1"] == [one["id"] for one in listed]
+        half = await town.say("clara", "order", "cancel", "a-1", "--reason", "\udcff", "--lang", "en")
+        assert (2, True) == (half.exit_code, "UTF-8" in half.stderr), (
+            "an octet of another encoding is no reason"
+        )
         gone = await town.say("clara", "order", "cancel", "a-1", "--reason", "typed wrongly")
         assert 0 == gone.exit_code
         shown = await town.say("clara", "order", "show", "a-1", "--lang", "zh")

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from meterlink.errors import BusFull
+from meterlink.orders import book as books
+from meterlink.orders import payments
 from meterlink.orders.payments import Payments
 from metersim import Station
 from tests.support.control_bench import ADDRESS, a_meter
@@ -84,6 +87,110 @@ def test_a_line_that_is_down_raises_the_alarm_and_sends_somebody_there(tmp_path:
     assert ["trip"] == gateway.obeyed()
 
 
+def test_a_reconnection_that_a_clerk_cancels_stays_somebodys_work(tmp_path: Path) -> None:
+    """Who has paid would stay in the dark for good by one click, and nobody would be told (CTRL-16, 17)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        gateway.unplug()
+        await asyncio.sleep(1)
+        (close,) = (await gateway.paid(M))["orders"]
+        order = await gateway.ask("clara", "order.cancel", id=close, reason="wrong number")
+        assert "cancelled" == order["state"]
+        (item,) = await work(gateway)
+        assert ("field_order", close) == (item["kind"], item["order"])
+        assert item["why"].endswith("cancelled by clara: wrong number")
+        await asyncio.sleep(7 * 60)
+        assert ["RECONNECT_LATE_1"] == await alarms(gateway), "the clocks go on"
+        await asyncio.sleep(24 * 3600)
+        assert "RECONNECT_LATE_2" in await alarms(gateway)
+
+    gateway.run(seconds=25 * 3600, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()
+
+
+async def paid_behind_a_trip(gateway: OrderGateway) -> None:
+    """A trip has just been obeyed when its line breaks; a minute later the customer pays."""
+    await gateway.up()
+    await gateway.told_for_trip(M)
+    await gateway.trip("t-1", M)
+    await gateway.until("t-1", "accepted", "readback")
+    gateway.unplug()
+    await asyncio.sleep(60)
+    assert "readback" == (await gateway.ask("clara", "order.show", id="t-1"))["state"]
+    assert ["t-1"] == (await gateway.paid(M))["orders"], "nothing is sent blindly"
+
+
+def test_the_clocks_run_while_a_paid_trip_is_still_read_back(tmp_path: Path) -> None:
+    """Who pays just behind a trip at a meter that is silent would be forgotten for a day (CTRL-16, 17)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await paid_behind_a_trip(gateway)
+        await asyncio.sleep(4 * 60)
+        assert [] == await alarms(gateway), "five minutes are not over"
+        await asyncio.sleep(2 * 60)
+        assert ["RECONNECT_LATE_1"] == await alarms(gateway)
+        await asyncio.sleep(23 * 60)
+        assert [] == await work(gateway), "thirty minutes are not over"
+        await asyncio.sleep(2 * 60)
+        (item,) = await work(gateway)
+        assert ("field_order", "t-1") == (item["kind"], item["order"])
+        assert "billing:p1" in item["why"]
+        await gateway.ask("david", "work.close", item=item["id"], why="the door is locked")
+        await asyncio.sleep(23 * 3600)
+        assert "readback" == (await gateway.ask("clara", "order.show", id="t-1"))["state"]
+        assert [] == await work(gateway), "what a person has closed stays closed"
+        assert "RECONNECT_LATE_2" not in await alarms(gateway)
+        await asyncio.sleep(3600)
+        assert "RECONNECT_LATE_2" in await alarms(gateway)
+
+    gateway.run(seconds=26 * 3600, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()
+
+
+def test_the_clocks_end_when_a_paid_trip_is_undone(tmp_path: Path) -> None:
+    """Somebody with light would be looked for as late, or nobody reconnected when the line is back."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await paid_behind_a_trip(gateway)
+        await asyncio.sleep(40 * 60)
+        gateway.plugged = True
+        assert "done" == (await gateway.until("t-1"))["state"]
+        listed = (await gateway.ask("clara", "order.list", meter=M))["orders"]
+        (close,) = [one["id"] for one in listed if one["id"].startswith("pay-close")]
+        await gateway.until(close, "waiting_for_key")
+        assert gateway.press_key()
+        assert "done" == (await gateway.until(close))["state"]
+        assert ["field_order:t-1"] == [item["id"] for item in await work(gateway)]
+        await asyncio.sleep(25 * 3600)
+        assert ["RECONNECT_LATE_1"] == await alarms(gateway)
+
+    gateway.run(seconds=27 * 3600, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+def test_a_reconnection_that_nobody_can_see_sends_somebody_there(tmp_path: Path) -> None:
+    """A close of which nothing is known would keep a household in the dark for a day (CTRL-17)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        (close,) = (await gateway.paid(M))["orders"]
+        await gateway.until(close, "accepted", "readback")
+        gateway.unplug()
+        await asyncio.sleep(31 * 60)
+        assert "readback" == (await gateway.ask("clara", "order.show", id=close))["state"]
+        (item,) = await work(gateway)
+        assert ("field_order", close) == (item["kind"], item["order"])
+        assert [] == await alarms(gateway), "the first command was in time"
+
+    gateway.run(seconds=3600, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()
+
+
 def test_field_staff_reconnect_with_a_one_time_authorisation(tmp_path: Path) -> None:
     """Somebody who stands at the meter could not close it, or anybody could at any time (CTRL-17, AUD-01)."""
     gateway = a_gateway(tmp_path)
@@ -145,6 +252,80 @@ def test_nobody_presses_the_key(tmp_path: Path) -> None:
 
     gateway.run(seconds=26 * 3600, meanwhile=script)
     assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+def test_waiting_trips_keep_nobody_in_the_dark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders that wait for people would fill the room of those who have paid."""
+    monkeypatch.setattr(books, "OPEN_MAX", 2)
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        for name in ("a-1", "a-2"):
+            await gateway.ask("clara", "order.create", order=gateway.order(name, "alarm_on", M))
+        await gateway.refused("clara", "order.create", order=gateway.order("a-3", "alarm_on", M))
+        (close,) = (await gateway.paid(M))["orders"]
+        await gateway.until(close, "waiting_for_key")
+
+    gateway.run(seconds=120, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_payment_without_room_is_caught_up_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_restarted: bool
+) -> None:
+    """A payment that came when too many orders were open would be kept, and reconnect nobody, ever."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        with monkeypatch.context() as patched:
+            patched.setattr(books, "PAID_OPEN_MAX", 0)
+            assert [] == (await gateway.paid(M))["orders"]
+            await asyncio.sleep(150)
+            (alarm,) = (await gateway.ask("david", "alarm.list"))["alarms"]
+            assert ("PAYMENT_NO_ROOM", 1, M) == (alarm["rule"], alarm["count"], alarm["meter"])
+            assert ["evidence:billing:p1"] == alarm["evidence"]
+        if not is_restarted:
+            await reconnected()
+
+    async def reconnected() -> None:
+        await asyncio.sleep(65)
+        listed = await gateway.ask("clara", "order.list", meter=M)
+        (close,) = [one["id"] for one in listed["orders"]]
+        await gateway.until(close, "waiting_for_key")
+
+    gateway.run(seconds=300, meanwhile=script)
+    if is_restarted:
+        monkeypatch.setattr(payments, "CAUGHT_UP_RECORDS", 0)  # it is not among the newest any more
+
+        async def again() -> None:
+            await gateway.up()
+            await reconnected()
+
+        gateway.run(seconds=120, meanwhile=again)
+    assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+def test_payments_without_room_are_kept_in_mind_up_to_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Payments without room would fill the memory, or the sender of one too many would not know."""
+    monkeypatch.setattr(payments, "MISSED_MAX", 1)
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        with monkeypatch.context() as patched:
+            patched.setattr(books, "PAID_OPEN_MAX", 0)
+            await gateway.paid(M)
+            with pytest.raises(BusFull):
+                await gateway.paid(M, "p2")
+            assert [] == (await gateway.paid(M))["orders"], "the first is kept in mind"
+
+    gateway.run(seconds=60, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()
 
 
 def test_a_partial_payment_withdraws_a_trip_and_reconnects_nobody(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ async def _echo(user: str, op: str, args: Mapping[str, Any]) -> Mapping[str, Any
         raise Unknown("there is none")
     if op == "bug":
         raise ZeroDivisionError("secret 123456")
+    if op == "unsayable":
+        return {"half a pair": "\ud800"}
     return {"user": user, "op": op, **args}
 
 
@@ -73,6 +75,8 @@ async def test_its_file_is_for_owner_and_group_and_gone_at_the_end(tmp_path: Pat
         (b"\n", "JSON"),
         (b"\xff\n", "JSON"),
         (b"[" * 30_000 + b"\n", "JSON"),
+        (b'{"id":"\\ud800","op":"x"}\n', "UTF-8"),
+        (b'{"id":"1","op":"x","args":{"\\udfff":[]}}\n', "UTF-8"),
         (b"[]\n", "a request is"),
         (b'{"id":1,"op":"x"}\n', "a request is"),
         (b'{"id":"1","op":"x","args":[]}\n', "args"),
@@ -117,6 +121,16 @@ async def test_errors_are_told_and_bugs_are_not(tmp_path: Path) -> None:
     assert ("2", "bug") == (second["id"], second["error"]["code"])
     assert "123456" not in json.dumps(second)
     assert third["ok"]
+
+
+@pytest.mark.asyncio
+async def test_a_result_that_no_line_can_hold_is_a_bug_and_no_end(tmp_path: Path) -> None:
+    """One answer that cannot be written would end the daemon, with all its lines and orders."""
+    path = tmp_path / SOCKET_FILE
+    async with control_socket(path, _echo):
+        first, second = await _ask(path, _line("1", "unsayable"), _line("2", "x"))
+    assert ("1", "bug") == (first["id"], first["error"]["code"])
+    assert second["ok"]
 
 
 @pytest.mark.asyncio
@@ -211,4 +225,5 @@ async def test_a_caller_that_goes_does_not_stop_what_it_asked_for(tmp_path: Path
         writer.close()
         await writer.wait_closed()
         may_go_on.set()
-        await asyncio.wait_for(ended.wait(), 5)
+        async with asyncio.timeout(5):
+            assert await ended.wait()

@@ -90,6 +90,28 @@ def test_the_work_of_what_a_rule_refused(
     assert ([] if wanted is None else [wanted]) == found
 
 
+@pytest.mark.parametrize("state", [OrderState.CANCELLED, OrderState.REFUSED])
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [
+        (OrderKind.PERMIT_CLOSE, ["field_order"]),
+        (OrderKind.DIRECT_CLOSE, ["field_order"]),
+        (OrderKind.TOP_UP, ["manual"]),
+        (OrderKind.ALARM_OFF, []),
+    ],
+)
+def test_what_was_paid_for_is_not_taken_back_without_a_word(
+    state: OrderState, kind: OrderKind, wanted: list[str]
+) -> None:
+    """One click of a clerk would leave somebody who has paid in the dark, and nobody would know."""
+    life = ended(state, kind, origin=Origin.PAYMENT)
+    acts = work_of(life, last(life, "clara", told="wrong number"))
+    assert wanted == [act.body["kind"] for act in acts]
+    assert all(act.body["why"].endswith(f"{state.value} by clara: wrong number") for act in acts)
+    of_a_person = ended(state, kind)
+    assert [] == work_of(of_a_person, last(of_a_person, "clara", told="wrong number"))
+
+
 def test_the_reason_of_work_is_never_too_long() -> None:
     """An order could not end because the words about it are too many."""
     life = ended(OrderState.UNKNOWN, OrderKind.TRIP)

@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from meterlink.errors import BusFull, NotAllowed, StepTaken, Unknown
+from meterlink.journal import acts
 from meterlink.journal.journal import Journal
-from meterlink.model.order import OrderState
+from meterlink.model.order import OrderKind, OrderState, Origin
 from meterlink.orders import book as books
 from meterlink.orders.book import Book, Step
 from meterlink.orders.machine import Signal
@@ -105,6 +107,29 @@ async def test_so_many_are_open_and_no_more(tmp_path: Path, monkeypatch: pytest.
             await book.begin(order(id="o-3"), "clara")
         await book.step(first, Signal.CANCEL, actor="clara")
         await book.begin(order(id="o-3"), "clara")
+
+
+async def test_what_was_paid_for_has_room_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trips that wait would keep those who have paid in the dark; or payments would fill memory and disk."""
+    monkeypatch.setattr(books, "OPEN_MAX", 1)
+    monkeypatch.setattr(books, "PAID_OPEN_MAX", 2)
+    paid = partial(order, OrderKind.PERMIT_CLOSE, origin=Origin.PAYMENT)
+    async with a_book(tmp_path) as book:
+        await book.begin(order(), "clara")
+        first = await book.begin(paid(id="p-1"), "meterlink")
+        await book.begin(paid(id="p-2"), "meterlink")
+        with pytest.raises(BusFull, match="of payments"):
+            await book.begin(paid(id="p-3"), "meterlink")
+        await book.step(first, Signal.CANCEL, actor="clara")
+        await book.begin(paid(id="p-3"), "meterlink")
+        with pytest.raises(BusFull):
+            await book.begin(order(id="o-2"), "clara")
+        opened = {life.order.id for life in book.open_orders()}
+    monkeypatch.setattr(acts, "READ_MAX", 2)
+    async with a_book(tmp_path) as book:
+        assert opened == {life.order.id for life in book.open_orders()}, "beyond what one look brings"
+        with pytest.raises(BusFull, match="of payments"):
+            await book.begin(paid(id="p-4"), "meterlink")
 
 
 async def test_one_of_two_that_create_at_once_has_it(tmp_path: Path) -> None:

@@ -8,16 +8,15 @@ from typing import Annotated
 
 import typer
 
-from meterlink.cli.config import CONFIG_OPTION
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.cli.journal_file import FIRST_CONFIG, JOURNAL_ARGUMENT, folder_of, looking_into
-from meterlink.cli.language import Lang, chosen
+from meterlink.cli.journal_file import JOURNAL_ARGUMENT, folder_of, looking_into
+from meterlink.cli.language import chosen
+from meterlink.cli.options import FIRST_CONFIG, AsJson, Config, Language
 
 app = typer.Typer(
     no_args_is_help=True, help="Look whether the log of orders and decisions was changed. 审计。"
 )
 
-_CONFIG = Annotated[Path, CONFIG_OPTION]
 _JOURNAL = Annotated[Path | None, JOURNAL_ARGUMENT]
 
 
@@ -35,9 +34,9 @@ def verify(
         list[Path] | None,
         typer.Option(help="A checkpoint that was kept elsewhere. May be repeated.", show_default=False),
     ] = None,
-    config: _CONFIG = FIRST_CONFIG,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
-    lang: Annotated[Lang | None, typer.Option(help="Language; default from the locale.")] = None,
+    config: Config = FIRST_CONFIG,
+    as_json: AsJson = False,
+    lang: Language = None,
 ) -> None:
     """Follow the chain of acts from the first to the last, and name the first that is not as it was. 校验。
 
@@ -63,7 +62,7 @@ def verify(
 
 
 @app.command("key")
-def show_key(config: _CONFIG = FIRST_CONFIG) -> None:
+def show_key(config: Config = FIRST_CONFIG) -> None:
     """Print the public key of the gateway, to be kept elsewhere; `verify` takes it. 公钥。
 
     The daemon makes the key at its first start; it never leaves the machine, and only its user can read it.
@@ -86,7 +85,7 @@ def show_key(config: _CONFIG = FIRST_CONFIG) -> None:
 
 
 @app.command("checkpoint")
-def show_checkpoint(journal: _JOURNAL = None, config: _CONFIG = FIRST_CONFIG) -> None:
+def show_checkpoint(journal: _JOURNAL = None, config: Config = FIRST_CONFIG) -> None:
     """Print the newest signed checkpoint as JSON, to be kept elsewhere; `verify` takes it. 检查点。
 
     Who has it can tell later whether anything before it was changed or cut off.

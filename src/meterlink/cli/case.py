@@ -7,30 +7,25 @@ from typing import Annotated
 
 import typer
 
-from meterlink.cli.config import CONFIG_OPTION
 from meterlink.cli.language import Lang
+from meterlink.cli.options import FIRST_CONFIG, AsJson, Comment, Config, Language, Reason
 
 app = typer.Typer(
     no_args_is_help=True,
     help="What goes before a disconnection: begin cases, approve, reject, withdraw them. 停电流程。",
 )
 
-_CONFIG = Annotated[Path, CONFIG_OPTION]
 _ID = Annotated[str, typer.Argument(help="The case's id, made by who begins it.", show_default=False)]
-_REASON = Annotated[str, typer.Option(help="Why, for people.", show_default=False)]
-_JSON = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-_LANG = Annotated[Lang | None, typer.Option(help="Language; default from the locale.")]
-_FIRST_CONFIG = Path("meterlink.toml")
 
 
 @app.command()
 def create(
     case_id: _ID,
     meter: Annotated[str, typer.Option(help="Our id of the meter.", show_default=False)],
-    reason: _REASON,
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    reason: Reason,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Begin a case; the same id, meter and reason are the same case, however often it is sent. 发起。
 
@@ -42,19 +37,16 @@ def create(
     Exit codes: 0 begun; 2 wrong arguments; 7 journal; 8 a rule or your role forbids it, the meter has a
     case, or the id is taken; 10 no daemon.
     """
-    from meterlink.cli.case_ask import CaseAsking
-
-    asking = CaseAsking(config, as_json=as_json, lang=lang)
-    raise typer.Exit(asking.shown("case.create", id=case_id, meter=meter, reason=reason))
+    _do("create", config, as_json, lang, id=case_id, meter=meter, reason=reason)
 
 
 @app.command()
 def approve(
     case_id: _ID,
-    reason: Annotated[str, typer.Option(help="Comment.", show_default=False)] = "",
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    reason: Comment = "",
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Approve somebody else's case; the last notice may go out then. 审批通过。
 
@@ -66,19 +58,16 @@ def approve(
     Exit codes: 0 approved; 2 no such case; 7 journal; 8 a rule, your role or its state forbids it;
     10 no daemon.
     """
-    from meterlink.cli.case_ask import CaseAsking
-
-    asking = CaseAsking(config, as_json=as_json, lang=lang)
-    raise typer.Exit(asking.shown("case.approve", id=case_id, reason=reason))
+    _do("approve", config, as_json, lang, id=case_id, reason=reason)
 
 
 @app.command()
 def reject(
     case_id: _ID,
-    reason: _REASON,
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    reason: Reason,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Say no to somebody else's case; it ends. 审批驳回。
 
@@ -89,19 +78,16 @@ def reject(
     \b
     Exit codes: 0 rejected; 2 no such case; 7 journal; 8 your role or its state forbids it; 10 no daemon.
     """
-    from meterlink.cli.case_ask import CaseAsking
-
-    asking = CaseAsking(config, as_json=as_json, lang=lang)
-    raise typer.Exit(asking.shown("case.reject", id=case_id, reason=reason))
+    _do("reject", config, as_json, lang, id=case_id, reason=reason)
 
 
 @app.command()
 def cancel(
     case_id: _ID,
-    reason: _REASON,
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    reason: Reason,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Withdraw a case that has not ended; a case that has become an order is cancelled as an order. 撤销。
 
@@ -113,14 +99,11 @@ def cancel(
     Exit codes: 0 withdrawn; 2 no such case; 7 journal; 8 it has ended, or your role forbids it;
     10 no daemon.
     """
-    from meterlink.cli.case_ask import CaseAsking
-
-    asking = CaseAsking(config, as_json=as_json, lang=lang)
-    raise typer.Exit(asking.shown("case.cancel", id=case_id, reason=reason))
+    _do("cancel", config, as_json, lang, id=case_id, reason=reason)
 
 
 @app.command()
-def show(case_id: _ID, as_json: _JSON = False, lang: _LANG = None, config: _CONFIG = _FIRST_CONFIG) -> None:
+def show(case_id: _ID, as_json: AsJson = False, lang: Language = None, config: Config = FIRST_CONFIG) -> None:
     """Show a case, everything that happened to it, and what it waits for. 查看。
 
     \b
@@ -132,18 +115,16 @@ def show(case_id: _ID, as_json: _JSON = False, lang: _LANG = None, config: _CONF
     \b
     Exit codes: 0 shown; 2 no such case; 7 journal; 10 no daemon.
     """
-    from meterlink.cli.case_ask import CaseAsking
-
-    raise typer.Exit(CaseAsking(config, as_json=as_json, lang=lang).shown("case.show", id=case_id))
+    _do("show", config, as_json, lang, id=case_id)
 
 
 @app.command("list")
 def list_cases(
     meter: Annotated[str, typer.Option(help="Cases of one meter only.", show_default=False)] = "",
     everything: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """List the open cases, or all. 列表。
 
@@ -159,3 +140,9 @@ def list_cases(
 
     asking = CaseAsking(config, as_json=as_json, lang=lang)
     raise typer.Exit(asking.listed(meter=meter, everything=everything))
+
+
+def _do(op: str, config: Path, as_json: bool, lang: Lang | None, **args: str) -> None:
+    from meterlink.cli.case_ask import CaseAsking
+
+    raise typer.Exit(CaseAsking(config, as_json=as_json, lang=lang).done(f"case.{op}", **args))

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import typer
 
+from meterlink.cli.asking import Asking, local
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.cli.language import Lang, chosen
-from meterlink.cli.order_ask import Asking
-from meterlink.model.payload import time_in
 from meterlink.orders.case import CaseSignal, CaseState
 
 STATES: Final[Mapping[CaseState, Mapping[str, str]]] = {
@@ -52,58 +48,35 @@ _ORDER: Final = {"en": "order", "zh": "工单"}
 _WAITS: Final = {"en": "does not go on because", "zh": "暂不继续,原因"}
 
 
-class CaseAsking:
-    """One command's way of asking about cases and showing them.
-
-    Args:
-        config: the daemon's configuration.
-        as_json: one document on standard output in place of text.
-        lang: asked for; ``None``: the locale's.
-
-    """
-
-    def __init__(self, config: Path, *, as_json: bool, lang: Lang | None) -> None:
-        self._asking = Asking(config, as_json=as_json, lang=lang)
-        self._as_json = as_json
-        self._lang: Literal["en", "zh"] = chosen(lang)
-
-    def shown(self, op: str, **args: Any) -> int:
-        """Ask for something that ends in a case, and show it; the exit code."""
-        case = self._asking.asked(op, **args)
-        if self._as_json:
-            typer.echo(json.dumps(case, ensure_ascii=False))
-            return ExitCode.OK
-        self._line(case)
-        for step in case["steps"]:
-            self._step(step)
-        if case["order"]:
-            typer.echo(f"{_ORDER[self._lang]}: {case['order']}")
-        if case["waits_for"]:
-            typer.echo(f"{_WAITS[self._lang]}:")
-        for verdict in case["waits_for"]:
-            typer.echo(f"  {verdict['rule']}: {verdict[self._lang]}")
-        return ExitCode.OK
+class CaseAsking(Asking):
+    """One command's way of asking about cases and showing them."""
 
     def listed(self, *, meter: str, everything: bool) -> int:
         """List cases; the exit code."""
-        result = self._asking.asked("case.list", meter=meter, all=everything)
-        if self._as_json:
-            typer.echo(json.dumps(result, ensure_ascii=False))
-            return ExitCode.OK
+        self._show(self._asked("case.list", meter=meter, all=everything), self._lines)
+        return ExitCode.OK
+
+    def _tell(self, result: Mapping[str, Any]) -> None:
+        self._line(result)
+        for step in result["steps"]:
+            self._step(step)
+        if result["order"]:
+            typer.echo(f"{_ORDER[self._lang]}: {result['order']}")
+        if result["waits_for"]:
+            typer.echo(f"{_WAITS[self._lang]}:")
+        for verdict in result["waits_for"]:
+            typer.echo(f"  {verdict['rule']}: {verdict[self._lang]}")
+
+    def _lines(self, result: Mapping[str, Any]) -> None:
         for case in result["cases"]:
             self._line(case)
-        return ExitCode.OK
 
     def _line(self, case: Mapping[str, Any]) -> None:
         state = STATES[CaseState(case["state"])][self._lang]
-        typer.echo(f"{case['id']}  {case['meter']}  {state}  {_local(case['since'])}  {case['reason']}")
+        typer.echo(f"{case['id']}  {case['meter']}  {state}  {local(case['since'])}  {case['reason']}")
 
     def _step(self, step: Mapping[str, Any]) -> None:
         verb = VERBS[CaseSignal(step["verb"])][self._lang]
-        typer.echo(f"  {_local(step['at'])}  {verb}  ({step['actor']})")
+        typer.echo(f"  {local(step['at'])}  {verb}  ({step['actor']})")
         if step["told"]:
             typer.echo(f"      {step['told']}")
-
-
-def _local(instant: str) -> str:
-    return time_in(instant).astimezone().isoformat(sep=" ", timespec="seconds")

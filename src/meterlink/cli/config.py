@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.options import FIRST_CONFIG, AsJson, Config
 
 if TYPE_CHECKING:
     from meterlink.config import PlanSettings, Settings
     from meterlink.drivers.profiles import MeterProfiles
 
 app = typer.Typer(no_args_is_help=True, help="Check a configuration, or print a first one. 配置检查。")
-
-CONFIG_OPTION = typer.Option("--config", "-c", help="The configuration file.", show_default=True)
 
 _FIRST = """\
 # A first meterlink.toml. Only [[meters]] is needed; `meterlink config check` names any fault.
@@ -55,8 +53,8 @@ items = ["forward_active_energy.*"]
 
 @app.command()
 def check(
-    config: Annotated[Path, CONFIG_OPTION] = Path("meterlink.toml"),
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    config: Config = FIRST_CONFIG,
+    as_json: AsJson = False,
 ) -> None:
     """Say whether a configuration is good; each fault with file, line and remedy.
 

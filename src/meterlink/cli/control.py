@@ -7,26 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
-from meterlink.cli.config import CONFIG_OPTION
 from meterlink.cli.language import Lang
+from meterlink.cli.options import FIRST_CONFIG, AsJson, Config, Language, Reason
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Stop all trips at once, let them go again, release what is held. 停电总开关与隔离。",
 )
 
-_CONFIG = Annotated[Path, CONFIG_OPTION]
-_JSON = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-_LANG = Annotated[Lang | None, typer.Option(help="Language; default from the locale.")]
-_REASON = Annotated[str, typer.Option(help="Why, for people.", show_default=False)]
 _ORDER = Annotated[str, typer.Argument(help="Id of the order.", show_default=False)]
 _AREA = Annotated[str, typer.Option(help="Transformer area; *: every one.")]
-_FIRST_CONFIG = Path("meterlink.toml")
 
 
 @app.command()
 def stop(
-    reason: _REASON, as_json: _JSON = False, lang: _LANG = None, config: _CONFIG = _FIRST_CONFIG
+    reason: Reason, as_json: AsJson = False, lang: Language = None, config: Config = FIRST_CONFIG
 ) -> None:
     """Stop all trips, also those that wait for their line. Reconnections go on. 停止全部停电。
 
@@ -42,7 +37,7 @@ def stop(
 
 @app.command()
 def resume(
-    reason: _REASON, as_json: _JSON = False, lang: _LANG = None, config: _CONFIG = _FIRST_CONFIG
+    reason: Reason, as_json: AsJson = False, lang: Language = None, config: Config = FIRST_CONFIG
 ) -> None:
     """Ask that trips go again, or agree as the second person, within the hour. 恢复停电操作(双人)。
 
@@ -57,7 +52,7 @@ def resume(
 
 
 @app.command()
-def status(as_json: _JSON = False, lang: _LANG = None, config: _CONFIG = _FIRST_CONFIG) -> None:
+def status(as_json: AsJson = False, lang: Language = None, config: Config = FIRST_CONFIG) -> None:
     """Say whether trips are stopped, and which orders are held. 状态。
 
     \b
@@ -73,10 +68,10 @@ def status(as_json: _JSON = False, lang: _LANG = None, config: _CONFIG = _FIRST_
 @app.command()
 def release(
     order: _ORDER,
-    reason: _REASON,
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    reason: Reason,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Let an order go on that a cap or a brake holds. 放行。
 
@@ -93,10 +88,10 @@ def release(
 @app.command()
 def delete(
     order: _ORDER,
-    reason: _REASON,
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    reason: Reason,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """End an order that is held. 删除。
 
@@ -113,10 +108,10 @@ def delete(
 @app.command("release-batch")
 def release_batch(
     batch: Annotated[str, typer.Argument(help="Name of the batch, as rule CTRL-24 tells it.")],
-    reason: _REASON,
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    reason: Reason,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Say that somebody has looked at the failures of a batch; it goes on. 放行批次。
 
@@ -132,12 +127,12 @@ def release_batch(
 
 @app.command()
 def freeze(
-    reason: _REASON,
+    reason: Reason,
     area: _AREA = "*",
     until: Annotated[str, typer.Option(help="Last moment, with its zone; empty: until lifted.")] = "",
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Forbid trips because of weather or an event. 暂停停电(天气、活动)。
 
@@ -153,11 +148,11 @@ def freeze(
 
 @app.command()
 def lift(
-    reason: _REASON,
+    reason: Reason,
     area: _AREA = "*",
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """End a freeze. 解除暂停。
 
@@ -175,9 +170,9 @@ def lift(
 def grant(
     order: _ORDER,
     person: Annotated[str, typer.Argument(help="Name of the field staff.", show_default=False)],
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Let one person operate one reconnection once, for four hours. 现场复电一次性授权。
 
@@ -194,10 +189,10 @@ def grant(
 @app.command()
 def unlock(
     meter: Annotated[str, typer.Argument(help="Our id of the meter.", show_default=False)],
-    reason: _REASON,
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    reason: Reason,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Let orders go to a meter again that a wrong MAC has shut. 解除电表下令锁定。
 
@@ -212,6 +207,6 @@ def unlock(
 
 
 def _do(op: str, config: Path, as_json: bool, lang: Lang | None, **args: Any) -> None:
-    from meterlink.cli.order_ask import Asking
+    from meterlink.cli.control_ask import ControlAsking
 
-    raise typer.Exit(Asking(config, as_json=as_json, lang=lang).done(f"control.{op}", **args))
+    raise typer.Exit(ControlAsking(config, as_json=as_json, lang=lang).done(f"control.{op}", **args))

@@ -12,7 +12,8 @@ from typing import Annotated, Final, TextIO
 
 import typer
 
-from meterlink.cli.language import Lang, chosen
+from meterlink.cli.language import chosen
+from meterlink.cli.options import Language
 
 _WIDTH_OF_A_FILE: Final = 10_000
 
@@ -42,7 +43,7 @@ def decode(
         bool,
         typer.Option("--jsonl", help="Conformance vectors in (standard input), one JSON answer a line out."),
     ] = False,
-    lang: Annotated[Lang | None, typer.Option(help="Language; default from the locale.")] = None,
+    lang: Language = None,
     show_secrets: Annotated[
         bool, typer.Option("--show-secrets", help="Show passwords, keys and MACs.")
     ] = False,

@@ -85,7 +85,9 @@ class Desk:
             DaemonAway: it has gone, or does not answer.
 
         """
-        request = json.dumps({"id": "1", "op": op, "args": args}, ensure_ascii=False).encode()
+        request = json.dumps(
+            {"id": "1", "op": op, "args": args}
+        ).encode()  # escapes hold any octet of a shell
         try:
             self._socket.sendall(request + b"\n")
             line = self._answers.readline(ANSWER_OCTETS_MAX)

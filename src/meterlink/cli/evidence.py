@@ -7,27 +7,22 @@ from typing import Annotated
 
 import typer
 
-from meterlink.cli.config import CONFIG_OPTION
-from meterlink.cli.language import Lang
+from meterlink.cli.options import FIRST_CONFIG, AsJson, Config, Language, Reason
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Balances, warnings, notices, payments, consents: what the rules of orders read. 证据记录。",
 )
 
-_CONFIG = Annotated[Path, CONFIG_OPTION]
-_JSON = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-_LANG = Annotated[Lang | None, typer.Option(help="Language; default from the locale.")]
 _ID = Annotated[str, typer.Argument(help="Full id of the record, SENDER:ID.", show_default=False)]
-_FIRST_CONFIG = Path("meterlink.toml")
 
 
 @app.command("import")
 def import_file(
     file: Annotated[Path, typer.Argument(help="One JSON record a line; - is standard input.")],
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Take records in. The same record again changes nothing; a wrong line stops no other. 导入证据。
 
@@ -43,13 +38,15 @@ def import_file(
     Exit codes: 0 all taken in; 1 some were refused, and the others taken in; 2 wrong arguments; 7 journal;
     10 no daemon.
     """
-    from meterlink.cli.evidence_ask import import_all
+    from meterlink.cli.evidence_ask import EvidenceAsking
 
-    raise typer.Exit(import_all(file, config, as_json=as_json, lang=lang))
+    raise typer.Exit(EvidenceAsking(config, as_json=as_json, lang=lang).imported(file))
 
 
 @app.command()
-def confirm(record: _ID, as_json: _JSON = False, lang: _LANG = None, config: _CONFIG = _FIRST_CONFIG) -> None:
+def confirm(
+    record: _ID, as_json: AsJson = False, lang: Language = None, config: Config = FIRST_CONFIG
+) -> None:
     """Say as a second person that a policy is meant. 确认策略。
 
     \b
@@ -59,7 +56,7 @@ def confirm(record: _ID, as_json: _JSON = False, lang: _LANG = None, config: _CO
     \b
     Exit codes: 0 confirmed; 2 it cannot be; 7 journal; 8 you may not; 10 no daemon.
     """
-    from meterlink.cli.order_ask import Asking
+    from meterlink.cli.asking import Asking
 
     raise typer.Exit(Asking(config, as_json=as_json, lang=lang).done("evidence.confirm", id=record))
 
@@ -67,10 +64,10 @@ def confirm(record: _ID, as_json: _JSON = False, lang: _LANG = None, config: _CO
 @app.command()
 def withdraw(
     record: _ID,
-    reason: Annotated[str, typer.Option(help="Why, for people.", show_default=False)],
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    reason: Reason,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Take a record back that only allows something: a notice, a consent, a policy. 撤回记录。
 
@@ -81,7 +78,7 @@ def withdraw(
     \b
     Exit codes: 0 taken back; 2 it cannot be; 7 journal; 8 you may not; 10 no daemon.
     """
-    from meterlink.cli.order_ask import Asking
+    from meterlink.cli.asking import Asking
 
     asking = Asking(config, as_json=as_json, lang=lang)
     raise typer.Exit(asking.done("evidence.withdraw", id=record, reason=reason))

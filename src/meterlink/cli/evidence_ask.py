@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import typer
 
-from meterlink.cli.desk import DaemonAway, Desk, Refusal, desk_of, leave
+from meterlink.cli.asking import Asking
+from meterlink.cli.desk import Desk
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.cli.language import Lang, chosen
 from meterlink.orders.evidence_lines import Line, read_lines
 
 AT_ONCE: Final = 50
@@ -22,28 +23,43 @@ AT_ONCE: Final = 50
 AT_ONCE_OCTETS: Final = 40_000
 
 
-def import_all(file: Path, config: Path, *, as_json: bool, lang: Lang | None) -> int:
-    """Take all records of a file in; the exit code."""
-    told: list[dict[str, Any]] = []
-    with desk_of(config) as desk, _opened(file) as lines:
-        for piece in _pieces(read_lines(lines)):
-            try:
-                told += _taken_in(desk, piece)
-            except (Refusal, DaemonAway) as error:
-                leave(error, as_json=as_json, lang=chosen(lang))
-    refused = [one for one in told if "refused" in one]
-    if as_json:
-        typer.echo(json.dumps({"records": told}, ensure_ascii=False))
-    else:
+class EvidenceAsking(Asking):
+    """One command's way of giving records and showing what became of them."""
+
+    def imported(self, file: Path) -> int:
+        """Take all records of a file in; the exit code."""
+        told: list[dict[str, Any]] = []
+        with self._at_desk() as desk, _opened(file) as lines:
+            for piece in _pieces(read_lines(lines)):
+                told += self._taken_in(desk, piece)
+        self._show({"records": told}, partial(self._counts, file))
+        return ExitCode.FAILURE if _refused(told) else ExitCode.OK
+
+    def _counts(self, file: Path, result: Mapping[str, Any]) -> None:
+        """Each line that was refused, and how many were not."""
+        told = result["records"]
+        refused = _refused(told)
         for one in refused:
             typer.echo(f"{file}:{one['line']}: {one['refused']}", err=True)
         new = sum(one.get("is_new", False) for one in told)
         words = (len(told), new, len(refused))
-        if chosen(lang) == "zh":
+        if self._lang == "zh":
             typer.echo("共{}条记录，新增{}条，拒绝{}条".format(*words))
         else:
             typer.echo("{} records: {} new, {} refused".format(*words))
-    return ExitCode.FAILURE if refused else ExitCode.OK
+
+    def _taken_in(self, desk: Desk, piece: list[Line]) -> list[dict[str, Any]]:
+        """What became of each line."""
+        good = [line for line in piece if line.document is not None]
+        records = [line.document for line in good]
+        answers = self._of(desk, "evidence.add", records=records)["records"] if good else []
+        told = {line.number: {"line": line.number, "refused": line.fault} for line in piece}
+        told |= {line.number: {"line": line.number, **one} for line, one in zip(good, answers, strict=True)}
+        return [told[line.number] for line in piece]
+
+
+def _refused(told: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in told if "refused" in one]
 
 
 @contextmanager
@@ -71,12 +87,3 @@ def _pieces(lines: Iterable[Line]) -> Iterator[list[Line]]:
                 start, octets = number, 0
             octets += size
         yield piece[start:]
-
-
-def _taken_in(desk: Desk, piece: list[Line]) -> list[dict[str, Any]]:
-    """What became of each line."""
-    good = [line for line in piece if line.document is not None]
-    answers = desk.ask("evidence.add", records=[line.document for line in good])["records"] if good else []
-    told = {line.number: {"line": line.number, "refused": line.fault} for line in piece}
-    told |= {line.number: {"line": line.number, **one} for line, one in zip(good, answers, strict=True)}
-    return [told[line.number] for line in piece]

@@ -7,7 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
-from meterlink.cli.language import Lang, chosen
+from meterlink.cli.language import chosen
+from meterlink.cli.options import AsJsonLines, Language
 
 _WIDTH_OF_A_FILE: Final = 10_000
 
@@ -30,8 +31,8 @@ def items(
             "Default: state_grid."
         ),
     ] = "",
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    lang: Annotated[Lang | None, typer.Option(help="Language; default from the locale.")] = None,
+    json: AsJsonLines = False,
+    lang: Language = None,
 ) -> None:
     r"""List the items of a dictionary, one family of identifiers a line.
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 JOURNAL_ARGUMENT: Final = typer.Argument(
     help="The journal's file, or a copy of it; without it that of the configuration.", show_default=False
 )
-FIRST_CONFIG: Final = Path("meterlink.toml")
 
 
 def folder_of(config: Path) -> Path:

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from meterlink.cli.config import CONFIG_OPTION
 from meterlink.cli.language import Lang
+from meterlink.cli.options import FIRST_CONFIG, AsJson, Comment, Config, Language, Reason
 from meterlink.model.order import OrderKind
 
 app = typer.Typer(
@@ -27,16 +27,11 @@ class Finding(enum.StrEnum):
     NOT_DONE = "not_done"
 
 
-_CONFIG = Annotated[Path, CONFIG_OPTION]
 _ID = Annotated[str, typer.Argument(help="The order's id, made by who creates it.", show_default=False)]
-_REASON = Annotated[str, typer.Option(help="Why, for people.", show_default=False)]
-_JSON = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
-_LANG = Annotated[Lang | None, typer.Option(help="Language; default from the locale.")]
 _DRY = Annotated[bool, typer.Option("--dry-run", help="Do nothing; say which rules would stop it, and why.")]
 _WAIT = Annotated[
     bool, typer.Option("--wait", help="Follow the order until it has ended, or waits for the key.")
 ]
-_FIRST_CONFIG = Path("meterlink.toml")
 
 
 @app.command()
@@ -44,7 +39,7 @@ def create(
     order_id: _ID,
     kind: Annotated[OrderKind, typer.Option(help="What is to be done.", show_default=False)],
     meter: Annotated[str, typer.Option(help="Our id of the meter.", show_default=False)],
-    reason: _REASON,
+    reason: Reason,
     deadline: Annotated[
         datetime | None,
         typer.Option(
@@ -66,9 +61,9 @@ def create(
     ] = "",
     dry_run: _DRY = False,
     wait: _WAIT = False,
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Create an order; the same id with the same content is the same order, however often it is sent. 创建。
 
@@ -84,9 +79,9 @@ def create(
     Exit codes: 0 created; 2 wrong arguments; 7 journal; 8 a rule forbids it, or the id is taken by another
     order; 10 no daemon. With --wait also: 1 relay fault; 4 the meter did not do it; 9 outcome unknown.
     """
-    from meterlink.cli.order_ask import Asking, created
+    from meterlink.cli.order_ask import OrderAsking, created
 
-    asking = Asking(config, as_json=as_json, lang=lang)
+    asking = OrderAsking(config, as_json=as_json, lang=lang)
     order = created(
         order_id,
         kind=kind,
@@ -107,11 +102,11 @@ def create(
 @app.command()
 def approve(
     order_id: _ID,
-    reason: Annotated[str, typer.Option(help="Comment.", show_default=False)] = "",
+    reason: Comment = "",
     dry_run: _DRY = False,
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Approve somebody else's order. 审批通过。
 
@@ -129,10 +124,10 @@ def approve(
 @app.command()
 def reject(
     order_id: _ID,
-    reason: _REASON,
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    reason: Reason,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Refuse somebody else's order. 审批驳回。
 
@@ -147,7 +142,7 @@ def reject(
 
 
 @app.command()
-def arm(order_id: _ID, as_json: _JSON = False, lang: _LANG = None, config: _CONFIG = _FIRST_CONFIG) -> None:
+def arm(order_id: _ID, as_json: AsJson = False, lang: Language = None, config: Config = FIRST_CONFIG) -> None:
     """Make an order ready for ``operate``, for 60 seconds. 预置。
 
     \b
@@ -165,9 +160,9 @@ def operate(
     order_id: _ID,
     dry_run: _DRY = False,
     wait: _WAIT = False,
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Have an armed order carried out. 执行。
 
@@ -186,10 +181,10 @@ def operate(
 @app.command()
 def cancel(
     order_id: _ID,
-    reason: _REASON,
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    reason: Reason,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Take back an order that has not been sent. 撤销。
 
@@ -208,9 +203,9 @@ def find(
     order_id: _ID,
     finding: Annotated[Finding, typer.Option(help="What was found.", show_default=False)],
     evidence: Annotated[str, typer.Option(help="What shows it, for people.", show_default=False)],
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Say what became of an order that ended unknown; a second person confirms it. 现场核实。
 
@@ -226,7 +221,7 @@ def find(
 
 @app.command()
 def confirm(
-    order_id: _ID, as_json: _JSON = False, lang: _LANG = None, config: _CONFIG = _FIRST_CONFIG
+    order_id: _ID, as_json: AsJson = False, lang: Language = None, config: Config = FIRST_CONFIG
 ) -> None:
     """Confirm what somebody else found; the meter may be ordered about again. 核实确认。
 
@@ -244,9 +239,9 @@ def confirm(
 def show(
     order_id: _ID,
     wait: _WAIT = False,
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Show an order and everything that happened to it. 查看。
 
@@ -265,9 +260,9 @@ def show(
 def list_orders(
     meter: Annotated[str, typer.Option(help="Orders of one meter only.", show_default=False)] = "",
     everything: Annotated[bool, typer.Option("--all", help="Also those that have ended.")] = False,
-    as_json: _JSON = False,
-    lang: _LANG = None,
-    config: _CONFIG = _FIRST_CONFIG,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """List the open orders, or all. 列表。
 
@@ -279,9 +274,11 @@ def list_orders(
     \b
     Exit codes: 0 listed; 7 journal; 10 no daemon.
     """
-    from meterlink.cli.order_ask import Asking
+    from meterlink.cli.order_ask import OrderAsking
 
-    raise typer.Exit(Asking(config, as_json=as_json, lang=lang).listed(meter=meter, everything=everything))
+    raise typer.Exit(
+        OrderAsking(config, as_json=as_json, lang=lang).listed(meter=meter, everything=everything)
+    )
 
 
 def _verb(
@@ -296,9 +293,9 @@ def _verb(
     **args: Any,
 ) -> None:
     """One of the verbs that take an order's id."""
-    from meterlink.cli.order_ask import Asking
+    from meterlink.cli.order_ask import OrderAsking
 
-    asking = Asking(config, as_json=as_json, lang=lang)
+    asking = OrderAsking(config, as_json=as_json, lang=lang)
     ask: Callable[..., int] = asking.judged if dry_run else asking.shown
     if dry_run:
         raise typer.Exit(ask("order.check", id=order_id, verb=verb))

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from meterlink.cli.options import AsJson
+
 
 def probe(
     line: Annotated[str, typer.Option(help="tcp://HOST:PORT or serial:///dev/ttyUSB0.", show_default=False)],
@@ -13,7 +15,7 @@ def probe(
         str, typer.Option(help="12 digits, where several meters share the line.", show_default=False)
     ] = "",
     timeout_ms: Annotated[int, typer.Option(min=50, max=120_000, help="Wait for the first octet.")] = 1000,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find out by asking how a meter talks: protocol, address, on serial lines rate and parity. 探测电表。
 

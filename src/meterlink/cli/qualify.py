@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from meterlink.cli.config import CONFIG_OPTION
-from meterlink.cli.language import Lang
+from meterlink.cli.options import FIRST_CONFIG, AsJson, Config, Language
 
 
 def qualify(
@@ -28,9 +26,9 @@ def qualify(
     listing: Annotated[bool, typer.Option("--list", help="List the models that are qualified.")] = False,
     show: Annotated[str, typer.Option(help="Show what is proven of a model.", show_default=False)] = "",
     leave: Annotated[bool, typer.Option("--leave", help="End what was begun at the meter.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
-    lang: Annotated[Lang | None, typer.Option(help="Language; default from the locale.")] = None,
-    config: Annotated[Path, CONFIG_OPTION] = Path("meterlink.toml"),
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Find out at a meter what its model does, before orders may go to any of that model. 型号验证。
 

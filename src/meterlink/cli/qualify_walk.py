@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import typer
 
-from meterlink.cli.desk import DaemonAway, Desk, Refusal, desk_of, leave
+from meterlink.cli.asking import Asking
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.cli.language import Lang, chosen
+from meterlink.cli.language import Lang
 from meterlink.orders.qualifying import plan
 
 WAIT_S: Final = 30
@@ -25,8 +25,8 @@ _RESULTS: Final = {
 }
 
 
-class Qualifying:
-    """One command's way of asking and showing.
+class Qualifying(Asking):
+    """One command's way of walking and showing.
 
     Args:
         config: the daemon's configuration.
@@ -37,48 +37,35 @@ class Qualifying:
     """
 
     def __init__(self, config: Path, *, as_json: bool, lang: Lang | None, is_confirmed: bool) -> None:
-        self._config = config
-        self._as_json = as_json
-        self._lang: Literal["en", "zh"] = chosen(lang)
+        super().__init__(config, as_json=as_json, lang=lang)
         self._is_confirmed = is_confirmed
         self._shown: dict[str, str] = {}
 
     def planned(self) -> int:
         """List the probes; the exit code."""
-        told = {"probes": plan()}
-        if self._as_json:
-            return self._document(told)
-        for number, probe in enumerate(plan(), start=1):
-            typer.echo(f"{number:2d}  {probe['probe']:<20}  {probe['kind']:<14}  {probe[self._lang]}")
+        self._show({"probes": plan()}, self._tell_probes)
         return ExitCode.OK
 
     def listed(self, model: str) -> int:
         """Show what is proven; the exit code."""
-        with desk_of(self._config) as desk:
-            told = self._ask(desk, "qualify.list", model=model)
-        if self._as_json:
-            return self._document(told)
-        for one in told["models"]:
-            typer.echo(f"{one['protocol']}  {one['model']}  {one['firmware']}  {one['by']}  {one['at']}")
-            if model:
-                self._tell_facts(one["facts"])
+        tell = partial(self._tell_models, with_facts=bool(model))
+        self._show(self._asked("qualify.list", model=model), tell)
         return ExitCode.OK
 
     def left(self, meter: str) -> int:
         """End what was begun at a meter; the exit code."""
-        with desk_of(self._config) as desk:
-            return self._ended(self._ask(desk, "qualify.leave", meter=meter))
+        return self._ended(self._asked("qualify.leave", meter=meter))
 
     def walked(self, meter: str, work_order: str) -> int:
         """Go through all probes; the exit code."""
-        with desk_of(self._config) as desk:
-            walk = self._ask(desk, "qualify.begin", meter=meter, work_order=work_order)
+        with self._at_desk() as desk:
+            walk = self._of(desk, "qualify.begin", meter=meter, work_order=work_order)
             waited = 0
             while not walk["result"]:
                 confirmed = self._yes_to(walk)
                 if confirmed is None:
                     return ExitCode.FORBIDDEN
-                walk = self._ask(desk, "qualify.step", id=walk["id"], confirmed=confirmed, wait_s=WAIT_S)
+                walk = self._of(desk, "qualify.step", id=walk["id"], confirmed=confirmed, wait_s=WAIT_S)
                 self._tell_facts(walk["facts"])
                 waited = waited + 1 if walk["waits"] else 0
                 if waited >= WAITS_MAX:
@@ -92,29 +79,39 @@ class Qualifying:
             typer.echo(todo[self._lang], err=self._as_json)
             if walk["waits"]:
                 return ""
-            return "" if not self._is_confirmed and self._asked("go on", "继续") else None
+            return "" if not self._is_confirmed and self._says_yes("go on", "继续") else None
         probe = walk["next"]
         if not probe:
             return ""
         name = str(probe["probe"])
         self._say(f"{name}: {probe['en']}", f"{name}:{probe['zh']}")
-        if self._is_confirmed or self._asked("you stand at the meter, may it go", "您在现场,可以执行吗"):
+        if self._is_confirmed or self._says_yes("you stand at the meter, may it go", "您在现场,可以执行吗"):
             return name
         return None
 
-    def _asked(self, en: str, zh: str) -> bool:
+    def _says_yes(self, en: str, zh: str) -> bool:
         return typer.confirm(zh if self._lang == "zh" else f"{en}?", default=False)
 
     def _ended(self, walk: Mapping[str, Any]) -> int:
-        code = ExitCode.REFUSED if walk["result"] == "stopped" else ExitCode.OK
-        if self._as_json:
-            self._document(walk)
-            return code
-        en, zh = _RESULTS[walk["result"]]
-        self._say(en.format(model=walk["meter"]), zh)
-        if walk["stop"]:
-            self._say(walk["stop"]["en"], walk["stop"]["zh"])
-        return code
+        self._show(walk, self._tell)
+        return ExitCode.REFUSED if walk["result"] == "stopped" else ExitCode.OK
+
+    def _tell(self, result: Mapping[str, Any]) -> None:
+        """How the walk ended."""
+        en, zh = _RESULTS[result["result"]]
+        self._say(en.format(model=result["meter"]), zh)
+        if result["stop"]:
+            self._say(result["stop"]["en"], result["stop"]["zh"])
+
+    def _tell_probes(self, result: Mapping[str, Any]) -> None:
+        for number, probe in enumerate(result["probes"], start=1):
+            typer.echo(f"{number:2d}  {probe['probe']:<20}  {probe['kind']:<14}  {probe[self._lang]}")
+
+    def _tell_models(self, result: Mapping[str, Any], *, with_facts: bool) -> None:
+        for one in result["models"]:
+            typer.echo(f"{one['protocol']}  {one['model']}  {one['firmware']}  {one['by']}  {one['at']}")
+            if with_facts:
+                self._tell_facts(one["facts"])
 
     def _tell_facts(self, facts: Mapping[str, str]) -> None:
         """Those that were not told before."""
@@ -126,13 +123,3 @@ class Qualifying:
     def _say(self, en: str, zh: str) -> None:
         if not self._as_json:
             typer.echo(zh if self._lang == "zh" else en)
-
-    def _document(self, told: Mapping[str, Any]) -> int:
-        typer.echo(json.dumps(told, ensure_ascii=False))
-        return ExitCode.OK
-
-    def _ask(self, desk: Desk, op: str, **args: Any) -> dict[str, Any]:
-        try:
-            return desk.ask(op, **args)
-        except (Refusal, DaemonAway) as error:
-            leave(error, as_json=self._as_json, lang=self._lang)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from meterlink.cli.options import AsJson
+
 _LINE_HELP = "tcp://HOST:PORT or serial:///dev/ttyUSB0?baud=2400&parity=even"
 _ITEM_HELP = "What to read; may be given several times. `meterlink items` lists all."
 
@@ -50,7 +52,6 @@ Since = Annotated[
         help="Load records, curves, freezes: from this time on, UTC+8.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Trace = Annotated[bool, typer.Option("--trace", help="Show the octets both ways.")]
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from meterlink.cli.config import CONFIG_OPTION
-from meterlink.cli.language import Lang
+from meterlink.cli.options import FIRST_CONFIG, AsJson, Config, Language
 
 
 def reconcile(
     day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Day of the payments, in the plant.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
-    lang: Annotated[Lang | None, typer.Option(help="Language; default from the locale.")] = None,
-    config: Annotated[Path, CONFIG_OPTION] = Path("meterlink.toml"),
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Compare payments, log and meters: what was paid, what became of it, what the wallets hold. 对账。
 
@@ -32,6 +30,6 @@ def reconcile(
     Exit codes: 0 all agrees; 1 something does not, or could not be read; 2 wrong arguments; 7 journal;
     8 you may not; 10 no daemon.
     """
-    from meterlink.cli.reconcile_show import compare_and_show
+    from meterlink.cli.reconcile_show import Reconciling
 
-    raise typer.Exit(compare_and_show(day.date().isoformat(), config, as_json=as_json, lang=lang))
+    raise typer.Exit(Reconciling(config, as_json=as_json, lang=lang).compared(day.date().isoformat()))

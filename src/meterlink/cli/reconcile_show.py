@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import typer
 
-from meterlink.cli.desk import DaemonAway, Refusal, desk_of, leave
+from meterlink.cli.asking import Asking
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.cli.language import Lang, chosen
 
 _Language = Literal["en", "zh"]
 _VERDICTS: Final[Mapping[str, Mapping[_Language, str]]] = {
@@ -41,42 +38,36 @@ _WORDS: Final[Mapping[str, Mapping[_Language, str]]] = {
 }
 
 
-def compare_and_show(day: str, config: Path, *, as_json: bool, lang: Lang | None) -> int:
-    """Ask the daemon to compare, and show what it found; the exit code."""
-    language = chosen(lang)
-    try:
-        with desk_of(config) as desk:
-            found = desk.ask("reconcile", day=day)
-    except (Refusal, DaemonAway) as error:
-        leave(error, as_json=as_json, lang=language)
-    if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False))
-    else:
-        _show(found, language)
-    return ExitCode.OK if found["agrees"] else ExitCode.FAILURE
+class Reconciling(Asking):
+    """One command's way of having payments compared, and showing what was found."""
 
+    def compared(self, day: str) -> int:
+        """Ask the daemon to compare, and show what it found; the exit code."""
+        found = self._asked("reconcile", day=day)
+        self._show(found, self._tell)
+        return ExitCode.OK if found["agrees"] else ExitCode.FAILURE
 
-def _show(found: Mapping[str, Any], language: _Language) -> None:
-    for one in found["channels"]:
-        typer.echo(
-            _WORDS["channel"][language].format(
-                name=one["channel"] or "-",
-                received=_yuan(one["received_cents"]),
-                settled=_yuan(one["settled_cents"]),
-                gap=_yuan(one["gap_cents"]),
-                count=len(one["waiting"]),
+    def _tell(self, result: Mapping[str, Any]) -> None:
+        for one in result["channels"]:
+            typer.echo(
+                _WORDS["channel"][self._lang].format(
+                    name=one["channel"] or "-",
+                    received=_yuan(one["received_cents"]),
+                    settled=_yuan(one["settled_cents"]),
+                    gap=_yuan(one["gap_cents"]),
+                    count=len(one["waiting"]),
+                )
             )
-        )
-        for waiting in one["waiting"]:
-            typer.echo(f"  {waiting}")
-    if not found["channels"]:
-        typer.echo(_WORDS["none"][language])
-    for one in found["meters"]:
-        typer.echo(_WORDS["meter"][language].format(**_meter(one, language)))
-        if one["told"]:
-            typer.echo(f"  {one['told']}")
-    if not found["is_whole"]:
-        typer.echo(_WORDS["cut"][language], err=True)
+            for waiting in one["waiting"]:
+                typer.echo(f"  {waiting}")
+        if not result["channels"]:
+            typer.echo(_WORDS["none"][self._lang])
+        for one in result["meters"]:
+            typer.echo(_WORDS["meter"][self._lang].format(**_meter(one, self._lang)))
+            if one["told"]:
+                typer.echo(f"  {one['told']}")
+        if not result["is_whole"]:
+            typer.echo(_WORDS["cut"][self._lang], err=True)
 
 
 def _meter(one: Mapping[str, Any], language: _Language) -> dict[str, str]:

@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from meterlink.cli.config import CONFIG_OPTION
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.options import FIRST_CONFIG, Config
 
 if TYPE_CHECKING:
     from meterlink.config import Settings
 
-_CONFIG = Annotated[Path, CONFIG_OPTION]
-_FIRST_CONFIG = Path("meterlink.toml")
 
-
-def run(config: _CONFIG = _FIRST_CONFIG) -> None:
+def run(config: Config = FIRST_CONFIG) -> None:
     """Read the meters, keep every reading, publish it. The daemon. 运行采集。
 
     Prints one line of JSON when it is ready, and its log on standard error. SIGTERM and Ctrl-C end it in
@@ -39,7 +36,7 @@ def run(config: _CONFIG = _FIRST_CONFIG) -> None:
     _stay(config, run_daemon)
 
 
-def ingest(config: _CONFIG = _FIRST_CONFIG) -> None:
+def ingest(config: Config = FIRST_CONFIG) -> None:
     """Take readings from the broker and write them to the database. 入库。
 
     Its own process, on this machine or another. The configuration names a broker (table mqtt), and tells the

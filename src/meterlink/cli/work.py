@@ -7,16 +7,13 @@ from typing import Annotated
 
 import typer
 
-from meterlink.cli.config import CONFIG_OPTION
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.cli.journal_file import FIRST_CONFIG, looking_into
+from meterlink.cli.journal_file import looking_into
 from meterlink.cli.language import Lang, chosen
+from meterlink.cli.options import FIRST_CONFIG, AsJsonLines, Config, Language
 
 app = typer.Typer(no_args_is_help=True, help="What waits for a person: work items and alarms. 待办与告警。")
 
-_CONFIG = Annotated[Path, CONFIG_OPTION]
-_JSON = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-_LANG = Annotated[Lang | None, typer.Option(help="Language; default from the locale.")]
 _ITEM = Annotated[str, typer.Argument(help="Its id, as `meterlink work list` shows it.")]
 _JOURNAL = Annotated[
     Path | None,
@@ -28,10 +25,10 @@ _JOURNAL = Annotated[
 def list_open(
     everything: Annotated[bool, typer.Option("--all", help="Those that are closed as well.")] = False,
     meter: Annotated[str, typer.Option(help="Of one meter only.", show_default=False)] = "",
-    config: _CONFIG = FIRST_CONFIG,
+    config: Config = FIRST_CONFIG,
     journal: _JOURNAL = None,
-    as_json: _JSON = False,
-    lang: _LANG = None,
+    as_json: AsJsonLines = False,
+    lang: Language = None,
 ) -> None:
     """List what waits for a person. Works while the daemon runs, and without it. 列出待办。
 
@@ -52,10 +49,10 @@ def list_open(
 @app.command("show")
 def show_one(
     item: _ITEM,
-    config: _CONFIG = FIRST_CONFIG,
+    config: Config = FIRST_CONFIG,
     journal: _JOURNAL = None,
-    as_json: _JSON = False,
-    lang: _LANG = None,
+    as_json: AsJsonLines = False,
+    lang: Language = None,
 ) -> None:
     """Show one work item or alarm with its whole story. 查看待办。
 
@@ -80,9 +77,9 @@ def show_one(
 def note(
     item: _ITEM,
     text: Annotated[str, typer.Argument(help="What was found or done.")],
-    config: _CONFIG = FIRST_CONFIG,
-    as_json: _JSON = False,
-    lang: _LANG = None,
+    config: Config = FIRST_CONFIG,
+    as_json: AsJsonLines = False,
+    lang: Language = None,
 ) -> None:
     """Write a note on a work item, through the daemon. 备注。
 
@@ -100,9 +97,9 @@ def note(
 def assign(
     item: _ITEM,
     to: Annotated[str, typer.Option(help="Whose it is from now on.", show_default=False)],
-    config: _CONFIG = FIRST_CONFIG,
-    as_json: _JSON = False,
-    lang: _LANG = None,
+    config: Config = FIRST_CONFIG,
+    as_json: AsJsonLines = False,
+    lang: Language = None,
 ) -> None:
     """Say whose a work item is. 派单。
 
@@ -119,9 +116,9 @@ def assign(
 @app.command()
 def acknowledge(
     alarm: Annotated[str, typer.Argument(help="Its id, as `meterlink work list` shows it.")],
-    config: _CONFIG = FIRST_CONFIG,
-    as_json: _JSON = False,
-    lang: _LANG = None,
+    config: Config = FIRST_CONFIG,
+    as_json: AsJsonLines = False,
+    lang: Language = None,
 ) -> None:
     """Say that an alarm has been seen. 确认告警。
 
@@ -145,9 +142,9 @@ def close(
     prevention: Annotated[
         str, typer.Option(help="Of an alarm: what keeps it from coming back.", show_default=False)
     ] = "",
-    config: _CONFIG = FIRST_CONFIG,
-    as_json: _JSON = False,
-    lang: _LANG = None,
+    config: Config = FIRST_CONFIG,
+    as_json: AsJsonLines = False,
+    lang: Language = None,
 ) -> None:
     """Close a work item, or an alarm with its cause, owner and prevention. 关闭。
 
@@ -170,6 +167,6 @@ def close(
 
 
 def _ask(op: str, config: Path, as_json: bool, lang: Lang | None, **args: str) -> None:
-    from meterlink.cli.work_ask import ask
+    from meterlink.cli.work_ask import WorkAsking
 
-    ask(op, config, as_json=as_json, lang=chosen(lang), args=args)
+    raise typer.Exit(WorkAsking(config, as_json=as_json, lang=lang).done(op, **args))

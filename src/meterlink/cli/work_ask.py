@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import typer
 
-from meterlink.cli.desk import DaemonAway, Refusal, desk_of, leave
+from meterlink.cli.asking import Asking
 
-_Language = Literal["en", "zh"]
 _DONE: Final = {
     "open": {"en": "{id}: open", "zh": "{id}:未结"},
     "proposed": {
@@ -23,26 +20,12 @@ _DONE: Final = {
 }
 
 
-def ask(op: str, config: Path, *, as_json: bool, lang: _Language, args: Mapping[str, str]) -> None:
-    """Ask, and tell; a refusal ends the command with its exit code.
+class WorkAsking(Asking):
+    """One command's way of writing to a work item or an alarm, and showing where it stands then."""
 
-    Args:
-        op: one of ``work_desk.OPS`` that answers with one item or alarm.
-        config: whose daemon.
-        as_json: for programs.
-        lang: for people.
-        args: of the op.
-
-    """
-    try:
-        with desk_of(config) as desk:
-            result = desk.ask(op, **args)
-    except (Refusal, DaemonAway) as error:
-        leave(error, as_json=as_json, lang=lang)
-    if as_json:
-        typer.echo(json.dumps(result, ensure_ascii=False))
-    else:
-        typer.echo(_DONE[_stands(result)][lang].format(id=result["id"], by=result.get("proposed_by")))
+    def _tell(self, result: Mapping[str, Any]) -> None:
+        words = _DONE[_stands(result)][self._lang]
+        typer.echo(words.format(id=result["id"], by=result.get("proposed_by")))
 
 
 def _stands(result: Mapping[str, Any]) -> str:

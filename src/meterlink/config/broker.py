@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from meterlink.config.secret_ref import Secret
 from meterlink.config.table import Table
+from meterlink.model.host import is_host
 
 
 class MqttSettings(Table):
@@ -24,7 +25,7 @@ class MqttSettings(Table):
     def _reachable(cls, value: str) -> str:
         try:
             parts = urlsplit(value)
-            known = parts.scheme in ("mqtt", "mqtts") and parts.hostname and parts.port != 0
+            known = parts.scheme in ("mqtt", "mqtts") and is_host(parts.hostname) and parts.port != 0
         except ValueError:
             known = False
         if not known or parts.username or parts.path not in ("", "/"):

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 
 from meterlink.config.secret_ref import Secret
 from meterlink.config.table import Table
+from meterlink.model.host import is_host
 
 
 class InfluxSettings(Table):
@@ -23,8 +24,12 @@ class InfluxSettings(Table):
     @field_validator("url")
     @classmethod
     def _http(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        try:
+            parts = urlsplit(value)
+            known = parts.scheme in ("http", "https") and is_host(parts.hostname) and parts.port != 0
+        except ValueError:
+            known = False
+        if not known or parts.username:
             raise ValueError("write http://HOST:8086 or https://HOST:8086; the token has its own key")
         return value.rstrip("/")
 

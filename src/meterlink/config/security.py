@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from meterlink.config.secret_ref import Secret
 from meterlink.config.table import Name, Table
+from meterlink.model.host import is_host
 
 PROVIDERS_MAX: Final = 32
 """A configuration with more is refused; a site has one encryption machine, perhaps two."""
@@ -36,7 +37,7 @@ def _provider_url(text: str) -> str:
 def _is_place(parts: SplitResult, port: int | None) -> bool:
     if parts.scheme == "unix":
         return not parts.netloc and len(parts.path) > 1
-    named = bool(parts.hostname) and port is not None and 1 <= port <= _PORT_MAX
+    named = is_host(parts.hostname) and port is not None and 1 <= port <= _PORT_MAX
     return parts.scheme == "tcp" and named and parts.path in {"", "/"}
 
 

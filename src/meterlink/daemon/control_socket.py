@@ -73,6 +73,7 @@ class Request:
         """
         try:
             document = json.loads(line)
+            _encoded(document)  # half a surrogate pair is text that nothing can be told, kept or sent in
         except (ValueError, RecursionError):
             raise BadRequest("a request is one line of JSON, in UTF-8") from None
         match document:
@@ -141,9 +142,8 @@ class _Desk:
 
     async def _turn_away(self, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError), closing(writer):
-            await _answer(
-                writer, "", error=BusFull(f"{CONNECTIONS_MAX} callers are served already; try again")
-            )
+            told_full = BusFull(f"{CONNECTIONS_MAX} callers are served already; try again")
+            await _send(writer, _refusal("", told_full))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, TimeoutError), closing(writer):
@@ -157,11 +157,11 @@ class _Desk:
                     line = await reader.readuntil(b"\n")
             except asyncio.IncompleteReadError as end:
                 if end.partial:
-                    await _answer(writer, "", error=BadRequest("a request ends with a line feed"))
+                    await _send(writer, _refusal("", BadRequest("a request ends with a line feed")))
                 return
             except asyncio.LimitOverrunError:
                 told_long = BadRequest(f"a request has at most {REQUEST_OCTETS_MAX} octets")
-                await _answer(writer, "", error=told_long)
+                await _send(writer, _refusal("", told_long))
                 return
             await self._handle(user, line, writer)
 
@@ -171,24 +171,22 @@ class _Desk:
             request = Request.of(line)
             name = request.id
             result = await self._handler(user, request.op, request.args)
+            answer = _encoded({"id": name, "ok": True, "result": result})
         except Exception as error:  # noqa: BLE001 (a caller is answered, whatever happens)
-            await _answer(writer, name, error=error)
-        else:
-            await _answer(writer, name, result=result)
+            answer = _refusal(name, error)
+        await _send(writer, answer)
 
 
-async def _answer(
-    writer: asyncio.StreamWriter,
-    name: str,
-    *,
-    result: Mapping[str, Any] | None = None,
-    error: Exception | None = None,
-) -> None:
-    outcome: dict[str, Any] = {"ok": True, "result": result} if error is None else {"ok": False}
-    if error is not None:
-        outcome["error"] = told(error)
-    writer.write(json.dumps({"id": name, **outcome}, ensure_ascii=False, separators=(",", ":")).encode())
-    writer.write(b"\n")
+def _refusal(name: str, error: Exception) -> bytes:
+    return _encoded({"id": name, "ok": False, "error": told(error)})
+
+
+def _encoded(document: object) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+async def _send(writer: asyncio.StreamWriter, answer: bytes) -> None:
+    writer.write(answer + b"\n")
     await writer.drain()
 
 

@@ -22,46 +22,26 @@ from meterlink.clock import Clock
 from meterlink.config import ControlSettings, LineSettings, MeterSettings, Settings
 from meterlink.config.security import SecurityProviderSettings
 from meterlink.daemon.control_socket import DeskOpener, control_socket
+from meterlink.daemon.order_parts import Aftercare, Desk, Ground, Rules, Senders
 from meterlink.daemon.requests import Requests
 from meterlink.drivers.choose import control_driver_for
 from meterlink.drivers.control import ControlDriver, Purse
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import LineClosed, NoControl
+from meterlink.journal.acts import ActLog
 from meterlink.journal.journal import Journal
 from meterlink.model.order import Order, OrderKind
-from meterlink.orders.access import Accesses
 from meterlink.orders.aftermath import Aftermath
-from meterlink.orders.alarms import Alarms
 from meterlink.orders.book import Book
-from meterlink.orders.brakes import Brakes
-from meterlink.orders.calendar import Calendar
-from meterlink.orders.case_book import CaseBook
-from meterlink.orders.case_rounds import CaseRounds
-from meterlink.orders.cases import CaseService
-from meterlink.orders.evidence import EvidenceBook
-from meterlink.orders.gathering import Gatherer
-from meterlink.orders.lateness import Lateness
-from meterlink.orders.limits import Limits
-from meterlink.orders.mac_guard import MacGuard
 from meterlink.orders.models import Models
 from meterlink.orders.payments import Payments
-from meterlink.orders.people import THE_DAEMON, People
+from meterlink.orders.people import THE_DAEMON
 from meterlink.orders.qualified import Qualifications
 from meterlink.orders.qualifying import Qualifier
 from meterlink.orders.reach import Reach
-from meterlink.orders.reading_back import Reader
-from meterlink.orders.reconciler import Reconciler
 from meterlink.orders.rules import Stage
 from meterlink.orders.rules.closing import mode
-from meterlink.orders.sending import Sender
-from meterlink.orders.service import OrderService
-from meterlink.orders.starting import Starter
-from meterlink.orders.strays import Strays
-from meterlink.orders.watching import Watch
-from meterlink.orders.work import WorkItems
-from meterlink.orders.work_desk import Attention
 from meterlink.orders.worker import LineOrders
-from meterlink.roster.roster import Roster
 from meterlink.security.adapter import Opener
 from meterlink.security.choose import Securities
 
@@ -115,94 +95,27 @@ class Ordering:
         world: OrderWorld,
         key: GatewayKey | None = None,
     ) -> None:
-        zone = settings.gateway.plant_time
+        ground = Ground.of(settings, control, journal, profiles, clock)
         self._settings = settings
         self._control = control
         self._profiles = profiles
         self._clock = clock
         self._rng = rng
         self._securities = Securities(settings, profiles, rng=rng, opener_of=world.provider_opener)
-        self.roster = Roster.of(settings, profiles)
-        self._qualified = Qualifications(journal.acts, self.roster, key or GatewayKey.passing(), zone)
+        self._qualified = Qualifications(ground.acts, ground.roster, key or GatewayKey.passing(), ground.zone)
         self._models: Models = world.models or self._qualified
-        calendar = Calendar.of(control, zone)
-        self.book = Book(journal.acts, clock)
-        self._watch = Watch(journal.acts, Limits(control, self.roster), self.roster, calendar)
-        evidence = EvidenceBook(journal.acts, self.roster, clock)
-        brakes = Brakes(journal.acts, self._watch, clock)
-        self._rules = Gatherer(
-            acts=journal.acts,
-            roster=self.roster,
-            book=evidence,
-            watch=self._watch,
-            settings=control,
-            calendar=calendar,
-            clock=clock,
-            last_read=journal.last_read_at,
-            qualified=self._models,
-        )
-        aftermath = Aftermath(self.book, self._closing_for, zone)
-        self.book.companions += [aftermath, self._qualified]
-        self._payments = Payments(self.book, aftermath, self.roster, clock)
-        self._reader = Reader(self.book, clock)
-        self._starter = Starter(self.book, self._rules, brakes)
-        macs = MacGuard(journal.acts, clock)
-        self.book.companions.append(macs)
-        self._sender = Sender(self.book, self._rules, brakes, self._reader, macs, clock)
-        accesses = Accesses(journal.acts, clock)
         self._lines: dict[str, LineOrders] = {}
-        alarms = Alarms(journal.acts, clock, zone=zone)
-        attention = Attention(work=WorkItems(journal.acts, clock), alarms=alarms)
-        self._strays = Strays(self.book, self.roster, attention.work)
-        self._reconciler = Reconciler(
-            self.book,
-            evidence,
-            self.roster,
-            purse_of=self._purse_of,
-            alarms=alarms,
-            work=attention.work,
-            clock=clock,
-            zone=zone,
-        )
-        self._lateness = Lateness(self.book, alarms, clock)
-        people = People.read(control.people.expanduser())
-        service = OrderService(
-            self.book, self._rules, brakes, roster=self.roster, accesses=accesses, clock=clock
-        )
-        self._cases = CaseBook(journal.acts, clock)
-        cases = CaseService(
-            self._cases,
-            service,
-            self.book,
-            self._rules,
-            people=people,
-            accesses=accesses,
-            alarms=alarms,
-            clock=clock,
-        )
-        self._rounds = CaseRounds(cases, clock)
-        self._requests = Requests(
-            people=people,
-            service=service,
-            cases=cases,
-            book=self.book,
-            brakes=brakes,
-            watch=self._watch,
-            macs=macs,
-            evidence=evidence,
-            payments=self._payments,
-            attention=attention,
-            qualifier=Qualifier(
-                journal.acts,
-                self.book,
-                self._rules,
-                self._qualified,
-                roster=self.roster,
-                at_meter=self._at_meter,
-                clock=clock,
-            ),
-            reconciler=self._reconciler,
-        )
+        self.roster = ground.roster
+        self.book = Book(ground.acts, clock)
+        self._rules = Rules.of(ground, self._models)
+        self._senders = Senders.of(ground, self.book, self._rules)
+        aftermath = Aftermath(self.book, self._closing_for, ground.zone)
+        self.book.companions += [aftermath, self._qualified, self._senders.macs]
+        self._aftercare = Aftercare.of(ground, self.book, self._rules.evidence, self._purse_of)
+        alarms = self._aftercare.attention.alarms
+        self._payments = Payments(self.book, aftermath, self.roster, alarms, clock)
+        self._desk = Desk.of(ground, self.book, self._rules, alarms)
+        self._requests = self._all_requests(ground.acts)
 
     async def load(self) -> None:
         """Take up what the log holds; before any line opens.
@@ -213,17 +126,18 @@ class Ordering:
         """
         await self._qualified.load()
         await self.book.load()
-        await self._cases.load()
-        await self._watch.start(self._clock.utc_now())
-        await self._strays.end()
+        await self._desk.case_book.load()
+        await self._rules.watch.start(self._clock.utc_now())
+        await self._aftercare.strays.end()
         await self._payments.catch_up()
 
     async def run(self) -> None:
         """Look after those who have paid, their money, and the cases before trips, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._lateness.run(), name="orders.lateness")
-            group.create_task(self._reconciler.run(), name="orders.reconciler")
-            group.create_task(self._rounds.run(), name="orders.cases")
+            group.create_task(self._aftercare.lateness.run(), name="orders.lateness")
+            group.create_task(self._payments.run(), name="orders.payments")
+            group.create_task(self._aftercare.reconciler.run(), name="orders.reconciler")
+            group.create_task(self._desk.rounds.run(), name="orders.cases")
 
     async def answer(self, user: str, op: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a local user asks; see ``control_socket.Handler``."""
@@ -271,9 +185,9 @@ class Ordering:
             line.name,
             reaches,
             book=self.book,
-            starter=self._starter,
-            sender=self._sender,
-            reader=self._reader,
+            starter=self._senders.starter,
+            sender=self._senders.sender,
+            reader=self._senders.reader,
             clock=self._clock,
         )
         return self._lines[line.name]
@@ -281,6 +195,32 @@ class Ordering:
     async def aclose(self) -> None:
         """Let the providers go."""
         await self._securities.aclose()
+
+    def _all_requests(self, acts: ActLog) -> Requests:
+        """Everything that people may ask of these orders."""
+        qualifier = Qualifier(
+            acts,
+            self.book,
+            self._rules.judge,
+            self._qualified,
+            roster=self.roster,
+            at_meter=self._at_meter,
+            clock=self._clock,
+        )
+        return Requests(
+            people=self._desk.people,
+            service=self._desk.orders,
+            cases=self._desk.cases,
+            book=self.book,
+            brakes=self._rules.brakes,
+            watch=self._rules.watch,
+            macs=self._senders.macs,
+            evidence=self._rules.evidence,
+            payments=self._payments,
+            attention=self._aftercare.attention,
+            qualifier=qualifier,
+            reconciler=self._aftercare.reconciler,
+        )
 
     def _at_meter(
         self, meter: str, priority: Priority = Priority.CONTROL
@@ -305,7 +245,7 @@ class Ordering:
         """How supply comes back at a meter: by the key, unless the customer agreed otherwise (CTRL-15)."""
         meter = self.roster.meter(order.meter)
         assert meter is not None, "its orders were taken for a meter of the roster"
-        return mode(await self._rules.facts(Stage.CREATE, order, None, THE_DAEMON, meter))
+        return mode(await self._rules.judge.facts(Stage.CREATE, order, None, THE_DAEMON, meter))
 
     def _reach(self, meter: MeterSettings, driver: ControlDriver, reply_timeout: timedelta) -> Reach:
         entry = self.roster.meter(meter.id)

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from meterlink.errors import ConfigError
 from meterlink.model.address import meter_address
+from meterlink.model.host import is_host
 
 Parity = Literal["none", "even", "odd"]
 
@@ -101,6 +102,11 @@ def parse_line_url(text: str) -> LineUrl:
         port = parts.port
     except ValueError as error:
         raise ConfigError(f"line {text!r}: {error}") from None
+    if parts.hostname and parts.scheme in ("tcp", "listen") and not is_host(parts.hostname):
+        raise ConfigError(
+            f"line {text!r}: no host can be called {parts.hostname!r}; "
+            "between two dots stand 1 to 63 characters"
+        )
     if parts.scheme == "tcp":
         return _tcp(text, parts.hostname, port, rest=parts.path + parts.query)
     if parts.scheme == "serial":

@@ -37,6 +37,7 @@ _ENDS: Final[Mapping[OrderState, tuple[WorkKind | None, WorkKind | None, WorkKin
     OrderState.WAITING_FOR_KEY: (WorkKind.FIELD_ORDER, None, None),
     OrderState.EXPIRED: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, None),
     OrderState.REFUSED: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, WorkKind.OTHER),
+    OrderState.CANCELLED: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, None),
 }
 """By the end of an order, the work that it leaves: of a closing, of a top-up, of anything else."""
 _BY_RULE: Final[Mapping[str, WorkKind | None]] = {
@@ -152,6 +153,8 @@ def work_of(life: Life, act: Act) -> list[Act]:
         kind = of_top_up
     if life.state is OrderState.REFUSED:
         kind = _of_refused(life, act, kind)
+    elif life.state is OrderState.CANCELLED and not _is_owed(life.order):
+        kind = None
     if kind is None:
         return []
     why = _told(life, act)[:WORDS_MAX]
@@ -159,20 +162,28 @@ def work_of(life: Life, act: Act) -> list[Act]:
 
 
 def _of_refused(life: Life, act: Act, kind: WorkKind | None) -> WorkKind | None:
-    """A person who says no has seen it; and what nobody waits for needs nobody."""
+    """A person who says no has seen it, unless somebody has paid; and what nobody waits for needs nobody."""
     stopping = [one["rule"] for one in act.body.get("rules", []) if not one["passed"]]
     for rule in stopping:
         if rule in _BY_RULE:
             return _BY_RULE[rule]
     is_sent_to_field = act.body.get("stop") == "field"
     is_awaited = life.order.origin is Origin.PAYMENT
-    return kind if act.actor == DAEMON and (is_sent_to_field or is_awaited) else None
+    if act.actor != DAEMON:
+        return kind if _is_owed(life.order) else None
+    return kind if is_sent_to_field or is_awaited else None
+
+
+def _is_owed(order: Order) -> bool:
+    """Whether somebody has paid for it: whoever takes it back, the customer is still in the dark."""
+    return order.origin is Origin.PAYMENT and (order.kind in CLOSES or order.kind is OrderKind.TOP_UP)
 
 
 def _told(life: Life, act: Act) -> str:
     stopping = [f"{one['rule']}: {one['en']}" for one in act.body.get("rules", []) if not one["passed"]]
     why = str(act.body.get("told", "")) or "; ".join(stopping)
-    told = f"order {life.order.id} ({life.order.kind.value}) ended as {life.state.value}"
+    by = "" if act.actor == DAEMON else f" by {act.actor}"
+    told = f"order {life.order.id} ({life.order.kind.value}) ended as {life.state.value}{by}"
     return "".join(c if c.isprintable() else " " for c in (f"{told}: {why}" if why else told))
 
 

@@ -20,12 +20,14 @@ from meterlink.clock import Clock
 from meterlink.errors import BusFull, JournalError, NotAllowed, StepTaken, Unknown
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, KeptAct, Topic
-from meterlink.model.order import Order
+from meterlink.model.order import Order, Origin
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
 
 OPEN_MAX: Final = 10_000
-"""Orders that are open at one time; one more is refused. The log is read in pieces of this size."""
+"""Orders that are open at one time; one more is refused."""
+PAID_OPEN_MAX: Final = 10_000
+"""The same of those that payments brought: they have room of their own, and wait behind nobody's trips."""
 INSIST_MAX: Final = 8
 """Tries to write a step down; marks of others (a payment) may come between, and they are few."""
 
@@ -84,6 +86,7 @@ class Book:
         self.companions = list(companions)
         self._clock = clock
         self._open: dict[str, Life] = {}
+        self._paid: set[str] = set()
         self._meters: dict[str, set[str]] = {}
         self._news = asyncio.Event()
 
@@ -94,8 +97,11 @@ class Book:
             JournalError: the log cannot be read, or holds an order that makes no sense.
 
         """
-        for name in await self.acts.subjects(Topic.ORDER, only_open=True, limit=OPEN_MAX):
-            await self.read(name)
+        names = [""]
+        while names:
+            names = await self.acts.subjects(Topic.ORDER, only_open=True, after=names[-1])
+            for name in names:
+                await self.read(name)
 
     def open_orders(self) -> list[Life]:
         """Those for which there is something to do."""
@@ -174,8 +180,7 @@ class Book:
             JournalError: nothing was written.
 
         """
-        if len(self._open) >= OPEN_MAX:
-            raise BusFull(f"{OPEN_MAX} orders are open; no more is taken")
+        self._check_room(order)
         first = Life.begin(order, at=self._clock.utc_now(), actor=actor, body=body)
         life, acts = await self._continued(Life.of([first]), steps)
         others = [await self._continued(other, [step]) for other, step in ending]
@@ -244,6 +249,13 @@ class Book:
         """Is set at the next change of any order; take it before you look."""
         return self._news
 
+    def _check_room(self, order: Order) -> None:
+        if order.origin is Origin.PAYMENT:
+            if len(self._paid) >= PAID_OPEN_MAX:
+                raise BusFull(f"{PAID_OPEN_MAX} orders of payments are open; no more is taken")
+        elif len(self._open) - len(self._paid) >= OPEN_MAX:
+            raise BusFull(f"{OPEN_MAX} orders are open; no more is taken")
+
     async def _append(self, *acts: Act) -> None:
         await self.acts.append(*acts)
         for companion in self.companions:
@@ -270,8 +282,11 @@ class Book:
         if life.is_open:
             self._open[order.id] = life
             there.add(order.id)
+            if order.origin is Origin.PAYMENT:
+                self._paid.add(order.id)
         else:
             self._open.pop(order.id, None)
+            self._paid.discard(order.id)
             there.discard(order.id)
         if not there:
             del self._meters[order.meter]

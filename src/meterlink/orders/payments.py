@@ -6,11 +6,15 @@ see ``aftermath``), reconnects what was cut off, and ends the alarm that was swi
 keeps the wallet, a payment becomes a top-up, and what was cut off by us is reconnected when the money is
 there. Telling a payment twice changes nothing.
 
+Where too many orders of payments are open, the payment is kept in mind, an alarm is raised, and once a minute
+it is tried again; a restart finds it by its alarm.
+
 Source: CTRL-16, CTRL-21; TOP-01; business-rules, "two payment worlds".
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
@@ -18,10 +22,11 @@ from typing import Final
 import structlog
 
 from meterlink.clock import Clock
-from meterlink.errors import EvidenceRefused, NotAllowed, StepTaken, Unknown
-from meterlink.model.act import Topic
+from meterlink.errors import BusFull, EvidenceRefused, MeterlinkError, NotAllowed, StepTaken, Unknown
+from meterlink.model.act import KeptAct, Topic
 from meterlink.model.order import Order, OrderKind, OrderState, Origin
 from meterlink.orders.aftermath import Aftermath, needs_reconnection, order_id_of
+from meterlink.orders.alarms import Alarm, Alarms, Seen
 from meterlink.orders.book import Book
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
@@ -38,6 +43,14 @@ TOPPED_UP_WITHIN: Final = timedelta(hours=24)
 QUIETED_WITHIN: Final = timedelta(hours=24)
 """An alarm that could not be switched off for so long is left to people."""
 TRIES_MAX: Final = 8
+MISSED_MAX: Final = 10_000
+"""Payments without room for their orders that are kept in mind; more are refused, to be told again."""
+MISSED_ALARMS_MAX: Final = 1_000
+"""Open alarms of such payments that are looked at when the program starts."""
+RETRIED_EVERY_S: Final = 60.0
+"""Between two tries to find room."""
+NO_ROOM: Final = "PAYMENT_NO_ROOM"
+_EVIDENCE: Final = "evidence:"
 
 _log = structlog.get_logger(__name__)
 
@@ -49,15 +62,29 @@ class Payments:
         book: the orders.
         aftermath: how supply comes back.
         roster: the meters.
+        alarms: where it is told that there is no room.
         clock: the time.
 
     """
 
-    def __init__(self, book: Book, aftermath: Aftermath, roster: Roster, clock: Clock) -> None:
+    def __init__(
+        self, book: Book, aftermath: Aftermath, roster: Roster, alarms: Alarms, clock: Clock
+    ) -> None:
         self._book = book
         self._aftermath = aftermath
         self._roster = roster
+        self._alarms = alarms
         self._clock = clock
+        self._missed: dict[str, Payment] = {}
+
+    async def run(self) -> None:
+        """Look again and again for room for what had none, until cancelled."""
+        while True:
+            await asyncio.sleep(RETRIED_EVERY_S)
+            try:
+                await self._retry()
+            except MeterlinkError as error:  # the log cannot be written now; the next try may
+                _log.error("payments_wait", count=len(self._missed), reason=str(error))
 
     async def catch_up(self) -> None:
         """Do what recent payments lead to, as far as it is not done.
@@ -68,22 +95,20 @@ class Payments:
         """
         since = self._clock.utc_now() - CAUGHT_UP
         acts = self._book.acts
-        for kept in await acts.of_verb(Topic.EVIDENCE, "record", since=since, limit=CAUGHT_UP_RECORDS):
-            if kept.act.body.get("kind") != "payment":
-                continue
-            try:
-                record = parse(dict(kept.act.body))
-            except EvidenceRefused as error:
-                _log.error("payment_unreadable", record=kept.act.subject, reason=str(error))
-                continue
-            if isinstance(record, Payment):
-                await self.paid(record)
+        missed = await self._told_missed()
+        recent = await acts.of_verb(Topic.EVIDENCE, "record", since=since, limit=CAUGHT_UP_RECORDS)
+        for kept in [*missed, *recent]:
+            if (payment := _payment_of(kept)) is not None:
+                await self.paid(payment)
 
     async def paid(self, payment: Payment) -> list[str]:
         """Do what a payment leads to; the ids of the orders that it touched or made.
 
+        What finds no room is caught up with as soon as there is some, and told by an alarm.
+
         Raises:
-            JournalError, BusFull: not all of it was done; telling it again goes on.
+            JournalError: not all of it was done; telling it again goes on.
+            BusFull: the same, and too many payments wait for room already.
 
         """
         meter = self._roster.meter(payment.meter)
@@ -91,15 +116,53 @@ class Payments:
             _log.warning("payment_for_no_meter", payment=payment.full_id)
             return []
         touched = [life.order.id for life in await self._withdrawn(payment)]
+        try:
+            await self._follow(meter, payment, touched)
+        except BusFull as error:
+            await self._miss(payment, error)
+        else:
+            self._missed.pop(payment.full_id, None)
+        return touched
+
+    async def _follow(self, meter: RosterMeter, payment: Payment, touched: list[str]) -> None:
+        """Make the orders that it leads to, and add them to those that it touched."""
         if meter.world == "local":
-            return [*touched, await self._topped_up(meter, payment)]
-        if payment.settles:
+            touched.append(await self._topped_up(meter, payment))
+        elif payment.settles:
             lives = await self._book.of_meter(meter.id)
             if needs_reconnection(lives):
                 touched.append(await self._reconnected(meter, payment))
             if _is_alarmed(lives):
                 touched.append(await self._quieted(meter, payment))
-        return touched
+
+    async def _miss(self, payment: Payment, error: BusFull) -> None:
+        name = payment.full_id
+        if name in self._missed:
+            return
+        seen = Seen(rule=NO_ROOM, origin="CTRL-16", meter=payment.meter, evidence=(f"{_EVIDENCE}{name}",))
+        await self._alarms.raise_(seen, actor=DAEMON)
+        if len(self._missed) >= MISSED_MAX:
+            raise error
+        self._missed[name] = payment
+
+    async def _retry(self) -> None:
+        """Oldest first; when one finds no room, none behind it would."""
+        for name, payment in list(self._missed.items()):
+            await self.paid(payment)
+            if name in self._missed:
+                return
+
+    async def _told_missed(self) -> list[KeptAct]:
+        """The records of payments that an open alarm names: there was no room for them."""
+        acts = self._book.acts
+        prefix = f"{NO_ROOM}:"
+        names = await acts.subjects(Topic.ALARM, only_open=True, after=prefix, limit=MISSED_ALARMS_MAX)
+        found = []
+        for name in (name for name in names if name.startswith(prefix)):
+            last = await acts.last_of(Topic.ALARM, name)
+            for told in () if last is None else Alarm.of(last).seen.evidence:
+                found += (await acts.of_subject(Topic.EVIDENCE, told.removeprefix(_EVIDENCE)))[:1]
+        return found
 
     async def _withdrawn(self, payment: Payment) -> list[Life]:
         """Cancel the trips that have not been sent, and mark those that have."""
@@ -176,6 +239,18 @@ class Payments:
             await self._book.begin(order, DAEMON)
         except StepTaken:
             return  # the same payment was told by two at once
+
+
+def _payment_of(kept: KeptAct) -> Payment | None:
+    """The payment of a record; ``None``: it is of something else, or cannot be read."""
+    if kept.act.body.get("kind") != "payment":
+        return None
+    try:
+        record = parse(dict(kept.act.body))
+    except EvidenceRefused as error:
+        _log.error("payment_unreadable", record=kept.act.subject, reason=str(error))
+        return None
+    return record if isinstance(record, Payment) else None
 
 
 def _is_alarmed(lives: Sequence[Life]) -> bool:

@@ -1,0 +1,248 @@
+"""What the orders of a daemon are built of, a part a subject: ground, rules, senders, aftercare, desk.
+
+A part knows those before it and no later one; ``Ordering`` puts them together and lets them run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from meterlink.clock import Clock
+from meterlink.config import ControlSettings, Settings
+from meterlink.drivers.profiles import MeterProfiles
+from meterlink.journal.acts import ActLog
+from meterlink.journal.journal import Journal
+from meterlink.orders.access import Accesses
+from meterlink.orders.alarms import Alarms
+from meterlink.orders.book import Book
+from meterlink.orders.brakes import Brakes
+from meterlink.orders.calendar import Calendar
+from meterlink.orders.case_book import CaseBook
+from meterlink.orders.case_rounds import CaseRounds
+from meterlink.orders.cases import CaseService
+from meterlink.orders.evidence import EvidenceBook
+from meterlink.orders.gathering import Gatherer
+from meterlink.orders.lateness import Lateness
+from meterlink.orders.limits import Limits
+from meterlink.orders.mac_guard import MacGuard
+from meterlink.orders.models import Models
+from meterlink.orders.people import People
+from meterlink.orders.reading_back import Reader
+from meterlink.orders.reconciler import PurseOf, Reconciler
+from meterlink.orders.sending import Sender
+from meterlink.orders.service import OrderService
+from meterlink.orders.starting import Starter
+from meterlink.orders.strays import Strays
+from meterlink.orders.watching import Watch
+from meterlink.orders.work import WorkItems
+from meterlink.orders.work_desk import Attention
+from meterlink.roster.roster import Roster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What every part stands on.
+
+    Args:
+        control: the settings of orders.
+        acts: the log.
+        last_read: the newest slot of any reading that was kept of a meter.
+        roster: the meters.
+        clock: wall time.
+        zone: the plant's.
+
+    """
+
+    control: ControlSettings
+    acts: ActLog
+    last_read: Callable[[str], Awaitable[datetime | None]]
+    roster: Roster
+    clock: Clock
+    zone: timezone
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        control: ControlSettings,
+        journal: Journal,
+        profiles: MeterProfiles,
+        clock: Clock,
+    ) -> Ground:
+        """What a daemon's configuration and journal give.
+
+        Raises:
+            ConfigError: a profile contradicts a meter.
+
+        """
+        return cls(
+            control=control,
+            acts=journal.acts,
+            last_read=journal.last_read_at,
+            roster=Roster.of(settings, profiles),
+            clock=clock,
+            zone=settings.gateway.plant_time,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What says whether an order may go on.
+
+    Args:
+        judge: gathers facts and asks the rules.
+        watch: what is counted.
+        brakes: the kill switch, freezes, quarantine.
+        evidence: what senders tell.
+
+    """
+
+    judge: Gatherer
+    watch: Watch
+    brakes: Brakes
+    evidence: EvidenceBook
+
+    @classmethod
+    def of(cls, ground: Ground, models: Models) -> Rules:
+        """Build them.
+
+        Raises:
+            ConfigError: the file of holidays is wrong.
+
+        """
+        calendar = Calendar.of(ground.control, ground.zone)
+        limits = Limits(ground.control, ground.roster)
+        watch = Watch(ground.acts, limits, ground.roster, calendar)
+        evidence = EvidenceBook(ground.acts, ground.roster, ground.clock)
+        judge = Gatherer(
+            acts=ground.acts,
+            roster=ground.roster,
+            book=evidence,
+            watch=watch,
+            settings=ground.control,
+            calendar=calendar,
+            clock=ground.clock,
+            last_read=ground.last_read,
+            qualified=models,
+        )
+        brakes = Brakes(ground.acts, watch, ground.clock)
+        return cls(judge=judge, watch=watch, brakes=brakes, evidence=evidence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Senders:
+    """What carries an order to its meter.
+
+    Args:
+        starter: takes it to the front of its line.
+        sender: sends it.
+        reader: reads back what became of it.
+        macs: knows which meters met a wrong MAC.
+
+    """
+
+    starter: Starter
+    sender: Sender
+    reader: Reader
+    macs: MacGuard
+
+    @classmethod
+    def of(cls, ground: Ground, book: Book, rules: Rules) -> Senders:
+        """Build them."""
+        reader = Reader(book, ground.clock)
+        macs = MacGuard(ground.acts, ground.clock)
+        return cls(
+            starter=Starter(book, rules.judge, rules.brakes),
+            sender=Sender(book, rules.judge, rules.brakes, reader, macs, ground.clock),
+            reader=reader,
+            macs=macs,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aftercare:
+    """What looks after meters, payments and orders that nobody asks about.
+
+    Args:
+        attention: work items and alarms.
+        strays: ends orders whose meter has left the configuration.
+        reconciler: compares payments, log and meters.
+        lateness: of those who have paid.
+
+    """
+
+    attention: Attention
+    strays: Strays
+    reconciler: Reconciler
+    lateness: Lateness
+
+    @classmethod
+    def of(cls, ground: Ground, book: Book, evidence: EvidenceBook, purse_of: PurseOf) -> Aftercare:
+        """Build it; ``purse_of`` reads the money in a meter."""
+        alarms = Alarms(ground.acts, ground.clock, zone=ground.zone)
+        work = WorkItems(ground.acts, ground.clock)
+        reconciler = Reconciler(
+            book,
+            evidence,
+            ground.roster,
+            purse_of=purse_of,
+            alarms=alarms,
+            work=work,
+            clock=ground.clock,
+            zone=ground.zone,
+        )
+        return cls(
+            attention=Attention(work=work, alarms=alarms),
+            strays=Strays(book, ground.roster, work),
+            reconciler=reconciler,
+            lateness=Lateness(book, alarms, work, ground.clock),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Where people order.
+
+    Args:
+        people: who may be what.
+        orders: takes orders.
+        case_book: keeps what goes before a trip.
+        cases: takes cases.
+        rounds: leads cases on when their time comes.
+
+    """
+
+    people: People
+    orders: OrderService
+    case_book: CaseBook
+    cases: CaseService
+    rounds: CaseRounds
+
+    @classmethod
+    def of(cls, ground: Ground, book: Book, rules: Rules, alarms: Alarms) -> Desk:
+        """Build it.
+
+        Raises:
+            ConfigError: the file of people is wrong.
+
+        """
+        people = People.read(ground.control.people.expanduser())
+        accesses = Accesses(ground.acts, ground.clock)
+        orders = OrderService(
+            book, rules.judge, rules.brakes, roster=ground.roster, accesses=accesses, clock=ground.clock
+        )
+        case_book = CaseBook(ground.acts, ground.clock)
+        cases = CaseService(
+            case_book,
+            orders,
+            book,
+            rules.judge,
+            people=people,
+            accesses=accesses,
+            alarms=alarms,
+            clock=ground.clock,
+        )
+        rounds = CaseRounds(cases, ground.clock)
+        return cls(people=people, orders=orders, case_book=case_book, cases=cases, rounds=rounds)
