@@ -87,7 +87,8 @@ class Street:
     def config(self, lines: list[dict[str, Any]]) -> Path:
         """Of the daemon, with the provider between two programs that write down what passes."""
         me = pwd.getpwuid(os.geteuid()).pw_name
-        people = f'[[people]]\nname = "{me}"\nroles = ["clerk", "dispatcher", "field", "billing"]\n'
+        people = f'[[people]]\nname = "{me}"\nroles = ["clerk", "dispatcher", "field"]\n'
+        people += 'senders = ["billing"]\n'
         for name, text in (("people.toml", people), ("password", PASSWORD)):
             (self.folder / name).write_text(text)
             (self.folder / name).chmod(0o600)

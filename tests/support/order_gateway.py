@@ -40,10 +40,12 @@ roles = ["clerk"]
 [[people]]
 name = "anna"
 roles = ["approver"]
+senders = ["board"]
 
 [[people]]
 name = "david"
 roles = ["dispatcher"]
+senders = ["desk"]
 
 [[people]]
 name = "fred"

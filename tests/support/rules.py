@@ -32,7 +32,9 @@ FIELD: Final = Actor(name="fred", roles=frozenset({Role.FIELD}))
 INSPECTOR: Final = Actor(name="ivy", roles=frozenset({Role.INSPECTOR}))
 SECURITY: Final = Actor(name="sam", roles=frozenset({Role.SECURITY}))
 ADMIN: Final = Actor(name="adam", roles=frozenset({Role.ADMIN}))
-BILLING: Final = Actor(name="billing", roles=frozenset({Role.BILLING}))
+BILLING: Final = Actor(
+    name="billing", roles=frozenset({Role.BILLING}), senders=frozenset({"billing", "counter"})
+)
 
 SETTINGS: Final = ControlSettings.model_validate({"people": "people.toml", "operator_code": "20261122"})
 HOLIDAYS: Final = Holidays(
@@ -66,11 +68,13 @@ HOUR: Final = timedelta(hours=1)
 
 
 def record(kind: str, name: str, at: datetime, **fields: Any) -> Kept:
-    """A record that billing has sent."""
+    """A record that a billing system has sent."""
     document = {"kind": kind, "id": name, "sender": "billing", "at": time_out(at), **fields}
     if kind != "policy":
         document.update(meter="m1", customer=CUSTOMER)
-    return Kept(record=parse(document), meter=document.get("meter", ""), actor="billing", kept_at=at)
+    return Kept(
+        record=parse(document), meter=document.get("meter", ""), actor="billing", kept_at=at, by_billing=True
+    )
 
 
 def chain(now: datetime = NOON) -> list[Kept]:
@@ -91,6 +95,17 @@ def chain(now: datetime = NOON) -> list[Kept]:
         record("receipt", "n1r", now - DAYS[8], of="n1", outcome="delivered"),
         record("final_notice", "f1", now - HOUR, channel="phone"),
     ]
+
+
+def by_hand(actor: str, *kept: Kept) -> list[Kept]:
+    """Records as this person would have brought them, each when it happened."""
+    return [dataclasses.replace(one, actor=actor, by_billing=False) for one in kept]
+
+
+def late(days: timedelta, *kept: Kept) -> list[Kept]:
+    """Records that a person brought so long after they had happened."""
+    brought = by_hand("carl", *kept)
+    return [dataclasses.replace(one, kept_at=one.record.at + days) for one in brought]
 
 
 def replaced(kept: Iterable[Kept], *others: Kept) -> list[Kept]:

@@ -188,6 +188,8 @@ async def test_another_record_under_the_same_id_is_refused(tmp_path: Path) -> No
         await book.add(parse(_document()), BILLING)
         with pytest.raises(EvidenceRefused, match="a record never changes"):
             await book.add(parse(_document(amount_cents=12_001)), BILLING)
+        with pytest.raises(EvidenceRefused, match="a record never changes"):
+            await book.add(parse(_document(sender="Billing", amount_cents=12_001)), BILLING)
         await book.add(parse(_document(sender="counter", amount_cents=12_001)), BILLING)
 
 
@@ -226,7 +228,7 @@ async def test_a_new_customer_inherits_nothing_but_what_is_about_the_place(tmp_p
     """A tenant who moved in yesterday would be cut off for the notice of the one before."""
     async with _book(tmp_path) as book:
         await book.add(record("notice", "n1", NOON, owed_cents=5).record, BILLING)
-        hold = record("safety_hold", "h1", NOON, hold="H", state="set", why="窃电")
+        hold = record("safety_hold", "h1", NOON, sender="ivy", hold="H", state="set", why="窃电")
         await book.add(hold.record, INSPECTOR)
         assert 1 == len((await book.of_meter(METER)).all(Notice))
         told = await book.of_meter(_TENANT)
@@ -247,24 +249,71 @@ async def test_each_kind_is_taken_in_by_its_post(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_nobody_speaks_for_another_sender(tmp_path: Path) -> None:
+    """A clerk would tell in the billing system's name that somebody was warned, or that he has paid."""
+    desk = dataclasses.replace(CLERK, senders=frozenset({"Desk-1"}))
+    async with _book(tmp_path) as book:
+        for actor, sender in ((CLERK, "billing"), (CLERK, "desk-1"), (desk, "clara")):
+            with pytest.raises(NotEntitled, match=f"may not speak for {sender}"):
+                await book.add(parse(_document(sender=sender)), actor)
+        assert "clara:p1" == (await book.add(parse(_document(sender="Clara")), CLERK)).full_id
+        assert "desk-1:p1" == (await book.add(parse(_document(sender="desk-1")), desk)).full_id
+
+
+@pytest.mark.asyncio
+async def test_senders_that_differ_in_capitals_are_one(tmp_path: Path) -> None:
+    """One payment would count again for each way to write the name of its sender."""
+    async with _book(tmp_path) as book:
+        await book.add(parse(_document()), BILLING)
+        again = await book.add(parse(_document(sender="BILLING")), BILLING)
+        assert ("billing:p1", False) == (again.full_id, again.is_new)
+        assert 1 == len((await book.of_meter(METER)).all(Payment))
+
+
+@pytest.mark.asyncio
+async def test_nobody_tells_of_an_own_account(tmp_path: Path) -> None:
+    """A clerk would write himself a payment, and his own meter be filled."""
+    own = dataclasses.replace(CLERK, accounts=frozenset({CUSTOMER}))
+    async with _book(tmp_path) as book:
+        for document in (_document(sender="clara"), _document(sender="clara", customer=..., meter="m1")):
+            with pytest.raises(NotEntitled, match="account of clara's own"):
+                await book.add(parse(document), own)
+        assert (await book.add(parse(_document(sender="clara")), CLERK)).is_new
+
+
+@pytest.mark.asyncio
+async def test_what_a_person_brings_counts_from_when_it_came(tmp_path: Path) -> None:
+    """Whoever writes last week into a notice would have served it last week."""
+    async with _book(tmp_path) as book:
+        at = NOON - DAYS[9]
+        for actor, sender in ((BILLING, "billing"), (CLERK, "clara")):
+            await book.add(record("notice", "n1", at, sender=sender, owed_cents=5).record, actor)
+        told = await book.of_meter(METER)
+        counted = {one.sender: (one.at, told.counts_from(one)) for one in told.all(Notice)}
+        assert {"billing": (at, at), "clara": (at, NOON)} == counted
+        assert {"clara"} == told.by_hand(told.all(Notice))
+
+
+@pytest.mark.asyncio
 async def test_a_policy_needs_a_second_approver(tmp_path: Path) -> None:
     """One person alone could let a whole area be cut off."""
     second = Actor(name="anton", roles=frozenset({Role.APPROVER}))
     async with _book(tmp_path) as book:
-        policy = record("policy", "v1", NOON, until="2027-01-01T00:00:00Z", areas=["east"]).record
+        until = "2027-01-01T00:00:00Z"
+        policy = record("policy", "v1", NOON, sender="anna", until=until, areas=["east"]).record
         await book.add(policy, APPROVER)
         for actor in (APPROVER, CLERK):
             with pytest.raises(NotEntitled):
-                await book.confirm("billing:v1", actor)
+                await book.confirm("anna:v1", actor)
         assert [] == [one for one in (await book.of_meter(METER)).kept if one.confirmed_by]
-        await book.confirm("billing:v1", second)
-        told = await book.of_meter(METER, "billing:v1")
-        kept = told.kept_as("billing:v1")
+        await book.confirm("anna:v1", second)
+        told = await book.of_meter(METER, "anna:v1")
+        kept = told.kept_as("anna:v1")
         assert kept is not None and ("anna", "anton") == (kept.actor, kept.confirmed_by)
         with pytest.raises(EvidenceRefused, match="once"):
-            await book.confirm("billing:v1", second)
-        await book.withdraw("billing:v1", second, "新版本")
-        assert None is (await book.of_meter(METER, "billing:v1")).find("billing:v1", Policy)
+            await book.confirm("anna:v1", second)
+        await book.withdraw("anna:v1", second, "新版本")
+        assert None is (await book.of_meter(METER, "anna:v1")).find("anna:v1", Policy)
 
 
 @pytest.mark.asyncio

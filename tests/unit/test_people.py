@@ -19,6 +19,7 @@ roles = ["clerk", "viewer"]
 name = "han.meimei"
 roles = ["approver"]
 accounts = ["000012345678"]
+senders = ["Board", "desk-1"]
 """
 
 
@@ -34,6 +35,7 @@ def test_a_file_gives_people_their_posts(tmp_path: Path) -> None:
     people = People.read(_file(tmp_path, _GOOD))
     assert Actor(name="li.lei", roles=frozenset({Role.CLERK, Role.VIEWER})) == people.actor("li.lei")
     assert frozenset({"000012345678"}) == people.actor("han.meimei").accounts
+    assert frozenset({"board", "desk-1"}) == people.actor("han.meimei").senders
     assert Actor(name="mallory") == people.actor("mallory")
     assert not any(people.actor("mallory").may(deed) for deed in Deed)
 
@@ -49,6 +51,8 @@ def test_a_file_gives_people_their_posts(tmp_path: Path) -> None:
         ('[[people]]\nname = "x"\nroles = ["clerk"]\naccounts = ["12"]\n', ["12 digits"]),
         ('[[people]]\nname = "x"\nroles = ["auditor", "clerk"]\n', ["auditor and clerk", "two people"]),
         ('[[people]]\nname = "x"\nroles = ["admin", "dispatcher"]\n', ["admin and dispatcher", "two people"]),
+        ('[[people]]\nname = "x"\nroles = ["billing", "clerk"]\n', ["billing and clerk", "two people"]),
+        ('[[people]]\nname = "x"\nroles = ["clerk"]\nsenders = ["a:b"]\n', ["senders", "1 to 32"]),
         (_GOOD + '[[people]]\nname = "li.lei"\nroles = ["viewer"]\n', ["two [[people]]", "li.lei"]),
         ("people = 5\n", ["people"]),
         ("[[people]\n", ["not TOML"]),
@@ -60,6 +64,14 @@ def test_a_fault_of_the_file_is_named(tmp_path: Path, text: str, words: list[str
     with pytest.raises(ConfigError) as wrong:
         People.read(path)
     assert [] == [word for word in (str(path), *words) if word not in str(wrong.value)]
+
+
+def test_a_person_sends_under_the_own_name_or_those_of_the_file(tmp_path: Path) -> None:
+    """Everybody could bring evidence in everybody's name, or a clerk of a desk none at all."""
+    people = People.read(_file(tmp_path, _GOOD))
+    li_lei, han_meimei = people.actor("li.lei"), people.actor("han.meimei")
+    assert [True, True, False] == [li_lei.may_send_as(name) for name in ("li.lei", "LI.Lei", "board")]
+    assert [True, True, False] == [han_meimei.may_send_as(name) for name in ("BOARD", "desk-1", "han.meimei")]
 
 
 def test_a_file_that_others_may_write_is_refused(tmp_path: Path) -> None:

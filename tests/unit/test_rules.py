@@ -51,6 +51,7 @@ from tests.support.rules import (
     MINUTE,
     NUMBER,
     SECOND,
+    by_hand,
     chain,
     facts,
     live,
@@ -214,6 +215,9 @@ def test_a_payment_gets_the_closing_that_hurts_nobody() -> None:
     assert DIRECT is mode(facts(DIRECT))
     assert PERMIT is mode(facts(DIRECT, meter={"is_motor_load": None}))
     assert PERMIT is mode(facts(PERMIT))
+    paid, agreed = facts(DIRECT).told.kept
+    assert DIRECT is mode(facts(DIRECT, kept=[paid, *by_hand("carl", agreed)]))
+    assert PERMIT is mode(facts(DIRECT, kept=by_hand("carl", paid, agreed)))
 
 
 def test_limits_only_move_to_the_safe_side() -> None:

@@ -22,7 +22,7 @@ from meterlink.model.order import Order, OrderKind, Origin
 from meterlink.model.payload import time_out
 from meterlink.orders.case import Case, CaseSignal, CaseState
 from meterlink.orders.records import BalanceStatement, Filing, FinalNotice, Payment
-from meterlink.orders.rules import chain, customers, live_meter, persons, queueing
+from meterlink.orders.rules import chain, customers, hands, live_meter, persons, queueing
 from meterlink.orders.rules.facts import Facts, Steps
 from meterlink.orders.rules.judge import judge
 from meterlink.orders.rules.verdict import Finding, Stage, Verdict
@@ -45,6 +45,7 @@ _DUE: Final[tuple[tuple[str, Look], ...]] = (
     ("CTRL-04", chain.notice_over),
     ("CTRL-05", chain.owed_long_enough),
     ("CTRL-07", chain.filed),
+    ("AUD-02", hands.trip_told_by_another),
 )
 LOOKS: Final[Mapping[CaseSignal, tuple[tuple[str, Look], ...]]] = MappingProxyType(
     {
@@ -59,7 +60,11 @@ LOOKS: Final[Mapping[CaseSignal, tuple[tuple[str, Look], ...]]] = MappingProxyTy
         CaseSignal.NOTICE: (*_OWED, *_WARNED),
         CaseSignal.SUBMIT: (*_OWED, *_WARNED, *_DUE),
         CaseSignal.ANNOUNCE: _OWED,
-        CaseSignal.ORDER: (*_OWED, ("CTRL-06", chain.told_on_the_day)),
+        CaseSignal.ORDER: (
+            *_OWED,
+            ("CTRL-06", chain.told_on_the_day),
+            ("AUD-02", hands.trip_told_by_another),
+        ),
     }
 )
 """By step, what must hold; an approval asks every rule of its stage."""
@@ -281,10 +286,11 @@ def _announce(case: Case, facts: Facts) -> dict[str, Any] | None:
     final = chain.final_notice_of(facts)
     if final is None or final.at < case.since or not _is_approval_fresh(case, facts):
         return None
+    since = facts.told.counts_from(final)
     return {
         "notice": final.full_id,
         "sent_at": time_out(final.at),
-        "earliest_at": time_out(final.at + timedelta(minutes=chain.final_notice_minutes(facts))),
+        "earliest_at": time_out(since + timedelta(minutes=chain.final_notice_minutes(facts))),
     }
 
 

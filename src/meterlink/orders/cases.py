@@ -46,7 +46,7 @@ from meterlink.orders.gathering import Gatherer
 from meterlink.orders.judging import Stopped, written
 from meterlink.orders.people import DAEMON, THE_DAEMON, Actor, Deed, People
 from meterlink.orders.records import BalanceStatement, Evidence, Policy
-from meterlink.orders.rules import Facts, Stage, Verdict, outcome
+from meterlink.orders.rules import Facts, Stage, Steps, Verdict, outcome
 from meterlink.orders.rules.facts import holds
 from meterlink.orders.rules.judge import judge
 from meterlink.orders.service import OrderService
@@ -333,7 +333,8 @@ class CaseService:
             raise Unknown(f"meter {case.meter} is not in the configuration any more")
         now = self._clock.utc_now()
         facts = await self._facts(tentative(case.id, case.meter, case.reason, case.policy, now), meter, actor)
-        return dataclasses.replace(facts, order=order_of(case, facts))
+        begun = Steps(created_by="" if case.policy else case.opened_by)
+        return dataclasses.replace(facts, order=order_of(case, facts), steps=begun)
 
     async def _facts(self, order: Order, meter: RosterMeter, actor: Actor = THE_DAEMON) -> Facts:
         return await self._rules.facts(Stage.CREATE, order, None, actor, meter)

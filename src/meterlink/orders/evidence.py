@@ -35,7 +35,7 @@ from meterlink.orders.records import (
     Warning_,
     WorkOrder,
 )
-from meterlink.orders.told import Kept, Told
+from meterlink.orders.told import Kept, Told, body_of, record_of
 from meterlink.roster.roster import Roster, RosterMeter
 
 AHEAD_MAX: Final = timedelta(minutes=5)
@@ -104,7 +104,8 @@ class EvidenceBook:
         """Keep a record; the same one again changes nothing.
 
         Raises:
-            NotEntitled: the actor has no role that takes in such a record.
+            NotEntitled: the actor has no role that takes in such a record, may not speak for its sender, or
+                has the account that it is about.
             EvidenceRefused: no such meter, customer and meter do not belong together, the time is ahead, or
                 another record has that id.
             JournalError: it was not kept.
@@ -113,10 +114,18 @@ class EvidenceBook:
         if not actor.is_daemon and not actor.roles & SENDERS[type(record)]:
             posts = ", ".join(sorted(SENDERS[type(record)]))
             raise NotEntitled(f"{actor.name} may not take in a {record.kind}: that is for {posts}")
+        if not actor.is_daemon and not actor.may_send_as(record.sender):
+            raise NotEntitled(
+                f"sender: {actor.name} may not speak for {record.sender}: see `senders` in the file of people"
+            )
         now = self._clock.utc_now()
         if record.at - now > AHEAD_MAX:
             raise EvidenceRefused(f"at: {record.body['at']} is ahead of our clock: check the sender's clock")
         record = self._placed(record)
+        if record.customer in actor.accounts:
+            raise NotEntitled(
+                f"{record.customer} is an account of {actor.name}'s own: somebody else tells it"
+            )
         act = Act(
             topic=Topic.EVIDENCE,
             subject=record.full_id,
@@ -125,7 +134,7 @@ class EvidenceBook:
             at=now,
             actor=actor.name,
             meter=record.meter,
-            body=record.body,
+            body=body_of(record, by_billing=Role.BILLING in actor.roles),
         )
         return Added(record.full_id, record.meter, await self._append_once(act))
 
@@ -224,7 +233,7 @@ class EvidenceBook:
                 before = await self._acts.of_subject(Topic.EVIDENCE, act.subject)
             else:
                 return True
-        if dict(before[0].act.body) != dict(act.body):
+        if record_of(before[0].act) != record_of(act):
             raise EvidenceRefused(
                 f"id: {act.subject} is another record, kept {before[0].act.at:%Y-%m-%d %H:%M:%S}Z; "
                 "a record never changes: give the new one an id of its own"

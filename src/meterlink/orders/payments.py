@@ -31,7 +31,8 @@ from meterlink.orders.book import Book
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
 from meterlink.orders.people import DAEMON
-from meterlink.orders.records import Payment, parse
+from meterlink.orders.records import Payment
+from meterlink.orders.told import record_of
 from meterlink.roster.roster import Roster, RosterMeter
 
 CAUGHT_UP: Final = timedelta(days=30)
@@ -246,7 +247,7 @@ def _payment_of(kept: KeptAct) -> Payment | None:
     if kept.act.body.get("kind") != "payment":
         return None
     try:
-        record = parse(dict(kept.act.body))
+        record = record_of(kept.act)
     except EvidenceRefused as error:
         _log.error("payment_unreadable", record=kept.act.subject, reason=str(error))
         return None

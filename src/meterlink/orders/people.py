@@ -21,6 +21,7 @@ from meterlink.config.meters import TwelveDigits
 from meterlink.config.table import Table
 from meterlink.errors import ConfigError
 from meterlink.model.order import OrderKind
+from meterlink.orders.records import Sender
 
 DAEMON: Final = "meterlink"
 """The actor of what the daemon does by itself; no person has this name."""
@@ -103,9 +104,10 @@ FIELD_KINDS: Final = frozenset({OrderKind.PERMIT_CLOSE, OrderKind.DIRECT_CLOSE})
 
 _CONTROL: Final = frozenset({Role.CLERK, Role.APPROVER, Role.DISPATCHER, Role.FIELD})
 _ALONE: Final[Mapping[Role, frozenset[Role]]] = MappingProxyType(
-    {Role.AUDITOR: frozenset(Role) - {Role.VIEWER}, Role.ADMIN: _CONTROL}
+    {Role.AUDITOR: frozenset(Role) - {Role.VIEWER}, Role.ADMIN: _CONTROL, Role.BILLING: _CONTROL}
 )
-"""A role, and those that nobody has beside it: an auditor changes nothing, an admin has no control."""
+"""A role, and those that nobody has beside it: an auditor changes nothing, an admin has no control, and whose
+records count from the time that they tell orders nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,12 +118,14 @@ class Actor:
         name: of a person, or ``DAEMON``.
         roles: that the person holds now.
         accounts: customer numbers of the person's own.
+        senders: as whom the person may bring records of evidence; empty: under the own name.
 
     """
 
     name: str
     roles: frozenset[Role] = frozenset()
     accounts: frozenset[str] = frozenset()
+    senders: frozenset[str] = frozenset()
 
     @property
     def is_daemon(self) -> bool:
@@ -132,6 +136,10 @@ class Actor:
         """Whether one of the roles allows it; whether the rules do is another question."""
         return bool(self.roles & DEEDS[deed])
 
+    def may_send_as(self, sender: str) -> bool:
+        """Whether records of that sender may come from this person; capitals do not count."""
+        return sender.casefold() in {name.casefold() for name in self.senders or {self.name}}
+
 
 THE_DAEMON: Final = Actor(name=DAEMON)
 
@@ -140,6 +148,7 @@ class _Person(Table):
     name: str = Field(min_length=1, max_length=64)
     roles: frozenset[Role] = Field(min_length=1)
     accounts: frozenset[TwelveDigits] = Field(frozenset(), max_length=16)
+    senders: frozenset[Sender] = Field(frozenset(), max_length=16)
 
     @field_validator("name")
     @classmethod
@@ -174,7 +183,7 @@ class People:
 
     @classmethod
     def read(cls, path: Path) -> People:
-        """The people of a file (``[[people]]`` with ``name``, ``roles`` and ``accounts``).
+        """The people of a file (``[[people]]`` with ``name``, ``roles``, ``accounts`` and ``senders``).
 
         Raises:
             ConfigError: it cannot be read, is wrong, or others than its owner may write it.
@@ -210,4 +219,6 @@ def _actors(path: Path, octets: bytes) -> tuple[Actor, ...]:
     names = [person.name for person in people]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"{path}: two [[people]] have the name {twice[0]!r}: write one, with all the roles")
-    return tuple(Actor(name=one.name, roles=one.roles, accounts=one.accounts) for one in people)
+    return tuple(
+        Actor(name=one.name, roles=one.roles, accounts=one.accounts, senders=one.senders) for one in people
+    )

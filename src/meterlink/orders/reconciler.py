@@ -21,7 +21,8 @@ from meterlink.orders.evidence import EvidenceBook
 from meterlink.orders.life import Life
 from meterlink.orders.people import DAEMON
 from meterlink.orders.reconciling import TOLERANCE_CENTS, Channel, MeterMoney, Verdict, channels, money_of
-from meterlink.orders.records import BalanceStatement, Payment, parse
+from meterlink.orders.records import BalanceStatement, Payment
+from meterlink.orders.told import record_of
 from meterlink.orders.work import WorkItems, WorkKind
 from meterlink.roster.roster import Roster, RosterMeter
 
@@ -169,7 +170,7 @@ class Reconciler:
         found = []
         for kept in acts:
             if kept.act.meter in meters and kept.act.body.get("kind") == "payment":
-                record = parse(dict(kept.act.body))
+                record = record_of(kept.act)
                 if isinstance(record, Payment):
                     found.append(record)
         return found, len(acts) < READ_MAX

@@ -40,7 +40,7 @@ DAYS_MAX: Final = 30
 def _sender(text: str) -> str:
     if not SENDER.fullmatch(text):
         raise ValueError("write 1 to 32 of A-Z a-z 0-9 . _ - beginning with a letter or digit")
-    return text
+    return text.lower()
 
 
 def _record_id(text: str) -> str:
@@ -59,6 +59,8 @@ def _instant(value: object) -> datetime:
 
 
 Instant = Annotated[datetime, BeforeValidator(_instant), PlainSerializer(time_out)]
+Sender = Annotated[str, AfterValidator(_sender)]
+"""In small letters: two that differ in capitals alone are one sender."""
 RecordId = Annotated[str, AfterValidator(_record_id)]
 Owed = Annotated[StrictInt, Field(ge=1, le=MONEY_MAX_CENTS)]
 Words = Annotated[str, Field(min_length=1, max_length=200)]
@@ -74,7 +76,7 @@ class Record(Table):
     """Whether it concerns one meter; else it concerns areas."""
 
     id: RecordId = Field(description="The sender's own id; the same id is the same record.")
-    sender: Annotated[str, AfterValidator(_sender)] = Field(description="Which system or person says so.")
+    sender: Sender = Field(description="Which system or person says so; kept in small letters.")
     at: Instant = Field(description="When it happened, with a zone.")
     meter: str = Field("", max_length=64, description="Our id of the meter; or name the customer.")
     customer: TwelveDigits = Field("", description="12 digits; enough where the customer has one meter.")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
-from meterlink.model.act import KeptAct
+from meterlink.model.act import Act, KeptAct
 from meterlink.orders.records import (
     BalanceStatement,
     Dispute,
@@ -22,6 +22,23 @@ from meterlink.orders.records import (
 )
 
 _R = TypeVar("_R", bound=Record)
+_BILLED: Final = "by_billing"
+"""Beside the keys of a record in its act: that an account of a billing system brought it."""
+
+
+def body_of(record: Record, *, by_billing: bool) -> dict[str, Any]:
+    """What the act of a record keeps."""
+    return {**record.body, **({_BILLED: True} if by_billing else {})}
+
+
+def record_of(act: Act) -> Evidence:
+    """The record that an act keeps.
+
+    Raises:
+        EvidenceRefused: it is of no kind that we know.
+
+    """
+    return parse({key: value for key, value in act.body.items() if key != _BILLED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +52,7 @@ class Kept:
         kept_at: when.
         confirmed_by: who else said that it is meant; empty: nobody.
         is_withdrawn: whether it was taken back.
+        by_billing: whether an account of a billing system brought it, and not a person by hand.
 
     """
 
@@ -44,6 +62,15 @@ class Kept:
     kept_at: datetime
     confirmed_by: str = ""
     is_withdrawn: bool = False
+    by_billing: bool = False
+
+    @property
+    def counts_from(self) -> datetime:
+        """From when on a period runs that protects the customer.
+
+        Somebody who brings a record by hand may write any time into it; nothing runs before it was here.
+        """
+        return self.record.at if self.by_billing else max(self.record.at, self.kept_at)
 
     @classmethod
     def of(cls, acts: Sequence[KeptAct]) -> Kept:
@@ -57,12 +84,13 @@ class Kept:
         verbs = {kept.act.verb: kept.act for kept in acts}
         confirmed = verbs.get("confirm")
         return cls(
-            record=parse(dict(first.body)),
+            record=record_of(first),
             meter=first.meter,
             actor=first.actor,
             kept_at=first.at,
             confirmed_by=confirmed.actor if confirmed else "",
             is_withdrawn="withdraw" in verbs,
+            by_billing=_BILLED in first.body,
         )
 
 
@@ -97,8 +125,25 @@ class Told:
 
     def kept_as(self, full_id: str) -> Kept | None:
         """A record with who took it in."""
-        found = (one for one in self.kept if one.record.full_id == full_id and not one.is_withdrawn)
-        return next(found, None)
+        return self._by_id.get(full_id)
+
+    @cached_property
+    def _by_id(self) -> dict[str, Kept]:
+        return {one.record.full_id: one for one in self.kept if not one.is_withdrawn}
+
+    def counts_from(self, *records: Record) -> datetime:
+        """From when on a period runs that all of these records begin."""
+        return max(self._by_id[record.full_id].counts_from for record in records)
+
+    def by_hand(self, records: Iterable[Record]) -> set[str]:
+        """Who brought some of these records, where no billing system did."""
+        kept = (self._by_id[record.full_id] for record in records)
+        return {one.actor for one in kept if not one.by_billing}
+
+    def is_by_hand(self, records: Iterable[Record]) -> bool:
+        """Whether people brought all of these records; of none: no."""
+        kept = [self._by_id[record.full_id] for record in records]
+        return bool(kept) and not any(one.by_billing for one in kept)
 
     def receipt(self, record: Record) -> Receipt | None:
         """The newest word of what became of a warning or notice."""
@@ -124,6 +169,15 @@ class Told:
         """Safety holds that nobody has released."""
         states = {one.hold: one for one in self.all(SafetyHold)}
         return [one for one in states.values() if one.state == "set"]
+
+    def lifted(self) -> list[Record]:
+        """The records by which protections and disputes ended that stood against a disconnection."""
+        protections = {one.protection: one for one in self.all(Protection)}
+        disputes = {one.dispute: one for one in self.all(Dispute)}
+        return [
+            *(one for one in protections.values() if one.state == "lifted"),
+            *(one for one in disputes.values() if one.state == "rejected"),
+        ]
 
     def protections(self) -> set[str]:
         """Kinds of protection that records have set and not lifted."""

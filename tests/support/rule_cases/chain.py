@@ -38,6 +38,7 @@ from tests.support.rules import (
     SETTINGS,
     chain,
     facts,
+    late,
     record,
     without,
 )
@@ -54,6 +55,9 @@ _YEAR_END = dataclasses.replace(
     CALENDAR,
     holidays=Holidays(first_day=date(2026, 1, 1), last_day=date(2026, 11, 24), days=frozenset()),
 )
+
+_W1 = record("warning", "w1", NOON - DAYS[14], channel="sms")
+_SERVED = (record("receipt", "n1r", NOON - DAYS[8], of="n1", outcome="delivered"),)
 
 
 def _paid_after_the_warning(cents: int) -> tuple[Any, Any]:
@@ -151,6 +155,20 @@ CHAIN = (
     ),
     Case(
         "CTRL-03",
+        "the first warning was brought by hand on the day of the second",
+        PAPER,
+        trip(PAPER, *late(DAYS[2], _W1)),
+        trip(PAPER, *late(DAYS[1], _W1)),
+    ),
+    Case(
+        "CTRL-03",
+        "the first warning was brought by hand after the notice",
+        PAPER,
+        trip(PAPER, *late(DAYS[5] + SECOND, _W1)),
+        trip(PAPER, *late(DAYS[5], _W1)),
+    ),
+    Case(
+        "CTRL-03",
         "the first warning was answered by a payment",
         PAPER,
         trip(PAPER, *_paid_after_the_warning(0)),
@@ -215,6 +233,20 @@ CHAIN = (
         ),
     ),
     Case(
+        "CTRL-04",
+        "a notice that was brought by hand less than 7 days ago",
+        PAPER,
+        trip(PAPER, *late(DAYS[2] + SECOND, record("notice", "n1", NOON - DAYS[9], owed_cents=12_000))),
+        trip(PAPER, *late(DAYS[2], record("notice", "n1", NOON - DAYS[9], owed_cents=12_000))),
+    ),
+    Case(
+        "CTRL-04",
+        "a notice whose receipt was brought by hand less than 7 days ago",
+        PAPER,
+        trip(PAPER, *late(DAYS[1] + SECOND, *_SERVED)),
+        trip(PAPER, *late(DAYS[1], *_SERVED)),
+    ),
+    Case(
         "CTRL-05",
         "overdue for 30 days and not more",
         PAPER,
@@ -236,6 +268,13 @@ CHAIN = (
         PAPER,
         trip(PAPER, record("final_notice", "f1", NOON - 30 * MINUTE + SECOND, channel="phone")),
         trip(PAPER, record("final_notice", "f1", NOON - 30 * MINUTE, channel="phone")),
+    ),
+    Case(
+        "CTRL-06",
+        "a last notice that was brought by hand less than 30 minutes ago",
+        LIVE,
+        trip(LIVE, *late(30 * MINUTE + SECOND, record("final_notice", "f1", NOON - HOUR, channel="phone"))),
+        trip(LIVE, *late(30 * MINUTE, record("final_notice", "f1", NOON - HOUR, channel="phone"))),
     ),
     Case(
         "CTRL-06",

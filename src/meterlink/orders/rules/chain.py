@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from meterlink.orders.records import Filing, FinalNotice, Notice, Warning_
+from meterlink.orders.records import Filing, FinalNotice, Notice, Record, Warning_
 from meterlink.orders.rules.facts import Facts
 from meterlink.orders.rules.verdict import Finding, passes, stops
 
@@ -29,9 +29,10 @@ def notice_of(facts: Facts) -> Notice | None:
 
 
 def served_at(facts: Facts) -> datetime | None:
-    """When that notice came there."""
+    """From when on that notice counts as served: it came there, and we were told so."""
     notice = notice_of(facts)
-    return facts.told.delivered_at(notice) if notice else None
+    receipt = facts.told.receipt(notice) if notice else None
+    return facts.told.counts_from(notice, receipt) if notice and receipt else None
 
 
 def warnings_of(facts: Facts) -> list[Warning_]:
@@ -107,7 +108,10 @@ def warned_often_enough(facts: Facts) -> Finding:
     """CTRL-03: attempts on different days."""
     agreed = facts.agreement.warnings if facts.agreement else None
     wanted = agreed or facts.settings.warning_attempts
-    days = {facts.calendar.day(one.at) for one in warnings_of(facts)}
+    notice = notice_of(facts)
+    until = facts.told.counts_from(notice) if notice else facts.now
+    since = (facts.told.counts_from(one) for one in warnings_of(facts))
+    days = {facts.calendar.day(at) for at in since if at <= until}
     inputs = {"days": len(days), "wanted": wanted}
     if len(days) < wanted:
         return stops("warned on {days} days; {wanted} are needed", "预警{days}天,需要{wanted}天", **inputs)
@@ -116,23 +120,23 @@ def warned_often_enough(facts: Facts) -> Finding:
 
 def notice_over(facts: Facts) -> Finding:
     """CTRL-04: the notice was served long enough ago, and not too long."""
-    served = served_at(facts)
-    if served is None:
+    notice, served = notice_of(facts), served_at(facts)
+    if notice is None or served is None:
         return stops("no notice was served", "催费通知未送达")
     days = notice_days(facts)
-    age = facts.ago(served)
     inputs = {"served": served, "days": days, "most": facts.settings.notice_age_max_days}
-    if age < timedelta(days=days):
+    if facts.ago(served) < timedelta(days=days):
         return stops(
             "the notice was served on {served}: {days} days are not over",
             "通知于{served}送达,未满{days}天",
             **inputs,
         )
-    if age > timedelta(days=facts.settings.notice_age_max_days):
+    came = facts.told.delivered_at(notice)
+    if came is None or facts.ago(came) > timedelta(days=facts.settings.notice_age_max_days):
         return stops(
             "the notice was served on {served}, more than {most} days ago: serve it again",
             "通知于{served}送达,已超过{most}天,须重新送达",
-            **inputs,
+            **{**inputs, "served": came},
         )
     return passes("the notice was served on {served}", "通知已于{served}送达", **inputs)
 
@@ -172,16 +176,17 @@ def owed_long_enough(facts: Facts) -> Finding | None:
 
 def told_on_the_day(facts: Facts) -> Finding:
     """CTRL-06: the last notice was sent long enough ago, and its window is open."""
-    at = _final_at(facts)
-    if at is None:
+    notice = final_notice_of(facts)
+    if notice is None:
         return stops("no last notice was sent", "未发出停电前最后通知")
+    at, since = notice.at, facts.told.counts_from(notice)
     limits = facts.settings
     minutes = final_notice_minutes(facts)
-    inputs = {"at": at, "minutes": minutes, "hours": limits.window_hours}
-    if facts.ago(at) < timedelta(minutes=minutes):
+    inputs = {"at": at, "since": since, "minutes": minutes, "hours": limits.window_hours}
+    if facts.ago(since) < timedelta(minutes=minutes):
         return stops(
-            "the last notice was sent at {at}: {minutes} minutes are not over",
-            "最后通知于{at}发出,未满{minutes}分钟",
+            "the last notice was sent at {at} and counts from {since}: {minutes} minutes are not over",
+            "最后通知于{at}发出,自{since}起算,未满{minutes}分钟",
             **inputs,
         )
     if facts.ago(at) > timedelta(hours=limits.window_hours):
@@ -223,6 +228,17 @@ def final_notice_minutes(facts: Facts) -> int:
     """How long after the last notice nothing may happen."""
     limits = facts.settings
     return limits.final_notice_minutes if facts.meter.is_residential else limits.final_notice_minutes_other
+
+
+def evidence_of(facts: Facts) -> list[Record]:
+    """All that a trip rests on: the chain, what was agreed, and the end of what stood against it."""
+    told = facts.told
+    notices = [*warnings_of(facts), notice_of(facts), final_notice_of(facts)]
+    sent = [one for one in notices if one is not None]
+    receipts = (told.receipt(one) for one in sent)
+    filing = told.find(facts.order.reference, Filing)
+    found = (*sent, *receipts, *told.lifted(), facts.balance, facts.agreement, filing)
+    return [one for one in found if one is not None]
 
 
 def _final_at(facts: Facts) -> datetime | None:

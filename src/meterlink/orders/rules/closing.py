@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from meterlink.model.order import CLOSES, OrderKind, Origin
-from meterlink.orders.records import Consent, Dispute, Payment, WorkOrder
+from meterlink.orders.records import BalanceStatement, Consent, Dispute, Payment, Record, WorkOrder
 from meterlink.orders.rules.facts import Facts, holds
 from meterlink.orders.rules.verdict import Finding, OnStop, passes, stops, stops_with
 
@@ -56,6 +56,37 @@ def permit_waits(facts: Facts) -> Finding | None:
     return nobody_is_hurt(facts)
 
 
+def consents_of(facts: Facts) -> list[Record]:
+    """The consent that a close which starts everything at once rests on; of another one none."""
+    waits = facts.order.kind is OrderKind.PERMIT_CLOSE and facts.model.get(PERMIT_WAITS) == "yes"
+    consent = None if waits else consent_of(facts)
+    return [consent] if consent else []
+
+
+def reasons_of(facts: Facts) -> list[Record]:
+    """Every record that gives a reason to close; see ``has_a_reason``."""
+    told, order, balance = facts.told, facts.order, facts.balance
+    payment, work = told.find(order.payment, Payment), told.find(order.reference, WorkOrder)
+    dispute = told.find(order.reference, Dispute)
+    found: list[tuple[Record | None, bool]] = [
+        (payment, payment is not None and (payment.settles or facts.meter.world == "local")),
+        (work, work is not None and holds(work.until, facts.now)),
+        (dispute, dispute is not None and dispute.state == "upheld"),
+        (balance, balance is not None and balance.balance_cents >= 0),
+    ]
+    return [record for record, is_reason in found if record is not None and is_reason]
+
+
+def is_told_by_one(facts: Facts) -> bool:
+    """Whether one person by hand told both that a customer agreed and all that is a reason to close."""
+    if facts.order.origin is Origin.PERSON:
+        return False
+    consent, reasons = consent_of(facts), reasons_of(facts)
+    if consent is None or not reasons:
+        return False
+    return facts.told.is_by_hand([consent, *reasons]) and len(facts.told.by_hand([consent, *reasons])) == 1
+
+
 def guarantee_may_close(facts: Facts) -> Finding | None:
     """CTRL-22: a guarantee over an open contact may close it."""
     if facts.seen.standing.contact_open is False:
@@ -85,19 +116,16 @@ def has_a_reason(facts: Facts) -> Finding:
 
     Where the money is in the meter, any payment is a reason: the meter closes for no less than its own limit.
     """
-    told, order = facts.told, facts.order
-    payment = told.find(order.payment, Payment)
-    if payment and (payment.settles or facts.meter.world == "local"):
-        return passes("paid: {payment}", "已缴清:{payment}", payment=order.payment)
-    work = told.find(order.reference, WorkOrder)
-    if work and holds(work.until, facts.now):
-        return passes("work order {reference}", "工单{reference}", reference=order.reference)
-    dispute = told.find(order.reference, Dispute)
-    if dispute and dispute.state == "upheld":
-        return passes("dispute {reference} was upheld", "争议{reference}成立", reference=order.reference)
-    balance = facts.balance
-    if balance and balance.balance_cents >= 0:
-        return passes("nothing is owed since {at}", "{at}已无欠费", at=balance.at)
+    order = facts.order
+    match next(iter(reasons_of(facts)), None):
+        case Payment():
+            return passes("paid: {payment}", "已缴清:{payment}", payment=order.payment)
+        case WorkOrder():
+            return passes("work order {reference}", "工单{reference}", reference=order.reference)
+        case Dispute():
+            return passes("dispute {reference} was upheld", "争议{reference}成立", reference=order.reference)
+        case BalanceStatement() as balance:
+            return passes("nothing is owed since {at}", "{at}已无欠费", at=balance.at)
     return stops(
         "no payment that settles the debt ({payment}), no work order or upheld dispute ({reference})",
         "没有结清欠费的缴费({payment}),也没有工单或成立的争议({reference})",
@@ -156,7 +184,8 @@ def late(
 
 def mode(facts: Facts) -> OrderKind:
     """CTRL-15: which closing a payment gets: the permit, unless a direct one hurts nobody and was agreed."""
-    return OrderKind.DIRECT_CLOSE if nobody_is_hurt(facts).passed else OrderKind.PERMIT_CLOSE
+    is_agreed = nobody_is_hurt(facts).passed and not is_told_by_one(facts)
+    return OrderKind.DIRECT_CLOSE if is_agreed else OrderKind.PERMIT_CLOSE
 
 
 def _sent_for(facts: Facts) -> list[datetime]:

@@ -11,7 +11,17 @@ from types import MappingProxyType
 from typing import Final
 
 from meterlink.model.order import CLOSES, SWITCHING, OrderKind
-from meterlink.orders.rules import chain, closing, customers, live_meter, money, persons, probing, queueing
+from meterlink.orders.rules import (
+    chain,
+    closing,
+    customers,
+    hands,
+    live_meter,
+    money,
+    persons,
+    probing,
+    queueing,
+)
 from meterlink.orders.rules.facts import Facts
 from meterlink.orders.rules.verdict import KINDS, Check, Finding, Rule, Stage
 from meterlink.orders.trips import CUTS
@@ -276,11 +286,13 @@ _ALL: Final = (
     ),
     Rule(
         id="AUD-02",
-        says="Nobody approves what he created, operates or is the customer of.",
+        says="Nobody approves what he created, operates or is the customer of, or orders what he alone told.",
         checks=(
             _check(persons.approver_is_another, _APPROVE),
             _check(persons.operator_is_another, _OPERATE),
             _check(persons.not_alone, _AGREED),
+            _not_of_probes(hands.trip_told_by_another, _ALWAYS, _TRIP),
+            _not_of_probes(hands.close_told_by_another, _ALWAYS, CLOSES),
         ),
     ),
     Rule(
