@@ -228,12 +228,12 @@ async def test_a_policys_record_is_found_though_it_is_of_no_meter(tmp_path: Path
     """No policy would ever be found, or one that the order does not name would count."""
     async with _world(tmp_path) as world:
         told = {"areas": ["east"], "until": "2027-01-01T00:00:00Z"}
-        await world.book.add(record("policy", "v7", NOON, **told).record, APPROVER)
-        by_policy = _trip(origin=Origin.POLICY, reference="billing:v7")
+        await world.book.add(record("policy", "v7", NOON, sender="anna", **told).record, APPROVER)
+        by_policy = _trip(origin=Origin.POLICY, reference="anna:v7")
         facts = await world.gatherer.facts(Stage.CREATE, by_policy, None, THE_DAEMON, METER)
-        assert facts.told.kept_as("billing:v7") is not None
+        assert facts.told.kept_as("anna:v7") is not None
         facts = await world.gatherer.facts(Stage.CREATE, _trip(), None, CLERK, METER)
-        assert None is facts.told.kept_as("billing:v7")
+        assert None is facts.told.kept_as("anna:v7")
 
 
 @pytest.mark.asyncio
