@@ -14,7 +14,6 @@ import asyncio
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from decimal import Decimal
 from typing import Final
 
 import structlog
@@ -27,6 +26,7 @@ from meterlink.drivers.control import (
     ControlAnswer,
     FactsOf,
     Identity,
+    Opening,
     Prepared,
     Purse,
     Standing,
@@ -175,9 +175,9 @@ class Dlt645ControlDriver:
         """See ``ControlDriver.standing``."""
         return await self._looks.standing(line, of_one_meter(address))
 
-    async def opening_limit_a(self, line: Exchanging, address: str) -> Decimal | None:
-        """See ``ControlDriver.opening_limit_a``."""
-        return await self._looks.opening_limit_a(line, of_one_meter(address))
+    async def opening(self, line: Exchanging, address: str) -> Opening:
+        """See ``ControlDriver.opening``."""
+        return await self._looks.opening(line, of_one_meter(address))
 
     async def purse(self, line: Exchanging, address: str, security: Security | None = None) -> Purse:
         """See ``ControlDriver.purse``."""

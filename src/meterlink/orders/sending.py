@@ -142,6 +142,7 @@ class Sender:
             expires_at=command.expires_at,
             line_stores=not reach.meter.line_is_ours,
             purchase_count=command.purchase_count,
+            opens_within=live.opening.within,
         )
         body = {"sent": sent.body, "rules": written(verdicts)}
         return await self._book.step(life, Signal.INTEND, actor=DAEMON, body=body)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from meterlink.drivers.control import ControlAnswer
 from meterlink.model.payload import time_in, time_out
 from meterlink.orders.written import Seen, seen_in, seen_out
+
+_MINUTE: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,8 @@ class Transmission:
         expires_at: the meter's own time after which it does not obey; ``None``: the frame has no such time.
         line_stores: whether the line may keep the frame and deliver it later: carrier, concentrator, dial-in.
         purchase_count: of a top-up: what the meter counts once it obeyed.
+        opens_within: of a trip: longest that it takes to open if it is obeyed, as the meter told just before;
+            whole minutes; ``None``: it did not.
         answer: what came back; ``None``: nobody saw what came back, as after a crash.
         left_by: when its octets had left, if they ever did; ``None``: that is not over.
 
@@ -34,6 +38,7 @@ class Transmission:
     expires_at: datetime | None
     line_stores: bool
     purchase_count: int | None = None
+    opens_within: timedelta | None = None
     answer: ControlAnswer | None = None
     left_by: datetime | None = None
 
@@ -47,6 +52,7 @@ class Transmission:
             "expires_at": None if self.expires_at is None else time_out(self.expires_at),
             "line_stores": self.line_stores,
             "purchase_count": self.purchase_count,
+            "opens_within_min": None if self.opens_within is None else self.opens_within // _MINUTE,
         }
 
     @classmethod
@@ -57,6 +63,7 @@ class Transmission:
             ValueError, TypeError, KeyError, ArithmeticError: that is none.
 
         """
+        minutes = body.get("opens_within_min")  # logs of earlier versions do not have it
         return cls(
             before=seen_in(body["before"]),
             frame_hash=body["frame_hash"],
@@ -64,4 +71,5 @@ class Transmission:
             expires_at=None if body["expires_at"] is None else time_in(body["expires_at"]),
             line_stores=body["line_stores"],
             purchase_count=body["purchase_count"],
+            opens_within=None if minutes is None else minutes * _MINUTE,
         )
