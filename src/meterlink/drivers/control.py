@@ -210,6 +210,8 @@ class Cause(enum.StrEnum):
     UNTOLD = "untold"
     AUTHENTICATION_TIMEOUT = "authentication_timeout"
     MAC = "mac"
+    POSSIBLY_MAC = "possibly_mac"
+    """A refusal of what was proved that does not tell why: a wrong MAC may hide behind it."""
     PASSWORD = "password"  # noqa: S105 - a word, no secret
     EXPIRED = "expired"
     GUARANTEE = "guarantee"
