@@ -60,6 +60,7 @@ REPLY_DELAY_MS_MAX: Final = 60_000
 VOLTS_MAX: Final = 1_000
 AMPERES_MAX: Final = 1_000
 _PLAINTEXT: Final = "allow_plaintext_control"
+_WORDS: Final = "asks_words"
 
 
 def load_profile(text: str, file: str) -> Profile:
@@ -87,7 +88,7 @@ def load_profile(text: str, file: str) -> Profile:
         line=_line(table["line"]),
         timing=_timing(table["timing"]),
         meter=_meter(table.get("meter")),
-        control=_control(table.get("control")),
+        control=_control(table.get("control"), protocol),
         file=file,
     )
     if protocol == DLT698:
@@ -318,13 +319,16 @@ def _meter(place: Place | None) -> MeterTraits:
     )
 
 
-def _control(place: Place | None) -> ControlTraits:
+def _control(place: Place | None, protocol: Spoken) -> ControlTraits:
     if place is None:
         return ControlTraits()
-    table = place.table((), (_PLAINTEXT, *FACTS))
+    table = place.table((), (_PLAINTEXT, _WORDS, *FACTS))
+    if _WORDS in table and protocol == DLT698:
+        raise table[_WORDS].error(f"{protocol} tells a cause with each refusal; leave the key out")
     said = {key: table[key].one_of((*fact.values, UNKNOWN)) for key, fact in FACTS.items() if key in table}
     return ControlTraits(
         allow_plaintext_control=_switched(table.get(_PLAINTEXT)),
+        asks_words=_switched(table.get(_WORDS)),
         known=tuple((key, value) for key, value in said.items() if value != UNKNOWN),
     )
 

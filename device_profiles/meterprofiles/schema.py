@@ -186,11 +186,14 @@ class ControlTraits:
     Args:
         allow_plaintext_control: orders may go out under a password that anybody on the line can read.
             Source: control-and-prepayment, section 7.1.
+        asks_words: enciphered orders of DL/T 645 ask for verdicts of two octets, which tell a cause: newer
+            meters only, by one source. Without them every refusal may hide a wrong MAC. Source: section 1.4.
         known: which of the ten facts somebody vouches for; in a file each is a key of its own.
 
     """
 
     allow_plaintext_control: bool = False
+    asks_words: bool = False
     known: Known = ()
 
 

@@ -20,6 +20,7 @@ from metersim.security.failures import FailureLimits
 from metersim.works.cost_control import PLAIN, REMOTE
 from tests.support.control_bench import (
     ADDRESS,
+    ASKS_WORDS,
     OPERATOR,
     PASSWORD,
     ControlBench,
@@ -111,7 +112,7 @@ def test_a_wrong_password_is_told_and_not_tried_again() -> None:
 
 def test_a_trip_under_guarantee() -> None:
     """A hospital's meter refuses, and the program would not know that it is one."""
-    bench = ControlBench(asks_words=True)
+    bench = ControlBench(profile=ASKS_WORDS)
     assert Verdict.ACCEPTED is bench.order(OrderKind.GUARANTEE_ON).verdict
     answer = bench.order(TRIP)
     assert (Verdict.REJECTED, Cause.GUARANTEE, "0020") == (answer.verdict, answer.cause, answer.word)
@@ -120,7 +121,7 @@ def test_a_trip_under_guarantee() -> None:
 
 def test_an_order_whose_time_is_over() -> None:
     """A trip of yesterday would open a contact today."""
-    bench = ControlBench(asks_words=True)
+    bench = ControlBench(profile=ASKS_WORDS)
     late = bench.sim.clock.utc_now() - timedelta(minutes=1)
     answer = bench.order(TRIP, expires_at=late)
     assert (Verdict.REJECTED, Cause.EXPIRED) == (answer.verdict, answer.cause)
@@ -129,7 +130,7 @@ def test_an_order_whose_time_is_over() -> None:
 
 def test_an_authentication_that_is_over() -> None:
     """The one refusal after which an order may go out again would not be known from the others."""
-    bench = ControlBench(asks_words=True)
+    bench = ControlBench(profile=ASKS_WORDS)
 
     async def wait_too_long(line: Line) -> ControlAnswer:
         prepared = await bench.driver.prepare(
@@ -160,7 +161,7 @@ class _Spoilt(LabSecurity):
 @pytest.mark.parametrize("kind", [TRIP, TOP_UP])
 def test_a_wrong_mac_is_a_cause_of_its_own(kind: OrderKind) -> None:
     """Orders with the wrong keys would go on until the meter's module is suspended."""
-    bench = ControlBench(a_shop(), asks_words=True)
+    bench = ControlBench(a_shop(), profile=ASKS_WORDS)
     answer = bench.order(kind, _Spoilt())
     assert (Verdict.REJECTED, Cause.MAC) == (answer.verdict, answer.cause)
     assert [] == bench.obeyed()
@@ -185,7 +186,7 @@ def test_why_money_is_refused(more: dict[str, Any], cause: Cause) -> None:
 
 def test_a_suspended_meter_is_left_alone() -> None:
     """Each further try would count against a meter that is locked already."""
-    bench = ControlBench(asks_words=True)
+    bench = ControlBench(profile=ASKS_WORDS)
     for _ in range(FailureLimits().suspend_at):
         assert Cause.MAC is bench.order(TRIP, _Spoilt()).cause
     with pytest.raises(SecurityFailed) as raised:

@@ -19,6 +19,7 @@ from meterlink.model.order import OrderKind
 from metersim.line.fault_rules import FaultRule
 from tests.support.control_bench import (
     ADDRESS,
+    ASKS_WORDS,
     NUMBER,
     REPLY_TIMEOUT_S,
     ControlBench,
@@ -90,7 +91,7 @@ def test_a_late_answer_is_not_that_of_the_next_order() -> None:
 
 def test_an_execution_word_of_something_else_is_no_answer() -> None:
     """The late answer to a close would confirm a trip."""
-    bench = ControlBench(asks_words=True)
+    bench = ControlBench(profile=ASKS_WORDS)
 
     async def two(line: Line) -> ControlAnswer:
         async with line.hold(priority=Priority.CONTROL) as held:

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from meterlink.drivers.control import Cause
+from meterlink.drivers.proving import Plain
 from meterlink.errors import NotAllowed, NotEntitled
 from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.mac_guard import MacGuard
 from meterlink.orders.people import Actor, Role
 from metersim import Meter, Station
-from metersim.works.cost_control import REMOTE
+from metersim.works.cost_control import REMOTE, Words
+from tests.support.control_bench import PASSWORD
 from tests.support.lab_provider import LabSecurity
 from tests.support.order_bench import OrderBench
 
@@ -35,26 +38,48 @@ class _OtherKeys(LabSecurity):
         return block[:-1] + bytes([block[-1] ^ 1])
 
 
-def _bench(folder: Path) -> tuple[OrderBench, _OtherKeys]:
+def _bench(folder: Path, words: Words = "always") -> tuple[OrderBench, _OtherKeys]:
     provider = _OtherKeys()
-    meter = Meter("000000000161", seed=7, control=replace(REMOTE, words="always"))
+    meter = Meter("000000000161", seed=7, control=replace(REMOTE, words=words))
     return OrderBench(folder, Station(meter=meter), security=lambda: provider), provider
 
 
-def test_the_first_wrong_mac_shuts_the_meter_for_every_later_order(tmp_path: Path) -> None:
-    """Order after order would be proved wrongly, until the meter locks itself: nobody could reconnect."""
-    bench, provider = _bench(tmp_path)
+@pytest.mark.parametrize(("words", "cause"), [("always", Cause.MAC), ("never", Cause.POSSIBLY_MAC)])
+def test_the_first_wrong_mac_shuts_the_meter_for_every_later_order(
+    tmp_path: Path, words: Words, cause: Cause
+) -> None:
+    """Order after order would be proved wrongly, until the meter locks itself: nobody could reconnect.
+
+    Most meters say 04H of it, as of everything else.
+    """
+    bench, provider = _bench(tmp_path, words)
 
     async def work() -> None:
         first = await bench.carry_out(bench.order(OrderKind.TRIP))
         second = await bench.carry_out(bench.order(OrderKind.PERMIT_CLOSE, id="o-2"))
         assert [OrderState.REJECTED, OrderState.REFUSED] == [first.state, second.state]
+        assert first.sent is not None
+        assert first.sent.answer is not None
+        assert (cause, False) == (first.sent.answer.cause, first.may_repeat)
         guard = MacGuard(bench.book.acts, bench.sim.clock)
         assert [METER] == await guard.shut_meters()
 
     bench.run(work)
     assert 1 == provider.proofs
     assert [] == bench.obeyed()
+
+
+def test_a_refusal_under_a_password_shuts_nothing(tmp_path: Path) -> None:
+    """No MAC goes with it: a meter that takes no plain trips would get no reconnection either."""
+    plain = Plain(level=2, password=lambda: PASSWORD)
+    meter = Meter("000000000161", seed=7, control=REMOTE, passwords={2: PASSWORD})
+    bench = OrderBench(tmp_path, Station(meter=meter), security=lambda: plain)
+
+    async def work() -> None:
+        assert OrderState.REJECTED is (await bench.carry_out(bench.order(OrderKind.TRIP))).state
+        assert [] == await MacGuard(bench.book.acts, bench.sim.clock).shut_meters()
+
+    bench.run(work)
 
 
 def test_a_meter_stays_shut_over_a_restart_until_a_security_officer_unlocks_it(tmp_path: Path) -> None:

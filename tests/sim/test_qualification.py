@@ -20,7 +20,9 @@ from meterlink.orders.probes import PROBES
 from meterlink.orders.qualification import Qualification
 from metersim import Station
 from metersim.dlt645 import nameplate
+from metersim.works.cost_control import REMOTE
 from metersim.works.orders import Command
+from tests.support.adapters import Program
 from tests.support.at_the_meter import AtTheMeter
 from tests.support.control_bench import ADDRESS, a_meter
 from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, kinds_of
@@ -60,6 +62,22 @@ def test_a_model_is_qualified_at_a_meter(tmp_path: Path) -> None:
     assert names == fred.confirmed
     stale = {"stale_alarm", "stale_alarm_off"}
     assert [probe.kind.value for probe in PROBES if probe.name not in stale] == gateway.obeyed()
+
+
+def test_a_model_that_takes_enciphered_orders_alone_is_qualified(tmp_path: Path) -> None:
+    """Its refusal of the probe whose time is over tells no cause: as a wrong MAC it would shut the meter."""
+    proved = {"security": "lab", "control_password": None, "allow_plaintext_control": False}
+    gateway = OrderGateway(
+        tmp_path,
+        [Station(meter=a_meter(replace(REMOTE, words="never")))],
+        proved=None,
+        keys={ADDRESS: proved},
+        tables={"security_providers": [{"name": "lab", "command": ["hsm"]}]},
+        provider=lambda group: Program(group, name="lab").open,
+    )
+    fred = AtTheMeter(gateway)
+    gateway.run(seconds=HOUR_S, meanwhile=lambda: fred.qualify(M))
+    assert ("qualified", FACTS) == (fred.walk["result"], fred.facts)
 
 
 def test_a_qualified_model_is_tripped(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from meterlink.errors import BusFull
 from meterlink.orders import book as books
 from meterlink.orders import payments
 from meterlink.orders.payments import Payments
+from meterlink.orders.reminding import EVERY_S
 from metersim import Station
 from tests.support.control_bench import ADDRESS, a_meter
 from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, kinds_of
@@ -252,6 +253,35 @@ def test_nobody_presses_the_key(tmp_path: Path) -> None:
 
     gateway.run(seconds=26 * 3600, meanwhile=script)
     assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_who_has_not_pressed_the_key_after_two_hours_is_told_again(tmp_path: Path, is_told: bool) -> None:
+    """A family that paid would sit in the dark for a day, because nobody told it of the key (section 2.2)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        (close,) = (await gateway.paid(M))["orders"]
+        since = (await gateway.until(close, "waiting_for_key"))["steps"][-1]["at"]
+        left = datetime.fromisoformat(since) + timedelta(hours=2) - gateway.now()
+        await asyncio.sleep(left.total_seconds() - 1)
+        assert [] == await work(gateway)
+        await asyncio.sleep(EVERY_S + 2)
+        (item,) = await work(gateway)
+        assert ("reminder", close, M) == (item["kind"], item["order"], item["meter"])
+        assert "press the key" in item["why"]
+        if is_told:
+            await gateway.ask("clara", "work.close", item=item["id"], why="told her on the telephone")
+        await asyncio.sleep(3600)
+        assert ([] if is_told else [item["id"]]) == [one["id"] for one in await work(gateway)]
+        assert gateway.press_key()
+        assert "done" == (await gateway.until(close, "done"))["state"]
+        assert [] == await work(gateway)
+        told = await gateway.ask("david", "work.show", item=item["id"])
+        assert ["open", "close"] == [note["verb"] for note in told["notes"]]
+
+    gateway.run(seconds=8 * 3600, meanwhile=script)
 
 
 def test_waiting_trips_keep_nobody_in_the_dark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

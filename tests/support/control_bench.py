@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from meterlink.trace import TraceRing
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from meterprofiles import Profile, generic
+from meterprofiles.schema import ControlTraits
 from metersim import Line as SimulatedLine
 from metersim import Meter, Simulation, Station
 from metersim.line.fault_rules import FaultRule, FaultRules
@@ -39,6 +41,8 @@ START = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)  # 11:00 of the meter's zone
 REPLY_TIMEOUT_S = 1.0
 TIMING = Timing(reply_timeout_s=REPLY_TIMEOUT_S, octet_gap_s=0.5, answer_max_s=2.0)
 PASSWORD = "020637"
+ASKS_WORDS = replace(generic("dlt645-2007"), control=ControlTraits(asks_words=True))
+"""The profile of newer meters, which tell a cause in two octets when they are asked to."""
 
 T = TypeVar("T")
 

@@ -46,9 +46,7 @@ from tests.support.strikes import Strikes
 
 START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)  # a Tuesday, 10:00 in the plant
 OPERATOR = "20261124"
-FACTS = SwitchFacts(
-    opens_within=timedelta(minutes=1), command_at_once=True, waits_for_key=True, expiry_obeyed=True
-)
+FACTS = SwitchFacts(command_at_once=True, waits_for_key=True, expiry_obeyed=True)
 
 _T = TypeVar("_T")
 

@@ -79,9 +79,7 @@ class Proved:
     """
 
     facts: SwitchFacts = field(
-        default_factory=lambda: SwitchFacts(
-            opens_within=timedelta(minutes=1), command_at_once=True, waits_for_key=True, expiry_obeyed=True
-        )
+        default_factory=lambda: SwitchFacts(command_at_once=True, waits_for_key=True, expiry_obeyed=True)
     )
 
     async def __call__(self, meter: RosterMeter, kind: OrderKind, firmware: str | None = None) -> Proven:

@@ -29,6 +29,7 @@ from meterwire.dlt645 import Frame, encode
 from meterwire.dlt645.items import security
 from meterwire.dlt645.items.bit_words import bit_words
 from meterwire.dlt645.messages.control import ORDERS, TIMED_ORDERS
+from tests.support.control_bench import ASKS_WORDS
 from tests.support.lab_provider import LabSecurity
 from tests.support.scripted_line import Answers, ScriptedLine
 from tests.support.vectors import vectors
@@ -50,7 +51,8 @@ def _clock() -> Clock:
 
 
 def _driver(*, asks_words: bool = False) -> Dlt645ControlDriver:
-    return Dlt645ControlDriver(_clock(), profile=generic("dlt645-2007"), preamble=0, asks_words=asks_words)
+    profile = ASKS_WORDS if asks_words else generic("dlt645-2007")
+    return Dlt645ControlDriver(_clock(), profile=profile, preamble=0)
 
 
 def _provider() -> LabSecurity:
@@ -182,8 +184,8 @@ def test_every_bit_of_both_words_has_a_cause() -> None:
         (0x000A, Cause.MAC),
         (0x0028, Cause.GUARANTEE),
         (0x0108, Cause.UNTOLD),
-        (0x8000, Cause.UNTOLD),
-        (0x0000, Cause.UNTOLD),
+        (0x8000, Cause.POSSIBLY_MAC),  # no bit that anybody has named
+        (0x0000, Cause.POSSIBLY_MAC),
     ],
 )
 def test_why_a_control_was_refused(word: int, cause: Cause) -> None:
@@ -214,6 +216,17 @@ def test_why_a_top_up_was_refused(word: int, cause: Cause) -> None:
     refusal = _said(word.to_bytes(2, "little").hex(), abnormal=True, function=SECURITY)
     answer, _ = _sent(OrderKind.TOP_UP, _provider(), refusal)
     assert (Verdict.REJECTED, cause, f"{word:04X}") == (answer.verdict, answer.cause, answer.word)
+
+
+@pytest.mark.parametrize("octets", ["04", "00", "FF", "0000", "112233"])
+@pytest.mark.parametrize(("kind", "function"), [(OrderKind.TRIP, CONTROL), (OrderKind.TOP_UP, SECURITY)])
+def test_a_refusal_of_what_was_proved_that_tells_no_cause_may_hide_a_wrong_mac(
+    kind: OrderKind, function: int, octets: str
+) -> None:
+    """Order after order would go to a meter that counts wrong MACs, until it locks itself (section 1.3)."""
+    answer, _ = _sent(kind, _provider(), _said(octets, abnormal=True, function=function))
+    assert (Verdict.REJECTED, Cause.POSSIBLY_MAC) == (answer.verdict, answer.cause)
+    assert "wrong MAC" in answer.told
 
 
 @pytest.mark.parametrize("octet", range(256))

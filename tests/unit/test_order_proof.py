@@ -37,7 +37,7 @@ from tests.support.little_meter import LittleMeter
 from tests.support.orders import NOON, OPERATOR, before, order, purse, standing, transmission
 
 REPLY_TIMEOUT = timedelta(seconds=2)
-KNOWN = SwitchFacts(opens_within=timedelta(), command_at_once=True, waits_for_key=True, expiry_obeyed=True)
+KNOWN = SwitchFacts(command_at_once=True, waits_for_key=True, expiry_obeyed=True)
 EVERYTHING = frozenset({"command", "contact", "counts", "codes", "flow", "bits"})
 ONE_BIT = (OrderKind.GUARANTEE_ON, OrderKind.GUARANTEE_OFF, OrderKind.ALARM_ON, OrderKind.ALARM_OFF)
 ACCEPTED = ControlAnswer(verdict=Verdict.ACCEPTED)
@@ -118,11 +118,11 @@ class Played:
             line_stores=scene.stores,
             answer=ACCEPTED if answered else ControlAnswer(verdict=Verdict.NONE),
             left_by=NOON,
+            opens_within=timedelta(seconds=self.meter.delay_s) if scene.facts_known else None,
         )
         self.facts = SwitchFacts()
         if scene.facts_known:
             self.facts = SwitchFacts(
-                opens_within=timedelta(seconds=self.meter.delay_s),
                 command_at_once=not self.meter.lazy_bit,
                 waits_for_key=self.meter.has_key,
                 expiry_obeyed=True,
@@ -312,7 +312,8 @@ def _look(seen: Any, after: timedelta = timedelta(seconds=5), **more: Any) -> Lo
 
 
 def _sent(kind: OrderKind, **fields: Any) -> Transmission:
-    return transmission(kind, **{"left_by": NOON, "answer": ControlAnswer(verdict=Verdict.NONE), **fields})
+    told = {"left_by": NOON, "answer": ControlAnswer(verdict=Verdict.NONE), "opens_within": timedelta()}
+    return transmission(kind, **{**told, **fields})
 
 
 def _found(
@@ -490,22 +491,22 @@ def _waits(after: timedelta) -> Look:
 def test_a_trip_that_waits_for_its_delay_is_waited_for() -> None:
     """A trip would be called faulty, or sent again, while the meter counts its minutes."""
     delay = timedelta(minutes=30)
-    facts = dataclasses.replace(KNOWN, opens_within=delay)
+    sent = _sent(OrderKind.TRIP, opens_within=delay)
     last = delay + FAULT_AFTER
     for after in (timedelta(seconds=5), delay, last - timedelta(seconds=1)):
-        assert _found(OrderKind.TRIP, _waits(after - LOOKS_APART), _waits(after), facts=facts).signal is None
-    found = _found(OrderKind.TRIP, _waits(last), _waits(last + LOOKS_APART), facts=facts)
+        assert _found(OrderKind.TRIP, _waits(after - LOOKS_APART), _waits(after), sent=sent).signal is None
+    found = _found(OrderKind.TRIP, _waits(last), _waits(last + LOOKS_APART), sent=sent)
     assert Signal.CONTRADICT is found.signal
     assert "command_and_contact_differ" == found.inputs["contradiction"]
 
 
 def test_a_delay_that_nobody_knows_is_never_over() -> None:
     """A fault would be raised against a sound meter, and its whole model withdrawn."""
-    facts = dataclasses.replace(KNOWN, opens_within=None)
+    sent = _sent(OrderKind.TRIP, opens_within=None)
     hours = timedelta(hours=23)
-    assert _found(OrderKind.TRIP, _waits(hours), _waits(hours + LOOKS_APART), facts=facts).signal is None
+    assert _found(OrderKind.TRIP, _waits(hours), _waits(hours + LOOKS_APART), sent=sent).signal is None
     day = [_waits(UNDECIDED_FOR - LOOKS_APART), _waits(UNDECIDED_FOR)]
-    assert Signal.GIVE_UP is _found(OrderKind.TRIP, *day, facts=facts).signal
+    assert Signal.GIVE_UP is _found(OrderKind.TRIP, *day, sent=sent).signal
 
 
 @pytest.mark.parametrize("kind", [OrderKind.TRIP, *sorted(CLOSES)])
@@ -553,17 +554,31 @@ def test_what_stood_as_ordered_before_proves_nothing_by_standing_so(kind: OrderK
     assert _found(kind, _look(stood), sent=_sent(kind, before=stood)).signal is None
 
 
+@pytest.mark.parametrize("within", [None, timedelta(), timedelta(minutes=32)])
+def test_the_time_of_a_trip_is_kept_with_its_frame(within: timedelta | None) -> None:
+    """After a restart a trip would be judged by another delay than its meter had when it left."""
+    sent = transmission(OrderKind.TRIP, opens_within=within)
+    assert sent == Transmission.of(sent.body)
+
+
+def test_a_frame_of_an_earlier_version_has_no_such_time() -> None:
+    """The log of a gateway that was updated could not be read."""
+    body = {key: value for key, value in transmission().body.items() if key != "opens_within_min"}
+    assert transmission(opens_within=None) == Transmission.of(body)
+
+
 @pytest.mark.parametrize("lazy", [False, True])
 def test_an_accepted_trip_or_a_lazy_bit_is_given_the_time_of_its_delay(lazy: bool) -> None:
     """A delayed trip whose bit comes late would be sent again."""
-    facts = dataclasses.replace(KNOWN, command_at_once=not lazy, opens_within=timedelta(minutes=30))
-    sent = _sent(OrderKind.TRIP, **({} if lazy else {"answer": ACCEPTED}))
+    facts = dataclasses.replace(KNOWN, command_at_once=not lazy)
+    answered = {} if lazy else {"answer": ACCEPTED}
+    sent = _sent(OrderKind.TRIP, opens_within=timedelta(minutes=30), **answered)
     last = timedelta(minutes=30) + FAULT_AFTER
     early = _look(standing(), last - timedelta(seconds=1))
     assert _found(OrderKind.TRIP, early, facts=facts, sent=sent).signal is None
     assert Signal.PROVE_NOT is _found(OrderKind.TRIP, _look(standing(), last), facts=facts, sent=sent).signal
-    unknown = dataclasses.replace(facts, opens_within=None)
-    assert _found(OrderKind.TRIP, _look(standing(), last), facts=unknown, sent=sent).signal is None
+    unknown = dataclasses.replace(sent, opens_within=None)
+    assert _found(OrderKind.TRIP, _look(standing(), last), facts=facts, sent=unknown).signal is None
 
 
 @pytest.mark.parametrize("kind", sorted(CLOSES))

@@ -31,6 +31,7 @@ from meterlink.orders.models import Models
 from meterlink.orders.people import People
 from meterlink.orders.reading_back import Reader
 from meterlink.orders.reconciler import PurseOf, Reconciler
+from meterlink.orders.reminding import Reminder
 from meterlink.orders.sending import Sender
 from meterlink.orders.service import OrderService
 from meterlink.orders.starting import Starter
@@ -170,6 +171,7 @@ class Aftercare:
         strays: ends orders whose meter has left the configuration.
         reconciler: compares payments, log and meters.
         lateness: of those who have paid.
+        reminder: of those who have not pressed the key.
 
     """
 
@@ -177,6 +179,7 @@ class Aftercare:
     strays: Strays
     reconciler: Reconciler
     lateness: Lateness
+    reminder: Reminder
 
     @classmethod
     def of(cls, ground: Ground, book: Book, evidence: EvidenceBook, purse_of: PurseOf) -> Aftercare:
@@ -198,6 +201,7 @@ class Aftercare:
             strays=Strays(book, ground.roster, work),
             reconciler=reconciler,
             lateness=Lateness(book, alarms, work, ground.clock),
+            reminder=Reminder(book, work, ground.clock),
         )
 
 

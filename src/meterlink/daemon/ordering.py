@@ -112,6 +112,7 @@ class Ordering:
         aftermath = Aftermath(self.book, self._closing_for, ground.zone)
         self.book.companions += [aftermath, self._qualified, self._senders.macs]
         self._aftercare = Aftercare.of(ground, self.book, self._rules.evidence, self._purse_of)
+        self.book.companions.append(self._aftercare.reminder)
         alarms = self._aftercare.attention.alarms
         self._payments = Payments(self.book, aftermath, self.roster, alarms, clock)
         self._desk = Desk.of(ground, self.book, self._rules, alarms)
@@ -135,6 +136,7 @@ class Ordering:
         """Look after those who have paid, their money, and the cases before trips, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._aftercare.lateness.run(), name="orders.lateness")
+            group.create_task(self._aftercare.reminder.run(), name="orders.reminder")
             group.create_task(self._payments.run(), name="orders.payments")
             group.create_task(self._aftercare.reconciler.run(), name="orders.reconciler")
             group.create_task(self._desk.rounds.run(), name="orders.cases")

@@ -21,6 +21,10 @@ from meterlink.model.order import OrderKind
 
 OPENING_LIMIT_MAX_A: Final = Decimal(1_000)
 """A meter that tells more tells nothing: no contact in a meter opens so much."""
+OPENS_WITHIN_MAX: Final = timedelta(hours=24)
+"""A meter that waits longer before it opens tells nothing: no proof is waited for so long."""
+
+_MINUTE: Final = timedelta(minutes=1)
 
 FactsOf = Callable[[str], Mapping[str, str]]
 """What is known of the model of a meter, by its address: value by fact. Source: decision 33."""
@@ -29,6 +33,14 @@ FactsOf = Callable[[str], Mapping[str, str]]
 def opening_limit(told_a: Decimal | None) -> Decimal | None:
     """A limit of current that a meter tells, where it can be one."""
     return told_a if told_a is not None and 0 < told_a <= OPENING_LIMIT_MAX_A else None
+
+
+def opens_within(*told_min: Decimal | None) -> timedelta | None:
+    """The longest that an obeyed trip takes, of all the minutes that it may wait; each must be told."""
+    minutes = [told for told in told_min if told is not None and told >= 0]
+    if len(minutes) < len(told_min) or sum(minutes) > OPENS_WITHIN_MAX / _MINUTE:
+        return None
+    return int(sum(minutes)) * _MINUTE
 
 
 def nothing_known(address: str) -> Mapping[str, str]:
@@ -63,6 +75,22 @@ class ClockLook:
 
     offset: timedelta
     error: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """How a meter is set to open its contact; ``None`` is what it does not tell, or cannot mean.
+
+    Args:
+        limit_a: amperes above which the contact must not open, above 0 and at most ``OPENING_LIMIT_MAX_A``;
+            0 says that none was set.
+        within: longest that an obeyed trip takes: its delay, and its wait for a lower current. At most
+            ``OPENS_WITHIN_MAX``, whole minutes.
+
+    """
+
+    limit_a: Decimal | None = None
+    within: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +210,8 @@ class Cause(enum.StrEnum):
     UNTOLD = "untold"
     AUTHENTICATION_TIMEOUT = "authentication_timeout"
     MAC = "mac"
+    POSSIBLY_MAC = "possibly_mac"
+    """A refusal of what was proved that does not tell why: a wrong MAC may hide behind it."""
     PASSWORD = "password"  # noqa: S105 - a word, no secret
     EXPIRED = "expired"
     GUARANTEE = "guarantee"
@@ -243,11 +273,10 @@ class ControlDriver(Protocol):
         What the meter refuses is ``None`` in the answer.
         """
 
-    async def opening_limit_a(self, line: Exchanging, address: str) -> Decimal | None:
-        """Ask above which current the contact must not open, in amperes (CTRL-14).
+    async def opening(self, line: Exchanging, address: str) -> Opening:
+        """Ask above which current the contact must not open (CTRL-14), and how long a trip waits (CTRL-20).
 
-        ``None``: the meter refuses, its answer does not fit, or it tells 0 (no limit was set) or more than
-        ``OPENING_LIMIT_MAX_A``.
+        What the meter refuses, or answers with what does not fit, is ``None`` in the answer.
         """
 
     async def purse(self, line: Exchanging, address: str, security: Security | None = None) -> Purse:

@@ -14,7 +14,6 @@ import asyncio
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from decimal import Decimal
 from typing import Final
 
 import structlog
@@ -27,6 +26,7 @@ from meterlink.drivers.control import (
     ControlAnswer,
     FactsOf,
     Identity,
+    Opening,
     Prepared,
     Purse,
     Standing,
@@ -116,7 +116,6 @@ class Dlt645ControlDriver:
         status_word: which bits of status word 3 the model uses, where ``facts_of`` does not say; of a
             dialect without supplements only the contact is known.
         facts_of: what is known of the meters' models.
-        asks_words: ask enciphered commands for verdicts of two octets, which tell a cause; newer meters only.
 
     Raises:
         NoControl: the profile's edition has none.
@@ -131,7 +130,6 @@ class Dlt645ControlDriver:
         preamble: int | None = None,
         zone: tzinfo = CHINA_TIME,
         status_word: StatusWord = "state_grid",
-        asks_words: bool = False,
         facts_of: FactsOf = nothing_known,
     ) -> None:
         if profile.protocol != "dlt645-2007":
@@ -144,7 +142,7 @@ class Dlt645ControlDriver:
         self._preamble = talk.preamble
         self._zone = zone
         self._cipher_level = spoken.cipher_level
-        self._asks_words = asks_words
+        self._asks_words = profile.control.asks_words
 
         def bits_of(address: str) -> StatusBits:
             if spoken.name != "state_grid":
@@ -175,9 +173,9 @@ class Dlt645ControlDriver:
         """See ``ControlDriver.standing``."""
         return await self._looks.standing(line, of_one_meter(address))
 
-    async def opening_limit_a(self, line: Exchanging, address: str) -> Decimal | None:
-        """See ``ControlDriver.opening_limit_a``."""
-        return await self._looks.opening_limit_a(line, of_one_meter(address))
+    async def opening(self, line: Exchanging, address: str) -> Opening:
+        """See ``ControlDriver.opening``."""
+        return await self._looks.opening(line, of_one_meter(address))
 
     async def purse(self, line: Exchanging, address: str, security: Security | None = None) -> Purse:
         """See ``ControlDriver.purse``."""
@@ -222,7 +220,7 @@ class Dlt645ControlDriver:
             failure = f"this program broke over the answer ({type(error).__name__}): the log has it whole"
             _log.error("answer_broke_us", line=line.name, kind=prepared.kind, exc_info=error)
         session.expire()
-        return answer_of(session, prepared.kind, failure)
+        return answer_of(session, prepared.kind, failure, is_proved=prepared.authentication is not None)
 
     async def finish(self, line: Exchanging, prepared: Prepared) -> None:
         """See ``ControlDriver.finish``."""

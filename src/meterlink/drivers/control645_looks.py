@@ -16,7 +16,15 @@ from typing import Any, Final, Literal, NamedTuple
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.control import ClockLook, Identity, Standing, SwitchRecord, opening_limit
+from meterlink.drivers.control import (
+    ClockLook,
+    Identity,
+    Opening,
+    Standing,
+    SwitchRecord,
+    opening_limit,
+    opens_within,
+)
 from meterlink.drivers.dlt645_talk import Talk645, Told
 from meterlink.errors import BadAnswer, Refused
 from meterwire.dlt645 import Dictionary, ItemValue
@@ -35,6 +43,8 @@ _WATTS: Final = 1_000
 _CENTS: Final = 100
 _STATUS_WORD: Final = "meter_status_word_3"
 _TRIP_CURRENT: Final = "trip_current"
+_WAITS: Final = ("trip_delay", "trip_wait")
+"""Minutes from a trip to the opening: always, and while more than ``_TRIP_CURRENT`` flows."""
 _OPERATOR_CODE: Final = "operator_code"
 
 
@@ -136,10 +146,11 @@ class Looks645:
             raw=tuple(look.raw),
         )
 
-    async def opening_limit_a(self, line: Exchanging, address: str) -> Decimal | None:
-        """See ``ControlDriver.opening_limit_a``."""
+    async def opening(self, line: Exchanging, address: str) -> Opening:
+        """See ``ControlDriver.opening``."""
         look = _Look(lambda item: self._told(line, address, item))
-        return opening_limit(await look.number(_TRIP_CURRENT))
+        limit_a = opening_limit(await look.number(_TRIP_CURRENT))
+        return Opening(limit_a=limit_a, within=opens_within(*[await look.number(item) for item in _WAITS]))
 
     async def cents(self, line: Exchanging, address: str, item: str) -> int:
         """An amount of money.

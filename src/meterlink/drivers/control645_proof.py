@@ -87,7 +87,7 @@ class Desk645:
 
 def _refused(refusal: AbnormalReply, told: str, di: int) -> SecurityFailed | Refused:
     """A refusal, as an error: whatever was wrong with an authentication, it is the proof."""
-    cause = cause_of(refusal)
+    cause = cause_of(refusal, is_proved=False)  # an authentication carries no MAC
     if di == AUTHENTICATE or cause in _CODES:
         return SecurityFailed(told, code=_CODES.get(cause, "refused_by_meter"))
     return Refused(told, error_word=refusal.error_word)

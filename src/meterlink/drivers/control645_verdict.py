@@ -1,8 +1,9 @@
 """What came back for a control of DL/T 645-2007 -> a verdict, and why a meter said no, as far as it tells.
 
-A refusal of one octet tells nothing: a firmware says 04H whatever the cause. Of two octets each set bit is a
-reason. When a meter names several, the gravest counts; the one cause after which an order may be sent again,
-a missing authentication, counts only when it stands alone.
+A refusal of one octet tells nothing: a firmware says 04H whatever the cause. Of what was proved it may hide a
+wrong MAC, which meters count, so it is told apart and taken for one (section 1.3). Of two octets each set bit
+is a reason. When a meter names several, the gravest counts; the one cause after which an order may be sent
+again, a missing authentication, counts only when it stands alone.
 Source: control-and-prepayment, sections 1.4 and 2.1, fact 7.
 """
 
@@ -52,21 +53,29 @@ EXECUTED: Final[dict[OrderKind, frozenset[str]]] = {
 """What an execution word may say to each order; one that says something else answers something else."""
 
 
-def cause_of(refusal: AbnormalReply) -> Cause:
-    """Why the meter said no."""
-    if len(refusal.error_word) != WORD_OCTETS_MAX:
-        return Cause.UNTOLD
-    named = [bit for bit in CAUSES if bit in refusal.bits]
-    return CAUSES[named[0]] if named else Cause.UNTOLD
+def cause_of(refusal: AbnormalReply, *, is_proved: bool) -> Cause:
+    """Why the meter said no.
+
+    Args:
+        refusal: what it said.
+        is_proved: whether a MAC went with what it refused.
+
+    """
+    is_word = len(refusal.error_word) == WORD_OCTETS_MAX
+    named = [bit for bit in CAUSES if bit in refusal.bits] if is_word else []
+    if named:
+        return CAUSES[named[0]]
+    return Cause.POSSIBLY_MAC if is_proved else Cause.UNTOLD
 
 
-def answer_of(session: CommandSession, kind: OrderKind, failure: str) -> ControlAnswer:
+def answer_of(session: CommandSession, kind: OrderKind, failure: str, *, is_proved: bool) -> ControlAnswer:
     """The end of one sending.
 
     Args:
         session: has ended.
         kind: what was ordered.
         failure: what the line said, in words; empty: nothing.
+        is_proved: whether a MAC went with the order.
 
     """
     match session.state, session.reply:
@@ -75,9 +84,9 @@ def answer_of(session: CommandSession, kind: OrderKind, failure: str) -> Control
         case State.REFUSED, AbnormalReply() as refusal:
             return ControlAnswer(
                 verdict=Verdict.REJECTED,
-                cause=cause_of(refusal),
+                cause=cause_of(refusal, is_proved=is_proved),
                 word=_word(refusal.error_word),
-                told=_refusal(refusal),
+                told=_refusal(refusal, is_proved=is_proved),
             )
         case State.ANSWERED, Acknowledgement(execution_word=octets):
             return _accepted(octets, kind)
@@ -103,10 +112,13 @@ def _accepted(octets: bytes, kind: OrderKind) -> ControlAnswer:
     return ControlAnswer(verdict=Verdict.ACCEPTED, word=_word(octets), told=told)
 
 
-def _refusal(refusal: AbnormalReply) -> str:
+def _refusal(refusal: AbnormalReply, *, is_proved: bool) -> str:
+    told = refusal.sentence("en")
     if len(refusal.error_word) == 1:  # its bits name a cause, and mean nothing
-        return f"the meter refused and does not tell why ({_word(refusal.error_word)}H)"
-    return refusal.sentence("en")
+        told = f"the meter refused and does not tell why ({_word(refusal.error_word)}H)"
+    if cause_of(refusal, is_proved=is_proved) is Cause.POSSIBLY_MAC:
+        return f"{told}: a wrong MAC may hide behind it"
+    return told
 
 
 def _word(octets: bytes) -> str:

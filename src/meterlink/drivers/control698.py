@@ -14,7 +14,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
-from decimal import Decimal
 from functools import partial
 from typing import Final
 
@@ -29,6 +28,7 @@ from meterlink.drivers.control import (
     ControlAnswer,
     FactsOf,
     Identity,
+    Opening,
     Prepared,
     Purse,
     Standing,
@@ -203,10 +203,10 @@ class Dlt698ControlDriver:
             relay_bits=known.get("attr5_bits", ""),
         )
 
-    async def opening_limit_a(self, line: Exchanging, address: str) -> Decimal | None:
-        """See ``ControlDriver.opening_limit_a``."""
+    async def opening(self, line: Exchanging, address: str) -> Opening:
+        """See ``ControlDriver.opening``."""
         told = await self._asking.one(line, of_one_meter(address), looks.TRIP_CURRENT)
-        return looks.opening_limit_a(told)
+        return looks.opening(told)
 
     async def purse(self, line: Exchanging, address: str, security: Security | None = None) -> Purse:
         """See ``ControlDriver.purse``."""

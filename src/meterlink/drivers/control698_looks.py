@@ -13,7 +13,15 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final
 
-from meterlink.drivers.control import Identity, Purse, Standing, SwitchRecord, opening_limit
+from meterlink.drivers.control import (
+    Identity,
+    Opening,
+    Purse,
+    Standing,
+    SwitchRecord,
+    opening_limit,
+    opens_within,
+)
 from meterlink.errors import BadAnswer
 from meterwire.dlt698.apdus.parts import Dar
 from meterwire.dlt698.axdr.data import data_to_octets
@@ -155,13 +163,14 @@ def standing(
     )
 
 
-def opening_limit_a(data: Data | Dar) -> Decimal | None:
-    """Amperes above which the contact must not open; ``None``: the meter does not tell.
+def opening(data: Data | Dar) -> Opening:
+    """How the meter is set to open its contact; the delay of a trip is in its call, and ours have none.
 
     Source: control-and-prepayment, section 4.1.
     """
     told = {value.item: value.value for value in _decoded({TRIP_CURRENT: data}, TRIP_CURRENT)}
-    return opening_limit(told.get("trip_current"))
+    limit_a = opening_limit(told.get("trip_current"))
+    return Opening(limit_a=limit_a, within=opens_within(told.get("trip_wait")))
 
 
 def error_names(data: Data | Dar) -> frozenset[str]:

@@ -36,8 +36,6 @@ class SwitchFacts:
     """What the qualified profile says of a meter, as far as a proof asks; unknown is the careful side.
 
     Args:
-        opens_within: longest that an obeyed trip takes to open: its delay and its wait for a lower current;
-            ``None``: unknown.
         command_at_once: whether the command bit turns when a command is obeyed, not when the contact moves.
         waits_for_key: whether a permit waits for the key; ``None``: unknown.
         expiry_obeyed: whether the meter refuses a frame whose time has passed.
@@ -45,7 +43,6 @@ class SwitchFacts:
 
     """
 
-    opens_within: timedelta | None = None
     command_at_once: bool = False
     waits_for_key: bool | None = None
     expiry_obeyed: bool = False

@@ -8,7 +8,7 @@ from typing import Any
 
 from meterlink.bus.line import Exchanging
 from meterlink.clock import Clock
-from meterlink.drivers.control import ClockLook, Identity, Purse, Standing
+from meterlink.drivers.control import ClockLook, Identity, Opening, Purse, Standing
 from meterlink.drivers.proving import Security
 from meterlink.errors import BadAnswer, BusFull, LineError, Refused, ReplyTimeout
 from meterlink.model.order import OrderKind
@@ -48,7 +48,7 @@ async def look_before(held: Exchanging, reach: Reach, kind: OrderKind, security:
         standing=standing,
         clock=clock,
         purse=purse,
-        opening_limit_a=await driver.opening_limit_a(held, address) if kind in CUTS else None,
+        opening=await driver.opening(held, address) if kind in CUTS else Opening(),
         firmware=firmware,
     )
 

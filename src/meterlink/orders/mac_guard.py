@@ -11,11 +11,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from meterlink.clock import Clock
+from meterlink.drivers.control import Cause
 from meterlink.errors import NotAllowed, NotEntitled
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
 from meterlink.orders.life import Life
 from meterlink.orders.people import Actor, Deed
+from meterlink.orders.walk import is_stale_probe
 from meterlink.orders.written import answer_in
 from meterlink.security.latch import CODES, MacLatch, shuts, subject
 
@@ -80,8 +82,8 @@ class MacGuard:
     async def beside(self, before: Life, after: Life, act: Act) -> Sequence[Act]:
         """See ``Companion.beside``."""
         code = _wrong_mac(act)
-        if not code:
-            return ()
+        if not code or (code == Cause.POSSIBLY_MAC and is_stale_probe(before.order)):
+            return ()  # what a probe shall be refused for is known
         latch = await self._latch(before.order.meter)
         return () if latch.is_shut else (latch.shut(at=act.at, order=after.order.id, code=code),)
 

@@ -23,7 +23,7 @@ from meterlink.clock import Clock
 from meterlink.drivers.control import Command, ControlAnswer, Prepared, Verdict
 from meterlink.drivers.proving import Plain, Security
 from meterlink.errors import NotAllowed, SecurityFailed
-from meterlink.model.order import OrderKind, OrderState, Origin
+from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.book import Book
 from meterlink.orders.expiry import FRAME_LIFE_MIN, Expiry, expiry
 from meterlink.orders.judging import Holder, Judge, written
@@ -37,7 +37,7 @@ from meterlink.orders.reading_back import Reader
 from meterlink.orders.rules import Live, OnStop, Stage, outcome
 from meterlink.orders.rules import Verdict as Judged
 from meterlink.orders.transmission import Transmission
-from meterlink.orders.walk import probe_of
+from meterlink.orders.walk import is_stale_probe
 from meterlink.orders.written import answer_out
 
 STALE_BY: Final = timedelta(minutes=10)
@@ -110,7 +110,7 @@ class Sender:
             until = expiry(life.order.deadline_at, self._clock.utc_now(), live.clock)
             if until is None:
                 return await self._expire(life)
-            if _is_stale(life):
+            if is_stale_probe(life.order):
                 until = until._replace(at=until.at - until.valid_for - STALE_BY)
             command = command_of(life, reach, live, until)
             prepared = await reach.driver.prepare(held, reach.meter.address, command, security)
@@ -143,6 +143,7 @@ class Sender:
             line_stores=not reach.meter.line_is_ours,
             purchase_count=command.purchase_count,
             meter_number=live.identity.meter_number,
+            opens_within=live.opening.within,
         )
         body = {"sent": sent.body, "rules": written(verdicts)}
         return await self._book.step(life, Signal.INTEND, actor=DAEMON, body=body)
@@ -201,12 +202,6 @@ class Sender:
         signal = Signal.REFUSE if life.is_before_sending else Signal.LEAVE
         body = {"told": str(error), "why": error.why, "stop": "refuse"}
         return await self._book.step(life, signal, actor=DAEMON, body=body)
-
-
-def _is_stale(life: Life) -> bool:
-    """Whether the meter shall refuse it because its time is over: a probe, of the alarm alone."""
-    probe = probe_of(life.order) if life.order.origin is Origin.PROBE else None
-    return probe is not None and probe.is_stale
 
 
 def command_of(life: Life, reach: Reach, live: Live, until: Expiry) -> Command:

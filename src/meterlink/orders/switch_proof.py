@@ -147,7 +147,7 @@ def _may_show_later(case: Case) -> bool:
         return not case.facts.command_at_once  # the bit may turn with the key, and that may be never
     if case.facts.command_at_once and not case.was_accepted:
         return False
-    within = case.facts.opens_within
+    within = case.sent.opens_within
     return within is None or case.age < within + FAULT_AFTER
 
 
@@ -195,5 +195,5 @@ def _differs(case: Case, after: Standing) -> bool:
 def _is_overdue(case: Case, age: timedelta) -> bool:
     if case.kind in CLOSES:
         return age >= FAULT_AFTER
-    within = case.facts.opens_within
+    within = case.sent.opens_within
     return within is not None and age >= within + FAULT_AFTER

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from meterlink.drivers.control import ControlAnswer
 from meterlink.model.payload import time_in, time_out
 from meterlink.orders.written import Seen, seen_in, seen_out
+
+_MINUTE: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,8 @@ class Transmission:
         line_stores: whether the line may keep the frame and deliver it later: carrier, concentrator, dial-in.
         purchase_count: of a top-up: what the meter counts once it obeyed.
         meter_number: of who was there, read in the same holding of the line; empty: an old row does not tell.
+        opens_within: of a trip: longest that it takes to open if it is obeyed, as the meter told just before;
+            whole minutes; ``None``: it did not.
         answer: what came back; ``None``: nobody saw what came back, as after a crash.
         left_by: when its octets had left, if they ever did; ``None``: that is not over.
 
@@ -36,6 +40,7 @@ class Transmission:
     line_stores: bool
     purchase_count: int | None = None
     meter_number: str = ""
+    opens_within: timedelta | None = None
     answer: ControlAnswer | None = None
     left_by: datetime | None = None
 
@@ -50,6 +55,7 @@ class Transmission:
             "line_stores": self.line_stores,
             "purchase_count": self.purchase_count,
             "meter_number": self.meter_number,
+            "opens_within_min": None if self.opens_within is None else self.opens_within // _MINUTE,
         }
 
     @classmethod
@@ -60,6 +66,7 @@ class Transmission:
             ValueError, TypeError, KeyError, ArithmeticError: that is none.
 
         """
+        minutes = body.get("opens_within_min")  # logs of earlier versions do not have it
         return cls(
             before=seen_in(body["before"]),
             frame_hash=body["frame_hash"],
@@ -68,4 +75,5 @@ class Transmission:
             line_stores=body["line_stores"],
             purchase_count=body["purchase_count"],
             meter_number=body.get("meter_number", ""),
+            opens_within=None if minutes is None else minutes * _MINUTE,
         )

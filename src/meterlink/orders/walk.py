@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from meterlink.model.act import Act, KeptAct, Topic
-from meterlink.model.order import Order
+from meterlink.model.order import Order, Origin
 from meterlink.model.payload import time_out
 from meterlink.orders.probe_looks import Found, Words
 from meterlink.orders.probes import PROBES, Probe
@@ -195,6 +195,12 @@ def walk_of(order: Order) -> str:
 def probe_of(order: Order) -> Probe | None:
     """The probe that an order is of."""
     return _BY_NAME.get(order.id.rpartition(".")[2])
+
+
+def is_stale_probe(order: Order) -> bool:
+    """Whether the meter shall refuse an order because its time is over: a probe, of the alarm alone."""
+    probe = probe_of(order) if order.origin is Origin.PROBE else None
+    return probe is not None and probe.is_stale
 
 
 def probe_named(name: str) -> Probe:

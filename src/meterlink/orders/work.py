@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -42,6 +42,8 @@ class WorkKind(enum.StrEnum):
     """A top-up that needs a decision about money."""
     CONTACT = "contact"
     """Reach a customer whom no warning reaches."""
+    REMINDER = "reminder"
+    """Tell a customer who may close once more to press the key."""
     IDENTITY = "identity"
     """Find out which meter this is."""
     DRIFT = "drift"
@@ -57,6 +59,7 @@ CLOSERS: Final[Mapping[WorkKind, frozenset[str]]] = MappingProxyType(
         WorkKind.HOLD: frozenset({"inspector"}),
         WorkKind.MANUAL: frozenset({"approver", "dispatcher"}),
         WorkKind.CONTACT: frozenset({"clerk", "operator", "dispatcher"}),
+        WorkKind.REMINDER: frozenset({"clerk", "operator", "dispatcher", "field"}),
         WorkKind.IDENTITY: frozenset({"operator", "dispatcher", "inspector"}),
         WorkKind.DRIFT: frozenset({"approver", "dispatcher"}),
         WorkKind.OTHER: frozenset({"operator", "dispatcher"}),
@@ -184,7 +187,7 @@ def opening(
         BadRequest: no reason, or an id that is too long.
 
     """
-    subject = f"{kind.value}:{order}" if order else f"{kind.value}:{meter or '-'}:{at:%Y%m%dT%H%M%S}"
+    subject = item_id(kind, order) if order else f"{kind.value}:{meter or '-'}:{at:%Y%m%dT%H%M%S}"
     if len(subject) > ID_MAX:
         raise BadRequest(f"an item's id has at most {ID_MAX} characters")
     body = {"kind": kind.value, "order": order, "why": words(why, "why")}
@@ -199,6 +202,28 @@ def opening(
         body=body,
         is_open=True,
     )
+
+
+def item_id(kind: WorkKind, order: str) -> str:
+    """The id of the one item of a kind that an order has."""
+    return f"{kind.value}:{order}"
+
+
+def closing(last: Act, why: str, *, at: datetime, actor: str) -> Act:
+    """The act that closes an item, to be appended together with whatever makes it needless.
+
+    Args:
+        last: the newest act of the item, which is open.
+        why: for people, 1 to 500 characters.
+        at: now.
+        actor: who finds it needless.
+
+    Raises:
+        BadRequest: no reason.
+
+    """
+    body = {"why": words(why, "why")}
+    return replace(last, step=last.step + 1, verb="close", at=at, actor=actor, body=body, is_open=False)
 
 
 class WorkItems:

@@ -2,8 +2,9 @@
 
 Meters count wrong MACs and lock themselves after some, one after three, another after two hundred a day; and
 a MAC that is wrong once will be wrong again, since it tells of other keys or another meter. So the first one
-shuts the meter for orders. Which ones do is decided here; the state is what the log says, and a person who
-has found the cause opens the meter again. Source: control-and-prepayment, section 1.3.
+shuts the meter for orders. So does a refusal that may hide one: of a meter that does not tell why, nobody
+knows whether it has begun to count. Which ones do is decided here; the state is what the log says, and a
+person who has found the cause opens the meter again. Source: control-and-prepayment, section 1.3.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ SHUT: Final = "shut"
 OPEN: Final = "open"
 CODES: Final = frozenset({"mac", "not_verified", "locked"})
 """Codes that do: the meter found our proof wrong, we found its, or it has locked itself."""
-CAUSES: Final = frozenset({Cause.MAC, Cause.SUSPENDED})
+CAUSES: Final = frozenset({Cause.MAC, Cause.POSSIBLY_MAC, Cause.SUSPENDED})
 """Causes of a refusal that do; a meter that is suspended has counted too many already."""
 
 
@@ -74,8 +75,8 @@ class MacLatch:
         """
         if self.is_shut:
             raise SecurityFailed(
-                f"meter {self.meter!r} is shut for orders since order {self.shut_by!r} met a wrong MAC: find "
-                "out whose keys are wrong, then open it",
+                f"meter {self.meter!r} is shut for orders since order {self.shut_by!r} met a wrong MAC, or "
+                "a refusal that may hide one: find out whose keys are wrong, then open it",
                 code="shut",
             )
 

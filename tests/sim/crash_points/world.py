@@ -182,7 +182,6 @@ class World:
             with contextlib.suppress(JournalError):
                 await self._read_once(journal)
             facts = SwitchFacts(
-                opens_within=self.plan.trip_delay,
                 command_at_once=True,
                 waits_for_key=self.plan.has_key,
                 expiry_obeyed=True,

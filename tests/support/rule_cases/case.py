@@ -60,9 +60,7 @@ def made(kind: OrderKind, stage: Stage = PAPER, **fields: Any) -> Made:
 def seen(kind: OrderKind, now: datetime = NOON, **fields: Any) -> Made:
     """An order whose meter says something else."""
     live_fields = {
-        key: fields.pop(key)
-        for key in ("identity", "clock", "purse", "provider", "opening_limit_a")
-        if key in fields
+        key: fields.pop(key) for key in ("identity", "clock", "purse", "provider", "opening") if key in fields
     }
     meter = fields.pop("meter", {})
     said = live(kind, now, **live_fields)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from meterlink.drivers.control import ClockLook, Identity
+from meterlink.drivers.control import ClockLook, Identity, Opening
 from tests.support.orders import NOON, purse
 from tests.support.rule_cases.case import (
     ALARM_OFF,
@@ -146,14 +146,14 @@ LIVE_METER = (
         "CTRL-14",
         "more than the meter tells",
         LIVE,
-        seen(TRIP, opening_limit_a=Decimal("4.99")),
-        seen(TRIP, opening_limit_a=Decimal("5.00")),
+        seen(TRIP, opening=Opening(limit_a=Decimal("4.99"))),
+        seen(TRIP, opening=Opening(limit_a=Decimal("5.00"))),
     ),
     Case(
         "CTRL-14",
         "more than the file tells, though the meter tells more",
         LIVE,
-        seen(TRIP, opening_limit_a=Decimal(80), meter={"opening_limit_a": Decimal(4)}),
+        seen(TRIP, opening=Opening(limit_a=Decimal(80)), meter={"opening_limit_a": Decimal(4)}),
     ),
     Case(
         "CTRL-14",

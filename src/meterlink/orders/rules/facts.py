@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from meterlink.config.control import ControlSettings
-from meterlink.drivers.control import ClockLook, Identity, Purse, Standing
+from meterlink.drivers.control import ClockLook, Identity, Opening, Purse, Standing
 from meterlink.model.order import Order, OrderKind, OrderState
 from meterlink.orders.calendar import Calendar
 from meterlink.orders.limits import Limited
@@ -101,8 +100,7 @@ class Live:
         standing: how its switch stands.
         clock: ``None``: it cannot be read.
         purse: of a meter with a wallet.
-        opening_limit_a: amperes above which its contact must not open, from the meter (8000 attribute 2,
-            04001402); ``None``: it does not tell.
+        opening: how it is set to open its contact (8000 attribute 2; 04001401 to 04001403).
         provider: name that the security provider gives itself; ``password`` for none.
         firmware: maker and versions as the meter tells them; empty: it does not.
 
@@ -112,7 +110,7 @@ class Live:
     standing: Standing
     clock: ClockLook | None = None
     purse: Purse | None = None
-    opening_limit_a: Decimal | None = None
+    opening: Opening = field(default_factory=Opening)
     provider: str = ""
     firmware: str = ""
 

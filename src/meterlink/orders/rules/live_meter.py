@@ -165,7 +165,7 @@ def load_is_low(facts: Facts) -> Finding:
 
 def opening_limit_a(facts: Facts) -> Decimal | None:
     """The smallest limit that anybody tells; of a direct meter of which nobody does, the default."""
-    told = [limit for limit in (facts.seen.opening_limit_a, facts.meter.opening_limit_a) if limit is not None]
+    told = [limit for limit in (facts.seen.opening.limit_a, facts.meter.opening_limit_a) if limit is not None]
     if told:
         return min(told)
     is_direct = facts.meter.profile.meter.connection == "direct"
