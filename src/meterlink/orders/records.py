@@ -147,6 +147,9 @@ class Payment(Record):
     amount_cents: Owed = Field(description="How much.")
     settles: StrictBool = Field(description="Whether nothing is owed any more.")
     channel: str = Field("", max_length=32, description="Counter, bank, app, ...")
+    transfer: str = Field(
+        "", max_length=64, description="The bank's or app's own number of it, the same whoever tells it."
+    )
 
 
 class Consent(Record):
