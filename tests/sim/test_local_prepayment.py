@@ -86,8 +86,8 @@ def test_one_payment_that_several_senders_tell(tmp_path: Path) -> None:
     async def script() -> None:
         await gateway.up()
         (first,) = (await gateway.paid(M))["orders"]
-        assert "done" == (await gateway.until(first))["state"]
         others = [await gateway.paid(M, sender=sender) for sender in ("bank", "till")]
+        assert "done" == (await gateway.until(first))["state"]
         for told in others:
             order = await gateway.until(told["orders"][0])
             assert "refused" == order["state"]
@@ -97,6 +97,21 @@ def test_one_payment_that_several_senders_tell(tmp_path: Path) -> None:
 
     shop.run(120, script)
     assert ["top_up"] == gateway.obeyed()
+
+
+def test_two_payments_at_once_are_two_top_ups(tmp_path: Path) -> None:
+    """The first would be refused because the second waits behind it, and its money stay with us (TOP-05)."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await gateway.up()
+        told = [await gateway.paid(M, name) for name in ("p1", "p2")]
+        ended = [await gateway.until(one["orders"][0]) for one in told]
+        assert ["done", "done"] == [order["state"] for order in ended]
+
+    shop.run(240, script)
+    assert ["top_up", "top_up"] == gateway.obeyed()
 
 
 def test_one_transfer_that_several_senders_tell(tmp_path: Path) -> None:

@@ -136,6 +136,14 @@ QUEUE = (
         "nobody knows what the last one did",
         PAPER,
         made(TOP_UP, others=other(TOP_UP, OrderState.UNKNOWN)),
+        made(TOP_UP, others=other(TOP_UP, OrderState.AUTHORISED)),
+    ),
+    Case(
+        "TOP-05",
+        "another top-up stands before its line",
+        LIVE,
+        made(TOP_UP, LIVE, others=other(TOP_UP, OrderState.QUEUED)),
+        made(TOP_UP, LIVE, others=other(TOP_UP, OrderState.CREATED)),
     ),
 )
 

@@ -245,7 +245,10 @@ _ALL: Final = (
     Rule(
         id="TOP-05",
         says="At most one open top-up a meter.",
-        checks=(_check(queueing.one_top_up, frozenset({Stage.CREATE, Stage.PAPER, Stage.LIVE}), _TOP_UP),),
+        checks=(
+            _check(queueing.one_top_up, _CREATE, _TOP_UP),
+            _check(queueing.one_top_up_at_work, frozenset({Stage.PAPER, Stage.LIVE}), _TOP_UP),
+        ),
     ),
     Rule(
         id="TOP-06",
