@@ -293,6 +293,7 @@ _ALL: Final = (
         checks=(
             _check(persons.approver_is_another, _APPROVE),
             _check(persons.operator_is_another, _OPERATE),
+            _check(persons.operator_has_not_released, _OPERATE, CUTS),
             _check(persons.not_alone, _AGREED),
             _not_of_probes(hands.trip_told_by_another, _ALWAYS, _TRIP),
             _not_of_probes(hands.close_told_by_another, _ALWAYS, CLOSES),
