@@ -20,6 +20,7 @@ from meterlink.orders.limits import Limited, Verb
 from meterlink.orders.machine import Signal
 from meterlink.orders.one_payment import alike
 from meterlink.orders.people import Actor
+from meterlink.orders.records import full_id_of
 from meterlink.orders.rules.facts import Facts, FieldGrant, Live, OtherOrder, Probing, Steps
 from meterlink.orders.rules.judge import judge
 from meterlink.orders.rules.verdict import Stage, Verdict
@@ -248,13 +249,14 @@ def _others(order: Order, steps_of: Mapping[str, Sequence[Act]], like: Collectio
             life = Life.of(acts)
         except ValueError as error:
             raise JournalError(f"order {order_id}: {error}") from None
-        if life.locks_meter or life.order.payment in payments:
+        payment = full_id_of(life.order.payment)
+        if life.locks_meter or payment in payments:
             found.append(
                 OtherOrder(
                     id=order_id,
                     kind=life.order.kind,
                     state=life.state,
-                    payment=life.order.payment,
+                    payment=payment,
                     is_open=life.locks_meter,
                     sent_at=_sent_at(acts),
                 )
