@@ -78,6 +78,63 @@ def test_a_payment_becomes_one_top_up(tmp_path: Path) -> None:
     assert ["top_up"] == gateway.obeyed()
 
 
+def test_one_payment_that_several_senders_tell(tmp_path: Path) -> None:
+    """Each name of a sender would bring the same money once more (TOP-01)."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await gateway.up()
+        (first,) = (await gateway.paid(M))["orders"]
+        others = [await gateway.paid(M, sender=sender) for sender in ("bank", "till")]
+        assert "done" == (await gateway.until(first))["state"]
+        for told in others:
+            order = await gateway.until(told["orders"][0])
+            assert "refused" == order["state"]
+        items = (await gateway.ask("david", "work.list"))["items"]
+        assert {("manual", told["orders"][0]) for told in others} == {(i["kind"], i["order"]) for i in items}
+        assert ["TOP-01" in item["why"] for item in items] == [True, True]
+
+    shop.run(120, script)
+    assert ["top_up"] == gateway.obeyed()
+
+
+def test_two_payments_at_once_are_two_top_ups(tmp_path: Path) -> None:
+    """The first would be refused because the second waits behind it, and its money stay with us (TOP-05)."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await gateway.up()
+        told = [await gateway.paid(M, name) for name in ("p1", "p2")]
+        ended = [await gateway.until(one["orders"][0]) for one in told]
+        assert ["done", "done"] == [order["state"] for order in ended]
+
+    shop.run(240, script)
+    assert ["top_up", "top_up"] == gateway.obeyed()
+
+
+def test_one_transfer_that_several_senders_tell(tmp_path: Path) -> None:
+    """A bank and a billing system that both tell of a transfer would bring it twice, or work for people."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await gateway.up()
+        (first,) = (await gateway.paid(M, transfer="20261124-7"))["orders"]
+        (again,) = (await gateway.paid(M, "b-9", sender="bank", transfer="20261124-7"))["orders"]
+        assert first == again
+        assert "done" == (await gateway.until(first))["state"]
+        (later,) = (await gateway.paid(M, "t-1", sender="till", transfer="20261124-7"))["orders"]
+        assert first == later
+        assert [] == (await gateway.ask("david", "work.list"))["items"]
+        (other,) = (await gateway.paid(M, sender="bank", transfer="20261124-8"))["orders"]
+        assert "done" == (await gateway.until(other))["state"]
+
+    shop.run(240, script)
+    assert ["top_up", "top_up"] == gateway.obeyed()
+
+
 def test_a_day_that_agrees(tmp_path: Path) -> None:
     """Money would be missing between counter and meter and nobody would see it (TOP-06, TOP-08)."""
     shop = Shop(tmp_path)

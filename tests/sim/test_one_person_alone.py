@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from meterlink.model.payload import time_out
 from metersim import Station
 from tests.support.control_bench import ADDRESS, a_meter
 from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, document
-from tests.support.rules import chain
+from tests.support.rules import DAYS, chain
 
 M = f"m{ADDRESS}"
 
@@ -108,4 +109,65 @@ def test_a_payment_and_a_consent_of_one_clerk_leave_the_last_step_to_the_custome
         assert "permit_close" == (await gateway.until(told["orders"][0], "waiting_for_key"))["kind"]
 
     gateway.run(seconds=120, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+def with_people(gateway: OrderGateway, *people: str) -> OrderGateway:
+    """A gateway in whose file of people these stand, too."""
+    path = gateway.folder / "people.toml"
+    path.write_text(path.read_text() + "".join(f"\n[[people]]\n{person}\n" for person in people))
+    return gateway
+
+
+async def agreed_beyond_the_cap(gateway: OrderGateway) -> None:
+    """A trip, a payment, a reconnection; and a second trip of that day, approved, to be operated."""
+    await gateway.up()
+    await gateway.told_for_trip(M)
+    await gateway.trip("t-1", M)
+    assert "done" == (await gateway.until("t-1"))["state"]
+    (close,) = (await gateway.paid(M))["orders"]
+    await gateway.until(close, "waiting_for_key")
+    gateway.press_key()
+    assert "done" == (await gateway.until(close))["state"]
+    await asyncio.sleep(1)
+    owed = {
+        "kind": "balance_statement",
+        "id": "b2",
+        "sender": "billing",
+        "meter": M,
+        "balance_cents": -12_000,
+    }
+    overdue_since = time_out(gateway.now() - DAYS[60])
+    await gateway.told({**owed, "at": time_out(gateway.now()), "overdue_since": overdue_since})
+    await gateway.ask("clara", "order.create", order=gateway.order("t-2", OrderKind.TRIP, M))
+    await gateway.ask("anna", "order.approve", id="t-2")
+
+
+def test_nobody_releases_what_he_had_a_hand_in(tmp_path: Path) -> None:
+    """A dispatcher with a second post would lift the cap that stopped him, and go on (CAP-01)."""
+    gateway = with_people(a_gateway(tmp_path), 'name = "max"\nroles = ["dispatcher", "security"]')
+
+    async def script() -> None:
+        await agreed_beyond_the_cap(gateway)
+        assert "CAP-01" in str(await gateway.refused("max", "order.arm", id="t-2"))
+        assert "had a hand" in str(await gateway.refused("max", "control.release", id="t-2", reason="x"))
+        await gateway.ask("sam", "control.release", id="t-2", reason="looked at")
+        await gateway.ask("david", "order.arm", id="t-2")
+
+    gateway.run(seconds=1800, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+def test_nobody_operates_what_he_has_released(tmp_path: Path) -> None:
+    """Who lets a trip go beyond the cap would send it as well, and nobody else have looked (CAP-01)."""
+    gateway = with_people(a_gateway(tmp_path), 'name = "max"\nroles = ["dispatcher", "security"]')
+
+    async def script() -> None:
+        await agreed_beyond_the_cap(gateway)
+        assert "CAP-01" in str(await gateway.refused("david", "order.arm", id="t-2"))
+        await gateway.ask("max", "control.release", id="t-2", reason="looked at")
+        assert "AUD-02" in str(await gateway.refused("max", "order.arm", id="t-2"))
+        await gateway.ask("david", "order.arm", id="t-2")
+
+    gateway.run(seconds=1800, meanwhile=script)
     assert ["trip", "permit_close"] == gateway.obeyed()

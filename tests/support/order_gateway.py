@@ -62,6 +62,7 @@ roles = ["security"]
 [[people]]
 name = "billing"
 roles = ["billing"]
+senders = ["billing", "bank", "till"]
 
 [[people]]
 name = "both"

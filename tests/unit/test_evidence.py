@@ -335,6 +335,18 @@ async def test_only_what_allows_something_can_be_taken_back(tmp_path: Path) -> N
             await book.withdraw("billing:n1", CLERK, "x")
 
 
+@pytest.mark.asyncio
+async def test_that_a_message_failed_is_not_taken_back(tmp_path: Path) -> None:
+    """A last notice that reached nobody would count as sent again, by a word of one clerk."""
+    async with _book(tmp_path) as book:
+        await book.add(record("final_notice", "f1", NOON, channel="sms").record, BILLING)
+        for name, outcome in (("r1", "failed"), ("r2", "delivered")):
+            await book.add(record("receipt", name, NOON, of="f1", outcome=outcome).record, BILLING)
+        with pytest.raises(EvidenceRefused, match="cannot be taken back"):
+            await book.withdraw("billing:r1", CLERK, "x")
+        await book.withdraw("billing:r2", CLERK, "x")
+
+
 def test_what_became_of_a_message_is_its_newest_receipt() -> None:
     """A message that came back would count as delivered for ever."""
     notice = record("notice", "n1", NOON - DAYS[3], owed_cents=5)

@@ -224,6 +224,17 @@ async def test_other_orders_of_the_meter_are_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_an_older_top_up_is_seen_however_its_sender_was_written(tmp_path: Path) -> None:
+    """A payment that an older program had brought to the meter as "Billing:p1" would be brought again."""
+    async with _world(tmp_path) as world:
+        paid = {"origin": Origin.PAYMENT, "amount_cents": 100}
+        await world.begin(order(OrderKind.TOP_UP, id="old", payment="Billing:p1", **paid))
+        wanted = order(OrderKind.TOP_UP, id="new", payment="billing:p1", **paid)
+        facts = await world.gatherer.facts(Stage.PAPER, wanted, None, THE_DAEMON, METER)
+        assert [("old", "billing:p1")] == [(one.id, one.payment) for one in facts.others]
+
+
+@pytest.mark.asyncio
 async def test_a_policys_record_is_found_though_it_is_of_no_meter(tmp_path: Path) -> None:
     """No policy would ever be found, or one that the order does not name would count."""
     async with _world(tmp_path) as world:

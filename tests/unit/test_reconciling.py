@@ -76,6 +76,16 @@ def test_channels_of_a_day() -> None:
     assert ("billing:p2",) == counter.waiting
 
 
+def test_a_payment_that_two_senders_told_is_counted_once() -> None:
+    """The same money would be booked twice, and the day never agree (TOP-06)."""
+    first = payment("p1").model_copy(update={"transfer": "T-7"})
+    again = payment("77").model_copy(update={"transfer": "t-7", "sender": "bank"})
+    others = [payment("p2"), payment("p3"), again.model_copy(update={"meter": "m2", "id": "78"})]
+    (counter,) = channels([first, again, *others], [top_up(OrderState.DONE)], DAY, CHINA_TIME)
+    assert (40_000, 10_000) == (counter.received_cents, counter.settled_cents)
+    assert ("billing:p2", "billing:p3", "bank:78") == counter.waiting
+
+
 def test_the_day_is_the_plants() -> None:
     """A payment at one in the morning would belong to the day before."""
     at = NOON.replace(hour=16, minute=30)  # 00:30 in the plant, the next day

@@ -12,6 +12,7 @@ from meterlink.errors import BadRequest
 from meterlink.model.payload import time_in
 from meterlink.orders.book import Book
 from meterlink.orders.brakes import Brakes
+from meterlink.orders.life import Life
 from meterlink.orders.mac_guard import MacGuard
 from meterlink.orders.people import Actor, People
 from meterlink.orders.service import OrderService
@@ -92,16 +93,20 @@ class BrakeRequests:
     async def _release(self, actor: Actor, args: Args) -> Answer:
         life = await self._book.read(text(args, "id"))
         with _reasoned():
-            await self._brakes.release(life, actor, text(args, "reason"))
+            await self._brakes.release(life, actor, text(args, "reason"), await self._hands_in(life))
         return await self._status(actor, args)
 
     async def _delete(self, actor: Actor, args: Args) -> Answer:
         """End the hold, and the order with it."""
         life, why = await self._book.read(text(args, "id")), text(args, "reason")
         with _reasoned():
-            await self._brakes.delete(life, actor, why)
+            await self._brakes.delete(life, actor, why, await self._hands_in(life))
         await self._service.cancel_unsent(life.order.id, actor, why)
         return await self._status(actor, args)
+
+    async def _hands_in(self, life: Life) -> set[str]:
+        """Everybody who took a step of an order."""
+        return {act.act.actor for act in await self._book.acts_of(life.order.id)}
 
     async def _release_batch(self, actor: Actor, args: Args) -> Answer:
         with _reasoned():

@@ -114,7 +114,9 @@ class Ordering:
         self._aftercare = Aftercare.of(ground, self.book, self._rules.evidence, self._purse_of)
         self.book.companions.append(self._aftercare.reminder)
         alarms = self._aftercare.attention.alarms
-        self._payments = Payments(self.book, aftermath, self.roster, alarms, clock)
+        self._payments = Payments(
+            self.book, aftermath, self._rules.evidence, self.roster, alarms=alarms, clock=clock
+        )
         self._desk = Desk.of(ground, self.book, self._rules, alarms)
         self._requests = self._all_requests(ground.acts)
 

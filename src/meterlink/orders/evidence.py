@@ -168,7 +168,7 @@ class EvidenceBook:
 
         """
         kept = await self._find(full_id)
-        if not isinstance(kept.record, WITHDRAWABLE) or kept.is_withdrawn:
+        if not _only_allows(kept.record) or kept.is_withdrawn:
             raise EvidenceRefused(f"{full_id}: a {kept.record.kind} cannot be taken back, or was already")
         if not actor.roles & SENDERS[type(kept.record)]:
             raise NotEntitled(f"{actor.name} may not take back a {kept.record.kind}")
@@ -278,6 +278,12 @@ class EvidenceBook:
         raise EvidenceRefused(
             f"meter: customer {record.customer} has {named}: send one record for each meter"
         )
+
+
+def _only_allows(record: Evidence) -> bool:
+    """Whether nobody is worse off without it: that a message failed protects whom it did not reach."""
+    is_failure = isinstance(record, Receipt) and record.outcome == "failed"
+    return isinstance(record, WITHDRAWABLE) and not is_failure
 
 
 def _concerns(record: Evidence, meter: RosterMeter) -> bool:

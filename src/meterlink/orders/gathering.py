@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
@@ -18,7 +18,9 @@ from meterlink.orders.evidence import EvidenceBook
 from meterlink.orders.life import Life
 from meterlink.orders.limits import Limited, Verb
 from meterlink.orders.machine import Signal
+from meterlink.orders.one_payment import alike
 from meterlink.orders.people import Actor
+from meterlink.orders.records import full_id_of
 from meterlink.orders.rules.facts import Facts, FieldGrant, Live, OtherOrder, Probing, Steps
 from meterlink.orders.rules.judge import judge
 from meterlink.orders.rules.verdict import Stage, Verdict
@@ -152,7 +154,7 @@ class Gatherer:
             steps=_steps(life, steps_of.get(order.id, []), grant),
             told=told,
             limited=self._limited(stage, order, life, actor, now),
-            others=tuple(_others(order, steps_of)),
+            others=tuple(_others(order, steps_of, alike(told, order.payment))),
             last_read_at=last_read_at,
             unproven=proven.unproven,
             model=proven.facts,
@@ -236,9 +238,10 @@ def _steps(life: Life | None, acts: Sequence[Act], grant: FieldGrant | None) -> 
     )
 
 
-def _others(order: Order, steps_of: Mapping[str, Sequence[Act]]) -> list[OtherOrder]:
-    """Other orders that still hold the meter, and those of the same payment."""
+def _others(order: Order, steps_of: Mapping[str, Sequence[Act]], like: Collection[str]) -> list[OtherOrder]:
+    """Other orders that still hold the meter, and those of the same payment or of one that is like it."""
     found = []
+    payments = {order.payment, *like} - {""}
     for order_id, acts in steps_of.items():
         if order_id == order.id:
             continue
@@ -246,14 +249,14 @@ def _others(order: Order, steps_of: Mapping[str, Sequence[Act]]) -> list[OtherOr
             life = Life.of(acts)
         except ValueError as error:
             raise JournalError(f"order {order_id}: {error}") from None
-        same_payment = bool(order.payment) and life.order.payment == order.payment
-        if life.locks_meter or same_payment:
+        payment = full_id_of(life.order.payment)
+        if life.locks_meter or payment in payments:
             found.append(
                 OtherOrder(
                     id=order_id,
                     kind=life.order.kind,
                     state=life.state,
-                    payment=life.order.payment,
+                    payment=payment,
                     is_open=life.locks_meter,
                     sent_at=_sent_at(acts),
                 )

@@ -4,7 +4,7 @@ There are two worlds, and a meter is of one. Where the head-end keeps the accoun
 that has not been sent; one that settles the account marks a trip that has (its end brings the reconnection,
 see ``aftermath``), reconnects what was cut off, and ends the alarm that was switched on. Where the meter
 keeps the wallet, a payment becomes a top-up, and what was cut off by us is reconnected when the money is
-there. Telling a payment twice changes nothing.
+there. Telling a payment twice changes nothing; see ``one_payment`` for records of several senders.
 
 Where too many orders of payments are open, the payment is kept in mind, an alarm is raised, and once a minute
 it is tried again; a restart finds it by its alarm.
@@ -28,8 +28,10 @@ from meterlink.model.order import Order, OrderKind, OrderState, Origin
 from meterlink.orders.aftermath import Aftermath, needs_reconnection, order_id_of
 from meterlink.orders.alarms import Alarm, Alarms, Seen
 from meterlink.orders.book import Book
+from meterlink.orders.evidence import EvidenceBook
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
+from meterlink.orders.one_payment import first_told
 from meterlink.orders.people import DAEMON
 from meterlink.orders.records import Payment
 from meterlink.orders.told import record_of
@@ -62,6 +64,7 @@ class Payments:
     Args:
         book: the orders.
         aftermath: how supply comes back.
+        evidence: what else was told of a meter.
         roster: the meters.
         alarms: where it is told that there is no room.
         clock: the time.
@@ -69,10 +72,18 @@ class Payments:
     """
 
     def __init__(
-        self, book: Book, aftermath: Aftermath, roster: Roster, alarms: Alarms, clock: Clock
+        self,
+        book: Book,
+        aftermath: Aftermath,
+        evidence: EvidenceBook,
+        roster: Roster,
+        *,
+        alarms: Alarms,
+        clock: Clock,
     ) -> None:
         self._book = book
         self._aftermath = aftermath
+        self._evidence = evidence
         self._roster = roster
         self._alarms = alarms
         self._clock = clock
@@ -128,13 +139,21 @@ class Payments:
     async def _follow(self, meter: RosterMeter, payment: Payment, touched: list[str]) -> None:
         """Make the orders that it leads to, and add them to those that it touched."""
         if meter.world == "local":
-            touched.append(await self._topped_up(meter, payment))
+            touched.append(await self._topped_up(meter, await self._first_told(meter, payment)))
         elif payment.settles:
             lives = await self._book.of_meter(meter.id)
             if needs_reconnection(lives):
                 touched.append(await self._reconnected(meter, payment))
             if _is_alarmed(lives):
                 touched.append(await self._quieted(meter, payment))
+
+    async def _first_told(self, meter: RosterMeter, payment: Payment) -> Payment:
+        """The record by which it was told first: several senders may tell of one payment. Source: TOP-01."""
+        try:
+            return first_told(await self._evidence.of_meter(meter), payment)
+        except EvidenceRefused as error:  # then no rule lets its order go before somebody has looked
+            _log.error("payments_unreadable", meter=meter.id, reason=str(error))
+            return payment
 
     async def _miss(self, payment: Payment, error: BusFull) -> None:
         name = payment.full_id

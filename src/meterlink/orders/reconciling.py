@@ -18,6 +18,7 @@ from typing import Any, Final
 from meterlink.drivers.control import Purse
 from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.life import Life
+from meterlink.orders.one_payment import sign_of
 from meterlink.orders.records import BalanceStatement, Payment
 
 TOLERANCE_CENTS: Final = 100
@@ -132,7 +133,7 @@ def channels(payments: Iterable[Payment], lives: Iterable[Life], day: date, zone
     """What came in on a day, by channel. Source: TOP-06.
 
     Args:
-        payments: of meters with a wallet.
+        payments: of meters with a wallet, in the order in which they were told.
         lives: the orders of those meters.
         day: of the plant.
         zone: of the plant.
@@ -140,7 +141,12 @@ def channels(payments: Iterable[Payment], lives: Iterable[Life], day: date, zone
     """
     settled = {life.order.payment for life in lives if _is_top_up(life) and life.state is OrderState.DONE}
     found: dict[str, list[Payment]] = {}
+    counted: set[object] = set()
     for payment in payments:
+        sign = sign_of(payment)
+        if sign in counted:
+            continue  # another sender's record of the same payment
+        counted |= {sign} - {None}
         if payment.at.astimezone(zone).date() == day:
             found.setdefault(payment.channel, []).append(payment)
     return [

@@ -66,6 +66,12 @@ Owed = Annotated[StrictInt, Field(ge=1, le=MONEY_MAX_CENTS)]
 Words = Annotated[str, Field(min_length=1, max_length=200)]
 
 
+def full_id_of(text: str) -> str:
+    """A full id with its sender in small letters; older logs have other ones."""
+    sender, colon, name = text.partition(":")
+    return f"{sender.lower()}{colon}{name}"
+
+
 class Record(Table):
     """What all have in common.
 
@@ -147,6 +153,9 @@ class Payment(Record):
     amount_cents: Owed = Field(description="How much.")
     settles: StrictBool = Field(description="Whether nothing is owed any more.")
     channel: str = Field("", max_length=32, description="Counter, bank, app, ...")
+    transfer: str = Field(
+        "", max_length=64, description="The bank's or app's own number of it, the same whoever tells it."
+    )
 
 
 class Consent(Record):

@@ -12,6 +12,7 @@ from meterlink.orders.people import THE_DAEMON, Actor, Role
 from meterlink.orders.rules import (
     FieldGrant,
 )
+from meterlink.orders.trips import Quarantine
 from tests.support.orders import NOON
 from tests.support.rule_cases.case import (
     APPROVE,
@@ -203,6 +204,13 @@ PERSONS = (
         "operated by its approver",
         OPERATE,
         trip(OPERATE, actor=_OTHER_PEOPLE, steps={"armed_by": ""}),
+    ),
+    Case(
+        "AUD-02",
+        "operated by who released it",
+        OPERATE,
+        trip(OPERATE, limited=Limited(quarantine=Quarantine.RELEASED, released_by="david")),
+        trip(OPERATE, limited=Limited(quarantine=Quarantine.RELEASED, released_by="sam")),
     ),
     Case("AUD-02", "its creator among the approvers", PAPER, trip(steps={"approved_by": ("anna", "clara")})),
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from meterlink.model.order import OrderState
 from meterlink.orders.limits import Limited, Over
 from meterlink.orders.rules import (
     OtherOrder,
+    Stage,
 )
 from meterlink.orders.trips import Quarantine
 from tests.support.orders import NOON, purse
@@ -26,6 +29,7 @@ from tests.support.rule_cases.case import (
 )
 from tests.support.rules import (
     CUSTOMER,
+    facts,
     record,
 )
 
@@ -132,8 +136,36 @@ QUEUE = (
         "nobody knows what the last one did",
         PAPER,
         made(TOP_UP, others=other(TOP_UP, OrderState.UNKNOWN)),
+        made(TOP_UP, others=other(TOP_UP, OrderState.AUTHORISED)),
+    ),
+    Case(
+        "TOP-05",
+        "another top-up stands before its line",
+        LIVE,
+        made(TOP_UP, LIVE, others=other(TOP_UP, OrderState.QUEUED)),
+        made(TOP_UP, LIVE, others=other(TOP_UP, OrderState.CREATED)),
     ),
 )
+
+
+def _told_again(
+    stage: Stage,
+    other: tuple[int, str],
+    state: OrderState,
+    *,
+    cents: int = 10_000,
+    transfers: tuple[str, str] = ("", ""),
+    **fields: Any,
+) -> Any:
+    """A top-up of ``billing:p1``, and one of another record that came before it (-1) or after it (1)."""
+    place, full_id = other
+    ours = record("payment", "p1", NOON, amount_cents=10_000, settles=True, transfer=transfers[0])
+    told = {"amount_cents": cents, "settles": True, "transfer": transfers[1]}
+    theirs = record("payment", full_id.partition(":")[2], NOON, sender="bank", **told)
+    others = (OtherOrder(id="o-2", kind=TOP_UP, state=state, payment=full_id, **fields),)
+    kept = [theirs, ours] if place < 0 else [ours, theirs]
+    return lambda: facts(TOP_UP, stage, kept=kept, others=others)
+
 
 MONEY = (
     Case("TOP-01", "no payment", PAPER, made(TOP_UP, kept=[])),
@@ -164,6 +196,34 @@ MONEY = (
             TOP_UP,
             others=(OtherOrder(id="o-2", kind=TOP_UP, state=OrderState.REJECTED, payment="billing:p1"),),
         ),
+    ),
+    Case(
+        "TOP-01",
+        "another sender told of the same payment before",
+        PAPER,
+        _told_again(PAPER, (-1, "bank:p1"), OrderState.AUTHORISED),
+        _told_again(PAPER, (-1, "bank:p1"), OrderState.REFUSED),
+    ),
+    Case(
+        "TOP-01",
+        "another sender told of it later, and its top-up was sent",
+        LIVE,
+        _told_again(LIVE, (1, "bank:p1"), OrderState.NOT_DONE, sent_at=(NOON,)),
+        _told_again(LIVE, (1, "bank:p1"), OrderState.AUTHORISED),
+    ),
+    Case(
+        "TOP-01",
+        "ids that differ in capitals alone",
+        PAPER,
+        _told_again(PAPER, (-1, "bank:P1"), OrderState.DONE),
+        _told_again(PAPER, (-1, "bank:P1"), OrderState.DONE, transfers=("T-1", "T-2")),
+    ),
+    Case(
+        "TOP-01",
+        "the same transfer under another id, of another amount",
+        CREATE,
+        _told_again(CREATE, (-1, "bank:p7"), OrderState.DONE, cents=9_999, transfers=("T-1", "t-1 ")),
+        _told_again(CREATE, (-1, "bank:p7"), OrderState.DONE, cents=9_999, transfers=("T-1", "")),
     ),
     Case(
         "TOP-02",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from meterlink.model.order import OrderKind, OrderState
+from meterlink.orders.one_payment import alike
 from meterlink.orders.records import Payment
 from meterlink.orders.rules.facts import Facts
 from meterlink.orders.rules.verdict import Finding, passes, stops
@@ -37,7 +38,26 @@ def pays_once(facts: Facts) -> Finding:
                 other=one.id,
                 **inputs,
             )
-    return passes("payment {payment} of {cents} cents", "缴费{payment},{cents}分", **inputs)
+    return _told_twice(facts) or passes(
+        "payment {payment} of {cents} cents", "缴费{payment},{cents}分", **inputs
+    )
+
+
+def _told_twice(facts: Facts) -> Finding | None:
+    """Another record may be the same money: the first is credited, unless the other was sent."""
+    before = alike(facts.told, facts.order.payment)
+    for one in facts.others:
+        if one.kind is not OrderKind.TOP_UP or one.payment not in before or one.state in _NO_EFFECT:
+            continue
+        if before[one.payment] or one.sent_at:
+            return stops(
+                "order {other} brings payment {like} to the meter: {payment} may be the same money",
+                "工单{other}已充入缴费{like},{payment}可能是同一笔缴费",
+                other=one.id,
+                like=one.payment,
+                payment=facts.order.payment,
+            )
+    return None
 
 
 def amount_is_sane(facts: Facts) -> Finding:

@@ -136,6 +136,20 @@ def operator_is_another(facts: Facts) -> Finding:
     return passes("{actor} did not approve this order", "{actor}不是审批人", actor=facts.actor.name)
 
 
+def operator_has_not_released(facts: Facts) -> Finding | None:
+    """AUD-02: who let it go beyond a cap does not operate it."""
+    name = facts.limited.released_by
+    if not name:
+        return None
+    if facts.actor.name == name:
+        return stops(
+            "{actor} released this order: another person operates it",
+            "{actor}放行了该工单,须由他人执行",
+            actor=name,
+        )
+    return passes("{actor} did not release this order", "{actor}不是放行人", actor=facts.actor.name)
+
+
 def approved(facts: Facts) -> Finding | None:
     """CTRL-10, CTRL-22: a person's order was approved, and not too long ago."""
     if not needs_approval(facts.order.kind, facts.order.origin):

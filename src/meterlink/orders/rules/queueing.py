@@ -16,6 +16,8 @@ IN_FLIGHT: Final = frozenset(
     {OrderState.SENDING, OrderState.ACCEPTED, OrderState.UNCONFIRMED, OrderState.READBACK}
 )
 """Where octets may be on their way, or what they did is being found out."""
+_RESTING: Final = frozenset({OrderState.CREATED, OrderState.AUTHORISED})
+"""Where nothing happens before an order has been queued."""
 _QUIET: Final = frozenset({OrderKind.ALARM_ON, OrderKind.ALARM_OFF, OrderKind.TOP_UP})
 """What moves no contact: it waits for what is in flight, and what is in flight waits for it."""
 
@@ -51,6 +53,14 @@ def one_top_up(facts: Facts) -> Finding:
         if one.is_open and one.kind is OrderKind.TOP_UP:
             return _busy(one, OnStop.REFUSE)
     return passes("no other top-up is open for this meter", "该表没有其他未结充值")
+
+
+def one_top_up_at_work(facts: Facts) -> Finding:
+    """TOP-05, when its turn has come: none is on its way; one that waits is judged at its own turn."""
+    for one in facts.others:
+        if one.is_open and one.kind is OrderKind.TOP_UP and one.state not in _RESTING:
+            return _busy(one, OnStop.REFUSE)
+    return passes("no other top-up of this meter is on its way", "该表没有执行中的其他充值")
 
 
 def caps_kept(facts: Facts) -> Finding:

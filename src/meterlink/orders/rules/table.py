@@ -245,7 +245,10 @@ _ALL: Final = (
     Rule(
         id="TOP-05",
         says="At most one open top-up a meter.",
-        checks=(_check(queueing.one_top_up, frozenset({Stage.CREATE, Stage.PAPER, Stage.LIVE}), _TOP_UP),),
+        checks=(
+            _check(queueing.one_top_up, _CREATE, _TOP_UP),
+            _check(queueing.one_top_up_at_work, frozenset({Stage.PAPER, Stage.LIVE}), _TOP_UP),
+        ),
     ),
     Rule(
         id="TOP-06",
@@ -290,6 +293,7 @@ _ALL: Final = (
         checks=(
             _check(persons.approver_is_another, _APPROVE),
             _check(persons.operator_is_another, _OPERATE),
+            _check(persons.operator_has_not_released, _OPERATE, CUTS),
             _check(persons.not_alone, _AGREED),
             _not_of_probes(hands.trip_told_by_another, _ALWAYS, _TRIP),
             _not_of_probes(hands.close_told_by_another, _ALWAYS, CLOSES),
