@@ -130,6 +130,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "api-problems": generate_api.problems,
     "control-rules": generate_control.rules,
     "control-deeds": generate_control.deeds,
+    "not-ordered": generate_control.not_ordered,
     "evidence-records": generate_control.records,
     "qualification-facts": generate_qualification.facts,
     "qualification-needs": generate_qualification.needs,

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from meterlink.model.order import OrderKind
+from meterlink.model.order import NOT_ORDERED, OrderKind
 from meterlink.orders.evidence import SENDERS, WITHDRAWABLE
 from meterlink.orders.people import DEEDS
 from meterlink.orders.records import Evidence, Record
@@ -22,6 +22,11 @@ def rules() -> str:
     """Every rule: what it demands, of which orders, when, where else, and which input it lacks."""
     head = ("rule", "what it demands", "orders", "asked at", "looks", "elsewhere", "input that it lacks")
     return _table(head, (_row(rule) for rule in RULES.values()))
+
+
+def not_ordered() -> str:
+    """What meters know and nothing here sends, and what is lacking."""
+    return _table(("what", "why not"), ((f"`{name}`", why) for name, why in NOT_ORDERED.items()))
 
 
 def deeds() -> str:

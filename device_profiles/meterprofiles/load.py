@@ -16,6 +16,7 @@ from meterprofiles.patterns import overlap
 from meterprofiles.places import TEXT_MAX, Place, compose
 from meterprofiles.schema import (
     BAUD_RATES,
+    CIPHER_BLOCKS,
     CONNECTIONS,
     CONNECTS,
     COST_CONTROLS,
@@ -30,6 +31,7 @@ from meterprofiles.schema import (
     REPLY_DELAY_MS,
     TARIFFS_MAX,
     AssociationTraits,
+    CipherBlock,
     Connect,
     Connection,
     ControlTraits,
@@ -61,6 +63,10 @@ VOLTS_MAX: Final = 1_000
 AMPERES_MAX: Final = 1_000
 _PLAINTEXT: Final = "allow_plaintext_control"
 _WORDS: Final = "asks_words"
+_BLOCK: Final = "cipher_block"
+_NO_EXPIRY: Final = "no_expiry"
+_ENCIPHERED_645: Final = (_WORDS, _BLOCK)
+"""Of enciphered orders of DL/T 645; the other protocol has one form of them."""
 
 
 def load_profile(text: str, file: str) -> Profile:
@@ -322,13 +328,19 @@ def _meter(place: Place | None) -> MeterTraits:
 def _control(place: Place | None, protocol: Spoken) -> ControlTraits:
     if place is None:
         return ControlTraits()
-    table = place.table((), (_PLAINTEXT, _WORDS, *FACTS))
-    if _WORDS in table and protocol == DLT698:
-        raise table[_WORDS].error(f"{protocol} tells a cause with each refusal; leave the key out")
+    table = place.table((), (_PLAINTEXT, _NO_EXPIRY, *_ENCIPHERED_645, *FACTS))
+    if _NO_EXPIRY in table:
+        raise table[_NO_EXPIRY].error(
+            "an order without a time of validity could be obeyed hours later, and is never sent; leave it out"
+        )
+    for key in _ENCIPHERED_645:
+        if key in table and protocol == DLT698:
+            raise table[key].error(f"{protocol} has one form of enciphered orders; leave the key out")
     said = {key: table[key].one_of((*fact.values, UNKNOWN)) for key, fact in FACTS.items() if key in table}
     return ControlTraits(
         allow_plaintext_control=_switched(table.get(_PLAINTEXT)),
         asks_words=_switched(table.get(_WORDS)),
+        cipher_block=cast(CipherBlock, _one_of(table.get(_BLOCK), CIPHER_BLOCKS, "whole")),
         known=tuple((key, value) for key, value in said.items() if value != UNKNOWN),
     )
 

@@ -47,6 +47,16 @@ Source: control-and-prepayment, section 2.3; business rules, "two payment worlds
 """
 COST_CONTROLS: Final[tuple[CostControl, ...]] = get_args(CostControl)
 
+CipherBlock = Literal["whole", "split"]
+"""How cipher and MAC of an enciphered order of DL/T 645 stand on the wire.
+
+- ``whole``: turned round as one block of 20 octets, so that the MAC comes first;
+- ``split``: turned round each by itself, the cipher first; one maker's rail-mounted meters.
+
+Source: control-and-prepayment, section 1.1.
+"""
+CIPHER_BLOCKS: Final[tuple[CipherBlock, ...]] = get_args(CipherBlock)
+
 Connect = Literal["never", "null", "password"]
 """How an association with a meter of DL/T 698.45 begins.
 
@@ -188,12 +198,14 @@ class ControlTraits:
             Source: control-and-prepayment, section 7.1.
         asks_words: enciphered orders of DL/T 645 ask for verdicts of two octets, which tell a cause: newer
             meters only, by one source. Without them every refusal may hide a wrong MAC. Source: section 1.4.
+        cipher_block: how cipher and MAC stand on the wire; a meter counts the wrong form as a wrong MAC.
         known: which of the ten facts somebody vouches for; in a file each is a key of its own.
 
     """
 
     allow_plaintext_control: bool = False
     asks_words: bool = False
+    cipher_block: CipherBlock = "whole"
     known: Known = ()
 
 

@@ -16,6 +16,7 @@ from meterlink.drivers.control645 import CODES
 from meterlink.drivers.proving import Security
 from meterlink.errors import NoControl, SecurityFailed
 from meterlink.model.order import OrderKind
+from meterprofiles.schema import ControlTraits
 from metersim.security.failures import FailureLimits
 from metersim.works.cost_control import PLAIN, REMOTE
 from tests.support.control_bench import (
@@ -182,6 +183,17 @@ def test_why_money_is_refused(more: dict[str, Any], cause: Cause) -> None:
     answer = bench.order(TOP_UP, **more)
     assert (Verdict.REJECTED, cause) == (answer.verdict, answer.cause)
     assert [] == bench.obeyed()
+
+
+def test_a_meter_that_wants_a_split_block_obeys_one_and_only_one() -> None:
+    """Each order to it would count as a wrong MAC, until it locks itself."""
+    meter = a_meter(replace(IN_WORDS, cipher_block="split"))
+    assert Cause.MAC is ControlBench(meter).order(TRIP).cause
+    split = replace(ASKS_WORDS, control=ControlTraits(cipher_block="split"))
+    bench = ControlBench(meter, profile=split)
+    assert Verdict.ACCEPTED is bench.order(TRIP).verdict
+    assert ["trip"] == bench.obeyed()
+    assert Cause.MAC is ControlBench(a_meter(IN_WORDS), profile=split).order(TRIP).cause
 
 
 def test_a_suspended_meter_is_left_alone() -> None:

@@ -379,13 +379,20 @@ _MUTE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("kind", [OrderKind.TRIP, OrderKind.DIRECT_CLOSE])
 @pytest.mark.parametrize("mute", _MUTE)
-def test_two_of_three_witnesses_are_enough_and_one_is_not(kind: OrderKind, mute: str) -> None:
-    """A meter that tells one thing less could never be switched; or one word would be believed (fact 4)."""
+@pytest.mark.parametrize("answer", [ControlAnswer(verdict=Verdict.NONE), ACCEPTED])
+def test_two_of_three_witnesses_are_enough_and_one_is_not(
+    kind: OrderKind, mute: str, answer: ControlAnswer
+) -> None:
+    """A meter that tells one thing less could never be switched; or one word would be believed (fact 4).
+
+    "Received" is no witness: it does not make one into two (CTRL-18).
+    """
+    sent = _sent(kind, answer=answer)
     seen = dataclasses.replace(TRIPPED if kind is OrderKind.TRIP else CLOSED, **_MUTE[mute])
-    assert Signal.PROVE is _found(kind, _look(seen)).signal
+    assert Signal.PROVE is _found(kind, _look(seen), sent=sent).signal
     for other in set(_MUTE) - {mute}:
         alone = dataclasses.replace(seen, **_MUTE[other])
-        assert _found(kind, _look(alone)).signal is None
+        assert _found(kind, _look(alone), sent=sent).signal is None
 
 
 @pytest.mark.parametrize("kind", [OrderKind.TRIP, OrderKind.DIRECT_CLOSE])

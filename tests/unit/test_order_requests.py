@@ -13,6 +13,7 @@ from meterlink.daemon.case_requests import CaseRequests
 from meterlink.daemon.evidence_requests import EvidenceRequests
 from meterlink.daemon.order_requests import OrderRequests, number, order_in, text
 from meterlink.errors import BadRequest
+from meterlink.model.order import NOT_ORDERED
 
 _ANY: Any = None
 _TABLES = [
@@ -98,3 +99,11 @@ def test_a_number_is_a_number(value: object) -> None:
     """A caller could wait for ever, or by a truth value."""
     with pytest.raises(BadRequest):
         number({"key": value}, "key", 0, 60)
+
+
+@pytest.mark.parametrize("kind", sorted(NOT_ORDERED))
+def test_what_meters_know_and_nobody_orders_here_is_refused_by_its_name(kind: str) -> None:
+    """Who asks for a trip that closes by itself would read of eight other words, and not why."""
+    with pytest.raises(BadRequest, match=f"{kind} is not ordered by this program: ") as refused:
+        order_in({"order": {**_ORDER, "kind": kind}})
+    assert NOT_ORDERED[kind] in str(refused.value)

@@ -28,7 +28,7 @@ from meterprofiles import Profile, ProfileError, Profiles, generic, load_file, l
 from meterprofiles.load import FILES_MAX
 from meterprofiles.patterns import overlap
 from meterprofiles.places import TEXT_MAX
-from meterprofiles.schema import PROTOCOLS, QUIRKS_MAX, MeterTraits
+from meterprofiles.schema import PROTOCOLS, QUIRKS_MAX, ControlTraits, MeterTraits
 from metersim import Simulation
 from meterwire.dlt645 import (
     Deframer,
@@ -93,6 +93,21 @@ def test_a_profile_says_what_a_meter_is() -> None:
     whole = _GOOD + "meter: {connection: ct_pt, max_current_a: 1000, tariffs: 1, cost_control: remote}\n"
     expected = MeterTraits(connection="ct_pt", max_current_a=1000, tariffs=1, cost_control="remote")
     assert expected == load_profile(whole, "profile.yaml").meter
+
+
+def test_a_profile_says_in_which_form_enciphered_orders_go() -> None:
+    """A meter would count each of them as a wrong MAC, or never tell why it refuses."""
+    assert ControlTraits(asks_words=False, cipher_block="whole") == load_profile(_GOOD, "x.yaml").control
+    told = load_profile(_GOOD + "control: {asks_words: true, cipher_block: split}\n", "x.yaml").control
+    assert ControlTraits(asks_words=True, cipher_block="split") == told
+
+
+@pytest.mark.parametrize("key", ["asks_words: true", "cipher_block: split"])
+def test_what_only_one_protocol_knows_is_refused_in_the_other(key: str) -> None:
+    """Somebody would take a refusal without a cause for one that was asked to tell it."""
+    text = f"{_698}control: {{{key}}}\n"
+    with pytest.raises(ProfileError, match="one form of enciphered orders"):
+        load_profile(text, "x.yaml")
 
 
 @pytest.mark.parametrize("protocol", ["dlt645-2007", "dlt698.45"])
@@ -175,6 +190,8 @@ def test_a_name_wins_over_a_pattern() -> None:
         (_GOOD + "meter: {basic_current_a: 20, max_current_a: 19}\n", ":11:", "whole number of 20 to 1000"),
         (_GOOD + "meter: {relay: none, cost_control: local}\n", ":11:", "local needs a relay"),
         (_GOOD + "meter: {colour: red}\n", ":11:", "unknown key 'colour'"),
+        (_GOOD + "control: {cipher_block: halved}\n", ":11:", "none of whole, split"),
+        (_GOOD + "control: {no_expiry: true}\n", ":11:", "could be obeyed hours later"),
     ],
 )
 def test_a_wrong_profile_is_refused_with_its_line(text: str, where: str, what: str) -> None:

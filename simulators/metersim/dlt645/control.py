@@ -44,6 +44,7 @@ DURATION_UNIT: Final = timedelta(minutes=5)
 """Of N2."""
 WORDS_ASKED: Final = "01"
 """P2 of an enciphered command that asks for words of two octets."""
+_CIPHER_OCTETS: Final = 16
 ONE_OCTET: Final = b"\x04"
 """What a meter without words says to every command that it refuses."""
 
@@ -124,7 +125,10 @@ class ControlDesk:
         if request.level != self._cipher_level:
             return switch.refuse("password_or_unauthorised")
         try:
-            plain = self._identity().open_control(bytes.fromhex(request.cipher + request.mac), shown)
+            block = bytes.fromhex(request.cipher + request.mac)
+            if switch.character.cipher_block == "split":
+                block = block[-_CIPHER_OCTETS:] + block[:-_CIPHER_OCTETS]
+            plain = self._identity().open_control(block, shown)
         except NotAccepted as refused:
             return switch.refuse(_CAUSES[refused.cause])
         return self._order((plain.n1, plain.n2, plain.expires.hex()), request.operator_code, at, shown)

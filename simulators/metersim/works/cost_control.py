@@ -24,6 +24,8 @@ octet, 04H whatever the cause. A head-end asks for words with P2 = 01 of an enci
 StatusWord = Literal["state_grid", "vendor", "inverted"]
 """How status word 3 shows the command: bit 6, 1 = open; or always 0 there and in bit 1 instead. The last one
 is as the first, with the contact the wrong way round: 0 = open."""
+CipherBlock = Literal["whole", "split"]
+"""Cipher and MAC of an enciphered order turned round as one block; or each by itself, cipher first."""
 GuaranteeOff = Literal["nothing", "opens"]
 """What the end of a power guarantee does to the contact."""
 CloseNumbers = Literal["permit_direct", "direct_permit"]
@@ -59,6 +61,7 @@ class CostControl:
         command_bits: how it shows the command beside the status word.
         bit_order: how it sends its status words.
         words: when it gives verdicts of two octets.
+        cipher_block: how it wants cipher and MAC of an enciphered order of DL/T 645 to stand on the wire.
 
     Raises:
         ValueError: a wallet without a relay.
@@ -85,6 +88,7 @@ class CostControl:
     command_bits: CommandBits = "first"
     bit_order: BitOrder = "msb_first"
     words: Words = "asked"
+    cipher_block: CipherBlock = "whole"
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""

@@ -143,6 +143,7 @@ class Dlt645ControlDriver:
         self._zone = zone
         self._cipher_level = spoken.cipher_level
         self._asks_words = profile.control.asks_words
+        self._is_split = profile.control.cipher_block == "split"
 
         def bits_of(address: str) -> StatusBits:
             if spoken.name != "state_grid":
@@ -275,6 +276,8 @@ class Dlt645ControlDriver:
             raise SecurityFailed(
                 f"the provider gave a block of {len(block)} octets, not of {_BLOCK_OCTETS}", code="unfit"
             )
+        if self._is_split:  # the block is turned round as a whole below: so each part is by itself
+            block = block[_CIPHER_OCTETS:] + block[:_CIPHER_OCTETS]
         assert self._cipher_level is not None, "it was asked for before"
         return SealedControlRequest(
             address=authentication.desk.address,

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from meterlink.model.act import written
@@ -35,6 +36,35 @@ class OrderKind(enum.StrEnum):
     ALARM_ON = "alarm_on"
     ALARM_OFF = "alarm_off"
 
+    @classmethod
+    def _missing_(cls, value: object) -> OrderKind | None:
+        """Say why what meters know is no order here.
+
+        Raises:
+            ValueError: one of ``NOT_ORDERED``.
+
+        """
+        if isinstance(value, str) and value in NOT_ORDERED:
+            raise ValueError(f"{value} is not ordered by this program: {NOT_ORDERED[value]}")
+        return None
+
+
+NOT_ORDERED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "trip_auto_direct_close": "a trip that closes by itself (1DH) closes early after a power cut, and "
+        "closes although nobody has looked; order a trip and a closing",
+        "trip_auto_permit_close": "a trip that permits closing by itself (1EH) does so early after a power "
+        "cut; order a trip and a closing",
+        "open_account": "opening a wallet (070101FF; F100 method 6, operation 0) is commissioning (TOP-10), "
+        "and no role or procedure of it is given",
+        "initialise_wallet": "070103FF and F100 method 10 erase the money in a meter, with test keys only: "
+        "commissioning (TOP-10)",
+        "update_keys": "a wrong key ends every later order; its key blocks are the utility's (TOP-10)",
+        "refund": "no source tells how in DL/T 645, and one alone what F100 method 6, operation 2, checks in "
+        "DL/T 698.45 (TOP-09); refund outside the meter",
+    }
+)
+"""What meters know and nothing here sends, and why. Source: control-and-prepayment, 1.2, 2.2 and 4.7."""
 
 CLOSES: Final = frozenset({OrderKind.PERMIT_CLOSE, OrderKind.DIRECT_CLOSE})
 """What lets current flow again."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from meterlink.drivers.control import ClockLook, Identity, Opening
+from meterlink.orders.told import Told
 from tests.support.orders import NOON, purse
 from tests.support.rule_cases.case import (
     ALARM_OFF,
@@ -20,6 +21,7 @@ from tests.support.rule_cases.case import (
     TOP_UP,
     TRIP,
     Case,
+    Made,
     balance,
     live_at,
     made,
@@ -27,6 +29,7 @@ from tests.support.rule_cases.case import (
     trip,
 )
 from tests.support.rules import (
+    DAYS,
     HOUR,
     METER,
     MINUTE,
@@ -39,6 +42,14 @@ NO_LOAD: dict[str, Any] = {"currents_a": (Decimal(0),), "power_w": Decimal(0)}
 """What an open contact lets through."""
 
 OPEN_GUARDED = seen(GUARANTEE_ON, contact_open=True, **NO_LOAD)
+AGREED = record("consent", "c1", NOON - DAYS[20], form="written")
+CLEAR = balance(balance_cents=0)
+
+
+def _guarded(*kept: Any) -> Made:
+    """A guarantee over an open contact, with what was told."""
+    return lambda: dataclasses.replace(OPEN_GUARDED(), told=Told(kept=kept))
+
 
 LIVE_METER = (
     Case(
@@ -181,6 +192,8 @@ LIVE_METER = (
     Case(
         "CTRL-22", "a guarantee over an open contact", LIVE, seen(GUARANTEE_ON, contact_open=True, **NO_LOAD)
     ),
+    Case("CTRL-22", "nobody agreed that a guarantee closes", LIVE, _guarded(CLEAR), _guarded(AGREED, CLEAR)),
+    Case("CTRL-22", "a guarantee closes without a reason", LIVE, _guarded(AGREED), _guarded(AGREED, CLEAR)),
     Case("CTRL-22", "a guarantee over an unknown contact", LIVE, seen(GUARANTEE_ON, contact_open=None)),
     Case("CTRL-23", "broadcast", CREATE, trip(CREATE, meter={"address": "999999999999"})),
     Case("CTRL-23", "wildcard", PAPER, made(TOP_UP, meter={"address": "AAAAAAAAAAAA"})),

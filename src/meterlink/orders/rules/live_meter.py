@@ -105,13 +105,18 @@ def right_meter(facts: Facts) -> Finding:
 
 
 def clock_is_right(facts: Facts) -> Finding:
-    """CTRL-13: the clock of a meter that is about to be tripped; the error of the look counts against it."""
+    """CTRL-13: the clock of a meter that is about to be tripped; the error of the look counts against it.
+
+    It is not set from here: to set it is to write a parameter, and a broadcast would set the whole line's. A
+    person is told to; nothing goes before that (decision 23: "CTRL-13 strictly").
+    """
     clock, limit = facts.seen.clock, facts.settings.clock_error_max_s
     if clock is None:
         return stops_with(
             OnStop.POSTPONE,
-            "the meter's clock cannot be read",
-            "无法读取电表时钟",
+            "the meter's clock cannot be read: have it repaired or set, this program sets none; without a "
+            "clock the meter is disconnected on the spot",
+            "无法读取电表时钟:请先检修或校时(本程序不校时);没有时钟的电表只能现场停电",
         )
     inputs = {
         "offset": clock.offset.total_seconds(),
@@ -121,8 +126,9 @@ def clock_is_right(facts: Facts) -> Finding:
     if abs(clock.offset) + clock.error > timedelta(seconds=limit):
         return stops_with(
             OnStop.POSTPONE,
-            "the meter's clock is {offset} s off (known to {error} s): more than {limit} s",
-            "电表时钟偏差{offset}秒(误差{error}秒),超过{limit}秒",
+            "the meter's clock is {offset} s off (known to {error} s): more than {limit} s; "
+            "have it set first, this program sets none, then operate the order again",
+            "电表时钟偏差{offset}秒(误差{error}秒),超过{limit}秒:请先对该表校时(本程序不校时),再重新执行",
             **inputs,
         )
     return passes("the meter's clock is {offset} s off", "电表时钟偏差{offset}秒", **inputs)

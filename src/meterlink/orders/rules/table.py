@@ -140,6 +140,8 @@ _ALL: Final = (
             _check(live_meter.clock_or_own_line, _LIVE, KINDS - CUTS - _TOP_UP),
         ),
         elsewhere="the deadline in the frame is corrected by the clock's offset when it is prepared",
+        lacks="setting a clock (04000101 and 04000102 under level 98, 4000 attribute 2; a broadcast moves "
+        "every meter of a line): nothing here writes a parameter, and the refusal says that a person must",
     ),
     Rule(
         id="CTRL-14",
