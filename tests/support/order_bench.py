@@ -177,7 +177,7 @@ class OrderBench:
                 "line1",
                 {f"m{address}": self._reach(address) for address in self.meters},
                 book=self.book,
-                starter=Starter(self.book, self._judge, self._judge),
+                starter=Starter(self.book, self._judge, self._judge, clock),
                 sender=Sender(self.book, self._judge, self._judge, reader, macs, clock),
                 reader=reader,
                 clock=clock,

@@ -154,7 +154,7 @@ class Senders:
         reader = Reader(book, ground.clock)
         macs = MacGuard(ground.acts, ground.clock)
         return cls(
-            starter=Starter(book, rules.judge, rules.brakes),
+            starter=Starter(book, rules.judge, rules.brakes, ground.clock),
             sender=Sender(book, rules.judge, rules.brakes, reader, macs, ground.clock),
             reader=reader,
             macs=macs,

@@ -19,6 +19,7 @@ from meterlink.orders.life import Life
 from meterlink.orders.limits import Limited, Verb
 from meterlink.orders.machine import Signal
 from meterlink.orders.people import Actor
+from meterlink.orders.proof import arrives_until
 from meterlink.orders.rules.facts import Facts, FieldGrant, Live, OtherOrder, Probing, Steps
 from meterlink.orders.rules.judge import judge
 from meterlink.orders.rules.verdict import Stage, Verdict
@@ -256,6 +257,7 @@ def _others(order: Order, steps_of: Mapping[str, Sequence[Act]]) -> list[OtherOr
                     payment=life.order.payment,
                     is_open=life.locks_meter,
                     sent_at=_sent_at(acts),
+                    arrives_until=arrives_until(life.sent) if life.sent else None,
                 )
             )
     return found

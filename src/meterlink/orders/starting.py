@@ -9,14 +9,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from meterlink.clock import Clock
 from meterlink.errors import NotAllowed
-from meterlink.model.order import OrderKind, OrderState, Origin
+from meterlink.model.order import CLOSES, OrderKind, OrderState, Origin
 from meterlink.orders.book import Book, Step
 from meterlink.orders.due import waits_for_people
 from meterlink.orders.judging import Holder, Judge, written
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
 from meterlink.orders.people import DAEMON, THE_DAEMON
+from meterlink.orders.proof import arrives_until
+from meterlink.orders.reading_back import SENT
 from meterlink.orders.rules import OnStop, Stage, outcome
 from meterlink.orders.rules.persons import needs_approval
 
@@ -31,13 +34,15 @@ class Starter:
         book: the orders.
         judge: the rules.
         holder: keeps orders back.
+        clock: the time.
 
     """
 
-    def __init__(self, book: Book, judge: Judge, holder: Holder) -> None:
+    def __init__(self, book: Book, judge: Judge, holder: Holder, clock: Clock) -> None:
         self._book = book
         self._judge = judge
         self._holder = holder
+        self._clock = clock
 
     async def carry_on(self, life: Life) -> Life:
         """Bring an order of nobody's hand as far as it may go: authorised, and into the queue.
@@ -67,14 +72,32 @@ class Starter:
             return life  # its deadline has passed, or it is too early
 
     def _comes_later(self, life: Life) -> bool:
-        """Whether an earlier order of that meter goes on by itself: then this one waits for its end.
+        """Whether there is an order of that meter for which this one waits."""
+        now = self._clock.utc_now()
+        return any(waits_for(life, one, now) for one in self._book.open_of(life.order.meter))
 
-        An alarm disturbs nobody; the rules let it wait for what is in flight.
-        """
-        if life.order.kind in QUIET:
-            return False
-        others = (one for one in self._book.open_of(life.order.meter) if one.order.id != life.order.id)
-        return any(_place(one) < _place(life) and not waits_for_people(one) for one in others)
+
+def waits_for(life: Life, other: Life, now: datetime) -> bool:
+    """Whether an order waits for the end of another of its meter: an earlier one that goes on by itself.
+
+    An alarm disturbs nobody; the rules let it wait for what is in flight. A closing goes before every alarm,
+    and waits neither for an alarm nor for money that is only read back: nothing of that is in the line.
+
+    Args:
+        life: goes on by itself.
+        other: open, of the same meter.
+        now: aware, UTC.
+
+    """
+    if life.order.kind in QUIET or _place(other) >= _place(life) or waits_for_people(other):
+        return False
+    is_quiet = other.order.kind in QUIET
+    if life.order.kind not in CLOSES or not (is_quiet or other.order.kind is OrderKind.TOP_UP):
+        return True
+    if other.state is OrderState.READBACK and other.sent is not None:
+        until = arrives_until(other.sent)
+        return until is None or now < until
+    return other.state in SENT or not is_quiet
 
 
 def _place(life: Life) -> tuple[datetime, str]:
