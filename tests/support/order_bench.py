@@ -170,17 +170,16 @@ class OrderBench:
         async with Journal.open(self._folder / "journal.sqlite3", clock=clock) as journal:
             self.book = Book(journal.acts, clock)
             await self.book.load()
-            reader = Reader(self.book, clock)
+            reader = Reader(self.book)
             macs = MacGuard(journal.acts, clock)
             self.book.companions.append(macs)
             worker = LineOrders(
                 "line1",
                 {f"m{address}": self._reach(address) for address in self.meters},
                 book=self.book,
-                starter=Starter(self.book, self._judge, self._judge, clock),
+                starter=Starter(self.book, self._judge, self._judge),
                 sender=Sender(self.book, self._judge, self._judge, reader, macs, clock),
                 reader=reader,
-                clock=clock,
             )
             async with asyncio.TaskGroup() as group:
                 timing = Timing(reply_timeout_s=0.5)

@@ -23,6 +23,7 @@ from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.order import Order, Origin
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
+from meterlink.orders.timeline import Timeline
 
 OPEN_MAX: Final = 10_000
 """Orders that are open at one time; one more is refused."""
@@ -78,13 +79,20 @@ class Book:
         acts: the log.
         clock: when a step was.
         companions: go with every step.
+        timeline: how long ago that was; ``None``: one of its own.
 
     """
 
-    def __init__(self, acts: ActLog, clock: Clock, companions: Sequence[Companion] = ()) -> None:
+    def __init__(
+        self,
+        acts: ActLog,
+        clock: Clock,
+        companions: Sequence[Companion] = (),
+        timeline: Timeline | None = None,
+    ) -> None:
         self.acts = acts
         self.companions = list(companions)
-        self._clock = clock
+        self.timeline = timeline or Timeline(clock)
         self._open: dict[str, Life] = {}
         self._paid: set[str] = set()
         self._meters: dict[str, set[str]] = {}
@@ -181,7 +189,7 @@ class Book:
 
         """
         self._check_room(order)
-        first = Life.begin(order, at=self._clock.utc_now(), actor=actor, body=body)
+        first = Life.begin(order, at=self.timeline.stamp(), actor=actor, body=body)
         life, acts = await self._continued(Life.of([first]), steps)
         others = [await self._continued(other, [step]) for other, step in ending]
         await self._append(first, *acts, *(act for _, taken in others for act in taken), *beside)
@@ -262,7 +270,7 @@ class Book:
             companion.kept(acts)
 
     async def _continued(self, life: Life, steps: Iterable[Step]) -> tuple[Life, list[Act]]:
-        now = self._clock.utc_now()
+        now = self.timeline.stamp()
         acts: list[Act] = []
         for step in steps:
             act = life.next(step.signal, at=now, actor=step.actor, body=step.body)

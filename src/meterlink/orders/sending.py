@@ -25,6 +25,7 @@ from meterlink.drivers.proving import Plain, Security
 from meterlink.errors import NotAllowed, SecurityFailed
 from meterlink.model.order import OrderKind, OrderState, Origin
 from meterlink.orders.book import Book
+from meterlink.orders.due import time_left
 from meterlink.orders.expiry import FRAME_LIFE_MIN, Expiry, expiry
 from meterlink.orders.judging import Holder, Judge, written
 from meterlink.orders.life import Life
@@ -68,6 +69,7 @@ class Sender:
         self._reader = reader
         self._macs = macs
         self._clock = clock
+        self._timeline = book.timeline
 
     async def attempt(self, line: Holding, reach: Reach, life: Life) -> Life:
         """Try once to send an order, and look at once what became of it.
@@ -102,12 +104,16 @@ class Sender:
         try:
             await self._macs.check(life.order.meter)
             security = reach.security()
+            ahead = self._timeline.ahead
             live = await look_before(held, reach, life.order.kind, security)
             live = replace(live, provider=await _name_of(security))
             verdicts = await self._judge.judge(Stage.LIVE, life.order, life, THE_DAEMON, live)
             if (stop := outcome(verdicts)) is not None:
                 return await self._stopped(life, stop, verdicts)
-            until = expiry(life.order.deadline_at, self._clock.utc_now(), live.clock)
+            if self._timeline.is_set_since(ahead):  # what the meter's clock was compared with is gone
+                return await self._put_off(life, "our clock was set", ())
+            now = self._clock.utc_now()
+            until = expiry(now + time_left(life, self._timeline), now, live.clock)
             if until is None:
                 return await self._expire(life)
             if _is_stale(life):
@@ -150,7 +156,7 @@ class Sender:
         self, held: Exchanging, reach: Reach, life: Life, command: Command, prepared: Prepared
     ) -> Life:
         """Let the octets leave, if there still is time, and write down what came back."""
-        if self._clock.utc_now() + FRAME_LIFE_MIN > life.order.deadline_at:
+        if time_left(life, self._timeline) < FRAME_LIFE_MIN:
             answer = ControlAnswer(verdict=Verdict.UNSENT, told="the deadline came while the log was written")
         else:
             answer = await reach.driver.send(held, prepared)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from meterlink.clock import Clock
 from meterlink.errors import NotAllowed
 from meterlink.model.order import CLOSES, OrderKind, OrderState, Origin
 from meterlink.orders.book import Book, Step
@@ -22,6 +21,7 @@ from meterlink.orders.proof import arrives_until
 from meterlink.orders.reading_back import SENT
 from meterlink.orders.rules import OnStop, Stage, outcome
 from meterlink.orders.rules.persons import needs_approval
+from meterlink.orders.timeline import Timeline
 
 QUIET: Final = frozenset({OrderKind.ALARM_ON, OrderKind.ALARM_OFF})
 """What moves no contact and no money."""
@@ -34,15 +34,13 @@ class Starter:
         book: the orders.
         judge: the rules.
         holder: keeps orders back.
-        clock: the time.
 
     """
 
-    def __init__(self, book: Book, judge: Judge, holder: Holder, clock: Clock) -> None:
+    def __init__(self, book: Book, judge: Judge, holder: Holder) -> None:
         self._book = book
         self._judge = judge
         self._holder = holder
-        self._clock = clock
 
     async def carry_on(self, life: Life) -> Life:
         """Bring an order of nobody's hand as far as it may go: authorised, and into the queue.
@@ -73,11 +71,11 @@ class Starter:
 
     def _comes_later(self, life: Life) -> bool:
         """Whether there is an order of that meter for which this one waits."""
-        now = self._clock.utc_now()
-        return any(waits_for(life, one, now) for one in self._book.open_of(life.order.meter))
+        timeline = self._book.timeline
+        return any(waits_for(life, one, timeline) for one in self._book.open_of(life.order.meter))
 
 
-def waits_for(life: Life, other: Life, now: datetime) -> bool:
+def waits_for(life: Life, other: Life, timeline: Timeline) -> bool:
     """Whether an order waits for the end of another of its meter: an earlier one that goes on by itself.
 
     An alarm disturbs nobody; the rules let it wait for what is in flight. A closing goes before every alarm,
@@ -86,22 +84,23 @@ def waits_for(life: Life, other: Life, now: datetime) -> bool:
     Args:
         life: goes on by itself.
         other: open, of the same meter.
-        now: aware, UTC.
+        timeline: where their acts were written.
 
     """
-    if life.order.kind in QUIET or _place(other) >= _place(life) or waits_for_people(other):
+    is_earlier = _place(other, timeline) < _place(life, timeline)
+    if life.order.kind in QUIET or not is_earlier or waits_for_people(other):
         return False
     is_quiet = other.order.kind in QUIET
     if life.order.kind not in CLOSES or not (is_quiet or other.order.kind is OrderKind.TOP_UP):
         return True
     if other.state is OrderState.READBACK and other.sent is not None:
-        until = arrives_until(other.sent)
-        return until is None or now < until
+        until = arrives_until(other.sent, timeline)
+        return until is None or timeline.now() < until
     return other.state in SENT or not is_quiet
 
 
-def _place(life: Life) -> tuple[datetime, str]:
-    return life.created_at, life.order.id
+def _place(life: Life, timeline: Timeline) -> tuple[datetime, str]:
+    return timeline.lived(life.created_at), life.order.id
 
 
 def first_steps(life: Life) -> list[Step]:
