@@ -19,7 +19,7 @@ import structlog
 from meterlink.clock import Clock
 from meterlink.errors import BusFull, JournalError, NotAllowed, StepTaken, Unknown
 from meterlink.journal.acts import READ_MAX, ActLog
-from meterlink.model.act import Act, KeptAct, Topic
+from meterlink.model.act import Act, Basis, KeptAct, Topic
 from meterlink.model.order import Order, Origin
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
@@ -204,26 +204,29 @@ class Book:
         *,
         actor: str,
         body: Mapping[str, Any] = _NOTHING,
+        basis: Basis | None = None,
     ) -> Life:
         """Take one step; see ``steps``."""
-        return await self.steps(life, Step(signal=signal, actor=actor, body=body))
+        return await self.steps(life, Step(signal=signal, actor=actor, body=body), basis=basis)
 
-    async def steps(self, life: Life, *steps: Step) -> Life:
+    async def steps(self, life: Life, *steps: Step, basis: Basis | None = None) -> Life:
         """Take steps, all or none; on disk when this returns.
 
         Args:
             life: how the order stands as the caller knows it.
             steps: one after the other.
+            basis: what they were decided by; ``None``: nothing that could change.
 
         Raises:
             NotAllowed: it takes no such step now.
             StepTaken: somebody else was first; ``read`` it.
+            Overtaken: that has changed; decide again.
             JournalError: nothing was written.
 
         """
         after, acts = await self._continued(life, steps)
         try:
-            await self._append(*acts)
+            await self._append(*acts, basis=basis)
         except StepTaken:
             await self.read(life.order.id)
             raise
@@ -264,8 +267,8 @@ class Book:
         elif len(self._open) - len(self._paid) >= OPEN_MAX:
             raise BusFull(f"{OPEN_MAX} orders are open; no more is taken")
 
-    async def _append(self, *acts: Act) -> None:
-        await self.acts.append(*acts)
+    async def _append(self, *acts: Act, basis: Basis | None = None) -> None:
+        await self.acts.append(*acts, basis=basis)
         for companion in self.companions:
             companion.kept(acts)
 
