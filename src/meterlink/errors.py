@@ -167,6 +167,10 @@ class StepTaken(MeterlinkError):
     """The step of a subject is there already: somebody else was first. Look what he did."""
 
 
+class Overtaken(MeterlinkError):
+    """What a decision rests on has changed before it was kept: decide again."""
+
+
 # --- audit -------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,28 @@ def test_fact_3_a_command_in_another_bit(tmp_path: Path) -> None:
     site = Site(tmp_path, status_word="vendor")
     site.qualify()
     assert ("qualified", "vendor") == (site.fred.walk["result"], site.fred.facts["command_bit"])
+
+
+def test_fact_3_a_word_without_an_alarm_keeps_nobody_in_the_dark(tmp_path: Path) -> None:
+    """An alarm that nobody can see would be read back for a day, and who has paid wait behind it."""
+    site = Site(tmp_path, status_word="vendor")
+    gateway = site.gateway
+
+    async def afterwards() -> None:
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        assert "done" == (await gateway.until("t-1"))["state"]
+        await gateway.ask("clara", "order.create", order=gateway.order("a-1", OrderKind.ALARM_ON, M))
+        await gateway.operated("a-1")
+        await gateway.until("a-1", "readback")
+        paid_at = gateway.now()
+        (close,) = (await gateway.paid(M))["orders"]
+        await gateway.until(close, "waiting_for_key")
+        assert gateway.now() - paid_at < timedelta(minutes=1)
+        assert "readback" == (await gateway.ask("clara", "order.show", id="a-1"))["state"]
+
+    site.qualify(afterwards)
+    assert ["trip", "alarm_on", "permit_close"] == site.obeyed_since
 
 
 def test_fact_4_a_meter_that_says_yes_and_does_nothing(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ class OrderBench:
         async with Journal.open(self._folder / "journal.sqlite3", clock=clock) as journal:
             self.book = Book(journal.acts, clock)
             await self.book.load()
-            reader = Reader(self.book, clock)
+            reader = Reader(self.book)
             macs = MacGuard(journal.acts, clock)
             self.book.companions.append(macs)
             worker = LineOrders(
@@ -178,7 +178,6 @@ class OrderBench:
                 starter=Starter(self.book, self._judge, self._judge),
                 sender=Sender(self.book, self._judge, self._judge, reader, macs, clock),
                 reader=reader,
-                clock=clock,
             )
             async with asyncio.TaskGroup() as group:
                 timing = Timing(reply_timeout_s=0.5)

@@ -13,8 +13,10 @@ from meterlink.model.act import Act
 from meterlink.model.order import Order, OrderKind, OrderState, Origin
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
+from meterlink.orders.timeline import Timeline
 from meterlink.orders.transmission import Transmission
 from meterlink.orders.written import Seen, answer_out
+from metersim.loop import SimClock
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)  # a Tuesday, 12:00 in the plant
 OPERATOR = "5a3c0001"
@@ -171,3 +173,8 @@ def at_state(state: OrderState, kind: OrderKind | None = None, **fields: Any) ->
     history = History(order(kind or usual, **fields))
     history.take_all(WAYS[state])
     return history
+
+
+def timeline_at(now: datetime) -> Timeline:
+    """Of a program that begins now: whatever an order has behind it was in an earlier life."""
+    return Timeline(SimClock(now))

@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meterlink.clock import SystemClock
-from meterlink.errors import DiskFull, JournalError, RowUnreadable, StepTaken
+from meterlink.errors import DiskFull, JournalError, Overtaken, RowUnreadable, StepTaken
 from meterlink.journal import acts as act_log
 from meterlink.journal.acts import ACTS_AT_ONCE, READ_MAX
 from meterlink.journal.journal import Journal
 from meterlink.journal.reader import JournalReader
 from meterlink.journal.store import Step, Store
-from meterlink.model.act import BODY_OCTETS_MAX, FIRST_HASH, Act, KeptAct, Topic, canonical, link
+from meterlink.model.act import BODY_OCTETS_MAX, FIRST_HASH, Act, Basis, KeptAct, Topic, canonical, link
 from meterlink.model.checkpoint import Checkpoint
 from tests.support.acts import act
 from tests.support.records import EPOCH, record
@@ -110,6 +110,45 @@ async def test_one_bad_step_keeps_out_all_of_its_company(tmp_path: Path) -> None
         assert [] == await journal.acts.of_subject(Topic.ORDER, "o-2")
         assert 1 == len(await journal.acts.after(0))
         await journal.acts.append(act(1, subject="o-2"), act(2), act(3))
+        assert _is_chain(await journal.acts.after(0))
+
+
+_ELSEWHERE: dict[str, Any] = {"subject": "x-1", "meter": "m2"}
+
+
+@pytest.mark.parametrize(
+    ("fresh", "overtakes"),
+    [
+        (act(topic=Topic.POLICY, subject="kill-switch", meter=""), True),
+        (act(topic=Topic.POLICY, **_ELSEWHERE), True),
+        (act(topic=Topic.EVIDENCE, subject="x-1"), True),
+        (act(topic=Topic.EVIDENCE, subject="x-1", meter=""), True),
+        (act(topic=Topic.EVIDENCE, **_ELSEWHERE), False),
+        (act(topic=Topic.ORDER, subject="x-1"), True),
+        (act(topic=Topic.ORDER, **_ELSEWHERE), False),
+        (act(topic=Topic.ORDER, **_ELSEWHERE, is_open=False), True),
+        (act(topic=Topic.EVIDENCE, **_ELSEWHERE, is_open=False), False),
+        (act(topic=Topic.ALARM, subject="x-1"), False),
+    ],
+)
+@pytest.mark.asyncio
+async def test_a_decision_that_was_overtaken_is_not_kept(tmp_path: Path, fresh: Act, overtakes: bool) -> None:
+    """An order would be sent by a verdict that knew nothing of the kill switch, or wait for strangers."""
+    async with _journal(tmp_path / "j.db") as journal:
+        await journal.acts.append(act(1), replace(fresh, subject="known", step=1))
+        basis = Basis(
+            number=await journal.acts.newest_number(),
+            meter="m1",
+            here=frozenset({Topic.EVIDENCE, Topic.ORDER}),
+            anywhere=frozenset({Topic.POLICY}),
+            ends=frozenset({Topic.ORDER}),
+        )
+        first, second = await asyncio.gather(
+            journal.acts.append(fresh), journal.acts.append(act(2), basis=basis), return_exceptions=True
+        )
+        assert isinstance(first, int)
+        assert overtakes is isinstance(second, Overtaken)
+        assert (1 if overtakes else 2) == len(await journal.acts.of_subject(Topic.ORDER, "o-1"))
         assert _is_chain(await journal.acts.after(0))
 
 

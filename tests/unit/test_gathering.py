@@ -28,6 +28,7 @@ from meterlink.orders.machine import Signal
 from meterlink.orders.people import THE_DAEMON, Actor, Role
 from meterlink.orders.rules import RULES, Live, OnStop, Stage, Verdict, outcome
 from meterlink.orders.rules.edition import edition
+from meterlink.orders.timeline import Timeline
 from meterlink.orders.trips import Quarantine
 from meterlink.orders.watching import Watch
 from meterlink.roster.roster import Roster, RosterMeter
@@ -67,7 +68,7 @@ class _Clock:
         return self.now
 
     def monotonic_s(self) -> float:
-        return 0.0
+        return (self.now - NOON).total_seconds()
 
 
 def _meters(size: int) -> tuple[RosterMeter, ...]:
@@ -87,6 +88,7 @@ class World:
     limits: Limits = field(init=False)
 
     def __post_init__(self) -> None:
+        self.timeline = Timeline(self.clock)
         self.limits = Limits(SETTINGS, self.roster)
         self.watch = Watch(self.journal.acts, self.limits, self.roster, CALENDAR)
         self.book = EvidenceBook(self.journal.acts, self.roster, self.clock)
@@ -101,6 +103,7 @@ class World:
             settings=SETTINGS,
             calendar=CALENDAR,
             clock=self.clock,
+            timeline=self.timeline,
             last_read=self._last_read,
             qualified=self._qualified,
         )
@@ -121,13 +124,13 @@ class World:
             await self.book.add(kept.record.model_copy(update=update), BILLING)
 
     async def begin(self, wanted: Order, creator: str = "clara") -> Life:
-        act = Life.begin(wanted, at=self.clock.now, actor=creator)
+        act = Life.begin(wanted, at=self.timeline.stamp(), actor=creator)
         await self.journal.acts.append(act)
         return Life.of([act])
 
     async def step(self, life: Life, signal: Signal, **body: Any) -> Life:
         told = {**body_of(signal, life.order.kind), **body}
-        act = life.next(signal, at=self.clock.now, actor=_ACTORS.get(signal, "meterlink"), body=told)
+        act = life.next(signal, at=self.timeline.stamp(), actor=_ACTORS.get(signal, "meterlink"), body=told)
         await self.journal.acts.append(act)
         return life.then(act)
 

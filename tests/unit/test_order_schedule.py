@@ -14,7 +14,7 @@ from meterlink.model.order import OrderState, Origin
 from meterlink.orders.due import due_at, is_late, waits_for_people
 from meterlink.orders.expiry import FRAME_LIFE_MAX, FRAME_LIFE_MIN, expiry
 from meterlink.orders.schedule import GIVE_UP_AFTER, is_given_up, next_look, next_repeat
-from tests.support.orders import NOON, at_state
+from tests.support.orders import NOON, at_state, timeline_at
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
@@ -116,8 +116,9 @@ def test_what_has_not_been_sent_expires_at_its_deadline() -> None:
     """An order would be sent late, or what was sent be called expired."""
     for state in (OrderState.CREATED, OrderState.AUTHORISED, OrderState.QUEUED, OrderState.PRECHECK):
         life = at_state(state).life
-        assert not is_late(life, life.order.deadline_at - SECOND)
-        assert is_late(life, life.order.deadline_at)
-        assert due_at(life, MINUTE) <= life.order.deadline_at
+        before, after = (timeline_at(life.order.deadline_at - early) for early in (SECOND, timedelta()))
+        assert not is_late(life, before)
+        assert is_late(life, after)
+        assert due_at(life, MINUTE, before) <= life.order.deadline_at
     for state in (OrderState.SENDING, OrderState.ACCEPTED, OrderState.UNCONFIRMED, OrderState.READBACK):
-        assert not is_late(at_state(state).life, NOON + 9 * HOUR)
+        assert not is_late(at_state(state).life, timeline_at(NOON + 9 * HOUR))

@@ -36,6 +36,7 @@ from meterlink.orders.sending import Sender
 from meterlink.orders.service import OrderService
 from meterlink.orders.starting import Starter
 from meterlink.orders.strays import Strays
+from meterlink.orders.timeline import Timeline
 from meterlink.orders.watching import Watch
 from meterlink.orders.work import WorkItems
 from meterlink.orders.work_desk import Attention
@@ -52,6 +53,7 @@ class Ground:
         last_read: the newest slot of any reading that was kept of a meter.
         roster: the meters.
         clock: wall time.
+        timeline: how long ago something was.
         zone: the plant's.
 
     """
@@ -61,6 +63,7 @@ class Ground:
     last_read: Callable[[str], Awaitable[datetime | None]]
     roster: Roster
     clock: Clock
+    timeline: Timeline
     zone: timezone
 
     @classmethod
@@ -84,6 +87,7 @@ class Ground:
             last_read=journal.last_read_at,
             roster=Roster.of(settings, profiles),
             clock=clock,
+            timeline=Timeline(clock),
             zone=settings.gateway.plant_time,
         )
 
@@ -116,7 +120,7 @@ class Rules:
         calendar = Calendar.of(ground.control, ground.zone)
         limits = Limits(ground.control, ground.roster)
         watch = Watch(ground.acts, limits, ground.roster, calendar)
-        evidence = EvidenceBook(ground.acts, ground.roster, ground.clock)
+        evidence = EvidenceBook(ground.acts, ground.roster, ground.clock, ground.timeline)
         judge = Gatherer(
             acts=ground.acts,
             roster=ground.roster,
@@ -125,6 +129,7 @@ class Rules:
             settings=ground.control,
             calendar=calendar,
             clock=ground.clock,
+            timeline=ground.timeline,
             last_read=ground.last_read,
             qualified=models,
         )
@@ -152,7 +157,7 @@ class Senders:
     @classmethod
     def of(cls, ground: Ground, book: Book, rules: Rules) -> Senders:
         """Build them."""
-        reader = Reader(book, ground.clock)
+        reader = Reader(book)
         macs = MacGuard(ground.acts, ground.clock)
         return cls(
             starter=Starter(book, rules.judge, rules.brakes),
@@ -200,7 +205,7 @@ class Aftercare:
             attention=Attention(work=work, alarms=alarms),
             strays=Strays(book, ground.roster, work),
             reconciler=reconciler,
-            lateness=Lateness(book, alarms, work, ground.clock),
+            lateness=Lateness(book, alarms, work),
             reminder=Reminder(book, work, ground.clock),
         )
 

@@ -106,7 +106,7 @@ class Ordering:
         self._models: Models = world.models or self._qualified
         self._lines: dict[str, LineOrders] = {}
         self.roster = ground.roster
-        self.book = Book(ground.acts, clock)
+        self.book = Book(ground.acts, clock, timeline=ground.timeline)
         self._rules = Rules.of(ground, self._models)
         self._senders = Senders.of(ground, self.book, self._rules)
         aftermath = Aftermath(self.book, self._closing_for, ground.zone)
@@ -192,7 +192,6 @@ class Ordering:
             starter=self._senders.starter,
             sender=self._senders.sender,
             reader=self._senders.reader,
-            clock=self._clock,
         )
         return self._lines[line.name]
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from meterlink.errors import RowUnreadable
 from meterlink.journal.cells import instant, micros, text
-from meterlink.model.act import FIRST_HASH, NUMBER_MAX, Act, KeptAct, Topic, canonical, link, written
+from meterlink.model.act import FIRST_HASH, NUMBER_MAX, Act, Basis, KeptAct, Topic, canonical, link, written
 
 KIND: Final = "act"
 """Kind of the log's row."""
@@ -20,6 +20,8 @@ TAKEN: Final = -1
 """What ``insert`` gives when one of the steps is there already."""
 BROKEN: Final = -2
 """What ``insert`` gives when nothing can follow on the last act, because its hash is none."""
+OVERTAKEN: Final = -3
+"""What ``insert`` gives when there are acts that whoever decided on these has not seen."""
 _HASH: Final = re.compile("[0-9a-f]{64}")
 
 _OF_SUBJECT: Final = """
@@ -46,6 +48,14 @@ _BETWEEN: Final = """
     SELECT log_id, number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
     WHERE log_id BETWEEN ? AND ?
     """
+_OVERTAKES: Final = """
+    SELECT 1 FROM act WHERE number > ? AND (
+        +topic IN (SELECT value FROM json_each(?))
+        OR +topic IN (SELECT value FROM json_each(?)) AND meter IN (?, '')
+        OR +topic IN (SELECT value FROM json_each(?)) AND NOT is_open
+    ) LIMIT 1
+    """
+# The plus keeps the planner at the number: behind it are a few acts, and of a topic there are all.
 _SUBJECTS: Final = "SELECT id FROM subject WHERE topic = ? AND id > ? ORDER BY id LIMIT ?"
 _OPEN_SUBJECTS: Final = "SELECT id FROM subject WHERE topic = ? AND id > ? AND is_open ORDER BY id LIMIT ?"
 
@@ -61,14 +71,19 @@ def prepared(acts: Iterable[Act]) -> tuple[Act, ...]:
     return tuple(_prepared(act) for act in acts)
 
 
-def insert(db: sqlite3.Connection, boot: int, acts: Sequence[Act], kept_at: int) -> int:
+def insert(
+    db: sqlite3.Connection, boot: int, acts: Sequence[Act], kept_at: int, basis: Basis | None = None
+) -> int:
     """Append acts, all or none of them; the newest log id. In the writer's transaction.
 
     Returns:
         ``TAKEN`` when the step of one of them is not the next of its subject, ``BROKEN`` when the chain ends
-        with something else than a hash: nothing was appended then.
+        with something else than a hash, ``OVERTAKEN`` when there is more than ``basis`` knows: nothing was
+        appended then.
 
     """
+    if basis is not None and _is_overtaken(db, basis):
+        return OVERTAKEN
     expected: dict[tuple[str, str], int] = {}
     for act in acts:
         key = (act.topic.value, act.subject)
@@ -99,8 +114,7 @@ def of_meter(
     db: sqlite3.Connection, meter: str, topics: Sequence[Topic], after: int, limit: int
 ) -> list[KeptAct]:
     """The acts of some topics that concern a meter, in order, behind a number of the chain."""
-    named = json.dumps([topic.value for topic in topics])
-    return _all(db.execute(_OF_METER, (meter, named, after, limit)))
+    return _all(db.execute(_OF_METER, (meter, _named_topics(topics), after, limit)))
 
 
 def of_verb(db: sqlite3.Connection, topic: Topic, verb: str, since: datetime, limit: int) -> list[KeptAct]:
@@ -219,6 +233,15 @@ def _insert_one(db: sqlite3.Connection, boot: int, act: Act, number: int, hashed
         (act.topic.value, act.subject, act.meter, act.step, int(act.is_open)),
     )
     return log_id
+
+
+def _is_overtaken(db: sqlite3.Connection, basis: Basis) -> bool:
+    named = (_named_topics(basis.anywhere), _named_topics(basis.here), basis.meter, _named_topics(basis.ends))
+    return db.execute(_OVERTAKES, (basis.number, *named)).fetchone() is not None
+
+
+def _named_topics(topics: Iterable[Topic]) -> str:
+    return json.dumps([topic.value for topic in topics])
 
 
 def _last_step(db: sqlite3.Connection, key: tuple[str, str]) -> int:

@@ -11,11 +11,11 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from meterlink.clock import Clock
-from meterlink.errors import JournalError, StepTaken
+from meterlink.errors import JournalError, Overtaken, StepTaken
 from meterlink.journal import act_rows, checkpoint_rows
 from meterlink.journal.cells import micros
 from meterlink.journal.store import Step, Store
-from meterlink.model.act import Act, KeptAct, Topic
+from meterlink.model.act import Act, Basis, KeptAct, Topic
 from meterlink.model.checkpoint import Checkpoint
 
 ACTS_AT_ONCE: Final = 64
@@ -71,16 +71,18 @@ class ActLog:
     boot: Callable[[], int]
     growth: Growth = field(default_factory=Growth)
 
-    async def append(self, *acts: Act) -> int:
+    async def append(self, *acts: Act, basis: Basis | None = None) -> int:
         """Append acts, all of them or none; the log id of the last, once they are on disk.
 
         Cancelled while waiting, they may have been appended or not: look.
 
         Args:
             acts: 1 to ``ACTS_AT_ONCE``; the step of each is the next one of its subject.
+            basis: what they were decided by; ``None``: nothing that could change.
 
         Raises:
             StepTaken: the step of one of them is not the next: somebody else was first. None was appended.
+            Overtaken: there are acts in the log beyond their basis. None was appended.
             JournalError: none was appended: disk full, file locked or damaged, journal closed.
             ValueError: an act is malformed, a bug of who made it.
 
@@ -91,9 +93,11 @@ class ActLog:
         kept_at = micros(self.clock.utc_now())
 
         def step(db: sqlite3.Connection) -> int:
-            return act_rows.insert(db, self.boot(), checked, kept_at)
+            return act_rows.insert(db, self.boot(), checked, kept_at, basis)
 
         log_id = await self.change(step)
+        if log_id == act_rows.OVERTAKEN:
+            raise Overtaken("what this was decided by has changed meanwhile")
         if log_id == act_rows.TAKEN:
             told = ", ".join(f"{act.topic} {act.subject} step {act.step}" for act in acts)
             raise StepTaken(f"somebody else was first: {told}")

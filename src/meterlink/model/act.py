@@ -95,6 +95,26 @@ class KeptAct:
         return self.act.topic.value
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """Which acts a decision has looked at: any more of them, and it has to be made again.
+
+    Args:
+        number: of the newest act that was in the log when the look began.
+        meter: our id of the meter that it is about.
+        here: topics of which acts of that meter, or of none, count.
+        anywhere: topics of which every act counts.
+        ends: topics of which an act counts that ends its subject, wherever that is.
+
+    """
+
+    number: int
+    meter: str
+    here: frozenset[Topic] = frozenset()
+    anywhere: frozenset[Topic] = frozenset()
+    ends: frozenset[Topic] = frozenset()
+
+
 def canonical(act: Act, number: int) -> bytes:
     """An act and its place as octets; the same act gives the same octets for ever.
 

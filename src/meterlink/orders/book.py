@@ -19,10 +19,11 @@ import structlog
 from meterlink.clock import Clock
 from meterlink.errors import BusFull, JournalError, NotAllowed, StepTaken, Unknown
 from meterlink.journal.acts import READ_MAX, ActLog
-from meterlink.model.act import Act, KeptAct, Topic
+from meterlink.model.act import Act, Basis, KeptAct, Topic
 from meterlink.model.order import Order, Origin
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
+from meterlink.orders.timeline import Timeline
 
 OPEN_MAX: Final = 10_000
 """Orders that are open at one time; one more is refused."""
@@ -78,13 +79,20 @@ class Book:
         acts: the log.
         clock: when a step was.
         companions: go with every step.
+        timeline: how long ago that was; ``None``: one of its own.
 
     """
 
-    def __init__(self, acts: ActLog, clock: Clock, companions: Sequence[Companion] = ()) -> None:
+    def __init__(
+        self,
+        acts: ActLog,
+        clock: Clock,
+        companions: Sequence[Companion] = (),
+        timeline: Timeline | None = None,
+    ) -> None:
         self.acts = acts
         self.companions = list(companions)
-        self._clock = clock
+        self.timeline = timeline or Timeline(clock)
         self._open: dict[str, Life] = {}
         self._paid: set[str] = set()
         self._meters: dict[str, set[str]] = {}
@@ -181,7 +189,7 @@ class Book:
 
         """
         self._check_room(order)
-        first = Life.begin(order, at=self._clock.utc_now(), actor=actor, body=body)
+        first = Life.begin(order, at=self.timeline.stamp(), actor=actor, body=body)
         life, acts = await self._continued(Life.of([first]), steps)
         others = [await self._continued(other, [step]) for other, step in ending]
         await self._append(first, *acts, *(act for _, taken in others for act in taken), *beside)
@@ -196,26 +204,29 @@ class Book:
         *,
         actor: str,
         body: Mapping[str, Any] = _NOTHING,
+        basis: Basis | None = None,
     ) -> Life:
         """Take one step; see ``steps``."""
-        return await self.steps(life, Step(signal=signal, actor=actor, body=body))
+        return await self.steps(life, Step(signal=signal, actor=actor, body=body), basis=basis)
 
-    async def steps(self, life: Life, *steps: Step) -> Life:
+    async def steps(self, life: Life, *steps: Step, basis: Basis | None = None) -> Life:
         """Take steps, all or none; on disk when this returns.
 
         Args:
             life: how the order stands as the caller knows it.
             steps: one after the other.
+            basis: what they were decided by; ``None``: nothing that could change.
 
         Raises:
             NotAllowed: it takes no such step now.
             StepTaken: somebody else was first; ``read`` it.
+            Overtaken: that has changed; decide again.
             JournalError: nothing was written.
 
         """
         after, acts = await self._continued(life, steps)
         try:
-            await self._append(*acts)
+            await self._append(*acts, basis=basis)
         except StepTaken:
             await self.read(life.order.id)
             raise
@@ -256,13 +267,13 @@ class Book:
         elif len(self._open) - len(self._paid) >= OPEN_MAX:
             raise BusFull(f"{OPEN_MAX} orders are open; no more is taken")
 
-    async def _append(self, *acts: Act) -> None:
-        await self.acts.append(*acts)
+    async def _append(self, *acts: Act, basis: Basis | None = None) -> None:
+        await self.acts.append(*acts, basis=basis)
         for companion in self.companions:
             companion.kept(acts)
 
     async def _continued(self, life: Life, steps: Iterable[Step]) -> tuple[Life, list[Act]]:
-        now = self._clock.utc_now()
+        now = self.timeline.stamp()
         acts: list[Act] = []
         for step in steps:
             act = life.next(step.signal, at=now, actor=step.actor, body=step.body)

@@ -1,4 +1,4 @@
-"""When an order wants its line next; it follows from its log alone, so a restart changes nothing."""
+"""When an order wants its line next, in lived time; it follows from its log, so a restart changes nothing."""
 
 from __future__ import annotations
 
@@ -9,21 +9,25 @@ from meterlink.orders.life import Life
 from meterlink.orders.machine import BEFORE_SENDING
 from meterlink.orders.reading_back import SENT, watched_since
 from meterlink.orders.schedule import next_look, next_repeat
+from meterlink.orders.timeline import Timeline
 
 
-def due_at(life: Life, trip_delay: timedelta) -> datetime:
-    """When something is to be done for an open order; times that have passed mean: now.
+def due_at(life: Life, trip_delay: timedelta, timeline: Timeline) -> datetime:
+    """When something is to be done for an open order, in lived time; times that have passed mean: now.
 
     Args:
         life: open.
         trip_delay: how long its meter may wait before it opens.
+        timeline: where its acts were written.
 
     """
+    last_at = timeline.lived(life.last_at)
     if life.state in SENT:
-        return life.last_at
+        return last_at
     if life.state in (OrderState.READBACK, OrderState.WAITING_FOR_KEY):
-        return next_look(watched_since(life), life.last_at, trip_delay=trip_delay)
-    return min(_next_try(life), life.order.deadline_at)
+        return next_look(timeline.lived(watched_since(life)), last_at, trip_delay=trip_delay)
+    ends_at = timeline.now() + time_left(life, timeline)
+    return ends_at if waits_for_people(life) else min(_next_try(life, timeline), ends_at)
 
 
 def waits_for_people(life: Life) -> bool:
@@ -32,15 +36,19 @@ def waits_for_people(life: Life) -> bool:
     return life.order.origin is Origin.PERSON and life.state in asked
 
 
-def is_late(life: Life, now: datetime) -> bool:
+def time_left(life: Life, timeline: Timeline) -> timedelta:
+    """How long an order may still be sent; not positive: its deadline has passed by one of the clocks."""
+    return timeline.left(life.order.deadline_at, life.created_at)
+
+
+def is_late(life: Life, timeline: Timeline) -> bool:
     """Whether its deadline has passed before it was sent, or before it may be sent again."""
     may_be_sent = life.state in BEFORE_SENDING or life.may_repeat
-    return may_be_sent and now >= life.order.deadline_at
+    return may_be_sent and time_left(life, timeline) <= timedelta()
 
 
-def _next_try(life: Life) -> datetime:
-    if waits_for_people(life):
-        return life.order.deadline_at
-    if life.state in BEFORE_SENDING:
-        return life.not_before or life.since
-    return next_repeat(life.since, life.transmissions)
+def _next_try(life: Life, timeline: Timeline) -> datetime:
+    since = timeline.lived(life.since)
+    if life.state not in BEFORE_SENDING:
+        return next_repeat(since, life.transmissions)
+    return since if life.not_before is None else since + (life.not_before - life.since)

@@ -35,6 +35,7 @@ from meterlink.orders.records import (
     Warning_,
     WorkOrder,
 )
+from meterlink.orders.timeline import Timeline
 from meterlink.orders.told import Kept, Told, body_of, record_of
 from meterlink.roster.roster import Roster, RosterMeter
 
@@ -92,13 +93,15 @@ class EvidenceBook:
         acts: the log.
         roster: whose meters there are.
         clock: says when a record came.
+        timeline: how long ago that was; ``None``: one of its own.
 
     """
 
-    def __init__(self, acts: ActLog, roster: Roster, clock: Clock) -> None:
+    def __init__(self, acts: ActLog, roster: Roster, clock: Clock, timeline: Timeline | None = None) -> None:
         self._acts = acts
         self._roster = roster
         self._clock = clock
+        self._timeline = timeline or Timeline(clock)
 
     async def add(self, record: Evidence, actor: Actor) -> Added:
         """Keep a record; the same one again changes nothing.
@@ -118,7 +121,7 @@ class EvidenceBook:
             raise NotEntitled(
                 f"sender: {actor.name} may not speak for {record.sender}: see `senders` in the file of people"
             )
-        now = self._clock.utc_now()
+        now = self._timeline.stamp()
         if record.at - now > AHEAD_MAX:
             raise EvidenceRefused(f"at: {record.body['at']} is ahead of our clock: check the sender's clock")
         record = self._placed(record)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
@@ -20,10 +20,12 @@ from meterlink.orders.limits import Limited, Verb
 from meterlink.orders.machine import Signal
 from meterlink.orders.one_payment import alike
 from meterlink.orders.people import Actor
+from meterlink.orders.proof import arrives_until
 from meterlink.orders.records import full_id_of
 from meterlink.orders.rules.facts import Facts, FieldGrant, Live, OtherOrder, Probing, Steps
 from meterlink.orders.rules.judge import judge
 from meterlink.orders.rules.verdict import Stage, Verdict
+from meterlink.orders.timeline import Timeline
 from meterlink.orders.trips import CUTS, is_counted
 from meterlink.orders.walk import Walk, walk_of
 from meterlink.orders.watching import Watch
@@ -77,6 +79,7 @@ class Gatherer:
         settings: the limits.
         calendar: when trips may go.
         clock: the time.
+        timeline: how long ago something was.
         last_read: when a meter was last read with success.
         qualified: what is proven of the models.
 
@@ -89,6 +92,7 @@ class Gatherer:
     settings: ControlSettings
     calendar: Calendar
     clock: Clock
+    timeline: Timeline
     last_read: Callable[[str], Awaitable[datetime | None]]
     qualified: Qualified
 
@@ -151,10 +155,10 @@ class Gatherer:
             now=now,
             settings=self.settings,
             calendar=self.calendar,
-            steps=_steps(life, steps_of.get(order.id, []), grant),
+            steps=self._steps(life, steps_of.get(order.id, []), grant, now),
             told=told,
             limited=self._limited(stage, order, life, actor, now),
-            others=tuple(_others(order, steps_of, alike(told, order.payment))),
+            others=tuple(self._others(order, steps_of, alike(told, order.payment), now)),
             last_read_at=last_read_at,
             unproven=proven.unproven,
             model=proven.facts,
@@ -214,6 +218,52 @@ class Gatherer:
         assert trip is not None, "the meter was found in the roster"
         self.watch.limits.reserve(trip, facts.now)
 
+    def _steps(
+        self, life: Life | None, acts: Sequence[Act], grant: FieldGrant | None, now: datetime
+    ) -> Steps:
+        if life is None:
+            return Steps(field_grant=grant)
+        return Steps(
+            created_by=life.created_by,
+            approved_by=life.approvals,
+            approved_at=life.authorised_at,
+            armed_by=life.armed_by,
+            field_grant=grant,
+            sent_at=self._sent_at(acts, now),
+        )
+
+    def _others(
+        self, order: Order, steps_of: Mapping[str, Sequence[Act]], like: Collection[str], now: datetime
+    ) -> Iterator[OtherOrder]:
+        """Other orders that still hold the meter, and those of the same payment or of one that is like it."""
+        payments = {order.payment, *like} - {""}
+        for order_id, acts in steps_of.items():
+            if order_id == order.id:
+                continue
+            try:
+                life = Life.of(acts)
+            except ValueError as error:
+                raise JournalError(f"order {order_id}: {error}") from None
+            if life.locks_meter or full_id_of(life.order.payment) in payments:
+                yield self._other(life, acts, now)
+
+    def _other(self, life: Life, acts: Sequence[Act], now: datetime) -> OtherOrder:
+        until = arrives_until(life.sent, self.timeline) if life.sent else None
+        return OtherOrder(
+            id=life.order.id,
+            kind=life.order.kind,
+            state=life.state,
+            payment=full_id_of(life.order.payment),
+            is_open=life.locks_meter,
+            sent_at=self._sent_at(acts, now),
+            arrives_until=self.timeline.shown(until, now) if until else None,
+        )
+
+    def _sent_at(self, acts: Sequence[Act], now: datetime) -> tuple[datetime, ...]:
+        """When frames left, as the clock goes now: rules ask how long ago that was."""
+        sent = (self.timeline.lived(act.at) for act in acts if act.verb == Signal.INTEND)
+        return tuple(self.timeline.shown(at, now) for at in sent)
+
 
 def _no_such_meter(name: str) -> Verdict:
     return Verdict(
@@ -223,46 +273,3 @@ def _no_such_meter(name: str) -> Verdict:
         en=f"there is no meter {name!r} in the roster",
         zh=f"档案中没有电表{name!r}",
     )
-
-
-def _steps(life: Life | None, acts: Sequence[Act], grant: FieldGrant | None) -> Steps:
-    if life is None:
-        return Steps(field_grant=grant)
-    return Steps(
-        created_by=life.created_by,
-        approved_by=life.approvals,
-        approved_at=life.authorised_at,
-        armed_by=life.armed_by,
-        field_grant=grant,
-        sent_at=_sent_at(acts),
-    )
-
-
-def _others(order: Order, steps_of: Mapping[str, Sequence[Act]], like: Collection[str]) -> list[OtherOrder]:
-    """Other orders that still hold the meter, and those of the same payment or of one that is like it."""
-    found = []
-    payments = {order.payment, *like} - {""}
-    for order_id, acts in steps_of.items():
-        if order_id == order.id:
-            continue
-        try:
-            life = Life.of(acts)
-        except ValueError as error:
-            raise JournalError(f"order {order_id}: {error}") from None
-        payment = full_id_of(life.order.payment)
-        if life.locks_meter or payment in payments:
-            found.append(
-                OtherOrder(
-                    id=order_id,
-                    kind=life.order.kind,
-                    state=life.state,
-                    payment=payment,
-                    is_open=life.locks_meter,
-                    sent_at=_sent_at(acts),
-                )
-            )
-    return found
-
-
-def _sent_at(acts: Sequence[Act]) -> tuple[datetime, ...]:
-    return tuple(act.at for act in acts if act.verb == Signal.INTEND)

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from meterlink.errors import MeterlinkError
+from meterlink.model.act import Basis, Topic
 from meterlink.model.order import Order
 from meterlink.orders.life import Life
 from meterlink.orders.people import Actor
 from meterlink.orders.rules.facts import Live
 from meterlink.orders.rules.verdict import Stage, Verdict
+from meterlink.orders.trips import CUTS
 
 
 class Judge(Protocol):
@@ -54,6 +56,27 @@ class Stopped(MeterlinkError):
         super().__init__("; ".join(f"{verdict.rule}: {verdict.en}" for verdict in stopping))
         self.zh = "；".join(f"{verdict.rule}：{verdict.zh}" for verdict in stopping)
         self.verdicts = tuple(verdicts)
+
+
+def basis_of(order: Order, number: int) -> Basis:
+    """What the rules read of the log, so that it is known whether their verdict still holds.
+
+    Brakes, holds and qualifications are few, and count wherever they are. Evidence and orders count at the
+    meter, and evidence of no meter; of a trip also how the others end, because they may brake its batch. How
+    many trips go at once needs no log: who passes is counted before anybody waits.
+
+    Args:
+        order: that is judged.
+        number: of the newest act when the judging begins.
+
+    """
+    return Basis(
+        number=number,
+        meter=order.meter,
+        here=frozenset({Topic.EVIDENCE, Topic.ORDER}),
+        anywhere=frozenset({Topic.POLICY, Topic.QUALIFICATION}),
+        ends=frozenset({Topic.ORDER} if order.kind in CUTS else ()),
+    )
 
 
 def told(verdict: Verdict) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 The clocks run from the record of the payment: five minutes to the first command, thirty until somebody goes
 there, a day to current. They run as well while a trip that was sent before the payment is still read back:
-nothing can be sent then, and just that must be known. They are looked at once a minute; an alarm is raised
-once for an order. Source: CTRL-16, CTRL-17, business-rules 2.2.
+nothing can be sent then, and just that must be known. They count lived time (``Timeline``), are looked at
+once a minute, and raise an alarm once for an order. Source: CTRL-16, CTRL-17, business-rules 2.2.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Final
 
 import structlog
 
-from meterlink.clock import Clock
 from meterlink.errors import MeterlinkError, Unknown
 from meterlink.model.act import Topic
 from meterlink.model.order import CLOSES, OrderKind, OrderState, Origin
@@ -46,8 +45,8 @@ class _Known:
     Args:
         meter: our id.
         payment: id of its record.
-        paid_at: when that was recorded here; ``None``: the order comes from no payment.
-        first_sent_at: when the first frame of the reconnection left; ``None``: none has.
+        paid_at: when that was recorded here, in lived time; ``None``: the order comes from no payment.
+        first_sent_at: when the first frame of the reconnection left, in lived time; ``None``: none has.
         is_trip: whether it is the trip that the reconnection waits for.
         told: alarms that were raised, and whether somebody was sent there.
 
@@ -68,15 +67,14 @@ class Lateness:
         book: the orders.
         alarms: where it is told.
         work: sends somebody there.
-        clock: the time.
 
     """
 
-    def __init__(self, book: Book, alarms: Alarms, work: WorkItems, clock: Clock) -> None:
+    def __init__(self, book: Book, alarms: Alarms, work: WorkItems) -> None:
         self._book = book
         self._alarms = alarms
         self._work = work
-        self._clock = clock
+        self._timeline = book.timeline
         self._known: dict[str, _Known] = {}
 
     async def run(self) -> None:
@@ -121,7 +119,7 @@ class Lateness:
         known = await self._known_of(name, life)
         if known.paid_at is None:
             return  # no reconnection after a payment
-        now = self._clock.utc_now()
+        now = self._timeline.now()
         rule = late(known.paid_at, known.first_sent_at, None, now)
         if rule and rule not in known.told:
             if life is not None or not known.is_trip or await self._is_dark(known.meter):
@@ -175,13 +173,13 @@ class Lateness:
         life = await self._book.read(name)
         name_of_payment = life.order.payment or life.payment
         payment = await self._book.acts.of_subject(Topic.EVIDENCE, name_of_payment)
-        sent = (kept.act.at for kept in acts if kept.act.verb == Signal.INTEND)
+        sent = (self._timeline.lived(kept.act.at) for kept in acts if kept.act.verb == Signal.INTEND)
         is_trip = life.order.kind is OrderKind.TRIP
         return _Known(
             meter=life.order.meter,
             is_trip=is_trip,
             payment=name_of_payment,
-            paid_at=payment[0].act.at if payment else None,
+            paid_at=self._timeline.lived(payment[0].act.at) if payment else None,
             first_sent_at=None if is_trip else next(sent, None),
         )
 

@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import Any
 
 from meterlink.bus.line import Exchanging
-from meterlink.clock import Clock
 from meterlink.drivers.control import ClockLook, Identity, Opening, Purse, Standing
 from meterlink.drivers.proving import Security
 from meterlink.errors import BadAnswer, BusFull, LineError, Refused, ReplyTimeout
@@ -17,6 +16,7 @@ from meterlink.orders.look import Look
 from meterlink.orders.qualification import firmware_of
 from meterlink.orders.reach import Reach
 from meterlink.orders.rules.facts import Live
+from meterlink.orders.timeline import Timeline
 from meterlink.orders.trips import CUTS
 from meterlink.orders.written import Seen, clock_in, clock_out, seen_in, seen_out
 
@@ -53,10 +53,11 @@ async def look_before(held: Exchanging, reach: Reach, kind: OrderKind, security:
     )
 
 
-async def look_after(held: Exchanging, reach: Reach, kind: OrderKind, clock: Clock) -> Look:
+async def look_after(held: Exchanging, reach: Reach, kind: OrderKind, timeline: Timeline) -> Look:
     """What tells whether a control was obeyed.
 
-    Where a line may still hold the frame, the meter's own clock tells whether it has become worthless.
+    Where a line may still hold the frame, the meter's own clock tells whether it has become worthless: not if
+    ours, with which it was compared, was set meanwhile.
 
     Raises:
         SecurityFailed: as of ``look_before``.
@@ -65,10 +66,13 @@ async def look_after(held: Exchanging, reach: Reach, kind: OrderKind, clock: Clo
     """
     driver, address = reach.driver, reach.meter.address
     shown: ClockLook | None = None
+    ahead = timeline.ahead
     if not reach.meter.line_is_ours:
         with suppress(Refused, BadAnswer):
             shown = await driver.clock(held, address)
-    started_at = clock.utc_now()
+    started_at = timeline.stamp()
+    if timeline.is_set_since(ahead):
+        shown = None
     if kind is OrderKind.TOP_UP:
         seen = await driver.purse(held, address, reach.security())
         return Look(started_at=started_at, seen=seen, clock=shown)

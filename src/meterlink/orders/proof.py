@@ -48,10 +48,12 @@ from typing import Final
 from meterlink.drivers.control import ControlAnswer, Standing, Verdict
 from meterlink.model.order import Order, OrderKind
 from meterlink.orders import witnesses
+from meterlink.orders.expiry import FRAME_LIFE_MAX
 from meterlink.orders.look import Case, Conclusion, Look, SwitchFacts
 from meterlink.orders.machine import Signal
-from meterlink.orders.money_proof import of_money, purse_of
+from meterlink.orders.money_proof import STORED_MONEY_LIVES, of_money, purse_of
 from meterlink.orders.switch_proof import is_load_on_open, of_switch, shown_twice, standing_of
+from meterlink.orders.timeline import Timeline
 from meterlink.orders.transmission import Transmission
 from meterlink.orders.witnesses import Word
 from meterlink.orders.written import Seen
@@ -60,6 +62,7 @@ __all__ = [
     "Conclusion",
     "Look",
     "SwitchFacts",
+    "arrives_until",
     "conclude",
     "conclude_key",
     "contradiction",
@@ -158,6 +161,21 @@ def contradiction(standing: Standing, facts: SwitchFacts) -> str:
     if standing.contact_open is False and standing.voltages_v is not None:
         return "" if any(volts >= witnesses.VOLTAGE_V for volts in standing.voltages_v) else "no_voltage"
     return ""
+
+
+def arrives_until(sent: Transmission, timeline: Timeline) -> datetime | None:
+    """Until when a frame may still come to its meter, in lived time; ``None``: nobody can say.
+
+    A frame that was answered has come. Any other is dead when the time in it is over, which is counted from
+    its sending; a top-up has no such time, and is dead on a line that stores once its authentication is.
+    """
+    if sent.left_by is None:
+        return None
+    left_by = timeline.lived(sent.left_by)
+    if sent.answer is not None and sent.answer.verdict in (Verdict.ACCEPTED, Verdict.REJECTED):
+        return left_by
+    is_kept = sent.line_stores and sent.expires_at is None
+    return left_by + (STORED_MONEY_LIVES if is_kept else FRAME_LIFE_MAX)
 
 
 def may_send_again(order: Order, earlier: Transmission, proof: str, again: Transmission) -> str:

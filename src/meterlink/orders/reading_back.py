@@ -1,18 +1,19 @@
 """What became of an order that was sent: the meter is looked at until what it shows decides.
 
 Looking is harmless, so it is done at once, soon again, and then ever more seldom (``schedule``). Each look is
-a row of the log with what was seen and what it proves; what nothing proves within a day is unknown, and
-stays that. Who answers is asked first: another meter in the place of the old one proves nothing of it.
+a row of the log with what was seen and what it proves; what nothing proves within a day, and not by a look
+behind that day either, is unknown, and stays that. The day is one of lived time (``Timeline``). Who answers
+is asked first: another meter in the place of the old one proves nothing of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from meterlink.bus.line import Exchanging
-from meterlink.clock import Clock
 from meterlink.errors import JournalError, SecurityFailed
 from meterlink.model.act import KeptAct
 from meterlink.model.order import OrderState
@@ -38,13 +39,12 @@ class Reader:
 
     Args:
         book: the orders.
-        clock: the time.
 
     """
 
-    def __init__(self, book: Book, clock: Clock) -> None:
+    def __init__(self, book: Book) -> None:
         self._book = book
-        self._clock = clock
+        self._timeline = book.timeline
 
     async def look(self, held: Exchanging, reach: Reach, life: Life, *, is_identified: bool = False) -> Life:
         """Look once, and write down what that proves.
@@ -59,6 +59,7 @@ class Reader:
             JournalError: the log cannot be written or read.
 
         """
+        began_at = self._timeline.now()
         life = await self._begin(life)
         if life.state not in LOOKED_AT:
             return life
@@ -67,15 +68,17 @@ class Reader:
                 found = (await reach.driver.identity(held, reach.meter.address)).meter_number
                 if found != (meant := _number_of(life, reach)):
                     return await self._exchanged(life, meant, found)
-            look = await look_after(held, reach, life.order.kind, self._clock)
+            look = await look_after(held, reach, life.order.kind, self._timeline)
         except (*UNSEEN, SecurityFailed) as error:
-            return await self._conclude(life, reach, None, {"told": str(error)})
-        return await self._conclude(life, reach, look, {"look": look_out(look)})
+            return await self._conclude(life, reach, began_at, None, {"told": str(error)})
+        return await self._conclude(life, reach, began_at, look, {"look": look_out(look)})
 
     async def unseen(self, reach: Reach, life: Life, why: str) -> Life:
         """Write down that the meter could not be looked at: no line was to be had."""
         life = await self._begin(life)
-        return life if life.state not in LOOKED_AT else await self._conclude(life, reach, None, {"told": why})
+        if life.state not in LOOKED_AT:
+            return life
+        return await self._conclude(life, reach, self._timeline.now(), None, {"told": why})
 
     async def _exchanged(self, life: Life, meant: str, found: str) -> Life:
         """The meter that had the frame is away, and what it did with it nobody can read any more."""
@@ -91,21 +94,37 @@ class Reader:
             life = await self._book.insist(life, Signal.READ_BACK, actor=DAEMON)
         return life
 
-    async def _conclude(self, life: Life, reach: Reach, look: Look | None, body: dict[str, Any]) -> Life:
+    async def _conclude(
+        self, life: Life, reach: Reach, began_at: datetime, look: Look | None, body: dict[str, Any]
+    ) -> Life:
         looks = [*await self._earlier(life), *([] if look is None else [look])]
-        found = self._judged(life, reach, looks, await reach.facts())
+        found = self._judged(life, reach, looks, await reach.facts(), began_at)
         body |= {"inputs": dict(found.inputs)} | ({"proof": found.proof} if found.proof else {})
         return await self._book.insist(life, found.signal or Signal.LOOK, actor=DAEMON, body=body)
 
-    def _judged(self, life: Life, reach: Reach, looks: Sequence[Look], facts: SwitchFacts) -> Conclusion:
-        now = self._clock.utc_now()
+    def _judged(
+        self, life: Life, reach: Reach, looks: Sequence[Look], facts: SwitchFacts, began_at: datetime
+    ) -> Conclusion:
+        """What the looks prove; what they leave open is given up if the newest began behind the day."""
+        looks = [self._lived(look) for look in looks]
         if life.state is OrderState.WAITING_FOR_KEY:
             found = conclude_key(looks, facts) if looks else Conclusion(signal=None)
-            if found.signal is None and is_given_up(life.since, now):
+            if found.signal is None and is_given_up(self._timeline.lived(life.since), began_at):
                 return Conclusion(signal=Signal.LEAVE, inputs={"waited_since": str(life.since)})
             return found
-        assert life.sent is not None, "what is read back was sent"
-        return conclude(life.order, life.sent, looks, facts, now=now, reply_timeout=reach.reply_timeout)
+        sent = life.sent
+        assert sent is not None, "what is read back was sent"
+        if sent.left_by is not None:
+            sent = replace(sent, left_by=self._timeline.lived(sent.left_by))
+        return conclude(life.order, sent, looks, facts, now=began_at, reply_timeout=reach.reply_timeout)
+
+    def _lived(self, look: Look) -> Look:
+        """A look in lived time; the meter's own clock shows the same instant as before."""
+        started_at = self._timeline.lived(look.started_at)
+        clock = look.clock
+        if clock is not None:
+            clock = replace(clock, offset=clock.offset + (look.started_at - started_at))
+        return replace(look, started_at=started_at, clock=clock)
 
     async def _earlier(self, life: Life) -> list[Look]:
         """The newest look of this state; two of them in a row can prove more than one."""

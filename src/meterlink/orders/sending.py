@@ -12,7 +12,7 @@ nothing is sent.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -22,11 +22,13 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.control import Command, ControlAnswer, Prepared, Verdict
 from meterlink.drivers.proving import Plain, Security
-from meterlink.errors import NotAllowed, SecurityFailed
+from meterlink.errors import NotAllowed, Overtaken, SecurityFailed
+from meterlink.model.act import Basis
 from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.book import Book
+from meterlink.orders.due import time_left
 from meterlink.orders.expiry import FRAME_LIFE_MIN, Expiry, expiry
-from meterlink.orders.judging import Holder, Judge, written
+from meterlink.orders.judging import Holder, Judge, basis_of, written
 from meterlink.orders.life import Life
 from meterlink.orders.looking import UNSEEN, before_of, look_before
 from meterlink.orders.mac_guard import MacGuard
@@ -42,6 +44,8 @@ from meterlink.orders.written import answer_out
 
 STALE_BY: Final = timedelta(minutes=10)
 """How long the expiry of a probe is over that finds out whether the meter looks at it. Source: fact 10."""
+JUDGED_MAX: Final = 5
+"""How often the rules are asked behind the proof, while others write what they look at."""
 AWAY: Final = frozenset({"away", "slow"})
 """Codes of a provider that may be there later; everything else that it says is a no."""
 
@@ -68,6 +72,7 @@ class Sender:
         self._reader = reader
         self._macs = macs
         self._clock = clock
+        self._timeline = book.timeline
 
     async def attempt(self, line: Holding, reach: Reach, life: Life) -> Life:
         """Try once to send an order, and look at once what became of it.
@@ -102,12 +107,16 @@ class Sender:
         try:
             await self._macs.check(life.order.meter)
             security = reach.security()
+            ahead = self._timeline.ahead
             live = await look_before(held, reach, life.order.kind, security)
             live = replace(live, provider=await _name_of(security))
             verdicts = await self._judge.judge(Stage.LIVE, life.order, life, THE_DAEMON, live)
             if (stop := outcome(verdicts)) is not None:
                 return await self._stopped(life, stop, verdicts)
-            until = expiry(life.order.deadline_at, self._clock.utc_now(), live.clock)
+            if self._timeline.is_set_since(ahead):  # what the meter's clock was compared with is gone
+                return await self._put_off(life, "our clock was set", ())
+            now = self._clock.utc_now()
+            until = expiry(now + time_left(life, self._timeline), now, live.clock)
             if until is None:
                 return await self._expire(life)
             if is_stale_probe(life.order):
@@ -118,12 +127,24 @@ class Sender:
             return await self._unproved(life, error)
         async with _finishing(held, reach, prepared):
             # Proofs take seconds, in which somebody may have stopped, disputed or protected.
+            after = await self._judged_again(reach, life, live, command, prepared)
+            if after.state is not OrderState.SENDING:
+                return after
+            after = await self._let_go(held, reach, after, command, prepared)
+            return await self._reader.look(held, reach, after, is_identified=True)
+
+    async def _judged_again(
+        self, reach: Reach, life: Life, live: Live, command: Command, prepared: Prepared
+    ) -> Life:
+        """Judge and commit the intent; only a verdict on all that the log holds then lets octets leave."""
+        for _ in range(JUDGED_MAX):
+            basis = basis_of(life.order, await self._book.acts.newest_number())
             verdicts = await self._judge.judge(Stage.LIVE, life.order, life, THE_DAEMON, live)
             if (stop := outcome(verdicts)) is not None:
                 return await self._stopped(life, stop, verdicts)
-            life = await self._intend(reach, life, live, command, prepared, verdicts)
-            life = await self._let_go(held, reach, life, command, prepared)
-            return await self._reader.look(held, reach, life, is_identified=True)
+            with suppress(Overtaken):
+                return await self._intend(reach, life, live, command, prepared, verdicts, basis)
+        return await self._put_off(life, "what the rules look at did not come to rest", ())
 
     async def _intend(
         self,
@@ -133,6 +154,7 @@ class Sender:
         command: Command,
         prepared: Prepared,
         verdicts: Sequence[Judged],
+        basis: Basis,
     ) -> Life:
         """Commit that octets may leave from now on."""
         sent = Transmission(
@@ -146,13 +168,13 @@ class Sender:
             opens_within=live.opening.within,
         )
         body = {"sent": sent.body, "rules": written(verdicts)}
-        return await self._book.step(life, Signal.INTEND, actor=DAEMON, body=body)
+        return await self._book.step(life, Signal.INTEND, actor=DAEMON, body=body, basis=basis)
 
     async def _let_go(
         self, held: Exchanging, reach: Reach, life: Life, command: Command, prepared: Prepared
     ) -> Life:
         """Let the octets leave, if there still is time, and write down what came back."""
-        if self._clock.utc_now() + FRAME_LIFE_MIN > life.order.deadline_at:
+        if time_left(life, self._timeline) < FRAME_LIFE_MIN:
             answer = ControlAnswer(verdict=Verdict.UNSENT, told="the deadline came while the log was written")
         else:
             answer = await reach.driver.send(held, prepared)

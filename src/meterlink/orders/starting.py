@@ -10,15 +10,18 @@ from datetime import datetime
 from typing import Final
 
 from meterlink.errors import NotAllowed
-from meterlink.model.order import OrderKind, OrderState, Origin
+from meterlink.model.order import CLOSES, OrderKind, OrderState, Origin
 from meterlink.orders.book import Book, Step
 from meterlink.orders.due import waits_for_people
 from meterlink.orders.judging import Holder, Judge, written
 from meterlink.orders.life import Life
 from meterlink.orders.machine import Signal
 from meterlink.orders.people import DAEMON, THE_DAEMON
+from meterlink.orders.proof import arrives_until
+from meterlink.orders.reading_back import SENT
 from meterlink.orders.rules import OnStop, Stage, outcome
 from meterlink.orders.rules.persons import needs_approval
+from meterlink.orders.timeline import Timeline
 
 QUIET: Final = frozenset({OrderKind.ALARM_ON, OrderKind.ALARM_OFF})
 """What moves no contact and no money."""
@@ -67,18 +70,37 @@ class Starter:
             return life  # its deadline has passed, or it is too early
 
     def _comes_later(self, life: Life) -> bool:
-        """Whether an earlier order of that meter goes on by itself: then this one waits for its end.
-
-        An alarm disturbs nobody; the rules let it wait for what is in flight.
-        """
-        if life.order.kind in QUIET:
-            return False
-        others = (one for one in self._book.open_of(life.order.meter) if one.order.id != life.order.id)
-        return any(_place(one) < _place(life) and not waits_for_people(one) for one in others)
+        """Whether there is an order of that meter for which this one waits."""
+        timeline = self._book.timeline
+        return any(waits_for(life, one, timeline) for one in self._book.open_of(life.order.meter))
 
 
-def _place(life: Life) -> tuple[datetime, str]:
-    return life.created_at, life.order.id
+def waits_for(life: Life, other: Life, timeline: Timeline) -> bool:
+    """Whether an order waits for the end of another of its meter: an earlier one that goes on by itself.
+
+    An alarm disturbs nobody; the rules let it wait for what is in flight. A closing goes before every alarm,
+    and waits neither for an alarm nor for money that is only read back: nothing of that is in the line.
+
+    Args:
+        life: goes on by itself.
+        other: open, of the same meter.
+        timeline: where their acts were written.
+
+    """
+    is_earlier = _place(other, timeline) < _place(life, timeline)
+    if life.order.kind in QUIET or not is_earlier or waits_for_people(other):
+        return False
+    is_quiet = other.order.kind in QUIET
+    if life.order.kind not in CLOSES or not (is_quiet or other.order.kind is OrderKind.TOP_UP):
+        return True
+    if other.state is OrderState.READBACK and other.sent is not None:
+        until = arrives_until(other.sent, timeline)
+        return until is None or timeline.now() < until
+    return other.state in SENT or not is_quiet
+
+
+def _place(life: Life, timeline: Timeline) -> tuple[datetime, str]:
+    return timeline.lived(life.created_at), life.order.id
 
 
 def first_steps(life: Life) -> list[Step]:

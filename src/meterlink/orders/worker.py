@@ -16,7 +16,6 @@ import structlog
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
-from meterlink.clock import Clock
 from meterlink.errors import JournalError, LineClosed, MeterlinkError, NoControl, StepTaken
 from meterlink.model.order import CLOSES, OrderState
 from meterlink.orders.book import Book
@@ -31,7 +30,7 @@ from meterlink.orders.sending import Sender
 from meterlink.orders.starting import Starter
 
 WAIT_MAX_S: Final = 60.0
-"""Longest wait before the wall clock is looked at again: it may have been set."""
+"""Longest wait before the wall clock is looked at again: it may have been set, and a deadline be over."""
 RESTED: Final = timedelta(seconds=60)
 """How long an order is left alone that could not be carried on at all."""
 CRASHED_RESTS: Final = timedelta(minutes=10)
@@ -52,7 +51,6 @@ class LineOrders:
         starter: brings on what no person has to bring on.
         sender: sends.
         reader: reads back.
-        clock: the time.
 
     """
 
@@ -65,7 +63,6 @@ class LineOrders:
         starter: Starter,
         sender: Sender,
         reader: Reader,
-        clock: Clock,
     ) -> None:
         self.name = name
         self._reaches = reaches
@@ -73,7 +70,7 @@ class LineOrders:
         self._starter = starter
         self._sender = sender
         self._reader = reader
-        self._clock = clock
+        self._timeline = book.timeline
         self._rested: dict[str, tuple[int, datetime]] = {}
         self._stopping = asyncio.Event()
         self._line: Holding | None = None
@@ -138,7 +135,7 @@ class LineOrders:
 
     async def _carry(self, line: Holding, life: Life) -> None:
         reach = self._reaches[life.order.meter]
-        if is_late(life, self._clock.utc_now()):
+        if is_late(life, self._timeline):
             signal = Signal.EXPIRE if life.state in BEFORE_SENDING else Signal.LEAVE
             after = await self._book.step(life, signal, actor=DAEMON)
         elif life.state in LOOKED_AT:
@@ -154,7 +151,7 @@ class LineOrders:
 
     def _rest(self, life: Life, rests: timedelta) -> None:
         known = self._book.known(life.order.id) or life
-        self._rested[life.order.id] = (known.step, self._clock.utc_now() + rests)
+        self._rested[life.order.id] = (known.step, self._timeline.now() + rests)
 
     async def _look(self, line: Holding, life: Life) -> Life:
         reach = self._reaches[life.order.meter]
@@ -166,21 +163,21 @@ class LineOrders:
 
     def _most_urgent(self) -> Life | None:
         """Of what is due: who waits for current, then who waits for an outcome, then the rest."""
-        now = self._clock.utc_now()
+        now = self._timeline.now()
         due = [(life, at) for life, at in self._dues() if at <= now]
         return min(due, key=lambda one: (_rank(one[0]), one[1]))[0] if due else None
 
     def _dues(self) -> Iterator[tuple[Life, datetime]]:
-        """Every open order of the line, and when it wants something."""
+        """Every open order of the line, and when it wants something, in lived time."""
         for meter, reach in self._reaches.items():
             for life in self._book.open_of(meter):
-                due = due_at(life, reach.trip_delay)
+                due = due_at(life, reach.trip_delay, self._timeline)
                 step, rests_until = self._rested.get(life.order.id, (0, due))
                 yield life, max(due, rests_until) if step == life.step else due
 
     async def _wait(self, news: asyncio.Event) -> None:
         """Until something is due, something has changed, or we are told to stop."""
-        now = self._clock.utc_now()
+        now = self._timeline.now()
         next_at = min((at for _, at in self._dues()), default=now + timedelta(seconds=WAIT_MAX_S))
         seconds = min(max((next_at - now).total_seconds(), 0.0), WAIT_MAX_S)
         await _any_of(seconds, news, self._stopping)

@@ -29,6 +29,7 @@ from tests.support.rule_cases.case import (
 )
 from tests.support.rules import (
     CUSTOMER,
+    SECOND,
     facts,
     record,
 )
@@ -64,6 +65,39 @@ QUEUE = (
         PAPER,
         made(TOP_UP, others=other(ALARM_OFF, OrderState.SENDING)),
         made(TOP_UP, others=other(PERMIT, OrderState.WAITING_FOR_KEY)),
+    ),
+    Case(
+        "CTRL-21",
+        "a closing while a frame of an alarm may still arrive",
+        PAPER,
+        made(PERMIT, others=other(ALARM_OFF, OrderState.READBACK, arrives_until=NOON + SECOND)),
+        made(PERMIT, others=other(ALARM_OFF, OrderState.READBACK, arrives_until=NOON)),
+    ),
+    Case(
+        "CTRL-21",
+        "a closing while nobody knows whether money may still arrive",
+        LIVE,
+        made(PERMIT, LIVE, others=other(TOP_UP, OrderState.READBACK)),
+        made(PERMIT, LIVE, others=other(TOP_UP, OrderState.READBACK, arrives_until=NOON)),
+    ),
+    Case(
+        "CTRL-21",
+        "a trip while an alarm is only read back",
+        PAPER,
+        trip(others=other(ALARM_OFF, OrderState.READBACK, arrives_until=NOON)),
+    ),
+    Case(
+        "CTRL-21",
+        "a closing while an alarm is unconfirmed",
+        PAPER,
+        made(PERMIT, others=other(ALARM_OFF, OrderState.UNCONFIRMED, arrives_until=NOON)),
+    ),
+    Case(
+        "TOP-05",
+        "a top-up while another is only read back",
+        PAPER,
+        made(TOP_UP, others=other(TOP_UP, OrderState.READBACK, arrives_until=NOON)),
+        also=("CTRL-21",),
     ),
     Case(
         "CTRL-21",

@@ -80,6 +80,7 @@ class OtherOrder:
         payment: the payment record that it comes from.
         is_open: whether it has not ended, or its unknown end holds the meter.
         sent_at: when its octets left, each time.
+        arrives_until: until when its newest frame may still come to the meter; ``None``: nobody can say.
 
     """
 
@@ -89,6 +90,7 @@ class OtherOrder:
     payment: str = ""
     is_open: bool = False
     sent_at: tuple[datetime, ...] = ()
+    arrives_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,10 @@ IN_FLIGHT: Final = frozenset(
 _RESTING: Final = frozenset({OrderState.CREATED, OrderState.AUTHORISED})
 """Where nothing happens before an order has been queued."""
 _QUIET: Final = frozenset({OrderKind.ALARM_ON, OrderKind.ALARM_OFF, OrderKind.TOP_UP})
-"""What moves no contact: it waits for what is in flight, and what is in flight waits for it."""
+"""What moves no contact: it waits for what is in flight, and what is in flight waits for it.
+
+A closing alone does not wait for such an order that is only read back: that may take a day, in the dark.
+"""
 
 
 def one_wanted(facts: Facts) -> Finding:
@@ -36,7 +39,7 @@ def one_sent(facts: Facts) -> Finding:
     for one in facts.others:
         if not one.is_open:
             continue
-        if one.state in IN_FLIGHT:
+        if one.state in IN_FLIGHT and not _is_only_looked_at(facts, one):
             return _busy(one, OnStop.POSTPONE)
         if facts.order.kind in _QUIET or one.kind in _QUIET:
             continue
@@ -110,6 +113,13 @@ def batch_runs(facts: Facts) -> Finding:
             **inputs,
         )
     return passes("{failures} of {size} in its batch failed", "批次共{size}户,失败{failures}户", **inputs)
+
+
+def _is_only_looked_at(facts: Facts, other: OtherOrder) -> bool:
+    """Whether a closing need not wait for it: it moves no contact, and nothing of it is in the line."""
+    if facts.order.kind not in CLOSES or other.kind not in _QUIET or other.state is not OrderState.READBACK:
+        return False
+    return other.arrives_until is not None and facts.now >= other.arrives_until
 
 
 def _is_undone(facts: Facts, other: OtherOrder) -> bool:
