@@ -118,6 +118,18 @@ def test_a_cap_holds_at_its_limit(cap: str, most: int, span: timedelta, field: s
     assert cap not in _caps(limits, trips[-1], NOON + span)
 
 
+@pytest.mark.parametrize("is_turn", [False, True])
+def test_trips_that_no_person_approved_are_counted_by_area_and_day(is_turn: bool) -> None:
+    """A policy could cut off an area without end: its cap of 200 a day would see none (CTRL-10)."""
+    limits = Limits(SETTINGS, _roster())
+    by_policy = [_trip(number, by_policy=True) for number in range(3)]
+    others = [_trip(3), _trip(4, by_policy=True, area="west")]
+    _sent(limits, [*by_policy, *others], NOON)
+    late = NOON + DAYS[1]
+    seen = [limits.view(_trip(9), now, is_turn=is_turn).policy_trips for now in (late - SECOND, late)]
+    assert [3, 0] == seen
+
+
 def test_a_small_area_may_lose_one_meter_an_hour_and_one_a_day() -> None:
     """Shares below one meter would be no limit, or would forbid every trip."""
     limits = Limits(SETTINGS, _roster(10))

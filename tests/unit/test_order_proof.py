@@ -654,6 +654,13 @@ def test_money_that_grew_without_its_count_proves_nothing() -> None:
     assert _found(OrderKind.TOP_UP, _look(purse(remaining_cents=5_001))).signal is None
 
 
+@pytest.mark.parametrize(("count", "signal"), [(3, Signal.GIVE_UP), (4, None), (6, Signal.GIVE_UP)])
+def test_money_that_came_under_another_count_is_not_ours(count: int, signal: Signal | None) -> None:
+    """Somebody else's top-up of the same amount would settle a payment whose own one is lost (TOP-01)."""
+    seen = purse(remaining_cents=15_000, purchase_count=count)
+    assert signal == _found(OrderKind.TOP_UP, _look(seen)).signal
+
+
 @pytest.mark.parametrize("cause", Cause)
 def test_a_no_is_believed_when_the_count_agrees(cause: Cause) -> None:
     """A top-up that was credited and refused would end as refused; or "repeated" as if nothing had come."""
