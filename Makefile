@@ -84,11 +84,11 @@ servers:  ## install the real servers that some tests use (Debian or Ubuntu; roo
 soak-kill: dev  ## the daemon killed at 200 points; minutes, needs the real servers
 	@METERLINK_REQUIRE_SERVERS=1 $(BIN)/pytest -m soak -k kill -s $(ARGS)
 
-# Two cores play some 30 points a second; a million is a night's work.
+# Each run goes on where the last one stopped: build/soak-orders holds what was played.
 POINTS ?= 10000
 
-soak-orders: dev  ## orders killed at POINTS=10000 points of their way, the meters asked
-	@$(BIN)/python -m tests.sim.crash_points.soak --points $(POINTS) $(ARGS)
+soak-orders: dev  ## orders killed at POINTS=10000 points of their way, the meters asked (SEED= POINT=: one again)
+	@$(BIN)/python -m tests.sim.crash_points.soak --points $(POINTS) $(if $(SEED),--seed $(SEED)) $(if $(POINT),--point $(POINT)) $(ARGS)
 
 bench: dev  ## measure, beside other implementations in the same run, and print one table (README=1: write it there)
 	@$(BIN)/python -m bench $(if $(README),--readme) $(ARGS)

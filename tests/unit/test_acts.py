@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from meterlink.clock import SystemClock
 from meterlink.errors import DiskFull, JournalError, Overtaken, RowUnreadable, StepTaken
+from meterlink.journal import act_rows
 from meterlink.journal import acts as act_log
 from meterlink.journal.acts import ACTS_AT_ONCE, READ_MAX
 from meterlink.journal.journal import Journal
@@ -425,3 +426,33 @@ async def test_a_reader_says_what_is_no_journal(tmp_path: Path) -> None:
         pytest.raises(JournalError, match="schema version 2, and"),
     ):
         reader.check()
+
+
+@pytest.mark.asyncio
+async def test_what_was_read_before_is_looked_at_again_when_it_has_changed(tmp_path: Path) -> None:
+    """A row that was edited would pass for the one that was read before; or readers would share a body."""
+    path = tmp_path / "journal"
+    async with _journal(path) as journal:
+        await journal.acts.append(act(told="as it is"))
+        (first,) = await journal.acts.of_subject(Topic.ORDER, "o-1")
+        assert isinstance(first.act.body, dict)
+        first.act.body["told"] = "otherwise"
+        (again,) = await journal.acts.of_subject(Topic.ORDER, "o-1")
+        assert {"told": "as it is"} == again.act.body
+    _edit(path, "UPDATE act SET body = replace(body, ':', ': ')", "act_keeps_values")
+    async with _journal(path) as journal:
+        with pytest.raises(RowUnreadable, match="not written as an act is"):
+            await journal.acts.of_subject(Topic.ORDER, "o-1")
+
+
+@pytest.mark.asyncio
+async def test_long_bodies_are_not_remembered(tmp_path: Path) -> None:
+    """What the daemon remembers of bodies would grow with them: 64 KiB each."""
+    act_rows.remembered.cache_clear()
+    edge = act_rows.REMEMBERED_OCTETS_MAX
+    async with _journal(tmp_path / "journal") as journal:
+        for step, octets in enumerate((edge, edge + 1), start=1):
+            await journal.acts.append(act(step, text="x" * (octets - len('{"text":""}'))))
+        assert 2 == len(await journal.acts.of_subject(Topic.ORDER, "o-1"))
+    assert 1 == act_rows.remembered.cache_info().currsize
+    assert act_rows.REMEMBERED_MAX == act_rows.remembered.cache_info().maxsize

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from meterlink.errors import RowUnreadable
@@ -22,6 +23,10 @@ BROKEN: Final = -2
 """What ``insert`` gives when nothing can follow on the last act, because its hash is none."""
 OVERTAKEN: Final = -3
 """What ``insert`` gives when there are acts that whoever decided on these has not seen."""
+REMEMBERED_MAX: Final = 2_048
+"""Bodies of which it is remembered that they are written as ours are,"""
+REMEMBERED_OCTETS_MAX: Final = 4_096
+"""while they are no longer than that."""
 _HASH: Final = re.compile("[0-9a-f]{64}")
 
 _OF_SUBJECT: Final = """
@@ -168,7 +173,7 @@ def decode(rows: list[tuple[Any, ...]]) -> KeptAct:
     )
     for part in (subject, verb, actor, meter):
         text(part)
-    if rows[0] != _row(log_id, number, hashed, act):
+    if rows[0] != _row(log_id, number, hashed, act, body) or not _is_canonical(body):
         raise ValueError("it is not written as an act is")
     return KeptAct(number=number, hash=hashed, act=act)
 
@@ -200,7 +205,20 @@ def _body_in(body: str) -> dict[str, Any]:
         raise ValueError("its body has too many brackets in each other") from None
 
 
-def _row(log_id: int, number: int, hashed: str, act: Act) -> tuple[int | str, ...]:
+def _is_canonical(body: str) -> bool:
+    """Whether a body is written as we write it; of short ones, which orders read often, it is remembered."""
+    return remembered(body) if len(body) <= REMEMBERED_OCTETS_MAX else _looked_at(body)
+
+
+def _looked_at(body: str) -> bool:
+    return written(_body_in(body)) == body.encode()
+
+
+remembered = lru_cache(REMEMBERED_MAX)(_looked_at)
+"""The same, remembered by the whole text: a body that was changed is another."""
+
+
+def _row(log_id: int, number: int, hashed: str, act: Act, body: str) -> tuple[int | str, ...]:
     return (
         log_id,
         number,
@@ -212,7 +230,7 @@ def _row(log_id: int, number: int, hashed: str, act: Act) -> tuple[int | str, ..
         micros(act.at),
         act.actor,
         act.meter,
-        written(act.body).decode(),
+        body,
         int(act.is_open),
     )
 
@@ -226,7 +244,7 @@ def _insert_one(db: sqlite3.Connection, boot: int, act: Act, number: int, hashed
     db.execute(
         "INSERT INTO act (log_id, number, hash, topic, subject, step, verb, at, actor, meter, body, is_open)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        _row(log_id, number, hashed, act),
+        _row(log_id, number, hashed, act, written(act.body).decode()),
     )
     db.execute(
         "INSERT OR REPLACE INTO subject VALUES (?, ?, ?, ?, ?)",

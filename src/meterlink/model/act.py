@@ -178,13 +178,13 @@ def plain(value: object) -> Any:
         ValueError: something that an act's body does not hold.
 
     """
-    match value:
+    match value:  # in the order of how often each is met: a long log is read through here
+        case str():
+            value.isascii() or value.encode()  # a lone surrogate could be kept and never be published
+            return value
         case None | bool() | int():
             return value
-        case str():
-            value.encode()  # a lone surrogate could be kept and never be published
-            return value
-        case Mapping():
+        case dict() | Mapping():
             return {_key(key): plain(inner) for key, inner in value.items()}
         case list() | tuple():
             return [plain(inner) for inner in value]

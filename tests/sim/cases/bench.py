@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ from meterlink.model.reading import Record
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from metersim import Line, Simulation, Station
+from tests.sim.crash_points.fates import Listed
 from tests.sim.crash_points.points import Points, TappedStream, tapped_store
 from tests.support.case_stories import AGREEMENT, M
 from tests.support.control_bench import ADDRESS, CUSTOMER, NUMBER, PASSWORD, a_meter
@@ -75,8 +77,9 @@ class CaseBench:
         self._settings = _settings(folder, by_policy, control or {}, meter_keys or {})
         self._documents: dict[str, dict[str, Any]] = {}
         self._boots = 0
+        self._graves: list[sqlite3.Connection] = []
         self._ordering: Ordering | None = None
-        self._points = Points()
+        self._points = _killed_at(None)
         self.ordered_at = 0
 
     @property
@@ -86,7 +89,7 @@ class CaseBench:
 
     def live(self, script: Script, *, kill_at: int | None = None) -> Points:
         """One life of the program, which ends with the script, or at a point; see ``Points``."""
-        self._points = Points(kill_at)
+        self._points = _killed_at(kill_at)
         return self._sim.run(self._live(script, self._points))
 
     def pass_by(self, span: timedelta) -> None:
@@ -142,7 +145,7 @@ class CaseBench:
 
     async def _live(self, script: Script, points: Points) -> Points:
         path, copy = self._path(), self._folder / f"life{self._boots + 1}.sqlite3"
-        points.snapshot = lambda: copy_journal(path, copy)
+        points.dying.append(lambda: copy_journal(path, copy))
         ends: list[ByteStream] = []
         async with asyncio.TaskGroup() as plant:
             daemon = asyncio.create_task(self._daemon(script, points, plant, ends), name="daemon")
@@ -160,13 +163,17 @@ class CaseBench:
                 await daemon
             for end in ends:
                 await end.aclose()
+        while self._graves:
+            self._graves.pop().close()
         return points
 
     async def _daemon(
         self, script: Script, points: Points, plant: asyncio.TaskGroup, ends: list[ByteStream]
     ) -> None:
         clock = self._sim.clock
-        async with Journal.open(self._path(), clock=clock, opener=tapped_store(points)) as journal:
+        async with Journal.open(
+            self._path(), clock=clock, opener=tapped_store(points, self._graves)
+        ) as journal:
             with contextlib.suppress(JournalError):
                 taken = reading(M, slot=self.now().replace(microsecond=0))
                 await journal.keep(Record(meter=M, data_class="instant", readings=(taken,)))
@@ -227,6 +234,10 @@ class CaseBench:
 
     def _path(self) -> Path:
         return self._folder / f"life{self._boots}.sqlite3"
+
+
+def _killed_at(point: int | None) -> Points:
+    return Points(Listed(() if point is None else (point,)), outside=lambda: None)
 
 
 def _settings(

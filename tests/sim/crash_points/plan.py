@@ -10,6 +10,8 @@ from typing import Final, Literal
 from meterlink.model.order import OrderKind
 from metersim.line.fault_rules import FaultRule
 
+WORLDS: Final = 1
+"""The make of the worlds: a seed means another world in each, and results are counted apart."""
 START: Final = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 """A Tuesday, 10:00 in the plant, no holiday."""
 RELAY: Final = "000000000161"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Final
 from meterlink.errors import JournalError, LineLost
 from meterlink.journal.store import Step, Store
 from meterlink.transports.stream import ByteStream
+from tests.sim.crash_points.fates import Fate
 from tests.support.strikes import is_control
 
 STORED_CONTROLS: Final = 0.6
@@ -29,39 +31,49 @@ STORED_FOR_S: Final = (3.0, 12.0, 50.0, 200.0, 290.0, 301.0, 1_000.0)
 
 @dataclass
 class Points:
-    """Counts the changes of the outside, and kills at one of them.
+    """Counts the changes of the outside, and asks at each whether the program dies there.
 
     Args:
-        kill_at: which, from 1; ``None``: none.
+        fate: decides.
+        outside: what there is beside the program and what it told the line and the disk.
         cuts: at which the line breaks, where octets are handed to it.
         refused: at which the disk refuses, where something is committed.
+        dying: keeps what is on the disk, and parts the dead from it.
 
     Attributes:
         count: how many there were.
         is_dead: the program was killed; nothing that it does reaches anybody.
         killed: is set then.
-        snapshot: keeps what is on the disk.
+        stands: the order that was told last, as the disk has it.
 
     """
 
-    kill_at: int | None = None
+    fate: Fate
+    outside: Callable[[], object]
     cuts: frozenset[int] = frozenset()
     refused: frozenset[int] = frozenset()
+    dying: list[Callable[[], None]] = field(default_factory=list)
     count: int = 0
     is_dead: bool = False
     killed: asyncio.Event = field(default_factory=asyncio.Event)
-    snapshot: Callable[[], None] = lambda: None
+    stands: str = "no order"
+    _changes: int = 0
 
-    def pass_by(self) -> int:
+    def pass_by(self, what: str) -> int:
         """One more; its number, or 0 for a program that is dead."""
         if self.is_dead:
             return 0
         self.count += 1
-        if self.count == self.kill_at:
-            self.snapshot()
+        if self.fate.dies(self.count, (self._changes, self.outside()), f"{self.stands}, {what}"):
             self.is_dead = True
+            for step in self.dying:
+                step()
             self.killed.set()
         return self.count
+
+    def changed(self) -> None:
+        """The program has changed something outside."""
+        self._changes += 1
 
 
 class TappedStream:
@@ -79,20 +91,21 @@ class TappedStream:
 
     async def send(self, octets: bytes) -> None:
         """See ``ByteStream.send``; killed before, nothing leaves, and killed behind, all of it has."""
-        number = self._points.pass_by()
+        number = self._points.pass_by("before a send")
         self._check()
+        self._points.changed()
         if number in self._points.cuts:
             await self._stream.aclose()
             raise LineLost("the line broke")
         await self._stream.send(octets)
-        self._points.pass_by()
+        self._points.pass_by("behind a send")
         self._check()
 
     async def receive(self, limit: int = 4096) -> bytes:
         """See ``ByteStream.receive``."""
         self._check()
         octets = await self._stream.receive(limit)
-        self._points.pass_by()
+        self._points.pass_by("octets came")
         self._check()
         return octets
 
@@ -102,6 +115,7 @@ class TappedStream:
 
     async def aclose(self) -> None:
         """See ``ByteStream.aclose``."""
+        self._points.changed()
         await self._stream.aclose()
 
     def _check(self) -> None:
@@ -146,16 +160,41 @@ class StoringStream:
         await self._stream.aclose()
 
 
-def tapped_store(points: Points) -> Callable[[Path], Store]:
-    """An opener of journals whose commits are counted, may be refused, and end with the program."""
+def tapped_store(points: Points, graves: list[sqlite3.Connection]) -> Callable[[Path], Store]:
+    """An opener of journals whose commits are counted, may be refused, and end with the program.
+
+    Args:
+        points: counts them.
+        graves: gets the connection of a program that died; what is not let go there is not closed.
+
+    """
 
     class Tapped(Store):
+        def __init__(self, path: Path, db: sqlite3.Connection, lock: int) -> None:
+            super().__init__(path, db, lock)
+            points.dying.append(self._part)
+
         def commit(self, steps: Sequence[Step]) -> list[int]:
-            number = points.pass_by()
+            number = points.pass_by("before a commit")
             if points.is_dead or number in points.refused:
                 raise JournalError("the disk is full")
             results = super().commit(steps)
-            points.pass_by()
+            points.changed()
+            points.stands = _stands(self._db)
+            points.pass_by("behind a commit")
             return results
 
+        def _part(self) -> None:
+            """Nothing that a dead program does reaches the file, nor does it ever close it."""
+            graves.append(self._db)
+            self._db = sqlite3.connect(":memory:")
+            self._db.close()
+
     return Tapped.open
+
+
+def _stands(db: sqlite3.Connection) -> str:
+    row = db.execute(
+        "SELECT json_extract(body, '$.to') FROM act WHERE topic = 'order' ORDER BY number DESC LIMIT 1"
+    ).fetchone()
+    return str(row[0]) if row else "no order"

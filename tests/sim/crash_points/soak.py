@@ -1,144 +1,137 @@
-"""Crash points by the thousand: ``make soak-orders POINTS=1000000``; or one of them again.
+"""Orders killed at a million points: ``make soak-orders POINTS=1000000``; or one world of them again.
 
-::
-
-    python -m tests.sim.crash_points.soak --points 100000 --workers 2
-    python -m tests.sim.crash_points.soak --seed 49 --kills 100,30
+What was played stands in ``build/soak-orders``; the next run goes on behind it, until there are so many.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import logging
 import os
-import random
+import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from tests.sim.crash_points.checker import Row
+from tests.sim.crash_points.fates import Tally
 from tests.sim.crash_points.plan import Plan
-from tests.sim.crash_points.world import World
+from tests.sim.crash_points.playing import play, play_all, replay_of
+from tests.sim.crash_points.results import Results
 
-IN_MEMORY: Final = Path("/dev/shm")
-"""Where there is one, the disk need not turn for each commit."""
+FOLDER: Final = Path("build/soak-orders")
 FIRST_SEED: Final = 10_000
-TWICE_OF: Final = 0.4
-"""That part of the programs dies a second time, somewhere in the way that is left."""
 TOLD_EVERY_S: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Played:
-    """What became of one world.
+def soak(points: int, results: Results, *, workers: int) -> None:
+    """Seed after seed until so many worlds with a death were played in all.
 
     Args:
-        points: how many there were in each life of the daemon.
-        ends: by order, where it stands.
-        complaints: what the checker says.
+        points: that many; the seeds that are being played then are played to their end.
+        results: so far; grows.
+        workers: processes.
 
     """
-
-    points: tuple[int, ...]
-    ends: dict[str, str]
-    complaints: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What became of all points of one seed."""
-
-    seed: int
-    points: int
-    ends: Counter[str]
-    wrong: tuple[str, ...]
-
-
-def play(seed: int, kills: tuple[int, ...]) -> Played:
-    """One world, dying at these points."""
-    return _played(seed, kills)[0]
-
-
-def replay_of(seed: int, kills: tuple[int, ...]) -> str:
-    """The command that plays it again."""
-    told = ",".join(map(str, kills))
-    return f"python -m tests.sim.crash_points.soak --seed {seed} --kills {told}"
-
-
-def _played(seed: int, kills: tuple[int, ...]) -> tuple[Played, list[Row]]:
-    with tempfile.TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
-        world = World(Plan.of(seed), Path(folder))
-        complaints = world.run(kills)
-        return Played(tuple(world.points), world.ends(), tuple(complaints)), world.rows()
-
-
-def all_points_of(seed: int) -> Tally:
-    """Every point of the first life of a seed; some of the programs die a second time."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    chance = random.Random(seed)
-    points = play(seed, ()).points[0]
-    ends: Counter[str] = Counter()
-    wrong: list[str] = []
-    for point in range(1, points + 1):
-        second = (chance.randint(1, points),) if chance.random() < TWICE_OF else ()
-        kills = (point, *second)
-        played = play(seed, kills)
-        ends.update(played.ends.values())
-        wrong += [f"{replay_of(seed, kills)}\n    {told}" for told in played.complaints]
-    return Tally(seed, points, ends, tuple(wrong))
-
-
-def soak(points: int, *, first_seed: int, workers: int) -> int:
-    """Seed after seed until so many points were played; how many complaints there were."""
-    began = told_at = time.monotonic()
-    done, wrong, seeds, ends = 0, 0, 0, Counter[str]()
+    code, began, before = _code(), time.monotonic(), results.tally.played
+    told_at = began
+    seeds: Iterator[int] = (seed for seed in itertools.count(FIRST_SEED) if seed not in results.seeds)
+    at_work: dict[Future[tuple[Tally, float]], int] = {}
     with ProcessPoolExecutor(workers) as pool:
-        at_work = [pool.submit(all_points_of, first_seed + number) for number in range(2 * workers)]
-        while at_work:
-            tally = at_work.pop(0).result()
-            seeds, done, wrong = seeds + 1, done + tally.points, wrong + len(tally.wrong)
-            ends += tally.ends
-            for complaint in tally.wrong:
-                print(complaint, flush=True)
-            if done < points:
-                at_work.append(pool.submit(all_points_of, first_seed + seeds + len(at_work)))
-            if time.monotonic() - told_at > TOLD_EVERY_S:
+        while at_work or results.tally.played < points:
+            while len(at_work) < workers and results.tally.played < points:
+                seed = next(seeds)
+                at_work[pool.submit(_played, seed)] = seed
+            for done in wait(at_work, timeout=TOLD_EVERY_S, return_when=FIRST_COMPLETED).done:
+                seed = at_work.pop(done)
+                tally, cpu_s = done.result()
+                results.keep(seed, tally, cpu_s, code)
+                for kills, told in tally.wrong:
+                    print(f"WRONG {replay_of(seed, kills)}\n    {told}", flush=True)
+            if time.monotonic() - told_at >= TOLD_EVERY_S:
                 told_at = time.monotonic()
-                print(_told(done, seeds, told_at - began, wrong), flush=True)
-    states = ", ".join(f"{state} {count}" for state, count in sorted(ends.items()))
-    print(f"{_told(done, seeds, time.monotonic() - began, wrong)}; orders: {states}")
-    return wrong
+                print(_progress(results, points, before, told_at - began), flush=True)
 
 
-def _told(points: int, seeds: int, seconds: float, wrong: int) -> str:
-    return f"{points} points of {seeds} seeds in {seconds:.0f} s, {wrong} wrong"
+def _played(seed: int) -> tuple[Tally, float]:
+    """All points of a seed, and the processor's time that they took."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    before = os.times()
+    tally = play_all(seed)
+    return tally, sum(os.times()[:4]) - sum(before[:4])
+
+
+def _progress(results: Results, points: int, before: int, seconds: float) -> str:
+    played = results.tally.played
+    left_h = (points - played) * seconds / max(1, played - before) / 3_600
+    return f"{played} of {points}, {len(results.wrong)} wrong, some {max(0.0, left_h):.1f} h left"
+
+
+def report(results: Results) -> str:
+    """All that was found so far, for people."""
+    tally = results.tally
+    wrong = [f"  {replay_of(seed, kills)}\n      {told}" for seed, kills, told in results.wrong]
+    return "\n".join(
+        [
+            f"{tally.played} worlds with a death were played, of {len(results.seeds)} seeds; in {tally.again}"
+            f" the program died more than once.",
+            f"{tally.alike} more points are the same as the one before them, to the instant, and were not.",
+            f"{results.cpu_s / 3_600:.1f} h of a processor; by code: {_listed(results.code)}",
+            f"Orders ended: {_listed(tally.ends)}",
+            "The program died with the last word on the disk, at the point:",
+            *(f"  {count:9} {what}" for what, count in tally.deaths.most_common()),
+            f"Wrong: {len(results.wrong)}",
+            *wrong,
+        ]
+    )
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{what} {count}" for what, count in sorted(counts.items()))
+
+
+def _code() -> str:
+    """The state of the program that is played with."""
+    asked = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    )
+    return asked.stdout.strip() or "unknown"
+
+
+def again(seed: int, kills: tuple[int, ...]) -> bool:
+    """Play one world again and tell its way; whether nothing was wrong."""
+    played = play(seed, kills)
+    print(Plan.of(seed))
+    for row in played.rows:
+        print(row["at"], row["subject"], row["step"], row["verb"], row["body"]["to"])
+    print(*(played.complaints or ["nothing is wrong"]), sep="\n")
+    return not played.complaints
 
 
 def main() -> None:
     """Play what the command line says."""
     parser = argparse.ArgumentParser(description="orders killed at every point of their way")
-    parser.add_argument("--points", type=int, default=10_000, help="how many points, at least")
-    parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
+    parser.add_argument("--points", type=int, default=10_000, help="how many in all, with earlier runs")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="of the results")
     parser.add_argument("--seed", type=int, help="one world")
-    parser.add_argument("--kills", default="", help="its points, a life each: 100,30")
+    parser.add_argument("--point", default="", help="its points, a life each: 100,30")
     asked = parser.parse_args()
-    if asked.seed is None:
-        sys.exit(1 if soak(asked.points, first_seed=asked.first_seed, workers=asked.workers) else 0)
-    kills = tuple(int(point) for point in asked.kills.split(",") if point)
-    played, rows = _played(asked.seed, kills)
-    print(Plan.of(asked.seed))
-    for row in rows:
-        print(row["at"], row["subject"], row["step"], row["verb"], row["body"]["to"])
-    print(*(played.complaints or ["nothing is wrong"]), sep="\n")
-    sys.exit(1 if played.complaints else 0)
+    if asked.seed is not None:
+        kills = tuple(int(point) for point in asked.point.split(",") if point)
+        sys.exit(0 if again(asked.seed, kills) else 1)
+    results = Results.of(asked.folder)
+    try:
+        soak(asked.points, results, workers=asked.workers)
+    finally:
+        print(report(results), flush=True)
+    sys.exit(1 if results.wrong else 0)
 
 
 if __name__ == "__main__":

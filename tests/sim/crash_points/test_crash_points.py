@@ -10,18 +10,24 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from meterlink.orders import reading_back
 from meterlink.orders.look import Conclusion
 from meterlink.orders.machine import Signal
+from tests.sim.crash_points import world
+from tests.sim.crash_points.fates import Doubling, Tally
 from tests.sim.crash_points.plan import PROTOCOLS, THEMES, Plan
-from tests.sim.crash_points.soak import play, replay_of
+from tests.sim.crash_points.playing import distinct_points_of, play, play_all, replay_of
+from tests.sim.crash_points.results import Results
 
 SEEDS = (45, 136, 7, 43, 44)
 """A trip; one that is paid for; two purchases; guarantee on and off; alarm on and off. The lines of 45, 136
 and 44 store frames, 43 and 44 are of DL/T 698.45."""
+SHORT = 10_046
+"""One with few points."""
 PARTS = 20
 """Of each seed's points, so that no test takes long."""
 SAMPLES = 50
@@ -49,8 +55,7 @@ def test_what_nobody_kills_comes_to_its_end(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_point_lets_an_order_go_wrong(seed: int, part: int) -> None:
     """An order would be obeyed twice, late or by another meter; or it would say what is not so."""
-    points = play(seed, ()).points[0]
-    wrong = [_wrong(seed, (point,)) for point in range(1 + part, points + 1, PARTS)]
+    wrong = [_wrong(seed, (point,)) for point in distinct_points_of(seed)[part::PARTS]]
     assert [] == [told for told in wrong if told]
 
 
@@ -75,6 +80,80 @@ def _wrong(seed: int, kills: tuple[int, ...]) -> str:
 def test_the_same_seed_and_point_play_the_same() -> None:
     """A fault that was found once could not be found again."""
     assert play(49, (100, 30)) == play(49, (100, 30))
+
+
+def test_points_that_are_alike_play_the_same() -> None:
+    """Points would be left out that nobody has tried."""
+    distinct = distinct_points_of(44)
+    alike = [point for point in range(1, play(44).points[0] + 1) if point not in distinct]
+    assert 10 < len(alike)
+    for point in alike[::10]:
+        one, other = play(44, (point - 1,)), play(44, (point,))
+        assert (one.rows, one.complaints) == (other.rows, other.complaints)
+
+
+class Some(Doubling):
+    """Doubles at some points only."""
+
+    def dies(self, point: int, outside: object, what: str) -> bool:
+        """See ``Fate.dies``."""
+        return point in SOME and super().dies(point, outside, what)
+
+
+SOME = range(4, 120, 9)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_doubled_worlds_are_those_that_are_played_one_by_one() -> None:
+    """The soak would play other worlds than its replays, or a copy would spoil its original's."""
+    fate = Some(44, lives_max=2)
+    tally = play_all(44, fate)
+    assert len(SOME) == tally.played == sum(tally.deaths.values())
+    assert [] == tally.wrong
+    assert tally.ends == Counter(state for point in SOME for state in play(44, (point,)).ends.values())
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_every_distinct_point_is_doubled_and_what_goes_wrong_there_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A soak would find nothing, whatever there was."""
+    monkeypatch.setattr(world, "complaints", lambda *_: ["a lie"])
+    tally = play_all(SHORT, Doubling(SHORT, lives_max=2))
+    distinct = distinct_points_of(SHORT)
+    assert {(), *((point,) for point in distinct)} == {kills for kills, _ in tally.wrong}
+    assert {"a lie"} == {told for _, told in tally.wrong}
+    assert len(distinct) == tally.played
+    assert play(SHORT).points[0] == tally.played + tally.alike
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_copy_that_fails_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A world that cannot be judged would count as one in which nothing was wrong."""
+    monkeypatch.setattr(world, "complaints", lambda *_: 1 // 0)
+    fate = Doubling(SHORT, lives_max=2)
+    with pytest.raises(ZeroDivisionError):
+        play_all(SHORT, fate)
+    assert 10 < fate.tally.played == len(fate.tally.wrong)
+    assert all("ZeroDivisionError" in told for _, told in fate.tally.wrong)
+
+
+def test_a_soak_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """A million points would have to be played at a stretch; or a seed would count twice."""
+    results = Results.of(tmp_path)
+    results.keep(5, Tally(played=3, ends=Counter(done=2), wrong=[((7, 8), "a lie")]), 1.5, "v1")
+    results.keep(6, Tally(played=4, alike=2, again=1, ends=Counter(done=1)), 1.0, "v2")
+    with results.file.open("a") as file:
+        file.write('{"seed": 7, "pla')
+    found = Results.of(tmp_path)
+    assert {5, 6} == found.seeds
+    assert (7, 2, 1, Counter(done=3)) == (
+        found.tally.played, found.tally.alike, found.tally.again, found.tally.ends,
+    )  # fmt: skip
+    assert [(5, (7, 8), "a lie")] == found.wrong
+    assert (2.5, Counter(v1=3, v2=4)) == (found.cpu_s, found.code)
+    found.keep(7, Tally(played=1), 1.0, "v2")
+    assert {5, 6, 7} == Results.of(tmp_path).seeds
 
 
 def test_plans_hold_what_they_are_for() -> None:

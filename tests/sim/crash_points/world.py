@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -37,6 +39,7 @@ from metersim.works.load import Load
 from metersim.works.plate import Plate
 from metersim.works.works import Works
 from tests.sim.crash_points.checker import MeterTruth, Row, complaints, read_rows, unfinished
+from tests.sim.crash_points.fates import Fate
 from tests.sim.crash_points.persons import Persons
 from tests.sim.crash_points.plan import RELAY, SHOP, START, Plan
 from tests.sim.crash_points.points import Points, StoringStream, TappedStream, tapped_store
@@ -73,50 +76,71 @@ class Nature(asyncio.TaskGroup):
             task.cancel()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """What became of one world.
+
+    Args:
+        points: how many there were in each life of the daemon.
+        rows: of the orders, in the last journal.
+        complaints: what the checker says.
+
+    """
+
+    points: tuple[int, ...]
+    rows: tuple[Row, ...]
+    complaints: tuple[str, ...]
+
+    @property
+    def ends(self) -> dict[str, str]:
+        """By order, the state in which it stands."""
+        return {row["subject"]: row["body"]["to"] for row in self.rows}
+
+
 class World:
     """One plan in a folder of its own.
 
     Args:
         plan: what the seed decided.
         folder: for the journals; empty.
+        fate: who dies where.
 
     Attributes:
         points: how many there were in each life of the daemon.
 
     """
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
+    def __init__(self, plan: Plan, folder: Path, fate: Fate) -> None:
         self.plan = plan
         self.points: list[int] = []
         self._folder = folder
+        self._fate = fate
+        self._file = folder / "life.sqlite3"
+        self._graves: list[sqlite3.Connection] = []
         self._sim = Simulation(seed=plan.seed, start=START)
         self._meters = {RELAY: _with_relay(plan), SHOP: _with_wallet(plan)}
-        self._boots = 0
         for name, text in (("people.toml", PEOPLE), ("holidays.toml", HOLIDAYS), ("password", PASSWORD)):
             (folder / name).write_text(text, encoding="utf-8")
             (folder / name).chmod(0o600)
         self._settings = _settings(plan, folder)
         self._profiles = MeterProfiles()
 
-    def run(self, kills: Sequence[int] = ()) -> list[str]:
-        """Play it, dying at a point of each life; what the checker says of it.
-
-        Args:
-            kills: the point of the first life, of the second, ...; the life behind the last is not killed.
-
-        """
-        self._sim.run(self._play(kills))
-        rows = self.rows()
+    def run(self) -> Played:
+        """Play it; what became of it."""
+        self._sim.run(self._play())
+        rows = read_rows(self._file)
+        if self._fate.is_copy:
+            for file in self._folder.glob(f"{self._file.name}*"):
+                file.unlink()
+        else:
+            for db in self._graves:
+                db.close()
         left_over = [f"{order}: it has not ended" for order in unfinished(rows)]
-        return left_over + complaints(rows, self._truths())
-
-    def rows(self) -> list[Row]:
-        """The orders in the last journal."""
-        return read_rows(self._path(self._boots))
-
-    def ends(self) -> dict[str, str]:
-        """By order, the state in which it stands."""
-        return {row["subject"]: row["body"]["to"] for row in self.rows()}
+        return Played(
+            points=tuple(self.points),
+            rows=tuple(rows),
+            complaints=(*left_over, *complaints(rows, self._truths())),
+        )
 
     def _truths(self) -> dict[str, MeterTruth]:
         for meter in self._meters.values():
@@ -130,7 +154,7 @@ class World:
             for address, meter in self._meters.items()
         }
 
-    async def _play(self, kills: Sequence[int]) -> None:
+    async def _play(self) -> None:
         rules = FaultRules(seed=self.plan.seed, start=START)
         for rule in self.plan.faults:
             rules.add(rule, at=START)
@@ -138,10 +162,10 @@ class World:
         self._line = Line(stations, clock=self._sim.clock, rules=rules)
         async with Nature() as self._nature:
             self._nature.create_task(self._press_keys(), name="customer")
-            for kill_at in (*kills, None):
-                await self._live(kill_at)
-                if kill_at is not None:
-                    await asyncio.sleep(self.plan.pause.total_seconds())
+            has_died = await self._live()
+            while has_died:
+                await asyncio.sleep(self.plan.pause.total_seconds())
+                has_died = await self._live()
             self._nature.end()
 
     async def _press_keys(self) -> None:
@@ -151,15 +175,13 @@ class World:
             await asyncio.sleep(self.plan.key_every.total_seconds())
             works.switch.press_key(works.advance(self._sim.clock.utc_now()))
 
-    async def _live(self, kill_at: int | None) -> None:
-        """One life of the daemon."""
-        points = Points(kill_at)
-        if not self._boots:
+    async def _live(self) -> bool:
+        """One life of the daemon; whether it was ended before its time."""
+        points = Points(self._fate, self._outside, dying=[self._copy])
+        if not self.points:
             points.cuts, points.refused = self.plan.cuts, self.plan.refused
-        path, copy = self._path(self._boots), self._path(self._boots + 1)
-        points.snapshot = lambda: copy_journal(path, copy)
         ends: list[ByteStream] = []
-        daemon = asyncio.create_task(self._daemon(path, points, ends), name="daemon")
+        daemon = asyncio.create_task(self._daemon(points, ends), name="daemon")
         killed = asyncio.create_task(points.killed.wait(), name="killer")
         await asyncio.wait([daemon, killed], return_when=asyncio.FIRST_COMPLETED)
         killed.cancel()
@@ -169,16 +191,27 @@ class World:
             assert daemon.done(), "a cancelled program goes on"
             if not daemon.cancelled():
                 daemon.exception()  # what a dead program complains of is nobody's business
-            self._boots += 1
         else:
             await daemon
         for end in ends:
             await end.aclose()
         self.points.append(points.count)
+        return points.is_dead
 
-    async def _daemon(self, path: Path, points: Points, ends: list[ByteStream]) -> None:
+    def _outside(self) -> object:
+        """What goes on without the program: time, and the chance that all of them draw from."""
+        return self._sim.clock.monotonic_s(), self._sim.random.getstate()
+
+    def _copy(self) -> None:
+        """Keep the file for the next life, as this one leaves it."""
+        left, died_at = self._file, "-".join(map(str, self._fate.kills))
+        self._file = self._folder / f"life-{died_at}.sqlite3"
+        copy_journal(left, self._file)
+
+    async def _daemon(self, points: Points, ends: list[ByteStream]) -> None:
         clock = self._sim.clock
-        async with Journal.open(path, clock=clock, opener=tapped_store(points)) as journal:
+        opener = tapped_store(points, self._graves)
+        async with Journal.open(self._file, clock=clock, opener=opener) as journal:
             with contextlib.suppress(JournalError):
                 await self._read_once(journal)
             facts = SwitchFacts(
@@ -209,6 +242,7 @@ class World:
 
         async def opener() -> ByteStream:
             ours, theirs = memory_line()
+            points.changed()
             ends.append(theirs)
             self._nature.create_task(self._line.serve(Duplex(theirs)), name="meters")
             way = StoringStream(ours, self._deliver, self._sim.random) if self.plan.is_storing else ours
@@ -268,9 +302,6 @@ class World:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(3_600):
                     await ordering.book.news.wait()
-
-    def _path(self, boot: int) -> Path:
-        return self._folder / f"life{boot}.sqlite3"
 
 
 def _settings(plan: Plan, folder: Path) -> Settings:

@@ -1,0 +1,183 @@
+"""Who decides at which points a program dies: a list of them, or chance, which doubles the world at each.
+
+A world that is played anew for each of its points plays the way there each time. Doubled, it plays that way
+once: at a point the process forks. In the copy the program is dead from then on; the copy plays to the end,
+tells what became of it, and is gone. The original has waited, and goes on to its next point as if nothing
+had been. What both share stays the original's alone: the journal's file is copied and its connection never
+touched again, neither by the dead nor by who comes after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import pickle
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NoReturn, Protocol
+
+AGAIN_OF: Final = 0.01
+"""That part of the points of a second life is a point to die at too, and"""
+AGAIN_OF_THIRD: Final = 0.003
+"""that of a third."""
+LIVES_MAX: Final = 4
+"""More than that would be other lives of the same kind."""
+
+
+@dataclass
+class Tally:
+    """What became of worlds.
+
+    Args:
+        played: worlds with a death.
+        alike: points that were not played: nothing outside had changed since the point before, not even time.
+        again: worlds among those played with more than one death.
+        ends: orders by the state in which they ended.
+        deaths: by what stood on the disk of the order told last, and the kind of point.
+        wrong: complaints, each behind the points at which its world died.
+
+    """
+
+    played: int = 0
+    alike: int = 0
+    again: int = 0
+    ends: Counter[str] = field(default_factory=Counter)
+    deaths: Counter[str] = field(default_factory=Counter)
+    wrong: list[tuple[tuple[int, ...], str]] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Count those too."""
+        self.played += other.played
+        self.alike += other.alike
+        self.again += other.again
+        self.ends.update(other.ends)
+        self.deaths.update(other.deaths)
+        self.wrong += other.wrong
+
+
+class Fate(Protocol):
+    """What decides over the lives of a world's program.
+
+    Attributes:
+        kills: the points at which it died so far, one of each life.
+        is_copy: the process is the copy of another, whose files it leaves alone.
+
+    """
+
+    kills: tuple[int, ...]
+    is_copy: bool
+
+    def dies(self, point: int, outside: object, what: str) -> bool:
+        """Whether the program dies here.
+
+        Args:
+            point: of this life.
+            outside: what there is beside the program; where it is equal, so is everything that can follow.
+            what: the point is.
+
+        """
+
+
+class Listed:
+    """A point of the first life, of the second, ...; the life behind the last is not ended.
+
+    Args:
+        points: those.
+
+    Attributes:
+        distinct: points of the first life at which something outside has changed since the one before.
+
+    """
+
+    is_copy = False
+
+    def __init__(self, points: Sequence[int] = ()) -> None:
+        self.kills: tuple[int, ...] = ()
+        self.distinct: list[int] = []
+        self._points = tuple(points)
+        self._outside: object = None
+
+    def dies(self, point: int, outside: object, what: str) -> bool:
+        """See ``Fate.dies``."""
+        life = len(self.kills)
+        if not life and outside != self._outside:
+            self.distinct.append(point)
+            self._outside = outside
+        if life == len(self._points) or point != self._points[life]:
+            return False
+        self.kills = (*self.kills, point)
+        return True
+
+
+class Doubling:
+    """Every point of the first life, and some of the later ones, each in a process of its own.
+
+    Args:
+        seed: which of the later ones.
+        lives_max: the last of which nobody ends.
+
+    Attributes:
+        tally: of the worlds that were played to their end; without the one that goes on here.
+
+    """
+
+    def __init__(self, seed: int, *, lives_max: int = LIVES_MAX) -> None:
+        self.kills: tuple[int, ...] = ()
+        self.is_copy = False
+        self.tally = Tally()
+        self._seed = seed
+        self._lives_max = lives_max
+        self._chance = random.Random(seed)
+        self._outside: object = None
+        self._tell_to = -1
+
+    def dies(self, point: int, outside: object, what: str) -> bool:
+        """See ``Fate.dies``; true in the copy, and false in the original once the copy is gone."""
+        life = len(self.kills)
+        if life == self._lives_max - 1:
+            return False
+        if outside == self._outside:
+            self.tally.alike += not life
+            return False
+        self._outside = outside
+        if life and self._chance.random() >= (AGAIN_OF if life == 1 else AGAIN_OF_THIRD):
+            return False
+        return self._doubled(point, what)
+
+    def tell(self, ends: Sequence[str], complaints: Sequence[str]) -> NoReturn:
+        """In a copy: tell what became of it, and be gone."""
+        self.tally.played += 1
+        self.tally.again += len(self.kills) > 1
+        self.tally.ends.update(ends)
+        self.tally.wrong += [(self.kills, told) for told in complaints]
+        try:
+            with os.fdopen(self._tell_to, "wb") as pipe:
+                pickle.dump(self.tally, pipe)
+        finally:
+            os._exit(0)
+
+    def _doubled(self, point: int, what: str) -> bool:
+        hear_from, tell_to = os.pipe()
+        loop = asyncio.get_running_loop()
+        copy = os.fork()
+        if copy == 0:
+            asyncio._set_running_loop(loop)  # asyncio forgets it in a copy
+            gc.disable()  # a copy is gone before it fills, and looking for garbage would copy every page
+            os.close(hear_from)
+            self.is_copy, self._tell_to = True, tell_to
+            self.kills = (*self.kills, point)
+            self.tally = Tally(deaths=Counter({what: 1}))
+            self._chance = random.Random(f"{self._seed} {self.kills}")
+            return True
+        os.close(tell_to)
+        with os.fdopen(hear_from, "rb") as pipe:
+            told = pipe.read()
+        os.waitpid(copy, 0)
+        if told:
+            self.tally.add(pickle.loads(told))
+        else:
+            self.tally.wrong.append(((*self.kills, point), "its process died"))
+        return False

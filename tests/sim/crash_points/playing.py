@@ -1,0 +1,74 @@
+"""A seed's world, with given points or with all of its points; in the machine's memory, where it can be."""
+
+from __future__ import annotations
+
+import gc
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.sim.crash_points.fates import Doubling, Listed, Tally
+from tests.sim.crash_points.plan import Plan
+from tests.sim.crash_points.world import Played, World
+
+IN_MEMORY: Final = Path("/dev/shm")
+"""Where there is one, the disk need not turn for each commit."""
+
+
+def play(seed: int, kills: Sequence[int] = (), *, folder: Path | None = None) -> Played:
+    """One world, dying at these points, a life each.
+
+    Args:
+        seed: of its plan.
+        kills: the points; by default nobody dies.
+        folder: where its files are; by default in memory.
+
+    """
+    with tempfile.TemporaryDirectory(dir=folder or _in_memory()) as scratch:
+        return World(Plan.of(seed), Path(scratch), Listed(kills)).run()
+
+
+def distinct_points_of(seed: int) -> list[int]:
+    """The points of the first life, less those at which nothing outside has changed since the one before."""
+    fate = Listed()
+    with tempfile.TemporaryDirectory(dir=_in_memory()) as scratch:
+        World(Plan.of(seed), Path(scratch), fate).run()
+    return fate.distinct
+
+
+def play_all(seed: int, fate: Doubling | None = None) -> Tally:
+    """Every point of the first life of a seed's world, and some of the lives that follow."""
+    fate = fate or Doubling(seed)
+    gc.collect()
+    gc.freeze()  # so that no copy looks through it, and copies its pages
+    try:
+        with tempfile.TemporaryDirectory(dir=_in_memory()) as scratch:
+            played = _played(seed, Path(scratch), fate)
+    finally:
+        gc.unfreeze()
+    fate.tally.wrong += [((), told) for told in played.complaints]
+    return fate.tally
+
+
+def replay_of(seed: int, kills: Sequence[int]) -> str:
+    """The command that plays it again."""
+    return f"make soak-orders SEED={seed} POINT={','.join(map(str, kills))}"
+
+
+def _played(seed: int, scratch: Path, fate: Doubling) -> Played:
+    """Play it; a copy of this process ends here, whatever comes."""
+    try:
+        played = World(Plan.of(seed), scratch, fate).run()
+    except BaseException as error:
+        if not fate.is_copy:
+            raise
+        fate.tell((), ["".join(traceback.format_exception(error))])
+    if fate.is_copy:
+        fate.tell(tuple(played.ends.values()), played.complaints)
+    return played
+
+
+def _in_memory() -> Path | None:
+    return IN_MEMORY if IN_MEMORY.is_dir() else None
