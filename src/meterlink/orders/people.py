@@ -7,22 +7,24 @@ alone what the posts divide. Source: AUD-01, AUD-02, CTRL-10; decision 27.
 from __future__ import annotations
 
 import enum
+import re
 import stat
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from meterlink.config.meters import TwelveDigits
 from meterlink.config.table import Table
 from meterlink.errors import ConfigError
 from meterlink.model.order import OrderKind
-from meterlink.orders.records import Sender
 
+SENDER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+"""What a sender of evidence may be called: 1 to 32 characters."""
 DAEMON: Final = "meterlink"
 """The actor of what the daemon does by itself; no person has this name."""
 PEOPLE_MAX: Final = 1_000
@@ -108,6 +110,16 @@ _ALONE: Final[Mapping[Role, frozenset[Role]]] = MappingProxyType(
 )
 """A role, and those that nobody has beside it: an auditor changes nothing, an admin has no control, and whose
 records count from the time that they tell orders nothing."""
+
+
+def _sender(text: str) -> str:
+    if not SENDER.fullmatch(text):
+        raise ValueError("write 1 to 32 of A-Z a-z 0-9 . _ - beginning with a letter or digit")
+    return text.lower()
+
+
+Sender = Annotated[str, AfterValidator(_sender)]
+"""In small letters: two that differ in capitals alone are one sender."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

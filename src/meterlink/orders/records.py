@@ -27,20 +27,13 @@ from meterlink.config.meters import ProtectedKind, TwelveDigits
 from meterlink.config.table import Table
 from meterlink.errors import EvidenceRefused
 from meterlink.model.payload import time_in, time_out
+from meterlink.orders.people import Sender
 
-SENDER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
-"""What a sender may be called: 1 to 32 characters."""
 RECORD_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 """What a sender may call a record: 1 to 64 characters."""
 MONEY_MAX_CENTS: Final = 100_000_000_000
 """Above a thousand million yuan somebody has mistaken a unit."""
 DAYS_MAX: Final = 30
-
-
-def _sender(text: str) -> str:
-    if not SENDER.fullmatch(text):
-        raise ValueError("write 1 to 32 of A-Z a-z 0-9 . _ - beginning with a letter or digit")
-    return text.lower()
 
 
 def _record_id(text: str) -> str:
@@ -59,8 +52,6 @@ def _instant(value: object) -> datetime:
 
 
 Instant = Annotated[datetime, BeforeValidator(_instant), PlainSerializer(time_out)]
-Sender = Annotated[str, AfterValidator(_sender)]
-"""In small letters: two that differ in capitals alone are one sender."""
 RecordId = Annotated[str, AfterValidator(_record_id)]
 Owed = Annotated[StrictInt, Field(ge=1, le=MONEY_MAX_CENTS)]
 Words = Annotated[str, Field(min_length=1, max_length=200)]
