@@ -8,12 +8,13 @@ from enum import Enum
 from typing import TypeVar
 
 from meterlink.model.order import TRANSMISSIONS_MAX, OrderKind
-from meterlink.orders import case, machine
-from meterlink.orders.effects import ARMED_FOR, POSTPONED_FOR, POSTPONED_FOR_OTHERS
-from meterlink.orders.guards import POSTPONED_MAX
-from meterlink.orders.money_proof import STORED_MONEY_LIVES, TOLERANCE_CENTS, TOLERANCE_PER_CENT
-from meterlink.orders.proof import UNDECIDED_FOR
-from meterlink.orders.switch_proof import FAULT_AFTER, LOOKS_APART
+from meterlink.orders.cases import machine as case
+from meterlink.orders.life import machine
+from meterlink.orders.life.effects import ARMED_FOR, POSTPONED_FOR, POSTPONED_FOR_OTHERS
+from meterlink.orders.life.guards import POSTPONED_MAX
+from meterlink.orders.life.money_proof import STORED_MONEY_LIVES, TOLERANCE_CENTS, TOLERANCE_PER_CENT
+from meterlink.orders.life.proof import UNDECIDED_FOR
+from meterlink.orders.life.switch_proof import FAULT_AFTER, LOOKS_APART
 
 StateT = TypeVar("StateT", bound=Enum)
 SignalT = TypeVar("SignalT", bound=Enum)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from meterlink.model.order import OrderKind
-from meterlink.orders.probes import PROBES
-from meterlink.orders.qualification import HARMFUL, NEEDS, needs_of
+from meterlink.orders.qualification.facts import HARMFUL, NEEDS, needs_of
+from meterlink.orders.qualification.probes import PROBES
 from meterprofiles.facts import FACTS
 
 

@@ -19,7 +19,7 @@ from meterlink.model.act_envelope import ActEnvelope
 from meterlink.model.alarm_event import event_of
 from meterlink.model.event_envelope import EventEnvelope
 from meterlink.model.topics import order_topic, parse_up_topic
-from meterlink.orders.alarms import Alarm, AlarmState
+from meterlink.orders.attention.alarms import Alarm, AlarmState
 from tests.support.acts import act
 from tests.support.order_acts import ORDER, alarmed, cancelled, created
 from tests.support.project import ROOT

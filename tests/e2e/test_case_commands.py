@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from meterlink.cli.case_ask import STATES, VERBS
-from meterlink.orders.case import CaseSignal, CaseState
+from meterlink.orders.cases.machine import CaseSignal, CaseState
 from tests.e2e.test_order_commands import Town
 from tests.support.order_gateway import document
 from tests.support.rules import chain, without

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from meterlink.orders.probes import PROBES
+from meterlink.orders.qualification.probes import PROBES
 from tests.support.gateway import METERLINK, Process
 from tests.support.metersim_process import running_metersim
 

@@ -15,8 +15,8 @@ from meterlink.clock import SystemClock
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.journal.journal import Journal
 from meterlink.model.zone import CHINA_TIME
-from meterlink.orders.alarms import Alarms, Seen
-from meterlink.orders.work import WorkItems, WorkKind
+from meterlink.orders.attention.alarms import Alarms, Seen
+from meterlink.orders.attention.work import WorkItems, WorkKind
 from tests.support.gateway import Process, write_config
 
 

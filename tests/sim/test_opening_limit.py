@@ -18,7 +18,7 @@ from meterlink.drivers.control import (
     opening_limit,
     opens_within,
 )
-from meterlink.orders.switch_proof import FAULT_AFTER
+from meterlink.orders.life.switch_proof import FAULT_AFTER
 from metersim import Station
 from metersim.works.cost_control import CostControl
 from tests.support.control_bench import ADDRESS, ControlBench, a_meter

@@ -12,8 +12,8 @@ import pytest
 
 from meterlink.errors import NotAllowed, OrderClash
 from meterlink.model.order import OrderKind
-from meterlink.orders.judging import Stopped
-from meterlink.orders.look import SwitchFacts
+from meterlink.orders.judging.judge import Stopped
+from meterlink.orders.life.look import SwitchFacts
 from meterlink.roster.roster import RosterMeter
 from metersim import Faults, Station
 from tests.support.control_bench import ADDRESS, a_meter

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from meterlink.model.order import OrderKind, OrderState
-from meterlink.orders.life import Life
+from meterlink.orders.life.life import Life
 from metersim import Station
 from metersim.dlt698 import Meter698
 from metersim.works.controlled import Wallet

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from meterlink.model.order import OrderKind, OrderState
-from meterlink.orders.life import Life
+from meterlink.orders.life.life import Life
 from metersim import Station
 from metersim.security.provider import LabProvider
 from meterwire.dlt645 import Deframer

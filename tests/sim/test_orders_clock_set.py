@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from meterlink.model.order import Order, OrderKind, OrderState
-from meterlink.orders.life import Life
+from meterlink.orders.life.life import Life
 from meterlink.orders.people import Actor
 from meterlink.orders.rules.facts import Live
 from meterlink.orders.rules.verdict import Stage, Verdict

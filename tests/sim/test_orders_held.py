@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from meterlink.model.order import Order, OrderState
-from meterlink.orders.life import Life
+from meterlink.orders.life.life import Life
 from meterlink.orders.people import Actor
 from meterlink.orders.rules import Live, OnStop, Stage, Verdict
 from metersim import Station

@@ -11,13 +11,13 @@ import pytest
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import Order, OrderKind, OrderState
 from meterlink.model.payload import time_out
-from meterlink.orders.gathering import Gatherer
-from meterlink.orders.judging import basis_of
-from meterlink.orders.life import Life
+from meterlink.orders.dispatch.sending import JUDGED_MAX
+from meterlink.orders.judging.gathering import Gatherer
+from meterlink.orders.judging.judge import basis_of
+from meterlink.orders.life.life import Life
 from meterlink.orders.people import Actor
 from meterlink.orders.rules.facts import Live
 from meterlink.orders.rules.verdict import Stage, Verdict
-from meterlink.orders.sending import JUDGED_MAX
 from metersim import Meter, Station
 from tests.sim.test_reconnections import M, a_gateway
 from tests.support.order_bench import Lenient, OrderBench

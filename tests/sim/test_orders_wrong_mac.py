@@ -12,7 +12,7 @@ from meterlink.drivers.control import Cause
 from meterlink.drivers.proving import Plain
 from meterlink.errors import NotAllowed, NotEntitled
 from meterlink.model.order import OrderKind, OrderState
-from meterlink.orders.mac_guard import MacGuard
+from meterlink.orders.dispatch.mac_guard import MacGuard
 from meterlink.orders.people import Actor, Role
 from metersim import Meter, Station
 from metersim.works.cost_control import REMOTE, Words

@@ -16,8 +16,8 @@ from meterlink.errors import MeterlinkError, NotAllowed
 from meterlink.model.act import KeptAct, Topic
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
-from meterlink.orders.probes import PROBES
-from meterlink.orders.qualification import Qualification
+from meterlink.orders.qualification.facts import Qualification
+from meterlink.orders.qualification.probes import PROBES
 from metersim import Station
 from metersim.dlt645 import nameplate
 from metersim.works.cost_control import REMOTE

@@ -12,9 +12,9 @@ import pytest
 
 from meterlink.errors import BusFull
 from meterlink.orders import book as books
-from meterlink.orders import payments
-from meterlink.orders.payments import Payments
-from meterlink.orders.reminding import EVERY_S
+from meterlink.orders.dispatch.reminding import EVERY_S
+from meterlink.orders.paid import payments
+from meterlink.orders.paid.payments import Payments
 from metersim import Station
 from tests.support.control_bench import ADDRESS, a_meter
 from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, kinds_of

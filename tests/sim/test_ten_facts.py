@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from meterlink.model.order import OrderKind
-from meterlink.orders.qualification import unproven
+from meterlink.orders.qualification.facts import unproven
 from metersim import Station
 from metersim.dlt698 import Meter698
 from metersim.dlt698.modes import Modes

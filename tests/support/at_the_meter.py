@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from meterlink.errors import LineError
-from meterlink.orders.probes import PROBES
+from meterlink.orders.qualification.probes import PROBES
 from tests.support.order_gateway import OrderGateway
 
 STEPS_MAX = 300

@@ -7,9 +7,9 @@ from datetime import timedelta
 from meterlink.model.act import Act
 from meterlink.model.order import Order, OrderKind
 from meterlink.model.zone import CHINA_TIME
-from meterlink.orders.alarms import Alarm, Seen, raising
-from meterlink.orders.life import Life
-from meterlink.orders.machine import Signal
+from meterlink.orders.attention.alarms import Alarm, Seen, raising
+from meterlink.orders.life.life import Life
+from meterlink.orders.life.machine import Signal
 from tests.support.records import EPOCH
 
 ORDER = Order(

@@ -23,17 +23,17 @@ from meterlink.drivers.proving import Security
 from meterlink.journal.journal import Journal
 from meterlink.model.order import Order, OrderKind, OrderState, Origin
 from meterlink.orders.book import Book
-from meterlink.orders.life import Life
-from meterlink.orders.look import SwitchFacts
-from meterlink.orders.mac_guard import MacGuard
+from meterlink.orders.dispatch.mac_guard import MacGuard
+from meterlink.orders.dispatch.reach import Reach
+from meterlink.orders.dispatch.reading_back import Reader
+from meterlink.orders.dispatch.sending import Sender
+from meterlink.orders.dispatch.starting import Starter
+from meterlink.orders.dispatch.worker import LineOrders
+from meterlink.orders.life.life import Life
+from meterlink.orders.life.look import SwitchFacts
 from meterlink.orders.people import Actor
-from meterlink.orders.reach import Reach
-from meterlink.orders.reading_back import Reader
 from meterlink.orders.rules.facts import Live
 from meterlink.orders.rules.verdict import Stage, Verdict
-from meterlink.orders.sending import Sender
-from meterlink.orders.starting import Starter
-from meterlink.orders.worker import LineOrders
 from meterlink.roster.roster import RosterMeter
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream

@@ -19,8 +19,8 @@ from typing import Any, Final
 from meterlink.errors import MeterlinkError
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
-from meterlink.orders.gathering import Proven
-from meterlink.orders.look import SwitchFacts
+from meterlink.orders.judging.gathering import Proven
+from meterlink.orders.life.look import SwitchFacts
 from meterlink.roster.roster import RosterMeter
 from metersim import Station
 from metersim.works.cost_control import CostControl

@@ -11,11 +11,11 @@ from typing import Any
 from meterlink.drivers.control import Cause, ControlAnswer, Purse, Standing, SwitchRecord, Verdict
 from meterlink.model.act import Act
 from meterlink.model.order import Order, OrderKind, OrderState, Origin
-from meterlink.orders.life import Life
-from meterlink.orders.machine import Signal
-from meterlink.orders.timeline import Timeline
-from meterlink.orders.transmission import Transmission
-from meterlink.orders.written import Seen, answer_out
+from meterlink.orders.life.life import Life
+from meterlink.orders.life.machine import Signal
+from meterlink.orders.life.timeline import Timeline
+from meterlink.orders.life.transmission import Transmission
+from meterlink.orders.life.written import Seen, answer_out
 from metersim.loop import SimClock
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)  # a Tuesday, 12:00 in the plant

@@ -14,12 +14,12 @@ from meterlink.drivers.profiles import MeterProfiles
 from meterlink.model.order import CLOSES, Order, OrderKind, Origin
 from meterlink.model.payload import time_out
 from meterlink.model.zone import CHINA_TIME
-from meterlink.orders.calendar import Calendar, Holidays
-from meterlink.orders.limits import Limited
+from meterlink.orders.evidence.records import parse
+from meterlink.orders.evidence.told import Kept, Told
+from meterlink.orders.limits.calendar import Calendar, Holidays
+from meterlink.orders.limits.caps import Limited
 from meterlink.orders.people import THE_DAEMON, Actor, Role
-from meterlink.orders.records import parse
 from meterlink.orders.rules import Facts, Live, Stage, Steps
-from meterlink.orders.told import Kept, Told
 from meterlink.roster.roster import RosterMeter
 from tests.support.orders import NOON, order, purse, standing
 

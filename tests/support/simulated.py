@@ -27,7 +27,7 @@ from meterlink.errors import LineClosed, LineLost
 from meterlink.ingest.memory import MemorySink
 from meterlink.model.line_url import LineUrl
 from meterlink.model.reading import LogRow
-from meterlink.orders.models import Models
+from meterlink.orders.qualifying.models import Models
 from meterlink.security.adapter import Opener
 from meterlink.transports.memory import MemoryBroker, memory_line
 from meterlink.transports.stream import ByteStream

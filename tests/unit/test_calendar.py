@@ -9,7 +9,7 @@ import pytest
 
 from meterlink.config.control import ControlSettings
 from meterlink.errors import ConfigError
-from meterlink.orders.calendar import FILE_OCTETS_MAX, HOLIDAYS_MAX, Calendar, Calm, Holidays
+from meterlink.orders.limits.calendar import FILE_OCTETS_MAX, HOLIDAYS_MAX, Calendar, Calm, Holidays
 from tests.support.rules import CALENDAR, SECOND
 
 _GOOD = """

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from meterlink.model.payload import time_out
-from meterlink.orders.case import Case, CaseSignal, CaseState
-from meterlink.orders.case_steps import Advice, advise, order_id_of, order_of, proposed_id_of
-from meterlink.orders.told import Kept
+from meterlink.orders.cases.machine import Case, CaseSignal, CaseState
+from meterlink.orders.cases.steps import Advice, advise, order_id_of, order_of, proposed_id_of
+from meterlink.orders.evidence.told import Kept
 from tests.support.orders import NOON
 from tests.support.rules import CUSTOMER, DAYS, HOUR, MINUTE, SECOND, chain, facts, policy, record, without
 

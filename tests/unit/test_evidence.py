@@ -15,11 +15,11 @@ import pytest
 
 from meterlink.errors import EvidenceRefused, NotEntitled
 from meterlink.journal.journal import Journal
-from meterlink.orders.evidence import AHEAD_MAX, WITHDRAWABLE, EvidenceBook
-from meterlink.orders.evidence_lines import LINE_OCTETS_MAX, read_lines
+from meterlink.orders.evidence.book import AHEAD_MAX, WITHDRAWABLE, EvidenceBook
+from meterlink.orders.evidence.lines import LINE_OCTETS_MAX, read_lines
+from meterlink.orders.evidence.records import KINDS, MONEY_MAX_CENTS, Dispute, Notice, Payment, Policy, parse
+from meterlink.orders.evidence.told import Told
 from meterlink.orders.people import THE_DAEMON, Actor, Role
-from meterlink.orders.records import KINDS, MONEY_MAX_CENTS, Dispute, Notice, Payment, Policy, parse
-from meterlink.orders.told import Told
 from meterlink.roster.roster import Roster
 from tests.support.orders import NOON
 from tests.support.rules import (

@@ -17,20 +17,20 @@ from meterlink.errors import NotAllowed, NotEntitled
 from meterlink.journal.journal import Journal
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import Order, OrderKind, OrderState, Origin
-from meterlink.orders import watching
-from meterlink.orders.alarms import Alarms
-from meterlink.orders.brakes import ASK_MAX, TRIPS_HELD, TRIPS_STOPPED, WHY_MAX, Brakes
-from meterlink.orders.evidence import EvidenceBook
-from meterlink.orders.gathering import Gatherer, Proven
-from meterlink.orders.life import Life
-from meterlink.orders.limits import Limits
-from meterlink.orders.machine import Signal
+from meterlink.orders.attention.alarms import Alarms
+from meterlink.orders.evidence.book import EvidenceBook
+from meterlink.orders.judging import watching
+from meterlink.orders.judging.brakes import ASK_MAX, TRIPS_HELD, TRIPS_STOPPED, WHY_MAX, Brakes
+from meterlink.orders.judging.gathering import Gatherer, Proven
+from meterlink.orders.judging.watching import Watch
+from meterlink.orders.life.life import Life
+from meterlink.orders.life.machine import Signal
+from meterlink.orders.life.timeline import Timeline
+from meterlink.orders.limits.caps import Limits
+from meterlink.orders.limits.trips import Quarantine
 from meterlink.orders.people import THE_DAEMON, Actor, Role
 from meterlink.orders.rules import RULES, Live, OnStop, Stage, Verdict, outcome
 from meterlink.orders.rules.edition import edition
-from meterlink.orders.timeline import Timeline
-from meterlink.orders.trips import Quarantine
-from meterlink.orders.watching import Watch
 from meterlink.roster.roster import Roster, RosterMeter
 from tests.support.orders import NOON, body_of, order
 from tests.support.rules import (

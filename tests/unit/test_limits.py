@@ -13,11 +13,11 @@ import pytest
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import OrderKind, OrderState, Origin
 from meterlink.model.payload import time_out
-from meterlink.orders import limits as limits_module
-from meterlink.orders.limits import Limits, share
-from meterlink.orders.machine import Signal
+from meterlink.orders.life.machine import Signal
+from meterlink.orders.limits import caps as limits_module
+from meterlink.orders.limits.caps import Limits, share
+from meterlink.orders.limits.trips import Quarantine, Trip, batch_of
 from meterlink.orders.rules import RULES, OnStop, Stage, judge, outcome
-from meterlink.orders.trips import Quarantine, Trip, batch_of
 from meterlink.roster.roster import Roster
 from tests.support.orders import NOON, order
 from tests.support.rules import CALENDAR, DAYS, HOUR, METER, MINUTE, SECOND, SETTINGS, facts

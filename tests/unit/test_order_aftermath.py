@@ -10,9 +10,9 @@ import pytest
 
 from meterlink.model.act import Act
 from meterlink.model.order import ORDER_ID, OrderKind, OrderState, Origin
-from meterlink.orders.aftermath import needs_reconnection, order_id_of, work_of
-from meterlink.orders.life import Life
-from meterlink.orders.machine import Signal
+from meterlink.orders.life.life import Life
+from meterlink.orders.life.machine import Signal
+from meterlink.orders.paid.aftermath import needs_reconnection, order_id_of, work_of
 from tests.support.orders import NOON, at_state
 
 

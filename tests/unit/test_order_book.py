@@ -17,7 +17,7 @@ from meterlink.journal.journal import Journal
 from meterlink.model.order import OrderKind, OrderState, Origin
 from meterlink.orders import book as books
 from meterlink.orders.book import Book, Step
-from meterlink.orders.machine import Signal
+from meterlink.orders.life.machine import Signal
 from tests.support.orders import NOON, order
 
 pytestmark = pytest.mark.asyncio

@@ -12,7 +12,7 @@ import pytest
 from meterlink.errors import NotAllowed
 from meterlink.model.act import Act, KeptAct
 from meterlink.model.payload import time_out
-from meterlink.orders.case import (
+from meterlink.orders.cases.machine import (
     CASE_ENDS,
     LAPSES_AFTER,
     NOTICE_LASTS,

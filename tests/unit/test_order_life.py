@@ -16,9 +16,9 @@ from meterlink.drivers.control import Cause, SwitchRecord, Verdict
 from meterlink.errors import NotAllowed
 from meterlink.model.act import Act, KeptAct, canonical
 from meterlink.model.order import TRANSMISSIONS_MAX, OrderKind, OrderState, Origin
-from meterlink.orders.guards import APPROVALS_MAX, EVIDENCE_OCTETS_MAX, LOOKS_MAX, POSTPONED_MAX
-from meterlink.orders.life import Life
-from meterlink.orders.machine import ENDS, TRANSITIONS, Signal
+from meterlink.orders.life.guards import APPROVALS_MAX, EVIDENCE_OCTETS_MAX, LOOKS_MAX, POSTPONED_MAX
+from meterlink.orders.life.life import Life
+from meterlink.orders.life.machine import ENDS, TRANSITIONS, Signal
 from tests.support.orders import (
     NOON,
     TO_READBACK,

@@ -9,7 +9,7 @@ import pytest
 
 from meterlink.errors import NotAllowed
 from meterlink.model.order import OrderState
-from meterlink.orders.machine import BEFORE_SENDING, ENDS, HALF_ENDS, TRANSITIONS, Signal
+from meterlink.orders.life.machine import BEFORE_SENDING, ENDS, HALF_ENDS, TRANSITIONS, Signal
 from tests.support.orders import NOON, WAYS, at_state, body_of
 
 

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from meterlink.drivers.control import Cause, ClockLook, ControlAnswer, Standing, SwitchRecord, Verdict
 from meterlink.model.order import CLOSES, OrderKind
-from meterlink.orders.look import Conclusion, Look, SwitchFacts
-from meterlink.orders.machine import Signal
-from meterlink.orders.money_proof import (
+from meterlink.orders.life.look import Conclusion, Look, SwitchFacts
+from meterlink.orders.life.machine import Signal
+from meterlink.orders.life.money_proof import (
     COUNT_UNCHANGED,
     MONEY_SETTLES_IN,
     STORED_MONEY_LIVES,
     TOLERANCE_CENTS,
 )
-from meterlink.orders.proof import (
+from meterlink.orders.life.proof import (
     REFUSED,
     UNDECIDED_FOR,
     UNSENT,
@@ -31,8 +31,8 @@ from meterlink.orders.proof import (
     may_send_again,
     signal_of,
 )
-from meterlink.orders.switch_proof import FAULT_AFTER, LOOKS_APART, UNCHANGED, UNCHANGED_AND_EXPIRED
-from meterlink.orders.transmission import Transmission
+from meterlink.orders.life.switch_proof import FAULT_AFTER, LOOKS_APART, UNCHANGED, UNCHANGED_AND_EXPIRED
+from meterlink.orders.life.transmission import Transmission
 from tests.support.little_meter import LittleMeter
 from tests.support.orders import NOON, OPERATOR, before, order, purse, standing, transmission
 

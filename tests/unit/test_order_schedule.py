@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from meterlink.drivers.control import ClockLook
 from meterlink.model.order import OrderState, Origin
-from meterlink.orders.due import due_at, is_late, waits_for_people
-from meterlink.orders.expiry import FRAME_LIFE_MAX, FRAME_LIFE_MIN, expiry
-from meterlink.orders.schedule import GIVE_UP_AFTER, is_given_up, next_look, next_repeat
+from meterlink.orders.dispatch.due import due_at, is_late, waits_for_people
+from meterlink.orders.dispatch.schedule import GIVE_UP_AFTER, is_given_up, next_look, next_repeat
+from meterlink.orders.life.expiry import FRAME_LIFE_MAX, FRAME_LIFE_MIN, expiry
 from tests.support.orders import NOON, at_state, timeline_at
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

@@ -17,8 +17,8 @@ from meterlink.model.order import Order, OrderKind, OrderState
 from meterlink.orders import service as services
 from meterlink.orders.access import Accesses
 from meterlink.orders.book import Book
-from meterlink.orders.judging import Stopped
-from meterlink.orders.life import Life
+from meterlink.orders.judging.judge import Stopped
+from meterlink.orders.life.life import Life
 from meterlink.orders.people import Actor
 from meterlink.orders.rules import Live, OnStop, Stage, Verdict
 from meterlink.orders.service import OrderService

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from meterlink.model.order import OrderKind, OrderState, Origin
-from meterlink.orders.life import Life
-from meterlink.orders.proof import arrives_until
-from meterlink.orders.starting import waits_for
+from meterlink.orders.dispatch.starting import waits_for
+from meterlink.orders.life.life import Life
+from meterlink.orders.life.proof import arrives_until
 from tests.support.orders import NOON, at_state, timeline_at, transmission
 
 MINUTE = timedelta(minutes=1)

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from meterlink.orders import timeline as timelines
-from meterlink.orders.timeline import SET_BY, Timeline
+from meterlink.orders.life import timeline as timelines
+from meterlink.orders.life.timeline import SET_BY, Timeline
 from metersim.loop import SimClock
 from tests.support.orders import NOON
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from meterlink.model.order import OrderKind
-from meterlink.orders.probes import PROBES, next_probe
-from meterlink.orders.qualification import (
+from meterlink.orders.qualification.facts import (
     FIRMWARE_MAX,
     HARMFUL,
     agreed,
@@ -17,6 +16,7 @@ from meterlink.orders.qualification import (
     needs_of,
     unproven,
 )
+from meterlink.orders.qualification.probes import PROBES, next_probe
 from meterprofiles import ControlTraits, ProfileError, generic, load_profile
 from meterprofiles.facts import FACTS
 from tests.support.orders import standing

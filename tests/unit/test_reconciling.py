@@ -12,9 +12,9 @@ from meterlink.drivers.control import Purse
 from meterlink.model.order import OrderKind, OrderState
 from meterlink.model.payload import time_out
 from meterlink.model.zone import CHINA_TIME
-from meterlink.orders.life import Life
-from meterlink.orders.reconciling import TOLERANCE_CENTS, Verdict, channels, money_of
-from meterlink.orders.records import BalanceStatement, Payment, parse
+from meterlink.orders.evidence.records import BalanceStatement, Payment, parse
+from meterlink.orders.life.life import Life
+from meterlink.orders.reconciliation.compare import TOLERANCE_CENTS, Verdict, channels, money_of
 from tests.support.orders import NOON, at_state, purse
 
 DAY = date(2026, 11, 24)

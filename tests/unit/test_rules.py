@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from meterlink.config.control import ControlSettings
 from meterlink.model.order import SWITCHING, OrderKind, OrderState, Origin
-from meterlink.orders.limits import Limited, Over
+from meterlink.orders.evidence.told import Kept
+from meterlink.orders.limits.caps import Limited, Over
 from meterlink.orders.rules import (
     RULES,
     Facts,
@@ -25,7 +26,6 @@ from meterlink.orders.rules import (
 )
 from meterlink.orders.rules.closing import late, mode
 from meterlink.orders.rules.persons import needs_approval
-from meterlink.orders.told import Kept
 from tests.support.orders import NOON
 from tests.support.rule_cases import CASES, Case
 from tests.support.rule_cases.case import (

@@ -16,7 +16,7 @@ from meterlink.errors import BadRequest, NotAllowed, Unknown
 from meterlink.journal.journal import Journal
 from meterlink.model.act import Topic
 from meterlink.model.zone import CHINA_TIME
-from meterlink.orders.alarms import (
+from meterlink.orders.attention.alarms import (
     EVIDENCE_MAX,
     RAISES_MAX,
     Alarm,
@@ -26,8 +26,9 @@ from meterlink.orders.alarms import (
     Severity,
     raising,
 )
-from meterlink.orders.attention import WORDS_MAX
-from meterlink.orders.work import (
+from meterlink.orders.attention.desk import OPS, Attention, answer
+from meterlink.orders.attention.words import WORDS_MAX
+from meterlink.orders.attention.work import (
     ACTS_MAX,
     CLOSERS,
     TWO_PERSONS,
@@ -37,7 +38,6 @@ from meterlink.orders.work import (
     WorkKind,
     opening,
 )
-from meterlink.orders.work_desk import OPS, Attention, answer
 from metersim.loop import SimClock, Simulation
 from tests.support.acts import act
 from tests.support.records import EPOCH

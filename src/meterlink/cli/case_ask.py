@@ -9,7 +9,7 @@ import typer
 
 from meterlink.cli.asking import Asking, local
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.orders.case import CaseSignal, CaseState
+from meterlink.orders.cases.machine import CaseSignal, CaseState
 
 STATES: Final[Mapping[CaseState, Mapping[str, str]]] = {
     state: {"en": en, "zh": zh}

@@ -111,7 +111,7 @@ def check(
 
 def _check_control(settings: Settings, profiles: MeterProfiles) -> None:
     """What the orders read at start: whose meters they are, people and holidays."""
-    from meterlink.orders.calendar import Calendar
+    from meterlink.orders.limits.calendar import Calendar
     from meterlink.orders.people import People
     from meterlink.roster.roster import Roster
 

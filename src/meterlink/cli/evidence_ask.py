@@ -16,7 +16,7 @@ import typer
 from meterlink.cli.asking import Asking
 from meterlink.cli.desk import Desk
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.orders.evidence_lines import Line, read_lines
+from meterlink.orders.evidence.lines import Line, read_lines
 
 AT_ONCE: Final = 50
 """Records in one request: together they stay below its longest."""

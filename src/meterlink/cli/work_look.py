@@ -14,8 +14,8 @@ from meterlink.journal.acts import READ_MAX
 from meterlink.journal.reader import JournalReader
 from meterlink.model.act import Topic
 from meterlink.model.payload import time_out
-from meterlink.orders.alarms import Alarm
-from meterlink.orders.work import WorkItem
+from meterlink.orders.attention.alarms import Alarm
+from meterlink.orders.attention.work import WorkItem
 
 _Language = Literal["en", "zh"]
 _WIDTH_OF_A_FILE: Final = 10_000

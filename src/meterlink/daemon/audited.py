@@ -12,7 +12,7 @@ from meterlink.audit.keys import GatewayKey
 from meterlink.daemon.delivery import Outside
 from meterlink.journal.journal import Journal
 from meterlink.journal.reserve import Reserve
-from meterlink.orders.alarms import Alarms, Seen
+from meterlink.orders.attention.alarms import Alarms, Seen
 
 JOURNAL_FILE = "journal.sqlite3"
 RESERVE_FILE = "journal.sqlite3-reserve"

@@ -11,12 +11,12 @@ from meterlink.daemon.order_requests import text
 from meterlink.errors import BadRequest
 from meterlink.model.payload import time_in
 from meterlink.orders.book import Book
-from meterlink.orders.brakes import Brakes
-from meterlink.orders.life import Life
-from meterlink.orders.mac_guard import MacGuard
+from meterlink.orders.dispatch.mac_guard import MacGuard
+from meterlink.orders.judging.brakes import Brakes
+from meterlink.orders.judging.watching import Watch
+from meterlink.orders.life.life import Life
 from meterlink.orders.people import Actor, People
 from meterlink.orders.service import OrderService
-from meterlink.orders.watching import Watch
 
 Args = Mapping[str, Any]
 Answer = Mapping[str, Any]

@@ -8,10 +8,10 @@ from typing import Any, Final
 from meterlink.daemon.order_requests import text
 from meterlink.errors import JournalError
 from meterlink.model.act import Topic
-from meterlink.orders.case import Case
-from meterlink.orders.case_view import case_summary, case_view
-from meterlink.orders.cases import CaseService
-from meterlink.orders.judging import told
+from meterlink.orders.cases.machine import Case
+from meterlink.orders.cases.service import CaseService
+from meterlink.orders.cases.view import case_summary, case_view
+from meterlink.orders.judging.judge import told
 from meterlink.orders.people import Actor
 
 LISTED_MAX: Final = 1_000

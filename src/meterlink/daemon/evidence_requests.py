@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from meterlink.daemon.order_requests import text
 from meterlink.errors import BadRequest, EvidenceRefused, NotEntitled
-from meterlink.orders.cases import CaseService
-from meterlink.orders.evidence import EvidenceBook
-from meterlink.orders.payments import Payments
+from meterlink.orders.cases.service import CaseService
+from meterlink.orders.evidence.book import EvidenceBook
+from meterlink.orders.evidence.records import Payment, parse
+from meterlink.orders.paid.payments import Payments
 from meterlink.orders.people import Actor
-from meterlink.orders.records import Payment, parse
 
 RECORDS_MAX: Final = 200
 """Records in one request."""

@@ -31,7 +31,7 @@ from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.errors import ConfigError, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass
 from meterlink.model.line_url import LineUrl, ListenUrl, SerialUrl
-from meterlink.orders.worker import LineOrders
+from meterlink.orders.dispatch.worker import LineOrders
 from meterlink.security.choose import check_security
 from meterlink.transports.stream import ByteStream
 from meterprofiles import Profile

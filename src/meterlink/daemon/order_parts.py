@@ -15,31 +15,31 @@ from meterlink.drivers.profiles import MeterProfiles
 from meterlink.journal.acts import ActLog
 from meterlink.journal.journal import Journal
 from meterlink.orders.access import Accesses
-from meterlink.orders.alarms import Alarms
+from meterlink.orders.attention.alarms import Alarms
+from meterlink.orders.attention.desk import Attention
+from meterlink.orders.attention.work import WorkItems
 from meterlink.orders.book import Book
-from meterlink.orders.brakes import Brakes
-from meterlink.orders.calendar import Calendar
-from meterlink.orders.case_book import CaseBook
-from meterlink.orders.case_rounds import CaseRounds
-from meterlink.orders.cases import CaseService
-from meterlink.orders.evidence import EvidenceBook
-from meterlink.orders.gathering import Gatherer
-from meterlink.orders.lateness import Lateness
-from meterlink.orders.limits import Limits
-from meterlink.orders.mac_guard import MacGuard
-from meterlink.orders.models import Models
+from meterlink.orders.cases.book import CaseBook
+from meterlink.orders.cases.rounds import CaseRounds
+from meterlink.orders.cases.service import CaseService
+from meterlink.orders.dispatch.mac_guard import MacGuard
+from meterlink.orders.dispatch.reading_back import Reader
+from meterlink.orders.dispatch.reminding import Reminder
+from meterlink.orders.dispatch.sending import Sender
+from meterlink.orders.dispatch.starting import Starter
+from meterlink.orders.evidence.book import EvidenceBook
+from meterlink.orders.judging.brakes import Brakes
+from meterlink.orders.judging.gathering import Gatherer
+from meterlink.orders.judging.watching import Watch
+from meterlink.orders.life.timeline import Timeline
+from meterlink.orders.limits.calendar import Calendar
+from meterlink.orders.limits.caps import Limits
+from meterlink.orders.paid.lateness import Lateness
 from meterlink.orders.people import People
-from meterlink.orders.reading_back import Reader
-from meterlink.orders.reconciler import PurseOf, Reconciler
-from meterlink.orders.reminding import Reminder
-from meterlink.orders.sending import Sender
+from meterlink.orders.qualifying.models import Models
+from meterlink.orders.reconciliation.reconciler import PurseOf, Reconciler
 from meterlink.orders.service import OrderService
-from meterlink.orders.starting import Starter
 from meterlink.orders.strays import Strays
-from meterlink.orders.timeline import Timeline
-from meterlink.orders.watching import Watch
-from meterlink.orders.work import WorkItems
-from meterlink.orders.work_desk import Attention
 from meterlink.roster.roster import Roster
 
 

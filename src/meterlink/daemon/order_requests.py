@@ -10,12 +10,12 @@ from meterlink.errors import BadRequest, JournalError
 from meterlink.model.act import Topic
 from meterlink.model.order import OWN_IDS, Order, Origin
 from meterlink.orders.book import Book
-from meterlink.orders.judging import told
-from meterlink.orders.life import Life
+from meterlink.orders.judging.judge import told
+from meterlink.orders.life.life import Life
+from meterlink.orders.life.view import order_view, summary
 from meterlink.orders.people import Actor
 from meterlink.orders.rules.verdict import Stage
 from meterlink.orders.service import OrderService
-from meterlink.orders.view import order_view, summary
 
 FOLLOW_MAX_S: Final = 60
 """Longest wait for news in one request."""

@@ -31,17 +31,17 @@ from meterlink.errors import LineClosed, NoControl
 from meterlink.journal.acts import ActLog
 from meterlink.journal.journal import Journal
 from meterlink.model.order import Order, OrderKind
-from meterlink.orders.aftermath import Aftermath
 from meterlink.orders.book import Book
-from meterlink.orders.models import Models
-from meterlink.orders.payments import Payments
+from meterlink.orders.dispatch.reach import Reach
+from meterlink.orders.dispatch.worker import LineOrders
+from meterlink.orders.paid.aftermath import Aftermath
+from meterlink.orders.paid.payments import Payments
 from meterlink.orders.people import THE_DAEMON
-from meterlink.orders.qualified import Qualifications
-from meterlink.orders.qualifying import Qualifier
-from meterlink.orders.reach import Reach
+from meterlink.orders.qualifying.desk import Qualifier
+from meterlink.orders.qualifying.models import Models
+from meterlink.orders.qualifying.qualified import Qualifications
 from meterlink.orders.rules import Stage
 from meterlink.orders.rules.closing import mode
-from meterlink.orders.worker import LineOrders
 from meterlink.security.adapter import Opener
 from meterlink.security.choose import Securities
 

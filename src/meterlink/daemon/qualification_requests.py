@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from meterlink.daemon.order_requests import FOLLOW_MAX_S, number, text
 from meterlink.orders.people import Actor
-from meterlink.orders.qualifying import Qualifier
+from meterlink.orders.qualifying.desk import Qualifier
 
 Args = Mapping[str, Any]
 Answer = dict[str, Any]

@@ -18,7 +18,7 @@ from meterlink.errors import (
     StepTaken,
     Unknown,
 )
-from meterlink.orders.judging import Stopped
+from meterlink.orders.judging.judge import Stopped
 
 _CODES: Final[dict[type[Exception], tuple[str, str]]] = {
     BadRequest: ("bad_request", "请求有误"),

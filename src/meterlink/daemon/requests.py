@@ -12,19 +12,19 @@ from meterlink.daemon.evidence_requests import EvidenceRequests
 from meterlink.daemon.order_requests import OrderRequests, text
 from meterlink.daemon.qualification_requests import QualificationRequests
 from meterlink.errors import BadRequest, NotAllowed
+from meterlink.orders.attention.desk import OPS, Attention
+from meterlink.orders.attention.desk import answer as attended
 from meterlink.orders.book import Book
-from meterlink.orders.brakes import Brakes
-from meterlink.orders.cases import CaseService
-from meterlink.orders.evidence import EvidenceBook
-from meterlink.orders.mac_guard import MacGuard
-from meterlink.orders.payments import Payments
+from meterlink.orders.cases.service import CaseService
+from meterlink.orders.dispatch.mac_guard import MacGuard
+from meterlink.orders.evidence.book import EvidenceBook
+from meterlink.orders.judging.brakes import Brakes
+from meterlink.orders.judging.watching import Watch
+from meterlink.orders.paid.payments import Payments
 from meterlink.orders.people import Actor, Deed, People
-from meterlink.orders.qualifying import Qualifier
-from meterlink.orders.reconciler import Reconciler
+from meterlink.orders.qualifying.desk import Qualifier
+from meterlink.orders.reconciliation.reconciler import Reconciler
 from meterlink.orders.service import OrderService
-from meterlink.orders.watching import Watch
-from meterlink.orders.work_desk import OPS, Attention
-from meterlink.orders.work_desk import answer as attended
 
 NO_CONTROL: Final = "this daemon has no table [control] in its configuration, so nobody orders anything here"
 

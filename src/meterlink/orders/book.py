@@ -21,9 +21,9 @@ from meterlink.errors import BusFull, JournalError, NotAllowed, StepTaken, Unkno
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, Basis, KeptAct, Topic
 from meterlink.model.order import Order, Origin
-from meterlink.orders.life import Life
-from meterlink.orders.machine import Signal
-from meterlink.orders.timeline import Timeline
+from meterlink.orders.life.life import Life
+from meterlink.orders.life.machine import Signal
+from meterlink.orders.life.timeline import Timeline
 
 OPEN_MAX: Final = 10_000
 """Orders that are open at one time; one more is refused."""

@@ -18,13 +18,13 @@ from meterlink.model.act import Act
 from meterlink.model.order import CLOSES, Order, OrderKind
 from meterlink.orders.access import Accesses
 from meterlink.orders.book import Book, Step
-from meterlink.orders.judging import Holder, Judge, Stopped, written
-from meterlink.orders.life import Life
-from meterlink.orders.machine import Signal
+from meterlink.orders.dispatch.starting import first_steps
+from meterlink.orders.judging.judge import Holder, Judge, Stopped, written
+from meterlink.orders.life.life import Life
+from meterlink.orders.life.machine import Signal
 from meterlink.orders.people import Actor, Deed, Role
 from meterlink.orders.rules import OnStop, Stage, Verdict, outcome
 from meterlink.orders.rules.persons import needs_approval
-from meterlink.orders.starting import first_steps
 from meterlink.roster.roster import Roster
 
 WAITING_MAX: Final = 512

@@ -6,10 +6,10 @@ person has to look, and the order stays as it is until its meter is back.
 
 from __future__ import annotations
 
+from meterlink.orders.attention.work import WorkItems, WorkKind
 from meterlink.orders.book import Book
-from meterlink.orders.machine import Signal
+from meterlink.orders.life.machine import Signal
 from meterlink.orders.people import DAEMON
-from meterlink.orders.work import WorkItems, WorkKind
 from meterlink.roster.roster import Roster
 
 

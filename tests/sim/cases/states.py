@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from meterlink.model.payload import time_out
-from meterlink.orders.case import CaseState
+from meterlink.orders.cases.machine import CaseState
 from tests.sim.cases.bench import CaseBench
 from tests.support.case_stories import CASE, M, announced, begun, case_of, record, warned
 from tests.support.order_gateway import document

@@ -11,8 +11,8 @@ import pytest
 
 from meterlink.errors import NotAllowed, OrderClash
 from meterlink.model.act import Topic
-from meterlink.orders.case import CaseState
-from meterlink.orders.judging import Stopped
+from meterlink.orders.cases.machine import CaseState
+from meterlink.orders.judging.judge import Stopped
 from tests.sim.cases.bench import CaseBench
 from tests.sim.cases.states import WAYS, brought_to, owed, pending, state_in, told_of
 from tests.support.case_stories import CASE, M, announced, begun, case_of, until, warned

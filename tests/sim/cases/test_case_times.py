@@ -12,9 +12,9 @@ import pytest
 from meterlink.errors import BusFull
 from meterlink.model.act import Topic
 from meterlink.model.payload import time_in
-from meterlink.orders import case_book
-from meterlink.orders.case import LAPSES_AFTER, CaseState
-from meterlink.orders.judging import Stopped
+from meterlink.orders.cases import book as case_book
+from meterlink.orders.cases.machine import LAPSES_AFTER, CaseState
+from meterlink.orders.judging.judge import Stopped
 from tests.sim.cases.bench import CaseBench
 from tests.sim.cases.states import brought_to, owed, pending, state_in
 from tests.support.case_stories import CASE, M, announced, begun, case_of, record, until, warned

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from meterlink.orders import reading_back
-from meterlink.orders.look import Conclusion
-from meterlink.orders.machine import Signal
+from meterlink.orders.dispatch import reading_back
+from meterlink.orders.life.look import Conclusion
+from meterlink.orders.life.machine import Signal
 from tests.sim.crash_points import world
 from tests.sim.crash_points.fates import Doubling, Tally
 from tests.sim.crash_points.plan import PROTOCOLS, THEMES, Plan

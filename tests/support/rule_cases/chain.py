@@ -8,8 +8,8 @@ from typing import Any
 
 from meterlink.config.control import SeasonSettings
 from meterlink.model.payload import time_out
-from meterlink.orders.calendar import Holidays
-from meterlink.orders.limits import Limited
+from meterlink.orders.limits.calendar import Holidays
+from meterlink.orders.limits.caps import Limited
 from tests.support.orders import NOON
 from tests.support.rule_cases.case import (
     APPROVE,

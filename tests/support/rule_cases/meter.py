@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from meterlink.drivers.control import ClockLook, Identity, Opening
-from meterlink.orders.told import Told
+from meterlink.orders.evidence.told import Told
 from tests.support.orders import NOON, purse
 from tests.support.rule_cases.case import (
     ALARM_OFF,

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from meterlink.model.order import Origin
 from meterlink.model.payload import time_out
-from meterlink.orders.limits import Limited
+from meterlink.orders.limits.caps import Limited
+from meterlink.orders.limits.trips import Quarantine
 from meterlink.orders.people import THE_DAEMON, Actor, Role
 from meterlink.orders.rules import (
     FieldGrant,
 )
-from meterlink.orders.trips import Quarantine
 from tests.support.orders import NOON
 from tests.support.rule_cases.case import (
     APPROVE,

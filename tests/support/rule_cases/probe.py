@@ -8,8 +8,8 @@ from typing import Any
 
 from meterlink.model.order import Origin
 from meterlink.model.payload import time_out
+from meterlink.orders.evidence.told import Kept
 from meterlink.orders.rules.facts import Probing
-from meterlink.orders.told import Kept
 from tests.support.orders import NOON
 from tests.support.rule_cases.case import LIVE, PAPER, PERMIT, TRIP, Case, Made, made, seen
 from tests.support.rules import HOUR, MINUTE, record

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from meterlink.model.order import OrderState
-from meterlink.orders.limits import Limited, Over
+from meterlink.orders.limits.caps import Limited, Over
+from meterlink.orders.limits.trips import Quarantine
 from meterlink.orders.rules import (
     OtherOrder,
     Stage,
 )
-from meterlink.orders.trips import Quarantine
 from tests.support.orders import NOON, purse
 from tests.support.rule_cases.case import (
     ALARM_OFF,

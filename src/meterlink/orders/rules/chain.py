@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from meterlink.orders.records import Filing, FinalNotice, Notice, Record, Warning_
+from meterlink.orders.evidence.records import Filing, FinalNotice, Notice, Record, Warning_
 from meterlink.orders.rules.facts import Facts
 from meterlink.orders.rules.verdict import Finding, passes, stops
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from meterlink.model.order import CLOSES, OrderKind, Origin
-from meterlink.orders.records import BalanceStatement, Consent, Dispute, Payment, Record, WorkOrder
+from meterlink.orders.evidence.records import BalanceStatement, Consent, Dispute, Payment, Record, WorkOrder
 from meterlink.orders.rules.facts import Facts, holds
 from meterlink.orders.rules.verdict import Finding, OnStop, passes, stops, stops_with
 

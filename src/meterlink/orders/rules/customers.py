@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from meterlink.orders.calendar import Calm
+from meterlink.orders.limits.calendar import Calm
 from meterlink.orders.rules.facts import Facts
 from meterlink.orders.rules.verdict import Finding, passes, stops
 

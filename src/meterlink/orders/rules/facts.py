@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from meterlink.config.control import ControlSettings
 from meterlink.drivers.control import ClockLook, Identity, Opening, Purse, Standing
 from meterlink.model.order import Order, OrderKind, OrderState
-from meterlink.orders.calendar import Calendar
-from meterlink.orders.limits import Limited
+from meterlink.orders.evidence.records import Agreement, BalanceStatement
+from meterlink.orders.evidence.told import Told
+from meterlink.orders.limits.calendar import Calendar
+from meterlink.orders.limits.caps import Limited
 from meterlink.orders.people import Actor
-from meterlink.orders.records import Agreement, BalanceStatement
-from meterlink.orders.told import Told
 from meterlink.roster.roster import RosterMeter
 
 

@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Final
 
 from meterlink.model.order import OrderKind
-from meterlink.orders.records import Payment
+from meterlink.orders.evidence.records import Payment
+from meterlink.orders.life.witnesses import is_loaded
 from meterlink.orders.rules.facts import Facts
 from meterlink.orders.rules.verdict import Finding, OnStop, passes, stops, stops_with
-from meterlink.orders.witnesses import is_loaded
 
 LOOK_AGE_MAX: Final = timedelta(minutes=5)
 """From the last look at the meter to the sending. Source: CTRL-11."""

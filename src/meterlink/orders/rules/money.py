@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from meterlink.model.order import OrderKind, OrderState
-from meterlink.orders.one_payment import alike
-from meterlink.orders.records import Payment
+from meterlink.orders.evidence.one_payment import alike
+from meterlink.orders.evidence.records import Payment
 from meterlink.orders.rules.facts import Facts
 from meterlink.orders.rules.verdict import Finding, passes, stops
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Final
 
 from meterlink.model.order import OrderKind, Origin
+from meterlink.orders.evidence.records import Policy
 from meterlink.orders.people import FIELD_KINDS, Deed, Role
-from meterlink.orders.records import Policy
 from meterlink.orders.rules.facts import Facts, holds
 from meterlink.orders.rules.verdict import Finding, passes, stops
 

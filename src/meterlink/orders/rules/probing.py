@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from meterlink.model.order import Origin
-from meterlink.orders.records import WorkOrder
+from meterlink.orders.evidence.records import WorkOrder
 from meterlink.orders.rules.facts import Facts, holds
 from meterlink.orders.rules.verdict import Finding, passes, stops
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from meterlink.model.order import CLOSES, OrderKind, OrderState
+from meterlink.orders.limits.trips import CUTS, Quarantine
 from meterlink.orders.rules.facts import Facts, OtherOrder
 from meterlink.orders.rules.verdict import Finding, OnStop, passes, stops, stops_with
-from meterlink.orders.trips import CUTS, Quarantine
 
 IN_FLIGHT: Final = frozenset(
     {OrderState.SENDING, OrderState.ACCEPTED, OrderState.UNCONFIRMED, OrderState.READBACK}

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from meterlink.model.order import CLOSES, SWITCHING, OrderKind
+from meterlink.orders.limits.trips import CUTS
 from meterlink.orders.rules import (
     chain,
     closing,
@@ -24,7 +25,6 @@ from meterlink.orders.rules import (
 )
 from meterlink.orders.rules.facts import Facts
 from meterlink.orders.rules.verdict import KINDS, Check, Finding, Rule, Stage
-from meterlink.orders.trips import CUTS
 
 _TRIP: Final = frozenset({OrderKind.TRIP})
 _TOP_UP: Final = frozenset({OrderKind.TOP_UP})
@@ -178,13 +178,13 @@ _ALL: Final = (
     Rule(
         id="CTRL-19",
         says="Proof of a disconnect or reconnect: command, contact, current or voltage, and a new record.",
-        elsewhere="orders/proof.py",
+        elsewhere="orders/life/proof.py",
     ),
     Rule(
         id="CTRL-20",
         says="Facts that contradict each other: RELAY_FAULT, alarm, work item.",
         checks=(_check(live_meter.not_crossed, _LIVE, KINDS - _TOP_UP),),
-        elsewhere="orders/proof.py; the qualification of the model is withdrawn (QUAL-01)",
+        elsewhere="orders/life/proof.py; the qualification of the model is withdrawn (QUAL-01)",
     ),
     Rule(
         id="CTRL-21",
@@ -215,7 +215,7 @@ _ALL: Final = (
         id="CTRL-24",
         says="A batch of which more than 5 % (at least 5) fail stops and asks a person.",
         checks=(_not_of_probes(queueing.batch_runs, _AGREED, CUTS),),
-        elsewhere="counted in orders/limits.py",
+        elsewhere="counted in orders/limits/caps.py",
     ),
     Rule(
         id="CTRL-25",
@@ -227,7 +227,7 @@ _ALL: Final = (
         id="TOP-01",
         says="One payment is one increase of the wallet.",
         checks=(_check(money.pays_once, _ALWAYS, _TOP_UP),),
-        elsewhere="the purchase count proves it: orders/proof.py",
+        elsewhere="the purchase count proves it: orders/life/proof.py",
     ),
     Rule(
         id="TOP-02",
@@ -261,7 +261,7 @@ _ALL: Final = (
     Rule(
         id="TOP-07",
         says="The wallet grew by the amount, less what was used meanwhile.",
-        elsewhere="orders/proof.py",
+        elsewhere="orders/life/proof.py",
     ),
     Rule(
         id="TOP-08",
@@ -311,7 +311,7 @@ _ALL: Final = (
         id="CAP-01",
         says="Caps of trips: a meter 1 in 24 h, a line 20 in 10 min, an area 0.5 % in 1 h and 2 % in 24 h.",
         checks=(_not_of_probes(queueing.caps_kept, _AGREED, CUTS),),
-        elsewhere="counted in orders/limits.py",
+        elsewhere="counted in orders/limits/caps.py",
     ),
     Rule(
         id="QUAL-01",

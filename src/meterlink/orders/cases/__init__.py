@@ -1,0 +1,1 @@
+"""The disconnect case: what goes before the order of a trip."""

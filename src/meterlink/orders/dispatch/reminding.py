@@ -1,0 +1,105 @@
+"""Who has paid and has not pressed the key: after two hours somebody tells the customer once more.
+
+This program reaches no customer (decision 25), so the reminder is work for a person: an item that stands
+until it is done, until the key is pressed, or until the order waits no longer. An order has one, whatever
+crashes. Source: business-rules 2.2, WAIT_CUSTOMER; decision 35.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from meterlink.clock import Clock
+from meterlink.errors import MeterlinkError
+from meterlink.model.act import Act, Topic
+from meterlink.model.order import OrderState, Origin
+from meterlink.orders.attention.words import WORDS_MAX
+from meterlink.orders.attention.work import WorkItems, WorkKind, closing, item_id
+from meterlink.orders.book import Book
+from meterlink.orders.life.life import Life
+from meterlink.orders.people import DAEMON
+
+REMINDED_AFTER: Final = timedelta(hours=2)
+"""So long an order waits for the key before the customer is told again. Source: business-rules 2.2."""
+EVERY_S: Final = 60.0
+"""Between two looks."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Reminder:
+    """Looks after orders that wait for a key; goes with every step, see ``Companion``.
+
+    Args:
+        book: the orders.
+        work: where somebody is told.
+        clock: the time.
+
+    """
+
+    def __init__(self, book: Book, work: WorkItems, clock: Clock) -> None:
+        self._book = book
+        self._work = work
+        self._clock = clock
+        self._reminded: set[str] = set()
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except MeterlinkError as error:  # the log cannot be read now; the next look may
+                _log.error("reminders_unknown", reason=str(error))
+            await asyncio.sleep(EVERY_S)
+
+    async def look(self) -> None:
+        """Open the items that are due.
+
+        Raises:
+            JournalError: the log cannot be read or written.
+
+        """
+        waiting = {life.order.id: life for life in self._book.open_orders() if self._is_due(life)}
+        self._reminded &= waiting.keys()
+        for name, life in waiting.items():
+            if name not in self._reminded:
+                await self._remind(life)
+                self._reminded.add(name)
+
+    async def beside(self, before: Life, after: Life, act: Act) -> Sequence[Act]:
+        """Close the item of an order that waits no longer; see ``Companion.beside``."""
+        if before.state is not OrderState.WAITING_FOR_KEY or not before.is_open or after.is_open:
+            return ()
+        last = await self._book.acts.last_of(Topic.WORK, _item_of(after))
+        if last is None or not last.act.is_open:
+            return ()
+        why = f"order {after.order.id} waits for the key no longer: {after.state.value}, {act.verb}"
+        return (closing(last.act, why[:WORDS_MAX], at=act.at, actor=DAEMON),)
+
+    def kept(self, acts: Iterable[Act]) -> None:
+        """See ``Companion.kept``."""
+
+    def _is_due(self, life: Life) -> bool:
+        waits = life.state is OrderState.WAITING_FOR_KEY and life.order.origin is not Origin.PROBE
+        return waits and self._clock.utc_now() - life.since >= REMINDED_AFTER
+
+    async def _remind(self, life: Life) -> None:
+        if await self._book.acts.last_of(Topic.WORK, _item_of(life)) is not None:
+            return  # somebody was told, and has closed it maybe: he has told the customer
+        hours = REMINDED_AFTER // timedelta(hours=1)
+        why = (
+            f"tell the customer of meter {life.order.meter} to press the key for 3 s: order {life.order.id} "
+            f"has permitted closing {hours} hours ago"
+        )
+        await self._work.open(
+            WorkKind.REMINDER, why[:WORDS_MAX], actor=DAEMON, meter=life.order.meter, order=life.order.id
+        )
+
+
+def _item_of(life: Life) -> str:
+    return item_id(WorkKind.REMINDER, life.order.id)

@@ -1,0 +1,310 @@
+"""The book of evidence: records kept once as acts, and what they tell of one meter.
+
+A record is the first act of its subject, ``SENDER:ID``. Two further acts may follow: ``confirm``, by which a
+second person says that a policy is meant, and ``withdraw``, by which a person takes back what only ever
+allows something (a warning, a notice, a consent, ...). A payment or a dispute cannot be taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from meterlink.clock import Clock
+from meterlink.errors import EvidenceRefused, NotEntitled, StepTaken
+from meterlink.journal.acts import READ_MAX, ActLog
+from meterlink.model.act import Act, KeptAct, Topic
+from meterlink.orders.evidence.records import (
+    Agreement,
+    BalanceStatement,
+    Consent,
+    Dispute,
+    Evidence,
+    Filing,
+    FinalNotice,
+    Notice,
+    Payment,
+    Policy,
+    Protection,
+    Receipt,
+    Record,
+    SafetyHold,
+    Warning_,
+    WorkOrder,
+)
+from meterlink.orders.evidence.told import Kept, Told, body_of, record_of
+from meterlink.orders.life.timeline import Timeline
+from meterlink.orders.people import Actor, Role
+from meterlink.roster.roster import Roster, RosterMeter
+
+AHEAD_MAX: Final = timedelta(minutes=5)
+"""How far a sender's clock may be ahead of ours; a record of later is refused."""
+ACTS_OF_METER_MAX: Final = 50_000
+"""Acts of evidence of one meter, at most: beyond, nothing is judged any more and somebody must look."""
+POLICIES_MAX: Final = 200
+"""Policies that are looked at, the newest."""
+POLICY_AGE_MAX: Final = timedelta(days=400)
+"""From the second person's word; an older policy proposes nothing until it is told and confirmed anew."""
+
+_CLERKS: Final = frozenset({Role.BILLING, Role.CLERK})
+SENDERS: Final[Mapping[type[Record], frozenset[Role]]] = {
+    BalanceStatement: _CLERKS,
+    Warning_: _CLERKS,
+    Notice: _CLERKS,
+    FinalNotice: _CLERKS,
+    Receipt: _CLERKS,
+    Payment: _CLERKS,
+    Consent: _CLERKS,
+    Filing: _CLERKS,
+    Dispute: _CLERKS,
+    Agreement: _CLERKS,
+    Protection: _CLERKS | {Role.INSPECTOR},
+    SafetyHold: frozenset({Role.INSPECTOR}),
+    WorkOrder: frozenset({Role.INSPECTOR, Role.DISPATCHER}),
+    Policy: frozenset({Role.APPROVER}),
+}
+"""Who may take a record in. Source: AUD-01."""
+WITHDRAWABLE: Final = (Warning_, Notice, FinalNotice, Receipt, Consent, Filing, Agreement, WorkOrder, Policy)
+"""What only ever allows something, so that it may be taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a record that came.
+
+    Args:
+        full_id: ``SENDER:ID``.
+        meter: our id of the meter that it concerns; empty: of a policy.
+        is_new: ``False``: the same record was there already.
+
+    """
+
+    full_id: str
+    meter: str
+    is_new: bool
+
+
+class EvidenceBook:
+    """Records in the log.
+
+    Args:
+        acts: the log.
+        roster: whose meters there are.
+        clock: says when a record came.
+        timeline: how long ago that was; ``None``: one of its own.
+
+    """
+
+    def __init__(self, acts: ActLog, roster: Roster, clock: Clock, timeline: Timeline | None = None) -> None:
+        self._acts = acts
+        self._roster = roster
+        self._clock = clock
+        self._timeline = timeline or Timeline(clock)
+
+    async def add(self, record: Evidence, actor: Actor) -> Added:
+        """Keep a record; the same one again changes nothing.
+
+        Raises:
+            NotEntitled: the actor has no role that takes in such a record, may not speak for its sender, or
+                has the account that it is about.
+            EvidenceRefused: no such meter, customer and meter do not belong together, the time is ahead, or
+                another record has that id.
+            JournalError: it was not kept.
+
+        """
+        if not actor.is_daemon and not actor.roles & SENDERS[type(record)]:
+            posts = ", ".join(sorted(SENDERS[type(record)]))
+            raise NotEntitled(f"{actor.name} may not take in a {record.kind}: that is for {posts}")
+        if not actor.is_daemon and not actor.may_send_as(record.sender):
+            raise NotEntitled(
+                f"sender: {actor.name} may not speak for {record.sender}: see `senders` in the file of people"
+            )
+        now = self._timeline.stamp()
+        if record.at - now > AHEAD_MAX:
+            raise EvidenceRefused(f"at: {record.body['at']} is ahead of our clock: check the sender's clock")
+        record = self._placed(record)
+        if record.customer in actor.accounts:
+            raise NotEntitled(
+                f"{record.customer} is an account of {actor.name}'s own: somebody else tells it"
+            )
+        act = Act(
+            topic=Topic.EVIDENCE,
+            subject=record.full_id,
+            step=1,
+            verb="record",
+            at=now,
+            actor=actor.name,
+            meter=record.meter,
+            body=body_of(record, by_billing=Role.BILLING in actor.roles),
+        )
+        return Added(record.full_id, record.meter, await self._append_once(act))
+
+    async def confirm(self, full_id: str, actor: Actor) -> None:
+        """Say as a second person that a policy is meant.
+
+        Raises:
+            NotEntitled: no approver, or the one who took it in.
+            EvidenceRefused: there is no such policy, or it was taken back or confirmed already.
+            JournalError: it was not kept.
+
+        """
+        kept = await self._find(full_id)
+        if not isinstance(kept.record, Policy) or kept.is_withdrawn or kept.confirmed_by:
+            raise EvidenceRefused(
+                f"{full_id}: only a policy is confirmed, once, and not after it was taken back"
+            )
+        if Role.APPROVER not in actor.roles or actor.name == kept.actor:
+            raise NotEntitled(
+                f"{actor.name} may not confirm {full_id}: another approver than {kept.actor} does"
+            )
+        await self._follow(full_id, "confirm", actor, kept.meter, {})
+
+    async def withdraw(self, full_id: str, actor: Actor, why: str) -> None:
+        """Take a record back that only ever allows something.
+
+        Raises:
+            NotEntitled: the actor has no role for such a record.
+            EvidenceRefused: there is none, it cannot be taken back, or was already.
+            JournalError: it was not kept.
+
+        """
+        kept = await self._find(full_id)
+        if not _only_allows(kept.record) or kept.is_withdrawn:
+            raise EvidenceRefused(f"{full_id}: a {kept.record.kind} cannot be taken back, or was already")
+        if not actor.roles & SENDERS[type(kept.record)]:
+            raise NotEntitled(f"{actor.name} may not take back a {kept.record.kind}")
+        await self._follow(full_id, "withdraw", actor, kept.meter, {"why": why[:200]})
+
+    async def of_meter(self, meter: RosterMeter, *also: str) -> Told:
+        """What is told of a meter and the customer who has it now.
+
+        What was told of a customer before, a new one does not inherit; a safety hold is about the place.
+
+        Args:
+            meter: which.
+            also: full ids of records that concern no meter: policies.
+
+        Raises:
+            EvidenceRefused: a row is of no kind that we know, or there are too many.
+            JournalError: the log cannot be read.
+
+        """
+        acts = await self._acts_of(meter.id)
+        for full_id in also:
+            acts += [kept for kept in await self._acts.of_subject(Topic.EVIDENCE, full_id) if not kept.meter]
+        return Told(kept=tuple(one for one in _kept(acts) if _concerns(one.record, meter)))
+
+    async def policies(self) -> list[Kept]:
+        """Policies that two persons meant and nobody took back, the newest last.
+
+        Raises:
+            EvidenceRefused: a row is of no kind that we know.
+            JournalError: the log cannot be read.
+
+        """
+        confirmed = await self._acts.of_verb(
+            Topic.EVIDENCE, "confirm", since=self._clock.utc_now() - POLICY_AGE_MAX, limit=POLICIES_MAX
+        )
+        found = [await self._find(kept.act.subject) for kept in confirmed]
+        return [one for one in found if not one.is_withdrawn]
+
+    async def _acts_of(self, meter: str) -> list[KeptAct]:
+        found: list[KeptAct] = []
+        while len(found) <= ACTS_OF_METER_MAX:
+            after = found[-1].number if found else 0
+            page = await self._acts.of_meter(meter, [Topic.EVIDENCE], after=after, limit=READ_MAX)
+            found += page
+            if len(page) < READ_MAX:
+                return found
+        raise EvidenceRefused(f"{meter}: more than {ACTS_OF_METER_MAX} records: ask whoever sends them why")
+
+    async def _find(self, full_id: str) -> Kept:
+        acts = await self._acts.of_subject(Topic.EVIDENCE, full_id)
+        if not acts:
+            raise EvidenceRefused(f"{full_id}: there is no such record")
+        return Kept.of(acts)
+
+    async def _append_once(self, act: Act) -> bool:
+        """Whether the record is new; whoever is second finds the first one's."""
+        before = await self._acts.of_subject(Topic.EVIDENCE, act.subject)
+        if not before:
+            try:
+                await self._acts.append(act)
+            except StepTaken:
+                before = await self._acts.of_subject(Topic.EVIDENCE, act.subject)
+            else:
+                return True
+        if record_of(before[0].act) != record_of(act):
+            raise EvidenceRefused(
+                f"id: {act.subject} is another record, kept {before[0].act.at:%Y-%m-%d %H:%M:%S}Z; "
+                "a record never changes: give the new one an id of its own"
+            )
+        return False
+
+    async def _follow(
+        self, full_id: str, verb: str, actor: Actor, meter: str, body: Mapping[str, str]
+    ) -> None:
+        acts = await self._acts.of_subject(Topic.EVIDENCE, full_id)
+        await self._acts.append(
+            Act(
+                topic=Topic.EVIDENCE,
+                subject=full_id,
+                step=len(acts) + 1,
+                verb=verb,
+                at=self._clock.utc_now(),
+                actor=actor.name,
+                meter=meter,
+                body=body,
+            )
+        )
+
+    def _placed(self, record: Evidence) -> Evidence:
+        """The record with its meter and the customer who has it now."""
+        if not record.is_personal:
+            return record
+        meter = _checked(record, self._roster.meter(record.meter)) if record.meter else self._only(record)
+        if not meter.customer_number:
+            raise EvidenceRefused(
+                f"meter: {meter.id} has no customer_number in the configuration: add it there"
+            )
+        return record.model_copy(update={"meter": meter.id, "customer": meter.customer_number})
+
+    def _only(self, record: Evidence) -> RosterMeter:
+        meters = self._roster.of_customer(record.customer)
+        if len(meters) == 1:
+            return meters[0]
+        if not meters:
+            raise EvidenceRefused(f"customer: nobody in the roster has the number {record.customer}")
+        named = ", ".join(meter.id for meter in meters[:5])
+        raise EvidenceRefused(
+            f"meter: customer {record.customer} has {named}: send one record for each meter"
+        )
+
+
+def _only_allows(record: Evidence) -> bool:
+    """Whether nobody is worse off without it: that a message failed protects whom it did not reach."""
+    is_failure = isinstance(record, Receipt) and record.outcome == "failed"
+    return isinstance(record, WITHDRAWABLE) and not is_failure
+
+
+def _concerns(record: Evidence, meter: RosterMeter) -> bool:
+    return record.customer in ("", meter.customer_number) or isinstance(record, SafetyHold)
+
+
+def _checked(record: Evidence, meter: RosterMeter | None) -> RosterMeter:
+    if meter is None:
+        raise EvidenceRefused(f"meter: there is no {record.meter!r} in the roster")
+    if record.customer and record.customer != meter.customer_number:
+        raise EvidenceRefused(
+            f"customer: {record.meter} is not the meter of {record.customer}: one of the two is wrong"
+        )
+    return meter
+
+
+def _kept(acts: Iterable[KeptAct]) -> Iterator[Kept]:
+    subjects: dict[str, list[KeptAct]] = {}
+    for kept in acts:
+        subjects.setdefault(kept.act.subject, []).append(kept)
+    return (Kept.of(each) for each in subjects.values())

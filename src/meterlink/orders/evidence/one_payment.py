@@ -1,0 +1,66 @@
+"""Several records of one payment: the counter, the bank and the billing system each tell it. No I/O.
+
+Two records are one payment for certain when both name the same transfer of the bank, and the same amount.
+They may be one when only one of these agrees, or when they have the same id and no transfer tells them apart;
+capitals do not count. What may be one is never credited twice by itself: people find out.
+
+Source: TOP-01.
+"""
+
+from __future__ import annotations
+
+from meterlink.orders.evidence.records import Payment
+from meterlink.orders.evidence.told import Told
+
+
+def sign_of(payment: Payment) -> tuple[str, str, int] | None:
+    """What all records of one payment have in common for certain; ``None``: nothing tells."""
+    transfer = _transfer(payment)
+    return (payment.meter, transfer, payment.amount_cents) if transfer else None
+
+
+def may_be_one(one: Payment, other: Payment) -> bool:
+    """Whether two records of a meter may be one payment."""
+    if _transfer(one) and _transfer(other):
+        return _transfer(one) == _transfer(other)
+    return one.id.casefold() == other.id.casefold()
+
+
+def first_told(told: Told, payment: Payment) -> Payment:
+    """The record by which a payment was told first; the same for each of its records.
+
+    Args:
+        told: everything that is told of the meter.
+        payment: one of its records.
+
+    """
+    sign = sign_of(payment)
+    return next((one for one in _in_order(told) if sign and sign == sign_of(one)), payment)
+
+
+def alike(told: Told, full_id: str) -> dict[str, bool]:
+    """Other records that may be the same payment, by full id; whether each was told before it.
+
+    Args:
+        told: everything that is told of the meter.
+        full_id: of the payment.
+
+    """
+    came = _in_order(told)
+    place = next((number for number, one in enumerate(came) if one.full_id == full_id), None)
+    if place is None:
+        return {}
+    return {
+        one.full_id: number < place
+        for number, one in enumerate(came)
+        if number != place and may_be_one(one, came[place])
+    }
+
+
+def _in_order(told: Told) -> list[Payment]:
+    """The payments of a meter, as they came here."""
+    return [one.record for one in told.kept if isinstance(one.record, Payment)]
+
+
+def _transfer(payment: Payment) -> str:
+    return payment.transfer.strip().casefold()

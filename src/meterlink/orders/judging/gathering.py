@@ -1,0 +1,275 @@
+"""The facts of one order, gathered from the log, the roster and the settings, and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Protocol
+
+from meterlink.clock import Clock
+from meterlink.config.control import ControlSettings
+from meterlink.errors import JournalError
+from meterlink.journal.acts import READ_MAX, ActLog
+from meterlink.model.act import Act, KeptAct, Topic
+from meterlink.model.order import Order, OrderKind, Origin
+from meterlink.orders.evidence.book import EvidenceBook
+from meterlink.orders.evidence.one_payment import alike
+from meterlink.orders.evidence.records import full_id_of
+from meterlink.orders.judging.watching import Watch
+from meterlink.orders.life.life import Life
+from meterlink.orders.life.machine import Signal
+from meterlink.orders.life.proof import arrives_until
+from meterlink.orders.life.timeline import Timeline
+from meterlink.orders.limits.calendar import Calendar
+from meterlink.orders.limits.caps import Limited, Verb
+from meterlink.orders.limits.trips import CUTS, is_counted
+from meterlink.orders.people import Actor
+from meterlink.orders.qualification.walk import Walk, walk_of
+from meterlink.orders.rules.facts import Facts, FieldGrant, Live, OtherOrder, Probing, Steps
+from meterlink.orders.rules.judge import judge
+from meterlink.orders.rules.verdict import Stage, Verdict
+from meterlink.roster.roster import Roster, RosterMeter
+
+ORDER_ACTS_MAX: Final = 50_000
+"""Steps of all orders of one meter, ever; beyond, nothing is judged for it and somebody must look."""
+_AT_TURN: Final = frozenset({Stage.PAPER, Stage.LIVE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """What is proven of a model and firmware. Source: decision 33.
+
+    Args:
+        unproven: facts that the kind of order depends on and that are not proven; empty: it is qualified.
+        facts: what is proven, fact by name.
+
+    """
+
+    unproven: tuple[str, ...]
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+class Qualified(Protocol):
+    """Knows what is proven of the models."""
+
+    async def __call__(self, meter: RosterMeter, kind: OrderKind, firmware: str | None = None) -> Proven:
+        """What is proven of a meter's model and firmware for such an order.
+
+        Args:
+            meter: which.
+            kind: of order.
+            firmware: as the meter just told it; ``None``: nobody asked the meter yet.
+
+        Raises:
+            JournalError: the log cannot be read.
+
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gatherer:
+    """Gathers the facts of an order and asks every rule.
+
+    Args:
+        acts: the log.
+        roster: the meters.
+        book: the evidence.
+        watch: the counts of trips; started.
+        settings: the limits.
+        calendar: when trips may go.
+        clock: the time.
+        timeline: how long ago something was.
+        last_read: when a meter was last read with success.
+        qualified: what is proven of the models.
+
+    """
+
+    acts: ActLog
+    roster: Roster
+    book: EvidenceBook
+    watch: Watch
+    settings: ControlSettings
+    calendar: Calendar
+    clock: Clock
+    timeline: Timeline
+    last_read: Callable[[str], Awaitable[datetime | None]]
+    qualified: Qualified
+
+    async def judge(
+        self, stage: Stage, order: Order, life: Life | None, actor: Actor, live: Live | None = None
+    ) -> Sequence[Verdict]:
+        """What the rules say. A trip that passes at ``LIVE`` counts as sent from now on.
+
+        Args:
+            stage: what is about to happen.
+            order: which order.
+            life: how it stands; ``None``: it is being created.
+            actor: who does it.
+            live: what the meter said; at ``LIVE``, and only there.
+
+        Raises:
+            JournalError: the facts cannot be read.
+            EvidenceRefused: a record of the meter cannot be read.
+
+        """
+        meter = self.roster.meter(order.meter)
+        if meter is None:
+            return (_no_such_meter(order.meter),)
+        facts = await self.facts(stage, order, life, actor, meter, live)
+        verdicts = judge(stage, facts)
+        if stage is Stage.LIVE and is_counted(order) and all(verdict.passed for verdict in verdicts):
+            self._reserve(facts, life)
+        return verdicts
+
+    async def facts(
+        self,
+        stage: Stage,
+        order: Order,
+        life: Life | None,
+        actor: Actor,
+        meter: RosterMeter,
+        live: Live | None = None,
+    ) -> Facts:
+        """Everything that the rules look at.
+
+        Raises:
+            JournalError: it cannot be read.
+            EvidenceRefused: a record of the meter cannot be read.
+
+        """
+        steps_of = await self._steps_of(meter.id)
+        policy = [order.reference] if order.origin is Origin.POLICY and order.reference else []
+        told = await self.book.of_meter(meter, *policy)
+        last_read_at = await self.last_read(meter.id)
+        proven = await self.qualified(meter, order.kind, live.firmware if live else None)
+        probing = await self._probing(order)
+        grant = await self._grant(order.id, steps_of.get(order.id, []))
+        await self.watch.refresh()
+        # From here to the verdict nothing waits, so that no other order is counted in between.
+        now = self.clock.utc_now()
+        return Facts(
+            order=order,
+            meter=meter,
+            actor=actor,
+            now=now,
+            settings=self.settings,
+            calendar=self.calendar,
+            steps=self._steps(life, steps_of.get(order.id, []), grant, now),
+            told=told,
+            limited=self._limited(stage, order, life, actor, now),
+            others=tuple(self._others(order, steps_of, alike(told, order.payment), now)),
+            last_read_at=last_read_at,
+            unproven=proven.unproven,
+            model=proven.facts,
+            live=live,
+            probing=probing,
+        )
+
+    async def _probing(self, order: Order) -> Probing | None:
+        """Who at the meter has asked for the order of a probe; ``None``: it is none, or nobody has."""
+        if order.origin is not Origin.PROBE:
+            return None
+        acts = await self.acts.of_subject(Topic.QUALIFICATION, walk_of(order))
+        try:
+            walk = Walk.of(acts)
+        except (ValueError, KeyError, TypeError):
+            return None
+        asked = walk.asked
+        if asked is None or asked.order != order.id or walk.meter != order.meter:
+            return None
+        return Probing(by=asked.by, confirmed_at=asked.at)
+
+    async def _steps_of(self, meter: str) -> dict[str, list[Act]]:
+        """The steps of all orders of a meter, by order."""
+        found: dict[str, list[Act]] = {}
+        page: list[KeptAct] = []
+        read = 0
+        while not read or len(page) == READ_MAX:
+            after = page[-1].number if page else 0
+            page = await self.acts.of_meter(meter, [Topic.ORDER], after=after)
+            read += max(1, len(page))
+            if read > ORDER_ACTS_MAX:
+                raise JournalError(f"{meter}: more than {ORDER_ACTS_MAX} steps of orders: nothing is judged")
+            for kept in page:
+                found.setdefault(kept.act.subject, []).append(kept.act)
+        return found
+
+    async def _grant(self, order_id: str, steps: Sequence[Act]) -> FieldGrant | None:
+        acts = await self.acts.of_subject(Topic.POLICY, f"grant:{order_id}")
+        if not acts or acts[-1].act.verb != Verb.GRANT:
+            return None
+        act = acts[-1].act
+        person = str(act.body["person"])
+        used = any(one.verb == Signal.OPERATE and one.actor == person and one.at >= act.at for one in steps)
+        return FieldGrant(person=person, granted_at=act.at, is_used=used)
+
+    def _limited(self, stage: Stage, order: Order, life: Life | None, actor: Actor, now: datetime) -> Limited:
+        if order.kind not in CUTS:
+            return Limited()
+        creator, created_at = (life.created_by, life.created_at) if life else (actor.name, now)
+        trip = self.watch.trip(order, creator, created_at)
+        assert trip is not None, "the meter was found in the roster"
+        return self.watch.limits.view(trip, now, is_turn=stage in _AT_TURN)
+
+    def _reserve(self, facts: Facts, life: Life | None) -> None:
+        assert life is not None, "an order that is about to be sent has been created"
+        trip = self.watch.trip(facts.order, life.created_by, life.created_at)
+        assert trip is not None, "the meter was found in the roster"
+        self.watch.limits.reserve(trip, facts.now)
+
+    def _steps(
+        self, life: Life | None, acts: Sequence[Act], grant: FieldGrant | None, now: datetime
+    ) -> Steps:
+        if life is None:
+            return Steps(field_grant=grant)
+        return Steps(
+            created_by=life.created_by,
+            approved_by=life.approvals,
+            approved_at=life.authorised_at,
+            armed_by=life.armed_by,
+            field_grant=grant,
+            sent_at=self._sent_at(acts, now),
+        )
+
+    def _others(
+        self, order: Order, steps_of: Mapping[str, Sequence[Act]], like: Collection[str], now: datetime
+    ) -> Iterator[OtherOrder]:
+        """Other orders that still hold the meter, and those of the same payment or of one that is like it."""
+        payments = {order.payment, *like} - {""}
+        for order_id, acts in steps_of.items():
+            if order_id == order.id:
+                continue
+            try:
+                life = Life.of(acts)
+            except ValueError as error:
+                raise JournalError(f"order {order_id}: {error}") from None
+            if life.locks_meter or full_id_of(life.order.payment) in payments:
+                yield self._other(life, acts, now)
+
+    def _other(self, life: Life, acts: Sequence[Act], now: datetime) -> OtherOrder:
+        until = arrives_until(life.sent, self.timeline) if life.sent else None
+        return OtherOrder(
+            id=life.order.id,
+            kind=life.order.kind,
+            state=life.state,
+            payment=full_id_of(life.order.payment),
+            is_open=life.locks_meter,
+            sent_at=self._sent_at(acts, now),
+            arrives_until=self.timeline.shown(until, now) if until else None,
+        )
+
+    def _sent_at(self, acts: Sequence[Act], now: datetime) -> tuple[datetime, ...]:
+        """When frames left, as the clock goes now: rules ask how long ago that was."""
+        sent = (self.timeline.lived(act.at) for act in acts if act.verb == Signal.INTEND)
+        return tuple(self.timeline.shown(at, now) for at in sent)
+
+
+def _no_such_meter(name: str) -> Verdict:
+    return Verdict(
+        rule="CTRL-12",
+        passed=False,
+        inputs={"meter": name},
+        en=f"there is no meter {name!r} in the roster",
+        zh=f"档案中没有电表{name!r}",
+    )

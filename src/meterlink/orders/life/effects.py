@@ -1,0 +1,125 @@
+"""What a step of an order changes beside its state: marks, counts, what was sent and what came back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from meterlink.model.act import Act
+from meterlink.model.order import OrderKind, OrderState
+from meterlink.orders.life.machine import Signal
+from meterlink.orders.life.transmission import Transmission
+from meterlink.orders.life.written import answer_in
+
+if TYPE_CHECKING:
+    from meterlink.orders.life.life import Life
+
+ARMED_FOR: Final = timedelta(seconds=60)
+"""How long an order stays armed. Source: decision 21; anchors 3.5."""
+POSTPONED_FOR: Final[Mapping[OrderKind, tuple[timedelta, ...]]] = MappingProxyType(
+    {
+        OrderKind.TRIP: (timedelta(minutes=30),) * 3,
+        OrderKind.GUARANTEE_OFF: (timedelta(minutes=30),) * 3,
+    }
+)
+"""How long the first, second and third postponement last. Source: business-rules 2.1."""
+POSTPONED_FOR_OTHERS: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
+"""The same for what gives power or money. Source: business-rules 2.2."""
+
+Changes = dict[str, Any]
+
+
+def _approve(life: Life, act: Act) -> Changes:
+    return {"approvals": (*life.approvals, act.actor)}
+
+
+def _authorise(_life: Life, act: Act) -> Changes:
+    return {"authorised_at": act.at}
+
+
+def _arm(_life: Life, act: Act) -> Changes:
+    return {"armed_by": act.actor, "armed_until": act.at + ARMED_FOR}
+
+
+def _operate(_life: Life, _act: Act) -> Changes:
+    return {"armed_by": "", "armed_until": None}
+
+
+def _postpone(life: Life, act: Act) -> Changes:
+    pauses = POSTPONED_FOR.get(life.order.kind, POSTPONED_FOR_OTHERS)
+    return {"postponed": life.postponed + 1, "not_before": act.at + pauses[life.postponed]}
+
+
+def _intend(life: Life, act: Act) -> Changes:
+    return {
+        "transmissions": life.transmissions + 1,
+        "sent": Transmission.of(act.body["sent"]),
+        "proof": "",
+        "looks": 0,
+        "reauthenticated": life.reauthenticated or life.state is OrderState.REJECTED,
+    }
+
+
+def _answered(life: Life, act: Act) -> Changes:
+    """What came back, or that nobody saw it; a purse's refusal that is believed later says nothing new."""
+    if life.sent is None or life.state is not OrderState.SENDING:
+        return {}
+    answer = answer_in(act.body["answer"]) if act.body.get("answer") else None
+    return {"sent": replace(life.sent, answer=answer, left_by=act.at)}
+
+
+def _unsent(life: Life, act: Act) -> Changes:
+    return {**_answered(life, act), "proof": "unsent"}
+
+
+def _wait_for_key(_life: Life, _act: Act) -> Changes:
+    return {"looks": 0}
+
+
+def _prove_not(_life: Life, act: Act) -> Changes:
+    return {"proof": str(act.body["proof"])}
+
+
+def _look(life: Life, _act: Act) -> Changes:
+    return {"looks": life.looks + 1}
+
+
+def _payment(_life: Life, act: Act) -> Changes:
+    return {"payment": str(act.body["payment"])}
+
+
+def _leave(_life: Life, _act: Act) -> Changes:
+    return {"is_left": True}
+
+
+def _find(_life: Life, act: Act) -> Changes:
+    return {"finding": str(act.body["finding"]), "found_by": act.actor}
+
+
+def _confirm(_life: Life, act: Act) -> Changes:
+    return {"confirmed_by": act.actor}
+
+
+EFFECTS: Final[Mapping[Signal, Callable[[Life, Act], Changes]]] = {
+    Signal.APPROVE: _approve,
+    Signal.AUTHORISE: _authorise,
+    Signal.ARM: _arm,
+    Signal.OPERATE: _operate,
+    Signal.POSTPONE: _postpone,
+    Signal.INTEND: _intend,
+    Signal.ACCEPT: _answered,
+    Signal.LOSE: _answered,
+    Signal.REJECT: _answered,
+    Signal.UNSENT: _unsent,
+    Signal.PROVE_NOT: _prove_not,
+    Signal.LOOK: _look,
+    Signal.WAIT_FOR_KEY: _wait_for_key,
+    Signal.PAYMENT: _payment,
+    Signal.LEAVE: _leave,
+    Signal.FIND: _find,
+    Signal.CONFIRM: _confirm,
+}
+"""What a step changes beside the state; a signal that is not here changes nothing else."""

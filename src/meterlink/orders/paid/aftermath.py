@@ -1,0 +1,216 @@
+"""What the end of an order brings with it: work for people, alarms, and the order that comes next.
+
+All of it is written in the transaction of the step that ends the order, so no crash can fall between. Nothing
+here decides whether something may be done: an order that follows is judged like every other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Final
+
+from meterlink.errors import EvidenceRefused
+from meterlink.model.act import Act, Topic
+from meterlink.model.order import CLOSES, Order, OrderKind, OrderState, Origin
+from meterlink.orders.attention.alarms import Alarm, Seen, raising
+from meterlink.orders.attention.words import WORDS_MAX
+from meterlink.orders.attention.work import WorkKind, opening
+from meterlink.orders.book import Book
+from meterlink.orders.life.life import Life
+from meterlink.orders.life.machine import Signal
+from meterlink.orders.people import DAEMON
+
+RECONNECTED_WITHIN: Final = timedelta(minutes=30)
+"""Automatic attempts to reconnect end then, and somebody goes there. Source: CTRL-17."""
+RELAY_FAULT: Final = "RELAY_FAULT"
+_MAYBE: Final = frozenset({OrderState.DONE, OrderState.UNKNOWN, OrderState.RELAY_FAULT})
+"""Ends in which a trip may have been obeyed."""
+_DIGITS: Final = 24
+_ENDS: Final[Mapping[OrderState, tuple[WorkKind | None, WorkKind | None, WorkKind | None]]] = {
+    OrderState.UNKNOWN: (WorkKind.UNKNOWN_OUTCOME, WorkKind.MANUAL, WorkKind.UNKNOWN_OUTCOME),
+    OrderState.RELAY_FAULT: (WorkKind.RELAY_FAULT, WorkKind.MANUAL, WorkKind.RELAY_FAULT),
+    OrderState.REJECTED: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, WorkKind.OTHER),
+    OrderState.NOT_DONE: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, WorkKind.OTHER),
+    OrderState.WAITING_FOR_KEY: (WorkKind.FIELD_ORDER, None, None),
+    OrderState.EXPIRED: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, None),
+    OrderState.REFUSED: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, WorkKind.OTHER),
+    OrderState.CANCELLED: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, None),
+}
+"""By the end of an order, the work that it leaves: of a closing, of a top-up, of anything else."""
+_BY_RULE: Final[Mapping[str, WorkKind | None]] = {
+    "CTRL-12": WorkKind.IDENTITY,
+    "HOLD-01": WorkKind.HOLD,
+    "NEED-01": None,
+}
+"""Of what a rule refused: the work that this rule leaves, whatever the order was."""
+
+
+class Aftermath:
+    """Goes with every step; see ``Companion``.
+
+    Args:
+        book: the orders.
+        closing_for: how supply comes back at the meter of an order.
+        zone: of the plant.
+
+    """
+
+    def __init__(
+        self, book: Book, closing_for: Callable[[Order], Awaitable[OrderKind]], zone: timezone
+    ) -> None:
+        self._book = book
+        self._closing_for = closing_for
+        self._zone = zone
+
+    async def beside(self, before: Life, after: Life, act: Act) -> Sequence[Act]:
+        """See ``Companion.beside``."""
+        if after.is_open or not before.is_open:
+            return ()
+        acts = await self._work(after, act)
+        if after.state is OrderState.RELAY_FAULT:
+            acts.append(await self._alarm(after, act.at))
+        payment = ""
+        if after.is_to_be_reversed:
+            payment = after.payment
+        elif _is_paid_in(after) and needs_reconnection(await self._book.of_meter(after.order.meter)):
+            payment = after.order.payment
+        if payment and (name := await self._free_name(after.order, payment)):
+            close = await self.reconnection(after.order.meter, payment, act.at, name)
+            acts.append(Life.begin(close, at=act.at, actor=DAEMON))
+        return acts
+
+    def kept(self, acts: Iterable[Act]) -> None:
+        """See ``Companion.kept``."""
+        for act in acts:
+            if act.topic is Topic.ORDER and act.verb == Signal.CREATE and act.actor == DAEMON:
+                self._book.adopt(Life.of([act]))
+
+    async def reconnection(self, meter: str, payment: str, at: datetime, name: str) -> Order:
+        """The order that brings supply back after a payment.
+
+        Args:
+            meter: our id.
+            payment: full id of its record.
+            at: now.
+            name: id of the order.
+
+        """
+        close = Order(
+            id=name,
+            kind=OrderKind.PERMIT_CLOSE,
+            meter=meter,
+            reason=f"paid: {payment}",
+            deadline_at=at.replace(microsecond=0) + RECONNECTED_WITHIN,
+            origin=Origin.PAYMENT,
+            payment=payment,
+        )
+        try:
+            return replace(close, kind=await self._closing_for(close))
+        except EvidenceRefused:  # nobody knows what the customer agreed to
+            return close
+
+    async def _free_name(self, order: Order, payment: str) -> str:
+        """The id of the reconnection that the end of an order brings; empty: there is one under way."""
+        for name in (
+            order_id_of("close", order.meter, payment),
+            order_id_of("close", order.meter, f"{payment}\0{order.id}"),
+        ):
+            last = await self._book.acts.last_of(Topic.ORDER, name)
+            if last is None:
+                return name
+            if last.act.is_open:
+                return ""
+        return ""
+
+    async def _work(self, life: Life, act: Act) -> list[Act]:
+        """The work that it leaves; an item that somebody has opened already stays as it is."""
+        found = []
+        for fresh in work_of(life, act):
+            last = await self._book.acts.last_of(Topic.WORK, fresh.subject)
+            if last is None or not last.act.is_open:
+                found.append(fresh if last is None else replace(fresh, step=last.act.step + 1))
+        return found
+
+    async def _alarm(self, life: Life, at: datetime) -> Act:
+        seen = Seen(
+            rule=RELAY_FAULT, origin="CTRL-20", meter=life.order.meter, evidence=(f"order:{life.order.id}",)
+        )
+        fresh = raising(seen, at=at, zone=self._zone, actor=DAEMON)
+        kept = await self._book.acts.last_of(Topic.ALARM, fresh.subject)
+        if kept is None:
+            return fresh
+        return raising(seen, at=at, zone=self._zone, actor=DAEMON, before=Alarm.of(kept))
+
+
+def work_of(life: Life, act: Act) -> list[Act]:
+    """The work that the end of an order leaves to people: one item, or none."""
+    of_close, of_top_up, of_others = _ENDS.get(life.state, (None, None, None))
+    kind = of_close if life.order.kind in CLOSES else of_others
+    if life.order.kind is OrderKind.TOP_UP:
+        kind = of_top_up
+    if life.state is OrderState.REFUSED:
+        kind = _of_refused(life, act, kind)
+    elif life.state is OrderState.CANCELLED and not _is_owed(life.order):
+        kind = None
+    if kind is None:
+        return []
+    why = _told(life, act)[:WORDS_MAX]
+    return [opening(kind, why, at=act.at, actor=DAEMON, meter=life.order.meter, order=life.order.id)]
+
+
+def _of_refused(life: Life, act: Act, kind: WorkKind | None) -> WorkKind | None:
+    """A person who says no has seen it, unless somebody has paid; and what nobody waits for needs nobody."""
+    stopping = [one["rule"] for one in act.body.get("rules", []) if not one["passed"]]
+    for rule in stopping:
+        if rule in _BY_RULE:
+            return _BY_RULE[rule]
+    is_sent_to_field = act.body.get("stop") == "field"
+    is_awaited = life.order.origin is Origin.PAYMENT
+    if act.actor != DAEMON:
+        return kind if _is_owed(life.order) else None
+    return kind if is_sent_to_field or is_awaited else None
+
+
+def _is_owed(order: Order) -> bool:
+    """Whether somebody has paid for it: whoever takes it back, the customer is still in the dark."""
+    return order.origin is Origin.PAYMENT and (order.kind in CLOSES or order.kind is OrderKind.TOP_UP)
+
+
+def _told(life: Life, act: Act) -> str:
+    stopping = [f"{one['rule']}: {one['en']}" for one in act.body.get("rules", []) if not one["passed"]]
+    why = str(act.body.get("told", "")) or "; ".join(stopping)
+    by = "" if act.actor == DAEMON else f" by {act.actor}"
+    told = f"order {life.order.id} ({life.order.kind.value}) ended as {life.state.value}{by}"
+    return "".join(c if c.isprintable() else " " for c in (f"{told}: {why}" if why else told))
+
+
+def _is_paid_in(life: Life) -> bool:
+    return life.order.kind is OrderKind.TOP_UP and life.state is OrderState.DONE and bool(life.order.payment)
+
+
+def needs_reconnection(lives: Sequence[Life]) -> bool:
+    """Whether the newest thing that we did to the switch of a meter may have cut somebody off.
+
+    Args:
+        lives: every order that the meter ever had.
+
+    """
+    switched = [
+        life
+        for life in lives
+        if life.transmissions
+        and (life.order.kind is OrderKind.TRIP or life.order.kind in CLOSES)
+        and life.state in _MAYBE
+        and life.finding_of_two != "not_done"
+    ]
+    newest = max(switched, key=lambda life: (life.since, life.order.id), default=None)
+    return newest is not None and newest.order.kind is OrderKind.TRIP
+
+
+def order_id_of(what: str, meter: str, payment: str) -> str:
+    """The id of the order that a payment leads to: the same for the same payment, whoever tells it."""
+    digest = hashlib.sha256(f"{what}\0{meter}\0{payment}".encode()).hexdigest()
+    return f"pay-{what}-{digest[:_DIGITS]}"

@@ -1,0 +1,281 @@
+"""Money came in: the disconnection is withdrawn or undone, or the wallet in the meter is filled.
+
+There are two worlds, and a meter is of one. Where the head-end keeps the account, a payment cancels a trip
+that has not been sent; one that settles the account marks a trip that has (its end brings the reconnection,
+see ``aftermath``), reconnects what was cut off, and ends the alarm that was switched on. Where the meter
+keeps the wallet, a payment becomes a top-up, and what was cut off by us is reconnected when the money is
+there. Telling a payment twice changes nothing; see ``one_payment`` for records of several senders.
+
+Where too many orders of payments are open, the payment is kept in mind, an alarm is raised, and once a minute
+it is tried again; a restart finds it by its alarm.
+
+Source: CTRL-16, CTRL-21; TOP-01; business-rules, "two payment worlds".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from meterlink.clock import Clock
+from meterlink.errors import BusFull, EvidenceRefused, MeterlinkError, NotAllowed, StepTaken, Unknown
+from meterlink.model.act import KeptAct, Topic
+from meterlink.model.order import Order, OrderKind, OrderState, Origin
+from meterlink.orders.attention.alarms import Alarm, Alarms, Seen
+from meterlink.orders.book import Book
+from meterlink.orders.evidence.book import EvidenceBook
+from meterlink.orders.evidence.one_payment import first_told
+from meterlink.orders.evidence.records import Payment
+from meterlink.orders.evidence.told import record_of
+from meterlink.orders.life.life import Life
+from meterlink.orders.life.machine import Signal
+from meterlink.orders.paid.aftermath import Aftermath, needs_reconnection, order_id_of
+from meterlink.orders.people import DAEMON
+from meterlink.roster.roster import Roster, RosterMeter
+
+CAUGHT_UP: Final = timedelta(days=30)
+CAUGHT_UP_RECORDS: Final = 1_000
+"""The newest records of so long that are looked at again at the start: a crash may have come between a
+payment and its order. Each caller at the socket has one record in hand, and there are far fewer callers."""
+TOPPED_UP_WITHIN: Final = timedelta(hours=24)
+"""A top-up that did not get through for so long is a person's affair."""
+QUIETED_WITHIN: Final = timedelta(hours=24)
+"""An alarm that could not be switched off for so long is left to people."""
+TRIES_MAX: Final = 8
+MISSED_MAX: Final = 10_000
+"""Payments without room for their orders that are kept in mind; more are refused, to be told again."""
+MISSED_ALARMS_MAX: Final = 1_000
+"""Open alarms of such payments that are looked at when the program starts."""
+RETRIED_EVERY_S: Final = 60.0
+"""Between two tries to find room."""
+NO_ROOM: Final = "PAYMENT_NO_ROOM"
+_EVIDENCE: Final = "evidence:"
+
+_log = structlog.get_logger(__name__)
+
+
+class Payments:
+    """What payments lead to.
+
+    Args:
+        book: the orders.
+        aftermath: how supply comes back.
+        evidence: what else was told of a meter.
+        roster: the meters.
+        alarms: where it is told that there is no room.
+        clock: the time.
+
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        aftermath: Aftermath,
+        evidence: EvidenceBook,
+        roster: Roster,
+        *,
+        alarms: Alarms,
+        clock: Clock,
+    ) -> None:
+        self._book = book
+        self._aftermath = aftermath
+        self._evidence = evidence
+        self._roster = roster
+        self._alarms = alarms
+        self._clock = clock
+        self._missed: dict[str, Payment] = {}
+
+    async def run(self) -> None:
+        """Look again and again for room for what had none, until cancelled."""
+        while True:
+            await asyncio.sleep(RETRIED_EVERY_S)
+            try:
+                await self._retry()
+            except MeterlinkError as error:  # the log cannot be written now; the next try may
+                _log.error("payments_wait", count=len(self._missed), reason=str(error))
+
+    async def catch_up(self) -> None:
+        """Do what recent payments lead to, as far as it is not done.
+
+        Raises:
+            JournalError: the log cannot be read or written.
+
+        """
+        since = self._clock.utc_now() - CAUGHT_UP
+        acts = self._book.acts
+        missed = await self._told_missed()
+        recent = await acts.of_verb(Topic.EVIDENCE, "record", since=since, limit=CAUGHT_UP_RECORDS)
+        for kept in [*missed, *recent]:
+            if (payment := _payment_of(kept)) is not None:
+                await self.paid(payment)
+
+    async def paid(self, payment: Payment) -> list[str]:
+        """Do what a payment leads to; the ids of the orders that it touched or made.
+
+        What finds no room is caught up with as soon as there is some, and told by an alarm.
+
+        Raises:
+            JournalError: not all of it was done; telling it again goes on.
+            BusFull: the same, and too many payments wait for room already.
+
+        """
+        meter = self._roster.meter(payment.meter)
+        if meter is None:
+            _log.warning("payment_for_no_meter", payment=payment.full_id)
+            return []
+        touched = [life.order.id for life in await self._withdrawn(payment)]
+        try:
+            await self._follow(meter, payment, touched)
+        except BusFull as error:
+            await self._miss(payment, error)
+        else:
+            self._missed.pop(payment.full_id, None)
+        return touched
+
+    async def _follow(self, meter: RosterMeter, payment: Payment, touched: list[str]) -> None:
+        """Make the orders that it leads to, and add them to those that it touched."""
+        if meter.world == "local":
+            touched.append(await self._topped_up(meter, await self._first_told(meter, payment)))
+        elif payment.settles:
+            lives = await self._book.of_meter(meter.id)
+            if needs_reconnection(lives):
+                touched.append(await self._reconnected(meter, payment))
+            if _is_alarmed(lives):
+                touched.append(await self._quieted(meter, payment))
+
+    async def _first_told(self, meter: RosterMeter, payment: Payment) -> Payment:
+        """The record by which it was told first: several senders may tell of one payment. Source: TOP-01."""
+        try:
+            return first_told(await self._evidence.of_meter(meter), payment)
+        except EvidenceRefused as error:  # then no rule lets its order go before somebody has looked
+            _log.error("payments_unreadable", meter=meter.id, reason=str(error))
+            return payment
+
+    async def _miss(self, payment: Payment, error: BusFull) -> None:
+        name = payment.full_id
+        if name in self._missed:
+            return
+        seen = Seen(rule=NO_ROOM, origin="CTRL-16", meter=payment.meter, evidence=(f"{_EVIDENCE}{name}",))
+        await self._alarms.raise_(seen, actor=DAEMON)
+        if len(self._missed) >= MISSED_MAX:
+            raise error
+        self._missed[name] = payment
+
+    async def _retry(self) -> None:
+        """Oldest first; when one finds no room, none behind it would."""
+        for name, payment in list(self._missed.items()):
+            await self.paid(payment)
+            if name in self._missed:
+                return
+
+    async def _told_missed(self) -> list[KeptAct]:
+        """The records of payments that an open alarm names: there was no room for them."""
+        acts = self._book.acts
+        prefix = f"{NO_ROOM}:"
+        names = await acts.subjects(Topic.ALARM, only_open=True, after=prefix, limit=MISSED_ALARMS_MAX)
+        found = []
+        for name in (name for name in names if name.startswith(prefix)):
+            last = await acts.last_of(Topic.ALARM, name)
+            for told in () if last is None else Alarm.of(last).seen.evidence:
+                found += (await acts.of_subject(Topic.EVIDENCE, told.removeprefix(_EVIDENCE)))[:1]
+        return found
+
+    async def _withdrawn(self, payment: Payment) -> list[Life]:
+        """Cancel the trips that have not been sent, and mark those that have."""
+        return [
+            await self._told(life.order.id, payment)
+            for life in self._book.open_of(payment.meter)
+            if life.order.kind is OrderKind.TRIP and (payment.settles or life.is_before_sending)
+        ]
+
+    async def _told(self, order_id: str, payment: Payment) -> Life:
+        """Tell a trip, whose line may be taking a step of it at this moment."""
+        life = await self._book.read(order_id)
+        for _ in range(TRIES_MAX):
+            try:
+                return await self._book.step(
+                    life, Signal.PAYMENT, actor=DAEMON, body={"payment": payment.full_id}
+                )
+            except NotAllowed:
+                return life  # it was told before, or has ended without being sent
+            except StepTaken:
+                life = await self._book.read(order_id)
+        _log.error("payment_not_told", order=order_id, payment=payment.full_id)
+        return life
+
+    async def _reconnected(self, meter: RosterMeter, payment: Payment) -> str:
+        name = order_id_of("close", meter.id, payment.full_id)
+        if not await self._is_there(name):
+            now = self._clock.utc_now()
+            await self._begun(await self._aftermath.reconnection(meter.id, payment.full_id, now, name))
+        return name
+
+    async def _quieted(self, meter: RosterMeter, payment: Payment) -> str:
+        """Switch off the alarm for want of money that we switched on. Source: ARR-06."""
+        name = order_id_of("alarm-off", meter.id, payment.full_id)
+        if not await self._is_there(name):
+            order = Order(
+                id=name,
+                kind=OrderKind.ALARM_OFF,
+                meter=meter.id,
+                reason=f"paid: {payment.full_id}",
+                deadline_at=self._clock.utc_now().replace(microsecond=0) + QUIETED_WITHIN,
+                origin=Origin.PAYMENT,
+                payment=payment.full_id,
+            )
+            await self._begun(order)
+        return name
+
+    async def _topped_up(self, meter: RosterMeter, payment: Payment) -> str:
+        name = order_id_of("top-up", meter.id, payment.full_id)
+        if not await self._is_there(name):
+            await self._begun(
+                Order(
+                    id=name,
+                    kind=OrderKind.TOP_UP,
+                    meter=meter.id,
+                    reason=f"paid: {payment.full_id}",
+                    deadline_at=self._clock.utc_now().replace(microsecond=0) + TOPPED_UP_WITHIN,
+                    origin=Origin.PAYMENT,
+                    amount_cents=payment.amount_cents,
+                    payment=payment.full_id,
+                )
+            )
+        return name
+
+    async def _is_there(self, name: str) -> bool:
+        try:
+            await self._book.read(name)
+        except Unknown:
+            return False
+        return True
+
+    async def _begun(self, order: Order) -> None:
+        try:
+            await self._book.begin(order, DAEMON)
+        except StepTaken:
+            return  # the same payment was told by two at once
+
+
+def _payment_of(kept: KeptAct) -> Payment | None:
+    """The payment of a record; ``None``: it is of something else, or cannot be read."""
+    if kept.act.body.get("kind") != "payment":
+        return None
+    try:
+        record = record_of(kept.act)
+    except EvidenceRefused as error:
+        _log.error("payment_unreadable", record=kept.act.subject, reason=str(error))
+        return None
+    return record if isinstance(record, Payment) else None
+
+
+def _is_alarmed(lives: Sequence[Life]) -> bool:
+    """Whether the newest thing that we did to the alarm of a meter was to switch it on."""
+    kinds = (OrderKind.ALARM_ON, OrderKind.ALARM_OFF)
+    switched = [life for life in lives if life.order.kind in kinds and life.state is OrderState.DONE]
+    newest = max(switched, key=lambda life: (life.since, life.order.id), default=None)
+    return newest is not None and newest.order.kind is OrderKind.ALARM_ON

@@ -1,0 +1,1 @@
+"""Qualification at work: probes at real meters, and what the log holds of the results."""

@@ -1,0 +1,238 @@
+"""The qualifications of a gateway: read from the log, asked by the rules, withdrawn by what contradicts them.
+
+It goes with every step of an order (``Companion``): when the outcome of one contradicts what is proven of its
+model, the withdrawal of all firmware versions of that model and its alarm stand in the same transaction.
+Source: decision 33.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
+from decimal import Decimal
+from typing import Final
+
+import structlog
+
+from meterlink.audit.keys import GatewayKey
+from meterlink.errors import JournalError
+from meterlink.journal.acts import ActLog
+from meterlink.model.act import Act, Topic
+from meterlink.model.order import OrderKind, OrderState
+from meterlink.orders.attention.alarms import Alarm, Seen, raising
+from meterlink.orders.judging.gathering import Proven
+from meterlink.orders.life.life import Life
+from meterlink.orders.life.look import SwitchFacts
+from meterlink.orders.life.machine import Signal
+from meterlink.orders.people import DAEMON
+from meterlink.orders.qualification.facts import MODELS_MAX, Qualification, agreed, combined, unproven
+from meterlink.orders.qualification.walk import SESSIONS
+from meterlink.roster.roster import Roster, RosterMeter
+
+WITHDRAWN: Final = "QUALIFICATION_WITHDRAWN"
+"""The alarm that a model is qualified no more."""
+NOT_QUALIFIED: Final = "qualification"
+"""What is unproven of a model that was never qualified, or is no more."""
+_RECORDED: Final = frozenset({OrderKind.TRIP, OrderKind.DIRECT_CLOSE})
+
+_CROSSED: Final = "load_with_contact_open"
+
+_log = structlog.get_logger(__name__)
+
+
+class Qualifications:
+    """Of every model and firmware; see ``Models`` and ``Companion``.
+
+    Args:
+        acts: the log.
+        roster: the meters.
+        key: signs, and is what signatures are checked with.
+        zone: of the plant, whose days alarms have.
+
+    """
+
+    def __init__(self, acts: ActLog, roster: Roster, key: GatewayKey, zone: timezone) -> None:
+        self._acts = acts
+        self._roster = roster
+        self._key = key
+        self._zone = zone
+        self._standing: dict[str, Qualification] = {}
+        self._trials: dict[str, Mapping[str, str]] = {}
+        self._addresses = {meter.address: meter for meter in roster}
+
+    async def load(self) -> None:
+        """Read what stands from the log; once, before anything is asked.
+
+        Raises:
+            JournalError: it cannot be read, or too many stand.
+
+        """
+        names = await self._acts.subjects(Topic.QUALIFICATION, only_open=True, limit=MODELS_MAX)
+        for name in names:
+            if name.startswith(SESSIONS):
+                continue
+            kept = await self._acts.last_of(Topic.QUALIFICATION, name)
+            assert kept is not None, "it was listed"
+            try:
+                self._standing[name] = Qualification.of(kept, self._key.public_hex)
+            except (ValueError, KeyError, TypeError) as error:
+                _log.error("qualification_not_believed", model=name, reason=str(error))
+
+    @property
+    def public_hex(self) -> str:
+        """The key that signs them."""
+        return self._key.public_hex
+
+    def __iter__(self) -> Iterator[Qualification]:
+        return iter(sorted(self._standing.values(), key=lambda one: one.subject))
+
+    # --- what is proven ---
+
+    async def __call__(self, meter: RosterMeter, kind: OrderKind, firmware: str | None = None) -> Proven:
+        """See ``Models``."""
+        found = [self._judged(meter, kind, one) for one in self._of(meter, firmware)]
+        if kind is OrderKind.TOP_UP and not found:
+            return Proven(unproven=())
+        return min(found, key=lambda one: len(one.unproven), default=Proven(unproven=(NOT_QUALIFIED,)))
+
+    async def switch_facts(self, meter: RosterMeter) -> SwitchFacts:
+        """See ``Models``."""
+        known = self.known(meter)
+        waits = known.get("permit_waits_for_key")
+        return SwitchFacts(
+            # Where a permit waits, the command has turned and the contact has not: so it turns by itself.
+            command_at_once=waits == "yes",
+            waits_for_key=None if waits is None else waits == "yes",
+            expiry_obeyed=known.get("expiry") == "obeyed",
+            basic_current_a=_basic_current(meter),
+        )
+
+    def known(self, meter: RosterMeter) -> Mapping[str, str]:
+        """What is known of a meter's model, as far as all its firmware versions agree; see ``try_out``."""
+        known, _ = combined(meter.profile, agreed(self._of(meter, None)))
+        return {**known, **self._trials.get(meter.id, {})}
+
+    def known_at(self, address: str) -> Mapping[str, str]:
+        """The same by a meter's address."""
+        meter = self._addresses.get(address)
+        return {} if meter is None else self.known(meter)
+
+    def try_out(self, meter: str, facts: Mapping[str, str] | None) -> None:
+        """Read a meter by what a qualification in hand has found so far; ``None``: no longer."""
+        if facts is None:
+            self._trials.pop(meter, None)
+        else:
+            self._trials[meter] = dict(facts)
+
+    # --- what changes it ---
+
+    async def signed(self, qualification: Qualification) -> Act:
+        """The act that keeps a new qualification; it counts once ``kept`` is told of it."""
+        kept = await self._acts.last_of(Topic.QUALIFICATION, qualification.subject)
+        return qualification.act(self._key, step=1 if kept is None else kept.act.step + 1)
+
+    def kept(self, acts: Iterable[Act]) -> None:
+        """See ``Companion.kept``."""
+        for act in acts:
+            if act.topic is not Topic.QUALIFICATION:
+                continue
+            if act.verb == "withdraw":
+                self._standing.pop(act.subject, None)
+            elif act.verb == "qualify":
+                self._standing[act.subject] = Qualification.of_body(act.body)
+
+    async def beside(self, before: Life, after: Life, act: Act) -> Sequence[Act]:
+        """See ``Companion.beside``."""
+        meter = self._roster.meter(after.order.meter)
+        if meter is None or not (why := self._contradiction(meter, before, after, act)):
+            return ()
+        return await self.falling(meter, why, after.order.id, act.at)
+
+    async def falling(self, meter: RosterMeter, why: str, evidence: str, at: datetime) -> Sequence[Act]:
+        """The acts that take away what is proven of a meter's model, and raise the alarm; none: nothing is.
+
+        Args:
+            meter: that contradicts it.
+            why: what it shows, by name.
+            evidence: id of the order or of the walk that showed it.
+            at: when.
+
+        Raises:
+            JournalError: the log cannot be read.
+
+        """
+        falling = [one for one in self._standing.values() if _is_same_model(one, meter)]
+        if not falling:
+            return ()
+        acts = [await self._withdrawal(one, meter, why, evidence, at) for one in falling]
+        return [*acts, await self._alarm(meter, why, evidence, at)]
+
+    def _contradiction(self, meter: RosterMeter, before: Life, after: Life, act: Act) -> str:
+        """What a step of an order shows that cannot be if the facts are right; empty: nothing."""
+        if after.state is OrderState.RELAY_FAULT and before.state is not after.state:
+            return str(act.body.get("inputs", {}).get("contradiction", "")) or "relay_fault"
+        if act.verb == Signal.REFUSE:
+            return next((_CROSSED for one in act.body.get("rules", ()) if _is_crossed(one)), "")
+        is_done = act.verb == Signal.PROVE and after.order.kind in _RECORDED
+        if is_done and self.known(meter).get("records") == "kept":
+            return "" if act.body.get("inputs", {}).get("record") == "for" else "record_missing"
+        return ""
+
+    async def _withdrawal(
+        self, one: Qualification, meter: RosterMeter, why: str, evidence: str, at: datetime
+    ) -> Act:
+        kept = await self._acts.last_of(Topic.QUALIFICATION, one.subject)
+        if kept is None:
+            raise JournalError(f"the qualification {one.subject} is not in the log")
+        return Act(
+            topic=Topic.QUALIFICATION,
+            subject=one.subject,
+            step=kept.act.step + 1,
+            verb="withdraw",
+            at=at,
+            actor=DAEMON,
+            meter=meter.id,
+            body={"why": why, "evidence": evidence},
+        )
+
+    async def _alarm(self, meter: RosterMeter, why: str, evidence: str, at: datetime) -> Act:
+        seen = Seen(
+            rule=WITHDRAWN,
+            origin="QUAL-01",
+            meter=meter.id,
+            area=meter.area,
+            value=f"{meter.protocol}/{meter.model}: {why}",
+            evidence=(f"order:{evidence}",),
+        )
+        fresh = raising(seen, at=at, zone=self._zone, actor=DAEMON)
+        kept = await self._acts.of_subject(Topic.ALARM, fresh.subject)
+        if not kept:
+            return fresh
+        return raising(seen, at=at, zone=self._zone, actor=DAEMON, before=Alarm.of(kept[-1]))
+
+    # --- whose it is ---
+
+    def _of(self, meter: RosterMeter, firmware: str | None) -> list[Qualification]:
+        """Those of a meter's model; ``None``: of the firmware that its file names, or of any."""
+        same = [one for one in self._standing.values() if _is_same_model(one, meter)]
+        if firmware is None and not meter.firmware:
+            return same
+        wanted = meter.firmware if firmware is None else firmware
+        return [one for one in same if wanted == one.firmware]
+
+    def _judged(self, meter: RosterMeter, kind: OrderKind, one: Qualification) -> Proven:
+        known, clash = combined(meter.profile, one.facts)
+        missing = unproven(meter.protocol, kind, known, line_is_ours=meter.line_is_ours)
+        return Proven(unproven=(*clash, *(key for key in missing if key not in clash)), facts=known)
+
+
+def _is_same_model(one: Qualification, meter: RosterMeter) -> bool:
+    return bool(meter.model) and (one.protocol, one.model) == (meter.protocol, meter.model)
+
+
+def _is_crossed(verdict: Mapping[str, object]) -> bool:
+    return verdict.get("rule") == "CTRL-20" and not verdict.get("passed")
+
+
+def _basic_current(meter: RosterMeter) -> Decimal:
+    return Decimal(meter.profile.meter.basic_current_a)

@@ -1,0 +1,1 @@
+"""Payments, log and meters compared, day by day."""

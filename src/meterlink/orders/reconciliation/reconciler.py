@@ -1,0 +1,216 @@
+"""The daily comparison of payments, log and meters: gathers, reads the meters, raises what does not agree."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone
+from typing import Any, Final
+
+import structlog
+
+from meterlink.clock import Clock
+from meterlink.drivers.control import Purse
+from meterlink.errors import BadRequest, EvidenceRefused, MeterlinkError
+from meterlink.journal.acts import READ_MAX
+from meterlink.model.act import Topic
+from meterlink.orders.attention.alarms import Alarms, Seen
+from meterlink.orders.attention.work import WorkItems, WorkKind
+from meterlink.orders.book import Book
+from meterlink.orders.evidence.book import EvidenceBook
+from meterlink.orders.evidence.records import BalanceStatement, Payment
+from meterlink.orders.evidence.told import record_of
+from meterlink.orders.life.life import Life
+from meterlink.orders.people import DAEMON
+from meterlink.orders.reconciliation.compare import (
+    TOLERANCE_CENTS,
+    Channel,
+    MeterMoney,
+    Verdict,
+    channels,
+    money_of,
+)
+from meterlink.roster.roster import Roster, RosterMeter
+
+WALLET_DRIFT: Final = "WALLET_DRIFT"
+LEDGER_AGE_MAX: Final = timedelta(days=2)
+"""An older balance statement counts as absent. Source: decision 25."""
+
+NIGHT: Final = time(0, 30)
+"""When the day that ended is compared, in the plant."""
+LOOKED_EVERY_S: Final = 60.0
+"""Between two looks at the clock, which may have been set."""
+
+_log = structlog.get_logger(__name__)
+
+PurseOf = Callable[[str], Awaitable[Purse]]
+"""Reads the money in a meter, by our id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """What a comparison found.
+
+    Args:
+        day: of the payments, in the plant.
+        channels: what came in, by channel.
+        meters: how each wallet stands.
+        is_whole: whether all payments of the day could be looked at.
+
+    """
+
+    day: date
+    channels: tuple[Channel, ...]
+    meters: tuple[MeterMoney, ...]
+    is_whole: bool
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "day": self.day.isoformat(),
+            "channels": [one.body for one in self.channels],
+            "meters": [one.body for one in self.meters],
+            "is_whole": self.is_whole,
+            "agrees": self.agrees,
+        }
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing is left to be cleared, and every wallet was read and agrees."""
+        fine = (Verdict.AGREES, Verdict.NO_LEDGER)
+        gaps = any(one.gap_cents for one in self.channels)
+        return self.is_whole and not gaps and all(one.verdict in fine for one in self.meters)
+
+
+class Reconciler:
+    """Compares.
+
+    Args:
+        book: the orders.
+        evidence: payments and balance statements.
+        roster: the meters.
+        purse_of: reads a meter.
+        alarms: where a drift is told.
+        work: and who has to find out.
+        clock: the time.
+        zone: of the plant.
+
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        evidence: EvidenceBook,
+        roster: Roster,
+        *,
+        purse_of: PurseOf,
+        alarms: Alarms,
+        work: WorkItems,
+        clock: Clock,
+        zone: timezone,
+    ) -> None:
+        self._book = book
+        self._evidence = evidence
+        self._roster = roster
+        self._purse_of = purse_of
+        self._alarms = alarms
+        self._work = work
+        self._clock = clock
+        self._zone = zone
+
+    async def run(self) -> None:
+        """Compare every day's payments in the night after it, until cancelled. Source: TOP-08."""
+        if not any(meter.world == "local" for meter in self._roster):
+            return
+        due = self._next_night()
+        while True:
+            await asyncio.sleep(LOOKED_EVERY_S)
+            if self._clock.utc_now() < due:
+                continue
+            day = due.astimezone(self._zone).date() - timedelta(days=1)
+            due = self._next_night()
+            try:
+                found = await self.compare(day)
+            except MeterlinkError as error:
+                _log.error("not_reconciled", day=day.isoformat(), reason=str(error))
+            else:
+                _log.info("reconciled", day=day.isoformat(), agrees=found.agrees)
+
+    def _next_night(self) -> datetime:
+        now = self._clock.utc_now().astimezone(self._zone)
+        tonight = datetime.combine(now.date(), NIGHT, self._zone)
+        return tonight if tonight > now else tonight + timedelta(days=1)
+
+    async def compare(self, day: date) -> Reconciliation:
+        """Compare payments of a day, what became of them, and all meters with a wallet as they are now.
+
+        Raises:
+            BadRequest: the day is yet to come.
+            JournalError: the log cannot be read or written.
+
+        """
+        if day > self._clock.utc_now().astimezone(self._zone).date():
+            raise BadRequest(f"{day} is yet to come")
+        meters = [meter for meter in self._roster if meter.world == "local"]
+        payments, is_whole = await self._payments(day, {meter.id for meter in meters})
+        lives: list[Life] = []
+        found: list[MeterMoney] = []
+        for meter in meters:
+            of_meter = await self._book.of_meter(meter.id)
+            lives += of_meter
+            found.append(await self._money(meter, of_meter))
+        for one in found:
+            if one.verdict is Verdict.DRIFT:
+                await self._raise(one)
+        return Reconciliation(
+            day=day,
+            channels=tuple(channels(payments, lives, day, self._zone)),
+            meters=tuple(found),
+            is_whole=is_whole,
+        )
+
+    async def _payments(self, day: date, meters: set[str]) -> tuple[list[Payment], bool]:
+        since = datetime.combine(day, time(), self._zone)
+        acts = await self._book.acts.of_verb(Topic.EVIDENCE, "record", since=since)
+        found = []
+        for kept in acts:
+            if kept.act.meter in meters and kept.act.body.get("kind") == "payment":
+                record = record_of(kept.act)
+                if isinstance(record, Payment):
+                    found.append(record)
+        return found, len(acts) < READ_MAX
+
+    async def _money(self, meter: RosterMeter, lives: list[Life]) -> MeterMoney:
+        purse, told = None, ""
+        try:
+            purse = await self._purse_of(meter.id)
+        except MeterlinkError as error:
+            told = str(error)
+        return money_of(meter.id, lives, purse, await self._ledger(meter), told)
+
+    async def _ledger(self, meter: RosterMeter) -> BalanceStatement | None:
+        try:
+            newest = (await self._evidence.of_meter(meter)).newest(BalanceStatement)
+        except EvidenceRefused:
+            return None
+        is_fresh = newest is not None and self._clock.utc_now() - newest.at <= LEDGER_AGE_MAX
+        return newest if is_fresh else None
+
+    async def _raise(self, money: MeterMoney) -> None:
+        why = (
+            f"ledger {money.ledger_cents}, wallet {money.wallet_cents}, on its way {money.in_flight_cents} "
+            f"cents; purchases expected {money.count_expected}, found {money.count_found}"
+        )
+        drift = money.drift_cents
+        seen = Seen(
+            rule=WALLET_DRIFT,
+            origin="TOP-08",
+            meter=money.meter,
+            value="" if drift is None else str(drift),
+            threshold=str(TOLERANCE_CENTS),
+            estimate_cents=None if drift is None else abs(drift),
+        )
+        await self._alarms.raise_(seen, actor=DAEMON)
+        await self._work.open(WorkKind.DRIFT, why, actor=DAEMON, meter=money.meter)
