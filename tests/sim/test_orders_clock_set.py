@@ -12,6 +12,7 @@ import pytest
 
 from meterlink.model.order import Order, OrderKind, OrderState
 from meterlink.orders.life.life import Life
+from meterlink.orders.paid.aftermath import needs_reconnection
 from meterlink.orders.people import Actor
 from meterlink.orders.rules.facts import Live
 from meterlink.orders.rules.verdict import Stage, Verdict
@@ -161,3 +162,26 @@ def test_no_frame_is_made_by_a_clock_that_was_set(tmp_path: Path, step: timedelt
     verbs = bench.run(acts)
     assert verbs is not None
     assert verbs.index("postpone") < verbs.index("intend"), "it is looked at again"
+
+
+def test_what_was_done_last_is_what_the_log_tells_last(tmp_path: Path) -> None:
+    """After the clock was set back, who is cut off again would not be reconnected when he pays."""
+    bench = OrderBench(tmp_path, Station(meter=Meter("000000000161", seed=7)))
+
+    async def script() -> list[Life]:
+        close = bench.order(OrderKind.PERMIT_CLOSE, id="o-1")
+        await bench.carry_out(bench.order(OrderKind.TRIP, id="o-0"))
+        await bench.book.begin(close, "meterlink")
+        await bench.stands("o-1", OrderState.WAITING_FOR_KEY)
+        assert bench.press_key()
+        await bench.ended("o-1")
+        bench.sim.clock.step_wall(timedelta(hours=-30))
+        await bench.carry_out(bench.order(OrderKind.TRIP, id="o-2"))
+        return await bench.book.of_meter(close.meter)
+
+    lives = bench.run(script)
+    assert lives is not None
+    assert ["o-0", "o-1", "o-2"] == [life.order.id for life in lives]
+    assert [OrderState.DONE] * 3 == [life.state for life in lives]
+    assert lives[1].since > lives[2].since, "the clock was set back between them"
+    assert needs_reconnection(lives)

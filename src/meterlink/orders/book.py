@@ -146,7 +146,9 @@ class Book:
         return self._keep(_folded(await self.acts_of(order_id)))
 
     async def of_meter(self, meter: str) -> list[Life]:
-        """Every order that a meter ever had, in the order of their creation.
+        """Every order that a meter ever had, in the order in which they last let go a frame, or were created.
+
+        The order is that of the log, which no setting of a clock changes.
 
         Raises:
             JournalError: as of ``read``.
@@ -159,7 +161,7 @@ class Book:
             for act in acts:
                 found.setdefault(act.act.subject, []).append(act)
             if len(acts) < READ_MAX:
-                return [_folded(one) for one in found.values()]
+                return [_folded(one) for one in sorted(found.values(), key=_place)]
             number = acts[-1].number
 
     async def begin(
@@ -304,6 +306,11 @@ class Book:
         self._news.set()
         self._news = asyncio.Event()
         return life
+
+
+def _place(acts: Sequence[KeptAct]) -> int:
+    """Where in the log an order did the newest thing to its meter; if it did nothing, where it begins."""
+    return max((one.number for one in acts if one.act.verb == Signal.INTEND), default=acts[0].number)
 
 
 def _folded(acts: Sequence[KeptAct]) -> Life:

@@ -195,7 +195,7 @@ def needs_reconnection(lives: Sequence[Life]) -> bool:
     """Whether the newest thing that we did to the switch of a meter may have cut somebody off.
 
     Args:
-        lives: every order that the meter ever had.
+        lives: every order that the meter ever had, as ``Book.of_meter`` orders them.
 
     """
     switched = [
@@ -206,8 +206,7 @@ def needs_reconnection(lives: Sequence[Life]) -> bool:
         and life.state in _MAYBE
         and life.finding_of_two != "not_done"
     ]
-    newest = max(switched, key=lambda life: (life.since, life.order.id), default=None)
-    return newest is not None and newest.order.kind is OrderKind.TRIP
+    return bool(switched) and switched[-1].order.kind is OrderKind.TRIP
 
 
 def order_id_of(what: str, meter: str, payment: str) -> str:

@@ -277,5 +277,4 @@ def _is_alarmed(lives: Sequence[Life]) -> bool:
     """Whether the newest thing that we did to the alarm of a meter was to switch it on."""
     kinds = (OrderKind.ALARM_ON, OrderKind.ALARM_OFF)
     switched = [life for life in lives if life.order.kind in kinds and life.state is OrderState.DONE]
-    newest = max(switched, key=lambda life: (life.since, life.order.id), default=None)
-    return newest is not None and newest.order.kind is OrderKind.ALARM_ON
+    return bool(switched) and switched[-1].order.kind is OrderKind.ALARM_ON
