@@ -73,6 +73,7 @@ def test_a_top_up_is_credited_once() -> None:
     here = local()
     assert (5_000, 0) == (here.purse().remaining_cents, here.purse().purchase_count)
     assert ACCEPTED is here.order(here.command(TOP_UP)).verdict
+    assert ["top_up"] == here.lab.purses  # of no other kind is a proof ever asked (TOP-10)
     after = here.purse(here.lab)
     assert (15_000, 1, CUSTOMER, True) == (
         after.remaining_cents,

@@ -68,6 +68,7 @@ class AsyncLab:
 
     def __init__(self, *, root: bytes = LAB_ROOT, named: str = "lab") -> None:
         self.asked: list[str] = []
+        self.purses: list[str] = []
         self.failing: dict[str, str] = {}
         self.secrets: set[str] = set()
         self.protected: list[bytes] = []
@@ -133,6 +134,7 @@ class AsyncLab:
 
     async def purse698(self, session: str, *, kind: str, amount: int, count: int, customer: str) -> Purse698:
         self._note("purse698")
+        self.purses.append(kind)
         with _told():
             made = self._lab.purse698(
                 session, kind=Wallet698(kind), amount=amount, count=count, customer=customer
