@@ -28,7 +28,7 @@ from meterprofiles import Profile, ProfileError, Profiles, generic, load_file, l
 from meterprofiles.load import FILES_MAX
 from meterprofiles.patterns import overlap
 from meterprofiles.places import TEXT_MAX
-from meterprofiles.schema import PROTOCOLS, QUIRKS_MAX, MeterTraits
+from meterprofiles.schema import PROTOCOLS, QUIRKS_MAX, MemoryTraits, MeterTraits
 from metersim import Simulation
 from meterwire.dlt645 import (
     Deframer,
@@ -93,6 +93,24 @@ def test_a_profile_says_what_a_meter_is() -> None:
     whole = _GOOD + "meter: {connection: ct_pt, max_current_a: 1000, tariffs: 1, cost_control: remote}\n"
     expected = MeterTraits(connection="ct_pt", max_current_a=1000, tariffs=1, cost_control="remote")
     assert expected == load_profile(whole, "profile.yaml").meter
+
+
+def test_a_profile_says_how_much_a_meter_remembers() -> None:
+    """Backfill would ask for what was overwritten long ago, or give up what is still there."""
+    usual = {protocol: generic(protocol).memory for protocol in PROTOCOLS}
+    assert (62, 12, 2880, 15) == astuple(usual["dlt645-2007"])[:4]
+    assert (0, 2, 0) == astuple(usual["dlt645-1997"])[:3]
+    assert usual["dlt645-2007"] == usual["dlt698.45"]
+    assert not any(memory.sure for memory in usual.values()), "the standards do not vouch for a make"
+    text = _LAYOUT + "memory: {daily_freeze: 30, curve: 65535, curve_every_min: 60}\n"
+    expected = MemoryTraits(
+        daily_freeze=30,
+        curve=65_535,
+        curve_every_min=60,
+        sure=frozenset({"daily_freeze", "curve", "curve_every_min"}),
+    )
+    assert expected == load_profile(text, "profile.yaml").memory
+    assert 65_535 == load_profile(_698 + "memory: {daily_freeze: 65535}\n", "f").memory.daily_freeze
 
 
 @pytest.mark.parametrize("protocol", ["dlt645-2007", "dlt698.45"])
@@ -175,6 +193,13 @@ def test_a_name_wins_over_a_pattern() -> None:
         (_GOOD + "meter: {basic_current_a: 20, max_current_a: 19}\n", ":11:", "whole number of 20 to 1000"),
         (_GOOD + "meter: {relay: none, cost_control: local}\n", ":11:", "local needs a relay"),
         (_GOOD + "meter: {colour: red}\n", ":11:", "unknown key 'colour'"),
+        (_GOOD + "memory: {monthly_freeze: 3}\n", ":11:", "whole number of 0 to 2"),
+        (_GOOD + "memory: {daily_freeze: 1}\n", ":11:", "whole number of 0 to 0"),
+        (_LAYOUT + "memory: {daily_freeze: 63}\n", ":9:", "whole number of 0 to 62"),
+        (_LAYOUT + "memory: {monthly_freeze: 13}\n", ":9:", "whole number of 0 to 12"),
+        (_LAYOUT + "memory: {curve: 65536}\n", ":9:", "whole number of 0 to 65535"),
+        (_LAYOUT + "memory: {curve_every_min: 0}\n", ":9:", "whole number of 1 to 1440"),
+        (_LAYOUT + "memory: {sure: [curve]}\n", ":9:", "unknown key 'sure'"),
     ],
 )
 def test_a_wrong_profile_is_refused_with_its_line(text: str, where: str, what: str) -> None:
