@@ -200,7 +200,7 @@ class MemoryReader(Protocol):
             ValueError: no slots or too many, or such an interval: a fault of the caller.
             UnknownItem: not in a record of that class.
             NoFreeze: the meter has no records of the class, or refuses them all.
-            BadAnswer: no answer at all fits.
+            BadAnswer: what came fits nothing, and tells nothing of any slot.
             ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
 
         """

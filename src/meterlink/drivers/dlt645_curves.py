@@ -277,5 +277,5 @@ def _chunk(newest_first: Sequence[datetime], every: timedelta) -> list[datetime]
 def _records(values: Sequence[ItemValue]) -> Iterator[list[ItemValue]]:
     """The values of each record; the first one of each is its time."""
     starts = [at for at, value in enumerate(values) if value.item == _TIME]
-    for start, end in zip(starts, [*starts[1:], len(values)], strict=True):
+    for start, end in itertools.pairwise([*starts, len(values)]):
         yield list(values[start:end])
