@@ -57,12 +57,14 @@ class MemoryReader698:
         try:
             for reader in self._readers:
                 for part in self._open(found, parts):
+                    parts.append(part)
                     try:
                         await reader.read(part)
                     except NoFreeze as error:
+                        if part.has_any:
+                            raise
+                        parts.remove(part)
                         missing.append(error)
-                    else:
-                        parts.append(part)
             is_certain = True
         finally:
             for part in parts:
