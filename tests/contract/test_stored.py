@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,10 +15,11 @@ from hypothesis import strategies as st
 
 from meterlink.drivers.base import SLOTS_MAX, StoredAnswer
 from meterlink.drivers.dlt645_numbered import PROVED_TOGETHER_MAX
+from meterlink.errors import MeterlinkError
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import generic
-from metersim import AnswerRecord, Meter
+from metersim import AnswerRecord, Faults, Meter
 from metersim.dlt645.load_records import DEPTH as _LOAD_DEPTH
 from metersim.dlt698 import Meter698
 from metersim.works.load import Load
@@ -186,6 +188,53 @@ def test_a_young_meter_has_nothing_from_before_its_time(protocol: str) -> None:
     points = _read(protocol, CURVE, [NOW - 5 * DAY + n * _QUARTER for n in range(-48, 48)], works=works)
     assert (47, 49) == (len(points.records), len(points.gone)), "it was switched on at the 49th"
     _is_true(points, CURVE, works)
+
+
+@pytest.mark.parametrize("protocol", ["dlt645-2007", "dlt698.45"])
+def test_no_line_however_bad_brings_a_record_under_a_wrong_slot(protocol: str) -> None:
+    """Answers that are late, stale, doubled, cut, flipped or of another item would become history."""
+    came: Counter[DataClass] = Counter()
+    for seed in range(6):
+        for data_class, slots in _ASKED:
+            try:
+                answer = read_memory(
+                    _SPEAKING[protocol](_works()),
+                    data_class,
+                    _ITEMS[data_class],
+                    slots,
+                    profile=generic(protocol),
+                    every_s=900,
+                    faults=_faults(seed),
+                )
+            except MeterlinkError:
+                continue
+            accounted(answer, slots)
+            came[data_class] += len(answer.records)
+            for slot, values in values_of(answer).items():
+                truth = _truth(data_class, slot, _works())
+                assert {item: truth[item] for item in values} == values
+    assert set(_ITEMS) == {name for name, count in came.items() if count}, "nothing came of some class"
+
+
+def _faults(seed: int) -> Faults:
+    return Faults(
+        seed=seed,
+        stale=0.05,
+        late=0.05,
+        late_ms=3_000,
+        double=0.05,
+        double_ms=2_000,
+        duplicate=0.05,
+        other_identifier=0.03,
+        other_address=0.02,
+        abnormal=0.03,
+        bit_flip=0.02,
+        flipped_bits=1,
+        truncation=0.02,
+        random_octets=0.02,
+        noise=0.05,
+        echo=0.05,
+    )
 
 
 _subsets = {

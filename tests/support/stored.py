@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from meterlink.model.zone import CHINA_TIME
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from meterprofiles import Profile
-from metersim import AnswerRecord, Simulation, Station
+from metersim import NO_FAULTS, AnswerRecord, Faults, Simulation, Station
 from metersim import Line as MeterLine
 from tests.support.simulated import Duplex
 
@@ -42,7 +42,7 @@ def read_memory(
     every_s: int = 0,
     start: datetime = NOW,
     given: list[AnswerRecord] | None = None,
-    damage: Callable[[ByteStream], ByteStream] = lambda stream: stream,
+    faults: Faults = NO_FAULTS,
 ) -> StoredAnswer:
     """What a driver brings of the slots of a simulated meter.
 
@@ -55,7 +55,7 @@ def read_memory(
         every_s: of a curve.
         start: when it begins, aware.
         given: gets what the meter answered.
-        damage: what becomes of the driver's end of the line.
+        faults: what goes wrong with the meter's answers.
 
     Raises:
         MeterlinkError: what the driver raised.
@@ -68,9 +68,9 @@ def read_memory(
         near, far = memory_line()
 
         async def opener() -> ByteStream:
-            return damage(near)
+            return near
 
-        station = Station(meter=meter, reply_delay_ms=20)
+        station = Station(meter=meter, reply_delay_ms=20, faults=faults)
         meters = MeterLine([station], clock=simulation.clock, record=noted.append)
         timing = Timing(answer_octets_max=answer_octets_max(profile))
         line = Line("line1", opener=opener, timing=timing, rng=random.Random(1))

@@ -271,6 +271,25 @@ def test_what_came_before_silence_is_kept(failure: MeterlinkError) -> None:
         _read(says, slots)
 
 
+@pytest.mark.parametrize("lost", range(3, 17))
+def test_one_lost_answer_costs_one_night_and_not_those_before_it(lost: int) -> None:
+    """Where one answer in ten is lost, nobody ever reads eight nights in one go."""
+    full = _holding(_nights(*range(9)))
+    count = 0
+
+    def says(quantity: str, number: int) -> str | Exception:
+        nonlocal count
+        count += 1
+        return ReplyTimeout("lost") if count == lost else full(quantity, number)
+
+    slots = _nights(*range(8))
+    answer, asked = _read(says, slots)
+    assert isinstance(answer.cut_short, ReplyTimeout)
+    assert ("frozen_at", 1) == asked[-1], "what came is proved"
+    assert slots[: (lost - 1) // 2] == _slots_of(answer), "of the newest the time is known already"
+    _is_true(answer)
+
+
 def test_a_meter_without_any_freeze_says_so() -> None:
     """Its slots are not gone: it may take its first freeze tonight."""
     with pytest.raises(NoFreeze):

@@ -18,7 +18,7 @@ from typing import Final
 from meterlink.drivers.dlt645_freezes import READS_MAX, Ask, FreezeTable, read_entry
 from meterlink.drivers.dlt645_talk import has_no_such
 from meterlink.drivers.freezes import FreezeFindings, freeze_instant
-from meterlink.drivers.stored import NEAR, StoredFindings
+from meterlink.drivers.stored import NEAR, StoredFindings, one_silence
 from meterlink.errors import BadAnswer, NoFreeze, Refused
 from meterwire.dlt645 import Dictionary, Entry
 
@@ -63,6 +63,7 @@ class NumberedReader:
         """Read what is asked for.
 
         Raises:
+            ReplyTimeout: silence; what is proved by then is kept.
             NoFreeze: the meter has no freeze yet, refuses them, or the newest has no time that can be true.
             BadAnswer: the answer for the newest does not fit.
 
@@ -78,11 +79,15 @@ class NumberedReader:
         for _ in range(READS_MAX):
             self._known.setdefault(1, newest)
             heard = found.part(found.items, slots)
-            for slot in slots:
-                await self._read_one(slot, heard)
+            with one_silence() as silences:  # one lost answer shall not cost what came before it
+                for slot in slots:
+                    await self._read_one(slot, heard)
             before, newest = newest, await self._newest(found)
             if before == newest:
                 found.add(heard)
+            if silences:
+                raise silences[0]
+            if before == newest:
                 return newest
             self._known.clear()
         for slot in slots:

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from meterlink.drivers.dlt645_freezes import READS_MAX, Ask, read_entry
 from meterlink.drivers.dlt645_talk import has_no_such
 from meterlink.drivers.freezes import AHEAD_MAX, FreezeFindings
-from meterlink.drivers.stored import StoredFindings
+from meterlink.drivers.stored import StoredFindings, one_silence
 from meterlink.errors import BadAnswer, NoFreeze, Refused
 from meterwire.dlt645 import Dictionary, Entry, ItemValue
 
@@ -75,6 +75,7 @@ class SettlementReader:
         """Read what is asked for.
 
         Raises:
+            ReplyTimeout: silence; what is proved by then is kept.
             NoFreeze: the meter has no settlement day, or no clock that could be believed.
             BadAnswer: its clock or days do not fit, or it settled each time that it was read.
 
@@ -84,11 +85,16 @@ class SettlementReader:
             since = await self._earliest_now(found)
             instants = list(islice(_instants(days, since), NUMBER_MAX[self._protocol]))
             heard = found.part(found.items, found.open)
-            for slot in found.open:
-                await self._read_one(slot, instants, heard)
+            with one_silence() as silences:  # one lost answer shall not cost what came before it
+                for slot in found.open:
+                    await self._read_one(slot, instants, heard)
             until = await self._latest_now(found)
-            if not _settles_between(days, since - SETTLING, until):
+            is_proved = not _settles_between(days, since - SETTLING, until)
+            if is_proved:
                 found.add(heard)
+            if silences:
+                raise silences[0]
+            if is_proved:
                 return
         raise BadAnswer(f"{self._meter} settled each of the {READS_MAX} times that it was read")
 

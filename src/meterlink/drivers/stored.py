@@ -245,6 +245,16 @@ class StoredFindings:
             ended.append(error)
 
 
+@contextmanager
+def one_silence() -> Iterator[list[ReplyTimeout]]:
+    """A silence inside ends only what is inside; whoever looks what to keep of it raises it then."""
+    silences: list[ReplyTimeout] = []
+    try:
+        yield silences
+    except ReplyTimeout as error:
+        silences.append(error)
+
+
 def _in_all(each: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """What stands in all of them, by the first."""
     if not each:
