@@ -22,10 +22,11 @@ from meterprofiles import generic
 from metersim import AnswerRecord, Faults, Meter
 from metersim.dlt645.load_records import DEPTH as _LOAD_DEPTH
 from metersim.dlt698 import Meter698
+from metersim.plant.making import depths_of
 from metersim.works.load import Load
 from metersim.works.plate import Plate
 from metersim.works.works import Works
-from tests.support.stored import ADDRESS, DAY, MIDNIGHT, NOW, accounted, read_memory, values_of
+from tests.support.stored import ADDRESS, DAY, MIDNIGHT, NOW, accounted, read_memory, values_of, with_memory
 
 _ITEMS: Final[Mapping[DataClass, tuple[str, ...]]] = {
     DAILY_FREEZE: ("forward_active_energy.*", "reverse_active_energy"),
@@ -188,6 +189,35 @@ def test_a_young_meter_has_nothing_from_before_its_time(protocol: str) -> None:
     points = _read(protocol, CURVE, [NOW - 5 * DAY + n * _QUARTER for n in range(-48, 48)], works=works)
     assert (47, 49) == (len(points.records), len(points.gone)), "it was switched on at the 49th"
     _is_true(points, CURVE, works)
+
+
+@pytest.mark.parametrize("protocol", ["dlt645-2007", "dlt698.45"])
+def test_what_was_overwritten_is_gone_and_what_stands_is_there(protocol: str) -> None:
+    """A shallow memory is what backfill has to hurry for: the next night takes the place of the oldest."""
+    depths = (("daily_freeze", 7), ("settlement", 2), ("monthly_freeze", 0), ("curve", 96))
+    plate = Plate(address=ADDRESS, sums="by_phase", settlement_day=10, depths=depths)
+    works = Works(plate, seed=7, load=Load(mean_kw=Decimal(20)), since=NOW - 800 * DAY)
+    for data_class, slots in _ASKED:
+        answer = _read(protocol, data_class, slots, works=works)
+        held = {freeze.frozen_at for freeze in works.freezes(_TABLES[data_class], NOW)}
+        assert held.intersection(slots) == {record.slot for record in answer.records}
+        assert {slot for slot in slots if slot not in held and slot < NOW} == set(answer.gone)
+        _is_true(answer, data_class, works)
+    oldest = MIDNIGHT - 6 * DAY
+    for start, is_there in ((MIDNIGHT + DAY - timedelta(minutes=1), True), (MIDNIGHT + DAY, False)):
+        meter, profile = _SPEAKING[protocol](works), generic(protocol)
+        items = _ITEMS[DAILY_FREEZE]
+        found = read_memory(meter, DAILY_FREEZE, items, [oldest], profile=profile, start=start)
+        assert is_there == (oldest in {record.slot for record in found.records})
+        assert is_there != (oldest in found.gone)
+
+
+def test_a_simulated_meter_remembers_as_its_profile_says() -> None:
+    """A plant of shallow memories would be one of usual ones, and tests of backfill would prove nothing."""
+    sure = with_memory(generic("dlt698.45"), daily_freeze=7, monthly_freeze=3, curve=500).memory
+    expected = {"daily_freeze": 7, "settlement": 3, "monthly_freeze": 3, "curve": 500}
+    assert expected == dict(depths_of(sure))
+    assert () == depths_of(generic("dlt698.45").memory), "what nobody vouches for is the simulator's own"
 
 
 @pytest.mark.parametrize("protocol", ["dlt645-2007", "dlt698.45"])
