@@ -337,6 +337,7 @@ def test_what_no_caller_may_ask_is_refused() -> None:
         (_nights(0), [_FORWARD], CURVE, 0),
         (_nights(0), [_FORWARD], CURVE, 90),
         (_nights(0), [_FORWARD], CURVE, 86_460),
+        ([*_nights(0), _slot(_NIGHT) - timedelta(minutes=5)], [_FORWARD], CURVE, 900),
     ]
     for slots, items, data_class, every_s in wrong:
         with pytest.raises(ValueError, match=r"slots|slot|curve"):

@@ -60,8 +60,8 @@ def check_asked(data_class: DataClass, items: Sequence[str], slots: Sequence[dat
     """Refuse what no caller may ask.
 
     Raises:
-        ValueError: no items, no or too many slots, one without zone or not at a whole minute, or an interval
-            that no curve has.
+        ValueError: no items, no or too many slots, one without zone or not at a whole minute, an interval
+            that no curve has, or slots of a curve that are not so far apart.
 
     """
     if not items or not 1 <= len(slots) <= SLOTS_MAX:
@@ -71,6 +71,8 @@ def check_asked(data_class: DataClass, items: Sequence[str], slots: Sequence[dat
             raise ValueError(f"slot {slot} has no zone, or is not at a whole minute")
     if data_class == CURVE and (every_s % 60 or not 60 <= every_s <= DAY_S):
         raise ValueError(f"a curve of each {every_s} s: whole minutes, 60 to {DAY_S}")
+    if data_class == CURVE and any((slot - slots[0]).total_seconds() % every_s for slot in slots):
+        raise ValueError(f"slots of a curve are whole intervals of {every_s} s apart")
 
 
 @dataclass(slots=True)
