@@ -37,7 +37,7 @@ _QUARTER: Final = timedelta(minutes=15)
 _NIGHTS: Final = [MIDNIGHT - n * DAY for n in range(-2, 66)]
 _MONTHS: Final = [datetime(2025 + n // 12, n % 12 + 1, 10, tzinfo=CHINA_TIME) for n in range(8, 24)]
 _POINTS: Final = [NOW + _QUARTER - n * _QUARTER for n in range(SLOTS_MAX)]
-_HOURS: Final = [NOW + 4 * (1 - n) * _QUARTER for n in range(SLOTS_MAX)]
+_HOURS: Final = [NOW + 4 * (1 - n) * _QUARTER for n in range(30)]
 _END: Final = [NOW - 30 * DAY + n * _QUARTER for n in range(-40, 40)]
 _SPEAKING: Final[Mapping[str, Callable[[Works], Any]]] = {
     "dlt645-2007": lambda works: Meter(ADDRESS, seed=7, works=works),
