@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -23,7 +24,7 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.daemon.audited import JOURNAL_FILE
-from meterlink.drivers.base import FreezeAnswer, MeterAnswer, Window
+from meterlink.drivers.base import FreezeAnswer, MeterAnswer, StoredAnswer, Window
 from meterlink.drivers.dlt698 import Dlt698Driver
 from meterlink.drivers.probe import find_meter
 from meterlink.errors import Refused, ReplyTimeout
@@ -77,6 +78,11 @@ class _Talk:
             self.line, ADDRESS, DAILY_FREEZE, items, priority=Priority.BILLING
         )
 
+    async def stored(self, slots: Sequence[datetime], *items: str) -> StoredAnswer:
+        return await self.driver.read_stored(
+            self.line, ADDRESS, DAILY_FREEZE, items, slots, priority=Priority.BILLING
+        )
+
 
 async def _with_line(url: str, traits: AssociationTraits, ask: object) -> object:
     where = parse_line_url(url)
@@ -118,6 +124,12 @@ def test_our_driver_reads_its_meter(tmp_path: Path, profile: str, blocks: bool) 
         nights = await talk.read("forward_active_energy.*@daily_freeze", window)
         expected = [value for day in NIGHTS for value in _decimals(frozen(day), 2)]
         assert expected == _numbers(nights)
+        slots = [_FIRST_NIGHT.replace(day=day) for day in (NIGHTS[0] - 1, *NIGHTS)]
+        stored = await talk.stored(slots, "forward_active_energy.*")
+        assert slots[:0:-1] == [record.slot for record in stored.records]
+        told = [value.value for record in reversed(stored.records) for value in record.values]
+        assert expected == told
+        assert slots[:1] == list(stored.gone)
         assert blocks == (talk.count(GetRequestNext) > 0)
         with pytest.raises(Refused):
             await talk.read("active_power")

@@ -28,7 +28,7 @@ from meterprofiles import Profile, ProfileError, Profiles, generic, load_file, l
 from meterprofiles.load import FILES_MAX
 from meterprofiles.patterns import overlap
 from meterprofiles.places import TEXT_MAX
-from meterprofiles.schema import PROTOCOLS, QUIRKS_MAX, ControlTraits, MeterTraits
+from meterprofiles.schema import PROTOCOLS, QUIRKS_MAX, ControlTraits, MemoryTraits, MeterTraits
 from metersim import Simulation
 from meterwire.dlt645 import (
     Deframer,
@@ -108,6 +108,24 @@ def test_what_only_one_protocol_knows_is_refused_in_the_other(key: str) -> None:
     text = f"{_698}control: {{{key}}}\n"
     with pytest.raises(ProfileError, match="one form of enciphered orders"):
         load_profile(text, "x.yaml")
+
+
+def test_a_profile_says_how_much_a_meter_remembers() -> None:
+    """Backfill would ask for what was overwritten long ago, or give up what is still there."""
+    usual = {protocol: generic(protocol).memory for protocol in PROTOCOLS}
+    assert (62, 12, 2880, 15) == astuple(usual["dlt645-2007"])[:4]
+    assert (0, 2, 0) == astuple(usual["dlt645-1997"])[:3]
+    assert usual["dlt645-2007"] == usual["dlt698.45"]
+    assert not any(memory.sure for memory in usual.values()), "the standards do not vouch for a make"
+    text = _LAYOUT + "memory: {daily_freeze: 30, curve: 65535, curve_every_min: 60}\n"
+    expected = MemoryTraits(
+        daily_freeze=30,
+        curve=65_535,
+        curve_every_min=60,
+        sure=frozenset({"daily_freeze", "curve", "curve_every_min"}),
+    )
+    assert expected == load_profile(text, "profile.yaml").memory
+    assert 65_535 == load_profile(_698 + "memory: {daily_freeze: 65535}\n", "f").memory.daily_freeze
 
 
 @pytest.mark.parametrize("protocol", ["dlt645-2007", "dlt698.45"])
@@ -192,6 +210,13 @@ def test_a_name_wins_over_a_pattern() -> None:
         (_GOOD + "meter: {colour: red}\n", ":11:", "unknown key 'colour'"),
         (_GOOD + "control: {cipher_block: halved}\n", ":11:", "none of whole, split"),
         (_GOOD + "control: {no_expiry: true}\n", ":11:", "could be obeyed hours later"),
+        (_GOOD + "memory: {monthly_freeze: 3}\n", ":11:", "whole number of 0 to 2"),
+        (_GOOD + "memory: {daily_freeze: 1}\n", ":11:", "whole number of 0 to 0"),
+        (_LAYOUT + "memory: {daily_freeze: 63}\n", ":9:", "whole number of 0 to 62"),
+        (_LAYOUT + "memory: {monthly_freeze: 13}\n", ":9:", "whole number of 0 to 12"),
+        (_LAYOUT + "memory: {curve: 65536}\n", ":9:", "whole number of 0 to 65535"),
+        (_LAYOUT + "memory: {curve_every_min: 0}\n", ":9:", "whole number of 1 to 1440"),
+        (_LAYOUT + "memory: {sure: [curve]}\n", ":9:", "unknown key 'sure'"),
     ],
 )
 def test_a_wrong_profile_is_refused_with_its_line(text: str, where: str, what: str) -> None:

@@ -88,7 +88,8 @@ class LoadRecords:
         timed = which == _FROM_TIME
         if not 1 <= count <= RECORDS_MAX or (len(selector) != 6 if timed else len(selector) > 1):
             return []
-        kept = islice(self._works.freezes(CURVE.name, at), DEPTH)
+        depth = self._works.plate.depth(CURVE.name, DEPTH)
+        kept = islice(self._works.freezes(CURVE.name, at), depth)
         if which == _NEWEST:
             return list(islice(kept, count))[::-1]
         oldest_first = list(kept)[::-1]

@@ -50,6 +50,10 @@ class Contents:
         self._works = works
         self._word_3 = word_3
 
+    def depth(self, table: str, usual: int) -> int:
+        """How many records the meter keeps of a table of freezes; see `metersim.works.plate.Plate`."""
+        return self._works.plate.depth(table, usual)
+
     def of(self, entry: Entry, at: datetime) -> dict[str, Content]:
         """What is there of the values that an attribute brings, by their keys.
 

@@ -128,6 +128,7 @@ class Registers:
 
     def _columns(self, table: FreezeTable, at: datetime) -> Data:
         """What a table freezes, how often and how deep, of what this meter has."""
+        depth = self._contents.depth(table.table, table.depth)
         return Data(
             "array",
             tuple(
@@ -136,7 +137,7 @@ class Registers:
                     (
                         Data("long-unsigned", table.configured),
                         Data("OAD", column),
-                        Data("long-unsigned", table.depth),
+                        Data("long-unsigned", depth),
                     ),
                 )
                 for column in table.columns

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from meterprofiles.schema import DLT698
+from meterprofiles.schema import DLT698, MemoryTraits
 from metersim.dlt645.meter import Meter
 from metersim.dlt698 import Limits, Meter698
 from metersim.dlt698.meter import FACTORY_PASSWORD
@@ -14,10 +14,18 @@ from metersim.dlt698.modes import Modes
 from metersim.line.language import Speaker
 from metersim.plant.rows import PRESET_CENTS, MeterRow
 from metersim.works.controlled import Wallet
+from metersim.works.freezes import CURVE, DAILY, MONTHLY, SETTLEMENT
 from metersim.works.load import Load
 from metersim.works.moments import INSTALLED_AT
 from metersim.works.plate import Plate
 from metersim.works.works import Works
+
+_TABLES: Final = {
+    "daily_freeze": (DAILY.name,),
+    "monthly_freeze": (SETTLEMENT, MONTHLY.name),
+    "curve": (CURVE.name,),
+}
+"""By key of a profile's memory: the tables that are so deep."""
 
 
 class Named(NamedTuple):
@@ -90,6 +98,7 @@ def works_of(named: Named, *, seed: int, start: datetime) -> Works:
         max_current_a=Decimal(traits.max_current_a),
         sums=row.sums,
         settlement_day=row.settlement_day,
+        depths=depths_of(row.profile.memory),
     )
     return Works(
         plate,
@@ -103,6 +112,17 @@ def works_of(named: Named, *, seed: int, start: datetime) -> Works:
         control=row.character,
         wallet=_wallet(row) if has_wallet else None,
     )
+
+
+def depths_of(memory: MemoryTraits) -> tuple[tuple[str, int], ...]:
+    """How deep the tables of a meter are, as far as its profile says so.
+
+    Args:
+        memory: of the profile.
+
+    """
+    said = [key for key in _TABLES if key in memory.sure]
+    return tuple((table, getattr(memory, key)) for key in said for table in _TABLES[key])
 
 
 def _wallet(row: MeterRow) -> Wallet:

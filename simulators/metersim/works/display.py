@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice, takewhile
@@ -128,6 +129,7 @@ class Display:
         table = self._settlements if name == SETTLEMENT else TABLES.get(name)
         if table is None:
             return iter(())
+        table = replace(table, depth=self._life.plate.depth(name, table.depth))
         return table.rows(self._clock, at, since=self._life.kept_since(to_us(at)), powered=self._life.powered)
 
     def freeze(self, name: str, number: int, at: datetime) -> Freeze | None:

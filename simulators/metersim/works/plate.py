@@ -9,6 +9,8 @@ from typing import Final, Literal
 
 PHASES: Final = ("a", "b", "c")
 RATIO_MAX: Final = Decimal(10_000)
+DEPTH_MAX: Final = 65_535
+"""Most freezes of a table: what DL/T 698.45 can say of its depth."""
 
 _NUMBER = re.compile("[0-9]{12}").fullmatch
 
@@ -31,6 +33,8 @@ class Plate:
         sums: how it makes one energy of three phases: ``algebraic`` by the sign of their sum, as the standard
             has it; ``by_phase`` each by its own direction.
         settlement_day: 1 to 28; it settles at 00:00 of that day.
+        depths: how many freezes of a table it keeps, where it is not the usual number; 0: none. Tables by
+            name: ``daily_freeze``, ``curve``, ``settlement``, ...
 
     Raises:
         ValueError: a figure out of its range; the message names it.
@@ -48,6 +52,7 @@ class Plate:
     max_current_a: Decimal = Decimal(60)
     sums: Literal["algebraic", "by_phase"] = "algebraic"
     settlement_day: int = 1
+    depths: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
         """Check the ranges, and give the two numbers that were left out."""
@@ -63,6 +68,18 @@ class Plate:
         _check("nominal voltage in V", self.voltage_v, 1, 400)
         _check("basic current in A", self.basic_current_a, Decimal("0.01"), self.max_current_a)
         _check("settlement day", self.settlement_day, 1, 28)
+        for table, depth in self.depths:
+            _check(f"depth of {table}", depth, 0, DEPTH_MAX)
+
+    def depth(self, table: str, usual: int) -> int:
+        """How many freezes of a table it keeps.
+
+        Args:
+            table: its name.
+            usual: where nothing else was said.
+
+        """
+        return dict(self.depths).get(table, usual)
 
     @property
     def phase_names(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from meterlink.config.table import Name, Table
-from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass
+from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass, PlanClass
 
 PLANS_MAX = 20
 ITEMS_MAX = 50
@@ -23,7 +23,7 @@ class PlanSettings(Table):
     """What is read again and again."""
 
     name: Name = Field(INSTANT, description="What people call it. Default: the class.")
-    data_class: DataClass = Field(
+    data_class: PlanClass = Field(
         INSTANT,
         alias="class",
         description="instant: values of the moment. daily_freeze: what the meter froze when its day began.",

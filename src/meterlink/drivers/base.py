@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Final, Protocol
 
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
+from meterlink.errors import MeterlinkError
 from meterlink.model.data_classes import DataClass
 from meterlink.model.marks import Marks
+
+SLOTS_MAX: Final = 96
+"""Most slots of one `Driver.read_stored`: a day of quarters of an hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +93,120 @@ class FreezeAnswer:
     unfit: Mapping[str, str] = field(default_factory=dict)
 
 
-class Driver(Protocol):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """How much of a class a meter holds, as far as its profile knows; what was never taken is not there.
+
+    Args:
+        records: how many, 1 or more; the next one takes the place of the oldest.
+        every_s: time between them, in seconds; 0: by the calendar of the meter's settlements.
+        is_sure: a profile says so of its model; otherwise it is what the standard lets expect.
+
+    """
+
+    records: int
+    every_s: int
+    is_sure: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRecord:
+    """One record of a meter's memory. All of it was taken at one instant.
+
+    Args:
+        slot: when, as the meter says; aware, UTC.
+        values: of the items asked for, as far as they came; their period is the name of the class.
+        refused: items that the meter has not kept in it, with its reason.
+        unfit: items whose data did not fit, with what was wrong; another try may help.
+
+    """
+
+    slot: datetime
+    values: tuple[Measured, ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
+    unfit: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAnswer:
+    """What a meter's memory held of some slots.
+
+    Each slot that was asked for stands in exactly one of ``records``, ``gone``, ``not_yet`` and
+    ``unfit_slots``; where ``cut_short`` is set, some may stand in none: nothing is known of them yet.
+
+    Args:
+        records: newest first, one a slot; may hold slots that were not asked for.
+        gone: slots asked for that the meter does not hold, and why: no later try will bring them.
+        not_yet: slots asked for that are later than the newest record, by the meter's clock.
+        unfit_slots: slots asked for whose record cannot be told apart or trusted; another try may help.
+        refused: items that the meter does not have in any record of the class that was read.
+        unfit: items whose data did not fit in some record; see ``StoredRecord.unfit``.
+        taken_at: when the last answer was complete; aware, UTC.
+        cut_short: what ended it before all was asked; what came before is here all the same.
+
+    """
+
+    records: tuple[StoredRecord, ...]
+    gone: Mapping[datetime, str]
+    not_yet: Mapping[datetime, str]
+    unfit_slots: Mapping[datetime, str]
+    refused: Mapping[str, str]
+    unfit: Mapping[str, str]
+    taken_at: datetime
+    cut_short: MeterlinkError | None = None
+
+
+class MemoryReader(Protocol):
+    """One protocol's way to read what meters have stored of past times."""
+
+    @property
+    def stored(self) -> Mapping[DataClass, Depth]:
+        """The classes that a meter's memory holds, and how much of each."""
+
+    def check_stored(self, data_class: DataClass, item: str) -> None:
+        """Refuse an item that no record of a class holds, or not as a number.
+
+        Raises:
+            UnknownItem: the message says what there is.
+
+        """
+
+    async def read_stored(
+        self,
+        line: Line,
+        address: str,
+        data_class: DataClass,
+        items: Sequence[str],
+        slots: Sequence[datetime],
+        *,
+        every_s: int = 0,
+        priority: Priority,
+    ) -> StoredAnswer:
+        """Read records of a meter's memory, each under the time that the meter says of it.
+
+        Takes one or several exchanges, each queued by itself: what is more urgent goes in between. When one
+        fails after others have brought something, what they brought is returned with ``cut_short``.
+
+        Args:
+            line: running.
+            address: of the meter.
+            data_class: one of ``stored``.
+            items: as in a plan: ``forward_active_energy``, or ``.*`` for the block; 1 or more.
+            slots: 1 to ``SLOTS_MAX`` instants, aware, whole minutes; in any order, newest read first.
+            every_s: of a curve, the plan's interval: whole minutes, 60 to 86,400; of other classes unused.
+            priority: who goes first on the line.
+
+        Raises:
+            ValueError: no slots or too many, or such an interval: a fault of the caller.
+            UnknownItem: not in a record of that class.
+            NoFreeze: the meter has no records of the class, or refuses them all.
+            BadAnswer: what came fits nothing, and tells nothing of any slot.
+            ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
+
+        """
+
+
+class Driver(MemoryReader, Protocol):
     """One protocol's way to read; holds nothing between exchanges."""
 
     @property

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-DataClass = Literal["instant", "daily_freeze"]
+DataClass = Literal["instant", "daily_freeze", "monthly_freeze", "curve", "status", "event"]
 """Name of a kind as users write it. Source: decision 16."""
 
-INSTANT: Final[DataClass] = "instant"
+PlanClass = Literal["instant", "daily_freeze"]
+"""Name of a kind that a plan of the configuration may be of."""
+
+INSTANT: Final = "instant"
 """Values of the moment; their slot is the beginning of the plan's interval."""
-DAILY_FREEZE: Final[DataClass] = "daily_freeze"
+DAILY_FREEZE: Final = "daily_freeze"
 """What registers showed when the meter's day began; their slot is that instant."""
+MONTHLY_FREEZE: Final = "monthly_freeze"
+"""What registers showed at the meter's settlement of a month; their slot is that instant."""
+CURVE: Final = "curve"
+"""Values at each quarter of an hour or hour; their slot is the instant, with which an interval begins."""
+STATUS: Final = "status"
+"""Words of state; their slot is the beginning of the plan's interval."""
+EVENT: Final = "event"
+"""What a meter or terminal recorded of its own accord; their slot is when it happened."""
