@@ -67,7 +67,7 @@ class Duplex:
             raise ConnectionResetError(str(error)) from None
 
 
-class _OwnClock:
+class OwnClock:
     """The gateway's clock, which may be wrong while those of the meters go on."""
 
     def __init__(self, world: Clock) -> None:
@@ -124,7 +124,7 @@ class SimulatedGateway:
         provider: Callable[[asyncio.TaskGroup], Opener] | None = None,
     ) -> None:
         self.sim = Simulation(seed=seed, start=start)
-        self.clock = _OwnClock(self.sim.clock)
+        self.clock = OwnClock(self.sim.clock)
         self.folder = folder
         self.answers: list[AnswerRecord] = []
         self.broker = MemoryBroker()

@@ -81,18 +81,22 @@ def read_rows(path: Path) -> list[Row]:
     return [{**row, "body": json.loads(row["body"])} for row in rows]
 
 
-def complaints(rows: Sequence[Row], meters: Mapping[str, MeterTruth]) -> list[str]:
+def complaints(
+    rows: Sequence[Row], meters: Mapping[str, MeterTruth], clock_error: timedelta = timedelta()
+) -> list[str]:
     """Everything that is not as it must be, in words; empty: nothing.
 
     Args:
-        rows: of orders, all of them.
+        rows: of orders, all of them, with true times as the meters' memories have them.
         meters: by our id.
+        clock_error: so far the program's own clock may have been from those.
 
     """
     stories = _stories(rows)
-    found = [told for story in stories for told in _told_of_log(story)]
+    found = [told for story in stories for told in _told_of_log(story, clock_error)]
     for meter, truth in meters.items():
-        found += _told_of_meter(meter, truth, [story for story in stories if story.meter == meter])
+        its_own = [story for story in stories if story.meter == meter]
+        found += _told_of_meter(meter, truth, its_own, clock_error)
     found += [
         f"{story.id}: its meter {story.meter} is not there" for story in stories if story.meter not in meters
     ]
@@ -141,7 +145,7 @@ def _time(row: Row) -> datetime:
     return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=row["at"])
 
 
-def _told_of_log(story: _Story) -> Iterator[str]:
+def _told_of_log(story: _Story, clock_error: timedelta) -> Iterator[str]:
     """What is wrong with the rows themselves."""
     if [row["step"] for row in story.rows] != list(range(1, len(story.rows) + 1)):
         yield f"{story.id}: its steps have a gap"
@@ -152,17 +156,19 @@ def _told_of_log(story: _Story) -> Iterator[str]:
     for earlier, later in itertools.pairwise(sent):
         if not REASONS_TO_REPEAT & set(verbs[earlier:later]):
             yield f"{story.id}: a frame left behind another of which nothing was proved"
-    if any(at > story.deadline for at in story.left):
+    if any(at > story.deadline + clock_error for at in story.left):
         yield f"{story.id}: a frame left after the deadline"
     if story.end in NOTHING_LEFT and story.left:
         yield f"{story.id}: it is {story.end}, and a frame had left"
     if story.end == "unknown" and story.kind != "top_up":
         asked = story.rested_at - story.left[-1] if story.left else timedelta()
-        if asked < BEFORE_AN_END_WITHOUT_PROOF:
+        if asked < BEFORE_AN_END_WITHOUT_PROOF - clock_error:
             yield f"{story.id}: it was given up after {asked}"
 
 
-def _told_of_meter(meter: str, truth: MeterTruth, stories: Sequence[_Story]) -> Iterator[str]:
+def _told_of_meter(
+    meter: str, truth: MeterTruth, stories: Sequence[_Story], clock_error: timedelta
+) -> Iterator[str]:
     yield from _told_of_neighbours(stories)
     for control in truth.memory.controls:
         if control.kind not in FRAME_KINDS or control.came_by not in ("645", "698.45"):
@@ -172,7 +178,7 @@ def _told_of_meter(meter: str, truth: MeterTruth, stories: Sequence[_Story]) -> 
             yield f"{meter}: {control.kind} was obeyed at {control.obeyed_at}, and nobody had ordered it"
             continue
         story.obeyed.append(control)
-        if control.obeyed_at > story.deadline:
+        if control.obeyed_at > story.deadline + clock_error:
             yield f"{story.id}: obeyed at {control.obeyed_at}, after its deadline"
         if control.meter_number != truth.number:
             yield f"{story.id}: obeyed by meter {control.meter_number}, meant was {truth.number}"

@@ -19,11 +19,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NoReturn, Protocol
 
-AGAIN_OF: Final = 0.01
-"""That part of the points of a second life is a point to die at too, and"""
-AGAIN_OF_THIRD: Final = 0.003
-"""that of a third."""
-LIVES_MAX: Final = 4
+AGAIN: Final = (0.0, 0.6, 0.3)
+"""How readily the program dies in its second life too, and in its third: once or so in each, however long."""
+AGAIN_EARLY: Final = 40
+"""The further behind so many points of such a life, the more seldom."""
+LIVES_MAX: Final = 1 + len(AGAIN)
 """More than that would be other lives of the same kind."""
 
 
@@ -143,7 +143,7 @@ class Doubling:
             self.tally.alike += not life
             return False
         self._outside = outside
-        if life and self._chance.random() >= (AGAIN_OF if life == 1 else AGAIN_OF_THIRD):
+        if life and self._chance.random() >= AGAIN[life] / (AGAIN_EARLY + point):
             return False
         return self._doubled(point, what)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final, Literal
@@ -10,8 +10,10 @@ from typing import Final, Literal
 from meterlink.model.order import OrderKind
 from metersim.line.fault_rules import FaultRule
 
-WORLDS: Final = 1
+WORLDS: Final = 2
 """The make of the worlds: a seed means another world in each, and results are counted apart."""
+WIDE_FROM: Final = 100_000
+"""From this seed on the worlds are wide: cases, closings, readings in between, clocks that are set."""
 START: Final = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 """A Tuesday, 10:00 in the plant, no holiday."""
 RELAY: Final = "000000000161"
@@ -41,6 +43,32 @@ THEMES: Final[tuple[tuple[OrderKind | Literal["payment"], ...], ...]] = (
 )
 """What follows on each other; a seed takes the one of its remainder."""
 
+What = OrderKind | Literal["payment", "case", "field_close"]
+WIDE_THEMES: Final[tuple[tuple[What, ...], ...]] = (
+    (OrderKind.TRIP, "payment"),
+    (OrderKind.TRIP, OrderKind.PERMIT_CLOSE),
+    ("case", "payment"),
+    (OrderKind.TRIP, OrderKind.DIRECT_CLOSE),
+    (OrderKind.TOP_UP, OrderKind.TOP_UP, OrderKind.TOP_UP),
+    ("case",),
+    (OrderKind.TRIP, "field_close"),
+    (OrderKind.TRIP, OrderKind.GUARANTEE_ON, "payment"),
+)
+"""The same of the wide worlds."""
+
+STEPS: Final = (
+    "authorised",
+    "queued",
+    "precheck",
+    "sending",
+    "accepted",
+    "unconfirmed",
+    "readback",
+    "not_done",
+    "done",
+)
+"""Of an order, at which somebody may pay or want the opposite."""
+
 Oddity = Literal["", "protected", "wrong_number"]
 Protocol = Literal["dlt645-2007", "dlt698.45"]
 PROTOCOLS: Final[tuple[Protocol, ...]] = ("dlt645-2007", "dlt645-2007", "dlt698.45")
@@ -52,19 +80,22 @@ class Wish:
     """What somebody wants.
 
     Args:
-        id: of the order, or of the payment record.
-        what: an order of persons, or a payment; a top-up is a payment to a meter with a wallet.
+        id: of the order or case, or of the payment record.
+        what: an order of persons, a case, or a payment; a top-up is a payment to a meter with a wallet, and a
+            closing of field staff is a permit that one of them operates.
         at: since ``START``.
         within: deadline of the order, since then.
         cents: of a payment.
+        once: it is told so long after an order has come to a state; or long after ``at``, if none does.
 
     """
 
     id: str
-    what: OrderKind | Literal["payment"]
+    what: What
     at: timedelta
     within: timedelta
     cents: int
+    once: tuple[str, timedelta] | None = None
 
     @property
     def address(self) -> str:
@@ -92,6 +123,8 @@ class Plan:
         faults: on the line.
         cuts: points of the first life at which the line breaks.
         refused: points of it at which the disk refuses.
+        read_every: the meters are read in between so often; ``None``: they are not.
+        clock_steps: the program's clock is set: when, since ``START``, and by how much.
 
     """
 
@@ -110,11 +143,32 @@ class Plan:
     faults: tuple[FaultRule, ...] = ()
     cuts: frozenset[int] = frozenset()
     refused: frozenset[int] = frozenset()
+    read_every: timedelta | None = None
+    clock_steps: tuple[tuple[timedelta, timedelta], ...] = ()
+
+    @property
+    def clock_error(self) -> timedelta:
+        """So far the program's clock may be from the true time."""
+        return sum((abs(by) for _, by in self.clock_steps), timedelta())
+
+    @property
+    def has_case(self) -> bool:
+        """The trip comes out of a case, whose last notice is not told beforehand."""
+        return any(wish.what == "case" for wish in self.wishes)
+
+    @property
+    def has_repair(self) -> bool:
+        """A work order lets persons reconnect."""
+        closings = (OrderKind.PERMIT_CLOSE, OrderKind.DIRECT_CLOSE, "field_close")
+        return any(wish.what in closings for wish in self.wishes)
 
     @classmethod
     def of(cls, seed: int) -> Plan:
         """The plan of a seed; on a third of the lines nothing goes wrong."""
-        chance = Random(seed)
+        return _wide(seed) if seed >= WIDE_FROM else cls._drawn(seed, Random(seed))
+
+    @classmethod
+    def _drawn(cls, seed: int, chance: Random) -> Plan:
         is_rough = chance.random() < 0.67
         protocol = PROTOCOLS[seed // len(THEMES) % len(PROTOCOLS)]
         minutes = timedelta(minutes=1)
@@ -146,6 +200,55 @@ def _wishes(seed: int, chance: Random) -> tuple[Wish, ...]:
         found.append(Wish(id=f"w{number}", what=what, at=at, within=within, cents=cents))
         at += timedelta(seconds=chance.choice((1, 20, 60, 1_200)))
     return tuple(found)
+
+
+def _wide(seed: int) -> Plan:
+    """A plan of the wide worlds: most meters stand without load, so that most trips are sent."""
+    chance = Random(seed)
+    plan = Plan._drawn(seed, chance)
+    wishes = _wide_wishes(seed, chance)
+    return replace(
+        plan,
+        wishes=wishes,
+        has_consent=plan.has_consent or any(wish.what is OrderKind.DIRECT_CLOSE for wish in wishes),
+        is_loaded=chance.random() < 0.2,
+        oddity=chance.choice(("",) * 14 + ("protected", "wrong_number")),
+        read_every=chance.choice((None, timedelta(seconds=70), timedelta(minutes=10))),
+        clock_steps=_clock_steps(chance) if chance.random() < 0.3 else (),
+    )
+
+
+def _wide_wishes(seed: int, chance: Random) -> tuple[Wish, ...]:
+    """What comes second comes while the first is under way, or when it is over."""
+    found = []
+    for number, what in enumerate(WIDE_THEMES[seed % len(WIDE_THEMES)], start=1):
+        later_s = chance.choice((1, 30, 600, 1_790, 1_830, 2_400)) if number > 1 else 5
+        found.append(
+            Wish(
+                id=f"w{number}",
+                what=what,
+                at=timedelta(seconds=later_s),
+                within=timedelta(minutes=chance.choice((50, 90, 180))),
+                cents=chance.randint(12_000, 50_000),
+                once=_once(chance) if number > 1 and chance.random() < 0.7 else None,
+            )
+        )
+    return tuple(found)
+
+
+def _once(chance: Random) -> tuple[str, timedelta]:
+    return chance.choice(STEPS), timedelta(seconds=chance.choice((0, 0.01, 0.3, 2, 20)))
+
+
+def _clock_steps(chance: Random) -> tuple[tuple[timedelta, timedelta], ...]:
+    """Somebody sets the clock of the machine, once or twice."""
+    return tuple(
+        (
+            timedelta(seconds=chance.choice((8, 100, 1_795, 1_805, 1_815, 2_000))),
+            timedelta(seconds=chance.choice((-25, -3, -0.5, 0.5, 3, 25))),
+        )
+        for _ in range(chance.choice((1, 2)))
+    )
 
 
 def _faults(chance: Random, protocol: Protocol) -> tuple[FaultRule, ...]:

@@ -13,6 +13,7 @@ import random
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -39,12 +40,15 @@ class Points:
         cuts: at which the line breaks, where octets are handed to it.
         refused: at which the disk refuses, where something is committed.
         dying: keeps what is on the disk, and parts the dead from it.
+        kept_at: by number, the true time at which each act was committed, in this life and before.
+        true_time: the time now.
 
     Attributes:
         count: how many there were.
         is_dead: the program was killed; nothing that it does reaches anybody.
         killed: is set then.
         stands: the order that was told last, as the disk has it.
+        reached: events that are set when an order comes to a state.
 
     """
 
@@ -53,10 +57,13 @@ class Points:
     cuts: frozenset[int] = frozenset()
     refused: frozenset[int] = frozenset()
     dying: list[Callable[[], None]] = field(default_factory=list)
+    kept_at: dict[int, datetime] = field(default_factory=dict)
+    true_time: Callable[[], datetime] = lambda: datetime.fromtimestamp(0, UTC)
     count: int = 0
     is_dead: bool = False
     killed: asyncio.Event = field(default_factory=asyncio.Event)
     stands: str = "no order"
+    reached: dict[str, asyncio.Event] = field(default_factory=dict)
     _changes: int = 0
 
     def pass_by(self, what: str) -> int:
@@ -70,6 +77,24 @@ class Points:
                 step()
             self.killed.set()
         return self.count
+
+    async def come_to(self, state: str) -> None:
+        """Wait until an order has come to a state in this life."""
+        if self.stands != state:
+            await self.reached.setdefault(state, asyncio.Event()).wait()
+
+    def keep(self, db: sqlite3.Connection) -> None:
+        """Something was committed: see what, and when it really was."""
+        (newest,) = db.execute("SELECT coalesce(max(number), 0) FROM act").fetchone()
+        for number in range(len(self.kept_at) + 1, newest + 1):
+            self.kept_at[number] = self.true_time()
+        last = db.execute(
+            "SELECT json_extract(body, '$.to') FROM act WHERE topic = 'order' ORDER BY number DESC LIMIT 1"
+        ).fetchone()
+        if last is not None:
+            self.stands = str(last[0])
+            if self.stands in self.reached:
+                self.reached[self.stands].set()
 
     def changed(self) -> None:
         """The program has changed something outside."""
@@ -180,7 +205,7 @@ def tapped_store(points: Points, graves: list[sqlite3.Connection]) -> Callable[[
                 raise JournalError("the disk is full")
             results = super().commit(steps)
             points.changed()
-            points.stands = _stands(self._db)
+            points.keep(self._db)
             points.pass_by("behind a commit")
             return results
 
@@ -191,10 +216,3 @@ def tapped_store(points: Points, graves: list[sqlite3.Connection]) -> Callable[[
             self._db.close()
 
     return Tapped.open
-
-
-def _stands(db: sqlite3.Connection) -> str:
-    row = db.execute(
-        "SELECT json_extract(body, '$.to') FROM act WHERE topic = 'order' ORDER BY number DESC LIMIT 1"
-    ).fetchone()
-    return str(row[0]) if row else "no order"

@@ -21,12 +21,13 @@ from typing import Final
 import structlog
 
 from tests.sim.crash_points.fates import Tally
-from tests.sim.crash_points.plan import Plan
+from tests.sim.crash_points.plan import WIDE_FROM, Plan
 from tests.sim.crash_points.playing import play, play_all, replay_of
 from tests.sim.crash_points.results import Results
 
 FOLDER: Final = Path("build/soak-orders")
-FIRST_SEED: Final = 10_000
+FIRST_SEEDS: Final = (10_000, WIDE_FROM)
+"""Narrow and wide worlds in turn."""
 TOLD_EVERY_S: Final = 60.0
 
 
@@ -41,7 +42,7 @@ def soak(points: int, results: Results, *, workers: int) -> None:
     """
     code, began, before = _code(), time.monotonic(), results.tally.played
     told_at = began
-    seeds: Iterator[int] = (seed for seed in itertools.count(FIRST_SEED) if seed not in results.seeds)
+    seeds: Iterator[int] = (seed for seed in _all_seeds() if seed not in results.seeds)
     at_work: dict[Future[tuple[Tally, float]], int] = {}
     with ProcessPoolExecutor(workers) as pool:
         while at_work or results.tally.played < points:
@@ -57,6 +58,12 @@ def soak(points: int, results: Results, *, workers: int) -> None:
             if time.monotonic() - told_at >= TOLD_EVERY_S:
                 told_at = time.monotonic()
                 print(_progress(results, points, before, told_at - began), flush=True)
+
+
+def _all_seeds() -> Iterator[int]:
+    for number in itertools.count():
+        for first in FIRST_SEEDS:
+            yield first + number
 
 
 def _played(seed: int) -> tuple[Tally, float]:

@@ -69,10 +69,10 @@ class Story:
                 opened=opened, at=at(seconds), came_by="645", operator="5a3c0001", control=number
             )
 
-    def complaints(self) -> list[str]:
+    def complaints(self, clock_error_s: float = 0) -> list[str]:
         """What the checker says."""
         rows: list[Row] = list(self.rows)
-        return complaints(rows, {"m1": self.truth})
+        return complaints(rows, {"m1": self.truth}, timedelta(seconds=clock_error_s))
 
 
 PROVE = ("prove", "readback", "done")
@@ -157,6 +157,18 @@ def test_a_frame_that_left_late() -> None:
     story = Story()
     story.order(PROVE_NOT, deadline_s=4)
     assert _told(story, "left after the deadline")
+
+
+def test_a_clock_that_was_set_excuses_so_much_and_no_more() -> None:
+    """Who sets a clock by a second would be told that an order was late, or excuse an hour."""
+    story = Story()
+    story.order(PROVE, deadline_s=4)
+    story.obey(6)
+    assert ["a frame left after the deadline", "obeyed"] == [
+        "a frame left after the deadline" if "left" in told else "obeyed" for told in story.complaints()
+    ]
+    assert [] == story.complaints(2)
+    assert story.complaints(1.9)
 
 
 def test_the_wrong_meter_and_a_protected_one() -> None:

@@ -7,6 +7,7 @@ it again.
 
 from __future__ import annotations
 
+import functools
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from meterlink.orders.life.look import Conclusion
 from meterlink.orders.life.machine import Signal
 from tests.sim.crash_points import world
 from tests.sim.crash_points.fates import Doubling, Tally
-from tests.sim.crash_points.plan import PROTOCOLS, THEMES, Plan
+from tests.sim.crash_points.plan import PROTOCOLS, STEPS, THEMES, WIDE_FROM, WIDE_THEMES, Plan
 from tests.sim.crash_points.playing import distinct_points_of, play, play_all, replay_of
 from tests.sim.crash_points.results import Results
 
@@ -31,6 +32,9 @@ SHORT = 10_046
 PARTS = 20
 """Of each seed's points, so that no test takes long."""
 SAMPLES = 50
+WIDE_SAMPLES = 24
+"""Three of each wide theme."""
+SAMPLED = (*range(1_000, 1_000 + SAMPLES), *range(WIDE_FROM, WIDE_FROM + WIDE_SAMPLES))
 TWICE_OF = 0.4
 
 
@@ -55,18 +59,22 @@ def test_what_nobody_kills_comes_to_its_end(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_point_lets_an_order_go_wrong(seed: int, part: int) -> None:
     """An order would be obeyed twice, late or by another meter; or it would say what is not so."""
-    wrong = [_wrong(seed, (point,)) for point in distinct_points_of(seed)[part::PARTS]]
+    wrong = [_wrong(seed, (point,)) for point in _distinct_points_of(seed)[part::PARTS]]
     assert [] == [told for told in wrong if told]
 
 
-@pytest.mark.parametrize("number", range(SAMPLES))
-def test_no_point_of_a_sample_lets_an_order_go_wrong(number: int) -> None:
+@pytest.mark.parametrize(
+    "seed", [*range(1_000, 1_000 + SAMPLES), *range(WIDE_FROM, WIDE_FROM + WIDE_SAMPLES)]
+)
+def test_no_point_of_a_sample_lets_an_order_go_wrong(seed: int) -> None:
     """The same, with other meters, other faults, and programs that die again while they recover."""
-    seed = 1_000 + number
     chance = random.Random(seed)
     points = play(seed, ()).points[0]
     kills = tuple(chance.randint(1, points) for _ in range(1 + (chance.random() < TWICE_OF)))
     assert not _wrong(seed, kills)
+
+
+_distinct_points_of = functools.cache(distinct_points_of)
 
 
 def _wrong(seed: int, kills: tuple[int, ...]) -> str:
@@ -163,6 +171,34 @@ def test_plans_hold_what_they_are_for() -> None:
     struck = Counter(rule.what for plan in plans for rule in plan.faults)
     assert {"silence", "loss", "late", "double", "stale"} <= set(struck)
     assert 20 < sum(not plan.faults for plan in plans) < 100
+
+
+def test_wide_plans_hold_what_they_are_for() -> None:
+    """Nobody would begin a case, close by hand, set a clock, or read a meter meanwhile."""
+    plans = [Plan.of(WIDE_FROM + number) for number in range(200)]
+    wanted = {wish.what for plan in plans for wish in plan.wishes}
+    assert {what for theme in WIDE_THEMES for what in theme} == wanted
+    assert set(STEPS) == {wish.once[0] for plan in plans for wish in plan.wishes if wish.once}
+    assert 20 < sum(bool(plan.clock_steps) for plan in plans) < 100
+    assert 50 < sum(plan.read_every is not None for plan in plans) < 180
+    assert 100 < sum(not plan.is_loaded for plan in plans)
+
+
+@pytest.mark.parametrize(
+    ("seed", "ends"),
+    [
+        (WIDE_FROM + 2, ["done", "done"]),
+        (WIDE_FROM + 14, ["done", "done"]),
+        (WIDE_FROM + 17, ["done", "done"]),
+        (WIDE_FROM + 27, ["done", "done"]),
+    ],
+    ids=["case and payment", "field close", "permit", "direct close"],
+)
+def test_the_wide_worlds_come_to_something(seed: int, ends: list[str]) -> None:
+    """A case, a grant or a closing by persons that the rules refuse would have no points to speak of."""
+    played = play(seed)
+    assert ends == list(played.ends.values())
+    assert 2 <= sum(row["verb"] == "intend" for row in played.rows)
 
 
 def _believes(signal: Signal) -> Callable[..., Conclusion]:

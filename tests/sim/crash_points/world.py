@@ -2,8 +2,8 @@
 
 At the k-th point of a life (see ``points``) the file is copied as it stands, what is on the line goes on to
 the meters, and nothing that the program does from then on reaches anybody. A while later another program
-opens the copy. It is the daemon's own composition of orders, with all rules, over the daemon's own line;
-only the readings are left out, one apart which the rules ask for.
+opens the copy. It is the daemon's own composition of orders, with all rules, over the daemon's own line and
+drivers; of the readings there is only what a plan may do to the line, and the one that the rules ask for.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ import dataclasses
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line as BusLine
+from meterlink.bus.queue import Priority
 from meterlink.config import Settings
 from meterlink.daemon.ordering import Ordering, OrderWorld
+from meterlink.drivers.base import Driver
+from meterlink.drivers.choose import driver_for
 from meterlink.drivers.profiles import MeterProfiles
-from meterlink.errors import JournalError
+from meterlink.errors import JournalError, MeterlinkError
 from meterlink.journal.journal import Journal
 from meterlink.model.reading import Record
 from meterlink.orders.life.look import SwitchFacts
@@ -48,13 +51,17 @@ from tests.support.control_bench import PASSWORD
 from tests.support.crash import copy_journal
 from tests.support.order_gateway import HOLIDAYS, PEOPLE, Proved
 from tests.support.records import reading
-from tests.support.simulated import Duplex
+from tests.support.simulated import Duplex, OwnClock
 
 TIMING: Final = Timing(reply_timeout_s=1.0, octet_gap_s=0.5, answer_max_s=2.0)
 PATIENCE: Final = timedelta(hours=60)
 """So long after the start all must have come to an end: orders of payments have a day, and then another."""
+READ_UNTIL: Final = timedelta(minutes=50)
+"""Longer than persons wait before they operate a trip."""
 DYING_S: Final = 60.0
 """So long a program may take to notice that it was cancelled."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _MODELS: Final = {RELAY: "generic-remote-cost-control", SHOP: "generic-local-prepayment"}
 
 
@@ -117,7 +124,9 @@ class World:
         self._fate = fate
         self._file = folder / "life.sqlite3"
         self._graves: list[sqlite3.Connection] = []
+        self._kept_at: dict[int, datetime] = {}
         self._sim = Simulation(seed=plan.seed, start=START)
+        self._clock = OwnClock(self._sim.clock)
         self._meters = {RELAY: _with_relay(plan), SHOP: _with_wallet(plan)}
         for name, text in (("people.toml", PEOPLE), ("holidays.toml", HOLIDAYS), ("password", PASSWORD)):
             (folder / name).write_text(text, encoding="utf-8")
@@ -128,7 +137,7 @@ class World:
     def run(self) -> Played:
         """Play it; what became of it."""
         self._sim.run(self._play())
-        rows = read_rows(self._file)
+        rows = [self._truly(row) for row in read_rows(self._file)]
         if self._fate.is_copy:
             for file in self._folder.glob(f"{self._file.name}*"):
                 file.unlink()
@@ -139,8 +148,12 @@ class World:
         return Played(
             points=tuple(self.points),
             rows=tuple(rows),
-            complaints=(*left_over, *complaints(rows, self._truths())),
+            complaints=(*left_over, *complaints(rows, self._truths(), self.plan.clock_error)),
         )
+
+    def _truly(self, row: Row) -> Row:
+        """A row with the true time at which it was committed, whatever clock its writer had."""
+        return {**row, "at": (self._kept_at[row["number"]] - _EPOCH) // _MICROSECOND}
 
     def _truths(self) -> dict[str, MeterTruth]:
         for meter in self._meters.values():
@@ -162,6 +175,7 @@ class World:
         self._line = Line(stations, clock=self._sim.clock, rules=rules)
         async with Nature() as self._nature:
             self._nature.create_task(self._press_keys(), name="customer")
+            self._nature.create_task(self._set_clock(), name="administrator")
             has_died = await self._live()
             while has_died:
                 await asyncio.sleep(self.plan.pause.total_seconds())
@@ -175,9 +189,22 @@ class World:
             await asyncio.sleep(self.plan.key_every.total_seconds())
             works.switch.press_key(works.advance(self._sim.clock.utc_now()))
 
+    async def _set_clock(self) -> None:
+        """Somebody sets the clock of the machine that the program runs on."""
+        for at, by in sorted(self.plan.clock_steps):
+            wait = START + at - self._sim.clock.utc_now()
+            await asyncio.sleep(max(wait.total_seconds(), 0))
+            self._clock.ahead += by
+
     async def _live(self) -> bool:
         """One life of the daemon; whether it was ended before its time."""
-        points = Points(self._fate, self._outside, dying=[self._copy])
+        points = Points(
+            self._fate,
+            self._outside,
+            dying=[self._copy],
+            kept_at=self._kept_at,
+            true_time=self._sim.clock.utc_now,
+        )
         if not self.points:
             points.cuts, points.refused = self.plan.cuts, self.plan.refused
         ends: list[ByteStream] = []
@@ -209,7 +236,7 @@ class World:
         copy_journal(left, self._file)
 
     async def _daemon(self, points: Points, ends: list[ByteStream]) -> None:
-        clock = self._sim.clock
+        clock = self._clock
         opener = tapped_store(points, self._graves)
         async with Journal.open(self._file, clock=clock, opener=opener) as journal:
             with contextlib.suppress(JournalError):
@@ -252,22 +279,32 @@ class World:
             return await ordering.answer(user, op, args)
 
         (line_settings, meters), *_ = self._settings.meters_by_line()
+        drivers = {meter.address: self._reading_driver(meter.protocol, meter.model) for meter in meters}
         worker = ordering.of_line(
             line_settings,
             meters,
             reply_timeout=timedelta(seconds=TIMING.whole_answer_s),
             password_of=lambda _: "",
-            association_lost=lambda _: None,
+            association_lost=lambda address: drivers[address].association_lost(address),
         )
-        persons = Persons(ask, self._sim.clock, {meter.id: str(meter.customer_number) for meter in meters})
+        numbers = {meter.id: str(meter.customer_number) for meter in meters}
+        persons = Persons(ask, self._sim.clock, numbers, points.come_to)
         async with asyncio.TaskGroup() as group:
             line = BusLine("line1", opener=opener, timing=TIMING, rng=self._sim.random)
             beside = [
                 group.create_task(line.run(), name="line"),
                 group.create_task(ordering.run(), name="orders"),
             ]
+            if self.plan.read_every is not None:
+                polls = self._read_often(line, drivers, self.plan.read_every)
+                beside.append(group.create_task(polls, name="reader"))
             running = group.create_task(worker.run(line), name="worker")
-            await persons.prove(f"m{RELAY}", has_consent=self.plan.has_consent)
+            await persons.prove(
+                f"m{RELAY}",
+                has_consent=self.plan.has_consent,
+                has_case=self.plan.has_case,
+                has_repair=self.plan.has_repair,
+            )
             async with asyncio.TaskGroup() as town:
                 for wish in self.plan.wishes:
                     town.create_task(persons.want(wish), name=wish.id)
@@ -276,6 +313,18 @@ class World:
             await running
             for task in beside:
                 task.cancel()
+
+    def _reading_driver(self, protocol: str, model: str) -> Driver:
+        profile = self._profiles.find(protocol, model)
+        return driver_for(profile, self._clock, random_octets=self._sim.random.randbytes)
+
+    async def _read_often(self, line: BusLine, drivers: Mapping[str, Driver], every: timedelta) -> None:
+        """What a plan of readings does to the line."""
+        while self._sim.clock.utc_now() < START + READ_UNTIL:
+            await asyncio.sleep(every.total_seconds())
+            for address, driver in drivers.items():
+                with contextlib.suppress(MeterlinkError):
+                    await driver.read(line, address, "forward_active_energy", priority=Priority.BILLING)
 
     def _deliver(self, octets: bytes, after_s: float) -> None:
         """Bring octets to the meters later; what they answer then reaches nobody."""
