@@ -175,7 +175,7 @@ INSERT INTO act VALUES (4, 1, 'order', 'o-1', 1, 'create', 1795316400000000, '�
 INSERT INTO subject VALUES ('order', 'o-1', '表1', 1, 1);
 INSERT INTO checkpoint VALUES (1, 1795316401000000, '8af970592394888a4593f8e8612e3c2ea9004c06abb2751c1cf54af0d423bdb0', 'abababababababababababababababababababababababababababababababab', 'cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd');
 INSERT INTO log VALUES (5, 1, 'act', 1795320000250000, '', 'roster', 1795320000000000);
-INSERT INTO act VALUES (5, 2, 'roster', 'roster', 1, 'import', 1795320000000000, 'meterlink', '', '{"added":1,"digest":"7ac5f7564cb8cfe41335f5602ab3f31c881da66a52272fd93ee197c4c88f8b99"}', 0, '6a1be574d9df60f2eca977e79ba1f5613a83eef30e1ade080a6374f19bad251d');
+INSERT INTO act VALUES (5, 2, 'roster', 'roster', 1, 'import', 1795320000000000, 'meterlink', '', '{"added":1,"digest":"b2a7760aa35b3020236514f59b078c5eaca3062972c91a3435698d52103b4e34"}', 0, 'f2f7d66ba78211c796d5f8bba128665a80adebf2d39027acec8105816910f028');
 INSERT INTO subject VALUES ('roster', 'roster', '', 1, 0);
 INSERT INTO roster VALUES ('表1', '{"address":"000000000161","customer":"\u674e\u96f7","id":"\u88681","line":"line1"}');
 INSERT INTO roster_change VALUES (1, 0, '表1', NULL, '{"address":"000000000161","customer":"\u674e\u96f7","id":"\u88681","line":"line1"}');

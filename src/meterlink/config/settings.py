@@ -75,13 +75,16 @@ class Settings(BaseSettings):
         """
         changed = self.model_copy(update={"meters": tuple(meters)})
         try:
-            changed._check_meters()
+            changed._check_meters("meter {id!r} of the roster")
         except ValueError as error:
             raise ConfigError(f"the roster does not fit the configuration: {error}") from None
         return changed
 
-    def _check_meters(self) -> None:
+    def _check_meters(self, called: str = "[[meters]] number {number} ({id})") -> None:
         """What meters say of each other, and of lines and providers.
+
+        Args:
+            called: how faults call a meter.
 
         Raises:
             ValueError: the first fault.
@@ -91,11 +94,12 @@ class Settings(BaseSettings):
         lines = LineFinder(self.lines)
         places: dict[tuple[str, str], int] = {}
         for number, meter in enumerate(self.meters, start=1):
-            who = f"[[meters]] number {number} ({meter.id})"
+            who = called.format(number=number, id=meter.id)
             place = (lines.find(meter.line, who).url, meter.address)
             if (other := places.setdefault(place, number)) != number:
+                twin = called.format(number=other, id=self.meters[other - 1].id)
                 raise ValueError(
-                    f"{who}: address {meter.address} stands on the same line as [[meters]] number {other}; "
+                    f"{who}: address {meter.address} stands on the same line as {twin}; "
                     "two meters of one address cannot be told apart"
                 )
         check_providers(self.security_providers, self.meters)

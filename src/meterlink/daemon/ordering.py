@@ -115,6 +115,7 @@ class Ordering:
         alarms = self._aftercare.attention.alarms
         self._payments = Payments(self.book, aftermath, self.roster, alarms, clock)
         self._desk = Desk.of(ground, self.book, self._rules, alarms)
+        self.people = self._desk.people
         self._requests = self._all_requests(ground.acts)
 
     async def load(self) -> None:

@@ -13,8 +13,15 @@ from typing import Any, Final
 from meterlink.errors import JournalError
 from meterlink.journal import act_rows
 from meterlink.journal.cells import instant, text
-from meterlink.model.act import Act, Topic, written
-from meterlink.model.roster_change import SUBJECT, EntryChange, KeptChange, KeptRoster, changed
+from meterlink.model.act import Act, Topic
+from meterlink.model.roster_change import (
+    SUBJECT,
+    EntryChange,
+    KeptChange,
+    KeptRoster,
+    changed,
+    entry_out,
+)
 
 _REVISION: Final = "SELECT step FROM subject WHERE topic = ? AND id = ?"
 _ENTRIES: Final = "SELECT id, entry FROM roster ORDER BY id"
@@ -61,10 +68,10 @@ def prepared(act: Act, changes: Sequence[EntryChange], before: KeptRoster) -> Pr
     return Prepared(
         act=checked,
         changes=tuple(
-            (act.step, n, one.meter, None if one.old is None else _out(one.old), _out(one.new))
+            (act.step, n, one.meter, None if one.old is None else entry_out(one.old), entry_out(one.new))
             for n, one in enumerate(changes)
         ),
-        entries=tuple((meter, _out(entry)) for meter, entry in entries),
+        entries=tuple((meter, entry_out(entry)) for meter, entry in entries),
     )
 
 
@@ -141,10 +148,6 @@ def _kept(rows: Iterable[tuple[Any, ...]]) -> Iterator[KeptChange]:
         where = f"the change of meter {meter!r} in revision {revision}"
         change = EntryChange(meter=meter, old=None if old is None else _in(old, where), new=_in(new, where))
         yield KeptChange(revision=revision, at=instant(at), actor=actor, verb=verb, change=change)
-
-
-def _out(entry: Any) -> str:
-    return written(entry).decode()
 
 
 def _in(entry: str, where: str) -> dict[str, Any]:

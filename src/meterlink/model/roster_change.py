@@ -12,17 +12,21 @@ one import are one act; their changes stand beside it, and the digest holds them
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
-
-from meterlink.model.act import written
 
 SUBJECT: Final = "roster"
 """The subject of the acts that tell of revisions."""
 DIGEST: Final = "digest"
 """Key of such an act's body: the digest of the revision's changes."""
+
+_CANONICAL: Final = json.JSONEncoder(
+    ensure_ascii=True, allow_nan=False, sort_keys=True, separators=(",", ":"), check_circular=False
+)
+"""As an act's body is written, but made once: a roster has a hundred thousand entries."""
 
 Entry = Mapping[str, Any]
 """One meter, by the names of its fields."""
@@ -76,7 +80,7 @@ class KeptRoster:
     """
 
     revision: int
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, Entry] = field(repr=False)
 
 
 def difference(meter: str, old: Entry | None, new: Entry) -> EntryChange | None:
@@ -110,17 +114,27 @@ def changed(old: Entry | None, change: EntryChange) -> dict[str, Any]:
     return {key: value for key, value in before.items() if key not in gone} | dict(change.new)
 
 
+def entry_out(entry: Entry) -> str:
+    """An entry, or some of its fields, as canonical JSON: the same one gives the same text for ever.
+
+    Raises:
+        TypeError, ValueError: it holds something else than an entry does.
+
+    """
+    return _CANONICAL.encode(entry)
+
+
 def digest(changes: Iterable[EntryChange]) -> str:
     """64 hexadecimal digits over the changes of a revision, in their order.
 
     Raises:
-        ValueError: one holds what an act's body does not.
+        TypeError, ValueError: one holds something else than an entry does.
 
     """
     found = hashlib.sha256()
     for change in changes:
-        found.update(written({"meter": change.meter, "new": change.new, "old": change.old}))
-        found.update(b"\n")
+        parts = (change.meter, entry_out(change.new), "" if change.old is None else entry_out(change.old))
+        found.update(json.dumps(parts).encode() + b"\n")
     return found.hexdigest()
 
 
