@@ -188,9 +188,9 @@ class RosterChanging:
     def _way(self) -> Iterator[Way]:
         """How the roster is changed; what goes wrong there ends the command."""
         with self._explained():
-            way = way_to(self._settings, self._profiles)
             try:
-                yield way
+                with way_to(self._settings, self._profiles) as way:
+                    yield way
             except (Refusal, DaemonAway) as error:
                 leave(error, as_json=self._as_json, lang=self._lang)
 

@@ -6,7 +6,8 @@ import asyncio
 import json
 import os
 import pwd
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -133,12 +134,16 @@ class FileWay:
             raise Refusal(told(error)) from None
 
 
-def way_to(settings: Settings, profiles: MeterProfiles) -> Way:
+@contextmanager
+def way_to(settings: Settings, profiles: MeterProfiles) -> Iterator[Way]:
     """The daemon, if one runs with this configuration; else the journal."""
     try:
-        return DaemonWay(Desk(data_dir(settings) / SOCKET_FILE))
+        desk = Desk(data_dir(settings) / SOCKET_FILE)
     except DaemonAway:
-        return FileWay(settings, profiles)
+        yield FileWay(settings, profiles)
+        return
+    with desk:
+        yield DaemonWay(desk)
 
 
 def _folder(settings: Settings) -> Path:
