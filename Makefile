@@ -113,7 +113,7 @@ lint: dev  ## format, lint, types and import rules
 
 lock:  ## write the lock files anew (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --group build -o requirements/run.lock
-	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --extra web --group dev -o requirements/dev.lock
+	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --extra web --extra export --group dev -o requirements/dev.lock
 	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 pyproject.toml --extra web --group build -c requirements/run.lock -o requirements/web.lock
 	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --group fuzz -o requirements/fuzz.lock
 	uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 --group witness -o requirements/witness.lock

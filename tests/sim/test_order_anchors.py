@@ -330,7 +330,7 @@ class _Broken(Proved):
 
 
 @pytest.mark.parametrize(("seconds", "was_sent"), [(10.05, False), (10.6, True)])
-def test_orders_of_a_meter_that_was_taken_out_of_the_configuration(
+def test_orders_of_a_meter_that_was_taken_out_of_the_roster(
     tmp_path: Path, seconds: float, was_sent: bool
 ) -> None:
     """They would stay open for ever, and nobody would hear of one that was sent."""
@@ -340,6 +340,7 @@ def test_orders_of_a_meter_that_was_taken_out_of_the_configuration(
     gateway.run(seconds=seconds, meanwhile=trip_at(gateway), kill=True)
     other = a_meter(OPEN_TO_ALL, address=OTHER, number="000000990162")
     moved = OrderGateway(tmp_path, [Station(meter=other)], start=gateway.clock.utc_now())
+    moved.apply_roster()
 
     async def script() -> None:
         await moved.up()
@@ -361,9 +362,11 @@ def test_a_meter_that_comes_back_ends_the_order_that_was_given_to_people(tmp_pat
     gateway.run(seconds=10.6, meanwhile=trip_at(gateway), kill=True)
     other = a_meter(OPEN_TO_ALL, address=OTHER, number="000000990162")
     moved = OrderGateway(tmp_path, [Station(meter=other)], start=gateway.clock.utc_now())
+    moved.apply_roster()
     moved.run(seconds=30)
     dark = a_meter(OPEN_TO_ALL)
     back = OrderGateway(tmp_path, [Station(meter=dark, faults=Faults(silence=1.0))], start=moved.now())
+    back.apply_roster()
 
     async def script() -> None:
         await back.up()

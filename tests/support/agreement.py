@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from meterlink.journal.reader import JournalReader
+from meterlink.model.act import Topic
 from meterlink.model.envelope import Envelope
 from meterlink.model.reading import LogRow, Reading
 from tests.support.servers import Point
@@ -42,12 +43,12 @@ def answers_in(path: Path) -> list[Answer]:
 
 
 def rows_in(journal: Path) -> list[LogRow]:
-    """The whole log."""
+    """The whole log, but for the acts that say which meters there are."""
     rows: list[LogRow] = []
     with JournalReader(journal) as reader:
         while more := reader.rows_after(rows[-1].id if rows else 0, 1000):
             rows += more
-    return rows
+    return [row for row in rows if row.record.data_class != Topic.ROSTER]
 
 
 def readings_of(rows: Iterable[LogRow]) -> list[Reading]:

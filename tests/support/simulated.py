@@ -22,12 +22,16 @@ from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.daemon.control_socket import Handler
 from meterlink.daemon.daemon import Daemon
 from meterlink.daemon.delivery import Outside
+from meterlink.daemon.enrolment import book_of
 from meterlink.daemon.ordering import OrderWorld
+from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import LineClosed, LineLost
 from meterlink.ingest.memory import MemorySink
+from meterlink.journal.journal import Journal
 from meterlink.model.line_url import LineUrl
 from meterlink.model.reading import LogRow
 from meterlink.orders.qualifying.models import Models
+from meterlink.roster.plan import plan
 from meterlink.security.adapter import Opener
 from meterlink.transports.memory import MemoryBroker, memory_line
 from meterlink.transports.stream import ByteStream
@@ -152,6 +156,19 @@ class SimulatedGateway:
     ) -> None:
         """Run the daemon for so long, then stop it in order, or cancel all of it at once (``kill``)."""
         self.sim.run(self._run(seconds, meanwhile, kill))
+
+    def apply_roster(self) -> None:
+        """Make the journal's roster that of this gateway, as `meterlink roster apply meterlink.toml` does."""
+
+        async def apply() -> None:
+            settings = self._settings()
+            async with Journal.open(self.folder / JOURNAL_FILE, clock=self.clock, is_start=False) as journal:
+                book = book_of(settings, MeterProfiles(self._profiles), journal, self.clock)
+                held = await book.held()
+                found = plan(held.meters, settings.meters, self.clock.utc_now())
+                await book.apply(found.touched, revision=held.revision, actor="a test")
+
+        asyncio.run(apply())
 
     def rows(self) -> list[LogRow]:
         """The whole journal."""

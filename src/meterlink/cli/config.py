@@ -62,6 +62,7 @@ def check(
     Example:
       meterlink config check --config meterlink.toml
     """
+    from meterlink.cli.config_roster import rostered
     from meterlink.clock import SystemClock
     from meterlink.config import data_dir, load_settings
     from meterlink.daemon.lines import check_items, profiles_of
@@ -69,7 +70,7 @@ def check(
     from meterlink.errors import MeterlinkError
 
     try:
-        settings = load_settings(config)
+        settings, roster = rostered(load_settings(config))
         profiles = profiles_of(settings)
         check_items(settings, SystemClock(), profiles)
         settings.check_secrets()
@@ -85,6 +86,7 @@ def check(
     facts: dict[str, Any] = {
         "ok": True,
         "meters": len(settings.meters),
+        "roster": roster,
         "profiles": Counter(profiles.find(meter.protocol, meter.model).name for meter in settings.meters),
         "lines": [line.url for line, _ in settings.meters_by_line()],
         "listens": settings.terminals_by_endpoint(),

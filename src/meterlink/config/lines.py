@@ -88,6 +88,7 @@ class LineFinder:
     def __init__(self, lines: tuple[LineSettings, ...]) -> None:
         self._by_name = {line.name: line for line in lines}
         self._by_url = {line.url: line for line in lines}
+        self._found: dict[str, LineSettings] = {}  # thousands of meters name few lines
 
     def find(self, wanted: str, who: str) -> LineSettings:
         """The line of that name or URL.
@@ -100,7 +101,7 @@ class LineFinder:
             ValueError: there is none, and it is no URL.
 
         """
-        if (line := self._by_name.get(wanted)) is not None:
+        if (line := self._by_name.get(wanted) or self._found.get(wanted)) is not None:
             return line
         if "://" not in wanted:
             names = ", ".join(sorted(self._by_name)[:5]) or "none"
@@ -115,7 +116,8 @@ class LineFinder:
         if str(url) not in self._by_url:
             line = LineSettings.model_validate({"name": _name_of(url), "url": str(url)})
             self._by_url[str(url)] = line
-        return self._by_url[str(url)]
+        self._found[wanted] = self._by_url[str(url)]
+        return self._found[wanted]
 
 
 def _name_of(url: LineUrl) -> str:

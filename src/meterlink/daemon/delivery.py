@@ -61,7 +61,7 @@ class Delivery:
         try:
             async with asyncio.timeout(DRAIN_S):
                 await self.relay.drained()
-                while self.stored is not None and await self.stored() < self.journal.newest_id:  # noqa: ASYNC110
+                while self.stored is not None and await self.stored() < self.relay.published_id:  # noqa: ASYNC110
                     await asyncio.sleep(_DRAIN_LOOK_S)
         except TimeoutError:
             _log.warning("not_drained", waited_s=DRAIN_S)

@@ -30,8 +30,9 @@ from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.errors import ConfigError, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass
-from meterlink.model.line_url import LineUrl, ListenUrl, SerialUrl
+from meterlink.model.line_url import LineUrl, SerialUrl
 from meterlink.orders.dispatch.worker import LineOrders
+from meterlink.roster.fits import Misfit, dial_in_misfit, password_misfit
 from meterlink.security.choose import check_security
 from meterlink.transports.stream import ByteStream
 from meterprofiles import Profile
@@ -256,7 +257,7 @@ def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> No
     drivers = [_planned(one, clock) for one in sorted(served, key=lambda one: one.name)]
     for plan in settings.plans:
         able = [driver for driver in drivers if reads(driver, plan.data_class)]
-        if not able:
+        if drivers and not able:
             raise UnknownItem(
                 f"[[plans]] {plan.name!r}: none of the meters keeps a {plan.data_class}; "
                 f"they speak {', '.join(sorted({_spoken(one) for one in served}))}"
@@ -270,39 +271,19 @@ def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> No
 
 
 def _check_dial_in(settings: Settings) -> None:
-    """Terminals that dial in understand DL/T 698.45 alone; a 645 frame sent to one is never answered."""
     for line, meters in settings.meters_by_line():
-        url = line.parsed_url
-        if not isinstance(url, ListenUrl):
-            continue
         for meter in meters:
-            if meter.protocol.startswith("dlt645"):
-                raise ConfigError(
-                    f"[[meters]] {meter.id!r} speaks {meter.protocol}, but line {line.name!r} is a terminal "
-                    "that dials in, which is asked in dlt698.45; meters behind one cannot be read yet"
-                )
-            if meter.address != url.terminal:
-                raise ConfigError(
-                    f"[[meters]] {meter.id!r} has address {meter.address}, but line {line.name!r} is "
-                    f"terminal {url.terminal}, which answers for itself; meters behind one cannot be read yet"
-                )
+            _refuse(meter, dial_in_misfit(meter, line))
 
 
 def _check_passwords(settings: Settings, profiles: MeterProfiles) -> None:
-    """A password where the profile wants one, and none where nobody asks for it."""
     for meter in settings.meters:
-        profile = profiles.find(meter.protocol, meter.model)
-        wanted = profile.association.connect == "password"
-        if wanted and meter.password is None:
-            raise ConfigError(
-                f"[[meters]] {meter.id!r}: its profile {profile.name} wants a password: "
-                'write password = "file:/path/to/it" or "env:NAME"'
-            )
-        if meter.password is not None and not wanted:
-            raise ConfigError(
-                f"[[meters]] {meter.id!r}: its profile {profile.name} sends no password: leave the key out, "
-                "or give it a model whose profile says `association: {connect: password}`"
-            )
+        _refuse(meter, password_misfit(meter, profiles.find(meter.protocol, meter.model)))
+
+
+def _refuse(meter: MeterSettings, misfit: Misfit | None) -> None:
+    if misfit is not None:
+        raise ConfigError(f"[[meters]] {meter.id!r}: {misfit.words.en}")
 
 
 def passed_by(settings: Settings, plan: PlanSettings, clock: Clock, profiles: MeterProfiles) -> list[str]:

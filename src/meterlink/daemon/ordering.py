@@ -118,6 +118,7 @@ class Ordering:
             self.book, aftermath, self._rules.evidence, self.roster, alarms=alarms, clock=clock
         )
         self._desk = Desk.of(ground, self.book, self._rules, alarms)
+        self.people = self._desk.people
         self._requests = self._all_requests(ground.acts)
 
     async def load(self) -> None:

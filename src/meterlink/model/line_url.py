@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from functools import lru_cache
+from typing import Final, Literal, get_args
 from urllib.parse import parse_qsl, urlsplit
 
 from meterlink.errors import ConfigError
@@ -16,6 +17,8 @@ Parity = Literal["none", "even", "odd"]
 
 BAUD_RATES = (600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 """Bit rates a serial line may have; 645 knows those up to 19200. Source: spec dlt645, 1.1."""
+URLS_KEPT: Final = 4_096
+"""URLs kept taken apart: thousands of meters stand on few lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,7 @@ class SerialUrl:
 LineUrl = TcpUrl | SerialUrl | ListenUrl
 
 
+@lru_cache(maxsize=URLS_KEPT)
 def parse_line_url(text: str) -> LineUrl:
     """Read a line's URL.
 

@@ -76,6 +76,8 @@ class Deed(enum.StrEnum):
     """Let orders go to a meter again that met a wrong MAC."""
     QUALIFY = "qualify"
     """Find out at a meter what its model does, at a load that may be switched."""
+    CHANGE_ROSTER = "change_roster"
+    """Say which meters there are, and what may be done to them."""
 
 
 _WORKING: Final = frozenset(Role) - {Role.VIEWER, Role.AUDITOR, Role.BILLING}
@@ -97,6 +99,7 @@ DEEDS: Final[Mapping[Deed, frozenset[Role]]] = MappingProxyType(
         Deed.LIFT_FREEZE: frozenset({Role.SECURITY, Role.ADMIN}),
         Deed.UNLOCK_METER: frozenset({Role.SECURITY}),
         Deed.QUALIFY: frozenset({Role.FIELD, Role.INSPECTOR}),
+        Deed.CHANGE_ROSTER: frozenset({Role.OPERATOR}),
     }
 )
 """Which roles allow a deed; what is not here nobody may do."""

@@ -54,6 +54,7 @@ class Relay:
     Attributes:
         connected: whether there is a connection to the broker.
         published: messages that the broker acknowledged since the start.
+        published_id: the newest row among them; rows that are not for the broker have none.
         poisoned: rows that it can never take, since the start.
 
     Raises:
@@ -73,6 +74,7 @@ class Relay:
     ) -> None:
         self.connected = False
         self.published = 0
+        self.published_id = 0
         self.poisoned = 0
         self._journal = journal
         self._connector = connector
@@ -141,6 +143,7 @@ class Relay:
             if message is not None:
                 await port.publish(*message)
                 self.published += 1
+                self.published_id = max(self.published_id, row.id)
         except (MessageRefused, ConfigError, ValueError) as error:
             await self._poison(row.id, str(error))
         window.finish(place)

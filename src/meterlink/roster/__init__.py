@@ -1,1 +1,1 @@
-"""Who is behind each meter, as far as rules ask."""
+"""Which meters there are: the roster as the journal keeps it, as tables bring it, and as rules read it."""

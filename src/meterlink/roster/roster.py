@@ -1,10 +1,10 @@
-"""The configuration's meters as the rules see them: whose they are, where, and what may be done to them."""
+"""The roster's meters as the rules see them: whose they are, where, and what may be done to them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -13,15 +13,21 @@ from meterlink.config.settings import Settings
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError
 from meterlink.model.line_url import ListenUrl
+from meterlink.roster.fits import world_misfit, world_of
 from meterprofiles import Profile
 
-_WORLDS: Final[dict[tuple[World, World], bool]] = {
-    ("none", "none"): True,
-    ("remote", "remote"): True,
-    ("local", "local"): True,
-    ("none", "remote"): True,  # a profile of a whole edition does not know what its meters are used for
-}
-"""(the profile's, the meter's): what can be true of one meter."""
+_WAY: Final = (
+    "address",
+    "line",
+    "line_is_ours",
+    "protocol",
+    "profile",
+    "model",
+    "firmware",
+    "meter_number",
+    "keys",
+)
+"""What a running daemon has built a meter's way of: while one of these is another, nothing goes there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +42,7 @@ class RosterMeter:
             (a terminal that dials in). Source: decision 22.
         protocol: what it speaks.
         profile: of its model.
-        model: as the configuration names it; empty: not told.
+        model: as the roster names it; empty: not told.
         firmware: version; empty: not told.
         meter_number: 12 digits; empty: not told.
         customer_number: 12 digits; empty: not told.
@@ -52,6 +58,7 @@ class RosterMeter:
         opening_limit_a: amperes above which its contact must not open; ``None``: not told.
         pending_replacement: whether another meter may stand there by now.
         is_lab: whether no customer is behind it.
+        keys: what proves orders to it, by reference.
 
     """
 
@@ -77,18 +84,44 @@ class RosterMeter:
     opening_limit_a: Decimal | None = None
     pending_replacement: bool = False
     is_lab: bool = False
+    keys: tuple[str | int | bool | None, ...] = ()
 
 
 class Roster:
-    """All meters, by our id and by customer.
+    """The meters in service, by our id and by customer.
 
     Args:
-        meters: in the order of the configuration; ids are unique.
+        meters: ids are unique.
 
     """
 
     def __init__(self, meters: tuple[RosterMeter, ...]) -> None:
-        self._meters = {meter.id: meter for meter in meters}
+        self._at_start = {meter.id: meter for meter in meters}
+        self._take(meters)
+
+    def renew(self, roster: Roster) -> None:
+        """Take over what a changed roster says; rules read it from now on.
+
+        The ways to the meters stay as they are until the daemon builds them anew. So no order goes to a meter
+        that has come, gone, or is reached in another way now: it counts as about to be replaced.
+
+        Args:
+            roster: the changed one.
+
+        """
+        meters = [self._until_rebuilt(meter) for meter in roster]
+        here = {meter.id for meter in meters}
+        gone = (meter for name, meter in self._at_start.items() if name not in here)
+        self._take(tuple(meters), tuple(replace(meter, pending_replacement=True) for meter in gone))
+
+    def _until_rebuilt(self, meter: RosterMeter) -> RosterMeter:
+        start = self._at_start.get(meter.id)
+        if start is not None and all(getattr(start, key) == getattr(meter, key) for key in _WAY):
+            return meter
+        return replace(meter, pending_replacement=True)
+
+    def _take(self, meters: tuple[RosterMeter, ...], gone: tuple[RosterMeter, ...] = ()) -> None:
+        self._meters = {meter.id: meter for meter in (*meters, *gone)}
         self._areas = Counter(meter.area for meter in meters)
         self._customers: dict[str, list[RosterMeter]] = {}
         for meter in meters:
@@ -97,7 +130,7 @@ class Roster:
 
     @classmethod
     def of(cls, settings: Settings, profiles: MeterProfiles) -> Roster:
-        """The roster of a configuration.
+        """The roster of a configuration with the meters in service, see ``Settings.with_meters``.
 
         Raises:
             ConfigError: a profile is missing, or says of the money what the configuration contradicts.
@@ -152,15 +185,17 @@ def _meter(meter: MeterSettings, profile: Profile, line: str, line_is_ours: bool
         opening_limit_a=Decimal(meter.opening_limit_a) if meter.opening_limit_a else None,
         pending_replacement=meter.pending_replacement,
         is_lab=meter.lab,
+        keys=(
+            meter.security,
+            meter.control_password,
+            meter.control_level,
+            meter.allow_plaintext_control,
+            meter.password,
+        ),
     )
 
 
 def _world(meter: MeterSettings, profile: Profile) -> World:
-    told = profile.meter.cost_control
-    wanted = meter.cost_control or told
-    if not _WORLDS.get((told, wanted), False):
-        raise ConfigError(
-            f"meter {meter.id!r}: cost_control = {wanted!r}, but its profile {profile.name} says {told!r}: "
-            "take the key away, or give the meter the profile of its model"
-        )
-    return wanted
+    if misfit := world_misfit(meter, profile):
+        raise ConfigError(f"meter {meter.id!r}: {misfit.words.en}")
+    return world_of(meter, profile)

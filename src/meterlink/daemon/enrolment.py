@@ -1,0 +1,104 @@
+"""The meters that a daemon works with: those of the journal, into which the configuration's go once.
+
+At the first start ``[[meters]]`` is taken over. From then on the journal has the word: where the file says
+something else, that is told at each start, and what to do; it is neither applied nor forgotten.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from meterlink.clock import Clock
+from meterlink.config import Settings
+from meterlink.drivers.profiles import MeterProfiles
+from meterlink.errors import ConfigError
+from meterlink.journal.journal import Journal
+from meterlink.orders.people import DAEMON
+from meterlink.roster.book import IMPORT, RosterBook
+from meterlink.roster.checks import Checks
+from meterlink.roster.entries import Meters, in_service
+from meterlink.roster.faults import RosterRefused
+from meterlink.roster.plan import Plan, plan
+
+NO_METERS: Final = (
+    "there are no meters: write [[meters]] into the configuration, or bring them with "
+    "`meterlink roster apply FILE` (`meterlink roster template` prints a first file)"
+)
+_NAMED_MAX: Final = 5
+"""Meters that a line of the log names."""
+
+_log = structlog.get_logger(__name__)
+
+
+def book_of(settings: Settings, profiles: MeterProfiles, journal: Journal, clock: Clock) -> RosterBook:
+    """The roster of a journal, held against a configuration."""
+    return RosterBook(journal.roster, Checks(settings, profiles), clock)
+
+
+async def enrolled(settings: Settings, book: RosterBook, clock: Clock) -> Settings:
+    """The configuration with the meters that are in service now; at the first start those of the file.
+
+    Raises:
+        ConfigError: there are no meters, or they do not fit the configuration.
+        JournalError: the roster cannot be read or kept.
+
+    """
+    held = await book.held()
+    meters = held.meters
+    if held.revision == 0:
+        meters = await _taken_over(settings, book)
+    else:
+        _tell(differences(settings, meters, clock.utc_now()))
+    return with_roster(settings, meters, clock.utc_now())
+
+
+def with_roster(settings: Settings, meters: Meters, at: datetime) -> Settings:
+    """A configuration with the meters of a roster that are in service.
+
+    Raises:
+        ConfigError: they do not fit the configuration.
+
+    """
+    return settings.with_meters(in_service(meters.values(), at))
+
+
+def differences(settings: Settings, meters: Meters, at: datetime) -> Plan | None:
+    """What ``[[meters]]`` says otherwise than the roster; ``None``: the file says nothing, or the same."""
+    if not settings.meters:
+        return None
+    found = plan(meters, settings.meters, at)
+    return None if found.is_empty else found
+
+
+async def _taken_over(settings: Settings, book: RosterBook) -> Meters:
+    if not settings.meters:
+        raise ConfigError(NO_METERS)
+    try:
+        applied = await book.apply(settings.meters, revision=0, actor=DAEMON, verb=IMPORT)
+    except RosterRefused as refusal:
+        told = "\n".join(f"[[meters]] {one.meter!r}: {one.column}: {one.words.en}" for one in refusal.faults)
+        raise ConfigError(told) from None
+    _log.info(
+        "roster_imported",
+        meters=applied.added,
+        told="[[meters]] of the configuration stand in the journal now, which has the word from here on; "
+        "change them with `meterlink roster apply`",
+    )
+    return applied.meters
+
+
+def _tell(found: Plan | None) -> None:
+    if found is None:
+        return
+    _log.warning(
+        "roster_differs_from_file",
+        only_in_file=[meter.id for meter in found.added[:_NAMED_MAX]],
+        other_in_file=[meter.id for meter in found.changed[:_NAMED_MAX]],
+        only_in_journal=[meter.id for meter in found.retired[:_NAMED_MAX]],
+        counts=[len(found.added), len(found.changed), len(found.retired)],
+        told="the journal has the word, and [[meters]] was not applied: see `meterlink roster plan "
+        "meterlink.toml`, then `meterlink roster apply meterlink.toml`, or take [[meters]] out of the file",
+    )

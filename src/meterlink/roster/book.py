@@ -1,0 +1,236 @@
+"""The roster of a journal: read as settings of meters, changed all or none, by who knows it as it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from meterlink.clock import Clock
+from meterlink.config.meters import MeterSettings
+from meterlink.errors import BadRequest, StepTaken
+from meterlink.journal.roster_log import CHANGES_MAX, RosterLog
+from meterlink.model.act import Act, Topic
+from meterlink.model.roster_change import DIGEST, SUBJECT, EntryChange, KeptRoster, digest
+from meterlink.roster.checks import Checks
+from meterlink.roster.entries import Meters, is_gone, meters_of
+from meterlink.roster.exchange import Exchange, exchanged
+from meterlink.roster.faults import Fault, RosterRefused, Words
+from meterlink.roster.plan import changes, result
+
+IMPORT: Final = "import"
+"""Verb of the revision that took the configuration's meters over."""
+APPLY: Final = "apply"
+EXCHANGE: Final = "exchange"
+NOTE_MAX: Final = 200
+"""Characters of a note."""
+
+_NO_ROWS: Final[Mapping[str, int]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """The roster at one moment.
+
+    Args:
+        kept: as the journal has it.
+        meters: as settings, by id, with those out of service.
+
+    """
+
+    kept: KeptRoster
+    meters: Meters = field(repr=False)
+
+    @classmethod
+    def of(cls, kept: KeptRoster) -> Held:
+        """The roster of a journal.
+
+        Raises:
+            ConfigError: an entry is not as this version knows one.
+
+        """
+        return cls(kept=kept, meters=meters_of(kept.entries.values()))
+
+    @property
+    def revision(self) -> int:
+        """Its number."""
+        return self.kept.revision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What became of a change.
+
+    Args:
+        revision: its number; the one before where nothing became other.
+        added: entries that came.
+        changed: entries of which something became other, those that went among them.
+        retired: entries that went out of service.
+        meters: the roster after it.
+
+    """
+
+    revision: int
+    added: int
+    changed: int
+    retired: int
+    meters: Meters = field(repr=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "revision": self.revision,
+            "added": self.added,
+            "changed": self.changed,
+            "retired": self.retired,
+        }
+
+
+class RosterBook:
+    """The roster of one journal.
+
+    Args:
+        log: of the journal.
+        checks: what a roster must be.
+        clock: wall time.
+
+    """
+
+    def __init__(self, log: RosterLog, checks: Checks, clock: Clock) -> None:
+        self._log = log
+        self._checks = checks
+        self._clock = clock
+
+    async def held(self) -> Held:
+        """The roster as it is.
+
+        Raises:
+            JournalError: it cannot be read.
+            ConfigError: an entry is not as this version knows one.
+
+        """
+        kept = await self._log.kept()
+        return await asyncio.to_thread(Held.of, kept)
+
+    async def apply(
+        self,
+        touched: Sequence[MeterSettings],
+        *,
+        revision: int,
+        actor: str,
+        verb: str = APPLY,
+        note: str = "",
+        rows: Mapping[str, int] = _NO_ROWS,
+    ) -> Applied:
+        """Let some entries become other, all of them or none.
+
+        Args:
+            touched: the entries as they shall be; each id once.
+            revision: of the roster that they were made for.
+            actor: who.
+            verb: how.
+            note: for people.
+            rows: by id, where a meter is named in the table it comes from.
+
+        Raises:
+            StepTaken: the roster has become another since; nothing was changed.
+            RosterRefused: something is wrong with it; nothing was changed.
+            JournalError: nothing was changed.
+
+        """
+        held = await self._held_as(revision)
+        return await self._keep(held, touched, actor, verb, {"note": note[:NOTE_MAX]}, rows)
+
+    async def exchange(self, exchange: Exchange, *, actor: str) -> Applied:
+        """Note that one meter was replaced by another.
+
+        Raises:
+            BadRequest: it cannot have been so.
+            ConfigError: what is told of the new meter is none.
+            StepTaken, RosterRefused, JournalError: as of ``apply``.
+
+        """
+        held = await self.held()
+        touched = exchanged(held.meters, exchange, self._clock.utc_now())
+        for item, value in exchange.last.items():
+            newest = await self._log.newest_value(exchange.old, item)
+            if newest is not None and newest > value:
+                raise BadRequest(
+                    f"{item}: meter {exchange.old!r} was read with {newest} already, so it cannot have shown "
+                    f"{value} at the end: look at the photo again / 止码小于已抄示数"
+                )
+        return await self._keep(held, touched, actor, EXCHANGE, exchange.body(), _NO_ROWS)
+
+    async def _held_as(self, revision: int) -> Held:
+        held = await self.held()
+        if held.revision != revision:
+            raise StepTaken(
+                f"the roster is no longer that of revision {revision}, but of {held.revision}: plan again "
+                "/ 档案已被他人修改,请重新比对"
+            )
+        return held
+
+    async def _keep(
+        self,
+        held: Held,
+        touched: Sequence[MeterSettings],
+        actor: str,
+        verb: str,
+        told: Mapping[str, Any],
+        rows: Mapping[str, int],
+    ) -> Applied:
+        now = self._clock.utc_now()
+        made = await asyncio.to_thread(_made, self._checks, held, touched, now, rows)
+        if made.changes:
+            act = Act(
+                topic=Topic.ROSTER,
+                subject=SUBJECT,
+                step=held.revision + 1,
+                verb=verb,
+                at=now,
+                actor=actor,
+                body={**told, **made.counts, DIGEST: made.digest},
+            )
+            revision = await self._log.apply(act, made.changes, held.kept)
+        else:
+            revision = held.revision
+        return Applied(revision=revision, meters=made.meters, **made.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A change that nothing is wrong with."""
+
+    meters: Meters
+    changes: list[EntryChange]
+    counts: dict[str, int]
+    digest: str
+
+
+def _made(
+    checks: Checks, held: Held, touched: Sequence[MeterSettings], now: datetime, rows: Mapping[str, int]
+) -> _Made:
+    """Seconds of work for a hundred thousand meters, so on a thread of its own.
+
+    Raises:
+        RosterRefused: something is wrong with it.
+
+    """
+    meters = result(held.meters, touched)
+    if faults := checks.faults(meters, touched, now, rows):
+        raise RosterRefused.of(faults)
+    made = changes(held.meters, touched)
+    if len(made) > CHANGES_MAX:
+        words = Words(f"{len(made)} changes at once, at most {CHANGES_MAX}", f"一次最多修改 {CHANGES_MAX} 条")
+        raise RosterRefused.of([Fault(row=0, column="", meter="", words=words)])
+    added = sum(change.old is None for change in made)
+    retired = sum(
+        is_gone(meters[one.meter], now)
+        for one in made
+        if one.meter in held.meters and not is_gone(held.meters[one.meter], now)
+    )
+    counts = {"added": added, "changed": len(made) - added, "retired": retired}
+    return _Made(meters, made, counts, digest(made))

@@ -1,0 +1,141 @@
+"""What must hold of a roster as a whole, and of each of its meters; no I/O.
+
+Whoever is out of service takes part in none of it: his address and number may stand on another meter now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from meterlink.config import LineSettings, MeterSettings, Settings
+from meterlink.config.lines import LineFinder, check_listeners
+from meterlink.config.meters import METERS_MAX
+from meterlink.drivers.profiles import MeterProfiles
+from meterlink.roster.entries import Meters, is_gone
+from meterlink.roster.faults import Fault, Words
+from meterlink.roster.fits import Fits
+
+ENTRIES_MAX: Final = 3 * METERS_MAX
+"""Entries of a roster with those out of service: every meter was replaced twice."""
+
+
+class Checks:
+    """What rosters are held against.
+
+    Args:
+        settings: the lines and providers of the configuration.
+        profiles: that there are.
+
+    """
+
+    def __init__(self, settings: Settings, profiles: MeterProfiles) -> None:
+        self._lines = settings.lines
+        self._fits = Fits(profiles, frozenset(one.name for one in settings.security_providers))
+
+    def faults(
+        self, meters: Meters, touched: Sequence[MeterSettings], at: datetime, rows: Mapping[str, int]
+    ) -> list[Fault]:
+        """Everything that is wrong with a roster in which some entries became other.
+
+        Args:
+            meters: the whole roster, as it would be.
+            touched: the entries that became other.
+            at: now.
+            rows: by id, the row that names a meter.
+
+        """
+        there = [meter for meter in meters.values() if not is_gone(meter, at)]
+        if faults := _too_many(len(there), len(meters)):
+            return faults
+        lines, found = LineFinder(self._lines), list[Fault]()
+        places: dict[str, LineSettings] = {}
+        for meter in there:
+            try:
+                places[meter.id] = lines.find(meter.line, "")
+            except ValueError as error:
+                said = str(error).removeprefix(": ")
+                words = Words(said, f"没有该线路({said})")
+                found.append(_fault(rows, meter, "line", words))
+        others = [meter for meter in touched if meter.id in places]
+        for meter in others:
+            for misfit in self._fits.misfits(meter, places[meter.id]):
+                found.append(_fault(rows, meter, misfit.column, misfit.words))
+        found += _twice(there, places, rows)
+        found += _listeners(there, places, rows)
+        return found
+
+
+def _too_many(there: int, entries: int) -> list[Fault]:
+    if there > METERS_MAX:
+        words = Words(
+            f"{there} meters would be in service, at most {METERS_MAX} may be",
+            f"在运电能表将达 {there} 只,最多 {METERS_MAX} 只",
+        )
+    elif entries > ENTRIES_MAX:
+        words = Words(
+            f"the roster would have {entries} entries with those out of service, at most {ENTRIES_MAX}",
+            f"档案(含退运)将达 {entries} 条,最多 {ENTRIES_MAX} 条",
+        )
+    else:
+        return []
+    return [Fault(row=0, column="", meter="", words=words)]
+
+
+def _twice(
+    there: Sequence[MeterSettings], places: Mapping[str, LineSettings], rows: Mapping[str, int]
+) -> Iterator[Fault]:
+    """Two meters that could not be told apart."""
+    numbers: dict[str, MeterSettings] = {}
+    addresses: dict[tuple[str, str], MeterSettings] = {}
+    for meter in there:
+        if meter.meter_number and (other := numbers.setdefault(meter.meter_number, meter)) is not meter:
+            yield _same(rows, meter, other, "meter_number", "meter number", "表号")
+        if (line := places.get(meter.id)) is None:
+            continue
+        if (other := addresses.setdefault((line.url, meter.address), meter)) is not meter:
+            yield _same(rows, meter, other, "address", "address on the same line", "线路和通信地址")
+
+
+def _same(
+    rows: Mapping[str, int], meter: MeterSettings, other: MeterSettings, column: str, en: str, zh: str
+) -> Fault:
+    if rows.get(meter.id, 0) < rows.get(other.id, 0):  # the later row is the one to look at
+        meter, other = other, meter
+    row = rows.get(other.id)
+    where, ort = (f" in row {row}", f"(第 {row} 行)") if row else (" in the roster", "(已在档案中)")
+    words = Words(
+        f"meter {other.id!r}{where} has the same {en}: two meters of one {column} cannot be told apart",
+        f"与表 {other.id!r}{ort}的{zh}相同",
+    )
+    return _fault(rows, meter, column, words)
+
+
+def _listeners(
+    there: Sequence[MeterSettings], places: Mapping[str, LineSettings], rows: Mapping[str, int]
+) -> Iterator[Fault]:
+    """The first line that another one leaves no port for."""
+    first: dict[str, MeterSettings] = {}
+    for meter in there:
+        if meter.id in places:
+            first.setdefault(places[meter.id].url, meter)
+    urls = [places[meter.id].parsed_url for meter in first.values()]
+    try:
+        check_listeners(urls)
+    except ValueError as error:
+        low, high = 0, len(urls)
+        while high - low > 1:  # the first so many are good, the first so many are not
+            middle = (low + high) // 2
+            try:
+                check_listeners(urls[:middle])
+            except ValueError:
+                high = middle
+            else:
+                low = middle
+        meter = list(first.values())[high - 1]
+        yield _fault(rows, meter, "line", Words(str(error), f"监听端口或终端冲突({error})"))
+
+
+def _fault(rows: Mapping[str, int], meter: MeterSettings, column: str, words: Words) -> Fault:
+    return Fault(row=rows.get(meter.id, 0), column=column, meter=meter.id, words=words)

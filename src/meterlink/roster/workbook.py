@@ -1,0 +1,145 @@
+"""Tables as workbooks of Excel; reading and writing them needs the extra ``export``."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from meterlink.errors import ConfigError
+from meterlink.roster.table import CELL_MAX, CELLS_MAX, Table, octets_of
+
+UNPACKED_OCTETS_MAX: Final = 1024 * 1024 * 1024
+"""A workbook that unpacks to more is refused before it is unpacked."""
+ROW_MAX: Final = 1_048_576
+"""The last row that Excel knows; a file that names a later one would be read for ever."""
+_WIDTH: Final = 16
+_ERRORS: Final = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"})
+
+
+def read_xlsx(path: Path) -> Table:
+    """The first sheet of a workbook.
+
+    Raises:
+        ConfigError: it cannot be read, or the extra is missing. Its rows raise the same.
+
+    """
+    openpyxl = needed("openpyxl")
+    octets = octets_of(path)
+    _check_size(path, octets)
+    rows = _rows(path, openpyxl, octets)
+    _, headers = next(rows, (0, []))
+    if not any(map(str.strip, headers)):
+        raise ConfigError(f"{path}: the first row is empty: it must name the columns / 首行须为列名")
+    return Table(headers=headers, rows=rows)
+
+
+def write_xlsx(
+    headers: Sequence[str], rows: Iterable[Sequence[str]], notes: Iterable[Sequence[str]] = ()
+) -> bytes:
+    """A workbook in which every cell is text, so that no digit is lost and nothing is a formula.
+
+    Args:
+        headers: the first row.
+        rows: the others.
+        notes: rows of a second sheet; none: there is no second sheet.
+
+    Raises:
+        ConfigError: the extra is missing.
+
+    """
+    octets = io.BytesIO()
+    book = needed("xlsxwriter").Workbook(octets, {"constant_memory": True})
+    text, bold = book.add_format({"num_format": "@"}), book.add_format({"num_format": "@", "bold": True})
+    sheet = book.add_worksheet("档案")
+    sheet.set_column(0, len(headers) - 1, _WIDTH, text)
+    sheet.freeze_panes(1, 0)
+    _write(sheet, [headers], bold)
+    _write(sheet, rows, text, first=1)
+    if told := list(notes):
+        _write(book.add_worksheet("说明"), told, text)
+    book.close()
+    return octets.getvalue()
+
+
+def needed(module: str) -> Any:
+    """A module of the extra ``export``.
+
+    Raises:
+        ConfigError: it is not installed; the message says how it is.
+
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise ConfigError(
+            f"workbooks need {module}: install meterlink[export], or use CSV "
+            "/ 读写 xlsx 需要安装 meterlink[export],也可以改用 CSV"
+        ) from None
+
+
+def _write(sheet: Any, rows: Iterable[Sequence[str]], style: Any, first: int = 0) -> None:
+    for number, row in enumerate(rows, start=first):
+        for place, cell in enumerate(row):
+            if cell:
+                sheet.write_string(number, place, cell, style)
+
+
+def _check_size(path: Path, octets: bytes) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(octets)) as packed:
+            unpacked = sum(part.file_size for part in packed.infolist())
+    except zipfile.BadZipFile:
+        raise ConfigError(f"{path}: this is no workbook (.xlsx); save it as one, or as CSV") from None
+    if unpacked > UNPACKED_OCTETS_MAX:
+        raise ConfigError(
+            f"{path}: it unpacks to more than {UNPACKED_OCTETS_MAX >> 20} MiB: is it the right file?"
+        )
+
+
+def _rows(path: Path, openpyxl: Any, octets: bytes) -> Iterator[tuple[int, list[str]]]:
+    """The rows of the first sheet with their numbers."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of styles and extensions, which are not read
+            book = openpyxl.load_workbook(io.BytesIO(octets), read_only=True, data_only=True)
+            cells = iter(book.worksheets[0].iter_rows(values_only=True))
+        number = 0
+        for number, row in enumerate(cells, start=1):
+            if number > ROW_MAX or len(row) > CELLS_MAX:
+                raise ConfigError(f"{path}:{number}: more than {ROW_MAX} rows, or {CELLS_MAX} cells in one")
+            yield number, [_text(path, number, value) for value in row]
+    except (ConfigError, GeneratorExit):
+        raise
+    except Exception as error:  # noqa: BLE001 (what a foreign reader raises at a broken file, nobody lists)
+        raise ConfigError(
+            f"{path}: this workbook cannot be read ({type(error).__name__}); save it anew"
+        ) from None
+
+
+def _text(path: Path, number: int, value: Any) -> str:
+    """A cell as people see it; a number without what Excel adds to it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case float() if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        case datetime():
+            return value.isoformat(sep=" ", timespec="seconds")
+        case date():
+            return value.isoformat()
+    text = str(value)
+    if len(text) > CELL_MAX:
+        raise ConfigError(f"{path}:{number}: more than {CELL_MAX} characters in a cell")
+    if text in _ERRORS:
+        raise ConfigError(
+            f"{path}:{number}: a cell shows the error {text}: mend its formula / 单元格公式出错"
+        )
+    return text
