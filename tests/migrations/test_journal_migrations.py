@@ -16,6 +16,7 @@ from meterlink.journal.migrations import APPLICATION_ID, steps
 from meterlink.model.act import FIRST_HASH, Act, Topic, link
 from meterlink.model.event import Event, EventValue
 from meterlink.model.marks import Marks
+from meterlink.model.roster_change import difference
 
 _HERE = Path(__file__).parent
 _EVENT = Event(
@@ -43,6 +44,7 @@ _ACT = Act(
     body={"kind": "trip", "reason": "欠费"},
     is_open=True,
 )
+_ENTRY = {"id": "表1", "address": "000000000161", "line": "line1", "customer": "李雷"}
 
 
 def test_every_schema_has_a_fixture() -> None:
@@ -68,7 +70,11 @@ async def test_an_old_journal_opens_twice(tmp_path: Path, fixture: Path) -> None
             assert ([_EVENT] if fixture.stem >= "journal-0002" else []) == events
             acts = [(one.act, one.hash) for one in await journal.acts.after(0)]
             has_acts = fixture.stem >= "journal-0003"
-            assert ([(_ACT, link(FIRST_HASH, _ACT, 1))] if has_acts else []) == acts
+            assert ([(_ACT, link(FIRST_HASH, _ACT, 1))] if has_acts else []) == acts[:1]
+            kept = [(1, "meterlink", _ENTRY)] if fixture.stem >= "journal-0004" else []
+            assert {one[2]["id"]: one[2] for one in kept} == (await journal.roster.kept()).entries
+            changes = await journal.roster.changes_of("表1")
+            assert kept == [(one.revision, one.actor, one.change.new) for one in changes]
             assert [1] * has_acts == [one.number for one in await journal.acts.checkpoints()]
             assert 1 == await journal.cursor("mqtt")
             assert [(1, "too large")] == await journal.poisoned("mqtt")
@@ -76,6 +82,11 @@ async def test_an_old_journal_opens_twice(tmp_path: Path, fixture: Path) -> None
         assert 3 == await journal.keep(_EVENT), "an old journal takes an event, once"
         assert _EVENT == (await journal.rows_after(2, 10))[0].record
         await journal.acts.append(replace(_ACT, subject="o-2"))
+        before = await journal.roster.kept()
+        change = difference("表2", None, {"id": "表2"})
+        assert change is not None
+        act = replace(_ACT, topic=Topic.ROSTER, subject="roster", step=before.revision + 1)
+        assert before.revision + 1 == await journal.roster.apply(act, [change], before)
         assert ["o-2"] == (await journal.acts.subjects(Topic.ORDER, only_open=True))[-1:]
     db = sqlite3.connect(path)
     assert (len(steps()),) == db.execute("PRAGMA user_version").fetchone()

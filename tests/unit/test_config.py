@@ -40,7 +40,6 @@ def test_meters_alone_are_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "where", "what"),
     [
-        ("", "", "at least one [[meters]]"),
         (_METER + "speed = 1\n", "line 5:", "unknown key 'meters[1].speed'"),
         ('[gateway]\nidd = "x"\n' + _METER, "line 2:", "did you mean 'id'?"),
         ("[gatway]\n" + _METER, "line 1:", "did you mean 'gateway'?"),

@@ -133,7 +133,7 @@ def _fault(path: Path, text: str, fault: Any) -> str:
     if place == ("meters",) and fault["type"] == "tuple_type":
         message = "write [[meters]], in two brackets, above the keys of each meter"
     if fault["type"] == "missing":
-        message = "at least one [[meters]] is needed" if place == ("meters",) else "is missing"
+        message = "is missing"
     return f"{where}: {_dotted(place)}: {message}" if place else f"{where}: {message}"
 
 

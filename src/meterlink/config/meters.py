@@ -1,8 +1,10 @@
-"""``[[meters]]``: which meters there are."""
+"""``[[meters]]``: which meters there are; the same entries stand in the journal (see docs/roster.md)."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
@@ -13,8 +15,14 @@ from meterlink.errors import ConfigError
 from meterlink.model.address import meter_address
 from meterlink.model.protocols import DEFAULT_PROTOCOL, MeterProtocol
 
-METERS_MAX = 20_000
-"""A configuration with more is refused; one gateway is not meant for more."""
+METERS_MAX: Final = 100_000
+"""Meters in service at one gateway; a configuration or a roster with more is refused."""
+READING_DAY_MAX: Final = 28
+"""The last day that every month has. Source: SCH-01."""
+RATIO_MAX: Final = 100_000
+"""Greatest ratio of a transformer; a greater one is a typing error."""
+RATIO_PLACES: Final = 6
+"""Decimal places of a ratio."""
 
 World = Literal["none", "remote", "local"]
 """Where a customer's money is: billed afterwards, in the head-end's account, or in the meter's wallet."""
@@ -29,6 +37,21 @@ def _twelve_digits(text: str) -> str:
 
 
 TwelveDigits = Annotated[str, AfterValidator(_twelve_digits)]
+
+
+def _plain(ratio: Decimal) -> Decimal:
+    """One way of writing a number, so that 30 and 30.0 are no difference."""
+    return Decimal(format(ratio.normalize(), "f"))
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.utcoffset() is None:
+        raise ValueError("a time needs a zone, e.g. 2026-11-22T00:00:00+08:00")
+    return moment.astimezone(UTC)
+
+
+Ratio = Annotated[Decimal, AfterValidator(_plain)]
+Moment = Annotated[datetime, AfterValidator(_utc)]
 
 
 class MeterSettings(MeterSecurity):
@@ -66,6 +89,27 @@ class MeterSettings(MeterSecurity):
         "", max_length=100, description="Where the customer is supplied: the address of the house."
     )
     area: str = Field("", max_length=64, description="Transformer area; limits on trips count by it.")
+    phases: Literal[1, 3] | None = Field(None, description="1 or 3; unsaid: unknown.")
+    ct: Ratio = Field(
+        Decimal(1),
+        gt=0,
+        le=RATIO_MAX,
+        decimal_places=RATIO_PLACES,
+        description="Ratio of the current transformer: 30 for 150/5 A; 1: direct connection.",
+    )
+    pt: Ratio = Field(
+        Decimal(1),
+        gt=0,
+        le=RATIO_MAX,
+        decimal_places=RATIO_PLACES,
+        description="Ratio of the voltage transformer: 100 for 10 kV/100 V; 1: none.",
+    )
+    reading_day: int = Field(
+        1,
+        ge=1,
+        le=READING_DAY_MAX,
+        description="Day of the month whose freeze of 00:00 is billed (SCH-01).",
+    )
     cost_control: World | None = Field(
         None,
         description="Where the money is. none: billed afterwards; remote: in the head-end's account; local: "
@@ -92,6 +136,13 @@ class MeterSettings(MeterSecurity):
         "the meter tells, else 60, but only for direct connection.",
     )
     pending_replacement: bool = Field(False, description="About to be replaced, or just was: no order goes.")
+    in_service_since: Moment | None = Field(
+        None, description="When it was put in; unsaid: always. A time with its zone."
+    )
+    in_service_until: Moment | None = Field(
+        None, description="When it was taken out: from then on it is not read. A time with its zone."
+    )
+    replaces: Name | None = Field(None, description="Id of the meter that stood in its place before.")
 
     @field_validator("address", "meter_number", "customer_number", mode="before")
     @classmethod
@@ -107,3 +158,13 @@ class MeterSettings(MeterSecurity):
             return meter_address(value)
         except ConfigError as error:
             raise ValueError(str(error)) from None
+
+    def in_service(self, at: datetime) -> bool:
+        """Whether it stands at the customer's at a time.
+
+        Args:
+            at: aware.
+
+        """
+        is_in = self.in_service_since is None or self.in_service_since <= at
+        return is_in and (self.in_service_until is None or at < self.in_service_until)

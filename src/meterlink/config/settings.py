@@ -1,10 +1,12 @@
 """The whole of ``meterlink.toml``: one field a table, and what tables say of each other.
 
-The tables stand in the modules beside this one. Only ``[[meters]]`` is required; everything else has a
-default that works with nothing installed.
+The tables stand in the modules beside this one. Everything has a default that works with nothing installed,
+but for the meters: those stand in the journal, which takes ``[[meters]]`` over at the first start.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -39,7 +41,7 @@ class Settings(BaseSettings):
 
     gateway: GatewaySettings = Field(default_factory=lambda: GatewaySettings.model_validate({}))
     lines: tuple[LineSettings, ...] = Field((), max_length=LINES_MAX)
-    meters: tuple[MeterSettings, ...] = Field(min_length=1, max_length=METERS_MAX)
+    meters: tuple[MeterSettings, ...] = Field((), max_length=METERS_MAX)
     plans: tuple[PlanSettings, ...] = Field((PlanSettings(),), min_length=1, max_length=PLANS_MAX)
     security_providers: tuple[SecurityProviderSettings, ...] = Field((), max_length=PROVIDERS_MAX)
     mqtt: MqttSettings | None = None
@@ -57,6 +59,34 @@ class Settings(BaseSettings):
         _unique("lines", "name", [line.name for line in self.lines])
         _unique("lines", "url", [line.url for line in self.lines])
         _unique("plans", "name", [plan.name for plan in self.plans])
+        self._check_meters()
+        if not self.ingest.in_daemon and self.mqtt is None:
+            raise ValueError(
+                "[ingest] in_daemon = false needs [mqtt]: the embedded broker lives inside the daemon"
+            )
+        return self
+
+    def with_meters(self, meters: Sequence[MeterSettings]) -> Settings:
+        """The same configuration with other meters: those of the journal.
+
+        Raises:
+            ConfigError: the meters contradict each other, or the lines and providers of the configuration.
+
+        """
+        changed = self.model_copy(update={"meters": tuple(meters)})
+        try:
+            changed._check_meters()
+        except ValueError as error:
+            raise ConfigError(f"the roster does not fit the configuration: {error}") from None
+        return changed
+
+    def _check_meters(self) -> None:
+        """What meters say of each other, and of lines and providers.
+
+        Raises:
+            ValueError: the first fault.
+
+        """
         _unique("meters", "id", [meter.id for meter in self.meters])
         lines = LineFinder(self.lines)
         places: dict[tuple[str, str], int] = {}
@@ -70,11 +100,6 @@ class Settings(BaseSettings):
                 )
         check_providers(self.security_providers, self.meters)
         check_listeners([line.parsed_url for line, _ in self.meters_by_line()])
-        if not self.ingest.in_daemon and self.mqtt is None:
-            raise ValueError(
-                "[ingest] in_daemon = false needs [mqtt]: the embedded broker lives inside the daemon"
-            )
-        return self
 
     def check_secrets(self) -> None:
         """Follow every reference to a secret, and forget what is there.

@@ -26,6 +26,7 @@ from meterlink.journal import cursors, reserve, rows
 from meterlink.journal.acts import ActLog
 from meterlink.journal.cells import micros
 from meterlink.journal.reserve import Rank, Reserve
+from meterlink.journal.roster_log import RosterLog
 from meterlink.journal.store import Step, Store
 from meterlink.model.event import Event
 from meterlink.model.reading import LogRow, Record
@@ -59,9 +60,12 @@ class Journal:
         opener: opens the file; tests give one with limits or faults.
         put_aside: what acts may use when the disk is full; ``None``: nothing.
         queue_max: changes that may wait for the disk.
+        is_start: whether this is a start of the daemon, to be noted as one; ``False``: a command does
+            something while no daemon runs.
 
     Attributes:
         acts: orders, evidence and whatever else people and rules did, in their chain.
+        roster: which meters there are.
 
     """
 
@@ -73,11 +77,13 @@ class Journal:
         opener: Callable[[Path], Store] = Store.open,
         queue_max: int = QUEUE_MAX,
         put_aside: Reserve | None = None,
+        is_start: bool = True,
     ) -> None:
         self.boot = 0
         self._path = path
         self._clock = clock
         self._opener = opener
+        self._is_start = is_start
         self._reserve = put_aside
         self._changes: asyncio.Queue[_Change | None] = asyncio.Queue(queue_max)
         self._newest = 0
@@ -87,6 +93,9 @@ class Journal:
         self._store: Store | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self.acts = ActLog(partial(self._change, Rank.ACT), self._read, clock, lambda: self.boot)
+        # Not from the reserve: a roster of megabytes would use up what orders need.
+        change = partial(self._change, Rank.STATE)
+        self.roster = RosterLog(change, self._read, clock, lambda: self.boot, self.acts.growth)
 
     @classmethod
     def open(
@@ -97,6 +106,7 @@ class Journal:
         opener: Callable[[Path], Store] = Store.open,
         queue_max: int = QUEUE_MAX,
         put_aside: Reserve | None = None,
+        is_start: bool = True,
     ) -> Self:
         """The journal at ``path``, to be entered with ``async with``.
 
@@ -104,7 +114,9 @@ class Journal:
             JournalError: not ours, damaged, locked, newer than this version, or not writable.
 
         """
-        return cls(path, clock=clock, opener=opener, queue_max=queue_max, put_aside=put_aside)
+        return cls(
+            path, clock=clock, opener=opener, queue_max=queue_max, put_aside=put_aside, is_start=is_start
+        )
 
     async def __aenter__(self) -> Self:
         """Open the file, migrate it and start the writer."""
@@ -344,7 +356,9 @@ class Journal:
         while True:
             try:
                 self._store = self._opener(self._path)
-                self.boot = self._store.start(self._clock.utc_now())
+                self.boot = (0 if self._is_start else self._store.last_boot()) or self._store.start(
+                    self._clock.utc_now()
+                )
                 break
             except DiskFull:
                 self._close_file()

@@ -13,12 +13,14 @@ from typing import Self, TypeVar
 from urllib.parse import quote
 
 from meterlink.errors import JournalError
-from meterlink.journal import act_rows, chain_rows, checkpoint_rows, rows
+from meterlink.journal import act_rows, chain_rows, checkpoint_rows, roster_rows, rows
 from meterlink.journal.acts import READ_MAX
 from meterlink.journal.migrations import check_current
+from meterlink.journal.roster_log import HISTORY_MAX
 from meterlink.model.act import KeptAct, Topic
 from meterlink.model.checkpoint import Checkpoint
 from meterlink.model.reading import LogRow
+from meterlink.model.roster_change import KeptChange, KeptRoster
 
 _T = TypeVar("_T")
 
@@ -159,6 +161,33 @@ class JournalReader:
 
         """
         return self.look(chain_rows.stray)
+
+    def roster(self) -> KeptRoster:
+        """As ``RosterLog.kept``.
+
+        Raises:
+            JournalError: the file cannot be read, or an entry is damaged.
+
+        """
+        return self.look(roster_rows.roster)
+
+    def roster_changes_of(self, meter: str, *, limit: int = HISTORY_MAX) -> list[KeptChange]:
+        """As ``RosterLog.changes_of``.
+
+        Raises:
+            JournalError: the file cannot be read, or a change is damaged.
+
+        """
+        return self.look(partial(roster_rows.changes_of, meter=meter, limit=min(limit, HISTORY_MAX)))
+
+    def roster_changes_in(self, revision: int) -> list[KeptChange]:
+        """All changes of a revision of the roster, in their order.
+
+        Raises:
+            JournalError: the file cannot be read, or a change is damaged.
+
+        """
+        return self.look(partial(roster_rows.changes_in, revision=revision))
 
     def look(self, query: Callable[[sqlite3.Connection], _T]) -> _T:
         """Ask for what the other modules of this room know to ask for.

@@ -126,6 +126,12 @@ class Store:
 
         return self.commit([new_boot])[0]
 
+    def last_boot(self) -> int:
+        """Number of the last start of the daemon, or 0."""
+        with _explained(self.path):
+            (number,) = self._db.execute("SELECT coalesce(max(number), 0) FROM boot").fetchone()
+        return int(number)
+
     def newest_id(self) -> int:
         """Id of the newest row, or 0."""
         with _explained(self.path):

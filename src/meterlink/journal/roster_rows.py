@@ -1,0 +1,157 @@
+"""The roster and its rows, both ways; a revision is kept inside one transaction, or not at all."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from meterlink.errors import JournalError
+from meterlink.journal import act_rows
+from meterlink.journal.cells import instant, text
+from meterlink.model.act import Act, Topic, written
+from meterlink.model.roster_change import SUBJECT, EntryChange, KeptChange, KeptRoster, changed
+
+_REVISION: Final = "SELECT step FROM subject WHERE topic = ? AND id = ?"
+_ENTRIES: Final = "SELECT id, entry FROM roster ORDER BY id"
+_CHANGES: Final = """
+    SELECT roster_change.revision, act.at, act.actor, act.verb, roster_change.meter, roster_change.old,
+      roster_change.new
+    FROM roster_change
+    JOIN act ON act.topic = 'roster' AND act.subject = 'roster' AND act.step = roster_change.revision
+    """
+_OF_METER: Final = f"{_CHANGES} WHERE roster_change.meter = ? ORDER BY roster_change.revision DESC LIMIT ?"
+_OF_REVISION: Final = f"{_CHANGES} WHERE roster_change.revision = ? ORDER BY roster_change.n"
+_NEWEST_VALUE: Final = """
+    SELECT value FROM reading WHERE meter = ? AND item = ? AND value IS NOT NULL ORDER BY slot DESC LIMIT 1
+    """
+_KEPT: Final = "INSERT INTO roster_change (revision, n, meter, old, new) VALUES (?, ?, ?, ?, ?)"
+_STATE: Final = (
+    "INSERT INTO roster (id, entry) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET entry = excluded.entry"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A revision as SQLite takes it: all that can be wrong with it was found before the transaction."""
+
+    act: Act
+    changes: tuple[tuple[int, int, str, str | None, str], ...]
+    entries: tuple[tuple[str, str], ...]
+
+
+def prepared(act: Act, changes: Sequence[EntryChange], before: KeptRoster) -> Prepared:
+    """Turn a revision into values of SQLite.
+
+    Args:
+        act: tells of it; its step is the one behind ``before.revision``.
+        changes: at most one an entry.
+        before: the roster that they are changes of.
+
+    Raises:
+        ValueError: a change is of another entry, or cannot be written: whoever made it has a bug.
+
+    """
+    [checked] = act_rows.prepared([act])
+    entries = [(text(one.meter), changed(before.entries.get(one.meter), one)) for one in changes]
+    return Prepared(
+        act=checked,
+        changes=tuple(
+            (act.step, n, one.meter, None if one.old is None else _out(one.old), _out(one.new))
+            for n, one in enumerate(changes)
+        ),
+        entries=tuple((meter, _out(entry)) for meter, entry in entries),
+    )
+
+
+def insert(db: sqlite3.Connection, boot: int, revision: Prepared, kept_at: int) -> int:
+    """Keep a revision, all of it; the log id of its act. In the writer's transaction.
+
+    Returns:
+        ``act_rows.TAKEN`` when there is a later revision than the one that it stands behind, or
+        ``act_rows.BROKEN``: nothing was kept then.
+
+    """
+    log_id = act_rows.insert(db, boot, [revision.act], kept_at)
+    if log_id in {act_rows.TAKEN, act_rows.BROKEN}:
+        return log_id
+    db.executemany(_KEPT, revision.changes)
+    db.executemany(_STATE, revision.entries)
+    return log_id
+
+
+def roster(db: sqlite3.Connection) -> KeptRoster:
+    """The roster with its revision, both of one moment.
+
+    Raises:
+        JournalError: an entry is damaged.
+
+    """
+    with _one_moment(db):
+        row = db.execute(_REVISION, (Topic.ROSTER.value, SUBJECT)).fetchone()
+        entries = {meter: _in(entry, f"meter {meter!r}") for meter, entry in db.execute(_ENTRIES)}
+    return KeptRoster(revision=int(row[0]) if row else 0, entries=entries)
+
+
+def changes_of(db: sqlite3.Connection, meter: str, limit: int) -> list[KeptChange]:
+    """The newest changes of an entry, oldest first.
+
+    Raises:
+        JournalError: one is damaged.
+
+    """
+    return list(_kept(db.execute(_OF_METER, (meter, limit))))[::-1]
+
+
+def changes_in(db: sqlite3.Connection, revision: int) -> list[KeptChange]:
+    """All changes of a revision, in their order.
+
+    Raises:
+        JournalError: one is damaged.
+
+    """
+    return list(_kept(db.execute(_OF_REVISION, (revision,))))
+
+
+def newest_value(db: sqlite3.Connection, meter: str, item: str) -> Decimal | None:
+    """The value of the newest slot of an item that has one."""
+    row = db.execute(_NEWEST_VALUE, (meter, item)).fetchone()
+    try:
+        return Decimal(row[0]) if row else None
+    except InvalidOperation:
+        raise JournalError(f"a reading of meter {meter!r} is damaged: {row[0]!r} is no number") from None
+
+
+@contextmanager
+def _one_moment(db: sqlite3.Connection) -> Iterator[None]:
+    """All reads of the block see one state of the file."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        db.execute("ROLLBACK")
+
+
+def _kept(rows: Iterable[tuple[Any, ...]]) -> Iterator[KeptChange]:
+    for revision, at, actor, verb, meter, old, new in rows:
+        where = f"the change of meter {meter!r} in revision {revision}"
+        change = EntryChange(meter=meter, old=None if old is None else _in(old, where), new=_in(new, where))
+        yield KeptChange(revision=revision, at=instant(at), actor=actor, verb=verb, change=change)
+
+
+def _out(entry: Any) -> str:
+    return written(entry).decode()
+
+
+def _in(entry: str, where: str) -> dict[str, Any]:
+    try:
+        found = json.loads(entry)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise JournalError(f"the roster in the journal is damaged: {where} cannot be read")
+    return found

@@ -1,0 +1,128 @@
+"""What the journal knows of the roster: entries as tables of plain values, and what became other in each.
+
+An entry is what was told of a meter, without what nobody told. Its values are text, whole numbers, truth
+values and lists of text; decimals and times are text, secrets are where they stand. What the values mean is
+the business of those who use them.
+
+A revision of the roster is one act of the log's chain (topic ``roster``, subject ``SUBJECT``, step = number
+of the revision): who, when, how many, and a digest of all that became other. A hundred thousand entries of
+one import are one act; their changes stand beside it, and the digest holds them to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from meterlink.model.act import written
+
+SUBJECT: Final = "roster"
+"""The subject of the acts that tell of revisions."""
+DIGEST: Final = "digest"
+"""Key of such an act's body: the digest of the revision's changes."""
+
+Entry = Mapping[str, Any]
+"""One meter, by the names of its fields."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryChange:
+    """What became other in one entry.
+
+    Args:
+        meter: our id of it.
+        old: the fields that had another value or are gone, with the values that they had; ``None``: there was
+            no such entry.
+        new: the fields that have another value or are new, with their values.
+
+    """
+
+    meter: str
+    old: Entry | None
+    new: Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptChange:
+    """A change as the journal keeps it.
+
+    Args:
+        revision: which one brought it.
+        at: when.
+        actor: who.
+        verb: how: ``import``, ``apply`` or ``exchange``.
+        change: what became other.
+
+    """
+
+    revision: int
+    at: datetime
+    actor: str
+    verb: str
+    change: EntryChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptRoster:
+    """The roster of a journal at one moment.
+
+    Args:
+        revision: number of its last revision; 0: there never was one.
+        entries: by our ids of the meters, in the order of those.
+
+    """
+
+    revision: int
+    entries: Mapping[str, Entry]
+
+
+def difference(meter: str, old: Entry | None, new: Entry) -> EntryChange | None:
+    """What became other in an entry; ``None``: nothing.
+
+    Args:
+        meter: our id of it.
+        old: as it was; ``None``: it was not there.
+        new: as it is.
+
+    """
+    if old is None:
+        return EntryChange(meter=meter, old=None, new=dict(new))
+    gone = {key: value for key, value in old.items() if key not in new or new[key] != value}
+    come = {key: value for key, value in new.items() if key not in old or old[key] != value}
+    return EntryChange(meter=meter, old=gone, new=come) if gone or come else None
+
+
+def changed(old: Entry | None, change: EntryChange) -> dict[str, Any]:
+    """An entry after a change of it.
+
+    Raises:
+        ValueError: the change is of another entry than this.
+
+    """
+    if (old is None) != (change.old is None):
+        raise ValueError(f"meter {change.meter!r}: the change is of an entry that {_was(change)} there")
+    before, gone = dict(old or {}), change.old or {}
+    if any(key not in before or before[key] != value for key, value in gone.items()):
+        raise ValueError(f"meter {change.meter!r}: the change is of an entry with other values")
+    return {key: value for key, value in before.items() if key not in gone} | dict(change.new)
+
+
+def digest(changes: Iterable[EntryChange]) -> str:
+    """64 hexadecimal digits over the changes of a revision, in their order.
+
+    Raises:
+        ValueError: one holds what an act's body does not.
+
+    """
+    found = hashlib.sha256()
+    for change in changes:
+        found.update(written({"meter": change.meter, "new": change.new, "old": change.old}))
+        found.update(b"\n")
+    return found.hexdigest()
+
+
+def _was(change: EntryChange) -> str:
+    return "was not" if change.old is None else "was"
