@@ -140,9 +140,16 @@ class Ledger:
         return await self._count(step)
 
     async def blame(
-        self, series: Collection[Series], reason: Reason, *, since: datetime, until: datetime, note: str = ""
+        self,
+        series: Collection[Series],
+        reason: Reason,
+        *,
+        since: datetime,
+        until: datetime,
+        note: str = "",
+        tries: int = 0,
     ) -> int:
-        """Say why open slots, due in [since, until), have not been tried. How many."""
+        """Say why open slots, due in [since, until), of which nothing is known, are not read. How many."""
 
         def step(db: sqlite3.Connection) -> int:
             numbers = (ledger_rows.series_of(db, *one) for one in series)
@@ -153,6 +160,7 @@ class Ledger:
                 since=seconds(since),
                 until=seconds(until),
                 note=note,
+                tries=tries,
             )
 
         return await self._count(step)

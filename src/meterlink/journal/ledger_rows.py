@@ -118,13 +118,20 @@ def close(
 
 
 def blame(
-    db: sqlite3.Connection, series: Iterable[int], reason: Reason, *, since: int, until: int, note: str
+    db: sqlite3.Connection,
+    series: Iterable[int],
+    reason: Reason,
+    *,
+    since: int,
+    until: int,
+    note: str,
+    tries: int = 0,
 ) -> int:
-    """Say of open slots that nobody has tried why that is; those due in [since, until). How many."""
+    """Say of open slots of which nothing is known why that is; those due in [since, until). How many."""
     return db.executemany(
-        "UPDATE slot SET reason = ?, note = ?, changed_at = ?"
+        "UPDATE slot SET reason = ?, note = ?, tries = tries + ?, changed_at = ?"
         " WHERE series = ? AND state = 0 AND due_at >= ? AND due_at < ? AND reason = 0",
-        ((int(reason), _note(note), until, number, since, until) for number in series),
+        ((int(reason), _note(note), tries, until, number, since, until) for number in series),
     ).rowcount
 
 
