@@ -131,9 +131,9 @@ async def test_a_long_outage_is_planned_as_far_back_as_meters_remember(tmp_path:
     clock.advance(500 * _DAY.total_seconds())
     async with Journal.open(tmp_path / "j", clock=clock) as journal:
         await _planner(journal, clock, _HOURLY, _FREEZE, _MONTH).apply()
-        assert 24 * CURVE_BACK_DAYS == len(await _slots(journal, _HOURLY))
-        assert BACK_DAYS == len(await _slots(journal, _FREEZE))
-        assert 13 == len(await _slots(journal, _MONTH))
+        assert 24 * (1 + CURVE_BACK_DAYS) == len(await _slots(journal, _HOURLY))
+        assert 1 + BACK_DAYS == len(await _slots(journal, _FREEZE))
+        assert 1 + 13 == len(await _slots(journal, _MONTH)), "that of the first start, and those of 400 days"
 
 
 @pytest.mark.asyncio
