@@ -20,6 +20,9 @@ from meterprofiles.schema import (
     CONNECTS,
     COST_CONTROLS,
     DLT698,
+    MEMORY,
+    MEMORY_LIMITS,
+    MEMORY_MAX,
     PARITIES,
     PHASES,
     PREAMBLE_MAX,
@@ -35,6 +38,7 @@ from meterprofiles.schema import (
     ControlTraits,
     CostControl,
     LineTraits,
+    MemoryTraits,
     MeterTraits,
     Parity,
     Phases,
@@ -76,7 +80,7 @@ def load_profile(text: str, file: str) -> Profile:
     root = compose(text, file)
     table = root.table(
         ("profile", "matches", "line", "timing"),
-        ("dialect", "layout", "quirks", "association", "meter", "control"),
+        ("dialect", "layout", "quirks", "association", "meter", "control", "memory"),
     )
     matches = table["matches"].table(("protocol",), ("model",))
     protocol = cast(Spoken, matches["protocol"].one_of(PROTOCOLS))
@@ -88,6 +92,7 @@ def load_profile(text: str, file: str) -> Profile:
         timing=_timing(table["timing"]),
         meter=_meter(table.get("meter")),
         control=_control(table.get("control")),
+        memory=_memory(table.get("memory"), protocol),
         file=file,
     )
     if protocol == DLT698:
@@ -326,6 +331,22 @@ def _control(place: Place | None) -> ControlTraits:
     return ControlTraits(
         allow_plaintext_control=_switched(table.get(_PLAINTEXT)),
         known=tuple((key, value) for key, value in said.items() if value != UNKNOWN),
+    )
+
+
+def _memory(place: Place | None, protocol: Spoken) -> MemoryTraits:
+    usual = MEMORY[protocol]
+    if place is None:
+        return usual
+    keys = [field.name for field in fields(MemoryTraits) if field.name != "sure"]
+    table = place.table((), keys)
+    limits = MEMORY_LIMITS[protocol]
+    minutes = table.pop("curve_every_min", None)
+    return replace(
+        usual,
+        **{key: one.whole(0, limits.get(key, MEMORY_MAX)) for key, one in table.items()},
+        curve_every_min=_whole(minutes, 1, 1_440, otherwise=usual.curve_every_min),
+        sure=frozenset(table) | ({"curve_every_min"} if minutes else set()),
     )
 
 

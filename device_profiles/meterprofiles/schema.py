@@ -6,7 +6,9 @@ kind with parameters; there are no expressions. A new kind is code with its own 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from meterprofiles.facts import Known
@@ -195,6 +197,51 @@ class ControlTraits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryTraits:
+    """How many records of past times a model keeps; 0: none that it could be asked for.
+
+    Args:
+        daily_freeze: days.
+        monthly_freeze: settlements.
+        curve: points.
+        curve_every_min: minutes between them, 1 to 1,440.
+        sure: which of these somebody vouches for; the others are what the standard lets expect.
+
+    """
+
+    daily_freeze: int = 62
+    monthly_freeze: int = 12
+    curve: int = 2_880
+    curve_every_min: int = 15
+    sure: frozenset[str] = frozenset()
+
+
+MEMORY_MAX: Final = 65_535
+"""Most records of one kind: what DL/T 698.45 can say of a table's depth."""
+MEMORY: Final[Mapping[Spoken, MemoryTraits]] = MappingProxyType(
+    {
+        "dlt645-2007": MemoryTraits(),
+        "dlt645-1997": MemoryTraits(daily_freeze=0, monthly_freeze=2, curve=0),
+        DLT698: MemoryTraits(),
+    }
+)
+"""Where a profile says nothing.
+
+Of DL/T 645-2007 62 daily freezes (annex A.6, extended) and 12 settlements (annex A.1) are what can be asked
+for at all; 1997 has two last months and nothing else. A curve of 30 days, and all of DL/T 698.45, whose
+tables say their depth themselves, are cautious guesses: no standard says so much.
+"""
+MEMORY_LIMITS: Final[Mapping[Spoken, Mapping[str, int]]] = MappingProxyType(
+    {
+        "dlt645-2007": {"daily_freeze": 62, "monthly_freeze": 12},
+        "dlt645-1997": {"daily_freeze": 0, "monthly_freeze": 2, "curve": 0},
+        DLT698: {},
+    }
+)
+"""Most records that identifiers can name; of the others ``MEMORY_MAX``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """One model, or a whole edition where ``model`` is empty.
 
@@ -210,6 +257,7 @@ class Profile:
         association: of a meter of DL/T 698.45; the others have none.
         meter: what it is.
         control: what it is like when it is ordered about.
+        memory: how much of the past it keeps.
         file: where it stands, for errors.
 
     """
@@ -225,6 +273,7 @@ class Profile:
     association: AssociationTraits = AssociationTraits()
     meter: MeterTraits = MeterTraits()
     control: ControlTraits = ControlTraits()
+    memory: MemoryTraits = MemoryTraits()
     file: str = field(default="", compare=False)
 
     @property

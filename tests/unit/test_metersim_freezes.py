@@ -121,3 +121,14 @@ def test_the_range_of_a_wrong_clock() -> None:
     _meter(clock_ahead=-CLOCK_AHEAD_MAX)
     with pytest.raises(ValueError, match="at most 400 days"):
         _meter(clock_ahead=CLOCK_AHEAD_MAX + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(
+    "item", ["forward_active_energy.*", "forward_active_energy.t2", "forward_active_energy"]
+)
+def test_a_settlement_is_of_its_own_time_in_whole_and_in_part(item: str) -> None:
+    """A test of billing would take what the meter shows now for what it showed on the first."""
+    meter = _meter()
+    first = datetime(2026, 11, 1, tzinfo=PLANT_TIME)
+    settled = _numbers(meter, f"{item}@settlement.1", _MIDNIGHT)
+    assert {name: meter.value(name, first) for name in settled} == settled

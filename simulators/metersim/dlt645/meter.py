@@ -352,7 +352,7 @@ class Meter:
 @functools.lru_cache(_ITEMS_KEPT)
 def _is_measured(item: str) -> bool:
     """Whether an item is what the meter measures now, of which nobody but the works has to say anything."""
-    return item.partition(".")[0] in _MEASURED
+    return "@" not in item and item.partition(".")[0] in _MEASURED
 
 
 def matches(wanted: str, address: str) -> bool:

@@ -206,7 +206,7 @@ class MemoryReader(Protocol):
         """
 
 
-class Driver(Protocol):
+class Driver(MemoryReader, Protocol):
     """One protocol's way to read; holds nothing between exchanges."""
 
     @property

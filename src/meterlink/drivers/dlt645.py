@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import FreezeAnswer, MeterAnswer, Window
+from meterlink.drivers.base import Depth, FreezeAnswer, MeterAnswer, StoredAnswer, Window
 from meterlink.drivers.dlt645_freezes import FreezeReader, FreezeTable, freeze_tables
+from meterlink.drivers.dlt645_memory import Memory645
 from meterlink.drivers.dlt645_talk import Talk645
 from meterlink.drivers.near import near
 from meterlink.drivers.values import measured
@@ -50,6 +51,7 @@ class Dlt645Driver:
         self._profile = profile
         self._dictionary = profile.dictionary
         self._talk = Talk645(clock, profile, preamble=preamble)
+        self._memory = Memory645(profile, talk=self._talk, clock=clock, zone=zone)
 
     def check_item(self, item: str) -> None:
         """See ``Driver.check_item``."""
@@ -114,6 +116,31 @@ class Dlt645Driver:
         table, meter = self._table(data_class), f"meter {address}"
         reader = FreezeReader(table, ask=ask, zone=self._zone, meter=meter)
         return await reader.read(items, known)
+
+    @property
+    def stored(self) -> Mapping[DataClass, Depth]:
+        """See ``Driver.stored``."""
+        return self._memory.stored
+
+    def check_stored(self, data_class: DataClass, item: str) -> None:
+        """See ``Driver.check_stored``."""
+        self._memory.check(data_class, item)
+
+    async def read_stored(
+        self,
+        line: Line,
+        address: str,
+        data_class: DataClass,
+        items: Sequence[str],
+        slots: Sequence[datetime],
+        *,
+        every_s: int = 0,
+        priority: Priority,
+    ) -> StoredAnswer:
+        """See ``Driver.read_stored``."""
+        return await self._memory.read(
+            line, address, data_class, items, slots, every_s=every_s, priority=priority
+        )
 
     def _selector(self, entry: Entry, window: Window) -> bytes:
         """The octets that ask for the records of a window."""

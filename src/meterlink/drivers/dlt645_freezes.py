@@ -83,7 +83,7 @@ def freeze_tables(known: Dictionary) -> dict[DataClass, FreezeTable]:
         entries = [row.entry(row.first) for row in rows]
         times = [entry for entry in entries if _TIME in entry.items]
         if times:
-            by_quantity = {quantity: entry for entry in entries for quantity in _numbers(entry)}
+            by_quantity = {quantity: entry for entry in entries for quantity in numbers_of(entry)}
             found[data_class] = FreezeTable(times[0], by_quantity)
     return found
 
@@ -121,7 +121,7 @@ class FreezeReader:
                 return FreezeFindings().of(frozen_at, taken_at)
             answer = FreezeFindings()
             for entry, wanted in groups:
-                await self._read(entry, wanted, answer)
+                await read_entry(self._ask, entry, wanted, answer, self._meter)
             before = frozen_at
             frozen_at, taken_at = await self._frozen_at()
             if frozen_at == before:
@@ -138,25 +138,37 @@ class FreezeReader:
         who = f"{self._meter}, {entry.item}"
         return freeze_instant(values[0].moment, zone=self._zone, now=taken_at, who=who), taken_at
 
-    async def _read(self, entry: Entry, wanted: Sequence[str], answer: FreezeFindings) -> None:
-        """Read one identifier and sort what it brought, or did not."""
-        try:
-            brought, _ = await self._ask(entry)
-        except Refused as error:
-            answer.refused |= dict.fromkeys(wanted, str(error))
-            return
-        except BadAnswer as error:
-            answer.unfit |= dict.fromkeys(wanted, str(error))
-            return
-        answer.values += [
-            measured(value) for value in brought if any(is_part(value.item, item) for item in wanted)
-        ]
-        for item in wanted:
-            if not any(is_part(value.item, item) for value in brought):
-                answer.refused[item] = f"{self._meter} has {entry.item} without {item}"
+
+async def read_entry(
+    ask: Ask, entry: Entry, wanted: Sequence[str], answer: FreezeFindings, meter: str
+) -> None:
+    """Read one identifier and sort what it brought, or did not.
+
+    Args:
+        ask: carries out an exchange with the meter.
+        entry: that holds them.
+        wanted: items, or blocks.
+        answer: where it goes.
+        meter: for messages.
+
+    """
+    try:
+        brought, _ = await ask(entry)
+    except Refused as error:
+        answer.refused |= dict.fromkeys(wanted, str(error))
+        return
+    except BadAnswer as error:
+        answer.unfit |= dict.fromkeys(wanted, str(error))
+        return
+    answer.values += [
+        measured(value) for value in brought if any(is_part(value.item, item) for item in wanted)
+    ]
+    for item in wanted:
+        if not any(is_part(value.item, item) for value in brought):
+            answer.refused[item] = f"{meter} has {entry.item} without {item}"
 
 
-def _numbers(entry: Entry) -> dict[str, None]:
+def numbers_of(entry: Entry) -> dict[str, None]:
     """Quantities of an identifier whose values are numbers and not times; none of the block of all."""
     if not entry.items:
         return {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
@@ -12,6 +12,14 @@ from meterlink.errors import BadAnswer, Refused, ReplyTimeout
 from meterprofiles import Profile
 from meterwire.dlt645 import AbnormalReply, Entry, ItemValue, ReadReply, ReadRequest, ReadSession
 from meterwire.errors import RemoteProtocolError
+
+NO_SUCH_DATA: Final = 0x02
+"""Bit of an error word: no such data (of 1997: no such identifier). Source: spec sections 2.5 and 9.1."""
+
+
+def has_no_such(error: Refused) -> bool:
+    """Whether a meter refused because it has no such data; any other refusal may end."""
+    return bool(error.error_word[:1]) and bool(error.error_word[0] & NO_SUCH_DATA)
 
 
 class Told(NamedTuple):

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from typing import Final
 
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import FreezeAnswer, Measured, MeterAnswer, Window
+from meterlink.drivers.base import Depth, FreezeAnswer, Measured, MeterAnswer, StoredAnswer, Window
 from meterlink.drivers.dlt698_along import Asides
 from meterlink.drivers.dlt698_freezes import FreezeReader
 from meterlink.drivers.dlt698_items import PROTOCOL, Asked, asked, numbers, scaler_of
+from meterlink.drivers.dlt698_memory import MemoryReader698, tables_of
 from meterlink.drivers.dlt698_rows import freezes_once, rows_asked
+from meterlink.drivers.dlt698_tables import TableReader
 from meterlink.drivers.dlt698_talk import PasswordOf, Talk, no_password, refusal
 from meterlink.drivers.reports import Report, nobody_keeps
+from meterlink.drivers.stored import StoredFindings, check_asked, depths
 from meterlink.drivers.values import each_once, measured
 from meterlink.errors import BadAnswer, NoRecord, Refused, UnknownItem
-from meterlink.model.data_classes import DAILY_FREEZE, DataClass
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile, generic
 from meterwire.dlt698.apdus.get import (
@@ -107,6 +110,10 @@ class Dlt698Driver:
         """See ``Driver.check_freeze``."""
         if data_class not in self.freezes:
             raise UnknownItem(f"meters of {PROTOCOL} keep no {data_class}")
+        self._check_record(data_class, item)
+
+    @staticmethod
+    def _check_record(data_class: DataClass, item: str) -> None:
         if "@" in item:
             raise UnknownItem(f"{item!r}: write an item of a {data_class} without a period")
         entry = asked(item).entry
@@ -153,6 +160,57 @@ class Dlt698Driver:
 
         reader = FreezeReader(data_class, ask=ask, zone=self._zone, meter=f"meter {address}")
         return await reader.read(items, known)
+
+    # --- memory ---
+
+    @property
+    def stored(self) -> Mapping[DataClass, Depth]:
+        """See ``Driver.stored``."""
+        return depths(self._profile, (DAILY_FREEZE, MONTHLY_FREEZE, CURVE))
+
+    def check_stored(self, data_class: DataClass, item: str) -> None:
+        """See ``Driver.check_stored``."""
+        if data_class not in self.stored:
+            raise UnknownItem(f"meters of {self._profile.name} keep no {data_class}")
+        self._check_record(data_class, item)
+
+    async def read_stored(
+        self,
+        line: Line,
+        address: str,
+        data_class: DataClass,
+        items: Sequence[str],
+        slots: Sequence[datetime],
+        *,
+        every_s: int = 0,
+        priority: Priority,
+    ) -> StoredAnswer:
+        """See ``Driver.read_stored``."""
+        check_asked(data_class, items, slots, every_s)
+        for item in items:
+            self.check_stored(data_class, item)
+        scaled: dict[Oad, Entry] = {}  # asked for with the first columns, and not with each span again
+
+        async def ask(request: RecordRequest) -> tuple[Records, datetime]:
+            if new := tuple(column for column in request.rcsd if column not in scaled):
+                scaled.update(await self._entries(line, address, request._replace(rcsd=new), priority))
+            return await self._ask_records(line, address, request, request.rcsd, scaled, priority)
+
+        readers = [
+            TableReader(
+                table,
+                data_class=data_class,
+                every=timedelta(seconds=every_s),
+                ask=ask,
+                zone=self._zone,
+                meter=f"meter {address}",
+            )
+            for table in tables_of(data_class, every_s)
+        ]
+        found = StoredFindings(data_class, items, slots, self._clock.utc_now())
+        with found.kept() as ended:
+            await MemoryReader698(readers).read(found)
+        return found.of(ended)
 
     # --- attributes ---
 

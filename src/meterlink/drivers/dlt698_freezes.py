@@ -60,7 +60,7 @@ class FreezeReader:
         answer = FreezeFindings()
         if frozen_at != known:
             for item in items:
-                self._sort(item, record, answer)
+                sort_item(item, record, self._freeze, answer, self._meter)
         return answer.of(frozen_at, taken_at)
 
     async def _read_apart(self, items: Sequence[str], known: datetime | None, reason: str) -> FreezeAnswer:
@@ -91,35 +91,9 @@ class FreezeReader:
             record = next((row for row in found.rows if row.at == at), None)
             if record is None:
                 raise BadAnswer(f"{self._meter} no longer has the {self._freeze} of {at}")
-            self._sort(item, self._only(found, record), answer)
+            sort_item(item, self._only(found, record), self._freeze, answer, self._meter)
         except BadAnswer as error:
             answer.unfit[item] = str(error)
-
-    def _sort(self, item: str, record: Record, answer: FreezeFindings) -> None:
-        """Sort what a record holds of an item."""
-        try:
-            values = self._values(item, record)
-        except BadAnswer as error:
-            answer.unfit[item] = str(error)
-            return
-        if all(value.problem for value in values):
-            answer.refused[item] = f"{self._meter} has a {self._freeze} without {item}"
-        else:
-            answer.values += [measured(value) for value in values]
-
-    def _values(self, item: str, record: Record) -> list[ItemValue]:
-        """What a record holds of an item; values of another period, or of a part of it, are none.
-
-        Raises:
-            BadAnswer: one does not fit, or is there twice and not the same.
-
-        """
-        frozen = (value for value in record.values if value.period == self._freeze)
-        values = each_once((value for value in frozen if is_part(value.item, item)), self._meter)
-        faults = [value for value in values if value.problem not in {None, "absent", "empty"}]
-        if faults:
-            raise BadAnswer(f"{self._meter} froze {item} as data that does not fit: {faults[0].problem}")
-        return values
 
     async def _newest(self, items: Sequence[str]) -> tuple[Records, datetime, str]:
         return await self._one(items, NthLast(1))
@@ -158,3 +132,40 @@ class FreezeReader:
     def _instant(self, record: Record, taken_at: datetime) -> datetime:
         who = f"{self._meter}, {self._freeze}"
         return freeze_instant(record.at, zone=self._zone, now=taken_at, who=who)
+
+
+def sort_item(item: str, record: Record, table: str, answer: FreezeFindings, meter: str) -> None:
+    """Sort what a record holds of an item.
+
+    Args:
+        item: or block.
+        record: of one instant.
+        table: whose record it is; values of another one are none of it.
+        answer: where it goes.
+        meter: for messages.
+
+    """
+    try:
+        values = _values(item, record, table, meter)
+    except BadAnswer as error:
+        answer.unfit[item] = str(error)
+        return
+    if all(value.problem for value in values):
+        answer.refused[item] = f"{meter} has a {table} without {item}"
+    else:
+        answer.values += [measured(value) for value in values]
+
+
+def _values(item: str, record: Record, table: str, meter: str) -> list[ItemValue]:
+    """What a record holds of an item; values of another period, or of a part of it, are none.
+
+    Raises:
+        BadAnswer: one does not fit, or is there twice and not the same.
+
+    """
+    frozen = (value for value in record.values if value.period == table)
+    values = each_once((value for value in frozen if is_part(value.item, item)), meter)
+    faults = [value for value in values if value.problem not in {None, "absent", "empty"}]
+    if faults:
+        raise BadAnswer(f"{meter} froze {item} as data that does not fit: {faults[0].problem}")
+    return values

@@ -8,7 +8,7 @@ think of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -16,7 +16,7 @@ import structlog
 
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
-from meterlink.drivers.base import Driver, FreezeAnswer, MeterAnswer, Window
+from meterlink.drivers.base import Depth, Driver, FreezeAnswer, MeterAnswer, StoredAnswer, Window
 from meterlink.errors import BadAnswer, MeterlinkError
 from meterlink.model.data_classes import DataClass
 
@@ -41,6 +41,7 @@ class GuardedDriver:
         self.check_instant = driver.check_instant
         self.check_freeze = driver.check_freeze
         self.check_window = driver.check_window
+        self.check_stored = driver.check_stored
         self.association_lost = driver.association_lost
 
     @property
@@ -69,6 +70,28 @@ class GuardedDriver:
         with self._wall(line, address):
             return await self._driver.read_freeze(
                 line, address, data_class, items, known=known, priority=priority
+            )
+
+    @property
+    def stored(self) -> Mapping[DataClass, Depth]:
+        """See ``Driver.stored``."""
+        return self._driver.stored
+
+    async def read_stored(
+        self,
+        line: Line,
+        address: str,
+        data_class: DataClass,
+        items: Sequence[str],
+        slots: Sequence[datetime],
+        *,
+        every_s: int = 0,
+        priority: Priority,
+    ) -> StoredAnswer:
+        """See ``Driver.read_stored``."""
+        with self._wall(line, address):
+            return await self._driver.read_stored(
+                line, address, data_class, items, slots, every_s=every_s, priority=priority
             )
 
     @contextmanager

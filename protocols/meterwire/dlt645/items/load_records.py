@@ -58,6 +58,10 @@ class LoadRecords:
             values += (self._values(body) if body else None) or []
         return tuple(values) if bodies else None
 
+    def lost(self, data: bytes) -> int:
+        """How many records of ``data`` are damaged or do not fit, and left out by ``decode``."""
+        return sum(not body or self._values(body) is None for body in self._records(data))
+
     def delimiters(self, data: bytes) -> int:
         """Those of the first good record."""
         for body in self._records(data):

@@ -1,0 +1,281 @@
+"""Points of a curve out of the load records of a DL/T 645 meter, each under the time that it says itself.
+
+Records are asked for "from a time on", several at once, the newest slots first. A meter begins with its first
+record at that time or later, so what is missing between the time asked for and the last record that came is
+not there; of later times nothing is said, and they are asked for again. Where nothing came at all, the time
+of the newest record tells what is not there yet. Records of other times than those asked for are passed over.
+Source: DL/T 645-2007, annex B; spec section 8.2.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
+
+from meterlink.drivers.dlt645_talk import Told, has_no_such
+from meterlink.drivers.freezes import FreezeFindings, freeze_instant, is_part
+from meterlink.drivers.stored import StoredFindings
+from meterlink.drivers.values import each_once, measured
+from meterlink.errors import BadAnswer, NoFreeze, Refused
+from meterwire.dlt645 import Dictionary, Entry, ItemValue
+from meterwire.dlt645.items import record_selector
+from meterwire.dlt645.items.dictionary import DICTIONARIES_KEPT
+from meterwire.dlt645.items.load_records import LoadRecords
+
+BAD_ANSWERS_MAX: Final = 3
+"""Answers that do not fit, after which a class is not asked any more in one reading."""
+
+_CLASSES: Final = range(1, 7)
+_FROM_TIME: Final = 1
+_NEWEST: Final = 2
+_TIME: Final = "recorded_at"
+
+Ask = Callable[[Entry, bytes], Awaitable[Told]]
+"""One exchange with the meter for load records, with the octets that say which."""
+
+
+class CurveTable:
+    """The load records of a dictionary: which of the six classes holds what.
+
+    Args:
+        of_class: by class, the identifiers of the records from a time on, and of the newest.
+        items: by class, what it holds.
+
+    """
+
+    def __init__(self, of_class: dict[int, tuple[Entry, Entry]], items: dict[int, tuple[str, ...]]) -> None:
+        self.of_class = of_class
+        self._items = items
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """What can be asked for, without dimensions."""
+        return tuple(dict.fromkeys(item.partition(".")[0] for held in self._items.values() for item in held))
+
+    def class_of(self, item: str) -> int | None:
+        """The class that holds an item (or a part of a block, ``.*``), or ``None``."""
+        held = (number for number, items in self._items.items() if any(is_part(one, item) for one in items))
+        return next(held, None)
+
+
+@functools.lru_cache(DICTIONARIES_KEPT)
+def curve_table(known: Dictionary) -> CurveTable | None:
+    """The load records of meters with these identifiers; ``None`` where there are none.
+
+    Args:
+        known: the identifiers of a profile.
+
+    """
+    of_class: dict[int, tuple[Entry, Entry]] = {}
+    items: dict[int, tuple[str, ...]] = {}
+    for number in _CLASSES:
+        family = 0x06000000 | number << 16
+        entries = known.by_di(family | _FROM_TIME), known.by_di(family | _NEWEST)
+        if entries[0] is None or entries[1] is None:
+            continue
+        shape = entries[0].shapes[0]
+        if isinstance(shape, LoadRecords):
+            of_class[number] = entries[0], entries[1]
+            items[number] = tuple(label.item for label in shape.classes[number - 1].labels)
+    return CurveTable(of_class, items) if of_class else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """What one answer brought: values by time, and whether something in it could not be used."""
+
+    by_slot: dict[datetime, list[ItemValue]]
+    is_whole: bool
+
+
+class CurveReader:
+    """One reading of one class of load records of one meter.
+
+    Args:
+        entries: of the records from a time on, and of the newest.
+        every: between the slots.
+        ask: carries out an exchange with the meter.
+        zone: what the meter's clock shows.
+        meter: for messages.
+
+    """
+
+    def __init__(
+        self,
+        entries: tuple[Entry, Entry],
+        *,
+        every: timedelta,
+        ask: Ask,
+        zone: tzinfo,
+        meter: str,
+    ) -> None:
+        self._from_time, self._newest_entry = entries
+        self._every = every
+        self._ask = ask
+        self._zone = zone
+        self._meter = meter
+        self._newest: datetime | None = None
+        self._step = every
+        self._bad = 0
+
+    async def read(self, found: StoredFindings) -> None:
+        """Read the slots that are open.
+
+        Raises:
+            NoFreeze: the meter has no load records of this class.
+            BadAnswer: again and again its answers do not fit.
+
+        """
+        slots = found.open
+        while slots:
+            chunk = _chunk(slots, self._every)
+            slots = slots[len(chunk) :]
+            while chunk:
+                chunk = await self._read_from(chunk, found)
+
+    async def _read_from(self, chunk: list[datetime], found: StoredFindings) -> list[datetime]:
+        """Ask from the oldest slot of a chunk on; gives the slots of it of which nothing is known yet.
+
+        Args:
+            chunk: oldest first.
+            found: where it goes.
+
+        """
+        start, selector = chunk[0], self._selector(chunk)
+        try:
+            points = await self._points(self._from_time, selector, found)
+        except BadAnswer as error:
+            self._bad += 1
+            if self._bad >= BAD_ANSWERS_MAX:
+                raise
+            found.absent(start, "unfit", str(error))
+            return chunk[1:]
+        told = sorted(slot for slot in points.by_slot if slot >= start)
+        if not told:
+            return await self._without(chunk, points, found)
+        if told[0] > start and await self._is_end(told, selector[0], found):
+            found.absent(start, "unfit", f"{self._meter} answered with its newest load records instead")
+            return chunk[1:]
+        self._learn(told)
+        last = told[-1]
+        for slot in chunk:
+            if slot in points.by_slot:
+                self._sort(slot, points.by_slot[slot], found)
+            elif slot < last:
+                self._absent(slot, points, found)
+        return [slot for slot in chunk if slot > last]
+
+    async def _is_end(self, told: Sequence[datetime], count: int, found: StoredFindings) -> bool:
+        """Whether as many came as were asked for, and they are the newest: then nobody knows from when on."""
+        if len(told) < count:
+            return False
+        if self._newest is None:
+            self._newest = await self._newest_time(found)
+        return told[-1] >= self._newest
+
+    async def _without(self, chunk: list[datetime], points: _Points, found: StoredFindings) -> list[datetime]:
+        """Nothing came from a time on: what that says of the slots."""
+        start = chunk[0]
+        if points.by_slot or not points.is_whole:
+            reason = f"{self._meter} answered with records that are not those from {start} on"
+            found.absent(start, "unfit", reason)
+            return chunk[1:]
+        if self._newest is None:
+            self._newest = await self._newest_time(found)
+        if start <= self._newest:
+            found.absent(start, "gone", f"{self._meter} has no load record of {start}")
+            return chunk[1:]
+        for slot in chunk:
+            found.absent(slot, "not_yet", f"the newest load record is of {self._newest}")
+        return []
+
+    async def _newest_time(self, found: StoredFindings) -> datetime:
+        """The time of the newest record.
+
+        Raises:
+            NoFreeze: there is none.
+            BadAnswer: it cannot be told.
+
+        """
+        points = await self._points(self._newest_entry, bytes((1,)), found)
+        if points.by_slot:
+            return max(points.by_slot)
+        if points.is_whole:
+            raise NoFreeze(f"{self._meter} has no load records: {self._newest_entry.item}")
+        raise BadAnswer(f"{self._meter} answered its newest load record damaged")
+
+    async def _points(self, entry: Entry, selector: bytes, found: StoredFindings) -> _Points:
+        """The records of one answer, by time; none where the meter says that there is none."""
+        try:
+            told = await self._ask(entry, selector)
+        except Refused as error:
+            if has_no_such(error):
+                return _Points({}, True)
+            raise BadAnswer(str(error)) from None
+        found.taken_at = told.taken_at
+        shape = entry.shapes[0]
+        assert isinstance(shape, LoadRecords), "the table holds no others"
+        is_whole = not shape.lost(told.octets)
+        by_slot: dict[datetime, list[ItemValue]] = {}
+        for values in _records(told.values):
+            who = f"{self._meter}, {entry.item}"
+            try:
+                slot = freeze_instant(values[0].moment, zone=self._zone, now=told.taken_at, who=who)
+            except NoFreeze:
+                is_whole = False
+                continue
+            by_slot.setdefault(slot, []).extend(values[1:])
+        return _Points(by_slot, is_whole)
+
+    def _sort(self, slot: datetime, values: Sequence[ItemValue], found: StoredFindings) -> None:
+        """Sort what the record of a slot holds."""
+        try:
+            once = each_once(values, f"{self._meter}, load record of {slot}")
+        except BadAnswer as error:
+            found.absent(slot, "unfit", str(error))
+            return
+        answer = FreezeFindings()
+        for item in found.items:
+            parts = [value for value in once if is_part(value.item, item)]
+            if all(value.problem == "absent" for value in parts):
+                answer.refused[item] = f"{self._meter} has a load record of {slot} without {item}"
+            else:
+                answer.values += map(measured, parts)
+        found.brought(slot, answer)
+
+    def _absent(self, slot: datetime, points: _Points, found: StoredFindings) -> None:
+        if points.is_whole:
+            found.absent(slot, "gone", f"{self._meter} has no load record of {slot}")
+        else:
+            reason = f"{self._meter} answered with a record that is damaged or has no time"
+            found.absent(slot, "unfit", reason)
+
+    def _selector(self, chunk: Sequence[datetime]) -> bytes:
+        """The octets that ask for a chunk: one record where the meter makes more of them than are wanted."""
+        count = 1 + (chunk[-1] - chunk[0]) // self._every if self._step >= self._every else 1
+        since = f"{chunk[0].astimezone(self._zone):%Y-%m-%d %H:%M}"
+        return record_selector.selector(
+            self._from_time.di, count=min(count, record_selector.RECORDS_MAX), since=since
+        )
+
+    def _learn(self, told: Sequence[datetime]) -> None:
+        """How far apart the meter's records are."""
+        gaps = [later - sooner for sooner, later in itertools.pairwise(told)]
+        self._step = min([self._step, *gaps])
+
+
+def _chunk(newest_first: Sequence[datetime], every: timedelta) -> list[datetime]:
+    """The slots that one answer may bring, oldest first."""
+    oldest = newest_first[0] - (record_selector.RECORDS_MAX - 1) * every
+    return sorted(slot for slot in newest_first if slot >= oldest)
+
+
+def _records(values: Sequence[ItemValue]) -> Iterator[list[ItemValue]]:
+    """The values of each record; the first one of each is its time."""
+    starts = [at for at, value in enumerate(values) if value.item == _TIME]
+    for start, end in zip(starts, [*starts[1:], len(values)], strict=True):
+        yield list(values[start:end])

@@ -1,0 +1,173 @@
+"""What meters of a profile of DL/T 645 hold of the past, and the reader for each class of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+
+from meterlink.bus.line import Line
+from meterlink.bus.queue import Priority
+from meterlink.clock import Clock
+from meterlink.drivers.base import Depth, StoredAnswer
+from meterlink.drivers.dlt645_curves import CurveReader, curve_table
+from meterlink.drivers.dlt645_freezes import freeze_tables, numbers_of
+from meterlink.drivers.dlt645_numbered import NumberedReader
+from meterlink.drivers.dlt645_settlements import SettlementReader, settlement_entries
+from meterlink.drivers.dlt645_talk import Talk645, Told
+from meterlink.drivers.stored import StoredFindings, check_asked, depths
+from meterlink.errors import NoFreeze, UnknownItem
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
+from meterprofiles import Profile
+from meterwire.dlt645 import Entry, ItemValue
+
+_SETTLED = "forward_active_energy"
+"""Every edition keeps this of a settlement."""
+
+
+class Memory645:
+    """The memory of meters of one profile.
+
+    Args:
+        profile: of the meters.
+        talk: the way to ask them.
+        clock: ours.
+        zone: what the meters' clocks show.
+
+    """
+
+    def __init__(self, profile: Profile, *, talk: Talk645, clock: Clock, zone: tzinfo) -> None:
+        self._profile = profile
+        self._dictionary = profile.dictionary
+        self._talk = talk
+        self._clock = clock
+        self._zone = zone
+
+    @property
+    def stored(self) -> Mapping[DataClass, Depth]:
+        """See ``MemoryReader.stored``."""
+        kept: list[DataClass] = [name for name in freeze_tables(self._dictionary) if name == DAILY_FREEZE]
+        if settlement_entries(self._dictionary, [_SETTLED]):
+            kept.append(MONTHLY_FREEZE)
+        if curve_table(self._dictionary) is not None:
+            kept.append(CURVE)
+        return depths(self._profile, kept)
+
+    def check(self, data_class: DataClass, item: str) -> None:
+        """See ``MemoryReader.check_stored``."""
+        if data_class not in self.stored:
+            raise UnknownItem(f"meters of {self._profile.name} keep no {data_class}")
+        if data_class == DAILY_FREEZE:
+            table = freeze_tables(self._dictionary)[data_class]
+            holds, quantities = table.holding(item) is not None, table.quantities
+        elif data_class == CURVE:
+            curves = curve_table(self._dictionary)
+            assert curves is not None, "what is stored has a table"
+            holds, quantities = curves.class_of(item) is not None, curves.quantities
+        else:
+            entries = settlement_entries(self._dictionary, [item])
+            holds = any(item.partition(".")[0] in numbers_of(entry) for entry, _ in entries)
+            quantities = ("energies", "largest demands")
+        if not holds:
+            raise UnknownItem(
+                f"no {item!r} in a {data_class} of {self._profile.protocol}; there are "
+                f"{', '.join(quantities)}, with .* for tariffs or phases where there are some"
+            )
+
+    async def read(
+        self,
+        line: Line,
+        address: str,
+        data_class: DataClass,
+        items: Sequence[str],
+        slots: Sequence[datetime],
+        *,
+        every_s: int,
+        priority: Priority,
+    ) -> StoredAnswer:
+        """See ``MemoryReader.read_stored``."""
+        check_asked(data_class, items, slots, every_s)
+        for item in items:
+            self.check(data_class, item)
+        found = StoredFindings(data_class, items, slots, self._clock.utc_now())
+        asked = _Asked(self._talk, line, address, priority, found)
+        with found.kept() as ended:
+            if data_class == CURVE:
+                await self._read_curve(asked, timedelta(seconds=every_s))
+            else:
+                await self._reader(data_class, asked).read(found)
+        return found.of(ended)
+
+    def _reader(self, data_class: DataClass, asked: _Asked) -> NumberedReader | SettlementReader:
+        if data_class == DAILY_FREEZE:
+            return NumberedReader(
+                freeze_tables(self._dictionary)[data_class],
+                dictionary=self._dictionary,
+                ask=asked.values,
+                zone=self._zone,
+                meter=asked.meter,
+            )
+        return SettlementReader(
+            self._profile.protocol,
+            dictionary=self._dictionary,
+            ask=asked.values,
+            zone=self._zone,
+            meter=asked.meter,
+        )
+
+    async def _read_curve(self, asked: _Asked, every: timedelta) -> None:
+        """Each class of load records by itself: they are recorded apart, and one meter keeps not all of them.
+
+        Raises:
+            NoFreeze: the meter keeps none of the classes.
+
+        """
+        table = curve_table(self._dictionary)
+        assert table is not None, "what is stored has a table"
+        found = asked.found
+        by_class: dict[int, list[str]] = {}
+        for item in found.items:
+            number = table.class_of(item)
+            assert number is not None, f"{item} was checked before"
+            by_class.setdefault(number, []).append(item)
+        missing: list[NoFreeze] = []
+        for number, items in by_class.items():
+            part = found.part(items, found.asked)
+            reader = CurveReader(
+                table.of_class[number], every=every, ask=asked.records, zone=self._zone, meter=asked.meter
+            )
+            try:
+                await reader.read(part)
+            except NoFreeze as error:
+                part.has_not(str(error))
+                missing.append(error)
+            finally:
+                found.add(part)
+        if len(missing) == len(by_class):
+            raise missing[0]
+
+
+class _Asked:
+    """The exchanges of one reading."""
+
+    def __init__(
+        self, talk: Talk645, line: Line, address: str, priority: Priority, found: StoredFindings
+    ) -> None:
+        self.meter = f"meter {address}"
+        self.found = found
+        self._talk = talk
+        self._line = line
+        self._address = address
+        self._priority = priority
+
+    async def values(self, entry: Entry) -> tuple[tuple[ItemValue, ...], datetime]:
+        """One identifier."""
+        told = await self.records(entry, b"")
+        return told.values, told.taken_at
+
+    async def records(self, entry: Entry, selector: bytes) -> Told:
+        """Load records: which, the selector says."""
+        told = await self._talk.ask(
+            self._line, self._address, entry, priority=self._priority, selector=selector
+        )
+        self.found.taken_at = told.taken_at
+        return told

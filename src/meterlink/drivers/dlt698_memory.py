@@ -1,0 +1,83 @@
+"""Which tables of a DL/T 698.45 meter hold a class of records, and what is to be asked of the second one.
+
+What the first table does not have is gone only when the second does not have it either.
+Source: spec dlt698, sections 6.7 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from meterlink.drivers.dlt698_tables import TableReader
+from meterlink.drivers.stored import StoredFindings
+from meterlink.errors import NoFreeze
+from meterlink.model.data_classes import CURVE, MONTHLY_FREEZE, DataClass
+
+_HOUR_S: Final = 3_600
+
+
+def tables_of(data_class: DataClass, every_s: int) -> tuple[str, ...]:
+    """The tables that may hold a class: the second is asked for what the first does not have.
+
+    Args:
+        data_class: daily, monthly or curve.
+        every_s: of a curve.
+
+    """
+    if data_class == MONTHLY_FREEZE:  # the settlement's own; some meters keep only that of the month's first
+        return "settlement_freeze", "monthly_freeze"
+    if data_class == CURVE:
+        return ("hourly_freeze", "curve") if every_s % _HOUR_S == 0 else ("curve",)
+    return ("daily_freeze",)
+
+
+class MemoryReader698:
+    """One reading of one class of one meter, out of the tables that may hold it.
+
+    Args:
+        readers: of its tables, in their order.
+
+    """
+
+    def __init__(self, readers: Sequence[TableReader]) -> None:
+        self._readers = readers
+
+    async def read(self, found: StoredFindings) -> None:
+        """Read what is asked for.
+
+        Raises:
+            NoFreeze: no table has such records, or all refuse them.
+            BadAnswer: again and again the answers do not fit.
+
+        """
+        parts: list[StoredFindings] = []
+        missing: list[NoFreeze] = []
+        is_certain = len(self._readers) == 1
+        try:
+            for reader in self._readers:
+                for part in self._open(found, parts):
+                    try:
+                        await reader.read(part)
+                    except NoFreeze as error:
+                        missing.append(error)
+                    else:
+                        parts.append(part)
+            is_certain = True
+        finally:
+            for part in parts:
+                found.add(part, is_certain=is_certain)
+        if not parts:
+            raise missing[0]
+
+    @staticmethod
+    def _open(found: StoredFindings, parts: Sequence[StoredFindings]) -> list[StoredFindings]:
+        """What is still to be asked: slots without a record, and items refused in one."""
+        if not parts:
+            return [found.part(found.items, found.asked)]
+        first = parts[0]
+        absent = [*first.without_record("gone"), *first.without_record("not_yet")]
+        refusing = first.refusing()
+        items = tuple(dict.fromkeys(item for refused in refusing.values() for item in refused))
+        asked = [(found.items, absent), (items, list(refusing))]
+        return [found.part(items, slots) for items, slots in asked if items and slots]
