@@ -32,14 +32,8 @@ _MONTH_DAYS: Final = 31
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class PlanLedger(Protocol):
-    """What planning needs of the ledger; each raises ``JournalError``."""
-
-    async def plan(self, planned: Sequence[Planned]) -> int:
-        """See ``Ledger.plan``."""
-
-    async def newest(self, series: Sequence[Series], before: datetime) -> dict[Series, datetime | None]:
-        """See ``Ledger.newest``."""
+class BlameLedger(Protocol):
+    """Says why nobody came to slots; raises ``JournalError``."""
 
     async def blame(
         self,
@@ -52,6 +46,16 @@ class PlanLedger(Protocol):
         tries: int = 0,
     ) -> int:
         """See ``Ledger.blame``."""
+
+
+class PlanLedger(BlameLedger, Protocol):
+    """What planning needs of the ledger; each raises ``JournalError``."""
+
+    async def plan(self, planned: Sequence[Planned]) -> int:
+        """See ``Ledger.plan``."""
+
+    async def newest(self, series: Sequence[Series], before: datetime) -> dict[Series, datetime | None]:
+        """See ``Ledger.newest``."""
 
     async def waive(
         self, meter: str, reason: Reason, *, since: datetime, until: datetime, note: str = ""
@@ -90,13 +94,14 @@ class Planner:
         self._patience = Patience(line)
         self._looked: tuple[datetime, float] | None = None
         self._days: frozenset[date] = frozenset()
+        self._calendars = {plan.calendar for _, plan in planned}
 
     async def apply(self) -> bool:
         """Plan what is to be planned by now. Whether anything in the ledger may have changed."""
         now, monotonic_s = self._clock.utc_now(), self._clock.monotonic_s()
         absence = await self._absence(now, monotonic_s)
         self._looked = now, monotonic_s
-        days = frozenset(plan.calendar.day_of(now) for _, plan in self._planned.values())
+        days = frozenset(calendar.day_of(now) for calendar in self._calendars)
         if days == self._days and absence is None:
             return False
         await self._plan_days(now)
@@ -117,7 +122,7 @@ class Planner:
     async def _plan_days(self, now: datetime) -> None:
         """Plan the days of each series behind the last one that is planned, today included."""
         tomorrow = max(
-            (plan.calendar.start_of(plan.calendar.day_of(now) + _DAY) for _, plan in self._planned.values()),
+            (calendar.start_of(calendar.day_of(now) + _DAY) for calendar in self._calendars),
             default=now,
         )
         newest = await self._patience.until_done(

@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from meterlink.acquisition.ledger_care import LedgerCare
 from meterlink.audit.keys import GatewayKey
 from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door
@@ -91,7 +92,7 @@ class Daemon:
                     meters,
                     self._settings.plans,
                     profiles=self._profiles,
-                    keeper=journal,
+                    journal=journal,
                     clock=outside.clock,
                     way=self._way(line.parsed_url, gatehouse),
                     rng=outside.rng,
@@ -108,6 +109,8 @@ class Daemon:
                     group.create_task(supervised(part.name, part.run), name=f"line[{part.name}]")
                     for part in parts
                 ]
+                care = LedgerCare(journal.ledger, outside.clock, self._settings.gateway.plant_time)
+                beside.append(group.create_task(supervised("ledger", care.run), name="ledger"))
                 if ordering is not None:
                     beside.append(group.create_task(supervised("orders", ordering.run), name="orders"))
                 async with self._orders.open_desk(
@@ -131,6 +134,7 @@ class Daemon:
                 await asyncio.wait(tasks, timeout=STOP_LINES_S)
                 for task in (*tasks, *beside):
                     task.cancel()
+                await care.end()
             await delivery.drain()
         _log.info("stopped")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -264,6 +264,23 @@ class Journal:
 
         """
         return await self._read(lambda store: store.kept_of(data_class, meter, slot, items))
+
+    async def kept_of_slots(
+        self, data_class: str, meter: str, wanted: Mapping[datetime, Sequence[str]]
+    ) -> dict[datetime, set[str]]:
+        """Of each slot, which of the items wanted of a meter were kept.
+
+        Args:
+            data_class: e.g. ``curve``.
+            meter: our id of it.
+            wanted: items by slot; names as in the readings, no blocks.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        look = partial(rows.select_kept_of_slots, data_class=data_class, meter=meter, wanted=wanted)
+        return await self._read(lambda store: store.look(look))
 
     async def last_read_at(self, meter: str) -> datetime | None:
         """The newest slot of any reading that was kept of a meter; ``None``: there is none.

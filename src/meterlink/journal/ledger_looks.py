@@ -181,11 +181,16 @@ def oldest(db: sqlite3.Connection, first: int, last: int, classes: str) -> int |
 
 
 def lived_until(db: sqlite3.Connection, boot: int) -> int | None:
-    """When the last start before this one was last seen alive."""
-    row = db.execute(
-        "SELECT alive_at FROM life WHERE boot < ? ORDER BY boot DESC LIMIT 1", (boot,)
+    """When the last start before this one was last seen alive: it said so, or kept something."""
+    (found,) = db.execute(
+        """
+        SELECT max(
+            coalesce((SELECT alive_at FROM life WHERE boot < ?1 ORDER BY boot DESC LIMIT 1), -1),
+            coalesce((SELECT kept_at FROM log WHERE boot < ?1 ORDER BY id DESC LIMIT 1) / 1000000, -1))
+        """,
+        (boot,),
     ).fetchone()
-    return int(row[0]) if row else None
+    return None if found < 0 else int(found)
 
 
 def parts(last: int, size: int) -> Iterator[tuple[int, int]]:
