@@ -275,11 +275,12 @@ class Collector:
         for stream in self._streams:
             if stream.front.coming is not None:
                 naps.append(stream.front.coming - now.timestamp())
-            if stream.front.current is not None:
-                naps.append(stream.rests_until(is_current=True) - monotonic_s)
-            if stream.front.newest is not None:
-                rests_s = stream.rests_until(is_current=False) - monotonic_s
-                naps.append(rests_s if rests_s > 0 else self._allowance.look_again_s)
+            for is_current, has_work in enumerate((stream.front.newest, stream.front.current)):
+                rests_s = stream.rests_until(is_current=bool(is_current)) - monotonic_s
+                if has_work is not None and rests_s > 0:
+                    naps.append(rests_s)
+            if stream.front.newest is not None and not self._allowance.allows(monotonic_s):
+                naps.append(self._allowance.look_again_s)
         return max(min(naps), NAP_MIN_S)
 
     async def _pause(self, seconds: float) -> None:

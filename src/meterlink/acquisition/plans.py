@@ -131,6 +131,11 @@ class Point:
     in_service_since: datetime | None = None
     in_service_until: datetime | None = None
 
+    def in_service(self, at: datetime) -> bool:
+        """Whether it stands in its place at a time."""
+        is_in = self.in_service_since is None or self.in_service_since <= at
+        return is_in and (self.in_service_until is None or at < self.in_service_until)
+
 
 _Plan = TypeVar("_Plan", Plan, StoredPlan)
 

@@ -203,6 +203,7 @@ class LinePart:
             line=line,
             driver=driver,
             keeper=self._journal,
+            ledger=self._journal.ledger,
             clock=self._clock,
             zone=self._zone,
         )
