@@ -21,6 +21,7 @@ from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door
 from meterlink.config import Settings
 from meterlink.daemon.audited import audited_journal
+from meterlink.daemon.collection_requests import CollectionRequests, places_of
 from meterlink.daemon.control_socket import SOCKET_FILE
 from meterlink.daemon.delivery import Outside, delivering
 from meterlink.daemon.dial_in import Gatehouse, PortOpener
@@ -113,9 +114,13 @@ class Daemon:
                 beside.append(group.create_task(supervised("ledger", care.run), name="ledger"))
                 if ordering is not None:
                     beside.append(group.create_task(supervised("orders", ordering.run), name="orders"))
-                async with self._orders.open_desk(
-                    outside.folder / SOCKET_FILE, no_control if ordering is None else ordering.answer
-                ):
+                requests = CollectionRequests(
+                    journal.ledger,
+                    lambda: places_of(self._settings),
+                    self._settings.gateway.plant_time,
+                    no_control if ordering is None else ordering.answer,
+                )
+                async with self._orders.open_desk(outside.folder / SOCKET_FILE, requests.answer):
                     _log.info(
                         "started", boot=journal.boot, lines=len(parts), meters=len(self._settings.meters)
                     )
