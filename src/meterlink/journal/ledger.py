@@ -149,7 +149,7 @@ class Ledger:
         note: str = "",
         tries: int = 0,
     ) -> int:
-        """Say why open slots, due in [since, until), of which nothing is known, are not read. How many."""
+        """Say why open slots, due in [since, until), are not read, where no better is known. How many."""
 
         def step(db: sqlite3.Connection) -> int:
             numbers = (ledger_rows.series_of(db, *one) for one in series)

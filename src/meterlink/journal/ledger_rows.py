@@ -5,8 +5,9 @@ The numbers of states stand in the SQL as literals: the index of open slots is f
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -32,6 +33,13 @@ _CLOSE: Final = """
     WHERE series = ? AND at = ? AND state = 0
     """
 _CLOSE_PASSING: Final = "INSERT OR IGNORE INTO slot VALUES (?6, ?7, ?1, ?2, ?3, ?7, ?4, ?5)"
+
+
+_WEAKER: Final[Mapping[Reason, Collection[Reason]]] = {
+    Reason.SILENT: (Reason.LINE_DOWN, Reason.NOT_RUNNING, Reason.LINE_SLOW),
+    Reason.LINE_DOWN: (Reason.NOT_RUNNING, Reason.LINE_SLOW),
+}
+"""What it no longer is: whoever was not there has come back meanwhile, and found something else."""
 
 
 class Due(NamedTuple):
@@ -127,11 +135,13 @@ def blame(
     note: str,
     tries: int = 0,
 ) -> int:
-    """Say of open slots of which nothing is known why that is; those due in [since, until). How many."""
+    """Say why open slots are not read; those due in [since, until) whose reason is weaker. How many."""
+    weaker = json.dumps([Reason.WAITING, *_WEAKER.get(reason, ())])
     return db.executemany(
         "UPDATE slot SET reason = ?, note = ?, tries = tries + ?, changed_at = ?"
-        " WHERE series = ? AND state = 0 AND due_at >= ? AND due_at < ? AND reason = 0",
-        ((int(reason), _note(note), tries, until, number, since, until) for number in series),
+        " WHERE series = ? AND state = 0 AND due_at >= ? AND due_at < ?"
+        " AND reason IN (SELECT value FROM json_each(?))",
+        ((int(reason), _note(note), tries, until, number, since, until, weaker) for number in series),
     ).rowcount
 
 
