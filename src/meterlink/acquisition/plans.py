@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, TypeVar
 
 from meterlink.acquisition.calendars import Calendar
@@ -167,18 +167,6 @@ def _joined(one: _Plan, other: _Plan) -> _Plan:
 def _when(plan: Plan | StoredPlan) -> tuple[object, ...]:
     own = (plan.gather_s, plan.settlement_day) if isinstance(plan, StoredPlan) else ()
     return (plan.calendar, *own)
-
-
-def newest_daily_freeze(now: datetime, zone: tzinfo) -> datetime:
-    """The newest daily freeze that a meter with a sound clock has taken by ``now``: its instant.
-
-    Args:
-        now: wall time, aware.
-        zone: what the meters' clocks show; without daylight saving time.
-
-    """
-    local = (now - FREEZE_SETTLE).astimezone(zone)
-    return local.replace(hour=0, minute=0, second=0, microsecond=0).astimezone(UTC)
 
 
 def is_kept(item: str, kept: set[str]) -> bool:

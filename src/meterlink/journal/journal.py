@@ -250,21 +250,6 @@ class Journal:
         """
         return await self._read(lambda store: store.kept_in(data_class, slot))
 
-    async def kept_of(self, data_class: str, meter: str, slot: datetime, items: Sequence[str]) -> set[str]:
-        """Which of a meter's items were kept for a slot; cheap however many meters there are.
-
-        Args:
-            data_class: e.g. ``daily_freeze``.
-            meter: our id of it.
-            slot: aware; as in the readings.
-            items: names as in the readings, no blocks.
-
-        Raises:
-            JournalError: the file cannot be read.
-
-        """
-        return await self._read(lambda store: store.kept_of(data_class, meter, slot, items))
-
     async def kept_of_slots(
         self, data_class: str, meter: str, wanted: Mapping[datetime, Sequence[str]]
     ) -> dict[datetime, set[str]]:
