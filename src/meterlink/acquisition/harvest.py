@@ -15,7 +15,15 @@ from typing import Final, Protocol, TypeVar
 from meterlink.acquisition.keeping import Patience, readings_of
 from meterlink.acquisition.streams import Stream
 from meterlink.drivers.base import StoredAnswer, StoredRecord
-from meterlink.errors import BusFull, ClockFarAhead, LineError, MeterlinkError, NoFreeze, ReplyTimeout
+from meterlink.errors import (
+    BusFull,
+    ClockFarAhead,
+    DiskFull,
+    LineError,
+    MeterlinkError,
+    NoFreeze,
+    ReplyTimeout,
+)
 from meterlink.model.data_classes import CURVE
 from meterlink.model.reading import Record
 from meterlink.model.slot import Reason, SlotKey
@@ -73,13 +81,20 @@ class Harvest:
         self._ledger = ledger
         self._patience = Patience(line)
 
-    async def take(self, stream: Stream, asked: Sequence[datetime], answer: StoredAnswer) -> None:
-        """Put away an answer."""
+    async def take(self, stream: Stream, asked: Sequence[datetime], answer: StoredAnswer) -> bool:
+        """Put away an answer; ``False``: there is no room for curves now, and nothing of it is put away.
+
+        Whoever reads freezes waits for a disk that is full; nobody waits for room for a curve, which the
+        meter remembers, while there is still room for freezes.
+        """
         key = stream.series.key
         open_slots = set(asked)
         for record in answer.records:
             open_slots.discard(_slot_of(stream, record, asked))
-        await self._keep(stream, asked, answer)
+        try:
+            await self._keep(stream, asked, answer)
+        except DiskFull:
+            return False
         gone = {slot: why for slot, why in answer.gone.items() if slot in open_slots}
         for why in dict.fromkeys(gone.values()):
             keys = [key(slot) for slot in gone if gone[slot] == why]
@@ -91,6 +106,7 @@ class Harvest:
             await self.failed(stream, sorted(left), answer.cut_short)
         elif left and answer.refused:
             await self.refused(stream, sorted(left), next(iter(answer.refused.values())))
+        return True
 
     async def failed(self, stream: Stream, asked: Sequence[datetime], error: MeterlinkError) -> None:
         """Nothing came for these slots."""
@@ -143,7 +159,9 @@ class Harvest:
                 await self._tried(stream, {slot: next(iter(record.unfit.values()))}, Reason.BAD_DATA)
             elif not record.values and record.refused:
                 await self.refused(stream, [slot], next(iter(record.refused.values())))
-        if new:
+        if new and data_class == CURVE:
+            await self._keeper_now(partial(self._keeper.keep_all, new))
+        elif new:
             await self._do(partial(self._keeper.keep_all, new))
         if settled:
             await self._do(partial(self._ledger.kept, settled))
@@ -152,6 +170,25 @@ class Harvest:
         for why in dict.fromkeys(told.values()):
             keys = [stream.series.key(slot) for slot in told if told[slot] == why]
             await self._do(partial(self._ledger.tried, keys, reason, note=why))
+
+    async def _keeper_now(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Keep, or find that there is no room.
+
+        Raises:
+            DiskFull: there is none for what is read often.
+
+        """
+        full: list[DiskFull] = []
+
+        async def once() -> None:
+            try:
+                await work()
+            except DiskFull as error:
+                full.append(error)
+
+        await self._do(once)
+        if full:
+            raise full[0]
 
     async def _do(self, work: Callable[[], Awaitable[_T]]) -> _T:
         return await self._patience.until_done(work)

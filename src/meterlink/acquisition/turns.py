@@ -162,7 +162,10 @@ class Turn:
 
     async def _note_answer(self, job: Job, answer: StoredAnswer) -> float:
         stream, meter = job.stream, job.stream.meter
-        await self._harvest.take(stream, job.slots, answer)
+        if not await self._harvest.take(stream, job.slots, answer):
+            self._tell(stream, "no_room_for_curves", "the journal's disk is almost full: free some space")
+            self._rest(job)
+            return 0.0
         if meter.silent:
             _log.info("meter_answers", line=self._line.name, meter=meter.point.meter)
         meter.silent, meter.tries = False, 0
