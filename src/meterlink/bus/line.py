@@ -20,6 +20,7 @@ from typing import Protocol
 
 import structlog
 
+from meterlink.bus.airtime import Airtime
 from meterlink.bus.alarm import Alarm, Rung
 from meterlink.bus.dialling import REOPEN_MAX_S, Dialling, Opener
 from meterlink.bus.exchange import Session, SessionBroke, Timing, carry_out
@@ -58,6 +59,9 @@ class Line:
         trace: ring that sees all octets but the secret ones, if any.
         tickets_max: requests and holds that may wait.
 
+    Attributes:
+        airtime: what its time went to.
+
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Line:
         tickets_max: int = TICKETS_MAX,
     ) -> None:
         self.name = name
+        self.airtime = Airtime()
         self._way = Dialling(name, opener, rng) if callable(opener) else opener
         self._timing = timing
         self._ear = ear
@@ -101,7 +106,7 @@ class Line:
             Exception: whatever the session raised; the line goes on with the next one.
 
         """
-        ticket = Ticket(session, asyncio.get_running_loop().create_future())
+        ticket = Ticket(session, asyncio.get_running_loop().create_future(), priority)
         self._enqueue(ticket, priority)
         try:
             await ticket.done
@@ -189,6 +194,14 @@ class Line:
             await self._serve(await hold.take())
 
     async def _serve(self, ticket: Ticket) -> None:
+        began = self._alarm.now()
+        try:
+            await self._carry_out(ticket)
+        finally:
+            ended = self._alarm.now()
+            self.airtime.note(ticket.priority, ended - began, ended)
+
+    async def _carry_out(self, ticket: Ticket) -> None:
         try:
             wire = self._wire or await self._open()
             if isinstance(wire, SharedWire):

@@ -21,6 +21,7 @@ from meterlink.cli.qualify import qualify
 from meterlink.cli.read import read
 from meterlink.cli.reconcile import reconcile
 from meterlink.cli.run import ingest, run
+from meterlink.cli.why import completeness, why
 
 app = typer.Typer(
     name="meterlink",
@@ -41,6 +42,8 @@ app.command()(decode)
 app.command()(items)
 app.command()(reconcile)
 app.command()(qualify)
+app.command()(why)
+app.command()(completeness)
 app.add_typer(config.app, name="config")
 app.add_typer(roster.app, name="roster")
 app.add_typer(audit.app, name="audit")

@@ -15,11 +15,13 @@ from typing import Any
 
 import structlog
 
+from meterlink.acquisition.ledger_care import LedgerCare
 from meterlink.audit.keys import GatewayKey
 from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door
 from meterlink.config import Settings
 from meterlink.daemon.audited import audited_journal
+from meterlink.daemon.collection_requests import CollectionRequests, places_of
 from meterlink.daemon.control_socket import SOCKET_FILE
 from meterlink.daemon.delivery import Outside, delivering
 from meterlink.daemon.dial_in import Gatehouse, PortOpener
@@ -113,7 +115,7 @@ class Daemon:
                     meters,
                     settings.plans,
                     profiles=self._profiles,
-                    keeper=journal,
+                    journal=journal,
                     clock=outside.clock,
                     way=self._way(line.parsed_url, gatehouse),
                     rng=outside.rng,
@@ -130,11 +132,17 @@ class Daemon:
                     group.create_task(supervised(part.name, part.run), name=f"line[{part.name}]")
                     for part in parts
                 ]
+                care = LedgerCare(journal.ledger, outside.clock, self._settings.gateway.plant_time)
+                beside.append(group.create_task(supervised("ledger", care.run), name="ledger"))
                 if ordering is not None:
                     beside.append(group.create_task(supervised("orders", ordering.run), name="orders"))
-                async with self._orders.open_desk(
-                    outside.folder / SOCKET_FILE, self._desk(book, ordering).answer
-                ):
+                requests = CollectionRequests(
+                    journal.ledger,
+                    lambda: places_of(settings),
+                    settings.gateway.plant_time,
+                    self._desk(book, ordering).answer,
+                )
+                async with self._orders.open_desk(outside.folder / SOCKET_FILE, requests.answer):
                     _log.info("started", boot=journal.boot, lines=len(parts), meters=len(settings.meters))
                     tell_ready(
                         {
@@ -151,6 +159,7 @@ class Daemon:
                 await asyncio.wait(tasks, timeout=STOP_LINES_S)
                 for task in (*tasks, *beside):
                     task.cancel()
+                await care.end()
             await delivery.drain()
 
     def _desk(self, book: RosterBook, ordering: Ordering | None) -> RosterDesk:

@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Self, TypeVar
@@ -147,11 +147,6 @@ class Store:
         """(meter, item) of the readings kept for a slot."""
         with _explained(self.path):
             return rows.select_kept_in(self._db, data_class, slot)
-
-    def kept_of(self, data_class: str, meter: str, slot: datetime, items: Iterable[str]) -> set[str]:
-        """Which of a meter's items were kept for a slot."""
-        with _explained(self.path):
-            return rows.select_kept_of(self._db, data_class, meter, slot, items)
 
     def look(self, query: Callable[[sqlite3.Connection], _T]) -> _T:
         """Ask for what the other modules of this room know to ask for."""
