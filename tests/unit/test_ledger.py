@@ -212,7 +212,7 @@ async def test_tallies_of_a_day(tmp_path: Path) -> None:
         assert 48 == await ledger.waive(
             "m2", Reason.NOT_IN_SERVICE, since=EPOCH, until=EPOCH + timedelta(hours=12)
         )
-        await ledger.missed(_MOMENT, EPOCH, EPOCH + timedelta(minutes=10), Reason.NOT_RUNNING)
+        await ledger.missed([(_MOMENT, EPOCH, EPOCH + timedelta(minutes=10))], Reason.NOT_RUNNING)
         found = await ledger.tallies([CURVE, INSTANT, DAILY_FREEZE], since=EPOCH, until=EPOCH + _DAY)
 
         def tally(series: Series, state: State, reason: Reason, slots: int, on_time: int = 0) -> Tally:
@@ -234,7 +234,7 @@ async def test_a_missed_stretch_explains_each_of_its_slots(tmp_path: Path) -> No
     """A night without the daemon would leave slots of which nobody can say anything."""
     async with Journal.open(tmp_path / "j", clock=_clock()) as journal:
         until = EPOCH + timedelta(minutes=10)
-        await journal.ledger.missed(_MOMENT, EPOCH, until, Reason.NOT_RUNNING)
+        await journal.ledger.missed([(_MOMENT, EPOCH, until)], Reason.NOT_RUNNING)
         for minute, count in ((0, 1), (9, 1), (10, 0), (0.5, 0)):
             found = await journal.ledger.standings("m1", EPOCH + timedelta(minutes=minute))
             assert [(State.EXPIRED, Reason.NOT_RUNNING)] * count == [(one.state, one.reason) for one in found]

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from meterlink.acquisition.passing import PassingSlots
 from meterlink.acquisition.planner import BACK_DAYS, CURVE_BACK_DAYS, Planner
-from meterlink.acquisition.plans import Point, StoredPlan
+from meterlink.acquisition.plans import Plan, Point, StoredPlan
 from meterlink.journal.journal import Journal
 from meterlink.journal.ledger import Series
-from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE
+from meterlink.journal.store import Step, Store
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, INSTANT, MONTHLY_FREEZE
 from meterlink.model.slot import MONTH_S, Reason, State
 from meterlink.model.zone import CHINA_TIME
 from metersim import SimClock
@@ -169,3 +171,27 @@ async def test_a_plan_that_comes_later_begins_then(tmp_path: Path) -> None:
             Series("m1", CURVE, 3_600): _MIDNIGHT + 5 * _DAY + timedelta(hours=23),
         } == await journal.ledger.newest([_FREEZE.series("m1"), _HOURLY.series("m1")], _MIDNIGHT + 6 * _DAY)
         assert 24 == len(await _slots(journal, _HOURLY))
+
+
+@pytest.mark.asyncio
+async def test_a_start_explains_the_moments_that_passed_in_one_go(tmp_path: Path) -> None:
+    """With thousands of meters a start would write to the disk for each, before anything is read."""
+    clock = SimClock(_NOON)
+    plan = Plan(name="p", every_s=60, items=("voltage.a",))
+    meters = [f"m{number}" for number in range(200)]
+    commits: list[int] = []
+
+    class Counting(Store):
+        def commit(self, steps: Sequence[Step]) -> list[int]:
+            commits.append(len(steps))
+            return super().commit(steps)
+
+    async with Journal.open(tmp_path / "j", clock=clock, opener=Counting.open) as journal:
+        await journal.ledger.expired([plan.series(meter).key(_NOON) for meter in meters], Reason.SILENT)
+        del commits[:]
+        slots = PassingSlots(plan, journal.ledger, "line1")
+        await slots.absent([*meters, "new"], _NOON + timedelta(minutes=11))
+        assert [1] == commits
+        tallies = await journal.ledger.tallies([INSTANT], since=_MIDNIGHT, until=_MIDNIGHT + _DAY)
+        missed = [one.slots for one in tallies if one.reason is Reason.NOT_RUNNING]
+        assert [10] * len(meters) == missed

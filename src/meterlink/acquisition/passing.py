@@ -19,6 +19,9 @@ BACK_MAX: Final = timedelta(days=400)
 """A longer absence is explained as far back as this."""
 
 
+_Stretch = tuple[Series, datetime, datetime]
+
+
 class PassingLedger(Protocol):
     """What is needed of the ledger; each raises ``JournalError``."""
 
@@ -33,7 +36,7 @@ class PassingLedger(Protocol):
     ) -> None:
         """See ``Ledger.expired``."""
 
-    async def missed(self, series: Series, first: datetime, until: datetime, reason: Reason) -> None:
+    async def missed(self, stretches: Sequence[tuple[Series, datetime, datetime]], reason: Reason) -> None:
         """See ``Ledger.missed``."""
 
     async def newest(self, series: Sequence[Series], before: datetime) -> dict[Series, datetime | None]:
@@ -78,19 +81,30 @@ class PassingSlots:
         """Nobody was there since the last slot of each meter that is known, until this one."""
         series = [self._plan.series(meter) for meter in meters]
         newest = await self._patience.until_done(partial(self._ledger.newest, series, slot))
+        stretches = []
         for one in series:
             if (last := newest[one]) is not None:
                 first = max(self._plan.end_of(self._plan.slot_at(last)), slot - BACK_MAX)
-                await self._gap(one, first, slot, Reason.NOT_RUNNING)
+                stretches += self._stretches(one, first, slot)
+        await self._missed(stretches, Reason.NOT_RUNNING)
 
     async def skipped(self, meters: Sequence[str], first: datetime, until: datetime) -> None:
         """Nobody came to the slots of [first, until), because earlier ones took too long."""
+        stretches = []
         for meter in meters:
-            await self._gap(self._plan.series(meter), first, until, Reason.LINE_SLOW)
+            stretches += self._stretches(self._plan.series(meter), first, until)
+        await self._missed(stretches, Reason.LINE_SLOW)
 
-    async def _gap(self, series: Series, first: datetime, until: datetime, reason: Reason) -> None:
+    async def _missed(self, stretches: Sequence[_Stretch], reason: Reason) -> None:
+        if stretches:
+            await self._patience.until_done(partial(self._ledger.missed, stretches, reason))
+
+    def _stretches(self, series: Series, first: datetime, until: datetime) -> list[_Stretch]:
+        """What of [first, until) the plan's calendar has, as slots."""
+        found = []
         for since, end in self._plan.calendar.parts(first, until):
             begin = self._plan.slot_at(since)
             begin = begin if begin >= since else self._plan.end_of(begin)
             if begin < end:
-                await self._patience.until_done(partial(self._ledger.missed, series, begin, end, reason))
+                found.append((series, begin, end))
+        return found

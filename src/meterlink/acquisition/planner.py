@@ -140,15 +140,16 @@ class Planner:
         planned = [one for one in planned if one.slots]
         if planned:
             await self._patience.until_done(partial(self._ledger.plan, planned))
-            await self._waive_out_of_service(tomorrow)
+            first = min(slot.at for one in planned for slot in one.slots)
+            await self._waive_out_of_service(datetime.fromtimestamp(first, UTC), tomorrow)
 
-    async def _waive_out_of_service(self, until: datetime) -> None:
-        """Take out of the count what is due while a meter does not stand in its place."""
+    async def _waive_out_of_service(self, planned_from: datetime, until: datetime) -> None:
+        """Take out of the count what was planned for a time when a meter does not stand in its place."""
         for point in {point.meter: point for point, _ in self._planned.values()}.values():
             waive = partial(self._ledger.waive, point.meter, Reason.NOT_IN_SERVICE)
-            if (since := point.in_service_since) is not None:
+            if (since := point.in_service_since) is not None and since > planned_from:
                 await self._patience.until_done(partial(waive, since=_LONG_AGO, until=since))
-            if (end := point.in_service_until) is not None:
+            if (end := point.in_service_until) is not None and end < until:
                 await self._patience.until_done(partial(waive, since=end, until=until))
 
     async def _blame(self, absence: _Stretch) -> None:

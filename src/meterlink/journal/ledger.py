@@ -119,9 +119,19 @@ class Ledger:
         """Slots can no longer be kept."""
         await self._close(keys, State.EXPIRED, reason, note, tries)
 
-    async def missed(self, series: Series, first: datetime, until: datetime, reason: Reason) -> None:
-        """Slots of a class that no meter remembers passed by: all of [first, until), as one row."""
-        step = partial(ledger_rows.gap, key=series.key(first), until=seconds(until), reason=reason, note="")
+    async def missed(self, stretches: Sequence[tuple[Series, datetime, datetime]], reason: Reason) -> None:
+        """Slots of classes that no meter remembers passed by, a row each stretch.
+
+        Args:
+            stretches: of a series all slots of [first, until).
+            reason: why nobody asked.
+
+        """
+
+        def step(db: sqlite3.Connection) -> None:
+            for series, first, until in stretches:
+                ledger_rows.gap(db, series.key(first), seconds(until), reason, "")
+
         await self._write(step)
 
     async def waive(
