@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,148 @@ def test_a_meter_that_shows_itself_closed_ends_the_wait(tmp_path: Path) -> None:
         assert ["RECONNECT_LATE_1"] == await alarms(gateway)
 
     gateway.run(seconds=27 * 3600, meanwhile=script)
+
+
+async def stated(gateway: OrderGateway, name: str, cents: int, ago_h: int = 0) -> None:
+    """The billing system says how the account stands, or stood some hours ago."""
+    at = time_out(gateway.now() - timedelta(hours=ago_h))
+    statement = {"kind": "balance_statement", "id": name, "sender": "billing", "at": at, "meter": M}
+    debt = {"overdue_since": time_out(gateway.now() - timedelta(days=60))} if cents < 0 else {}
+    await gateway.told({**statement, "balance_cents": cents, **debt})
+
+
+async def disputed(gateway: OrderGateway, state: str) -> None:
+    """The customer contests the debt, or that ended."""
+    dispute = {"kind": "dispute", "sender": "billing", "dispute": "d", "meter": M}
+    await gateway.told({**dispute, "id": f"d-{state}", "state": state, "at": time_out(gateway.now())})
+
+
+async def newest_close(gateway: OrderGateway) -> Mapping[str, Any]:
+    """The only reconnection that is open."""
+    orders = (await gateway.ask("clara", "order.list", meter=M))["orders"]
+    (close,) = [one for one in orders if one["id"].startswith("pay-close")]
+    return dict(close)
+
+
+def test_who_paid_in_parts_is_reconnected(tmp_path: Path) -> None:
+    """A debt that no single payment settles would be paid, and its household stay in the dark (CTRL-16)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        for name in ("p1", "p2"):
+            assert [] == (await gateway.paid(M, name, settles=False, amount_cents=6_000))["orders"]
+        await stated(gateway, "b0", 0)
+        await asyncio.sleep(70)
+        close = await newest_close(gateway)
+        assert ("", "billing:b0", "nothing is owed: billing:b0") == (
+            close["payment"],
+            close["reference"],
+            close["reason"],
+        )
+        await gateway.until(close["id"], "waiting_for_key")
+        assert gateway.press_key()
+        assert "done" == (await gateway.until(close["id"]))["state"]
+        await stated(gateway, "b1", 0)
+        await asyncio.sleep(3600)
+        assert [] == [*await work(gateway), *await alarms(gateway)]
+
+    gateway.run(seconds=2 * 3600, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+def test_whose_dispute_is_upheld_is_reconnected(tmp_path: Path) -> None:
+    """A household that was cut off for what it did not owe would stay in the dark, on nobody's list (2.2)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        await disputed(gateway, "opened")
+        await asyncio.sleep(70)
+        assert [] == (await gateway.ask("clara", "order.list", meter=M))["orders"]
+        await disputed(gateway, "upheld")
+        await asyncio.sleep(70)
+        close = await newest_close(gateway)
+        assert "billing:d-upheld" == close["reference"]
+        await gateway.until(close["id"], "waiting_for_key")
+
+    gateway.run(seconds=600, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+def test_who_owes_nothing_at_a_silent_meter_is_not_forgotten(tmp_path: Path) -> None:
+    """The clocks would run for payments only, and a wrong trip be nobody's matter (CTRL-16, CTRL-17)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        gateway.unplug()
+        await asyncio.sleep(1)
+        await disputed(gateway, "upheld")
+        await asyncio.sleep(70)
+        close = await newest_close(gateway)
+        await asyncio.sleep(3600)
+        assert [("field_order", close["id"])] == await work(gateway)
+        await asyncio.sleep(24 * 3600)
+        assert LATE == await alarms(gateway)
+
+    gateway.run(seconds=26 * 3600, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()
+
+
+def test_nothing_closes_while_the_trip_is_read_back(tmp_path: Path) -> None:
+    """A closing would leave blindly for a meter of which nobody knows how it stands."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        await gateway.until("t-1", "accepted", "readback")
+        gateway.unplug()
+        await asyncio.sleep(1)
+        await stated(gateway, "b0", 0)
+        await asyncio.sleep(31 * 60)
+        assert "readback" == (await gateway.ask("clara", "order.show", id="t-1"))["state"]
+        (order,) = (await gateway.ask("clara", "order.list", meter=M))["orders"]
+        assert "t-1" == order["id"], "there is no closing"
+        assert [("field_order", "t-1")] == await work(gateway)
+        gateway.plugged = True
+        await gateway.until("t-1")
+        await asyncio.sleep(70)
+        await gateway.until((await newest_close(gateway))["id"], "waiting_for_key")
+
+    gateway.run(seconds=3 * 3600, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+def test_an_old_balance_reconnects_nobody(tmp_path: Path) -> None:
+    """A statement of last week that comes late would reconnect who owes, or send somebody there in vain."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        await stated(gateway, "b0", 0, ago_h=100)
+        await asyncio.sleep(3600)
+        assert [] == (await gateway.ask("clara", "order.list", meter=M))["orders"]
+        assert [] == [*await work(gateway), *await alarms(gateway)]
+
+    gateway.run(seconds=2 * 3600, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()
+
+
+def test_who_owes_again_waits_no_longer(tmp_path: Path) -> None:
+    """A balance that was corrected at once would stay an alarm, or reconnect who owes."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await cut_off(gateway)
+        gateway.unplug()
+        await asyncio.sleep(1)
+        await stated(gateway, "b0", 0)
+        await stated(gateway, "b1", -12_000)
+        await asyncio.sleep(25 * 3600)
+        assert [] == [*await work(gateway), *await alarms(gateway)]
+
+    gateway.run(seconds=26 * 3600, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()

@@ -1,4 +1,4 @@
-"""Who has paid and is still in the dark: alarms when the first command, or the current, comes too late.
+"""Who owes nothing any more and is still in the dark: alarms when a command, or the current, comes too late.
 
 The clocks run from the record that cleared the debt: five minutes to the first command, thirty until somebody
 goes there, a day to current. They run until current is seen (``waiting``), whatever orders and work items
@@ -151,7 +151,7 @@ class Lateness:
         if await self._book.acts.last_of(Topic.WORK, item) is None:
             minutes = RECONNECTED_WITHIN // timedelta(minutes=1)
             why = (
-                f"paid ({wait.cause}) more than {minutes} minutes ago, and order {life.order.id} "
+                f"nothing is owed ({wait.cause}) for more than {minutes} minutes, and order {life.order.id} "
                 f"({life.order.kind.value}) is still {life.state.value}"
             )
             await self._work.open(

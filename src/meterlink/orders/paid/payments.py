@@ -150,7 +150,10 @@ class Payments:
         name = order_id_of("close", wait.meter, "\0".join(filter(None, (wait.cause, wait.released))))
         if wait.may_close and not self._is_under_way(wait.meter) and not await self._is_there(name):
             now = self._clock.utc_now()
-            await self._begun(await self._aftermath.reconnection(wait.meter, wait.cause, now, name))
+            close = await self._aftermath.reconnection(
+                wait.meter, wait.cause, now, name, is_paid=wait.is_paid
+            )
+            await self._begun(close)
 
     def _is_under_way(self, meter: str) -> bool:
         """Whether a closing is open, or a trip that was sent is not decided yet."""

@@ -1,7 +1,8 @@
 """Who waits for current: cut off by us, and owing nothing any more, as the log of one meter tells it.
 
-A wait begins with the record that clears the debt, kept after the trip was sent, and ends when a closing is
-proved, or a look finds the meter closed. Work items, alarms and the ends of single orders say nothing about
+A wait begins with the record that clears the debt, kept after the trip was sent: a payment that settles it, a
+balance not below 0, a dispute that is upheld. It ends when a closing is proved, or a look finds the meter
+closed. Work items, alarms and the ends of single orders say nothing about
 it: whoever closes an item has brought nobody current. Everything is ordered by the log, which no clock sets.
 
 Source: CTRL-16; business-rules 2.2.
@@ -21,7 +22,7 @@ from meterlink.journal.acts import READ_MAX
 from meterlink.model.act import KeptAct, Topic
 from meterlink.model.order import CLOSES, OrderKind, OrderState
 from meterlink.orders.book import Book, History
-from meterlink.orders.evidence.records import Evidence, Payment, SafetyHold
+from meterlink.orders.evidence.records import BalanceStatement, Dispute, Evidence, Payment, SafetyHold
 from meterlink.orders.evidence.told import record_of
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.paid.aftermath import needs_reconnection
@@ -41,6 +42,9 @@ _MAYBE_OPEN: Final = frozenset(
 """Where a trip that was sent may have opened the contact."""
 _BRINGS_CURRENT: Final = CLOSES | {OrderKind.TOP_UP}
 
+_Told = tuple[KeptAct, Evidence]
+"""A record, and the act that keeps it."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -51,6 +55,7 @@ class Wait:
     Args:
         meter: our id.
         cause: full id of the record that cleared the debt.
+        is_paid: whether that is a payment.
         since: when that was kept, as it is written there.
         first_sent_at: when the first frame left that was to bring current; ``None``: none has.
         released: full id of the newest release of a safety hold since; empty: none was.
@@ -62,6 +67,7 @@ class Wait:
 
     meter: str
     cause: str
+    is_paid: bool
     since: datetime
     first_sent_at: datetime | None
     released: str
@@ -80,19 +86,22 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
     trip = _that_cut(histories)
     if trip is None:
         return None
-    told = await _told_since(book, meter.id, _sent(trip)[0].number)
-    cause = _cause(told, meter)
-    if cause is None:
+    told = await _told_of(book, meter.id)
+    found = _cause(told, meter, _sent(trip)[0].number)
+    if found is None:
         return None
+    cause, record = found
     later = [one for one in histories if one.life.order.kind in _BRINGS_CURRENT]
-    has_money = meter.world != "local" or any(_is_topped_up(one, cause.number) for one in later)
+    is_paid = isinstance(record, Payment)
+    has_money = meter.world != "local" or _has_money(later, cause.number, is_paid=is_paid)
     is_cut = not trip.life.is_open and needs_reconnection([one.life for one in histories])
     sent = [kept for one in later for kept in _sent(one) if kept.number > cause.number]
     newest = [one.life.order.id for one in later if one.acts[-1].number > cause.number]
-    released = [kept.act.subject for kept, record in told if kept.number > cause.number and _releases(record)]
+    released = [kept.act.subject for kept, one in told if kept.number > cause.number and _releases(one)]
     return Wait(
         meter=meter.id,
         cause=cause.act.subject,
+        is_paid=is_paid,
         since=cause.act.at,
         first_sent_at=min(sent, key=lambda kept: kept.number).act.at if sent else None,
         released=released[-1] if released else "",
@@ -124,11 +133,12 @@ def _is_proved_closed(one: History) -> bool:
     return one.life.state is OrderState.DONE or one.life.finding_of_two == "done"
 
 
-def _is_topped_up(one: History, since: int) -> bool:
-    life = one.life
-    return (
-        life.order.kind is OrderKind.TOP_UP and life.state is OrderState.DONE and one.acts[-1].number > since
-    )
+def _has_money(later: Sequence[History], since: int, *, is_paid: bool) -> bool:
+    """Whether the money that came is in the wallet of the meter; without any, whether none is on its way."""
+    top_ups = [one for one in later if one.life.order.kind is OrderKind.TOP_UP]
+    if not is_paid:
+        return not any(one.life.is_open for one in top_ups)
+    return any(one.life.state is OrderState.DONE and one.acts[-1].number > since for one in top_ups)
 
 
 def _sent(one: History) -> list[KeptAct]:
@@ -136,9 +146,10 @@ def _sent(one: History) -> list[KeptAct]:
     return [kept for kept in one.acts if kept.act.verb == Signal.INTEND]
 
 
-async def _told_since(book: Book, meter: str, number: int) -> list[tuple[KeptAct, Evidence]]:
-    """What was told of a meter behind a number of the log; what cannot be read is left out, and logged."""
-    found: list[tuple[KeptAct, Evidence]] = []
+async def _told_of(book: Book, meter: str) -> list[_Told]:
+    """What was told of a meter, in the order of the log; what cannot be read is left out, and logged."""
+    found: list[_Told] = []
+    number = 0
     while True:
         acts = await book.acts.of_meter(meter, [Topic.EVIDENCE], after=number)
         for kept in acts:
@@ -153,12 +164,31 @@ async def _told_since(book: Book, meter: str, number: int) -> list[tuple[KeptAct
         number = acts[-1].number
 
 
-def _cause(told: Sequence[tuple[KeptAct, Evidence]], meter: RosterMeter) -> KeptAct | None:
-    """The first record by which the customer of now owes nothing any more."""
-    for kept, record in told:
-        if record.customer == meter.customer_number and isinstance(record, Payment) and record.settles:
-            return kept
-    return None
+def _cause(told: Sequence[_Told], meter: RosterMeter, cut_at: int) -> _Told | None:
+    """The first record behind a number of the log by which the customer of now owes nothing any more.
+
+    It counts as long as nothing takes it back: a newer balance below 0, or what follows on a dispute.
+    """
+    newest: BalanceStatement | None = None
+    clear: dict[str, _Told] = {}
+    for one in told:
+        kept, record = one
+        if record.customer != meter.customer_number:
+            continue
+        if isinstance(record, BalanceStatement):
+            newest = record if newest is None or record.at >= newest.at else newest
+            is_clear, key = newest.balance_cents >= 0, "balance"
+        elif isinstance(record, Dispute):
+            is_clear, key = record.state == "upheld", f"dispute:{record.dispute}"
+        elif isinstance(record, Payment) and record.settles:
+            is_clear, key = True, "payment"
+        else:
+            continue
+        if not is_clear:
+            clear.pop(key, None)
+        elif kept.number > cut_at:
+            clear.setdefault(key, one)
+    return min(clear.values(), key=lambda one: one[0].number, default=None)
 
 
 def _releases(record: Evidence) -> bool:
