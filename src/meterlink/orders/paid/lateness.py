@@ -22,14 +22,14 @@ import structlog
 
 from meterlink.errors import MeterlinkError
 from meterlink.model.act import Topic
-from meterlink.model.order import CLOSES, OrderKind, OrderState, Origin
+from meterlink.model.order import OrderKind, OrderState, Origin
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.orders.attention.words import WORDS_MAX
 from meterlink.orders.attention.work import WorkItems, WorkKind, item_id
 from meterlink.orders.book import Book
 from meterlink.orders.life.life import Life
 from meterlink.orders.paid.aftermath import RECONNECTED_WITHIN
-from meterlink.orders.paid.waiting import Wait, who_waits
+from meterlink.orders.paid.waiting import BRINGS_CURRENT, Wait, who_waits
 from meterlink.orders.people import DAEMON
 from meterlink.orders.rules.closing import late
 from meterlink.roster.roster import Roster
@@ -165,7 +165,7 @@ def _undecided(lives: Iterable[Life]) -> Life | None:
     found = [
         life
         for life in lives
-        if (life.order.kind in CLOSES and life.order.origin is Origin.PAYMENT)
+        if (life.order.kind in BRINGS_CURRENT and life.order.origin is Origin.PAYMENT)
         or (life.order.kind is OrderKind.TRIP and life.transmissions)
     ]
     if any(life.state is OrderState.WAITING_FOR_KEY for life in found):

@@ -40,7 +40,8 @@ _MAYBE_OPEN: Final = frozenset(
     }
 )
 """Where a trip that was sent may have opened the contact."""
-_BRINGS_CURRENT: Final = CLOSES | {OrderKind.TOP_UP}
+BRINGS_CURRENT: Final = CLOSES | {OrderKind.TOP_UP}
+"""What somebody in the dark waits for: where the meter keeps the wallet, the money goes first."""
 
 _Told = tuple[KeptAct, Evidence]
 """A record, and the act that keeps it."""
@@ -91,7 +92,7 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
     if found is None:
         return None
     cause, record = found
-    later = [one for one in histories if one.life.order.kind in _BRINGS_CURRENT]
+    later = [one for one in histories if one.life.order.kind in BRINGS_CURRENT]
     is_paid = isinstance(record, Payment)
     has_money = meter.world != "local" or _has_money(later, cause.number, is_paid=is_paid)
     is_cut = not trip.life.is_open and needs_reconnection([one.life for one in histories])
@@ -167,7 +168,8 @@ async def _told_of(book: Book, meter: str) -> list[_Told]:
 def _cause(told: Sequence[_Told], meter: RosterMeter, cut_at: int) -> _Told | None:
     """The first record behind a number of the log by which the customer of now owes nothing any more.
 
-    It counts as long as nothing takes it back: a newer balance below 0, or what follows on a dispute.
+    It counts as long as nothing takes it back: a newer balance below 0, or what follows on a dispute. Where
+    the meter keeps the wallet, it alone knows when the money is enough, and each payment counts.
     """
     newest: BalanceStatement | None = None
     clear: dict[str, _Told] = {}
@@ -180,7 +182,7 @@ def _cause(told: Sequence[_Told], meter: RosterMeter, cut_at: int) -> _Told | No
             is_clear, key = newest.balance_cents >= 0, "balance"
         elif isinstance(record, Dispute):
             is_clear, key = record.state == "upheld", f"dispute:{record.dispute}"
-        elif isinstance(record, Payment) and record.settles:
+        elif isinstance(record, Payment) and (record.settles or meter.world == "local"):
             is_clear, key = True, "payment"
         else:
             continue
