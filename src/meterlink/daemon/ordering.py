@@ -35,6 +35,7 @@ from meterlink.orders.book import Book
 from meterlink.orders.dispatch.reach import Reach
 from meterlink.orders.dispatch.worker import LineOrders
 from meterlink.orders.paid.aftermath import Aftermath
+from meterlink.orders.paid.lateness import Lateness
 from meterlink.orders.paid.payments import Payments
 from meterlink.orders.people import THE_DAEMON
 from meterlink.orders.qualifying.desk import Qualifier
@@ -113,10 +114,12 @@ class Ordering:
         self.book.companions += [aftermath, self._qualified, self._senders.macs]
         self._aftercare = Aftercare.of(ground, self.book, self._rules.evidence, self._purse_of)
         self.book.companions.append(self._aftercare.reminder)
-        alarms = self._aftercare.attention.alarms
+        attention = self._aftercare.attention
+        alarms = attention.alarms
         self._payments = Payments(
             self.book, aftermath, self._rules.evidence, self.roster, alarms=alarms, clock=clock
         )
+        self._lateness = Lateness(self.book, alarms, attention.work, self.roster, self._payments.resume)
         self._desk = Desk.of(ground, self.book, self._rules, alarms)
         self.people = self._desk.people
         self._requests = self._all_requests(ground.acts)
@@ -138,7 +141,7 @@ class Ordering:
     async def run(self) -> None:
         """Look after those who have paid, their money, and the cases before trips, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._aftercare.lateness.run(), name="orders.lateness")
+            group.create_task(self._lateness.run(), name="orders.lateness")
             group.create_task(self._aftercare.reminder.run(), name="orders.reminder")
             group.create_task(self._payments.run(), name="orders.payments")
             group.create_task(self._aftercare.reconciler.run(), name="orders.reconciler")
