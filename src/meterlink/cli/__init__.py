@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from meterlink.cli import audit, case, config, control, evidence, order, roster, work
+from meterlink.cli import audit, case, config, control, evidence, journal, order, roster, work
 from meterlink.cli.decode import decode
 from meterlink.cli.demo import demo
 from meterlink.cli.items import items
@@ -46,6 +46,7 @@ app.command()(why)
 app.command()(completeness)
 app.add_typer(config.app, name="config")
 app.add_typer(roster.app, name="roster")
+app.add_typer(journal.app, name="journal")
 app.add_typer(audit.app, name="audit")
 app.add_typer(order.app, name="order")
 app.add_typer(case.app, name="case")

@@ -17,7 +17,9 @@ from meterlink.config.database import FilesSettings, InfluxSettings, IngestSetti
 from meterlink.config.gateway import GatewaySettings, LogSettings
 from meterlink.config.lines import LINES_MAX, LineFinder, LineSettings, check_listeners
 from meterlink.config.meters import METERS_MAX, MeterSettings
+from meterlink.config.monitoring import MonitoringSettings
 from meterlink.config.plans import PLANS_MAX, PlanSettings
+from meterlink.config.retention import RetentionSettings
 from meterlink.config.secret_ref import SecretRef
 from meterlink.config.security import PROVIDERS_MAX, SecurityProviderSettings, check_providers
 from meterlink.errors import ConfigError
@@ -51,6 +53,8 @@ class Settings(BaseSettings):
     influx: InfluxSettings | None = None
     files: FilesSettings = Field(default_factory=lambda: FilesSettings.model_validate({}))
     ingest: IngestSettings = Field(default_factory=lambda: IngestSettings.model_validate({}))
+    monitoring: MonitoringSettings = Field(default_factory=lambda: MonitoringSettings.model_validate({}))
+    retention: RetentionSettings = Field(default_factory=lambda: RetentionSettings.model_validate({}))
     log: LogSettings = Field(default_factory=lambda: LogSettings.model_validate({}))
     control: ControlSettings | None = None
 

@@ -16,6 +16,7 @@ from meterlink.bus.dialling import Opener
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.listener import Door, Listener
+from meterlink.bus.work import LineWork
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, SecretRef, Settings
 from meterlink.daemon.ordering import Ordering
@@ -60,6 +61,10 @@ class LinePart:
         report: where goes what its meters tell along with their answers.
         ordering: the orders of the daemon, if it takes any.
 
+    Attributes:
+        work: what the line has done and is at.
+        is_at_work: whether it runs now; not between two runs of one that crashed.
+
     """
 
     def __init__(
@@ -79,6 +84,8 @@ class LinePart:
         ordering: Ordering | None = None,
     ) -> None:
         self.name = settings.name
+        self.work = LineWork()
+        self.is_at_work = False
         self._meters = meters
         self._ordering = ordering
         self._orders: LineOrders | None = None
@@ -116,6 +123,13 @@ class LinePart:
 
     async def run(self) -> None:
         """Own the line and poll its meters until stopped; fresh state at each call."""
+        self.is_at_work = True
+        try:
+            await self._run()
+        finally:
+            self.is_at_work = False
+
+    async def _run(self) -> None:
         timing = line_timing(self._settings, self._served)
         line = Line(
             self.name,
@@ -123,6 +137,7 @@ class LinePart:
             timing=timing,
             rng=self._rng,
             ear=self._ear,
+            work=self.work,
         )
         drivers = {profile: self._driver(profile) for profile in self._served}
         named: dict[str, InstantPoller | Collector] = {

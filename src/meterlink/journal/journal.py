@@ -22,13 +22,16 @@ import structlog
 
 from meterlink.clock import Clock
 from meterlink.errors import DiskFull, JournalError
-from meterlink.journal import cursors, ledger_rows, reserve, rows
+from meterlink.journal import cursors, figures, ledger_rows, removal, reserve, rows
 from meterlink.journal.acts import ActLog
 from meterlink.journal.cells import micros
+from meterlink.journal.figures import SinkFigures
 from meterlink.journal.ledger import Ledger
+from meterlink.journal.removal import Place, Swath
 from meterlink.journal.reserve import Rank, Reserve
 from meterlink.journal.roster_log import RosterLog
 from meterlink.journal.store import Step, Store
+from meterlink.journal.work import JournalWork
 from meterlink.model.event import Event
 from meterlink.model.reading import LogRow, Record
 from meterlink.model.slot import SlotKey
@@ -66,6 +69,7 @@ class Journal:
             something while no daemon runs.
 
     Attributes:
+        work: what it has done and is at.
         acts: orders, evidence and whatever else people and rules did, in their chain.
         roster: which meters there are.
         ledger: the slots that were due, where each stands and why.
@@ -83,6 +87,7 @@ class Journal:
         is_start: bool = True,
     ) -> None:
         self.boot = 0
+        self.work = JournalWork()
         self._path = path
         self._clock = clock
         self._opener = opener
@@ -331,6 +336,71 @@ class Journal:
             ledger_rows.keep(db, settles, ledger_rows.seconds(at))
         return log_id
 
+    async def remove_aged(self, data_class: str, *, after: Place, age: timedelta, floor: int) -> Swath:
+        """Take out a few rows of a class that are older than ``age`` and that every sink has.
+
+        Args:
+            data_class: one of ``removal.AGEING``.
+            after: where the last swath ended.
+            age: of slot and of keeping.
+            floor: up to where whoever has no cursor has everything.
+
+        Raises:
+            JournalError: nothing was taken out.
+
+        """
+        now, swath = self._clock.utc_now(), Swath()
+        step = partial(removal.remove_aged, swath=swath, data_class=data_class, after=after, floor=floor)
+        await self._change(Rank.ROOM, _without_result(partial(step, before=now - age, at=now)))
+        return swath
+
+    async def remove_oldest(self) -> Swath:
+        """Take out a few of the oldest readings of which there will be others, whoever has them.
+
+        Raises:
+            JournalError: nothing was taken out.
+
+        """
+        swath = Swath()
+        step = partial(removal.remove_oldest, swath=swath, at=self._clock.utc_now())
+        await self._change(Rank.ROOM, _without_result(step))
+        return swath
+
+    async def room(self) -> tuple[int, int]:
+        """Octets of the file's pages, and of those among them that hold nothing.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self._read(lambda store: store.look(figures.room_inside))
+
+    async def sinks(self) -> tuple[SinkFigures, ...]:
+        """How far each sink has followed; quick however many rows wait.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self._read(lambda store: store.look(figures.sinks_at_once))
+
+    async def room_missing(self, *, comfortable: bool) -> int:
+        """Octets that are missing before readings of the moment are kept; 0: there is room.
+
+        Args:
+            comfortable: want a margin as well.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        put_aside = self._reserve
+        if put_aside is None:
+            return 0
+        return await self._read(
+            lambda store: put_aside.room_missing(store.unused_octets, comfortable=comfortable)
+        )
+
     async def _change(self, rank: Rank, step: Step) -> int:
         if not self._open:
             raise self._closed()
@@ -372,7 +442,9 @@ class Journal:
                 change.done.set_exception(_copy(result))
             else:
                 change.done.set_result(result)
-        self._note([result for result in results if isinstance(result, JournalError)])
+        refusals = [result for result in results if isinstance(result, JournalError)]
+        self.work.note(len(results), len(refusals), str(refusals[0]) if refusals else "")
+        self._note(refusals)
         self._wake(max((result for result in results if isinstance(result, int)), default=0))
 
     def _wake(self, newest: int) -> None:
@@ -418,7 +490,12 @@ class Journal:
         return await self._run(lambda: work(store))
 
     async def _run(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        loop = asyncio.get_running_loop()
+        with self.work.waiting(loop.time()):
+            try:
+                return await loop.run_in_executor(self._thread, work)
+            finally:
+                self.work.done(loop.time())
 
 
 def _copy(error: JournalError) -> JournalError:

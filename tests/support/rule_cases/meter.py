@@ -94,6 +94,7 @@ LIVE_METER = (
     Case("CTRL-11", "looked at 5 minutes ago", LIVE, live_at(5 * MINUTE + SECOND), live_at(5 * MINUTE)),
     Case("CTRL-12", "no meter number in the file", PAPER, trip(meter={"meter_number": ""})),
     Case("CTRL-12", "a replacement is pending", PAPER, made(PERMIT, meter={"pending_replacement": True})),
+    Case("CTRL-12", "its way is being rebuilt", LIVE, made(PERMIT, LIVE, meter={"is_rebuilding": True})),
     Case(
         "CTRL-12",
         "read 48 hours ago",

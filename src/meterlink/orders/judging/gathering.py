@@ -157,7 +157,7 @@ class Gatherer:
             calendar=self.calendar,
             steps=self._steps(life, steps_of.get(order.id, []), grant, now),
             told=told,
-            limited=self._limited(stage, order, life, actor, now),
+            limited=self._limited(stage, order, life, actor, meter, now),
             others=tuple(self._others(order, steps_of, alike(told, order.payment), now)),
             last_read_at=last_read_at,
             unproven=proven.unproven,
@@ -204,18 +204,24 @@ class Gatherer:
         used = any(one.verb == Signal.OPERATE and one.actor == person and one.at >= act.at for one in steps)
         return FieldGrant(person=person, granted_at=act.at, is_used=used)
 
-    def _limited(self, stage: Stage, order: Order, life: Life | None, actor: Actor, now: datetime) -> Limited:
+    def _limited(
+        self,
+        stage: Stage,
+        order: Order,
+        life: Life | None,
+        actor: Actor,
+        meter: RosterMeter,
+        now: datetime,
+    ) -> Limited:
         if order.kind not in CUTS:
             return Limited()
         creator, created_at = (life.created_by, life.created_at) if life else (actor.name, now)
-        trip = self.watch.trip(order, creator, created_at)
-        assert trip is not None, "the meter was found in the roster"
+        trip = self.watch.trip_at(order, meter, creator, created_at)
         return self.watch.limits.view(trip, now, is_turn=stage in _AT_TURN)
 
     def _reserve(self, facts: Facts, life: Life | None) -> None:
         assert life is not None, "an order that is about to be sent has been created"
-        trip = self.watch.trip(facts.order, life.created_by, life.created_at)
-        assert trip is not None, "the meter was found in the roster"
+        trip = self.watch.trip_at(facts.order, facts.meter, life.created_by, life.created_at)
         self.watch.limits.reserve(trip, facts.now)
 
     def _steps(

@@ -74,6 +74,17 @@ def known_on_paper(facts: Facts) -> Finding:
     return passes("meter {number} of customer {customer}", "户号{customer},表号{number}", **inputs)
 
 
+def way_stands(facts: Facts) -> Finding | None:
+    """CTRL-12: what orders reach the meter by is what the roster says of it."""
+    if facts.meter.is_rebuilding:
+        return stops_with(
+            OnStop.POSTPONE,
+            "the roster says something else of the meter, and the way to it is not built of that yet",
+            "电表档案已变更,通信线路尚未按新档案更新",
+        )
+    return None
+
+
 def read_lately(facts: Facts) -> Finding:
     """CTRL-12: the meter was read with success not long ago."""
     at, hours = facts.last_read_at, facts.settings.reading_age_max_hours

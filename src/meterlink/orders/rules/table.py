@@ -127,6 +127,7 @@ _ALL: Final = (
         says="The meter that answers is the one in the file, not being replaced, read within 48 hours.",
         checks=(
             _check(live_meter.known_on_paper, _ON_PAPER),
+            _check(live_meter.way_stands, _ALWAYS),
             _check(live_meter.read_lately, frozenset({Stage.OPERATE, Stage.PAPER}), CUTS),
             _check(live_meter.right_meter, _LIVE),
         ),
