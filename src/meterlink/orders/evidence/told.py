@@ -49,7 +49,8 @@ class Kept:
         record: as it came.
         meter: our id of the meter it was kept for; empty: of a policy.
         actor: who took it in.
-        kept_at: when.
+        kept_at: when, by our clock, which may have been set back since.
+        number: its place in the log; who has the greater one came here later, whatever any clock says.
         confirmed_by: who else said that it is meant; empty: nobody.
         is_withdrawn: whether it was taken back.
         by_billing: whether an account of a billing system brought it, and not a person by hand.
@@ -60,6 +61,7 @@ class Kept:
     meter: str
     actor: str
     kept_at: datetime
+    number: int
     confirmed_by: str = ""
     is_withdrawn: bool = False
     by_billing: bool = False
@@ -88,6 +90,7 @@ class Kept:
             meter=first.meter,
             actor=first.actor,
             kept_at=first.at,
+            number=acts[0].number,
             confirmed_by=confirmed.actor if confirmed else "",
             is_withdrawn="withdraw" in verbs,
             by_billing=_BILLED in first.body,
@@ -145,6 +148,16 @@ class Told:
         kept = [self._by_id[record.full_id] for record in records]
         return bool(kept) and not any(one.by_billing for one in kept)
 
+    def may_be_later(self, one: Record, other: Record) -> bool:
+        """Whether a record happened no earlier than another one, or came here after it.
+
+        Senders tell late, and clocks are wrong: what protects a customer counts by either.
+        """
+        return one.at >= other.at or self._came_after(one, other)
+
+    def _came_after(self, one: Record, other: Record) -> bool:
+        return self._by_id[one.full_id].number > self._by_id[other.full_id].number
+
     def receipt(self, record: Record) -> Receipt | None:
         """The newest word of what became of a warning or notice."""
         found = [one for one in self.all(Receipt) if (one.sender, one.of) == (record.sender, record.id)]
@@ -158,12 +171,15 @@ class Told:
     def open_disputes(self) -> list[str]:
         """Disputes that are open, or were upheld and not followed by a new balance."""
         states = {one.dispute: one for one in self.all(Dispute)}
-        balance = self.newest(BalanceStatement)
         return [
             name
             for name, one in states.items()
-            if one.state == "opened" or (one.state == "upheld" and not (balance and balance.at > one.at))
+            if one.state == "opened" or (one.state == "upheld" and not self._is_balanced(one))
         ]
+
+    def _is_balanced(self, upheld: Dispute) -> bool:
+        """Whether a balance was made after it, and told after it: an older one knows nothing of it."""
+        return any(one.at > upheld.at and self._came_after(one, upheld) for one in self.all(BalanceStatement))
 
     def holds(self) -> list[SafetyHold]:
         """Safety holds that nobody has released."""
