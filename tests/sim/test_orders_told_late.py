@@ -94,3 +94,51 @@ def test_a_payment_counts_against_a_balance_of_a_fast_clock(tmp_path: Path) -> N
 
     gateway.run(seconds=900, meanwhile=script)
     assert [] == gateway.obeyed()
+
+
+def protection(gateway: OrderGateway, name: str, state: str, ago: timedelta, sender: str) -> dict[str, str]:
+    return {
+        "kind": "protection",
+        "id": name,
+        "sender": sender,
+        "meter": M,
+        "protection": "life_support",
+        "state": state,
+        "at": time_out(gateway.now() - ago),
+    }
+
+
+def test_a_protection_that_is_set_after_a_lift_of_a_fast_clock_stands(tmp_path: Path) -> None:
+    """Who lives by a machine would be cut off, because another clock is 4 minutes ahead (CTRL-08)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.told(protection(gateway, "x1", "set", timedelta(days=40), "billing"))
+        await gateway.told(protection(gateway, "x2", "lifted", -4 * MINUTE, "billing"))
+        await asyncio.sleep(120)
+        await gateway.told(protection(gateway, "x3", "set", 0 * MINUTE, "till"))
+        await asyncio.sleep(10)
+        await refused_by(gateway, "CTRL-08", "t-1")
+
+    gateway.run(seconds=900, meanwhile=script)
+    assert [] == gateway.obeyed()
+
+
+def test_a_protection_that_is_set_after_the_clock_was_set_back_stands(tmp_path: Path) -> None:
+    """The newest word would count as the oldest one, in the night in which somebody mends the clock."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        for name, state in (("x1", "set"), ("x2", "lifted")):
+            await gateway.told(protection(gateway, name, state, 0 * MINUTE, "billing"))
+            await asyncio.sleep(5)
+        gateway.clock.ahead = -30 * MINUTE
+        await gateway.told(protection(gateway, "x3", "set", 0 * MINUTE, "billing"))
+        await refused_by(gateway, "CTRL-08", "t-1")
+
+    gateway.run(seconds=600, meanwhile=script)
+    assert [] == gateway.obeyed()
