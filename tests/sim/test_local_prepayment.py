@@ -135,6 +135,26 @@ def test_one_transfer_that_several_senders_tell(tmp_path: Path) -> None:
     assert ["top_up", "top_up"] == gateway.obeyed()
 
 
+def test_one_payment_of_two_senders_and_one_transfer(tmp_path: Path) -> None:
+    """What a bank numbers and a billing system does not would come into the meter twice, and nobody know."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await gateway.up()
+        at = time_out(gateway.now())
+        (first,) = (await gateway.paid(M, "b-1", sender="bank", at=at, transfer="T-77"))["orders"]
+        (second,) = (await gateway.paid(M, "x-9", at=at))["orders"]
+        ended = [(await gateway.until(one))["state"] for one in (first, second)]
+        assert ["done", "refused"] == ended
+        (item,) = (await gateway.ask("david", "work.list"))["items"]
+        assert ("manual", second) == (item["kind"], item["order"])
+        assert "may be the same money" in item["why"]
+
+    shop.run(240, script)
+    assert ["top_up"] == gateway.obeyed()
+
+
 def test_a_day_that_agrees(tmp_path: Path) -> None:
     """Money would be missing between counter and meter and nobody would see it (TOP-06, TOP-08)."""
     shop = Shop(tmp_path)

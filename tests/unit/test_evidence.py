@@ -33,6 +33,7 @@ from tests.support.rules import (
     METER,
     SECOND,
     record,
+    told_at,
 )
 
 _PAYMENT: dict[str, Any] = {
@@ -44,6 +45,7 @@ _PAYMENT: dict[str, Any] = {
     "amount_cents": 12_000,
     "settles": True,
 }
+_LIFE = {"protection": "life_support"}
 _TENANT = dataclasses.replace(METER, customer_number="000087654321")
 _TWO = (METER, dataclasses.replace(METER, id="m2", address="000000000162"))
 
@@ -356,6 +358,63 @@ def test_what_became_of_a_message_is_its_newest_receipt() -> None:
     assert NOON - DAYS[2] == Told(kept=(notice, came)).delivered_at(notice.record)
     assert None is Told(kept=(notice, came, back)).delivered_at(notice.record)
     assert None is Told(kept=(notice, theirs)).delivered_at(notice.record)
+
+
+_STORIES: Any = [
+    ("protection", {"protection": "life_support"}, "set", "lifted", lambda told: told.protections()),
+    ("dispute", {"dispute": "D1"}, "opened", "rejected", lambda told: told.open_disputes()),
+    ("dispute", {"dispute": "D1"}, "opened", "upheld", lambda told: told.open_disputes()),
+    ("dispute", {"dispute": "D1"}, "upheld", "rejected", lambda told: told.open_disputes()),
+    ("safety_hold", {"hold": "H1", "why": "窃电"}, "set", "released", lambda told: told.holds()),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields", "begins", "ends", "standing"), _STORIES)
+def test_what_protects_somebody_is_ended_by_what_is_later_by_either_order(
+    kind: str, fields: dict[str, str], begins: str, ends: str, standing: Any
+) -> None:
+    """A clock that is minutes ahead, or was set back, would hide a protection that came afterwards."""
+
+    def stands(begun_at: datetime, begun_here: datetime, ended_at: datetime, ended_here: datetime) -> bool:
+        begun = told_at(begun_here, record(kind, "x1", begun_at, **fields, state=begins))
+        ended = told_at(ended_here, record(kind, "x2", ended_at, **fields, state=ends))
+        balance = [record("balance_statement", "b1", NOON + HOUR, balance_cents=-1)] * (ends == "upheld")
+        return bool(standing(Told(kept=(ended, begun, *balance))))
+
+    later = NOON + SECOND
+    assert not stands(NOON, NOON, later, later)
+    assert not stands(NOON, NOON, NOON, later)
+    assert stands(NOON, later, later, NOON)
+    assert stands(later, NOON, NOON, later)
+    assert stands(later, later, NOON, NOON)
+
+
+def test_an_end_that_came_in_between_does_not_end_what_began_anew() -> None:
+    """A second protection of the same kind would be taken for the first one, which was lifted."""
+    kept = [
+        told_at(NOON + here * SECOND, record("protection", name, NOON + at * SECOND, **_LIFE, state=state))
+        for here, (name, at, state) in enumerate(
+            [("x1", 0, "set"), ("x2", 240, "lifted"), ("x3", 120, "set")]
+        )
+    ]
+    assert {"life_support"} == Told(kept=tuple(kept)).protections()
+    assert [] == Told(kept=tuple(kept)).lifted()
+    again = told_at(
+        NOON + 9 * SECOND, record("protection", "x4", NOON + 130 * SECOND, **_LIFE, state="lifted")
+    )
+    assert set() == Told(kept=(*kept, again)).protections()
+    assert {"x2", "x4"} == {one.id for one in Told(kept=(*kept, again)).lifted()}
+
+
+def test_many_protections_are_looked_through_once() -> None:
+    """Whoever tells a protection every minute would stop the daemon for all others."""
+    told = [
+        record("protection", f"x{n}", NOON + n * SECOND, **_LIFE, state=("set", "lifted")[n % 2])
+        for n in range(20_000)
+    ]
+    assert set() == Told(kept=tuple(told)).protections()
+    assert ["x19999"] == [one.id for one in Told(kept=tuple(told)).lifted()]
+    assert {"life_support"} == Told(kept=tuple(told[:-1])).protections()
 
 
 def test_a_debt_is_settled_by_what_came_after_and_not_before() -> None:

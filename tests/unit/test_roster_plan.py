@@ -158,7 +158,21 @@ def test_two_meters_that_cannot_be_told_apart() -> None:
     assert [(3, "meter_number")] == _faults(meter(1), meter(2, meter_number="000000000001"))
     assert [] == _faults(meter(1, meter_number=""), meter(2, meter_number=""))
     gone = meter(1, in_service_until=NOW)
-    assert [] == _faults(gone, meter(2, address="000000000001", meter_number="000000000001"))
+    assert [] == _faults(gone, meter(2, address="000000000001"))
+
+
+def test_a_meter_does_not_come_back_under_another_id() -> None:
+    """Whom a record protects would be cut off under the new id, and who pays would stay in the dark."""
+    gone = meter(1, in_service_until=NOW)
+    back = meter(2, meter_number="000000000001")
+    assert [(3, "meter_number")] == _faults(gone, back)
+    assert [(3, "meter_number")] == _faults(gone, back.model_copy(update={"replaces": "m1"})), "a new name"
+    assert [(3, "meter_number")] == _faults(gone, back, meter(3, replaces="m1", meter_number=""))
+    assert [] == _faults(gone, back, meter(3, replaces="m1")), "it was taken out, and put in elsewhere"
+    assert [] == _faults(gone, back.model_copy(update={"replaces": "m3"}), meter(3, in_service_until=NOW))
+    assert [] == _faults(gone, meter(1)), "under its own id"
+    nameless = [meter(1, meter_number="", in_service_until=NOW), meter(2, meter_number="")]
+    assert [] == _faults(*nameless)
 
 
 def test_who_stands_in_the_roster_is_named_to_who_comes() -> None:

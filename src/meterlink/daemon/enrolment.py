@@ -21,6 +21,7 @@ from meterlink.roster.book import IMPORT, RosterBook
 from meterlink.roster.checks import Checks
 from meterlink.roster.entries import Meters, in_service
 from meterlink.roster.faults import RosterRefused
+from meterlink.roster.lineage import predecessors
 from meterlink.roster.plan import Plan, plan
 
 NO_METERS: Final = (
@@ -60,7 +61,7 @@ def with_roster(settings: Settings, meters: Meters, at: datetime) -> Settings:
         ConfigError: they do not fit the configuration.
 
     """
-    return settings.with_meters(in_service(meters.values(), at))
+    return settings.with_meters(in_service(meters.values(), at), predecessors(meters, at))
 
 
 def differences(settings: Settings, meters: Meters, at: datetime) -> Plan | None:

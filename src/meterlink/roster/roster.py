@@ -64,6 +64,8 @@ class RosterMeter:
         is_rebuilding: whether the way to it is another than the one that was built, or is about to be.
         is_lab: whether no customer is behind it.
         keys: what proves orders to it, by reference.
+        predecessors: ids of the meters that stood before it, the newest last; what protects their customer,
+            and what was done to them, follows the customer.
 
     """
 
@@ -91,6 +93,7 @@ class RosterMeter:
     is_rebuilding: bool = False
     is_lab: bool = False
     keys: tuple[str | int | bool | None, ...] = ()
+    predecessors: tuple[str, ...] = ()
 
 
 class Roster:
@@ -162,7 +165,10 @@ class Roster:
         """
         return cls(
             tuple(
-                _meter(meter, profiles.find(meter.protocol, meter.model), line.name, line_is_ours)
+                replace(
+                    _meter(meter, profiles.find(meter.protocol, meter.model), line.name, line_is_ours),
+                    predecessors=tuple(settings.predecessors.get(meter.id, ())),
+                )
                 for line, meters in settings.meters_by_line()
                 for line_is_ours in [not isinstance(line.parsed_url, ListenUrl)]
                 for meter in meters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -36,6 +36,7 @@ from tests.support.rules import (
     NUMBER,
     SECOND,
     record,
+    told_at,
 )
 
 NO_LOAD: dict[str, Any] = {"currents_a": (Decimal(0),), "power_w": Decimal(0)}
@@ -49,6 +50,19 @@ CLEAR = balance(balance_cents=0)
 def _guarded(*kept: Any) -> Made:
     """A guarantee over an open contact, with what was told."""
     return lambda: dataclasses.replace(OPEN_GUARDED(), told=Told(kept=kept))
+
+
+def _paid_earlier(told: datetime) -> Any:
+    """A payment of before the balance, and when it was told."""
+    return told_at(told, record("payment", "p1", NOON - 2 * HOUR, amount_cents=1, settles=False))
+
+
+def _upheld_earlier(told: datetime) -> Any:
+    return told_at(told, record("dispute", "d1", NOON - 2 * HOUR, dispute="D1", state="upheld"))
+
+
+def _other_balance(cents: int) -> Any:
+    return told_at(NOON - MINUTE, record("balance_statement", "b2", NOON - 2 * HOUR, balance_cents=cents))
 
 
 LIVE_METER = (
@@ -78,6 +92,21 @@ LIVE_METER = (
     ),
     Case(
         "CTRL-11",
+        "a payment of before the balance that was told after it",
+        LIVE,
+        trip(LIVE, _paid_earlier(told=NOON - HOUR + SECOND)),
+        trip(LIVE, _paid_earlier(told=NOON - HOUR - SECOND)),
+    ),
+    Case(
+        "CTRL-11",
+        "a balance of a slower clock, told after it, says that nothing is owed",
+        LIVE,
+        trip(LIVE, _other_balance(0)),
+        trip(LIVE, _other_balance(-1)),
+        also=("CTRL-04",),
+    ),
+    Case(
+        "CTRL-11",
         "a dispute",
         PAPER,
         trip(PAPER, record("dispute", "d1", NOON - HOUR, dispute="D1", state="opened")),
@@ -88,6 +117,13 @@ LIVE_METER = (
         PAPER,
         trip(PAPER, record("dispute", "d1", NOON - HOUR, dispute="D1", state="upheld")),
         trip(PAPER, record("dispute", "d1", NOON - HOUR, dispute="D1", state="rejected")),
+    ),
+    Case(
+        "CTRL-11",
+        "a dispute that was upheld before the balance, which was told after it",
+        PAPER,
+        trip(PAPER, _upheld_earlier(told=NOON - HOUR + SECOND)),
+        trip(PAPER, _upheld_earlier(told=NOON - HOUR - SECOND)),
     ),
     Case("CTRL-11", "guarantee on", LIVE, seen(TRIP, guarantee=True), seen(TRIP, guarantee=False)),
     Case("CTRL-11", "guarantee unknown", LIVE, seen(TRIP, guarantee=None)),

@@ -69,6 +69,10 @@ SENDERS: Final[Mapping[type[Record], frozenset[Role]]] = {
 WITHDRAWABLE: Final = (Warning_, Notice, FinalNotice, Receipt, Consent, Filing, Agreement, WorkOrder, Policy)
 """What only ever allows something, so that it may be taken back."""
 
+FOLLOWING: Final = (Payment, Dispute, SafetyHold, Protection)
+"""What is told of a meter and follows its customer to the next one, because it stands against a disconnection
+or says that he has paid."""
+
 
 @dataclass(frozen=True, slots=True)
 class Added:
@@ -181,6 +185,7 @@ class EvidenceBook:
         """What is told of a meter and the customer who has it now.
 
         What was told of a customer before, a new one does not inherit; a safety hold is about the place.
+        What protects a customer follows him to the meter that he has now; what only allows something stays.
 
         Args:
             meter: which.
@@ -191,10 +196,15 @@ class EvidenceBook:
             JournalError: the log cannot be read.
 
         """
+        before: list[Kept] = []
+        for predecessor in meter.predecessors:
+            before += (
+                one for one in _kept(await self._acts_of(predecessor)) if isinstance(one.record, FOLLOWING)
+            )
         acts = await self._acts_of(meter.id)
         for full_id in also:
             acts += [kept for kept in await self._acts.of_subject(Topic.EVIDENCE, full_id) if not kept.meter]
-        return Told(kept=tuple(one for one in _kept(acts) if _concerns(one.record, meter)))
+        return Told(kept=tuple(one for one in (*before, *_kept(acts)) if _concerns(one.record, meter)))
 
     async def policies(self) -> list[Kept]:
         """Policies that two persons meant and nobody took back, the newest last.

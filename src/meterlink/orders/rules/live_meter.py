@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Final
 
 from meterlink.model.order import OrderKind
-from meterlink.orders.evidence.records import Payment
+from meterlink.orders.evidence.records import BalanceStatement, Payment
+from meterlink.orders.evidence.told import Told
 from meterlink.orders.life.witnesses import is_loaded
 from meterlink.orders.rules.facts import Facts
 from meterlink.orders.rules.verdict import Finding, OnStop, passes, stops, stops_with
@@ -20,8 +21,12 @@ LOOK_AGE_MAX: Final = timedelta(minutes=5)
 
 
 def still_owed(facts: Facts) -> Finding | None:
-    """CTRL-11: the account is in arrears, nobody has paid since, and nothing is in dispute."""
-    balance = facts.balance
+    """CTRL-11: the account is in arrears, nobody has paid since, and nothing is in dispute.
+
+    A payment that was told after the balance stops it too, whenever it happened: a bank tells late, and
+    whoever made the balance may not have known of it.
+    """
+    balance, told = facts.balance, facts.told
     if balance is None:
         return None  # CTRL-01 stops it
     if balance.balance_cents >= 0:
@@ -31,16 +36,28 @@ def still_owed(facts: Facts) -> Finding | None:
             cents=balance.balance_cents,
             at=balance.at,
         )
-    if later := [one for one in facts.told.all(Payment) if one.at >= balance.at]:
+    if cleared := [one for one in told.all(BalanceStatement) if _clears(told, one, balance)]:
+        return stops(
+            "a balance of {cents} cents on {at} was told after that: wait for the next one",
+            "其后又报送了{at}余额{cents}分,等待新的余额",
+            cents=cleared[-1].balance_cents,
+            at=cleared[-1].at,
+        )
+    if later := [one for one in told.all(Payment) if told.may_be_later(one, balance)]:
         return stops(
             "a payment of {cents} cents came at {at}: wait for the next balance",
             "{at}收到缴费{cents}分,等待新的余额",
             cents=later[-1].amount_cents,
             at=later[-1].at,
         )
-    if disputes := facts.told.open_disputes():
+    if disputes := told.open_disputes():
         return stops("in dispute: {disputes}", "存在争议:{disputes}", disputes=", ".join(disputes))
     return passes("{cents} cents are owed", "欠费{cents}分", cents=-balance.balance_cents)
+
+
+def _clears(told: Told, one: BalanceStatement, balance: BalanceStatement) -> bool:
+    """Whether a statement by which nothing is owed may be newer than the one that says otherwise."""
+    return one.balance_cents >= 0 and told.may_be_later(one, balance)
 
 
 def looked_just_now(facts: Facts) -> Finding:
