@@ -347,8 +347,8 @@ _ALL: Final = (
     ),
     Rule(
         id="TIME-01",
-        says="Nothing leaves at its deadline or after (decision 23).",
-        checks=(_check(live_meter.in_time, _ALWAYS),),
+        says="Nothing leaves at its deadline or after (decision 23); no deadline is more than 30 days ahead.",
+        checks=(_check(live_meter.in_time, _ALWAYS), _check(live_meter.in_this_month, _CREATE)),
         elsewhere="the order machine, and the expiry in the frame",
     ),
 )
