@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from meterlink.clock import Clock
@@ -41,6 +41,9 @@ from meterlink.roster.roster import Roster, RosterMeter
 
 AHEAD_MAX: Final = timedelta(minutes=5)
 """How far a sender's clock may be ahead of ours; a record of later is refused."""
+TIMES_FROM: Final = datetime(1970, 1, 1, tzinfo=UTC)
+TIMES_UNTIL: Final = datetime(2200, 1, 1, tzinfo=UTC)
+"""Every time in a record is between these two: at the ends of the calendar nothing can be reckoned."""
 ACTS_OF_METER_MAX: Final = 50_000
 """Acts of evidence of one meter, at most: beyond, nothing is judged any more and somebody must look."""
 POLICIES_MAX: Final = 200
@@ -109,8 +112,8 @@ class EvidenceBook:
         Raises:
             NotEntitled: the actor has no role that takes in such a record, may not speak for its sender, or
                 has the account that it is about.
-            EvidenceRefused: no such meter, customer and meter do not belong together, the time is ahead, or
-                another record has that id.
+            EvidenceRefused: no such meter, customer and meter do not belong together, a time is ahead or at
+                an end of the calendar, or another record has that id.
             JournalError: it was not kept.
 
         """
@@ -121,6 +124,7 @@ class EvidenceBook:
             raise NotEntitled(
                 f"sender: {actor.name} may not speak for {record.sender}: see `senders` in the file of people"
             )
+        _check_times(record)
         now = self._timeline.stamp()
         if record.at - now > AHEAD_MAX:
             raise EvidenceRefused(f"at: {record.body['at']} is ahead of our clock: check the sender's clock")
@@ -281,6 +285,17 @@ class EvidenceBook:
         raise EvidenceRefused(
             f"meter: customer {record.customer} has {named}: send one record for each meter"
         )
+
+
+def _check_times(record: Evidence) -> None:
+    """Refuse a time at an end of the calendar; what an older log holds is read nevertheless."""
+    for name in type(record).model_fields:
+        value = getattr(record, name)
+        if isinstance(value, datetime) and not TIMES_FROM <= value <= TIMES_UNTIL:
+            raise EvidenceRefused(
+                f"{name}: {record.body[name]} is not between the years {TIMES_FROM.year} and "
+                f"{TIMES_UNTIL.year}: write the real time"
+            )
 
 
 def _only_allows(record: Evidence) -> bool:
