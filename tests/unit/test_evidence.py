@@ -152,6 +152,7 @@ def test_every_kind_comes_back_from_the_log_as_it_went_in() -> None:
         record("protection", "k", NOON, protection="school", state="set"),
         record("agreement", "l", NOON, automatic_trips=False, notice_days=3),
         record("work_order", "m", NOON, until="2027-01-01T00:00:00Z", why="换表"),
+        record("probe_order", "o", NOON, until="2027-01-01T00:00:00Z", premises="空铺,店主已同意"),
         record("policy", "n", NOON, until="2027-01-01T00:00:00Z", areas=["east"]),
     ]
     assert sorted(KINDS) == sorted(one.record.kind for one in records)

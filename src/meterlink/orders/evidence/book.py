@@ -27,6 +27,7 @@ from meterlink.orders.evidence.records import (
     Notice,
     Payment,
     Policy,
+    ProbeOrder,
     Protection,
     Receipt,
     Record,
@@ -66,10 +67,22 @@ SENDERS: Final[Mapping[type[Record], frozenset[Role]]] = {
     Protection: _CLERKS | {Role.INSPECTOR},
     SafetyHold: frozenset({Role.INSPECTOR}),
     WorkOrder: frozenset({Role.INSPECTOR, Role.DISPATCHER}),
+    ProbeOrder: frozenset({Role.INSPECTOR, Role.DISPATCHER}),
     Policy: frozenset({Role.APPROVER}),
 }
 """Who may take a record in. Source: AUD-01."""
-WITHDRAWABLE: Final = (Warning_, Notice, FinalNotice, Receipt, Consent, Filing, Agreement, WorkOrder, Policy)
+WITHDRAWABLE: Final = (
+    Warning_,
+    Notice,
+    FinalNotice,
+    Receipt,
+    Consent,
+    Filing,
+    Agreement,
+    WorkOrder,
+    ProbeOrder,
+    Policy,
+)
 """What only ever allows something, so that it may be taken back."""
 
 
