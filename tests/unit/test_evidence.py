@@ -15,7 +15,7 @@ import pytest
 
 from meterlink.errors import EvidenceRefused, NotEntitled
 from meterlink.journal.journal import Journal
-from meterlink.orders.evidence.book import AHEAD_MAX, WITHDRAWABLE, EvidenceBook
+from meterlink.orders.evidence.book import AHEAD_MAX, TIMES_FROM, TIMES_UNTIL, WITHDRAWABLE, EvidenceBook
 from meterlink.orders.evidence.lines import LINE_OCTETS_MAX, read_lines
 from meterlink.orders.evidence.records import KINDS, MONEY_MAX_CENTS, Dispute, Notice, Payment, Policy, parse
 from meterlink.orders.evidence.told import Told
@@ -154,6 +154,7 @@ def test_every_kind_comes_back_from_the_log_as_it_went_in() -> None:
         record("protection", "k", NOON, protection="school", state="set"),
         record("agreement", "l", NOON, automatic_trips=False, notice_days=3),
         record("work_order", "m", NOON, until="2027-01-01T00:00:00Z", why="换表"),
+        record("probe_order", "o", NOON, until="2027-01-01T00:00:00Z", premises="空铺,店主已同意"),
         record("policy", "n", NOON, until="2027-01-01T00:00:00Z", areas=["east"]),
     ]
     assert sorted(KINDS) == sorted(one.record.kind for one in records)
@@ -203,6 +204,36 @@ async def test_a_record_that_is_ahead_of_us_is_refused(tmp_path: Path) -> None:
         await book.add(parse(_document(at=ahead.isoformat())), BILLING)
         with pytest.raises(EvidenceRefused, match="ahead of our clock"):
             await book.add(parse(_document(id="p2", at=(ahead + SECOND).isoformat())), BILLING)
+
+
+_CONSENT: dict[str, Any] = {"kind": "consent", "form": "written", "amount_cents": ..., "settles": ...}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"at": "0001-01-01T00:00:00Z"}, "at"),
+        ({"at": (TIMES_FROM - SECOND).isoformat()}, "at"),
+        ({**_CONSENT, "until": (TIMES_UNTIL + SECOND).isoformat()}, "until"),
+        ({**_CONSENT, "until": "9999-12-31T23:59:59Z"}, "until"),
+    ],
+)
+@pytest.mark.asyncio
+async def test_a_time_at_an_end_of_the_calendar_is_refused(
+    tmp_path: Path, changes: dict[str, Any], key: str
+) -> None:
+    """Whatever reckons with it later falls over it, and a payer's order with it."""
+    async with _book(tmp_path) as book:
+        with pytest.raises(EvidenceRefused, match=rf"^{key}: .* is not between the years 1970 and 2200"):
+            await book.add(parse(_document(**changes)), BILLING)
+
+
+@pytest.mark.asyncio
+async def test_a_time_of_the_two_centuries_is_taken(tmp_path: Path) -> None:
+    """What a customer signed long ago, or what lasts long, would be refused."""
+    async with _book(tmp_path) as book:
+        ends = {"at": TIMES_FROM.isoformat(), "until": TIMES_UNTIL.isoformat()}
+        assert (await book.add(parse(_document(**{**_CONSENT, **ends})), BILLING)).is_new
 
 
 @pytest.mark.asyncio

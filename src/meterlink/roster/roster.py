@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from operator import attrgetter
@@ -189,6 +189,11 @@ class Roster:
     def of_customer(self, customer_number: str) -> tuple[RosterMeter, ...]:
         """The meters of a customer; empty: nobody has that number."""
         return tuple(self._customers.get(customer_number, ()))
+
+    @property
+    def areas(self) -> Collection[str]:
+        """The areas in which meters are; those without one are in the area of no name."""
+        return self._areas.keys()
 
     def area_size(self, area: str) -> int:
         """How many meters an area has here."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from meterlink.drivers.control import ClockLook, Identity, Opening
 from meterlink.orders.evidence.told import Told
+from meterlink.orders.rules.live_meter import DEADLINE_MAX
 from tests.support.orders import NOON, purse
 from tests.support.rule_cases.case import (
     ALARM_OFF,
@@ -278,6 +279,19 @@ LIVE_METER = (
         PAPER,
         trip(order_deadline_at=NOON),
         trip(order_deadline_at=NOON + SECOND),
+    ),
+    Case(
+        "TIME-01",
+        "a deadline of next year",
+        CREATE,
+        made(ALARM_OFF, CREATE, order_deadline_at=NOON + DEADLINE_MAX + SECOND),
+        made(ALARM_OFF, CREATE, order_deadline_at=NOON + DEADLINE_MAX),
+    ),
+    Case(
+        "TIME-01",
+        "a deadline at the end of the calendar",
+        CREATE,
+        made(ALARM_OFF, CREATE, order_deadline_at=datetime(9999, 12, 31, tzinfo=UTC)),
     ),
     Case("TIME-01", "a top-up at its deadline", LIVE, made(TOP_UP, LIVE, order_deadline_at=NOON)),
 )

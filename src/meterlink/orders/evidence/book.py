@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from meterlink.clock import Clock
@@ -27,6 +27,7 @@ from meterlink.orders.evidence.records import (
     Notice,
     Payment,
     Policy,
+    ProbeOrder,
     Protection,
     Receipt,
     Record,
@@ -41,6 +42,9 @@ from meterlink.roster.roster import Roster, RosterMeter
 
 AHEAD_MAX: Final = timedelta(minutes=5)
 """How far a sender's clock may be ahead of ours; a record of later is refused."""
+TIMES_FROM: Final = datetime(1970, 1, 1, tzinfo=UTC)
+TIMES_UNTIL: Final = datetime(2200, 1, 1, tzinfo=UTC)
+"""Every time in a record is between these two: at the ends of the calendar nothing can be reckoned."""
 ACTS_OF_METER_MAX: Final = 50_000
 """Acts of evidence of one meter, at most: beyond, nothing is judged any more and somebody must look."""
 POLICIES_MAX: Final = 200
@@ -63,10 +67,22 @@ SENDERS: Final[Mapping[type[Record], frozenset[Role]]] = {
     Protection: _CLERKS | {Role.INSPECTOR},
     SafetyHold: frozenset({Role.INSPECTOR}),
     WorkOrder: frozenset({Role.INSPECTOR, Role.DISPATCHER}),
+    ProbeOrder: frozenset({Role.INSPECTOR, Role.DISPATCHER}),
     Policy: frozenset({Role.APPROVER}),
 }
 """Who may take a record in. Source: AUD-01."""
-WITHDRAWABLE: Final = (Warning_, Notice, FinalNotice, Receipt, Consent, Filing, Agreement, WorkOrder, Policy)
+WITHDRAWABLE: Final = (
+    Warning_,
+    Notice,
+    FinalNotice,
+    Receipt,
+    Consent,
+    Filing,
+    Agreement,
+    WorkOrder,
+    ProbeOrder,
+    Policy,
+)
 """What only ever allows something, so that it may be taken back."""
 
 FOLLOWING: Final = (Payment, Dispute, SafetyHold, Protection)
@@ -113,8 +129,8 @@ class EvidenceBook:
         Raises:
             NotEntitled: the actor has no role that takes in such a record, may not speak for its sender, or
                 has the account that it is about.
-            EvidenceRefused: no such meter, customer and meter do not belong together, the time is ahead, or
-                another record has that id.
+            EvidenceRefused: no such meter, customer and meter do not belong together, a time is ahead or at
+                an end of the calendar, or another record has that id.
             JournalError: it was not kept.
 
         """
@@ -125,6 +141,7 @@ class EvidenceBook:
             raise NotEntitled(
                 f"sender: {actor.name} may not speak for {record.sender}: see `senders` in the file of people"
             )
+        _check_times(record)
         now = self._timeline.stamp()
         if record.at - now > AHEAD_MAX:
             raise EvidenceRefused(f"at: {record.body['at']} is ahead of our clock: check the sender's clock")
@@ -291,6 +308,17 @@ class EvidenceBook:
         raise EvidenceRefused(
             f"meter: customer {record.customer} has {named}: send one record for each meter"
         )
+
+
+def _check_times(record: Evidence) -> None:
+    """Refuse a time at an end of the calendar; what an older log holds is read nevertheless."""
+    for name in type(record).model_fields:
+        value = getattr(record, name)
+        if isinstance(value, datetime) and not TIMES_FROM <= value <= TIMES_UNTIL:
+            raise EvidenceRefused(
+                f"{name}: {record.body[name]} is not between the years {TIMES_FROM.year} and "
+                f"{TIMES_UNTIL.year}: write the real time"
+            )
 
 
 def _only_allows(record: Evidence) -> bool:

@@ -7,7 +7,7 @@ of each step which edition of the rules it was judged by.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from datetime import datetime, timezone
 from typing import Final
 
@@ -53,6 +53,11 @@ class Watch:
     def zone(self) -> timezone:
         """Of the plant, whose days batches and alarms have."""
         return self._calendar.zone
+
+    @property
+    def areas(self) -> Collection[str]:
+        """The areas in which meters are."""
+        return self._roster.areas
 
     async def start(self, now: datetime) -> None:
         """Count the last 24 hours, and note the edition of the rules; before anything is judged.

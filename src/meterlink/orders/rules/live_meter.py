@@ -18,6 +18,8 @@ from meterlink.orders.rules.verdict import Finding, OnStop, passes, stops, stops
 
 LOOK_AGE_MAX: Final = timedelta(minutes=5)
 """From the last look at the meter to the sending. Source: CTRL-11."""
+DEADLINE_MAX: Final = timedelta(days=30)
+"""From the creation of an order to its deadline: until then it is nobody else's turn at its meter."""
 
 
 def still_owed(facts: Facts) -> Finding | None:
@@ -300,6 +302,19 @@ def in_time(facts: Facts) -> Finding:
     if facts.now >= deadline:
         return stops("its deadline was {deadline}", "时限{deadline}已过", deadline=deadline)
     return passes("its deadline is {deadline}", "时限为{deadline}", deadline=deadline)
+
+
+def in_this_month(facts: Facts) -> Finding:
+    """Decision 23, when it is created: a deadline that somebody will live to see, and can work by."""
+    deadline, days = facts.order.deadline_at, DEADLINE_MAX // timedelta(days=1)
+    inputs = {"deadline": deadline, "days": days}
+    if deadline - facts.now > DEADLINE_MAX:
+        return stops(
+            "its deadline {deadline} is more than {days} days ahead: take a nearer one",
+            "时限{deadline}超过{days}天:请缩短时限",
+            **inputs,
+        )
+    return passes("its deadline is within {days} days", "时限在{days}天以内", **inputs)
 
 
 def _amperes(currents: tuple[Decimal, ...] | None) -> str:
