@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +27,8 @@ from meterlink.journal.reader import JournalReader
 from meterlink.journal.removal import AGEING, ROWS_AT_ONCE, removed
 from meterlink.journal.reserve import Rank, Reserve
 from meterlink.journal.soundness import faults
+from meterlink.model.act import Topic
+from meterlink.model.roster_change import DIGEST, SUBJECT, difference, digest
 from metersim.loop import Simulation
 from tests.support import shedding
 from tests.support.acts import act
@@ -99,6 +102,29 @@ def test_old_rows_go_and_freezes_and_acts_stay(tmp_path: Path) -> None:
     assert {(name, "age", 3) for name in AGEING} == {
         (each.data_class, each.reason, each.rows) for each in gone
     }
+
+
+def test_the_roster_and_its_history_stay(tmp_path: Path) -> None:
+    """Nobody could say any more who had changed a meter's entry, or meters went with their readings."""
+    story = _Story(tmp_path)
+
+    async def told(journal: Journal) -> None:
+        await _everything(journal)
+        before = await journal.roster.kept()
+        change = difference("m", None, {"id": "m"})
+        assert change is not None
+        body = {DIGEST: digest([change])}
+        revision = replace(act(9), topic=Topic.ROSTER, subject=SUBJECT, step=1, body=body, is_open=False)
+        await journal.roster.apply(revision, [change], before)
+        story.days(400)
+        await journal.advance("mqtt", journal.newest_id)
+        assert 3 * 4 == await story.keeper(journal).age()
+        assert {"m": {"id": "m"}} == (await journal.roster.kept()).entries
+        assert [1] == [one.revision for one in await journal.roster.changes_of("m")]
+
+    story.tell(told)
+    assert 1 == story.held()["roster"]
+    story.check()
 
 
 def test_what_a_sink_lacks_stays(tmp_path: Path) -> None:
