@@ -15,7 +15,7 @@ from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.order import Order, OrderKind, Origin
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.one_payment import alike
-from meterlink.orders.evidence.records import full_id_of
+from meterlink.orders.evidence.records import Payment, full_id_of
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
@@ -141,6 +141,8 @@ class Gatherer:
         steps_of = await self._steps_of(meter.id)
         policy = [order.reference] if order.origin is Origin.POLICY and order.reference else []
         told = await self.book.of_meter(meter, *policy)
+        payment = told.find(order.payment, Payment) if order.kind is OrderKind.TOP_UP else None
+        elsewhere = await self.book.told_elsewhere(payment) if payment else []
         last_read_at = await self.last_read(meter.id)
         proven = await self.qualified(meter, order.kind, live.firmware if live else None)
         probing = await self._probing(order)
@@ -162,6 +164,7 @@ class Gatherer:
             last_read_at=last_read_at,
             unproven=proven.unproven,
             model=proven.facts,
+            told_elsewhere=tuple(elsewhere),
             live=live,
             probing=probing,
         )
