@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -139,6 +139,9 @@ class Gatherer:
 
         """
         steps_of = await self._steps_of(meter.id)
+        steps_before: dict[str, list[Act]] = {}
+        for predecessor in meter.predecessors:
+            steps_before |= await self._steps_of(predecessor)
         policy = [order.reference] if order.origin is Origin.POLICY and order.reference else []
         told = await self.book.of_meter(meter, *policy)
         payment = told.find(order.payment, Payment) if order.kind is OrderKind.TOP_UP else None
@@ -160,7 +163,7 @@ class Gatherer:
             steps=self._steps(life, steps_of.get(order.id, []), grant, now),
             told=told,
             limited=self._limited(stage, order, life, actor, now),
-            others=tuple(self._others(order, steps_of, alike(told, order.payment), now)),
+            others=tuple(self._others(order, steps_of, steps_before, alike(told, order.payment), now)),
             last_read_at=last_read_at,
             unproven=proven.unproven,
             model=proven.facts,
@@ -236,19 +239,29 @@ class Gatherer:
         )
 
     def _others(
-        self, order: Order, steps_of: Mapping[str, Sequence[Act]], like: Collection[str], now: datetime
+        self,
+        order: Order,
+        steps_of: Mapping[str, Sequence[Act]],
+        steps_before: Mapping[str, Sequence[Act]],
+        like: Collection[str],
+        now: datetime,
     ) -> Iterator[OtherOrder]:
-        """Other orders that still hold the meter, and those of the same payment or of one that is like it."""
+        """Other orders that still hold the meter, and those of the same payment or of one that is like it.
+
+        The meters before it are held no more, and a payment that was brought to one of them was brought.
+        """
         payments = {order.payment, *like} - {""}
-        for order_id, acts in steps_of.items():
+        for order_id, acts in (*steps_of.items(), *steps_before.items()):
             if order_id == order.id:
                 continue
             try:
                 life = Life.of(acts)
             except ValueError as error:
                 raise JournalError(f"order {order_id}: {error}") from None
-            if life.locks_meter or full_id_of(life.order.payment) in payments:
-                yield self._other(life, acts, now)
+            is_here = order_id in steps_of
+            if (is_here and life.locks_meter) or full_id_of(life.order.payment) in payments:
+                other = self._other(life, acts, now)
+                yield other if is_here else replace(other, is_open=False)
 
     def _other(self, life: Life, acts: Sequence[Act], now: datetime) -> OtherOrder:
         until = arrives_until(life.sent, self.timeline) if life.sent else None
