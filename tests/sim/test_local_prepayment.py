@@ -155,6 +155,37 @@ def test_one_payment_of_two_senders_and_one_transfer(tmp_path: Path) -> None:
     assert ["top_up"] == gateway.obeyed()
 
 
+def test_one_transfer_that_is_told_of_two_meters(tmp_path: Path) -> None:
+    """Two customers would have the money that one of them paid."""
+    other = "000000000162"
+    keys = {"security": "lab", "control_password": None, "allow_plaintext_control": False}
+    keys["customer_number"] = CUSTOMER
+    gateway = OrderGateway(
+        tmp_path,
+        [
+            Station(meter=a_shop()),
+            Station(meter=a_shop(address=other, number=f"{int(NUMBER) + 1:012d}")),
+        ],
+        keys={ADDRESS: keys, other: keys},
+        model="generic-local-prepayment",
+        tables={"security_providers": [{"name": "lab", "command": ["hsm"]}]},
+        provider=lambda group: Program(group, name="lab").open,
+    )
+
+    async def script() -> None:
+        await gateway.up()
+        (first,) = (await gateway.paid(M, "b-1", sender="bank", transfer="T-77"))["orders"]
+        assert "done" == (await gateway.until(first))["state"]
+        (second,) = (await gateway.paid(f"m{other}", "x-9", transfer="t-77"))["orders"]
+        assert "refused" == (await gateway.until(second))["state"]
+        (item,) = (await gateway.ask("david", "work.list"))["items"]
+        assert ("manual", second) == (item["kind"], item["order"])
+        assert "bank:b-1" in item["why"]
+
+    gateway.run(seconds=240, meanwhile=script)
+    assert (["top_up"], []) == (gateway.obeyed(), gateway.obeyed(other))
+
+
 def test_a_day_that_agrees(tmp_path: Path) -> None:
     """Money would be missing between counter and meter and nobody would see it (TOP-06, TOP-08)."""
     shop = Shop(tmp_path)

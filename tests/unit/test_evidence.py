@@ -380,6 +380,34 @@ async def test_that_a_message_failed_is_not_taken_back(tmp_path: Path) -> None:
         await book.withdraw("billing:r2", CLERK, "x")
 
 
+@pytest.mark.asyncio
+async def test_a_transfer_is_known_at_every_meter(tmp_path: Path) -> None:
+    """Money that two systems tell of two meters would fill both, and be paid once."""
+    async with _book(tmp_path, *_TWO) as book:
+        async with asyncio.TaskGroup() as group:
+            for number, meter in enumerate(["m1", "m2"] * 10):
+                document = _document(id=f"p{number}", meter=meter, transfer=f"T-7{' ' * (number % 3)}")
+                group.create_task(book.add(parse(document), BILLING))
+        payment = (await book.of_meter(METER)).all(Payment)[0]
+        theirs = {f"billing:p{number}" for number in range(1, 20, 2)}
+        assert theirs == set(await book.told_elsewhere(payment))
+        assert [] == await book.told_elsewhere(payment.model_copy(update={"transfer": "T-8"}))
+        assert [] == await book.told_elsewhere(payment.model_copy(update={"transfer": ""}))
+
+
+@pytest.mark.asyncio
+async def test_so_many_payments_of_one_transfer_are_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each payment would be held against all that a broken sender has ever told."""
+    monkeypatch.setattr("meterlink.orders.evidence.book.TELLERS_MAX", 2)
+    async with _book(tmp_path, *_TWO) as book:
+        for number, meter in enumerate(["m1", "m1", "m1", "m2"]):
+            await book.add(parse(_document(id=f"p{number}", meter=meter, transfer="T-7")), BILLING)
+        payment = (await book.of_meter(_TWO[1])).all(Payment)[0]
+        assert ["billing:p0", "billing:p1"] == await book.told_elsewhere(payment), "the last sees the first"
+
+
 def test_what_became_of_a_message_is_its_newest_receipt() -> None:
     """A message that came back would count as delivered for ever."""
     notice = record("notice", "n1", NOON - DAYS[3], owed_cents=5)

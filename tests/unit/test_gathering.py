@@ -238,6 +238,21 @@ async def test_an_older_top_up_is_seen_however_its_sender_was_written(tmp_path: 
 
 
 @pytest.mark.asyncio
+async def test_what_was_brought_to_the_meter_before_is_seen_and_holds_nothing(tmp_path: Path) -> None:
+    """After an exchange a payment would come to the new meter too, or an old order block it for ever."""
+    async with _world(tmp_path, 2) as world:
+        paid = {"origin": Origin.PAYMENT, "amount_cents": 100}
+        await world.begin(order(OrderKind.TOP_UP, id="old", meter="m2", payment="billing:p1", **paid))
+        await world.begin(order(PERMIT, id="held", meter="m2"))
+        wanted = order(OrderKind.TOP_UP, id="new", payment="billing:p1", **paid)
+        meter = dataclasses.replace(METER, predecessors=("m2",))
+        facts = await world.gatherer.facts(Stage.PAPER, wanted, None, THE_DAEMON, meter)
+        assert [("old", False)] == [(one.id, one.is_open) for one in facts.others]
+        facts = await world.gatherer.facts(Stage.PAPER, wanted, None, THE_DAEMON, METER)
+        assert () == facts.others, "of another meter"
+
+
+@pytest.mark.asyncio
 async def test_a_policys_record_is_found_though_it_is_of_no_meter(tmp_path: Path) -> None:
     """No policy would ever be found, or one that the order does not name would count."""
     async with _world(tmp_path) as world:

@@ -280,6 +280,13 @@ MONEY = (
         _told_again(CREATE, (-1, "billing:p7"), OrderState.DONE),
     ),
     Case(
+        "TOP-01",
+        "its transfer was told of another meter",
+        LIVE,
+        made(TOP_UP, LIVE, told_elsewhere=("bank:p7",)),
+        made(TOP_UP, LIVE),
+    ),
+    Case(
         "TOP-02",
         "more than 10 000.00 yuan",
         PAPER,

@@ -8,7 +8,7 @@ allows something (a warning, a notice, a consent, ...). A payment or a dispute c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -16,6 +16,7 @@ from meterlink.clock import Clock
 from meterlink.errors import EvidenceRefused, NotEntitled, StepTaken
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, KeptAct, Topic
+from meterlink.orders.evidence.one_payment import TELLERS_MAX, subject_of
 from meterlink.orders.evidence.records import (
     Agreement,
     BalanceStatement,
@@ -85,6 +86,8 @@ WITHDRAWABLE: Final = (
 )
 """What only ever allows something, so that it may be taken back."""
 
+TRANSFER: Final = "transfer"
+"""Verb of the act that says of which meter a transfer was told."""
 FOLLOWING: Final = (Payment, Dispute, SafetyHold, Protection)
 """What is told of a meter and follows its customer to the next one, because it stands against a disconnection
 or says that he has paid."""
@@ -255,20 +258,39 @@ class EvidenceBook:
 
     async def _append_once(self, act: Act) -> bool:
         """Whether the record is new; whoever is second finds the first one's."""
-        before = await self._acts.of_subject(Topic.EVIDENCE, act.subject)
-        if not before:
+        while not (before := await self._acts.of_subject(Topic.EVIDENCE, act.subject)):
             try:
-                await self._acts.append(act)
+                await self._acts.append(act, *await self._transferred(act))
             except StepTaken:
-                before = await self._acts.of_subject(Topic.EVIDENCE, act.subject)
-            else:
-                return True
+                continue  # somebody else has told the same record, or of the same transfer
+            return True
         if record_of(before[0].act) != record_of(act):
             raise EvidenceRefused(
                 f"id: {act.subject} is another record, kept {before[0].act.at:%Y-%m-%d %H:%M:%S}Z; "
                 "a record never changes: give the new one an id of its own"
             )
         return False
+
+    async def _transferred(self, act: Act) -> tuple[Act, ...]:
+        """What says, beside the record of a payment, that its transfer was told of this meter."""
+        record = record_of(act)
+        subject = subject_of(record) if isinstance(record, Payment) else ""
+        told = await self._acts.of_subject(Topic.EVIDENCE, subject) if subject else []
+        if not subject or len(told) >= TELLERS_MAX:
+            return ()
+        body = {"payment": act.subject, "meter": act.meter}
+        return (replace(act, subject=subject, step=len(told) + 1, verb=TRANSFER, meter="", body=body),)
+
+    async def told_elsewhere(self, payment: Payment) -> list[str]:
+        """Payments of the same transfer that were told of other meters, by full id.
+
+        Raises:
+            JournalError: the log cannot be read.
+
+        """
+        subject = subject_of(payment)
+        told = await self._acts.of_subject(Topic.EVIDENCE, subject) if subject else []
+        return [str(kept.act.body["payment"]) for kept in told if kept.act.body["meter"] != payment.meter]
 
     async def _follow(
         self, full_id: str, verb: str, actor: Actor, meter: str, body: Mapping[str, str]

@@ -20,6 +20,19 @@ SAME_MONEY_WITHIN: Final = timedelta(days=1)
 """Between the times that two senders give to one payment: one tells when it was paid in, one when booked."""
 
 
+TELLERS_MAX: Final = 100
+"""Payments of one transfer that each later one is held against."""
+
+
+def subject_of(payment: Payment) -> str:
+    """The subject of the acts that say who told of a transfer; empty: the payment names none.
+
+    The blank keeps it apart from full ids of records.
+    """
+    transfer = _transfer(payment)
+    return f"transfer {transfer}" if transfer else ""
+
+
 def sign_of(payment: Payment) -> tuple[str, str, int] | None:
     """What all records of one payment have in common for certain; ``None``: nothing tells."""
     transfer = _transfer(payment)
