@@ -324,7 +324,8 @@ _ALL: Final = (
         checks=(_check(probing.confirmed, _ALWAYS),),
         elsewhere="a laboratory's meter, or a `probe_order` that another person told, in the hours of "
         "CTRL-09 and never at a protected customer's; a closing is not stopped by hours, nor when that order "
-        "is over; it is asked in place of the chain of evidence, the caps, CTRL-15, CTRL-16, CTRL-22 and QUAL-01",
+        "is over; it is asked in place of the chain of evidence, the caps, CTRL-15, CTRL-16, CTRL-22 and "
+        "QUAL-01",
     ),
     Rule(
         id="NEED-01",
