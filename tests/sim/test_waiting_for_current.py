@@ -299,6 +299,8 @@ def test_nothing_closes_while_the_trip_is_read_back(tmp_path: Path) -> None:
         (order,) = (await gateway.ask("clara", "order.list", meter=M))["orders"]
         assert "t-1" == order["id"], "there is no closing"
         assert [("field_order", "t-1")] == await work(gateway)
+        item = await gateway.ask("david", "work.show", item="field_order:t-1")
+        assert item["why"].startswith("nothing owed (billing:b0) more than 30 minutes ago")
         gateway.plugged = True
         await gateway.until("t-1")
         await asyncio.sleep(70)

@@ -151,7 +151,7 @@ class Lateness:
         if await self._book.acts.last_of(Topic.WORK, item) is None:
             minutes = RECONNECTED_WITHIN // timedelta(minutes=1)
             why = (
-                f"nothing is owed ({wait.cause}) for more than {minutes} minutes, and order {life.order.id} "
+                f"{wait.told} more than {minutes} minutes ago, and order {life.order.id} "
                 f"({life.order.kind.value}) is still {life.state.value}"
             )
             await self._work.open(

@@ -75,6 +75,11 @@ class Wait:
     order: str
     may_close: bool
 
+    @property
+    def told(self) -> str:
+        """What cleared the debt, for people."""
+        return f"{'paid' if self.is_paid else 'nothing owed'} ({self.cause})"
+
 
 async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
     """Whether somebody waits at a meter; ``None``: nobody does.
