@@ -36,6 +36,7 @@ from meterlink.orders.limits.calendar import Calendar
 from meterlink.orders.limits.caps import Limits
 from meterlink.orders.paid.lateness import Lateness
 from meterlink.orders.people import People
+from meterlink.orders.qualifying.left_open import LeftOpen
 from meterlink.orders.qualifying.models import Models
 from meterlink.orders.reconciliation.reconciler import PurseOf, Reconciler
 from meterlink.orders.service import OrderService
@@ -177,6 +178,7 @@ class Aftercare:
         reconciler: compares payments, log and meters.
         lateness: of those who have paid.
         reminder: of those who have not pressed the key.
+        left_open: of those whom a qualification has left in the dark.
 
     """
 
@@ -185,6 +187,7 @@ class Aftercare:
     reconciler: Reconciler
     lateness: Lateness
     reminder: Reminder
+    left_open: LeftOpen
 
     @classmethod
     def of(cls, ground: Ground, book: Book, evidence: EvidenceBook, purse_of: PurseOf) -> Aftercare:
@@ -207,6 +210,7 @@ class Aftercare:
             reconciler=reconciler,
             lateness=Lateness(book, alarms, work),
             reminder=Reminder(book, work, ground.clock),
+            left_open=LeftOpen(book, alarms, work),
         )
 
 
