@@ -35,6 +35,7 @@ from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.limits.calendar import Calendar
 from meterlink.orders.limits.caps import Limits
 from meterlink.orders.people import People
+from meterlink.orders.qualifying.left_open import LeftOpen
 from meterlink.orders.qualifying.models import Models
 from meterlink.orders.reconciliation.reconciler import PurseOf, Reconciler
 from meterlink.orders.service import OrderService
@@ -175,6 +176,7 @@ class Aftercare:
         strays: ends orders whose meter has left the configuration.
         reconciler: compares payments, log and meters.
         reminder: of those who have not pressed the key.
+        left_open: of those whom a qualification has left in the dark.
 
     """
 
@@ -182,6 +184,7 @@ class Aftercare:
     strays: Strays
     reconciler: Reconciler
     reminder: Reminder
+    left_open: LeftOpen
 
     @classmethod
     def of(cls, ground: Ground, book: Book, evidence: EvidenceBook, purse_of: PurseOf) -> Aftercare:
@@ -203,6 +206,7 @@ class Aftercare:
             strays=Strays(book, ground.roster, work),
             reconciler=reconciler,
             reminder=Reminder(book, work, ground.clock),
+            left_open=LeftOpen(book, alarms, work),
         )
 
 

@@ -145,6 +145,7 @@ class Ordering:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lateness.run(), name="orders.lateness")
             group.create_task(self._aftercare.reminder.run(), name="orders.reminder")
+            group.create_task(self._aftercare.left_open.run(), name="orders.left_open")
             group.create_task(self._payments.run(), name="orders.payments")
             group.create_task(self._aftercare.reconciler.run(), name="orders.reconciler")
             group.create_task(self._desk.rounds.run(), name="orders.cases")
