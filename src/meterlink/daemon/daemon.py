@@ -15,17 +15,19 @@ from typing import Any
 
 import structlog
 
+from meterlink.acquisition.on_demand import OnDemand
 from meterlink.audit.keys import GatewayKey
 from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door
 from meterlink.config import Settings
 from meterlink.daemon.audited import audited_journal
-from meterlink.daemon.control_socket import SOCKET_FILE
+from meterlink.daemon.control_socket import SOCKET_FILE, owners
 from meterlink.daemon.delivery import Outside, delivering
 from meterlink.daemon.dial_in import Gatehouse, PortOpener
 from meterlink.daemon.enrolment import book_of, enrolled, with_roster
 from meterlink.daemon.lines import LineOpener, LinePart, check_items, profiles_of
 from meterlink.daemon.ordering import Ordering, OrderWorld
+from meterlink.daemon.read_requests import ReadDesk
 from meterlink.daemon.requests import no_control
 from meterlink.daemon.roster_requests import RosterDesk
 from meterlink.daemon.supervise import supervised
@@ -102,6 +104,7 @@ class Daemon:
     ) -> None:
         """Run with the meters that are in service."""
         outside = self._outside
+        on_demand = OnDemand(outside.clock, settings.gateway.plant_time)
         async with (
             delivering(settings, journal, outside) as delivery,
             self._ordering(settings, journal) as ordering,
@@ -121,6 +124,7 @@ class Daemon:
                     ear=gatehouse.ear(line.name),
                     report=gatehouse.told_along(line),
                     ordering=ordering,
+                    on_demand=on_demand,
                 )
                 for line, meters in settings.meters_by_line()
             ]
@@ -132,9 +136,14 @@ class Daemon:
                 ]
                 if ordering is not None:
                     beside.append(group.create_task(supervised("orders", ordering.run), name="orders"))
-                async with self._orders.open_desk(
-                    outside.folder / SOCKET_FILE, self._desk(book, ordering).answer
-                ):
+                desk = ReadDesk(
+                    on_demand,
+                    self._desk(book, ordering).answer,
+                    settings=lambda: settings,
+                    people=None if ordering is None else ordering.people,
+                    owners=owners(),
+                )
+                async with self._orders.open_desk(outside.folder / SOCKET_FILE, desk.answer):
                     _log.info("started", boot=journal.boot, lines=len(parts), meters=len(settings.meters))
                     tell_ready(
                         {
