@@ -191,7 +191,7 @@ class OnDemandRead:
         self._ended.set()
         read = sum(isinstance(result.outcome, MeterAnswer) for result in self.results)
         _log.info(
-            "read_on_demand",
+            "read_answered",
             user=self.wish.user,
             meter=self.wish.meter,
             line=self.wish.line,
@@ -277,6 +277,7 @@ class OnDemand:
                     driver.check_window(item, wish.window)
         read = OnDemandRead(str(next(self._numbers)), wish, self._clock.monotonic_s())
         self._reads[read.id] = read
+        _log.info("read_asked", user=wish.user, meter=wish.meter, line=wish.line, items=wish.items)
         if served is None or wish.meter not in served.drivers:
             read.end(LineClosed(f"{wish.line}: it is being started; try again in a moment"))
         else:
