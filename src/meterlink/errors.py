@@ -79,6 +79,10 @@ class NoFreeze(MeterlinkError):
     """The meter has no freeze yet, or one whose time cannot be true; it may have one later."""
 
 
+class ClockFarAhead(NoFreeze):
+    """What the meter says it has frozen is yet to come: its clock is lost, or ours is."""
+
+
 # --- control -----------------------------------------------------------------------------------
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from meterlink.acquisition import on_demand
-from meterlink.acquisition.on_demand import LEASE_S, READS_MAX, READS_OF_A_LINE_MAX
+from meterlink.acquisition.on_demand import READS_MAX, READS_OF_A_LINE_MAX
+from meterlink.acquisition.on_demand_read import LEASE_S
 from meterlink.acquisition.poller import LATE_ANSWER_S
 from meterlink.daemon.control_socket import owners
 from meterlink.errors import BadRequest, BusFull, NotAllowed, Unknown

@@ -339,7 +339,8 @@ def test_orders_of_a_meter_that_was_taken_out_of_the_roster(
     gateway.strikes.add("silence")
     gateway.run(seconds=seconds, meanwhile=trip_at(gateway), kill=True)
     other = a_meter(OPEN_TO_ALL, address=OTHER, number="000000990162")
-    moved = OrderGateway(tmp_path, [Station(meter=other)], start=gateway.clock.utc_now())
+    keys = {OTHER: {"meter_number": "000000990162"}}
+    moved = OrderGateway(tmp_path, [Station(meter=other)], start=gateway.clock.utc_now(), keys=keys)
     moved.apply_roster()
 
     async def script() -> None:
@@ -361,7 +362,8 @@ def test_a_meter_that_comes_back_ends_the_order_that_was_given_to_people(tmp_pat
     gateway.strikes.add("silence")
     gateway.run(seconds=10.6, meanwhile=trip_at(gateway), kill=True)
     other = a_meter(OPEN_TO_ALL, address=OTHER, number="000000990162")
-    moved = OrderGateway(tmp_path, [Station(meter=other)], start=gateway.clock.utc_now())
+    keys = {OTHER: {"meter_number": "000000990162"}}
+    moved = OrderGateway(tmp_path, [Station(meter=other)], start=gateway.clock.utc_now(), keys=keys)
     moved.apply_roster()
     moved.run(seconds=30)
     dark = a_meter(OPEN_TO_ALL)

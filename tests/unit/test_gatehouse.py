@@ -214,7 +214,7 @@ async def test_a_line_without_plans_hears_its_terminal(tmp_path: Path) -> None:
                 settings.meters[:1],
                 [],
                 profiles=profiles_of(settings),
-                keeper=journal,
+                journal=journal,
                 clock=SystemClock(),
                 way=gatehouse.door(url),
                 rng=random.Random(1),

@@ -184,10 +184,12 @@ async def test_what_a_slot_already_has_of_one_meter(tmp_path: Path) -> None:
         for n, meter, data_class in [(9, "a", "x"), (8, "a", "x"), (9, "b", "x"), (9, "c", "y")]:
             await journal.keep(record(n, meter=meter, data_class=data_class, items=1))
         asked = ["item.t0", "item.t1"]
-        assert {"item.t0"} == await journal.kept_of("x", "a", slot, asked)
-        assert set() == await journal.kept_of("x", "a", slot + timedelta(seconds=1), asked)
-        assert set() == await journal.kept_of("x", "c", slot, asked)
-        assert set() == await journal.kept_of("x", "a", slot, ["item.t1"])
+        later = slot + timedelta(seconds=1)
+        assert {slot: {"item.t0"}, later: set()} == await journal.kept_of_slots(
+            "x", "a", {slot: asked, later: asked}
+        )
+        assert {slot: set()} == await journal.kept_of_slots("x", "c", {slot: asked})
+        assert {slot: set()} == await journal.kept_of_slots("x", "a", {slot: ["item.t1"]})
 
 
 @pytest.mark.parametrize("statement", ["UPDATE log SET meter = 'x'", "DELETE FROM log", "DELETE FROM reading",

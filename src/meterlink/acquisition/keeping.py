@@ -16,6 +16,7 @@ from meterlink.drivers.base import Measured
 from meterlink.errors import JournalError
 from meterlink.model.data_classes import DataClass
 from meterlink.model.reading import Reading, Record
+from meterlink.model.slot import SlotKey
 
 JOURNAL_PAUSE_S = 1.0
 """Pause between tries while the journal cannot."""
@@ -27,14 +28,11 @@ _T = TypeVar("_T")
 class Keeper(Protocol):
     """What acquisition needs of the journal."""
 
-    async def keep(self, record: Record) -> int:
-        """Keep a record; returns when it is durable. Raises ``JournalError``."""
+    async def keep(self, record: Record, *, settles: SlotKey | None = None) -> int:
+        """Keep a record and the slot that it settles; returns when it is durable. Raises ``JournalError``."""
 
     async def kept_in(self, data_class: str, slot: datetime) -> set[tuple[str, str]]:
         """(meter, item) of the readings already kept for a slot. Raises ``JournalError``."""
-
-    async def kept_of(self, data_class: str, meter: str, slot: datetime, items: Sequence[str]) -> set[str]:
-        """Which items of one meter were kept for a slot. Raises ``JournalError``."""
 
 
 class Patience:
@@ -111,12 +109,18 @@ class PatientKeeper:
         self._patience = Patience(line)
 
     async def keep(
-        self, meter: str, values: Sequence[Measured], *, slot: datetime, taken_at: datetime
+        self,
+        meter: str,
+        values: Sequence[Measured],
+        *,
+        slot: datetime,
+        taken_at: datetime,
+        settles: SlotKey | None = None,
     ) -> None:
-        """Keep values of a meter as one record; returns when they are on disk."""
+        """Keep values of a meter as one record, and the slot that they settle; returns when it is on disk."""
         readings = readings_of(meter, values, slot=slot, taken_at=taken_at, route=self._line)
         record = Record(meter=meter, data_class=self._data_class, readings=readings)
-        await self._patience.until_done(lambda: self._keeper.keep(record))
+        await self._patience.until_done(lambda: self._keeper.keep(record, settles=settles))
 
     async def kept_in(self, slot: datetime) -> dict[str, set[str]]:
         """By meter, the items already kept for a slot."""
@@ -125,9 +129,3 @@ class PatientKeeper:
         for meter, item in kept_in:
             found.setdefault(meter, set()).add(item)
         return found
-
-    async def kept_of(self, meter: str, slot: datetime, items: Sequence[str]) -> set[str]:
-        """Which of a meter's items were kept for a slot."""
-        return await self._patience.until_done(
-            lambda: self._keeper.kept_of(self._data_class, meter, slot, items)
-        )

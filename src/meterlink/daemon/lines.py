@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta, tzinfo
 
 import structlog
 
-from meterlink.acquisition.freezes import FreezePoller
+from meterlink.acquisition.collector import Collector, Entry
 from meterlink.acquisition.instants import InstantPoller
-from meterlink.acquisition.keeping import Keeper
 from meterlink.acquisition.on_demand import OnDemand
 from meterlink.acquisition.plans import Plan, Point
-from meterlink.acquisition.poller import Poller
 from meterlink.bus.dialling import Opener
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.listener import Door, Listener
+from meterlink.bus.work import LineWork
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, SecretRef, Settings
 from meterlink.daemon.ordering import Ordering
+from meterlink.daemon.planned import plans_of
 from meterlink.daemon.supervise import supervised
 from meterlink.drivers.base import Driver
 from meterlink.drivers.choose import answer_octets_max, driver_for
@@ -30,18 +30,15 @@ from meterlink.drivers.guard import GuardedDriver
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.errors import ConfigError, UnknownItem
-from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass
+from meterlink.journal.journal import Journal
+from meterlink.model.data_classes import DataClass
 from meterlink.model.line_url import LineUrl, SerialUrl
+from meterlink.model.slot import PASSING
 from meterlink.orders.dispatch.worker import LineOrders
 from meterlink.roster.fits import Misfit, dial_in_misfit, password_misfit
 from meterlink.security.choose import check_security
 from meterlink.transports.stream import ByteStream
 from meterprofiles import Profile
-
-_POLLERS: dict[DataClass, type[InstantPoller | FreezePoller]] = {
-    INSTANT: InstantPoller,
-    DAILY_FREEZE: FreezePoller,
-}
 
 _log = structlog.get_logger(__name__)
 
@@ -56,7 +53,7 @@ class LinePart:
         meters: who is on it.
         plans: what is read.
         profiles: which of them serves which meter.
-        keeper: the journal.
+        journal: keeps what comes, and what is due.
         clock: wall time.
         way: opens the line, or the door through which its terminal comes.
         rng: jitter.
@@ -65,6 +62,10 @@ class LinePart:
         report: where goes what its meters tell along with their answers.
         ordering: the orders of the daemon, if it takes any.
         on_demand: what people ask of the daemon's meters.
+
+    Attributes:
+        work: what the line has done and is at.
+        is_at_work: whether it runs now; not between two runs of one that crashed.
 
     """
 
@@ -75,7 +76,7 @@ class LinePart:
         plans: Sequence[PlanSettings],
         *,
         profiles: MeterProfiles,
-        keeper: Keeper,
+        journal: Journal,
         clock: Clock,
         way: Opener | Door,
         rng: random.Random,
@@ -86,6 +87,8 @@ class LinePart:
         on_demand: OnDemand,
     ) -> None:
         self.name = settings.name
+        self.work = LineWork()
+        self.is_at_work = False
         self._on_demand = on_demand
         self._meters = meters
         self._ordering = ordering
@@ -96,37 +99,41 @@ class LinePart:
         self._passwords = _Passwords(meters)
         self._served: dict[Profile, list[Point]] = {}
         for meter in meters:
-            point = Point(meter=meter.id, address=meter.address)
+            point = Point(
+                meter=meter.id,
+                address=meter.address,
+                reading_day=meter.reading_day,
+                in_service_since=meter.in_service_since,
+                in_service_until=meter.in_service_until,
+            )
             profile = profiles.find(meter.protocol, meter.model)
             self._served.setdefault(profile, []).append(point)
-        self._plans = [
-            Plan(
-                name=plan.name,
-                every_s=plan.every_s,
-                items=plan.items,
-                tries=plan.tries,
-                data_class=plan.data_class,
-            )
-            for plan in plans
-        ]
-        self._keeper = keeper
+        self._passing, self._stored = plans_of(plans, zone)
+        self._journal = journal
         self._clock = clock
         self._way = way
         self._rng = rng
         self._zone = zone
-        self._pollers: list[Poller] = []
+        self._parts: list[InstantPoller | Collector] = []
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
         """Let ``run`` end after the exchanges in hand."""
         self._stopping.set()
-        for poller in self._pollers:
-            poller.stop()
+        for part in self._parts:
+            part.stop()
         if self._orders is not None:
             self._orders.stop()
 
     async def run(self) -> None:
         """Own the line and poll its meters until stopped; fresh state at each call."""
+        self.is_at_work = True
+        try:
+            await self._run()
+        finally:
+            self.is_at_work = False
+
+    async def _run(self) -> None:
         timing = line_timing(self._settings, self._served)
         line = Line(
             self.name,
@@ -134,29 +141,35 @@ class LinePart:
             timing=timing,
             rng=self._rng,
             ear=self._ear,
+            work=self.work,
         )
-        named: dict[str, Poller] = {}
         drivers = {profile: self._driver(profile) for profile in self._served}
-        for profile, points in self._served.items():
-            driver = drivers[profile]
-            for plan in self._plans:
-                if reads(driver, plan.data_class):
-                    named[f"{plan.name}.{profile.name}"] = self._poller(plan, driver, points, line)
-                else:
-                    _log.info("plan_passes_by", line=self.name, plan=plan.name, profile=profile.name)
-        self._pollers = list(named.values())
+        named: dict[str, InstantPoller | Collector] = {
+            f"{plan.name}.{profile.name}": self._poller(plan, drivers[profile], points, line)
+            for profile, points in self._served.items()
+            for plan in self._passing
+        }
+        if entries := self._entries(drivers):
+            named["collector"] = Collector(
+                line=line,
+                entries=entries,
+                keeper=self._journal,
+                ledger=self._journal.ledger,
+                clock=self._clock,
+            )
+        self._parts = list(named.values())
         self._orders = self._orders_of(timing, drivers.values())
         if self._stopping.is_set():
             return
         async with asyncio.TaskGroup() as group:
             owner = group.create_task(line.run(), name=f"bus[{self.name}].owner")
-            asked = self._on_demand.serve(
-                line, {point.meter: drivers[of] for of, points in self._served.items() for point in points}
-            )
-            answering = group.create_task(asked, name=f"on_demand[{self.name}]")
+            reach = {
+                (one.meter, one.address): drivers[of] for of, all_ in self._served.items() for one in all_
+            }
+            answering = group.create_task(self._on_demand.serve(line, reach), name=f"on_demand[{self.name}]")
             async with asyncio.TaskGroup() as working:
-                for name, poller in named.items():
-                    working.create_task(poller.run(), name=f"poller[{self.name}].{name}")
+                for name, part in named.items():
+                    working.create_task(part.run(), name=f"poller[{self.name}].{name}")
                 if (orders := self._orders) is not None:
                     name = f"orders[{self.name}]"
                     working.create_task(supervised(name, lambda: orders.run(line)), name=name)
@@ -194,14 +207,27 @@ class LinePart:
         )
         return GuardedDriver(driver)
 
-    def _poller(self, plan: Plan, driver: Driver, points: Sequence[Point], line: Line) -> Poller:
-        """One plan for the meters of one profile."""
-        return _POLLERS[plan.data_class](
+    def _entries(self, drivers: Mapping[Profile, Driver]) -> list[Entry]:
+        """What is fetched out of the memory of each meter; a plan passes by those that keep no such thing."""
+        found = []
+        for profile, points in self._served.items():
+            driver = drivers[profile]
+            for plan in self._stored:
+                if plan.data_class in driver.stored:
+                    found += [Entry(point=point, plan=plan, driver=driver) for point in points]
+                else:
+                    _log.info("plan_passes_by", line=self.name, plan=plan.name, profile=profile.name)
+        return found
+
+    def _poller(self, plan: Plan, driver: Driver, points: Sequence[Point], line: Line) -> InstantPoller:
+        """One plan of the moment for the meters of one profile."""
+        return InstantPoller(
             plan=plan,
             points=points,
             line=line,
             driver=driver,
-            keeper=self._keeper,
+            keeper=self._journal,
+            ledger=self._journal.ledger,
             clock=self._clock,
             zone=self._zone,
         )
@@ -247,7 +273,7 @@ def profiles_of(settings: Settings) -> MeterProfiles:
 
 def reads(driver: Driver, data_class: DataClass) -> bool:
     """Whether meters of a profile have data of a class; a plan passes by those that have not."""
-    return data_class == INSTANT or data_class in driver.freezes
+    return data_class in PASSING or data_class in driver.stored
 
 
 def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> None:
@@ -258,6 +284,7 @@ def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> No
         UnknownItem: the message names the plan, and near items.
 
     """
+    plans_of(settings.plans, settings.gateway.plant_time)
     _check_dial_in(settings)
     _check_passwords(settings, profiles)
     check_security(settings, profiles)
@@ -314,10 +341,10 @@ def _spoken(profile: Profile) -> str:
 
 
 def _check_item(driver: Driver, data_class: DataClass, item: str) -> None:
-    if data_class == INSTANT:
+    if data_class in PASSING:
         driver.check_instant(item)
     else:
-        driver.check_freeze(data_class, item)
+        driver.check_stored(data_class, item)
 
 
 def line_timing(settings: LineSettings, served: Iterable[Profile]) -> Timing:

@@ -34,7 +34,6 @@ from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.limits.calendar import Calendar
 from meterlink.orders.limits.caps import Limits
-from meterlink.orders.paid.lateness import Lateness
 from meterlink.orders.people import People
 from meterlink.orders.qualifying.models import Models
 from meterlink.orders.reconciliation.reconciler import PurseOf, Reconciler
@@ -175,7 +174,6 @@ class Aftercare:
         attention: work items and alarms.
         strays: ends orders whose meter has left the configuration.
         reconciler: compares payments, log and meters.
-        lateness: of those who have paid.
         reminder: of those who have not pressed the key.
 
     """
@@ -183,7 +181,6 @@ class Aftercare:
     attention: Attention
     strays: Strays
     reconciler: Reconciler
-    lateness: Lateness
     reminder: Reminder
 
     @classmethod
@@ -205,7 +202,6 @@ class Aftercare:
             attention=Attention(work=work, alarms=alarms),
             strays=Strays(book, ground.roster, work),
             reconciler=reconciler,
-            lateness=Lateness(book, alarms, work),
             reminder=Reminder(book, work, ground.clock),
         )
 

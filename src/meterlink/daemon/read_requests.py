@@ -15,12 +15,9 @@ from meterlink.acquisition.on_demand import (
     RECORDS_MAX,
     TIMEOUT_MAX_S,
     TRIES_MAX,
-    ItemResult,
     OnDemand,
-    OnDemandRead,
-    ReadState,
-    Wish,
 )
+from meterlink.acquisition.on_demand_read import ItemResult, OnDemandRead, ReadState, Wish
 from meterlink.config import Settings
 from meterlink.daemon.control_socket import Handler
 from meterlink.daemon.meter_finder import MeterFinder

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,14 +22,19 @@ import structlog
 
 from meterlink.clock import Clock
 from meterlink.errors import DiskFull, JournalError
-from meterlink.journal import cursors, reserve, rows
+from meterlink.journal import cursors, figures, ledger_rows, removal, reserve, rows
 from meterlink.journal.acts import ActLog
 from meterlink.journal.cells import micros
+from meterlink.journal.figures import SinkFigures
+from meterlink.journal.ledger import Ledger
+from meterlink.journal.removal import Place, Swath
 from meterlink.journal.reserve import Rank, Reserve
 from meterlink.journal.roster_log import RosterLog
 from meterlink.journal.store import Step, Store
+from meterlink.journal.work import JournalWork
 from meterlink.model.event import Event
 from meterlink.model.reading import LogRow, Record
+from meterlink.model.slot import SlotKey
 
 QUEUE_MAX = 4_096
 """Changes waiting for the disk; who comes then waits for a place."""
@@ -64,8 +69,10 @@ class Journal:
             something while no daemon runs.
 
     Attributes:
+        work: what it has done and is at.
         acts: orders, evidence and whatever else people and rules did, in their chain.
         roster: which meters there are.
+        ledger: the slots that were due, where each stands and why.
 
     """
 
@@ -80,6 +87,7 @@ class Journal:
         is_start: bool = True,
     ) -> None:
         self.boot = 0
+        self.work = JournalWork()
         self._path = path
         self._clock = clock
         self._opener = opener
@@ -96,6 +104,7 @@ class Journal:
         # Not from the reserve: a roster of megabytes would use up what orders need.
         change = partial(self._change, Rank.STATE)
         self.roster = RosterLog(change, self._read, clock, lambda: self.boot, self.acts.growth)
+        self.ledger = Ledger(change, self._read, clock, lambda: self.boot)
 
     @classmethod
     def open(
@@ -151,20 +160,44 @@ class Journal:
             finally:
                 self._thread.shutdown(wait=False)
 
-    async def keep(self, record: Record | Event) -> int:
+    async def keep(self, record: Record | Event, *, settles: SlotKey | None = None) -> int:
         """Append a record or an event; its log id, once it is on disk.
 
         An event that is there already is not appended again: the id is the one that it has.
         Cancelled while waiting, the record may have been kept or not.
+
+        Args:
+            record: what came.
+            settles: the slot of the ledger that is kept with it, in the same transaction.
 
         Raises:
             JournalError: it was not kept: disk full, file locked or damaged, journal closed.
             ValueError: the record is malformed, a bug of who made it.
 
         """
-        encoded = rows.encode(record, self._clock.utc_now())
+        now = self._clock.utc_now()
+        encoded = rows.encode(record, now)
         rank = Rank.OFTEN if record.data_class in READ_OFTEN else Rank.READING
-        return await self._change(rank, lambda db: rows.insert(db, self.boot, encoded))
+        return await self._change(rank, partial(self._keep, encoded=encoded, settles=settles, at=now))
+
+    async def keep_all(self, records: Sequence[tuple[Record, SlotKey | None]]) -> None:
+        """Append records of one class, each with the slot that it settles, all of them or none.
+
+        Args:
+            records: what one exchange brought, at least one.
+
+        Raises:
+            JournalError: none was kept.
+            ValueError: a record is malformed, a bug of who made it.
+
+        """
+        now = self._clock.utc_now()
+        steps = [
+            partial(self._keep, encoded=rows.encode(record, now), settles=settles, at=now)
+            for record, settles in records
+        ]
+        rank = Rank.OFTEN if records[0][0].data_class in READ_OFTEN else Rank.READING
+        await self._change(rank, lambda db: max(step(db) for step in steps))
 
     async def keep_report(self, records: Sequence[Record | Event], *, key: str, repeat_s: float) -> bool:
         """Append all that a report held, or nothing of it; returns once it is on disk.
@@ -222,20 +255,22 @@ class Journal:
         """
         return await self._read(lambda store: store.kept_in(data_class, slot))
 
-    async def kept_of(self, data_class: str, meter: str, slot: datetime, items: Sequence[str]) -> set[str]:
-        """Which of a meter's items were kept for a slot; cheap however many meters there are.
+    async def kept_of_slots(
+        self, data_class: str, meter: str, wanted: Mapping[datetime, Sequence[str]]
+    ) -> dict[datetime, set[str]]:
+        """Of each slot, which of the items wanted of a meter were kept.
 
         Args:
-            data_class: e.g. ``daily_freeze``.
+            data_class: e.g. ``curve``.
             meter: our id of it.
-            slot: aware; as in the readings.
-            items: names as in the readings, no blocks.
+            wanted: items by slot; names as in the readings, no blocks.
 
         Raises:
             JournalError: the file cannot be read.
 
         """
-        return await self._read(lambda store: store.kept_of(data_class, meter, slot, items))
+        look = partial(rows.select_kept_of_slots, data_class=data_class, meter=meter, wanted=wanted)
+        return await self._read(lambda store: store.look(look))
 
     async def last_read_at(self, meter: str) -> datetime | None:
         """The newest slot of any reading that was kept of a meter; ``None``: there is none.
@@ -293,6 +328,79 @@ class Journal:
         """
         return await self._read(lambda store: store.poisoned(sink))
 
+    def _keep(
+        self, db: sqlite3.Connection, *, encoded: rows.Encoded, settles: SlotKey | None, at: datetime
+    ) -> int:
+        log_id = rows.insert(db, self.boot, encoded)
+        if settles is not None:
+            ledger_rows.keep(db, settles, ledger_rows.seconds(at))
+        return log_id
+
+    async def remove_aged(self, data_class: str, *, after: Place, age: timedelta, floor: int) -> Swath:
+        """Take out a few rows of a class that are older than ``age`` and that every sink has.
+
+        Args:
+            data_class: one of ``removal.AGEING``.
+            after: where the last swath ended.
+            age: of slot and of keeping.
+            floor: up to where whoever has no cursor has everything.
+
+        Raises:
+            JournalError: nothing was taken out.
+
+        """
+        now, swath = self._clock.utc_now(), Swath()
+        step = partial(removal.remove_aged, swath=swath, data_class=data_class, after=after, floor=floor)
+        await self._change(Rank.ROOM, _without_result(partial(step, before=now - age, at=now)))
+        return swath
+
+    async def remove_oldest(self) -> Swath:
+        """Take out a few of the oldest readings of which there will be others, whoever has them.
+
+        Raises:
+            JournalError: nothing was taken out.
+
+        """
+        swath = Swath()
+        step = partial(removal.remove_oldest, swath=swath, at=self._clock.utc_now())
+        await self._change(Rank.ROOM, _without_result(step))
+        return swath
+
+    async def room(self) -> tuple[int, int]:
+        """Octets of the file's pages, and of those among them that hold nothing.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self._read(lambda store: store.look(figures.room_inside))
+
+    async def sinks(self) -> tuple[SinkFigures, ...]:
+        """How far each sink has followed; quick however many rows wait.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self._read(lambda store: store.look(figures.sinks_at_once))
+
+    async def room_missing(self, *, comfortable: bool) -> int:
+        """Octets that are missing before readings of the moment are kept; 0: there is room.
+
+        Args:
+            comfortable: want a margin as well.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        put_aside = self._reserve
+        if put_aside is None:
+            return 0
+        return await self._read(
+            lambda store: put_aside.room_missing(store.unused_octets, comfortable=comfortable)
+        )
+
     async def _change(self, rank: Rank, step: Step) -> int:
         if not self._open:
             raise self._closed()
@@ -334,7 +442,9 @@ class Journal:
                 change.done.set_exception(_copy(result))
             else:
                 change.done.set_result(result)
-        self._note([result for result in results if isinstance(result, JournalError)])
+        refusals = [result for result in results if isinstance(result, JournalError)]
+        self.work.note(len(results), len(refusals), str(refusals[0]) if refusals else "")
+        self._note(refusals)
         self._wake(max((result for result in results if isinstance(result, int)), default=0))
 
     def _wake(self, newest: int) -> None:
@@ -380,7 +490,12 @@ class Journal:
         return await self._run(lambda: work(store))
 
     async def _run(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        loop = asyncio.get_running_loop()
+        with self.work.waiting(loop.time()):
+            try:
+                return await loop.run_in_executor(self._thread, work)
+            finally:
+                self.work.done(loop.time())
 
 
 def _copy(error: JournalError) -> JournalError:

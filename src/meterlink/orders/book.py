@@ -52,6 +52,20 @@ class Step:
     body: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """One order with all of its acts.
+
+    Args:
+        life: what they make of it.
+        acts: at least its creation, in order.
+
+    """
+
+    life: Life
+    acts: tuple[KeptAct, ...]
+
+
 class Companion(Protocol):
     """Something that goes with the steps of orders: what it writes stands in the same transaction."""
 
@@ -154,6 +168,15 @@ class Book:
             JournalError: as of ``read``.
 
         """
+        return [one.life for one in await self.histories(meter)]
+
+    async def histories(self, meter: str) -> list[History]:
+        """The same with their acts.
+
+        Raises:
+            JournalError: as of ``read``.
+
+        """
         found: dict[str, list[KeptAct]] = {}
         number = 0
         while True:
@@ -161,7 +184,8 @@ class Book:
             for act in acts:
                 found.setdefault(act.act.subject, []).append(act)
             if len(acts) < READ_MAX:
-                return [_folded(one) for one in sorted(found.values(), key=_place)]
+                in_order = sorted(found.values(), key=_place)
+                return [History(life=_folded(one), acts=tuple(one)) for one in in_order]
             number = acts[-1].number
 
     async def begin(

@@ -88,24 +88,28 @@ class Aftermath:
             if act.topic is Topic.ORDER and act.verb == Signal.CREATE and act.actor == DAEMON:
                 self._book.adopt(Life.of([act]))
 
-    async def reconnection(self, meter: str, payment: str, at: datetime, name: str) -> Order:
-        """The order that brings supply back after a payment.
+    async def reconnection(
+        self, meter: str, cause: str, at: datetime, name: str, *, is_paid: bool = True
+    ) -> Order:
+        """The order that brings supply back to somebody who owes nothing any more.
 
         Args:
             meter: our id.
-            payment: full id of its record.
+            cause: full id of the record that says so.
             at: now.
             name: id of the order.
+            is_paid: whether that is a payment; else a balance or a dispute.
 
         """
         close = Order(
             id=name,
             kind=OrderKind.PERMIT_CLOSE,
             meter=meter,
-            reason=f"paid: {payment}",
+            reason=f"{'paid' if is_paid else 'nothing is owed'}: {cause}",
             deadline_at=at.replace(microsecond=0) + RECONNECTED_WITHIN,
             origin=Origin.PAYMENT,
-            payment=payment,
+            payment=cause if is_paid else "",
+            reference="" if is_paid else cause,
         )
         try:
             return replace(close, kind=await self._closing_for(close))

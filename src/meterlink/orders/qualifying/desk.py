@@ -382,7 +382,7 @@ def _check(meter: RosterMeter, work_order: str) -> None:
         raise NotAllowed(f"the model {meter.model} has no relay: there is nothing to qualify", why="relay")
     if not meter.is_lab and not work_order:
         raise NotAllowed(
-            f"meter {meter.id} is a customer's: name the work order that allows it (--work-order)",
+            f"meter {meter.id} is a customer's: name the record probe_order that allows it (--work-order)",
             why="work_order",
         )
 
