@@ -45,6 +45,10 @@ class ReplyTimeout(MeterlinkError):
     """No answer came in time. A read may be repeated; a control may not."""
 
 
+class OutOfTime(MeterlinkError):
+    """The time that a request was given is over, and the line or the meter was not done with it."""
+
+
 class Refused(MeterlinkError):
     """The meter answered "no".
 

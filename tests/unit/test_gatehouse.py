@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from meterlink.acquisition.on_demand import OnDemand
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.clock import SystemClock
@@ -218,6 +219,7 @@ async def test_a_line_without_plans_hears_its_terminal(tmp_path: Path) -> None:
                 way=gatehouse.door(url),
                 rng=random.Random(1),
                 zone=CHINA_TIME,
+                on_demand=OnDemand(SystemClock()),
             )
             running = group.create_task(part.run())
             terminal = await _dial(int(where.rpartition(":")[2]), TERMINALS[0])

@@ -95,6 +95,11 @@ class Line:
         self._woken = asyncio.Event()
         self._stopped = False
 
+    @property
+    def down_since(self) -> float | None:
+        """Loop time from which on it could not be opened; ``None``: it can be, or its terminal dials in."""
+        return self._way.down_since if isinstance(self._way, Dialling) else None
+
     async def exchange(self, session: Session, *, priority: Priority) -> None:
         """Have one exchange carried out; returns when the session is finished.
 

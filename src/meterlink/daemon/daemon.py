@@ -17,13 +17,14 @@ from typing import Any
 import structlog
 
 from meterlink.acquisition.ledger_care import LedgerCare
+from meterlink.acquisition.on_demand import OnDemand
 from meterlink.audit.keys import GatewayKey
 from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door
 from meterlink.config import LineSettings, MeterSettings, Settings
 from meterlink.daemon.audited import audited_journal, housekeeper
 from meterlink.daemon.collection_requests import CollectionRequests, places_of
-from meterlink.daemon.control_socket import SOCKET_FILE
+from meterlink.daemon.control_socket import SOCKET_FILE, owners
 from meterlink.daemon.delivery import Outside
 from meterlink.daemon.delivery_slot import exchangeable
 from meterlink.daemon.dial_in import Gatehouse, PortOpener
@@ -35,6 +36,7 @@ from meterlink.daemon.live_roster import Held, LiveRoster
 from meterlink.daemon.manager import Manager
 from meterlink.daemon.notify import READY, STOPPING, status
 from meterlink.daemon.ordering import Ordering, OrderWorld
+from meterlink.daemon.read_requests import ReadDesk
 from meterlink.daemon.reload import Asked, Parts, Reloader
 from meterlink.daemon.requests import no_control
 from meterlink.daemon.roster_requests import RosterDesk
@@ -82,6 +84,7 @@ class Daemon:
         check_items(settings, outside.clock, self._profiles)  # before anything is made
         self._settings = settings
         self._outside = outside
+        self._on_demand = OnDemand(outside.clock, settings.gateway.plant_time)
         self._opener = opener
         self._port_opener = port_opener
         self._orders = orders or OrderWorld()
@@ -154,12 +157,19 @@ class Daemon:
                 settings.gateway.plant_time,
                 self._desk(parts).answer,
             )
+            reads = ReadDesk(
+                self._on_demand,
+                requests.answer,
+                settings=lambda: held.settings,
+                people=None if ordering is None else ordering.people,
+                owners=owners(),
+            )
             reloader = Reloader(held, parts, manager=self._manager, clock=outside.clock)
             reloading = group.create_task(reloader.run(self._asked), name="reloader")
             lines.start(parts.make(line, meters) for line, meters in settings.meters_by_line())
             async with (
                 self._monitor(parts.health) as port,
-                self._orders.open_desk(outside.folder / SOCKET_FILE, requests.answer),
+                self._orders.open_desk(outside.folder / SOCKET_FILE, reads.answer),
             ):
                 _log.info("started", boot=journal.boot, lines=len(lines.names), meters=len(settings.meters))
                 tell_ready(
@@ -230,6 +240,7 @@ class Daemon:
             ear=gatehouse.ear(line.name),
             report=gatehouse.told_along(line),
             ordering=ordering,
+            on_demand=self._on_demand,
         )
 
     @asynccontextmanager

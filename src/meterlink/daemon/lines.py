@@ -11,6 +11,7 @@ import structlog
 
 from meterlink.acquisition.collector import Collector, Entry
 from meterlink.acquisition.instants import InstantPoller
+from meterlink.acquisition.on_demand import OnDemand
 from meterlink.acquisition.plans import Plan, Point
 from meterlink.bus.dialling import Opener
 from meterlink.bus.exchange import Timing
@@ -60,6 +61,7 @@ class LinePart:
         ear: makes the listener of a line that we open, where a meter of it may report.
         report: where goes what its meters tell along with their answers.
         ordering: the orders of the daemon, if it takes any.
+        on_demand: what people ask of the daemon's meters.
 
     Attributes:
         work: what the line has done and is at.
@@ -82,10 +84,12 @@ class LinePart:
         ear: Callable[[], Listener] | None = None,
         report: Callable[[Report], None] = nobody_keeps,
         ordering: Ordering | None = None,
+        on_demand: OnDemand,
     ) -> None:
         self.name = settings.name
         self.work = LineWork()
         self.is_at_work = False
+        self._on_demand = on_demand
         self._meters = meters
         self._ordering = ordering
         self._orders: LineOrders | None = None
@@ -159,14 +163,18 @@ class LinePart:
             return
         async with asyncio.TaskGroup() as group:
             owner = group.create_task(line.run(), name=f"bus[{self.name}].owner")
+            reach = {
+                (one.meter, one.address): drivers[of] for of, all_ in self._served.items() for one in all_
+            }
+            answering = group.create_task(self._on_demand.serve(line, reach), name=f"on_demand[{self.name}]")
             async with asyncio.TaskGroup() as working:
                 for name, part in named.items():
                     working.create_task(part.run(), name=f"poller[{self.name}].{name}")
                 if (orders := self._orders) is not None:
                     name = f"orders[{self.name}]"
                     working.create_task(supervised(name, lambda: orders.run(line)), name=name)
-            if self._ear is not None or not callable(self._way):
-                await self._stopping.wait()  # who reports is heard also where no plan reads him
+            await self._stopping.wait()  # who reports is heard, and who is asked is read, also without a plan
+            answering.cancel()
             owner.cancel()
 
     def _orders_of(self, timing: Timing, drivers: Iterable[Driver]) -> LineOrders | None:
