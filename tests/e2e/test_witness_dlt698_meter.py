@@ -30,6 +30,7 @@ from meterlink.drivers.probe import find_meter
 from meterlink.errors import Refused, ReplyTimeout
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.line_url import parse_line_url
+from meterlink.model.zone import CHINA_TIME
 from meterlink.trace import TraceRing
 from meterlink.transports.open import open_line
 from meterprofiles import AssociationTraits, generic
@@ -248,22 +249,31 @@ def _config(folder: Path, *, lists: bool) -> Path:
     return path
 
 
+def _classes(journal: Path) -> set[str]:
+    return {row.record.data_class for row in rows_in(journal) if readings_of([row])}
+
+
 @pytest.mark.parametrize("lists", [False, True])
 def test_our_daemon_reads_its_terminal_that_dials_in(tmp_path: Path, lists: bool) -> None:
     """Remote profile: it logs in with LINK, wants CONNECT, and is polled for values, lists and freezes."""
     daemon = Process("run", _config(tmp_path, lists=lists))
     journal = tmp_path / "data" / JOURNAL_FILE
+    today = SystemClock().utc_now().astimezone(CHINA_TIME).date()
     try:
         [endpoint] = daemon.start()["listens"]
-        with foreign_meter698(tmp_path, profile="remote_public", dial=endpoint):
-            wait_until(lambda: len(readings_of(rows_in(journal))) >= 5 + 5 + 3, what="readings", timeout_s=12)
+        with foreign_meter698(tmp_path, profile="remote_public", dial=endpoint, newest_night=today):
+            wait_until(
+                lambda: _classes(journal) == {"instant", "daily_freeze"}, what="both plans", timeout_s=12
+            )
     finally:
         daemon.terminate()
     found = {
-        (row.record.data_class, reading.item): reading.value
+        (row.record.data_class, reading.item): reading
         for row in rows_in(journal)
         for reading in readings_of([row])
     }
-    assert Decimal("12345.67") == found["instant", "forward_active_energy"]
-    assert Decimal("219.8") == found["instant", "voltage.c"]
-    assert _decimals(frozen(_LAST_NIGHT), 2)[2] == found["daily_freeze", "forward_active_energy.t2"]
+    assert Decimal("12345.67") == found["instant", "forward_active_energy"].value
+    assert Decimal("219.8") == found["instant", "voltage.c"].value
+    night = found["daily_freeze", "forward_active_energy.t2"]
+    age = (today - night.slot.astimezone(CHINA_TIME).date()).days  # 1 in the first minutes of a day
+    assert _decimals(frozen(_LAST_NIGHT - age), 2)[2] == night.value
