@@ -87,8 +87,8 @@ async def test_an_old_journal_opens_twice(tmp_path: Path, fixture: Path) -> None
             assert [1] * has_acts == [one.number for one in await journal.acts.checkpoints()]
             standings = await journal.ledger.standings("表1", _MISSING.key.slot)
             assert ([_MISSING] if fixture.stem >= "journal-0005" else []) == standings
-            assert 1 == await journal.cursor("mqtt")
-            assert [(1, "too large")] == await journal.poisoned("mqtt")
+            assert 1 == await journal.sinks.cursor("mqtt")
+            assert [(1, "too large")] == await journal.sinks.poisoned("mqtt")
     async with Journal.open(path, clock=SystemClock()) as journal:
         assert 3 == await journal.keep(_EVENT), "an old journal takes an event, once"
         assert _EVENT == (await journal.rows_after(2, 10))[0].record

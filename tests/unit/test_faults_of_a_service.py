@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -130,7 +130,7 @@ async def main():
     async with Journal.open(Path({str(tmp_path / "j.db")!r}), clock=SystemClock()) as journal:
         for start in range(0, 6000, 500):
             await asyncio.gather(*(journal.keep(record(start + n, items=8)) for n in range(500)))
-            await journal.advance("mqtt", journal.newest_id)
+            await journal.sinks.advance("mqtt", journal.newest_id)
         status = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
         print(journal.newest_id, status["VmHWM"].split()[0])  # getrusage would count our parent's, too
 asyncio.run(main())
@@ -201,7 +201,7 @@ def test_f27_a_clock_that_is_set_makes_nothing_stuck_and_removes_nothing(
             health = _health(journal, tmp_path, {"north": work})
             for n in range(3):
                 await journal.keep(record(n))
-            await journal.advance("mqtt", 3)
+            await journal.sinks.advance("mqtt", 3)
             with work.in_hand(asyncio.get_running_loop().time()):
                 simulation.clock.step_wall(step)
                 await asyncio.sleep(60)
@@ -224,14 +224,19 @@ def test_f28_a_leap_from_1970_keeps_what_was_kept(tmp_path: Path) -> None:
             simulation.clock.step_wall(EPOCH - simulation.clock.utc_now())
             await journal.keep(record(1))
             await journal.keep(record(2))
-            await journal.advance("mqtt", 0)
+            await journal.sinks.advance("mqtt", 0)
             assert 0 == await keeper.age(), "the slot is young, and no sink has it"
-            await journal.advance("mqtt", 3)
+            await journal.sinks.advance("mqtt", 3)
             assert 0 == await keeper.age()
 
     simulation.run(program())
     with JournalReader(tmp_path / "j.db") as reader:
         assert [] == [*faults(reader)]
+
+
+def _query_only(switch: str) -> Callable[[Store], object]:
+    """Have SQLite refuse to write, or take it back."""
+    return lambda store: store.look(lambda db: db.execute(f"PRAGMA query_only = {switch}"))
 
 
 def test_f30_a_journal_that_cannot_be_written_refuses_and_recovers(tmp_path: Path) -> None:
@@ -244,13 +249,13 @@ def test_f30_a_journal_that_cannot_be_written_refuses_and_recovers(tmp_path: Pat
     async def program() -> None:
         async with Journal.open(tmp_path / "j.db", clock=SystemClock()) as journal:
             await journal.keep(record(0))
-            await journal._read(lambda store: store.look(lambda db: db.execute("PRAGMA query_only = ON")))
+            await journal.acts.read(_query_only("ON"))
             for n in (1, 2):
                 with pytest.raises(JournalError, match="cannot be written"):
                     await journal.keep(record(n))
             assert "cannot be written" in journal.work.trouble
             assert 1 == len(await journal.rows_after(0, 10)), "what is there can still be read and published"
-            await journal._read(lambda store: store.look(lambda db: db.execute("PRAGMA query_only = OFF")))
+            await journal.acts.read(_query_only("OFF"))
             assert 2 == await journal.keep(record(3))
             assert "" == journal.work.trouble
 
@@ -379,7 +384,7 @@ def test_f58_an_upgrade_keeps_a_full_outbox_and_an_older_version_refuses(
 
     async def upgraded() -> list[int]:
         async with Journal.open(path, clock=SystemClock()) as journal:
-            assert 2 == await journal.cursor("mqtt")
+            assert 2 == await journal.sinks.cursor("mqtt")
             return [row.id for row in await journal.rows_after(2, 1_000)]
 
     assert [*range(3, waiting + 3)] == asyncio.run(upgraded())

@@ -58,8 +58,8 @@ def data(tmp_path: Path) -> Path:
             await journal.keep(event(1))
             await journal.acts.append(act())
             await Signer(journal.acts, GatewayKey.open(folder), simulation.clock, zone=CHINA_TIME).sign()
-            await journal.advance("mqtt", _RECORDS // 3)
-            await journal.poison("mqtt", 7, "too large")
+            await journal.sinks.advance("mqtt", _RECORDS // 3)
+            await journal.sinks.poison("mqtt", 7, "too large")
 
     asyncio.run(fill())
     return folder

@@ -123,7 +123,7 @@ async def test_in_one_group_each_gets_its_own_answer(tmp_path: Path) -> None:
         done = await asyncio.gather(
             journal.keep(record(1)),
             journal.acts.append(act()),
-            journal.advance("mqtt", 0),
+            journal.sinks.advance("mqtt", 0),
             journal.keep(record(2, data_class="daily_freeze")),
             journal.acts.append(act(2)),
             return_exceptions=True,

@@ -91,7 +91,7 @@ def test_old_rows_go_and_freezes_and_acts_stay(tmp_path: Path) -> None:
     async def told(journal: Journal) -> None:
         await _everything(journal)
         story.days(11)
-        await journal.advance("mqtt", journal.newest_id)
+        await journal.sinks.advance("mqtt", journal.newest_id)
         assert 3 * 4 == await story.keeper(journal).age()
 
     story.tell(told)
@@ -117,7 +117,7 @@ def test_the_roster_and_its_history_stay(tmp_path: Path) -> None:
         revision = replace(act(9), topic=Topic.ROSTER, subject=SUBJECT, step=1, body=body, is_open=False)
         await journal.roster.apply(revision, [change], before)
         story.days(400)
-        await journal.advance("mqtt", journal.newest_id)
+        await journal.sinks.advance("mqtt", journal.newest_id)
         assert 3 * 4 == await story.keeper(journal).age()
         assert {"m": {"id": "m"}} == (await journal.roster.kept()).entries
         assert [1] == [one.revision for one in await journal.roster.changes_of("m")]
@@ -135,13 +135,13 @@ def test_what_a_sink_lacks_stays(tmp_path: Path) -> None:
         await _everything(journal)
         story.days(11)
         assert 0 == await story.keeper(journal).age(), "nobody has anything yet"
-        await journal.advance("mqtt", journal.newest_id)
-        await journal.advance("slow", 7)
+        await journal.sinks.advance("mqtt", journal.newest_id)
+        await journal.sinks.advance("slow", 7)
         assert 4 == await story.keeper(journal).age(), "the slowest counts"
         keeper = Housekeeper(
             journal, Policy({"instant": _AN_AGE}), clock=story.simulation.clock, floor=_has(10)
         )
-        await journal.advance("slow", journal.newest_id)
+        await journal.sinks.advance("slow", journal.newest_id)
         assert 1 == await keeper.age(), "so does who has no cursor"
 
     story.tell(told)
@@ -164,7 +164,7 @@ def test_both_the_slot_and_the_keeping_must_be_old(tmp_path: Path) -> None:
         story.days(30)
         await journal.keep(record(0))  # its slot is thirty days old
         await journal.keep(record(1, data_class="daily_freeze"))
-        await journal.advance("mqtt", journal.newest_id)
+        await journal.sinks.advance("mqtt", journal.newest_id)
         assert 0 == await story.keeper(journal).age()
         story.days(9)
         assert 0 == await story.keeper(journal).age()
@@ -183,7 +183,7 @@ def test_the_newest_row_stays(tmp_path: Path) -> None:
         for n in range(3):
             await journal.keep(record(n))
         story.days(11)
-        await journal.advance("mqtt", 3)
+        await journal.sinks.advance("mqtt", 3)
         assert 2 == await story.keeper(journal).age()
         assert 4 == await journal.keep(record(9))
 
@@ -211,7 +211,7 @@ def test_any_mixture_is_worked_through_in_small_steps(
                 story.days()
         story.simulation.clock.step_wall(timedelta(hours=1))  # nothing becomes old while it works
         cursor = rng.randrange(60, 121)
-        await journal.advance("mqtt", cursor)
+        await journal.sinks.advance("mqtt", cursor)
         before = story.simulation.clock.utc_now() - _AN_AGE
         for row in await journal.rows_after(0, 1_000):
             old = row.kept_at < before and max(each.slot for each in row.readings) < before
@@ -236,12 +236,12 @@ def test_others_are_served_between_two_steps(tmp_path: Path) -> None:
             await journal.keep(record(n))
         await journal.keep(event(1))
         story.days(11)
-        await journal.advance("mqtt", journal.newest_id)
+        await journal.sinks.advance("mqtt", journal.newest_id)
         async with asyncio.TaskGroup() as group:
             group.create_task(story.keeper(journal).age())
             for _ in range(5):
                 await journal.acts.append(act(len(removed_when_kept) + 1))
-                gone = await journal._read(lambda store: store.look(removed))
+                gone = await journal.acts.read(lambda store: store.look(removed))
                 removed_when_kept.append(sum(each.rows for each in gone))
                 await asyncio.sleep(0.02)
 
@@ -279,7 +279,7 @@ def test_the_file_itself_keeps_what_counts(tmp_path: Path, statement: str, words
 
     async def told(journal: Journal) -> None:
         await _everything(journal)
-        await journal.advance("mqtt", 7)
+        await journal.sinks.advance("mqtt", 7)
 
     story.tell(told)
     db = sqlite3.connect(story.path)
@@ -297,7 +297,7 @@ def test_a_row_on_the_list_lets_no_other_go(tmp_path: Path) -> None:
 
     async def told(journal: Journal) -> None:
         await _everything(journal)
-        await journal.advance("mqtt", 7)
+        await journal.sinks.advance("mqtt", 7)
 
     story.tell(told)
     db = sqlite3.connect(story.path)

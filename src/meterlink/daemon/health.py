@@ -148,7 +148,7 @@ class Health:
         # A tenth of a second of imports at the first request, and none at a start that nobody watches.
         from meterlink.metrics.exposition import CONTENT_TYPE, exposition  # noqa: PLC0415
 
-        (octets, unused), sinks = await self._journal.room(), await self._journal.sinks()
+        (octets, unused), sinks = await self._journal.room.octets(), await self._journal.sinks.figures()
         journal, relay = self._journal.work, self._relay()
         disk = os.statvfs(self._folder)
         numbers = Numbers(

@@ -14,12 +14,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from meterlink.clock import Clock
 from meterlink.errors import MeterlinkError
+from meterlink.journal.journal import Journal
 from meterlink.journal.removal import FIRST, Place, Swath
 
 LOOK_S: Final = 60.0
@@ -29,23 +30,6 @@ AGE_LOOK_S: Final = 3600.0
 REST_MIN_S: Final = 0.02
 
 _log = structlog.get_logger(__name__)
-
-
-class Kept(Protocol):
-    """What is asked of the journal."""
-
-    async def remove_aged(self, data_class: str, *, after: Place, age: timedelta, floor: int) -> Swath:
-        """See ``Journal.remove_aged``."""
-
-    async def remove_oldest(self) -> Swath:
-        """See ``Journal.remove_oldest``."""
-
-    async def room_missing(self, *, comfortable: bool) -> int:
-        """See ``Journal.room_missing``."""
-
-    @property
-    def newest_id(self) -> int:
-        """See ``Journal.newest_id``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +58,7 @@ class Housekeeper:
 
     def __init__(
         self,
-        journal: Kept,
+        journal: Journal,
         policy: Policy,
         *,
         clock: Clock,
@@ -112,7 +96,7 @@ class Housekeeper:
             while place is not None:
                 begun = self._clock.monotonic_s()
                 floor = self._journal.newest_id if self._floor is None else await self._floor()
-                swath = await self._journal.remove_aged(data_class, after=place, age=age, floor=floor)
+                swath = await self._journal.room.remove_aged(data_class, after=place, age=age, floor=floor)
                 total, place = total + swath.rows, swath.place
                 await self._rest(begun)
         if total:
@@ -126,13 +110,13 @@ class Housekeeper:
             JournalError: the journal cannot be written.
 
         """
-        if not await self._journal.room_missing(comfortable=False):
+        if not await self._journal.room.missing(comfortable=False):
             self._nothing_to_shed = False
             return 0
         total, swath = 0, Swath(rows=1)
-        while swath.rows and await self._journal.room_missing(comfortable=True):
+        while swath.rows and await self._journal.room.missing(comfortable=True):
             begun = self._clock.monotonic_s()
-            swath = await self._journal.remove_oldest()
+            swath = await self._journal.room.remove_oldest()
             total += swath.rows
             await self._rest(begun)
         if total:

@@ -20,7 +20,7 @@ from meterlink.journal import ledger_looks, ledger_rows
 from meterlink.journal.acts import Read
 from meterlink.journal.ledger_looks import Front
 from meterlink.journal.ledger_rows import Due, Planned, moment, seconds
-from meterlink.journal.store import Step
+from meterlink.journal.store import Step, without_result
 from meterlink.model.data_classes import CURVE, INSTANT, STATUS, DataClass
 from meterlink.model.slot import Reason, SlotKey, Standing, State, Tally
 
@@ -309,11 +309,7 @@ class Ledger:
         return counts[-1]
 
     async def _write(self, step: Callable[[sqlite3.Connection], None]) -> None:
-        def done(db: sqlite3.Connection) -> int:
-            step(db)
-            return 0
-
-        await self.change(done)
+        await self.change(without_result(step))
 
     def _look(self, query: Callable[[sqlite3.Connection], _T]) -> Awaitable[_T]:
         return self.read(lambda store: store.look(query))

@@ -49,6 +49,16 @@ _ADVICE = {
 }
 
 
+def without_result(change: Callable[[sqlite3.Connection], None]) -> Step:
+    """A step of a change that brings no row of the log."""
+
+    def done(db: sqlite3.Connection) -> int:
+        change(db)
+        return 0
+
+    return done
+
+
 class Store:
     """An open journal file.
 
