@@ -24,7 +24,7 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.daemon.audited import JOURNAL_FILE
-from meterlink.drivers.base import FreezeAnswer, MeterAnswer, StoredAnswer, Window
+from meterlink.drivers.base import MeterAnswer, StoredAnswer, StoredRecord, Window
 from meterlink.drivers.dlt698 import Dlt698Driver
 from meterlink.drivers.probe import find_meter
 from meterlink.errors import Refused, ReplyTimeout
@@ -58,6 +58,7 @@ _PROFILES = {
 _SMALL_APDU_OCTETS = 300
 _FIRST_NIGHT = datetime(2026, 11, NIGHTS[0], tzinfo=timezone(timedelta(hours=8)))
 _LAST_NIGHT = NIGHTS[-1]
+_NEWEST = _FIRST_NIGHT.replace(day=_LAST_NIGHT)
 
 
 class _Talk:
@@ -73,11 +74,6 @@ class _Talk:
 
     async def read(self, item: str, window: Window | None = None) -> MeterAnswer:
         return await self.driver.read(self.line, ADDRESS, item, window=window, priority=Priority.ON_DEMAND)
-
-    async def freeze(self, *items: str) -> FreezeAnswer:
-        return await self.driver.read_freeze(
-            self.line, ADDRESS, DAILY_FREEZE, items, priority=Priority.BILLING
-        )
 
     async def stored(self, slots: Sequence[datetime], *items: str) -> StoredAnswer:
         return await self.driver.read_stored(
@@ -104,7 +100,7 @@ def _decimals(raw: tuple[int, ...], decimals: int) -> list[Decimal]:
     return [Decimal(value).scaleb(-decimals) for value in raw]
 
 
-def _numbers(answer: MeterAnswer | FreezeAnswer) -> list[Decimal | None]:
+def _numbers(answer: MeterAnswer | StoredRecord) -> list[Decimal | None]:
     return [value.value for value in answer.values if value.item != "frozen_at"]
 
 
@@ -118,9 +114,9 @@ def test_our_driver_reads_its_meter(tmp_path: Path, profile: str, blocks: bool) 
         assert _decimals(ENERGIES[1:2], 2) == _numbers(await talk.read("forward_active_energy.t1"))
         assert _decimals(VOLTAGES, 1) == _numbers(await talk.read("voltage.*"))
         assert _decimals((FREQUENCY,), 2) == _numbers(await talk.read("frequency"))
-        freeze = await talk.freeze("forward_active_energy.*")
-        assert _decimals(frozen(_LAST_NIGHT), 2) == _numbers(freeze)
-        assert "2026-11-21T16:00:00+00:00" == freeze.frozen_at.isoformat()
+        [night] = (await talk.stored([_NEWEST], "forward_active_energy.*")).records
+        assert _decimals(frozen(_LAST_NIGHT), 2) == _numbers(night)
+        assert "2026-11-21T16:00:00+00:00" == night.slot.isoformat()
         window = Window(count=len(NIGHTS), since=_FIRST_NIGHT)
         nights = await talk.read("forward_active_energy.*@daily_freeze", window)
         expected = [value for day in NIGHTS for value in _decimals(frozen(day), 2)]
@@ -156,9 +152,10 @@ def test_a_column_that_its_meter_does_not_keep(tmp_path: Path) -> None:
     """One unknown column must not cost the night, however a foreign meter says so."""
 
     async def ask(talk: _Talk) -> None:
-        freeze = await talk.freeze("forward_active_energy.*", "reverse_active_energy.*")
-        assert _decimals(frozen(_LAST_NIGHT), 2) == _numbers(freeze)
-        assert {"reverse_active_energy.*"} == set(freeze.refused)
+        items = ("forward_active_energy.*", "reverse_active_energy.*")
+        [night] = (await talk.stored([_NEWEST], *items)).records
+        assert _decimals(frozen(_LAST_NIGHT), 2) == _numbers(night)
+        assert {"reverse_active_energy.*"} == set(night.refused)
 
     with foreign_meter698(tmp_path, profile="local_preset") as meter:
         asyncio.run(_with_line(meter.url, AssociationTraits(), ask))

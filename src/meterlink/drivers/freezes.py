@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from meterlink.drivers.base import FreezeAnswer, Measured
+from meterlink.drivers.base import Measured
 from meterlink.errors import ClockFarAhead, NoFreeze
 
 AHEAD_MAX = timedelta(days=1)
@@ -56,13 +56,3 @@ class FreezeFindings:
         self.values: list[Measured] = []
         self.refused: dict[str, str] = {}
         self.unfit: dict[str, str] = {}
-
-    def of(self, frozen_at: datetime, taken_at: datetime) -> FreezeAnswer:
-        """The answer, of that instant."""
-        return FreezeAnswer(
-            frozen_at=frozen_at,
-            values=tuple(self.values),
-            taken_at=taken_at,
-            refused=self.refused,
-            unfit=self.unfit,
-        )
