@@ -8,6 +8,8 @@ from pathlib import Path
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
 from metersim import Station
+from metersim.works.switch import Command
+from tests.sim.test_local_prepayment import Shop
 from tests.support.control_bench import ADDRESS, a_meter
 from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
 
@@ -18,9 +20,14 @@ NEW = "m9"
 
 def a_gateway(tmp_path: Path) -> OrderGateway:
     gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+    olga(tmp_path)
+    return gateway
+
+
+def olga(tmp_path: Path) -> None:
+    """Somebody who keeps the roster."""
     people = tmp_path / "people.toml"
     people.write_text(people.read_text() + '\n[[people]]\nname = "olga"\nroles = ["operator"]\n')
-    return gateway
 
 
 async def exchanged(gateway: OrderGateway) -> None:
@@ -111,3 +118,50 @@ def test_who_was_cut_off_and_pays_is_reconnected_at_the_new_meter(tmp_path: Path
     found: list[list[str]] = []
     gateway.run(seconds=600, meanwhile=pays)
     assert [["NEED-01"]] == found, "the new meter says that its contact is closed: nobody is in the dark"
+
+
+def test_money_that_came_into_the_new_meter_reconnects_who_was_cut_off_at_the_old_one(tmp_path: Path) -> None:
+    """The wallet would be full and the customer in the dark: nobody looked at the meter before (2.3)."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+    olga(tmp_path)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        assert "done" == (await gateway.until("t-1"))["state"]
+        await exchanged(gateway)
+        # Whoever put it in left it open: the old one was.
+        shop.meter.works.switch.obey(Command(kind="trip"), gateway.now())
+        (top_up,) = (await gateway.paid(NEW))["orders"]
+        assert "done" == (await gateway.until(top_up))["state"]
+        orders = (await gateway.ask("clara", "order.list"))["orders"]
+        assert [("permit_close", NEW)] == [
+            (one["kind"], one["meter"]) for one in orders if one["kind"] == "permit_close"
+        ]
+
+    shop.run(600, script)
+
+
+def test_a_payer_waits_at_the_new_meter_while_the_daemon_runs(tmp_path: Path) -> None:
+    """Who paid before the exchange would be forgotten with the meter that has gone (CTRL-16)."""
+    gateway = a_gateway(tmp_path)
+    station = gateway.meters[ADDRESS].works
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        assert "done" == (await gateway.until("t-1"))["state"]
+        gateway.unplug()
+        (close,) = (await gateway.paid(M))["orders"]
+        await asyncio.sleep(60)
+        await exchanged(gateway)
+        station.switch.obey(Command(kind="trip"), gateway.now())
+        gateway.plugged = True
+        await asyncio.sleep(10 * 60)
+        orders = (await gateway.ask("clara", "order.list"))["orders"]
+        assert NEW in {one["meter"] for one in orders if one["kind"] == "permit_close"}, close
+
+    gateway.run(seconds=3_600, meanwhile=script)

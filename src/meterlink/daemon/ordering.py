@@ -112,7 +112,7 @@ class Ordering:
         self.book = Book(ground.acts, clock, timeline=ground.timeline)
         self._rules = Rules.of(ground, self._models)
         self._senders = Senders.of(ground, self.book, self._rules)
-        aftermath = Aftermath(self.book, self._closing_for, ground.zone)
+        aftermath = Aftermath(self.book, self.roster, self._closing_for, ground.zone)
         self.book.companions += [aftermath, self._qualified, self._senders.macs]
         self._aftercare = Aftercare.of(ground, self.book, self._rules.evidence, self._purse_of)
         self.book.companions.append(self._aftercare.reminder)

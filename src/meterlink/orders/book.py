@@ -159,24 +159,31 @@ class Book:
         """
         return self._keep(_folded(await self.acts_of(order_id)))
 
-    async def of_meter(self, meter: str) -> list[Life]:
+    async def of_meter(self, meter: str, before: Iterable[str] = ()) -> list[Life]:
         """Every order that a meter ever had, in the order in which they last let go a frame, or were created.
 
         The order is that of the log, which no setting of a clock changes.
 
-        Raises:
-            JournalError: as of ``read``.
-
-        """
-        return [one.life for one in await self.histories(meter)]
-
-    async def histories(self, meter: str) -> list[History]:
-        """The same with their acts.
+        Args:
+            meter: our id.
+            before: meters that stood there before it: who was cut off at one of them has this one now.
 
         Raises:
             JournalError: as of ``read``.
 
         """
+        return [one.life for one in await self.histories(meter, before)]
+
+    async def histories(self, meter: str, before: Iterable[str] = ()) -> list[History]:
+        """The same with their acts; those of the meters before it come first.
+
+        Raises:
+            JournalError: as of ``read``.
+
+        """
+        return [history for name in (*before, meter) for history in await self._histories(name)]
+
+    async def _histories(self, meter: str) -> list[History]:
         found: dict[str, list[KeptAct]] = {}
         number = 0
         while True:

@@ -32,12 +32,12 @@ from meterlink.orders.paid.aftermath import RECONNECTED_WITHIN
 from meterlink.orders.paid.waiting import BRINGS_CURRENT, Wait, who_waits
 from meterlink.orders.people import DAEMON
 from meterlink.orders.rules.closing import late
-from meterlink.roster.roster import Roster
+from meterlink.roster.roster import Roster, RosterMeter
 
 EVERY_S: Final = 60.0
 """Between two looks."""
-_TELLING: Final = frozenset({Topic.ORDER, Topic.EVIDENCE, Topic.ROSTER})
-"""What may change who waits."""
+_TELLING: Final = frozenset({Topic.ORDER, Topic.EVIDENCE})
+"""What may change who waits; the roster itself is looked at for meters that have become others."""
 
 _log = structlog.get_logger(__name__)
 
@@ -70,6 +70,7 @@ class Lateness:
         self._timeline = book.timeline
         self._read_to: int | None = None
         self._unread: set[str] = set()
+        self._meters: dict[str, RosterMeter] = {}
         self._waits: dict[str, Wait] = {}
         self._told: dict[tuple[str, str], set[str]] = {}
 
@@ -105,10 +106,12 @@ class Lateness:
             _log.error("lateness_unknown", meter=meter, reason=str(error))
 
     async def _follow(self) -> None:
-        """Find the meters of which something was told since the last look."""
+        """Find the meters of which something was told since the last look, or that are new or others."""
+        meters = {meter.id: meter for meter in self._roster}
+        self._unread.update(name for name, meter in meters.items() if meter != self._meters.get(name))
+        self._meters = meters
         if self._read_to is None:
             self._read_to = await self._book.acts.newest_number()
-            self._unread.update(meter.id for meter in self._roster)
         while page := await self._book.acts.after(self._read_to):
             self._unread.update(kept.act.meter for kept in page if kept.act.topic in _TELLING)
             self._read_to = page[-1].number

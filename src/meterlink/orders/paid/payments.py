@@ -167,15 +167,11 @@ class Payments:
         if meter.world == "local":
             touched.append(await self._topped_up(meter, await self._first_told(meter, payment)))
         elif payment.settles:
-            lives = await self._lives(meter)
+            lives = await self._book.of_meter(meter.id, meter.predecessors)
             if needs_reconnection(lives):
                 touched.append(await self._reconnected(meter, payment))
             if _is_alarmed(lives):
                 touched.append(await self._quieted(meter, payment))
-
-    async def _lives(self, meter: RosterMeter) -> list[Life]:
-        """The orders of a meter, behind those of the meters before it: who was cut off has a new one now."""
-        return [life for one in (*meter.predecessors, meter.id) for life in await self._book.of_meter(one)]
 
     async def _first_told(self, meter: RosterMeter, payment: Payment) -> Payment:
         """The record by which it was told first: several senders may tell of one payment. Source: TOP-01."""

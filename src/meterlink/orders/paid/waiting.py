@@ -4,6 +4,7 @@ A wait begins with the record that clears the debt, kept after the trip was sent
 balance not below 0, a dispute that is upheld. It ends when a closing is proved, or a look finds the meter
 closed. Work items, alarms and the ends of single orders say nothing about
 it: whoever closes an item has brought nobody current. Everything is ordered by the log, which no clock sets.
+Who was cut off at a meter that was exchanged since waits at the new one.
 
 Source: CTRL-16; business-rules 2.2.
 """
@@ -88,11 +89,12 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
         JournalError: the log cannot be read, or an order in it makes no sense.
 
     """
-    histories = await book.histories(meter.id)
+    histories = await book.histories(meter.id, meter.predecessors)
     trip = _that_cut(histories)
     if trip is None:
         return None
-    told = await _told_of(book, meter.id)
+    told = [one for name in (*meter.predecessors, meter.id) for one in await _told_of(book, name)]
+    told.sort(key=lambda one: one[0].number)
     found = _cause(told, meter, _sent(trip)[0].number)
     if found is None:
         return None
@@ -153,7 +155,7 @@ def _sent(one: History) -> list[KeptAct]:
 
 
 async def _told_of(book: Book, meter: str) -> list[_Told]:
-    """What was told of a meter, in the order of the log; what cannot be read is left out, and logged."""
+    """What was told of one meter, in the order of the log; what cannot be read is left out, and logged."""
     found: list[_Told] = []
     number = 0
     while True:
