@@ -92,8 +92,10 @@ class Kept:
         for row in self.rows:
             if (row.data_class, row.meter) == (record.data_class, record.meter):
                 sound.update({(one.item, one.slot): one for one in row.readings if _is_sound(one)})
-        most = PAST_MAX if record.data_class in (DAILY_FREEZE, MONTHLY_FREEZE) else 1
-        items = {reading.item for reading in record.readings} | {item for item, at in newest if at == slot}
+        is_freeze = record.data_class in (DAILY_FREEZE, MONTHLY_FREEZE)
+        most = PAST_MAX if is_freeze else 1
+        beside = {item for item, at in newest if at == slot} if is_freeze else set[str]()
+        items = {reading.item for reading in record.readings} | beside
         return History(
             items={
                 item: ItemHistory(

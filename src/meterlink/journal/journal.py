@@ -22,13 +22,14 @@ import structlog
 
 from meterlink.clock import Clock
 from meterlink.errors import DiskFull, JournalError
-from meterlink.journal import cursors, reserve, rows
+from meterlink.journal import cursors, history_rows, reserve, rows
 from meterlink.journal.acts import ActLog
 from meterlink.journal.cells import micros
 from meterlink.journal.reserve import Rank, Reserve
 from meterlink.journal.roster_log import RosterLog
 from meterlink.journal.store import Step, Store
 from meterlink.model.event import Event
+from meterlink.model.history import History
 from meterlink.model.reading import LogRow, Record
 
 QUEUE_MAX = 4_096
@@ -236,6 +237,22 @@ class Journal:
 
         """
         return await self._read(lambda store: store.kept_of(data_class, meter, slot, items))
+
+    async def history(self, data_class: str, meter: str, slot: datetime, items: Sequence[str]) -> History:
+        """What was kept of a meter around a slot: what new readings of it are judged by.
+
+        Args:
+            data_class: e.g. ``daily_freeze``.
+            meter: our id of it.
+            slot: aware; as in the readings.
+            items: names as in the readings, no blocks.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        look = partial(history_rows.select, data_class=data_class, meter=meter, slot=slot, items=items)
+        return await self._read(lambda store: store.look(look))
 
     async def last_read_at(self, meter: str) -> datetime | None:
         """The newest slot of any reading that was kept of a meter; ``None``: there is none.

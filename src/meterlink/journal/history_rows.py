@@ -1,0 +1,173 @@
+"""What was kept of one meter around a slot, out of the file: what a new reading of it is judged by.
+
+Freezes are found by an index of their own, night by night; other readings by their keys, the nearest one.
+Each look is bounded, and a row that cannot be read is passed over: a month's history does not end at it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from meterlink.journal.cells import instant, micros
+from meterlink.model.data_classes import DAILY_FREEZE, MONTHLY_FREEZE
+from meterlink.model.history import PAST_MAX, History, ItemHistory, Told
+from meterlink.model.marks import UNUSABLE, Marks
+from meterlink.model.reading import Reading
+
+FREEZES: Final = (DAILY_FREEZE, MONTHLY_FREEZE)
+HEADS_MAX: Final = 4 * PAST_MAX
+"""Records that are looked at on either side: the items of a night may have come in several."""
+WALK_MAX: Final = 200
+"""Readings of one item that are passed by in search of one of the same class; among values of the moment
+there are few others."""
+EXCHANGES_MAX: Final = 10
+"""Exchanges of one meter that are looked at; it takes part in two, when it comes and when it goes."""
+
+# The list of classes stands in the query, so that SQLite sees that the index holds all that is asked for.
+_OF_FREEZES: Final = """
+    SELECT reading.meter, item, value, unit, reading.slot, taken_at, marks, route, log_id FROM (
+        SELECT id FROM log
+        WHERE meter = :meter AND data_class = :data_class
+        AND data_class IN ('daily_freeze', 'monthly_freeze') AND slot {side} :slot
+        ORDER BY slot {order}, id DESC LIMIT :heads
+    ) AS head JOIN reading ON reading.log_id = head.id
+    """
+_BEFORE: Final = _OF_FREEZES.format(side="<", order="DESC")
+_AT: Final = _OF_FREEZES.format(side="=", order="DESC")
+_BEHIND: Final = _OF_FREEZES.format(side=">", order="ASC")
+_NEAREST: Final = """
+    SELECT reading.meter, item, value, unit, reading.slot, taken_at, marks, route, log_id FROM (
+        SELECT * FROM reading WHERE meter = :meter AND item = :item AND slot {side} :slot
+        ORDER BY slot {order}, log_id DESC LIMIT :walk
+    ) AS reading JOIN log ON log.id = log_id
+    WHERE log.data_class = :data_class AND {which}
+    ORDER BY reading.slot {order}, log_id DESC LIMIT 1
+    """
+_SOUND: Final = f"value IS NOT NULL AND marks & {int(UNUSABLE)} = 0"
+_NEAREST_BEFORE: Final = _NEAREST.format(side="<", order="DESC", which=_SOUND)
+_NEAREST_BEHIND: Final = _NEAREST.format(side=">", order="ASC", which=_SOUND)
+_THE_SAME: Final = _NEAREST.format(side="=", order="DESC", which="TRUE")
+_EXCHANGES: Final = """
+    SELECT body FROM roster_change
+    JOIN act ON topic = 'roster' AND subject = 'roster' AND step = revision
+    WHERE roster_change.meter = ? AND verb = 'exchange' ORDER BY revision DESC LIMIT ?
+    """
+
+Row = tuple[Any, ...]
+
+
+def select(
+    db: sqlite3.Connection, data_class: str, meter: str, slot: datetime, items: Iterable[str]
+) -> History:
+    """What was kept of a meter around a slot.
+
+    Args:
+        db: the file.
+        data_class: of the readings.
+        meter: our id of it.
+        slot: aware; the middle.
+        items: of which to know; of freezes those that were kept of the slot come beside.
+
+    """
+    wanted = tuple(items)
+    asked = {"meter": meter, "data_class": data_class, "slot": micros(slot)}
+    find = _freezes if data_class in FREEZES else _others
+    return History(items=find(db, asked, wanted), exchanges=_exchanges(db, meter))
+
+
+def _freezes(
+    db: sqlite3.Connection, asked: Mapping[str, Any], items: Sequence[str]
+) -> dict[str, ItemHistory]:
+    def look(query: str) -> list[tuple[int, Reading]]:
+        return _read(db.execute(query, {**asked, "heads": HEADS_MAX}))
+
+    at = instant(asked["slot"])
+    past = _by_item(one for one in look(_BEFORE) if _is_sound(one[1]) and one[1].slot < at)
+    same = _by_item(one for one in look(_AT) if one[1].slot == at)
+    later = _by_item(one for one in look(_BEHIND) if _is_sound(one[1]) and one[1].slot > at)
+    return {
+        item: ItemHistory(
+            past=tuple(past.get(item, ())[:PAST_MAX]),
+            same=next(iter(same.get(item, ())), None),
+            later=next(reversed(later.get(item, ())), None),
+        )
+        for item in {*items, *same}
+    }
+
+
+def _others(db: sqlite3.Connection, asked: Mapping[str, Any], items: Sequence[str]) -> dict[str, ItemHistory]:
+    def look(query: str, item: str) -> Reading | None:
+        found = _read(db.execute(query, {**asked, "item": item, "walk": WALK_MAX}))
+        return found[0][1] if found else None
+
+    def history(item: str) -> ItemHistory:
+        before = look(_NEAREST_BEFORE, item)
+        past = () if before is None else (before,)
+        return ItemHistory(past=past, same=look(_THE_SAME, item), later=look(_NEAREST_BEHIND, item))
+
+    return {item: history(item) for item in items}
+
+
+def _by_item(found: Iterable[tuple[int, Reading]]) -> dict[str, list[Reading]]:
+    """By item, newest slot first; of a slot what was kept last."""
+    newest: dict[str, dict[datetime, Reading]] = {}
+    for _, reading in sorted(found, key=lambda one: one[0]):
+        newest.setdefault(reading.item, {})[reading.slot] = reading
+    return {item: [of[slot] for slot in sorted(of, reverse=True)] for item, of in newest.items()}
+
+
+def _is_sound(reading: Reading) -> bool:
+    return reading.value is not None and not reading.marks & UNUSABLE
+
+
+def _read(rows: Iterable[Row]) -> list[tuple[int, Reading]]:
+    """(log id, reading) of each row that can be read."""
+    found = []
+    for row in rows:
+        try:
+            found.append((row[-1], _reading(row)))
+        except (ValueError, TypeError, ArithmeticError):
+            continue
+    return found
+
+
+def _reading(row: Row) -> Reading:
+    meter, item, value, unit, slot, taken_at, marks, route, _ = row
+    return Reading(
+        meter=meter,
+        item=item,
+        value=None if value is None else Decimal(value),
+        unit=unit,
+        slot=instant(slot),
+        taken_at=instant(taken_at),
+        marks=Marks(marks),
+        route=route,
+    )
+
+
+def _exchanges(db: sqlite3.Connection, meter: str) -> tuple[Told, ...]:
+    """What was told of the exchanges of a meter, oldest first."""
+    found = []
+    for (body,) in db.execute(_EXCHANGES, (meter, EXCHANGES_MAX)):
+        try:
+            found.append(_told(json.loads(body), meter))
+        except (ValueError, TypeError, KeyError, ArithmeticError, AttributeError):
+            continue  # the chain of acts shows such damage; readings are judged without it
+    return tuple(sorted((one for one in found if one is not None), key=lambda one: one.at))
+
+
+def _told(body: Mapping[str, Any], meter: str) -> Told | None:
+    if body["new"] == meter:
+        at, registers = body["installed_at"], body["first"]
+    elif body["old"] == meter:
+        at, registers = body["removed_at"], body["last"]
+    else:
+        return None
+    return Told(
+        at=datetime.fromisoformat(at), registers={item: Decimal(value) for item, value in registers.items()}
+    )
