@@ -29,6 +29,7 @@ from meterlink.clock import Clock
 from meterlink.drivers.base import Driver, FreezeAnswer
 from meterlink.errors import BadAnswer, NoFreeze
 from meterlink.model.zone import CHINA_TIME
+from meterlink.validation.validator import Validator
 
 _log = structlog.get_logger(__name__)
 
@@ -59,11 +60,19 @@ class FreezePoller(Poller):
         line: Line,
         driver: Driver,
         keeper: Keeper,
+        validator: Validator,
         clock: Clock,
         zone: tzinfo = CHINA_TIME,
     ) -> None:
         super().__init__(
-            plan=plan, points=points, line=line, driver=driver, keeper=keeper, clock=clock, zone=zone
+            plan=plan,
+            points=points,
+            line=line,
+            driver=driver,
+            keeper=keeper,
+            validator=validator,
+            clock=clock,
+            zone=zone,
         )
         self._expected: datetime | None = None
         self._held: dict[str, _Held] = {}

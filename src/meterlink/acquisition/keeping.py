@@ -1,6 +1,7 @@
 """Keeping what was read, and asking what was kept, until the journal can: acquisition waits with a full disk.
 
-What has been read is worth more than what could be read next, so nobody is asked meanwhile.
+Readings get their marks here, on their way to the journal. What has been read is worth more than what could
+be read next, so nobody is asked meanwhile.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import structlog
 from meterlink.drivers.base import Measured
 from meterlink.errors import JournalError
 from meterlink.model.data_classes import DataClass
+from meterlink.model.history import History
 from meterlink.model.reading import Reading, Record
+from meterlink.validation.validator import Validator
 
 JOURNAL_PAUSE_S = 1.0
 """Pause between tries while the journal cannot."""
@@ -29,6 +32,9 @@ class Keeper(Protocol):
 
     async def keep(self, record: Record) -> int:
         """Keep a record; returns when it is durable. Raises ``JournalError``."""
+
+    async def history(self, data_class: str, meter: str, slot: datetime, items: Sequence[str]) -> History:
+        """What was kept of a meter around a slot. Raises ``JournalError``."""
 
     async def kept_in(self, data_class: str, slot: datetime) -> set[tuple[str, str]]:
         """(meter, item) of the readings already kept for a slot. Raises ``JournalError``."""
@@ -101,22 +107,38 @@ class PatientKeeper:
         keeper: the journal.
         line: name of the line, the readings' route.
         data_class: what the plan reads.
+        validator: marks what is kept.
 
     """
 
-    def __init__(self, keeper: Keeper, *, line: str, data_class: DataClass) -> None:
+    def __init__(self, keeper: Keeper, *, line: str, data_class: DataClass, validator: Validator) -> None:
         self._keeper = keeper
         self._line = line
         self._data_class = data_class
+        self._validator = validator
         self._patience = Patience(line)
 
     async def keep(
         self, meter: str, values: Sequence[Measured], *, slot: datetime, taken_at: datetime
     ) -> None:
-        """Keep values of a meter as one record; returns when they are on disk."""
+        """Keep values of a meter as one record, with their marks; returns when they are on disk.
+
+        Later readings that this one shows in another light are kept anew before it, see ``Validator``.
+        """
         readings = readings_of(meter, values, slot=slot, taken_at=taken_at, route=self._line)
         record = Record(meter=meter, data_class=self._data_class, readings=readings)
-        await self._patience.until_done(lambda: self._keeper.keep(record))
+        history = await self._history(record)
+        marked = self._validator.marked(record, history)
+        if (restated := self._validator.restated(marked, history)) is not None:
+            await self._patience.until_done(lambda: self._keeper.keep(restated))
+        await self._patience.until_done(lambda: self._keeper.keep(marked))
+
+    async def _history(self, record: Record) -> History:
+        meter, slot = record.meter, record.readings[0].slot
+        items = [reading.item for reading in record.readings]
+        return await self._patience.until_done(
+            lambda: self._keeper.history(self._data_class, meter, slot, items)
+        )
 
     async def kept_in(self, slot: datetime) -> dict[str, set[str]]:
         """By meter, the items already kept for a slot."""

@@ -27,6 +27,7 @@ from meterlink.clock import Clock
 from meterlink.drivers.base import Driver
 from meterlink.errors import BusFull, ConfigError, LineError, ReplyTimeout
 from meterlink.model.zone import CHINA_TIME
+from meterlink.validation.validator import Validator
 
 WORKERS = 4
 """Meters of one plan that are in work at once on one line; also the readings that a crash can lose a line."""
@@ -76,6 +77,7 @@ class Poller(ABC):
         line: where they are.
         driver: how they talk.
         keeper: the journal.
+        validator: marks what is kept.
         clock: wall time.
         zone: what the meters' clocks show; a refused item is asked again on the next day of it.
 
@@ -89,6 +91,7 @@ class Poller(ABC):
         line: Line,
         driver: Driver,
         keeper: Keeper,
+        validator: Validator,
         clock: Clock,
         zone: tzinfo = CHINA_TIME,
     ) -> None:
@@ -97,7 +100,7 @@ class Poller(ABC):
         self._points = tuple(points)
         self._line = line
         self._driver = driver
-        self._keeper = PatientKeeper(keeper, line=line.name, data_class=plan.data_class)
+        self._keeper = PatientKeeper(keeper, line=line.name, data_class=plan.data_class, validator=validator)
         self._clock = clock
         self._memory = _Memory()
         self._stop = asyncio.Event()

@@ -20,6 +20,7 @@ from meterlink.bus.line import Line
 from meterlink.bus.listener import Door, Listener
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, SecretRef, Settings
+from meterlink.daemon.judging import validator_of
 from meterlink.daemon.ordering import Ordering
 from meterlink.daemon.supervise import supervised
 from meterlink.drivers.base import Driver
@@ -106,6 +107,7 @@ class LinePart:
             for plan in plans
         ]
         self._keeper = keeper
+        self._validator = validator_of(meters, profiles, zone)
         self._clock = clock
         self._way = way
         self._rng = rng
@@ -194,6 +196,7 @@ class LinePart:
             line=line,
             driver=driver,
             keeper=self._keeper,
+            validator=self._validator,
             clock=self._clock,
             zone=self._zone,
         )

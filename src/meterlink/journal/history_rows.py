@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Final
 
 from meterlink.journal.cells import instant, micros
@@ -48,7 +49,8 @@ _NEAREST: Final = """
     WHERE log.data_class = :data_class AND {which}
     ORDER BY reading.slot {order}, log_id DESC LIMIT 1
     """
-_SOUND: Final = f"value IS NOT NULL AND marks & {int(UNUSABLE)} = 0"
+_UNUSABLE: Final = int(UNUSABLE)
+_SOUND: Final = f"value IS NOT NULL AND marks & {_UNUSABLE} = 0"
 _NEAREST_BEFORE: Final = _NEAREST.format(side="<", order="DESC", which=_SOUND)
 _NEAREST_BEHIND: Final = _NEAREST.format(side=">", order="ASC", which=_SOUND)
 _THE_SAME: Final = _NEAREST.format(side="=", order="DESC", which="TRUE")
@@ -59,6 +61,8 @@ _EXCHANGES: Final = """
     """
 
 Row = tuple[Any, ...]
+_ITEM, _VALUE, _SLOT, _MARKS, _LOG_ID = 1, 2, 4, 6, 8
+"""Places in a row."""
 
 
 def select(
@@ -83,18 +87,18 @@ def select(
 def _freezes(
     db: sqlite3.Connection, asked: Mapping[str, Any], items: Sequence[str]
 ) -> dict[str, ItemHistory]:
-    def look(query: str) -> list[tuple[int, Reading]]:
-        return _read(db.execute(query, {**asked, "heads": HEADS_MAX}))
+    def look(query: str) -> list[Row]:
+        return db.execute(query, {**asked, "heads": HEADS_MAX}).fetchall()
 
-    at = instant(asked["slot"])
-    past = _by_item(one for one in look(_BEFORE) if _is_sound(one[1]) and one[1].slot < at)
-    same = _by_item(one for one in look(_AT) if one[1].slot == at)
-    later = _by_item(one for one in look(_BEHIND) if _is_sound(one[1]) and one[1].slot > at)
+    at = asked["slot"]
+    past = _by_item(row for row in look(_BEFORE) if _is_sound(row) and row[_SLOT] < at)
+    same = _by_item(row for row in look(_AT) if row[_SLOT] == at)
+    later = _by_item(row for row in look(_BEHIND) if _is_sound(row) and row[_SLOT] > at)
     return {
         item: ItemHistory(
-            past=tuple(past.get(item, ())[:PAST_MAX]),
-            same=next(iter(same.get(item, ())), None),
-            later=next(reversed(later.get(item, ())), None),
+            past=tuple(_readings(past.get(item, ())[:PAST_MAX])),
+            same=next(_readings(same.get(item, ())), None),
+            later=next(_readings(reversed(later.get(item, ()))), None),
         )
         for item in {*items, *same}
     }
@@ -102,8 +106,7 @@ def _freezes(
 
 def _others(db: sqlite3.Connection, asked: Mapping[str, Any], items: Sequence[str]) -> dict[str, ItemHistory]:
     def look(query: str, item: str) -> Reading | None:
-        found = _read(db.execute(query, {**asked, "item": item, "walk": WALK_MAX}))
-        return found[0][1] if found else None
+        return next(_readings(db.execute(query, {**asked, "item": item, "walk": WALK_MAX})), None)
 
     def history(item: str) -> ItemHistory:
         before = look(_NEAREST_BEFORE, item)
@@ -113,27 +116,25 @@ def _others(db: sqlite3.Connection, asked: Mapping[str, Any], items: Sequence[st
     return {item: history(item) for item in items}
 
 
-def _by_item(found: Iterable[tuple[int, Reading]]) -> dict[str, list[Reading]]:
+def _by_item(found: Iterable[Row]) -> dict[str, list[Row]]:
     """By item, newest slot first; of a slot what was kept last."""
-    newest: dict[str, dict[datetime, Reading]] = {}
-    for _, reading in sorted(found, key=lambda one: one[0]):
-        newest.setdefault(reading.item, {})[reading.slot] = reading
+    newest: dict[str, dict[int, Row]] = {}
+    for row in sorted(found, key=itemgetter(_LOG_ID)):
+        newest.setdefault(row[_ITEM], {})[row[_SLOT]] = row
     return {item: [of[slot] for slot in sorted(of, reverse=True)] for item, of in newest.items()}
 
 
-def _is_sound(reading: Reading) -> bool:
-    return reading.value is not None and not reading.marks & UNUSABLE
+def _is_sound(row: Row) -> bool:
+    return row[_VALUE] is not None and not row[_MARKS] & _UNUSABLE
 
 
-def _read(rows: Iterable[Row]) -> list[tuple[int, Reading]]:
-    """(log id, reading) of each row that can be read."""
-    found = []
+def _readings(rows: Iterable[Row]) -> Iterator[Reading]:
+    """Of each row that can be read."""
     for row in rows:
         try:
-            found.append((row[-1], _reading(row)))
+            yield _reading(row)
         except (ValueError, TypeError, ArithmeticError):
             continue
-    return found
 
 
 def _reading(row: Row) -> Reading:

@@ -12,7 +12,8 @@ row of a key is what holds, and through the bit of its own the sinks overwrite t
 is left. The alternative, to mark the late reading alone, would leave a false alarm on the later one for ever,
 and would show billing two roll-overs where there was one. So in whatever order readings arrive, the newest
 rows have the marks of the right order; except ``sudden_change``, whose usual days are those that were known
-when it was judged: only the next reading is judged anew, not the thirty behind it.
+when it was judged: only the next reading is judged anew, not the thirty behind it. Of values of the moment
+none comes late; one that seems to has its slot from a clock that was set back, and changes nothing.
 
 Whoever keeps a record keeps what is restated *first*: killed in between, the late reading is read again and
 the rest is done; the other way round the correction would be lost.
@@ -29,7 +30,7 @@ from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.reading import Reading, Record
 from meterlink.validation.case import Case, shown
 from meterlink.validation.facts import NOT_LOOKED, Look, MeterFacts
-from meterlink.validation.rules import RULES, Rule
+from meterlink.validation.rules import RULES, STORED, Rule
 
 _NOTHING: Final[Mapping[str, Reading]] = {}
 
@@ -77,7 +78,7 @@ class Validator:
 
         """
         facts = self._meters.get(record.meter)
-        if facts is None:
+        if facts is None or record.data_class not in STORED:
             return None
         late = (reading for reading in record.readings if shown(reading) is not None)
         anew = (self._anew(reading, record.data_class, history, facts) for reading in late)
