@@ -10,10 +10,11 @@ from decimal import Decimal
 from meterlink.drivers.registers import capacities
 from meterlink.model.data_classes import DAILY_FREEZE, MONTHLY_FREEZE
 from meterlink.model.history import PAST_MAX, History, ItemHistory, Told
+from meterlink.model.look import Look
 from meterlink.model.marks import NO_MARKS, UNUSABLE, Marks
 from meterlink.model.reading import Reading, Record
 from meterlink.model.zone import CHINA_TIME
-from meterlink.validation.facts import Look, MeterFacts
+from meterlink.validation.facts import MeterFacts
 from meterlink.validation.validator import Validator
 
 METER = "m1"

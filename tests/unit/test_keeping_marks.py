@@ -14,8 +14,9 @@ from meterlink.clock import SystemClock
 from meterlink.drivers.base import Measured
 from meterlink.errors import JournalError
 from meterlink.journal.journal import Journal
-from meterlink.model.data_classes import DAILY_FREEZE
+from meterlink.model.data_classes import DAILY_FREEZE, DataClass
 from meterlink.model.history import History
+from meterlink.model.look import NOT_LOOKED, Look
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.reading import Reading, Record
 from meterlink.validation.validator import Validator
@@ -49,9 +50,17 @@ class _Dying:
         return await self._journal.kept_of(data_class, meter, slot, items)
 
 
+async def _not_looked(_meter: str, _data_class: DataClass) -> Look:
+    return NOT_LOOKED
+
+
 async def _keep(journal: Journal | _Dying, day: int, value: str, after: timedelta) -> None:
     keeper = PatientKeeper(
-        journal, line="line1", data_class=DAILY_FREEZE, validator=Validator({METER: FACTS})
+        journal,
+        line="line1",
+        data_class=DAILY_FREEZE,
+        validator=Validator({METER: FACTS}),
+        look=_not_looked,
     )
     one = freeze(day, value, after=after)
     measured = Measured(item=ITEM, period="", value=one.value, text=value, unit="kWh", marks=NO_MARKS)

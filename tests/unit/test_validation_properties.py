@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, INSTANT, MONTHLY_FREEZE
+from meterlink.model.look import Look
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.reading import Reading, Record
-from meterlink.validation.facts import Look
 from tests.support.kept import ITEM, NIGHT, Kept, freeze, record_of
 
 _VALUES = st.one_of(

@@ -13,11 +13,12 @@ from meterlink.config.meters import MeterSettings
 from meterlink.drivers.registers import capacities
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, INSTANT, MONTHLY_FREEZE
 from meterlink.model.history import Told
+from meterlink.model.look import NOT_LOOKED, Look
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.reading import Reading, Record
 from meterlink.model.zone import CHINA_TIME
 from meterlink.validation import circumstances, registers
-from meterlink.validation.facts import NOT_LOOKED, Look, MeterFacts
+from meterlink.validation.facts import MeterFacts
 from meterlink.validation.rules import RULES, Rule
 from meterlink.validation.validator import Validator
 from meterprofiles import generic

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import structlog
 
 from meterlink.acquisition.keeping import Keeper
+from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.plans import Plan, Point, newest_daily_freeze
 from meterlink.acquisition.poller import Poller, Task
 from meterlink.bus.line import Line
@@ -61,6 +62,7 @@ class FreezePoller(Poller):
         driver: Driver,
         keeper: Keeper,
         validator: Validator,
+        looks: Looks,
         clock: Clock,
         zone: tzinfo = CHINA_TIME,
     ) -> None:
@@ -71,6 +73,7 @@ class FreezePoller(Poller):
             driver=driver,
             keeper=keeper,
             validator=validator,
+            looks=looks,
             clock=clock,
             zone=zone,
         )

@@ -17,6 +17,7 @@ from meterlink.drivers.base import Measured
 from meterlink.errors import JournalError
 from meterlink.model.data_classes import DataClass
 from meterlink.model.history import History
+from meterlink.model.look import Look
 from meterlink.model.reading import Reading, Record
 from meterlink.validation.validator import Validator
 
@@ -108,14 +109,24 @@ class PatientKeeper:
         line: name of the line, the readings' route.
         data_class: what the plan reads.
         validator: marks what is kept.
+        look: what a meter shows beside its values.
 
     """
 
-    def __init__(self, keeper: Keeper, *, line: str, data_class: DataClass, validator: Validator) -> None:
+    def __init__(
+        self,
+        keeper: Keeper,
+        *,
+        line: str,
+        data_class: DataClass,
+        validator: Validator,
+        look: Callable[[str, DataClass], Awaitable[Look]],
+    ) -> None:
         self._keeper = keeper
         self._line = line
         self._data_class = data_class
         self._validator = validator
+        self._look = look
         self._patience = Patience(line)
 
     async def keep(
@@ -127,8 +138,9 @@ class PatientKeeper:
         """
         readings = readings_of(meter, values, slot=slot, taken_at=taken_at, route=self._line)
         record = Record(meter=meter, data_class=self._data_class, readings=readings)
+        look = await self._look(meter, self._data_class)
         history = await self._history(record)
-        marked = self._validator.marked(record, history)
+        marked = self._validator.marked(record, history, look)
         if (restated := self._validator.restated(marked, history)) is not None:
             await self._patience.until_done(lambda: self._keeper.keep(restated))
         await self._patience.until_done(lambda: self._keeper.keep(marked))

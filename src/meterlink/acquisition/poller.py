@@ -21,6 +21,7 @@ from datetime import date, datetime, tzinfo
 import structlog
 
 from meterlink.acquisition.keeping import Keeper, PatientKeeper
+from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.plans import Plan, Point, is_kept
 from meterlink.bus.line import Line
 from meterlink.clock import Clock
@@ -78,6 +79,7 @@ class Poller(ABC):
         driver: how they talk.
         keeper: the journal.
         validator: marks what is kept.
+        looks: what the meters show beside their values.
         clock: wall time.
         zone: what the meters' clocks show; a refused item is asked again on the next day of it.
 
@@ -92,6 +94,7 @@ class Poller(ABC):
         driver: Driver,
         keeper: Keeper,
         validator: Validator,
+        looks: Looks,
         clock: Clock,
         zone: tzinfo = CHINA_TIME,
     ) -> None:
@@ -100,7 +103,9 @@ class Poller(ABC):
         self._points = tuple(points)
         self._line = line
         self._driver = driver
-        self._keeper = PatientKeeper(keeper, line=line.name, data_class=plan.data_class, validator=validator)
+        self._keeper = PatientKeeper(
+            keeper, line=line.name, data_class=plan.data_class, validator=validator, look=looks.of
+        )
         self._clock = clock
         self._memory = _Memory()
         self._stop = asyncio.Event()

@@ -12,6 +12,7 @@ import structlog
 from meterlink.acquisition.freezes import FreezePoller
 from meterlink.acquisition.instants import InstantPoller
 from meterlink.acquisition.keeping import Keeper
+from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.plans import Plan, Point
 from meterlink.acquisition.poller import Poller
 from meterlink.bus.dialling import Opener
@@ -27,6 +28,7 @@ from meterlink.drivers.base import Driver
 from meterlink.drivers.choose import answer_octets_max, driver_for
 from meterlink.drivers.dlt698_talk import no_password
 from meterlink.drivers.guard import GuardedDriver
+from meterlink.drivers.looks import Looker
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.errors import ConfigError, UnknownItem
@@ -108,6 +110,7 @@ class LinePart:
         ]
         self._keeper = keeper
         self._validator = validator_of(meters, profiles, zone)
+        self._numbered = frozenset(meter.id for meter in meters if meter.meter_number)
         self._clock = clock
         self._way = way
         self._rng = rng
@@ -137,9 +140,11 @@ class LinePart:
         drivers = {profile: self._driver(profile) for profile in self._served}
         for profile, points in self._served.items():
             driver = drivers[profile]
+            looker = Looker(driver=driver, line=line, clock=self._clock, zone=self._zone)
+            looks = Looks(points, looker, numbered=self._numbered, clock=self._clock, zone=self._zone)
             for plan in self._plans:
                 if reads(driver, plan.data_class):
-                    named[f"{plan.name}.{profile.name}"] = self._poller(plan, driver, points, line)
+                    named[f"{plan.name}.{profile.name}"] = self._poller(plan, driver, points, line, looks)
                 else:
                     _log.info("plan_passes_by", line=self.name, plan=plan.name, profile=profile.name)
         self._pollers = list(named.values())
@@ -188,7 +193,9 @@ class LinePart:
         )
         return GuardedDriver(driver)
 
-    def _poller(self, plan: Plan, driver: Driver, points: Sequence[Point], line: Line) -> Poller:
+    def _poller(
+        self, plan: Plan, driver: Driver, points: Sequence[Point], line: Line, looks: Looks
+    ) -> Poller:
         """One plan for the meters of one profile."""
         return _POLLERS[plan.data_class](
             plan=plan,
@@ -197,6 +204,7 @@ class LinePart:
             driver=driver,
             keeper=self._keeper,
             validator=self._validator,
+            looks=looks,
             clock=self._clock,
             zone=self._zone,
         )

@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from meterlink.model.history import Told
+from meterlink.model.look import Look
 from meterlink.model.marks import UNUSABLE
 from meterlink.model.reading import Reading
-from meterlink.validation.facts import Look, MeterFacts
+from meterlink.validation.facts import MeterFacts
 
 NEARLY_FULL: Final = Decimal("0.9")
 """Part of its capacity that a register must have passed before it may have rolled over. Source: VEE-03."""

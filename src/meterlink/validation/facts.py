@@ -1,12 +1,10 @@
-"""What readings are judged by beside their history: the meter as the roster and its profile tell it, and what
-the meter itself showed when somebody looked.
-"""
+"""What readings are judged by beside their history: the meter as the roster and its profile tell it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import tzinfo
 from decimal import Decimal
 from typing import Final, Self
 
@@ -78,25 +76,3 @@ class MeterFacts:
     def day_max(self) -> Decimal:
         """What a register can count in a day, in its unit. Source: VEE-06."""
         return HOURS_A_DAY * self.plate_kva * OVERLOAD
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What a meter showed beside its values; ``None``: nobody has looked, or it did not tell.
-
-    Args:
-        meter_number: its digits.
-        clock_ahead: how far its clock was ahead of ours; negative: behind.
-        clock_at: when that was seen; aware.
-        status_word: status word 1, bit 0 the lowest.
-
-    """
-
-    meter_number: str | None = None
-    clock_ahead: timedelta | None = None
-    clock_at: datetime | None = None
-    status_word: int | None = None
-
-
-NOT_LOOKED: Final = Look()
-"""Of a meter of which only values are known."""

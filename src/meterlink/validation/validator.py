@@ -26,10 +26,11 @@ from dataclasses import replace
 from typing import Final
 
 from meterlink.model.history import History
+from meterlink.model.look import NOT_LOOKED, Look
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.reading import Reading, Record
 from meterlink.validation.case import Case, shown
-from meterlink.validation.facts import NOT_LOOKED, Look, MeterFacts
+from meterlink.validation.facts import MeterFacts
 from meterlink.validation.rules import RULES, STORED, Rule
 
 _NOTHING: Final[Mapping[str, Reading]] = {}
