@@ -6,7 +6,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from meterlink.journal.migrations import migrate
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, INSTANT, MONTHLY_FREEZE
 from meterlink.model.history import NO_HISTORY, PAST_MAX, History, Told
 from meterlink.model.marks import NO_MARKS, Marks
-from meterlink.model.reading import Record
+from meterlink.model.reading import Reading, Record
 from meterlink.roster.book import RosterBook
 from meterlink.roster.exchange import Exchange
 from tests.support.kept import DAY, ITEM, METER, NIGHT, Kept, freeze, record_of
@@ -84,6 +84,23 @@ def test_a_month_and_no_more() -> None:
     assert [-n for n in range(1, PAST_MAX + 1)] == [(one.slot - NIGHT) // DAY for one in known.past]
     assert known.later is not None
     assert NIGHT + DAY == known.later.slot
+
+
+def test_a_record_of_two_nights() -> None:
+    """Its earlier night would pass for the one behind, and a sound reading be restated."""
+    both = record_of(freeze(-1, "7"), freeze(1, "9", item=f"{ITEM}.t1"))
+    with _journal() as db:
+        _keep(db, both)
+        asked = record_of(freeze(0, "8"), freeze(0, "8", item=f"{ITEM}.t1"))
+        found = _history(db, asked)
+        same = _history(db, record_of(freeze(1, "7")))
+    assert found.of(ITEM).later is None
+    assert _slot(found.of(f"{ITEM}.t1").later) == NIGHT + DAY
+    assert same.of(ITEM).same is None
+
+
+def _slot(reading: Reading | None) -> datetime | None:
+    return None if reading is None else reading.slot
 
 
 @pytest.mark.parametrize(("others", "is_found"), [(HEADS_MAX - 1, True), (HEADS_MAX, False)])

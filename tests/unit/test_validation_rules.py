@@ -144,6 +144,21 @@ def test_an_exchange_begins_anew() -> None:
         assert marks == kept.take(record_of(freeze(0, value))).readings[0].marks
 
 
+def test_what_was_told_of_a_later_day_is_no_before() -> None:
+    """A night that is backfilled of the meter that was taken out is measured against the night before."""
+    told = Told(at=NIGHT + timedelta(hours=10), registers={ITEM: Decimal("812.00")})
+    kept = Kept(exchanges=(told,), rows=[record_of(freeze(-1, "805.00"))])
+    assert NO_MARKS == kept.take(record_of(freeze(0, "810.00"))).readings[0].marks
+
+
+def test_a_roll_over_within_a_minute() -> None:
+    """Registers that are read each minute roll over too; so short a time has no limit of its own."""
+    before = replace(freeze(0, "999999.90"), slot=NIGHT - timedelta(minutes=1))
+    kept = Kept(rows=[record_of(before, data_class=INSTANT)])
+    rolled = kept.take(record_of(freeze(0, "0.40"), data_class=INSTANT))
+    assert Marks.ROLL_OVER == rolled.readings[0].marks
+
+
 @pytest.mark.parametrize(
     ("block", "marks"),
     [
@@ -216,6 +231,14 @@ def test_sudden_change_needs_a_week_and_counts_what_is_behind_the_transformers()
     small = [freeze(8, "172.50")]  # 13.5 where 8 is usual
     assert NO_MARKS == _marks(_Example(_USUAL, small, NO_MARKS))
     assert Marks.SUDDEN_CHANGE == _marks(_Example(_USUAL, small, NO_MARKS), by_30)
+
+
+def test_sudden_change_knows_days_and_no_other_spans() -> None:
+    """Two freezes of one night would make a day of an hour; gaps would make two days of one."""
+    soon = replace(freeze(7, "164.00"), slot=NIGHT + 7 * DAY + timedelta(minutes=50))
+    assert NO_MARKS == _marks(_Example(_USUAL, [soon], NO_MARKS))
+    gaps = [freeze(2 * n, str(100 + 8 * n)) for n in range(-10, 0)]
+    assert NO_MARKS == _marks(_Example(gaps, [freeze(0, "259")], NO_MARKS))
 
 
 def test_sudden_change_of_others_than_households() -> None:

@@ -90,8 +90,8 @@ def _freezes(
     def look(query: str) -> list[Row]:
         return db.execute(query, {**asked, "heads": HEADS_MAX}).fetchall()
 
-    at = asked["slot"]
-    past = _by_item(row for row in look(_BEFORE) if _is_sound(row) and row[_SLOT] < at)
+    at = asked["slot"]  # records are of one slot each; of one that is not, the newest slot stands in its head
+    past = _by_item(row for row in look(_BEFORE) if _is_sound(row))
     same = _by_item(row for row in look(_AT) if row[_SLOT] == at)
     later = _by_item(row for row in look(_BEHIND) if _is_sound(row) and row[_SLOT] > at)
     return {
