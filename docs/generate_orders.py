@@ -11,7 +11,7 @@ from meterlink.model.order import TRANSMISSIONS_MAX, OrderKind
 from meterlink.orders.cases import machine as case
 from meterlink.orders.life import machine
 from meterlink.orders.life.effects import ARMED_FOR, POSTPONED_FOR, POSTPONED_FOR_OTHERS
-from meterlink.orders.life.guards import POSTPONED_MAX
+from meterlink.orders.life.guards import POSTPONED_MAX, TOP_UP_POSTPONED_MAX
 from meterlink.orders.life.money_proof import STORED_MONEY_LIVES, TOLERANCE_CENTS, TOLERANCE_PER_CENT
 from meterlink.orders.life.proof import UNDECIDED_FOR
 from meterlink.orders.life.switch_proof import FAULT_AFTER, LOOKS_APART
@@ -69,6 +69,11 @@ def _limits(language: str) -> Iterable[tuple[str, str]]:
         ("frames of one order, ever", "一个工单最多发送的帧数", str(TRANSMISSIONS_MAX)),
         ("an order stays armed for", "预置有效时间", _span(ARMED_FOR)),
         ("postponements of one order", "一个工单最多推迟次数", str(POSTPONED_MAX)),
+        (
+            "postponements of one top-up, the later ones as long as the third",
+            "一笔充值最多推迟次数(第三次以后间隔不变)",
+            str(TOP_UP_POSTPONED_MAX),
+        ),
         ("a trip is postponed for", "拉闸每次推迟", _spans(POSTPONED_FOR[OrderKind.TRIP])),
         ("a close or top-up is postponed for", "合闸、充值依次推迟", _spans(POSTPONED_FOR_OTHERS)),
         (

@@ -45,6 +45,10 @@ class ReplyTimeout(MeterlinkError):
     """No answer came in time. A read may be repeated; a control may not."""
 
 
+class OutOfTime(MeterlinkError):
+    """The time that a request was given is over, and the line or the meter was not done with it."""
+
+
 class Refused(MeterlinkError):
     """The meter answered "no".
 
@@ -73,6 +77,10 @@ class NoRecord(MeterlinkError):
 
 class NoFreeze(MeterlinkError):
     """The meter has no freeze yet, or one whose time cannot be true; it may have one later."""
+
+
+class ClockFarAhead(NoFreeze):
+    """What the meter says it has frozen is yet to come: its clock is lost, or ours is."""
 
 
 # --- control -----------------------------------------------------------------------------------

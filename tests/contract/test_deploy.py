@@ -41,16 +41,48 @@ def test_the_compose_file_opens_nothing_beyond_loopback() -> None:
     assert ["127.0.0.1:1883:1883", "127.0.0.1:8086:8086"] == ports
 
 
-def test_the_unit_is_one_that_systemd_understands() -> None:
+_UNITS = ("meterlink.service", "meterlink-ingest.service")
+
+
+@pytest.mark.parametrize("name", _UNITS)
+def test_the_unit_is_one_that_systemd_understands(name: str) -> None:
     """A misspelt setting is ignored by systemd with a warning, and the service runs without that wall."""
+    unit = str(_DEPLOY / "systemd" / name)
+    done = subprocess.run(
+        [_systemd_analyze(), "verify", "--man=no", unit], capture_output=True, text=True, check=False
+    )
+    known = "Command /opt/meterlink/bin/meterlink is not executable: No such file or directory"
+    said = [line for line in done.stderr.splitlines() if name in line and known not in line]
+    assert [] == said
+
+
+@pytest.mark.parametrize("name", _UNITS)
+def test_the_unit_leaves_little_open(name: str) -> None:
+    """A wall that was taken down to try something stays down: the exposure may not grow."""
+    unit = str(_DEPLOY / "systemd" / name)
+    command = [_systemd_analyze(), "security", "--offline=true", "--threshold=20", unit]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert 0 == done.returncode, done.stdout[-500:]
+
+
+def test_the_units_say_what_the_program_does() -> None:
+    """systemd would wait for a word that never comes, or feed nobody; secrets would lie open."""
+    for name in _UNITS:
+        text = (_DEPLOY / "systemd" / name).read_text(encoding="utf-8")
+        assert {"Type=notify", "WatchdogSec=60", "NotifyAccess=main"} <= {*text.splitlines()}
+        assert "LoadCredential=" in text
+        assert "StateDirectory=meterlink" in text
+    daemon = (_DEPLOY / "systemd" / _UNITS[0]).read_text(encoding="utf-8")
+    assert "ExecReload=/bin/kill -HUP $MAINPID" in daemon
+    drop_in = (_DEPLOY / "systemd" / "notify-reload.conf").read_text(encoding="utf-8")
+    assert ["[Service]", "Type=notify-reload", "ExecReload="] == drop_in.splitlines()[2:]
+
+
+def _systemd_analyze() -> str:
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("systemd-analyze is not on this machine")
-    unit = str(_DEPLOY / "systemd/meterlink.service")
-    done = subprocess.run([program, "verify", "--man=no", unit], capture_output=True, text=True, check=False)
-    known = "Command /opt/meterlink/bin/meterlink is not executable: No such file or directory"
-    said = [line for line in done.stderr.splitlines() if "meterlink.service" in line and known not in line]
-    assert [] == said
+    return program
 
 
 def _instructions() -> list[tuple[str, str]]:
@@ -133,3 +165,17 @@ def test_the_containers_command_serves_the_plant_beside_it(tmp_path: Path) -> No
         assert 8 == len(ready["lines"][0]["meters"])
         with plain_client(ready["lines"][0]["url"]):
             pass
+
+
+def test_both_languages_of_the_operations_page_name_the_same_things() -> None:
+    """Whoever reads Chinese would not find a command, a page or a table that the other page names."""
+    chinese, english = (
+        (ROOT / "docs" / name).read_text(encoding="utf-8")
+        for name in ("operations.zh-CN.md", "operations.md")
+    )
+    names = set(re.findall(r"`([^`]+)`", chinese)) - {"line 名称"}
+    assert len(names) > 30
+    known = english + (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert [] == sorted(name for name in names if name not in known)
+    for part in ("journal status", "journal check", "journal backup", "journal compact", "/livez", "/readyz"):
+        assert part in chinese

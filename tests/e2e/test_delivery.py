@@ -65,7 +65,7 @@ class _Way:
         """Wait until the ingest has stored the last row."""
         while await letters.highest_seq("g") < journal.newest_id:  # noqa: ASYNC110  # it stands in a file
             await asyncio.sleep(0.02)
-        while await journal.cursor(SINK) < journal.newest_id:  # noqa: ASYNC110
+        while await journal.sinks.cursor(SINK) < journal.newest_id:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         assert 0 == await letters.count()
 

@@ -24,7 +24,7 @@ from tests.support.processes import wait_until
 from tests.support.servers import Mosquitto
 
 _SEED = 20261122
-_KILLS = 4
+_KILLS = 3
 _LINES = 2
 
 

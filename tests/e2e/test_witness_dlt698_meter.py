@@ -24,12 +24,13 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.daemon.audited import JOURNAL_FILE
-from meterlink.drivers.base import FreezeAnswer, MeterAnswer, StoredAnswer, Window
+from meterlink.drivers.base import MeterAnswer, StoredAnswer, StoredRecord, Window
 from meterlink.drivers.dlt698 import Dlt698Driver
 from meterlink.drivers.probe import find_meter
 from meterlink.errors import Refused, ReplyTimeout
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.line_url import parse_line_url
+from meterlink.model.zone import CHINA_TIME
 from meterlink.trace import TraceRing
 from meterlink.transports.open import open_line
 from meterprofiles import AssociationTraits, generic
@@ -57,6 +58,7 @@ _PROFILES = {
 _SMALL_APDU_OCTETS = 300
 _FIRST_NIGHT = datetime(2026, 11, NIGHTS[0], tzinfo=timezone(timedelta(hours=8)))
 _LAST_NIGHT = NIGHTS[-1]
+_NEWEST = _FIRST_NIGHT.replace(day=_LAST_NIGHT)
 
 
 class _Talk:
@@ -72,11 +74,6 @@ class _Talk:
 
     async def read(self, item: str, window: Window | None = None) -> MeterAnswer:
         return await self.driver.read(self.line, ADDRESS, item, window=window, priority=Priority.ON_DEMAND)
-
-    async def freeze(self, *items: str) -> FreezeAnswer:
-        return await self.driver.read_freeze(
-            self.line, ADDRESS, DAILY_FREEZE, items, priority=Priority.BILLING
-        )
 
     async def stored(self, slots: Sequence[datetime], *items: str) -> StoredAnswer:
         return await self.driver.read_stored(
@@ -103,7 +100,7 @@ def _decimals(raw: tuple[int, ...], decimals: int) -> list[Decimal]:
     return [Decimal(value).scaleb(-decimals) for value in raw]
 
 
-def _numbers(answer: MeterAnswer | FreezeAnswer) -> list[Decimal | None]:
+def _numbers(answer: MeterAnswer | StoredRecord) -> list[Decimal | None]:
     return [value.value for value in answer.values if value.item != "frozen_at"]
 
 
@@ -117,9 +114,9 @@ def test_our_driver_reads_its_meter(tmp_path: Path, profile: str, blocks: bool) 
         assert _decimals(ENERGIES[1:2], 2) == _numbers(await talk.read("forward_active_energy.t1"))
         assert _decimals(VOLTAGES, 1) == _numbers(await talk.read("voltage.*"))
         assert _decimals((FREQUENCY,), 2) == _numbers(await talk.read("frequency"))
-        freeze = await talk.freeze("forward_active_energy.*")
-        assert _decimals(frozen(_LAST_NIGHT), 2) == _numbers(freeze)
-        assert "2026-11-21T16:00:00+00:00" == freeze.frozen_at.isoformat()
+        [night] = (await talk.stored([_NEWEST], "forward_active_energy.*")).records
+        assert _decimals(frozen(_LAST_NIGHT), 2) == _numbers(night)
+        assert "2026-11-21T16:00:00+00:00" == night.slot.isoformat()
         window = Window(count=len(NIGHTS), since=_FIRST_NIGHT)
         nights = await talk.read("forward_active_energy.*@daily_freeze", window)
         expected = [value for day in NIGHTS for value in _decimals(frozen(day), 2)]
@@ -155,9 +152,10 @@ def test_a_column_that_its_meter_does_not_keep(tmp_path: Path) -> None:
     """One unknown column must not cost the night, however a foreign meter says so."""
 
     async def ask(talk: _Talk) -> None:
-        freeze = await talk.freeze("forward_active_energy.*", "reverse_active_energy.*")
-        assert _decimals(frozen(_LAST_NIGHT), 2) == _numbers(freeze)
-        assert {"reverse_active_energy.*"} == set(freeze.refused)
+        items = ("forward_active_energy.*", "reverse_active_energy.*")
+        [night] = (await talk.stored([_NEWEST], *items)).records
+        assert _decimals(frozen(_LAST_NIGHT), 2) == _numbers(night)
+        assert {"reverse_active_energy.*"} == set(night.refused)
 
     with foreign_meter698(tmp_path, profile="local_preset") as meter:
         asyncio.run(_with_line(meter.url, AssociationTraits(), ask))
@@ -248,22 +246,31 @@ def _config(folder: Path, *, lists: bool) -> Path:
     return path
 
 
+def _classes(journal: Path) -> set[str]:
+    return {row.record.data_class for row in rows_in(journal) if readings_of([row])}
+
+
 @pytest.mark.parametrize("lists", [False, True])
 def test_our_daemon_reads_its_terminal_that_dials_in(tmp_path: Path, lists: bool) -> None:
     """Remote profile: it logs in with LINK, wants CONNECT, and is polled for values, lists and freezes."""
     daemon = Process("run", _config(tmp_path, lists=lists))
     journal = tmp_path / "data" / JOURNAL_FILE
+    today = SystemClock().utc_now().astimezone(CHINA_TIME).date()
     try:
         [endpoint] = daemon.start()["listens"]
-        with foreign_meter698(tmp_path, profile="remote_public", dial=endpoint):
-            wait_until(lambda: len(readings_of(rows_in(journal))) >= 5 + 5 + 3, what="readings", timeout_s=12)
+        with foreign_meter698(tmp_path, profile="remote_public", dial=endpoint, newest_night=today):
+            wait_until(
+                lambda: _classes(journal) == {"instant", "daily_freeze"}, what="both plans", timeout_s=12
+            )
     finally:
         daemon.terminate()
     found = {
-        (row.record.data_class, reading.item): reading.value
+        (row.record.data_class, reading.item): reading
         for row in rows_in(journal)
         for reading in readings_of([row])
     }
-    assert Decimal("12345.67") == found["instant", "forward_active_energy"]
-    assert Decimal("219.8") == found["instant", "voltage.c"]
-    assert _decimals(frozen(_LAST_NIGHT), 2)[2] == found["daily_freeze", "forward_active_energy.t2"]
+    assert Decimal("12345.67") == found["instant", "forward_active_energy"].value
+    assert Decimal("219.8") == found["instant", "voltage.c"].value
+    night = found["daily_freeze", "forward_active_energy.t2"]
+    age = (today - night.slot.astimezone(CHINA_TIME).date()).days  # 1 in the first minutes of a day
+    assert _decimals(frozen(_LAST_NIGHT - age), 2)[2] == night.value

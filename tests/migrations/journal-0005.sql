@@ -156,11 +156,60 @@ CREATE TRIGGER roster_change_keeps_rows BEFORE DELETE ON roster_change
 BEGIN SELECT raise(ABORT, 'the history of the roster is append-only'); END;
 CREATE TRIGGER roster_change_keeps_values BEFORE UPDATE ON roster_change
 BEGIN SELECT raise(ABORT, 'the history of the roster is append-only'); END;
--- The freezes of one meter in the order of their nights: a new one is judged by those of a month.
--- Of freezes alone: values of the moment are many, and found by their own key.
+-- The ledger: a row for each slot that was due, where it stands and why. State, not log: rows change in place.
+-- Times here are whole seconds since 1970-01-01 UTC: slots are no finer, and there are a million a day.
+-- Words for the numbers of state and reason: meterlink.model.slot.
 
-CREATE INDEX log_freezes ON log (meter, data_class, slot)
-WHERE data_class IN ('daily_freeze', 'monthly_freeze');
+CREATE TABLE series (
+  number INTEGER PRIMARY KEY,
+  meter TEXT NOT NULL,
+  data_class TEXT NOT NULL,
+  every_s INTEGER NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX series_by_key ON series (meter, data_class, every_s);
+
+CREATE TABLE slot (
+  series INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  state INTEGER NOT NULL,
+  reason INTEGER NOT NULL,
+  tries INTEGER NOT NULL,
+  due_at INTEGER NOT NULL,
+  changed_at INTEGER,
+  note TEXT,
+  PRIMARY KEY (series, at)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX slot_open ON slot (series, due_at) WHERE state = 0;
+
+-- Slots of values that no meter remembers, when nobody was there to ask for them: one row for all of them.
+
+CREATE TABLE gap (
+  series INTEGER NOT NULL,
+  from_at INTEGER NOT NULL,
+  until_at INTEGER NOT NULL,
+  reason INTEGER NOT NULL,
+  note TEXT,
+  PRIMARY KEY (series, from_at)
+) STRICT, WITHOUT ROWID;
+
+-- Days of kept slots that have been folded into one row, because their readings stand in the log.
+
+CREATE TABLE slot_day (
+  series INTEGER NOT NULL,
+  from_at INTEGER NOT NULL,
+  kept INTEGER NOT NULL,
+  on_time INTEGER NOT NULL,
+  PRIMARY KEY (series, from_at)
+) STRICT, WITHOUT ROWID;
+
+-- Until when each start of the daemon is known to have lived.
+
+CREATE TABLE life (
+  boot INTEGER PRIMARY KEY,
+  alive_at INTEGER NOT NULL
+) STRICT;
 INSERT INTO boot VALUES (1, 1795305600000000);
 INSERT INTO log VALUES (1, 1, 'reading', 1795305601250000, '表1', 'instant', 1795305601000000);
 INSERT INTO log VALUES (2, 1, 'reading', 1795305602250000, '表1', 'instant', 1795305602000000);
@@ -180,10 +229,14 @@ INSERT INTO act VALUES (4, 1, 'order', 'o-1', 1, 'create', 1795316400000000, '�
 INSERT INTO subject VALUES ('order', 'o-1', '表1', 1, 1);
 INSERT INTO checkpoint VALUES (1, 1795316401000000, '8af970592394888a4593f8e8612e3c2ea9004c06abb2751c1cf54af0d423bdb0', 'abababababababababababababababababababababababababababababababab', 'cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd');
 INSERT INTO log VALUES (5, 1, 'act', 1795320000250000, '', 'roster', 1795320000000000);
-INSERT INTO act VALUES (5, 2, 'roster', 'roster', 1, 'import', 1795320000000000, 'meterlink', '', '{"added":1,"digest":"b2a7760aa35b3020236514f59b078c5eaca3062972c91a3435698d52103b4e34"}', 0, 'f2f7d66ba78211c796d5f8bba128665a80adebf2d39027acec8105816910f028');
+INSERT INTO act VALUES (5, 2, 'roster', 'roster', 1, 'import', 1795320000000000, 'meterlink', '', '{"added":1,"digest":"7ac5f7564cb8cfe41335f5602ab3f31c881da66a52272fd93ee197c4c88f8b99"}', 0, '6a1be574d9df60f2eca977e79ba1f5613a83eef30e1ade080a6374f19bad251d');
 INSERT INTO subject VALUES ('roster', 'roster', '', 1, 0);
 INSERT INTO roster VALUES ('表1', '{"address":"000000000161","customer":"\u674e\u96f7","id":"\u88681","line":"line1"}');
 INSERT INTO roster_change VALUES (1, 0, '表1', NULL, '{"address":"000000000161","customer":"\u674e\u96f7","id":"\u88681","line":"line1"}');
+INSERT INTO series VALUES (1, '表1', 'daily_freeze', 86400);
+INSERT INTO slot VALUES (1, 1795276800, 1, 0, 1, 1795277100, 1795305601, NULL);
+INSERT INTO slot VALUES (1, 1795363200, 0, 1, 2, 1795363500, 1795364400, NULL);
+INSERT INTO life VALUES (1, 1795316400);
 PRAGMA application_id = 1296845361;
 PRAGMA user_version = 5;
 PRAGMA journal_mode = WAL;

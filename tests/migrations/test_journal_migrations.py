@@ -17,6 +17,7 @@ from meterlink.model.act import FIRST_HASH, Act, Topic, link
 from meterlink.model.event import Event, EventValue
 from meterlink.model.marks import Marks
 from meterlink.model.roster_change import difference
+from meterlink.model.slot import DAY_S, Reason, SlotKey, Standing, State
 
 _HERE = Path(__file__).parent
 _EVENT = Event(
@@ -43,6 +44,14 @@ _ACT = Act(
     meter="表1",
     body={"kind": "trip", "reason": "欠费"},
     is_open=True,
+)
+_MISSING = Standing(
+    key=SlotKey("表1", "daily_freeze", DAY_S, datetime(2026, 11, 22, 16, 0, tzinfo=UTC)),
+    state=State.DUE,
+    reason=Reason.SILENT,
+    tries=2,
+    due_at=datetime(2026, 11, 22, 16, 5, tzinfo=UTC),
+    changed_at=datetime(2026, 11, 22, 16, 20, tzinfo=UTC),
 )
 _ENTRY = {"id": "表1", "address": "000000000161", "line": "line1", "customer": "李雷"}
 
@@ -76,8 +85,10 @@ async def test_an_old_journal_opens_twice(tmp_path: Path, fixture: Path) -> None
             changes = await journal.roster.changes_of("表1")
             assert kept == [(one.revision, one.actor, one.change.new) for one in changes]
             assert [1] * has_acts == [one.number for one in await journal.acts.checkpoints()]
-            assert 1 == await journal.cursor("mqtt")
-            assert [(1, "too large")] == await journal.poisoned("mqtt")
+            standings = await journal.ledger.standings("表1", _MISSING.key.slot)
+            assert ([_MISSING] if fixture.stem >= "journal-0005" else []) == standings
+            assert 1 == await journal.sinks.cursor("mqtt")
+            assert [(1, "too large")] == await journal.sinks.poisoned("mqtt")
     async with Journal.open(path, clock=SystemClock()) as journal:
         assert 3 == await journal.keep(_EVENT), "an old journal takes an event, once"
         assert _EVENT == (await journal.rows_after(2, 10))[0].record

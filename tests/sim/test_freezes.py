@@ -8,14 +8,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import pytest
 from structlog.testing import capture_logs
 
+from meterlink.daemon.audited import JOURNAL_FILE
+from meterlink.journal.ledger_looks import standings
+from meterlink.journal.reader import JournalReader
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.reading import Reading
+from meterlink.model.slot import Reason, Standing, State
 from metersim import Faults, Meter, Station
 from metersim.dlt698 import Meter698
 from metersim.works.load import Load
@@ -107,6 +112,13 @@ class _Plant:
             assert not true_time or reading.taken_at >= reading.slot - ahead
         self.gateway.check_database()
 
+    def standing(self, number: int, night: int) -> Standing:
+        """Where a meter's slot of a night stands in the ledger."""
+        slot = _NIGHT + night * _DAY
+        with JournalReader(self.gateway.folder / JOURNAL_FILE) as reader:
+            [found] = reader.look(partial(standings, meter=f"m{number:012d}", slot=slot))
+        return found
+
     def asked(self, number: int) -> Counter[int | str | None]:
         """How often a meter was asked for each identifier."""
         address = f"{number:012d}"
@@ -163,11 +175,12 @@ def test_killed_at_each_moment_of_a_round(tmp_path: Path, milliseconds: int) -> 
     assert [[0]] * 3 == [plant.nights_of(number) for number in range(3)]
 
 
-@pytest.mark.parametrize(("hours", "lost"), [(-49, {1, 2}), (-25, {1}), (-1, set()), (1, set()), (49, set())])
-def test_the_gateways_clock_is_set(tmp_path: Path, hours: int, lost: set[int]) -> None:
+@pytest.mark.parametrize(("hours", "first"), [(-49, -2), (-25, -1), (-1, 0), (1, 0), (49, 0)])
+def test_the_gateways_clock_is_set(tmp_path: Path, hours: int, first: int) -> None:
     """With a wrong time it keeps each freeze under the meter's, once, and goes on when it is mended.
 
-    A clock that is behind takes the freezes of nights to come for false ones; they are fetched later.
+    A clock that is behind takes the freezes of nights to come for false ones; they are fetched later. To a
+    clock that is set back over midnight, the nights before the first are such as it was there for.
     """
     plant = _Plant(tmp_path)
 
@@ -180,23 +193,25 @@ def test_the_gateways_clock_is_set(tmp_path: Path, hours: int, lost: set[int]) -
     plant.gateway.run(seconds=6 * _DAY.total_seconds(), meanwhile=meanwhile)
     plant.check(true_time=False)
     for number in range(3):
-        assert sorted(set(range(7)) - lost) == plant.nights_of(number)
+        assert list(range(first, 7)) == plant.nights_of(number)
 
 
 def test_a_meter_with_an_old_freeze_is_asked_for_no_more_than_its_time(tmp_path: Path) -> None:
-    """A meter whose clock is days behind: its freeze is kept once, as the old one it is, and costs little."""
+    """A meter whose clock is days behind: its freeze comes when its clock does, and costs little."""
     plant = _Plant(tmp_path, clocks=[timedelta(), -2 * _DAY])
     with capture_logs() as logs:
         plant.gateway.run(seconds=2 * _DAY.total_seconds())
     plant.check()
-    assert [-2, -1, 0] == plant.nights_of(1)
+    assert [0] == plant.nights_of(1)
+    assert [0, 1, 2] == plant.nights_of(0)
     rounds = 2 * _DAY // timedelta(seconds=_EVERY_S)
-    assert 3 == plant.asked(1)[_FORWARD_DI]
-    assert rounds <= plant.asked(1)[_TIME_DI] <= rounds + 2 * 3, "it stays due"
-    told = [entry for entry in logs if entry["event"] == "freeze_is_old"]
+    assert 1 == plant.asked(1)[_FORWARD_DI]
+    assert 0.9 * rounds <= plant.asked(1)[_TIME_DI] <= rounds + 2 * 3, "it stays due"
+    told = [entry for entry in logs if entry["event"] == "record_not_taken"]
     assert {"m000000000001"} == {entry["meter"] for entry in told}
-    assert 6 >= len(told), "told once for each freeze, not at each interval"
-    assert "2026-11-19T16:00:00+00:00" in told[0]["reason"]
+    assert 3 >= len(told), "told once until something comes, not at each interval"
+    missing = plant.standing(1, 2)
+    assert (State.DUE, Reason.NOT_TAKEN) == (missing.state, missing.reason)
 
 
 def test_a_new_meter_has_no_freeze_until_its_first_midnight(tmp_path: Path) -> None:
@@ -208,7 +223,10 @@ def test_a_new_meter_has_no_freeze_until_its_first_midnight(tmp_path: Path) -> N
     assert [1] == plant.nights_of(1)
     told = [entry for entry in logs if entry["event"] == "no_freeze"]
     assert ["m000000000001"] == [entry["meter"] for entry in told]
-    assert 13 * _HOUR_S // _EVERY_S + 2 == plant.asked(1)[_TIME_DI], "from 11:00 to midnight, then whole"
+    vain = 13 * _HOUR_S // _EVERY_S
+    assert vain <= plant.asked(1)[_TIME_DI] <= vain + 5, "from 11:00 to midnight, then whole"
+    before = plant.standing(1, 0)
+    assert (State.EXPIRED, Reason.GONE) == (before.state, before.reason), "it was not there"
 
 
 def test_a_clock_far_ahead_gives_no_readings(tmp_path: Path) -> None:
@@ -220,6 +238,8 @@ def test_a_clock_far_ahead_gives_no_readings(tmp_path: Path) -> None:
     assert [] == plant.nights_of(1)
     assert [0, 1] == plant.nights_of(0)
     assert any("more than a day ahead" in entry.get("reason", "") for entry in logs)
+    missing = plant.standing(1, 1)
+    assert (State.DUE, Reason.CLOCK_WRONG) == (missing.state, missing.reason)
 
 
 def test_a_refused_item_is_asked_once_a_day(tmp_path: Path) -> None:
@@ -348,3 +368,5 @@ def test_clocks_far_ahead_of_both_protocols(tmp_path: Path) -> None:
     assert [[0, 1], [], [0, 1], []] == [plant.nights_of(number) for number in range(4)]
     told = {entry["meter"] for entry in logs if entry["event"] == "no_freeze"}
     assert {"m000000000001", "m000000000003"} == told
+    for number in (1, 3):
+        assert Reason.CLOCK_WRONG is plant.standing(number, 1).reason

@@ -135,6 +135,57 @@ def test_one_transfer_that_several_senders_tell(tmp_path: Path) -> None:
     assert ["top_up", "top_up"] == gateway.obeyed()
 
 
+def test_one_payment_of_two_senders_and_one_transfer(tmp_path: Path) -> None:
+    """What a bank numbers and a billing system does not would come into the meter twice, and nobody know."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await gateway.up()
+        at = time_out(gateway.now())
+        (first,) = (await gateway.paid(M, "b-1", sender="bank", at=at, transfer="T-77"))["orders"]
+        (second,) = (await gateway.paid(M, "x-9", at=at))["orders"]
+        ended = [(await gateway.until(one))["state"] for one in (first, second)]
+        assert ["done", "refused"] == ended
+        (item,) = (await gateway.ask("david", "work.list"))["items"]
+        assert ("manual", second) == (item["kind"], item["order"])
+        assert "may be the same money" in item["why"]
+
+    shop.run(240, script)
+    assert ["top_up"] == gateway.obeyed()
+
+
+def test_one_transfer_that_is_told_of_two_meters(tmp_path: Path) -> None:
+    """Two customers would have the money that one of them paid."""
+    other = "000000000162"
+    keys = {"security": "lab", "control_password": None, "allow_plaintext_control": False}
+    keys["customer_number"] = CUSTOMER
+    gateway = OrderGateway(
+        tmp_path,
+        [
+            Station(meter=a_shop()),
+            Station(meter=a_shop(address=other, number=f"{int(NUMBER) + 1:012d}")),
+        ],
+        keys={ADDRESS: keys, other: keys},
+        model="generic-local-prepayment",
+        tables={"security_providers": [{"name": "lab", "command": ["hsm"]}]},
+        provider=lambda group: Program(group, name="lab").open,
+    )
+
+    async def script() -> None:
+        await gateway.up()
+        (first,) = (await gateway.paid(M, "b-1", sender="bank", transfer="T-77"))["orders"]
+        assert "done" == (await gateway.until(first))["state"]
+        (second,) = (await gateway.paid(f"m{other}", "x-9", transfer="t-77"))["orders"]
+        assert "refused" == (await gateway.until(second))["state"]
+        (item,) = (await gateway.ask("david", "work.list"))["items"]
+        assert ("manual", second) == (item["kind"], item["order"])
+        assert "bank:b-1" in item["why"]
+
+    gateway.run(seconds=240, meanwhile=script)
+    assert (["top_up"], []) == (gateway.obeyed(), gateway.obeyed(other))
+
+
 def test_a_day_that_agrees(tmp_path: Path) -> None:
     """Money would be missing between counter and meter and nobody would see it (TOP-06, TOP-08)."""
     shop = Shop(tmp_path)
@@ -245,3 +296,66 @@ def test_a_meter_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         assert money["told"]
 
     shop.run(60, script)
+
+
+async def cut_off(gateway: OrderGateway) -> None:
+    """The customer of a prepayment meter is cut off by us, and then its adapter is pulled out."""
+    await gateway.up()
+    await gateway.told_for_trip(M)
+    await gateway.trip("t-1", M)
+    assert "done" == (await gateway.until("t-1"))["state"]
+    gateway.unplug()
+    await asyncio.sleep(1)
+
+
+async def alarms(gateway: OrderGateway) -> set[str]:
+    """The rules of the open alarms."""
+    return {one["rule"] for one in (await gateway.ask("david", "alarm.list"))["alarms"]}
+
+
+def test_who_paid_into_a_silent_meter_is_not_forgotten(tmp_path: Path) -> None:
+    """The clocks would run in one world of payments only, and in the other nobody be missed (CTRL-16)."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await cut_off(gateway)
+        (top_up,) = (await gateway.paid(M, settles=False))["orders"]
+        await asyncio.sleep(4 * 60)
+        assert set() == await alarms(gateway)
+        await asyncio.sleep(3 * 60)
+        assert {"RECONNECT_LATE_1"} == await alarms(gateway)
+        await asyncio.sleep(25 * 60)
+        (item,) = (await gateway.ask("david", "work.list"))["items"]
+        assert ("field_order", top_up) == (item["kind"], item["order"])
+        assert (await gateway.ask("clara", "order.show", id=top_up))["is_open"]
+        await asyncio.sleep(24 * 3600)
+        assert {"RECONNECT_LATE_1", "RECONNECT_LATE_2"} == await alarms(gateway)
+        items = (await gateway.ask("david", "work.list"))["items"]
+        assert ["field_order", "manual"] == sorted(one["kind"] for one in items)
+        assert "expired" == (await gateway.ask("clara", "order.show", id=top_up))["state"]
+
+    shop.run(26 * 3600, script)
+    assert ["trip"] == gateway.obeyed()
+
+
+def test_a_top_up_waits_for_its_line(tmp_path: Path) -> None:
+    """Money would be refused for good after 20 minutes of a line that is down (2.3)."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await cut_off(gateway)
+        (top_up,) = (await gateway.paid(M))["orders"]
+        await asyncio.sleep(10 * 3600)
+        gateway.plugged = True
+        assert "done" == (await gateway.until(top_up))["state"]
+        (close,) = (await gateway.ask("clara", "order.list", meter=M))["orders"]
+        await gateway.until(close["id"], "waiting_for_key")
+        assert gateway.press_key()
+        assert "done" == (await gateway.until(close["id"]))["state"]
+        await asyncio.sleep(24 * 3600)
+        assert "RECONNECT_LATE_2" not in await alarms(gateway), "the clocks end with the light"
+
+    shop.run(36 * 3600, script)
+    assert ["trip", "top_up", "permit_close"] == gateway.obeyed()

@@ -329,6 +329,16 @@ class _Broken(Proved):
         return await super().switch_facts(meter)
 
 
+def moved_to_another_meter(tmp_path: Path, gateway: OrderGateway) -> OrderGateway:
+    """The next daemon, whose roster has another meter of another number, and no exchange."""
+    number = "000000990162"
+    other = a_meter(OPEN_TO_ALL, address=OTHER, number=number)
+    keys = {OTHER: {"meter_number": number}}
+    moved = OrderGateway(tmp_path, [Station(meter=other)], keys=keys, start=gateway.clock.utc_now())
+    moved.apply_roster()
+    return moved
+
+
 @pytest.mark.parametrize(("seconds", "was_sent"), [(10.05, False), (10.6, True)])
 def test_orders_of_a_meter_that_was_taken_out_of_the_roster(
     tmp_path: Path, seconds: float, was_sent: bool
@@ -338,9 +348,7 @@ def test_orders_of_a_meter_that_was_taken_out_of_the_roster(
     gateway = a_gateway(tmp_path, here)
     gateway.strikes.add("silence")
     gateway.run(seconds=seconds, meanwhile=trip_at(gateway), kill=True)
-    other = a_meter(OPEN_TO_ALL, address=OTHER, number="000000990162")
-    moved = OrderGateway(tmp_path, [Station(meter=other)], start=gateway.clock.utc_now())
-    moved.apply_roster()
+    moved = moved_to_another_meter(tmp_path, gateway)
 
     async def script() -> None:
         await moved.up()
@@ -360,9 +368,7 @@ def test_a_meter_that_comes_back_ends_the_order_that_was_given_to_people(tmp_pat
     gateway = a_gateway(tmp_path)
     gateway.strikes.add("silence")
     gateway.run(seconds=10.6, meanwhile=trip_at(gateway), kill=True)
-    other = a_meter(OPEN_TO_ALL, address=OTHER, number="000000990162")
-    moved = OrderGateway(tmp_path, [Station(meter=other)], start=gateway.clock.utc_now())
-    moved.apply_roster()
+    moved = moved_to_another_meter(tmp_path, gateway)
     moved.run(seconds=30)
     dark = a_meter(OPEN_TO_ALL)
     back = OrderGateway(tmp_path, [Station(meter=dark, faults=Faults(silence=1.0))], start=moved.now())

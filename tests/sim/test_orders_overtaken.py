@@ -119,6 +119,6 @@ def test_what_the_rules_read_is_what_a_verdict_rests_on() -> None:
     basis = basis_of(order(), 7)
     assert (7, "m1") == (basis.number, basis.meter)
     assert {Topic.EVIDENCE, Topic.ORDER} == basis.here
-    assert {Topic.POLICY, Topic.QUALIFICATION} == basis.anywhere
+    assert {Topic.POLICY, Topic.QUALIFICATION, Topic.ROSTER} == basis.anywhere
     assert {Topic.ORDER} == basis.ends
     assert not basis_of(order(OrderKind.PERMIT_CLOSE), 7).ends

@@ -14,6 +14,7 @@ from meterlink.errors import NotAllowed, NotEntitled
 from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.dispatch.mac_guard import MacGuard
 from meterlink.orders.people import Actor, Role
+from meterlink.security.latch import MacLatch
 from metersim import Meter, Station
 from metersim.works.cost_control import REMOTE, Words
 from tests.support.control_bench import PASSWORD
@@ -104,3 +105,28 @@ def test_a_meter_stays_shut_over_a_restart_until_a_security_officer_unlocks_it(t
 
     bench.run(later)
     assert 2 == provider.proofs
+
+
+class _WhileProving(LabSecurity):
+    """A provider during whose work the meter is shut, as by what another program of ours met there."""
+
+    bench: OrderBench
+
+    async def control645(self, ctx: str, *, rand2: bytes, n1: int, n2: int, expiry: datetime) -> bytes:
+        shut = MacLatch(meter=METER).shut(at=self.bench.sim.clock.utc_now(), order="o-9", code="mac")
+        await self.bench.book.acts.append(shut)
+        return await super().control645(ctx, rand2=rand2, n1=n1, n2=n2, expiry=expiry)
+
+
+def test_a_meter_that_is_shut_while_an_order_is_proved_gets_nothing(tmp_path: Path) -> None:
+    """The latch would be asked before the proof, which takes seconds, and never again."""
+    provider = _WhileProving()
+    meter = Meter(METER.removeprefix("m"), seed=7, control=REMOTE)
+    bench = provider.bench = OrderBench(tmp_path, Station(meter=meter), security=lambda: provider)
+
+    async def work() -> None:
+        life = await bench.carry_out(bench.order(OrderKind.TRIP))
+        assert OrderState.REFUSED is life.state
+
+    bench.run(work)
+    assert [] == bench.obeyed()

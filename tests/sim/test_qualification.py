@@ -25,7 +25,7 @@ from metersim.works.orders import Command
 from tests.support.adapters import Program
 from tests.support.at_the_meter import AtTheMeter
 from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, kinds_of
+from tests.support.order_gateway import OPEN_TO_ALL, TUESDAY, OrderGateway, kinds_of
 
 M = f"m{ADDRESS}"
 HOUR_S = 3600
@@ -207,33 +207,47 @@ def test_the_yes_is_to_the_probe_that_comes(tmp_path: Path) -> None:
     assert [] == gateway.obeyed()
 
 
-@pytest.mark.parametrize("is_told", [True, False])
-def test_a_customers_meter_needs_a_work_order(tmp_path: Path, is_told: bool) -> None:
-    """One person alone would cut a customer off and call it a probe."""
-    gateway = a_gateway(tmp_path, keys={ADDRESS: {"lab": False}})
+async def told_of(gateway: OrderGateway, kind: str, **fields: str) -> None:
+    """The dispatcher tells of an order for the meter, good for two hours."""
+    at = gateway.now()
+    until = time_out(at + timedelta(hours=2))
+    record = {"kind": kind, "id": "w1", "sender": "desk", "at": time_out(at), "meter": M, "until": until}
+    [told] = (await gateway.ask("david", "evidence.add", records=[{**record, **fields}]))["records"]
+    assert "refused" not in told
+
+
+ALLOWED = {"kind": "probe_order", "premises": "an empty shop; its owner agreed"}
+SATURDAY_NIGHT = datetime(2026, 11, 28, 14, 0, tzinfo=UTC)
+"""22:00 in the plant."""
+
+
+@pytest.mark.parametrize(
+    ("record", "keys", "start", "is_allowed"),
+    [
+        (ALLOWED, {}, TUESDAY, True),
+        ({}, {}, TUESDAY, False),
+        ({"kind": "work_order", "why": "new tenant: reconnect"}, {}, TUESDAY, False),
+        (ALLOWED, {}, SATURDAY_NIGHT, False),
+        (ALLOWED, {"protected": ["life_support"]}, TUESDAY, False),
+        ({}, {"lab": True}, SATURDAY_NIGHT, True),
+    ],
+)
+def test_a_customers_meter_needs_an_order_to_try_it_out(
+    tmp_path: Path, record: dict[str, str], keys: dict[str, Any], start: datetime, is_allowed: bool
+) -> None:
+    """A household would be cut off at night without evidence or approval, and it be called a probe."""
+    gateway = a_gateway(tmp_path, keys={ADDRESS: {"lab": False, **keys}}, start=start)
     fred = AtTheMeter(gateway)
 
     async def script() -> None:
         await gateway.up()
-        if is_told:
-            at = gateway.now()
-            record = {
-                "kind": "work_order",
-                "id": "w1",
-                "sender": "desk",
-                "at": time_out(at),
-                "meter": M,
-                "customer": gateway.number_of(M),
-                "until": time_out(at + timedelta(hours=2)),
-                "why": "to qualify the model",
-            }
-            [told] = (await gateway.ask("david", "evidence.add", records=[record]))["records"]
-            assert "refused" not in told
+        if record:
+            await told_of(gateway, **record)
         await fred.qualify(M, "desk:w1")
 
     gateway.run(seconds=HOUR_S, meanwhile=script)
-    assert ("qualified" if is_told else "stopped") == fred.walk["result"], fred.walk["stop"]
-    assert is_told == bool(gateway.obeyed())
+    assert ("qualified" if is_allowed else "stopped") == fred.walk["result"], fred.walk["stop"]
+    assert is_allowed == bool(gateway.obeyed())
 
 
 def test_what_the_profile_says_otherwise_is_a_contradiction(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_every_row_is_published_once_and_in_order(tmp_path: Path) -> None:
         await relay.drained()
         await _keep(journal, 5, 50)
         await relay.drained()
-        assert 55 == await journal.cursor(SINK)
+        assert 55 == await journal.sinks.cursor(SINK)
         assert (True, 55, 0) == (relay.connected, relay.published, relay.poisoned)
 
     world.run(body)
@@ -113,7 +113,7 @@ def test_events_and_readings_go_in_the_order_of_the_log(tmp_path: Path) -> None:
                 await journal.keep(event(3, kind="cover_open"))
                 await journal.keep(event(4, meter="no/topic"))
                 await relay.drained()
-                assert [4] == [log_id for log_id, _ in await journal.poisoned(SINK)]
+                assert [4] == [log_id for log_id, _ in await journal.sinks.poisoned(SINK)]
                 task.cancel()
 
     sim.run(main())
@@ -136,9 +136,9 @@ def test_orders_and_alarms_are_told_and_other_acts_pass(tmp_path: Path) -> None:
                 await journal.acts.append(cancelled(first), alarmed(), act(topic=Topic.ALARM, is_open=False))
                 await journal.acts.append(replace(created(meter="no/topic"), subject="o-2"))
                 await relay.drained()
-                reasons = [reason for _, reason in await journal.poisoned(SINK)]
+                reasons = [reason for _, reason in await journal.sinks.poisoned(SINK)]
                 assert ["no alarm" in reasons[0], "no/topic" in reasons[1]] == [True, True]
-                assert journal.newest_id == await journal.cursor(SINK)
+                assert journal.newest_id == await journal.sinks.cursor(SINK)
                 kept = await journal.acts.of_subject(Topic.ORDER, "o-1")
                 task.cancel()
         orders = [ActEnvelope.from_json(payload).kept for topic, payload in told if "/up/order/m1" in topic]
@@ -158,7 +158,7 @@ def test_no_more_than_the_window_is_under_way(tmp_path: Path) -> None:
         await _keep(journal, 50)
         await asyncio.sleep(world.broker.publish_timeout_s / 2)
         assert list(range(1, 8)) == world.seqs()
-        assert 0 == await journal.cursor(SINK)
+        assert 0 == await journal.sinks.cursor(SINK)
         world.broker.pubacks_to_lose = 0
         await relay.drained()
 
@@ -175,7 +175,7 @@ def test_the_cursor_waits_for_the_oldest(tmp_path: Path) -> None:
         await _keep(journal, 20)
         await asyncio.sleep(world.broker.publish_timeout_s / 2)
         assert [1, 2, 3, 4, 5] == world.seqs()
-        assert 0 == await journal.cursor(SINK)
+        assert 0 == await journal.sinks.cursor(SINK)
         await relay.drained()
 
     world.run(body)
@@ -235,7 +235,7 @@ def test_a_row_that_can_never_be_taken_is_passed(tmp_path: Path) -> None:
         await journal.keep(record(1, meter="no/topic"))
         await _keep(journal, 4, 2)
         await relay.drained()
-        poisoned = await journal.poisoned(SINK)
+        poisoned = await journal.sinks.poisoned(SINK)
         assert [2, 3] == [log_id for log_id, _ in poisoned]
         assert "'no/topic' holds one of / + # \\," in poisoned[0][1]
         assert "too large" == poisoned[1][1]
@@ -260,7 +260,7 @@ def test_a_damaged_row_is_passed(tmp_path: Path) -> None:
 
     async def body(journal: Journal, relay: Relay) -> None:
         await relay.drained()
-        assert [1, 3, 5] == [log_id for log_id, _ in await journal.poisoned(SINK)]
+        assert [1, 3, 5] == [log_id for log_id, _ in await journal.sinks.poisoned(SINK)]
 
     world.run(body)
     assert [2, 4] == world.seqs()

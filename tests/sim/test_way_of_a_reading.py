@@ -52,7 +52,7 @@ class _Plant:
                 DeadLetters.open(self.folder / "d.db", clock=self.sim.clock)
             )
             if embedded:  # its broker has forgotten everything: see what really arrived
-                await journal.rewind(SINK, await letters.highest_seq("g"))
+                await journal.sinks.rewind(SINK, await letters.highest_seq("g"))
             relay = Relay(journal, self.broker, site="s", gateway="g", random=self.sim.random, window=_WINDOW)
             subscriber = Subscriber(self.broker, self.sink, letters, random=self.sim.random)
             async with asyncio.TaskGroup() as tasks:
@@ -96,7 +96,7 @@ class _Plant:
     async def settle(self, journal: Journal, relay: Relay) -> None:
         await relay.drained()
         await asyncio.sleep(120)  # longer than every wait between tries
-        assert journal.newest_id == await journal.cursor(SINK)
+        assert journal.newest_id == await journal.sinks.cursor(SINK)
 
     @staticmethod
     def points_of(rows: list[LogRow]) -> dict[Key, dict[str, Value]]:

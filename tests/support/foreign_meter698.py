@@ -28,6 +28,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +37,9 @@ from tests.support.processes import LOOPBACK, Program, announced
 ADDRESS: Final = "000000000161"
 CLIENT: Final = 0x10
 NIGHTS: Final = range(10, 23)
-"""Days of November 2026 at whose beginning it took a freeze."""
+"""What its freezes are called; by default days of November 2026, at whose beginning it took them."""
+NEWEST_NIGHT: Final = date(2026, 11, 22)
+"""Day at whose beginning it took the last of them, if nobody says otherwise."""
 ENERGIES: Final = (1234567, 100, 200, 300, 400)
 VOLTAGES: Final = (2205, 2214, 2198)
 FREQUENCY: Final = 5001
@@ -78,6 +81,7 @@ def foreign_meter698(
     blocks: bool = False,
     apdu_octets: int = APDU_OCTETS,
     dial: str = "",
+    newest_night: date = NEWEST_NIGHT,
 ) -> Iterator[ForeignMeter698]:
     """Start a foreign meter, and end it at the end of the block.
 
@@ -88,6 +92,7 @@ def foreign_meter698(
         blocks: it cuts answers that are longer than an APDU into blocks.
         apdu_octets: longest APDU that it sends and takes.
         dial: HOST:PORT that it dials; empty: it listens.
+        newest_night: when it took the last freeze of ``NIGHTS``; the others are of the nights before.
 
     Raises:
         ChildProcessError: it ended at once.
@@ -95,7 +100,7 @@ def foreign_meter698(
 
     """
     options = [f"--profile={profile}", f"--client={client}", f"--dial={dial}", *["--blocks"] * blocks]
-    options.append(f"--apdu-octets={apdu_octets}")
+    options += [f"--apdu-octets={apdu_octets}", f"--newest-night={newest_night}"]
     log = folder / f"foreign-meter698-{profile}.log"
     command = [sys.executable, "-m", "tests.support.foreign_meter698", *options]
     with announced(command, log) as (program, ready):
@@ -120,7 +125,7 @@ def main() -> None:
     parameters = session.parameters
     parameters.apdu_bytes = options.apdu_octets
     session.parameters = parameters
-    engine = native.Engine(session, _objects(native))
+    engine = native.Engine(session, _objects(native, options.newest_night))
     profile = getattr(native.ConnectionProfile, options.profile)
     if options.dial:
         host, _, port = options.dial.partition(":")
@@ -136,7 +141,7 @@ def main() -> None:
             print(completion.kind, completion.state, completion.error, flush=True)
 
 
-def _objects(native: Any) -> Any:
+def _objects(native: Any, newest_night: date) -> Any:
     registry, data = native.ObjectRegistry(), native.Data
     values = {
         0x0010: data.array([data.uint32(value) for value in ENERGIES]),
@@ -148,7 +153,7 @@ def _objects(native: Any) -> Any:
         provider.set(2, value)
         shape = native.AttributeSchema(number=2, readable=True, type=value.type)
         registry.register_object(native.ObjectSchema(oi=oi, name=f"{oi:04X}", attributes=[shape]), provider)
-    _register_freezes(native, registry)
+    _register_freezes(native, registry, newest_night)
     _register_clock(native, registry)
     return registry
 
@@ -173,7 +178,7 @@ def _register_clock(native: Any, registry: Any) -> None:
     registry.register_object(shape, clock)
 
 
-def _register_freezes(native: Any, registry: Any) -> None:
+def _register_freezes(native: Any, registry: Any, newest: date) -> None:
     data = native.Data
     columns = [native.Oad(oi=oi, attribute=2) for oi in (0x2023, 0x2021, 0x0010)]
     freezes = native.MemoryRecords.create(0x5004, columns)
@@ -181,10 +186,11 @@ def _register_freezes(native: Any, registry: Any) -> None:
         [
             [
                 data.uint32(number),
-                data.date_time_s([*(2026).to_bytes(2), 11, day, 0, 0, 0]),
+                data.date_time_s([*night.year.to_bytes(2), night.month, night.day, 0, 0, 0]),
                 data.array([data.uint32(value) for value in frozen(day)]),
             ]
             for number, day in enumerate(NIGHTS, start=1)
+            for night in [newest - timedelta(days=NIGHTS[-1] - day)]
         ]
     )
     shape = native.AttributeSchema(number=2, readable=True, record=True, type=native.DataType.array)
@@ -204,6 +210,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--blocks", action="store_true")
     parser.add_argument("--apdu-octets", type=int, default=APDU_OCTETS)
     parser.add_argument("--dial", default="", metavar="HOST:PORT")
+    parser.add_argument("--newest-night", type=date.fromisoformat, default=NEWEST_NIGHT)
     return parser.parse_args()
 
 

@@ -68,12 +68,17 @@ HOUR: Final = timedelta(hours=1)
 
 
 def record(kind: str, name: str, at: datetime, **fields: Any) -> Kept:
-    """A record that a billing system has sent."""
+    """A record that a billing system has sent; unless told otherwise, when it happened."""
     document = {"kind": kind, "id": name, "sender": "billing", "at": time_out(at), **fields}
     if kind != "policy":
         document.update(meter="m1", customer=CUSTOMER)
     return Kept(
-        record=parse(document), meter=document.get("meter", ""), actor="billing", kept_at=at, by_billing=True
+        record=parse(document),
+        meter=document.get("meter", ""),
+        actor="billing",
+        kept_at=at,
+        number=_number(at),
+        by_billing=True,
     )
 
 
@@ -104,8 +109,12 @@ def by_hand(actor: str, *kept: Kept) -> list[Kept]:
 
 def late(days: timedelta, *kept: Kept) -> list[Kept]:
     """Records that a person brought so long after they had happened."""
-    brought = by_hand("carl", *kept)
-    return [dataclasses.replace(one, kept_at=one.record.at + days) for one in brought]
+    return [told_at(one.record.at + days, one) for one in by_hand("carl", *kept)]
+
+
+def told_at(kept_at: datetime, one: Kept) -> Kept:
+    """A record that came here at another time than it happened."""
+    return dataclasses.replace(one, kept_at=kept_at, number=_number(kept_at))
 
 
 def replaced(kept: Iterable[Kept], *others: Kept) -> list[Kept]:
@@ -145,6 +154,11 @@ def live(kind: OrderKind, now: datetime = NOON, **fields: Any) -> Live:
         "provider": "external",
     }
     return Live(**{**told, **fields})
+
+
+def _number(kept_at: datetime) -> int:
+    """A place in the log: what came earlier stands before what came later."""
+    return int(kept_at.timestamp())
 
 
 _PAID: Final = {OrderKind.PERMIT_CLOSE, OrderKind.DIRECT_CLOSE, OrderKind.TOP_UP, OrderKind.ALARM_OFF}

@@ -62,7 +62,7 @@ def test_meters_alone_are_enough(tmp_path: Path) -> None:
         (_METER + 'protocol = "dlt645"\n', "line 5:", "'dlt645-1997' or 'dlt698.45'"),
         (_METER + "[[plans]]\nevery_s = 0\n", "line 6:", "greater than or equal to 1"),
         (_METER + "[[plans]]\nitems = []\n", "line 6:", "at least 1"),
-        (_METER + '[[plans]]\nclass = "dayly_freeze"\n', "line 6:", "'instant' or 'daily_freeze'"),
+        (_METER + '[[plans]]\nclass = "dayly_freeze"\n', "line 6:", "'instant', 'status', 'daily_freeze'"),
         (_METER + '[[plans]]\nclas = "daily_freeze"\n', "line 6:", "did you mean 'class'?"),
         ('[gateway]\nzone = "Europe/Berlin"\n' + _METER, "line 2:", "an offset such as +08:00"),
         (_METER.replace("127.0.0.1", "b..invalid"), "", "no host can be called 'b..invalid'"),

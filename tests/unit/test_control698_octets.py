@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -15,7 +15,10 @@ from meterlink.drivers.control698_looks import (
     OVERDRAFT,
     RELAYS,
     STATUS_WORDS,
+    TRIP_TIMES,
     WALLET,
+    YEARS,
+    clock_shows,
     meter_number,
     purse,
     standing,
@@ -32,7 +35,7 @@ from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
 from meterwire.dlt698.apdus.parts import Dar
 from meterwire.dlt698.apdus.security import CipherUnit, SecurityRequest
 from meterwire.dlt698.axdr.selection import Oad, SidMac
-from meterwire.dlt698.axdr.values import BitString, Data
+from meterwire.dlt698.axdr.values import NULL, BitString, Data, DateTimeS
 from meterwire.dlt698.link.address import ServerAddress
 from meterwire.dlt698.objects.bit_words import bit_words
 from meterwire.dlt698.sessions.association import Association
@@ -324,3 +327,27 @@ def test_what_is_missing_is_not_told() -> None:
     nothing = standing({COMMAND: Dar(3)}, taken_at=UNTIL, zone=CHINA_TIME, order="number")
     empty = Standing(taken_at=UNTIL)
     assert empty == nothing
+
+
+def _time(year: int) -> Data:
+    """The last second of the last year that there is; of another year the first."""
+    parts = (12, 31, 23, 59, 59) if year == 9999 else (1, 1, 0, 0, 0)
+    return Data("date_time_s", DateTimeS(year, *parts))
+
+
+@pytest.mark.parametrize("year", [1, YEARS[0] - 1, YEARS[-1] + 1, 9999])
+def test_a_clock_at_an_end_of_the_calendar_shows_no_time(year: int) -> None:
+    """The deadline in a frame is reckoned by it: a payer's closing would fall over it and never be sent."""
+    with pytest.raises(BadAnswer, match=f"shows the year {year}"):
+        clock_shows(_time(year), "meter 000000000001", CHINA_TIME)
+
+
+@pytest.mark.parametrize("year", [1, YEARS[0], YEARS[-1], 9999])
+@pytest.mark.parametrize("hours", [8, -8])
+def test_a_record_at_an_end_of_the_calendar_has_no_time(year: int, hours: int) -> None:
+    """Each look at the meter would fall over it, and an order that was sent never be read back."""
+    times = Data("array", (Data("structure", (NULL, Data("structure", (_time(year), NULL)))),))
+    zone = timezone(timedelta(hours=hours))
+    seen = standing({TRIP_TIMES: times}, taken_at=UNTIL, zone=zone, order=None)
+    assert (year in YEARS) is (seen.trips.occurred_at is not None)
+    assert YEARS[-1] == clock_shows(_time(YEARS[-1]), "meter 000000000001", zone).year

@@ -15,7 +15,7 @@ import pytest
 
 from meterlink.errors import EvidenceRefused, NotEntitled
 from meterlink.journal.journal import Journal
-from meterlink.orders.evidence.book import AHEAD_MAX, WITHDRAWABLE, EvidenceBook
+from meterlink.orders.evidence.book import AHEAD_MAX, TIMES_FROM, TIMES_UNTIL, WITHDRAWABLE, EvidenceBook
 from meterlink.orders.evidence.lines import LINE_OCTETS_MAX, read_lines
 from meterlink.orders.evidence.records import KINDS, MONEY_MAX_CENTS, Dispute, Notice, Payment, Policy, parse
 from meterlink.orders.evidence.told import Told
@@ -33,6 +33,7 @@ from tests.support.rules import (
     METER,
     SECOND,
     record,
+    told_at,
 )
 
 _PAYMENT: dict[str, Any] = {
@@ -44,6 +45,7 @@ _PAYMENT: dict[str, Any] = {
     "amount_cents": 12_000,
     "settles": True,
 }
+_LIFE = {"protection": "life_support"}
 _TENANT = dataclasses.replace(METER, customer_number="000087654321")
 _TWO = (METER, dataclasses.replace(METER, id="m2", address="000000000162"))
 
@@ -152,6 +154,7 @@ def test_every_kind_comes_back_from_the_log_as_it_went_in() -> None:
         record("protection", "k", NOON, protection="school", state="set"),
         record("agreement", "l", NOON, automatic_trips=False, notice_days=3),
         record("work_order", "m", NOON, until="2027-01-01T00:00:00Z", why="换表"),
+        record("probe_order", "o", NOON, until="2027-01-01T00:00:00Z", premises="空铺,店主已同意"),
         record("policy", "n", NOON, until="2027-01-01T00:00:00Z", areas=["east"]),
     ]
     assert sorted(KINDS) == sorted(one.record.kind for one in records)
@@ -201,6 +204,36 @@ async def test_a_record_that_is_ahead_of_us_is_refused(tmp_path: Path) -> None:
         await book.add(parse(_document(at=ahead.isoformat())), BILLING)
         with pytest.raises(EvidenceRefused, match="ahead of our clock"):
             await book.add(parse(_document(id="p2", at=(ahead + SECOND).isoformat())), BILLING)
+
+
+_CONSENT: dict[str, Any] = {"kind": "consent", "form": "written", "amount_cents": ..., "settles": ...}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"at": "0001-01-01T00:00:00Z"}, "at"),
+        ({"at": (TIMES_FROM - SECOND).isoformat()}, "at"),
+        ({**_CONSENT, "until": (TIMES_UNTIL + SECOND).isoformat()}, "until"),
+        ({**_CONSENT, "until": "9999-12-31T23:59:59Z"}, "until"),
+    ],
+)
+@pytest.mark.asyncio
+async def test_a_time_at_an_end_of_the_calendar_is_refused(
+    tmp_path: Path, changes: dict[str, Any], key: str
+) -> None:
+    """Whatever reckons with it later falls over it, and a payer's order with it."""
+    async with _book(tmp_path) as book:
+        with pytest.raises(EvidenceRefused, match=rf"^{key}: .* is not between the years 1970 and 2200"):
+            await book.add(parse(_document(**changes)), BILLING)
+
+
+@pytest.mark.asyncio
+async def test_a_time_of_the_two_centuries_is_taken(tmp_path: Path) -> None:
+    """What a customer signed long ago, or what lasts long, would be refused."""
+    async with _book(tmp_path) as book:
+        ends = {"at": TIMES_FROM.isoformat(), "until": TIMES_UNTIL.isoformat()}
+        assert (await book.add(parse(_document(**{**_CONSENT, **ends})), BILLING)).is_new
 
 
 @pytest.mark.asyncio
@@ -347,6 +380,34 @@ async def test_that_a_message_failed_is_not_taken_back(tmp_path: Path) -> None:
         await book.withdraw("billing:r2", CLERK, "x")
 
 
+@pytest.mark.asyncio
+async def test_a_transfer_is_known_at_every_meter(tmp_path: Path) -> None:
+    """Money that two systems tell of two meters would fill both, and be paid once."""
+    async with _book(tmp_path, *_TWO) as book:
+        async with asyncio.TaskGroup() as group:
+            for number, meter in enumerate(["m1", "m2"] * 10):
+                document = _document(id=f"p{number}", meter=meter, transfer=f"T-7{' ' * (number % 3)}")
+                group.create_task(book.add(parse(document), BILLING))
+        payment = (await book.of_meter(METER)).all(Payment)[0]
+        theirs = {f"billing:p{number}" for number in range(1, 20, 2)}
+        assert theirs == set(await book.told_elsewhere(payment))
+        assert [] == await book.told_elsewhere(payment.model_copy(update={"transfer": "T-8"}))
+        assert [] == await book.told_elsewhere(payment.model_copy(update={"transfer": ""}))
+
+
+@pytest.mark.asyncio
+async def test_so_many_payments_of_one_transfer_are_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each payment would be held against all that a broken sender has ever told."""
+    monkeypatch.setattr("meterlink.orders.evidence.book.TELLERS_MAX", 2)
+    async with _book(tmp_path, *_TWO) as book:
+        for number, meter in enumerate(["m1", "m1", "m1", "m2"]):
+            await book.add(parse(_document(id=f"p{number}", meter=meter, transfer="T-7")), BILLING)
+        payment = (await book.of_meter(_TWO[1])).all(Payment)[0]
+        assert ["billing:p0", "billing:p1"] == await book.told_elsewhere(payment), "the last sees the first"
+
+
 def test_what_became_of_a_message_is_its_newest_receipt() -> None:
     """A message that came back would count as delivered for ever."""
     notice = record("notice", "n1", NOON - DAYS[3], owed_cents=5)
@@ -356,6 +417,63 @@ def test_what_became_of_a_message_is_its_newest_receipt() -> None:
     assert NOON - DAYS[2] == Told(kept=(notice, came)).delivered_at(notice.record)
     assert None is Told(kept=(notice, came, back)).delivered_at(notice.record)
     assert None is Told(kept=(notice, theirs)).delivered_at(notice.record)
+
+
+_STORIES: Any = [
+    ("protection", {"protection": "life_support"}, "set", "lifted", lambda told: told.protections()),
+    ("dispute", {"dispute": "D1"}, "opened", "rejected", lambda told: told.open_disputes()),
+    ("dispute", {"dispute": "D1"}, "opened", "upheld", lambda told: told.open_disputes()),
+    ("dispute", {"dispute": "D1"}, "upheld", "rejected", lambda told: told.open_disputes()),
+    ("safety_hold", {"hold": "H1", "why": "窃电"}, "set", "released", lambda told: told.holds()),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields", "begins", "ends", "standing"), _STORIES)
+def test_what_protects_somebody_is_ended_by_what_is_later_by_either_order(
+    kind: str, fields: dict[str, str], begins: str, ends: str, standing: Any
+) -> None:
+    """A clock that is minutes ahead, or was set back, would hide a protection that came afterwards."""
+
+    def stands(begun_at: datetime, begun_here: datetime, ended_at: datetime, ended_here: datetime) -> bool:
+        begun = told_at(begun_here, record(kind, "x1", begun_at, **fields, state=begins))
+        ended = told_at(ended_here, record(kind, "x2", ended_at, **fields, state=ends))
+        balance = [record("balance_statement", "b1", NOON + HOUR, balance_cents=-1)] * (ends == "upheld")
+        return bool(standing(Told(kept=(ended, begun, *balance))))
+
+    later = NOON + SECOND
+    assert not stands(NOON, NOON, later, later)
+    assert not stands(NOON, NOON, NOON, later)
+    assert stands(NOON, later, later, NOON)
+    assert stands(later, NOON, NOON, later)
+    assert stands(later, later, NOON, NOON)
+
+
+def test_an_end_that_came_in_between_does_not_end_what_began_anew() -> None:
+    """A second protection of the same kind would be taken for the first one, which was lifted."""
+    kept = [
+        told_at(NOON + here * SECOND, record("protection", name, NOON + at * SECOND, **_LIFE, state=state))
+        for here, (name, at, state) in enumerate(
+            [("x1", 0, "set"), ("x2", 240, "lifted"), ("x3", 120, "set")]
+        )
+    ]
+    assert {"life_support"} == Told(kept=tuple(kept)).protections()
+    assert [] == Told(kept=tuple(kept)).lifted()
+    again = told_at(
+        NOON + 9 * SECOND, record("protection", "x4", NOON + 130 * SECOND, **_LIFE, state="lifted")
+    )
+    assert set() == Told(kept=(*kept, again)).protections()
+    assert {"x2", "x4"} == {one.id for one in Told(kept=(*kept, again)).lifted()}
+
+
+def test_many_protections_are_looked_through_once() -> None:
+    """Whoever tells a protection every minute would stop the daemon for all others."""
+    told = [
+        record("protection", f"x{n}", NOON + n * SECOND, **_LIFE, state=("set", "lifted")[n % 2])
+        for n in range(20_000)
+    ]
+    assert set() == Told(kept=tuple(told)).protections()
+    assert ["x19999"] == [one.id for one in Told(kept=tuple(told)).lifted()]
+    assert {"life_support"} == Told(kept=tuple(told[:-1])).protections()
 
 
 def test_a_debt_is_settled_by_what_came_after_and_not_before() -> None:

@@ -238,6 +238,21 @@ async def test_an_older_top_up_is_seen_however_its_sender_was_written(tmp_path: 
 
 
 @pytest.mark.asyncio
+async def test_what_was_brought_to_the_meter_before_is_seen_and_holds_nothing(tmp_path: Path) -> None:
+    """After an exchange a payment would come to the new meter too, or an old order block it for ever."""
+    async with _world(tmp_path, 2) as world:
+        paid = {"origin": Origin.PAYMENT, "amount_cents": 100}
+        await world.begin(order(OrderKind.TOP_UP, id="old", meter="m2", payment="billing:p1", **paid))
+        await world.begin(order(PERMIT, id="held", meter="m2"))
+        wanted = order(OrderKind.TOP_UP, id="new", payment="billing:p1", **paid)
+        meter = dataclasses.replace(METER, predecessors=("m2",))
+        facts = await world.gatherer.facts(Stage.PAPER, wanted, None, THE_DAEMON, meter)
+        assert [("old", False)] == [(one.id, one.is_open) for one in facts.others]
+        facts = await world.gatherer.facts(Stage.PAPER, wanted, None, THE_DAEMON, METER)
+        assert () == facts.others, "of another meter"
+
+
+@pytest.mark.asyncio
 async def test_a_policys_record_is_found_though_it_is_of_no_meter(tmp_path: Path) -> None:
     """No policy would ever be found, or one that the order does not name would count."""
     async with _world(tmp_path) as world:
@@ -275,7 +290,7 @@ async def test_a_restart_forgets_nothing_and_allows_nothing_twice(tmp_path: Path
         held = await world.brought(_trip("m2"), *_WAY[:2])
         verdict = Verdict(rule="CAP-01", passed=False, inputs={}, en="x", zh="y")
         assert await world.brakes.hold(held, THE_DAEMON, [verdict])
-        await world.brakes.freeze(DISPATCHER, "台风", area="west", until=None)
+        await world.brakes.freeze(DISPATCHER, "台风", area="east", until=None)
         await world.brakes.stop(CLERK, "名单有误")
         await world.brakes.release_batch("2026-11-24:person:otto", SECURITY, "看过了")
         await world.watch.refresh()
@@ -477,6 +492,26 @@ async def test_a_deed_needs_a_reason(tmp_path: Path) -> None:
         with pytest.raises(NotEntitled):
             await world.brakes.lift(CLERK, "x")
         await world.brakes.lift(ADMIN, "已过")
+
+
+@pytest.mark.asyncio
+async def test_a_freeze_that_would_freeze_nothing_is_refused(tmp_path: Path) -> None:
+    """Somebody would mistype an area or a day before the storm, and trips would go on in it."""
+    async with _world(tmp_path) as world:
+        freeze = world.brakes.freeze
+        (area,) = world.watch.areas
+        for wrong, told in (
+            (area.upper(), f"did you mean {area}"),
+            (f"{area}t", area),
+            ("qqq", "freeze all"),
+        ):
+            with pytest.raises(ValueError, match=rf"^area: no meter is in '{wrong}': .*{told}"):
+                await freeze(CLERK, "台风", area=wrong, until=None)
+        with pytest.raises(ValueError, match=r"^until: .* is over already"):
+            await freeze(CLERK, "台风", area=area, until=NOON)
+        assert () == world.limits.freezes(NOON)
+        await freeze(CLERK, "台风", area=area, until=NOON + SECOND)
+        assert [area] == [one.area for one in world.limits.freezes(NOON)]
 
 
 def _note(number: int) -> Act:

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from meterlink.clock import SystemClock
 from meterlink.errors import JournalError, RowUnreadable
-from meterlink.journal.journal import GROUP_MAX, Journal
+from meterlink.journal.journal import Journal
 from meterlink.journal.store import Step, Store
+from meterlink.journal.writer import GROUP_MAX
 from meterlink.model.marks import Marks
 from meterlink.model.reading import LogRow, Reading, Record
 from metersim.loop import Simulation
@@ -141,27 +142,27 @@ async def test_waiting_ends_with_the_commit(tmp_path: Path) -> None:
 async def test_cursors_move_only_as_told(tmp_path: Path) -> None:
     """A cursor that moved back would publish twice, one that jumped would lose rows."""
     async with _journal(tmp_path / "j.db") as journal:
-        assert 0 == await journal.cursor("mqtt")
-        await journal.advance("mqtt", 7)
-        await journal.advance("mqtt", 5)
-        assert 7 == await journal.cursor("mqtt")
-        await journal.rewind("mqtt", 9)
-        assert 7 == await journal.cursor("mqtt")
-        await journal.rewind("mqtt", 3)
-        await journal.rewind("other", 3)
-        assert (3, 0) == (await journal.cursor("mqtt"), await journal.cursor("other"))
+        assert 0 == await journal.sinks.cursor("mqtt")
+        await journal.sinks.advance("mqtt", 7)
+        await journal.sinks.advance("mqtt", 5)
+        assert 7 == await journal.sinks.cursor("mqtt")
+        await journal.sinks.rewind("mqtt", 9)
+        assert 7 == await journal.sinks.cursor("mqtt")
+        await journal.sinks.rewind("mqtt", 3)
+        await journal.sinks.rewind("other", 3)
+        assert (3, 0) == (await journal.sinks.cursor("mqtt"), await journal.sinks.cursor("other"))
     async with _journal(tmp_path / "j.db") as journal:
-        assert 3 == await journal.cursor("mqtt")
+        assert 3 == await journal.sinks.cursor("mqtt")
 
 
 @pytest.mark.asyncio
 async def test_poison_keeps_the_first_reason(tmp_path: Path) -> None:
     """A row that a sink refused must be findable, with the reason, after any number of restarts."""
     async with _journal(tmp_path / "j.db") as journal:
-        await journal.poison("mqtt", 4, "too large")
-        await journal.poison("mqtt", 4, "again")
-        await journal.poison("mqtt", 2, "not authorised")
-        assert [(2, "not authorised"), (4, "too large")] == await journal.poisoned("mqtt")
+        await journal.sinks.poison("mqtt", 4, "too large")
+        await journal.sinks.poison("mqtt", 4, "again")
+        await journal.sinks.poison("mqtt", 2, "not authorised")
+        assert [(2, "not authorised"), (4, "too large")] == await journal.sinks.poisoned("mqtt")
 
 
 @pytest.mark.asyncio
@@ -184,10 +185,12 @@ async def test_what_a_slot_already_has_of_one_meter(tmp_path: Path) -> None:
         for n, meter, data_class in [(9, "a", "x"), (8, "a", "x"), (9, "b", "x"), (9, "c", "y")]:
             await journal.keep(record(n, meter=meter, data_class=data_class, items=1))
         asked = ["item.t0", "item.t1"]
-        assert {"item.t0"} == await journal.kept_of("x", "a", slot, asked)
-        assert set() == await journal.kept_of("x", "a", slot + timedelta(seconds=1), asked)
-        assert set() == await journal.kept_of("x", "c", slot, asked)
-        assert set() == await journal.kept_of("x", "a", slot, ["item.t1"])
+        later = slot + timedelta(seconds=1)
+        assert {slot: {"item.t0"}, later: set()} == await journal.kept_of_slots(
+            "x", "a", {slot: asked, later: asked}
+        )
+        assert {slot: set()} == await journal.kept_of_slots("x", "c", {slot: asked})
+        assert {slot: set()} == await journal.kept_of_slots("x", "a", {slot: ["item.t1"]})
 
 
 @pytest.mark.parametrize("statement", ["UPDATE log SET meter = 'x'", "DELETE FROM log", "DELETE FROM reading",

@@ -48,7 +48,8 @@ def _keep(db: sqlite3.Connection, *records: Record) -> None:
 
 def _history(db: sqlite3.Connection, record: Record) -> History:
     items = [reading.item for reading in record.readings]
-    return history_rows.select(db, record.data_class, record.meter, record.readings[0].slot, items)
+    slot = record.readings[0].slot
+    return history_rows.select(db, record.data_class, record.meter, {slot: items})[slot]
 
 
 @st.composite
@@ -156,7 +157,7 @@ async def test_what_the_registers_showed_at_an_exchange(tmp_path: Path) -> None:
         await book.apply([meter(1), meter(2)], revision=0, actor="li")
         await book.exchange(exchange, actor="field")
         told = {
-            name: (await journal.history(DAILY_FREEZE, name, NIGHT, [ITEM])).exchanges
+            name: (await journal.histories(DAILY_FREEZE, name, {NIGHT: [ITEM]}))[NIGHT].exchanges
             for name in ("m1", "m2", "m9")
         }
     assert {
@@ -171,7 +172,7 @@ async def test_of_a_meter_that_was_never_read(tmp_path: Path) -> None:
     """The very first reading has nothing to be judged by, and is kept."""
     async with Journal.open(tmp_path / "j.db", clock=SystemClock()) as journal:
         for data_class in _CLASSES:
-            found = await journal.history(data_class, METER, NIGHT, [ITEM])
+            found = (await journal.histories(data_class, METER, {NIGHT: [ITEM]}))[NIGHT]
             assert NO_HISTORY.of(ITEM) == found.of(ITEM)
 
 

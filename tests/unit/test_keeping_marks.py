@@ -2,66 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from meterlink.acquisition.judging import Judge
 from meterlink.acquisition.keeping import PatientKeeper
 from meterlink.clock import SystemClock
 from meterlink.drivers.base import Measured
 from meterlink.errors import JournalError
 from meterlink.journal.journal import Journal
-from meterlink.model.data_classes import DAILY_FREEZE, DataClass
+from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.history import History
-from meterlink.model.look import NOT_LOOKED, Look
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.reading import Reading, Record
+from meterlink.model.slot import SlotKey
 from meterlink.validation.validator import Validator
 from tests.support.kept import DAY, FACTS, ITEM, METER, NIGHT, freeze
 
 
-class _Killed(BaseException):
-    """The process is gone."""
+class _Watched:
+    """A journal that is watched, and that cannot be read some times."""
 
-
-class _Dying:
-    """A journal that is gone after so many records."""
-
-    def __init__(self, journal: Journal, records: int) -> None:
+    def __init__(self, journal: Journal, away: int = 0) -> None:
         self._journal = journal
-        self._left = records
+        self.away = away
+        self.kept: list[list[Record]] = []
 
-    async def keep(self, record: Record) -> int:
-        if not self._left:
-            raise _Killed
-        self._left -= 1
-        return await self._journal.keep(record)
+    async def keep_all(self, records: Sequence[tuple[Record, SlotKey | None]]) -> None:
+        self.kept.append([record for record, _ in records])
+        await self._journal.keep_all(records)
 
-    async def history(self, data_class: str, meter: str, slot: datetime, items: Sequence[str]) -> History:
-        return await self._journal.history(data_class, meter, slot, items)
+    async def histories(
+        self, data_class: str, meter: str, wanted: Mapping[datetime, Sequence[str]]
+    ) -> dict[datetime, History]:
+        if self.away:
+            self.away -= 1
+            raise JournalError("the disk failed")
+        return await self._journal.histories(data_class, meter, wanted)
 
     async def kept_in(self, data_class: str, slot: datetime) -> set[tuple[str, str]]:
         return await self._journal.kept_in(data_class, slot)
 
-    async def kept_of(self, data_class: str, meter: str, slot: datetime, items: Sequence[str]) -> set[str]:
-        return await self._journal.kept_of(data_class, meter, slot, items)
 
-
-async def _not_looked(_meter: str, _data_class: DataClass) -> Look:
-    return NOT_LOOKED
-
-
-async def _keep(journal: Journal | _Dying, day: int, value: str, after: timedelta) -> None:
-    keeper = PatientKeeper(
-        journal,
-        line="line1",
-        data_class=DAILY_FREEZE,
-        validator=Validator({METER: FACTS}),
-        look=_not_looked,
-    )
+async def _keep(journal: Journal | _Watched, day: int, value: str, after: timedelta) -> None:
+    judge = Judge(Validator({METER: FACTS}), journal, {})
+    keeper = PatientKeeper(journal, judge, line="line1", data_class=DAILY_FREEZE)
     one = freeze(day, value, after=after)
     measured = Measured(item=ITEM, period="", value=one.value, text=value, unit="kWh", marks=NO_MARKS)
     await keeper.keep(METER, [measured], slot=one.slot, taken_at=one.taken_at)
@@ -94,16 +83,15 @@ async def test_a_late_reading_sets_the_later_one_right(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_killed_between_the_correction_and_what_it_comes_from(tmp_path: Path) -> None:
-    """The late reading comes again and the correction does not; the other way round it would be lost."""
+async def test_a_correction_and_what_it_comes_from_are_one(tmp_path: Path) -> None:
+    """Killed between the two, one of them would be there without the other for ever."""
     async with Journal.open(tmp_path / "j.db", clock=SystemClock()) as journal:
         await _keep(journal, 0, "500.00", _HOUR)
         await _keep(journal, 3, "9.00", _HOUR)
-        with pytest.raises(_Killed):
-            await _keep(_Dying(journal, records=1), 2, "3.00", 2 * DAY)
-        assert [*_IN_ORDER, _CORRECTED] == _told(await _rows(journal))
-        await _keep(journal, 2, "3.00", 2 * DAY)
-        assert [*_IN_ORDER, _CORRECTED, _LATE] == _told(await _rows(journal))
+        watched = _Watched(journal)
+        await _keep(watched, 2, "3.00", 2 * DAY)
+        [together] = watched.kept
+        assert [_CORRECTED, _LATE] == _told([one for record in together for one in record.readings])
 
 
 @pytest.mark.asyncio
@@ -114,21 +102,7 @@ async def test_a_journal_that_cannot_be_read_is_waited_for(
     monkeypatch.setattr("meterlink.acquisition.keeping.JOURNAL_PAUSE_S", 0.0)
     async with Journal.open(tmp_path / "j.db", clock=SystemClock()) as journal:
         await _keep(journal, 0, "500.00", _HOUR)
-        away = _Away(journal, times=3)
+        away = _Watched(journal, away=3)
         await _keep(away, 1, "9.00", _HOUR)
         assert [_IN_ORDER[0], (1, "9.00", Marks.REG_BACK)] == _told(await _rows(journal))
-        assert 0 == away.times
-
-
-class _Away(_Dying):
-    """A journal that cannot be read some times."""
-
-    def __init__(self, journal: Journal, times: int) -> None:
-        super().__init__(journal, records=10)
-        self.times = times
-
-    async def history(self, data_class: str, meter: str, slot: datetime, items: Sequence[str]) -> History:
-        if self.times:
-            self.times -= 1
-            raise JournalError("the disk failed")
-        return await super().history(data_class, meter, slot, items)
+        assert 0 == away.away

@@ -269,6 +269,20 @@ def test_a_freeze_is_for_its_area_and_its_time() -> None:
     assert "" == limits.view(_trip(1, area="west"), NOON, is_turn=True).frozen
 
 
+@pytest.mark.parametrize("longer", [None, NOON + 2 * HOUR])
+def test_a_freeze_never_shortens_another_one(longer: datetime | None) -> None:
+    """Whoever may freeze could end what only another post may lift, with a freeze of a second."""
+    for step in (1, -1):
+        limits = Limits(SETTINGS, _roster())
+        for until, why in ((longer, "台风"), (NOON + HOUR, "x"))[::step]:
+            told = time_out(until) if until else None
+            limits.saw_policy(_policy("freeze:east", "freeze", why=why, until=told))
+        assert "台风" == limits.view(_trip(1), NOON + HOUR, is_turn=True).frozen
+        assert [("east", "台风", longer)] == [tuple(one) for one in limits.freezes(NOON + HOUR)]
+        limits.saw_policy(_policy("freeze:east", "lift"))
+        assert () == limits.freezes(NOON), "lifted is lifted, all of it"
+
+
 def test_what_is_held_waits_for_a_person_however_long() -> None:
     """An order that was held would go by itself a day later."""
     limits = Limits(SETTINGS, _roster())

@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from meterlink.acquisition.looks import AGAIN_S, Looks
-from meterlink.acquisition.plans import Point
+from meterlink.acquisition.looks import AGAIN_S, Looks, Mixed, Sight
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
@@ -56,10 +55,11 @@ class _Looker:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.fails: MeterlinkError | None = None
+        self.number = _ADDRESS
 
     async def meter_number(self, address: str, priority: Priority) -> str | None:
         self._note("number")
-        return address
+        return self.number
 
     async def status_word(self, address: str, priority: Priority) -> int | None:
         self._note("word")
@@ -78,12 +78,22 @@ class _Looker:
 class _Bench:
     def __init__(self, numbered: Sequence[str] = ("m1",)) -> None:
         self.clock, self.looker = _Clock(), _Looker()
-        points = [Point(meter=name, address=_ADDRESS) for name in ("m1", "m2")]
-        self.looks = Looks(points, self.looker, numbered=numbered, clock=self.clock, zone=CHINA_TIME)
+        self.shown: dict[str, Look] = {}
+        self.mixed: list[Mixed] = []
+        sights = {
+            name: Sight(address=_ADDRESS, looker=self.looker, number=_ADDRESS if name in numbered else "")
+            for name in ("m1", "m2")
+        }
+        self.looks = Looks(
+            sights, shown=self.shown, tell_mixed=self._tell_mixed, clock=self.clock, zone=CHINA_TIME
+        )
+
+    async def _tell_mixed(self, mixed: Mixed) -> None:
+        self.mixed.append(mixed)
 
     async def asked(self, data_class: DataClass = DAILY_FREEZE, meter: str = "m1") -> list[str]:
         self.looker.asked.clear()
-        await self.looks.of(meter, data_class)
+        await self.looks.renew(meter, data_class)
         return list(self.looker.asked)
 
 
@@ -98,8 +108,9 @@ async def test_once_a_day_and_the_number_once_a_week() -> None:
         assert (["number", *day] if passed in {7, 14} else day) == await bench.asked()
         assert [] == await bench.asked()
     at = _NOON + timedelta(days=14)
-    look = await bench.looks.of("m1", DAILY_FREEZE)
-    assert Look(meter_number=_ADDRESS, clock_ahead=timedelta(seconds=7), clock_at=at, status_word=4) == look
+    look = Look(meter_number=_ADDRESS, clock_ahead=timedelta(seconds=7), clock_at=at, status_word=4)
+    assert {"m1": look} == bench.shown
+    assert [] == bench.mixed
 
 
 @pytest.mark.asyncio
@@ -122,6 +133,24 @@ async def test_values_of_the_moment_need_the_number_alone() -> None:
 
 
 @pytest.mark.asyncio
+async def test_another_meter_after_a_silence() -> None:
+    """A meter that was exchanged overnight would be billed to its neighbour for a week, and nobody told."""
+    bench = _Bench()
+    await bench.asked()
+    bench.looker.number = "000000000162"
+    bench.looks.was_silent("m1")
+    assert [] == await bench.asked(), "of one that is silent again and again it is not read each time"
+    bench.clock.passed = timedelta(seconds=AGAIN_S)
+    assert [] == await bench.asked(), "it was not silent"
+    bench.looks.was_silent("m1")
+    assert ["number"] == await bench.asked()
+    assert "000000000162" == bench.shown["m1"].meter_number
+    assert [Mixed(meter="m1", shown="000000000162", expected=_ADDRESS)] == bench.mixed
+    bench.looks.forget()
+    assert {} == bench.shown
+
+
+@pytest.mark.asyncio
 async def test_when_the_clock_is_set_back() -> None:
     """A number read in a year that never was would not be read again for that year."""
     bench = _Bench()
@@ -137,7 +166,8 @@ async def test_a_look_that_fails_costs_no_reading(error: MeterlinkError) -> None
     """The reading is there already; and a meter that fails to tell is not asked at each of its readings."""
     bench = _Bench()
     bench.looker.fails = error
-    assert NOT_LOOKED == await bench.looks.of("m1", DAILY_FREEZE)
+    await bench.looks.renew("m1", DAILY_FREEZE)
+    assert {} == bench.shown
     bench.looker.fails = None
     assert [] == await bench.asked()
     bench.clock.passed = timedelta(seconds=AGAIN_S)

@@ -16,7 +16,13 @@ from meterlink.drivers.control import Cause, SwitchRecord, Verdict
 from meterlink.errors import NotAllowed
 from meterlink.model.act import Act, KeptAct, canonical
 from meterlink.model.order import TRANSMISSIONS_MAX, OrderKind, OrderState, Origin
-from meterlink.orders.life.guards import APPROVALS_MAX, EVIDENCE_OCTETS_MAX, LOOKS_MAX, POSTPONED_MAX
+from meterlink.orders.life.guards import (
+    APPROVALS_MAX,
+    EVIDENCE_OCTETS_MAX,
+    LOOKS_MAX,
+    POSTPONED_MAX,
+    TOP_UP_POSTPONED_MAX,
+)
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import ENDS, TRANSITIONS, Signal
 from tests.support.orders import (
@@ -73,7 +79,7 @@ def test_nothing_goes_on_after_the_deadline(signal: Signal) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "pauses_min"),
-    [(OrderKind.TRIP, (30, 30, 30)), (OrderKind.PERMIT_CLOSE, (1, 5, 15)), (OrderKind.TOP_UP, (1, 5, 15))],
+    [(OrderKind.TRIP, (30, 30, 30)), (OrderKind.PERMIT_CLOSE, (1, 5, 15))],
 )
 def test_an_order_is_postponed_three_times(kind: OrderKind, pauses_min: tuple[int, ...]) -> None:
     """It would knock at a meter for ever, or without a pause; and nobody would be asked again."""
@@ -87,6 +93,20 @@ def test_an_order_is_postponed_three_times(kind: OrderKind, pauses_min: tuple[in
     history.take_all(TO_SENDING[1:4])
     assert "postponed_often" == _why(history, Signal.POSTPONE)
     assert OrderState.REFUSED is history.take(Signal.REFUSE).state
+
+
+def test_money_waits_for_its_meter_for_a_day() -> None:
+    """A payment would be a person's affair after 20 minutes of a line that is down, or knock for ever."""
+    deadline_at = NOON + timedelta(days=3)
+    history = at_state(OrderState.AUTHORISED, OrderKind.TOP_UP, deadline_at=deadline_at)
+    pauses_min = [1, 5, *[15] * (TOP_UP_POSTPONED_MAX - 2)]
+    assert timedelta(minutes=sum(pauses_min)) > timedelta(hours=24)
+    for minutes in pauses_min:
+        history.take_all(TO_SENDING[1:4])
+        assert OrderState.AUTHORISED is history.take(Signal.POSTPONE).state
+        assert "too_early" == _why(history, Signal.ARM, after_s=minutes * 60 - 1)
+    history.take_all(TO_SENDING[1:4])
+    assert "postponed_often" == _why(history, Signal.POSTPONE)
 
 
 def test_a_frame_is_sent_three_times_at_most() -> None:

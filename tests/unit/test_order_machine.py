@@ -9,7 +9,7 @@ import pytest
 
 from meterlink.errors import NotAllowed
 from meterlink.model.order import OrderState
-from meterlink.orders.life.machine import BEFORE_SENDING, ENDS, HALF_ENDS, TRANSITIONS, Signal
+from meterlink.orders.life.machine import BEFORE_SENDING, ENDS, TRANSITIONS, Signal
 from tests.support.orders import NOON, WAYS, at_state, body_of
 
 
@@ -53,7 +53,6 @@ def test_nothing_leaves_an_end() -> None:
     """An order that is over would move again."""
     for state in ENDS:
         assert {state} >= set(TRANSITIONS[state].values())
-    assert not ENDS & HALF_ENDS
 
 
 def test_only_what_has_not_left_can_be_withdrawn() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -13,7 +14,7 @@ from meterlink.daemon.case_requests import CaseRequests
 from meterlink.daemon.evidence_requests import EvidenceRequests
 from meterlink.daemon.order_requests import OrderRequests, number, order_in, text
 from meterlink.errors import BadRequest
-from meterlink.model.order import NOT_ORDERED
+from meterlink.model.order import AMOUNT_MAX_CENTS, NAME_MAX, NOT_ORDERED
 
 _ANY: Any = None
 _TABLES = [
@@ -69,6 +70,22 @@ def test_an_order_is_taken_as_it_is() -> None:
         {"amount_cents": 1},
         {"kind": "top_up"},
         {"kind": "top_up", "amount_cents": 0},
+        {"kind": "top_up", "amount_cents": AMOUNT_MAX_CENTS + 1},
+        {"kind": "top_up", "amount_cents": 10**400},
+        {"kind": "top_up", "amount_cents": 1.5},
+        {"kind": "top_up", "amount_cents": math.nan},
+        {"kind": "top_up", "amount_cents": True},
+        {"kind": "top_up", "amount_cents": "100"},
+        {"kind": ["trip"]},
+        {"reason": 7},
+        {"meter": ["m1"]},
+        {"meter": "m" * (NAME_MAX + 1)},
+        {"payment": None},
+        {"case": {"id": "c1"}},
+        {"reference": 10**400},
+        {"reference": "x" * (NAME_MAX + 1)},
+        {"deadline_at": "9999-12-31T23:59:59-08:00"},
+        {"deadline_at": "0001-01-01T00:00:00+08:00"},
         {"origin": "payment"},
         {"origin": "nobody"},
         {"more": 1},
@@ -78,6 +95,14 @@ def test_what_is_no_order_is_refused_in_words(change: dict[str, Any]) -> None:
     """A malformed order would end in an error of the program, or in an order."""
     with pytest.raises(BadRequest):
         order_in({"order": {**_ORDER, **change}})
+
+
+def test_an_order_at_every_limit() -> None:
+    """A right order would be refused."""
+    name = "x" * NAME_MAX
+    names = {"meter": name, "payment": name, "case": name, "reference": name}
+    order = order_in({"order": {**_ORDER, **names, "kind": "top_up", "amount_cents": AMOUNT_MAX_CENTS}})
+    assert (AMOUNT_MAX_CENTS, name, name) == (order.amount_cents, order.meter, order.reference)
 
 
 @pytest.mark.parametrize("given", [None, [], "x", {}, {"id": "o-1"}])

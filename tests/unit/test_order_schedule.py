@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meterlink.drivers.control import ClockLook
 from meterlink.model.order import OrderState, Origin
-from meterlink.orders.dispatch.due import due_at, is_late, waits_for_people
+from meterlink.orders.dispatch.due import LOOKED_AT_EVERY, due_at, is_late, waits_for_people
 from meterlink.orders.dispatch.schedule import GIVE_UP_AFTER, is_given_up, next_look, next_repeat
 from meterlink.orders.life.expiry import FRAME_LIFE_MAX, FRAME_LIFE_MIN, expiry
 from tests.support.orders import NOON, at_state, timeline_at
@@ -122,3 +122,13 @@ def test_what_has_not_been_sent_expires_at_its_deadline() -> None:
         assert due_at(life, MINUTE, before) <= life.order.deadline_at
     for state in (OrderState.SENDING, OrderState.ACCEPTED, OrderState.UNCONFIRMED, OrderState.READBACK):
         assert not is_late(at_state(state).life, timeline_at(NOON + 9 * HOUR))
+
+
+def test_a_deadline_at_an_end_of_the_calendar_is_looked_at_each_day() -> None:
+    """There is no time behind it: the line's worker would fall over it, and send nobody's order."""
+    life = at_state(OrderState.CREATED).life
+    first, last = (datetime(year, 1, 1, tzinfo=UTC) for year in (1, 9999))
+    for far, due in ((last, NOON + LOOKED_AT_EVERY), (first, NOON)):
+        order = dataclasses.replace(life.order, deadline_at=far)
+        one = dataclasses.replace(life, order=order)
+        assert due == due_at(one, MINUTE, timeline_at(NOON))

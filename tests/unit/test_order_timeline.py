@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -98,3 +98,15 @@ def test_that_the_clock_was_set_is_seen(clock: SimClock) -> None:
         clock.step_wall(step)
         assert timeline.is_set_since(ahead)
         clock.step_wall(-step)
+
+
+@pytest.mark.parametrize("step", [timedelta(), SECOND, -MINUTE, DAY])
+def test_a_deadline_at_an_end_of_the_calendar_is_far_away_or_over(clock: SimClock, step: timedelta) -> None:
+    """Whoever reckoned with it would fall over, and the orders of its line with him."""
+    timeline = Timeline(clock)
+    clock.step_wall(step)
+    since = timeline.stamp()
+    clock.advance(5)
+    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    assert timeline.left(last, since) > 365_000 * DAY
+    assert timeline.left(first, since) < -365_000 * DAY

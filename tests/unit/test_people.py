@@ -114,6 +114,8 @@ def test_every_deed_has_posts_and_the_posts_are_divided() -> None:
     writing = set(Deed) - {Deed.LOOK}
     for role in (Role.VIEWER, Role.AUDITOR, Role.BILLING):
         assert set() == {deed for deed in writing if role in DEEDS[deed]}
+    assert set() == DEEDS[Deed.READ_METER] & {Role.VIEWER, Role.AUDITOR, Role.BILLING, Role.ADMIN}
+    assert Role.OPERATOR in DEEDS[Deed.READ_METER]
     assert set() == DEEDS[Deed.RELEASE_QUARANTINE] & (
         DEEDS[Deed.CREATE] | DEEDS[Deed.APPROVE] | DEEDS[Deed.OPERATE]
     )

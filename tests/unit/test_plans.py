@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from meterlink.acquisition.plans import FREEZE_SETTLE, newest_daily_freeze
+from meterlink.acquisition.calendars import Calendar
+from meterlink.acquisition.plans import FREEZE_SETTLE, StoredPlan
 from meterlink.errors import ConfigError
-from meterlink.model.zone import CHINA_TIME, parse_zone
-
-_MIDNIGHT = datetime(2026, 11, 22, tzinfo=CHINA_TIME)
-_DAY = timedelta(days=1)
+from meterlink.model.data_classes import DAILY_FREEZE
+from meterlink.model.zone import parse_zone
 
 
-@pytest.mark.parametrize(
-    ("now", "expected"),
-    [
-        (_MIDNIGHT, _MIDNIGHT - _DAY),
-        (_MIDNIGHT + FREEZE_SETTLE - timedelta(seconds=1), _MIDNIGHT - _DAY),
-        (_MIDNIGHT + FREEZE_SETTLE, _MIDNIGHT),
-        (_MIDNIGHT + timedelta(hours=8), _MIDNIGHT),  # 00:00 UTC is no limit of a day here
-        (_MIDNIGHT + _DAY, _MIDNIGHT),
-    ],
-)
-def test_the_freeze_that_is_expected(now: datetime, expected: datetime) -> None:
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "+05:30", "-03:00"])
+def test_when_a_freeze_is_expected(zone: str) -> None:
     """Too early, each slow clock costs a vain request; by days of UTC it is another night."""
-    assert expected == newest_daily_freeze(now.astimezone(UTC), CHINA_TIME)
-    assert UTC is newest_daily_freeze(now, CHINA_TIME).tzinfo
+    plan = StoredPlan(
+        name="d", data_class=DAILY_FREEZE, items=("a",), calendar=Calendar(zone=parse_zone(zone))
+    )
+    midnight = datetime(2026, 11, 22, tzinfo=parse_zone(zone))
+    assert [midnight] == plan.slots_of(date(2026, 11, 22))
+    assert UTC is plan.slots_of(date(2026, 11, 22))[0].tzinfo
+    assert midnight + FREEZE_SETTLE == plan.due_at(midnight, "m1")
 
 
 @pytest.mark.parametrize(

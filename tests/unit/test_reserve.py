@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,7 @@ async def test_in_one_group_each_gets_its_own_answer(tmp_path: Path) -> None:
     """A reading that was refused would be taken for kept, or an act that was kept for refused."""
 
     class Spent(Reserve):
-        def least_rank(self) -> Rank:
+        def least_rank(self, unused: Callable[[], int] = lambda: 0) -> Rank:
             return Rank.STATE
 
     journal = Journal.open(tmp_path / "j.db", clock=SystemClock(), put_aside=Spent(tmp_path / "reserve"))
@@ -122,7 +123,7 @@ async def test_in_one_group_each_gets_its_own_answer(tmp_path: Path) -> None:
         done = await asyncio.gather(
             journal.keep(record(1)),
             journal.acts.append(act()),
-            journal.advance("mqtt", 0),
+            journal.sinks.advance("mqtt", 0),
             journal.keep(record(2, data_class="daily_freeze")),
             journal.acts.append(act(2)),
             return_exceptions=True,

@@ -158,7 +158,21 @@ def test_two_meters_that_cannot_be_told_apart() -> None:
     assert [(3, "meter_number")] == _faults(meter(1), meter(2, meter_number="000000000001"))
     assert [] == _faults(meter(1, meter_number=""), meter(2, meter_number=""))
     gone = meter(1, in_service_until=NOW)
-    assert [] == _faults(gone, meter(2, address="000000000001", meter_number="000000000001"))
+    assert [] == _faults(gone, meter(2, address="000000000001"))
+
+
+def test_a_meter_does_not_come_back_under_another_id() -> None:
+    """Whom a record protects would be cut off under the new id, and who pays would stay in the dark."""
+    gone = meter(1, in_service_until=NOW)
+    back = meter(2, meter_number="000000000001")
+    assert [(3, "meter_number")] == _faults(gone, back)
+    assert [(3, "meter_number")] == _faults(gone, back.model_copy(update={"replaces": "m1"})), "a new name"
+    assert [(3, "meter_number")] == _faults(gone, back, meter(3, replaces="m1", meter_number=""))
+    assert [] == _faults(gone, back, meter(3, replaces="m1")), "it was taken out, and put in elsewhere"
+    assert [] == _faults(gone, back.model_copy(update={"replaces": "m3"}), meter(3, in_service_until=NOW))
+    assert [] == _faults(gone, meter(1)), "under its own id"
+    nameless = [meter(1, meter_number="", in_service_until=NOW), meter(2, meter_number="")]
+    assert [] == _faults(*nameless)
 
 
 def test_who_stands_in_the_roster_is_named_to_who_comes() -> None:
@@ -250,7 +264,7 @@ def test_rules_know_a_changed_roster_at_once() -> None:
     )
     one, two = roster.meter("m1"), roster.meter("m2")
     assert one is not None and two is not None
-    assert (("hospital",), False) == (one.protected, one.pending_replacement)
+    assert (("hospital",), False) == (one.protected, one.is_rebuilding)
     assert (one,) == roster.of_customer("000000000001")
     assert ("west", 0, 1) == (two.area, roster.area_size("east"), roster.area_size("west"))
 
@@ -264,23 +278,57 @@ def test_rules_know_a_changed_roster_at_once() -> None:
         {"protocol": "dlt698.45"},
         {"firmware": "2"},
         {"security": "hsm"},
+        {"customer_number": "000000000009"},
     ],
 )
 def test_no_order_goes_by_a_way_that_is_not_the_meters_any_more(keys: dict[str, Any]) -> None:
     """The daemon would trip whoever has the address now that was his."""
     roster = _roster(meter(1), meter(2))
     roster.renew(_roster(meter(1, **keys), meter(2)))
-    assert [True, False] == [one.pending_replacement for one in roster]
+    assert [True, False] == [one.is_rebuilding for one in roster]
     roster.renew(_roster(meter(1), meter(2)))
-    assert [False, False] == [one.pending_replacement for one in roster], "it is as it was"
+    assert [False, False] == [one.is_rebuilding for one in roster], "it is as it was"
 
 
 def test_who_came_or_went_gets_no_order_until_ways_are_built() -> None:
     """Orders in hand must find their meter, and none may begin for it."""
     roster = _roster(meter(1, area="east"), meter(2))
     roster.renew(_roster(meter(2), meter(3)))
-    assert {"m1": True, "m2": False, "m3": True} == {one.id: one.pending_replacement for one in roster}
+    assert {"m1": True, "m2": False, "m3": True} == {one.id: one.is_rebuilding for one in roster}
     assert 0 == roster.area_size("east")
+
+
+def test_orders_go_again_when_the_ways_are_built_of_what_was_told() -> None:
+    """After a change a meter would get no order until the next start."""
+    roster = _roster(meter(1), meter(2))
+    told = _roster(meter(1, address="000000000009"), meter(3))
+    roster.renew(told)
+    built = roster.built("m1")
+    assert built is not None and "000000000001" == built.address, "the way still leads where it led"
+    roster.rebuilt(told)
+    assert {"m1": False, "m3": False} == {one.id: one.is_rebuilding for one in roster}
+    assert (None, None) == (roster.meter("m2"), roster.built("m2")), "no way leads to who has gone"
+
+
+def test_ways_that_are_older_than_what_was_told_since() -> None:
+    """A change that comes while lines change over would be forgotten, and orders go by the one before."""
+    roster = _roster(meter(1), meter(2))
+    first = _roster(meter(1, firmware="2"), meter(2))
+    roster.renew(first)
+    roster.renew(_roster(meter(1, firmware="3", protected=["hospital"])))
+    roster.rebuilt(first)
+    assert {"m1": True, "m2": True} == {one.id: one.is_rebuilding for one in roster}
+    one = roster.meter("m1")
+    assert one is not None and ("3", ("hospital",)) == (one.firmware, one.protected)
+
+
+def test_who_is_about_to_change_gets_no_order_meanwhile() -> None:
+    """An order would leave between the writing of a change and its being known."""
+    roster = _roster(meter(1), meter(2))
+    roster.hold(["m1", "nobody"])
+    assert [True, False] == [one.is_rebuilding for one in roster]
+    roster.renew(_roster(meter(1), meter(2)))
+    assert [False, False] == [one.is_rebuilding for one in roster]
 
 
 # --- exchange ---

@@ -7,6 +7,7 @@ from datetime import datetime
 from meterlink.acquisition.poller import Poller, Task
 from meterlink.bus.queue import Priority
 from meterlink.errors import BadAnswer, Refused
+from meterlink.model.slot import Reason
 
 
 class InstantPoller(Poller):
@@ -16,31 +17,51 @@ class InstantPoller(Poller):
         newest = self._memory.newest_slot
         begun = newest is None or slot <= newest  # before a restart, or before the clock was set back
         kept = await self._keeper.kept_in(slot) if begun else {}
-        return self._in_turn(
-            self._task_of(point, kept.get(point.meter, set()), slot) for point in self._points
-        )
+        tasks = [
+            self._task_of(point, kept.get(point.meter, set()), slot)
+            for point in self._points
+            if point.in_service(slot)
+        ]
+        for task in tasks:
+            if not task.items and not task.any_kept:
+                await self._slots.refused(task.point.meter, slot, "refused already today")
+        return self._in_turn(tasks)
 
     async def _ask(self, task: Task, slot: datetime) -> None:
         bad: list[str] = []
         try:
             while task.items and not self._over(slot):
-                if not await self._read_item(task, task.items[0], slot):
+                is_last = len(task.items) == 1 and not bad
+                if not await self._read_item(task, task.items[0], slot, is_last=is_last):
                     bad.append(task.items[0])
                 task.items.popleft()
         finally:
             task.items.extend(bad)
 
-    async def _read_item(self, task: Task, item: str, slot: datetime) -> bool:
+    async def _read_item(self, task: Task, item: str, slot: datetime, *, is_last: bool) -> bool:
         """Read one item; false when the answer was no good and another try may help."""
         point = task.point
         try:
             answer = await self._driver.read(self._line, point.address, item, priority=Priority.CURVE)
         except Refused as error:
             self._note_refused(point, item, slot, str(error))
+            if is_last and task.any_kept:
+                await self._slots.kept(point.meter, slot)
+            elif is_last:
+                await self._slots.refused(point.meter, slot, str(error))
         except BadAnswer as error:
+            task.trouble = Reason.BAD_DATA, str(error)
             self._note_bad(point, str(error))
             return False
         else:
             self._note_answers(point)
-            await self._keeper.keep(point.meter, answer.values, slot=slot, taken_at=answer.taken_at)
+            await self._looks.renew(point.meter, self._plan.data_class)
+            await self._keeper.keep(
+                point.meter,
+                answer.values,
+                slot=slot,
+                taken_at=answer.taken_at,
+                settles=self._slots.key(point.meter, slot) if is_last else None,
+            )
+            task.any_kept = True
         return True

@@ -1,7 +1,7 @@
 """Keeping what was read, and asking what was kept, until the journal can: acquisition waits with a full disk.
 
-Readings get their marks here, on their way to the journal. What has been read is worth more than what could
-be read next, so nobody is asked meanwhile.
+Readings get their marks on the way there. What has been read is worth more than what could be read next, so
+nobody is asked meanwhile.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from typing import Protocol, TypeVar
 
 import structlog
 
+from meterlink.acquisition.judging import Judge, in_order
 from meterlink.drivers.base import Measured
 from meterlink.errors import JournalError
 from meterlink.model.data_classes import DataClass
-from meterlink.model.history import History
-from meterlink.model.look import Look
 from meterlink.model.reading import Reading, Record
-from meterlink.validation.validator import Validator
+from meterlink.model.slot import SlotKey
 
 JOURNAL_PAUSE_S = 1.0
 """Pause between tries while the journal cannot."""
@@ -31,17 +30,11 @@ _T = TypeVar("_T")
 class Keeper(Protocol):
     """What acquisition needs of the journal."""
 
-    async def keep(self, record: Record) -> int:
-        """Keep a record; returns when it is durable. Raises ``JournalError``."""
-
-    async def history(self, data_class: str, meter: str, slot: datetime, items: Sequence[str]) -> History:
-        """What was kept of a meter around a slot. Raises ``JournalError``."""
+    async def keep_all(self, records: Sequence[tuple[Record, SlotKey | None]]) -> None:
+        """Keep records, each with the slot that it settles; see ``Journal.keep_all``."""
 
     async def kept_in(self, data_class: str, slot: datetime) -> set[tuple[str, str]]:
         """(meter, item) of the readings already kept for a slot. Raises ``JournalError``."""
-
-    async def kept_of(self, data_class: str, meter: str, slot: datetime, items: Sequence[str]) -> set[str]:
-        """Which items of one meter were kept for a slot. Raises ``JournalError``."""
 
 
 class Patience:
@@ -106,51 +99,33 @@ class PatientKeeper:
 
     Args:
         keeper: the journal.
+        judge: marks what is kept.
         line: name of the line, the readings' route.
         data_class: what the plan reads.
-        validator: marks what is kept.
-        look: what a meter shows beside its values.
 
     """
 
-    def __init__(
-        self,
-        keeper: Keeper,
-        *,
-        line: str,
-        data_class: DataClass,
-        validator: Validator,
-        look: Callable[[str, DataClass], Awaitable[Look]],
-    ) -> None:
+    def __init__(self, keeper: Keeper, judge: Judge, *, line: str, data_class: DataClass) -> None:
         self._keeper = keeper
+        self._judge = judge
         self._line = line
         self._data_class = data_class
-        self._validator = validator
-        self._look = look
         self._patience = Patience(line)
 
     async def keep(
-        self, meter: str, values: Sequence[Measured], *, slot: datetime, taken_at: datetime
+        self,
+        meter: str,
+        values: Sequence[Measured],
+        *,
+        slot: datetime,
+        taken_at: datetime,
+        settles: SlotKey | None = None,
     ) -> None:
-        """Keep values of a meter as one record, with their marks; returns when they are on disk.
-
-        Later readings that this one shows in another light are kept anew before it, see ``Validator``.
-        """
+        """Keep values of a meter as one record with its marks, and the slot that they settle, on disk."""
         readings = readings_of(meter, values, slot=slot, taken_at=taken_at, route=self._line)
         record = Record(meter=meter, data_class=self._data_class, readings=readings)
-        look = await self._look(meter, self._data_class)
-        history = await self._history(record)
-        marked = self._validator.marked(record, history, look)
-        if (restated := self._validator.restated(marked, history)) is not None:
-            await self._patience.until_done(lambda: self._keeper.keep(restated))
-        await self._patience.until_done(lambda: self._keeper.keep(marked))
-
-    async def _history(self, record: Record) -> History:
-        meter, slot = record.meter, record.readings[0].slot
-        items = [reading.item for reading in record.readings]
-        return await self._patience.until_done(
-            lambda: self._keeper.history(self._data_class, meter, slot, items)
-        )
+        found = await self._patience.until_done(lambda: self._judge.judge([record]))
+        await self._patience.until_done(lambda: self._keeper.keep_all(in_order(found, [settles])))
 
     async def kept_in(self, slot: datetime) -> dict[str, set[str]]:
         """By meter, the items already kept for a slot."""
@@ -159,9 +134,3 @@ class PatientKeeper:
         for meter, item in kept_in:
             found.setdefault(meter, set()).add(item)
         return found
-
-    async def kept_of(self, meter: str, slot: datetime, items: Sequence[str]) -> set[str]:
-        """Which of a meter's items were kept for a slot."""
-        return await self._patience.until_done(
-            lambda: self._keeper.kept_of(self._data_class, meter, slot, items)
-        )

@@ -1,5 +1,5 @@
 """What meters show beside their values, read when their readings need it: the number when a meter is first
-read and then each week, clock and status word on each day that freezes of it are kept.
+read, then each week and when it was silent; clock and status word on each day that freezes of it are kept.
 
 A look comes behind the reading that it is for, while the meter is known to answer, and never costs a reading:
 when the line fails meanwhile, the reading is kept without it, and the next one tries again after a pause.
@@ -7,12 +7,13 @@ when the line fails meanwhile, the reading is kept without it, and the next one 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta, tzinfo
 from typing import Final, Protocol
 
-from meterlink.acquisition.plans import Point
+import structlog
+
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.errors import BusFull, LineError, ReplyTimeout
@@ -22,8 +23,10 @@ from meterlink.model.look import NOT_LOOKED, Look
 NUMBER_EVERY: Final = timedelta(days=7)
 """How often the number of a meter is read. Source: VEE-10."""
 AGAIN_S: Final = 3_600.0
-"""After a look that failed nobody looks sooner."""
+"""After a look that failed nobody looks sooner; nor at the number of one that is silent time and again."""
 _FREEZES: Final = frozenset({DAILY_FREEZE, MONTHLY_FREEZE})
+
+_log = structlog.get_logger(__name__)
 
 
 class Looking(Protocol):
@@ -39,23 +42,55 @@ class Looking(Protocol):
         """How far its clock is ahead of ours."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """How one meter is looked at.
+
+    Args:
+        address: of it.
+        looker: looks.
+        number: that the roster says; empty: none, so that it is not worth reading.
+
+    """
+
+    address: str
+    looker: Looking
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixed:
+    """A meter that is not the one of the roster.
+
+    Args:
+        meter: our id.
+        shown: the number that it has.
+        expected: the roster's.
+
+    """
+
+    meter: str
+    shown: str
+    expected: str
+
+
 @dataclass(slots=True)
 class _Known:
-    """What is known of one meter, and when it was looked for."""
+    """When a meter was looked at."""
 
-    look: Look = NOT_LOOKED
     number_on: date | None = None
+    number_rests_until: float = 0.0
     day: date | None = None
-    rest_until: float = 0.0
+    rests_until: float = 0.0
 
 
 class Looks:
-    """What the meters of one profile on one line showed; at most one entry a meter.
+    """Looks at the meters of one line; at most one entry a meter.
 
     Args:
-        points: the meters.
-        looker: looks at them.
-        numbered: our ids of those whose number is known, so that it is worth reading.
+        sights: each of them, by our id.
+        shown: what they showed is written here, by our id, for whoever judges.
+        tell_mixed: is told when one has another number than it should.
         clock: wall and monotonic time.
         zone: whose days count.
 
@@ -63,66 +98,84 @@ class Looks:
 
     def __init__(
         self,
-        points: Iterable[Point],
-        looker: Looking,
+        sights: Mapping[str, Sight],
         *,
-        numbered: Collection[str],
+        shown: dict[str, Look],
+        tell_mixed: Callable[[Mixed], Awaitable[None]],
         clock: Clock,
         zone: tzinfo,
     ) -> None:
-        self._addresses = {point.meter: point.address for point in points}
-        self._numbered = frozenset(numbered)
+        self._sights = sights
         self._known: dict[str, _Known] = {}
-        self._looker = looker
+        self._shown = shown
+        self._tell_mixed = tell_mixed
         self._clock = clock
         self._zone = zone
+        self.forget()
 
-    async def of(self, meter: str, data_class: DataClass) -> Look:
-        """What a meter showed lately; it is looked at where that is due.
+    def forget(self) -> None:
+        """Know nothing of any of them; they are looked at when they are read again."""
+        self._known.clear()
+        for meter in self._sights:
+            self._shown.pop(meter, None)
+
+    def was_silent(self, meter: str) -> None:
+        """A meter answers that did not: it may be another one."""
+        known = self._known.get(meter)
+        if known is not None and self._clock.monotonic_s() >= known.number_rests_until:
+            known.number_on = None
+
+    async def renew(self, meter: str, data_class: DataClass) -> None:
+        """Look at a meter that has just been read, where that is due.
 
         Args:
-            meter: one of the points.
-            data_class: of the reading that it is for.
+            meter: one of the line.
+            data_class: of what was read.
 
         """
         known = self._known.setdefault(meter, _Known())
-        if self._clock.monotonic_s() >= known.rest_until:
+        if self._clock.monotonic_s() >= known.rests_until:
             try:
-                await self._renew(known, meter, data_class)
+                await self._look(known, meter, data_class)
             except (ReplyTimeout, LineError, BusFull):
-                known.rest_until = self._clock.monotonic_s() + AGAIN_S
-        return known.look
+                known.rests_until = self._clock.monotonic_s() + AGAIN_S
 
-    async def _renew(self, known: _Known, meter: str, data_class: DataClass) -> None:
-        address = self._addresses[meter]
+    async def _look(self, known: _Known, meter: str, data_class: DataClass) -> None:
         today = self._clock.utc_now().astimezone(self._zone).date()
         priority = Priority.BILLING if data_class in _FREEZES else Priority.CURVE
-        if meter in self._numbered and _is_due(known.number_on, today):
-            await self._renew_number(known, address, today, priority)
+        sight = self._sights[meter]
+        if sight.number and _is_due(known.number_on, today):
+            await self._look_at_number(known, meter, today, priority)
         if data_class in _FREEZES and known.day != today:
-            await self._renew_day(known, address, today, priority)
+            await self._look_at_day(known, meter, today, priority)
 
     # What is asked counts as known meanwhile, so that another plan does not ask the same.
 
-    async def _renew_number(self, known: _Known, address: str, today: date, priority: Priority) -> None:
-        before, known.number_on = known.number_on, today
+    async def _look_at_number(self, known: _Known, meter: str, today: date, priority: Priority) -> None:
+        sight, before, known.number_on = self._sights[meter], known.number_on, today
         try:
-            number = await self._looker.meter_number(address, priority)
+            number = await sight.looker.meter_number(sight.address, priority)
         except BaseException:
             known.number_on = before
             raise
-        known.look = replace(known.look, meter_number=number)
+        known.number_rests_until = self._clock.monotonic_s() + AGAIN_S
+        self._shown[meter] = replace(self._shown.get(meter, NOT_LOOKED), meter_number=number)
+        if number is not None and number != sight.number:
+            _log.warning("meter_mixed", meter=meter, shown=number, expected=sight.number)
+            await self._tell_mixed(Mixed(meter=meter, shown=number, expected=sight.number))
 
-    async def _renew_day(self, known: _Known, address: str, today: date, priority: Priority) -> None:
-        before, known.day = known.day, today
+    async def _look_at_day(self, known: _Known, meter: str, today: date, priority: Priority) -> None:
+        sight, before, known.day = self._sights[meter], known.day, today
         try:
-            ahead = await self._looker.clock_ahead(address, priority)
+            ahead = await sight.looker.clock_ahead(sight.address, priority)
             at = self._clock.utc_now()
-            word = await self._looker.status_word(address, priority)
+            word = await sight.looker.status_word(sight.address, priority)
         except BaseException:
             known.day = before
             raise
-        known.look = replace(known.look, clock_ahead=ahead, clock_at=at, status_word=word)
+        self._shown[meter] = replace(
+            self._shown.get(meter, NOT_LOOKED), clock_ahead=ahead, clock_at=at, status_word=word
+        )
 
 
 def _is_due(number_on: date | None, today: date) -> bool:

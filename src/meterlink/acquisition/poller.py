@@ -20,15 +20,17 @@ from datetime import date, datetime, tzinfo
 
 import structlog
 
+from meterlink.acquisition.judging import Judge
 from meterlink.acquisition.keeping import Keeper, PatientKeeper
 from meterlink.acquisition.looks import Looks
+from meterlink.acquisition.passing import PassingLedger, PassingSlots
 from meterlink.acquisition.plans import Plan, Point, is_kept
 from meterlink.bus.line import Line
 from meterlink.clock import Clock
 from meterlink.drivers.base import Driver
 from meterlink.errors import BusFull, ConfigError, LineError, ReplyTimeout
+from meterlink.model.slot import Reason
 from meterlink.model.zone import CHINA_TIME
-from meterlink.validation.validator import Validator
 
 WORKERS = 4
 """Meters of one plan that are in work at once on one line; also the readings that a crash can lose a line."""
@@ -47,10 +49,15 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Task:
-    """What is still to be read of one meter in this round."""
+    """What is still to be read of one meter in this round.
+
+    ``any_kept``: something of the slot is kept. ``trouble``: what the last try came to.
+    """
 
     point: Point
     items: deque[str]
+    any_kept: bool = False
+    trouble: tuple[Reason, str] | None = None
 
 
 @dataclass(slots=True)
@@ -66,6 +73,7 @@ class _Memory:
     asked: dict[str, int] = field(default_factory=dict)
     turns: int = 0
     last_slot: datetime | None = None
+    looked_s: float = 0.0
     newest_slot: datetime | None = None
 
 
@@ -78,8 +86,9 @@ class Poller(ABC):
         line: where they are.
         driver: how they talk.
         keeper: the journal.
-        validator: marks what is kept.
+        judge: marks what is kept.
         looks: what the meters show beside their values.
+        ledger: the ledger.
         clock: wall time.
         zone: what the meters' clocks show; a refused item is asked again on the next day of it.
 
@@ -93,8 +102,9 @@ class Poller(ABC):
         line: Line,
         driver: Driver,
         keeper: Keeper,
-        validator: Validator,
+        judge: Judge,
         looks: Looks,
+        ledger: PassingLedger,
         clock: Clock,
         zone: tzinfo = CHINA_TIME,
     ) -> None:
@@ -103,9 +113,9 @@ class Poller(ABC):
         self._points = tuple(points)
         self._line = line
         self._driver = driver
-        self._keeper = PatientKeeper(
-            keeper, line=line.name, data_class=plan.data_class, validator=validator, look=looks.of
-        )
+        self._keeper = PatientKeeper(keeper, judge, line=line.name, data_class=plan.data_class)
+        self._looks = looks
+        self._slots = PassingSlots(plan, ledger, line.name)
         self._clock = clock
         self._memory = _Memory()
         self._stop = asyncio.Event()
@@ -117,13 +127,15 @@ class Poller(ABC):
     async def run(self) -> None:
         """Poll until stopped."""
         while not self._stop.is_set():
-            slot = self._plan.slot_at(self._clock.utc_now())
+            slot, looked_s = self._plan.slot_at(self._clock.utc_now()), self._clock.monotonic_s()
             last = self._memory.last_slot
             if slot != last:
-                self._note_gap(last, slot)
-                await self._round(slot)
+                await self._note_gap(last, slot)
+                if self._plan.has(slot):
+                    await self._round(slot)
                 self._memory.last_slot = slot
                 self._memory.newest_slot = max(slot, self._memory.newest_slot or slot)
+                self._memory.looked_s = looked_s
             await self._sleep_through(slot)
 
     # --- one round -------------------------------------------------------------------------
@@ -140,7 +152,7 @@ class Poller(ABC):
                 await self._pause(LATE_ANSWER_S)
             todo = failed
         if failed and not self._stop.is_set():
-            self._note_missed(failed, slot)
+            await self._note_missed(failed, slot)
 
     @abstractmethod
     async def _due(self, slot: datetime) -> list[Task]:
@@ -160,7 +172,7 @@ class Poller(ABC):
         today = slot.astimezone(self._zone).date()
         refused = self._memory.refused
         items = (item for item in self._plan.items if refused.get((point.meter, item)) != today)
-        return Task(point, deque(item for item in items if not is_kept(item, kept)))
+        return Task(point, deque(item for item in items if not is_kept(item, kept)), any_kept=bool(kept))
 
     def _in_turn(self, tasks: Iterable[Task]) -> list[Task]:
         """The tasks that hold anything; whom the end of an earlier round cut off comes first.
@@ -198,11 +210,15 @@ class Poller(ABC):
         try:
             await self._ask(task, slot)
         except ReplyTimeout:
+            task.trouble = Reason.SILENT, ""
             self._note_silent(task.point)
         except ConfigError as error:  # a secret that stands elsewhere is no longer there
+            task.trouble = Reason.BAD_DATA, str(error)
             self._note_bad(task.point, str(error))
-        except (LineError, BusFull):
-            pass  # the line says so itself; the items stay due
+        except LineError as error:
+            task.trouble = Reason.LINE_DOWN, str(error)  # the line says so itself; the items stay due
+        except BusFull as error:
+            task.trouble = Reason.LINE_SLOW, str(error)
 
     def _may_still_answer(self, point: Point) -> bool:
         """Whether an answer to the meter's last question could still come, also from an earlier slot."""
@@ -230,12 +246,17 @@ class Poller(ABC):
 
     # --- what people are told --------------------------------------------------------------
 
-    def _note_gap(self, last: datetime | None, slot: datetime) -> None:
+    async def _note_gap(self, last: datetime | None, slot: datetime) -> None:
+        meters = [point.meter for point in self._points]
         if last is None:
+            await self._slots.absent(meters, slot)
             return
         skipped = round((slot - last).total_seconds()) // self._plan.every_s - 1
         if skipped > 0:
             _log.warning("slots_skipped", line=self._line.name, plan=self._plan.name, slots=skipped)
+            passed_s = self._clock.monotonic_s() - self._memory.looked_s
+            if 2 * passed_s >= skipped * self._plan.every_s:  # otherwise the clock was set over them
+                await self._slots.skipped(meters, self._plan.end_of(last), slot)
         elif slot < last:
             _log.warning("clock_set_back", line=self._line.name, plan=self._plan.name, slot=slot.isoformat())
 
@@ -255,9 +276,10 @@ class Poller(ABC):
     def _note_answers(self, point: Point) -> None:
         if point.meter in self._memory.silent:
             del self._memory.silent[point.meter]
+            self._looks.was_silent(point.meter)
             _log.info("meter_answers", line=self._line.name, meter=point.meter, address=point.address)
 
-    def _note_missed(self, failed: Sequence[Task], slot: datetime) -> None:
+    async def _note_missed(self, failed: Sequence[Task], slot: datetime) -> None:
         missed = sum(len(task.items) for task in failed)
         _log.info(
             "slot_incomplete",
@@ -267,3 +289,9 @@ class Poller(ABC):
             meters=len(failed),
             items=missed,
         )
+        why = {task.point.meter: task.trouble or self._never_asked(task.point) for task in failed}
+        await self._slots.missed(slot, why, self._plan.tries)
+
+    def _never_asked(self, point: Point) -> tuple[Reason, str]:
+        """Why nobody came to a meter in a slot."""
+        return (Reason.SILENT if point.meter in self._memory.silent else Reason.LINE_SLOW), ""

@@ -27,6 +27,10 @@ class Dialling:
         opener: opens the stream; raises ``LineLost`` or ``LineBusy``.
         rng: jitter of reopening.
 
+    Attributes:
+        down_since: loop time of the first of the tries that failed one after the other; ``None``: it is up,
+            or was not tried.
+
     """
 
     def __init__(self, name: str, opener: Opener, rng: random.Random) -> None:
@@ -36,6 +40,7 @@ class Dialling:
         self._reopen_at = 0.0
         self._pause_s = REOPEN_FIRST_S
         self._trouble: LineError | None = None
+        self.down_since: float | None = None
 
     @property
     def due_at(self) -> float:
@@ -60,9 +65,10 @@ class Dialling:
             if str(self._trouble) != str(error):
                 _log.warning("line_down", line=self._name, reason=str(error))
             self._trouble = error
+            self.down_since = now if self.down_since is None else self.down_since
             self._reopen_at = now + self._pause_s * self._rng.uniform(0.5, 1.0)
             self._pause_s = min(2 * self._pause_s, REOPEN_MAX_S)
             raise
         _log.info("line_up", line=self._name)
-        self._pause_s, self._trouble = REOPEN_FIRST_S, None
+        self._pause_s, self._trouble, self.down_since = REOPEN_FIRST_S, None, None
         return stream

@@ -39,11 +39,13 @@ class Ticket:
     Args:
         session: fresh; it holds the answer when ``done`` is.
         done: of the caller, who may give up.
+        priority: whose time of the line it takes.
 
     """
 
     session: Session
     done: asyncio.Future[None]
+    priority: Priority
 
 
 class Hold:
@@ -84,7 +86,7 @@ class Hold:
         """
         if self._over is not None:
             raise type(self._over)(str(self._over))
-        ticket = Ticket(session, self._loop.create_future())
+        ticket = Ticket(session, self._loop.create_future(), priority)
         self._tickets.put(ticket, priority)
         self._wake()
         try:

@@ -20,6 +20,7 @@ from typing import Protocol
 
 import structlog
 
+from meterlink.bus.airtime import Airtime
 from meterlink.bus.alarm import Alarm, Rung
 from meterlink.bus.dialling import REOPEN_MAX_S, Dialling, Opener
 from meterlink.bus.exchange import Session, SessionBroke, Timing, carry_out
@@ -27,6 +28,7 @@ from meterlink.bus.hold import HOLD_MAX_S, Hold, Ticket
 from meterlink.bus.listener import Door, Listener, Visit
 from meterlink.bus.queue import TICKETS_MAX, Priority, TicketQueue
 from meterlink.bus.wire import ListeningWire, PlainWire, SharedWire, Wire
+from meterlink.bus.work import LineWork, Outcome
 from meterlink.errors import LineBusy, LineClosed, LineLost, ReplyTimeout
 from meterlink.trace import Ranges, TraceRing, Transcript
 from meterlink.transports.stream import ByteStream
@@ -57,6 +59,10 @@ class Line:
         ear: makes the listener of a line that we open, each time that it is opened, where one is wanted.
         trace: ring that sees all octets but the secret ones, if any.
         tickets_max: requests and holds that may wait.
+        work: where is noted what the line does; outlives a line that is started again.
+
+    Attributes:
+        airtime: what its time went to.
 
     """
 
@@ -70,8 +76,11 @@ class Line:
         ear: Callable[[], Listener] | None = None,
         trace: TraceRing | None = None,
         tickets_max: int = TICKETS_MAX,
+        work: LineWork | None = None,
     ) -> None:
         self.name = name
+        self.airtime = Airtime()
+        self._work = LineWork() if work is None else work
         self._way = Dialling(name, opener, rng) if callable(opener) else opener
         self._timing = timing
         self._ear = ear
@@ -85,6 +94,11 @@ class Line:
         self._listening = False
         self._woken = asyncio.Event()
         self._stopped = False
+
+    @property
+    def down_since(self) -> float | None:
+        """Loop time from which on it could not be opened; ``None``: it can be, or its terminal dials in."""
+        return self._way.down_since if isinstance(self._way, Dialling) else None
 
     async def exchange(self, session: Session, *, priority: Priority) -> None:
         """Have one exchange carried out; returns when the session is finished.
@@ -101,7 +115,7 @@ class Line:
             Exception: whatever the session raised; the line goes on with the next one.
 
         """
-        ticket = Ticket(session, asyncio.get_running_loop().create_future())
+        ticket = Ticket(session, asyncio.get_running_loop().create_future(), priority)
         self._enqueue(ticket, priority)
         try:
             await ticket.done
@@ -140,12 +154,14 @@ class Line:
         try:
             while True:
                 await self._attend(lambda: len(self._queue) > 0)
-                match await self._queue.take():
-                    case Ticket() as ticket:
-                        await self._serve(ticket)
-                    case Hold() as held:
-                        held.grant()
-                        await self._serve_hold(held)
+                asked = await self._queue.take()
+                with self._work.in_hand(self._alarm.now()):
+                    match asked:
+                        case Ticket() as ticket:
+                            await self._serve(ticket)
+                        case Hold() as held:
+                            held.grant()
+                            await self._serve_hold(held)
         finally:
             self._alarm.close()
             self._stopped = True
@@ -189,6 +205,8 @@ class Line:
             await self._serve(await hold.take())
 
     async def _serve(self, ticket: Ticket) -> None:
+        begun_s = self._alarm.now()
+        outcome: Outcome | None = Outcome.BROKEN
         try:
             wire = self._wire or await self._open()
             if isinstance(wire, SharedWire):
@@ -196,6 +214,7 @@ class Line:
             if self._timing.turnaround_s:
                 await asyncio.sleep(self._timing.turnaround_s)
             if ticket.done.done():
+                outcome = None
                 return  # the caller gave up, and nothing has left
             await carry_out(
                 wire,
@@ -205,19 +224,28 @@ class Line:
                 self._transcript(ticket.session.secret_ranges),
             )
         except (LineLost, LineBusy) as error:
+            outcome, self._work.trouble = Outcome.LOST, str(error)
             await self._close(str(error))
             _fail(ticket, error)
         except ReplyTimeout as error:
+            outcome = Outcome.SILENT
             _fail(ticket, error)
         except SessionBroke as broke:
             _fail(ticket, broke.error)
         except BaseException as error:
             interrupted = isinstance(error, asyncio.CancelledError)
+            outcome = None
             _fail(ticket, LineClosed(f"{self.name}: the line's owner has stopped") if interrupted else error)
             raise
         else:
+            outcome = Outcome.ANSWERED
             if not ticket.done.done():
                 ticket.done.set_result(None)
+        finally:
+            ended_s = self._alarm.now()
+            self.airtime.note(ticket.priority, ended_s - begun_s, ended_s)
+            if outcome is not None:
+                self._work.note(outcome, ended_s - begun_s)
 
     async def _listen(self, door: Door, wanted: Callable[[], bool]) -> None:
         """Let the terminal in and hear it, until there is something to do."""
@@ -232,6 +260,7 @@ class Line:
             except Rung:
                 continue
             except LineLost as error:
+                self._work.trouble = str(error)
                 await self._close(str(error))
         self._listening = False
 
@@ -246,6 +275,7 @@ class Line:
             except Rung:
                 continue
             except (LineLost, LineBusy) as error:
+                self._work.trouble = str(error)
                 broke = self._wire is not None
                 await self._close(str(error))
                 await self._pause(self._alarm.now() + REOPEN_MAX_S if broke else way.due_at)
@@ -268,6 +298,7 @@ class Line:
         return self._wire
 
     def _opened(self, stream: ByteStream) -> PlainWire | SharedWire:
+        self._work.trouble = ""
         if self._ear is None:
             return PlainWire(stream, self._alarm)
         listener = self._ear()
@@ -282,6 +313,7 @@ class Line:
 
     def _welcome(self, visit: Visit) -> ListeningWire:
         self._stream, listener = visit
+        self._work.trouble = ""
         _log.info("line_up", line=self.name)
         return ListeningWire(visit, self._alarm, self._transcript(listener.secret_ranges))
 

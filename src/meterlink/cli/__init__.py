@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from meterlink.cli import audit, case, config, control, evidence, order, roster, work
+from meterlink.cli import audit, case, config, control, evidence, journal, order, roster, work
 from meterlink.cli.decode import decode
 from meterlink.cli.demo import demo
 from meterlink.cli.items import items
@@ -21,6 +21,7 @@ from meterlink.cli.qualify import qualify
 from meterlink.cli.read import read
 from meterlink.cli.reconcile import reconcile
 from meterlink.cli.run import ingest, run
+from meterlink.cli.why import completeness, why
 
 app = typer.Typer(
     name="meterlink",
@@ -41,8 +42,11 @@ app.command()(decode)
 app.command()(items)
 app.command()(reconcile)
 app.command()(qualify)
+app.command()(why)
+app.command()(completeness)
 app.add_typer(config.app, name="config")
 app.add_typer(roster.app, name="roster")
+app.add_typer(journal.app, name="journal")
 app.add_typer(audit.app, name="audit")
 app.add_typer(order.app, name="order")
 app.add_typer(case.app, name="case")

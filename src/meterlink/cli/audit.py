@@ -40,7 +40,7 @@ def verify(
 ) -> None:
     """Follow the chain of acts from the first to the last, and name the first that is not as it was. 校验。
 
-    Works on the journal of a running daemon, and on a copy (`sqlite3 journal.sqlite3 ".backup copy.sqlite3"`)
+    Works on the journal of a running daemon, and on a copy (`meterlink journal backup`)
     on another machine. What was cut off at the end shows only with a checkpoint that was kept elsewhere, and
     whose the signatures are only with the key that the gateway's own `meterlink audit key` printed.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from meterlink.cli.asking import Asking
+from meterlink.cli.asking import Asking, local
 
 
 class ControlAsking(Asking):
@@ -32,6 +32,10 @@ class ControlAsking(Asking):
                 if is_zh
                 else f"{asked_by} asks to resume; a second person must agree"
             )
+        for one in told["frozen"]:
+            until = f", {local(one['until'])}" if one["until"] else ""
+            words = "暂停停电" if is_zh else "trips are frozen"
+            typer.echo(f"{one['area']}  {words}  {one['reason']}{until}")
         for meter in told["shut_meters"]:
             typer.echo(
                 f"{meter}  MAC错误,已锁定" if is_zh else f"{meter}  shut for orders: it met a wrong MAC"

@@ -113,17 +113,18 @@ class Desk:
         self._socket.close()
 
 
+def socket_of(config: Path) -> Path:
+    """Where the daemon that runs with a configuration answers; ends the command where that is wrong."""
+    from meterlink.cli.journal_file import folder_of
+    from meterlink.daemon.control_socket import SOCKET_FILE
+
+    return folder_of(config) / SOCKET_FILE
+
+
 def desk_of(config: Path) -> Desk:
     """The desk of the daemon that runs with a configuration; ends the command where there is none."""
-    from meterlink.config import data_dir, load_settings
-    from meterlink.daemon.control_socket import SOCKET_FILE
-    from meterlink.errors import ConfigError
-
     try:
-        return Desk(data_dir(load_settings(config)) / SOCKET_FILE)
-    except ConfigError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(ExitCode.USAGE) from None
+        return Desk(socket_of(config))
     except DaemonAway as error:
         leave(error, as_json=False, lang="en")
 

@@ -31,6 +31,13 @@ def folder_of(config: Path) -> Path:
         raise typer.Exit(ExitCode.USAGE) from None
 
 
+def journal_of(journal: Path | None, config: Path) -> Path:
+    """The file that is meant: the one given, else that of the configuration."""
+    from meterlink.daemon.audited import JOURNAL_FILE
+
+    return journal or folder_of(config) / JOURNAL_FILE
+
+
 @contextmanager
 def looking_into(journal: Path | None, config: Path) -> Iterator[JournalReader]:
     """A reader of a journal; ends the command where there is none, or it cannot be read.
@@ -40,13 +47,11 @@ def looking_into(journal: Path | None, config: Path) -> Iterator[JournalReader]:
         config: the configuration.
 
     """
-    from meterlink.daemon.audited import JOURNAL_FILE
     from meterlink.errors import JournalError
     from meterlink.journal.reader import JournalReader
 
-    path = journal or folder_of(config) / JOURNAL_FILE
     try:
-        with JournalReader(path) as reader:
+        with JournalReader(journal_of(journal, config)) as reader:
             reader.check()
             yield reader
     except JournalError as error:

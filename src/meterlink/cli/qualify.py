@@ -13,7 +13,7 @@ def qualify(
     meter: Annotated[str, typer.Argument(help="Our id of the meter at which you stand.")] = "",
     work_order: Annotated[
         str,
-        typer.Option(help="Record of the work order, SENDER:ID; a meter of the laboratory needs none."),
+        typer.Option(help="Record probe_order, SENDER:ID; a meter of the laboratory needs none."),
     ] = "",
     yes: Annotated[
         bool,

@@ -8,19 +8,27 @@ import random
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.read_show import (
+    PLANT_TIME,
+    Row,
+    ending,
+    rows_of,
+    show_failure,
+    show_rows,
+    show_trace,
+    utc,
+)
 from meterlink.clock import SystemClock
 from meterlink.config import SecretRef
 from meterlink.drivers.base import Driver, MeterAnswer, Window
@@ -28,14 +36,10 @@ from meterlink.drivers.choose import answer_octets_max, driver_for
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.reports import Report
 from meterlink.errors import (
-    BadAnswer,
     ConfigError,
-    LineError,
     MeterlinkError,
-    NoRecord,
     Refused,
     ReplyTimeout,
-    UnknownItem,
 )
 from meterlink.explain.parts import printable
 from meterlink.model.address import meter_address
@@ -45,27 +49,7 @@ from meterlink.trace import TraceRing
 from meterlink.transports.open import open_line
 from meterprofiles import Profile
 
-PLANT_TIME = timezone(timedelta(hours=8))
-"""People read times in the plant's zone (UTC+8); programs get UTC."""
-
 _TRY_PAUSE_S = 0.5
-
-_PIPE_WIDTH = 200
-"""Characters a line when nobody watches: a program that reads tables must not find them broken."""
-
-_OUTCOMES: dict[type[MeterlinkError], tuple[ExitCode, str, str]] = {
-    ReplyTimeout: (
-        ExitCode.NO_ANSWER,
-        "check address, baud rate, parity and the wires A/B",
-        "表无应答：请检查表地址、波特率、校验位和 485 接线 A/B",
-    ),
-    Refused: (ExitCode.REFUSED, "the meter knows the question and said no", "电表拒绝应答该数据项"),
-    NoRecord: (ExitCode.NO_VALUE, "the meter answered, but has no such record", "电表没有该条记录或该数据"),
-    BadAnswer: (ExitCode.NO_VALUE, "the answer does not fit the item", "应答数据与数据项不符"),
-    LineError: (ExitCode.LINE, "the line cannot be used", "通道不可用"),
-    ConfigError: (ExitCode.USAGE, "see `meterlink read --help`", "参数错误"),
-    UnknownItem: (ExitCode.USAGE, "see `meterlink items --search TEXT`", "没有该数据项"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,18 +109,21 @@ def ask_and_show(question: Question, *, as_json: bool, trace: bool) -> ExitCode:
 
     """
     ring = TraceRing(SystemClock())
-    show = _show_json if as_json else _show
     asides: dict[str, Report] = {}
+    answers: list[MeterAnswer] = []
+    failure: MeterlinkError | None = None
     try:
         answers = asyncio.run(_ask(question, ring, lambda told: asides.update({told.summary: told})))
     except MeterlinkError as error:
-        show(question, [], error, ring if trace else None)
-        _show_asides(asides)
-        return _outcome(error)[0]
-    show(question, answers, None, ring if trace else None)
+        failure = error
+    rows = [row for answer in answers for row in rows_of(answer)]
+    traced = ring if trace else None
+    if as_json:
+        _show_json(question, rows, failure, traced)
+    else:
+        _show(question, rows, failure, traced)
     _show_asides(asides)
-    values = [value for answer in answers for value in answer.values]
-    return ExitCode.OK if any(value.text is not None for value in values) else ExitCode.NO_VALUE
+    return ending(rows, [] if failure is None else [type(failure).__name__])
 
 
 async def _ask(question: Question, ring: TraceRing, report: Callable[[Report], None]) -> list[MeterAnswer]:
@@ -226,55 +213,15 @@ async def _try(
         raise ReplyTimeout(f"no answer from {address} on {line.name} ({tries})") from None
 
 
-def _outcome(error: MeterlinkError) -> tuple[ExitCode, str, str]:
-    unknown = (ExitCode.FAILURE, "", "")
-    return next((row for kind, row in _OUTCOMES.items() if isinstance(error, kind)), unknown)
-
-
-# --- to a person -----------------------------------------------------------------------------
-
-
 def _show(
-    question: Question, answers: list[MeterAnswer], error: MeterlinkError | None, ring: TraceRing | None
+    question: Question, rows: list[Row], failure: MeterlinkError | None, ring: TraceRing | None
 ) -> None:
-    out = Console(soft_wrap=True, highlight=False)
-    if not out.is_terminal:
-        out.width = _PIPE_WIDTH
-    if answers:
-        table = Table(box=None, header_style="bold", pad_edge=False)
-        for heading, justify in _HEADINGS:
-            table.add_column(heading, justify=justify)
-        for answer in answers:
-            taken_at = answer.taken_at.astimezone(PLANT_TIME).strftime("%Y-%m-%d %H:%M:%S")
-            for value in answer.values:
-                shown = "-" if value.text is None else value.text
-                table.add_row(
-                    value.name, Text(printable(shown)), value.unit, taken_at, ", ".join(value.marks.names)
-                )
-        out.print(f"meter 电能表 {question.address.zfill(12)}  {question.line}")
-        out.print(table)
+    if rows:
+        show_rows(f"meter 电能表 {question.address.zfill(12)}  {question.line}", rows)
     if ring is not None:
-        for entry in ring:
-            at = entry.at.astimezone(PLANT_TIME).strftime("%H:%M:%S.%f")[:-3]
-            arrow = "→" if entry.direction == "out" else "←"
-            out.print(f"{at} {arrow} {entry.hexadecimal(' ')}", markup=False)
-    if error is not None:
-        _, hint, chinese = _outcome(error)
-        Console(stderr=True, soft_wrap=True, highlight=False).print(
-            f"error: {error}\n{hint}（{chinese}）", markup=False
-        )
-
-
-_HEADINGS: tuple[tuple[str, Any], ...] = (
-    ("item 数据项", "left"),
-    ("value 数值", "right"),
-    ("unit 单位", "left"),
-    ("taken at 应答时间 (UTC+8)", "left"),
-    ("marks 标记", "left"),
-)
-
-
-# --- to a program ----------------------------------------------------------------------------
+        show_trace(ring)
+    if failure is not None:
+        show_failure(type(failure).__name__, str(failure))
 
 
 def _show_asides(summaries: Iterable[str]) -> None:
@@ -289,29 +236,19 @@ def _show_asides(summaries: Iterable[str]) -> None:
 
 
 def _show_json(
-    question: Question, answers: list[MeterAnswer], error: MeterlinkError | None, ring: TraceRing | None
+    question: Question, rows: list[Row], failure: MeterlinkError | None, ring: TraceRing | None
 ) -> None:
     document: dict[str, Any] = {
         "line": question.line,
         "protocol": question.protocol,
         **{key: getattr(question, key) for key in ("model", "profile") if getattr(question, key)},
         "address": question.address.zfill(12),
-        "values": [
-            {
-                "item": value.name,
-                "value": value.text,
-                "unit": value.unit,
-                "taken_at": _utc(answer.taken_at),
-                "marks": list(value.marks.names),
-            }
-            for answer in answers
-            for value in answer.values
-        ],
-        "error": None if error is None else _error_json(error),
+        "values": [row.as_json() for row in rows],
+        "error": None if failure is None else _error_json(failure),
     }
     if ring is not None:
         document["trace"] = [
-            {"at": _utc(entry.at), "direction": entry.direction, "octets": entry.hexadecimal()}
+            {"at": utc(entry.at), "direction": entry.direction, "octets": entry.hexadecimal()}
             for entry in ring
         ]
     print(json.dumps(document, ensure_ascii=False, indent=2))
@@ -322,7 +259,3 @@ def _error_json(error: MeterlinkError) -> dict[str, Any]:
     if isinstance(error, Refused):
         row["error_word"] = error.error_word.hex().upper()
     return row
-
-
-def _utc(instant: datetime) -> str:
-    return instant.isoformat().replace("+00:00", "Z")

@@ -76,7 +76,7 @@ def apply(
 ) -> None:
     """Make the roster what a file says: all of it, or nothing where one row is wrong. 导入档案。
 
-    While the daemon runs it does it, and its rules know it at once; lines are built anew at its next start.
+    While the daemon runs it does it, and its rules know it at once; the lines that it concerns begin anew.
     Without it the journal is changed directly.
 
     \b

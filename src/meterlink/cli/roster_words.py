@@ -42,9 +42,9 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "完成:档案为第 {0} 版(新增 {1},变更 {2},其中退运 {3})",
     ),
     "daemon": (
-        "rules of orders know it now; lines are built anew at the next start, and until then no order "
-        "goes to a meter that came, went or is reached otherwise",
-        "控制规则即刻生效;线路在下次启动时更新,此前不向新增、退运或改变通信方式的表发命令",
+        "rules of orders know it now; the lines that it concerns begin anew after what they have in hand, "
+        "and until then no order goes to a meter that came, went or is reached otherwise",
+        "控制规则即刻生效;相关线路完成手头工作后更新,此前不向新增、退运或改变通信方式的表发命令",
     ),
     "reading": ("reading {0}", "读取 {0}"),
     "writing": ("writing", "写入"),

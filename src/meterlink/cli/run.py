@@ -20,7 +20,8 @@ def run(config: Config = FIRST_CONFIG) -> None:
     """Read the meters, keep every reading, publish it. The daemon. 运行采集。
 
     Prints one line of JSON when it is ready, and its log on standard error. SIGTERM and Ctrl-C end it in
-    order: exchanges in hand are finished, what has been kept is published.
+    order: exchanges in hand are finished, what has been kept is published. SIGHUP reads the configuration
+    again and changes what it concerns, or says why not and goes on with the old one.
 
     \b
     Examples:
@@ -31,9 +32,14 @@ def run(config: Config = FIRST_CONFIG) -> None:
     Exit codes: 0 ended in order; 1 crashed; 2 wrong configuration; 5 a port that terminals dial cannot be
     opened; 7 the journal cannot be opened.
     """
+    from functools import partial
+
+    from meterlink.cli.logs import set_up_logs
+    from meterlink.config import load_settings
     from meterlink.daemon.programs import run_daemon
 
-    _stay(config, run_daemon)
+    reread = partial(load_settings, config)
+    _stay(config, partial(run_daemon, reread=reread, relog=lambda log: set_up_logs(log.level, log.format)))
 
 
 def ingest(config: Config = FIRST_CONFIG) -> None:

@@ -2,21 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date, time
+from typing import Annotated, Any, Final
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from meterlink.config.table import Name, Table
-from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass, PlanClass
+from meterlink.model.data_classes import (
+    CURVE,
+    DAILY_FREEZE,
+    INSTANT,
+    MONTHLY_FREEZE,
+    DataClass,
+    PlanClass,
+)
 
 PLANS_MAX = 20
 ITEMS_MAX = 50
 """A configuration with more plans, or a plan with more items, is refused."""
+CURVE_PERIODS_S: Final = (900, 3_600)
+"""Intervals of the curves that meters keep, in seconds."""
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _DEFAULTS_OF_CLASS: dict[DataClass, dict[str, object]] = {
-    DAILY_FREEZE: {"name": DAILY_FREEZE, "every_s": 900, "items": ("forward_active_energy.*",)}
+    DAILY_FREEZE: {"name": DAILY_FREEZE, "every_s": 900, "items": ("forward_active_energy.*",)},
+    MONTHLY_FREEZE: {"name": MONTHLY_FREEZE, "every_s": 3_600, "items": ("forward_active_energy.*",)},
+    CURVE: {"name": CURVE, "every_s": 900, "items": ("active_power",), "gather_s": 3_600},
 }
 """Where a class has others than ``instant``; a quarter of an hour is the rhythm of concentrators."""
+
+
+def _window(text: str) -> str:
+    window_of(text)
+    return text
+
+
+def window_of(text: str) -> tuple[time, time]:
+    """The two times of day of a window.
+
+    Raises:
+        ValueError: it is written otherwise, or has no length.
+
+    """
+    try:
+        opens, closes = (time.fromisoformat(part) for part in text.split("-"))
+    except ValueError:
+        raise ValueError('write two times of day, e.g. "01:00-06:00"') from None
+    if opens == closes or opens.tzinfo or closes.tzinfo:
+        raise ValueError("a window lies between two times of day; leave the key out for the whole day")
+    return opens, closes
+
+
+def _day(given: int | str) -> int | str:
+    if given in WEEKDAYS or (isinstance(given, int) and 1 <= given <= 31):
+        return given
+    raise ValueError(f"a day is one of {', '.join(WEEKDAYS)}, or a day of the month, 1 to 31")
 
 
 class PlanSettings(Table):
@@ -26,23 +66,57 @@ class PlanSettings(Table):
     data_class: PlanClass = Field(
         INSTANT,
         alias="class",
-        description="instant: values of the moment. daily_freeze: what the meter froze when its day began.",
+        description="instant, status: values of the moment. daily_freeze: what the meter froze when its day "
+        "began. monthly_freeze: its settlement of a month. curve: what it stored each `every_s`.",
     )
     every_s: int = Field(
         60,
         ge=1,
         le=86_400,
-        description="Slots begin at multiples of this, counted from midnight UTC. daily_freeze: how often "
-        "meters are asked for what is missing of the last one, by default each 900.",
+        description="Slots begin at multiples of this, counted from midnight UTC; of a curve, 900 or 3600. "
+        "daily_freeze, monthly_freeze: how often meters are asked for what is missing, by default each 900 "
+        "and 3600.",
     )
     items: tuple[str, ...] = Field(
         ("forward_active_energy", "voltage.*", "current.*", "active_power"),
         min_length=1,
         max_length=ITEMS_MAX,
-        description="Items of the catalogue (`meterlink items`); `.*` asks for the whole block. "
-        'daily_freeze: written the same way, by default `["forward_active_energy.*"]`.',
+        description="Items of the catalogue (`meterlink items`); `.*` asks for the whole block. Freezes: "
+        'written the same way, by default `["forward_active_energy.*"]`; curve: `["active_power"]`.',
     )
-    tries: int = Field(2, ge=1, le=5, description="How often a silent meter is asked for one slot.")
+    tries: int = Field(
+        2, ge=1, le=5, description="How often a silent meter is asked before it is put aside for a while."
+    )
+    gather_s: int = Field(
+        0,
+        ge=0,
+        le=86_400,
+        description="curve: slots wait for the next multiple of this, so that one request brings several. "
+        "Default: 3600.",
+    )
+    window: Annotated[str, AfterValidator(_window)] | None = Field(
+        None,
+        description='Time of day in which meters are asked, by the clock of the plant: "01:00-06:00"; may '
+        "pass midnight. Default: the whole day.",
+    )
+    spread_s: int | None = Field(
+        None,
+        ge=0,
+        le=86_400,
+        description="Meters are asked one after the other over this time, in an order that stays the same. "
+        "Default: half of the window, 0 without one.",
+    )
+    days: tuple[Annotated[int | str, AfterValidator(_day)], ...] = Field(
+        (),
+        max_length=38,
+        description='Days whose slots are read: "mon" to "sun", and days of the month. Default: every day. '
+        "A freeze belongs here to the day at whose beginning it is taken.",
+    )
+    since: date | None = Field(None, alias="from", description="First day whose slots are read.")
+    until: date | None = Field(None, description="Last day whose slots are read.")
+    settlement_day: int = Field(
+        1, ge=1, le=28, description="monthly_freeze: day of the month at whose beginning meters settle."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -52,3 +126,13 @@ class PlanSettings(Table):
         wanted = given.get("class")
         own = [values for name, values in _DEFAULTS_OF_CLASS.items() if name == wanted]
         return {**own[0], **given} if own else given
+
+    @model_validator(mode="after")
+    def _of_its_class(self) -> PlanSettings:
+        if self.data_class == CURVE and self.every_s not in CURVE_PERIODS_S:
+            raise ValueError("every_s of a curve is 900 or 3600: the intervals that meters keep")
+        if self.data_class != CURVE and self.gather_s:
+            raise ValueError("gather_s is for curves: other slots do not wait for each other")
+        if self.since and self.until and self.until < self.since:
+            raise ValueError("until lies before from: no day is left")
+        return self

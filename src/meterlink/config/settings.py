@@ -6,9 +6,11 @@ but for the meters: those stand in the journal, which takes ``[[meters]]`` over 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from meterlink.config.broker import EmbeddedBrokerSettings, MqttSettings
@@ -17,11 +19,15 @@ from meterlink.config.database import FilesSettings, InfluxSettings, IngestSetti
 from meterlink.config.gateway import GatewaySettings, LogSettings
 from meterlink.config.lines import LINES_MAX, LineFinder, LineSettings, check_listeners
 from meterlink.config.meters import METERS_MAX, MeterSettings
+from meterlink.config.monitoring import MonitoringSettings
 from meterlink.config.plans import PLANS_MAX, PlanSettings
+from meterlink.config.retention import RetentionSettings
 from meterlink.config.secret_ref import SecretRef
 from meterlink.config.security import PROVIDERS_MAX, SecurityProviderSettings, check_providers
 from meterlink.errors import ConfigError
 from meterlink.model.line_url import ListenUrl
+
+_NOBODY: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
 
 
 class Settings(BaseSettings):
@@ -51,8 +57,11 @@ class Settings(BaseSettings):
     influx: InfluxSettings | None = None
     files: FilesSettings = Field(default_factory=lambda: FilesSettings.model_validate({}))
     ingest: IngestSettings = Field(default_factory=lambda: IngestSettings.model_validate({}))
+    monitoring: MonitoringSettings = Field(default_factory=lambda: MonitoringSettings.model_validate({}))
+    retention: RetentionSettings = Field(default_factory=lambda: RetentionSettings.model_validate({}))
     log: LogSettings = Field(default_factory=lambda: LogSettings.model_validate({}))
     control: ControlSettings | None = None
+    _predecessors: Mapping[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _consistent(self) -> Settings:
@@ -66,14 +75,26 @@ class Settings(BaseSettings):
             )
         return self
 
-    def with_meters(self, meters: Sequence[MeterSettings]) -> Settings:
+    @property
+    def predecessors(self) -> Mapping[str, tuple[str, ...]]:
+        """By id of a meter of the journal, the ids of those that stood before it."""
+        return self._predecessors
+
+    def with_meters(
+        self, meters: Sequence[MeterSettings], predecessors: Mapping[str, tuple[str, ...]] = _NOBODY
+    ) -> Settings:
         """The same configuration with other meters: those of the journal.
+
+        Args:
+            meters: in service.
+            predecessors: by id, those that stood before a meter.
 
         Raises:
             ConfigError: the meters contradict each other, or the lines and providers of the configuration.
 
         """
         changed = self.model_copy(update={"meters": tuple(meters)})
+        changed._predecessors = predecessors
         try:
             changed._check_meters("meter {id!r} of the roster")
         except ValueError as error:

@@ -1,4 +1,6 @@
-"""The journal as the daemon opens it: with room put aside for acts, and a signer that watches their chain."""
+"""The journal as the daemon opens it: with room put aside for acts, a signer that watches their chain, and a
+keeper of its bounds.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,11 @@ from datetime import timezone
 from meterlink.audit.chain import Fault
 from meterlink.audit.checkpoints import Signer, signing
 from meterlink.audit.keys import GatewayKey
+from meterlink.clock import Clock
+from meterlink.config import Settings
 from meterlink.daemon.delivery import Outside
+from meterlink.daemon.delivery_slot import DeliverySlot
+from meterlink.journal.housekeeping import Housekeeper, Policy
 from meterlink.journal.journal import Journal
 from meterlink.journal.reserve import Reserve
 from meterlink.orders.attention.alarms import Alarms, Seen
@@ -44,3 +50,16 @@ async def audited_journal(outside: Outside, zone: timezone) -> AsyncIterator[Jou
 
         async with signing(Signer(journal.acts, key, outside.clock, zone=zone, tell=tell)):
             yield journal
+
+
+def housekeeper(settings: Settings, journal: Journal, delivery: DeliverySlot, clock: Clock) -> Housekeeper:
+    """Whoever keeps a journal within the bounds of a configuration.
+
+    Args:
+        settings: checked.
+        journal: open.
+        delivery: what its ingest, which has no cursor, lacks stays.
+        clock: for the time that work takes.
+
+    """
+    return Housekeeper(journal, Policy(settings.retention.ages), clock=clock, floor=delivery.stored)

@@ -9,7 +9,7 @@ from typing import Any
 
 from meterlink.daemon.order_requests import text
 from meterlink.errors import BadRequest
-from meterlink.model.payload import time_in
+from meterlink.model.payload import time_in, time_out
 from meterlink.orders.book import Book
 from meterlink.orders.dispatch.mac_guard import MacGuard
 from meterlink.orders.judging.brakes import Brakes
@@ -84,6 +84,10 @@ class BrakeRequests:
             "stopped_by": limits.stopped_by,
             "resume_asked_by": limits.asked_by,
             "shut_meters": await self._macs.shut_meters(),
+            "frozen": [
+                {"area": one.area, "reason": one.why, "until": time_out(one.until) if one.until else ""}
+                for one in self._brakes.frozen
+            ],
             "held": [
                 {"order": trip.order, "meter": trip.meter, "area": trip.area, "batch": trip.batch}
                 for trip in limits.quarantined()

@@ -194,6 +194,15 @@ def user_of(peer: socket.socket) -> str:
     """The local user at the other end of a unix socket; ``uid:N`` where the machine has no name for him."""
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     _, uid, _ = _CREDENTIALS.unpack(raw)
+    return _named(uid)
+
+
+def owners() -> frozenset[str]:
+    """Who may do with this process what he likes, whatever we say: the user that it runs as, and root."""
+    return frozenset({_named(os.geteuid()), _named(0)})
+
+
+def _named(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

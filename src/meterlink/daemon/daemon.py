@@ -9,31 +9,45 @@ be opened ends the daemon.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import structlog
 
+from meterlink.acquisition.judging import Judge
+from meterlink.acquisition.ledger_care import LedgerCare
+from meterlink.acquisition.on_demand import OnDemand
 from meterlink.audit.keys import GatewayKey
 from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door
-from meterlink.config import Settings
-from meterlink.daemon.audited import audited_journal
-from meterlink.daemon.control_socket import SOCKET_FILE
-from meterlink.daemon.delivery import Outside, delivering
+from meterlink.config import LineSettings, MeterSettings, Settings
+from meterlink.daemon.audited import audited_journal, housekeeper
+from meterlink.daemon.collection_requests import CollectionRequests, places_of
+from meterlink.daemon.control_socket import SOCKET_FILE, owners
+from meterlink.daemon.delivery import Outside
+from meterlink.daemon.delivery_slot import exchangeable
 from meterlink.daemon.dial_in import Gatehouse, PortOpener
 from meterlink.daemon.enrolment import book_of, enrolled, with_roster
+from meterlink.daemon.health import Health
+from meterlink.daemon.judging import Judging
+from meterlink.daemon.line_set import LineSet
 from meterlink.daemon.lines import LineOpener, LinePart, check_items, profiles_of
+from meterlink.daemon.live_roster import Held, LiveRoster
+from meterlink.daemon.manager import Manager
+from meterlink.daemon.notify import READY, STOPPING, status
 from meterlink.daemon.ordering import Ordering, OrderWorld
+from meterlink.daemon.read_requests import ReadDesk
+from meterlink.daemon.reload import Asked, Parts, Reloader
 from meterlink.daemon.requests import no_control
 from meterlink.daemon.roster_requests import RosterDesk
 from meterlink.daemon.supervise import supervised
+from meterlink.daemon.watchdog import watching
+from meterlink.errors import LineBusy
 from meterlink.journal.journal import Journal
 from meterlink.model.line_url import LineUrl, ListenUrl
 from meterlink.roster.book import RosterBook
-from meterlink.roster.entries import Meters
-from meterlink.roster.roster import Roster
 from meterlink.transports.tcp_server import listening
 
 STOP_LINES_S = 5.0
@@ -51,6 +65,7 @@ class Daemon:
         opener: opens lines.
         port_opener: listens where terminals dial in.
         orders: what orders need of the world.
+        manager: whoever manages and watches it; ``None``: nobody.
 
     Raises:
         ConfigError: a profile is wrong, or does not serve a meter that it should.
@@ -65,14 +80,18 @@ class Daemon:
         opener: LineOpener,
         port_opener: PortOpener = listening,
         orders: OrderWorld | None = None,
+        manager: Manager | None = None,
     ) -> None:
         self._profiles = profiles_of(settings)
         check_items(settings, outside.clock, self._profiles)  # before anything is made
         self._settings = settings
         self._outside = outside
+        self._on_demand = OnDemand(outside.clock, settings.gateway.plant_time)
         self._opener = opener
         self._port_opener = port_opener
         self._orders = orders or OrderWorld()
+        self._manager = manager or Manager()
+        self._asked = Asked()
 
     async def run(self, stop: asyncio.Event, tell_ready: Callable[[dict[str, Any]], None]) -> None:
         """Run until ``stop`` is set, then end in order.
@@ -84,89 +103,149 @@ class Daemon:
             LineBusy, LineLost: a port that terminals dial cannot be opened.
 
         """
-        outside = self._outside
-        async with audited_journal(outside, self._settings.gateway.plant_time) as journal:
-            book = book_of(self._settings, self._profiles, journal, outside.clock)
-            settings = await enrolled(self._settings, book, outside.clock)
-            check_items(settings, outside.clock, self._profiles)
-            await self._work(settings, journal, book, stop, tell_ready)
+        clock = self._outside.clock
+        async with audited_journal(self._outside, self._settings.gateway.plant_time) as journal:
+            book = book_of(self._settings, self._profiles, journal, clock)
+            meters, at = await enrolled(self._settings, book, clock), clock.utc_now()
+            settings = with_roster(self._settings, meters, at)
+            check_items(settings, clock, self._profiles)
+            held = Held(file=self._settings, settings=settings, profiles=self._profiles, meters=meters, at=at)
+            await self._work(held, journal, book, stop, tell_ready)
         _log.info("stopped")
 
     async def _work(
         self,
-        settings: Settings,
+        held: Held,
         journal: Journal,
         book: RosterBook,
         stop: asyncio.Event,
         tell_ready: Callable[[dict[str, Any]], None],
     ) -> None:
         """Run with the meters that are in service."""
-        outside = self._outside
+        settings, outside, notifier = held.settings, self._outside, self._manager.notifier
+        judging = Judging(journal, lambda: held.settings, lambda: held.profiles, outside.clock)
         async with (
-            delivering(settings, journal, outside) as delivery,
+            exchangeable(settings, journal, outside) as delivery,
             self._ordering(settings, journal) as ordering,
-            self._listening(settings, journal) as (gatehouse, ports),
+            self._listening(settings, journal, judging.judge) as (gatehouse, ports),
+            asyncio.TaskGroup() as group,
         ):
-            parts = [
-                LinePart(
-                    line,
-                    meters,
-                    settings.plans,
-                    profiles=self._profiles,
-                    keeper=journal,
+            lines = LineSet(group)
+            parts = Parts(
+                lines=lines,
+                make=partial(self._part, held, journal, gatehouse, ordering, judging),
+                delivery=delivery,
+                gatehouse=gatehouse,
+                ordering=ordering,
+                roster=LiveRoster(
+                    book,
+                    held,
+                    rules=None if ordering is None else ordering.roster,
+                    changed=self._asked.roster,
                     clock=outside.clock,
-                    way=self._way(line.parsed_url, gatehouse),
-                    rng=outside.rng,
-                    zone=settings.gateway.plant_time,
-                    ear=gatehouse.ear(line.name),
-                    report=gatehouse.told_along(line),
-                    ordering=ordering,
-                )
-                for line, meters in settings.meters_by_line()
+                ),
+                housekeeper=housekeeper(settings, journal, delivery, outside.clock),
+                health=Health(
+                    journal, outside.folder, relay=delivery.relay, lines=lines.work, clock=outside.clock
+                ),
+            )
+            care = LedgerCare(journal.ledger, outside.clock, settings.gateway.plant_time)
+            tasks = [
+                group.create_task(supervised(name, run), name=name)
+                for name, run in {"ledger": care.run, **self._beside(parts)}.items()
             ]
-            async with asyncio.TaskGroup() as group:
-                beside: list[asyncio.Task[None]] = []
-                tasks = [
-                    group.create_task(supervised(part.name, part.run), name=f"line[{part.name}]")
-                    for part in parts
-                ]
-                if ordering is not None:
-                    beside.append(group.create_task(supervised("orders", ordering.run), name="orders"))
-                async with self._orders.open_desk(
-                    outside.folder / SOCKET_FILE, self._desk(book, ordering).answer
-                ):
-                    _log.info("started", boot=journal.boot, lines=len(parts), meters=len(settings.meters))
-                    tell_ready(
-                        {
-                            "gateway": settings.gateway.id,
-                            "boot": journal.boot,
-                            "broker": delivery.broker,
-                            "lines": [part.name for part in parts],
-                            "listens": ports,
-                        }
-                    )
-                    await stop.wait()
-                for part in parts:
-                    part.stop()
-                await asyncio.wait(tasks, timeout=STOP_LINES_S)
-                for task in (*tasks, *beside):
-                    task.cancel()
+            requests = CollectionRequests(
+                journal.ledger,
+                lambda: places_of(held.settings),
+                settings.gateway.plant_time,
+                self._desk(parts).answer,
+            )
+            reads = ReadDesk(
+                self._on_demand,
+                requests.answer,
+                settings=lambda: held.settings,
+                people=None if ordering is None else ordering.people,
+                owners=owners(),
+            )
+            reloader = Reloader(held, parts, manager=self._manager, clock=outside.clock)
+            reloading = group.create_task(reloader.run(self._asked), name="reloader")
+            lines.start(parts.make(line, meters) for line, meters in settings.meters_by_line())
+            async with (
+                self._monitor(parts.health) as port,
+                self._orders.open_desk(outside.folder / SOCKET_FILE, reads.answer),
+            ):
+                _log.info("started", boot=journal.boot, lines=len(lines.names), meters=len(settings.meters))
+                tell_ready(
+                    {
+                        "gateway": settings.gateway.id,
+                        "boot": journal.boot,
+                        "broker": delivery.broker,
+                        "lines": lines.names,
+                        "listens": ports,
+                        "monitor": port,
+                    }
+                )
+                notifier.tell(READY, status(parts.health.words()))
+                await stop.wait()
+            notifier.tell(STOPPING, status("finishing what is in hand"))
+            reloading.cancel()
+            await lines.stop(STOP_LINES_S)
+            for task in tasks:
+                task.cancel()
+            await care.end()
             await delivery.drain()
 
-    def _desk(self, book: RosterBook, ordering: Ordering | None) -> RosterDesk:
+    def _beside(self, parts: Parts) -> dict[str, Callable[[], Awaitable[None]]]:
+        """What runs beside the lines, by name."""
+        notifier, health, ordering = self._manager.notifier, parts.health, parts.ordering
+        return {
+            "housekeeping": parts.housekeeper.run,
+            **({"orders": ordering.run} if ordering is not None else {}),
+            **({"health": health.run} if self._manager.open_monitor else {}),
+            **({"watchdog": partial(watching, notifier, health)} if notifier.is_heard else {}),
+        }
+
+    def _desk(self, parts: Parts) -> RosterDesk:
         """Who answers at the control socket."""
-
-        def renew(meters: Meters) -> None:
-            if ordering is not None:
-                settings = with_roster(self._settings, meters, self._outside.clock.utc_now())
-                ordering.roster.renew(Roster.of(settings, self._profiles))
-
+        ordering = parts.ordering
         return RosterDesk(
-            book,
+            parts.roster,
             no_control if ordering is None else ordering.answer,
             people=None if ordering is None else ordering.people,
-            renew=renew,
             clock=self._outside.clock,
+        )
+
+    def ask_reload(self) -> None:
+        """Read the configuration again, and take what has changed; see ``reload``."""
+        self._asked.file()
+
+    def _part(
+        self,
+        held: Held,
+        journal: Journal,
+        gatehouse: Gatehouse,
+        ordering: Ordering | None,
+        judging: Judging,
+        line: LineSettings,
+        meters: tuple[MeterSettings, ...],
+    ) -> LinePart:
+        """The part of one line, of the configuration that holds."""
+        outside = self._outside
+        return LinePart(
+            line,
+            meters,
+            held.settings.plans,
+            profiles=held.profiles,
+            journal=journal,
+            clock=outside.clock,
+            way=self._way(line.parsed_url, gatehouse),
+            rng=outside.rng,
+            zone=held.settings.gateway.plant_time,
+            ear=gatehouse.ear(line.name),
+            report=gatehouse.told_along(line),
+            ordering=ordering,
+            on_demand=self._on_demand,
+            judging=judging,
         )
 
     @asynccontextmanager
@@ -194,11 +273,30 @@ class Daemon:
 
     @asynccontextmanager
     async def _listening(
-        self, settings: Settings, journal: Journal
+        self, settings: Settings, journal: Journal, judge: Judge
     ) -> AsyncIterator[tuple[Gatehouse, list[str]]]:
-        gatehouse = Gatehouse(settings, journal, self._outside.clock)
+        gatehouse = Gatehouse(settings, journal, judge, self._outside.clock)
         async with gatehouse.open(self._port_opener) as ports:
             yield gatehouse, ports
+
+    @asynccontextmanager
+    async def _monitor(self, health: Health) -> AsyncIterator[int | None]:
+        """The port for programs that watch; ``None``: there is none.
+
+        A port that another program has is told and costs nothing else: meters are read without it.
+        """
+        wanted, opener = self._settings.monitoring, self._manager.open_monitor
+        if opener is None or not wanted.enabled:
+            yield None
+            return
+        async with AsyncExitStack() as stack:
+            try:
+                port = await stack.enter_async_context(opener(wanted.port, health.pages()))
+            except LineBusy as error:
+                _log.error("monitor.unavailable", reason=str(error))
+                yield None
+                return
+            yield port
 
     def _way(self, url: LineUrl, gatehouse: Gatehouse) -> Opener | Door:
         """How a line is opened, or who comes by it."""

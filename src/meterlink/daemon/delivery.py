@@ -117,7 +117,7 @@ async def delivering(settings: Settings, journal: Journal, outside: Outside) -> 
         stored = partial(letters.highest_seq, gateway.id)
         if outside.connector is None:
             # The embedded broker has forgotten what the ingest had not yet stored when we ended.
-            await journal.rewind(SINK, await stored())
+            await journal.sinks.rewind(SINK, await stored())
 
         async def publish() -> None:
             await ingest.subscribed.wait()  # what is published before its first subscription it never gets

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from meterlink.acquisition.judging import Judge
 from meterlink.acquisition.reports import ReportJournal, ReportKeeper
 from meterlink.bus.listener import Door, Listener
 from meterlink.clock import Clock
@@ -35,6 +36,7 @@ class Gatehouse:
     Args:
         settings: checked.
         journal: where reports are kept.
+        judge: marks their readings.
         clock: wall time, which terminals are told.
 
     Attributes:
@@ -42,13 +44,23 @@ class Gatehouse:
 
     """
 
-    def __init__(self, settings: Settings, journal: ReportJournal, clock: Clock) -> None:
+    def __init__(self, settings: Settings, journal: ReportJournal, judge: Judge, clock: Clock) -> None:
         self._clock = clock
         self._zone = settings.gateway.plant_time
         self._clock_trusted = settings.gateway.clock_trusted
         self._queue = ReportQueue()
         self._terminals: dict[tuple[str, int], set[str]] = {}
         self._speakers: dict[str, frozenset[str]] = {}
+        self.reports = ReportKeeper(self._queue, journal, judge, {})
+        self.take(settings)
+        self._halls = {
+            endpoint: Hall(self._maker(known), strangers_max=STRANGERS_MAX + len(known))
+            for endpoint, known in self._terminals.items()
+        }
+
+    def take(self, settings: Settings) -> None:
+        """Know the meters of another configuration, whose terminals dial the same ports."""
+        self._speakers.clear()
         meters: dict[tuple[str, str], str] = {}
         for line, on_it in settings.meters_by_line():
             if isinstance(url := line.parsed_url, ListenUrl):
@@ -57,11 +69,7 @@ class Gatehouse:
             elif speakers := {meter.address: meter.id for meter in on_it if meter.protocol == PROTOCOL}:
                 self._speakers[line.name] = frozenset(speakers)
                 meters.update({(f"line {line.name}", address): id_ for address, id_ in speakers.items()})
-        self.reports = ReportKeeper(self._queue, journal, meters)
-        self._halls = {
-            endpoint: Hall(self._maker(known), strangers_max=STRANGERS_MAX + len(known))
-            for endpoint, known in self._terminals.items()
-        }
+        self.reports.meters = meters
 
     def door(self, url: ListenUrl) -> Door:
         """Where the terminal of a line comes in."""
@@ -93,9 +101,6 @@ class Gatehouse:
             for (host, port), hall in self._halls.items():
                 where.append(f"{host}:{await stack.enter_async_context(opener(host, port, hall))}")
                 _log.info("listening", at=where[-1], terminals=len(self._terminals[host, port]))
-            if not where and not self._speakers:
-                yield where
-                return
             async with asyncio.TaskGroup() as group:
                 keeping = group.create_task(supervised("reports", self.reports.run), name="reports.keeper")
                 yield where

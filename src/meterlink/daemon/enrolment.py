@@ -21,6 +21,7 @@ from meterlink.roster.book import IMPORT, RosterBook
 from meterlink.roster.checks import Checks
 from meterlink.roster.entries import Meters, in_service
 from meterlink.roster.faults import RosterRefused
+from meterlink.roster.lineage import predecessors
 from meterlink.roster.plan import Plan, plan
 
 NO_METERS: Final = (
@@ -38,21 +39,19 @@ def book_of(settings: Settings, profiles: MeterProfiles, journal: Journal, clock
     return RosterBook(journal.roster, Checks(settings, profiles), clock)
 
 
-async def enrolled(settings: Settings, book: RosterBook, clock: Clock) -> Settings:
-    """The configuration with the meters that are in service now; at the first start those of the file.
+async def enrolled(settings: Settings, book: RosterBook, clock: Clock) -> Meters:
+    """The roster of the journal; at the first start that of the file.
 
     Raises:
-        ConfigError: there are no meters, or they do not fit the configuration.
+        ConfigError: there are no meters.
         JournalError: the roster cannot be read or kept.
 
     """
     held = await book.held()
-    meters = held.meters
     if held.revision == 0:
-        meters = await _taken_over(settings, book)
-    else:
-        _tell(differences(settings, meters, clock.utc_now()))
-    return with_roster(settings, meters, clock.utc_now())
+        return await _taken_over(settings, book)
+    tell_differences(settings, held.meters, clock.utc_now())
+    return held.meters
 
 
 def with_roster(settings: Settings, meters: Meters, at: datetime) -> Settings:
@@ -62,7 +61,7 @@ def with_roster(settings: Settings, meters: Meters, at: datetime) -> Settings:
         ConfigError: they do not fit the configuration.
 
     """
-    return settings.with_meters(in_service(meters.values(), at))
+    return settings.with_meters(in_service(meters.values(), at), predecessors(meters, at))
 
 
 def differences(settings: Settings, meters: Meters, at: datetime) -> Plan | None:
@@ -90,8 +89,9 @@ async def _taken_over(settings: Settings, book: RosterBook) -> Meters:
     return applied.meters
 
 
-def _tell(found: Plan | None) -> None:
-    if found is None:
+def tell_differences(settings: Settings, meters: Meters, at: datetime) -> None:
+    """Log where ``[[meters]]`` says otherwise than the roster, and what to do."""
+    if (found := differences(settings, meters, at)) is None:
         return
     _log.warning(
         "roster_differs_from_file",

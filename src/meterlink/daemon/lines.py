@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta, tzinfo
 
 import structlog
 
-from meterlink.acquisition.freezes import FreezePoller
+from meterlink.acquisition.collector import Collector, Entry
 from meterlink.acquisition.instants import InstantPoller
-from meterlink.acquisition.keeping import Keeper
-from meterlink.acquisition.looks import Looks
+from meterlink.acquisition.looks import Looks, Sight
+from meterlink.acquisition.on_demand import OnDemand
 from meterlink.acquisition.plans import Plan, Point
-from meterlink.acquisition.poller import Poller
 from meterlink.bus.dialling import Opener
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.listener import Door, Listener
+from meterlink.bus.work import LineWork
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, SecretRef, Settings
-from meterlink.daemon.judging import validator_of
+from meterlink.daemon.judging import Judging
 from meterlink.daemon.ordering import Ordering
+from meterlink.daemon.planned import plans_of
 from meterlink.daemon.supervise import supervised
 from meterlink.drivers.base import Driver
 from meterlink.drivers.choose import answer_octets_max, driver_for
@@ -32,18 +33,15 @@ from meterlink.drivers.looks import Looker
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.errors import ConfigError, UnknownItem
-from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, DataClass
+from meterlink.journal.journal import Journal
+from meterlink.model.data_classes import DataClass
 from meterlink.model.line_url import LineUrl, SerialUrl
+from meterlink.model.slot import PASSING
 from meterlink.orders.dispatch.worker import LineOrders
 from meterlink.roster.fits import Misfit, dial_in_misfit, password_misfit
 from meterlink.security.choose import check_security
 from meterlink.transports.stream import ByteStream
 from meterprofiles import Profile
-
-_POLLERS: dict[DataClass, type[InstantPoller | FreezePoller]] = {
-    INSTANT: InstantPoller,
-    DAILY_FREEZE: FreezePoller,
-}
 
 _log = structlog.get_logger(__name__)
 
@@ -58,7 +56,7 @@ class LinePart:
         meters: who is on it.
         plans: what is read.
         profiles: which of them serves which meter.
-        keeper: the journal.
+        journal: keeps what comes, and what is due.
         clock: wall time.
         way: opens the line, or the door through which its terminal comes.
         rng: jitter.
@@ -66,6 +64,12 @@ class LinePart:
         ear: makes the listener of a line that we open, where a meter of it may report.
         report: where goes what its meters tell along with their answers.
         ordering: the orders of the daemon, if it takes any.
+        on_demand: what people ask of the daemon's meters.
+        judging: marks what is read.
+
+    Attributes:
+        work: what the line has done and is at.
+        is_at_work: whether it runs now; not between two runs of one that crashed.
 
     """
 
@@ -76,7 +80,7 @@ class LinePart:
         plans: Sequence[PlanSettings],
         *,
         profiles: MeterProfiles,
-        keeper: Keeper,
+        journal: Journal,
         clock: Clock,
         way: Opener | Door,
         rng: random.Random,
@@ -84,8 +88,14 @@ class LinePart:
         ear: Callable[[], Listener] | None = None,
         report: Callable[[Report], None] = nobody_keeps,
         ordering: Ordering | None = None,
+        on_demand: OnDemand,
+        judging: Judging,
     ) -> None:
         self.name = settings.name
+        self.work = LineWork()
+        self.is_at_work = False
+        self._on_demand = on_demand
+        self._judging = judging
         self._meters = meters
         self._ordering = ordering
         self._orders: LineOrders | None = None
@@ -95,39 +105,41 @@ class LinePart:
         self._passwords = _Passwords(meters)
         self._served: dict[Profile, list[Point]] = {}
         for meter in meters:
-            point = Point(meter=meter.id, address=meter.address)
+            point = Point(
+                meter=meter.id,
+                address=meter.address,
+                reading_day=meter.reading_day,
+                in_service_since=meter.in_service_since,
+                in_service_until=meter.in_service_until,
+            )
             profile = profiles.find(meter.protocol, meter.model)
             self._served.setdefault(profile, []).append(point)
-        self._plans = [
-            Plan(
-                name=plan.name,
-                every_s=plan.every_s,
-                items=plan.items,
-                tries=plan.tries,
-                data_class=plan.data_class,
-            )
-            for plan in plans
-        ]
-        self._keeper = keeper
-        self._validator = validator_of(meters, profiles, zone)
-        self._numbered = frozenset(meter.id for meter in meters if meter.meter_number)
+        self._passing, self._stored = plans_of(plans, zone)
+        self._journal = journal
         self._clock = clock
         self._way = way
         self._rng = rng
         self._zone = zone
-        self._pollers: list[Poller] = []
+        self._parts: list[InstantPoller | Collector] = []
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
         """Let ``run`` end after the exchanges in hand."""
         self._stopping.set()
-        for poller in self._pollers:
-            poller.stop()
+        for part in self._parts:
+            part.stop()
         if self._orders is not None:
             self._orders.stop()
 
     async def run(self) -> None:
         """Own the line and poll its meters until stopped; fresh state at each call."""
+        self.is_at_work = True
+        try:
+            await self._run()
+        finally:
+            self.is_at_work = False
+
+    async def _run(self) -> None:
         timing = line_timing(self._settings, self._served)
         line = Line(
             self.name,
@@ -135,32 +147,43 @@ class LinePart:
             timing=timing,
             rng=self._rng,
             ear=self._ear,
+            work=self.work,
         )
-        named: dict[str, Poller] = {}
         drivers = {profile: self._driver(profile) for profile in self._served}
-        for profile, points in self._served.items():
-            driver = drivers[profile]
-            looker = Looker(driver=driver, line=line, clock=self._clock, zone=self._zone)
-            looks = Looks(points, looker, numbered=self._numbered, clock=self._clock, zone=self._zone)
-            for plan in self._plans:
-                if reads(driver, plan.data_class):
-                    named[f"{plan.name}.{profile.name}"] = self._poller(plan, driver, points, line, looks)
-                else:
-                    _log.info("plan_passes_by", line=self.name, plan=plan.name, profile=profile.name)
-        self._pollers = list(named.values())
+        looks = self._looks(drivers, line)
+        named: dict[str, InstantPoller | Collector] = {
+            f"{plan.name}.{profile.name}": self._poller(plan, drivers[profile], points, line, looks)
+            for profile, points in self._served.items()
+            for plan in self._passing
+        }
+        if entries := self._entries(drivers):
+            named["collector"] = Collector(
+                line=line,
+                entries=entries,
+                keeper=self._journal,
+                judge=self._judging.judge,
+                looks=looks,
+                ledger=self._journal.ledger,
+                clock=self._clock,
+            )
+        self._parts = list(named.values())
         self._orders = self._orders_of(timing, drivers.values())
         if self._stopping.is_set():
             return
         async with asyncio.TaskGroup() as group:
             owner = group.create_task(line.run(), name=f"bus[{self.name}].owner")
+            reach = {
+                (one.meter, one.address): drivers[of] for of, all_ in self._served.items() for one in all_
+            }
+            answering = group.create_task(self._on_demand.serve(line, reach), name=f"on_demand[{self.name}]")
             async with asyncio.TaskGroup() as working:
-                for name, poller in named.items():
-                    working.create_task(poller.run(), name=f"poller[{self.name}].{name}")
+                for name, part in named.items():
+                    working.create_task(part.run(), name=f"poller[{self.name}].{name}")
                 if (orders := self._orders) is not None:
                     name = f"orders[{self.name}]"
                     working.create_task(supervised(name, lambda: orders.run(line)), name=name)
-            if self._ear is not None or not callable(self._way):
-                await self._stopping.wait()  # who reports is heard also where no plan reads him
+            await self._stopping.wait()  # who reports is heard, and who is asked is read, also without a plan
+            answering.cancel()
             owner.cancel()
 
     def _orders_of(self, timing: Timing, drivers: Iterable[Driver]) -> LineOrders | None:
@@ -193,18 +216,47 @@ class LinePart:
         )
         return GuardedDriver(driver)
 
+    def _entries(self, drivers: Mapping[Profile, Driver]) -> list[Entry]:
+        """What is fetched out of the memory of each meter; a plan passes by those that keep no such thing."""
+        found = []
+        for profile, points in self._served.items():
+            driver = drivers[profile]
+            for plan in self._stored:
+                if plan.data_class in driver.stored:
+                    found += [Entry(point=point, plan=plan, driver=driver) for point in points]
+                else:
+                    _log.info("plan_passes_by", line=self.name, plan=plan.name, profile=profile.name)
+        return found
+
+    def _looks(self, drivers: Mapping[Profile, Driver], line: Line) -> Looks:
+        """Who looks at the meters of the line beside their values."""
+        numbers = {meter.id: meter.meter_number for meter in self._meters}
+        sights = {}
+        for profile, points in self._served.items():
+            looker = Looker(driver=drivers[profile], line=line, clock=self._clock, zone=self._zone)
+            for point in points:
+                sights[point.meter] = Sight(address=point.address, looker=looker, number=numbers[point.meter])
+        return Looks(
+            sights,
+            shown=self._judging.shown,
+            tell_mixed=self._judging.tell_mixed,
+            clock=self._clock,
+            zone=self._zone,
+        )
+
     def _poller(
         self, plan: Plan, driver: Driver, points: Sequence[Point], line: Line, looks: Looks
-    ) -> Poller:
-        """One plan for the meters of one profile."""
-        return _POLLERS[plan.data_class](
+    ) -> InstantPoller:
+        """One plan of the moment for the meters of one profile."""
+        return InstantPoller(
             plan=plan,
             points=points,
             line=line,
             driver=driver,
-            keeper=self._keeper,
-            validator=self._validator,
+            keeper=self._journal,
+            judge=self._judging.judge,
             looks=looks,
+            ledger=self._journal.ledger,
             clock=self._clock,
             zone=self._zone,
         )
@@ -250,7 +302,7 @@ def profiles_of(settings: Settings) -> MeterProfiles:
 
 def reads(driver: Driver, data_class: DataClass) -> bool:
     """Whether meters of a profile have data of a class; a plan passes by those that have not."""
-    return data_class == INSTANT or data_class in driver.freezes
+    return data_class in PASSING or data_class in driver.stored
 
 
 def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> None:
@@ -261,6 +313,7 @@ def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> No
         UnknownItem: the message names the plan, and near items.
 
     """
+    plans_of(settings.plans, settings.gateway.plant_time)
     _check_dial_in(settings)
     _check_passwords(settings, profiles)
     check_security(settings, profiles)
@@ -317,10 +370,10 @@ def _spoken(profile: Profile) -> str:
 
 
 def _check_item(driver: Driver, data_class: DataClass, item: str) -> None:
-    if data_class == INSTANT:
+    if data_class in PASSING:
         driver.check_instant(item)
     else:
-        driver.check_freeze(data_class, item)
+        driver.check_stored(data_class, item)
 
 
 def line_timing(settings: LineSettings, served: Iterable[Profile]) -> Timing:

@@ -34,8 +34,8 @@ from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.limits.calendar import Calendar
 from meterlink.orders.limits.caps import Limits
-from meterlink.orders.paid.lateness import Lateness
 from meterlink.orders.people import People
+from meterlink.orders.qualifying.left_open import LeftOpen
 from meterlink.orders.qualifying.models import Models
 from meterlink.orders.reconciliation.reconciler import PurseOf, Reconciler
 from meterlink.orders.service import OrderService
@@ -175,16 +175,16 @@ class Aftercare:
         attention: work items and alarms.
         strays: ends orders whose meter has left the configuration.
         reconciler: compares payments, log and meters.
-        lateness: of those who have paid.
         reminder: of those who have not pressed the key.
+        left_open: of those whom a qualification has left in the dark.
 
     """
 
     attention: Attention
     strays: Strays
     reconciler: Reconciler
-    lateness: Lateness
     reminder: Reminder
+    left_open: LeftOpen
 
     @classmethod
     def of(cls, ground: Ground, book: Book, evidence: EvidenceBook, purse_of: PurseOf) -> Aftercare:
@@ -205,8 +205,8 @@ class Aftercare:
             attention=Attention(work=work, alarms=alarms),
             strays=Strays(book, ground.roster, work),
             reconciler=reconciler,
-            lateness=Lateness(book, alarms, work),
             reminder=Reminder(book, work, ground.clock),
+            left_open=LeftOpen(book, alarms, work),
         )
 
 

@@ -35,6 +35,7 @@ from meterlink.orders.book import Book
 from meterlink.orders.dispatch.reach import Reach
 from meterlink.orders.dispatch.worker import LineOrders
 from meterlink.orders.paid.aftermath import Aftermath
+from meterlink.orders.paid.lateness import Lateness
 from meterlink.orders.paid.payments import Payments
 from meterlink.orders.people import THE_DAEMON
 from meterlink.orders.qualifying.desk import Qualifier
@@ -42,6 +43,7 @@ from meterlink.orders.qualifying.models import Models
 from meterlink.orders.qualifying.qualified import Qualifications
 from meterlink.orders.rules import Stage
 from meterlink.orders.rules.closing import mode
+from meterlink.roster.roster import Roster, RosterMeter
 from meterlink.security.adapter import Opener
 from meterlink.security.choose import Securities
 
@@ -105,18 +107,21 @@ class Ordering:
         self._qualified = Qualifications(ground.acts, ground.roster, key or GatewayKey.passing(), ground.zone)
         self._models: Models = world.models or self._qualified
         self._lines: dict[str, LineOrders] = {}
+        self._left = asyncio.Event()
         self.roster = ground.roster
         self.book = Book(ground.acts, clock, timeline=ground.timeline)
         self._rules = Rules.of(ground, self._models)
         self._senders = Senders.of(ground, self.book, self._rules)
-        aftermath = Aftermath(self.book, self._closing_for, ground.zone)
+        aftermath = Aftermath(self.book, self.roster, self._closing_for, ground.zone)
         self.book.companions += [aftermath, self._qualified, self._senders.macs]
         self._aftercare = Aftercare.of(ground, self.book, self._rules.evidence, self._purse_of)
         self.book.companions.append(self._aftercare.reminder)
-        alarms = self._aftercare.attention.alarms
+        attention = self._aftercare.attention
+        alarms = attention.alarms
         self._payments = Payments(
             self.book, aftermath, self._rules.evidence, self.roster, alarms=alarms, clock=clock
         )
+        self._lateness = Lateness(self.book, alarms, attention.work, self.roster, self._payments.resume)
         self._desk = Desk.of(ground, self.book, self._rules, alarms)
         self.people = self._desk.people
         self._requests = self._all_requests(ground.acts)
@@ -138,11 +143,34 @@ class Ordering:
     async def run(self) -> None:
         """Look after those who have paid, their money, and the cases before trips, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._aftercare.lateness.run(), name="orders.lateness")
+            group.create_task(self._lateness.run(), name="orders.lateness")
             group.create_task(self._aftercare.reminder.run(), name="orders.reminder")
+            group.create_task(self._aftercare.left_open.run(), name="orders.left_open")
             group.create_task(self._payments.run(), name="orders.payments")
             group.create_task(self._aftercare.reconciler.run(), name="orders.reconciler")
             group.create_task(self._desk.rounds.run(), name="orders.cases")
+            group.create_task(self._end_strays(), name="orders.strays")
+
+    async def _end_strays(self) -> None:
+        while True:
+            await self._left.wait()
+            await self._aftercare.strays.end()
+            self._left.clear()
+
+    def rebuild(self, settings: Settings, profiles: MeterProfiles) -> None:
+        """Reach the meters of another configuration from now on; the lines on which any is other have ended.
+
+        Args:
+            settings: with the meters in service.
+            profiles: of them.
+
+        """
+        self._settings, self._profiles = settings, profiles
+        self._securities.profiles = profiles
+        here = {line.name for line, _ in settings.meters_by_line()}
+        self._lines = {name: orders for name, orders in self._lines.items() if name in here}
+        self.roster.rebuilt(Roster.of(settings, profiles))
+        self._left.set()
 
     async def answer(self, user: str, op: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a local user asks; see ``control_socket.Handler``."""
@@ -169,6 +197,11 @@ class Ordering:
         """
         drivers: dict[str, ControlDriver] = {}
         reaches: dict[str, Reach] = {}
+        here = {meter.address: self._built(meter) for meter in meters}
+
+        def facts_of(address: str) -> Mapping[str, str]:
+            return self._qualified.known(here[address]) if address in here else {}
+
         for meter in meters:
             profile = self._profiles.find(meter.protocol, meter.model)
             if profile.name not in drivers:
@@ -181,7 +214,7 @@ class Ordering:
                         zone=self._settings.gateway.plant_time,
                         password_of=password_of,
                         association_lost=association_lost,
-                        facts_of=self._qualified.known_at,
+                        facts_of=facts_of,
                     )
                 except NoControl:
                     continue  # the rules say so to whoever asks
@@ -235,8 +268,8 @@ class Ordering:
             LineClosed: it is not up.
 
         """
-        entry = self.roster.meter(meter)
-        if entry is None or entry.line not in self._lines:
+        entry, told = self.roster.built(meter), self.roster.meter(meter)
+        if entry is None or told is None or told.is_rebuilding or entry.line not in self._lines:
             raise LineClosed(f"the line of meter {meter!r} is not up")
         return self._lines[entry.line].at_meter(meter, priority)
 
@@ -248,12 +281,17 @@ class Ordering:
     async def _closing_for(self, order: Order) -> OrderKind:
         """How supply comes back at a meter: by the key, unless the customer agreed otherwise (CTRL-15)."""
         meter = self.roster.meter(order.meter)
-        assert meter is not None, "its orders were taken for a meter of the roster"
+        if meter is None:  # it has gone, and the closing ends as a stray
+            return OrderKind.PERMIT_CLOSE
         return mode(await self._rules.judge.facts(Stage.CREATE, order, None, THE_DAEMON, meter))
 
-    def _reach(self, meter: MeterSettings, driver: ControlDriver, reply_timeout: timedelta) -> Reach:
-        entry = self.roster.meter(meter.id)
+    def _built(self, meter: MeterSettings) -> RosterMeter:
+        entry = self.roster.built(meter.id)
         assert entry is not None, "the roster is made of the same configuration"
+        return entry
+
+    def _reach(self, meter: MeterSettings, driver: ControlDriver, reply_timeout: timedelta) -> Reach:
+        entry = self._built(meter)
         return Reach(
             meter=entry,
             driver=driver,

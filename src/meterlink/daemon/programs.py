@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
 import ssl
@@ -14,10 +15,14 @@ from typing import Any
 import structlog
 
 from meterlink.clock import SystemClock
-from meterlink.config import MqttSettings, SecretRef, Settings, data_dir
+from meterlink.config import LogSettings, MqttSettings, SecretRef, Settings, data_dir
 from meterlink.daemon.daemon import Daemon
 from meterlink.daemon.delivery import Outside, ingesting, make_sink
+from meterlink.daemon.manager import Manager
+from meterlink.daemon.monitor import monitor
+from meterlink.daemon.notify import READY, STOPPING, Notifier, status
 from meterlink.daemon.supervise import supervised
+from meterlink.daemon.watchdog import feeding_alone
 from meterlink.errors import ConfigError, JournalError, MeterlinkError
 from meterlink.transports.messages import MessageConnector
 from meterlink.transports.mqtt import MqttConnector
@@ -28,12 +33,20 @@ Tell = Callable[[dict[str, Any]], None]
 _log = structlog.get_logger(__name__)
 
 
-def run_daemon(settings: Settings, tell_ready: Tell) -> None:
-    """Run the daemon until SIGTERM or SIGINT.
+def run_daemon(
+    settings: Settings,
+    tell_ready: Tell,
+    *,
+    reread: Callable[[], Settings],
+    relog: Callable[[LogSettings], None],
+) -> None:
+    """Run the daemon until SIGTERM or SIGINT; SIGHUP reads its configuration again.
 
     Args:
         settings: checked.
         tell_ready: called once with facts for whoever started us.
+        reread: reads the configuration again.
+        relog: sets the log up anew.
 
     Raises:
         ConfigError, UnknownItem: found before a port opens.
@@ -43,13 +56,25 @@ def run_daemon(settings: Settings, tell_ready: Tell) -> None:
 
     """
     outside = _outside(settings)
-    daemon = Daemon(settings, outside, open_line)
+    manager = Manager(
+        open_monitor=monitor,
+        notifier=Notifier(os.environ),
+        reread=reread,
+        outside_of=_outside,
+        relog=relog,
+    )
+    daemon = Daemon(settings, outside, open_line, manager=manager)
     _make(outside.folder)
-    _until_signal(lambda stop: daemon.run(stop, tell_ready))
+
+    async def program(stop: asyncio.Event) -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.ask_reload)
+        await daemon.run(stop, tell_ready)
+
+    _until_signal(program)
 
 
 def run_ingest(settings: Settings, tell_ready: Tell) -> None:
-    """Run the ingest alone until SIGTERM or SIGINT; see ``run_daemon``.
+    """Run the ingest alone until SIGTERM or SIGINT; see ``run_daemon``. It reloads nothing.
 
     Raises:
         ConfigError: no broker is configured, or a secret cannot be read.
@@ -62,14 +87,19 @@ def run_ingest(settings: Settings, tell_ready: Tell) -> None:
     outside = _outside(settings)
     connector = outside.connector
     assert connector is not None, "a broker is configured"
+    notifier = Notifier(os.environ)
     _make(outside.folder)
 
     async def program(stop: asyncio.Event) -> None:
         async with ingesting(settings, outside, connector) as (_, ingest), asyncio.TaskGroup() as group:
             running = group.create_task(supervised("ingest", ingest.run), name="ingest")
             tell_ready({"gateway": settings.gateway.id})
+            notifier.tell(READY, status("taking readings from the broker"))
+            feeding = group.create_task(feeding_alone(notifier), name="watchdog")
             await stop.wait()
+            notifier.tell(STOPPING)
             running.cancel()
+            feeding.cancel()
 
     _until_signal(program)
 

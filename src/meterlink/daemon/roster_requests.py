@@ -6,7 +6,6 @@ checked as it comes, and nothing happens before ``roster.commit``.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,13 +15,13 @@ from typing import Any, Final
 from meterlink.clock import Clock
 from meterlink.config.meters import MeterSettings
 from meterlink.daemon.control_socket import Handler
+from meterlink.daemon.live_roster import LiveRoster
 from meterlink.daemon.order_requests import number, text
 from meterlink.errors import BadRequest, BusFull, ConfigError, NotAllowed
 from meterlink.journal.roster_log import CHANGES_MAX
 from meterlink.model.payload import time_in
 from meterlink.orders.people import Deed, People
-from meterlink.roster.book import Applied, RosterBook
-from meterlink.roster.entries import Meters, meter_of
+from meterlink.roster.entries import meter_of
 from meterlink.roster.exchange import Exchange
 from meterlink.roster.faults import RosterRefused
 
@@ -54,24 +53,21 @@ class RosterDesk:
         book: the roster.
         others: answers what is about something else.
         people: who may be what; ``None``: nobody orders anything here, and who can use the socket may do it.
-        renew: is told of a changed roster.
         clock: wall time.
 
     """
 
     def __init__(
         self,
-        book: RosterBook,
+        book: LiveRoster,
         others: Handler,
         *,
         people: People | None,
-        renew: Callable[[Meters], None],
         clock: Clock,
     ) -> None:
         self._book = book
         self._others = others
         self._people = people
-        self._renew = renew
         self._clock = clock
         self._tickets: dict[str, _Ticket] = {}
         self._given = 0
@@ -129,7 +125,7 @@ class RosterDesk:
             )
         except RosterRefused as refusal:
             return {"refused": [one.as_json() for one in refusal.faults], "count": refusal.count}
-        return await self._applied(applied)
+        return applied.as_json()
 
     async def _exchange(self, user: str, args: Args) -> Answer:
         try:
@@ -138,10 +134,6 @@ class RosterDesk:
             raise BadRequest(str(error)) from None
         except RosterRefused as refusal:
             return {"refused": [one.as_json() for one in refusal.faults], "count": refusal.count}
-        return await self._applied(applied)
-
-    async def _applied(self, applied: Applied) -> Answer:
-        await asyncio.to_thread(self._renew, applied.meters)
         return applied.as_json()
 
     def _ticket(self, user: str, args: Args) -> _Ticket:

@@ -74,26 +74,6 @@ class MeterAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FreezeAnswer:
-    """What a meter's newest freeze of a class held. All of it was taken at one instant.
-
-    Args:
-        frozen_at: when the meter took it, by its own clock; aware, UTC.
-        values: of the items asked for, as far as they came; in the order asked for.
-        taken_at: when the answer was complete; aware, UTC.
-        refused: items that the meter has not, with its reason.
-        unfit: items whose data did not fit, with what was wrong; another try may help.
-
-    """
-
-    frozen_at: datetime
-    values: tuple[Measured, ...]
-    taken_at: datetime
-    refused: Mapping[str, str] = field(default_factory=dict)
-    unfit: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
     """How much of a class a meter holds, as far as its profile knows; what was never taken is not there.
 
@@ -209,10 +189,6 @@ class MemoryReader(Protocol):
 class Driver(MemoryReader, Protocol):
     """One protocol's way to read; holds nothing between exchanges."""
 
-    @property
-    def freezes(self) -> frozenset[DataClass]:
-        """The classes of freezes that meters of this protocol keep."""
-
     def check_item(self, item: str) -> None:
         """Refuse an item that this protocol does not have, or that cannot be read (a password).
 
@@ -226,14 +202,6 @@ class Driver(MemoryReader, Protocol):
 
         Raises:
             UnknownItem: not in the dictionary, or not of that kind; the message says which.
-
-        """
-
-    def check_freeze(self, data_class: DataClass, item: str) -> None:
-        """Refuse an item that no freeze of a class holds, or not as a number.
-
-        Raises:
-            UnknownItem: the message says what there is.
 
         """
 
@@ -265,37 +233,6 @@ class Driver(MemoryReader, Protocol):
             Refused: the meter said no.
             NoRecord: it has no such record, or none with that item.
             BadAnswer: the answer does not fit the item.
-            ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
-
-        """
-
-    async def read_freeze(
-        self,
-        line: Line,
-        address: str,
-        data_class: DataClass,
-        items: Sequence[str],
-        *,
-        known: datetime | None = None,
-        priority: Priority,
-    ) -> FreezeAnswer:
-        """Read items of the newest freeze of a class, all of the same instant.
-
-        A new freeze may be taken while the old one is read, where a protocol needs several exchanges: what
-        was read of the old one is thrown away then, and the new one read.
-
-        Args:
-            line: running.
-            address: of the meter.
-            data_class: one of ``freezes``.
-            items: as in a plan: ``forward_active_energy``, or ``.*`` for the block.
-            known: a freeze of this instant is not wanted: its answer holds no values.
-            priority: who goes first on the line.
-
-        Raises:
-            UnknownItem: not in the dictionary.
-            NoFreeze: the meter has none yet, or its time cannot be true.
-            BadAnswer: the answer does not fit, or the freeze changed again and again.
             ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
 
         """

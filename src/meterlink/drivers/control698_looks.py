@@ -66,6 +66,8 @@ TRIP_COUNT, TRIP_TIMES, CLOSE_COUNT, CLOSE_TIMES = RECORDS = _oads(
 )
 WALLET, OVERDRAFT, LIMITS, CUSTOMER = PURSE = _oads("202C0200", "202D0200", "401F0200", "40030200")
 
+YEARS: Final = range(1970, 2200)
+"""Of a meter's clock and records; at the ends of the calendar nothing can be reckoned."""
 PHASES: Final = ("a", "b", "c")
 _DIGITS: Final = 12
 _CLOSED, _OPEN = b"\x00", b"\x80"
@@ -270,6 +272,8 @@ def _record(values: Mapping[str, ItemValue], event: str, zone: tzinfo) -> Switch
     """How many there were and when the newest was; by this protocol nobody tells who ordered it."""
     count, started = values.get(f"{event}_count"), values.get(f"{event}_started_at")
     moment = started.moment if started is not None else None
+    if moment is not None and moment.year not in YEARS:
+        moment = None
     return SwitchRecord(
         count=int(count.value) if count is not None and count.value is not None else None,
         occurred_at=None if moment is None else moment.replace(tzinfo=zone).astimezone(UTC),
@@ -280,12 +284,14 @@ def clock_shows(data: Data | Dar, meter: str, zone: tzinfo) -> datetime:
     """What a meter's clock shows; aware.
 
     Raises:
-        BadAnswer: no time that a calendar has.
+        BadAnswer: no time that a calendar has, or one of a year that nobody lives in.
 
     """
     civil = data.value.civil() if isinstance(data, Data) and data.type == "date_time_s" else None
     if not isinstance(civil, datetime):
         raise BadAnswer(f"{meter} answers with a time that no calendar has")
+    if civil.year not in YEARS:
+        raise BadAnswer(f"the clock of {meter} shows the year {civil.year}")
     return civil.replace(tzinfo=zone)
 
 

@@ -9,8 +9,7 @@ from decimal import Decimal
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Depth, FreezeAnswer, MeterAnswer, StoredAnswer, Window
-from meterlink.drivers.dlt645_freezes import FreezeReader, FreezeTable, freeze_tables
+from meterlink.drivers.base import Depth, MeterAnswer, StoredAnswer, Window
 from meterlink.drivers.dlt645_memory import Memory645
 from meterlink.drivers.dlt645_talk import Talk645
 from meterlink.drivers.near import near
@@ -20,7 +19,7 @@ from meterlink.model.data_classes import DataClass
 from meterlink.model.protocols import DEFAULT_PROTOCOL
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile, generic
-from meterwire.dlt645 import Entry, ItemValue
+from meterwire.dlt645 import Entry
 from meterwire.dlt645.items import record_selector
 from meterwire.errors import LocalProtocolError
 
@@ -65,20 +64,6 @@ class Dlt645Driver:
         if not all(isinstance(value.content, Decimal) for value in entry.decode(bytes(entry.octets))):
             raise UnknownItem(f"{item!r} is text or a time, or holds one: an interval plan keeps numbers")
 
-    @property
-    def freezes(self) -> frozenset[DataClass]:
-        """See ``Driver.freezes``."""
-        return frozenset(freeze_tables(self._dictionary))
-
-    def check_freeze(self, data_class: DataClass, item: str) -> None:
-        """See ``Driver.check_freeze``."""
-        table = self._table(data_class)
-        if table.holding(item) is None:
-            raise UnknownItem(
-                f"no {item!r} in a {data_class} of {self._profile.protocol}; "
-                f"there are {', '.join(table.quantities)}, each with .* for its tariffs or phases"
-            )
-
     def check_window(self, item: str, window: Window) -> None:
         """See ``Driver.check_window``."""
         self._selector(self._entry(item), window)
@@ -94,28 +79,6 @@ class Dlt645Driver:
         selector = _selector(entry) if window is None else self._selector(entry, window)
         told = await self._talk.ask(line, address, entry, priority=priority, selector=selector)
         return MeterAnswer(values=tuple(map(measured, told.values)), taken_at=told.taken_at)
-
-    async def read_freeze(
-        self,
-        line: Line,
-        address: str,
-        data_class: DataClass,
-        items: Sequence[str],
-        *,
-        known: datetime | None = None,
-        priority: Priority,
-    ) -> FreezeAnswer:
-        """See ``Driver.read_freeze``."""
-        for item in items:
-            self.check_freeze(data_class, item)
-
-        async def ask(entry: Entry) -> tuple[tuple[ItemValue, ...], datetime]:
-            told = await self._talk.ask(line, address, entry, priority=priority)
-            return told.values, told.taken_at
-
-        table, meter = self._table(data_class), f"meter {address}"
-        reader = FreezeReader(table, ask=ask, zone=self._zone, meter=meter)
-        return await reader.read(items, known)
 
     @property
     def stored(self) -> Mapping[DataClass, Depth]:
@@ -151,12 +114,6 @@ class Dlt645Driver:
             return record_selector.selector(entry.di, count=window.count, since=since)
         except LocalProtocolError as error:
             raise UnknownItem(f"{entry.item}: {error}") from None
-
-    def _table(self, data_class: DataClass) -> FreezeTable:
-        table = freeze_tables(self._dictionary).get(data_class)
-        if table is None:
-            raise UnknownItem(f"meters of {self._profile.protocol} keep no {data_class}")
-        return table
 
     def _entry(self, item: str) -> Entry:
         entry = self._dictionary.by_name(item)

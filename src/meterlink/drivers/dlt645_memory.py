@@ -10,7 +10,7 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Depth, StoredAnswer
 from meterlink.drivers.dlt645_curves import CurveReader, curve_table
-from meterlink.drivers.dlt645_freezes import freeze_tables, numbers_of
+from meterlink.drivers.dlt645_identifiers import freeze_tables, numbers_of
 from meterlink.drivers.dlt645_numbered import NumberedReader
 from meterlink.drivers.dlt645_settlements import SettlementReader, settlement_entries
 from meterlink.drivers.dlt645_talk import Talk645, Told

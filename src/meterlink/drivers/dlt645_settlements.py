@@ -17,11 +17,11 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from itertools import islice
 from typing import Final, NamedTuple
 
-from meterlink.drivers.dlt645_freezes import READS_MAX, Ask, read_entry
+from meterlink.drivers.dlt645_identifiers import READS_MAX, Ask, read_entry
 from meterlink.drivers.dlt645_talk import has_no_such
 from meterlink.drivers.freezes import AHEAD_MAX, FreezeFindings
 from meterlink.drivers.stored import StoredFindings, one_silence
-from meterlink.errors import BadAnswer, NoFreeze, Refused
+from meterlink.errors import BadAnswer, ClockFarAhead, NoFreeze, Refused
 from meterwire.dlt645 import Dictionary, Entry, ItemValue
 
 SETTLING: Final = timedelta(minutes=1)
@@ -160,7 +160,7 @@ class SettlementReader:
         date = await self._date(found)
         shown = datetime.combine(date, await self._time(found))
         if shown - found.taken_at.astimezone(self._zone).replace(tzinfo=None) > AHEAD_MAX:
-            raise NoFreeze(f"{self._meter} shows {shown}, more than a day ahead: look at both clocks")
+            raise ClockFarAhead(f"{self._meter} shows {shown}, more than a day ahead: look at both clocks")
         return shown
 
     async def _latest_now(self, found: StoredFindings) -> datetime:

@@ -10,9 +10,8 @@ from typing import Final
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Depth, FreezeAnswer, Measured, MeterAnswer, StoredAnswer, Window
+from meterlink.drivers.base import Depth, Measured, MeterAnswer, StoredAnswer, Window
 from meterlink.drivers.dlt698_along import Asides
-from meterlink.drivers.dlt698_freezes import FreezeReader
 from meterlink.drivers.dlt698_items import PROTOCOL, Asked, asked, numbers, scaler_of
 from meterlink.drivers.dlt698_memory import MemoryReader698, tables_of
 from meterlink.drivers.dlt698_rows import freezes_once, rows_asked
@@ -101,17 +100,6 @@ class Dlt698Driver:
         if not all(numbers(found.entry.type)):
             raise UnknownItem(f"{item!r} is text or a time, or holds one: an interval plan keeps numbers")
 
-    @property
-    def freezes(self) -> frozenset[DataClass]:
-        """See ``Driver.freezes``."""
-        return frozenset({DAILY_FREEZE})
-
-    def check_freeze(self, data_class: DataClass, item: str) -> None:
-        """See ``Driver.check_freeze``."""
-        if data_class not in self.freezes:
-            raise UnknownItem(f"meters of {PROTOCOL} keep no {data_class}")
-        self._check_record(data_class, item)
-
     @staticmethod
     def _check_record(data_class: DataClass, item: str) -> None:
         if "@" in item:
@@ -140,26 +128,6 @@ class Dlt698Driver:
         values = await self._read_attribute(line, address, found, priority)
         taken_at = self._clock.utc_now()
         return MeterAnswer(values=self._fit(address, item, values), taken_at=taken_at)
-
-    async def read_freeze(
-        self,
-        line: Line,
-        address: str,
-        data_class: DataClass,
-        items: Sequence[str],
-        *,
-        known: datetime | None = None,
-        priority: Priority,
-    ) -> FreezeAnswer:
-        """See ``Driver.read_freeze``."""
-        for item in items:
-            self.check_freeze(data_class, item)
-
-        async def ask(request: RecordRequest) -> tuple[Records, datetime]:
-            return await self._exchange_records(line, address, request, priority)
-
-        reader = FreezeReader(data_class, ask=ask, zone=self._zone, meter=f"meter {address}")
-        return await reader.read(items, known)
 
     # --- memory ---
 
@@ -311,13 +279,6 @@ class Dlt698Driver:
         if found.freeze and not any(row.readings for row in rows):
             raise NoRecord(f"{meter} has the record of {found.table} at {rows[-1].at}, without {found.name}")
         return tuple(values)
-
-    async def _exchange_records(
-        self, line: Line, address: str, request: RecordRequest, priority: Priority
-    ) -> tuple[Records, datetime]:
-        """The rows of one table, and when they came."""
-        entries = await self._entries(line, address, request, priority)
-        return await self._ask_records(line, address, request, request.rcsd, entries, priority)
 
     async def _ask_records(
         self,

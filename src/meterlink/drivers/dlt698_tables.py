@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
-from meterlink.drivers.dlt698_freezes import sort_item
+from meterlink.drivers.dlt698_rows import sort_item
 from meterlink.drivers.dlt698_talk import refusal
 from meterlink.drivers.freezes import FreezeFindings, freeze_instant
 from meterlink.drivers.stored import NEAR, StoredFindings

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from meterlink.drivers.base import FreezeAnswer, Measured
-from meterlink.errors import NoFreeze
+from meterlink.drivers.base import Measured
+from meterlink.errors import ClockFarAhead, NoFreeze
 
 AHEAD_MAX = timedelta(days=1)
 """A meter's clock may be ahead of ours; a freeze later than this was taken by a clock that is lost."""
@@ -39,7 +39,7 @@ def freeze_instant(moment: datetime | None, *, zone: tzinfo, now: datetime, who:
     except OverflowError:
         raise NoFreeze(f"{who}: its time {moment} is at an end of the calendar: look at its clock") from None
     if instant - now > AHEAD_MAX:
-        raise NoFreeze(f"{who}: its time {moment} lies more than a day ahead: look at both clocks")
+        raise ClockFarAhead(f"{who}: its time {moment} lies more than a day ahead: look at both clocks")
     return instant
 
 
@@ -56,13 +56,3 @@ class FreezeFindings:
         self.values: list[Measured] = []
         self.refused: dict[str, str] = {}
         self.unfit: dict[str, str] = {}
-
-    def of(self, frozen_at: datetime, taken_at: datetime) -> FreezeAnswer:
-        """The answer, of that instant."""
-        return FreezeAnswer(
-            frozen_at=frozen_at,
-            values=tuple(self.values),
-            taken_at=taken_at,
-            refused=self.refused,
-            unfit=self.unfit,
-        )

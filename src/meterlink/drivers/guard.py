@@ -16,7 +16,7 @@ import structlog
 
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
-from meterlink.drivers.base import Depth, Driver, FreezeAnswer, MeterAnswer, StoredAnswer, Window
+from meterlink.drivers.base import Depth, Driver, MeterAnswer, StoredAnswer, Window
 from meterlink.errors import BadAnswer, MeterlinkError
 from meterlink.model.data_classes import DataClass
 
@@ -39,15 +39,9 @@ class GuardedDriver:
         self._driver = driver
         self.check_item = driver.check_item
         self.check_instant = driver.check_instant
-        self.check_freeze = driver.check_freeze
         self.check_window = driver.check_window
         self.check_stored = driver.check_stored
         self.association_lost = driver.association_lost
-
-    @property
-    def freezes(self) -> frozenset[DataClass]:
-        """See ``Driver.freezes``."""
-        return self._driver.freezes
 
     async def read(
         self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
@@ -55,22 +49,6 @@ class GuardedDriver:
         """See ``Driver.read``."""
         with self._wall(line, address):
             return await self._driver.read(line, address, item, window=window, priority=priority)
-
-    async def read_freeze(
-        self,
-        line: Line,
-        address: str,
-        data_class: DataClass,
-        items: Sequence[str],
-        *,
-        known: datetime | None = None,
-        priority: Priority,
-    ) -> FreezeAnswer:
-        """See ``Driver.read_freeze``."""
-        with self._wall(line, address):
-            return await self._driver.read_freeze(
-                line, address, data_class, items, known=known, priority=priority
-            )
 
     @property
     def stored(self) -> Mapping[DataClass, Depth]:

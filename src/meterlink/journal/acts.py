@@ -14,7 +14,7 @@ from meterlink.clock import Clock
 from meterlink.errors import JournalError, Overtaken, StepTaken
 from meterlink.journal import act_rows, checkpoint_rows
 from meterlink.journal.cells import micros
-from meterlink.journal.store import Step, Store
+from meterlink.journal.store import Step, Store, without_result
 from meterlink.model.act import Act, Basis, KeptAct, Topic
 from meterlink.model.checkpoint import Checkpoint
 
@@ -187,12 +187,7 @@ class ActLog:
             JournalError: it was not kept.
 
         """
-
-        def step(db: sqlite3.Connection) -> int:
-            checkpoint_rows.insert(db, checkpoint)
-            return 0
-
-        await self.change(step)
+        await self.change(without_result(partial(checkpoint_rows.insert, checkpoint=checkpoint)))
 
     async def newest_number(self) -> int:
         """Number of the newest act; 0: there is none.

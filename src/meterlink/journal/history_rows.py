@@ -66,22 +66,25 @@ _ITEM, _VALUE, _SLOT, _MARKS, _LOG_ID = 1, 2, 4, 6, 8
 
 
 def select(
-    db: sqlite3.Connection, data_class: str, meter: str, slot: datetime, items: Iterable[str]
-) -> History:
-    """What was kept of a meter around a slot.
+    db: sqlite3.Connection, data_class: str, meter: str, wanted: Mapping[datetime, Sequence[str]]
+) -> dict[datetime, History]:
+    """Of each slot, what was kept of a meter around it.
 
     Args:
         db: the file.
         data_class: of the readings.
         meter: our id of it.
-        slot: aware; the middle.
-        items: of which to know; of freezes those that were kept of the slot come beside.
+        wanted: items by slot, of which to know; of freezes those that were kept of the slot come beside.
 
     """
-    wanted = tuple(items)
-    asked = {"meter": meter, "data_class": data_class, "slot": micros(slot)}
     find = _freezes if data_class in FREEZES else _others
-    return History(items=find(db, asked, wanted), exchanges=_exchanges(db, meter))
+    exchanges = _exchanges(db, meter)
+
+    def history(slot: datetime, items: Sequence[str]) -> History:
+        asked = {"meter": meter, "data_class": data_class, "slot": micros(slot)}
+        return History(items=find(db, asked, items), exchanges=exchanges)
+
+    return {slot: history(slot, items) for slot, items in wanted.items()}
 
 
 def _freezes(

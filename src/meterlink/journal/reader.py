@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -85,18 +84,6 @@ class JournalReader:
 
         """
         return self.look(partial(act_rows.last_of, topic=topic, subject=subject))
-
-    def acts_of_verb(
-        self, topic: Topic, verb: str, *, since: datetime, limit: int = READ_MAX
-    ) -> list[KeptAct]:
-        """As ``ActLog.of_verb``.
-
-        Raises:
-            JournalError: the file cannot be read.
-
-        """
-        look = partial(act_rows.of_verb, topic=topic, verb=verb, since=since, limit=min(limit, READ_MAX))
-        return self.look(look)
 
     def subjects(self, topic: Topic, *, only_open: bool, after: str = "", limit: int = READ_MAX) -> list[str]:
         """As ``ActLog.subjects``.

@@ -1,9 +1,11 @@
 """Room put aside: a file of zeros beside the journal that is given up, slice by slice, to what must be kept.
 
 A full disk must not keep anybody from being switched on again, and nothing is sent that was not kept before.
-So acts may use the reserve, and nothing else may: once a slice has been given, readings are refused until the
-reserve is whole again and as much room is free beside it. What is read often goes before that, while there is
-a little room left. Nothing that was kept is ever taken away for this. Source: decision 12.
+So acts may use the reserve, and nothing else may but what makes room: once a slice has been given, readings
+are refused until the reserve is whole again and as much room is free beside it. What is read often is refused
+before that, while there is a little room left. Pages of the file that hold nothing are room too, for nobody
+else on the disk can take them: so where old rows make room (``housekeeping``), all comes back by itself,
+though the file does not become smaller. Source: decision 12.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +26,8 @@ SLICE_OCTETS: Final = 1024 * 1024
 """Given up at a time: others on the same disk see no more of it than the act in hand needs."""
 TIGHT_OCTETS: Final = 64 * 1024 * 1024
 """With less room than this beside the reserve, what is read often is no longer kept."""
+COMFORT: Final = 1.25
+"""When room is made, it is so many times that much: not to begin again with the next reading."""
 
 
 class Rank(enum.IntEnum):
@@ -36,7 +40,9 @@ class Rank(enum.IntEnum):
     STATE = 2
     """Cursors and other rows that change in place."""
     ACT = 3
-    """Orders and their records: they alone may use the reserve."""
+    """Orders and their records: they may use the reserve."""
+    ROOM = 4
+    """Taking rows out: it may use the reserve too, and gives back more than it takes."""
 
 
 class Reserve:
@@ -55,12 +61,38 @@ class Reserve:
         self._tight_octets = tight_octets
         self._held = 0
 
-    def least_rank(self) -> Rank:
-        """The lowest rank that may be kept now; makes the reserve whole where there is room for that."""
+    def least_rank(self, unused: Callable[[], int] = lambda: 0) -> Rank:
+        """The lowest rank that may be kept now; makes the reserve whole where there is room for that.
+
+        Args:
+            unused: tells the octets of pages in the file that hold nothing; asked when the disk is tight.
+
+        """
         free = self._free_octets()
-        if self._held < self._octets and not self._refill(free):
+        is_whole = self._held >= self._octets or self._refill(free)
+        if is_whole and free >= self._tight_octets:
+            return Rank.OFTEN
+        inside = unused()
+        if self._held + inside < self._octets:
             return Rank.STATE
-        return Rank.READING if free < self._tight_octets else Rank.OFTEN
+        return Rank.READING if self._room(free, inside) < self._tight_octets else Rank.OFTEN
+
+    def room_missing(self, unused: Callable[[], int], *, comfortable: bool) -> int:
+        """Octets by which there is too little room for what is read often; 0: there is enough.
+
+        Args:
+            unused: as of ``least_rank``.
+            comfortable: want ``COMFORT`` times as much.
+
+        """
+        wanted = round(self._tight_octets * (COMFORT if comfortable else 1.0))
+        free = self._free_octets()
+        missing = wanted - self._room(free, 0)
+        return max(0, missing - unused()) if missing > 0 else 0
+
+    def _room(self, free: int, inside: int) -> int:
+        """Beside what acts may have."""
+        return free + self._held + inside - self._octets
 
     def give(self) -> bool:
         """Give up a slice; ``False``: nothing is left."""
@@ -119,16 +151,21 @@ def commit(
         reserve: ``None``: there is none, and all changes are alike.
 
     """
-    least = Rank.OFTEN if reserve is None else reserve.least_rank()
+    least = Rank.OFTEN if reserve is None else reserve.least_rank(store.unused_octets)
     refusal: JournalError = DiskFull(
         f"{store.path}: the disk is almost full, and the rest is kept for orders: free some space"
     )
+    folded = False
     while True:
         steps = [step for rank, step in changes if rank >= least]
         try:
             kept = iter(store.commit(steps) if steps else ())
         except JournalError as error:
-            wants_more = reserve is not None and any(rank is Rank.ACT for rank, _ in changes)
+            if isinstance(error, DiskFull) and not folded:
+                folded = True
+                store.fold()
+                continue
+            wants_more = reserve is not None and any(rank >= Rank.ACT for rank, _ in changes)
             if not (isinstance(error, DiskFull) and wants_more and reserve is not None and reserve.give()):
                 return [error] * len(changes)
             least, refusal = Rank.STATE, error

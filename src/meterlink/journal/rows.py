@@ -6,7 +6,7 @@ A row of the log is a record of readings, an event, which ``event_rows`` knows, 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -156,6 +156,13 @@ def select_kept_of(
         """
     at = micros(slot)
     return {item for item in items if db.execute(found, (meter, item, at, data_class)).fetchone()[0]}
+
+
+def select_kept_of_slots(
+    db: sqlite3.Connection, data_class: str, meter: str, wanted: Mapping[datetime, Iterable[str]]
+) -> dict[datetime, set[str]]:
+    """Of each slot, which of the items wanted were kept; one look into the index of keys for each."""
+    return {slot: select_kept_of(db, data_class, meter, slot, items) for slot, items in wanted.items()}
 
 
 def select_newest_slot(db: sqlite3.Connection, meter: str) -> datetime | None:

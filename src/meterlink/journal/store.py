@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Self, TypeVar
@@ -18,6 +18,7 @@ from typing import Self, TypeVar
 from meterlink.errors import DiskFull, JournalError
 from meterlink.journal import cursors, rows
 from meterlink.journal.cells import micros
+from meterlink.journal.figures import room_inside
 from meterlink.journal.migrations import migrate
 from meterlink.model.reading import LogRow
 
@@ -48,6 +49,16 @@ _ADVICE = {
 }
 
 
+def without_result(change: Callable[[sqlite3.Connection], None]) -> Step:
+    """A step of a change that brings no row of the log."""
+
+    def done(db: sqlite3.Connection) -> int:
+        change(db)
+        return 0
+
+    return done
+
+
 class Store:
     """An open journal file.
 
@@ -62,6 +73,8 @@ class Store:
         self.path = path
         self._db = db
         self._lock = lock
+        found = path.stat()
+        self._identity = (found.st_dev, found.st_ino)
 
     @classmethod
     def open(cls, path: Path, *, pages_max: int | None = None) -> Self:
@@ -78,9 +91,9 @@ class Store:
         if sqlite3.sqlite_version_info < SQLITE_MINIMUM:
             raise JournalError(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or newer is needed")
         with contextlib.ExitStack() as undo:
-            lock = _locked(path)
+            lock = locked(path)
             undo.callback(os.close, lock)
-            with _explained(path):
+            with explained(path):
                 # One thread at a time uses it: the journal's own, or the loop's under simulated time.
                 db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
                 undo.callback(db.close)
@@ -88,14 +101,14 @@ class Store:
                 _prepare(db, path)
                 if pages_max is not None:
                     db.execute(f"PRAGMA max_page_count = {pages_max}")
-            _sync_folder(path)
+            sync_folder(path)
             undo.pop_all()
         return cls(path, db, lock)
 
     def close(self) -> None:
         """Close; the write-ahead log is folded into the file."""
         try:
-            with _explained(self.path):
+            with explained(self.path):
                 self._db.close()
         finally:
             os.close(self._lock)
@@ -107,7 +120,8 @@ class Store:
             JournalError: none of them was kept.
 
         """
-        with _explained(self.path):
+        self._refuse_if_gone()
+        with explained(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 results = [step(self._db) for step in steps]
@@ -117,6 +131,36 @@ class Store:
                     self._db.execute("ROLLBACK")
                 raise
         return results
+
+    def _refuse_if_gone(self) -> None:
+        """SQLite writes on into a file that has no name any more, and nobody would ever find it.
+
+        Raises:
+            JournalError: it was deleted, or another stands in its place.
+
+        """
+        try:
+            found = self.path.stat()
+            is_ours = (found.st_dev, found.st_ino) == self._identity
+        except OSError:
+            is_ours = False
+        if not is_ours:
+            raise JournalError(
+                f"{self.path}: the file is gone, or another was put in its place: end the daemon, put it back"
+            )
+
+    def fold(self) -> None:
+        """Bring the write-ahead log into the file, so that its own room can be written again.
+
+        On a full disk nothing else does: SQLite folds after a commit, and none succeeds any more.
+        """
+        with contextlib.suppress(sqlite3.Error):  # the file itself must grow, and cannot
+            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def unused_octets(self) -> int:
+        """Of pages in the file that hold nothing; they are used before it grows."""
+        with explained(self.path):
+            return room_inside(self._db)[1]
 
     def start(self, at: datetime) -> int:
         """Note a start of the daemon; its number."""
@@ -128,44 +172,39 @@ class Store:
 
     def last_boot(self) -> int:
         """Number of the last start of the daemon, or 0."""
-        with _explained(self.path):
+        with explained(self.path):
             (number,) = self._db.execute("SELECT coalesce(max(number), 0) FROM boot").fetchone()
         return int(number)
 
     def newest_id(self) -> int:
         """Id of the newest row, or 0."""
-        with _explained(self.path):
+        with explained(self.path):
             (newest,) = self._db.execute("SELECT coalesce(max(id), 0) FROM log").fetchone()
         return int(newest)
 
     def rows_after(self, last_id: int, limit: int) -> list[LogRow]:
         """The next rows of the log."""
-        with _explained(self.path):
+        with explained(self.path):
             return rows.select_after(self._db, last_id, limit)
 
     def kept_in(self, data_class: str, slot: datetime) -> set[tuple[str, str]]:
         """(meter, item) of the readings kept for a slot."""
-        with _explained(self.path):
+        with explained(self.path):
             return rows.select_kept_in(self._db, data_class, slot)
-
-    def kept_of(self, data_class: str, meter: str, slot: datetime, items: Iterable[str]) -> set[str]:
-        """Which of a meter's items were kept for a slot."""
-        with _explained(self.path):
-            return rows.select_kept_of(self._db, data_class, meter, slot, items)
 
     def look(self, query: Callable[[sqlite3.Connection], _T]) -> _T:
         """Ask for what the other modules of this room know to ask for."""
-        with _explained(self.path):
+        with explained(self.path):
             return query(self._db)
 
     def cursor(self, sink: str) -> int:
         """How far ``sink`` has followed."""
-        with _explained(self.path):
+        with explained(self.path):
             return cursors.position(self._db, sink)
 
     def poisoned(self, sink: str) -> list[tuple[int, str]]:
         """What ``sink`` can never take: (log id, reason)."""
-        with _explained(self.path):
+        with explained(self.path):
             return cursors.poisoned(self._db, sink)
 
 
@@ -192,8 +231,16 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute(f"PRAGMA journal_size_limit = {WAL_OCTETS_MAX}")
 
 
-def _locked(path: Path) -> int:
-    """One daemon a journal. The lock is the kernel's: it ends with the process, however that ends."""
+def locked(path: Path) -> int:
+    """One daemon a journal. The lock is the kernel's: it ends with the process, however that ends.
+
+    Returns:
+        the descriptor that holds it.
+
+    Raises:
+        JournalError: somebody else has it, or the folder cannot be written.
+
+    """
     try:
         lock = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -206,7 +253,8 @@ def _locked(path: Path) -> int:
     return lock
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Make sure that the name of a file is on disk, and not its content alone."""
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)
@@ -215,7 +263,13 @@ def _sync_folder(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
+    """What SQLite says of a file as an error of ours, with what to do.
+
+    Raises:
+        DiskFull, JournalError: see there.
+
+    """
     try:
         yield
     except sqlite3.Error as error:

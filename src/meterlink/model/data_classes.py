@@ -7,7 +7,7 @@ from typing import Final, Literal
 DataClass = Literal["instant", "daily_freeze", "monthly_freeze", "curve", "status", "event"]
 """Name of a kind as users write it. Source: decision 16."""
 
-PlanClass = Literal["instant", "daily_freeze"]
+PlanClass = Literal["instant", "status", "daily_freeze", "monthly_freeze", "curve"]
 """Name of a kind that a plan of the configuration may be of."""
 
 INSTANT: Final = "instant"

@@ -20,6 +20,10 @@ OWN_IDS: Final = ("pay-", "case-", "probe-")
 """How ids begin that the daemon gives to orders of payments, cases and probes; no caller may use one."""
 REASON_MAX: Final = 500
 """Characters of a reason."""
+NAME_MAX: Final = 200
+"""Characters of each other name in an order: of a meter, a record, a case; ``SENDER:ID`` has 129."""
+AMOUNT_MAX_CENTS: Final = 100_000_000_000
+"""Above a thousand million yuan somebody has mistaken a unit; the rules allow far less."""
 TRANSMISSIONS_MAX: Final = 3
 """Frames of control that one order may cost, ever. Source: decision 21."""
 
@@ -115,7 +119,7 @@ class Order:
         reason: why, for people; 1 to ``REASON_MAX`` characters.
         deadline_at: no octet leaves after this, and no meter obeys after this; aware, UTC, whole seconds.
         origin: a person, a policy, or a payment.
-        amount_cents: money of a top-up, 1 or more; ``None`` for everything else.
+        amount_cents: money of a top-up, 1 to ``AMOUNT_MAX_CENTS``; ``None`` for everything else.
         payment: id of the payment record that a top-up or a reconnection comes from; empty: none.
         case: id of the disconnect case that a trip ends; empty: none.
         reference: id of the consent, filing, dispute or work order that a rule asks for; empty: none.
@@ -137,21 +141,39 @@ class Order:
         """Refuse what could be no order of anybody's.
 
         Raises:
-            ValueError: an id or reason out of bounds, a time without zone, money where none belongs.
+            ValueError: an id, text or amount out of bounds or of another kind, a time without zone, money
+                where none belongs.
 
         """
         if not ORDER_ID.fullmatch(self.id):
             raise ValueError(
                 "an order's id has 1 to 64 of A-Z a-z 0-9 . _ : - and begins with a letter or digit"
             )
-        if not 1 <= len(self.reason.strip()) <= len(self.reason) <= REASON_MAX:
-            raise ValueError(f"an order needs a reason of 1 to {REASON_MAX} characters")
+        self._check_texts()
         if self.deadline_at.tzinfo is None or self.deadline_at.microsecond:
             raise ValueError("a deadline has a zone and whole seconds")
-        if (self.amount_cents is not None) != (self.kind is OrderKind.TOP_UP):
+        self._check_amount()
+
+    def _check_texts(self) -> None:
+        for name in ("meter", "reason", "payment", "case", "reference"):
+            value: object = getattr(self, name)
+            if not isinstance(value, str):
+                raise ValueError(f"{name} is a text, in quotes")
+            if name != "reason" and len(value) > NAME_MAX:
+                raise ValueError(f"{name} has at most {NAME_MAX} characters")
+        if not 1 <= len(self.reason.strip()) <= len(self.reason) <= REASON_MAX:
+            raise ValueError(f"an order needs a reason of 1 to {REASON_MAX} characters")
+
+    def _check_amount(self) -> None:
+        cents: object = self.amount_cents
+        if (cents is not None) != (self.kind is OrderKind.TOP_UP):
             raise ValueError("a top-up has an amount, and nothing else has")
-        if self.amount_cents is not None and self.amount_cents < 1:
-            raise ValueError("a top-up is of at least one cent")
+        if cents is None:
+            return
+        if not isinstance(cents, int) or isinstance(cents, bool):
+            raise ValueError("an amount is a whole number of cents")
+        if not 1 <= cents <= AMOUNT_MAX_CENTS:
+            raise ValueError(f"a top-up is of at least one cent, and of at most {AMOUNT_MAX_CENTS}")
 
     @property
     def body(self) -> dict[str, Any]:

@@ -52,6 +52,20 @@ class Step:
     body: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """One order with all of its acts.
+
+    Args:
+        life: what they make of it.
+        acts: at least its creation, in order.
+
+    """
+
+    life: Life
+    acts: tuple[KeptAct, ...]
+
+
 class Companion(Protocol):
     """Something that goes with the steps of orders: what it writes stands in the same transaction."""
 
@@ -145,15 +159,31 @@ class Book:
         """
         return self._keep(_folded(await self.acts_of(order_id)))
 
-    async def of_meter(self, meter: str) -> list[Life]:
+    async def of_meter(self, meter: str, before: Iterable[str] = ()) -> list[Life]:
         """Every order that a meter ever had, in the order in which they last let go a frame, or were created.
 
         The order is that of the log, which no setting of a clock changes.
+
+        Args:
+            meter: our id.
+            before: meters that stood there before it: who was cut off at one of them has this one now.
 
         Raises:
             JournalError: as of ``read``.
 
         """
+        return [one.life for one in await self.histories(meter, before)]
+
+    async def histories(self, meter: str, before: Iterable[str] = ()) -> list[History]:
+        """The same with their acts; those of the meters before it come first.
+
+        Raises:
+            JournalError: as of ``read``.
+
+        """
+        return [history for name in (*before, meter) for history in await self._histories(name)]
+
+    async def _histories(self, meter: str) -> list[History]:
         found: dict[str, list[KeptAct]] = {}
         number = 0
         while True:
@@ -161,7 +191,8 @@ class Book:
             for act in acts:
                 found.setdefault(act.act.subject, []).append(act)
             if len(acts) < READ_MAX:
-                return [_folded(one) for one in sorted(found.values(), key=_place)]
+                in_order = sorted(found.values(), key=_place)
+                return [History(life=_folded(one), acts=tuple(one)) for one in in_order]
             number = acts[-1].number
 
     async def begin(

@@ -78,6 +78,8 @@ class Deed(enum.StrEnum):
     """Find out at a meter what its model does, at a load that may be switched."""
     CHANGE_ROSTER = "change_roster"
     """Say which meters there are, and what may be done to them."""
+    READ_METER = "read_meter"
+    """Read a meter on demand, in front of what the plans read."""
 
 
 _WORKING: Final = frozenset(Role) - {Role.VIEWER, Role.AUDITOR, Role.BILLING}
@@ -100,6 +102,7 @@ DEEDS: Final[Mapping[Deed, frozenset[Role]]] = MappingProxyType(
         Deed.UNLOCK_METER: frozenset({Role.SECURITY}),
         Deed.QUALIFY: frozenset({Role.FIELD, Role.INSPECTOR}),
         Deed.CHANGE_ROSTER: frozenset({Role.OPERATOR}),
+        Deed.READ_METER: frozenset({Role.OPERATOR, Role.DISPATCHER, Role.FIELD, Role.INSPECTOR}),
     }
 )
 """Which roles allow a deed; what is not here nobody may do."""

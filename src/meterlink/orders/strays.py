@@ -1,4 +1,4 @@
-"""Orders whose meter is no longer in the configuration: nobody would ever carry them on.
+"""Orders whose meter is no longer in service: nobody would ever carry them on.
 
 What has not been sent is refused. What has may have been obeyed, and no line leads to the meter any more: a
 person has to look, and the order stays as it is until its meter is back.
@@ -6,6 +6,9 @@ person has to look, and the order stays as it is until its meter is back.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from meterlink.errors import StepTaken
 from meterlink.orders.attention.work import WorkItems, WorkKind
 from meterlink.orders.book import Book
 from meterlink.orders.life.machine import Signal
@@ -14,7 +17,7 @@ from meterlink.roster.roster import Roster
 
 
 class Strays:
-    """Finds them, once at the start.
+    """Finds them, at the start and whenever a meter has gone.
 
     Args:
         book: the orders.
@@ -41,7 +44,8 @@ class Strays:
                 continue
             told = f"meter {order.meter} is not in the configuration any more"
             if life.is_before_sending:
-                await self._book.step(life, Signal.REFUSE, actor=DAEMON, body={"told": told})
+                with suppress(StepTaken):  # somebody has just ended it
+                    await self._book.step(life, Signal.REFUSE, actor=DAEMON, body={"told": told})
             else:
                 why = f"order {order.id} ({order.kind.value}) was sent, and {told}"
                 kind = WorkKind.UNKNOWN_OUTCOME

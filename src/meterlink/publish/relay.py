@@ -115,7 +115,7 @@ class Relay:
 
     async def _follow(self, port: MessagePort) -> None:
         window = Window(self._window)
-        last_id = self._cursor = await self._patiently(partial(self._journal.cursor, SINK))
+        last_id = self._cursor = await self._patiently(partial(self._journal.sinks.cursor, SINK))
         self._moved.wake()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._advance(window), name="relay.cursor")
@@ -174,14 +174,14 @@ class Relay:
                 return None
 
     async def _poison(self, log_id: int, reason: str) -> None:
-        await self._patiently(partial(self._journal.poison, SINK, log_id, reason))
+        await self._patiently(partial(self._journal.sinks.poison, SINK, log_id, reason))
         self.poisoned += 1
         _log.error("relay.poison", log_id=log_id, reason=reason)
 
     async def _advance(self, window: Window) -> None:
         while True:
             last_id = await window.progress()
-            await self._patiently(partial(self._journal.advance, SINK, last_id))
+            await self._patiently(partial(self._journal.sinks.advance, SINK, last_id))
             window.release(last_id)
             self._reconnect.reset()
             self._cursor = last_id

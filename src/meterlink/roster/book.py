@@ -104,6 +104,10 @@ class RosterBook:
         self._checks = checks
         self._clock = clock
 
+    def check_by(self, checks: Checks) -> None:
+        """Hold the next changes against something else."""
+        self._checks = checks
+
     async def held(self) -> Held:
         """The roster as it is.
 

@@ -1,6 +1,7 @@
 """What must hold of a roster as a whole, and of each of its meters; no I/O.
 
-Whoever is out of service takes part in none of it: his address and number may stand on another meter now.
+Whoever is out of service takes part in none of it, but for one thing: his number stays his. Evidence, orders
+and limits are found by a meter's id, so that under a second one all of them would be forgotten.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ class Checks:
             for misfit in self._fits.misfits(meter, places[meter.id]):
                 found.append(_fault(rows, meter, misfit.column, misfit.words))
         found += _twice(there, places, rows)
+        found += _come_back(meters, others, at, rows)
         found += _listeners(there, places, rows)
         return found
 
@@ -96,6 +98,36 @@ def _twice(
             continue
         if (other := addresses.setdefault((line.url, meter.address), meter)) is not meter:
             yield _same(rows, meter, other, "address", "address on the same line", "线路和通信地址")
+
+
+def _come_back(
+    meters: Meters, others: Sequence[MeterSettings], at: datetime, rows: Mapping[str, int]
+) -> Iterator[Fault]:
+    """Meters that were here under another id and come back, with no exchange that would say why."""
+    gone: dict[str, list[MeterSettings]] = {}
+    after: dict[str, list[MeterSettings]] = {}
+    for meter in meters.values():
+        if meter.meter_number and is_gone(meter, at):
+            gone.setdefault(meter.meter_number, []).append(meter)
+        if meter.replaces:
+            after.setdefault(meter.replaces, []).append(meter)
+    for meter in others:
+        before = meters.get(meter.replaces) if meter.replaces else None
+        if before is not None and _is_another(before, meter):
+            continue  # it was put in by an exchange
+        for old in gone.get(meter.meter_number, []):
+            if old.id != meter.id and not any(_is_another(old, one) for one in after.get(old.id, [])):
+                words = Words(
+                    f"the meter of this number was {old.id!r} here, and no exchange took it out: bring it "
+                    "back under that id, evidence and orders are found by it; or record the exchange first",
+                    f"该表号原为表 {old.id!r},且无换表记录:请沿用原标识,或先登记换表",
+                )
+                yield _fault(rows, meter, "meter_number", words)
+
+
+def _is_another(old: MeterSettings, new: MeterSettings) -> bool:
+    """Whether two entries are two meters, as their numbers say."""
+    return bool(new.meter_number) and old.meter_number != new.meter_number
 
 
 def _same(

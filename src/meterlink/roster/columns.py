@@ -53,11 +53,6 @@ class Column:
     others: tuple[str, ...] = ()
     is_needed: bool = False
 
-    @property
-    def is_digits(self) -> bool:
-        """Whether a number in it has lost what it meant."""
-        return isinstance(self.cell, Digits)
-
 
 COLUMNS: Final[tuple[Column, ...]] = (
     Column("id", "标识", Text(NAME_MAX), ("编号", "表计标识"), is_needed=True),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final
 
 from meterlink.config.meters import MeterSettings, ProtectedKind, World
@@ -25,9 +26,12 @@ _WAY: Final = (
     "model",
     "firmware",
     "meter_number",
+    "customer_number",
+    "world",
     "keys",
 )
 """What a running daemon has built a meter's way of: while one of these is another, nothing goes there."""
+_way: Final = attrgetter(*_WAY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +61,11 @@ class RosterMeter:
         is_motor_load: ``None``: unknown.
         opening_limit_a: amperes above which its contact must not open; ``None``: not told.
         pending_replacement: whether another meter may stand there by now.
+        is_rebuilding: whether the way to it is another than the one that was built, or is about to be.
         is_lab: whether no customer is behind it.
         keys: what proves orders to it, by reference.
+        predecessors: ids of the meters that stood before it, the newest last; what protects their customer,
+            and what was done to them, follows the customer.
 
     """
 
@@ -83,50 +90,70 @@ class RosterMeter:
     is_motor_load: bool | None = None
     opening_limit_a: Decimal | None = None
     pending_replacement: bool = False
+    is_rebuilding: bool = False
     is_lab: bool = False
     keys: tuple[str | int | bool | None, ...] = ()
+    predecessors: tuple[str, ...] = ()
 
 
 class Roster:
-    """The meters in service, by our id and by customer.
+    """The meters in service, by our id and by customer: as they are, and as the ways to them were built.
+
+    A changed roster is *told* first, and rules read it from then on. The lines and what orders reach meters
+    by are *rebuilt* after that, when what is in hand has come to its end. Between the two no order goes to a
+    meter that has come, has gone, or is reached in another way: it counts as being rebuilt.
 
     Args:
-        meters: ids are unique.
+        meters: ids are unique; they are told, and their ways are built of them.
 
     """
 
     def __init__(self, meters: tuple[RosterMeter, ...]) -> None:
-        self._at_start = {meter.id: meter for meter in meters}
-        self._take(meters)
+        self._told = meters
+        self._built = {meter.id: meter for meter in meters}
+        self._take()
 
     def renew(self, roster: Roster) -> None:
-        """Take over what a changed roster says; rules read it from now on.
-
-        The ways to the meters stay as they are until the daemon builds them anew. So no order goes to a meter
-        that has come, gone, or is reached in another way now: it counts as about to be replaced.
+        """Take over what a changed roster says; whatever was held back is judged by it.
 
         Args:
             roster: the changed one.
 
         """
-        meters = [self._until_rebuilt(meter) for meter in roster]
-        here = {meter.id for meter in meters}
-        gone = (meter for name, meter in self._at_start.items() if name not in here)
-        self._take(tuple(meters), tuple(replace(meter, pending_replacement=True) for meter in gone))
+        self._told = roster._told
+        self._take()
+
+    def rebuilt(self, roster: Roster) -> None:
+        """Note that all ways lead to the meters of a roster now, which may be older than what was told since.
+
+        Args:
+            roster: of which they were built.
+
+        """
+        self._built = {meter.id: meter for meter in roster._told}
+        self._take()
+
+    def hold(self, meters: Iterable[str]) -> None:
+        """Let no order go to some meters until ``renew``: what is known of them is about to become other."""
+        for name in meters:
+            if (meter := self._meters.get(name)) is not None:
+                self._meters[name] = replace(meter, is_rebuilding=True)
 
     def _until_rebuilt(self, meter: RosterMeter) -> RosterMeter:
-        start = self._at_start.get(meter.id)
-        if start is not None and all(getattr(start, key) == getattr(meter, key) for key in _WAY):
+        built = self._built.get(meter.id)
+        if built is not None and _way(built) == _way(meter):
             return meter
-        return replace(meter, pending_replacement=True)
+        return replace(meter, is_rebuilding=True)
 
-    def _take(self, meters: tuple[RosterMeter, ...], gone: tuple[RosterMeter, ...] = ()) -> None:
-        self._meters = {meter.id: meter for meter in (*meters, *gone)}
-        self._areas = Counter(meter.area for meter in meters)
+    def _take(self) -> None:
+        meters = {meter.id: self._until_rebuilt(meter) for meter in self._told}
+        gone = (meter for name, meter in self._built.items() if name not in meters)
+        self._areas = Counter(meter.area for meter in self._told)
         self._customers: dict[str, list[RosterMeter]] = {}
-        for meter in meters:
+        for meter in meters.values():
             if meter.customer_number:
                 self._customers.setdefault(meter.customer_number, []).append(meter)
+        self._meters = {**meters, **{meter.id: replace(meter, is_rebuilding=True) for meter in gone}}
 
     @classmethod
     def of(cls, settings: Settings, profiles: MeterProfiles) -> Roster:
@@ -138,7 +165,10 @@ class Roster:
         """
         return cls(
             tuple(
-                _meter(meter, profiles.find(meter.protocol, meter.model), line.name, line_is_ours)
+                replace(
+                    _meter(meter, profiles.find(meter.protocol, meter.model), line.name, line_is_ours),
+                    predecessors=tuple(settings.predecessors.get(meter.id, ())),
+                )
                 for line, meters in settings.meters_by_line()
                 for line_is_ours in [not isinstance(line.parsed_url, ListenUrl)]
                 for meter in meters
@@ -152,9 +182,18 @@ class Roster:
         """The meter of that id."""
         return self._meters.get(meter_id)
 
+    def built(self, meter_id: str) -> RosterMeter | None:
+        """The meter of that id as the way to it was built; ``None``: no way leads there."""
+        return self._built.get(meter_id)
+
     def of_customer(self, customer_number: str) -> tuple[RosterMeter, ...]:
         """The meters of a customer; empty: nobody has that number."""
         return tuple(self._customers.get(customer_number, ()))
+
+    @property
+    def areas(self) -> Collection[str]:
+        """The areas in which meters are; those without one are in the area of no name."""
+        return self._areas.keys()
 
     def area_size(self, area: str) -> int:
         """How many meters an area has here."""

@@ -36,6 +36,9 @@ class Securities:
         rng: jitter of reaching providers again.
         opener_of: makes what reaches a provider.
 
+    Attributes:
+        profiles: as given; others once the meters have others.
+
     """
 
     def __init__(
@@ -47,7 +50,7 @@ class Securities:
         opener_of: Callable[[SecurityProviderSettings], Opener] | None = None,
     ) -> None:
         make = opener_of or opener
-        self._profiles = profiles
+        self.profiles = profiles
         self._adapters = {
             one.name: Adapter(one.name, make(one), rng=rng, timeout_s=one.timeout_s)
             for one in settings.security_providers
@@ -66,7 +69,7 @@ class Securities:
             )
         if meter.security != PASSWORD:
             return ExternalProvider(self._adapters[meter.security], lab_allowed=meter.lab)
-        if not _plaintext_allowed(meter, self._profiles):
+        if not _plaintext_allowed(meter, self.profiles):
             raise SecurityFailed(_forbidden(meter), code="plaintext")
         return Plain(level=meter.control_level, password=partial(_reveal, meter))
 

@@ -15,15 +15,14 @@ rows have the marks of the right order; except ``sudden_change``, whose usual da
 when it was judged: only the next reading is judged anew, not the thirty behind it. Of values of the moment
 none comes late; one that seems to has its slot from a clock that was set back, and changes nothing.
 
-Whoever keeps a record keeps what is restated *first*: killed in between, the late reading is read again and
-the rest is done; the other way round the correction would be lost.
+Whoever keeps a record keeps what is restated *before* it, in the same transaction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from meterlink.model.history import History
 from meterlink.model.look import NOT_LOOKED, Look
@@ -36,18 +35,29 @@ from meterlink.validation.rules import RULES, STORED, Rule
 _NOTHING: Final[Mapping[str, Reading]] = {}
 
 
+class FactsOfMeters(Protocol):
+    """The facts of meters, by our id; a dictionary is one."""
+
+    def get(self, meter: str, /) -> MeterFacts | None:
+        """Of one meter; ``None``: there is no such meter."""
+
+
 class Validator:
     """Marks readings.
 
     Args:
-        meters: the facts of each, by our id; what is not among them is not judged.
+        meters: the facts of each; what is not among them is not judged.
         rules: those that judge.
 
     """
 
-    def __init__(self, meters: Mapping[str, MeterFacts], rules: Sequence[Rule] = RULES) -> None:
+    def __init__(self, meters: FactsOfMeters, rules: Sequence[Rule] = RULES) -> None:
         self._meters = meters
         self._rules = tuple(rules)
+
+    def knows(self, meter: str) -> bool:
+        """Whether readings of a meter are judged."""
+        return self._meters.get(meter) is not None
 
     def marked(self, record: Record, history: History, look: Look = NOT_LOOKED) -> Record:
         """A record with its marks.

@@ -86,7 +86,9 @@ class Persons:
         customer = self._customer_of[meter]
         told = without(chain(START), "f1") if has_case else chain(START)
         records = [document(kept.record.body, meter, customer) for kept in told]
-        repair = self._record("work_order", REPAIR, meter, until=time_out(START + DAY), why="a repair")
+        repair = self._record(
+            "work_order", REPAIR, meter, sender="desk", until=time_out(START + DAY), why="a repair"
+        )
         if has_consent:
             records.append(self._record("consent", "consent", meter, form="written"))
         while True:
@@ -187,7 +189,7 @@ class Persons:
             "deadline_at": time_out(START + wish.at + wish.within),
             "payment": "",
             "case": "",
-            "reference": "" if wish.what is OrderKind.TRIP else f"billing:{REPAIR}",
+            "reference": "" if wish.what is OrderKind.TRIP else f"desk:{REPAIR}",
         }
 
     async def _until(self, at: Any) -> None:

@@ -190,7 +190,7 @@ def test_wide_plans_hold_what_they_are_for() -> None:
         (WIDE_FROM + 2, ["done", "done"]),
         (WIDE_FROM + 14, ["done", "done"]),
         (WIDE_FROM + 17, ["done", "done"]),
-        (WIDE_FROM + 27, ["done", "done"]),
+        (WIDE_FROM + 11, ["done", "done"]),
     ],
     ids=["case and payment", "field close", "permit", "direct close"],
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from meterlink.drivers.control import ClockLook, Identity, Opening
 from meterlink.orders.evidence.told import Told
+from meterlink.orders.rules.live_meter import DEADLINE_MAX
 from tests.support.orders import NOON, purse
 from tests.support.rule_cases.case import (
     ALARM_OFF,
@@ -36,6 +37,7 @@ from tests.support.rules import (
     NUMBER,
     SECOND,
     record,
+    told_at,
 )
 
 NO_LOAD: dict[str, Any] = {"currents_a": (Decimal(0),), "power_w": Decimal(0)}
@@ -49,6 +51,19 @@ CLEAR = balance(balance_cents=0)
 def _guarded(*kept: Any) -> Made:
     """A guarantee over an open contact, with what was told."""
     return lambda: dataclasses.replace(OPEN_GUARDED(), told=Told(kept=kept))
+
+
+def _paid_earlier(told: datetime) -> Any:
+    """A payment of before the balance, and when it was told."""
+    return told_at(told, record("payment", "p1", NOON - 2 * HOUR, amount_cents=1, settles=False))
+
+
+def _upheld_earlier(told: datetime) -> Any:
+    return told_at(told, record("dispute", "d1", NOON - 2 * HOUR, dispute="D1", state="upheld"))
+
+
+def _other_balance(cents: int) -> Any:
+    return told_at(NOON - MINUTE, record("balance_statement", "b2", NOON - 2 * HOUR, balance_cents=cents))
 
 
 LIVE_METER = (
@@ -78,6 +93,21 @@ LIVE_METER = (
     ),
     Case(
         "CTRL-11",
+        "a payment of before the balance that was told after it",
+        LIVE,
+        trip(LIVE, _paid_earlier(told=NOON - HOUR + SECOND)),
+        trip(LIVE, _paid_earlier(told=NOON - HOUR - SECOND)),
+    ),
+    Case(
+        "CTRL-11",
+        "a balance of a slower clock, told after it, says that nothing is owed",
+        LIVE,
+        trip(LIVE, _other_balance(0)),
+        trip(LIVE, _other_balance(-1)),
+        also=("CTRL-04",),
+    ),
+    Case(
+        "CTRL-11",
         "a dispute",
         PAPER,
         trip(PAPER, record("dispute", "d1", NOON - HOUR, dispute="D1", state="opened")),
@@ -89,11 +119,19 @@ LIVE_METER = (
         trip(PAPER, record("dispute", "d1", NOON - HOUR, dispute="D1", state="upheld")),
         trip(PAPER, record("dispute", "d1", NOON - HOUR, dispute="D1", state="rejected")),
     ),
+    Case(
+        "CTRL-11",
+        "a dispute that was upheld before the balance, which was told after it",
+        PAPER,
+        trip(PAPER, _upheld_earlier(told=NOON - HOUR + SECOND)),
+        trip(PAPER, _upheld_earlier(told=NOON - HOUR - SECOND)),
+    ),
     Case("CTRL-11", "guarantee on", LIVE, seen(TRIP, guarantee=True), seen(TRIP, guarantee=False)),
     Case("CTRL-11", "guarantee unknown", LIVE, seen(TRIP, guarantee=None)),
     Case("CTRL-11", "looked at 5 minutes ago", LIVE, live_at(5 * MINUTE + SECOND), live_at(5 * MINUTE)),
     Case("CTRL-12", "no meter number in the file", PAPER, trip(meter={"meter_number": ""})),
     Case("CTRL-12", "a replacement is pending", PAPER, made(PERMIT, meter={"pending_replacement": True})),
+    Case("CTRL-12", "its way is being rebuilt", LIVE, made(PERMIT, LIVE, meter={"is_rebuilding": True})),
     Case(
         "CTRL-12",
         "read 48 hours ago",
@@ -241,6 +279,19 @@ LIVE_METER = (
         PAPER,
         trip(order_deadline_at=NOON),
         trip(order_deadline_at=NOON + SECOND),
+    ),
+    Case(
+        "TIME-01",
+        "a deadline of next year",
+        CREATE,
+        made(ALARM_OFF, CREATE, order_deadline_at=NOON + DEADLINE_MAX + SECOND),
+        made(ALARM_OFF, CREATE, order_deadline_at=NOON + DEADLINE_MAX),
+    ),
+    Case(
+        "TIME-01",
+        "a deadline at the end of the calendar",
+        CREATE,
+        made(ALARM_OFF, CREATE, order_deadline_at=datetime(9999, 12, 31, tzinfo=UTC)),
     ),
     Case("TIME-01", "a top-up at its deadline", LIVE, made(TOP_UP, LIVE, order_deadline_at=NOON)),
 )

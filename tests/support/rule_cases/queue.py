@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from meterlink.model.order import OrderState
@@ -29,6 +30,7 @@ from tests.support.rule_cases.case import (
 )
 from tests.support.rules import (
     CUSTOMER,
+    DAYS,
     SECOND,
     facts,
     record,
@@ -189,13 +191,15 @@ def _told_again(
     *,
     cents: int = 10_000,
     transfers: tuple[str, str] = ("", ""),
+    at: datetime = NOON,
     **fields: Any,
 ) -> Any:
     """A top-up of ``billing:p1``, and one of another record that came before it (-1) or after it (1)."""
     place, full_id = other
     ours = record("payment", "p1", NOON, amount_cents=10_000, settles=True, transfer=transfers[0])
     told = {"amount_cents": cents, "settles": True, "transfer": transfers[1]}
-    theirs = record("payment", full_id.partition(":")[2], NOON, sender="bank", **told)
+    sender, _, name = full_id.partition(":")
+    theirs = record("payment", name, at, sender=sender, **told)
     others = (OtherOrder(id="o-2", kind=TOP_UP, state=state, payment=full_id, **fields),)
     kept = [theirs, ours] if place < 0 else [ours, theirs]
     return lambda: facts(TOP_UP, stage, kept=kept, others=others)
@@ -258,6 +262,29 @@ MONEY = (
         CREATE,
         _told_again(CREATE, (-1, "bank:p7"), OrderState.DONE, cents=9_999, transfers=("T-1", "t-1 ")),
         _told_again(CREATE, (-1, "bank:p7"), OrderState.DONE, cents=9_999, transfers=("T-1", "")),
+    ),
+    Case(
+        "TOP-01",
+        "the same amount of another sender within a day, and one tells no transfer",
+        CREATE,
+        _told_again(CREATE, (-1, "bank:p7"), OrderState.DONE, transfers=("", "T-1"), at=NOON - DAYS[1]),
+        _told_again(
+            CREATE, (-1, "bank:p7"), OrderState.DONE, transfers=("", "T-1"), at=NOON - DAYS[1] - SECOND
+        ),
+    ),
+    Case(
+        "TOP-01",
+        "the same amount of another sender, and nobody tells a transfer",
+        CREATE,
+        _told_again(CREATE, (-1, "bank:p7"), OrderState.DONE),
+        _told_again(CREATE, (-1, "billing:p7"), OrderState.DONE),
+    ),
+    Case(
+        "TOP-01",
+        "its transfer was told of another meter",
+        LIVE,
+        made(TOP_UP, LIVE, told_elsewhere=("bank:p7",)),
+        made(TOP_UP, LIVE),
     ),
     Case(
         "TOP-02",

@@ -24,6 +24,8 @@ from meterwire.dlt645.link.functions import DI_OCTETS, Edition
 from meterwire.errors import LocalProtocolError
 
 _ENTRIES_KEPT = 4096
+_PARTS_KEPT = 4096
+_PARTS = re.compile(r"{\w+}|[0-9A-F]+").findall
 DICTIONARIES_KEPT = 64
 """Dictionaries in memory; a plant has a handful of models, each about 1,200 families."""
 
@@ -178,9 +180,7 @@ def _rows(line: Line, width: int, signed: Quantities) -> Iterator[Row]:
 
 
 def _row(line: Line, width: int, layouts: tuple[Layout | Special, ...]) -> Row:
-    parts = tuple(
-        slots()[part[1:-1]] if part[0] == "{" else part for part in re.findall(r"{\w+}|[0-9A-F]+", line["di"])
-    )
+    parts = tuple(slots()[part[1:-1]] if part[0] == "{" else part for part in _PARTS(line["di"]))
     row = Row(
         pattern=line["di"],
         name=line["name"].partition("|")[0],
@@ -190,19 +190,19 @@ def _row(line: Line, width: int, layouts: tuple[Layout | Special, ...]) -> Row:
         sample=bytes.fromhex(line["sample"]),
         clause=line["clause"],
         parts=parts,
-        allowed=tuple(_allowed(parts, 2 if width == 8 else 1)),
+        allowed=tuple(allowed for part in parts for allowed in _allowed(part, 2 if width == 8 else 1)),
     )
     if row.width != width:
         raise LocalProtocolError(f"dictionary row {line['di']} has {row.width} digits, not {width}")
     return row
 
 
-def _allowed(parts: Sequence[str | Slot], step: int) -> Iterator[frozenset[int]]:
-    for part in parts:
-        if isinstance(part, Slot):
-            yield frozenset(value for value in range(16**part.digits) if part.accepts(value))
-        else:
-            yield from (frozenset((int(digits, 16),)) for digits in re.findall("." * step, part))
+@functools.lru_cache(_PARTS_KEPT)
+def _allowed(part: str | Slot, step: int) -> tuple[frozenset[int], ...]:
+    """What each octet of a part may be; a thousand rows have a hundred parts between them."""
+    if isinstance(part, Slot):
+        return (frozenset(value for value in range(16**part.digits) if part.accepts(value)),)
+    return tuple(frozenset((int(digits, 16),)) for digits in re.findall("." * step, part))
 
 
 def _quantity_of(item: str) -> str:

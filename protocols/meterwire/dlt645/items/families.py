@@ -154,7 +154,7 @@ class Row:
 
     def overlaps(self, other: Row) -> bool:
         """Whether an identifier could belong to both."""
-        return all(mine & theirs for mine, theirs in zip(self.allowed, other.allowed, strict=True))
+        return not any(map(frozenset.isdisjoint, self.allowed, other.allowed))
 
     @property
     def choices(self) -> list[list[int]]:

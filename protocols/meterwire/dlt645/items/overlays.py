@@ -14,7 +14,7 @@ A cell that repeats what stands below is refused, so that an overlay shows diffe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from meterwire.dlt645.items.tables import Line
@@ -42,8 +42,11 @@ def overlaid(table: Sequence[Line], overlay: Iterable[Line], source: str) -> lis
     """
     changed: dict[str, Line | None] = {}
     added: list[Line] = []
+    by_di: dict[str, list[Line]] = {}
+    for line in table:
+        by_di.setdefault(line["di"], []).append(line)
     for change in overlay:
-        matching = [line for line in table if _is_meant(change["di"], line["di"])]
+        matching = _meant(change["di"], by_di)
         if not matching:
             added.append(_new(change, source))
         for line in matching:
@@ -90,8 +93,11 @@ def signed_format(names: str, text: str, quantities: frozenset[str]) -> str:
     )
 
 
-def _is_meant(wanted: str, di: str) -> bool:
-    return di.startswith(wanted[:-1]) if wanted.endswith("*") else di == wanted
+def _meant(wanted: str, by_di: Mapping[str, list[Line]]) -> list[Line]:
+    """The lines of an identifier, or of all that begin with what stands before ``*``."""
+    if not wanted.endswith("*"):
+        return by_di.get(wanted, [])
+    return [line for di, lines in by_di.items() if di.startswith(wanted[:-1]) for line in lines]
 
 
 def _new(change: Line, source: str) -> Line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from meterlink.model.order import OrderState, Origin
 from meterlink.orders.dispatch.reading_back import SENT, watched_since
@@ -10,6 +11,9 @@ from meterlink.orders.dispatch.schedule import next_look, next_repeat
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import BEFORE_SENDING
 from meterlink.orders.life.timeline import Timeline
+
+LOOKED_AT_EVERY: Final = timedelta(days=1)
+"""Longest time until a deadline is looked at again; behind one at an end of the calendar there is no time."""
 
 
 def due_at(life: Life, trip_delay: timedelta, timeline: Timeline) -> datetime:
@@ -26,7 +30,7 @@ def due_at(life: Life, trip_delay: timedelta, timeline: Timeline) -> datetime:
         return last_at
     if life.state in (OrderState.READBACK, OrderState.WAITING_FOR_KEY):
         return next_look(timeline.lived(watched_since(life)), last_at, trip_delay=trip_delay)
-    ends_at = timeline.now() + time_left(life, timeline)
+    ends_at = timeline.now() + max(timedelta(), min(time_left(life, timeline), LOOKED_AT_EVERY))
     return ends_at if waits_for_people(life) else min(_next_try(life, timeline), ends_at)
 
 

@@ -136,12 +136,19 @@ class Sender:
     async def _judged_again(
         self, reach: Reach, life: Life, live: Live, command: Command, prepared: Prepared
     ) -> Life:
-        """Judge and commit the intent; only a verdict on all that the log holds then lets octets leave."""
+        """Judge and commit the intent; only a verdict on all that the log holds then lets octets leave.
+
+        The latch of the meter is an act as well, so who shuts it behind the check overtakes the intent.
+        """
         for _ in range(JUDGED_MAX):
             basis = basis_of(life.order, await self._book.acts.newest_number())
             verdicts = await self._judge.judge(Stage.LIVE, life.order, life, THE_DAEMON, live)
             if (stop := outcome(verdicts)) is not None:
                 return await self._stopped(life, stop, verdicts)
+            try:
+                await self._macs.check(life.order.meter)
+            except SecurityFailed as error:
+                return await self._unproved(life, error)
             with suppress(Overtaken):
                 return await self._intend(reach, life, live, command, prepared, verdicts, basis)
         return await self._put_off(life, "what the rules look at did not come to rest", ())

@@ -1,7 +1,8 @@
 """What an order needs before it may be sent: who must agree, and the rules of asking, approving, operating.
 
 What cuts somebody off, and each guarantee, needs a second person. What a person sends is armed and operated
-by one; what a policy or a payment began goes on by itself, and only as far as the rules let it.
+by one; what a policy or a payment began goes on by itself, and only as far as the rules let it. A closing
+that a payment began takes back what people have ordered of that contact and not sent.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from meterlink.errors import NotAllowed
-from meterlink.model.order import CLOSES, OrderKind, OrderState, Origin
+from meterlink.model.order import CLOSES, REASON_MAX, SWITCHING, OrderKind, OrderState, Origin
 from meterlink.orders.book import Book, Step
 from meterlink.orders.dispatch.due import waits_for_people
 from meterlink.orders.dispatch.reading_back import SENT
@@ -50,7 +51,11 @@ class Starter:
             JournalError: the log cannot be written or read.
 
         """
-        if life.order.origin is Origin.PERSON or self._comes_later(life):
+        if life.order.origin is Origin.PERSON:
+            return life
+        if _is_paid_for(life):
+            await self._make_way(life)
+        if self._comes_later(life):
             return life
         if life.state is OrderState.CREATED:
             life = await self._book.step(life, Signal.AUTHORISE, actor=DAEMON)
@@ -68,6 +73,17 @@ class Starter:
             return await self._book.step(life, Signal.REFUSE, actor=DAEMON, body=body)
         except NotAllowed:
             return life  # its deadline has passed, or it is too early
+
+    async def _make_way(self, life: Life) -> None:
+        """Take back what people ordered of the contact and what is not sent: a payer waits for none of it.
+
+        What has been sent stays: it is read back first. Source: CTRL-16, CTRL-21.
+        """
+        told = f"{life.order.reason}: the closing {life.order.id} goes first"[:REASON_MAX]
+        for other in self._book.open_of(life.order.meter):
+            is_persons = other.order.origin is Origin.PERSON and other.order.kind in SWITCHING
+            if is_persons and other.is_before_sending:
+                await self._book.insist(other, Signal.CANCEL, actor=DAEMON, body={"told": told})
 
     def _comes_later(self, life: Life) -> bool:
         """Whether there is an order of that meter for which this one waits."""
@@ -97,6 +113,10 @@ def waits_for(life: Life, other: Life, timeline: Timeline) -> bool:
         until = arrives_until(other.sent, timeline)
         return until is None or timeline.now() < until
     return other.state in SENT or not is_quiet
+
+
+def _is_paid_for(life: Life) -> bool:
+    return life.order.kind in CLOSES and life.order.origin is Origin.PAYMENT
 
 
 def _place(life: Life, timeline: Timeline) -> tuple[datetime, str]:

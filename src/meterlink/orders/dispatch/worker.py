@@ -171,9 +171,22 @@ class LineOrders:
         """Every open order of the line, and when it wants something, in lived time."""
         for meter, reach in self._reaches.items():
             for life in self._book.open_of(meter):
-                due = due_at(life, reach.trip_delay, self._timeline)
-                step, rests_until = self._rested.get(life.order.id, (0, due))
-                yield life, max(due, rests_until) if step == life.step else due
+                yield life, self._due(life, reach)
+
+    def _due(self, life: Life, reach: Reach) -> datetime:
+        """When an order wants something; one of which that cannot be told rests, and its neighbours go on."""
+        now = self._timeline.now()
+        step, until = self._rested.get(life.order.id, (0, now))
+        rests_until = until if step == life.step else None
+        if rests_until is not None and rests_until > now:
+            return rests_until
+        try:
+            due = due_at(life, reach.trip_delay, self._timeline)
+        except Exception as error:  # noqa: BLE001 (a bug that one order meets is not its neighbours')
+            _log.error("order_crashed", order=life.order.id, exc_info=error)
+            self._rest(life, CRASHED_RESTS)
+            return now + CRASHED_RESTS
+        return due if rests_until is None else max(due, rests_until)
 
     async def _wait(self, news: asyncio.Event) -> None:
         """Until something is due, something has changed, or we are told to stop."""

@@ -8,14 +8,15 @@ allows something (a warning, a notice, a consent, ...). A payment or a dispute c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from meterlink.clock import Clock
 from meterlink.errors import EvidenceRefused, NotEntitled, StepTaken
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, KeptAct, Topic
+from meterlink.orders.evidence.one_payment import TELLERS_MAX, subject_of
 from meterlink.orders.evidence.records import (
     Agreement,
     BalanceStatement,
@@ -27,6 +28,7 @@ from meterlink.orders.evidence.records import (
     Notice,
     Payment,
     Policy,
+    ProbeOrder,
     Protection,
     Receipt,
     Record,
@@ -41,6 +43,9 @@ from meterlink.roster.roster import Roster, RosterMeter
 
 AHEAD_MAX: Final = timedelta(minutes=5)
 """How far a sender's clock may be ahead of ours; a record of later is refused."""
+TIMES_FROM: Final = datetime(1970, 1, 1, tzinfo=UTC)
+TIMES_UNTIL: Final = datetime(2200, 1, 1, tzinfo=UTC)
+"""Every time in a record is between these two: at the ends of the calendar nothing can be reckoned."""
 ACTS_OF_METER_MAX: Final = 50_000
 """Acts of evidence of one meter, at most: beyond, nothing is judged any more and somebody must look."""
 POLICIES_MAX: Final = 200
@@ -63,11 +68,29 @@ SENDERS: Final[Mapping[type[Record], frozenset[Role]]] = {
     Protection: _CLERKS | {Role.INSPECTOR},
     SafetyHold: frozenset({Role.INSPECTOR}),
     WorkOrder: frozenset({Role.INSPECTOR, Role.DISPATCHER}),
+    ProbeOrder: frozenset({Role.INSPECTOR, Role.DISPATCHER}),
     Policy: frozenset({Role.APPROVER}),
 }
 """Who may take a record in. Source: AUD-01."""
-WITHDRAWABLE: Final = (Warning_, Notice, FinalNotice, Receipt, Consent, Filing, Agreement, WorkOrder, Policy)
+WITHDRAWABLE: Final = (
+    Warning_,
+    Notice,
+    FinalNotice,
+    Receipt,
+    Consent,
+    Filing,
+    Agreement,
+    WorkOrder,
+    ProbeOrder,
+    Policy,
+)
 """What only ever allows something, so that it may be taken back."""
+
+TRANSFER: Final = "transfer"
+"""Verb of the act that says of which meter a transfer was told."""
+FOLLOWING: Final = (Payment, Dispute, SafetyHold, Protection)
+"""What is told of a meter and follows its customer to the next one, because it stands against a disconnection
+or says that he has paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +132,8 @@ class EvidenceBook:
         Raises:
             NotEntitled: the actor has no role that takes in such a record, may not speak for its sender, or
                 has the account that it is about.
-            EvidenceRefused: no such meter, customer and meter do not belong together, the time is ahead, or
-                another record has that id.
+            EvidenceRefused: no such meter, customer and meter do not belong together, a time is ahead or at
+                an end of the calendar, or another record has that id.
             JournalError: it was not kept.
 
         """
@@ -121,6 +144,7 @@ class EvidenceBook:
             raise NotEntitled(
                 f"sender: {actor.name} may not speak for {record.sender}: see `senders` in the file of people"
             )
+        _check_times(record)
         now = self._timeline.stamp()
         if record.at - now > AHEAD_MAX:
             raise EvidenceRefused(f"at: {record.body['at']} is ahead of our clock: check the sender's clock")
@@ -181,6 +205,7 @@ class EvidenceBook:
         """What is told of a meter and the customer who has it now.
 
         What was told of a customer before, a new one does not inherit; a safety hold is about the place.
+        What protects a customer follows him to the meter that he has now; what only allows something stays.
 
         Args:
             meter: which.
@@ -191,10 +216,15 @@ class EvidenceBook:
             JournalError: the log cannot be read.
 
         """
+        before: list[Kept] = []
+        for predecessor in meter.predecessors:
+            before += (
+                one for one in _kept(await self._acts_of(predecessor)) if isinstance(one.record, FOLLOWING)
+            )
         acts = await self._acts_of(meter.id)
         for full_id in also:
             acts += [kept for kept in await self._acts.of_subject(Topic.EVIDENCE, full_id) if not kept.meter]
-        return Told(kept=tuple(one for one in _kept(acts) if _concerns(one.record, meter)))
+        return Told(kept=tuple(one for one in (*before, *_kept(acts)) if _concerns(one.record, meter)))
 
     async def policies(self) -> list[Kept]:
         """Policies that two persons meant and nobody took back, the newest last.
@@ -228,20 +258,39 @@ class EvidenceBook:
 
     async def _append_once(self, act: Act) -> bool:
         """Whether the record is new; whoever is second finds the first one's."""
-        before = await self._acts.of_subject(Topic.EVIDENCE, act.subject)
-        if not before:
+        while not (before := await self._acts.of_subject(Topic.EVIDENCE, act.subject)):
             try:
-                await self._acts.append(act)
+                await self._acts.append(act, *await self._transferred(act))
             except StepTaken:
-                before = await self._acts.of_subject(Topic.EVIDENCE, act.subject)
-            else:
-                return True
+                continue  # somebody else has told the same record, or of the same transfer
+            return True
         if record_of(before[0].act) != record_of(act):
             raise EvidenceRefused(
                 f"id: {act.subject} is another record, kept {before[0].act.at:%Y-%m-%d %H:%M:%S}Z; "
                 "a record never changes: give the new one an id of its own"
             )
         return False
+
+    async def _transferred(self, act: Act) -> tuple[Act, ...]:
+        """What says, beside the record of a payment, that its transfer was told of this meter."""
+        record = record_of(act)
+        subject = subject_of(record) if isinstance(record, Payment) else ""
+        told = await self._acts.of_subject(Topic.EVIDENCE, subject) if subject else []
+        if not subject or len(told) >= TELLERS_MAX:
+            return ()
+        body = {"payment": act.subject, "meter": act.meter}
+        return (replace(act, subject=subject, step=len(told) + 1, verb=TRANSFER, meter="", body=body),)
+
+    async def told_elsewhere(self, payment: Payment) -> list[str]:
+        """Payments of the same transfer that were told of other meters, by full id.
+
+        Raises:
+            JournalError: the log cannot be read.
+
+        """
+        subject = subject_of(payment)
+        told = await self._acts.of_subject(Topic.EVIDENCE, subject) if subject else []
+        return [str(kept.act.body["payment"]) for kept in told if kept.act.body["meter"] != payment.meter]
 
     async def _follow(
         self, full_id: str, verb: str, actor: Actor, meter: str, body: Mapping[str, str]
@@ -281,6 +330,17 @@ class EvidenceBook:
         raise EvidenceRefused(
             f"meter: customer {record.customer} has {named}: send one record for each meter"
         )
+
+
+def _check_times(record: Evidence) -> None:
+    """Refuse a time at an end of the calendar; what an older log holds is read nevertheless."""
+    for name in type(record).model_fields:
+        value = getattr(record, name)
+        if isinstance(value, datetime) and not TIMES_FROM <= value <= TIMES_UNTIL:
+            raise EvidenceRefused(
+                f"{name}: {record.body[name]} is not between the years {TIMES_FROM.year} and "
+                f"{TIMES_UNTIL.year}: write the real time"
+            )
 
 
 def _only_allows(record: Evidence) -> bool:

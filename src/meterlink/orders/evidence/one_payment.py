@@ -1,16 +1,36 @@
 """Several records of one payment: the counter, the bank and the billing system each tell it. No I/O.
 
 Two records are one payment for certain when both name the same transfer of the bank, and the same amount.
-They may be one when only one of these agrees, or when they have the same id and no transfer tells them apart;
-capitals do not count. What may be one is never credited twice by itself: people find out.
+They may be one when only one of these agrees; or, where no transfer tells them apart, when they have the same
+id, or two senders tell of the same amount within a day (one sender keeps his payments apart by their ids).
+Capitals do not count. What may be one is never credited twice by itself: people find out.
 
 Source: TOP-01.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from meterlink.orders.evidence.records import Payment
 from meterlink.orders.evidence.told import Told
+
+SAME_MONEY_WITHIN: Final = timedelta(days=1)
+"""Between the times that two senders give to one payment: one tells when it was paid in, one when booked."""
+
+
+TELLERS_MAX: Final = 100
+"""Payments of one transfer that each later one is held against."""
+
+
+def subject_of(payment: Payment) -> str:
+    """The subject of the acts that say who told of a transfer; empty: the payment names none.
+
+    The blank keeps it apart from full ids of records.
+    """
+    transfer = _transfer(payment)
+    return f"transfer {transfer}" if transfer else ""
 
 
 def sign_of(payment: Payment) -> tuple[str, str, int] | None:
@@ -23,7 +43,10 @@ def may_be_one(one: Payment, other: Payment) -> bool:
     """Whether two records of a meter may be one payment."""
     if _transfer(one) and _transfer(other):
         return _transfer(one) == _transfer(other)
-    return one.id.casefold() == other.id.casefold()
+    if one.id.casefold() == other.id.casefold():
+        return True
+    is_same_sum = one.sender != other.sender and one.amount_cents == other.amount_cents
+    return is_same_sum and abs(one.at - other.at) <= SAME_MONEY_WITHIN
 
 
 def first_told(told: Told, payment: Payment) -> Payment:

@@ -218,6 +218,14 @@ class WorkOrder(Record):
     why: Words = Field(description="What for.")
 
 
+class ProbeOrder(Record):
+    """Somebody may try a customer's meter out: its supply goes off and comes back while he stands there."""
+
+    kind: Literal["probe_order"] = "probe_order"
+    until: Instant = Field(description="Last moment that it holds.")
+    premises: Words = Field(description="Why the premises may be switched, and who there agreed.")
+
+
 class Policy(Record):
     """A version of the policy by which supply is cut off without a person; it needs a second one's word."""
 
@@ -247,6 +255,7 @@ Evidence = (
     | Protection
     | Agreement
     | WorkOrder
+    | ProbeOrder
     | Policy
 )
 _ANY: Final[TypeAdapter[Evidence]] = TypeAdapter(Annotated[Evidence, Field(discriminator="kind")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -22,6 +22,7 @@ from meterlink.orders.evidence.records import (
 )
 
 _R = TypeVar("_R", bound=Record)
+_E = TypeVar("_E", bound=Record)
 _BILLED: Final = "by_billing"
 """Beside the keys of a record in its act: that an account of a billing system brought it."""
 
@@ -49,7 +50,8 @@ class Kept:
         record: as it came.
         meter: our id of the meter it was kept for; empty: of a policy.
         actor: who took it in.
-        kept_at: when.
+        kept_at: when, by our clock, which may have been set back since.
+        number: its place in the log; who has the greater one came here later, whatever any clock says.
         confirmed_by: who else said that it is meant; empty: nobody.
         is_withdrawn: whether it was taken back.
         by_billing: whether an account of a billing system brought it, and not a person by hand.
@@ -60,6 +62,7 @@ class Kept:
     meter: str
     actor: str
     kept_at: datetime
+    number: int
     confirmed_by: str = ""
     is_withdrawn: bool = False
     by_billing: bool = False
@@ -88,6 +91,7 @@ class Kept:
             meter=first.meter,
             actor=first.actor,
             kept_at=first.at,
+            number=acts[0].number,
             confirmed_by=confirmed.actor if confirmed else "",
             is_withdrawn="withdraw" in verbs,
             by_billing=_BILLED in first.body,
@@ -145,6 +149,16 @@ class Told:
         kept = [self._by_id[record.full_id] for record in records]
         return bool(kept) and not any(one.by_billing for one in kept)
 
+    def may_be_later(self, one: Record, other: Record) -> bool:
+        """Whether a record happened no earlier than another one, or came here after it.
+
+        Senders tell late, and clocks are wrong: what protects a customer counts by either.
+        """
+        return one.at >= other.at or self._number(one) > self._number(other)
+
+    def _number(self, one: Record) -> int:
+        return self._by_id[one.full_id].number
+
     def receipt(self, record: Record) -> Receipt | None:
         """The newest word of what became of a warning or notice."""
         found = [one for one in self.all(Receipt) if (one.sender, one.of) == (record.sender, record.id)]
@@ -157,32 +171,78 @@ class Told:
 
     def open_disputes(self) -> list[str]:
         """Disputes that are open, or were upheld and not followed by a new balance."""
-        states = {one.dispute: one for one in self.all(Dispute)}
-        balance = self.newest(BalanceStatement)
-        return [
-            name
-            for name, one in states.items()
-            if one.state == "opened" or (one.state == "upheld" and not (balance and balance.at > one.at))
+        told = self.all(Dispute)
+        opened = [one for one in told if one.state == "opened"]
+        upheld = [one for one in told if one.state == "upheld"]
+        rejected = [one for one in told if one.state == "rejected"]
+        unbalanced = [
+            one
+            for one, balance in self._ended(upheld, self.all(BalanceStatement), lambda _: "")
+            if balance is None or balance.at == one.at
         ]
+        standing = [
+            *self._ended(opened, [*upheld, *rejected], _dispute_of),
+            *self._ended(unbalanced, rejected, _dispute_of),
+        ]
+        return sorted({one.dispute for one, end in standing if end is None})
 
     def holds(self) -> list[SafetyHold]:
         """Safety holds that nobody has released."""
-        states = {one.hold: one for one in self.all(SafetyHold)}
-        return [one for one in states.values() if one.state == "set"]
+        told = self.all(SafetyHold)
+        ended = self._ended(
+            [one for one in told if one.state == "set"],
+            [one for one in told if one.state == "released"],
+            lambda one: one.hold,
+        )
+        return list({one.hold: one for one, end in ended if end is None}.values())
 
     def lifted(self) -> list[Record]:
         """The records by which protections and disputes ended that stood against a disconnection."""
-        protections = {one.protection: one for one in self.all(Protection)}
-        disputes = {one.dispute: one for one in self.all(Dispute)}
-        return [
-            *(one for one in protections.values() if one.state == "lifted"),
-            *(one for one in disputes.values() if one.state == "rejected"),
-        ]
+        disputes, standing = self.open_disputes(), self.protections()
+        lifts = {one.protection: one for one in self.all(Protection) if one.state == "lifted"}
+        ended: Iterable[Protection | None] = (*lifts.values(), *(end for _, end in self._protected))
+        found: list[Record] = [one for one in ended if one is not None and one.protection not in standing]
+        found += [one for one in self.all(Dispute) if one.state == "rejected" and one.dispute not in disputes]
+        return list({one.full_id: one for one in found}.values())
 
     def protections(self) -> set[str]:
         """Kinds of protection that records have set and not lifted."""
-        states = {one.protection: one.state for one in self.all(Protection)}
-        return {kind for kind, state in states.items() if state == "set"}
+        return {one.protection for one, end in self._protected if end is None}
+
+    @cached_property
+    def _protected(self) -> list[tuple[Protection, Protection | None]]:
+        """Protections that were set, and by what each was lifted."""
+        told = self.all(Protection)
+        return self._ended(
+            [one for one in told if one.state == "set"],
+            [one for one in told if one.state == "lifted"],
+            lambda one: one.protection,
+        )
+
+    def _ended(
+        self, begun: Iterable[_R], ends: Iterable[_E], of: Callable[[_R | _E], str]
+    ) -> list[tuple[_R, _E | None]]:
+        """Each record that began something, and the last that can end it: no earlier, and told after it.
+
+        Senders' clocks are wrong by minutes, and ours may be set: what protects somebody stands while either
+        of the two orders says so.
+
+        Args:
+            begun: records that began something.
+            ends: records that may end it.
+            of: what a record is about.
+
+        """
+        later, newest = sorted(ends, key=self._number), dict[str, _E]()
+        found: list[tuple[_R, _E | None]] = []
+        for one in sorted(begun, key=self._number, reverse=True):
+            while later and self._number(later[-1]) > self._number(one):
+                end = later.pop()
+                last = newest.get(of(end))
+                newest[of(end)] = end if last is None or end.at > last.at else last
+            last = newest.get(of(one))
+            found.append((one, last if last is not None and last.at >= one.at else None))
+        return found
 
     def cleared_since(self, instant: datetime) -> bool:
         """Whether an account owed nothing at some time since."""
@@ -195,3 +255,7 @@ class Told:
             return False
         first = min(payments)
         return any(one.at >= first and one.balance_cents >= 0 for one in self.all(BalanceStatement))
+
+
+def _dispute_of(one: Dispute) -> str:
+    return one.dispute

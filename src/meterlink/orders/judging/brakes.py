@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import Any, Final
 
 from meterlink.clock import Clock
@@ -19,7 +20,7 @@ from meterlink.model.payload import time_out
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.life import Life
-from meterlink.orders.limits.caps import ALL_AREAS, KILL_SWITCH, Verb
+from meterlink.orders.limits.caps import ALL_AREAS, KILL_SWITCH, Freeze, Verb
 from meterlink.orders.limits.trips import Quarantine
 from meterlink.orders.people import FIELD_KINDS, Actor, Deed, Role
 from meterlink.orders.rules.verdict import OnStop, Verdict
@@ -49,6 +50,11 @@ class Brakes:
         self._watch = watch
         self._clock = clock
         self._alarms = Alarms(acts, clock, zone=watch.zone)
+
+    @property
+    def frozen(self) -> tuple[Freeze, ...]:
+        """The freezes in force."""
+        return self._watch.limits.freezes(self._clock.utc_now())
 
     async def stop(self, actor: Actor, why: str) -> None:
         """Throw the kill switch, and raise the alarm: no trip goes any more.
@@ -88,7 +94,7 @@ class Brakes:
         return is_second
 
     async def freeze(self, actor: Actor, why: str, *, area: str = ALL_AREAS, until: datetime | None) -> None:
-        """Forbid trips of an area because of weather or an event.
+        """Forbid trips of an area because of weather or an event; what is frozen for longer stays so.
 
         Args:
             actor: who says so.
@@ -98,11 +104,14 @@ class Brakes:
 
         Raises:
             NotEntitled: the actor has no post that works here.
-            ValueError: no reason, or a long one.
+            ValueError: no reason, or a long one; no such area; a last moment that is over.
             StepTaken, JournalError: it was not kept.
 
         """
         _entitled(actor, Deed.FREEZE)
+        _known(area, self._watch.areas)
+        if until is not None and until <= self._clock.utc_now():
+            raise ValueError(f"until: {time_out(until)} is over already: nothing would be frozen")
         body = {"why": _reason(why), "until": time_out(until) if until else None}
         await self._append(f"freeze:{area}", Verb.FREEZE, actor, body, is_open=True)
 
@@ -259,6 +268,16 @@ class Brakes:
 def _entitled(actor: Actor, deed: Deed) -> None:
     if not actor.may(deed):
         raise NotEntitled(f"{actor.name} may not {deed.value}: no role of theirs allows it")
+
+
+def _known(area: str, areas: Collection[str]) -> None:
+    """Refuse an area in which no meter is: whoever mistyped it would believe that nobody is cut off there."""
+    if area == ALL_AREAS or area in areas:
+        return
+    by_sound = {one.casefold(): one for one in areas}
+    near = [by_sound[one] for one in get_close_matches(area.casefold(), by_sound)]
+    told = f"did you mean {', '.join(near)}?" if near else "see the areas of the roster, or freeze all with *"
+    raise ValueError(f"area: no meter is in {area!r}: {told}")
 
 
 def _reason(why: str) -> str:

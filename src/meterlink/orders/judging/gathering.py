@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -15,7 +15,7 @@ from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.order import Order, OrderKind, Origin
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.one_payment import alike
-from meterlink.orders.evidence.records import full_id_of
+from meterlink.orders.evidence.records import Payment, full_id_of
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
@@ -139,8 +139,13 @@ class Gatherer:
 
         """
         steps_of = await self._steps_of(meter.id)
+        steps_before: dict[str, list[Act]] = {}
+        for predecessor in meter.predecessors:
+            steps_before |= await self._steps_of(predecessor)
         policy = [order.reference] if order.origin is Origin.POLICY and order.reference else []
         told = await self.book.of_meter(meter, *policy)
+        payment = told.find(order.payment, Payment) if order.kind is OrderKind.TOP_UP else None
+        elsewhere = await self.book.told_elsewhere(payment) if payment else []
         last_read_at = await self.last_read(meter.id)
         proven = await self.qualified(meter, order.kind, live.firmware if live else None)
         probing = await self._probing(order)
@@ -157,11 +162,12 @@ class Gatherer:
             calendar=self.calendar,
             steps=self._steps(life, steps_of.get(order.id, []), grant, now),
             told=told,
-            limited=self._limited(stage, order, life, actor, now),
-            others=tuple(self._others(order, steps_of, alike(told, order.payment), now)),
+            limited=self._limited(stage, order, life, actor, meter, now),
+            others=tuple(self._others(order, steps_of, steps_before, alike(told, order.payment), now)),
             last_read_at=last_read_at,
             unproven=proven.unproven,
             model=proven.facts,
+            told_elsewhere=tuple(elsewhere),
             live=live,
             probing=probing,
         )
@@ -204,18 +210,24 @@ class Gatherer:
         used = any(one.verb == Signal.OPERATE and one.actor == person and one.at >= act.at for one in steps)
         return FieldGrant(person=person, granted_at=act.at, is_used=used)
 
-    def _limited(self, stage: Stage, order: Order, life: Life | None, actor: Actor, now: datetime) -> Limited:
+    def _limited(
+        self,
+        stage: Stage,
+        order: Order,
+        life: Life | None,
+        actor: Actor,
+        meter: RosterMeter,
+        now: datetime,
+    ) -> Limited:
         if order.kind not in CUTS:
             return Limited()
         creator, created_at = (life.created_by, life.created_at) if life else (actor.name, now)
-        trip = self.watch.trip(order, creator, created_at)
-        assert trip is not None, "the meter was found in the roster"
+        trip = self.watch.trip_at(order, meter, creator, created_at)
         return self.watch.limits.view(trip, now, is_turn=stage in _AT_TURN)
 
     def _reserve(self, facts: Facts, life: Life | None) -> None:
         assert life is not None, "an order that is about to be sent has been created"
-        trip = self.watch.trip(facts.order, life.created_by, life.created_at)
-        assert trip is not None, "the meter was found in the roster"
+        trip = self.watch.trip_at(facts.order, facts.meter, life.created_by, life.created_at)
         self.watch.limits.reserve(trip, facts.now)
 
     def _steps(
@@ -233,19 +245,29 @@ class Gatherer:
         )
 
     def _others(
-        self, order: Order, steps_of: Mapping[str, Sequence[Act]], like: Collection[str], now: datetime
+        self,
+        order: Order,
+        steps_of: Mapping[str, Sequence[Act]],
+        steps_before: Mapping[str, Sequence[Act]],
+        like: Collection[str],
+        now: datetime,
     ) -> Iterator[OtherOrder]:
-        """Other orders that still hold the meter, and those of the same payment or of one that is like it."""
+        """Other orders that still hold the meter, and those of the same payment or of one that is like it.
+
+        The meters before it are held no more, and a payment that was brought to one of them was brought.
+        """
         payments = {order.payment, *like} - {""}
-        for order_id, acts in steps_of.items():
+        for order_id, acts in (*steps_of.items(), *steps_before.items()):
             if order_id == order.id:
                 continue
             try:
                 life = Life.of(acts)
             except ValueError as error:
                 raise JournalError(f"order {order_id}: {error}") from None
-            if life.locks_meter or full_id_of(life.order.payment) in payments:
-                yield self._other(life, acts, now)
+            is_here = order_id in steps_of
+            if (is_here and life.locks_meter) or full_id_of(life.order.payment) in payments:
+                other = self._other(life, acts, now)
+                yield other if is_here else replace(other, is_open=False)
 
     def _other(self, life: Life, acts: Sequence[Act], now: datetime) -> OtherOrder:
         until = arrives_until(life.sent, self.timeline) if life.sent else None

@@ -61,9 +61,9 @@ class Stopped(MeterlinkError):
 def basis_of(order: Order, number: int) -> Basis:
     """What the rules read of the log, so that it is known whether their verdict still holds.
 
-    Brakes, holds and qualifications are few, and count wherever they are. Evidence and orders count at the
-    meter, and evidence of no meter; of a trip also how the others end, because they may brake its batch. How
-    many trips go at once needs no log: who passes is counted before anybody waits.
+    Brakes, holds, qualifications and changes of the roster are few, and count wherever they are. Evidence and
+    orders count at the meter, and evidence of no meter; of a trip also how the others end, because they may
+    brake its batch. How many trips go at once needs no log: who passes is counted before anybody waits.
 
     Args:
         order: that is judged.
@@ -74,7 +74,7 @@ def basis_of(order: Order, number: int) -> Basis:
         number=number,
         meter=order.meter,
         here=frozenset({Topic.EVIDENCE, Topic.ORDER}),
-        anywhere=frozenset({Topic.POLICY, Topic.QUALIFICATION}),
+        anywhere=frozenset({Topic.POLICY, Topic.QUALIFICATION, Topic.ROSTER}),
         ends=frozenset({Topic.ORDER} if order.kind in CUTS else ()),
     )
 

@@ -7,7 +7,7 @@ of each step which edition of the rules it was judged by.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from datetime import datetime, timezone
 from typing import Final
 
@@ -21,7 +21,7 @@ from meterlink.orders.limits.trips import Trip, batch_of, is_counted
 from meterlink.orders.people import DAEMON
 from meterlink.orders.rules.edition import edition, figures
 from meterlink.orders.rules.table import RULES
-from meterlink.roster.roster import Roster
+from meterlink.roster.roster import Roster, RosterMeter
 
 RULES_SUBJECT: Final = "rules"
 """Subject of the acts that say which rules hold."""
@@ -54,6 +54,11 @@ class Watch:
         """Of the plant, whose days batches and alarms have."""
         return self._calendar.zone
 
+    @property
+    def areas(self) -> Collection[str]:
+        """The areas in which meters are."""
+        return self._roster.areas
+
     async def start(self, now: datetime) -> None:
         """Count the last 24 hours, and note the edition of the rules; before anything is judged.
 
@@ -82,8 +87,10 @@ class Watch:
     def trip(self, order: Order, creator: str, created_at: datetime) -> Trip | None:
         """How an order is counted; ``None``: of a meter that the roster does not have."""
         meter = self._roster.meter(order.meter)
-        if meter is None:
-            return None
+        return None if meter is None else self.trip_at(order, meter, creator, created_at)
+
+    def trip_at(self, order: Order, meter: RosterMeter, creator: str, created_at: datetime) -> Trip:
+        """The same of a meter that is at hand."""
         return Trip.of(order, meter, batch_of(order, meter, creator, self._calendar, created_at))
 
     async def _saw(self, act: Act) -> None:

@@ -27,7 +27,7 @@ POSTPONED_FOR: Final[Mapping[OrderKind, tuple[timedelta, ...]]] = MappingProxyTy
 )
 """How long the first, second and third postponement last. Source: business-rules 2.1."""
 POSTPONED_FOR_OTHERS: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
-"""The same for what gives power or money. Source: business-rules 2.2."""
+"""The same for what gives power or money; the last is that of every later one. Source: business-rules 2.2."""
 
 Changes = dict[str, Any]
 
@@ -50,7 +50,8 @@ def _operate(_life: Life, _act: Act) -> Changes:
 
 def _postpone(life: Life, act: Act) -> Changes:
     pauses = POSTPONED_FOR.get(life.order.kind, POSTPONED_FOR_OTHERS)
-    return {"postponed": life.postponed + 1, "not_before": act.at + pauses[life.postponed]}
+    pause = pauses[min(life.postponed, len(pauses) - 1)]
+    return {"postponed": life.postponed + 1, "not_before": act.at + pause}
 
 
 def _intend(life: Life, act: Act) -> Changes:

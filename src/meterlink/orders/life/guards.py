@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 POSTPONED_MAX: Final = 3
 """How often an order is put off before it is refused. Source: CTRL-14; business-rules 2.1."""
+TOP_UP_POSTPONED_MAX: Final = 100
+"""The same of money that waits for its meter: a day of tries each 15 minutes. Source: business-rules 2.3."""
 LOOKS_MAX: Final = 500
 """Read-backs of one transmission, and of one that waits for its key, that decide nothing."""
 APPROVALS_MAX: Final = 8
@@ -88,7 +90,8 @@ def _armed_by_another(life: Life, step: Step) -> bool:
 
 
 def _postponed_often(life: Life, _step: Step) -> bool:
-    return life.postponed >= POSTPONED_MAX
+    is_money = life.order.kind is OrderKind.TOP_UP
+    return life.postponed >= (TOP_UP_POSTPONED_MAX if is_money else POSTPONED_MAX)
 
 
 def _sent_often(life: Life, _step: Step) -> bool:

@@ -45,7 +45,6 @@ class Life:
         created_by: who created it.
         created_at: when.
         since: when it came into this state.
-        last_signal: verb of its newest act.
         last_at: time of its newest act.
         approvals: who agreed, in that order.
         authorised_at: when everybody had agreed.
@@ -72,7 +71,6 @@ class Life:
     created_by: str
     created_at: datetime
     since: datetime
-    last_signal: Signal
     last_at: datetime
     approvals: tuple[str, ...] = ()
     authorised_at: datetime | None = None
@@ -146,7 +144,6 @@ class Life:
             created_by=first.actor,
             created_at=first.at,
             since=first.at,
-            last_signal=Signal.CREATE,
             last_at=first.at,
         )
         for act in acts[1:]:
@@ -273,6 +270,4 @@ class Life:
             raise ValueError(f"order {self.order.id} is {self.state.value} and takes no {signal.value}")
         changed = EFFECTS[signal](self, act) if signal in EFFECTS else {}
         since = self.since if state is self.state else act.at
-        return replace(
-            self, state=state, step=act.step, since=since, last_signal=signal, last_at=act.at, **changed
-        )
+        return replace(self, state=state, step=act.step, since=since, last_at=act.at, **changed)

@@ -187,5 +187,3 @@ ENDS: Final = frozenset(
     }
 )
 """Which no order ever leaves."""
-HALF_ENDS: Final = frozenset({OrderState.NOT_DONE, OrderState.REJECTED, OrderState.WAITING_FOR_KEY})
-"""Ends, unless something more is allowed or awaited: ``Life.is_open`` knows."""

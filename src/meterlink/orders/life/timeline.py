@@ -80,9 +80,9 @@ class Timeline:
         """How long it is until a deadline, by the clock that gives less; not positive: it is over.
 
         Args:
-            deadline_at: as somebody wrote it down, by the wall clock.
+            deadline_at: as somebody wrote it down, by the wall clock; it may lie at an end of the calendar.
             since: when he did.
 
         """
-        lived_left = self.lived(since) + (deadline_at - since) - self.now()
+        lived_left = (deadline_at - since) - (self.now() - self.lived(since))  # a span has room, a date not
         return min(deadline_at - self._clock.utc_now(), lived_left)

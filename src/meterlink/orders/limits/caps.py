@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from meterlink.config.control import ControlSettings
 from meterlink.model.act import Act
@@ -101,6 +101,31 @@ class Limited:
     is_blind: bool = False
 
 
+class Freeze(NamedTuple):
+    """That no trip goes in an area: one freeze of an area, the one that lasts longest.
+
+    Who may freeze may not lift: so a later freeze takes nothing of an earlier one away.
+
+    Attributes:
+        area: ``*``: every one.
+        why: for people.
+        until: when it ends; ``None``: when somebody lifts it.
+
+    """
+
+    area: str
+    why: str
+    until: datetime | None
+
+    def lasts(self, now: datetime) -> bool:
+        """Whether it is in force."""
+        return self.until is None or now < self.until
+
+    def outlasts(self, other: Freeze) -> bool:
+        """Whether it ends after another one."""
+        return other.until is not None and (self.until is None or self.until > other.until)
+
+
 def share(percent: Decimal, size: int) -> int:
     """So many meters of an area: rounded up, at least one; none for 0 percent."""
     if not percent:
@@ -128,7 +153,7 @@ class Limits:
         self._forgot_at: datetime | None = None
         self._stopped_by = ""
         self._asked_by = ""
-        self._freezes: dict[str, tuple[str, datetime | None]] = {}
+        self._freezes: dict[str, Freeze] = {}
 
     @property
     def settings(self) -> ControlSettings:
@@ -148,6 +173,10 @@ class Limits:
     def trip(self, order_id: str) -> Trip | None:
         """What is counted of an order."""
         return self._trips.get(order_id)
+
+    def freezes(self, now: datetime) -> tuple[Freeze, ...]:
+        """Those in force, by area."""
+        return tuple(self._freezes[area] for area in sorted(self._freezes) if self._freezes[area].lasts(now))
 
     def quarantined(self) -> tuple[Trip, ...]:
         """What is held, oldest first."""
@@ -226,9 +255,11 @@ class Limits:
     def _apply_freeze(self, area: str, act: Act) -> None:
         if act.verb == Verb.LIFT:
             self._freezes.pop(area, None)
-        else:
-            until = act.body.get("until")
-            self._freezes[area] = (str(act.body.get("why", "")), time_in(until) if until else None)
+            return
+        until = act.body.get("until")
+        fresh = Freeze(area, str(act.body.get("why", "")), time_in(until) if until else None)
+        if (before := self._freezes.get(area)) is None or not before.outlasts(fresh):
+            self._freezes[area] = fresh
 
     def _apply_quarantine(self, order_id: str, act: Act) -> None:
         trip = self._trips.get(order_id) or Trip.read(order_id, act.body)
@@ -269,9 +300,9 @@ class Limits:
 
     def _frozen(self, area: str, now: datetime) -> str:
         for place in (ALL_AREAS, area):
-            why, until = self._freezes.get(place, ("", now))
-            if why and (until is None or now < until):
-                return why
+            freeze = self._freezes.get(place)
+            if freeze is not None and freeze.lasts(now):
+                return freeze.why
         return ""
 
     def _failed_since_look(self, trip: Trip) -> bool:

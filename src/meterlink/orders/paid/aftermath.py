@@ -22,6 +22,7 @@ from meterlink.orders.book import Book
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.people import DAEMON
+from meterlink.roster.roster import Roster
 
 RECONNECTED_WITHIN: Final = timedelta(minutes=30)
 """Automatic attempts to reconnect end then, and somebody goes there. Source: CTRL-17."""
@@ -53,15 +54,21 @@ class Aftermath:
 
     Args:
         book: the orders.
+        roster: the meters, and those before them.
         closing_for: how supply comes back at the meter of an order.
         zone: of the plant.
 
     """
 
     def __init__(
-        self, book: Book, closing_for: Callable[[Order], Awaitable[OrderKind]], zone: timezone
+        self,
+        book: Book,
+        roster: Roster,
+        closing_for: Callable[[Order], Awaitable[OrderKind]],
+        zone: timezone,
     ) -> None:
         self._book = book
+        self._roster = roster
         self._closing_for = closing_for
         self._zone = zone
 
@@ -75,7 +82,7 @@ class Aftermath:
         payment = ""
         if after.is_to_be_reversed:
             payment = after.payment
-        elif _is_paid_in(after) and needs_reconnection(await self._book.of_meter(after.order.meter)):
+        elif _is_paid_in(after) and needs_reconnection(await self._orders_of(after.order.meter)):
             payment = after.order.payment
         if payment and (name := await self._free_name(after.order, payment)):
             close = await self.reconnection(after.order.meter, payment, act.at, name)
@@ -88,29 +95,37 @@ class Aftermath:
             if act.topic is Topic.ORDER and act.verb == Signal.CREATE and act.actor == DAEMON:
                 self._book.adopt(Life.of([act]))
 
-    async def reconnection(self, meter: str, payment: str, at: datetime, name: str) -> Order:
-        """The order that brings supply back after a payment.
+    async def reconnection(
+        self, meter: str, cause: str, at: datetime, name: str, *, is_paid: bool = True
+    ) -> Order:
+        """The order that brings supply back to somebody who owes nothing any more.
 
         Args:
             meter: our id.
-            payment: full id of its record.
+            cause: full id of the record that says so.
             at: now.
             name: id of the order.
+            is_paid: whether that is a payment; else a balance or a dispute.
 
         """
         close = Order(
             id=name,
             kind=OrderKind.PERMIT_CLOSE,
             meter=meter,
-            reason=f"paid: {payment}",
+            reason=f"{'paid' if is_paid else 'nothing is owed'}: {cause}",
             deadline_at=at.replace(microsecond=0) + RECONNECTED_WITHIN,
             origin=Origin.PAYMENT,
-            payment=payment,
+            payment=cause if is_paid else "",
+            reference="" if is_paid else cause,
         )
         try:
             return replace(close, kind=await self._closing_for(close))
         except EvidenceRefused:  # nobody knows what the customer agreed to
             return close
+
+    async def _orders_of(self, meter_id: str) -> list[Life]:
+        meter = self._roster.meter(meter_id)
+        return await self._book.of_meter(meter_id, meter.predecessors if meter else ())
 
     async def _free_name(self, order: Order, payment: str) -> str:
         """The id of the reconnection that the end of an order brings; empty: there is one under way."""

@@ -1,81 +1,78 @@
-"""Who has paid and is still in the dark: alarms when the first command, or the current, comes too late.
+"""Who owes nothing any more and is still in the dark: alarms when a command, or the current, comes too late.
 
-The clocks run from the record of the payment: five minutes to the first command, thirty until somebody goes
-there, a day to current. They run as well while a trip that was sent before the payment is still read back:
-nothing can be sent then, and just that must be known. They count lived time (``Timeline``), are looked at
-once a minute, and raise an alarm once for an order. Source: CTRL-16, CTRL-17, business-rules 2.2.
+The clocks run from the record that cleared the debt: five minutes to the first command, thirty until somebody
+goes there, a day to current. They run until current is seen (``waiting``), whatever orders and work items
+have ended meanwhile, and as well while a trip that was sent before is still read back: nothing can be sent
+then, and just that must be known. They count lived time (``Timeline``), are looked at once a minute, and
+raise an alarm once for a wait. Whoever waits without a reconnection gets one.
+
+Every meter is looked at after the start, and then those of which the log tells something new.
+
+Source: CTRL-16, CTRL-17, business-rules 2.2.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
 from typing import Final
 
 import structlog
 
-from meterlink.errors import MeterlinkError, Unknown
+from meterlink.errors import MeterlinkError
 from meterlink.model.act import Topic
-from meterlink.model.order import CLOSES, OrderKind, OrderState, Origin
+from meterlink.model.order import OrderKind, OrderState, Origin
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.orders.attention.words import WORDS_MAX
-from meterlink.orders.attention.work import WorkItems, WorkKind
+from meterlink.orders.attention.work import WorkItems, WorkKind, item_id
 from meterlink.orders.book import Book
 from meterlink.orders.life.life import Life
-from meterlink.orders.life.machine import Signal
-from meterlink.orders.paid.aftermath import RECONNECTED_WITHIN, needs_reconnection
+from meterlink.orders.paid.aftermath import RECONNECTED_WITHIN
+from meterlink.orders.paid.waiting import BRINGS_CURRENT, Wait, who_waits
 from meterlink.orders.people import DAEMON
 from meterlink.orders.rules.closing import late
+from meterlink.roster.roster import Roster, RosterMeter
 
 EVERY_S: Final = 60.0
 """Between two looks."""
-ITEMS_MAX: Final = 1_000
-"""Field orders that are looked at."""
-_FIELD: Final = f"{WorkKind.FIELD_ORDER.value}:"
+_TELLING: Final = frozenset({Topic.ORDER, Topic.EVIDENCE})
+"""What may change who waits; the roster itself is looked at for meters that have become others."""
 
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
-class _Known:
-    """What does not change any more about one order, and what was told of it.
-
-    Args:
-        meter: our id.
-        payment: id of its record.
-        paid_at: when that was recorded here, in lived time; ``None``: the order comes from no payment.
-        first_sent_at: when the first frame of the reconnection left, in lived time; ``None``: none has.
-        is_trip: whether it is the trip that the reconnection waits for.
-        told: alarms that were raised, and whether somebody was sent there.
-
-    """
-
-    meter: str = ""
-    is_trip: bool = False
-    payment: str = ""
-    paid_at: datetime | None = None
-    first_sent_at: datetime | None = None
-    told: set[str] = field(default_factory=set)
-
-
 class Lateness:
-    """Looks after those who have paid.
+    """Looks after those who wait for current.
 
     Args:
         book: the orders.
         alarms: where it is told.
         work: sends somebody there.
+        roster: the meters.
+        reconnect: opens the reconnection of somebody who waits, if none was opened and one may be.
 
     """
 
-    def __init__(self, book: Book, alarms: Alarms, work: WorkItems) -> None:
+    def __init__(
+        self,
+        book: Book,
+        alarms: Alarms,
+        work: WorkItems,
+        roster: Roster,
+        reconnect: Callable[[Wait], Awaitable[None]],
+    ) -> None:
         self._book = book
         self._alarms = alarms
         self._work = work
+        self._roster = roster
+        self._reconnect = reconnect
         self._timeline = book.timeline
-        self._known: dict[str, _Known] = {}
+        self._read_to: int | None = None
+        self._unread: set[str] = set()
+        self._meters: dict[str, RosterMeter] = {}
+        self._waits: dict[str, Wait] = {}
+        self._told: dict[tuple[str, str], set[str]] = {}
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
@@ -87,107 +84,93 @@ class Lateness:
             await asyncio.sleep(EVERY_S)
 
     async def look(self) -> None:
-        """Raise the alarms that are due.
+        """Raise the alarms that are due, and open what is missing.
 
         Raises:
-            JournalError: the log cannot be read or written.
+            JournalError: the log cannot be read.
 
         """
-        waiting = {name: life async for name, life in self._waiting()}
-        self._known = {name: known for name, known in self._known.items() if name in waiting}
-        for name, life in waiting.items():
-            await self._judge(name, life)
+        await self._follow()
+        for meter in sorted(self._unread):
+            await self._each(meter, self._read)
+        for meter in list(self._waits):
+            await self._each(meter, self._judge)
+        waiting = {(wait.meter, wait.cause) for wait in self._waits.values()}
+        self._told = {key: told for key, told in self._told.items() if key in waiting}
 
-    async def _waiting(self) -> AsyncIterator[tuple[str, Life | None]]:
-        """Reconnections after a payment that are open, wait for a trip's end, or that people carry on."""
-        items = await self._book.acts.subjects(Topic.WORK, only_open=True, after=_FIELD, limit=ITEMS_MAX)
-        for item in items:
-            if item.startswith(_FIELD):
-                yield item.removeprefix(_FIELD), None
-        for life in self._book.open_orders():
-            if _is_reconnection(life) or _delays_one(life):
-                yield life.order.id, life
+    async def _each(self, meter: str, look: Callable[[str], Awaitable[None]]) -> None:
+        """One meter of which the log cannot be read, or that has no room, is not its neighbours' matter."""
+        try:
+            await look(meter)
+        except MeterlinkError as error:
+            _log.error("lateness_unknown", meter=meter, reason=str(error))
 
-    async def _judge(self, name: str, life: Life | None) -> None:
-        """Look at one order.
+    async def _follow(self) -> None:
+        """Find the meters of which something was told since the last look, or that are new or others."""
+        meters = {meter.id: meter for meter in self._roster}
+        self._unread.update(name for name, meter in meters.items() if meter != self._meters.get(name))
+        self._meters = meters
+        if self._read_to is None:
+            self._read_to = await self._book.acts.newest_number()
+        while page := await self._book.acts.after(self._read_to):
+            self._unread.update(kept.act.meter for kept in page if kept.act.topic in _TELLING)
+            self._read_to = page[-1].number
 
-        Args:
-            name: its id.
-            life: how it stands; ``None``: it has ended, and somebody goes there.
+    async def _read(self, name: str) -> None:
+        meter = self._roster.meter(name)
+        wait = None if meter is None else await who_waits(self._book, meter)
+        self._waits.pop(name, None)
+        if wait is not None:
+            self._waits[name] = wait
+        self._unread.discard(name)
 
-        """
-        known = await self._known_of(name, life)
-        if known.paid_at is None:
-            return  # no reconnection after a payment
-        now = self._timeline.now()
-        rule = late(known.paid_at, known.first_sent_at, None, now)
-        if rule and rule not in known.told:
-            if life is not None or not known.is_trip or await self._is_dark(known.meter):
-                await self._alarm(name, known, rule)
-            known.told.add(rule)
-        if life is not None and now - known.paid_at > RECONNECTED_WITHIN:
-            await self._send_somebody(name, life, known)
+    async def _judge(self, name: str) -> None:
+        wait = self._waits[name]
+        told = self._told.setdefault((name, wait.cause), set())
+        since, now = self._timeline.lived(wait.since), self._timeline.now()
+        first_sent_at = None if wait.first_sent_at is None else self._timeline.lived(wait.first_sent_at)
+        rule = late(since, first_sent_at, None, now)
+        if rule and rule not in told:
+            await self._alarm(wait, rule)
+            told.add(rule)
+        if now - since > RECONNECTED_WITHIN:
+            await self._send_somebody(wait, told)
+        await self._reconnect(wait)
 
-    async def _known_of(self, name: str, life: Life | None) -> _Known:
-        known = self._known.get(name)
-        is_unsent = known is not None and known.first_sent_at is None and not known.is_trip
-        if known is None or (life is not None and life.transmissions and is_unsent):
-            told = set() if known is None else known.told
-            known = self._known[name] = await self._read(name)
-            known.told |= told
-        return known
-
-    async def _is_dark(self, meter: str) -> bool:
-        """Whether a trip that has ended still keeps somebody in the dark: it was obeyed, and not undone."""
-        return needs_reconnection(await self._book.of_meter(meter))
-
-    async def _alarm(self, name: str, known: _Known, rule: str) -> None:
+    async def _alarm(self, wait: Wait, rule: str) -> None:
         seen = Seen(
             rule=rule,
             origin="CTRL-16",
-            meter=known.meter,
-            evidence=(f"order:{name}", f"evidence:{known.payment}"),
+            meter=wait.meter,
+            evidence=(f"order:{wait.order}", f"evidence:{wait.cause}"),
         )
         await self._alarms.raise_(seen, actor=DAEMON)
 
-    async def _send_somebody(self, name: str, life: Life, known: _Known) -> None:
+    async def _send_somebody(self, wait: Wait, told: set[str]) -> None:
         """Open a field order for what is still undecided; once, also when it was closed meanwhile."""
-        if _FIELD in known.told or life.state is OrderState.WAITING_FOR_KEY:
-            return  # current comes back as soon as somebody presses the key
-        if await self._book.acts.last_of(Topic.WORK, f"{_FIELD}{name}") is None:
+        life = _undecided(self._book.open_of(wait.meter))
+        if life is None or (item := item_id(WorkKind.FIELD_ORDER, life.order.id)) in told:
+            return  # what has ended has left its work
+        if await self._book.acts.last_of(Topic.WORK, item) is None:
             minutes = RECONNECTED_WITHIN // timedelta(minutes=1)
             why = (
-                f"paid ({known.payment}) more than {minutes} minutes ago, and order {name} "
+                f"{wait.told} more than {minutes} minutes ago, and order {life.order.id} "
                 f"({life.order.kind.value}) is still {life.state.value}"
             )
             await self._work.open(
-                WorkKind.FIELD_ORDER, why[:WORDS_MAX], actor=DAEMON, meter=known.meter, order=name
+                WorkKind.FIELD_ORDER, why[:WORDS_MAX], actor=DAEMON, meter=wait.meter, order=life.order.id
             )
-        known.told.add(_FIELD)
-
-    async def _read(self, name: str) -> _Known:
-        try:
-            acts = await self._book.acts_of(name)
-        except Unknown:
-            return _Known()  # a field order of something else
-        life = await self._book.read(name)
-        name_of_payment = life.order.payment or life.payment
-        payment = await self._book.acts.of_subject(Topic.EVIDENCE, name_of_payment)
-        sent = (self._timeline.lived(kept.act.at) for kept in acts if kept.act.verb == Signal.INTEND)
-        is_trip = life.order.kind is OrderKind.TRIP
-        return _Known(
-            meter=life.order.meter,
-            is_trip=is_trip,
-            payment=name_of_payment,
-            paid_at=self._timeline.lived(payment[0].act.at) if payment else None,
-            first_sent_at=None if is_trip else next(sent, None),
-        )
+        told.add(item)
 
 
-def _is_reconnection(life: Life) -> bool:
-    return life.order.kind in CLOSES and life.order.origin is Origin.PAYMENT
-
-
-def _delays_one(life: Life) -> bool:
-    """Whether it is a trip that was paid for after it was sent: only its end brings the reconnection."""
-    return life.order.kind is OrderKind.TRIP and bool(life.payment)
+def _undecided(lives: Iterable[Life]) -> Life | None:
+    """The open order that somebody in the dark waits for; none of them while a key is to be pressed."""
+    found = [
+        life
+        for life in lives
+        if (life.order.kind in BRINGS_CURRENT and life.order.origin is Origin.PAYMENT)
+        or (life.order.kind is OrderKind.TRIP and life.transmissions)
+    ]
+    if any(life.state is OrderState.WAITING_FOR_KEY for life in found):
+        return None  # current comes back as soon as somebody presses the key
+    return found[0] if found else None

@@ -24,7 +24,7 @@ import structlog
 from meterlink.clock import Clock
 from meterlink.errors import BusFull, EvidenceRefused, MeterlinkError, NotAllowed, StepTaken, Unknown
 from meterlink.model.act import KeptAct, Topic
-from meterlink.model.order import Order, OrderKind, OrderState, Origin
+from meterlink.model.order import CLOSES, Order, OrderKind, OrderState, Origin
 from meterlink.orders.attention.alarms import Alarm, Alarms, Seen
 from meterlink.orders.book import Book
 from meterlink.orders.evidence.book import EvidenceBook
@@ -34,6 +34,7 @@ from meterlink.orders.evidence.told import record_of
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.paid.aftermath import Aftermath, needs_reconnection, order_id_of
+from meterlink.orders.paid.waiting import Wait
 from meterlink.orders.people import DAEMON
 from meterlink.roster.roster import Roster, RosterMeter
 
@@ -136,12 +137,37 @@ class Payments:
             self._missed.pop(payment.full_id, None)
         return touched
 
+    async def resume(self, wait: Wait) -> None:
+        """Open the reconnection of somebody who waits, unless it was opened or cannot be yet.
+
+        Once for what cleared the debt, and once more for each hold that was released since.
+
+        Raises:
+            JournalError: it cannot be read whether it is there, or it was not opened.
+            BusFull: there is no room for it now.
+
+        """
+        name = order_id_of("close", wait.meter, "\0".join(filter(None, (wait.cause, wait.released))))
+        if wait.may_close and not self._is_under_way(wait.meter) and not await self._is_there(name):
+            now = self._clock.utc_now()
+            close = await self._aftermath.reconnection(
+                wait.meter, wait.cause, now, name, is_paid=wait.is_paid
+            )
+            await self._begun(close)
+
+    def _is_under_way(self, meter: str) -> bool:
+        """Whether a closing is open, or a trip that was sent is not decided yet."""
+        return any(
+            life.order.kind in CLOSES or (life.order.kind is OrderKind.TRIP and life.transmissions)
+            for life in self._book.open_of(meter)
+        )
+
     async def _follow(self, meter: RosterMeter, payment: Payment, touched: list[str]) -> None:
         """Make the orders that it leads to, and add them to those that it touched."""
         if meter.world == "local":
             touched.append(await self._topped_up(meter, await self._first_told(meter, payment)))
         elif payment.settles:
-            lives = await self._book.of_meter(meter.id)
+            lives = await self._book.of_meter(meter.id, meter.predecessors)
             if needs_reconnection(lives):
                 touched.append(await self._reconnected(meter, payment))
             if _is_alarmed(lives):

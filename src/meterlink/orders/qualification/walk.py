@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from meterlink.model.act import Act, KeptAct, Topic
@@ -23,6 +23,8 @@ from meterlink.model.payload import time_out
 from meterlink.orders.qualification.looks import Found, Words
 from meterlink.orders.qualification.probes import PROBES, Probe
 
+RESTS_AFTER: Final = timedelta(minutes=15)
+"""So long after its last act a walk counts as left: the longest that a trip may wait, and some minutes."""
 SESSIONS: Final = "session/"
 """What the subjects of walks begin with; a model's begins with its protocol."""
 _BY_NAME: Final[Mapping[str, Probe]] = {probe.name: probe for probe in PROBES}
@@ -53,9 +55,10 @@ class Walk:
     Args:
         id: of it.
         meter: our id of the meter.
-        by: who began it, and goes on with it.
+        by: who goes on with it: who began it, or took it up when that one had gone.
         work_order: id of the record that allows it; empty: a meter of the laboratory.
         began_at: when.
+        last_at: of its last act.
         firmware: as the meter told it; empty: it was not greeted yet.
         facts: what was found so far.
         done: names of the probes that are over.
@@ -71,6 +74,7 @@ class Walk:
     by: str
     work_order: str
     began_at: datetime
+    last_at: datetime
     firmware: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     done: tuple[str, ...] = ()
@@ -107,6 +111,7 @@ class Walk:
             by=first.actor,
             work_order=first.body["work_order"],
             began_at=first.at,
+            last_at=first.at,
         )
         for act in told[1:]:
             walk = walk.then(act)
@@ -119,7 +124,7 @@ class Walk:
             ValueError, KeyError, TypeError: that is none of a walk.
 
         """
-        return replace(_STEPS[act.verb](self, act), step=act.step)
+        return replace(_STEPS[act.verb](self, act), by=act.actor, last_at=act.at, step=act.step)
 
     def next(
         self, verb: str, *, at: datetime, actor: str, body: Mapping[str, Any], is_open: bool = True

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -34,6 +34,7 @@ from meterlink.orders.qualification.judges import greeting
 from meterlink.orders.qualification.looks import Found, Greeting, Words
 from meterlink.orders.qualification.probes import PROBES, Probe, next_probe
 from meterlink.orders.qualification.walk import (
+    RESTS_AFTER,
     SESSIONS,
     Walk,
     beginning,
@@ -138,7 +139,7 @@ class Qualifier:
     # --- what can be asked ---
 
     async def begin(self, actor: Actor, meter_id: str, work_order: str) -> Standpoint:
-        """Begin at a meter, or take up what the same person has begun there.
+        """Begin at a meter, or take up what the same person has begun there, or one who has gone.
 
         Raises:
             NotAllowed: that person may not, another one is at it, or the model cannot be qualified.
@@ -154,7 +155,7 @@ class Qualifier:
             _check(meter, work_order)
             for walk in await self._open_walks():
                 if walk.meter == meter_id:
-                    _check_same(walk, actor)
+                    self._check_same(walk, actor)
                     return Standpoint(walk=walk)
             act = beginning(meter_id, by=actor.name, work_order=work_order, at=self._clock.utc_now())
             await self._acts.append(act)
@@ -180,9 +181,10 @@ class Qualifier:
         async with self._desk:
             _admit(actor)
             walk = await self._read(walk_id)
-            _check_same(walk, actor)
             if not walk.is_open:
                 return Standpoint(walk=walk)
+            self._check_same(walk, actor)
+            walk = replace(walk, by=actor.name)
             meter = self._meter(walk)
             self._models.try_out(meter.id, walk.facts)
             if GREETING not in walk.done:
@@ -352,6 +354,11 @@ class Qualifier:
         names = await self._acts.subjects(Topic.QUALIFICATION, only_open=True, limit=MODELS_MAX)
         return [await self._read(name.removeprefix(SESSIONS)) for name in names if name.startswith(SESSIONS)]
 
+    def _check_same(self, walk: Walk, actor: Actor) -> None:
+        """One person does all of it; when that one has gone, another closes what is open."""
+        if walk.by != actor.name and self._clock.utc_now() - walk.last_at < RESTS_AFTER:
+            raise NotAllowed(f"{walk.by} is at this meter: one person does all of it", why="person")
+
     def _meter(self, walk: Walk) -> RosterMeter:
         meter = self._roster.meter(walk.meter)
         if meter is None:
@@ -369,11 +376,6 @@ def _admit(actor: Actor) -> None:
         raise NotAllowed(f"{actor.name} holds no role that may {Deed.QUALIFY.value}", why="role")
 
 
-def _check_same(walk: Walk, actor: Actor) -> None:
-    if walk.by != actor.name:
-        raise NotAllowed(f"{walk.by} is at this meter: one person does all of it", why="person")
-
-
 def _check(meter: RosterMeter, work_order: str) -> None:
     """Refuse what could not be qualified anyway, before anybody goes there."""
     if not meter.model:
@@ -382,7 +384,7 @@ def _check(meter: RosterMeter, work_order: str) -> None:
         raise NotAllowed(f"the model {meter.model} has no relay: there is nothing to qualify", why="relay")
     if not meter.is_lab and not work_order:
         raise NotAllowed(
-            f"meter {meter.id} is a customer's: name the work order that allows it (--work-order)",
+            f"meter {meter.id} is a customer's: name the record probe_order that allows it (--work-order)",
             why="work_order",
         )
 

@@ -58,7 +58,6 @@ class Qualifications:
         self._zone = zone
         self._standing: dict[str, Qualification] = {}
         self._trials: dict[str, Mapping[str, str]] = {}
-        self._addresses = {meter.address: meter for meter in roster}
 
     async def load(self) -> None:
         """Read what stands from the log; once, before anything is asked.
@@ -111,11 +110,6 @@ class Qualifications:
         """What is known of a meter's model, as far as all its firmware versions agree; see ``try_out``."""
         known, _ = combined(meter.profile, agreed(self._of(meter, None)))
         return {**known, **self._trials.get(meter.id, {})}
-
-    def known_at(self, address: str) -> Mapping[str, str]:
-        """The same by a meter's address."""
-        meter = self._addresses.get(address)
-        return {} if meter is None else self.known(meter)
 
     def try_out(self, meter: str, facts: Mapping[str, str] | None) -> None:
         """Read a meter by what a qualification in hand has found so far; ``None``: no longer."""

@@ -136,6 +136,7 @@ class Facts:
         unproven: facts that this kind of order depends on and that nobody has proven of the meter's model
             and firmware; empty: it is qualified.
         model: what is proven of the model, fact by name. Source: decision 33.
+        told_elsewhere: payments of the same transfer as the order's that were told of other meters.
         live: what the meter said; only at ``LIVE``.
         probing: who asked for it at the meter; only of an order of a probe.
 
@@ -154,6 +155,7 @@ class Facts:
     last_read_at: datetime | None = None
     unproven: tuple[str, ...] = ()
     model: Mapping[str, str]
+    told_elsewhere: tuple[str, ...] = ()
     live: Live | None = None
     probing: Probing | None = None
 

@@ -10,18 +10,25 @@ from decimal import Decimal
 from typing import Final
 
 from meterlink.model.order import OrderKind
-from meterlink.orders.evidence.records import Payment
+from meterlink.orders.evidence.records import BalanceStatement, Payment
+from meterlink.orders.evidence.told import Told
 from meterlink.orders.life.witnesses import is_loaded
 from meterlink.orders.rules.facts import Facts
 from meterlink.orders.rules.verdict import Finding, OnStop, passes, stops, stops_with
 
 LOOK_AGE_MAX: Final = timedelta(minutes=5)
 """From the last look at the meter to the sending. Source: CTRL-11."""
+DEADLINE_MAX: Final = timedelta(days=30)
+"""From the creation of an order to its deadline: until then it is nobody else's turn at its meter."""
 
 
 def still_owed(facts: Facts) -> Finding | None:
-    """CTRL-11: the account is in arrears, nobody has paid since, and nothing is in dispute."""
-    balance = facts.balance
+    """CTRL-11: the account is in arrears, nobody has paid since, and nothing is in dispute.
+
+    A payment that was told after the balance stops it too, whenever it happened: a bank tells late, and
+    whoever made the balance may not have known of it.
+    """
+    balance, told = facts.balance, facts.told
     if balance is None:
         return None  # CTRL-01 stops it
     if balance.balance_cents >= 0:
@@ -31,16 +38,28 @@ def still_owed(facts: Facts) -> Finding | None:
             cents=balance.balance_cents,
             at=balance.at,
         )
-    if later := [one for one in facts.told.all(Payment) if one.at >= balance.at]:
+    if cleared := [one for one in told.all(BalanceStatement) if _clears(told, one, balance)]:
+        return stops(
+            "a balance of {cents} cents on {at} was told after that: wait for the next one",
+            "其后又报送了{at}余额{cents}分,等待新的余额",
+            cents=cleared[-1].balance_cents,
+            at=cleared[-1].at,
+        )
+    if later := [one for one in told.all(Payment) if told.may_be_later(one, balance)]:
         return stops(
             "a payment of {cents} cents came at {at}: wait for the next balance",
             "{at}收到缴费{cents}分,等待新的余额",
             cents=later[-1].amount_cents,
             at=later[-1].at,
         )
-    if disputes := facts.told.open_disputes():
+    if disputes := told.open_disputes():
         return stops("in dispute: {disputes}", "存在争议:{disputes}", disputes=", ".join(disputes))
     return passes("{cents} cents are owed", "欠费{cents}分", cents=-balance.balance_cents)
+
+
+def _clears(told: Told, one: BalanceStatement, balance: BalanceStatement) -> bool:
+    """Whether a statement by which nothing is owed may be newer than the one that says otherwise."""
+    return one.balance_cents >= 0 and told.may_be_later(one, balance)
 
 
 def looked_just_now(facts: Facts) -> Finding:
@@ -72,6 +91,17 @@ def known_on_paper(facts: Facts) -> Finding:
     if meter.pending_replacement:
         return stops("the meter is being replaced", "电表正在更换", **inputs)
     return passes("meter {number} of customer {customer}", "户号{customer},表号{number}", **inputs)
+
+
+def way_stands(facts: Facts) -> Finding | None:
+    """CTRL-12: what orders reach the meter by is what the roster says of it."""
+    if facts.meter.is_rebuilding:
+        return stops_with(
+            OnStop.POSTPONE,
+            "the roster says something else of the meter, and the way to it is not built of that yet",
+            "电表档案已变更,通信线路尚未按新档案更新",
+        )
+    return None
 
 
 def read_lately(facts: Facts) -> Finding:
@@ -272,6 +302,19 @@ def in_time(facts: Facts) -> Finding:
     if facts.now >= deadline:
         return stops("its deadline was {deadline}", "时限{deadline}已过", deadline=deadline)
     return passes("its deadline is {deadline}", "时限为{deadline}", deadline=deadline)
+
+
+def in_this_month(facts: Facts) -> Finding:
+    """Decision 23, when it is created: a deadline that somebody will live to see, and can work by."""
+    deadline, days = facts.order.deadline_at, DEADLINE_MAX // timedelta(days=1)
+    inputs = {"deadline": deadline, "days": days}
+    if deadline - facts.now > DEADLINE_MAX:
+        return stops(
+            "its deadline {deadline} is more than {days} days ahead: take a nearer one",
+            "时限{deadline}超过{days}天:请缩短时限",
+            **inputs,
+        )
+    return passes("its deadline is within {days} days", "时限在{days}天以内", **inputs)
 
 
 def _amperes(currents: tuple[Decimal, ...] | None) -> str:

@@ -30,6 +30,13 @@ def pays_once(facts: Facts) -> Finding:
             paid=payment.amount_cents,
             **inputs,
         )
+    if facts.told_elsewhere:
+        return stops(
+            "the transfer of {payment} was told of another meter too ({like}): find out whose money it is",
+            "缴费{payment}的转账号也被报送到其他电表({like}):请核实款项归属",
+            payment=order.payment,
+            like=", ".join(facts.told_elsewhere[:5]),
+        )
     for one in facts.others:
         if one.kind is OrderKind.TOP_UP and one.payment == order.payment and one.state not in _NO_EFFECT:
             return stops(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from meterlink.model.order import Origin
-from meterlink.orders.evidence.records import WorkOrder
+from meterlink.model.order import CLOSES, Origin
+from meterlink.orders.evidence.records import ProbeOrder
+from meterlink.orders.rules import customers
 from meterlink.orders.rules.facts import Facts, holds
 from meterlink.orders.rules.verdict import Finding, passes, stops
 
@@ -15,7 +16,7 @@ CONFIRMED_FOR: Final = timedelta(minutes=10)
 
 
 def confirmed(facts: Facts) -> Finding | None:
-    """PROBE-01: asked for at the meter just now; a customer's meter only by somebody else's work order."""
+    """PROBE-01: asked for at the meter just now; a customer's meter only by somebody else's probe order."""
     if facts.order.origin is not Origin.PROBE:
         return None
     probing = facts.probing
@@ -34,13 +35,35 @@ def confirmed(facts: Facts) -> Finding | None:
 
 
 def _not_allowed(facts: Facts, by: str) -> Finding | None:
-    """Why a customer's meter may not be tried out; ``None``: it may."""
-    reference = facts.order.reference
-    work, kept = facts.told.find(reference, WorkOrder), facts.told.kept_as(reference)
-    if work is None or kept is None or not holds(work.until, facts.now):
+    """Why a customer's meter may not be tried out now; ``None``: it may.
+
+    What lets current flow again is asked for no more than that the probes were ordered: whoever is in the
+    dark because of them would stay there when the order is over, or at night.
+    """
+    if (why := _not_ordered(facts, by)) is not None or facts.order.kind in CLOSES:
+        return why
+    order = facts.told.find(facts.order.reference, ProbeOrder)
+    if order is None or not holds(order.until, facts.now):
         return stops(
-            "a customer is behind this meter, and no work order allows it ({reference})",
-            "该表有用户,且没有有效的工单({reference})",
+            "the order {reference} to try this customer's meter out is over, or was taken back",
+            "验证工单{reference}已过期或已撤回",
+            reference=facts.order.reference,
+        )
+    for look in (customers.not_protected, customers.not_now):
+        if not (found := look(facts)).passed:
+            return found
+    return None
+
+
+def _not_ordered(facts: Facts, by: str) -> Finding | None:
+    """Whether another person has told that the premises may be switched; a reconnection's order does not."""
+    reference = facts.order.reference
+    kept = facts.told.kept_as(reference)
+    if kept is None or not isinstance(kept.record, ProbeOrder):
+        return stops(
+            "a customer is behind this meter, and no probe_order says that the premises may be switched "
+            "({reference})",
+            "该表有用户,且没有允许停送电验证的工单(probe_order,{reference})",
             reference=reference or "-",
         )
     if kept.actor == by:

@@ -127,6 +127,7 @@ _ALL: Final = (
         says="The meter that answers is the one in the file, not being replaced, read within 48 hours.",
         checks=(
             _check(live_meter.known_on_paper, _ON_PAPER),
+            _check(live_meter.way_stands, _ALWAYS),
             _check(live_meter.read_lately, frozenset({Stage.OPERATE, Stage.PAPER}), CUTS),
             _check(live_meter.right_meter, _LIVE),
         ),
@@ -322,8 +323,10 @@ _ALL: Final = (
         id="PROBE-01",
         says="A probe's order: a person at the meter asked for it just now, at a load that may be switched.",
         checks=(_check(probing.confirmed, _ALWAYS),),
-        elsewhere="a laboratory's meter, or a work order that another person told; it is asked in place of "
-        "the chain of evidence, the caps, the hours, CTRL-15, CTRL-16, CTRL-22 and QUAL-01",
+        elsewhere="a laboratory's meter, or a `probe_order` that another person told, in the hours of "
+        "CTRL-09 and never at a protected customer's; a closing is not stopped by hours, nor when that order "
+        "is over; it is asked in place of the chain of evidence, the caps, CTRL-15, CTRL-16, CTRL-22 and "
+        "QUAL-01",
     ),
     Rule(
         id="NEED-01",
@@ -347,8 +350,8 @@ _ALL: Final = (
     ),
     Rule(
         id="TIME-01",
-        says="Nothing leaves at its deadline or after (decision 23).",
-        checks=(_check(live_meter.in_time, _ALWAYS),),
+        says="Nothing leaves at its deadline or after (decision 23); no deadline is more than 30 days ahead.",
+        checks=(_check(live_meter.in_time, _ALWAYS), _check(live_meter.in_this_month, _CREATE)),
         elsewhere="the order machine, and the expiry in the frame",
     ),
 )

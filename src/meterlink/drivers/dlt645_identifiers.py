@@ -1,12 +1,13 @@
-"""The newest freeze of a DL/T 645 meter: which identifiers hold it, and how to read them as one.
+"""The identifiers of what a DL/T 645 meter has frozen: which hold the newest freeze, and how one is read.
 
 The plain names of a plan (``forward_active_energy.*``) stand for names with a period here
 (``forward_active_energy@daily_freeze/last.1``); one identifier brings the total and all tariffs.
 
 "The last" is counted back from the meter's present time, and every identifier is an exchange of its own: a
-freeze taken between two of them would give values of two days under one time. So the time is read before and
-after the values, and only when it is the same do they belong to it. The one identifier that holds everything
-(05 xx FF nn) is no way around this: it is longer than a frame, and the clock goes on between frames too.
+freeze taken between two of them would give values of two days under one time. So whoever reads them asks for
+the time before and after the values, and only when it is the same do they belong to it. The one identifier
+that holds everything (05 xx FF nn) is no way around this: it is longer than a frame, and the clock goes on
+between frames too.
 Source: DL/T 645-2007, annex A.6; spec section 8.1.
 """
 
@@ -14,19 +15,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime
 from decimal import Decimal
 
-from meterlink.drivers.base import FreezeAnswer
-from meterlink.drivers.freezes import FreezeFindings, freeze_instant, is_part
+from meterlink.drivers.freezes import FreezeFindings, is_part
 from meterlink.drivers.values import measured
-from meterlink.errors import BadAnswer, NoFreeze, Refused
+from meterlink.errors import BadAnswer, Refused
 from meterlink.model.data_classes import DAILY_FREEZE, DataClass
 from meterwire.dlt645 import Dictionary, Entry, ItemValue
 from meterwire.dlt645.items.dictionary import DICTIONARIES_KEPT
 
 READS_MAX = 3
-"""Times a freeze is read because another one was taken meanwhile; a meter takes one a day."""
+"""Times that numbers are read because another freeze was taken meanwhile; a meter takes one a day."""
 
 _FREEZES: tuple[DataClass, ...] = (DAILY_FREEZE,)
 _TIME = "frozen_at"
@@ -86,57 +86,6 @@ def freeze_tables(known: Dictionary) -> dict[DataClass, FreezeTable]:
             by_quantity = {quantity: entry for entry in entries for quantity in numbers_of(entry)}
             found[data_class] = FreezeTable(times[0], by_quantity)
     return found
-
-
-class FreezeReader:
-    """One reading of the newest freeze of one meter.
-
-    Args:
-        table: what can be asked.
-        ask: carries out an exchange with the meter.
-        zone: what the meter's clock shows.
-        meter: for messages.
-
-    """
-
-    def __init__(
-        self,
-        table: FreezeTable,
-        *,
-        ask: Ask,
-        zone: tzinfo,
-        meter: str,
-    ) -> None:
-        self._table = table
-        self._ask = ask
-        self._zone = zone
-        self._meter = meter
-
-    async def read(self, items: Sequence[str], known: datetime | None) -> FreezeAnswer:
-        """Read it; see ``Driver.read_freeze``."""
-        groups = self._table.groups(items)
-        frozen_at, taken_at = await self._frozen_at()
-        for _ in range(READS_MAX):
-            if frozen_at == known:
-                return FreezeFindings().of(frozen_at, taken_at)
-            answer = FreezeFindings()
-            for entry, wanted in groups:
-                await read_entry(self._ask, entry, wanted, answer, self._meter)
-            before = frozen_at
-            frozen_at, taken_at = await self._frozen_at()
-            if frozen_at == before:
-                return answer.of(frozen_at, taken_at)
-        raise BadAnswer(f"{self._meter} took a new freeze each of the {READS_MAX} times that it was read")
-
-    async def _frozen_at(self) -> tuple[datetime, datetime]:
-        """When the newest freeze was taken, and when the meter said so."""
-        entry = self._table.frozen_at
-        try:
-            values, taken_at = await self._ask(entry)
-        except Refused as error:
-            raise NoFreeze(str(error)) from None
-        who = f"{self._meter}, {entry.item}"
-        return freeze_instant(values[0].moment, zone=self._zone, now=taken_at, who=who), taken_at
 
 
 async def read_entry(

@@ -1,0 +1,197 @@
+"""What people ask of the ledger: why a slot of a meter is not there, and how complete a day is.
+
+*Success rate* (采集成功率): of the slots that are due, the share that was read on time, that is while it was
+current: a freeze before the next one, a point of a curve within two hours, a value of the moment in its slot.
+*Completeness* (完整率): the share that is kept by now, backfill included. Slots that are waived (a meter out
+of service) are not due; slots whose time has not come are not yet due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+from typing import Any, Final, Literal, NamedTuple
+
+from meterlink.errors import BadRequest
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, INSTANT, MONTHLY_FREEZE, STATUS, DataClass
+from meterlink.model.slot import Lang, Reason, Standing, State, Tally
+
+By = Literal["meter", "line", "area", "class"]
+"""What a table of completeness has a row for."""
+WAYS: Final[tuple[By, ...]] = ("meter", "line", "area", "class")
+FREEZES: Final[tuple[DataClass, ...]] = (DAILY_FREEZE, MONTHLY_FREEZE)
+"""Classes whose slot is the instant that ends its day. Source: decision 11."""
+OTHERS: Final[tuple[DataClass, ...]] = (CURVE, INSTANT, STATUS)
+NOBODY: Final = {
+    "en": "nothing was due of {meter} then: no plan asks for it, or the meter is not known",
+    "zh": "{meter} 在该时刻没有应采数据:没有采集方案要求,或没有该电能表",
+}
+_DAY: Final = timedelta(days=1)
+
+
+class Place(NamedTuple):
+    """Where a meter stands.
+
+    Args:
+        line: name of its line.
+        area: transformer area; may be empty.
+
+    """
+
+    line: str
+    area: str
+
+
+class Span(NamedTuple):
+    """The slots of a day: some classes, and from when to when."""
+
+    classes: tuple[DataClass, ...]
+    since: datetime
+    until: datetime
+
+
+def spans_of(day: date, zone: tzinfo) -> tuple[Span, Span]:
+    """The slots of a day: the freezes that end it, and what begins in it."""
+    start, end, after = (datetime.combine(day + n * _DAY, time(0), zone) for n in range(3))
+    return Span(FREEZES, end, after), Span(OTHERS, start, end)
+
+
+def slot_of(text: str, zone: tzinfo) -> datetime:
+    """The slot that a person means: a day stands for the freeze that ends it.
+
+    Raises:
+        BadRequest: it is neither a day nor a time.
+
+    """
+    try:
+        if len(text) == len("2026-11-22"):
+            return datetime.combine(date.fromisoformat(text) + _DAY, time(0), zone)
+        moment = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        raise BadRequest(
+            f"slot {text!r}: write a day, 2026-11-21, for its freeze, or a time, 2026-11-21T13:15"
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def why(standings: Sequence[Standing], meter: str, slot: datetime, zone: tzinfo) -> dict[str, Any]:
+    """Why a slot is not there, or that it is: one sentence for each class that was due.
+
+    Args:
+        standings: what the ledger knows of it.
+        meter: our id of it.
+        slot: aware.
+        zone: in which people read times.
+
+    """
+    nobody = {lang: words.format(meter=meter) for lang, words in NOBODY.items()}
+    return {
+        "meter": meter,
+        "slot": slot.astimezone(zone).isoformat(),
+        "found": [_told(one, zone) for one in standings],
+        **({} if standings else nobody),
+    }
+
+
+def completeness(
+    tallies: Iterable[Tally], places: Mapping[str, Place], *, day: date, by: By, area: str = ""
+) -> dict[str, Any]:
+    """How complete a day is.
+
+    Args:
+        tallies: of its slots.
+        places: where each meter of the roster stands; others have left it.
+        day: which.
+        by: what a row is for.
+        area: only of this transformer area; empty: of all.
+
+    """
+    rows: dict[str, _Row] = {}
+    total = _Row()
+    for tally in tallies:
+        place = places.get(tally.meter, Place("", ""))
+        if area and place.area != area:
+            continue
+        names: dict[By, str] = {
+            "meter": tally.meter,
+            "line": place.line,
+            "area": place.area,
+            "class": tally.data_class,
+        }
+        rows.setdefault(names[by], _Row()).add(tally)
+        total.add(tally)
+    return {
+        "day": day.isoformat(),
+        "area": area,
+        "by": by,
+        "total": total.told(),
+        "rows": [{"name": name, **rows[name].told()} for name in sorted(rows)],
+    }
+
+
+@dataclass(slots=True)
+class _Row:
+    """Counts of slots."""
+
+    kept: int = 0
+    on_time: int = 0
+    missing: int = 0
+    refused: int = 0
+    lost: int = 0
+    waived: int = 0
+    reasons: dict[Reason, int] | None = None
+
+    def add(self, tally: Tally) -> None:
+        """Count some more."""
+        match tally.state:
+            case State.KEPT:
+                self.kept += tally.slots
+                self.on_time += tally.on_time
+            case State.DUE:
+                self.missing += tally.slots
+            case State.REFUSED:
+                self.refused += tally.slots
+            case State.EXPIRED:
+                self.lost += tally.slots
+            case State.WAIVED:
+                self.waived += tally.slots
+        if tally.state not in {State.KEPT, State.WAIVED}:
+            self.reasons = self.reasons or {}
+            self.reasons[tally.reason] = self.reasons.get(tally.reason, 0) + tally.slots
+
+    def told(self) -> dict[str, Any]:
+        """As a program reads it; a share of nothing is ``None``."""
+        due = self.kept + self.missing + self.refused + self.lost
+        return {
+            "due": due,
+            "kept": self.kept,
+            "on_time": self.on_time,
+            "missing": self.missing,
+            "refused": self.refused,
+            "lost": self.lost,
+            "waived": self.waived,
+            "success_rate": self.on_time / due if due else None,
+            "completeness": self.kept / due if due else None,
+            "reasons": {one.name.lower(): count for one, count in sorted((self.reasons or {}).items())},
+        }
+
+
+def _told(standing: Standing, zone: tzinfo) -> dict[str, Any]:
+    shown = {
+        moment: moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+        for moment in (standing.due_at, standing.changed_at)
+        if moment is not None
+    }
+    languages: tuple[Lang, ...] = ("en", "zh")
+    return {
+        "class": standing.key.data_class,
+        "every_s": standing.key.every_s,
+        "state": standing.state.name.lower(),
+        "reason": standing.reason.name.lower(),
+        "tries": standing.tries,
+        "due_at": standing.due_at.isoformat(),
+        "changed_at": standing.changed_at.isoformat() if standing.changed_at else None,
+        "note": standing.note,
+        **{lang: standing.sentence(lang, shown=shown) for lang in languages},
+    }

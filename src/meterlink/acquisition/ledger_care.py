@@ -1,0 +1,76 @@
+"""Looking after the ledger beside the lines: that the daemon lives, and that old days are folded."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import date, datetime, tzinfo
+from typing import Final, Protocol
+
+import structlog
+
+from meterlink.acquisition.calendars import Calendar
+from meterlink.clock import Clock
+from meterlink.errors import JournalError
+
+LIVE_S: Final = 3_600.0
+"""How often it is noted that the daemon lives: so exactly is known afterwards when it died that kept nothing
+in that time."""
+FOLDS_A_DAY: Final = 8
+"""Days that are folded at most in one go; more than come, so that a long stop is made up for."""
+
+_log = structlog.get_logger(__name__)
+
+
+class CareLedger(Protocol):
+    """What is needed of the ledger; each raises ``JournalError``."""
+
+    async def live(self) -> None:
+        """See ``Ledger.live``."""
+
+    async def fold(self, day_starts: Callable[[datetime], datetime], *, limit: int) -> int:
+        """See ``Ledger.fold``."""
+
+
+class LedgerCare:
+    """One for the whole daemon.
+
+    Args:
+        ledger: of the journal.
+        clock: wall time.
+        zone: of the plant: its days are folded.
+
+    """
+
+    def __init__(self, ledger: CareLedger, clock: Clock, zone: tzinfo) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._calendar = Calendar(zone=zone)
+        self._folded_on: date | None = None
+
+    async def run(self) -> None:
+        """Look after it until cancelled; what the journal cannot now, it can the next time."""
+        while True:
+            try:
+                await self._ledger.live()
+                await self._fold()
+            except JournalError as error:
+                _log.warning("ledger_waits", reason=str(error))
+            await asyncio.sleep(LIVE_S)
+
+    async def end(self) -> None:
+        """The daemon ends in order: until now it has lived."""
+        with contextlib.suppress(JournalError):
+            await self._ledger.live()
+
+    async def _fold(self) -> None:
+        today = self._calendar.day_of(self._clock.utc_now())
+        if today != self._folded_on:
+            gone = await self._ledger.fold(self._day_starts, limit=FOLDS_A_DAY)
+            self._folded_on = today
+            if gone:
+                _log.info("ledger_folded", slots=gone)
+
+    def _day_starts(self, moment: datetime) -> datetime:
+        return self._calendar.start_of(self._calendar.day_of(moment))

@@ -1,0 +1,110 @@
+"""The ledger of what no meter remembers: each slot gets its row when it is over, kept or missed, and why.
+
+Slots for which nobody was there at all are one row together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final, Protocol
+
+from meterlink.acquisition.keeping import Patience
+from meterlink.acquisition.plans import Plan
+from meterlink.journal.ledger import Series
+from meterlink.model.slot import Reason, SlotKey
+
+BACK_MAX: Final = timedelta(days=400)
+"""A longer absence is explained as far back as this."""
+
+
+_Stretch = tuple[Series, datetime, datetime]
+
+
+class PassingLedger(Protocol):
+    """What is needed of the ledger; each raises ``JournalError``."""
+
+    async def kept(self, keys: Sequence[SlotKey]) -> None:
+        """See ``Ledger.kept``."""
+
+    async def refused(self, keys: Sequence[SlotKey], *, note: str) -> None:
+        """See ``Ledger.refused``."""
+
+    async def expired(
+        self, keys: Sequence[SlotKey], reason: Reason, *, note: str = "", tries: int = 1
+    ) -> None:
+        """See ``Ledger.expired``."""
+
+    async def missed(self, stretches: Sequence[tuple[Series, datetime, datetime]], reason: Reason) -> None:
+        """See ``Ledger.missed``."""
+
+    async def newest(self, series: Sequence[Series], before: datetime) -> dict[Series, datetime | None]:
+        """See ``Ledger.newest``."""
+
+
+class PassingSlots:
+    """The slots of one plan on one line.
+
+    Args:
+        plan: whose.
+        ledger: the ledger.
+        line: name of the line, for the log.
+
+    """
+
+    def __init__(self, plan: Plan, ledger: PassingLedger, line: str) -> None:
+        self._plan = plan
+        self._ledger = ledger
+        self._patience = Patience(line)
+
+    def key(self, meter: str, slot: datetime) -> SlotKey:
+        """Of a meter's slot."""
+        return self._plan.series(meter).key(slot)
+
+    async def kept(self, meter: str, slot: datetime) -> None:
+        """All that a meter has of a slot is kept, though its last item brought nothing."""
+        await self._patience.until_done(partial(self._ledger.kept, [self.key(meter, slot)]))
+
+    async def refused(self, meter: str, slot: datetime, words: str) -> None:
+        """The meter has nothing of what the plan asks for."""
+        await self._patience.until_done(partial(self._ledger.refused, [self.key(meter, slot)], note=words))
+
+    async def missed(self, slot: datetime, why: Mapping[str, tuple[Reason, str]], tries: int) -> None:
+        """A slot is over; by meter, why it is not kept."""
+        for reason, note in sorted(set(why.values())):
+            keys = [self.key(meter, slot) for meter in why if why[meter] == (reason, note)]
+            work = partial(self._ledger.expired, keys, reason, note=note, tries=tries)
+            await self._patience.until_done(work)
+
+    async def absent(self, meters: Sequence[str], slot: datetime) -> None:
+        """Nobody was there since the last slot of each meter that is known, until this one."""
+        series = [self._plan.series(meter) for meter in meters]
+        newest = await self._patience.until_done(partial(self._ledger.newest, series, slot))
+        stretches = []
+        for one in series:
+            if (last := newest[one]) is not None:
+                first = max(self._plan.end_of(self._plan.slot_at(last)), slot - BACK_MAX)
+                stretches += self._stretches(one, first, slot)
+        await self._missed(stretches, Reason.NOT_RUNNING)
+
+    async def skipped(self, meters: Sequence[str], first: datetime, until: datetime) -> None:
+        """Nobody came to the slots of [first, until), because earlier ones took too long."""
+        stretches = []
+        for meter in meters:
+            stretches += self._stretches(self._plan.series(meter), first, until)
+        await self._missed(stretches, Reason.LINE_SLOW)
+
+    async def _missed(self, stretches: Sequence[_Stretch], reason: Reason) -> None:
+        if stretches:
+            await self._patience.until_done(partial(self._ledger.missed, stretches, reason))
+
+    def _stretches(self, series: Series, first: datetime, until: datetime) -> list[_Stretch]:
+        """What of [first, until) the plan's calendar has, as slots."""
+        found = []
+        for since, end in self._plan.calendar.parts(first, until):
+            begin = self._plan.slot_at(since)
+            begin = begin if begin >= since else self._plan.end_of(begin)
+            if begin < end:
+                found.append((series, begin, end))
+        return found

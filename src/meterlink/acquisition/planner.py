@@ -1,0 +1,179 @@
+"""Plans, applied day by day to the ledger: each slot of a meter's memory that is due is opened once.
+
+A day is planned when it begins, or when the daemon comes back. What was planned stands in the ledger itself,
+so that neither a restart nor a clock that is set forth or back plans a day twice. Days that nobody was there
+for are planned afterwards, as far back as meters may still hold them; what became due in that time says why
+nobody asked: the daemon was not running, or the gateway's clock was set over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Final, NamedTuple, Protocol
+
+from meterlink.acquisition.keeping import Patience
+from meterlink.acquisition.plans import Point, StoredPlan
+from meterlink.clock import Clock
+from meterlink.journal.ledger import Due, Planned, Series
+from meterlink.model.data_classes import CURVE
+from meterlink.model.slot import MONTH_S, Reason
+
+BACK_DAYS: Final = 400
+"""So far back freezes are planned that nobody was there for: twelve settlements, and a month."""
+CURVE_BACK_DAYS: Final = 62
+"""The same for curves, of which meters hold a month or two."""
+CLOCK_STEP: Final = timedelta(minutes=2)
+"""Wall time that passed beside the monotonic clock by more than this was set, and did not pass."""
+
+_DAY: Final = timedelta(days=1)
+_MONTH_DAYS: Final = 31
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class BlameLedger(Protocol):
+    """Says why nobody came to slots; raises ``JournalError``."""
+
+    async def blame(
+        self,
+        series: Collection[Series],
+        reason: Reason,
+        *,
+        since: datetime,
+        until: datetime,
+        note: str = "",
+        tries: int = 0,
+    ) -> int:
+        """See ``Ledger.blame``."""
+
+
+class PlanLedger(BlameLedger, Protocol):
+    """What planning needs of the ledger; each raises ``JournalError``."""
+
+    async def plan(self, planned: Sequence[Planned]) -> int:
+        """See ``Ledger.plan``."""
+
+    async def newest(self, series: Sequence[Series], before: datetime) -> dict[Series, datetime | None]:
+        """See ``Ledger.newest``."""
+
+    async def waive(
+        self, meter: str, reason: Reason, *, since: datetime, until: datetime, note: str = ""
+    ) -> int:
+        """See ``Ledger.waive``."""
+
+    async def lived_until(self) -> datetime | None:
+        """See ``Ledger.lived_until``."""
+
+
+class _Stretch(NamedTuple):
+    """A time in which nobody could ask, and why."""
+
+    since: datetime
+    until: datetime
+    reason: Reason
+
+
+class Planner:
+    """The plans of one line.
+
+    Args:
+        line: its name, for the log.
+        planned: which plan holds for which meter.
+        ledger: the journal's.
+        clock: wall and monotonic time.
+
+    """
+
+    def __init__(
+        self, line: str, planned: Sequence[tuple[Point, StoredPlan]], ledger: PlanLedger, clock: Clock
+    ) -> None:
+        self._planned = {plan.series(point.meter): (point, plan) for point, plan in planned}
+        self._ledger = ledger
+        self._clock = clock
+        self._patience = Patience(line)
+        self._looked: tuple[datetime, float] | None = None
+        self._days: frozenset[date] = frozenset()
+        self._calendars = {plan.calendar for _, plan in planned}
+
+    async def apply(self) -> bool:
+        """Plan what is to be planned by now. Whether anything in the ledger may have changed."""
+        now, monotonic_s = self._clock.utc_now(), self._clock.monotonic_s()
+        absence = await self._absence(now, monotonic_s)
+        self._looked = now, monotonic_s
+        days = frozenset(calendar.day_of(now) for calendar in self._calendars)
+        if days == self._days and absence is None:
+            return False
+        await self._plan_days(now)
+        if absence is not None:
+            await self._patience.until_done(partial(self._blame, absence))
+        self._days = days
+        return True
+
+    async def _absence(self, now: datetime, monotonic_s: float) -> _Stretch | None:
+        """The time before now in which nobody could ask: before the start, or because the clock was set."""
+        if self._looked is None:
+            lived_until = await self._patience.until_done(self._ledger.lived_until)
+            return _Stretch(lived_until or _LONG_AGO, now, Reason.NOT_RUNNING)
+        wall, looked_s = self._looked
+        ought = wall + timedelta(seconds=monotonic_s - looked_s)
+        return _Stretch(ought, now, Reason.CLOCK_WRONG) if now - ought > CLOCK_STEP else None
+
+    async def _plan_days(self, now: datetime) -> None:
+        """Plan the days of each series behind the last one that is planned, today included."""
+        tomorrow = max(
+            (calendar.start_of(calendar.day_of(now) + _DAY) for calendar in self._calendars),
+            default=now,
+        )
+        newest = await self._patience.until_done(
+            lambda: self._ledger.newest(list(self._planned), before=tomorrow)
+        )
+        planned = [
+            Planned(
+                meter=series.meter,
+                data_class=series.data_class,
+                every_s=series.every_s,
+                slots=_slots(plan, point.meter, _days(plan, newest[series], now)),
+            )
+            for series, (point, plan) in self._planned.items()
+        ]
+        planned = [one for one in planned if one.slots]
+        if planned:
+            await self._patience.until_done(partial(self._ledger.plan, planned))
+            first = min(slot.at for one in planned for slot in one.slots)
+            await self._waive_out_of_service(datetime.fromtimestamp(first, UTC), tomorrow)
+
+    async def _waive_out_of_service(self, planned_from: datetime, until: datetime) -> None:
+        """Take out of the count what was planned for a time when a meter does not stand in its place."""
+        for point in {point.meter: point for point, _ in self._planned.values()}.values():
+            waive = partial(self._ledger.waive, point.meter, Reason.NOT_IN_SERVICE)
+            if (since := point.in_service_since) is not None and since > planned_from:
+                await self._patience.until_done(partial(waive, since=_LONG_AGO, until=since))
+            if (end := point.in_service_until) is not None and end < until:
+                await self._patience.until_done(partial(waive, since=end, until=until))
+
+    async def _blame(self, absence: _Stretch) -> None:
+        since, until, reason = absence
+        await self._ledger.blame(list(self._planned), reason, since=since, until=until)
+
+
+def _days(plan: StoredPlan, newest: datetime | None, now: datetime) -> list[date]:
+    """The days to plan: today, and those since the newest slot that was planned.
+
+    At the first time, of monthly freezes, as many as hold the last settlement.
+    """
+    today = plan.calendar.day_of(now)
+    if newest is None:
+        count = _MONTH_DAYS if plan.every_s == MONTH_S else 1
+    else:
+        back = CURVE_BACK_DAYS if plan.data_class == CURVE else BACK_DAYS
+        count = min((today - plan.calendar.day_of(newest)).days, back)
+    return [today - n * _DAY for n in reversed(range(count))]
+
+
+def _slots(plan: StoredPlan, meter: str, days: Sequence[date]) -> tuple[Due, ...]:
+    return tuple(
+        Due(int(slot.timestamp()), int(plan.due_at(slot, meter).timestamp()))
+        for day in days
+        for slot in plan.slots_of(day)
+    )

@@ -1,0 +1,189 @@
+"""What a collector has to do, and what of it is most urgent: one stream a meter and plan.
+
+Current work goes by the moment since which it waits plus the patience of its kind, so that a later billing
+read overtakes curves, yet whatever waits long enough is the oldest and goes first (decision 19). A meter that
+rests waits from the end of its rest: who was silent comes behind all who were not asked yet.
+
+Backfill goes by what it is worth: billing days, newest first; then what is no older than a week, newest
+first; then what the meter will overwrite first. Source: business rules, FRZ-03.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from meterlink.acquisition.plans import Point, StoredPlan
+from meterlink.bus.queue import Priority
+from meterlink.drivers.base import Depth, MemoryReader
+from meterlink.journal.ledger import Front, Series
+from meterlink.model.data_classes import CURVE
+from meterlink.model.slot import MONTH_S
+
+FRESH: Final = timedelta(days=7)
+"""Gaps no older than this come before the rest. Source: FRZ-03."""
+NOT_TAKEN: Final = "record_not_taken"
+"""What the log says of a meter whose newest record is older than what is due."""
+MONTH_DAYS_S: Final = 31 * 86_400
+
+_EMPTY: Final = Front(current=None, coming=None, newest=None, oldest=None)
+
+
+@dataclass(slots=True)
+class Meter:
+    """What a collector remembers of one meter.
+
+    Args:
+        point: the meter.
+        silent: whether it did not answer when last asked.
+        tries: vain ones since it last answered or was put aside.
+        rest_until: monotonic time before which it is not asked.
+        is_busy: somebody asks it now.
+        vouched_until: monotonic time until which its clock is believed to be about right.
+
+    """
+
+    point: Point
+    silent: bool = False
+    tries: int = 0
+    rest_until: float = 0.0
+    is_busy: bool = False
+    vouched_until: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """One plan of one meter.
+
+    Args:
+        meter: shared by all streams of the meter.
+        plan: what is read.
+        driver: how.
+        depth_s: how far back the meter's memory reaches, as far as anybody knows.
+        front: the open slots, seen from afar.
+        behind: of freezes, all open slots that are backfill.
+        is_stale: ``front`` may be no longer true.
+        refused: items that the meter has not, by the day on which it said so, with its words.
+        tries: vain answers since it last brought something or was put aside.
+        rests: monotonic times before which it is not asked for current work, and for backfill: what the meter
+            has not taken yet does not keep it from giving what it has.
+        turn: number of its last turn.
+        told: what the log last said of its missing records.
+
+    """
+
+    meter: Meter
+    plan: StoredPlan
+    driver: MemoryReader
+    depth_s: float = 0.0
+    front: Front = _EMPTY
+    behind: tuple[datetime, ...] = ()
+    is_stale: bool = True
+    refused: dict[str, tuple[date, str]] = field(default_factory=dict)
+    tries: int = 0
+    rests: dict[bool, float] = field(default_factory=lambda: {True: 0.0, False: 0.0})
+    turn: int = 0
+    told: str = ""
+
+    def __post_init__(self) -> None:
+        """Take the depth that the driver knows."""
+        self.depth_s = depth_s(self.depth)
+
+    @property
+    def series(self) -> Series:
+        """Its slots in the ledger."""
+        return self.plan.series(self.meter.point.meter)
+
+    @property
+    def depth(self) -> Depth:
+        """What the profile says of the meter's memory."""
+        return self.driver.stored[self.plan.data_class]
+
+    @property
+    def priority(self) -> Priority:
+        """Of its current work."""
+        return Priority.CURVE if self.plan.data_class == CURVE else Priority.BILLING
+
+    def rests_until(self, *, is_current: bool) -> float:
+        """Monotonic time before which it is not to be asked for current work, or for backfill."""
+        return max(self.rests[is_current], self.meter.rest_until)
+
+    def items(self, today: date) -> tuple[str, ...]:
+        """What is asked for: not what the meter has refused today."""
+        gone = {item for item, (day, _) in self.refused.items() if day == today}
+        return tuple(item for item in self.plan.items if item not in gone)
+
+    def needs_look(self, now: datetime) -> bool:
+        """Whether the ledger must be asked again what is open."""
+        seconds = now.timestamp()
+        coming, current = self.front.coming, self.front.current
+        return (
+            self.is_stale
+            or (coming is not None and coming <= seconds)
+            or (current is not None and current < seconds - self.plan.current_for.total_seconds())
+        )
+
+    def waits_since(self, now: datetime, monotonic_s: float) -> float | None:
+        """Where its current work stands in the line, in seconds of the wall clock; ``None``: it has none."""
+        if self.front.current is None:
+            return None
+        rested_at = now.timestamp() - (monotonic_s - self.rests_until(is_current=True))
+        return max(float(self.front.current), rested_at) + self.priority.value[1]
+
+    def worth(self, now: datetime) -> tuple[int, float] | None:
+        """Where its backfill stands, the smallest first; ``None``: it has none."""
+        newest, oldest = self.front.newest, self.front.oldest
+        if newest is None or oldest is None:
+            return None
+        if (billing := self.billing_days()) and self.plan.data_class != CURVE:
+            return 0, -billing[0].timestamp()
+        if newest >= (now - FRESH).timestamp():
+            return 1, -float(newest)
+        return 2, oldest + self.depth_s
+
+    def billing_days(self) -> list[datetime]:
+        """Open slots of backfill on which bills rest, newest first."""
+        if self.plan.every_s == MONTH_S:
+            return sorted(self.behind, reverse=True)
+        day, calendar = self.meter.point.reading_day, self.plan.calendar
+        return sorted((slot for slot in self.behind if calendar.day_of(slot).day == day), reverse=True)
+
+    def overwritten_before(self, now: datetime) -> datetime:
+        """Slots before this are no longer in the meter's memory, as far as anybody knows."""
+        return now - timedelta(seconds=self.depth_s)
+
+    def may_be_gone(self, now: datetime) -> datetime | None:
+        """The oldest open slot, if the meter should have overwritten it by now."""
+        oldest = self.front.oldest
+        if oldest is None or oldest >= self.overwritten_before(now).timestamp():
+            return None
+        return datetime.fromtimestamp(oldest, UTC)
+
+
+def depth_s(depth: Depth) -> float:
+    """How far back a memory reaches, in seconds."""
+    return depth.records * (depth.every_s or MONTH_DAYS_S)
+
+
+def ranked(streams: Sequence[Stream], now: datetime, monotonic_s: float) -> tuple[list[Stream], list[Stream]]:
+    """Those that may be asked now: with current work, and with backfill, each with the most urgent last."""
+    current: list[tuple[float, int, int, Stream]] = []
+    behind: list[tuple[tuple[int, float], int, int, Stream]] = []
+    for number, stream in enumerate(streams):
+        if stream.front.current is None and stream.front.newest is None:
+            continue
+        if stream.meter.is_busy or not stream.plan.calendar.is_open(now):
+            continue
+        since, worth = stream.waits_since(now, monotonic_s), stream.worth(now)
+        if worth is not None and stream.told == NOT_TAKEN:
+            since = None  # it takes its records in order, and an older one is missing
+        if since is not None and stream.rests_until(is_current=True) <= monotonic_s:
+            current.append((since, stream.turn, number, stream))
+        if worth is not None and stream.rests_until(is_current=False) <= monotonic_s:
+            behind.append((worth, stream.turn, number, stream))
+    return (
+        [entry[-1] for entry in sorted(current, key=lambda entry: entry[:-1], reverse=True)],
+        [entry[-1] for entry in sorted(behind, key=lambda entry: entry[:-1], reverse=True)],
+    )

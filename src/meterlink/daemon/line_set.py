@@ -1,0 +1,80 @@
+"""The lines of a running daemon: each a task, started, stopped and replaced by name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from meterlink.bus.work import LineWork
+from meterlink.daemon.lines import LinePart
+from meterlink.daemon.supervise import supervised
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    part: LinePart
+    task: asyncio.Task[None]
+
+
+class LineSet:
+    """All lines that run.
+
+    Args:
+        group: parent of their tasks.
+
+    """
+
+    def __init__(self, group: asyncio.TaskGroup) -> None:
+        self._group = group
+        self._running: dict[str, _Running] = {}
+        self._stopping = False
+
+    @property
+    def names(self) -> list[str]:
+        """In the order in which they were started."""
+        return list(self._running)
+
+    def work(self) -> Mapping[str, LineWork]:
+        """What each of them does."""
+        return {name: each.part.work for name, each in self._running.items()}
+
+    def start(self, parts: Iterable[LinePart]) -> None:
+        """Run these as well; none of that name runs. Once all were told to stop, nothing is started."""
+        for part in parts:
+            assert part.name not in self._running
+            if not self._stopping:
+                task = self._group.create_task(supervised(part.name, part.run), name=f"line[{part.name}]")
+                self._running[part.name] = _Running(part, task)
+
+    async def end(self, names: Collection[str]) -> None:
+        """Let these finish the exchange or the order in hand, however long it takes, and be gone.
+
+        A line that is between two runs because it crashed has nothing in hand.
+        """
+        ending = {name: self._running[name] for name in names if name in self._running}
+        for each in ending.values():
+            each.part.stop()
+            if not each.part.is_at_work:
+                each.task.cancel()
+        if ending:
+            await asyncio.wait([each.task for each in ending.values()])
+        for name in ending:
+            del self._running[name]
+            _log.info("line_ended", line=name)
+
+    async def stop(self, timeout_s: float) -> None:
+        """Let all finish what is in hand, for so long; then they are cut off."""
+        self._stopping = True
+        for each in self._running.values():
+            each.part.stop()
+        tasks = [each.task for each in self._running.values()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout_s)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)

@@ -1,0 +1,326 @@
+"""The ledger as the other rooms see it: slots are opened by plans, settled with what was kept, and explained.
+
+It is state: a row changes in place, and says where one slot of one meter stands. What was read stands in the
+log; both change in one transaction (``Journal.keep``).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import pairwise
+from typing import Final, NamedTuple, TypeVar
+
+from meterlink.clock import Clock
+from meterlink.journal import ledger_looks, ledger_rows
+from meterlink.journal.acts import Read
+from meterlink.journal.ledger_looks import Front
+from meterlink.journal.ledger_rows import Due, Planned, moment, seconds
+from meterlink.journal.store import Step, without_result
+from meterlink.model.data_classes import CURVE, INSTANT, STATUS, DataClass
+from meterlink.model.slot import Reason, SlotKey, Standing, State, Tally
+
+PLAN_SLOTS_MAX: Final = 20_000
+"""Slots that one transaction opens, at most: others wait for the disk meanwhile."""
+SERIES_AT_ONCE: Final = 500
+"""Series that one look or change goes through: a day of all of a large gateway takes a second, in parts."""
+FOLDED: Final[tuple[DataClass, ...]] = (CURVE, INSTANT, STATUS)
+"""Classes with so many slots that kept ones are folded, a row a day, when they are old."""
+KEPT_DAYS: Final = 40
+"""Days of which each kept slot of those classes has a row of its own; a month's bill is settled by then."""
+
+_T = TypeVar("_T")
+
+__all__ = ["Due", "Front", "Ledger", "Planned", "Series"]
+
+
+class Series(NamedTuple):
+    """One meter's slots of one plan.
+
+    Args:
+        meter: our id of it.
+        data_class: what is due.
+        every_s: of the slots.
+
+    """
+
+    meter: str
+    data_class: DataClass
+    every_s: int
+
+    def key(self, slot: datetime) -> SlotKey:
+        """Of one of its slots."""
+        return SlotKey(self.meter, self.data_class, self.every_s, slot)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The ledger of one journal; ``Journal.ledger``.
+
+    Args:
+        change: commits a step together with whatever else waits for the disk.
+        read: looks into the file.
+        clock: says when slots change.
+        boot: number of the daemon's start.
+
+    Every verb raises ``JournalError`` when the file cannot be written or read; nothing was changed then.
+
+    """
+
+    change: Callable[[Step], Awaitable[int]]
+    read: Read
+    clock: Clock
+    boot: Callable[[], int]
+
+    # --- what plans and collectors write -----------------------------------------------------
+
+    async def plan(self, planned: Sequence[Planned]) -> int:
+        """Open slots, in as many transactions as they need; what is there already stays. How many are new."""
+        new = 0
+        for part in _parts(planned):
+            new += await self._count(partial(ledger_rows.plan, planned=part))
+        return new
+
+    async def tried(self, keys: Sequence[SlotKey], reason: Reason, *, note: str = "", tries: int = 1) -> None:
+        """The meter was asked in vain for open slots, which stay open.
+
+        Args:
+            keys: which.
+            reason: what came of it.
+            note: particulars.
+            tries: 1; 0 when it was not the meter that was tried.
+
+        """
+        await self._write(
+            partial(ledger_rows.tried, keys=keys, reason=reason, at=self._now(), note=note, tries=tries)
+        )
+
+    async def kept(self, keys: Sequence[SlotKey]) -> None:
+        """Slots are kept of which nothing more is to come, though the last try brought nothing."""
+        at = self._now()
+
+        def step(db: sqlite3.Connection) -> None:
+            for key in keys:
+                ledger_rows.keep(db, key, at)
+
+        await self._write(step)
+
+    async def refused(self, keys: Sequence[SlotKey], *, note: str) -> None:
+        """The meter does not have what was due."""
+        await self._close(keys, State.REFUSED, Reason.REFUSED, note)
+
+    async def expired(
+        self, keys: Sequence[SlotKey], reason: Reason, *, note: str = "", tries: int = 1
+    ) -> None:
+        """Slots can no longer be kept."""
+        await self._close(keys, State.EXPIRED, reason, note, tries)
+
+    async def missed(self, stretches: Sequence[tuple[Series, datetime, datetime]], reason: Reason) -> None:
+        """Slots of classes that no meter remembers passed by, a row each stretch.
+
+        Args:
+            stretches: of a series all slots of [first, until).
+            reason: why nobody asked.
+
+        """
+
+        def step(db: sqlite3.Connection) -> None:
+            for series, first, until in stretches:
+                ledger_rows.gap(db, series.key(first), seconds(until), reason, "")
+
+        await self._write(step)
+
+    async def waive(
+        self, meter: str, reason: Reason, *, since: datetime, until: datetime, note: str = ""
+    ) -> int:
+        """Take a meter's open slots of [since, until) out of the count. How many."""
+        step = partial(
+            ledger_rows.waive,
+            meter=meter,
+            reason=reason,
+            since=seconds(since),
+            until=seconds(until),
+            at=self._now(),
+            note=note,
+        )
+        return await self._count(step)
+
+    async def blame(
+        self,
+        series: Collection[Series],
+        reason: Reason,
+        *,
+        since: datetime,
+        until: datetime,
+        note: str = "",
+        tries: int = 0,
+    ) -> int:
+        """Say why open slots, due in [since, until), are not read, where no better is known. How many."""
+
+        def step(db: sqlite3.Connection) -> int:
+            numbers = (ledger_rows.series_of(db, *one) for one in series)
+            return ledger_rows.blame(
+                db,
+                [number for number in numbers if number is not None],
+                reason,
+                since=seconds(since),
+                until=seconds(until),
+                note=note,
+                tries=tries,
+            )
+
+        return await self._count(step)
+
+    async def live(self) -> None:
+        """Note that the daemon lives."""
+        await self._write(partial(ledger_rows.live, boot=self.boot(), at=self._now()))
+
+    async def fold(self, day_starts: Callable[[datetime], datetime], *, limit: int) -> int:
+        """Fold the oldest days of kept slots, of classes that have many, once they are old enough.
+
+        Args:
+            day_starts: first instant of the day of an instant.
+            limit: days folded at most.
+
+        Returns:
+            How many rows have gone.
+
+        """
+        gone = 0
+        horizon = day_starts(self.clock.utc_now() - timedelta(days=KEPT_DAYS))
+        for first, last in ledger_looks.parts(await self._last(), SERIES_AT_ONCE):
+            for _ in range(limit):
+                classes = json.dumps(FOLDED)
+                look = partial(ledger_looks.oldest, first=first, last=last, classes=classes)
+                oldest = await self._look(look)
+                if oldest is None or moment(oldest) >= horizon:
+                    break
+                day = day_starts(moment(oldest))
+                step = partial(
+                    ledger_rows.fold,
+                    first=first,
+                    last=last,
+                    day=seconds(day),
+                    until=seconds(day_starts(day + timedelta(days=1, hours=1))),
+                    classes=classes,
+                )
+                gone += await self._count(step)
+        return gone
+
+    # --- what they ask -----------------------------------------------------------------------
+
+    async def lived_until(self) -> datetime | None:
+        """When the daemon's last start before this one was last seen alive; ``None``: there was none."""
+        found = await self._look(partial(ledger_looks.lived_until, boot=self.boot()))
+        return None if found is None else moment(found)
+
+    async def newest(self, series: Sequence[Series], before: datetime) -> dict[Series, datetime | None]:
+        """Of each series the newest slot before a time that was planned or has passed."""
+
+        def look(db: sqlite3.Connection) -> dict[Series, datetime | None]:
+            found: dict[Series, datetime | None] = {}
+            for one in series:
+                number = ledger_rows.series_of(db, *one)
+                at = None if number is None else ledger_looks.newest(db, number, seconds(before))
+                found[one] = None if at is None else moment(at)
+            return found
+
+        return await self._look(look)
+
+    async def fronts(self, series: Mapping[Series, datetime], now: datetime) -> dict[Series, Front]:
+        """The open slots of series, seen from afar.
+
+        Args:
+            series: each with the time before which a slot became due that is backfill now.
+            now: wall time.
+
+        """
+
+        def look(db: sqlite3.Connection) -> dict[Series, Front]:
+            found = {}
+            for one, current_from in series.items():
+                number = ledger_rows.series_of(db, *one)
+                if number is not None:
+                    found[one] = ledger_looks.front(db, number, seconds(now), seconds(current_from))
+            return found
+
+        return await self._look(look)
+
+    async def open_slots(
+        self, series: Series, *, since: datetime, until: datetime, newest_first: bool, limit: int
+    ) -> list[datetime]:
+        """Open slots of a series that became due in [since, until), at most ``limit``."""
+
+        def look(db: sqlite3.Connection) -> list[int]:
+            number = ledger_rows.series_of(db, *series)
+            if number is None:
+                return []
+            return ledger_looks.open_slots(
+                db,
+                number,
+                since=seconds(since),
+                until=seconds(until),
+                newest_first=newest_first,
+                limit=limit,
+            )
+
+        return [moment(at) for at in await self._look(look)]
+
+    async def standings(self, meter: str, slot: datetime) -> list[Standing]:
+        """What is known of a meter's slots of one instant; empty: nothing was due then, or it was folded."""
+        return await self._look(partial(ledger_looks.standings, meter=meter, slot=slot))
+
+    async def tallies(self, classes: Iterable[DataClass], *, since: datetime, until: datetime) -> list[Tally]:
+        """How the slots of [since, until) stand that are due by now."""
+        of = partial(
+            ledger_looks.tallies,
+            classes=json.dumps(list(classes)),
+            since=seconds(since),
+            until=seconds(until),
+            now=self._now(),
+        )
+        found: list[Tally] = []
+        for first, last in ledger_looks.parts(await self._last(), SERIES_AT_ONCE):
+            found += await self._look(partial(of, first=first, last=last))
+        return found
+
+    async def _last(self) -> int:
+        return await self._look(ledger_looks.last_series)
+
+    async def _close(
+        self, keys: Sequence[SlotKey], state: State, reason: Reason, note: str, tries: int = 1
+    ) -> None:
+        step = partial(
+            ledger_rows.close, keys=keys, state=state, reason=reason, at=self._now(), note=note, tries=tries
+        )
+        await self._write(step)
+
+    def _now(self) -> int:
+        return seconds(self.clock.utc_now())
+
+    async def _count(self, step: Callable[[sqlite3.Connection], int]) -> int:
+        """Do something to rows; how many. What a change itself returns is an id of the log."""
+        counts: list[int] = []
+        await self._write(lambda db: counts.append(step(db)))
+        return counts[-1]
+
+    async def _write(self, step: Callable[[sqlite3.Connection], None]) -> None:
+        await self.change(without_result(step))
+
+    def _look(self, query: Callable[[sqlite3.Connection], _T]) -> Awaitable[_T]:
+        return self.read(lambda store: store.look(query))
+
+
+def _parts(planned: Sequence[Planned]) -> Iterable[Sequence[Planned]]:
+    """Cut what is planned so that no part has many more slots than one transaction should."""
+    cuts, slots = [0], 0
+    for number, one in enumerate(planned):
+        if slots and slots + len(one.slots) > PLAN_SLOTS_MAX:
+            cuts.append(number)
+            slots = 0
+        slots += len(one.slots)
+    return [planned[first:last] for first, last in pairwise([*cuts, len(planned)]) if last > first]

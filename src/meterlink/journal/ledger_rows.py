@@ -1,0 +1,239 @@
+"""Writing the ledger's rows; each function runs in the writer's transaction.
+
+The numbers of states stand in the SQL as literals: the index of open slots is found by them alone.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from meterlink.model.data_classes import CURVE, DataClass
+from meterlink.model.slot import NOTE_MAX, ON_TIME_ELSE_S, PASSING, Reason, SlotKey, State, on_time_s
+
+_KEEP: Final = """
+    UPDATE slot SET state = 1, reason = 0, tries = tries + 1, changed_at = ?, note = NULL
+    WHERE series = ? AND at = ? AND state <> 1
+    """
+_KEEP_PASSING: Final = """
+    INSERT INTO slot VALUES (?2, ?3, 1, 0, 1, ?3, ?1, NULL)
+    ON CONFLICT DO UPDATE SET state = 1, reason = 0, tries = tries + 1, changed_at = ?1, note = NULL
+    WHERE state <> 1
+    """
+_TRY: Final = """
+    UPDATE slot SET tries = tries + ?, reason = ?, changed_at = ?, note = ?
+    WHERE series = ? AND at = ? AND state = 0
+    """
+_CLOSE: Final = """
+    UPDATE slot SET state = ?, reason = ?, tries = tries + ?, changed_at = ?, note = ?
+    WHERE series = ? AND at = ? AND state = 0
+    """
+_CLOSE_PASSING: Final = "INSERT OR IGNORE INTO slot VALUES (?6, ?7, ?1, ?2, ?3, ?7, ?4, ?5)"
+
+
+_WEAKER: Final[Mapping[Reason, Collection[Reason]]] = {
+    Reason.SILENT: (Reason.LINE_DOWN, Reason.NOT_RUNNING, Reason.LINE_SLOW),
+    Reason.LINE_DOWN: (Reason.NOT_RUNNING, Reason.LINE_SLOW),
+}
+"""What it no longer is: whoever was not there has come back meanwhile, and found something else."""
+
+
+class Due(NamedTuple):
+    """A slot that a plan brings: its second, and the second from which it is to be read."""
+
+    at: int
+    due_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """Slots of one meter and plan.
+
+    Args:
+        meter: our id of it.
+        data_class: what is due.
+        every_s: of the slots.
+        slots: which.
+        reason: why they are not read yet.
+
+    """
+
+    meter: str
+    data_class: DataClass
+    every_s: int
+    slots: tuple[Due, ...]
+    reason: Reason = Reason.WAITING
+
+
+def series_of(db: sqlite3.Connection, meter: str, data_class: str, every_s: int) -> int | None:
+    """Number of a series, if there is such."""
+    row = db.execute(
+        "SELECT number FROM series WHERE meter = ? AND data_class = ? AND every_s = ?",
+        (meter, data_class, every_s),
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def plan(db: sqlite3.Connection, planned: Iterable[Planned]) -> int:
+    """Open slots; those that are there already stay as they are. How many are new."""
+    new = 0
+    for one in planned:
+        number = _series(db, one.meter, one.data_class, one.every_s)
+        new += db.executemany(
+            "INSERT OR IGNORE INTO slot VALUES (?, ?, 0, ?, 0, ?, NULL, NULL)",
+            ((number, at, int(one.reason), due_at) for at, due_at in one.slots),
+        ).rowcount
+    return new
+
+
+def keep(db: sqlite3.Connection, key: SlotKey, at: int) -> None:
+    """A slot is kept. One that no plan opened gets a row only where the class has no memory."""
+    number = _series_for(db, key)
+    if number is not None:
+        statement = _KEEP_PASSING if key.data_class in PASSING else _KEEP
+        db.execute(statement, (at, number, seconds(key.slot)))
+
+
+def tried(
+    db: sqlite3.Connection, keys: Iterable[SlotKey], reason: Reason, at: int, note: str, tries: int = 1
+) -> None:
+    """The meter was asked in vain; the slots stay open."""
+    for key in keys:
+        if (number := _series_for(db, key)) is not None:
+            row = (tries, int(reason), at, _note(note), number, seconds(key.slot))
+            db.execute(_TRY, row)
+
+
+def close(
+    db: sqlite3.Connection,
+    keys: Iterable[SlotKey],
+    state: State,
+    reason: Reason,
+    at: int,
+    note: str,
+    tries: int = 1,
+) -> None:
+    """The slots will not be kept; what is settled stays as it is."""
+    for key in keys:
+        if (number := _series_for(db, key)) is not None:
+            statement = _CLOSE_PASSING if key.data_class in PASSING else _CLOSE
+            row = (int(state), int(reason), tries, at, _note(note), number, seconds(key.slot))
+            db.execute(statement, row)
+
+
+def blame(
+    db: sqlite3.Connection,
+    series: Iterable[int],
+    reason: Reason,
+    *,
+    since: int,
+    until: int,
+    note: str,
+    tries: int = 0,
+) -> int:
+    """Say why open slots are not read; those due in [since, until) whose reason is weaker. How many."""
+    weaker = json.dumps([Reason.WAITING, *_WEAKER.get(reason, ())])
+    return db.executemany(
+        "UPDATE slot SET reason = ?, note = ?, tries = tries + ?, changed_at = ?"
+        " WHERE series = ? AND state = 0 AND due_at >= ? AND due_at < ?"
+        " AND reason IN (SELECT value FROM json_each(?))",
+        ((int(reason), _note(note), tries, until, number, since, until, weaker) for number in series),
+    ).rowcount
+
+
+def waive(
+    db: sqlite3.Connection, meter: str, reason: Reason, *, since: int, until: int, at: int, note: str
+) -> int:
+    """Take a meter's open slots of [since, until) out of the count. How many."""
+    return db.execute(
+        "UPDATE slot SET state = 4, reason = ?, changed_at = ?, note = ?"
+        " WHERE series IN (SELECT number FROM series WHERE meter = ?) AND state = 0 AND at >= ? AND at < ?",
+        (int(reason), at, _note(note), meter, since, until),
+    ).rowcount
+
+
+def gap(db: sqlite3.Connection, key: SlotKey, until: int, reason: Reason, note: str) -> None:
+    """All slots of a series from one on were missed for one reason."""
+    number = _series(db, key.meter, key.data_class, key.every_s)
+    row = (number, seconds(key.slot), until, int(reason), _note(note))
+    db.execute("INSERT OR IGNORE INTO gap VALUES (?, ?, ?, ?, ?)", row)
+
+
+def fold(db: sqlite3.Connection, first: int, last: int, *, day: int, until: int, classes: str) -> int:
+    """Fold the kept slots of one day and some series into a row each. How many rows have gone."""
+    given = {"first": first, "last": last, "day": day, "until": until, "classes": classes}
+    db.execute(
+        """
+        INSERT INTO slot_day
+        SELECT series, :day, count(*),
+               sum(changed_at - due_at <= CASE data_class WHEN 'curve' THEN :curve_s ELSE :else_s END)
+        FROM series JOIN slot ON slot.series = series.number
+        WHERE number BETWEEN :first AND :last AND data_class IN (SELECT value FROM json_each(:classes))
+          AND at >= :day AND at < :until AND state = 1
+        GROUP BY series
+        ON CONFLICT DO UPDATE SET kept = kept + excluded.kept, on_time = on_time + excluded.on_time
+        """,
+        {**given, "curve_s": on_time_s(CURVE), "else_s": ON_TIME_ELSE_S},
+    )
+    return db.execute(
+        """
+        DELETE FROM slot WHERE series IN (
+            SELECT number FROM series
+            WHERE number BETWEEN :first AND :last AND data_class IN (SELECT value FROM json_each(:classes))
+        ) AND at >= :day AND at < :until AND state = 1
+        """,
+        given,
+    ).rowcount
+
+
+def live(db: sqlite3.Connection, boot: int, at: int) -> None:
+    """This start of the daemon lives."""
+    db.execute(
+        "INSERT INTO life VALUES (?, ?)"
+        " ON CONFLICT DO UPDATE SET alive_at = max(alive_at, excluded.alive_at)",
+        (boot, at),
+    )
+
+
+def seconds(moment: datetime) -> int:
+    """Whole seconds since 1970.
+
+    Raises:
+        ValueError: the time has no zone.
+
+    """
+    if moment.tzinfo is None:
+        raise ValueError("a slot needs a zone")
+    return int(moment.timestamp() // 1)
+
+
+def moment(at: int) -> datetime:
+    """Undo ``seconds``."""
+    return datetime.fromtimestamp(at, UTC)
+
+
+def _series(db: sqlite3.Connection, meter: str, data_class: str, every_s: int) -> int:
+    """Number of a series, which is made where there is none."""
+    known = series_of(db, meter, data_class, every_s)
+    if known is not None:
+        return known
+    cursor = db.execute(
+        "INSERT INTO series (meter, data_class, every_s) VALUES (?, ?, ?)", (meter, data_class, every_s)
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def _series_for(db: sqlite3.Connection, key: SlotKey) -> int | None:
+    """Number of a key's series; made where rows come without a plan."""
+    of = _series if key.data_class in PASSING else series_of
+    return of(db, key.meter, key.data_class, key.every_s)
+
+
+def _note(note: str) -> str | None:
+    """A note as it is kept: short, and text that is Unicode; a lone surrogate would fail the transaction."""
+    return note[:NOTE_MAX].encode(errors="backslashreplace").decode() or None

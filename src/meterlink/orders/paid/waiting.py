@@ -1,0 +1,204 @@
+"""Who waits for current: cut off by us, and owing nothing any more, as the log of one meter tells it.
+
+A wait begins with the record that clears the debt, kept after the trip was sent: a payment that settles it, a
+balance not below 0, a dispute that is upheld. It ends when a closing is proved, or a look finds the meter
+closed. Work items, alarms and the ends of single orders say nothing about
+it: whoever closes an item has brought nobody current. Everything is ordered by the log, which no clock sets.
+Who was cut off at a meter that was exchanged since waits at the new one.
+
+Source: CTRL-16; business-rules 2.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from meterlink.errors import EvidenceRefused
+from meterlink.journal.acts import READ_MAX
+from meterlink.model.act import KeptAct, Topic
+from meterlink.model.order import CLOSES, OrderKind, OrderState
+from meterlink.orders.book import Book, History
+from meterlink.orders.evidence.records import BalanceStatement, Dispute, Evidence, Payment, SafetyHold
+from meterlink.orders.evidence.told import record_of
+from meterlink.orders.life.machine import Signal
+from meterlink.orders.paid.aftermath import needs_reconnection
+from meterlink.roster.roster import RosterMeter
+
+_MAYBE_OPEN: Final = frozenset(
+    {
+        OrderState.SENDING,
+        OrderState.ACCEPTED,
+        OrderState.UNCONFIRMED,
+        OrderState.READBACK,
+        OrderState.DONE,
+        OrderState.UNKNOWN,
+        OrderState.RELAY_FAULT,
+    }
+)
+"""Where a trip that was sent may have opened the contact."""
+BRINGS_CURRENT: Final = CLOSES | {OrderKind.TOP_UP}
+"""What somebody in the dark waits for: where the meter keeps the wallet, the money goes first."""
+
+_Told = tuple[KeptAct, Evidence]
+"""A record, and the act that keeps it."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Somebody who waits for current.
+
+    Args:
+        meter: our id.
+        cause: full id of the record that cleared the debt.
+        is_paid: whether that is a payment.
+        since: when that was kept, as it is written there.
+        first_sent_at: when the first frame left that was to bring current; ``None``: none has.
+        released: full id of the newest release of a safety hold since; empty: none was.
+        order: the newest order that is to bring current; without one the trip.
+        may_close: whether a closing may be opened now: the trip has ended, nothing after it may have closed
+            the contact, and where the meter keeps the wallet, the money has come there.
+
+    """
+
+    meter: str
+    cause: str
+    is_paid: bool
+    since: datetime
+    first_sent_at: datetime | None
+    released: str
+    order: str
+    may_close: bool
+
+    @property
+    def told(self) -> str:
+        """What cleared the debt, for people."""
+        return f"{'paid' if self.is_paid else 'nothing owed'} ({self.cause})"
+
+
+async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
+    """Whether somebody waits at a meter; ``None``: nobody does.
+
+    Raises:
+        JournalError: the log cannot be read, or an order in it makes no sense.
+
+    """
+    histories = await book.histories(meter.id, meter.predecessors)
+    trip = _that_cut(histories)
+    if trip is None:
+        return None
+    told = [one for name in (*meter.predecessors, meter.id) for one in await _told_of(book, name)]
+    told.sort(key=lambda one: one[0].number)
+    found = _cause(told, meter, _sent(trip)[0].number)
+    if found is None:
+        return None
+    cause, record = found
+    later = [one for one in histories if one.life.order.kind in BRINGS_CURRENT]
+    is_paid = isinstance(record, Payment)
+    has_money = meter.world != "local" or _has_money(later, cause.number, is_paid=is_paid)
+    is_cut = not trip.life.is_open and needs_reconnection([one.life for one in histories])
+    sent = [kept for one in later for kept in _sent(one) if kept.number > cause.number]
+    newest = [one.life.order.id for one in later if one.acts[-1].number > cause.number]
+    released = [kept.act.subject for kept, one in told if kept.number > cause.number and _releases(one)]
+    return Wait(
+        meter=meter.id,
+        cause=cause.act.subject,
+        is_paid=is_paid,
+        since=cause.act.at,
+        first_sent_at=min(sent, key=lambda kept: kept.number).act.at if sent else None,
+        released=released[-1] if released else "",
+        order=newest[-1] if newest else trip.life.order.id,
+        may_close=is_cut and has_money,
+    )
+
+
+def _that_cut(histories: Sequence[History]) -> History | None:
+    """The newest trip that may have opened the contact; ``None``: none, or it was seen closed."""
+    closed_at = max((one.acts[-1].number for one in histories if _is_proved_closed(one)), default=0)
+    trips = [one for one in histories if _may_have_cut(one)]
+    return trips[-1] if trips and _sent(trips[-1])[-1].number > closed_at else None
+
+
+def _may_have_cut(one: History) -> bool:
+    life = one.life
+    is_sent_trip = life.order.kind is OrderKind.TRIP and life.transmissions > 0
+    return is_sent_trip and life.state in _MAYBE_OPEN and life.finding_of_two != "not_done"
+
+
+def _is_proved_closed(one: History) -> bool:
+    """Whether a closing was proved, or needless because the meter showed itself closed."""
+    if one.life.order.kind not in CLOSES:
+        return False
+    if one.life.state is OrderState.REFUSED:
+        stopped = {told["rule"] for told in one.acts[-1].act.body.get("rules", []) if not told["passed"]}
+        return stopped == {"NEED-01"}
+    return one.life.state is OrderState.DONE or one.life.finding_of_two == "done"
+
+
+def _has_money(later: Sequence[History], since: int, *, is_paid: bool) -> bool:
+    """Whether the money that came is in the wallet of the meter; without any, whether none is on its way."""
+    top_ups = [one for one in later if one.life.order.kind is OrderKind.TOP_UP]
+    if not is_paid:
+        return not any(one.life.is_open for one in top_ups)
+    return any(one.life.state is OrderState.DONE and one.acts[-1].number > since for one in top_ups)
+
+
+def _sent(one: History) -> list[KeptAct]:
+    """The acts by which its frames left."""
+    return [kept for kept in one.acts if kept.act.verb == Signal.INTEND]
+
+
+async def _told_of(book: Book, meter: str) -> list[_Told]:
+    """What was told of one meter, in the order of the log; what cannot be read is left out, and logged."""
+    found: list[_Told] = []
+    number = 0
+    while True:
+        acts = await book.acts.of_meter(meter, [Topic.EVIDENCE], after=number)
+        for kept in acts:
+            if kept.act.verb != "record":
+                continue
+            try:
+                found.append((kept, record_of(kept.act)))
+            except EvidenceRefused as error:
+                _log.error("record_unreadable", record=kept.act.subject, reason=str(error))
+        if len(acts) < READ_MAX:
+            return found
+        number = acts[-1].number
+
+
+def _cause(told: Sequence[_Told], meter: RosterMeter, cut_at: int) -> _Told | None:
+    """The first record behind a number of the log by which the customer of now owes nothing any more.
+
+    It counts as long as nothing takes it back: a newer balance below 0, or what follows on a dispute. Where
+    the meter keeps the wallet, it alone knows when the money is enough, and each payment counts.
+    """
+    newest: BalanceStatement | None = None
+    clear: dict[str, _Told] = {}
+    for one in told:
+        kept, record = one
+        if record.customer != meter.customer_number:
+            continue
+        if isinstance(record, BalanceStatement):
+            newest = record if newest is None or record.at >= newest.at else newest
+            is_clear, key = newest.balance_cents >= 0, "balance"
+        elif isinstance(record, Dispute):
+            is_clear, key = record.state == "upheld", f"dispute:{record.dispute}"
+        elif isinstance(record, Payment) and (record.settles or meter.world == "local"):
+            is_clear, key = True, "payment"
+        else:
+            continue
+        if not is_clear:
+            clear.pop(key, None)
+        elif kept.number > cut_at:
+            clear.setdefault(key, one)
+    return min(clear.values(), key=lambda one: one[0].number, default=None)
+
+
+def _releases(record: Evidence) -> bool:
+    return isinstance(record, SafetyHold) and record.state == "released"

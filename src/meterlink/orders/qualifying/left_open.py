@@ -1,0 +1,134 @@
+"""Who is in the dark because of a qualification that nobody goes on with: an alarm, and somebody's work.
+
+A walk rests when the person has gone, or the daemon or the line is gone; it ends when the person leaves, or
+at a stop. What its orders and those after them saw last tells whether the contact is open then. All of it
+follows from the log, so a restart forgets nobody. Source: decision 33.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from meterlink.drivers.control import Standing
+from meterlink.errors import MeterlinkError
+from meterlink.model.act import KeptAct, Topic
+from meterlink.model.order import Origin
+from meterlink.orders.attention.alarms import Alarms, Seen
+from meterlink.orders.attention.words import WORDS_MAX
+from meterlink.orders.attention.work import WorkItems, WorkKind, item_id
+from meterlink.orders.book import Book
+from meterlink.orders.dispatch.looking import look_in
+from meterlink.orders.life.machine import Signal
+from meterlink.orders.people import DAEMON
+from meterlink.orders.qualification.facts import MODELS_MAX
+from meterlink.orders.qualification.walk import RESTS_AFTER, SESSIONS, Walk
+
+LEFT_OPEN: Final = "PROBE_LEFT_OPEN"
+"""The alarm that a qualification has left a contact open."""
+EVERY_S: Final = 60.0
+"""Between two looks."""
+ENDED_WITHIN: Final = timedelta(days=1)
+"""So long ago a walk may have ended that is looked at: the daemon may have been away."""
+
+_log = structlog.get_logger(__name__)
+
+
+class LeftOpen:
+    """Looks after the meters of walks that rest, or that have ended.
+
+    Args:
+        book: the orders.
+        alarms: where it is told.
+        work: sends somebody there.
+
+    """
+
+    def __init__(self, book: Book, alarms: Alarms, work: WorkItems) -> None:
+        self._book = book
+        self._acts = book.acts
+        self._alarms = alarms
+        self._work = work
+        self._timeline = book.timeline
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except MeterlinkError as error:  # the log cannot be read now; the next look may
+                _log.error("walks_unknown", reason=str(error))
+            await asyncio.sleep(EVERY_S)
+
+    async def look(self) -> None:
+        """Tell of every contact that a walk has left open, once for each order that was the last to move it.
+
+        Raises:
+            JournalError: the log cannot be read or written.
+
+        """
+        for walk in await self._left():
+            if order_id := await self._opened_by(walk):
+                await self._tell(walk, order_id)
+
+    async def _left(self) -> list[Walk]:
+        """Walks that nobody goes on with."""
+        names = await self._acts.subjects(Topic.QUALIFICATION, only_open=True, limit=MODELS_MAX)
+        since = self._timeline.now() + self._timeline.ahead - ENDED_WITHIN
+        ended = await self._acts.of_verb(Topic.QUALIFICATION, "end", since=since)
+        names = [*names, *(kept.act.subject for kept in ended)]
+        walks = [await self._walk(name) for name in dict.fromkeys(names) if name.startswith(SESSIONS)]
+        return [walk for walk in walks if walk is not None and (not walk.is_open or self._rests(walk))]
+
+    async def _walk(self, name: str) -> Walk | None:
+        try:
+            return Walk.of(await self._acts.of_subject(Topic.QUALIFICATION, name))
+        except (ValueError, KeyError, TypeError) as error:
+            _log.error("walk_not_read", walk=name, reason=str(error))
+            return None
+
+    def _rests(self, walk: Walk) -> bool:
+        return self._timeline.now() - self._timeline.lived(walk.last_at) >= RESTS_AFTER
+
+    async def _opened_by(self, walk: Walk) -> str:
+        """The order of a probe after which the contact is open, or may be; empty: it is closed."""
+        probe, seen_at, is_open = "", walk.began_at, False
+        for life in await self._book.of_meter(walk.meter):
+            if life.last_at < walk.began_at:
+                continue
+            for at, contact_open in _looks(await self._book.acts_of(life.order.id)):
+                if at < seen_at:
+                    continue
+                seen_at, is_open = at, contact_open is not False
+                if life.order.origin is Origin.PROBE:
+                    probe = life.order.id
+        return probe if is_open else ""
+
+    async def _tell(self, walk: Walk, order_id: str) -> None:
+        if await self._acts.last_of(Topic.WORK, item_id(WorkKind.FIELD_ORDER, order_id)) is not None:
+            return  # somebody was told
+        rests = f"has {walk.result}" if walk.result else "rests"
+        why = (
+            f"look at meter {walk.meter} and close it: the contact is open, or may be, since order "
+            f"{order_id}, and the qualification {walk.id} of {walk.by} {rests}"
+        )
+        seen = Seen(rule=LEFT_OPEN, origin="PROBE-01", meter=walk.meter, evidence=(f"order:{order_id}",))
+        await self._alarms.raise_(seen, actor=DAEMON)
+        await self._work.open(
+            WorkKind.FIELD_ORDER, why[:WORDS_MAX], actor=DAEMON, meter=walk.meter, order=order_id
+        )
+
+
+def _looks(acts: Sequence[KeptAct]) -> Iterator[tuple[datetime, bool | None]]:
+    """When an order was sent or its meter looked at, and how the contact stood; ``None``: nobody can say."""
+    for kept in acts:
+        if kept.act.verb == Signal.INTEND:
+            yield kept.act.at, None
+        if "look" in kept.act.body:
+            look = look_in(kept.act.body["look"])
+            if isinstance(look.seen, Standing):
+                yield look.started_at, look.seen.contact_open

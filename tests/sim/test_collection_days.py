@@ -1,0 +1,140 @@
+"""Days of collection in simulated time: truth, journal and ledger agree, and every hole has its reason."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meterlink.daemon.audited import JOURNAL_FILE
+from metersim import Faults, Meter, Station
+from metersim.dlt698 import Meter698
+from metersim.works.moments import PLANT_TIME
+from tests.support.collection_truth import DAY, QUARTER, Book, Verdict, compare, due_slots
+from tests.support.simulated import SimulatedGateway
+
+_MIDNIGHT = datetime(2026, 11, 22, tzinfo=PLANT_TIME)
+_HOUR = timedelta(hours=1)
+_CLASSES = {"daily_freeze": DAY, "curve": QUARTER}
+_PLANS: list[Mapping[str, object]] = [
+    {"class": "daily_freeze", "items": ["forward_active_energy.*"]},
+    {"class": "monthly_freeze", "items": ["forward_active_energy"]},
+    {"class": "curve", "every_s": 900, "items": ["forward_active_energy"], "gather_s": 14_400},
+]
+_NOISY = {"silence": 0.05, "bit_flip": 0.05, "half_frame": 0.05, "noise": 0.1, "late": 0.03, "double": 0.03}
+
+
+class _Plant:
+    """Meters of both protocols in turn: some silent for good, some with all kinds of mischance.
+
+    Args:
+        folder: of the gateway.
+        count: of meters; one in ten is silent, three in ten are noisy.
+        seed: of everything.
+
+    """
+
+    def __init__(self, folder: Path, count: int, seed: int, start: datetime = _MIDNIGHT) -> None:
+        self.meters: dict[str, Any] = {}
+        self.silent, self.noisy = set[str](), set[str]()
+        stations = []
+        protocols = {}
+        for number in range(count):
+            address = f"{number:012d}"
+            faults = Faults()
+            if number % 10 == 3:
+                faults = Faults(silence=1.0)
+                self.silent.add(f"m{address}")
+            elif number % 10 in {5, 6, 8}:
+                faults = Faults(seed=seed, **_NOISY)  # type: ignore[arg-type]
+                self.noisy.add(f"m{address}")
+            meter: Meter | Meter698
+            if number % 2:
+                meter = Meter698(address, seed=seed, growth_kw=Decimal(7))
+                protocols[address] = "dlt698.45"
+            else:
+                meter = Meter(address, seed=seed, growth_kw=Decimal(7))
+            self.meters[f"m{address}"] = meter
+            stations.append(Station(meter=meter, faults=faults))
+        self.start = start
+        self.gateway = SimulatedGateway(
+            folder, stations, seed=seed, plans=_PLANS, protocols=protocols, start=start
+        )
+
+    def verdict(self, until: datetime) -> Verdict:
+        """What truth, journal and ledger say of all that was due before a time."""
+        due = list(due_slots(_CLASSES, self.start, until))
+        path = self.gateway.folder / JOURNAL_FILE
+        return compare(path, self.meters, due, truth=lambda meter, _, item, slot: meter.value(item, slot))
+
+    def check(self, until: datetime) -> Verdict:
+        """What could be read was read, and who never answered is silent."""
+        verdict = self.verdict(until)
+        assert verdict.completeness(set(self.meters) - self.silent) >= 0.999, verdict.holes
+        for (meter, data_class), reasons in verdict.holes.items():
+            assert {"silent"} == set(reasons), (meter, data_class, reasons)
+            assert meter in self.silent
+        return verdict
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_day_of_trouble(tmp_path: Path, seed: int) -> None:
+    """Silent and noisy meters, kills, a line that is gone for hours: nothing that can be had is missing."""
+    plant, moments = _Plant(tmp_path, 12, seed), random.Random(seed)
+
+    async def unplugged() -> None:
+        await asyncio.sleep(moments.uniform(0.5, 2) * 3600)
+        plant.gateway.unplug()
+        await asyncio.sleep(moments.uniform(1, 3) * 3600)
+        plant.gateway.plugged = True
+
+    plant.gateway.run(seconds=7 * 3600, meanwhile=unplugged, kill=True)
+    for _ in range(4):
+        plant.gateway.sim.clock.advance(moments.choice([1, 60, 1800, 5400]))
+        plant.gateway.run(seconds=moments.choice([1, 10, 600, 3600]), kill=True)
+    left = _MIDNIGHT + DAY + 3 * _HOUR - plant.gateway.sim.clock.utc_now()
+    plant.gateway.run(seconds=left.total_seconds())
+    plant.check(_MIDNIGHT + DAY)
+    plant.gateway.check_database()
+
+
+def test_a_week_without_the_gateway(tmp_path: Path) -> None:
+    """All that the meters still hold comes back: days of every customer would be missing in the bills."""
+    plant = _Plant(tmp_path, 6, seed=1)
+    plant.gateway.run(seconds=2 * 3600)
+    plant.gateway.sim.clock.advance(7 * DAY.total_seconds())
+    before = plant.gateway.sim.clock.utc_now()
+    plant.gateway.run(seconds=0.05)
+    early = plant.verdict(_MIDNIGHT + 7 * DAY)
+    sound = next(name for name in plant.meters if name not in plant.silent | plant.noisy)
+    assert {"not_running"} == set(early.holes[sound, "curve"]), "nobody has come to it yet, and why"
+    plant.gateway.run(seconds=10 * 3600)
+    verdict = plant.check(before - QUARTER)
+    assert 8 == verdict.kept[sound, "daily_freeze"], "that of the first night, and seven"
+
+
+def test_what_the_meters_have_overwritten_is_told_gone(tmp_path: Path) -> None:
+    """Slots that nobody will ever have would be asked for until the end of days."""
+    plant = _Plant(tmp_path, 2, seed=1)
+    plant.gateway.run(seconds=2 * 3600)
+    plant.gateway.sim.clock.advance(80 * DAY.total_seconds())
+    plant.gateway.run(seconds=20 * 3600)
+    book = Book(tmp_path / JOURNAL_FILE)
+    slots = book.slots()
+    book.close()
+    now = plant.gateway.sim.clock.utc_now()
+    for name in plant.meters:
+        freezes = {
+            slot: row for (meter, kind, slot), row in slots.items() if (meter, kind) == (name, "daily_freeze")
+        }
+        held = {slot for slot in freezes if slot > now - 62 * DAY}
+        lost = {slot for slot in freezes if slot not in held and slot > _MIDNIGHT}
+        assert len(lost) >= 15
+        assert {"kept"} == {freezes[slot].state for slot in held}
+        assert {("expired", "gone")} == {(freezes[slot].state, freezes[slot].reason) for slot in lost}

@@ -1,0 +1,149 @@
+"""What people ask of the ledger, of a running daemon and of a journal at rest."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from meterlink.cli import app
+from meterlink.errors import BadRequest
+from metersim import Faults, Meter, Station
+from tests.support.simulated import SimulatedGateway
+
+_DAY = "2026-11-21"
+"""The day that the newest freeze at ``START`` ends."""
+_PLANS: list[Mapping[str, object]] = [
+    {"class": "daily_freeze", "items": ["forward_active_energy.*"]},
+    {"name": "moment", "every_s": 60, "items": ["voltage.a"]},
+]
+
+
+def _gateway(folder: Path) -> SimulatedGateway:
+    """Three meters, of which the second is silent; two areas."""
+    stations = [
+        Station(
+            meter=Meter(f"{number:012d}", seed=7), faults=Faults(silence=1.0) if number == 2 else Faults()
+        )
+        for number in (1, 2, 3)
+    ]
+    areas = {f"{number:012d}": {"area": area} for number, area in ((1, "north"), (2, "north"), (3, "south"))}
+    return SimulatedGateway(folder, stations, plans=_PLANS, meter_keys=areas)
+
+
+def _config(folder: Path) -> Path:
+    text = f'[gateway]\nid = "gw"\ndata_dir = "{folder}"\n'
+    for number, area in ((1, "north"), (2, "north"), (3, "south")):
+        text += f'[[meters]]\nid = "m{number:012d}"\naddress = "{number:012d}"\nline = "tcp://127.0.0.1:1"\n'
+        text += f'area = "{area}"\n'
+    path = folder / "meterlink.toml"
+    path.write_text(text)
+    return path
+
+
+def _cli(config: Path, *args: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [*args, "--config", str(config)])
+    return result.exit_code, result.stdout + result.stderr
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a gateway that ran for ten minutes and a half."""
+    folder = tmp_path_factory.mktemp("gateway")
+    _gateway(folder).run(seconds=630)
+    return _config(folder)
+
+
+def test_why_a_freeze_is_missing(config: Path) -> None:
+    """A hole that nobody can explain; and what is there would be called missing."""
+    code, text = _cli(config, "why", "m000000000002", _DAY, "--lang", "en")
+    assert 1 == code
+    assert "missing: the meter did not answer, 2 tries, the last at 2026-11-22 11:00" in text
+    code, text = _cli(config, "why", "m000000000002", _DAY, "--lang", "zh")
+    assert "缺失:电能表无应答,已尝试2次" in text
+    code, text = _cli(config, "why", "m000000000001", _DAY, "--lang", "en")
+    assert (0, True) == (code, "kept, at 2026-11-22 11:00" in text)
+
+
+def test_why_a_moment_is_lost(config: Path) -> None:
+    """Nobody remembers a value of the moment: its slot is lost, and must say so."""
+    code, text = _cli(config, "why", "m000000000002", "2026-11-22T11:05", "--json")
+    assert 1 == code
+    [found] = json.loads(text)["found"]
+    assert ("instant", "expired", "silent") == (found["class"], found["state"], found["reason"])
+    assert found["zh"] and found["en"]
+
+
+@pytest.mark.parametrize(("meter", "slot"), [("nobody", _DAY), ("m000000000001", "2026-11-22T11:05:30")])
+def test_why_of_what_was_never_due(config: Path, meter: str, slot: str) -> None:
+    """A typing error would look like a kept slot."""
+    code, text = _cli(config, "why", meter, slot, "--lang", "en")
+    assert (0, True) == (code, f"nothing was due of {meter} then" in text)
+
+
+def test_a_slot_that_is_none_is_refused(config: Path) -> None:
+    """A slip of the pen would be looked up as some other slot."""
+    code, text = _cli(config, "why", "m000000000001", "yesterday")
+    assert (2, True) == (code, "write a day" in text)
+
+
+def test_completeness_of_a_day_of_freezes(config: Path) -> None:
+    """The rate that people see at seven in the morning would be wrong."""
+    code, text = _cli(config, "completeness", "--day", _DAY, "--by", "area", "--json")
+    told = json.loads(text)
+    assert 0 == code
+    assert {"north": (2, 1, 1), "south": (1, 1, 0)} == {
+        row["name"]: (row["due"], row["kept"], row["missing"]) for row in told["rows"]
+    }
+    assert pytest.approx(2 / 3) == told["total"]["success_rate"] == told["total"]["completeness"]
+    assert {"silent": 1} == told["total"]["reasons"]
+    _, text = _cli(config, "completeness", "--day", _DAY, "--area", "south", "--by", "meter", "--json")
+    assert ["m000000000003"] == [row["name"] for row in json.loads(text)["rows"]]
+    _, text = _cli(config, "completeness", "--day", _DAY, "--lang", "zh")
+    assert "采集成功率" in text and "66.66 %" in text, "shares are not rounded up"
+
+
+def test_completeness_by_class_and_meter(config: Path) -> None:
+    """Values of the moment count in their day; a slot whose tries are used up is missed at once."""
+    _, text = _cli(config, "completeness", "--day", "2026-11-22", "--by", "meter", "--json")
+    told = json.loads(text)["rows"]
+    assert {"m000000000001": (11, 11), "m000000000002": (11, 0), "m000000000003": (11, 11)} == {
+        row["name"]: (row["due"], row["kept"]) for row in told
+    }
+    _, text = _cli(config, "completeness", "--day", "2026-11-22", "--by", "class", "--json")
+    assert ["instant"] == [row["name"] for row in json.loads(text)["rows"]]
+
+
+def test_the_daemon_answers_the_same(tmp_path: Path) -> None:
+    """Two answers to one question, whether the daemon runs or not; and a wrong one would be taken."""
+    gateway = _gateway(tmp_path)
+    answers: list[Mapping[str, Any]] = []
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(620)
+        for op, args in (
+            ("collection.why", {"meter": "m000000000002", "slot": _DAY}),
+            ("collection.completeness", {"day": _DAY, "by": "line", "area": ""}),
+        ):
+            answers.append(await gateway.ask("anybody", op, **args))
+        for op, wrong in (
+            ("collection.why", {"meter": "m1"}),
+            ("collection.why", {"meter": "m1", "slot": "2026-13-01"}),
+            ("collection.completeness", {"day": "2026", "by": "line", "area": ""}),
+            ("collection.completeness", {"day": _DAY, "by": "sex", "area": ""}),
+        ):
+            with pytest.raises(BadRequest):
+                await gateway.ask("anybody", op, **wrong)
+
+    gateway.run(seconds=630, meanwhile=meanwhile)
+    config = _config(tmp_path)
+    _, text = _cli(config, "why", "m000000000002", _DAY, "--json")
+    assert json.loads(text) == answers[0]
+    _, text = _cli(config, "completeness", "--day", _DAY, "--json")
+    assert json.loads(text)["total"] == answers[1]["total"]
+    assert ["line1"] == [row["name"] for row in answers[1]["rows"]]

@@ -1,0 +1,167 @@
+"""A meter is exchanged, and the roster says so: what was told of its customer, and done to him, is known."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from meterlink.model.order import OrderKind
+from meterlink.model.payload import time_out
+from metersim import Station
+from metersim.works.switch import Command
+from tests.sim.test_local_prepayment import Shop
+from tests.support.control_bench import ADDRESS, a_meter
+from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+
+M = f"m{ADDRESS}"
+NUMBER = "000000000009"
+NEW = "m9"
+
+
+def a_gateway(tmp_path: Path) -> OrderGateway:
+    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+    olga(tmp_path)
+    return gateway
+
+
+def olga(tmp_path: Path) -> None:
+    """Somebody who keeps the roster."""
+    people = tmp_path / "people.toml"
+    people.write_text(people.read_text() + '\n[[people]]\nname = "olga"\nroles = ["operator"]\n')
+
+
+async def exchanged(gateway: OrderGateway) -> None:
+    """Another meter stands there, under the old address, and the roster says so."""
+    gateway.meters[ADDRESS].works.exchange(gateway.now(), meter_number=NUMBER)
+    at = time_out(gateway.now())
+    answer = await gateway.ask(
+        "olga",
+        "roster.exchange",
+        meter=M,
+        new=NEW,
+        meter_number=NUMBER,
+        address=ADDRESS,
+        removed_at=at,
+        installed_at=at,
+        last={"forward_active_energy": "99999"},
+        first={"forward_active_energy": "0"},
+    )
+    assert "revision" in answer, answer
+
+
+def test_a_protected_customer_is_protected_at_the_new_meter(tmp_path: Path) -> None:
+    """Who lives by a machine would be cut off, because the meter before his door is a new one (CTRL-08)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.up()
+        record = {
+            "kind": "protection",
+            "id": "x1",
+            "sender": "billing",
+            "at": time_out(gateway.now()),
+            "customer": gateway.number_of(M),
+            "protection": "life_support",
+            "state": "set",
+        }
+        await gateway.told(record)
+        await exchanged(gateway)
+        assert "CTRL-08" in await stopping(gateway)
+        await gateway.told(
+            {**record, "id": "x2", "meter": NEW, "state": "lifted", "at": time_out(gateway.now())}
+        )
+        assert "CTRL-08" not in await stopping(gateway), "lifted under the new meter"
+
+    gateway.run(seconds=600, meanwhile=script)
+
+
+async def stopping(gateway: OrderGateway) -> set[str]:
+    """The rules that stop a trip of the new meter."""
+    order = gateway.order("t-9", OrderKind.TRIP, NEW)
+    rules = (await gateway.ask("clara", "order.dry_run", order=order))["rules"]
+    return {one["rule"] for one in rules if not one["passed"]}
+
+
+def test_who_was_cut_off_and_pays_is_reconnected_at_the_new_meter(tmp_path: Path) -> None:
+    """A payment would lead to nothing, and nobody know that the customer may be in the dark (CTRL-16)."""
+    gateway = a_gateway(tmp_path)
+
+    async def cut_off() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        assert "done" == (await gateway.until("t-1"))["state"]
+        await exchanged(gateway)
+
+    gateway.run(seconds=600, meanwhile=cut_off)
+
+    async def pays() -> None:
+        await gateway.up()
+        record = {
+            "kind": "payment",
+            "id": "p1",
+            "sender": "billing",
+            "at": time_out(gateway.now()),
+            "customer": gateway.number_of(M),
+            "amount_cents": 12_000,
+            "settles": True,
+        }
+        (told,) = await gateway.told(record)
+        (close,) = told["orders"]
+        order = await gateway.ask("clara", "order.show", id=close)
+        assert (NEW, "permit_close") == (order["meter"], order["kind"])
+        await asyncio.sleep(60)
+        order = await gateway.ask("clara", "order.show", id=close)
+        assert not order["is_open"]
+        found.append([one["rule"] for one in order["steps"][-1]["rules"] if not one["passed"]])
+
+    found: list[list[str]] = []
+    gateway.run(seconds=600, meanwhile=pays)
+    assert [["NEED-01"]] == found, "the new meter says that its contact is closed: nobody is in the dark"
+
+
+def test_money_that_came_into_the_new_meter_reconnects_who_was_cut_off_at_the_old_one(tmp_path: Path) -> None:
+    """The wallet would be full and the customer in the dark: nobody looked at the meter before (2.3)."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+    olga(tmp_path)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        assert "done" == (await gateway.until("t-1"))["state"]
+        await exchanged(gateway)
+        # Whoever put it in left it open: the old one was.
+        shop.meter.works.switch.obey(Command(kind="trip"), gateway.now())
+        (top_up,) = (await gateway.paid(NEW))["orders"]
+        assert "done" == (await gateway.until(top_up))["state"]
+        orders = (await gateway.ask("clara", "order.list"))["orders"]
+        assert [("permit_close", NEW)] == [
+            (one["kind"], one["meter"]) for one in orders if one["kind"] == "permit_close"
+        ]
+
+    shop.run(600, script)
+
+
+def test_a_payer_waits_at_the_new_meter_while_the_daemon_runs(tmp_path: Path) -> None:
+    """Who paid before the exchange would be forgotten with the meter that has gone (CTRL-16)."""
+    gateway = a_gateway(tmp_path)
+    station = gateway.meters[ADDRESS].works
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        assert "done" == (await gateway.until("t-1"))["state"]
+        gateway.unplug()
+        (close,) = (await gateway.paid(M))["orders"]
+        await asyncio.sleep(60)
+        await exchanged(gateway)
+        station.switch.obey(Command(kind="trip"), gateway.now())
+        gateway.plugged = True
+        await asyncio.sleep(10 * 60)
+        orders = (await gateway.ask("clara", "order.list"))["orders"]
+        assert NEW in {one["meter"] for one in orders if one["kind"] == "permit_close"}, close
+
+    gateway.run(seconds=3_600, meanwhile=script)

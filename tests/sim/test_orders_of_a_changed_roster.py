@@ -1,0 +1,133 @@
+"""The roster changes while orders are on their way: none goes to a meter that is no longer there."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from meterlink.daemon.audited import JOURNAL_FILE
+from meterlink.journal.reader import JournalReader
+from meterlink.model.order import OrderKind
+from metersim import Station
+from tests.support.control_bench import ADDRESS, NUMBER, a_meter
+from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, kinds_of
+
+M = f"m{ADDRESS}"
+OTHER = "000000000009"
+OTHER_NUMBER = f"{int(NUMBER) + 7:012d}"
+
+
+def _gateway(folder: Path) -> OrderGateway:
+    """Two meters on one line, of which the roster knows the first."""
+    stations = [
+        Station(meter=a_meter(OPEN_TO_ALL)),
+        Station(meter=a_meter(OPEN_TO_ALL, address=OTHER, number=OTHER_NUMBER)),
+    ]
+    gateway = OrderGateway(folder, stations)
+    del gateway.addresses[f"m{OTHER}"]
+    people = folder / "people.toml"
+    people.write_text(people.read_text() + '\n[[people]]\nname = "olga"\nroles = ["operator"]\n')
+    return gateway
+
+
+async def _change(gateway: OrderGateway, **fields: Any) -> None:
+    with JournalReader(gateway.folder / JOURNAL_FILE) as reader:
+        roster = reader.roster()
+    ticket = (await gateway.ask("olga", "roster.begin"))["ticket"]
+    entry = {**roster.entries[M], **fields}
+    await gateway.ask("olga", "roster.put", ticket=ticket, entries=[entry])
+    answer = await gateway.ask("olga", "roster.commit", ticket=ticket, revision=roster.revision)
+    assert roster.revision + 1 == answer["revision"], answer
+
+
+async def _stopped(gateway: OrderGateway) -> set[str]:
+    order = gateway.order("o-x", OrderKind.ALARM_ON, M)
+    rules = (await gateway.ask("clara", "order.dry_run", order=order))["rules"]
+    return {rule["rule"] for rule in rules if not rule["passed"]}
+
+
+def test_an_order_goes_to_the_meter_that_stands_there_now(tmp_path: Path) -> None:
+    """A trip would go to whoever has the address now that was his, or none go until the next start."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await _change(gateway, address=OTHER, meter_number=OTHER_NUMBER)
+        assert "CTRL-12" in await _stopped(gateway), "its line still leads to the old one"
+        await asyncio.sleep(10)  # the line finishes what it has in hand
+        assert "CTRL-12" not in await _stopped(gateway)
+        await gateway.trip("t-1", M)
+        assert "done" == (await gateway.until("t-1"))["state"]
+
+    gateway.run(seconds=900, meanwhile=script)
+    assert ([], ["trip"]) == (gateway.obeyed(ADDRESS), gateway.obeyed(OTHER))
+    assert 2 == gateway.dialled
+
+
+def test_an_order_that_waits_at_a_change_goes_the_new_way(tmp_path: Path) -> None:
+    """An order approved before a change would go to the old meter, or be ended by an edit."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.ask("clara", "order.create", order=gateway.order("t-1", OrderKind.TRIP, M))
+        await gateway.ask("anna", "order.approve", id="t-1")
+        await gateway.ask("david", "order.arm", id="t-1")
+        await _change(gateway, address=OTHER, meter_number=OTHER_NUMBER)
+        told = await gateway.refused("david", "order.operate", id="t-1")
+        assert "the way to it is not built of that yet" in str(told)
+        await asyncio.sleep(10)
+        await gateway.operated("t-1")
+        assert "done" == (await gateway.until("t-1"))["state"]
+
+    gateway.run(seconds=900, meanwhile=script)
+    assert ([], ["trip"]) == (gateway.obeyed(ADDRESS), gateway.obeyed(OTHER))
+
+
+def test_an_order_for_a_meter_that_goes_ends_as_a_stray(tmp_path: Path) -> None:
+    """A meter that was taken out would be tripped in a cupboard, or its order stay open for ever."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        gateway.unplug()
+        await gateway.trip("t-1", M)
+        await asyncio.sleep(1)
+        await _change(gateway, in_service_until=gateway.now().isoformat())
+        gateway.plugged = True
+        order = await gateway.until("t-1")
+        assert ("refused", "refuse") == (order["state"], kinds_of(order["steps"])[-1])
+        assert "not in the configuration any more" in order["steps"][-1]["told"]
+
+    gateway.run(seconds=1800, meanwhile=script)
+    assert ([], []) == (gateway.obeyed(ADDRESS), gateway.obeyed(OTHER))
+
+
+def test_no_order_leaves_while_a_change_is_being_written(tmp_path: Path) -> None:
+    """An order that was judged a moment before would leave by what is no longer so."""
+    outcomes = set()
+    for milliseconds in range(0, 3000, 250):
+        folder = tmp_path / str(milliseconds)
+        folder.mkdir()
+        gateway = _gateway(folder)
+        sent_before: list[bool] = []
+
+        async def script(
+            gateway: OrderGateway = gateway, wait_ms: int = milliseconds, sent: list[bool] = sent_before
+        ) -> None:
+            await gateway.up()
+            await gateway.told_for_trip(M)
+            await gateway.trip("t-1", M)
+            await asyncio.sleep(wait_ms / 1000)
+            await _change(gateway, in_service_until=gateway.now().isoformat())
+            steps = kinds_of((await gateway.ask("clara", "order.show", id="t-1"))["steps"])
+            sent.append("intend" in steps)
+
+        gateway.run(seconds=300, meanwhile=script)
+        assert sent_before == [bool(gateway.obeyed(ADDRESS))], f"after {milliseconds} ms"
+        outcomes.update(sent_before)
+    assert {True, False} == outcomes, "both were seen"

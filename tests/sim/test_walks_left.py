@@ -1,0 +1,104 @@
+"""A qualification that nobody goes on with, with the contact open: somebody is told, and it can be closed."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from metersim import Station
+from tests.sim.test_reconnections import alarms, work
+from tests.support.at_the_meter import STEPS_MAX, AtTheMeter
+from tests.support.control_bench import ADDRESS, a_meter
+from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+
+M = f"m{ADDRESS}"
+LEFT = ("PROBE_LEFT_OPEN", "field_order")
+
+
+def a_gateway(folder: Path) -> OrderGateway:
+    gateway = OrderGateway(folder, [Station(meter=a_meter(OPEN_TO_ALL))], proved=None)
+    with (folder / "people.toml").open("a", encoding="utf-8") as people:
+        people.write('\n[[people]]\nname = "ines"\nroles = ["inspector"]\n')
+    return gateway
+
+
+async def walked_into_the_dark(gateway: OrderGateway, fred: AtTheMeter) -> None:
+    """As far as the first trip."""
+    await gateway.up()
+    await fred.begin(M)
+    for _ in range(STEPS_MAX):
+        await fred.step()
+        if "trip" in gateway.obeyed():
+            return
+    raise AssertionError(f"nothing was tripped: {fred.walk}")
+
+
+async def told(gateway: OrderGateway) -> list[tuple[str, str]]:
+    """Alarms, and whoever is sent out for them."""
+    sent = [item["kind"] for item in await work(gateway) if item["kind"] == "field_order"]
+    return list(zip(await alarms(gateway), sent, strict=True))
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_a_walk_left_with_an_open_contact_is_somebodys_work(tmp_path: Path, leaves: bool) -> None:
+    """A household would stay in the dark, and nobody know: the person at the meter has gone."""
+    gateway = a_gateway(tmp_path)
+    fred = AtTheMeter(gateway)
+
+    async def script() -> None:
+        await walked_into_the_dark(gateway, fred)
+        assert [] == await told(gateway)
+        if leaves:
+            await gateway.ask("fred", "qualify.leave", meter=M)
+        await asyncio.sleep(2 * 60 if leaves else 17 * 60)
+        assert [LEFT] == await told(gateway)
+        await asyncio.sleep(3 * 3_600)
+        assert [LEFT] == await told(gateway), "once"
+
+    gateway.run(seconds=5 * 3_600, meanwhile=script)
+
+
+def test_a_walk_that_a_crash_has_ended_is_somebodys_work(tmp_path: Path) -> None:
+    """The daemon died in the middle, the person went home."""
+    gateway = a_gateway(tmp_path)
+    fred = AtTheMeter(gateway)
+    gateway.run(seconds=600, meanwhile=lambda: walked_into_the_dark(gateway, fred), kill=True)
+
+    async def script() -> None:
+        await gateway.up()
+        await asyncio.sleep(17 * 60)
+        assert [LEFT] == await told(gateway)
+
+    gateway.run(seconds=1_800, meanwhile=script)
+
+
+def test_another_person_takes_a_left_walk_up_and_closes(tmp_path: Path) -> None:
+    """Only who has gone could close; before that nobody may come between."""
+    gateway = a_gateway(tmp_path)
+    fred, ines = AtTheMeter(gateway), AtTheMeter(gateway, "ines")
+
+    async def script() -> None:
+        await walked_into_the_dark(gateway, fred)
+        error = await gateway.refused("ines", "qualify.begin", meter=M)
+        assert "one person does all of it" in str(error)
+        await asyncio.sleep(17 * 60)
+        await ines.qualify(M)
+
+    gateway.run(seconds=2 * 3_600, meanwhile=script)
+    assert ("qualified", "ines") == (ines.walk["result"], ines.walk["by"])
+    assert "direct_close" == gateway.obeyed()[-1]
+
+
+def test_a_walk_to_its_end_is_nobodys_work(tmp_path: Path) -> None:
+    """Each qualification would send somebody out for nothing."""
+    gateway = a_gateway(tmp_path)
+    fred = AtTheMeter(gateway)
+
+    async def script() -> None:
+        await fred.qualify(M)
+        await asyncio.sleep(3_600)
+        assert [] == await told(gateway)
+
+    gateway.run(seconds=3 * 3_600, meanwhile=script)

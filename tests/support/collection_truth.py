@@ -1,0 +1,140 @@
+"""Truth, journal and ledger of a simulated gateway, compared slot by slot by who trusts none of them.
+
+What was due is worked out here from the calendar, what a meter measured is asked of the meter, and the
+journal's file is read with SQL: no code of collection takes part.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+QUARTER = timedelta(minutes=15)
+DAY = timedelta(days=1)
+STATES = ("due", "kept", "refused", "expired", "waived")
+REASONS = (
+    *("waiting", "silent", "line_down", "refused", "bad_data", "clock_wrong", "exchanged", "not_running"),
+    *("not_in_service", "gone", "line_slow", "not_taken"),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A slot of the ledger."""
+
+    state: str
+    reason: str
+    tries: int
+
+
+@dataclass
+class Verdict:
+    """What came of a comparison.
+
+    ``holes``: by meter and class, how often which reason. ``kept``: slots by meter and class.
+    """
+
+    kept: Counter[tuple[str, str]] = field(default_factory=Counter)
+    due: Counter[tuple[str, str]] = field(default_factory=Counter)
+    holes: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
+
+    def completeness(self, meters: set[str]) -> float:
+        """Of some meters' slots."""
+        due = sum(count for (meter, _), count in self.due.items() if meter in meters)
+        kept = sum(count for (meter, _), count in self.kept.items() if meter in meters)
+        return kept / due
+
+
+class Book:
+    """The journal's file.
+
+    Args:
+        path: of it.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def slots(self) -> dict[tuple[str, str, datetime], Row]:
+        """Every row of the ledger."""
+        found = {}
+        for meter, data_class, at, state, reason, tries in self._db.execute(
+            "SELECT meter, data_class, at, state, reason, tries FROM series JOIN slot ON series = number"
+        ):
+            key = (meter, data_class, datetime.fromtimestamp(at, UTC))
+            assert key not in found
+            found[key] = Row(STATES[state], REASONS[reason], tries)
+        return found
+
+    def readings(self) -> dict[tuple[str, str, datetime], dict[str, Decimal]]:
+        """Every reading, by meter, class and slot; none may stand there twice."""
+        found: dict[tuple[str, str, datetime], dict[str, Decimal]] = {}
+        for row in self._db.execute(
+            "SELECT reading.meter, data_class, reading.slot / 1000000, item, value"
+            " FROM reading JOIN log ON log.id = log_id"
+        ):
+            meter, data_class, at, item, value = row
+            items = found.setdefault((meter, data_class, datetime.fromtimestamp(at, UTC)), {})
+            assert item not in items, f"{row} stands twice in the journal"
+            items[item] = Decimal(value)
+        return found
+
+
+def due_slots(
+    classes: Mapping[str, timedelta], since: datetime, until: datetime
+) -> Iterator[tuple[str, datetime]]:
+    """What is due of each meter: slots of [since, until), each class at its step from ``since`` on."""
+    for data_class, step in classes.items():
+        slot = since
+        while slot < until:
+            yield data_class, slot.astimezone(UTC)
+            slot += step
+
+
+def compare(
+    path: Path,
+    meters: Mapping[str, Any],
+    due: list[tuple[str, datetime]],
+    *,
+    truth: Callable[[Any, str, str, datetime], Decimal],
+) -> Verdict:
+    """Compare slot by slot.
+
+    Args:
+        path: of the journal.
+        meters: simulated ones by our id.
+        due: class and slot.
+        truth: what a meter measured: the meter, class, item and slot.
+
+    Raises:
+        AssertionError: the three disagree.
+
+    """
+    book = Book(path)
+    slots, readings = book.slots(), book.readings()
+    book.close()
+    verdict = Verdict()
+    for name, meter in meters.items():
+        for data_class, slot in due:
+            key = (name, data_class, slot)
+            assert key in slots, f"{key} was due and has no row"
+            row, values = slots[key], readings.get(key, {})
+            verdict.due[name, data_class] += 1
+            for item, value in values.items():
+                assert truth(meter, data_class, item, slot) == value, (key, item, value)
+            assert (row.state == "kept") == bool(values), f"{key} is {row}, and holds {values}"
+            if row.state == "kept":
+                verdict.kept[name, data_class] += 1
+            else:
+                verdict.holes.setdefault((name, data_class), Counter())[row.reason] += 1
+    return verdict

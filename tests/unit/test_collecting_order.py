@@ -1,0 +1,170 @@
+"""What a collector does first, and how much of a line backfill may take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import pytest
+
+from meterlink.acquisition.allowance import SHARE, STARVED_S, Allowance
+from meterlink.acquisition.plans import Point, StoredPlan
+from meterlink.acquisition.streams import FRESH, NOT_TAKEN, Meter, Stream, ranked
+from meterlink.bus.airtime import BUCKET_S, WINDOW_S, Airtime
+from meterlink.bus.queue import Priority
+from meterlink.drivers.base import Depth, MemoryReader
+from meterlink.journal.ledger import Front
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
+from meterlink.model.slot import DAY_S, MONTH_S
+from meterlink.model.zone import CHINA_TIME
+
+_NOW = datetime(2026, 11, 22, 4, tzinfo=UTC)
+_AT = int(_NOW.timestamp())
+_DAY = timedelta(days=1)
+_EVERY_S: Mapping[str, int] = {DAILY_FREEZE: DAY_S, MONTHLY_FREEZE: MONTH_S, CURVE: 900}
+
+
+class _Memory:
+    """Says how deep it is."""
+
+    stored: Mapping[str, Depth] = {
+        DAILY_FREEZE: Depth(records=62, every_s=DAY_S),
+        MONTHLY_FREEZE: Depth(records=12, every_s=0),
+        CURVE: Depth(records=2_976, every_s=900),
+    }
+
+
+def _stream(
+    name: str,
+    data_class: DataClass = CURVE,
+    *,
+    current_s: int | None = None,
+    behind: tuple[timedelta, timedelta] | None = None,
+) -> Stream:
+    """A stream whose current work waits for so long, and whose backfill is as old as newest and oldest."""
+    plan = StoredPlan(name="p", data_class=data_class, every_s=_EVERY_S[data_class], items=("a",))
+    stream = Stream(Meter(Point(meter=name, address="1")), plan, cast("MemoryReader", _Memory()))
+    newest, oldest = behind or (None, None)
+    stream.front = Front(
+        current=None if current_s is None else _AT - current_s,
+        coming=None,
+        newest=None if newest is None else _AT - int(newest.total_seconds()),
+        oldest=None if oldest is None else _AT - int(oldest.total_seconds()),
+    )
+    if behind and data_class != CURVE:
+        stream.behind = tuple(_NOW - age for age in behind)
+    return stream
+
+
+def _order(streams: list[Stream], monotonic_s: float = 10_000.0) -> tuple[list[str], list[str]]:
+    """Names of current work and of backfill, the most urgent first."""
+    current, behind = ranked(streams, _NOW, monotonic_s)
+    return tuple([one.meter.point.meter for one in reversed(part)] for part in (current, behind))  # type: ignore[return-value]
+
+
+def test_billing_goes_first_unless_a_curve_has_waited_longer() -> None:
+    """Bills would wait for curves, or curves for ever (decision 19)."""
+    streams = [
+        _stream("curve", current_s=50),
+        _stream("freeze", DAILY_FREEZE, current_s=10),
+        _stream("old curve", current_s=200),
+        _stream("nothing"),
+    ]
+    assert (["old curve", "freeze", "curve"], []) == _order(streams)
+
+
+def test_who_was_silent_comes_behind_the_others() -> None:
+    """A dead meter would be asked again before its neighbours were asked once."""
+    streams = [_stream("silent", current_s=900), _stream("fresh", current_s=5)]
+    streams[0].meter.rest_until = 10_003.0
+    assert ["fresh"] == _order(streams)[0]
+    assert ["fresh", "silent"] == _order(streams, 10_003.0)[0]
+
+
+def test_nobody_is_asked_twice_at_once_or_while_he_rests() -> None:
+    """Two questions to one meter would be answered by one answer."""
+    busy, resting, behind = (_stream(name, current_s=5, behind=(_DAY, _DAY)) for name in "abc")
+    busy.meter.is_busy = True
+    resting.rests[True] = 10_001.0
+    behind.rests[False] = 10_001.0
+    assert (["c"], ["b"]) == _order([busy, resting, behind])
+
+
+def test_a_meter_that_is_behind_gives_its_records_in_order() -> None:
+    """It would be asked for last night's freeze each quarter of an hour, which cannot be there yet."""
+    stream = _stream("a", DAILY_FREEZE, current_s=5, behind=(2 * _DAY, 3 * _DAY))
+    stream.told = NOT_TAKEN
+    assert ([], ["a"]) == _order([stream])
+
+
+def test_backfill_goes_by_what_it_is_worth() -> None:
+    """Billing days first, then what is fresh, both newest first; then what is lost first (FRZ-03)."""
+    midnight = datetime(2026, 11, 22, tzinfo=CHINA_TIME)
+    first = _NOW - (midnight - 21 * _DAY).astimezone(UTC)  # 1 November is a reading day
+    old = FRESH + _DAY
+    streams = [
+        _stream("curve, old", behind=(old, 20 * _DAY)),
+        _stream("curve, older", behind=(old, 30 * _DAY)),
+        _stream("freeze, old", DAILY_FREEZE, behind=(old, 40 * _DAY)),
+        _stream("curve, fresh", behind=(2 * _DAY, 20 * _DAY)),
+        _stream("curve, newest", behind=(_DAY, 40 * _DAY)),
+        _stream("month", MONTHLY_FREEZE, behind=(first + 30 * _DAY, first + 61 * _DAY)),
+        _stream("reading day", DAILY_FREEZE, behind=(_DAY, first)),
+    ]
+    expected = ["reading day", "month", "curve, newest", "curve, fresh", "curve, older", "curve, old"]
+    assert [*expected, "freeze, old"] == _order(streams)[1]
+
+
+def test_what_should_be_overwritten_by_now() -> None:
+    """It would be told gone too early, or asked for for ever."""
+    depth = timedelta(days=31)
+    for oldest, is_gone in ((depth - _DAY, False), (depth + _DAY, True)):
+        found = _stream("a", behind=(_DAY, oldest)).may_be_gone(_NOW)
+        assert (_NOW - oldest if is_gone else None) == found
+
+
+def test_airtime_is_counted_by_priority_and_forgotten() -> None:
+    """Backfill would be charged with the time of others, or with that of yesterday."""
+    airtime = Airtime()
+    for now in range(0, 1_000, 5):
+        airtime.note(Priority.BACKFILL, 1.0, float(now))
+        airtime.note(Priority.BILLING, 2.0, float(now))
+    used_s = airtime.used_s(Priority.BACKFILL, 999.0)
+    assert WINDOW_S / 5 <= used_s <= (WINDOW_S + BUCKET_S) / 5
+    assert 0.0 == airtime.used_s(Priority.CONTROL, 999.0)
+    assert 0.0 == airtime.used_s(Priority.BACKFILL, 999.0 + WINDOW_S + BUCKET_S)
+    assert 200.0 == airtime.total_s[Priority.BACKFILL]
+
+
+@pytest.mark.parametrize("turn_s", [0.5, 7.0, 50.0])
+def test_backfill_never_takes_more_than_its_share(turn_s: float) -> None:
+    """After an outage backfill would hold the line for hours, whatever a turn costs (FRZ-03)."""
+    airtime, now = Airtime(), 0.0
+    allowance = Allowance(airtime)
+    turns: list[tuple[float, float]] = []
+    while now < 3 * WINDOW_S:
+        if allowance.allows(now):
+            allowance.begin()
+            now += turn_s
+            airtime.note(Priority.BACKFILL, turn_s, now)
+            allowance.end(now)
+            turns.append((now - turn_s, now))
+        now += 1.0
+    assert len(turns) * turn_s > 0.1 * 3 * WINDOW_S, "and it does take its part"
+    for start in range(0, int(2 * WINDOW_S), 10):
+        in_window = sum(
+            max(0.0, min(end, start + WINDOW_S) - max(begin, float(start))) for begin, end in turns
+        )
+        assert in_window <= SHARE * WINDOW_S
+
+
+def test_backfill_that_has_waited_long_goes_once() -> None:
+    """On a line that is always busy what the meters overwrite next would be lost."""
+    allowance = Allowance(Airtime())
+    assert not allowance.starved(100.0)
+    assert not allowance.starved(100.0 + STARVED_S - 1)
+    assert allowance.starved(100.0 + STARVED_S)
+    allowance.begin()
+    allowance.end(101.0 + STARVED_S)
+    assert not allowance.starved(102.0 + STARVED_S)

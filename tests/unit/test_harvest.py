@@ -1,0 +1,161 @@
+"""What a meter's memory brought is put where it belongs, or stays due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from meterlink.acquisition.harvest import Harvest
+from meterlink.acquisition.plans import Point, StoredPlan
+from meterlink.acquisition.streams import Meter, Stream
+from meterlink.drivers.base import Depth, Measured, MemoryReader, StoredAnswer, StoredRecord
+from meterlink.errors import BusFull, LineLost, ReplyTimeout
+from meterlink.journal.journal import Journal
+from meterlink.journal.ledger import Due, Planned
+from meterlink.journal.reserve import Reserve
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, DataClass
+from meterlink.model.marks import NO_MARKS
+from meterlink.model.slot import DAY_S, Reason, Standing, State
+from metersim import SimClock
+from tests.support.judges import judge_of
+from tests.support.records import EPOCH
+
+_NIGHT = EPOCH
+_EVERY_S = {CURVE: 900, DAILY_FREEZE: DAY_S}
+
+
+class _Memory:
+    stored: Mapping[str, Depth] = {
+        DAILY_FREEZE: Depth(records=62, every_s=DAY_S),
+        CURVE: Depth(records=100, every_s=900),
+    }
+
+
+def _stream(data_class: DataClass) -> Stream:
+    plan = StoredPlan(name="p", data_class=data_class, every_s=_EVERY_S[data_class], items=("a", "b"))
+    return Stream(Meter(Point(meter="m1", address="1")), plan, cast("MemoryReader", _Memory()))
+
+
+def _record(slot: datetime, *items: str, **more: dict[str, str]) -> StoredRecord:
+    values = tuple(
+        Measured(item=item, period="x", value=Decimal(1), text="1", unit="", marks=NO_MARKS) for item in items
+    )
+    return StoredRecord(slot=slot, values=values, **more)
+
+
+def _answer(*records: StoredRecord, **more: object) -> StoredAnswer:
+    given = {"gone": {}, "not_yet": {}, "unfit_slots": {}, "refused": {}, "unfit": {}, **more}
+    return StoredAnswer(records=records, taken_at=EPOCH, **given)  # type: ignore[arg-type]
+
+
+async def _open(journal: Journal, stream: Stream, count: int) -> list[datetime]:
+    """Slots of a stream, opened."""
+    every_s = stream.plan.every_s
+    slots = [_NIGHT + timedelta(seconds=n * every_s) for n in range(count)]
+    due = tuple(Due(int(slot.timestamp()), int(slot.timestamp())) for slot in slots)
+    planned = Planned(meter="m1", data_class=stream.plan.data_class, every_s=every_s, slots=due)
+    await journal.ledger.plan([planned])
+    return slots
+
+
+async def _standing(journal: Journal, slot: datetime) -> Standing:
+    [found] = await journal.ledger.standings("m1", slot)
+    return found
+
+
+@pytest.mark.asyncio
+async def test_each_slot_that_was_asked_for_finds_its_place(tmp_path: Path) -> None:
+    """A slot would stay due for ever, or be called gone while another try may bring it."""
+    async with Journal.open(tmp_path / "j", clock=SimClock(EPOCH)) as journal:
+        stream, harvest = _stream(CURVE), Harvest("line1", journal, judge_of(journal), journal.ledger)
+        slots = await _open(journal, stream, 8)
+        answer = _answer(
+            _record(slots[0], "a", "b"),
+            _record(slots[1], "a", refused={"b": "has none"}),
+            _record(slots[2], "a", unfit={"b": "garbled"}),
+            _record(slots[3], refused={"a": "has none", "b": "has none"}),
+            gone={slots[4]: "overwritten"},
+            not_yet={slots[5]: "is to come"},
+            unfit_slots={slots[6]: "two of them"},
+            cut_short=ReplyTimeout("no answer in time"),
+        )
+        assert await harvest.take(stream, slots, answer)
+        expected = [
+            (State.KEPT, Reason.WAITING, ""),
+            (State.KEPT, Reason.WAITING, ""),
+            (State.DUE, Reason.BAD_DATA, "garbled"),
+            (State.REFUSED, Reason.REFUSED, "has none"),
+            (State.EXPIRED, Reason.GONE, "overwritten"),
+            (State.DUE, Reason.NOT_TAKEN, "is to come"),
+            (State.DUE, Reason.BAD_DATA, "two of them"),
+            (State.DUE, Reason.SILENT, ""),
+        ]
+        found = [await _standing(journal, slot) for slot in slots]
+        assert expected == [(one.state, one.reason, one.note) for one in found]
+        assert 3 == len(await journal.rows_after(0, 10))
+
+
+@pytest.mark.asyncio
+async def test_what_is_in_the_log_is_not_kept_again(tmp_path: Path) -> None:
+    """The missing half of a record would come with the other half once more."""
+    async with Journal.open(tmp_path / "j", clock=SimClock(EPOCH)) as journal:
+        stream, harvest = _stream(DAILY_FREEZE), Harvest("line1", journal, judge_of(journal), journal.ledger)
+        [night] = await _open(journal, stream, 1)
+        await harvest.take(stream, [night], _answer(_record(night, "a", unfit={"b": "garbled"})))
+        assert State.DUE is (await _standing(journal, night)).state
+        for _ in range(2):
+            await harvest.take(stream, [night], _answer(_record(night, "a", "b")))
+        assert State.KEPT is (await _standing(journal, night)).state
+        rows = await journal.rows_after(0, 10)
+        assert [["a"], ["b"]] == [[reading.item for reading in row.readings] for row in rows]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("minutes", "settles"), [(0, True), (59, True), (-60, True), (61, False)])
+async def test_a_freeze_of_the_same_night(tmp_path: Path, minutes: int, settles: bool) -> None:
+    """A meter that freezes some minutes past midnight would never have its freeze; or a noon's would do."""
+    async with Journal.open(tmp_path / "j", clock=SimClock(EPOCH)) as journal:
+        stream, harvest = _stream(DAILY_FREEZE), Harvest("line1", journal, judge_of(journal), journal.ledger)
+        [night] = await _open(journal, stream, 1)
+        taken = night + timedelta(minutes=minutes)
+        await harvest.take(stream, [night], _answer(_record(taken, "a", "b")))
+        assert settles is ((await _standing(journal, night)).state is State.KEPT)
+        [row] = await journal.rows_after(0, 10)
+        assert {taken} == {reading.slot for reading in row.readings}, "kept under the time the meter says"
+
+
+@pytest.mark.asyncio
+async def test_why_nothing_came(tmp_path: Path) -> None:
+    """A meter would be called silent because its line was down, or because the queue was full."""
+    async with Journal.open(tmp_path / "j", clock=SimClock(EPOCH)) as journal:
+        stream, harvest = _stream(CURVE), Harvest("line1", journal, judge_of(journal), journal.ledger)
+        slots = await _open(journal, stream, 3)
+        errors = (ReplyTimeout("x"), LineLost("unplugged"), BusFull("x"))
+        for slot, error in zip(slots, errors, strict=True):
+            await harvest.failed(stream, [slot], error)
+        found = [await _standing(journal, slot) for slot in slots]
+        assert [(Reason.SILENT, 1), (Reason.LINE_DOWN, 0), (Reason.WAITING, 0)] == [
+            (one.reason, one.tries) for one in found
+        ]
+
+
+@pytest.mark.asyncio
+async def test_no_freeze_waits_for_room_for_a_curve(tmp_path: Path) -> None:
+    """On a disk that is almost full the collector would stand still at its first curve, and bills with it."""
+    little = Reserve(tmp_path / "reserve", octets=4096, tight_octets=2**62)
+    clock = SimClock(EPOCH)
+    async with Journal.open(tmp_path / "j", clock=clock, put_aside=little) as journal:
+        harvest = Harvest("line1", journal, judge_of(journal), journal.ledger)
+        curve, freeze = _stream(CURVE), _stream(DAILY_FREEZE)
+        [point, *_] = await _open(journal, curve, 2)
+        assert not await harvest.take(curve, [point], _answer(_record(point, "a", "b")))
+        [(state, reason)] = [(one.state, one.reason) for one in await journal.ledger.standings("m1", point)]
+        assert (State.DUE, Reason.WAITING) == (state, reason), "it stays due"
+        nights = await _open(journal, freeze, 2)
+        assert await harvest.take(freeze, nights[1:], _answer(_record(nights[1], "a", "b")))
+        assert 1 == len(await journal.rows_after(0, 10))

@@ -1,0 +1,197 @@
+"""Plans reach the ledger day by day: no day twice, none left out, and each hole knows who was not there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from meterlink.acquisition.passing import PassingSlots
+from meterlink.acquisition.planner import BACK_DAYS, CURVE_BACK_DAYS, Planner
+from meterlink.acquisition.plans import Plan, Point, StoredPlan
+from meterlink.journal.journal import Journal
+from meterlink.journal.ledger import Series
+from meterlink.journal.store import Step, Store
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, INSTANT, MONTHLY_FREEZE
+from meterlink.model.slot import MONTH_S, Reason, State
+from meterlink.model.zone import CHINA_TIME
+from metersim import SimClock
+
+_NOON = datetime(2026, 11, 22, 12, tzinfo=CHINA_TIME)
+_MIDNIGHT = datetime(2026, 11, 22, tzinfo=CHINA_TIME)
+_DAY = timedelta(days=1)
+_HOURLY = StoredPlan(name="c", data_class=CURVE, every_s=3600, items=("active_power",))
+_FREEZE = StoredPlan(name="d", data_class=DAILY_FREEZE, items=("forward_active_energy",))
+_MONTH = StoredPlan(name="m", data_class=MONTHLY_FREEZE, every_s=MONTH_S, items=("forward_active_energy",))
+
+
+def _planner(journal: Journal, clock: SimClock, *plans: StoredPlan, point: Point | None = None) -> Planner:
+    meter = point or Point(meter="m1", address="000000000001")
+    return Planner("line1", [(meter, plan) for plan in plans], journal.ledger, clock)
+
+
+async def _slots(journal: Journal, plan: StoredPlan) -> list[datetime]:
+    """The open slots of a plan."""
+    far = timedelta(days=4000)
+    return await journal.ledger.open_slots(
+        plan.series("m1"), since=_NOON - far, until=_NOON + far, newest_first=False, limit=100_000
+    )
+
+
+async def _reasons(journal: Journal, plan: StoredPlan, slots: Sequence[datetime]) -> list[Reason]:
+    found = []
+    for slot in slots:
+        standings = await journal.ledger.standings("m1", slot)
+        found += [one.reason for one in standings if one.key.data_class == plan.data_class]
+    return found
+
+
+@pytest.mark.asyncio
+async def test_each_day_once(tmp_path: Path) -> None:
+    """A day without slots would not be read at all; looked at again, nothing changes."""
+    clock = SimClock(_NOON)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        planner = _planner(journal, clock, _HOURLY, _FREEZE)
+        assert await planner.apply()
+        assert not await planner.apply()
+        assert 24 == len(await _slots(journal, _HOURLY))
+        clock.advance(12 * 3600 + 1)
+        assert await planner.apply()
+        assert not await planner.apply()
+        assert 48 == len(await _slots(journal, _HOURLY))
+        assert [_MIDNIGHT, _MIDNIGHT + _DAY] == await _slots(journal, _FREEZE)
+
+
+@pytest.mark.asyncio
+async def test_who_was_not_there(tmp_path: Path) -> None:
+    """What became due while the daemon was down would be said to wait for its turn."""
+    clock = SimClock(_NOON)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await _planner(journal, clock, _HOURLY).apply()
+        await journal.ledger.live()
+        slots = await _slots(journal, _HOURLY)
+        before = [Reason.NOT_RUNNING] * 11 + [Reason.WAITING] * 13  # that of 11:00 is due at 12:05
+        assert before == await _reasons(journal, _HOURLY, slots)
+    clock.advance(2 * _DAY.total_seconds())
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await _planner(journal, clock, _HOURLY).apply()
+        slots = await _slots(journal, _HOURLY)
+        assert 3 * 24 == len(slots)
+        assert [Reason.NOT_RUNNING] * (48 + 11) + [Reason.WAITING] * 13 == await _reasons(
+            journal, _HOURLY, slots
+        )
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("days", [-3000, -40, -1, 0, 1, 40, 3000])
+async def test_the_wall_clock_is_set_and_mended(tmp_path: Path, days: int) -> None:
+    """A gateway without a clock battery: no day twice, none left out, and no years of slots."""
+    clock = SimClock(_NOON)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        planner = _planner(journal, clock, _HOURLY, _FREEZE)
+        await planner.apply()
+        clock.step_wall(days * _DAY)
+        await planner.apply()
+        clock.advance(60)
+        clock.step_wall(-days * _DAY)
+        await planner.apply()
+        for _ in range(3):
+            clock.advance(_DAY.total_seconds())
+            await planner.apply()
+        freezes = await _slots(journal, _FREEZE)
+        assert [_MIDNIGHT + n * _DAY for n in range(4)] == [
+            slot for slot in freezes if _MIDNIGHT <= slot < _MIDNIGHT + 4 * _DAY
+        ]
+        assert len(freezes) <= 4 + BACK_DAYS
+        hours = await _slots(journal, _HOURLY)
+        assert 4 * 24 == len([slot for slot in hours if _MIDNIGHT <= slot < _MIDNIGHT + 4 * _DAY])
+        assert len(hours) <= (4 + CURVE_BACK_DAYS) * 24
+
+
+@pytest.mark.asyncio
+async def test_what_a_clock_was_set_over(tmp_path: Path) -> None:
+    """Hours that never passed would be blamed on a line that is too slow."""
+    clock = SimClock(_NOON)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        planner = _planner(journal, clock, _HOURLY)
+        await planner.apply()
+        clock.step_wall(timedelta(hours=3))
+        assert await planner.apply()
+        slots = await _slots(journal, _HOURLY)
+        expected = [Reason.NOT_RUNNING] * 11 + [Reason.CLOCK_WRONG] * 3 + [Reason.WAITING] * 10
+        assert expected == await _reasons(journal, _HOURLY, slots)
+
+
+@pytest.mark.asyncio
+async def test_a_long_outage_is_planned_as_far_back_as_meters_remember(tmp_path: Path) -> None:
+    """A settlement of half a year ago still stands in the meter; a curve of then does not."""
+    clock = SimClock(_NOON - 500 * _DAY)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await _planner(journal, clock, _HOURLY, _FREEZE, _MONTH).apply()
+    clock.advance(500 * _DAY.total_seconds())
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await _planner(journal, clock, _HOURLY, _FREEZE, _MONTH).apply()
+        assert 24 * (1 + CURVE_BACK_DAYS) == len(await _slots(journal, _HOURLY))
+        assert 1 + BACK_DAYS == len(await _slots(journal, _FREEZE))
+        assert 1 + 13 == len(await _slots(journal, _MONTH)), "that of the first start, and those of 400 days"
+
+
+@pytest.mark.asyncio
+async def test_a_meter_that_was_not_there_yet(tmp_path: Path) -> None:
+    """The days before a meter was put in would stand as holes for ever."""
+    clock = SimClock(_NOON)
+    since = _MIDNIGHT + timedelta(hours=10)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        point = Point(
+            meter="m1",
+            address="000000000001",
+            in_service_since=since,
+            in_service_until=since + timedelta(hours=8),
+        )
+        await _planner(journal, clock, _HOURLY, point=point).apply()
+        assert [since + n * timedelta(hours=1) for n in range(8)] == await _slots(journal, _HOURLY)
+        tallies = await journal.ledger.tallies([CURVE], since=_MIDNIGHT, until=since)
+        assert [(State.WAIVED, Reason.NOT_IN_SERVICE, 10)] == [
+            (one.state, one.reason, one.slots) for one in tallies
+        ]
+
+
+@pytest.mark.asyncio
+async def test_a_plan_that_comes_later_begins_then(tmp_path: Path) -> None:
+    """A second plan of a line would be planned from the first one's beginning, or not at all."""
+    clock = SimClock(_NOON)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await _planner(journal, clock, _FREEZE).apply()
+        clock.advance(5 * _DAY.total_seconds())
+        await _planner(journal, clock, _FREEZE, _HOURLY).apply()
+        assert {
+            Series("m1", DAILY_FREEZE, 86_400): _MIDNIGHT + 5 * _DAY,
+            Series("m1", CURVE, 3_600): _MIDNIGHT + 5 * _DAY + timedelta(hours=23),
+        } == await journal.ledger.newest([_FREEZE.series("m1"), _HOURLY.series("m1")], _MIDNIGHT + 6 * _DAY)
+        assert 24 == len(await _slots(journal, _HOURLY))
+
+
+@pytest.mark.asyncio
+async def test_a_start_explains_the_moments_that_passed_in_one_go(tmp_path: Path) -> None:
+    """With thousands of meters a start would write to the disk for each, before anything is read."""
+    clock = SimClock(_NOON)
+    plan = Plan(name="p", every_s=60, items=("voltage.a",))
+    meters = [f"m{number}" for number in range(200)]
+    commits: list[int] = []
+
+    class Counting(Store):
+        def commit(self, steps: Sequence[Step]) -> list[int]:
+            commits.append(len(steps))
+            return super().commit(steps)
+
+    async with Journal.open(tmp_path / "j", clock=clock, opener=Counting.open) as journal:
+        await journal.ledger.expired([plan.series(meter).key(_NOON) for meter in meters], Reason.SILENT)
+        del commits[:]
+        slots = PassingSlots(plan, journal.ledger, "line1")
+        await slots.absent([*meters, "new"], _NOON + timedelta(minutes=11))
+        assert [1] == commits
+        tallies = await journal.ledger.tallies([INSTANT], since=_MIDNIGHT, until=_MIDNIGHT + _DAY)
+        missed = [one.slots for one in tallies if one.reason is Reason.NOT_RUNNING]
+        assert [10] * len(meters) == missed
