@@ -1,20 +1,23 @@
-"""A month of freezes through the whole daemon: the marks are what happened to the meters, no more."""
+"""Some nights through the whole daemon: the marks are what happened to the meters, no more.
+
+What the meters showed on the nights before is in the journal already, as if the daemon had read it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from meterlink.model.data_classes import DAILY_FREEZE
+from meterlink.daemon.audited import JOURNAL_FILE
+from meterlink.journal.journal import Journal
+from meterlink.model.act import Topic
+from meterlink.model.data_classes import DAILY_FREEZE, INSTANT
 from meterlink.model.marks import NO_MARKS, Marks
-from meterlink.model.reading import Reading
+from meterlink.model.reading import Reading, Record
 from metersim import Meter, Station
 from metersim.dlt645.meter import Answer
 from metersim.dlt698 import Meter698
@@ -31,46 +34,70 @@ _NIGHT = datetime(2026, 11, 22, tzinfo=PLANT_TIME)
 _TOTAL = "forward_active_energy"
 _ITEMS = (_TOTAL, *(f"{_TOTAL}.t{number}" for number in range(1, 5)))
 _HOUSEHOLD_KW = Decimal("0.35")
-_NIGHTS = 30
+_NIGHTS_BEFORE = 9
 _FREEZE_DI = 0x05060101
+_OTHER_NUMBER = "000000000099"
 
 
-class _Filled(Meter):
-    """A meter that fills its freeze with one octet on some days."""
+class _Odd(Meter):
+    """A meter that fills its freeze with one octet on some days, shows another total, or is away.
 
-    def __init__(self, address: str, filling: Mapping[int, int]) -> None:
+    Args:
+        address: of it.
+        filling: octets by day.
+        too_much: hundredths of a kWh by which its total is false.
+
+    """
+
+    def __init__(self, address: str, filling: Mapping[int, int], too_much: int = 0) -> None:
         super().__init__(address, seed=7, growth_kw=_HOUSEHOLD_KW)
         self._filling = filling
+        self._too_much = too_much
+        self.is_away = False
 
     def answer(self, frame: Frame, at: datetime) -> Answer | None:
-        said = super().answer(frame, at)
-        octet = self._filling.get((at - _NIGHT) // _DAY)
-        if said is None or said.di != _FREEZE_DI or octet is None:
+        said = None if self.is_away else super().answer(frame, at)
+        if said is None or said.di != _FREEZE_DI:
             return said
-        data = said.frame.data[:4] + bytes([octet]) * len(said.frame.data[4:])
-        return said._replace(frame=said.frame._replace(data=data), values={})
+        head, values = said.frame.data[:4], said.frame.data[4:]
+        octet = self._filling.get((at - _NIGHT) // _DAY)
+        if octet is not None:
+            values = bytes([octet]) * len(values)
+        elif self._too_much:
+            total = int(values[3::-1].hex()) + self._too_much
+            values = bytes.fromhex(f"{total:08d}")[::-1] + values[4:]
+        return said._replace(frame=said.frame._replace(data=head + values), values={})
 
 
-class _Month:
+class _Nights:
     """Meters, what happens to them, and what the journal has of it.
 
     Args:
         folder: for the journal.
         meters: by number.
-        seed: of the gateway.
+        plans: as in the configuration; by default freezes.
+        numbers: of the roster, by number; each has its address otherwise.
 
     """
 
-    def __init__(self, folder: Path, meters: Sequence[Meter | Meter698], seed: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        meters: Sequence[Meter | Meter698],
+        plans: Sequence[Mapping[str, object]] = ({"class": DAILY_FREEZE, "every_s": 3_600},),
+        numbers: Mapping[int, str] | None = None,
+    ) -> None:
         self.meters = meters
         self._due: list[tuple[timedelta, Happening, Meter | Meter698, bool]] = []
+        expected = {meters[number].address: is_ for number, is_ in (numbers or {}).items()}
         self.gateway = SimulatedGateway(
             folder,
             [Station(meter=meter) for meter in meters],
-            seed=seed,
-            plans=[{"class": DAILY_FREEZE, "every_s": 3_600}],
+            plans=plans,
             protocols={one.address: "dlt698.45" for one in meters if isinstance(one, Meter698)},
-            meter_keys={one.address: {"meter_number": one.address} for one in meters},
+            meter_keys={
+                one.address: {"meter_number": expected.get(one.address, one.address)} for one in meters
+            },
         )
 
     def happens(self, number: int, day: float, what: str, *, days: float | None = None, **more: Any) -> None:
@@ -82,12 +109,39 @@ class _Month:
         if days is not None:
             self._due.append((at - START + days * _DAY, happening, self.meters[number], True))
 
-    def run(self, nights: int = _NIGHTS) -> None:
+    def read_before(self, numbers: Sequence[int]) -> None:
+        """Put what some meters froze on the nights before into the journal."""
+
+        async def keep() -> None:
+            clock = self.gateway.clock
+            async with Journal.open(self.gateway.folder / JOURNAL_FILE, clock=clock) as journal:
+                for number in numbers:
+                    for night in range(-_NIGHTS_BEFORE, 0):
+                        await journal.keep(self._freeze(self.meters[number], _NIGHT + night * _DAY))
+
+        asyncio.run(keep())
+
+    def _freeze(self, meter: Meter | Meter698, slot: datetime) -> Record:
+        readings = tuple(
+            Reading(
+                meter=f"m{meter.address}",
+                item=item,
+                value=meter.value(item, slot),
+                unit="kWh",
+                slot=slot,
+                taken_at=slot + timedelta(minutes=10),
+            )
+            for item in _ITEMS
+        )
+        return Record(meter=f"m{meter.address}", data_class=DAILY_FREEZE, readings=readings)
+
+    def run(self, nights: float) -> None:
+        """Run until some hours behind the so many-th midnight."""
         self.gateway.run(
-            seconds=((nights + 0.25) * _DAY - (START - _NIGHT)).total_seconds(), meanwhile=self._carry_out
+            seconds=((nights + 0.1) * _DAY - (START - _NIGHT)).total_seconds(), meanwhile=self._carry_out
         )
         self.gateway.check_database()
-        assert [] == repeated_keys(self._kept()), "nothing comes late here"
+        assert [] == repeated_keys(self.kept()), "nothing comes late here"
 
     async def _carry_out(self) -> None:
         now = timedelta()
@@ -101,23 +155,30 @@ class _Month:
             else:
                 strike(happening, meter.works, START + now)
 
-    def _kept(self) -> list[Reading]:
+    def kept(self) -> list[Reading]:
+        """All readings, in the order of keeping."""
         return [reading for row in self.gateway.rows() for reading in row.readings]
 
     def marks(self, number: int, item: str = _TOTAL) -> dict[int, Marks]:
-        """The marks of a meter's nights, where there are any."""
+        """The marks of a meter's nights since the start, where there are any; those that hold."""
         found = {
             (one.slot - _NIGHT) // _DAY: one.marks
-            for one in self._kept()
-            if (one.meter, one.item) == (f"m{self.meters[number].address}", item)
+            for one in self.kept()
+            if (one.meter, one.item) == (f"m{self.meters[number].address}", item) and one.slot >= _NIGHT
         }
         assert set(range(max(found) + 1)) == set(found), "every night was kept"
         return {night: marks for night, marks in found.items() if marks}
 
-    def went_back(self, number: int, item: str) -> list[int]:
-        """The nights that the plant itself says a register showed less than the night before."""
-        shown = [self.meters[number].value(item, _NIGHT + night * _DAY) for night in range(_NIGHTS + 1)]
-        return [night for night in range(1, len(shown)) if (shown[night] or 0) < (shown[night - 1] or 0)]
+    def alarms(self) -> list[str]:
+        """The ids of the alarms that were raised."""
+
+        async def told() -> list[str]:
+            clock = self.gateway.clock
+            path = self.gateway.folder / JOURNAL_FILE
+            async with Journal.open(path, clock=clock, is_start=False) as journal:
+                return await journal.acts.subjects(Topic.ALARM, only_open=True, after="", limit=10)
+
+        return asyncio.run(told())
 
 
 def _household(number: int) -> Meter:
@@ -128,62 +189,87 @@ def _household698(number: int) -> Meter698:
     return Meter698(f"{number:012d}", seed=7, growth_kw=_HOUSEHOLD_KW)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_f17_clocks_that_jump_and_drift(tmp_path: Path, seed: int) -> None:
+def test_f17_clocks_that_jump_and_drift(tmp_path: Path) -> None:
     """A freeze of a false midnight goes to the bill, or a sound one waits for a person."""
-    day = random.Random(seed).randint(3, 8)
-    month = _Month(tmp_path, [_household(0), _household(1), _household698(2), _household(3)], seed)
-    for number, by in ((1, timedelta(minutes=10)), (2, timedelta(minutes=-10))):
-        month.happens(number, day + 0.6, "clock_jump", by=by)
-        month.happens(number, day + 3.6, "clock_jump", by=-by)
-        month.happens(number, day + 8.6, "clock_jump", by=timedelta(hours=1))  # somebody's summer time
-        month.happens(number, day + 10.6, "clock_jump", by=timedelta(hours=-1))
-        month.happens(number, day + 12.6, "clock_jump", by=timedelta(minutes=4))  # within what is allowed
-    month.happens(3, day, "clock_drift", s_per_day=Decimal(200))
-    month.run()
-    off = dict.fromkeys((day + 1, day + 2, day + 3, day + 9, day + 10), Marks.CLOCK_DEV)
-    assert {} == month.marks(0)
-    assert [off] * 2 == [month.marks(number) for number in (1, 2)]
-    # Just after the second midnight it is 400 s ahead.
-    assert dict.fromkeys(range(day + 2, _NIGHTS + 1), Marks.CLOCK_DEV) == month.marks(3)
+    meters = [_household698(n) if n == 2 else _household(n) for n in range(6)]
+    plant = _Nights(tmp_path, meters)
+    minutes = {1: 10, 2: -10, 3: 60, 4: 4}  # the third is somebody's summer time
+    for number, ahead in minutes.items():
+        plant.happens(number, 0.6, "clock_jump", by=timedelta(minutes=ahead))
+        plant.happens(number, 1.6, "clock_jump", by=timedelta(minutes=-ahead))
+    plant.happens(5, 0.5, "clock_drift", s_per_day=Decimal(250))
+    plant.run(nights=2)
+    off = {1: Marks.CLOCK_DEV}
+    assert [{}, off, off, off, {}, {2: Marks.CLOCK_DEV}] == [plant.marks(n) for n in range(6)]
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_f18_registers_that_roll_over_are_reset_or_exchanged(tmp_path: Path, seed: int) -> None:
+def test_f18_registers_that_roll_over_are_reset_or_exchanged(tmp_path: Path) -> None:
     """A roll-over taken for a fault stops a bill; a reset or another meter unseen makes a false one."""
-    rng = random.Random(seed)
-    reset, exchange, back, fast = (rng.randint(9, 25) for _ in range(4))
-    meters = [_household(n) for n in range(5)]
-    month = _Month(tmp_path, [*meters, _household698(5)], seed)
-    left = Decimal(rng.randint(60, 120))
-    for number in (0, 5):
-        month.happens(number, 0.6, "register_rollover", left_kwh=left)
-    month.happens(1, reset + 0.5, "registers_reset")
-    month.happens(2, exchange + 0.5, "meter_exchange", meter_number="000000000099")
-    month.happens(3, back + 0.1, "registers_backward", days=1, rate=Decimal(3))
-    month.happens(4, fast + 0.1, "registers_runaway", days=1, rate=Decimal(10))
-    month.happens(4, fast + 3.5, "clock_battery_low", days=2)
-    month.run()
-    for number in (0, 5):
-        (night,) = month.went_back(number, _TOTAL)
-        assert {night: Marks.ROLL_OVER} == month.marks(number)
-    assert {reset + 1: Marks.REG_BACK} == month.marks(1)
-    assert {back + 1: Marks.REG_BACK} == month.marks(3)
-    faults = {night: Marks.METER_FAULT for night in (fast + 4, fast + 5) if night <= _NIGHTS}
-    assert {fast + 1: Marks.SUDDEN_CHANGE, **faults} == month.marks(4)
-    number_read = next(day for day in range(7, 36, 7) if day > exchange)  # each week since the start
-    mixed = dict.fromkeys(range(number_read, _NIGHTS + 1), Marks.METER_MIXED)
-    assert {exchange + 1: Marks.REG_BACK | mixed.pop(exchange + 1, NO_MARKS), **mixed} == month.marks(2)
-    for number in (1, 2, 3):
-        for item in _ITEMS:
-            found = month.marks(number, item).items()
-            went_back = [night for night, marks in found if Marks.REG_BACK in marks]
-            assert month.went_back(number, item) == went_back, item
+    meters = [_household698(n) if n == 1 else _household(n) for n in range(7)]
+    plant = _Nights(tmp_path, meters, numbers={6: _OTHER_NUMBER})
+    plant.read_before(range(2, 7))
+    for number in (0, 1):
+        plant.happens(number, 0.6, "register_rollover", left_kwh=Decimal(7))
+    plant.happens(2, 0.5, "registers_reset")
+    plant.happens(3, 0.5, "registers_backward", days=0.5, rate=Decimal(3))
+    plant.happens(4, 0.5, "registers_runaway", days=0.5, rate=Decimal(10))
+    plant.happens(5, 0.5, "clock_battery_low", days=1)
+    plant.run(nights=2)
+    rolled, back = {2: Marks.ROLL_OVER}, {1: Marks.REG_BACK}
+    told = {1: Marks.SUDDEN_CHANGE}
+    fault, mixed = {1: Marks.METER_FAULT}, dict.fromkeys(range(3), Marks.METER_MIXED)
+    assert [rolled, rolled, back, back, told, fault, mixed] == [plant.marks(n) for n in range(7)]
+    assert ["METER_MIXED:m000000000006:2026-11-22"] == plant.alarms()
 
 
-def test_f21_values_of_ff_and_ee(tmp_path: Path) -> None:
+def test_f21_values_that_are_none_and_sums_that_are_false(tmp_path: Path) -> None:
     """What is no number must not be billed as one, and the next night must not suffer from it."""
-    month = _Month(tmp_path, [_Filled("000000000000", {3: 0xFF, 4: 0xEE})], seed=1)
-    month.run(nights=7)
+    meters = [_Odd("000000000000", {1: 0xFF, 2: 0xEE}), _Odd("000000000001", {}, too_much=7)]
+    plant = _Nights(tmp_path, meters)
+    plant.run(nights=3)
     for item in _ITEMS:
-        assert {3: Marks.ABSENT, 4: Marks.INVALID_DIGITS} == month.marks(0, item)
+        assert {1: Marks.ABSENT, 2: Marks.INVALID_DIGITS} == plant.marks(0, item)
+        assert dict.fromkeys(range(4), Marks.TARIFF_SUM) == plant.marks(1, item)
+
+
+def test_a_meter_that_was_exchanged_while_it_was_away(tmp_path: Path) -> None:
+    """Its readings would be its neighbour's for a week, and nobody would be told."""
+    meter = _Odd("000000000000", {})
+    plant = _Nights(tmp_path, [meter], plans=[{"class": INSTANT, "every_s": 900, "items": [_TOTAL]}])
+
+    async def exchanged() -> None:
+        await asyncio.sleep(7_000)
+        meter.is_away = True
+        strike(Happening(what="meter_exchange", at=START, meter_number=_OTHER_NUMBER), meter.works, START)
+        await asyncio.sleep(1_800)
+        meter.is_away = False
+
+    plant.gateway.run(seconds=10_000, meanwhile=exchanged)
+    found = [reading.marks for row in plant.gateway.rows() for reading in row.readings]
+    # The first one behind the exchange shows a register that went back as well.
+    assert [NO_MARKS] * 8 == found[:8]
+    assert {Marks.METER_MIXED} == {marks & ~Marks.REG_BACK for marks in found[8:]}
+    assert Marks.REG_BACK in found[8]
+    assert ["METER_MIXED:m000000000000:2026-11-22"] == plant.alarms()
+
+
+def test_a_reset_that_backfill_finds_is_on_its_own_day(tmp_path: Path) -> None:
+    """The gateway was off for a night: a reset would stay on the wrong one, in the database too."""
+    meter = _household(0)
+    plant = _Nights(tmp_path, [meter])
+    plant.gateway.run(seconds=60)
+    now = START + timedelta(seconds=60)
+    strike(Happening(what="registers_reset", at=now), meter.works, now)
+    plant.gateway.sim.run(asyncio.sleep(1.6 * _DAY.total_seconds()))
+    plant.gateway.run(seconds=600)
+    first = {one.slot: one.marks for one in reversed(plant.kept()) if one.item == _TOTAL}
+    assert {0: NO_MARKS, 2: Marks.REG_BACK} == {
+        (slot - _NIGHT) // _DAY: marks for slot, marks in first.items() if not marks & Marks.BACKFILL
+    }
+    assert {1: Marks.REG_BACK | Marks.BACKFILL, 2: Marks.RESTATED} == plant.marks(0)
+    [stored] = [
+        fields["marks"]
+        for (measurement, _, at), fields in plant.gateway.sink.points.items()
+        if (measurement, at) == (DAILY_FREEZE, int((_NIGHT + 2 * _DAY).timestamp()))
+    ]
+    assert int(Marks.RESTATED) == stored
