@@ -24,7 +24,9 @@ from typing import Final, Protocol
 
 from meterlink.acquisition.allowance import Allowance
 from meterlink.acquisition.harvest import Harvest, RecordKeeper
+from meterlink.acquisition.judging import Judge
 from meterlink.acquisition.keeping import Patience
+from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.planner import PlanLedger, Planner
 from meterlink.acquisition.plans import Point, StoredPlan
 from meterlink.acquisition.streams import Meter, Stream, ranked
@@ -84,6 +86,8 @@ class Collector:
         line: where they are.
         entries: what is due of whom.
         keeper: the log.
+        judge: marks what is kept.
+        looks: what the meters show beside their values.
         ledger: the ledger.
         clock: wall and monotonic time.
 
@@ -95,6 +99,8 @@ class Collector:
         line: Line,
         entries: Sequence[Entry],
         keeper: RecordKeeper,
+        judge: Judge,
+        looks: Looks,
         ledger: CollectLedger,
         clock: Clock,
     ) -> None:
@@ -103,7 +109,8 @@ class Collector:
         self._line = line
         self._ledger = ledger
         self._clock = clock
-        self._turn = Turn(line, self._streams, Harvest(line.name, keeper, ledger), ledger, clock)
+        harvest = Harvest(line.name, keeper, judge, ledger)
+        self._turn = Turn(line, self._streams, harvest, looks, ledger, clock)
         self._planner = Planner(line.name, [(entry.point, entry.plan) for entry in entries], ledger, clock)
         self._patience = Patience(line.name)
         self._allowance = Allowance(line.airtime)

@@ -20,7 +20,9 @@ from datetime import date, datetime, tzinfo
 
 import structlog
 
+from meterlink.acquisition.judging import Judge
 from meterlink.acquisition.keeping import Keeper, PatientKeeper
+from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger, PassingSlots
 from meterlink.acquisition.plans import Plan, Point, is_kept
 from meterlink.bus.line import Line
@@ -84,6 +86,8 @@ class Poller(ABC):
         line: where they are.
         driver: how they talk.
         keeper: the journal.
+        judge: marks what is kept.
+        looks: what the meters show beside their values.
         ledger: the ledger.
         clock: wall time.
         zone: what the meters' clocks show; a refused item is asked again on the next day of it.
@@ -98,6 +102,8 @@ class Poller(ABC):
         line: Line,
         driver: Driver,
         keeper: Keeper,
+        judge: Judge,
+        looks: Looks,
         ledger: PassingLedger,
         clock: Clock,
         zone: tzinfo = CHINA_TIME,
@@ -107,7 +113,8 @@ class Poller(ABC):
         self._points = tuple(points)
         self._line = line
         self._driver = driver
-        self._keeper = PatientKeeper(keeper, line=line.name, data_class=plan.data_class)
+        self._keeper = PatientKeeper(keeper, judge, line=line.name, data_class=plan.data_class)
+        self._looks = looks
         self._slots = PassingSlots(plan, ledger, line.name)
         self._clock = clock
         self._memory = _Memory()
@@ -269,6 +276,7 @@ class Poller(ABC):
     def _note_answers(self, point: Point) -> None:
         if point.meter in self._memory.silent:
             del self._memory.silent[point.meter]
+            self._looks.was_silent(point.meter)
             _log.info("meter_answers", line=self._line.name, meter=point.meter, address=point.address)
 
     async def _note_missed(self, failed: Sequence[Task], slot: datetime) -> None:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from meterlink.clock import Clock
-from meterlink.journal import ledger_rows, rows
+from meterlink.journal import history_rows, ledger_rows, rows
 from meterlink.journal.acts import ActLog
 from meterlink.journal.ledger import Ledger
 from meterlink.journal.reserve import Rank, Reserve
@@ -26,6 +26,7 @@ from meterlink.journal.store import Step, Store
 from meterlink.journal.work import JournalWork
 from meterlink.journal.writer import Writer
 from meterlink.model.event import Event
+from meterlink.model.history import History
 from meterlink.model.reading import LogRow, Record
 from meterlink.model.slot import SlotKey
 
@@ -235,6 +236,23 @@ class Journal:
 
         """
         look = partial(rows.select_kept_of_slots, data_class=data_class, meter=meter, wanted=wanted)
+        return await self._writer.read(lambda store: store.look(look))
+
+    async def histories(
+        self, data_class: str, meter: str, wanted: Mapping[datetime, Sequence[str]]
+    ) -> dict[datetime, History]:
+        """Of each slot, what was kept of a meter around it: what new readings are judged by.
+
+        Args:
+            data_class: e.g. ``daily_freeze``.
+            meter: our id of it.
+            wanted: items by slot; names as in the readings, no blocks.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        look = partial(history_rows.select, data_class=data_class, meter=meter, wanted=wanted)
         return await self._writer.read(lambda store: store.look(look))
 
     async def last_read_at(self, meter: str) -> datetime | None:
