@@ -75,6 +75,11 @@ class Kept:
         """
         return self.record.at if self.by_billing else max(self.record.at, self.kept_at)
 
+    @property
+    def no_later_than(self) -> datetime:
+        """When it had happened at the latest: a sender's clock may be ahead, and nobody tells before."""
+        return min(self.record.at, self.kept_at)
+
     @classmethod
     def of(cls, acts: Sequence[KeptAct]) -> Kept:
         """The record of all acts of one subject.
@@ -139,6 +144,10 @@ class Told:
         """From when on a period runs that all of these records begin."""
         return max(self._by_id[record.full_id].counts_from for record in records)
 
+    def no_later_than(self, record: Record) -> datetime:
+        """When a record had happened at the latest, whatever its sender's clock says."""
+        return self._by_id[record.full_id].no_later_than
+
     def by_hand(self, records: Iterable[Record]) -> set[str]:
         """Who brought some of these records, where no billing system did."""
         kept = (self._by_id[record.full_id] for record in records)
@@ -160,9 +169,16 @@ class Told:
         return self._by_id[one.full_id].number
 
     def receipt(self, record: Record) -> Receipt | None:
-        """The newest word of what became of a warning or notice."""
+        """The last word of what became of a warning or notice.
+
+        That it came there is the last word only where no failure happened after it, or was told after it.
+        """
         found = [one for one in self.all(Receipt) if (one.sender, one.of) == (record.sender, record.id)]
-        return found[-1] if found else None
+        failed = [one for one in found if one.outcome == "failed"]
+        delivered = [one for one in found if one.outcome == "delivered"]
+        if not delivered or any(self.may_be_later(one, delivered[-1]) for one in failed):
+            return failed[-1] if failed else None
+        return delivered[-1]
 
     def delivered_at(self, record: Record) -> datetime | None:
         """When a warning or notice came there; ``None``: it did not, or nobody says so."""
@@ -244,17 +260,23 @@ class Told:
             found.append((one, last if last is not None and last.at >= one.at else None))
         return found
 
-    def cleared_since(self, instant: datetime) -> bool:
-        """Whether an account owed nothing at some time since."""
-        return any(one.at > instant and one.balance_cents >= 0 for one in self.all(BalanceStatement))
+    def cleared_since(self, record: Record) -> bool:
+        """Whether an account owed nothing at some time after a record, or was told to owe nothing."""
+        return any(self.may_be_later(one, record) for one in self._clear)
 
-    def paid_clear_since(self, instant: datetime) -> bool:
-        """Whether somebody paid since, and the account owed nothing then."""
-        payments = [one.at for one in self.all(Payment) if one.at > instant]
-        if not payments:
-            return False
-        first = min(payments)
-        return any(one.at >= first and one.balance_cents >= 0 for one in self.all(BalanceStatement))
+    def paid_clear_since(self, record: Record) -> bool:
+        """Whether somebody paid after a record, and the account owed nothing then."""
+        payments = [one for one in self.all(Payment) if self.may_be_later(one, record)]
+        return any(
+            self.may_be_later(balance, record) and self.may_be_later(balance, payment)
+            for payment in payments
+            for balance in self._clear
+        )
+
+    @cached_property
+    def _clear(self) -> list[BalanceStatement]:
+        """Statements by which nothing was owed."""
+        return [one for one in self.all(BalanceStatement) if one.balance_cents >= 0]
 
 
 def _dispute_of(one: Dispute) -> str:

@@ -23,7 +23,7 @@ def notice_of(facts: Facts) -> Notice | None:
         for notice in facts.told.all(Notice)
         if notice.at <= facts.now
         and facts.told.delivered_at(notice) is not None
-        and not facts.told.cleared_since(notice.at)
+        and not facts.told.cleared_since(notice)
     ]
     return found[-1] if found else None
 
@@ -44,7 +44,7 @@ def warnings_of(facts: Facts) -> list[Warning_]:
         for warning in facts.told.all(Warning_)
         if warning.at <= until
         and until - warning.at <= WARNING_AGE_MAX
-        and not facts.told.paid_clear_since(warning.at)
+        and not facts.told.paid_clear_since(warning)
     ]
 
 
@@ -91,10 +91,15 @@ def in_order(facts: Facts) -> Finding | None:
 
 def warned(facts: Facts) -> Finding:
     """CTRL-02: a warning came there before the notice."""
-    warnings = warnings_of(facts)
-    notice = notice_of(facts)
-    until = notice.at if notice else facts.now
-    came = [at for one in warnings if (at := facts.told.delivered_at(one)) is not None and at <= until]
+    warnings, notice, told = warnings_of(facts), notice_of(facts), facts.told
+    until = told.counts_from(notice) if notice else facts.now
+    came = [
+        receipt.at
+        for one in warnings
+        if (receipt := told.receipt(one)) is not None
+        and receipt.outcome == "delivered"
+        and told.counts_from(one, receipt) <= until
+    ]
     if not came:
         return stops(
             "{count} warnings, none of them delivered: find out how to reach the customer",
@@ -242,6 +247,6 @@ def evidence_of(facts: Facts) -> list[Record]:
 
 
 def _final_at(facts: Facts) -> datetime | None:
-    """When the newest last notice was sent that is not known to have failed."""
+    """When at the latest the newest last notice was sent that is not known to have failed."""
     notice = final_notice_of(facts)
-    return notice.at if notice else None
+    return facts.told.no_later_than(notice) if notice else None
