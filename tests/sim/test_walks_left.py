@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,24 @@ def test_another_person_takes_a_left_walk_up_and_closes(tmp_path: Path) -> None:
     gateway.run(seconds=2 * 3_600, meanwhile=script)
     assert ("qualified", "ines") == (ines.walk["result"], ines.walk["by"])
     assert "direct_close" == gateway.obeyed()[-1]
+
+
+def test_nobody_comes_between_because_a_clock_was_set(tmp_path: Path) -> None:
+    """A second person would switch the load on under the hands of the first, who is still there."""
+    gateway = a_gateway(tmp_path)
+    fred = AtTheMeter(gateway)
+
+    async def script() -> None:
+        await gateway.up()
+        await asyncio.sleep(20 * 60)
+        await walked_into_the_dark(gateway, fred)
+        gateway.clock.ahead = timedelta(hours=3)
+        error = await gateway.refused("ines", "qualify.begin", meter=M)
+        assert "one person does all of it" in str(error)
+        await asyncio.sleep(2 * 60)
+        assert [] == await told(gateway), "he has not gone"
+
+    gateway.run(seconds=2 * 3_600, meanwhile=script)
 
 
 def test_a_walk_to_its_end_is_nobodys_work(tmp_path: Path) -> None:

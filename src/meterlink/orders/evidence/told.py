@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
@@ -55,6 +55,7 @@ class Kept:
         confirmed_by: who else said that it is meant; empty: nobody.
         is_withdrawn: whether it was taken back.
         by_billing: whether an account of a billing system brought it, and not a person by hand.
+        set_since: by how much our clock was set forward since it was kept; negative: back.
 
     """
 
@@ -66,6 +67,7 @@ class Kept:
     confirmed_by: str = ""
     is_withdrawn: bool = False
     by_billing: bool = False
+    set_since: timedelta = timedelta()
 
     @property
     def counts_from(self) -> datetime:
@@ -74,6 +76,11 @@ class Kept:
         Somebody who brings a record by hand may write any time into it; nothing runs before it was here.
         """
         return self.record.at if self.by_billing else max(self.record.at, self.kept_at)
+
+    @property
+    def shown_from(self) -> datetime:
+        """The same instant, as our clock goes now."""
+        return self.counts_from + self.set_since
 
     @property
     def no_later_than(self) -> datetime:
@@ -143,6 +150,19 @@ class Told:
     def counts_from(self, *records: Record) -> datetime:
         """From when on a period runs that all of these records begin."""
         return max(self._by_id[record.full_id].counts_from for record in records)
+
+    def runs_from(self, *records: Record) -> datetime:
+        """The same instant by the clock that makes the period longer: ours may have been set since."""
+        kept = [self._by_id[record.full_id] for record in records]
+        return max(max(one.counts_from, one.shown_from) for one in kept)
+
+    def shown_from(self, record: Record) -> datetime:
+        """From when on a period runs that a record begins, as our clock goes now."""
+        return self._by_id[record.full_id].shown_from
+
+    def set_since(self, record: Record) -> timedelta:
+        """By how much our clock was set forward since a record was kept; negative: back."""
+        return self._by_id[record.full_id].set_since
 
     def no_later_than(self, record: Record) -> datetime:
         """When a record had happened at the latest, whatever its sender's clock says."""

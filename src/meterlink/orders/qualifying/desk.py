@@ -133,7 +133,7 @@ class Qualifier:
         self._models = models
         self._roster = roster
         self._at_meter = at_meter
-        self._clock = clock
+        self._timeline = book.timeline
         self._desk = asyncio.Lock()
 
     # --- what can be asked ---
@@ -157,7 +157,7 @@ class Qualifier:
                 if walk.meter == meter_id:
                     self._check_same(walk, actor)
                     return Standpoint(walk=walk)
-            act = beginning(meter_id, by=actor.name, work_order=work_order, at=self._clock.utc_now())
+            act = beginning(meter_id, by=actor.name, work_order=work_order, at=self._timeline.stamp())
             await self._acts.append(act)
             return Standpoint(walk=Walk.of([act]))
 
@@ -234,7 +234,7 @@ class Qualifier:
         if (life := await self._orders.held_up(meter, wait_s)) is not None:
             if life.state is OrderState.WAITING_FOR_KEY:
                 return Standpoint(walk=walk, todo=PRESS, waits=True)
-            if self._clock.utc_now() - life.created_at < UNDECIDED_FOR:
+            if self._timeline.now() - self._timeline.lived(life.created_at) < UNDECIDED_FOR:
                 return Standpoint(walk=walk, waits=True)
             return await self._found(walk, "find", walk.done[-1], Found(stop=UNDECIDED))
         async with self._at_meter(meter.id) as (held, reach):
@@ -273,7 +273,7 @@ class Qualifier:
 
     async def _found(self, walk: Walk, verb: str, probe: str, found: Found, **more: Any) -> Standpoint:
         """Write down what a probe found; a stop ends the walk, and may take the model away."""
-        now = self._clock.utc_now()
+        now = self._timeline.stamp()
         act = walk.next(verb, at=now, actor=walk.by, body=found_out(found, probe, **more))
         after = walk.then(act)
         if found.stop is None:
@@ -297,7 +297,7 @@ class Qualifier:
             firmware=walk.firmware,
             facts=walk.facts,
             by=walk.by,
-            at=self._clock.utc_now(),
+            at=self._timeline.stamp(),
             meter=meter.id,
             session=walk.id,
         )
@@ -328,13 +328,13 @@ class Qualifier:
 
     async def _told(self, walk: Walk, verb: str, body: Mapping[str, Any]) -> Walk:
         """Write a step down."""
-        act = walk.next(verb, at=self._clock.utc_now(), actor=walk.by, body=body)
+        act = walk.next(verb, at=self._timeline.stamp(), actor=walk.by, body=body)
         await self._acts.append(act)
         return await self._read(walk.id)
 
     async def _end(self, walk: Walk, result: str, beside: Sequence[Act] = ()) -> Walk:
         """Write the end down, with what it brings."""
-        now = self._clock.utc_now()
+        now = self._timeline.stamp()
         act = walk.next("end", at=now, actor=walk.by, body={"result": result}, is_open=False)
         await self._acts.append(act, *beside)
         self._models.kept(beside)
@@ -356,8 +356,11 @@ class Qualifier:
 
     def _check_same(self, walk: Walk, actor: Actor) -> None:
         """One person does all of it; when that one has gone, another closes what is open."""
-        if walk.by != actor.name and self._clock.utc_now() - walk.last_at < RESTS_AFTER:
+        if walk.by != actor.name and not self._rests(walk):
             raise NotAllowed(f"{walk.by} is at this meter: one person does all of it", why="person")
+
+    def _rests(self, walk: Walk) -> bool:
+        return self._timeline.now() - self._timeline.lived(walk.last_at) >= RESTS_AFTER
 
     def _meter(self, walk: Walk) -> RosterMeter:
         meter = self._roster.meter(walk.meter)

@@ -82,7 +82,7 @@ def _balance(facts: Facts) -> BalanceStatement | None:
     stated = reversed(facts.told.all(BalanceStatement))
     newest = max(stated, key=facts.told.counts_from, default=None)
     age_max = timedelta(hours=facts.settings.evidence_age_max_hours)
-    return newest if newest and facts.ago(newest.at) <= age_max else None
+    return newest if newest and facts.aged(newest.at, facts.told.set_since(newest)) <= age_max else None
 
 
 def is_told_by_one(facts: Facts) -> bool:
@@ -114,7 +114,7 @@ def consent_of(facts: Facts) -> Consent | None:
         for one in facts.told.all(Consent)
         if one.at <= facts.now
         and holds(one.until, facts.now)
-        and (one.form == "written" or facts.ago(one.at) <= RECORDED_CONSENT_MAX)
+        and (one.form == "written" or facts.aged(one.at, facts.told.set_since(one)) <= RECORDED_CONSENT_MAX)
     ]
     return held[-1] if held else None
 
