@@ -27,6 +27,7 @@ from meterlink.orders.evidence.records import BalanceStatement, Dispute, Evidenc
 from meterlink.orders.evidence.told import Kept, record_of
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.paid.aftermath import needs_reconnection
+from meterlink.orders.paid.arrived import NOT_NEEDED, stopped_by
 from meterlink.roster.roster import RosterMeter
 
 _MAYBE_OPEN: Final = frozenset(
@@ -136,8 +137,7 @@ def _is_proved_closed(one: History) -> bool:
     if one.life.order.kind not in CLOSES:
         return False
     if one.life.state is OrderState.REFUSED:
-        stopped = {told["rule"] for told in one.acts[-1].act.body.get("rules", []) if not told["passed"]}
-        return stopped == {"NEED-01"}
+        return stopped_by(one.acts[-1].act) == NOT_NEEDED
     return one.life.state is OrderState.DONE or one.life.finding_of_two == "done"
 
 
