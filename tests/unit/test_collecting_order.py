@@ -103,7 +103,7 @@ def test_nobody_is_asked_twice_at_once_or_while_he_rests() -> None:
 
 
 def test_who_comes_back_from_a_turn_stands_where_it_belongs_once() -> None:
-    """A meter would be asked for what it has just given, or wait behind all until the next look at everybody."""
+    """A meter would be asked for what it has just given, or wait until all are ranked anew."""
     streams = [_stream("urgent", current_s=90), _stream("back", current_s=60), _stream("last", current_s=30)]
     ranking = Ranking(streams)
     streams[1].is_stale = True
