@@ -8,12 +8,12 @@ from typing import Protocol
 import structlog
 
 from meterlink.acquisition.keeping import Patience, readings_of
+from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.reports import (
     REPORTED_VALUES,
     UNREAD_REPORT,
     Part,
     Report,
-    ReportedEvent,
     ReportedReadings,
     ReportQueue,
 )
