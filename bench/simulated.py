@@ -19,6 +19,7 @@ from meterlink.acquisition.on_demand import OnDemand
 from meterlink.bus.work import LineWork
 from meterlink.clock import Clock
 from meterlink.config import Settings
+from meterlink.daemon.judging import Judging
 from meterlink.daemon.lines import LinePart, profiles_of
 from meterlink.errors import LineClosed, LineLost
 from meterlink.journal.journal import Journal
@@ -133,6 +134,7 @@ class Gateway:
     def _parts(self, journal: Journal, plant: asyncio.TaskGroup) -> Sequence[LinePart]:
         settings, clock = self._settings, self.sim.clock
         profiles, on_demand = profiles_of(settings), OnDemand(clock)
+        judging = Judging(journal, lambda: settings, lambda: profiles, clock)
 
         def opener(name: str) -> Callable[[], Awaitable[ByteStream]]:
             async def open_line() -> ByteStream:
@@ -154,6 +156,7 @@ class Gateway:
                 rng=random.Random(1),
                 zone=settings.gateway.plant_time,
                 on_demand=on_demand,
+                judging=judging,
             )
             for line, meters in settings.meters_by_line()
         ]

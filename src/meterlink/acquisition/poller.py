@@ -172,7 +172,12 @@ class Poller(ABC):
         today = slot.astimezone(self._zone).date()
         refused = self._memory.refused
         items = (item for item in self._plan.items if refused.get((point.meter, item)) != today)
-        return Task(point, deque(item for item in items if not is_kept(item, kept)), any_kept=bool(kept))
+        return Task(
+            point, deque(item for item in items if not self._is_kept(item, kept)), any_kept=bool(kept)
+        )
+
+    def _is_kept(self, item: str, kept: set[str]) -> bool:
+        return is_kept(item, kept)
 
     def _in_turn(self, tasks: Iterable[Task]) -> list[Task]:
         """The tasks that hold anything; whom the end of an earlier round cut off comes first.

@@ -17,6 +17,7 @@ from typing import Self
 from meterlink.clock import Clock
 from meterlink.journal import history_rows, ledger_rows, rows
 from meterlink.journal.acts import ActLog
+from meterlink.journal.event_log import EventLog
 from meterlink.journal.ledger import Ledger
 from meterlink.journal.reserve import Rank, Reserve
 from meterlink.journal.room import Room
@@ -50,6 +51,7 @@ class Journal:
 
     Attributes:
         acts: orders, evidence and whatever else people and rules did, in their chain.
+        events: what meters have recorded, and how far it was read.
         roster: which meters there are.
         ledger: the slots that were due, where each stands and why.
         sinks: how far each of them has followed.
@@ -79,6 +81,7 @@ class Journal:
             return writer.boot
 
         self.acts = ActLog(ranked(Rank.ACT), writer.read, clock, boot)
+        self.events = EventLog(ranked(Rank.READING), writer.read, clock, boot)
         # Not from the reserve: a roster of megabytes would use up what orders need.
         self.roster = RosterLog(ranked(Rank.STATE), writer.read, clock, boot, self.acts.growth)
         self.ledger = Ledger(ranked(Rank.STATE), writer.read, clock, boot)
