@@ -37,6 +37,7 @@ class FaultyLine:
         seed: of everything.
         stations: by place, what is special about a meter's place on the line.
         gather_s: so many seconds of a curve are asked for together.
+        reply_timeout_ms: of the line.
 
     """
 
@@ -48,6 +49,7 @@ class FaultyLine:
         seed: int = 1,
         stations: Mapping[int, Mapping[str, Any]] | None = None,
         gather_s: int = 0,
+        reply_timeout_ms: int = 500,
     ) -> None:
         plans: list[Mapping[str, object]] = [
             {"class": "daily_freeze", "items": ["forward_active_energy.*"]},
@@ -66,7 +68,13 @@ class FaultyLine:
             self.meters[f"m{address}"] = meter
             places.append(Station(meter=meter, **(stations or {}).get(number, {})))
         self.gateway = SimulatedGateway(
-            folder, places, seed=seed, plans=plans, protocols=protocols, start=MIDNIGHT
+            folder,
+            places,
+            seed=seed,
+            plans=plans,
+            protocols=protocols,
+            start=MIDNIGHT,
+            reply_timeout_ms=reply_timeout_ms,
         )
 
     @property
