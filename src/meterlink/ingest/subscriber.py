@@ -116,7 +116,7 @@ class Subscriber:
 
         Nothing but a bug ends it otherwise: a broker or a database that fails is tried again.
         """
-        failures = 0
+        failures, told = 0, ""
         while True:
             try:
                 async with self._connector.connect(
@@ -127,12 +127,12 @@ class Subscriber:
                     self.connected = True
                     self.subscribed.set()
                     _log.info("ingest.connected", failures_before=failures)
-                    failures = 0
+                    failures, told = 0, ""
                     await self._serve(port)
             except BrokerAway as error:
-                if self.connected or not failures:
-                    _log.warning("ingest.broker_away", reason=str(error))
-                failures += 1
+                if (words := str(error)) != told:
+                    _log.warning("ingest.broker_away", reason=words)
+                failures, told = failures + 1, words
             finally:
                 self.connected = False
             await asyncio.sleep(self._reconnect.next_s())

@@ -94,18 +94,18 @@ class Relay:
 
         Nothing but a bug ends it otherwise: a broker or a disk that fails is tried again.
         """
-        failures = 0
+        failures, told = 0, ""
         while True:
             try:
                 async with self._connector.connect(client_id=f"{self._gateway}-relay") as port:
                     self.connected = True
                     _log.info("relay.connected", failures_before=failures)
-                    failures = 0
+                    failures, told = 0, ""
                     await self._follow(port)
             except* BrokerAway as errors:
-                if self.connected or not failures:
-                    _log.warning("relay.broker_away", reason=_first_words(errors))
-                failures += 1
+                if (words := _first_words(errors)) != told:
+                    _log.warning("relay.broker_away", reason=words)
+                failures, told = failures + 1, words
             finally:
                 self.connected = False
             await asyncio.sleep(self._reconnect.next_s())
