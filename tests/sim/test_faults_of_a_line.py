@@ -12,7 +12,7 @@ import pytest
 from metersim import Meter, Station
 from tests.support.agreement import readings_of
 from tests.support.faulty_line import FaultyLine
-from tests.support.simulated import ITEMS, START, SimulatedGateway
+from tests.support.simulated import ITEMS, START, Duplex, SimulatedGateway
 
 _HOUR_S = 3600
 
@@ -149,3 +149,33 @@ def test_f14_a_slow_meter_costs_its_own_time_and_none_of_a_fast_one(tmp_path: Pa
     assert took.total_seconds() < slow_s + fast_s + 0.5
     assert 5 * len(ITEMS) == len(gateway.answers), "nobody was asked twice"
     gateway.check()
+
+
+class _Dying(Duplex):
+    """A connection that carries nothing any more from some time on, and has no end."""
+
+    def __init__(self, whole: Duplex, at_s: float) -> None:
+        self.send = whole.send  # type: ignore[method-assign]
+        self._whole = whole
+        self._at_s = at_s
+
+    async def receive(self) -> bytes:
+        while octets := await self._whole.receive():
+            if asyncio.get_running_loop().time() < self._at_s:
+                return octets
+        return b""
+
+
+def test_a_connection_that_died_without_a_word_is_opened_anew(tmp_path: Path) -> None:
+    """A serial server that lost its power would be asked for hours through a connection to nobody."""
+    line = FaultyLine(tmp_path)
+    gateway = line.gateway
+
+    async def serve(duplex: Duplex) -> None:
+        is_first = gateway.dialled == 1
+        await gateway.serve_stations(_Dying(duplex, 0.7 * _HOUR_S) if is_first else duplex)
+
+    gateway.serve = serve
+    line.run(hours=1.5)
+    line.is_whole(hours=1.25)
+    assert 2 == gateway.dialled

@@ -272,8 +272,12 @@ class SimulatedGateway:
         self._plant.create_task(self._serve(Duplex(theirs, self.strikes.heard)))
         return ours
 
+    async def serve_stations(self, duplex: Duplex) -> None:
+        """What stands at the far end otherwise."""
+        await self._line.serve(duplex)
+
     async def _serve(self, duplex: Duplex) -> None:
-        await (self.serve or self._line.serve)(duplex)
+        await (self.serve or self.serve_stations)(duplex)
 
     def _settings(self) -> Settings:
         meters = [
