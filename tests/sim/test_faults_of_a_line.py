@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from metersim import Meter, Station
+from metersim import Line, MemoryDuplex, Meter, Port, Station, memory_pair
 from tests.support.agreement import readings_of
-from tests.support.faulty_line import FaultyLine
+from tests.support.faulty_line import MIDNIGHT, FaultyLine
 from tests.support.simulated import ITEMS, START, Duplex, SimulatedGateway
 
 _HOUR_S = 3600
@@ -179,3 +180,45 @@ def test_a_connection_that_died_without_a_word_is_opened_anew(tmp_path: Path) ->
     line.run(hours=1.5)
     line.is_whole(hours=1.25)
     assert 2 == gateway.dialled
+
+
+@pytest.mark.parametrize("wrong", [Port(9600), Port(2400, "odd"), Port(1200)], ids=str)
+def test_f11_a_port_that_is_set_otherwise_meanwhile(tmp_path: Path, wrong: Port) -> None:
+    """F11: what a wrong rate or parity makes of answers would be kept, or the line given up for good."""
+    line = FaultyLine(tmp_path)
+    gateway, ours = line.gateway, Port(2400)
+
+    def tuned(port: Port) -> Line:
+        stations = [Station(meter=meter, port=port) for meter in line.meters.values()]
+        return Line(stations, clock=gateway.sim.clock, client=ours, record=gateway.answers.append)
+
+    right, elsewhere = tuned(ours), tuned(wrong)
+    clock = gateway.sim.clock
+
+    async def serve(duplex: Duplex) -> None:
+        ways = {one: memory_pair() for one in (right, elsewhere)}
+        async with asyncio.TaskGroup() as group:
+            for one, (far, near) in ways.items():
+                group.create_task(one.serve(far))
+                group.create_task(_pour(near, duplex))
+            while octets := await duplex.receive():
+                is_wrong = 0.3 < (clock.utc_now() - MIDNIGHT).total_seconds() / _HOUR_S < 0.8
+                await ways[elsewhere if is_wrong else right][1].send(octets)
+            for _, near in ways.values():
+                near.close()
+
+    gateway.serve = serve
+    line.run(hours=1.5)
+    line.is_whole(hours=1.25)
+    quiet = [
+        reading.taken_at
+        for reading in readings_of(gateway.rows())
+        if 0.35 < (reading.taken_at - MIDNIGHT).total_seconds() / _HOUR_S < 0.8
+    ]
+    assert [] == quiet
+
+
+async def _pour(source: MemoryDuplex, into: Duplex) -> None:
+    with contextlib.suppress(ConnectionError):
+        while octets := await source.receive():
+            await into.send(octets)
