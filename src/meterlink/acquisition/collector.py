@@ -33,6 +33,7 @@ from meterlink.acquisition.plans import Point, StoredPlan
 from meterlink.acquisition.ranking import Ranking
 from meterlink.acquisition.streams import Meter, Stream
 from meterlink.acquisition.turns import LONG_AGO, OVERWRITTEN_MAX, SLOTS_A_TURN, Job, Turn, TurnLedger
+from meterlink.acquisition.wall import Wall
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
@@ -111,6 +112,7 @@ class Collector:
         self._line = line
         self._ledger = ledger
         self._clock = clock
+        self._wall = Wall(line.name, clock)
         harvest = Harvest(line.name, keeper, judge, ledger)
         self._turn = Turn(line, self._streams, harvest, looks, ledger, clock)
         self._planner = Planner(line.name, [(entry.point, entry.plan) for entry in entries], ledger, clock)
@@ -160,6 +162,8 @@ class Collector:
 
     async def _choose(self) -> Job | None:
         """The most urgent job; its meter is busy from now on."""
+        if not self._wall.is_set():
+            return None
         if await self._planner.apply():
             for stream in self._streams:
                 stream.is_stale = True

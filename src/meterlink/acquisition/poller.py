@@ -25,6 +25,7 @@ from meterlink.acquisition.keeping import Keeper, PatientKeeper
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger, PassingSlots
 from meterlink.acquisition.plans import Plan, Point, is_kept
+from meterlink.acquisition.wall import Wall
 from meterlink.bus.line import Line
 from meterlink.clock import Clock
 from meterlink.drivers.base import Driver
@@ -117,6 +118,7 @@ class Poller(ABC):
         self._looks = looks
         self._slots = PassingSlots(plan, ledger, line.name)
         self._clock = clock
+        self._wall = Wall(line.name, clock)
         self._memory = _Memory()
         self._stop = asyncio.Event()
 
@@ -127,6 +129,9 @@ class Poller(ABC):
     async def run(self) -> None:
         """Poll until stopped."""
         while not self._stop.is_set():
+            if not self._wall.is_set():
+                await self._pause(CLOCK_LOOK_S)
+                continue
             slot, looked_s = self._plan.slot_at(self._clock.utc_now()), self._clock.monotonic_s()
             last = self._memory.last_slot
             if slot != last:

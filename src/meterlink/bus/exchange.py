@@ -87,6 +87,10 @@ class Timing:
         return max(self.answer_max_s, self.answer_octets_max * self.character_s + self.octet_gap_s)
 
 
+class NothingHeard(ReplyTimeout):
+    """Not one octet came: the meter is silent, or the line carries nothing."""
+
+
 class SessionBroke(Exception):
     """A session raised: ``error``, which is for its caller. Never leaves the room.
 
@@ -117,7 +121,7 @@ async def carry_out(
         transcript: is told all octets, if there is one.
 
     Raises:
-        ReplyTimeout: no complete answer in time.
+        ReplyTimeout: no complete answer in time; ``NothingHeard``: nothing at all.
         LineLost, LineClosed: from the stream.
         SessionBroke: the session raised.
 
@@ -126,7 +130,7 @@ async def carry_out(
         late = await wire.clear()  # whatever came late for an earlier request is nobody's answer
         if late and transcript is not None:
             transcript.received(late)
-        await _converse(wire, session, timing, now, transcript)
+        await _converse(wire, session, timing, now, transcript, has_heard=bool(late))
     finally:
         try:
             if not session.finished:
@@ -143,6 +147,8 @@ async def _converse(
     timing: Timing,
     now: Callable[[], float],
     transcript: Transcript | None,
+    *,
+    has_heard: bool,
 ) -> None:
     give_up_at = now() + EXCHANGE_MAX_S
     while not session.finished:
@@ -166,7 +172,8 @@ async def _converse(
         try:
             received = await wire.receive(wait_until)
         except TimeoutError:
-            raise ReplyTimeout("no answer in time") from None
+            raise (ReplyTimeout if has_heard else NothingHeard)("no answer in time") from None
+        has_heard = True
         if transcript is not None:
             transcript.received(received)
         try:
