@@ -28,7 +28,7 @@ STORED_CONTROLS: Final = 0.6
 STORED_OTHERS: Final = 0.03
 """and of all others, which those of DL/T 698.45 cannot be told from."""
 LOG_PAGES_MAX: Final = 64
-"""So long the write-ahead log gets before it is folded into the file; each life copies and reads all of it."""
+"""Of the write-ahead log, before it is folded into the file: each life copies and reads all of it."""
 STORED_FOR_S: Final = (3.0, 12.0, 50.0, 200.0, 290.0, 301.0, 1_000.0)
 
 
