@@ -60,15 +60,11 @@ def insert(db: sqlite3.Connection, boot: int, record: Encoded) -> int:
     return _insert_record(db, boot, record)
 
 
-def insert_report(
-    db: sqlite3.Connection, boot: int, records: Iterable[Encoded], *, key: str, at: datetime, since: datetime
-) -> int:
-    """Append what a report held; the newest id, or 0 when it was kept before. In the transaction.
+def is_new_report(db: sqlite3.Connection, key: str, *, at: datetime, since: datetime) -> bool:
+    """Note that a report is being kept; ``False``: it was kept before. In the transaction.
 
     Args:
         db: the writer's.
-        boot: number of the start.
-        records: all of it.
         key: what makes it the same report.
         at: now.
         since: reports before this are forgotten.
@@ -76,9 +72,9 @@ def insert_report(
     """
     db.execute("DELETE FROM report WHERE kept_at < ?", (micros(since),))
     if db.execute("SELECT 1 FROM report WHERE key = ?", (key,)).fetchone():
-        return 0
+        return False
     db.execute("INSERT INTO report VALUES (?, ?)", (key, micros(at)))
-    return max((insert(db, boot, record) for record in records), default=0)
+    return True
 
 
 def _insert_record(db: sqlite3.Connection, boot: int, record: EncodedRecord) -> int:
