@@ -156,6 +156,7 @@ class Daemon:
             ]
             requests = CollectionRequests(
                 journal.ledger,
+                journal.marks_of,
                 lambda: places_of(held.settings),
                 settings.gateway.plant_time,
                 self._desk(parts).answer,
@@ -164,6 +165,7 @@ class Daemon:
                 self._on_demand,
                 requests.answer,
                 settings=lambda: held.settings,
+                judged=journal.judged,
                 people=None if ordering is None else ordering.people,
                 owners=owners(),
             )

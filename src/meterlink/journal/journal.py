@@ -27,6 +27,7 @@ from meterlink.journal.store import Step, Store
 from meterlink.journal.work import JournalWork
 from meterlink.journal.writer import Writer
 from meterlink.model.event import Event
+from meterlink.model.marks import Marks
 from meterlink.model.reading import LogRow, Record
 from meterlink.model.slot import SlotKey
 
@@ -233,6 +234,30 @@ class Journal:
 
         """
         look = partial(rows.select_kept_of_slots, data_class=data_class, meter=meter, wanted=wanted)
+        return await self._writer.read(lambda store: store.look(look))
+
+    async def judged(self, record: Record) -> Record:
+        """A record that is not kept, with the marks that it would be kept with.
+
+        Raises:
+            JournalError: the past cannot be read.
+
+        """
+        judge = self.judge
+        if judge is None:
+            return record
+        return await self._writer.read(
+            lambda store: store.look(partial(judged.marked, record=record, judge=judge))
+        )
+
+    async def marks_of(self, meter: str, slot: datetime) -> dict[str, Marks]:
+        """The marks that hold of what was kept of a meter for a slot, by class of data.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        look = partial(rows.select_marks, meter=meter, slot=slot)
         return await self._writer.read(lambda store: store.look(look))
 
     async def last_read_at(self, meter: str) -> datetime | None:

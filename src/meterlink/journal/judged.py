@@ -53,11 +53,16 @@ def insert(
         at: now.
 
     """
-    marked = _NONE if judge is None else _marked(db, boot, records, judge, at)
+    found = _NONE if judge is None else _marked(db, boot, records, judge, at)
     return [
-        rows.insert(db, boot, rows.encode(marked[number], at) if number in marked else encoded)
+        rows.insert(db, boot, rows.encode(found[number], at) if number in found else encoded)
         for number, (_, encoded) in enumerate(records)
     ]
+
+
+def marked(db: sqlite3.Connection, record: Record, judge: Judge) -> Record:
+    """A record that is not kept, with the marks that it would be kept with."""
+    return judge([record], partial(history_rows.select, db)).records[0]
 
 
 def _marked(
@@ -77,7 +82,7 @@ def _marked(
     for restated in found.restated:
         rows.insert(db, boot, rows.encode(restated, at))
     return {
-        number: marked
-        for (number, one), marked in zip(given.items(), found.records, strict=True)
-        if marked is not one
+        number: judged
+        for (number, one), judged in zip(given.items(), found.records, strict=True)
+        if judged is not one
     }

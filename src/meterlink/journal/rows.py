@@ -18,7 +18,7 @@ from meterlink.journal.cells import instant, micros, text
 from meterlink.journal.event_rows import EncodedEvent
 from meterlink.model.act import KeptAct
 from meterlink.model.event import Event
-from meterlink.model.marks import Marks
+from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.reading import LogRow, Reading, Record
 
 KIND = "reading"
@@ -159,6 +159,29 @@ def select_kept_of_slots(
 ) -> dict[datetime, set[str]]:
     """Of each slot, which of the items wanted were kept; one look into the index of keys for each."""
     return {slot: select_kept_of(db, data_class, meter, slot, items) for slot, items in wanted.items()}
+
+
+def select_marks(db: sqlite3.Connection, meter: str, slot: datetime) -> dict[str, Marks]:
+    """The marks that hold of what was kept of a meter for a slot, by class of data; all items together."""
+    found = """
+        WITH RECURSIVE of (item) AS (
+            SELECT MIN(item) FROM reading WHERE meter = :meter
+            UNION ALL
+            SELECT (SELECT MIN(item) FROM reading WHERE meter = :meter AND item > of.item)
+            FROM of WHERE of.item IS NOT NULL
+        )
+        SELECT data_class, reading.item, marks FROM of
+        CROSS JOIN reading ON reading.meter = :meter AND reading.item = of.item AND reading.slot = :slot
+        CROSS JOIN log ON log.id = log_id ORDER BY log_id
+        """
+    newest = {
+        (data_class, item): marks
+        for data_class, item, marks in db.execute(found, {"meter": meter, "slot": micros(slot)})
+    }
+    together: dict[str, Marks] = {}
+    for (data_class, _), marks in newest.items():
+        together[data_class] = together.get(data_class, NO_MARKS) | Marks(marks)
+    return together
 
 
 def select_newest_slot(db: sqlite3.Connection, meter: str) -> datetime | None:
