@@ -126,13 +126,15 @@ def _from_slot_on(
 
 def _month(found: Iterable[tuple[int, str]]) -> tuple[Shown, ...]:
     """One item, newest first; of a slot what was kept last."""
-    shown: dict[int, Shown] = {}
+    shown: list[Shown] = []
+    last = None
     for slot, value in found:
-        if slot not in shown and (one := _shown(slot, value)) is not None:
-            shown[slot] = one
+        if slot != last and (one := _shown(slot, value)) is not None:
+            last = slot
+            shown.append(one)
             if len(shown) == PAST_MAX:
                 break
-    return tuple(shown.values())
+    return tuple(shown)
 
 
 def _nearest(found: Iterable[Row], items: Sequence[str]) -> dict[str, tuple[Shown, ...]]:

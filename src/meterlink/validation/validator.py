@@ -23,6 +23,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final, Protocol
 
 from meterlink.model.history import History
@@ -55,6 +56,8 @@ class Validator:
     def __init__(self, meters: FactsOfMeters, rules: Sequence[Rule] = RULES) -> None:
         self._meters = meters
         self._rules = tuple(rules)
+        self._of_record = tuple(rule for rule in rules if rule.is_of_record)
+        self._of_reading = tuple(rule for rule in rules if not rule.is_of_record)
 
     def knows(self, meter: str) -> bool:
         """Whether readings of a meter are judged."""
@@ -80,10 +83,14 @@ class Validator:
         kept = {item: one.same for item, one in history.items.items() if one.same is not None}
         together = {**kept, **{reading.item: reading for reading in record.readings}}
         sums: dict[str, Marks] = {}
+        of_times: dict[tuple[datetime, datetime], Marks] = {}
 
         def marked(reading: Reading) -> Reading:
             case = _case(reading, record.data_class, history, facts, look, together, sums)
-            found = self._judged(case, self._rules)
+            times = reading.slot, reading.taken_at
+            if times not in of_times:
+                of_times[times] = self._judged(case, self._of_record)
+            found = of_times[times] | self._judged(case, self._of_reading)
             return replace(reading, marks=reading.marks | found) if found else reading
 
         readings = tuple(map(marked, record.readings))
