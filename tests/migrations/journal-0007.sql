@@ -1,4 +1,4 @@
--- A journal as schema version 6 wrote it: one start, two records, an event, a kept report, an act, a roster of one
+-- A journal as schema version 7 wrote it: one start, two records, an event, a kept report, an act, a roster of one
 -- meter, a cursor, a checkpoint and a poisoned row. Never edited.
 CREATE TABLE boot (
   number INTEGER PRIMARY KEY AUTOINCREMENT,

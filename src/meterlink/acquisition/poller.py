@@ -24,6 +24,7 @@ from meterlink.acquisition.keeping import Keeper, PatientKeeper
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger, PassingSlots
 from meterlink.acquisition.plans import Plan, Point, is_kept
+from meterlink.acquisition.wall import Wall
 from meterlink.bus.line import Line
 from meterlink.clock import Clock
 from meterlink.drivers.base import Driver
@@ -114,6 +115,7 @@ class Poller(ABC):
         self._looks = looks
         self._slots = PassingSlots(plan, ledger, line.name)
         self._clock = clock
+        self._wall = Wall(line.name, clock)
         self._memory = _Memory()
         self._stop = asyncio.Event()
 
@@ -124,6 +126,9 @@ class Poller(ABC):
     async def run(self) -> None:
         """Poll until stopped."""
         while not self._stop.is_set():
+            if not self._wall.is_set():
+                await self._pause(CLOCK_LOOK_S)
+                continue
             slot, looked_s = self._plan.slot_at(self._clock.utc_now()), self._clock.monotonic_s()
             last = self._memory.last_slot
             if slot != last:
@@ -169,7 +174,12 @@ class Poller(ABC):
         today = slot.astimezone(self._zone).date()
         refused = self._memory.refused
         items = (item for item in self._plan.items if refused.get((point.meter, item)) != today)
-        return Task(point, deque(item for item in items if not is_kept(item, kept)), any_kept=bool(kept))
+        return Task(
+            point, deque(item for item in items if not self._is_kept(item, kept)), any_kept=bool(kept)
+        )
+
+    def _is_kept(self, item: str, kept: set[str]) -> bool:
+        return is_kept(item, kept)
 
     def _in_turn(self, tasks: Iterable[Task]) -> list[Task]:
         """The tasks that hold anything; whom the end of an earlier round cut off comes first.

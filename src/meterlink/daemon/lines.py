@@ -6,14 +6,17 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta, tzinfo
+from functools import partial
 
 import structlog
 
 from meterlink.acquisition.collector import Collector, Entry
+from meterlink.acquisition.event_poller import EventPoller
 from meterlink.acquisition.instants import InstantPoller
 from meterlink.acquisition.looks import Looks, Sight
 from meterlink.acquisition.on_demand import OnDemand
 from meterlink.acquisition.plans import Plan, Point
+from meterlink.acquisition.poller import Poller
 from meterlink.bus.dialling import Opener
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
@@ -34,7 +37,7 @@ from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.errors import ConfigError, UnknownItem
 from meterlink.journal.journal import Journal
-from meterlink.model.data_classes import DataClass
+from meterlink.model.data_classes import EVENT, STATUS, DataClass
 from meterlink.model.line_url import LineUrl, SerialUrl
 from meterlink.model.slot import PASSING
 from meterlink.orders.dispatch.worker import LineOrders
@@ -120,7 +123,7 @@ class LinePart:
         self._way = way
         self._rng = rng
         self._zone = zone
-        self._parts: list[InstantPoller | Collector] = []
+        self._parts: list[Poller | Collector] = []
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -151,10 +154,11 @@ class LinePart:
         )
         drivers = {profile: self._driver(profile) for profile in self._served}
         looks = self._looks(drivers, line)
-        named: dict[str, InstantPoller | Collector] = {
+        named: dict[str, Poller | Collector] = {
             f"{plan.name}.{profile.name}": self._poller(plan, drivers[profile], points, line, looks)
             for profile, points in self._served.items()
             for plan in self._passing
+            if reads(drivers[profile], plan.data_class)
         }
         if entries := self._entries(drivers):
             named["collector"] = Collector(
@@ -245,9 +249,12 @@ class LinePart:
 
     def _poller(
         self, plan: Plan, driver: Driver, points: Sequence[Point], line: Line, looks: Looks
-    ) -> InstantPoller:
-        """One plan of the moment for the meters of one profile."""
-        return InstantPoller(
+    ) -> Poller:
+        """One plan of the moment, or of events, for the meters of one profile."""
+        kind = (
+            partial(EventPoller, events=self._journal.events) if plan.data_class == EVENT else InstantPoller
+        )
+        return kind(
             plan=plan,
             points=points,
             line=line,
@@ -300,6 +307,8 @@ def profiles_of(settings: Settings) -> MeterProfiles:
 
 def reads(driver: Driver, data_class: DataClass) -> bool:
     """Whether meters of a profile have data of a class; a plan passes by those that have not."""
+    if data_class == EVENT:
+        return driver.has_events
     return data_class in PASSING or data_class in driver.stored
 
 
@@ -368,7 +377,11 @@ def _spoken(profile: Profile) -> str:
 
 
 def _check_item(driver: Driver, data_class: DataClass, item: str) -> None:
-    if data_class in PASSING:
+    if data_class == EVENT:
+        driver.event_kinds(item)
+    elif data_class == STATUS:
+        driver.check_status(item)
+    elif data_class in PASSING:
         driver.check_instant(item)
     else:
         driver.check_stored(data_class, item)

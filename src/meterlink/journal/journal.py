@@ -17,6 +17,7 @@ from typing import Self
 from meterlink.clock import Clock
 from meterlink.journal import judged, ledger_rows, rows
 from meterlink.journal.acts import ActLog
+from meterlink.journal.event_log import EventLog
 from meterlink.journal.judged import Judge
 from meterlink.journal.ledger import Ledger
 from meterlink.journal.reserve import Rank, Reserve
@@ -52,6 +53,7 @@ class Journal:
     Attributes:
         judge: marks the readings that are kept, whoever brings them; ``None``: nobody does.
         acts: orders, evidence and whatever else people and rules did, in their chain.
+        events: what meters have recorded, and how far it was read.
         roster: which meters there are.
         ledger: the slots that were due, where each stands and why.
         sinks: how far each of them has followed.
@@ -82,6 +84,7 @@ class Journal:
             return writer.boot
 
         self.acts = ActLog(ranked(Rank.ACT), writer.read, clock, boot)
+        self.events = EventLog(ranked(Rank.READING), writer.read, clock, boot)
         # Not from the reserve: a roster of megabytes would use up what orders need.
         self.roster = RosterLog(ranked(Rank.STATE), writer.read, clock, boot, self.acts.growth)
         self.ledger = Ledger(ranked(Rank.STATE), writer.read, clock, boot)

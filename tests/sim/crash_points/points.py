@@ -65,18 +65,22 @@ class Points:
     stands: str = "no order"
     reached: dict[str, asyncio.Event] = field(default_factory=dict)
     _changes: int = 0
+    _deeds: int = 0
 
     def pass_by(self, what: str) -> int:
         """One more; its number, or 0 for a program that is dead."""
         if self.is_dead:
             return 0
         self.count += 1
-        if self.fate.dies(self.count, (self._changes, self.outside()), f"{self.stands}, {what}"):
+        if self.fate.dies(self.count, f"{self.stands}, {what}", self._deeds, self._all_outside):
             self.is_dead = True
             for step in self.dying:
                 step()
             self.killed.set()
         return self.count
+
+    def _all_outside(self) -> object:
+        return self._changes, self.outside()
 
     async def come_to(self, state: str) -> None:
         """Wait until an order has come to a state in this life."""
@@ -100,6 +104,11 @@ class Points:
         """The program has changed something outside."""
         self._changes += 1
 
+    def done(self) -> None:
+        """It has brought something to the disk or to the line."""
+        self._deeds += 1
+        self.changed()
+
 
 class TappedStream:
     """Our end of a line, which dies with us.
@@ -118,7 +127,7 @@ class TappedStream:
         """See ``ByteStream.send``; killed before, nothing leaves, and killed behind, all of it has."""
         number = self._points.pass_by("before a send")
         self._check()
-        self._points.changed()
+        self._points.done()
         if number in self._points.cuts:
             await self._stream.aclose()
             raise LineLost("the line broke")
@@ -204,7 +213,7 @@ def tapped_store(points: Points, graves: list[sqlite3.Connection]) -> Callable[[
             if points.is_dead or number in points.refused:
                 raise JournalError("the disk is full")
             results = super().commit(steps)
-            points.changed()
+            points.done()
             points.keep(self._db)
             points.pass_by("behind a commit")
             return results

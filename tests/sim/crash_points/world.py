@@ -44,7 +44,7 @@ from metersim.works.works import Works
 from tests.sim.crash_points.checker import MeterTruth, Row, complaints, read_rows, unfinished
 from tests.sim.crash_points.fates import Fate
 from tests.sim.crash_points.persons import Persons
-from tests.sim.crash_points.plan import RELAY, SHOP, START, Plan
+from tests.sim.crash_points.plan import RELAY, SHOP, START, STARTED, Plan
 from tests.sim.crash_points.points import Points, StoringStream, TappedStream, tapped_store
 from tests.support.adapters import Program
 from tests.support.control_bench import PASSWORD
@@ -58,6 +58,8 @@ PATIENCE: Final = timedelta(hours=60)
 """So long after the start all must have come to an end: orders of payments have a day, and then another."""
 READ_UNTIL: Final = timedelta(minutes=50)
 """Longer than persons wait before they operate a trip."""
+READING_LASTS: Final = timedelta(days=1)
+"""So long after a reading the rules do not miss another."""
 DYING_S: Final = 60.0
 """So long a program may take to notice that it was cancelled."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -125,6 +127,9 @@ class World:
         self._file = folder / "life.sqlite3"
         self._graves: list[sqlite3.Connection] = []
         self._kept_at: dict[int, datetime] = {}
+        self._waited: set[str] = set()
+        self._is_proved = False
+        self._read_at = START - READING_LASTS
         self._sim = Simulation(seed=plan.seed, start=START)
         self._clock = OwnClock(self._sim.clock)
         self._meters = {RELAY: _with_relay(plan), SHOP: _with_wallet(plan)}
@@ -139,11 +144,7 @@ class World:
         self._sim.run(self._play())
         rows = [self._truly(row) for row in read_rows(self._file)]
         if self._fate.is_copy:
-            for file in self._folder.glob(f"{self._file.name}*"):
-                file.unlink()
-        else:
-            for db in self._graves:
-                db.close()
+            _unlink(self._file)
         left_over = [f"{order}: it has not ended" for order in unfinished(rows)]
         return Played(
             points=tuple(self.points),
@@ -178,7 +179,8 @@ class World:
             self._nature.create_task(self._set_clock(), name="administrator")
             has_died = await self._live()
             while has_died:
-                await asyncio.sleep(self.plan.pause.total_seconds())
+                pause = self.plan.pauses[len(self.points) % len(self.plan.pauses)]
+                await asyncio.sleep(pause.total_seconds())
                 has_died = await self._live()
             self._nature.end()
 
@@ -205,8 +207,12 @@ class World:
             kept_at=self._kept_at,
             true_time=self._sim.clock.utc_now,
         )
-        if not self.points:
-            points.cuts, points.refused = self.plan.cuts, self.plan.refused
+        if not self.points or self.plan.apart is not None:
+            lived = sum(self.points)
+            points.cuts = frozenset(point - lived for point in self.plan.cuts)
+            points.refused = frozenset(
+                point - lived for point in self.plan.refused if point - lived >= STARTED
+            )
         ends: list[ByteStream] = []
         daemon = asyncio.create_task(self._daemon(points, ends), name="daemon")
         killed = asyncio.create_task(points.killed.wait(), name="killer")
@@ -222,6 +228,7 @@ class World:
             await daemon
         for end in ends:
             await end.aclose()
+        self._bury()
         self.points.append(points.count)
         return points.is_dead
 
@@ -231,16 +238,26 @@ class World:
 
     def _copy(self) -> None:
         """Keep the file for the next life, as this one leaves it."""
-        left, died_at = self._file, "-".join(map(str, self._fate.kills))
-        self._file = self._folder / f"life-{died_at}.sqlite3"
+        left, kills = self._file, self._fate.kills
+        self._file = self._folder / f"life-{len(kills)}-{kills[-1]}.sqlite3"
         copy_journal(left, self._file)
+        self._left = left
+
+    def _bury(self) -> None:
+        """Be done with the file of a program that died; what a copy shares with its original stays."""
+        if self._graves and not self._fate.is_copy:
+            for db in self._graves:
+                db.close()
+            self._graves.clear()
+            _unlink(self._left)
 
     async def _daemon(self, points: Points, ends: list[ByteStream]) -> None:
         clock = self._clock
         opener = tapped_store(points, self._graves)
         async with Journal.open(self._file, clock=clock, opener=opener) as journal:
-            with contextlib.suppress(JournalError):
-                await self._read_once(journal)
+            if self._sim.clock.utc_now() >= self._read_at + READING_LASTS:
+                with contextlib.suppress(JournalError):
+                    await self._read_once(journal)
             facts = SwitchFacts(
                 command_at_once=True,
                 waits_for_key=self.plan.has_key,
@@ -288,7 +305,7 @@ class World:
             association_lost=lambda address: drivers[address].association_lost(address),
         )
         numbers = {meter.id: str(meter.customer_number) for meter in meters}
-        persons = Persons(ask, self._sim.clock, numbers, points.come_to)
+        persons = Persons(ask, self._sim.clock, numbers, points.come_to, self._waited)
         async with asyncio.TaskGroup() as group:
             line = BusLine("line1", opener=opener, timing=TIMING, rng=self._sim.random)
             beside = [
@@ -299,12 +316,7 @@ class World:
                 polls = self._read_often(line, drivers, self.plan.read_every)
                 beside.append(group.create_task(polls, name="reader"))
             running = group.create_task(worker.run(line), name="worker")
-            await persons.prove(
-                f"m{RELAY}",
-                has_consent=self.plan.has_consent,
-                has_case=self.plan.has_case,
-                has_repair=self.plan.has_repair,
-            )
+            await self._prove(persons)
             async with asyncio.TaskGroup() as town:
                 for wish in self.plan.wishes:
                     town.create_task(persons.want(wish), name=wish.id)
@@ -313,6 +325,17 @@ class World:
             await running
             for task in beside:
                 task.cancel()
+
+    async def _prove(self, persons: Persons) -> None:
+        """See that all is told beforehand; what a daemon has answered to stands on its disk."""
+        if not self._is_proved:
+            await persons.prove(
+                f"m{RELAY}",
+                has_consent=self.plan.has_consent,
+                has_case=self.plan.has_case,
+                has_repair=self.plan.has_repair,
+            )
+            self._is_proved = True
 
     def _reading_driver(self, protocol: str, model: str) -> Driver:
         profile = self._profiles.find(protocol, model)
@@ -340,10 +363,11 @@ class World:
         self._nature.create_task(come(), name="stored")
 
     async def _read_once(self, journal: Journal) -> None:
-        """Keep one reading of each meter: the rules want to know that it was heard of lately."""
+        """Keep a reading of each meter: the rules want to know that it was heard of lately."""
         for address in self._meters:
             taken = reading(f"m{address}", slot=self._sim.clock.utc_now().replace(microsecond=0))
             await journal.keep(Record(meter=f"m{address}", data_class="instant", readings=(taken,)))
+        self._read_at = self._sim.clock.utc_now()
 
     async def _wait_for_ends(self, ordering: Ordering) -> None:
         end = START + PATIENCE
@@ -391,6 +415,11 @@ def _settings(plan: Plan, folder: Path) -> Settings:
             "control": control,
         }
     )
+
+
+def _unlink(journal: Path) -> None:
+    for file in journal.parent.glob(f"{journal.name}*"):
+        file.unlink()
 
 
 def _number(address: str) -> str:
