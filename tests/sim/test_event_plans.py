@@ -15,13 +15,18 @@ from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.model.event import Event
 from meterlink.model.event_kinds import EVENTS_GONE, base_of
 from metersim import Faults, Meter, Station
-from metersim.dlt698 import Meter698
+from metersim.dlt698 import FACTORY_PASSWORD, Meter698
+from metersim.dlt698.reporting import FOLLOW_ALLOWED
 from metersim.works.cost_control import REMOTE
 from metersim.works.load import Load
 from metersim.works.plate import Plate
 from metersim.works.switch import Command
 from metersim.works.works import Works
+from meterwire.dlt698.apdus.parts import Piid, SetItem
+from meterwire.dlt698.apdus.set import SetRequestNormal
+from meterwire.dlt698.axdr.values import Data
 from tests.support.collection_truth import Book
+from tests.support.meter698 import Client
 from tests.support.simulated import START, SimulatedGateway
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -244,6 +249,23 @@ def test_trips_and_closes_are_told_with_who_ordered_them(tmp_path: Path) -> None
         assert {"relay_trip", "relay_close"} == {base_of(event.kind) for event in events}
         assert START in {event.occurred_at for event in events if event.kind == "relay_trip"}
         assert all(event.ended_at is not None for event in events)
+
+
+def test_a_meter_that_says_so_is_looked_into_at_once(tmp_path: Path) -> None:
+    """An opened cover would be known an hour later, though the meter calls with every answer."""
+    meters = _meters()
+    head = Client(meters["m000000000002"], offer=None)
+    head.connect(FACTORY_PASSWORD)
+    follow = SetRequestNormal(piid=Piid.of(5), item=SetItem(FOLLOW_ALLOWED, Data("bool", True)))
+    assert 0 == int(head.ask(follow).item.dar)
+    plans = [{**PLAN, "every_s": 3600}, {"every_s": 60, "items": ["forward_active_energy"]}]
+    gateway = _gateway(tmp_path, meters, plans=plans)
+    story = _Story(gateway, meters, [(10, {"cover_open": True}), (11, {"cover_open": False})])
+    story.run(seconds=14 * 60)
+    openings = [event for event in _events(gateway) if event.kind == "cover_open"]
+    assert {"m000000000002"} == {event.meter for event in openings}
+    assert [START + 10 * MINUTE] == [event.occurred_at for event in openings], "the first news, and no more"
+    assert 1 <= len([event for event in _events(gateway) if event.kind == "events_wait"]) <= 2
 
 
 @pytest.mark.parametrize("items", [["meter_status_words"], ["meter_status_word_3"]])
