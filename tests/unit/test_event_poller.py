@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from meterlink.acquisition.event_poller import COUNT_AGAIN_MAX, EventPoller
+from meterlink.acquisition.looks import Looks, Mixed
 from meterlink.acquisition.plans import Plan, Point
 from meterlink.drivers.events import EventCounts, EventRecords, ReportedEvent, kinds_of
 from meterlink.errors import ReplyTimeout
@@ -18,11 +19,16 @@ from meterlink.model.event import NUMBER, Event, EventValue
 from meterlink.model.event_kinds import EVENTS_GONE
 from meterlink.model.event_mark import EventMark
 from meterlink.model.slot import SlotKey, State
+from meterlink.model.zone import CHINA_TIME
 from metersim.loop import Simulation
 from tests.support.records import EPOCH
 
 _MINUTE = timedelta(minutes=1)
 _KINDS = ("event_clear", "cover_open", "power_down")
+
+
+async def _nobody(mixed: Mixed) -> None:
+    raise AssertionError(f"no meter is looked at beside its events: {mixed}")
 
 
 class _Memory:
@@ -98,6 +104,7 @@ class _Bench:
                     line=SimpleNamespace(name="line1"),  # type: ignore[arg-type]
                     driver=self.memory,  # type: ignore[arg-type]
                     keeper=journal,
+                    looks=Looks({}, shown={}, tell_mixed=_nobody, clock=self.sim.clock, zone=CHINA_TIME),
                     events=journal.events,
                     ledger=journal.ledger,
                     clock=self.sim.clock,
