@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from meterwire.gdw1376.formats.times import Moment, TimeFormat
-from meterwire.gdw1376.link.terminal_frame import ID_2005, Frame
+from meterwire.gdw1376.link.terminal_frame import ID_2005, Frame, body_at, encode
 
 PASSWORD_AFNS: Final = frozenset({0x01, 0x04, 0x05, 0x06, 0x0F, 0x10})
 """Commands that end with PW."""
@@ -56,6 +56,9 @@ class Auxiliary(NamedTuple):
         return f"Auxiliary(event_counts={self.event_counts}, time_tag={self.time_tag})"
 
 
+NO_AUXILIARY: Final = Auxiliary()
+
+
 def password_octets(frame: Frame) -> int:
     """Octets of PW that a frame has."""
     if frame.from_terminal or frame.afn not in PASSWORD_AFNS:
@@ -80,7 +83,7 @@ def split(frame: Frame) -> tuple[bytes, Auxiliary]:
     at = len(frame.body) - size
     if at < 0:
         sentence = f"the body has {len(frame.body)} octets, its auxiliary fields need {size}"
-        raise RemoteProtocolError(sentence, kind="auxiliary", octets=frame.body, offset=0)
+        raise RemoteProtocolError(sentence, kind="auxiliary", octets=encode(frame), offset=body_at())
     data, rest = frame.body[:at], frame.body[at:]
     password, rest = rest[: password_octets(frame)], rest[password_octets(frame) :]
     counts = None
