@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any, Final
 
 from meterlink.explain.inner import inner_frames
@@ -23,7 +24,7 @@ def field_parts(fields: Iterable[Field], content: bytes, start: int) -> tuple[Pa
         start: index of the first of them in the whole stream.
 
     """
-    return tuple(_part(field, content, start, FieldWords(field.name, field.name)) for field in fields)
+    return tuple(_parts(fields, content, start))
 
 
 def raw_part(octets: bytes, start: int, *, secret: bool) -> Part:
@@ -39,12 +40,25 @@ def inner_decoded(fields: Iterable[Field]) -> dict[str, Any]:
     return {}
 
 
+def _parts(fields: Iterable[Field], content: bytes, start: int) -> Iterator[Part]:
+    """Fields of bits share their octets: they stand under one part."""
+    for (first, end), sharing in groupby(fields, lambda field: (field.start, field.end)):
+        parts = [_part(field, content, start, FieldWords(field.name, field.name)) for field in sharing]
+        if len(parts) > 1 and end > first:
+            octets = content[first:end]
+            yield Part(start=start + first, octets=octets, name=Text("bits", "位"), parts=tuple(parts))
+        else:
+            yield from parts
+
+
 def _part(field: Field, content: bytes, start: int, otherwise: FieldWords) -> Part:
     words = field_words().get(field.name, otherwise)
     octets = content[field.start : field.end]
     parts: tuple[Part, ...] = ()
     if field.name == PAYLOAD:
         parts = inner_frames(octets, start + field.start).parts
+    elif field.parts and isinstance(field.value, dict):
+        parts = tuple(_parts(field.parts, content, start))
     elif field.parts:
         parts = tuple(
             _part(one, content, start, FieldWords(f"[{number}]", f"[{number}]", words.unit))

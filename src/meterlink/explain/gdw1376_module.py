@@ -219,4 +219,4 @@ def _data_parts(message: Message, start: int) -> tuple[Part, ...]:
     if message.rest:
         rest_at = start + len(data) - len(message.rest)
         parts = (*parts, raw_part(message.rest, rest_at, secret=True))
-    return parts
+    return (Part(start=start, octets=data, name=Text("data", "数据单元"), parts=parts),) if data else ()
