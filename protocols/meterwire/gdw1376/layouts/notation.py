@@ -127,12 +127,12 @@ class _Reader:
         self.at = 0
 
     def take(self) -> str:
-        token = self.tokens[self.at]
+        token = self.tokens[min(self.at, len(self.tokens) - 1)]
         self.at += 1
         return token
 
     def next_is(self, wanted: str) -> bool:
-        if self.tokens[self.at] != wanted:
+        if self.at >= len(self.tokens) or self.tokens[self.at] != wanted:
             return False
         self.at += 1
         return True

@@ -55,9 +55,9 @@ class Signal(enum.Enum):
     SENT = "sent"
     SENT_TO_NOBODY = "sent, and nobody answers"
     MORE = "a frame of the answer, and more to come"
-    MORE_TO_CONFIRM = "the same, and it wants a confirmation"
+    MORE_TO_CONFIRM = "a frame of the answer that wants a confirmation, and more to come"
     LAST = "last frame of the answer"
-    LAST_TO_CONFIRM = "the same, and it wants a confirmation"
+    LAST_TO_CONFIRM = "last frame of the answer, and it wants a confirmation"
     OUT_OF_ORDER = "frames of the answer are missing, or too many"
     EXPIRED = "deadline passed"
 
