@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.console import Console
 
 from meterlink.explain.explain import AUTO, explain
+from meterlink.explain.jsonl import answer
 from meterlink.explain.tree import render
 from tests.support.vectors import octets, vectors
 
@@ -99,6 +103,25 @@ def test_a_guess_says_how_sure_it_is(text: str, guess: str) -> None:
     assert explanation.guess.en.startswith(guess)
     assert explanation.guess.zh
     assert explain(bytes.fromhex(text)).guess is None
+
+
+@settings(max_examples=40)
+@given(st.binary(max_size=80))
+def test_any_octets_are_explained(rubbish: bytes) -> None:
+    """A frame that nobody has seen before would end the program."""
+    tail = bytes((sum(rubbish) & 0xFF, 0x16))
+    framed = [
+        b"h" + (len(rubbish) << 2 | 2).to_bytes(2, "little") * 2 + b"h" + rubbish + tail,
+        b"h" + (len(rubbish) + 5).to_bytes(2, "little") + rubbish + tail,
+    ]
+    for stream in (rubbish, *framed):
+        for protocol in ("gdw1376.1", "gdw1376.2"):
+            found = answer(
+                json.dumps({"id": 1, "protocol": protocol, "direction": "up", "hex": stream.hex()})
+            )
+            assert json.dumps(found)
+            if stream:
+                assert list(render(explain(stream, AUTO), "zh"))
 
 
 def test_an_address_of_seven_octets_is_suspected() -> None:
