@@ -18,7 +18,8 @@ _VECTORS = {vector["id"]: octets(vector) for vector in vectors("gdw1376.jsonl")}
 def _items(name: str) -> list[tuple[str, object, int]]:
     (unit,) = decode(_VECTORS[name]).units
     assert unit.function is not None
-    return [tuple(one) for one in item_values(unit.function, unit.values)]
+    found = item_values(unit.function, unit.values)
+    return [(one.item, one.content, one.interval) for one in found]
 
 
 def test_a_daily_freeze_brings_total_and_tariffs() -> None:
