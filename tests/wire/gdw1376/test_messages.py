@@ -110,7 +110,7 @@ def test_a_confirmation_one_by_one_is_read_in_both_codings() -> None:
     assert from_frame(Frame(_ADDRESS, 0, False, False, 11, bytes.fromhex("00000400") + denied)).is_denial
 
 
-def test_one_make_confirms_and_denies_with_its_number() -> None:
+def test_a_login_is_confirmed_and_denied_with_its_number() -> None:
     """A terminal whose login is not confirmed drops the connection."""
     login = decode(bytes.fromhex("683200320068C903440400000271000001008816"))
     assert bytes.fromhex("683200320068 0B 0344040000 00 61 00000100 B816".replace(" ", "")) == encode(
