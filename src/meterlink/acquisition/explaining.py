@@ -14,7 +14,15 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, Final, Literal, NamedTuple
 
 from meterlink.errors import BadRequest
-from meterlink.model.data_classes import CURVE, DAILY_FREEZE, INSTANT, MONTHLY_FREEZE, STATUS, DataClass
+from meterlink.model.data_classes import (
+    CURVE,
+    DAILY_FREEZE,
+    EVENT,
+    INSTANT,
+    MONTHLY_FREEZE,
+    STATUS,
+    DataClass,
+)
 from meterlink.model.slot import Lang, Reason, Standing, State, Tally
 
 By = Literal["meter", "line", "area", "class"]
@@ -22,7 +30,7 @@ By = Literal["meter", "line", "area", "class"]
 WAYS: Final[tuple[By, ...]] = ("meter", "line", "area", "class")
 FREEZES: Final[tuple[DataClass, ...]] = (DAILY_FREEZE, MONTHLY_FREEZE)
 """Classes whose slot is the instant that ends its day. Source: decision 11."""
-OTHERS: Final[tuple[DataClass, ...]] = (CURVE, INSTANT, STATUS)
+OTHERS: Final[tuple[DataClass, ...]] = (CURVE, INSTANT, STATUS, EVENT)
 NOBODY: Final = {
     "en": "nothing was due of {meter} then: no plan asks for it, or the meter is not known",
     "zh": "{meter} 在该时刻没有应采数据:没有采集方案要求,或没有该电能表",

@@ -20,9 +20,12 @@ from datetime import date, datetime, tzinfo
 
 import structlog
 
+from meterlink.acquisition.judging import Judge
 from meterlink.acquisition.keeping import Keeper, PatientKeeper
+from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger, PassingSlots
 from meterlink.acquisition.plans import Plan, Point, is_kept
+from meterlink.acquisition.wall import Wall
 from meterlink.bus.line import Line
 from meterlink.clock import Clock
 from meterlink.drivers.base import Driver
@@ -84,6 +87,8 @@ class Poller(ABC):
         line: where they are.
         driver: how they talk.
         keeper: the journal.
+        judge: marks what is kept.
+        looks: what the meters show beside their values.
         ledger: the ledger.
         clock: wall time.
         zone: what the meters' clocks show; a refused item is asked again on the next day of it.
@@ -98,6 +103,8 @@ class Poller(ABC):
         line: Line,
         driver: Driver,
         keeper: Keeper,
+        judge: Judge,
+        looks: Looks,
         ledger: PassingLedger,
         clock: Clock,
         zone: tzinfo = CHINA_TIME,
@@ -107,9 +114,11 @@ class Poller(ABC):
         self._points = tuple(points)
         self._line = line
         self._driver = driver
-        self._keeper = PatientKeeper(keeper, line=line.name, data_class=plan.data_class)
+        self._keeper = PatientKeeper(keeper, judge, line=line.name, data_class=plan.data_class)
+        self._looks = looks
         self._slots = PassingSlots(plan, ledger, line.name)
         self._clock = clock
+        self._wall = Wall(line.name, clock)
         self._memory = _Memory()
         self._stop = asyncio.Event()
 
@@ -120,6 +129,9 @@ class Poller(ABC):
     async def run(self) -> None:
         """Poll until stopped."""
         while not self._stop.is_set():
+            if not self._wall.is_set():
+                await self._pause(CLOCK_LOOK_S)
+                continue
             slot, looked_s = self._plan.slot_at(self._clock.utc_now()), self._clock.monotonic_s()
             last = self._memory.last_slot
             if slot != last:
@@ -165,7 +177,12 @@ class Poller(ABC):
         today = slot.astimezone(self._zone).date()
         refused = self._memory.refused
         items = (item for item in self._plan.items if refused.get((point.meter, item)) != today)
-        return Task(point, deque(item for item in items if not is_kept(item, kept)), any_kept=bool(kept))
+        return Task(
+            point, deque(item for item in items if not self._is_kept(item, kept)), any_kept=bool(kept)
+        )
+
+    def _is_kept(self, item: str, kept: set[str]) -> bool:
+        return is_kept(item, kept)
 
     def _in_turn(self, tasks: Iterable[Task]) -> list[Task]:
         """The tasks that hold anything; whom the end of an earlier round cut off comes first.
@@ -269,6 +286,7 @@ class Poller(ABC):
     def _note_answers(self, point: Point) -> None:
         if point.meter in self._memory.silent:
             del self._memory.silent[point.meter]
+            self._looks.was_silent(point.meter)
             _log.info("meter_answers", line=self._line.name, meter=point.meter, address=point.address)
 
     async def _note_missed(self, failed: Sequence[Task], slot: datetime) -> None:

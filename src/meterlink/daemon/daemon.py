@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from meterlink.acquisition.judging import Judge
 from meterlink.acquisition.ledger_care import LedgerCare
 from meterlink.acquisition.on_demand import OnDemand
 from meterlink.audit.keys import GatewayKey
@@ -30,6 +31,7 @@ from meterlink.daemon.delivery_slot import exchangeable
 from meterlink.daemon.dial_in import Gatehouse, PortOpener
 from meterlink.daemon.enrolment import book_of, enrolled, with_roster
 from meterlink.daemon.health import Health
+from meterlink.daemon.judging import Judging
 from meterlink.daemon.line_set import LineSet
 from meterlink.daemon.lines import LineOpener, LinePart, check_items, profiles_of
 from meterlink.daemon.live_roster import Held, LiveRoster
@@ -121,16 +123,17 @@ class Daemon:
     ) -> None:
         """Run with the meters that are in service."""
         settings, outside, notifier = held.settings, self._outside, self._manager.notifier
+        judging = Judging(journal, lambda: held.settings, lambda: held.profiles, outside.clock)
         async with (
             exchangeable(settings, journal, outside) as delivery,
             self._ordering(settings, journal) as ordering,
-            self._listening(settings, journal) as (gatehouse, ports),
+            self._listening(settings, journal, judging.judge) as (gatehouse, ports),
             asyncio.TaskGroup() as group,
         ):
             lines = LineSet(group)
             parts = Parts(
                 lines=lines,
-                make=partial(self._part, held, journal, gatehouse, ordering),
+                make=partial(self._part, held, journal, gatehouse, ordering, judging),
                 delivery=delivery,
                 gatehouse=gatehouse,
                 ordering=ordering,
@@ -222,6 +225,7 @@ class Daemon:
         journal: Journal,
         gatehouse: Gatehouse,
         ordering: Ordering | None,
+        judging: Judging,
         line: LineSettings,
         meters: tuple[MeterSettings, ...],
     ) -> LinePart:
@@ -241,6 +245,7 @@ class Daemon:
             report=gatehouse.told_along(line),
             ordering=ordering,
             on_demand=self._on_demand,
+            judging=judging,
         )
 
     @asynccontextmanager
@@ -268,9 +273,9 @@ class Daemon:
 
     @asynccontextmanager
     async def _listening(
-        self, settings: Settings, journal: Journal
+        self, settings: Settings, journal: Journal, judge: Judge
     ) -> AsyncIterator[tuple[Gatehouse, list[str]]]:
-        gatehouse = Gatehouse(settings, journal, self._outside.clock)
+        gatehouse = Gatehouse(settings, journal, judge, self._outside.clock)
         async with gatehouse.open(self._port_opener) as ports:
             yield gatehouse, ports
 

@@ -15,8 +15,9 @@ from types import TracebackType
 from typing import Self
 
 from meterlink.clock import Clock
-from meterlink.journal import ledger_rows, rows
+from meterlink.journal import history_rows, ledger_rows, rows
 from meterlink.journal.acts import ActLog
+from meterlink.journal.event_log import EventLog
 from meterlink.journal.ledger import Ledger
 from meterlink.journal.reserve import Rank, Reserve
 from meterlink.journal.room import Room
@@ -26,6 +27,7 @@ from meterlink.journal.store import Step, Store
 from meterlink.journal.work import JournalWork
 from meterlink.journal.writer import Writer
 from meterlink.model.event import Event
+from meterlink.model.history import History
 from meterlink.model.reading import LogRow, Record
 from meterlink.model.slot import SlotKey
 
@@ -49,6 +51,7 @@ class Journal:
 
     Attributes:
         acts: orders, evidence and whatever else people and rules did, in their chain.
+        events: what meters have recorded, and how far it was read.
         roster: which meters there are.
         ledger: the slots that were due, where each stands and why.
         sinks: how far each of them has followed.
@@ -78,6 +81,7 @@ class Journal:
             return writer.boot
 
         self.acts = ActLog(ranked(Rank.ACT), writer.read, clock, boot)
+        self.events = EventLog(ranked(Rank.READING), writer.read, clock, boot)
         # Not from the reserve: a roster of megabytes would use up what orders need.
         self.roster = RosterLog(ranked(Rank.STATE), writer.read, clock, boot, self.acts.growth)
         self.ledger = Ledger(ranked(Rank.STATE), writer.read, clock, boot)
@@ -235,6 +239,23 @@ class Journal:
 
         """
         look = partial(rows.select_kept_of_slots, data_class=data_class, meter=meter, wanted=wanted)
+        return await self._writer.read(lambda store: store.look(look))
+
+    async def histories(
+        self, data_class: str, meter: str, wanted: Mapping[datetime, Sequence[str]]
+    ) -> dict[datetime, History]:
+        """Of each slot, what was kept of a meter around it: what new readings are judged by.
+
+        Args:
+            data_class: e.g. ``daily_freeze``.
+            meter: our id of it.
+            wanted: items by slot; names as in the readings, no blocks.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        look = partial(history_rows.select, data_class=data_class, meter=meter, wanted=wanted)
         return await self._writer.read(lambda store: store.look(look))
 
     async def last_read_at(self, meter: str) -> datetime | None:
