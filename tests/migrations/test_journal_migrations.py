@@ -15,6 +15,7 @@ from meterlink.journal.journal import Journal
 from meterlink.journal.migrations import APPLICATION_ID, steps
 from meterlink.model.act import FIRST_HASH, Act, Topic, link
 from meterlink.model.event import Event, EventValue
+from meterlink.model.event_mark import EventMark
 from meterlink.model.marks import Marks
 from meterlink.model.roster_change import difference
 from meterlink.model.slot import DAY_S, Reason, SlotKey, Standing, State
@@ -53,6 +54,7 @@ _MISSING = Standing(
     due_at=datetime(2026, 11, 22, 16, 5, tzinfo=UTC),
     changed_at=datetime(2026, 11, 22, 16, 20, tzinfo=UTC),
 )
+_MARKS = {"power_down": EventMark(device="000000000161", counted=1, lasting=1)}
 _ENTRY = {"id": "表1", "address": "000000000161", "line": "line1", "customer": "李雷"}
 
 
@@ -87,6 +89,7 @@ async def test_an_old_journal_opens_twice(tmp_path: Path, fixture: Path) -> None
             assert [1] * has_acts == [one.number for one in await journal.acts.checkpoints()]
             standings = await journal.ledger.standings("表1", _MISSING.key.slot)
             assert ([_MISSING] if fixture.stem >= "journal-0005" else []) == standings
+            assert (_MARKS if fixture.stem >= "journal-0008" else {}) == await journal.events.marks("表1")
             assert 1 == await journal.sinks.cursor("mqtt")
             assert [(1, "too large")] == await journal.sinks.poisoned("mqtt")
     async with Journal.open(path, clock=SystemClock()) as journal:

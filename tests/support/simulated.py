@@ -201,12 +201,12 @@ class SimulatedGateway:
         self.check_database()
 
     def check_database(self) -> None:
-        """The database is the journal: measurement, meter, field, time and value."""
+        """The database is the journal: measurement, meter, field, time and value of all readings."""
         stored = {
             (measurement, dict(tags)["meter"], field, time_s): float(value)
             for (measurement, tags, time_s), fields in self.sink.points.items()
             for field, value in fields.items()
-            if not field.endswith("marks")
+            if measurement != "event" and not field.endswith("marks")
         }
         kept = {
             (row.record.data_class, meter, item.replace(".", "_"), slot): value

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterlink.drivers.dlt698_reports import PARTS_MAX, Told
+from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.reports import (
     PASSED_ON_FRAMES,
     REPORTED_VALUES,
     UNREAD_REPORT,
     Part,
-    ReportedEvent,
     ReportedReadings,
 )
 from meterlink.journal import rows

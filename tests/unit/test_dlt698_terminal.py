@@ -13,11 +13,11 @@ from structlog.testing import capture_logs
 
 from meterlink.drivers.dlt698_reports import Told
 from meterlink.drivers.dlt698_terminal import FRAME_GAP_S, HEARTBEAT_DEFAULT_S, IDLE_MARGIN_S, TerminalSession
+from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.reports import (
     REPORTS_MAX,
     UNREAD_REPORT,
     Report,
-    ReportedEvent,
     ReportedReadings,
     ReportQueue,
 )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -18,8 +19,10 @@ from meterlink.clock import SystemClock
 from meterlink.errors import EnvelopeError, RowUnreadable
 from meterlink.ingest.line_protocol import event_lines_of
 from meterlink.journal.journal import Journal
-from meterlink.model.event import TEXT_MAX, VALUES_MAX, Event, EventValue
+from meterlink.journal.reader import JournalReader
+from meterlink.model.event import TEXT_MAX, VALUES_MAX, Event, EventValue, Fate, Telling, fate
 from meterlink.model.event_envelope import EventEnvelope
+from meterlink.model.event_mark import EventMark
 from meterlink.model.reading import Record
 from meterlink.model.topics import event_topic, parse_up_topic
 from metersim.loop import SimClock
@@ -62,18 +65,100 @@ def test_told_again_it_is_the_same_event() -> None:
     assert event(1).key == replace(event(1), occurred_at=in_china).key
 
 
-def test_what_is_told_otherwise_is_another_event() -> None:
+def test_a_record_is_known_by_its_kind_beginning_and_number() -> None:
     """The end of a failure, or another one in the same second, would be lost as a repeat."""
     first = event(1)
     others = [
         event(2),
         replace(first, ended_at=None),
         replace(first, kind="cover_open"),
-        replace(first, source="dlt698.45 301B0200"),
-        replace(first, values=first.values[:-1]),
-        replace(first, values=(EventValue(item="event_number", content="1"), *first.values[1:])),
+        replace(first, values=(EventValue(item="event_number", content=Decimal(2)), *first.values[1:])),
+        replace(first, values=(EventValue(item="communication_address", content="000000000009"),)),
     ]
     assert len(others) == len({other.key for other in others} - {first.key})
+    same = [replace(first, source="dlt645-2007 03110001"), replace(first, values=first.values[:-1])]
+    assert {first.key} == {other.key for other in same}, "whoever tells it, and however much of it"
+
+
+def test_what_is_no_record_is_another_event_in_other_words() -> None:
+    """Of two reports of values in one second the second would be lost."""
+    first = replace(event(1), kind="reported_values")
+    others = [
+        replace(first, ended_at=None),
+        replace(first, source="dlt698.45 301B0200"),
+        replace(first, values=first.values[:-1]),
+    ]
+    assert len(others) == len({other.key for other in others} - {first.key})
+
+
+_BEGINNINGS = st.integers(min_value=0, max_value=3)
+
+
+class _Tells(NamedTuple):
+    """Somebody tells of the event that began so; a report may leave out the number."""
+
+    beginning: int
+    is_over: bool
+    with_number: bool
+    words: int
+
+
+_TELLS = st.builds(
+    _Tells, beginning=_BEGINNINGS, is_over=st.booleans(), with_number=st.booleans(), words=st.integers(0, 2)
+)
+
+
+@given(st.lists(_TELLS, max_size=12))
+def test_once_each_in_whatever_order_and_by_whatever_way_they_are_told(told: list[_Tells]) -> None:
+    """A power failure would be billed, alarmed and counted twice, or its end never be known."""
+    kept: dict[int, list[Telling]] = {}
+    for one in told:
+        telling = Telling(one.beginning + 1 if one.with_number else None, "", one.is_over)
+        rows = kept.setdefault(one.beginning, [])
+        if fate(rows, telling) is not Fate.KNOWN:
+            rows.append(telling)
+    assert {one.beginning for one in told} == set(kept), "nothing is lost"
+    for beginning, rows in kept.items():
+        is_over = any(one.is_over for one in told if one.beginning == beginning)
+        assert is_over == rows[-1].is_over, "completed as soon as anybody knows the end"
+        assert 1 == sum(row.is_over for row in rows) or not is_over
+        assert len(rows) <= 2, "begun and over, and no third"
+
+
+@given(st.lists(st.integers(1, 4), max_size=9))
+def test_events_of_one_second_are_told_apart_by_their_number(numbers: list[int]) -> None:
+    """Two trips within a second would be one."""
+    rows: list[Telling] = []
+    for number in numbers:
+        if fate(rows, Telling(number, "", is_over=True)) is not Fate.KNOWN:
+            rows.append(Telling(number, "", is_over=True))
+    assert list(dict.fromkeys(numbers)) == [row.number for row in rows]
+
+
+@pytest.mark.asyncio
+async def test_the_log_keeps_a_record_once_and_completes_it(tmp_path: Path) -> None:
+    """What a report told in other words than the meter's memory would stand there twice."""
+    whole = event(1)
+    begun = replace(whole, ended_at=None)
+    reported = replace(whole, values=(), source="a report without number")
+    async with Journal.open(tmp_path / "j.db", clock=SystemClock()) as journal:
+        assert [1, 1, 2, 2, 1] == [
+            await journal.keep(each)
+            for each in (begun, replace(begun, values=(), route="x"), whole, reported, begun)
+        ]
+        marks = {"power_down": EventMark(device="1", counted=1)}
+        await journal.events.keep("m1", [reported, event(2)], marks)
+        await journal.events.keep("m1", [event(2)], marks)
+        assert [begun, whole, event(2)] == [row.record for row in await journal.rows_after(0, 10)]
+        assert marks == await journal.events.marks("m1")
+        assert {} == await journal.events.marks("m2")
+        await journal.events.keep("m1", [], {"power_down": EventMark(device="2", counted=0, lasting=1)})
+        assert EventMark(device="2", counted=0, lasting=1) == (await journal.events.marks("m1"))["power_down"]
+    with JournalReader(tmp_path / "j.db") as reader:
+        assert [begun, whole, event(2)] == reader.events()
+        assert [event(2)] == reader.events(since=event(2).at)
+        assert [] == reader.events(kind="cover_open") + reader.events(meter="m2")
+        assert [event(2)] == reader.events(kind="power_down", meter="m1", limit=1)
 
 
 def test_without_a_time_of_its_own_an_event_has_that_of_its_report() -> None:

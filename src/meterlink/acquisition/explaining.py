@@ -14,7 +14,16 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, Final, Literal, NamedTuple
 
 from meterlink.errors import BadRequest
-from meterlink.model.data_classes import CURVE, DAILY_FREEZE, INSTANT, MONTHLY_FREEZE, STATUS, DataClass
+from meterlink.model.data_classes import (
+    CURVE,
+    DAILY_FREEZE,
+    EVENT,
+    INSTANT,
+    MONTHLY_FREEZE,
+    STATUS,
+    DataClass,
+)
+from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.slot import Lang, Reason, Standing, State, Tally
 
 By = Literal["meter", "line", "area", "class"]
@@ -22,7 +31,7 @@ By = Literal["meter", "line", "area", "class"]
 WAYS: Final[tuple[By, ...]] = ("meter", "line", "area", "class")
 FREEZES: Final[tuple[DataClass, ...]] = (DAILY_FREEZE, MONTHLY_FREEZE)
 """Classes whose slot is the instant that ends its day. Source: decision 11."""
-OTHERS: Final[tuple[DataClass, ...]] = (CURVE, INSTANT, STATUS)
+OTHERS: Final[tuple[DataClass, ...]] = (CURVE, INSTANT, STATUS, EVENT)
 NOBODY: Final = {
     "en": "nothing was due of {meter} then: no plan asks for it, or the meter is not known",
     "zh": "{meter} 在该时刻没有应采数据:没有采集方案要求,或没有该电能表",
@@ -75,11 +84,14 @@ def slot_of(text: str, zone: tzinfo) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def why(standings: Sequence[Standing], meter: str, slot: datetime, zone: tzinfo) -> dict[str, Any]:
+def why(
+    standings: Sequence[Standing], marks: Mapping[str, Marks], meter: str, slot: datetime, zone: tzinfo
+) -> dict[str, Any]:
     """Why a slot is not there, or that it is: one sentence for each class that was due.
 
     Args:
         standings: what the ledger knows of it.
+        marks: of what was kept of it, by class of data.
         meter: our id of it.
         slot: aware.
         zone: in which people read times.
@@ -89,7 +101,7 @@ def why(standings: Sequence[Standing], meter: str, slot: datetime, zone: tzinfo)
     return {
         "meter": meter,
         "slot": slot.astimezone(zone).isoformat(),
-        "found": [_told(one, zone) for one in standings],
+        "found": [_told(one, marks.get(one.key.data_class, NO_MARKS), zone) for one in standings],
         **({} if standings else nobody),
     }
 
@@ -177,7 +189,7 @@ class _Row:
         }
 
 
-def _told(standing: Standing, zone: tzinfo) -> dict[str, Any]:
+def _told(standing: Standing, marks: Marks, zone: tzinfo) -> dict[str, Any]:
     shown = {
         moment: moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
         for moment in (standing.due_at, standing.changed_at)
@@ -193,5 +205,14 @@ def _told(standing: Standing, zone: tzinfo) -> dict[str, Any]:
         "due_at": standing.due_at.isoformat(),
         "changed_at": standing.changed_at.isoformat() if standing.changed_at else None,
         "note": standing.note,
-        **{lang: standing.sentence(lang, shown=shown) for lang in languages},
+        "marks": list(marks.names),
+        **{lang: standing.sentence(lang, shown=shown) + _doubts(marks, lang) for lang in languages},
     }
+
+
+def _doubts(marks: Marks, lang: Lang) -> str:
+    """What is doubtful about what was kept, as the end of a sentence; nothing where there are no marks."""
+    if not marks:
+        return ""
+    told = [f"{name} ({words})" for name, words in zip(marks.names, marks.words(lang), strict=True)]
+    return f"; marked {', '.join(told)}" if lang == "en" else f";标记:{'、'.join(told)}"

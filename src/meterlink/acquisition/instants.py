@@ -7,11 +7,22 @@ from datetime import datetime
 from meterlink.acquisition.poller import Poller, Task
 from meterlink.bus.queue import Priority
 from meterlink.errors import BadAnswer, Refused
+from meterlink.model.data_classes import STATUS
 from meterlink.model.slot import Reason
 
 
 class InstantPoller(Poller):
-    """A plan of class ``instant`` on one line: an exchange an item; see ``Poller``."""
+    """A plan of class ``instant`` or ``status`` on one line: an exchange an item; see ``Poller``."""
+
+    @property
+    def _is_status(self) -> bool:
+        return self._plan.data_class == STATUS
+
+    def _is_kept(self, item: str, kept: set[str]) -> bool:
+        """Of words of state, whether any of those is kept that the item brings."""
+        if super()._is_kept(item, kept):
+            return True
+        return self._is_status and not kept.isdisjoint(self._driver.check_status(item))
 
     async def _due(self, slot: datetime) -> list[Task]:
         newest = self._memory.newest_slot
@@ -42,7 +53,8 @@ class InstantPoller(Poller):
         """Read one item; false when the answer was no good and another try may help."""
         point = task.point
         try:
-            answer = await self._driver.read(self._line, point.address, item, priority=Priority.CURVE)
+            read = self._driver.read_status if self._is_status else self._driver.read
+            answer = await read(self._line, point.address, item, priority=Priority.CURVE)
         except Refused as error:
             self._note_refused(point, item, slot, str(error))
             if is_last and task.any_kept:
@@ -55,6 +67,7 @@ class InstantPoller(Poller):
             return False
         else:
             self._note_answers(point)
+            await self._looks.renew(point.meter, self._plan.data_class)
             await self._keeper.keep(
                 point.meter,
                 answer.values,

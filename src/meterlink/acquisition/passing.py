@@ -1,4 +1,4 @@
-"""The ledger of what no meter remembers: each slot gets its row when it is over, kept or missed, and why.
+"""The ledger of what is asked for at once: each slot gets its row when it is over, kept or missed, and why.
 
 Slots for which nobody was there at all are one row together.
 """
@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.plans import Plan
 from meterlink.journal.ledger import Series
+from meterlink.model.data_classes import EVENT
 from meterlink.model.slot import Reason, SlotKey
 
 BACK_MAX: Final = timedelta(days=400)
@@ -28,6 +29,9 @@ class PassingLedger(Protocol):
     async def kept(self, keys: Sequence[SlotKey]) -> None:
         """See ``Ledger.kept``."""
 
+    async def made_up(self, key: SlotKey) -> None:
+        """See ``Ledger.made_up``."""
+
     async def refused(self, keys: Sequence[SlotKey], *, note: str) -> None:
         """See ``Ledger.refused``."""
 
@@ -35,6 +39,11 @@ class PassingLedger(Protocol):
         self, keys: Sequence[SlotKey], reason: Reason, *, note: str = "", tries: int = 1
     ) -> None:
         """See ``Ledger.expired``."""
+
+    async def put_off(
+        self, keys: Sequence[SlotKey], reason: Reason, *, note: str = "", tries: int = 1
+    ) -> None:
+        """See ``Ledger.put_off``."""
 
     async def missed(self, stretches: Sequence[tuple[Series, datetime, datetime]], reason: Reason) -> None:
         """See ``Ledger.missed``."""
@@ -66,6 +75,10 @@ class PassingSlots:
         """All that a meter has of a slot is kept, though its last item brought nothing."""
         await self._patience.until_done(partial(self._ledger.kept, [self.key(meter, slot)]))
 
+    async def made_up(self, meter: str, slot: datetime) -> None:
+        """A slot is kept, and what was missed before it came along."""
+        await self._patience.until_done(partial(self._ledger.made_up, self.key(meter, slot)))
+
     async def refused(self, meter: str, slot: datetime, words: str) -> None:
         """The meter has nothing of what the plan asks for."""
         await self._patience.until_done(partial(self._ledger.refused, [self.key(meter, slot)], note=words))
@@ -74,7 +87,9 @@ class PassingSlots:
         """A slot is over; by meter, why it is not kept."""
         for reason, note in sorted(set(why.values())):
             keys = [self.key(meter, slot) for meter in why if why[meter] == (reason, note)]
-            work = partial(self._ledger.expired, keys, reason, note=note, tries=tries)
+            is_remembered = self._plan.data_class == EVENT
+            end = self._ledger.put_off if is_remembered else self._ledger.expired
+            work = partial(end, keys, reason, note=note, tries=tries)
             await self._patience.until_done(work)
 
     async def absent(self, meters: Sequence[str], slot: datetime) -> None:

@@ -21,6 +21,7 @@ from datetime import date, datetime, tzinfo
 import structlog
 
 from meterlink.acquisition.keeping import Keeper, PatientKeeper
+from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger, PassingSlots
 from meterlink.acquisition.plans import Plan, Point, is_kept
 from meterlink.acquisition.wall import Wall
@@ -85,6 +86,7 @@ class Poller(ABC):
         line: where they are.
         driver: how they talk.
         keeper: the journal.
+        looks: what the meters show beside their values.
         ledger: the ledger.
         clock: wall time.
         zone: what the meters' clocks show; a refused item is asked again on the next day of it.
@@ -99,6 +101,7 @@ class Poller(ABC):
         line: Line,
         driver: Driver,
         keeper: Keeper,
+        looks: Looks,
         ledger: PassingLedger,
         clock: Clock,
         zone: tzinfo = CHINA_TIME,
@@ -109,6 +112,7 @@ class Poller(ABC):
         self._line = line
         self._driver = driver
         self._keeper = PatientKeeper(keeper, line=line.name, data_class=plan.data_class)
+        self._looks = looks
         self._slots = PassingSlots(plan, ledger, line.name)
         self._clock = clock
         self._wall = Wall(line.name, clock)
@@ -170,7 +174,12 @@ class Poller(ABC):
         today = slot.astimezone(self._zone).date()
         refused = self._memory.refused
         items = (item for item in self._plan.items if refused.get((point.meter, item)) != today)
-        return Task(point, deque(item for item in items if not is_kept(item, kept)), any_kept=bool(kept))
+        return Task(
+            point, deque(item for item in items if not self._is_kept(item, kept)), any_kept=bool(kept)
+        )
+
+    def _is_kept(self, item: str, kept: set[str]) -> bool:
+        return is_kept(item, kept)
 
     def _in_turn(self, tasks: Iterable[Task]) -> list[Task]:
         """The tasks that hold anything; whom the end of an earlier round cut off comes first.
@@ -274,6 +283,7 @@ class Poller(ABC):
     def _note_answers(self, point: Point) -> None:
         if point.meter in self._memory.silent:
             del self._memory.silent[point.meter]
+            self._looks.was_silent(point.meter)
             _log.info("meter_answers", line=self._line.name, meter=point.meter, address=point.address)
 
     async def _note_missed(self, failed: Sequence[Task], slot: datetime) -> None:

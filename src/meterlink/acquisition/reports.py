@@ -8,16 +8,16 @@ from typing import Protocol
 import structlog
 
 from meterlink.acquisition.keeping import Patience, readings_of
+from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.reports import (
     REPORTED_VALUES,
     UNREAD_REPORT,
     Part,
     Report,
-    ReportedEvent,
     ReportedReadings,
     ReportQueue,
 )
-from meterlink.model.event import Event, EventValue
+from meterlink.model.event import WHOSE, Event, EventValue
 from meterlink.model.reading import Record
 
 REPEAT_S = 600.0
@@ -93,9 +93,10 @@ class ReportKeeper:
 
     def _event(self, report: Report, part: ReportedEvent, route: str) -> Event:
         meter = self.meters.get((report.place, part.address))
-        values = part.values
+        # An address in an event says that it is of none of our meters; in one of ours it would be another's.
+        values = tuple(value for value in part.values if value.item != WHOSE)
         if meter is None and part.address != report.terminal:
-            values = (EventValue(item="communication_address", content=part.address), *values)
+            values = (EventValue(item=WHOSE, content=part.address), *values)
         return Event(
             meter=meter or self._name(report),
             kind=part.kind,

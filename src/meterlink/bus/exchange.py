@@ -19,8 +19,7 @@ A session that raises is a fault of the program, and its caller's affair: the li
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -133,9 +132,11 @@ async def carry_out(
             transcript.received(late)
         await _converse(wire, session, timing, now, transcript, has_heard=bool(late))
     finally:
-        with _blamed_on_session():
+        try:
             if not session.finished:
                 session.expire()
+        except Exception as error:
+            raise SessionBroke(error) from error
         if transcript is not None:
             transcript.settle()
 
@@ -151,8 +152,10 @@ async def _converse(
 ) -> None:
     give_up_at = now() + EXCHANGE_MAX_S
     while not session.finished:
-        with _blamed_on_session():
+        try:
             octets = session.octets_to_send()
+        except Exception as error:
+            raise SessionBroke(error) from error
         if octets:
             if now() >= give_up_at:
                 raise ReplyTimeout("the answer has no end")
@@ -173,15 +176,8 @@ async def _converse(
         has_heard = True
         if transcript is not None:
             transcript.received(received)
-        with _blamed_on_session():
+        try:
             session.feed(received)
+        except Exception as error:
+            raise SessionBroke(error) from error
         wait_until = min(max(first_by, now() + timing.octet_gap_s), whole_by)
-
-
-@contextmanager
-def _blamed_on_session() -> Iterator[None]:
-    """What is raised here was raised by the session, not by the line."""
-    try:
-        yield
-    except Exception as error:
-        raise SessionBroke(error) from error

@@ -155,7 +155,8 @@ class Line:
         held: Hold | None = None
         try:
             while True:
-                await self._attend(lambda: len(self._queue) > 0)
+                if not self._queue:
+                    await self._attend(lambda: len(self._queue) > 0)
                 asked = await self._queue.take()
                 with self._work.in_hand(self._alarm.now()):
                     match asked:

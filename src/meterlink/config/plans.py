@@ -11,8 +11,10 @@ from meterlink.config.table import Name, Table
 from meterlink.model.data_classes import (
     CURVE,
     DAILY_FREEZE,
+    EVENT,
     INSTANT,
     MONTHLY_FREEZE,
+    STATUS,
     DataClass,
     PlanClass,
 )
@@ -22,11 +24,15 @@ ITEMS_MAX = 50
 """A configuration with more plans, or a plan with more items, is refused."""
 CURVE_PERIODS_S: Final = (900, 3_600)
 """Intervals of the curves that meters keep, in seconds."""
+EVENTS_EVERY_S_MIN: Final = 300
+"""Meters are not looked through for events more often: a look takes dozens of exchanges of DL/T 645."""
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _DEFAULTS_OF_CLASS: dict[DataClass, dict[str, object]] = {
     DAILY_FREEZE: {"name": DAILY_FREEZE, "every_s": 900, "items": ("forward_active_energy.*",)},
     MONTHLY_FREEZE: {"name": MONTHLY_FREEZE, "every_s": 3_600, "items": ("forward_active_energy.*",)},
+    STATUS: {"name": STATUS, "every_s": 900, "items": ("meter_status_words",)},
+    EVENT: {"name": EVENT, "every_s": 3_600, "items": ("*",), "tries": 5},
     CURVE: {"name": CURVE, "every_s": 900, "items": ("active_power",), "gather_s": 3_600},
 }
 """Where a class has others than ``instant``; a quarter of an hour is the rhythm of concentrators."""
@@ -66,7 +72,8 @@ class PlanSettings(Table):
     data_class: PlanClass = Field(
         INSTANT,
         alias="class",
-        description="instant, status: values of the moment. daily_freeze: what the meter froze when its day "
+        description="instant: values of the moment. status: words of state, bit by bit. event: what the "
+        "meter has recorded of events, once each. daily_freeze: what the meter froze when its day "
         "began. monthly_freeze: its settlement of a month. curve: what it stored each `every_s`.",
     )
     every_s: int = Field(
@@ -75,17 +82,23 @@ class PlanSettings(Table):
         le=86_400,
         description="Slots begin at multiples of this, counted from midnight UTC; of a curve, 900 or 3600. "
         "daily_freeze, monthly_freeze: how often meters are asked for what is missing, by default each 900 "
-        "and 3600.",
+        "and 3600. Defaults: status 900; event 3600, at least 300.",
     )
     items: tuple[str, ...] = Field(
         ("forward_active_energy", "voltage.*", "current.*", "active_power"),
         min_length=1,
         max_length=ITEMS_MAX,
         description="Items of the catalogue (`meterlink items`); `.*` asks for the whole block. Freezes: "
-        'written the same way, by default `["forward_active_energy.*"]`; curve: `["active_power"]`.',
+        'written the same way, by default `["forward_active_energy.*"]`; curve: `["active_power"]`; status: '
+        '`["meter_status_words"]`. Events: kinds (`power_down`, `voltage_loss`, `voltage_loss.a`), by '
+        'default all that the meters count: `["*"]`.',
     )
     tries: int = Field(
-        2, ge=1, le=5, description="How often a silent meter is asked before it is put aside for a while."
+        2,
+        ge=1,
+        le=5,
+        description="How often a silent meter is asked before it is put aside for a while. "
+        "Default of event: 5.",
     )
     gather_s: int = Field(
         0,
@@ -131,6 +144,8 @@ class PlanSettings(Table):
     def _of_its_class(self) -> PlanSettings:
         if self.data_class == CURVE and self.every_s not in CURVE_PERIODS_S:
             raise ValueError("every_s of a curve is 900 or 3600: the intervals that meters keep")
+        if self.data_class == EVENT and self.every_s < EVENTS_EVERY_S_MIN:
+            raise ValueError(f"every_s of a plan of events is {EVENTS_EVERY_S_MIN} or more")
         if self.data_class != CURVE and self.gather_s:
             raise ValueError("gather_s is for curves: other slots do not wait for each other")
         if self.since and self.until and self.until < self.since:

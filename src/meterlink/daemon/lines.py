@@ -6,13 +6,17 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta, tzinfo
+from functools import partial
 
 import structlog
 
 from meterlink.acquisition.collector import Collector, Entry
+from meterlink.acquisition.event_poller import EventPoller
 from meterlink.acquisition.instants import InstantPoller
+from meterlink.acquisition.looks import Looks, Sight
 from meterlink.acquisition.on_demand import OnDemand
 from meterlink.acquisition.plans import Plan, Point
+from meterlink.acquisition.poller import Poller
 from meterlink.bus.dialling import Opener
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
@@ -20,6 +24,7 @@ from meterlink.bus.listener import Door, Listener
 from meterlink.bus.work import LineWork
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, SecretRef, Settings
+from meterlink.daemon.judging import Judging
 from meterlink.daemon.ordering import Ordering
 from meterlink.daemon.planned import plans_of
 from meterlink.daemon.supervise import supervised
@@ -27,11 +32,12 @@ from meterlink.drivers.base import Driver
 from meterlink.drivers.choose import answer_octets_max, driver_for
 from meterlink.drivers.dlt698_talk import no_password
 from meterlink.drivers.guard import GuardedDriver
+from meterlink.drivers.looks import Looker
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.errors import ConfigError, UnknownItem
 from meterlink.journal.journal import Journal
-from meterlink.model.data_classes import DataClass
+from meterlink.model.data_classes import EVENT, STATUS, DataClass
 from meterlink.model.line_url import LineUrl, SerialUrl
 from meterlink.model.slot import PASSING
 from meterlink.orders.dispatch.worker import LineOrders
@@ -62,6 +68,7 @@ class LinePart:
         report: where goes what its meters tell along with their answers.
         ordering: the orders of the daemon, if it takes any.
         on_demand: what people ask of the daemon's meters.
+        judging: is told what the meters show beside their values.
 
     Attributes:
         work: what the line has done and is at.
@@ -85,11 +92,13 @@ class LinePart:
         report: Callable[[Report], None] = nobody_keeps,
         ordering: Ordering | None = None,
         on_demand: OnDemand,
+        judging: Judging,
     ) -> None:
         self.name = settings.name
         self.work = LineWork()
         self.is_at_work = False
         self._on_demand = on_demand
+        self._judging = judging
         self._meters = meters
         self._ordering = ordering
         self._orders: LineOrders | None = None
@@ -114,7 +123,7 @@ class LinePart:
         self._way = way
         self._rng = rng
         self._zone = zone
-        self._parts: list[InstantPoller | Collector] = []
+        self._parts: list[Poller | Collector] = []
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -144,16 +153,19 @@ class LinePart:
             work=self.work,
         )
         drivers = {profile: self._driver(profile) for profile in self._served}
-        named: dict[str, InstantPoller | Collector] = {
-            f"{plan.name}.{profile.name}": self._poller(plan, drivers[profile], points, line)
+        looks = self._looks(drivers, line)
+        named: dict[str, Poller | Collector] = {
+            f"{plan.name}.{profile.name}": self._poller(plan, drivers[profile], points, line, looks)
             for profile, points in self._served.items()
             for plan in self._passing
+            if reads(drivers[profile], plan.data_class)
         }
         if entries := self._entries(drivers):
             named["collector"] = Collector(
                 line=line,
                 entries=entries,
                 keeper=self._journal,
+                looks=looks,
                 ledger=self._journal.ledger,
                 clock=self._clock,
             )
@@ -219,14 +231,36 @@ class LinePart:
                     _log.info("plan_passes_by", line=self.name, plan=plan.name, profile=profile.name)
         return found
 
-    def _poller(self, plan: Plan, driver: Driver, points: Sequence[Point], line: Line) -> InstantPoller:
-        """One plan of the moment for the meters of one profile."""
-        return InstantPoller(
+    def _looks(self, drivers: Mapping[Profile, Driver], line: Line) -> Looks:
+        """Who looks at the meters of the line beside their values."""
+        numbers = {meter.id: meter.meter_number for meter in self._meters}
+        sights = {}
+        for profile, points in self._served.items():
+            looker = Looker(driver=drivers[profile], line=line, clock=self._clock, zone=self._zone)
+            for point in points:
+                sights[point.meter] = Sight(address=point.address, looker=looker, number=numbers[point.meter])
+        return Looks(
+            sights,
+            shown=self._judging.shown,
+            tell_mixed=self._judging.tell_mixed,
+            clock=self._clock,
+            zone=self._zone,
+        )
+
+    def _poller(
+        self, plan: Plan, driver: Driver, points: Sequence[Point], line: Line, looks: Looks
+    ) -> Poller:
+        """One plan of the moment, or of events, for the meters of one profile."""
+        kind = (
+            partial(EventPoller, events=self._journal.events) if plan.data_class == EVENT else InstantPoller
+        )
+        return kind(
             plan=plan,
             points=points,
             line=line,
             driver=driver,
             keeper=self._journal,
+            looks=looks,
             ledger=self._journal.ledger,
             clock=self._clock,
             zone=self._zone,
@@ -273,6 +307,8 @@ def profiles_of(settings: Settings) -> MeterProfiles:
 
 def reads(driver: Driver, data_class: DataClass) -> bool:
     """Whether meters of a profile have data of a class; a plan passes by those that have not."""
+    if data_class == EVENT:
+        return driver.has_events
     return data_class in PASSING or data_class in driver.stored
 
 
@@ -341,7 +377,11 @@ def _spoken(profile: Profile) -> str:
 
 
 def _check_item(driver: Driver, data_class: DataClass, item: str) -> None:
-    if data_class in PASSING:
+    if data_class == EVENT:
+        driver.event_kinds(item)
+    elif data_class == STATUS:
+        driver.check_status(item)
+    elif data_class in PASSING:
         driver.check_instant(item)
     else:
         driver.check_stored(data_class, item)

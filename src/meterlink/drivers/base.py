@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
+from meterlink.drivers.events import EventReader
 from meterlink.errors import MeterlinkError
 from meterlink.model.data_classes import DataClass
 from meterlink.model.marks import Marks
@@ -186,7 +187,7 @@ class MemoryReader(Protocol):
         """
 
 
-class Driver(MemoryReader, Protocol):
+class Driver(MemoryReader, EventReader, Protocol):
     """One protocol's way to read; holds nothing between exchanges."""
 
     def check_item(self, item: str) -> None:
@@ -202,6 +203,14 @@ class Driver(MemoryReader, Protocol):
 
         Raises:
             UnknownItem: not in the dictionary, or not of that kind; the message says which.
+
+        """
+
+    def check_status(self, item: str) -> tuple[str, ...]:
+        """The items that a status plan keeps of an item: words of state, and numbers.
+
+        Raises:
+            UnknownItem: not in the dictionary, or it holds something else; the message says which.
 
         """
 
@@ -233,6 +242,15 @@ class Driver(MemoryReader, Protocol):
             Refused: the meter said no.
             NoRecord: it has no such record, or none with that item.
             BadAnswer: the answer does not fit the item.
+            ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
+
+        """
+
+    async def read_status(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+        """Read one item as ``read`` does: its words as numbers, and each named bit of them as 0 or 1.
+
+        Raises:
+            UnknownItem, Refused, NoRecord, BadAnswer: as ``read``.
             ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
 
         """

@@ -10,9 +10,12 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Depth, MeterAnswer, StoredAnswer, Window
+from meterlink.drivers.dlt645_events import Events645
 from meterlink.drivers.dlt645_memory import Memory645
 from meterlink.drivers.dlt645_talk import Talk645
+from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
 from meterlink.drivers.near import near
+from meterlink.drivers.status import no_status, with_bits
 from meterlink.drivers.values import measured
 from meterlink.errors import UnknownItem
 from meterlink.model.data_classes import DataClass
@@ -21,6 +24,7 @@ from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile, generic
 from meterwire.dlt645 import Entry
 from meterwire.dlt645.items import record_selector
+from meterwire.dlt645.items.bit_words import bit_words
 from meterwire.errors import LocalProtocolError
 
 _ONE_RECORD = b"\x01"
@@ -50,6 +54,7 @@ class Dlt645Driver:
         self._profile = profile
         self._dictionary = profile.dictionary
         self._talk = Talk645(clock, profile, preamble=preamble)
+        self._events = Events645(profile, talk=self._talk, clock=clock, zone=zone)
         self._memory = Memory645(profile, talk=self._talk, clock=clock, zone=zone)
 
     def check_item(self, item: str) -> None:
@@ -63,6 +68,14 @@ class Dlt645Driver:
             raise UnknownItem(f"{item!r} is no value of the moment: an interval plan reads no others")
         if not all(isinstance(value.content, Decimal) for value in entry.decode(bytes(entry.octets))):
             raise UnknownItem(f"{item!r} is text or a time, or holds one: an interval plan keeps numbers")
+
+    def check_status(self, item: str) -> tuple[str, ...]:
+        """See ``Driver.check_status``."""
+        values = self._entry(item).decode(bytes(self._entry(item).octets))
+        fit = all(isinstance(value.content, Decimal) or value.unit == "hex" for value in values)
+        if "@" in item or not fit:
+            raise no_status(item)
+        return tuple(value.item for value in values)
 
     def check_window(self, item: str, window: Window) -> None:
         """See ``Driver.check_window``."""
@@ -79,6 +92,10 @@ class Dlt645Driver:
         selector = _selector(entry) if window is None else self._selector(entry, window)
         told = await self._talk.ask(line, address, entry, priority=priority, selector=selector)
         return MeterAnswer(values=tuple(map(measured, told.values)), taken_at=told.taken_at)
+
+    async def read_status(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+        """See ``Driver.read_status``."""
+        return with_bits(await self.read(line, address, item, priority=priority), bit_words())
 
     @property
     def stored(self) -> Mapping[DataClass, Depth]:
@@ -104,6 +121,29 @@ class Dlt645Driver:
         return await self._memory.read(
             line, address, data_class, items, slots, every_s=every_s, priority=priority
         )
+
+    # --- events ---
+
+    @property
+    def has_events(self) -> bool:
+        """See ``EventReader.has_events``."""
+        return bool(self._events.kinds)
+
+    def event_kinds(self, item: str) -> tuple[str, ...]:
+        """See ``EventReader.event_kinds``."""
+        return kinds_of(item, tuple(self._events.kinds), self._profile.spoken)
+
+    async def read_event_counts(
+        self, line: Line, address: str, kinds: Sequence[str], *, priority: Priority
+    ) -> EventCounts:
+        """See ``EventReader.read_event_counts``."""
+        return await self._events.counts(line, address, kinds, priority=priority)
+
+    async def read_event_records(
+        self, line: Line, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+    ) -> EventRecords:
+        """See ``EventReader.read_event_records``."""
+        return await self._events.records(line, address, kind, lasts, count=count, priority=priority)
 
     def _selector(self, entry: Entry, window: Window) -> bytes:
         """The octets that ask for the records of a window."""

@@ -12,12 +12,15 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Depth, Measured, MeterAnswer, StoredAnswer, Window
 from meterlink.drivers.dlt698_along import Asides
-from meterlink.drivers.dlt698_items import PROTOCOL, Asked, asked, numbers, scaler_of
+from meterlink.drivers.dlt698_events import Events698, counted_kinds
+from meterlink.drivers.dlt698_items import PROTOCOL, Asked, asked, holds_state, numbers, scaler_of
 from meterlink.drivers.dlt698_memory import MemoryReader698, tables_of
 from meterlink.drivers.dlt698_rows import freezes_once, rows_asked
 from meterlink.drivers.dlt698_tables import TableReader
 from meterlink.drivers.dlt698_talk import PasswordOf, Talk, no_password, refusal
+from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
 from meterlink.drivers.reports import Report, nobody_keeps
+from meterlink.drivers.status import no_status, with_bits
 from meterlink.drivers.stored import StoredFindings, check_asked, depths
 from meterlink.drivers.values import each_once, measured
 from meterlink.errors import BadAnswer, NoRecord, Refused, UnknownItem
@@ -34,6 +37,7 @@ from meterwire.dlt698.apdus.get import (
 )
 from meterwire.dlt698.apdus.parts import AttributeResult, Dar, RecordRequest
 from meterwire.dlt698.axdr.selection import Oad, Rcsd, ScalerUnit
+from meterwire.dlt698.objects.bit_words import bit_words
 from meterwire.dlt698.objects.dictionary import Entry, dictionary, names
 from meterwire.dlt698.objects.item_values import ItemValue
 from meterwire.dlt698.objects.records import Record, Records, records
@@ -79,6 +83,7 @@ class Dlt698Driver:
             random_octets=random_octets,
             asides_of=partial(Asides, clock=clock, zone=zone, report=report),
         )
+        self._events = Events698(self, clock=clock, zone=zone)
 
     def association_lost(self, address: str) -> None:
         """Somebody else has ended what was agreed with a meter: the next request agrees anew."""
@@ -99,6 +104,14 @@ class Dlt698Driver:
             raise UnknownItem(f"{item!r} is no value of the moment: an interval plan reads no others")
         if not all(numbers(found.entry.type)):
             raise UnknownItem(f"{item!r} is text or a time, or holds one: an interval plan keeps numbers")
+
+    def check_status(self, item: str) -> tuple[str, ...]:
+        """See ``Driver.check_status``."""
+        found = asked(item)
+        items = names(found.entry)
+        if found.table or any("@" in name for name in (item, *items)) or not holds_state(found.entry.type):
+            raise no_status(item)
+        return items
 
     @staticmethod
     def _check_record(data_class: DataClass, item: str) -> None:
@@ -128,6 +141,10 @@ class Dlt698Driver:
         values = await self._read_attribute(line, address, found, priority)
         taken_at = self._clock.utc_now()
         return MeterAnswer(values=self._fit(address, item, values), taken_at=taken_at)
+
+    async def read_status(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+        """See ``Driver.read_status``."""
+        return with_bits(await self.read(line, address, item, priority=priority), bit_words())
 
     # --- memory ---
 
@@ -162,7 +179,7 @@ class Dlt698Driver:
         async def ask(request: RecordRequest) -> tuple[Records, datetime]:
             if new := tuple(column for column in request.rcsd if column not in scaled):
                 scaled.update(await self._entries(line, address, request._replace(rcsd=new), priority))
-            return await self._ask_records(line, address, request, request.rcsd, scaled, priority)
+            return await self.ask_records(line, address, request, request.rcsd, scaled, priority)
 
         readers = [
             TableReader(
@@ -180,6 +197,29 @@ class Dlt698Driver:
             await MemoryReader698(readers).read(found)
         return found.of(ended)
 
+    # --- events ---
+
+    @property
+    def has_events(self) -> bool:
+        """See ``EventReader.has_events``."""
+        return True
+
+    def event_kinds(self, item: str) -> tuple[str, ...]:
+        """See ``EventReader.event_kinds``."""
+        return kinds_of(item, tuple(counted_kinds()), PROTOCOL)
+
+    async def read_event_counts(
+        self, line: Line, address: str, kinds: Sequence[str], *, priority: Priority
+    ) -> EventCounts:
+        """See ``EventReader.read_event_counts``."""
+        return await self._events.counts(line, address, kinds, priority=priority)
+
+    async def read_event_records(
+        self, line: Line, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+    ) -> EventRecords:
+        """See ``EventReader.read_event_records``."""
+        return await self._events.records(line, address, kind, lasts, count=count, priority=priority)
+
     # --- attributes ---
 
     async def _read_attribute(
@@ -188,7 +228,7 @@ class Dlt698Driver:
         entry, oad = found.entry, found.oad
         scaler = scaler_of(entry) if self._profile.association.ask_scalers else None
         if scaler is not None:
-            value, said = await self._get_list(line, address, (oad, scaler), priority)
+            value, said = await self.get_list(line, address, (oad, scaler), priority)
             entry = _rescaled(entry, said, address)
         else:
             reply = await self._talk.ask(
@@ -201,7 +241,7 @@ class Dlt698Driver:
             raise refusal(f"meter {address}", found.name, value.result)
         return entry.decode(value.result)
 
-    async def _get_list(
+    async def get_list(
         self, line: Line, address: str, oads: tuple[Oad, ...], priority: Priority
     ) -> tuple[AttributeResult, ...]:
         """Several attributes at once, in the order asked for."""
@@ -248,7 +288,7 @@ class Dlt698Driver:
         rows: list[Record] = []
         for request in requests:
             columns = request.rcsd if found.freeze else ()  # what a meter adds to an event has its own name
-            answer, taken_at = await self._ask_records(line, address, request, columns, entries, priority)
+            answer, taken_at = await self.ask_records(line, address, request, columns, entries, priority)
             if answer.dar is not None:
                 raise refusal(f"meter {address}", item, answer.dar)
             rows += rows_asked(request, answer.rows, f"meter {address}")
@@ -280,7 +320,7 @@ class Dlt698Driver:
             raise NoRecord(f"{meter} has the record of {found.table} at {rows[-1].at}, without {found.name}")
         return tuple(values)
 
-    async def _ask_records(
+    async def ask_records(
         self,
         line: Line,
         address: str,
@@ -289,6 +329,7 @@ class Dlt698Driver:
         entries: Mapping[Oad, Entry],
         priority: Priority,
     ) -> tuple[Records, datetime]:
+        """The answer to one request for records, and when it was complete."""
         reply = await self._talk.ask(
             line, address, lambda piid: GetRequestRecord(piid=piid, record=request), priority=priority
         )
@@ -316,7 +357,7 @@ class Dlt698Driver:
         if not scalers:
             return {}
         oads = tuple(dict.fromkeys(scaler for scaler, _ in scalers.values()))
-        said = dict(zip(oads, await self._get_list(line, address, oads, priority), strict=True))
+        said = dict(zip(oads, await self.get_list(line, address, oads, priority), strict=True))
         return {oad: _rescaled(entry, said[scaler], address) for oad, (scaler, entry) in scalers.items()}
 
 

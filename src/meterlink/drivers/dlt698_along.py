@@ -19,7 +19,8 @@ import structlog
 
 from meterlink.clock import Clock
 from meterlink.drivers.dlt698_reports import Told
-from meterlink.drivers.reports import EVENTS_WAIT, Report, ReportedEvent
+from meterlink.drivers.events import ReportedEvent
+from meterlink.drivers.reports import EVENTS_WAIT, Report
 from meterwire.dlt698.apdus.apdu import encode_apdu
 from meterwire.dlt698.apdus.get import (
     GetResponseNext,

@@ -39,6 +39,7 @@ INTERVALS: Final = {
     "daily_freeze": timedelta(days=1),
 }
 """Time between the records of a freeze, where it is the same for all meters."""
+_WORD: Final = "bit-string"
 _CURVE: Final = "curve"
 _LAST: Final = "last."
 _DIGITS_MAX: Final = 3
@@ -175,6 +176,11 @@ def _mark(name: str) -> str:
 def numbers(kind: Type) -> Iterator[bool]:
     """Of each value that a type holds: whether it is a number."""
     return (name in NUMBERS for name in _types(kind))
+
+
+def holds_state(kind: Type) -> bool:
+    """Whether a type holds words of bits and numbers, and nothing else."""
+    return all(name in NUMBERS or name == _WORD for name in _types(kind))
 
 
 def scaler_of(entry: Entry) -> Oad | None:

@@ -10,28 +10,27 @@ Source: spec dlt698, sections 3.8, 6.5 and 7.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, tzinfo
-from decimal import Decimal
+from datetime import datetime, tzinfo
 from typing import Final
 
 from meterlink.drivers.base import Measured
+from meterlink.drivers.dlt698_event_rows import PROTOCOL, clean, event_of, event_value, is_number
+from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.freezes import freeze_instant
 from meterlink.drivers.reports import (
     PASSED_ON_FRAMES,
     REPORTED_VALUES,
     UNREAD_REPORT,
     Part,
-    ReportedEvent,
     ReportedReadings,
     without_contradictions,
 )
 from meterlink.drivers.values import measured
 from meterlink.errors import NoFreeze
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT
-from meterlink.model.event import VALUES_MAX, EventContent, EventValue
+from meterlink.model.event import VALUES_MAX, EventValue
 from meterlink.trace import SHOWN_BLANK
 from meterwire.dlt645.messages.secrets import secret_ranges as secret_ranges_645
 from meterwire.dlt698.apdus.apdu import encode_apdu, walk_apdu
@@ -61,16 +60,8 @@ _VALUES_MAX: Final = VALUES_MAX - 1
 """Values of one part; its keeper may have to add whose they are."""
 _FREEZES: Final = (DAILY_FREEZE, "monthly_freeze")
 """Freezes whose rows are readings: measurements of the database. Source: decision 16."""
-_TIMES: Final = frozenset({"event_started_at", "frozen_at"})
-"""What an event or reading has as its time."""
 _OWNERS: Final = frozenset({"communication_address", "target_address", "event_source"})
 """What in a row may be the address of the meter that it is of."""
-_DELIVERY: Final = "channel_report_state"
-"""Says whether the event has been reported: that changes from try to try, and is not of the event."""
-_PROTOCOL: Final = "dlt698.45"
-_UNDECODED: Final = re.compile("[\udc80-\udcff]")
-"""What stands in a text for an octet that is no character (``surrogateescape``)."""
-_ESCAPED_AT: Final = 0xDC00
 
 
 class Told:
@@ -158,7 +149,7 @@ class Told:
                 if _is_reading(value, entry):
                     readings.append(measured(value))
                 elif not self._is_unfit(value):
-                    others.append(self._event_value(value, value.label.key))
+                    others.append(event_value(value, value.label.key, self._zone))
         if readings:
             self._measured(self._address, INSTANT, None, readings)
         if others:
@@ -183,7 +174,7 @@ class Told:
         frozen: list[ItemValue] = []
         slot, freeze = self._slot(row, values), _freeze(table, values)
         for value in values:
-            is_frozen = slot is not None and value.period == freeze and _is_number(value)
+            is_frozen = slot is not None and value.period == freeze and is_number(value)
             (frozen if is_frozen else others).append(value)
         if frozen:
             self._measured(address, freeze, slot, [measured(value) for value in frozen])
@@ -201,22 +192,7 @@ class Told:
             return None
 
     def _event(self, table: Oad, row: Record, address: str, values: Sequence[ItemValue]) -> None:
-        occurred_at = self._aware(row.at)
-        ended_at: datetime | None = None
-        kept: list[EventValue] = []
-        period = period_of(table)
-        for value in values:
-            moment = self._aware(value.moment)
-            if value.item in _TIMES and moment is not None and moment == occurred_at:
-                continue
-            if value.item == "event_ended_at" and moment is not None:
-                ended_at = moment
-                continue
-            if value.item != _DELIVERY:
-                kept.append(self._event_value(value, _name(value, period)))
-        self._happened(
-            _kind(table), str(table), kept, address=address, occurred_at=occurred_at, ended_at=ended_at
-        )
+        self._parts.append(event_of(table, row, values, address=address, zone=self._zone))
 
     # --- what is common -----------------------------------------------------------------------
 
@@ -227,24 +203,15 @@ class Told:
             ReportedReadings(address=address, data_class=data_class, slot=slot, values=tuple(values))
         )
 
-    def _happened(
-        self,
-        kind: str,
-        source: str,
-        values: Sequence[EventValue],
-        *,
-        address: str = "",
-        occurred_at: datetime | None = None,
-        ended_at: datetime | None = None,
-    ) -> None:
+    def _happened(self, kind: str, source: str, values: Sequence[EventValue]) -> None:
         self._parts.append(
             ReportedEvent(
-                address=address or self._address,
+                address=self._address,
                 kind=kind,
-                occurred_at=occurred_at,
-                ended_at=ended_at,
+                occurred_at=None,
+                ended_at=None,
                 values=tuple(values),
-                source=f"{_PROTOCOL} {source}".rstrip(),
+                source=f"{PROTOCOL} {source}".rstrip(),
             )
         )
 
@@ -259,7 +226,7 @@ class Told:
         elif not self._parts and not self._faults:
             self._faults.append("it holds nothing")
         if self._faults:
-            fault = EventValue(item="fault", content=_clean(self._faults[-1 if self.broken else 0]))
+            fault = EventValue(item="fault", content=clean(self._faults[-1 if self.broken else 0]))
             octets = EventValue(item="octets", content="".join(self._digits))
             self._happened(UNREAD_REPORT, "", [fault, octets])
         return tuple(self._parts)
@@ -269,23 +236,6 @@ class Told:
         if value.problem not in {None, "absent", "empty"}:
             self._faults.append(f"{value.label.key}: its data do not fit ({value.problem})")
         return value.problem is not None
-
-    def _event_value(self, value: ItemValue, item: str) -> EventValue:
-        return EventValue(item=item, content=self._content(value), unit=value.unit)
-
-    def _content(self, value: ItemValue) -> EventContent:
-        if _is_number(value):
-            assert value.value is not None
-            return value.value
-        moment = self._aware(value.moment)
-        return _clean(str(value.text)) if moment is None else moment
-
-    def _aware(self, moment: datetime | None) -> datetime | None:
-        """An instant of the terminal's civil time; ``None`` at the ends of the calendar."""
-        try:
-            return None if moment is None else moment.replace(tzinfo=self._zone).astimezone(UTC)
-        except OverflowError:
-            return None
 
     def _shown(self, start: int, end: int) -> str:
         return "".join(self._digits[start:end])
@@ -326,11 +276,7 @@ def _frames_in(span: Span) -> Iterator[tuple[int, int]]:
 def _is_reading(value: ItemValue, entry: Entry) -> bool:
     """Whether a value of an attribute is a number of the moment, or would be one if the device had it."""
     known = bool(entry.context.quantity) and not value.period
-    return known and (value.problem == "absent" or _is_number(value))
-
-
-def _is_number(value: ItemValue) -> bool:
-    return isinstance(value.content, Decimal) and value.content.is_finite()
+    return known and (value.problem == "absent" or is_number(value))
 
 
 def _freeze(table: Oad, values: Sequence[ItemValue]) -> str:
@@ -338,23 +284,6 @@ def _freeze(table: Oad, values: Sequence[ItemValue]) -> str:
     own = period_of(table)
     found = {own} if own in _FREEZES else {value.period for value in values if value.period in _FREEZES}
     return found.pop() if len(found) == 1 else ""
-
-
-def _kind(table: Oad) -> str:
-    """What the rows of a table are: ``power_down``, ``voltage_loss.a``; the table where nobody knows."""
-    entry = dictionary().entry(table)
-    if entry is None:
-        return f"records_{table.oi:04X}"
-    if entry.context.quantity:
-        event, _, rest = entry.item.partition("_record")
-        return event + rest
-    return entry.object.item or f"records_{table.oi:04X}"
-
-
-def _name(value: ItemValue, period: str) -> str:
-    """The item, and when around the event; not once more the event itself."""
-    around = value.period.removeprefix(period).removeprefix("/") if period else value.period
-    return f"{value.item}@{around}" if around else value.item
 
 
 def _owner(values: Sequence[ItemValue]) -> str:
@@ -369,9 +298,3 @@ def _owner(values: Sequence[ItemValue]) -> str:
 def _refusal(dar: Dar) -> str:
     found = meaning("dar", int(dar))
     return f"DAR {int(dar)}" if found is None else f"DAR {int(dar)}: {found.en}"
-
-
-def _clean(text: str) -> str:
-    """Text that every database takes; an octet that is no character stands as ``\\xff``, its own number."""
-    text = _UNDECODED.sub(lambda found: f"\\x{ord(found[0]) - _ESCAPED_AT:02x}", text)
-    return text.encode(errors="backslashreplace").decode()

@@ -17,6 +17,7 @@ import structlog
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import Depth, Driver, MeterAnswer, StoredAnswer, Window
+from meterlink.drivers.events import EventCounts, EventRecords
 from meterlink.errors import BadAnswer, MeterlinkError
 from meterlink.model.data_classes import DataClass
 
@@ -39,8 +40,10 @@ class GuardedDriver:
         self._driver = driver
         self.check_item = driver.check_item
         self.check_instant = driver.check_instant
+        self.check_status = driver.check_status
         self.check_window = driver.check_window
         self.check_stored = driver.check_stored
+        self.event_kinds = driver.event_kinds
         self.association_lost = driver.association_lost
 
     async def read(
@@ -49,6 +52,16 @@ class GuardedDriver:
         """See ``Driver.read``."""
         with self._wall(line, address):
             return await self._driver.read(line, address, item, window=window, priority=priority)
+
+    async def read_status(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+        """See ``Driver.read_status``."""
+        with self._wall(line, address):
+            return await self._driver.read_status(line, address, item, priority=priority)
+
+    @property
+    def has_events(self) -> bool:
+        """See ``EventReader.has_events``."""
+        return self._driver.has_events
 
     @property
     def stored(self) -> Mapping[DataClass, Depth]:
@@ -70,6 +83,22 @@ class GuardedDriver:
         with self._wall(line, address):
             return await self._driver.read_stored(
                 line, address, data_class, items, slots, every_s=every_s, priority=priority
+            )
+
+    async def read_event_counts(
+        self, line: Line, address: str, kinds: Sequence[str], *, priority: Priority
+    ) -> EventCounts:
+        """See ``EventReader.read_event_counts``."""
+        with self._wall(line, address):
+            return await self._driver.read_event_counts(line, address, kinds, priority=priority)
+
+    async def read_event_records(
+        self, line: Line, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+    ) -> EventRecords:
+        """See ``EventReader.read_event_records``."""
+        with self._wall(line, address):
+            return await self._driver.read_event_records(
+                line, address, kind, lasts, count=count, priority=priority
             )
 
     @contextmanager

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from meterlink.drivers.base import Measured
-from meterlink.model.event import EventValue
+from meterlink.drivers.events import ReportedEvent
 
 REPORTS_MAX = 1_000
 """Reports that may wait for the journal; one more is dropped, and its terminal tells it again."""
@@ -41,24 +41,6 @@ class ReportedReadings:
     data_class: str
     slot: datetime | None
     values: tuple[Measured, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportedEvent:
-    """Something that happened.
-
-    Args:
-        address: at whom; 12 digits.
-        kind, occurred_at, ended_at, values, source: as in ``Event``.
-
-    """
-
-    address: str
-    kind: str
-    occurred_at: datetime | None
-    ended_at: datetime | None
-    values: tuple[EventValue, ...]
-    source: str
 
 
 Part = ReportedReadings | ReportedEvent

@@ -9,10 +9,29 @@ from decimal import Decimal
 from typing import Any, Final
 
 from meterlink.journal.cells import instant, micros, text
-from meterlink.model.event import TEXT_MAX, VALUES_MAX, Event, EventContent, EventValue
+from meterlink.model.event import (
+    NUMBER,
+    TEXT_MAX,
+    VALUES_MAX,
+    WHOSE,
+    Event,
+    EventContent,
+    EventValue,
+    Fate,
+    Telling,
+    fate,
+)
 
 KIND: Final = "event"
 """Kind of the log's row."""
+
+_TELLINGS: Final = """
+    SELECT log_id, ended_at IS NOT NULL,
+           (SELECT content FROM event_value AS v
+            WHERE v.log_id = event.log_id AND item = ? AND type = 'number'),
+           (SELECT content FROM event_value AS v WHERE v.log_id = event.log_id AND item = ?)
+    FROM event WHERE meter = ? AND kind = ? AND occurred_at = ?
+    """
 
 Head = tuple[str, str, str, int | None, int | None, int, str, str]
 """meter, key, kind, occurred_at, ended_at, taken_at, route, source."""
@@ -20,11 +39,15 @@ Head = tuple[str, str, str, int | None, int | None, int, str, str]
 
 @dataclass(frozen=True, slots=True)
 class EncodedEvent:
-    """An event as SQLite takes it: everything that can be wrong with it was found before the transaction."""
+    """An event as SQLite takes it: everything that can be wrong with it was found before the transaction.
+
+    ``telling`` is that of an event with an identity of its own.
+    """
 
     log_head: tuple[int, str, str, int]
     head: Head
     values: tuple[tuple[int, str, str, str, str], ...]
+    telling: Telling | None
 
 
 def encode(event: Event, kept_at: datetime) -> EncodedEvent:
@@ -51,14 +74,14 @@ def encode(event: Event, kept_at: datetime) -> EncodedEvent:
     values = tuple(
         (n, text(value.item), *_content_out(value), text(value.unit)) for n, value in enumerate(event.values)
     )
-    return EncodedEvent(log_head, head, values)
+    return EncodedEvent(log_head, head, values, event.telling if event.is_record else None)
 
 
 def insert(db: sqlite3.Connection, boot: int, event: EncodedEvent) -> tuple[int, bool]:
     """Append an event, unless it is there; its log id, and whether it is new. In the writer's transaction."""
-    known = db.execute("SELECT log_id FROM event WHERE meter = ? AND key = ?", event.head[:2]).fetchone()
-    if known is not None:
-        return int(known[0]), False
+    known = _known_by_key(db, event) or _known_by_identity(db, event)
+    if known:
+        return known, False
     log_id = db.execute(
         "INSERT INTO log (boot, kind, kept_at, meter, data_class, slot) VALUES (?, ?, ?, ?, ?, ?)",
         (boot, KIND, *event.log_head),
@@ -69,6 +92,28 @@ def insert(db: sqlite3.Connection, boot: int, event: EncodedEvent) -> tuple[int,
         "INSERT INTO event_value VALUES (?, ?, ?, ?, ?, ?)", [(log_id, *value) for value in event.values]
     )
     return log_id, True
+
+
+def _known_by_key(db: sqlite3.Connection, event: EncodedEvent) -> int:
+    """The log id of an event that was told in the same words; 0: there is none."""
+    known = db.execute("SELECT log_id FROM event WHERE meter = ? AND key = ?", event.head[:2]).fetchone()
+    return 0 if known is None else int(known[0])
+
+
+def _known_by_identity(db: sqlite3.Connection, event: EncodedEvent) -> int:
+    """The newest log id of an event that needs no further row; 0: this one is to be kept."""
+    if event.telling is None:
+        return 0
+    meter, _, kind, occurred_at, *_ = event.head
+    rows = db.execute(_TELLINGS, (NUMBER, WHOSE, meter, kind, occurred_at))
+    kept = [(int(log_id), _telling(is_over, number, whose)) for log_id, is_over, number, whose in rows]
+    if fate((telling for _, telling in kept), event.telling) is not Fate.KNOWN:
+        return 0
+    return max(log_id for log_id, telling in kept if telling.is_of(event.telling))
+
+
+def _telling(is_over: int, number: str | None, whose: str | None) -> Telling:
+    return Telling(None if number is None else int(Decimal(number)), whose or "", is_over=bool(is_over))
 
 
 def select_between(db: sqlite3.Connection, first_id: int, last_id: int) -> dict[int, list[tuple[Any, ...]]]:

@@ -21,14 +21,14 @@ from meterlink.journal.acts import Read
 from meterlink.journal.ledger_looks import Front
 from meterlink.journal.ledger_rows import Due, Planned, moment, seconds
 from meterlink.journal.store import Step, without_result
-from meterlink.model.data_classes import CURVE, INSTANT, STATUS, DataClass
+from meterlink.model.data_classes import CURVE, EVENT, INSTANT, STATUS, DataClass
 from meterlink.model.slot import Reason, SlotKey, Standing, State, Tally
 
 PLAN_SLOTS_MAX: Final = 20_000
 """Slots that one transaction opens, at most: others wait for the disk meanwhile."""
 SERIES_AT_ONCE: Final = 500
 """Series that one look or change goes through: a day of all of a large gateway takes a second, in parts."""
-FOLDED: Final[tuple[DataClass, ...]] = (CURVE, INSTANT, STATUS)
+FOLDED: Final[tuple[DataClass, ...]] = (CURVE, INSTANT, STATUS, EVENT)
 """Classes with so many slots that kept ones are folded, a row a day, when they are old."""
 KEPT_DAYS: Final = 40
 """Days of which each kept slot of those classes has a row of its own; a month's bill is settled by then."""
@@ -119,6 +119,12 @@ class Ledger:
         """Slots can no longer be kept."""
         await self._close(keys, State.EXPIRED, reason, note, tries)
 
+    async def put_off(
+        self, keys: Sequence[SlotKey], reason: Reason, *, note: str = "", tries: int = 1
+    ) -> None:
+        """Slots that no plan opened are over, and a later one may make up for them."""
+        await self._close(keys, State.DUE, reason, note, tries)
+
     async def missed(self, stretches: Sequence[tuple[Series, datetime, datetime]], reason: Reason) -> None:
         """Slots of classes that no meter remembers passed by, a row each stretch.
 
@@ -133,6 +139,13 @@ class Ledger:
                 ledger_rows.gap(db, series.key(first), seconds(until), reason, "")
 
         await self._write(step)
+
+    async def made_up(self, key: SlotKey) -> None:
+        """A slot is kept, and with it what its series missed before: a memory told all of it.
+
+        Stretches in which nobody was there are made up for where they are not longer than ``MADE_UP_MAX``.
+        """
+        await self._write(partial(ledger_rows.make_up, key=key, at=self._now()))
 
     async def waive(
         self, meter: str, reason: Reason, *, since: datetime, until: datetime, note: str = ""

@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from meterlink.model.data_classes import CURVE, DataClass
@@ -40,6 +40,10 @@ _WEAKER: Final[Mapping[Reason, Collection[Reason]]] = {
     Reason.LINE_DOWN: (Reason.NOT_RUNNING, Reason.LINE_SLOW),
 }
 """What it no longer is: whoever was not there has come back meanwhile, and found something else."""
+
+
+MADE_UP_MAX: Final = timedelta(days=31)
+"""Longest stretch without the daemon whose slots are made up for, each by a row of its own."""
 
 
 class Due(NamedTuple):
@@ -96,6 +100,29 @@ def keep(db: sqlite3.Connection, key: SlotKey, at: int) -> None:
     if number is not None:
         statement = _KEEP_PASSING if key.data_class in PASSING else _KEEP
         db.execute(statement, (at, number, seconds(key.slot)))
+
+
+def make_up(db: sqlite3.Connection, key: SlotKey, at: int) -> None:
+    """A slot is kept, and with it those before it that were missed for want of an answer."""
+    keep(db, key, at)
+    number = _series_for(db, key)
+    before = seconds(key.slot)
+    db.execute(
+        "UPDATE slot SET state = 1, reason = 0, changed_at = ?, note = NULL"
+        " WHERE series = ? AND at < ? AND state IN (0, 3)",
+        (at, number, before),
+    )
+    longest_s = int(MADE_UP_MAX.total_seconds())
+    gaps = db.execute(
+        "SELECT from_at, until_at FROM gap WHERE series = ? AND until_at <= ? AND until_at - from_at <= ?",
+        (number, before, longest_s),
+    ).fetchall()
+    for first, until in gaps:
+        db.executemany(
+            "INSERT OR IGNORE INTO slot VALUES (?, ?, 1, 0, 0, ?, ?, NULL)",
+            ((number, slot, slot, at) for slot in range(first, until, key.every_s)),
+        )
+        db.execute("DELETE FROM gap WHERE series = ? AND from_at = ?", (number, first))
 
 
 def tried(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -14,10 +15,12 @@ from urllib.parse import quote
 from meterlink.errors import JournalError
 from meterlink.journal import act_rows, chain_rows, checkpoint_rows, roster_rows, rows
 from meterlink.journal.acts import READ_MAX
+from meterlink.journal.event_log import LOOK_MAX, select_events
 from meterlink.journal.migrations import check_current
 from meterlink.journal.roster_log import HISTORY_MAX
 from meterlink.model.act import KeptAct, Topic
 from meterlink.model.checkpoint import Checkpoint
+from meterlink.model.event import Event
 from meterlink.model.reading import LogRow
 from meterlink.model.roster_change import KeptChange, KeptRoster
 
@@ -94,6 +97,19 @@ class JournalReader:
         """
         look = partial(act_rows.subjects, topic=topic, only_open=only_open, after_subject=after)
         return self.look(partial(look, limit=min(limit, READ_MAX)))
+
+    def events(
+        self, *, meter: str = "", kind: str = "", since: datetime | None = None, limit: int = LOOK_MAX
+    ) -> list[Event]:
+        """The newest events, in the order of their times; see ``select_events``.
+
+        Raises:
+            JournalError: the file cannot be read.
+            ValueError, ArithmeticError: a row is damaged.
+
+        """
+        look = partial(select_events, meter=meter, kind=kind, since=since, limit=limit)
+        return self.look(look)
 
     def checkpoints(self) -> list[Checkpoint]:
         """The signed places of the chain, in order.

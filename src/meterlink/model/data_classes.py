@@ -7,7 +7,7 @@ from typing import Final, Literal
 DataClass = Literal["instant", "daily_freeze", "monthly_freeze", "curve", "status", "event"]
 """Name of a kind as users write it. Source: decision 16."""
 
-PlanClass = Literal["instant", "status", "daily_freeze", "monthly_freeze", "curve"]
+PlanClass = Literal["instant", "status", "daily_freeze", "monthly_freeze", "curve", "event"]
 """Name of a kind that a plan of the configuration may be of."""
 
 INSTANT: Final = "instant"
@@ -21,4 +21,5 @@ CURVE: Final = "curve"
 STATUS: Final = "status"
 """Words of state; their slot is the beginning of the plan's interval."""
 EVENT: Final = "event"
-"""What a meter or terminal recorded of its own accord; their slot is when it happened."""
+"""What a meter or terminal recorded of its own accord; it stands under the time at which it happened. The
+slots of a plan are those in which the meter's memory is looked into."""

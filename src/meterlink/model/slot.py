@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
-from meterlink.model.data_classes import CURVE, INSTANT, STATUS, DataClass
+from meterlink.model.data_classes import CURVE, EVENT, INSTANT, STATUS, DataClass
 
 MONTH_S: Final = 0
 """``every_s`` of monthly freezes: they follow the calendar."""
 DAY_S: Final = 86_400
 """``every_s`` of daily freezes."""
-PASSING: Final[frozenset[DataClass]] = frozenset({INSTANT, STATUS})
-"""Classes that no meter remembers: a slot that is over is lost, and gets its row when it is over."""
+PASSING: Final[frozenset[DataClass]] = frozenset({INSTANT, STATUS, EVENT})
+"""Classes whose slots no plan opens beforehand: a slot gets its row when it is kept or over. Of values of the
+moment one that is over is lost; of events it is made up for by the next look into the meter's memory."""
 ON_TIME_S: Final[Mapping[str, int]] = {CURVE: 7_200}
 """How long after it was due a slot may be read to count as read on time; others: ``ON_TIME_ELSE_S``."""
 ON_TIME_ELSE_S: Final = DAY_S

@@ -1,0 +1,117 @@
+"""The kinds of event that meters record, in the words that all protocols share.
+
+A kind is written with its part behind where it has one: ``voltage_loss.a`` (a phase),
+``reactive_demand_over_limit@quadrant.2``. Kinds that are not here are told by terminals, or are no records.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple
+
+Lang = Literal["en", "zh"]
+
+
+class EventKind(NamedTuple):
+    """What people call a kind of event, and whether it takes time.
+
+    Args:
+        en: English words.
+        zh: Chinese words.
+        lasts: it has an end of its own; otherwise it is over when it happens.
+
+    """
+
+    en: str
+    zh: str
+    lasts: bool = True
+
+
+EVENT_KINDS: Final[Mapping[str, EventKind]] = {
+    "voltage_loss": EventKind("voltage loss", "失压"),
+    "under_voltage": EventKind("under-voltage", "欠压"),
+    "over_voltage": EventKind("over-voltage", "过压"),
+    "phase_loss": EventKind("phase loss", "断相"),
+    "current_loss": EventKind("current loss", "失流"),
+    "over_current": EventKind("over-current", "过流"),
+    "current_cut": EventKind("current cut", "断流"),
+    "flow_reversal": EventKind("power-flow reversal", "潮流反向"),
+    "total_flow_reversal": EventKind("power-flow reversal of the total", "总潮流反向"),
+    "overload": EventKind("overload", "过载"),
+    "forward_demand_over_limit": EventKind("forward demand over limit", "正向有功需量超限"),
+    "reverse_demand_over_limit": EventKind("reverse demand over limit", "反向有功需量超限"),
+    "reactive_demand_over_limit": EventKind("reactive demand over limit", "无功需量超限"),
+    "low_power_factor": EventKind("total power factor too low", "总功率因数超下限"),
+    "all_voltage_loss": EventKind("all-voltage loss", "全失压"),
+    "auxiliary_supply_loss": EventKind("auxiliary supply lost", "辅助电源失电"),
+    "voltage_sequence": EventKind("voltage sequence reversed", "电压逆相序"),
+    "current_sequence": EventKind("current sequence reversed", "电流逆相序"),
+    "voltage_unbalance": EventKind("voltage unbalance", "电压不平衡"),
+    "current_unbalance": EventKind("current unbalance", "电流不平衡"),
+    "severe_current_unbalance": EventKind("severe current unbalance", "电流严重不平衡"),
+    "power_down": EventKind("power down", "掉电"),
+    "programming": EventKind("programming", "编程", lasts=False),
+    "meter_clear": EventKind("meter clear", "电表清零", lasts=False),
+    "demand_clear": EventKind("maximum demand clear", "需量清零", lasts=False),
+    "event_clear": EventKind("event clear", "事件清零", lasts=False),
+    "clock_set": EventKind("clock set", "校时", lasts=False),
+    "broadcast_time_set": EventKind("clock set by broadcast", "广播校时", lasts=False),
+    "day_tables_set": EventKind("day tables programmed", "时段表编程", lasts=False),
+    "zone_tables_set": EventKind("zone tables programmed", "时区表编程", lasts=False),
+    "rest_days_set": EventKind("rest days programmed", "周休日编程", lasts=False),
+    "holidays_set": EventKind("holidays programmed", "节假日编程", lasts=False),
+    "settlement_days_set": EventKind("settlement days set", "结算日编程", lasts=False),
+    "active_combination_set": EventKind("active combination set", "有功组合方式编程", lasts=False),
+    "reactive_combination_set": EventKind("reactive combination set", "无功组合方式编程", lasts=False),
+    "reactive_combination_1_set": EventKind("reactive combination 1 set", "无功组合方式1编程", lasts=False),
+    "reactive_combination_2_set": EventKind("reactive combination 2 set", "无功组合方式2编程", lasts=False),
+    "prices_set": EventKind("tariff prices set", "费率电价编程", lasts=False),
+    "steps_set": EventKind("step table set", "阶梯表编程", lasts=False),
+    "key_update": EventKind("key update", "密钥更新", lasts=False),
+    "abnormal_card": EventKind("abnormal card", "异常插卡", lasts=False),
+    "illegal_card": EventKind("illegal card", "非法插卡", lasts=False),
+    "purchase_event": EventKind("purchase", "购电", lasts=False),
+    "refund": EventKind("refund", "退费", lasts=False),
+    "cover_open": EventKind("meter cover opened", "开表盖"),
+    "terminal_cover_open": EventKind("terminal cover opened", "开端钮盖"),
+    "magnetic_field": EventKind("constant magnetic field", "恒定磁场干扰"),
+    "relay_trip": EventKind("relay trip", "跳闸", lasts=False),
+    "relay_close": EventKind("relay close", "合闸", lasts=False),
+    "relay_malfunction": EventKind("relay malfunction", "负荷开关误动"),
+    "abnormal_supply": EventKind("abnormal supply", "电源异常"),
+    "clock_failure": EventKind("clock fault", "时钟故障"),
+    "metering_chip_fault": EventKind("metering chip fault", "计量芯片故障"),
+    "module_change": EventKind("communication module changed", "通信模块变更", lasts=False),
+}
+"""By name without part."""
+EVENTS_GONE: Final = "event_records_gone"
+"""Kind of event: a meter recorded more than its memory holds before anybody read it."""
+CLEARS: Final = ("event_clear", "meter_clear")
+"""Kinds after which a meter counts its other events from 0."""
+
+_PARTS: Final = re.compile(r"([a-z0-9_]+)(?:\.([abc])|@quadrant\.([1-4]))?")
+
+
+def base_of(kind: str) -> str:
+    """A kind without its part; empty where it is none that a meter records."""
+    found = _PARTS.fullmatch(kind)
+    return found[1] if found and found[1] in EVENT_KINDS else ""
+
+
+def words_of(kind: str, lang: Lang) -> str:
+    """What people call a kind; one that is not known stands as it is."""
+    if kind == EVENTS_GONE:
+        return "事件记录已被覆盖" if lang == "zh" else "event records overwritten"
+    base = base_of(kind)
+    if not base:
+        return kind
+    found = _PARTS.fullmatch(kind)
+    assert found is not None
+    phase, quadrant = found[2], found[3]
+    words = getattr(EVENT_KINDS[base], lang)
+    if phase:
+        return f"{phase.upper()}相{words}" if lang == "zh" else f"{words} phase {phase.upper()}"
+    if quadrant:
+        return f"第{quadrant}象限{words}" if lang == "zh" else f"{words} quadrant {quadrant}"
+    return str(words)
