@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -65,7 +65,7 @@ def test_backfill_takes_its_fifth_and_nobody_is_late_for_it(tmp_path: Path) -> N
     """After an outage of weeks current values would wait for old ones, or the old ones be overwritten."""
     port = Port(600)
     stations = [Station(meter=Meter(address, seed=7), port=port) for address in _ADDRESSES]
-    plans = [
+    plans: list[Mapping[str, object]] = [
         {"name": "now", "every_s": 60, "items": _POLLED},
         {"class": "daily_freeze", "items": ["forward_active_energy.*"]},
     ]
