@@ -36,9 +36,6 @@ WORKERS = 4
 LATE_ANSWER_S = 3.0
 """After a silence the same question is not asked again sooner: a late answer could pass for the new one."""
 
-CLOCK_LOOK_S = 30.0
-"""Longest sleep without a look at the wall clock, which may have been set."""
-
 _TIMER_SLACK_S = 0.05
 """Wall and monotonic clocks do not tick together; a pause of ``LATE_ANSWER_S`` must count as one."""
 
@@ -112,10 +109,16 @@ class Poller(ABC):
         self._clock = clock
         self._memory = _Memory()
         self._stop = asyncio.Event()
+        self._woken = asyncio.Event()
 
     def stop(self) -> None:
         """Let ``run`` end after the exchanges in hand."""
         self._stop.set()
+        self._woken.set()
+
+    def look_at_clock(self) -> None:
+        """The wall clock was set: the slot may be another."""
+        self._woken.set()
 
     async def run(self) -> None:
         """Poll until stopped."""
@@ -230,12 +233,11 @@ class Poller(ABC):
 
     async def _sleep_through(self, slot: datetime) -> None:
         while not self._over(slot):
-            await self._pause(min(self._left_s(slot), CLOCK_LOOK_S))
+            self._woken.clear()
+            await _until(self._woken, self._left_s(slot))
 
     async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stop.wait()
+        await _until(self._stop, seconds)
 
     # --- what people are told --------------------------------------------------------------
 
@@ -287,3 +289,9 @@ class Poller(ABC):
     def _never_asked(self, point: Point) -> tuple[Reason, str]:
         """Why nobody came to a meter in a slot."""
         return (Reason.SILENT if point.meter in self._memory.silent else Reason.LINE_SLOW), ""
+
+
+async def _until(event: asyncio.Event, longest_s: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(longest_s):
+            await event.wait()

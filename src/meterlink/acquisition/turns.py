@@ -39,7 +39,9 @@ from meterlink.model.slot import DAY_S, MONTH_S, Reason
 LATE_ANSWER_S: Final = 3.0
 """After a silence the same meter is not asked again sooner: a late answer could pass for the new one."""
 LINE_REST_S: Final = 5.0
-"""A line that could not be used is left alone for so long."""
+"""A line that could not be used is left alone for so long, and for twice as long each time that follows."""
+LINE_REST_MAX_S: Final = 60.0
+"""The longest: each try writes into the journal, and a line may be gone for weeks."""
 VOUCHED_S: Final = 7 * 86_400.0
 """So long a meter's clock is believed to be about right."""
 AHEAD_MAX: Final = timedelta(days=1)
@@ -101,6 +103,7 @@ class Turn:
         self._ledger = ledger
         self._clock = clock
         self._patience = Patience(line.name)
+        self._line_rest_s = LINE_REST_S
 
     async def take(self, job: Job) -> float:
         """Ask; returns the monotonic time until which the line is to be left alone."""
@@ -162,6 +165,7 @@ class Turn:
 
     async def _note_answer(self, job: Job, answer: StoredAnswer) -> float:
         stream, meter = job.stream, job.stream.meter
+        self._line_rest_s = LINE_REST_S
         if not await self._harvest.take(stream, job.slots, answer):
             self._tell(stream, "no_room_for_curves", "the journal's disk is almost full: free some space")
             self._rest(job)
@@ -189,13 +193,15 @@ class Turn:
         stream = job.stream
         match error:
             case ReplyTimeout():
+                self._line_rest_s = LINE_REST_S
                 await self._note_silent(stream)
             case BusFull():
                 return self._clock.monotonic_s() + LINE_REST_S
             case LineError():
+                rest_s, self._line_rest_s = self._line_rest_s, min(2 * self._line_rest_s, LINE_REST_MAX_S)
                 series = [one.series for one in self._streams]
                 await self._blame(series, Reason.LINE_DOWN, note=str(error))
-                return self._clock.monotonic_s() + LINE_REST_S
+                return self._clock.monotonic_s() + rest_s
             case NoFreeze():
                 self._tell(stream, "no_freeze", str(error))
                 self._rest(job)
