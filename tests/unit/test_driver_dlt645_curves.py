@@ -145,7 +145,8 @@ def test_any_holes_of_any_memory(held: set[int], slots: set[int], every: int) ->
     _is_true(answer)
     assert set(_points(*(held & wanted))) == _slots_of(answer)
     assert set(_points(*(n for n in wanted if held and n < min(held)))) == set(answer.not_yet)
-    assert len(asked) <= len(wanted) + 1
+    missing = len(answer.gone) + len(answer.unfit_slots)
+    assert len(asked) <= len(wanted) + missing + 1, "twice for what seems to be gone"
 
 
 def test_a_meter_that_records_every_quarter_is_not_read_whole_for_the_hours() -> None:
@@ -275,4 +276,18 @@ def test_garbage_never_makes_a_point_of_another_time(
         answer, _ = _read(says, _points(*slots))
     except (NoFreeze, BadAnswer):
         return
+    _is_true(answer)
+
+
+@pytest.mark.parametrize("late_behind", [0, 1, 2, 3])
+def test_a_late_answer_tells_no_record_gone(late_behind: int) -> None:
+    """An answer that comes late passes for the next one: days that the meter holds were given up."""
+    says, said = _holding(_points(*range(200))), list[bytes | Exception]()
+
+    def late(question: _Question) -> bytes | Exception:
+        said.append(says(question))
+        return said[-2] if len(said) == late_behind + 2 else said[-1]
+
+    answer, _ = _read(late, _points(*range(60)))
+    assert not answer.gone
     _is_true(answer)

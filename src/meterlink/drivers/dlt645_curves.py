@@ -148,6 +148,9 @@ class CurveReader:
         start, selector = chunk[0], self._selector(chunk)
         try:
             points = await self._points(self._from_time, selector, found)
+            if start not in points.by_slot and await self._is_past(start, points, found):
+                # A late answer passes for the next one, and what is told gone is never asked again.
+                points = await self._points(self._from_time, selector, found)
         except BadAnswer as error:
             self._bad += 1
             if self._bad >= BAD_ANSWERS_MAX:
@@ -168,6 +171,16 @@ class CurveReader:
             elif slot < last:
                 self._absent(slot, points, found)
         return [slot for slot in chunk if slot > last]
+
+    async def _is_past(self, start: datetime, points: _Points, found: StoredFindings) -> bool:
+        """Whether the meter ought to have had a record that did not come."""
+        if not points.is_whole:
+            return False
+        if points.by_slot:
+            return True
+        if self._newest is None:
+            self._newest = await self._newest_time(found)
+        return start <= self._newest
 
     async def _is_end(self, told: Sequence[datetime], count: int, found: StoredFindings) -> bool:
         """Whether as many came as were asked for, and they are the newest: then nobody knows from when on."""
