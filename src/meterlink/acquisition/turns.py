@@ -19,7 +19,7 @@ import structlog
 from meterlink.acquisition.harvest import Harvest, SlotLedger
 from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.planner import BlameLedger
-from meterlink.acquisition.streams import NOT_TAKEN, Stream, depth_s
+from meterlink.acquisition.streams import NOT_TAKEN, Meter, Stream, depth_s
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
@@ -202,15 +202,25 @@ class Turn:
                 series = [one.series for one in self._streams]
                 await self._blame(series, Reason.LINE_DOWN, note=str(error))
                 return self._clock.monotonic_s() + rest_s
+            case ClockFarAhead():
+                self._note_useless(job, error)
+                await self._blame(self._series_of(stream.meter), Reason.CLOCK_WRONG, note=str(error))
             case NoFreeze():
                 self._tell(stream, "no_freeze", str(error))
                 self._rest(job)
             case _:
-                event = "config_error" if isinstance(error, ConfigError) else "bad_answer"
-                meter = stream.meter.point.meter
-                _log.warning(event, line=self._line.name, meter=meter, reason=str(error))
-                self._vain(job)
+                self._note_useless(job, error)
         return 0.0
+
+    def _note_useless(self, job: Job, error: MeterlinkError) -> None:
+        """An answer that helps nobody, of a meter that is there."""
+        event = "config_error" if isinstance(error, ConfigError) else "bad_answer"
+        meter = job.stream.meter.point.meter
+        _log.warning(event, line=self._line.name, meter=meter, reason=str(error))
+        self._vain(job)
+
+    def _series_of(self, meter: Meter) -> list[Series]:
+        return [one.series for one in self._streams if one.meter is meter]
 
     async def _note_silent(self, stream: Stream) -> None:
         """Put the meter aside, for a moment or for longer; all that is due of it waits for it."""
@@ -225,8 +235,7 @@ class Turn:
         else:
             meter.tries, rest_s = 0, max(float(stream.plan.retry_s), LATE_ANSWER_S)
         meter.rest_until = self._clock.monotonic_s() + rest_s
-        series = [one.series for one in self._streams if one.meter is meter]
-        await self._blame(series, Reason.SILENT, tries=1)
+        await self._blame(self._series_of(meter), Reason.SILENT, tries=1)
 
     def _note_refused(self, stream: Stream, refused: Mapping[str, str]) -> None:
         today, meter = stream.plan.calendar.day_of(self._clock.utc_now()), stream.meter.point.meter
