@@ -149,7 +149,11 @@ class Daemon:
             )
             care = LedgerCare(journal.ledger, outside.clock, settings.gateway.plant_time)
             watching_clock = partial(wall_clock.watch, outside.clock, lines.look_at_clock)
-            beside = {"ledger": care.run, "wall_clock": watching_clock, **self._beside(parts)}
+            beside: dict[str, Callable[[], Awaitable[None]]] = {
+                "ledger": care.run,
+                "wall_clock": watching_clock,
+                **self._beside(parts),
+            }
             tasks = [group.create_task(supervised(name, run), name=name) for name, run in beside.items()]
             requests = CollectionRequests(
                 journal.ledger,

@@ -32,8 +32,17 @@ SETTLING_S: Final = 2 * HOUR_S
 """The first hours of all: a meter that is in trouble from the first second has no history."""
 
 Nature = Literal[
-    *("sound", "noisy", "garbage", "absent", "vanished", "drifting", "ahead", "behind", "set"),
-    *("exchanged", "cut_off"),
+    "sound",
+    "noisy",
+    "garbage",
+    "absent",
+    "vanished",
+    "drifting",
+    "ahead",
+    "behind",
+    "set",
+    "exchanged",
+    "cut_off",
 ]
 Protocol = Literal["dlt645-2007", "dlt645-1997", "dlt698.45"]
 Way = Literal["tcp", "serial", "paced", "dial"]
@@ -277,7 +286,7 @@ class _Drawing:
         nature = chance.choices(natures, [share for _, share in NATURES])[0]
         return MeterDraft(
             id=f"m{number:04d}",
-            address=f"{number + 1 - (number % 20 == 19):012d}",  # one in twenty has its neighbour's, elsewhere
+            address=f"{number + 1 - (number % 20 == 19):012d}",  # one in twenty has that of one elsewhere
             line=line.name,
             protocol=protocol,
             model=chance.choice(MODELS[protocol]),

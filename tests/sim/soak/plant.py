@@ -133,7 +133,7 @@ class Plant:
 
     # --- as long as a daemon runs ---------------------------------------------------------------
 
-    def wired(self, group: asyncio.TaskGroup, seed: int) -> dict[str, Line]:
+    def wire(self, group: asyncio.TaskGroup, seed: int) -> None:
         """The lines of this run; those of the one before went with its loop."""
         self._ends.clear()
         self._group = group
@@ -150,7 +150,6 @@ class Plant:
             )
             for name, draft in self._drafts.items()
         }
-        return self._lines
 
     async def open(self, name: str) -> ByteStream:
         """Open a line that we dial."""
@@ -177,8 +176,13 @@ class Plant:
         for line in self._drafts.values():
             await self._cut(line)
 
+    async def catch_up(self) -> None:
+        """Let happen what was due while no daemon ran."""
+        while self._happenings and self._happenings[0][0] <= self._clock.monotonic_s():
+            await self._happenings.pop(0)[1]()
+
     async def happen(self) -> None:
-        """Let everything happen at its time, what is overdue at once."""
+        """Let everything happen at its time."""
         while self._happenings:
             when, act = self._happenings[0]
             await asyncio.sleep(max(0.0, when - self._clock.monotonic_s()))

@@ -1,11 +1,11 @@
 """What could have been read, told by the plant alone: by its draft, its meters, and what they were asked.
 
-A slot was readable when there was an opportunity: a stretch of time in which the daemon ran with a right clock,
-the line was there, the meter heard, the slot was due, and the meter still held it; long enough for one more try
-of whoever was put aside (``OPPORTUNITY_S``), and for slots that had waited for a day, for the share of the line
-that such work may take (``LATE_OPPORTUNITY_S``). In that stretch the meter was not asked at all, or gave at
-least one sound answer. A meter of which nothing can be relied on has no readable slots: what is kept of it must
-be true, and that is all.
+A slot was readable when there was an opportunity: a stretch of time in which the daemon ran with a right
+clock, the line was there, the meter heard, the slot was due, and the meter still held it; long enough for one
+more try of whoever was put aside (``OPPORTUNITY_S``), and for slots that had waited for a day, for the share
+of the line that such work may take (``LATE_OPPORTUNITY_S``). In that stretch the meter was not asked at all,
+or gave at least one sound answer. A meter of which nothing can be relied on has no readable slots: what is
+kept of it must be true, and that is all.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from itertools import pairwise
 from typing import Final, Literal
 
 from metersim.works.freezes import Between, Freeze
@@ -163,7 +164,7 @@ class Truth:
 
     def _absences(self) -> list[Span]:
         lives = [life.span for life in self._draft.lives]
-        return [Span(one.end, other.begin) for one, other in zip(lives, lives[1:], strict=False)]
+        return [Span(one.end, other.begin) for one, other in pairwise(lives)]
 
     def _freeze(self, meter: str, kind: Kind, slot: datetime, moment_s: float) -> Freeze | None:
         """The row that a meter holds of a slot at a time."""

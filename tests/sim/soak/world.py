@@ -78,7 +78,8 @@ class World:
     async def _live(self, life: Life) -> None:
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            lines = self.plant.wired(group, self._draft.seed)
+            await self.plant.catch_up()
+            self.plant.wire(group, self._draft.seed)
             beside = [
                 group.create_task(self.plant.happen(), name="plant.happenings"),
                 group.create_task(self._trouble(), name="gateway.troubles"),
@@ -90,7 +91,6 @@ class World:
                     if line.way == "dial"
                 ),
             ]
-            assert lines
             running = group.create_task(self._daemon().run(stop, lambda _: None), name="daemon")
             await asyncio.sleep(max(0.0, life.span.end - self.sim.clock.monotonic_s()))
             if life.ends == "torn":
