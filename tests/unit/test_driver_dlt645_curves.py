@@ -14,7 +14,7 @@ from meterlink.drivers.base import StoredAnswer
 from meterlink.drivers.dlt645_curves import BAD_ANSWERS_MAX, CurveReader, curve_table
 from meterlink.drivers.dlt645_talk import Told
 from meterlink.drivers.stored import StoredFindings
-from meterlink.errors import BadAnswer, MeterlinkError, NoFreeze, Refused, ReplyTimeout
+from meterlink.errors import BadAnswer, ClockFarAhead, MeterlinkError, NoFreeze, Refused, ReplyTimeout
 from meterlink.model.data_classes import CURVE
 from meterlink.model.zone import CHINA_TIME
 from metersim import Simulation
@@ -291,3 +291,17 @@ def test_a_late_answer_tells_no_record_gone(late_behind: int) -> None:
     answer, _ = _read(late, _points(*range(60)))
     assert not answer.gone
     _is_true(answer)
+
+
+def test_a_meter_that_is_weeks_ahead_is_asked_once() -> None:
+    """Asked for each slot of each turn, it took half of a line's time for ever."""
+    asked: list[_Question] = []
+    held = _points(*range(-40 * 96, -10 * 96))
+
+    def says(question: _Question) -> bytes | Exception:
+        asked.append(question)
+        return _holding(held)(question)
+
+    with pytest.raises(ClockFarAhead):
+        _read(says, _points(*range(24)))
+    assert 1 == len(asked)

@@ -20,7 +20,7 @@ from meterlink.drivers.dlt645_talk import Told, has_no_such
 from meterlink.drivers.freezes import FreezeFindings, freeze_instant, is_part
 from meterlink.drivers.stored import StoredFindings
 from meterlink.drivers.values import each_once, measured
-from meterlink.errors import BadAnswer, NoFreeze, Refused
+from meterlink.errors import BadAnswer, ClockFarAhead, NoFreeze, Refused
 from meterwire.dlt645 import Dictionary, Entry, ItemValue
 from meterwire.dlt645.items import record_selector
 from meterwire.dlt645.items.dictionary import DICTIONARIES_KEPT
@@ -127,6 +127,7 @@ class CurveReader:
 
         Raises:
             NoFreeze: the meter has no load records of this class.
+            ClockFarAhead: it holds one that is yet to come.
             BadAnswer: again and again its answers do not fit.
 
         """
@@ -222,7 +223,13 @@ class CurveReader:
         raise BadAnswer(f"{self._meter} answered its newest load record damaged")
 
     async def _points(self, entry: Entry, selector: bytes, found: StoredFindings) -> _Points:
-        """The records of one answer, by time; none where the meter says that there is none."""
+        """The records of one answer, by time; none where the meter says that there is none.
+
+        Raises:
+            BadAnswer: it does not fit.
+            ClockFarAhead: it holds a record that is yet to come.
+
+        """
         try:
             told = await self._ask(entry, selector)
         except Refused as error:
@@ -238,6 +245,8 @@ class CurveReader:
             who = f"{self._meter}, {entry.item}"
             try:
                 slot = freeze_instant(values[0].moment, zone=self._zone, now=told.taken_at, who=who)
+            except ClockFarAhead:
+                raise  # it would say the same of each slot, an exchange each
             except NoFreeze:
                 is_whole = False
                 continue

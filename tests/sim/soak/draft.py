@@ -213,8 +213,9 @@ class _Drawing:
 
     def __init__(self, seed: int, days: int, meters: int) -> None:
         self._seed, self._days, self._count = seed, days, meters
-        self._outage_s = {0: DAY_S, 1: 7 * DAY_S}.get(seed % 7, 0.0)
-        self._ends_at = days * DAY_S + self._outage_s * (seed % 7 == 1) + TAIL_S
+        is_week = seed % 20 == 1
+        self._outage_s = 7 * DAY_S if is_week else DAY_S * (seed % 4 == 0)
+        self._ends_at = days * DAY_S + self._outage_s * is_week + TAIL_S
         self._busy_until = self._ends_at - TAIL_S
 
     def draft(self) -> Draft:
@@ -228,8 +229,8 @@ class _Drawing:
             lives=self._lives(chance),
             clock_off=self._clock_off(chance),
             broker_away=self._spans(chance, 2, 6 * HOUR_S),
-            curve_s=900 if self._seed % 5 == 4 else 3_600,
-            with_database=self._seed % 4 == 0,
+            curve_s=900 if self._seed % 20 == 4 else 3_600,
+            with_database=self._seed % 10 == 0,
             ends_at=self._ends_at,
         )
 
