@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
@@ -26,7 +27,7 @@ from meterlink.acquisition.keeping import Keeper, Patience
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger
 from meterlink.acquisition.plans import Plan, Point
-from meterlink.acquisition.poller import CLOCK_LOOK_S, Poller, Task
+from meterlink.acquisition.poller import Poller, Task
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
@@ -99,7 +100,6 @@ class EventPoller(Poller):
         self._looked: dict[str, Look] = {}
         self._left: dict[str, tuple[str, ...]] = {}
         self._absent: set[str] = set()
-        self._called = asyncio.Event()
         self._callers: set[str] = set()
         self._called_at_s: dict[str, float] = {}
 
@@ -130,20 +130,15 @@ class EventPoller(Poller):
         """
         if any(point.address == address for point in self._points):
             self._callers.add(address)
-            self._called.set()
-
-    def stop(self) -> None:
-        """See ``Poller.stop``."""
-        super().stop()
-        self._called.set()
+            self._woken.set()
 
     async def _sleep_through(self, slot: datetime) -> None:
         while not self._over(slot):
-            self._called.clear()
+            self._woken.clear()
             wait_s = await self._answer_calls(slot)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(self._left_s(slot), CLOCK_LOOK_S, wait_s)):
-                    await self._called.wait()
+                async with asyncio.timeout(min(self._left_s(slot), wait_s)):
+                    await self._woken.wait()
 
     async def _answer_calls(self, slot: datetime) -> float:
         """Look into those who have called, each now and then; how soon the others may be."""
@@ -161,7 +156,7 @@ class EventPoller(Poller):
                 tasks.append(self._all_kinds(point, slot))
         if tasks:
             await self._pass(self._in_turn(tasks), slot)
-        return min((rest_s for rest_s in rests_s.values() if rest_s > 0), default=CLOCK_LOOK_S)
+        return min((rest_s for rest_s in rests_s.values() if rest_s > 0), default=math.inf)
 
     # --- one meter ---
 

@@ -135,6 +135,11 @@ class LinePart:
         if self._orders is not None:
             self._orders.stop()
 
+    def look_at_clock(self) -> None:
+        """The wall clock was set."""
+        for part in self._parts:
+            part.look_at_clock()
+
     async def run(self) -> None:
         """Own the line and poll its meters until stopped; fresh state at each call."""
         self.is_at_work = True
