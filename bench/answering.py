@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 ANSWER_DATA = bytes.fromhex("3333343359333333")  # 00010000, 0.26 kWh, masked
 REQUEST_OCTETS = 16
+PACED_EXCHANGE_S = 36 * 11 / 2400 + 0.02
+"""A read of one energy on a line of 2400 bit/s, at the least."""
 SIMULATED_LINES = 32
 SIMULATED_METERS = 32
 """On each line; the first of all has the address 1."""
@@ -42,6 +44,14 @@ class _Meter(_Echo):
         self._transport.write(body + bytes([sum(body) & 0xFF]) + b"\x16")  # type: ignore[attr-defined]
 
 
+class _PacedMeter(_Meter):
+    """The same behind a serial server: the answer comes when a line of 2400 bit/s has carried it."""
+
+    def data_received(self, data: bytes) -> None:
+        """Answer later."""
+        asyncio.get_running_loop().call_later(PACED_EXCHANGE_S, super().data_received, data)
+
+
 class Server(NamedTuple):
     """A server in its own process.
 
@@ -61,16 +71,22 @@ class Server(NamedTuple):
 
 @contextlib.contextmanager
 def serving(kind: str) -> Iterator[int]:
-    """Run the server ``echo`` or ``meter`` in its own process; gives its port."""
+    """Run the server ``echo``, ``meter`` or ``paced_meter`` in its own process; gives its port."""
     with running(kind) as server:
         yield server.ports[0]
 
 
 @contextlib.contextmanager
-def running(kind: str) -> Iterator[Server]:
-    """Run a server in its own process: ``echo``, ``meter``, ``simulator`` or ``dlt645``."""
+def running(kind: str, ports: int = 1) -> Iterator[Server]:
+    """Run a server in its own process: one of those above, ``simulator`` or ``dlt645``.
+
+    Args:
+        kind: of server.
+        ports: on how many one of those above listens.
+
+    """
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench.answering", kind], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "bench.answering", kind, str(ports)], stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None
@@ -108,18 +124,19 @@ async def _peer(stack: contextlib.AsyncExitStack) -> list[int]:
     return [service.server.port]
 
 
-async def _main(kind: str) -> None:
+async def _main(kind: str, count: int) -> None:
     if kind in {"simulator", "dlt645"}:
         async with contextlib.AsyncExitStack() as stack:
             ports = await (_simulator if kind == "simulator" else _peer)(stack)
             print(*ports, flush=True)
             await asyncio.Event().wait()
-    protocol = {"echo": _Echo, "meter": _Meter}[kind]
-    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    protocol = {"echo": _Echo, "meter": _Meter, "paced_meter": _PacedMeter}[kind]
+    loop = asyncio.get_running_loop()
+    servers = [await loop.create_server(protocol, "127.0.0.1", 0) for _ in range(count)]
+    print(*(server.sockets[0].getsockname()[1] for server in servers), flush=True)
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_main(sys.argv[1]))
+        asyncio.run(_main(sys.argv[1], int(sys.argv[2])))

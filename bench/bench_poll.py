@@ -34,8 +34,14 @@ PEER_POLLS = 300
 _ADDRESS = "000000000161"
 
 
-class _Pinger(asyncio.Protocol):
-    """The floor: 30 octets there and back, nothing else."""
+class Pinger(asyncio.Protocol):
+    """The floor: 30 octets there and back, nothing else.
+
+    Args:
+        count: how often.
+        done: is set when that is over.
+
+    """
 
     def __init__(self, count: int, done: asyncio.Future[None]) -> None:
         self._left = count
@@ -58,14 +64,24 @@ async def _echo_floor(port: int) -> float:
     loop = asyncio.get_running_loop()
     done = loop.create_future()
     begun = time.perf_counter()
-    await loop.create_connection(lambda: _Pinger(ECHOES, done), "127.0.0.1", port)
+    await loop.create_connection(lambda: Pinger(ECHOES, done), "127.0.0.1", port)
     await done
     return ECHOES / (time.perf_counter() - begun)
 
 
-async def _meterlink(port: int) -> float:
+def line_to(port: int) -> Line:
+    """A line over TCP, as the daemon has them.
+
+    Args:
+        port: of a server on loopback.
+
+    """
     url = TcpUrl(host="127.0.0.1", port=port)
-    line = Line("bench", opener=lambda: open_line(url), timing=Timing(), rng=random.Random(1))
+    return Line("bench", opener=lambda: open_line(url), timing=Timing(), rng=random.Random(1))
+
+
+async def _meterlink(port: int) -> float:
+    line = line_to(port)
     driver = Dlt645Driver(SystemClock())
     async with asyncio.TaskGroup() as group:
         owner = group.create_task(line.run())

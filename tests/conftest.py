@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["tests.support.server_fixtures"]
@@ -9,3 +11,9 @@ pytest_plugins = ["tests.support.server_fixtures"]
 # No test is timed: how long an example takes says how busy the machine is. The limit of 20 s a test remains.
 settings.register_profile("meterlink", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("meterlink")
+
+
+def pytest_collection_finish() -> None:
+    """Tests by the ten thousand stay until the end: no collection of garbage need look at them each time."""
+    gc.collect()
+    gc.freeze()

@@ -131,10 +131,11 @@ async def test_what_was_not_acknowledged_comes_again_in_order(broker: BrokerUnde
 @pytest.mark.asyncio
 async def test_a_persistent_session_collects_while_its_client_is_away(broker: BrokerUnderTest) -> None:
     """While the ingest restarts the gateway goes on; more than mosquitto's default of 1000 must wait."""
-    async with broker.connector.connect(client_id="s", subscriptions=("a/b",), persistent=True):
-        pass
+    async with broker.connector.connect(client_id="s", subscriptions=("a/b",), persistent=True) as port:
+        assert not port.resumed
     await _publish(broker, *_numbered(1_500))
     async with broker.connector.connect(client_id="s", subscriptions=("a/b",), persistent=True) as port:
+        assert port.resumed, "whoever publishes would send everything again"
         assert _numbered(1_500) == _payloads(await _receive(port, 1_500))
 
 
@@ -221,6 +222,7 @@ async def test_a_broker_that_goes_and_returns_keeps_the_session(restartable: Res
             pass
     await broker.start()
     async with broker.connector.connect(client_id="s", subscriptions=("a/b",), persistent=True) as port:
+        assert port.resumed
         assert _numbered(2, 1) == _payloads(await _receive(port, 2))
 
 

@@ -132,7 +132,7 @@ async def test_any_name_comes_back_as_it_was(database: _Database) -> None:
 
 @pytest.mark.asyncio
 async def test_a_bad_line_is_refused_with_words_and_the_rest_is_stored(strict: _Database) -> None:
-    """The ingest halves on a refusal; without the server's words nobody could mend the cause."""
+    """F39: the ingest halves on a refusal; without the server's words nobody could mend the cause."""
     await strict.sink.write([f"m,a=1 v=1.0 {_T0}"])
     for bad, words in [
         ("no line at all", "unable to parse"),

@@ -101,7 +101,7 @@ async def test_a_broker_that_is_replaced_is_asked_again() -> None:
 
 @pytest.mark.asyncio
 async def test_a_missing_puback_ends_the_connection() -> None:
-    """A broker that hangs must not hold the relay for ever: it may have arrived, so it is sent again."""
+    """F37: a broker that hangs must not hold the relay for ever: it may have arrived, so it is sent again."""
     async with _broker(lambda packet: _CONNACK_5 if packet[0] >> 4 == 1 else b"") as port:
         connector = MqttConnector(LOOPBACK, port, publish_timeout_s=0.1)
         async with connector.connect(client_id="c") as connection:
@@ -113,7 +113,7 @@ async def test_a_missing_puback_ends_the_connection() -> None:
 
 @pytest.mark.asyncio
 async def test_a_silent_broker_is_given_up() -> None:
-    """A port that accepts and says nothing is a broker that is away."""
+    """F36: a port that accepts and says nothing is a broker that is away."""
     async with _broker(lambda _packet: b"") as port:
         with pytest.raises(BrokerAway, match="no answer in time"):
             async with MqttConnector(LOOPBACK, port, connect_timeout_s=0.1).connect(client_id="c"):

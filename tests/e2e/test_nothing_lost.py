@@ -187,7 +187,7 @@ _GROUPS = list(_groups(kill_points(POINTS), POINTS_A_TEST))
 async def test_killed_at_any_point(
     tmp_path: Path, mosquitto: Mosquitto, influxdb: InfluxDB, points: tuple[KillPoint, ...]
 ) -> None:
-    """A power cut would lose readings, or write them twice."""
+    """F22: a power cut would lose readings, or write them twice."""
     async with _scene(tmp_path, mosquitto, influxdb) as scene:
         await _kill(scene, points)
         assert [] == scene.faults()
@@ -235,7 +235,7 @@ async def test_the_broker_stopped_for_a_while(
 async def test_the_database_away_in_two_ways(
     tmp_path: Path, mosquitto: Mosquitto, influxdb: InfluxDB
 ) -> None:
-    """Points written while the database said 503, or was not there, would be gone."""
+    """F39: points written while the database said 503, or was not there, would be gone."""
     async with _scene(tmp_path, mosquitto, influxdb) as scene:
         await asyncio.to_thread(scene.daemon.start)
         await scene.answered(200)

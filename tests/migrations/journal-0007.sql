@@ -292,19 +292,11 @@ BEGIN SELECT raise(ABORT, 'what was removed stays counted'); END;
 CREATE TRIGGER removed_only_grows BEFORE UPDATE ON removed WHEN NEW.rows < OLD.rows
 BEGIN SELECT raise(ABORT, 'what was removed stays counted'); END;
 
-CREATE INDEX event_by_beginning ON event (meter, kind, occurred_at);
+-- The freezes of one meter in the order of their nights: a new one is judged by those of a month.
+-- Of freezes alone: values of the moment are many, and found by their own key.
 
-
-CREATE TABLE event_mark (
-  meter TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  device TEXT NOT NULL,
-  counted INTEGER NOT NULL,
-  lasting INTEGER,
-  seen_at INTEGER NOT NULL,
-  PRIMARY KEY (meter, kind)
-) STRICT, WITHOUT ROWID;
-INSERT INTO event_mark VALUES ('表1', 'power_down', '000000000161', 1, 1, 1795316405250000);
+CREATE INDEX log_freezes ON log (meter, data_class, slot)
+WHERE data_class IN ('daily_freeze', 'monthly_freeze');
 PRAGMA application_id = 1296845361;
 PRAGMA user_version = 7;
 PRAGMA journal_mode = WAL;

@@ -89,7 +89,7 @@ async def test_an_old_journal_opens_twice(tmp_path: Path, fixture: Path) -> None
             assert [1] * has_acts == [one.number for one in await journal.acts.checkpoints()]
             standings = await journal.ledger.standings("表1", _MISSING.key.slot)
             assert ([_MISSING] if fixture.stem >= "journal-0005" else []) == standings
-            assert (_MARKS if fixture.stem >= "journal-0007" else {}) == await journal.events.marks("表1")
+            assert (_MARKS if fixture.stem >= "journal-0008" else {}) == await journal.events.marks("表1")
             assert 1 == await journal.sinks.cursor("mqtt")
             assert [(1, "too large")] == await journal.sinks.poisoned("mqtt")
     async with Journal.open(path, clock=SystemClock()) as journal:

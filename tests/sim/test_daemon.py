@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from meterlink.acquisition.poller import WORKERS
 from meterlink.journal.store import Store
 from metersim import Faults, Meter, Station
 from tests.support.agreement import readings_of, repeated_keys
+from tests.support.faulty_line import MIDNIGHT, FaultyLine
 from tests.support.simulated import ITEMS, START, SimulatedGateway, slots_between
 
 _EVERY_S = 30
@@ -148,7 +149,7 @@ def test_a_line_that_vanishes_and_returns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("hours", [-25, -1, 1, 25])
 def test_the_wall_clock_is_set(tmp_path: Path, hours: int) -> None:
-    """A gateway without a clock battery: reading goes on at once, and no slot is read twice."""
+    """F27: a clock that is set would stop the reading, or have a slot read twice."""
     gateway = _gateway(tmp_path)
 
     async def meanwhile() -> None:
@@ -174,6 +175,21 @@ def test_the_wall_clock_is_set_back_into_slots_that_were_read(tmp_path: Path) ->
     gateway.run(seconds=8 * _EVERY_S - 1, meanwhile=meanwhile)
     assert _due(6) == _kept(gateway)
     assert [] == repeated_keys(readings_of(gateway.rows()))
+
+
+def test_f28_a_gateway_that_starts_in_1970_reads_as_soon_as_it_knows_the_time(tmp_path: Path) -> None:
+    """F28: a gateway without a clock would wait for 56 years, or keep freezes under days that never were."""
+    line = FaultyLine(tmp_path, count=2)
+    line.gateway.clock.ahead = datetime(1970, 1, 1, tzinfo=UTC) - MIDNIGHT
+
+    async def learn() -> None:
+        await asyncio.sleep(1_800)
+        assert [] == line.gateway.answers, "no meter is asked for what it had in 1970"
+        assert [] == readings_of(line.gateway.rows()), "no meter has a record of 1970"
+        line.gateway.clock.ahead = timedelta()
+
+    line.run(hours=1.5, meanwhile=learn)
+    line.is_whole(hours=1.25)
 
 
 def test_a_full_disk_stops_reading_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

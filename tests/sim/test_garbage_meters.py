@@ -117,7 +117,7 @@ def test_each_kind_of_garbage_alone(tmp_path: Path, fault: str) -> None:
 
 @pytest.mark.parametrize("late_ms", [480, 520, 1500, 3200, 3600, 9000])
 def test_late_answers(tmp_path: Path, late_ms: int) -> None:
-    """The answer to an earlier question would be kept as the answer to a later one, or of a neighbour."""
+    """F6: the answer to an earlier question would be kept as that to a later one, or as a neighbour's."""
     gateway, _ = _run(tmp_path, Faults(seed=5, late=0.7, late_ms=late_ms))
     answered = {
         answer.values[ITEMS[0]]: answer.at

@@ -150,7 +150,7 @@ def test_a_slow_answer_is_waited_for_while_it_flows() -> None:
 
 
 def test_a_babbling_node_is_bounded() -> None:
-    """Rubbish without end would hold the line for ever."""
+    """F10: rubbish without end would hold the line for ever."""
 
     async def program() -> float:
         near, far = memory_line()

@@ -142,3 +142,21 @@ def test_a_protection_that_is_set_after_the_clock_was_set_back_stands(tmp_path: 
 
     gateway.run(seconds=600, meanwhile=script)
     assert [] == gateway.obeyed()
+
+
+def test_a_balance_that_a_clerk_brings_later_gives_light_again(tmp_path: Path) -> None:
+    """Who owes nothing, as the counter found out, would stay dark by the older word of a program."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        assert "done" == (await gateway.until("t-1"))["state"]
+        at = time_out(gateway.now() - BEFORE_THE_BALANCE)
+        clear = {"kind": "balance_statement", "id": "b-9", "sender": "clara", "at": at, "meter": M}
+        await gateway.ask("clara", "evidence.add", records=[{**clear, "balance_cents": 0}])
+        await asyncio.sleep(120)
+
+    gateway.run(seconds=900, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()

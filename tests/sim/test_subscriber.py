@@ -212,7 +212,7 @@ def test_a_sink_that_returns_is_used_soon(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bad", [{1}, {50}, {100}, {1, 2, 3}, {10, 60, 61, 90}, set(range(1, 101))])
 def test_a_refused_line_is_buried_alone(tmp_path: Path, bad: set[int]) -> None:
-    """One line that the database refuses must cost itself, never its neighbours, and leave the words."""
+    """F39: one line that the database refuses must cost itself, never its neighbours, and leave the words."""
     world = _World(tmp_path / "d.db")
 
     async def body(subscriber: Subscriber, letters: DeadLetters) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from metersim import Station
+from metersim.works.switch import Command
 from tests.sim.test_reconnections import alarms, work
 from tests.support.at_the_meter import STEPS_MAX, AtTheMeter
 from tests.support.control_bench import ADDRESS, a_meter
@@ -89,6 +91,65 @@ def test_another_person_takes_a_left_walk_up_and_closes(tmp_path: Path) -> None:
     gateway.run(seconds=2 * 3_600, meanwhile=script)
     assert ("qualified", "ines") == (ines.walk["result"], ines.walk["by"])
     assert "direct_close" == gateway.obeyed()[-1]
+
+
+def test_nobody_comes_between_because_a_clock_was_set(tmp_path: Path) -> None:
+    """A second person would switch the load on under the hands of the first, who is still there."""
+    gateway = a_gateway(tmp_path)
+    fred = AtTheMeter(gateway)
+
+    async def script() -> None:
+        await gateway.up()
+        await asyncio.sleep(20 * 60)
+        await walked_into_the_dark(gateway, fred)
+        gateway.clock.ahead = timedelta(hours=3)
+        error = await gateway.refused("ines", "qualify.begin", meter=M)
+        assert "one person does all of it" in str(error)
+        await asyncio.sleep(2 * 60)
+        assert [] == await told(gateway), "he has not gone"
+
+    gateway.run(seconds=2 * 3_600, meanwhile=script)
+
+
+@pytest.mark.parametrize("is_paid", [False, True])
+def test_who_begins_where_a_walk_was_left_closes(tmp_path: Path, is_paid: bool) -> None:
+    """Nobody could close but with a screwdriver: no order goes to a model that is not qualified."""
+    gateway = a_gateway(tmp_path)
+    fred, ines = AtTheMeter(gateway), AtTheMeter(gateway, "ines")
+
+    async def script() -> None:
+        await walked_into_the_dark(gateway, fred)
+        await gateway.ask("fred", "qualify.leave", meter=M)
+        if is_paid:
+            (close,) = (await gateway.paid(M))["orders"]
+            assert "refused" == (await gateway.until(close))["state"]
+        await asyncio.sleep(2 * 60)
+        assert 1 + is_paid == len([one for one in await work(gateway) if one["kind"] == "field_order"])
+        await ines.qualify(M)
+        assert [] == [one for one in await work(gateway) if one["kind"] == "field_order"], "all is done"
+        await asyncio.sleep(35 * 60)
+        assert [] == [one for one in await work(gateway) if one["kind"] == "field_order"], "nobody waits"
+
+    gateway.run(seconds=3_600, meanwhile=script)
+    assert (("close",), "closed") == (tuple(ines.confirmed), ines.walk["result"])
+    assert ["trip", "direct_close"] == gateway.obeyed()[-2:]
+
+
+def test_a_contact_that_was_closed_by_hand_is_not_closed_again(tmp_path: Path) -> None:
+    """A model that was left once could never be qualified at that meter again."""
+    gateway = a_gateway(tmp_path)
+    fred = AtTheMeter(gateway)
+
+    async def script() -> None:
+        await walked_into_the_dark(gateway, fred)
+        await gateway.ask("fred", "qualify.leave", meter=M)
+        gateway.meters[ADDRESS].works.switch.obey(Command(kind="direct_close"), gateway.now())
+        await fred.qualify(M)
+        assert ("closed", []) == (fred.walk["result"], fred.confirmed[fred.confirmed.index("trip") + 1 :])
+        await fred.begin(M)
+        assert "" == fred.walk["closes"]
+
+    gateway.run(seconds=3_600, meanwhile=script)
 
 
 def test_a_walk_to_its_end_is_nobodys_work(tmp_path: Path) -> None:

@@ -270,6 +270,7 @@ http {{
   server {{
     listen {host}:{port};
     if (-f {folder}/unavailable) {{ return 503; }}
+    if (-f {folder}/busy) {{ return 429; }}
     location = /api/v2/write {{
       rewrite ^ /write?db=$arg_bucket&precision=$arg_precision? break;
       proxy_pass http://{host}:{behind};
@@ -334,11 +335,16 @@ class InfluxDB(Server):
 
     def unavailable(self, yes: bool) -> None:
         """Answer 503 to everything from now on, or no longer."""
-        switch = self.folder / "unavailable"
-        if yes:
-            switch.touch()
-        else:
-            switch.unlink(missing_ok=True)
+        self.answers(503 if yes else None)
+
+    def answers(self, status: int | None) -> None:
+        """Answer 429 or 503 to everything from now on; ``None``: what the database says."""
+        for name, told in (("busy", 429), ("unavailable", 503)):
+            switch = self.folder / name
+            if status == told:
+                switch.touch()
+            else:
+                switch.unlink(missing_ok=True)
 
     def log_tail(self) -> str:
         """See ``Server.log_tail``."""

@@ -106,6 +106,7 @@ class SimulatedGateway:
 
     Attributes:
         strikes: faults that meet control frames.
+        serve: what stands at the far end of the line instead of the stations, until it ends.
 
     """
 
@@ -134,6 +135,7 @@ class SimulatedGateway:
         self.broker = MemoryBroker()
         self.sink = MemorySink()
         self.strikes = Strikes(seed=seed, start=start, now=self.sim.clock.utc_now)
+        self.serve: Callable[[Duplex], Awaitable[None]] | None = None
         self.plugged = True
         self.dialled = 0
         self.started_at = start
@@ -199,12 +201,12 @@ class SimulatedGateway:
         self.check_database()
 
     def check_database(self) -> None:
-        """The database is the journal: measurement, meter, field, time and value."""
+        """The database is the journal: measurement, meter, field, time and value of all readings."""
         stored = {
             (measurement, dict(tags)["meter"], field, time_s): float(value)
             for (measurement, tags, time_s), fields in self.sink.points.items()
             for field, value in fields.items()
-            if not field.endswith("marks")
+            if measurement != "event" and not field.endswith("marks")
         }
         kept = {
             (row.record.data_class, meter, item.replace(".", "_"), slot): value
@@ -267,8 +269,15 @@ class SimulatedGateway:
             raise LineLost("no such device")
         ours, theirs = memory_line()
         self._ends.append(theirs)
-        self._plant.create_task(self._line.serve(Duplex(theirs, self.strikes.heard)))
+        self._plant.create_task(self._serve(Duplex(theirs, self.strikes.heard)))
         return ours
+
+    async def serve_stations(self, duplex: Duplex) -> None:
+        """What stands at the far end otherwise."""
+        await self._line.serve(duplex)
+
+    async def _serve(self, duplex: Duplex) -> None:
+        await (self.serve or self.serve_stations)(duplex)
 
     def _settings(self) -> Settings:
         meters = [

@@ -13,7 +13,19 @@ from meterlink.orders.cases.machine import Case, CaseSignal, CaseState
 from meterlink.orders.cases.steps import Advice, advise, order_id_of, order_of, proposed_id_of
 from meterlink.orders.evidence.told import Kept
 from tests.support.orders import NOON
-from tests.support.rules import CUSTOMER, DAYS, HOUR, MINUTE, SECOND, chain, facts, policy, record, without
+from tests.support.rules import (
+    CUSTOMER,
+    DAYS,
+    HOUR,
+    MINUTE,
+    SECOND,
+    chain,
+    facts,
+    policy,
+    record,
+    told_at,
+    without,
+)
 
 DRAFT, WARNED, NOTICED = CaseState.DRAFT, CaseState.WARNED, CaseState.NOTICED
 PENDING, APPROVED, FINAL = CaseState.PENDING_APPROVAL, CaseState.APPROVED, CaseState.FINAL_NOTICE
@@ -164,3 +176,20 @@ def test_the_order_is_the_same_for_the_same_case() -> None:
 
 def _stopping(advice: Advice) -> list[str]:
     return [one.rule for one in advice.verdicts if not one.passed]
+
+
+def test_a_last_notice_told_before_the_approval_is_none_after_it() -> None:
+    """A sender whose clock is ahead would let the notice be sent before anybody had agreed."""
+    case = a_case(APPROVED, since=NOON - HOUR)
+    ahead = record("final_notice", "f1", NOON - HOUR + MINUTE, channel="phone")
+    early = told_at(NOON - HOUR - SECOND, ahead)
+    assert CaseSignal.ANNOUNCE is advised(case, [*without(chain(), "f1"), ahead]).signal
+    assert advised(case, [*without(chain(), "f1"), early]).signal is None
+
+
+def test_a_statement_told_since_a_case_began_ends_it() -> None:
+    """Nothing would be owed, and the case go on, because the statement bears an earlier time."""
+    clear = record("balance_statement", "b0", NOON - 4 * HOUR, balance_cents=0)
+    case = a_case(NOTICED)
+    assert CaseSignal.PAYMENT is advised(case, [*chain(), told_at(NOON - HOUR, clear)]).signal
+    assert CaseSignal.PAYMENT is not advised(case, [*chain(), clear]).signal

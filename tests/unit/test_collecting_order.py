@@ -10,7 +10,8 @@ import pytest
 
 from meterlink.acquisition.allowance import SHARE, STARVED_S, Allowance
 from meterlink.acquisition.plans import Point, StoredPlan
-from meterlink.acquisition.streams import FRESH, NOT_TAKEN, Meter, Stream, ranked
+from meterlink.acquisition.ranking import Ranking
+from meterlink.acquisition.streams import FRESH, NOT_TAKEN, Meter, Stream
 from meterlink.bus.airtime import BUCKET_S, WINDOW_S, Airtime
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import Depth, MemoryReader
@@ -52,6 +53,7 @@ def _stream(
         newest=None if newest is None else _AT - int(newest.total_seconds()),
         oldest=None if oldest is None else _AT - int(oldest.total_seconds()),
     )
+    stream.is_stale = False
     if behind and data_class != CURVE:
         stream.behind = tuple(_NOW - age for age in behind)
     return stream
@@ -59,8 +61,17 @@ def _stream(
 
 def _order(streams: list[Stream], monotonic_s: float = 10_000.0) -> tuple[list[str], list[str]]:
     """Names of current work and of backfill, the most urgent first."""
-    current, behind = ranked(streams, _NOW, monotonic_s)
-    return tuple([one.meter.point.meter for one in reversed(part)] for part in (current, behind))  # type: ignore[return-value]
+    ranking = Ranking(streams)
+    ranking.renew(_NOW, monotonic_s)
+    return _taken(ranking, is_current=True), _taken(ranking, is_current=False)
+
+
+def _taken(ranking: Ranking, *, is_current: bool) -> list[str]:
+    """Names of all that a ranking gives."""
+    names = []
+    while (stream := ranking.take(is_current=is_current)) is not None:
+        names.append(stream.meter.point.meter)
+    return names
 
 
 def test_billing_goes_first_unless_a_curve_has_waited_longer() -> None:
@@ -89,6 +100,18 @@ def test_nobody_is_asked_twice_at_once_or_while_he_rests() -> None:
     resting.rests[True] = 10_001.0
     behind.rests[False] = 10_001.0
     assert (["c"], ["b"]) == _order([busy, resting, behind])
+
+
+def test_who_comes_back_from_a_turn_stands_where_it_belongs_once() -> None:
+    """A meter would be asked for what it has just given, or wait until all are ranked anew."""
+    streams = [_stream("urgent", current_s=90), _stream("back", current_s=60), _stream("last", current_s=30)]
+    ranking = Ranking(streams)
+    streams[1].is_stale = True
+    ranking.renew(_NOW, 10_000.0)
+    assert ["urgent"] == [one.meter.point.meter for one in [ranking.take(is_current=True)] if one]
+    streams[1].is_stale = False
+    ranking.put([streams[1], streams[2]], _NOW, 10_000.0)
+    assert ["back", "last"] == _taken(ranking, is_current=True)
 
 
 def test_a_meter_that_is_behind_gives_its_records_in_order() -> None:

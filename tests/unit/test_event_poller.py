@@ -98,6 +98,7 @@ class _Bench:
                     line=SimpleNamespace(name="line1"),  # type: ignore[arg-type]
                     driver=self.memory,  # type: ignore[arg-type]
                     keeper=journal,
+                    looks=SimpleNamespace(was_silent=lambda _: None),  # type: ignore[arg-type]
                     events=journal.events,
                     ledger=journal.ledger,
                     clock=self.sim.clock,

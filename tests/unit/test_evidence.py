@@ -18,7 +18,7 @@ from meterlink.journal.journal import Journal
 from meterlink.orders.evidence.book import AHEAD_MAX, TIMES_FROM, TIMES_UNTIL, WITHDRAWABLE, EvidenceBook
 from meterlink.orders.evidence.lines import LINE_OCTETS_MAX, read_lines
 from meterlink.orders.evidence.records import KINDS, MONEY_MAX_CENTS, Dispute, Notice, Payment, Policy, parse
-from meterlink.orders.evidence.told import Told
+from meterlink.orders.evidence.told import Kept, Told
 from meterlink.orders.people import THE_DAEMON, Actor, Role
 from meterlink.roster.roster import Roster
 from tests.support.orders import NOON
@@ -480,12 +480,19 @@ def test_a_debt_is_settled_by_what_came_after_and_not_before() -> None:
     """Warnings of a debt that was paid long ago would count for the next one."""
     paid = record("payment", "p1", NOON - DAYS[5], amount_cents=5, settles=True)
     clear = record("balance_statement", "b1", NOON - DAYS[4], balance_cents=0)
-    told = Told(kept=(paid, clear))
-    assert told.paid_clear_since(NOON - DAYS[6]) and not told.paid_clear_since(NOON - DAYS[5])
-    assert told.cleared_since(NOON - DAYS[5]) and not told.cleared_since(NOON - DAYS[4])
-    assert not Told(kept=(paid,)).paid_clear_since(NOON - DAYS[6])
+
+    def settled(days: int, *kept: Kept) -> tuple[bool, bool]:
+        """Whether that is so of a warning of so many days ago."""
+        warning = record("warning", "w", NOON - DAYS[days], channel="sms")
+        told = Told(kept=(warning, *kept))
+        return told.paid_clear_since(warning.record), told.cleared_since(warning.record)
+
+    assert ((True, True), (False, False)) == (settled(6, paid, clear), settled(3, paid, clear))
+    assert ((True, True), (False, True)) == (settled(5, paid, clear), settled(4, clear))
+    assert (False, False) == settled(6, paid)
     before = record("balance_statement", "b0", NOON - DAYS[5] - HOUR, balance_cents=0)
-    assert not Told(kept=(paid, before)).paid_clear_since(NOON - DAYS[6])
+    assert (False, True) == settled(6, paid, before)
+    assert (True, True) == settled(3, told_at(NOON, paid), told_at(NOON, clear)), "told after it"
 
 
 def test_a_file_is_read_line_by_line_and_a_wrong_line_hinders_nobody() -> None:

@@ -36,6 +36,7 @@ from meterwire.dlt698.link import frame as link
 from meterwire.dlt698.link.address import ServerAddress
 from meterwire.dlt698.link.deframer import Deframer
 from meterwire.dlt698.link.frame import Frame
+from tests.support.judges import judging_of
 
 TERMINALS = ("111111111111", "000000000161")
 
@@ -220,6 +221,7 @@ async def test_a_line_without_plans_hears_its_terminal(tmp_path: Path) -> None:
                 rng=random.Random(1),
                 zone=CHINA_TIME,
                 on_demand=OnDemand(SystemClock()),
+                judging=judging_of(settings, journal, SystemClock()),
             )
             running = group.create_task(part.run())
             terminal = await _dial(int(where.rpartition(":")[2]), TERMINALS[0])

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +63,11 @@ _ACTORS = {Signal.APPROVE: "anna", Signal.ARM: "david", Signal.OPERATE: "david"}
 @dataclass
 class _Clock:
     now: datetime = NOON
+    ahead: timedelta = DAYS[0]
+    """By how much somebody has set the wall clock forward."""
 
     def utc_now(self) -> datetime:
-        return self.now
+        return self.now + self.ahead
 
     def monotonic_s(self) -> float:
         return (self.now - NOON).total_seconds()
@@ -90,8 +92,8 @@ class World:
     def __post_init__(self) -> None:
         self.timeline = Timeline(self.clock)
         self.limits = Limits(SETTINGS, self.roster)
-        self.watch = Watch(self.journal.acts, self.limits, self.roster, CALENDAR)
-        self.book = EvidenceBook(self.journal.acts, self.roster, self.clock)
+        self.watch = Watch(self.journal.acts, self.limits, self.roster, CALENDAR, self.timeline)
+        self.book = EvidenceBook(self.journal.acts, self.roster, self.clock, self.timeline)
         self.brakes = Brakes(self.journal.acts, self.watch, self.clock)
         self.alarms = Alarms(self.journal.acts, self.clock, zone=CALENDAR.zone)
         self.read_at: datetime | None = NOON - HOUR
@@ -147,7 +149,7 @@ class World:
 
 
 @asynccontextmanager
-async def _world(tmp_path: Path, size: int = 1) -> AsyncIterator[World]:
+async def a_world(tmp_path: Path, size: int = 1) -> AsyncIterator[World]:
     clock = _Clock()
     async with Journal.open(tmp_path / "j.db", clock=clock) as journal:
         world = World(journal, Roster(_meters(size)), clock)
@@ -170,7 +172,7 @@ def _stopping(verdicts: Any) -> list[str]:
 @pytest.mark.asyncio
 async def test_an_order_goes_from_its_creation_to_its_meter(tmp_path: Path) -> None:
     """The rules would see something else than what the log holds, and stop or pass everything."""
-    async with _world(tmp_path) as world:
+    async with a_world(tmp_path) as world:
         wanted = _trip()
         assert "CTRL-01" in _stopping(await world.gatherer.judge(Stage.CREATE, wanted, None, CLERK))
         await world.tell()
@@ -194,7 +196,7 @@ async def test_an_order_goes_from_its_creation_to_its_meter(tmp_path: Path) -> N
 @pytest.mark.asyncio
 async def test_what_is_not_in_the_log_stops(tmp_path: Path) -> None:
     """A meter never read, of an unproven model, or of no roster would be switched."""
-    async with _world(tmp_path) as world:
+    async with a_world(tmp_path) as world:
         await world.tell()
         life = await world.brought(_trip(), *_WAY[:4])
         world.read_at = None
@@ -207,7 +209,7 @@ async def test_what_is_not_in_the_log_stops(tmp_path: Path) -> None:
 @pytest.mark.asyncio
 async def test_other_orders_of_the_meter_are_seen(tmp_path: Path) -> None:
     """Two orders would be at one meter at a time, or a payment would be brought to it twice."""
-    async with _world(tmp_path) as world:
+    async with a_world(tmp_path) as world:
         await world.tell()
         await world.brought(_trip(), *_WAY)
         second = dataclasses.replace(_trip(), id="o-2")
@@ -229,7 +231,7 @@ async def test_other_orders_of_the_meter_are_seen(tmp_path: Path) -> None:
 @pytest.mark.asyncio
 async def test_an_older_top_up_is_seen_however_its_sender_was_written(tmp_path: Path) -> None:
     """A payment that an older program had brought to the meter as "Billing:p1" would be brought again."""
-    async with _world(tmp_path) as world:
+    async with a_world(tmp_path) as world:
         paid = {"origin": Origin.PAYMENT, "amount_cents": 100}
         await world.begin(order(OrderKind.TOP_UP, id="old", payment="Billing:p1", **paid))
         wanted = order(OrderKind.TOP_UP, id="new", payment="billing:p1", **paid)
@@ -240,7 +242,7 @@ async def test_an_older_top_up_is_seen_however_its_sender_was_written(tmp_path: 
 @pytest.mark.asyncio
 async def test_what_was_brought_to_the_meter_before_is_seen_and_holds_nothing(tmp_path: Path) -> None:
     """After an exchange a payment would come to the new meter too, or an old order block it for ever."""
-    async with _world(tmp_path, 2) as world:
+    async with a_world(tmp_path, 2) as world:
         paid = {"origin": Origin.PAYMENT, "amount_cents": 100}
         await world.begin(order(OrderKind.TOP_UP, id="old", meter="m2", payment="billing:p1", **paid))
         await world.begin(order(PERMIT, id="held", meter="m2"))
@@ -255,7 +257,7 @@ async def test_what_was_brought_to_the_meter_before_is_seen_and_holds_nothing(tm
 @pytest.mark.asyncio
 async def test_a_policys_record_is_found_though_it_is_of_no_meter(tmp_path: Path) -> None:
     """No policy would ever be found, or one that the order does not name would count."""
-    async with _world(tmp_path) as world:
+    async with a_world(tmp_path) as world:
         told = {"areas": ["east"], "until": "2027-01-01T00:00:00Z"}
         await world.book.add(record("policy", "v7", NOON, sender="anna", **told).record, APPROVER)
         by_policy = _trip(origin=Origin.POLICY, reference="anna:v7")
@@ -268,7 +270,7 @@ async def test_a_policys_record_is_found_though_it_is_of_no_meter(tmp_path: Path
 @pytest.mark.asyncio
 async def test_two_lines_cannot_both_take_the_last_place(tmp_path: Path) -> None:
     """Two meters of an area would go in one hour where one may: each looked before the other was sent."""
-    async with _world(tmp_path, 2) as world:
+    async with a_world(tmp_path, 2) as world:
         lives = []
         for meter in ("m1", "m2"):
             await world.tell(meter)
@@ -285,7 +287,7 @@ async def test_two_lines_cannot_both_take_the_last_place(tmp_path: Path) -> None
 @pytest.mark.asyncio
 async def test_a_restart_forgets_nothing_and_allows_nothing_twice(tmp_path: Path) -> None:
     """A crash would empty every count, and each restart would allow another share of the area."""
-    async with _world(tmp_path, 60) as world:
+    async with a_world(tmp_path, 60) as world:
         await world.brought(_trip("m1"), *_WAY)
         held = await world.brought(_trip("m2"), *_WAY[:2])
         verdict = Verdict(rule="CAP-01", passed=False, inputs={}, en="x", zh="y")
@@ -315,10 +317,11 @@ async def test_a_restart_forgets_nothing_and_allows_nothing_twice(tmp_path: Path
 @pytest.mark.asyncio
 async def test_counting_begins_behind_the_newest_act(tmp_path: Path, size: int) -> None:
     """Acts between would be counted by nobody."""
-    async with _world(tmp_path) as world:
+    async with a_world(tmp_path) as world:
         for number in range(size):
             await world.journal.acts.append(_note(number))
-        watch = Watch(world.journal.acts, Limits(SETTINGS, world.roster), world.roster, CALENDAR)
+        limits = Limits(SETTINGS, world.roster)
+        watch = Watch(world.journal.acts, limits, world.roster, CALENDAR, world.timeline)
         await watch.start(NOON)
         assert 1 + size == await watch._head()
 
@@ -329,7 +332,7 @@ async def test_a_log_that_holds_too_much_lets_no_trip_go(
 ) -> None:
     """Orders that the start could not read would be missing in every count."""
     monkeypatch.setattr(watching, "READ_MAX", 1)
-    async with _world(tmp_path) as world:
+    async with a_world(tmp_path) as world:
         await world.tell()
         life = await world.brought(_trip(), *_WAY)
         again = World(world.journal, world.roster, world.clock)
@@ -342,10 +345,10 @@ async def test_a_log_that_holds_too_much_lets_no_trip_go(
 @pytest.mark.asyncio
 async def test_the_log_tells_which_rules_held_when(tmp_path: Path) -> None:
     """AUD-04: nobody could say later by which rules somebody was cut off."""
-    async with _world(tmp_path) as world:
+    async with a_world(tmp_path) as world:
         for changes in ({}, {}, {"approval_hours": 7}, {"people": Path("others.toml")}, {}):
             limits = Limits(SETTINGS.model_copy(update={"approval_hours": 8, **changes}), world.roster)
-            await Watch(world.journal.acts, limits, world.roster, CALENDAR).start(NOON)
+            await Watch(world.journal.acts, limits, world.roster, CALENDAR, world.timeline).start(NOON)
         acts = [
             kept.act for kept in await world.journal.acts.of_subject(Topic.POLICY, watching.RULES_SUBJECT)
         ]
@@ -363,7 +366,7 @@ def _counted(world: World) -> Any:
 async def test_to_stop_takes_one_person_and_to_go_on_takes_two(tmp_path: Path) -> None:
     """One person alone could undo what another one stopped for good reason."""
     second = Actor(name="sara", roles=frozenset({Role.SECURITY}))
-    async with _world(tmp_path) as world:
+    async with a_world(tmp_path) as world:
         with pytest.raises(NotAllowed, match="not stopped"):
             await world.brakes.resume(ADMIN, "x")
         with pytest.raises(NotEntitled):
@@ -395,7 +398,7 @@ async def test_what_is_held_is_released_by_somebody_who_had_no_hand_in_it(tmp_pa
         zh="y",
         on_stop=OnStop.HOLD,
     )
-    async with _world(tmp_path, 2) as world:
+    async with a_world(tmp_path, 2) as world:
         await world.tell()
         life = await world.brought(_trip(), *_WAY[:2])
         with pytest.raises(NotAllowed, match="not held"):
@@ -430,7 +433,7 @@ async def test_what_is_held_is_released_by_somebody_who_had_no_hand_in_it(tmp_pa
 async def test_what_is_deleted_is_not_held_any_more(tmp_path: Path) -> None:
     """The list of what waits for a person would grow for ever."""
     verdict = Verdict(rule="CAP-01", passed=False, inputs={}, en="x", zh="y")
-    async with _world(tmp_path) as world:
+    async with a_world(tmp_path) as world:
         life = await world.brought(_trip(), *_WAY[:2])
         await world.brakes.hold(life, THE_DAEMON, [verdict])
         with pytest.raises(NotEntitled):
@@ -444,7 +447,7 @@ async def test_what_is_deleted_is_not_held_any_more(tmp_path: Path) -> None:
 async def test_a_batch_is_looked_at_by_somebody_else(tmp_path: Path) -> None:
     """Whoever made the faulty batch would say that all is well with it."""
     me = Actor(name="sam", roles=frozenset({Role.SECURITY}))
-    async with _world(tmp_path) as world:
+    async with a_world(tmp_path) as world:
         with pytest.raises(NotEntitled, match="another person looks"):
             await world.brakes.release_batch("2026-11-24:person:sam", me, "x")
         with pytest.raises(NotEntitled):
@@ -455,7 +458,7 @@ async def test_a_batch_is_looked_at_by_somebody_else(tmp_path: Path) -> None:
 @pytest.mark.asyncio
 async def test_field_staff_reconnect_once_with_what_was_given_to_them(tmp_path: Path) -> None:
     """An authorisation would be good for ever, for any meter, and for a trip as well."""
-    async with _world(tmp_path) as world:
+    async with a_world(tmp_path) as world:
         close = order(PERMIT, origin=Origin.PERSON, reference="billing:k1")
         work = record("work_order", "k1", NOON, until="2026-11-25T00:00:00Z", why="换表").record
         dispatcher = Actor(name="billing", roles=frozenset({Role.DISPATCHER}))
@@ -483,7 +486,7 @@ async def test_field_staff_reconnect_once_with_what_was_given_to_them(tmp_path: 
 @pytest.mark.asyncio
 async def test_a_deed_needs_a_reason(tmp_path: Path) -> None:
     """Nobody would know afterwards why all trips stood still."""
-    async with _world(tmp_path) as world:
+    async with a_world(tmp_path) as world:
         for why in ("", "  ", "x" * (WHY_MAX + 1)):
             with pytest.raises(ValueError, match="say why"):
                 await world.brakes.stop(CLERK, why)
@@ -497,7 +500,7 @@ async def test_a_deed_needs_a_reason(tmp_path: Path) -> None:
 @pytest.mark.asyncio
 async def test_a_freeze_that_would_freeze_nothing_is_refused(tmp_path: Path) -> None:
     """Somebody would mistype an area or a day before the storm, and trips would go on in it."""
-    async with _world(tmp_path) as world:
+    async with a_world(tmp_path) as world:
         freeze = world.brakes.freeze
         (area,) = world.watch.areas
         for wrong, told in (
@@ -509,9 +512,9 @@ async def test_a_freeze_that_would_freeze_nothing_is_refused(tmp_path: Path) -> 
                 await freeze(CLERK, "台风", area=wrong, until=None)
         with pytest.raises(ValueError, match=r"^until: .* is over already"):
             await freeze(CLERK, "台风", area=area, until=NOON)
-        assert () == world.limits.freezes(NOON)
+        assert () == world.limits.freezes(NOON, NOON)
         await freeze(CLERK, "台风", area=area, until=NOON + SECOND)
-        assert [area] == [one.area for one in world.limits.freezes(NOON)]
+        assert [area] == [one.area for one in world.limits.freezes(NOON, NOON)]
 
 
 def _note(number: int) -> Act:

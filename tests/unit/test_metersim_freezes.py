@@ -8,8 +8,10 @@ from decimal import Decimal
 import pytest
 
 from metersim import Meter
+from metersim.dlt645 import load_records
+from metersim.dlt645.load_records import LoadRecords
 from metersim.works.clock import CLOCK_AHEAD_MAX
-from metersim.works.freezes import DEPTH
+from metersim.works.freezes import DEPTH, Between
 from metersim.works.moments import PLANT_TIME
 from metersim.works.plate import Plate
 from metersim.works.works import Works
@@ -22,6 +24,7 @@ from meterwire.dlt645 import (
     from_frame,
     to_frame,
 )
+from meterwire.dlt645.items import formats
 
 _ADDRESS = "000000000161"
 _MIDNIGHT = datetime(2026, 11, 22, tzinfo=PLANT_TIME)
@@ -132,3 +135,44 @@ def test_a_settlement_is_of_its_own_time_in_whole_and_in_part(item: str) -> None
     first = datetime(2026, 11, 1, tzinfo=PLANT_TIME)
     settled = _numbers(meter, f"{item}@settlement.1", _MIDNIGHT)
     assert {name: meter.value(name, first) for name in settled} == settled
+
+
+@pytest.mark.parametrize("name", ["curve", "hourly_freeze", "daily_freeze", "monthly_freeze", "settlement"])
+def test_a_stretch_of_a_table_is_the_rows_in_it(name: str) -> None:
+    """A daemon that asks for one record would be told of another, or that there is none.
+
+    The meter was off, its clock was set forth and back, and it drifts: numbers are missing, and times.
+    """
+    works = _troubled(_meter().works)
+    at = _MIDNIGHT + timedelta(hours=13)
+    rows = list(works.freezes(name, at))
+    assert len(rows) > 1
+    edges = [*(row.frozen_at for row in (rows[0], rows[len(rows) // 2], rows[-1])), at, at + 400 * _DAY]
+    edges += [edge + timedelta(microseconds=1) for edge in edges[:3]]
+    for begin in [datetime(1, 1, 2, tzinfo=PLANT_TIME), *edges]:
+        for end in edges:
+            expected = [row for row in rows if begin <= row.frozen_at < end]
+            assert expected == list(works.freezes(name, at, Between(begin, end))), (begin, end)
+
+
+def test_load_records_from_a_time_are_the_first_that_the_meter_holds() -> None:
+    """Records that it still holds would be told gone, or those that it has overwritten be told of."""
+    meter = _meter()
+    _troubled(meter.works)
+    at = _MIDNIGHT + timedelta(hours=13)
+    held = list(meter.works.freezes("curve", at))[: load_records.DEPTH][::-1]
+    records = LoadRecords(meter.works, dictionary=dictionary())
+    for back in (0, 1, 7, 900, 2500, load_records.DEPTH - 1, load_records.DEPTH, 2970, 4000):
+        moment = held[-1].frozen_at - back * timedelta(minutes=15)
+        selector = b"\x03" + formats.parse("YYMMDDhhmm").encode(f"{moment:%Y-%m-%d %H:%M}")
+        expected = [one for one in held if one.frozen_at >= moment][:3]
+        assert expected == records.chosen(1, selector, at), back
+
+
+def _troubled(works: Works) -> Works:
+    """Power cuts and a clock that was set, some days before midnight."""
+    for days, phases in ((9, "abc"), (8, "")):
+        works.history.change(_MIDNIGHT - days * _DAY, without_supply=frozenset(phases))
+    works.clock.go_wrong(_MIDNIGHT - 5 * _DAY, by=timedelta(hours=30), drift_s_per_day=Decimal(60))
+    works.clock.go_wrong(_MIDNIGHT - 2 * _DAY, by=-timedelta(hours=31))
+    return works

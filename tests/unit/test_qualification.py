@@ -111,7 +111,7 @@ def test_a_probe_is_never_done_twice() -> None:
     known = {"alarm_is_breaker": "no", "permit_waits_for_key": "yes"}
     closed, opened = standing(guarantee=True), standing(contact_open=True, command_open=True, guarantee=True)
     for _ in range(2 * len(PROBES)):
-        probe = next_probe(done, known, closed if len(done) % 2 else opened, "dlt645-2007")
+        probe = next_probe(PROBES, done, known, closed if len(done) % 2 else opened, "dlt645-2007")
         if probe is None:
             break
         assert probe.name not in done

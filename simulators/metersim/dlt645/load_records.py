@@ -8,12 +8,12 @@ Source: DL/T 645-2007, annex B; spec section 8.2.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 from typing import Final
 
-from metersim.works.freezes import CURVE, Freeze
+from metersim.works.freezes import CURVE, Between, Freeze
 from metersim.works.moments import PLANT_TIME
 from metersim.works.works import Works
 from meterwire.dlt645 import Entry
@@ -26,6 +26,7 @@ from meterwire.primitives.checksum import sum8
 DEPTH: Final = 2880
 """Records that a meter keeps: 30 days."""
 
+_STEP: Final = timedelta(minutes=15)
 _OLDEST, _FROM_TIME, _NEWEST = 0, 1, 2
 _TIME: Final = formats.parse("YYMMDDhhmm")
 _PHASES = (".a", ".b", ".c")
@@ -77,30 +78,55 @@ class LoadRecords:
         ]
         octets = b""
         numbers: dict[str, Decimal] = {}
-        for freeze in self._chosen(entry.di & 0xFF, selector, at) if any(recorded) else ():
+        for freeze in self.chosen(entry.di & 0xFF, selector, at) if any(recorded) else ():
             record, numbers = self._record(freeze, recorded)
             octets += record
         return (octets, numbers) if octets else None
 
-    def _chosen(self, which: int, selector: bytes, at: datetime) -> list[Freeze]:
-        """The instants of the records that are asked for, oldest first."""
+    def chosen(self, which: int, selector: bytes, at: datetime) -> list[Freeze]:
+        """The instants of the records that are asked for, oldest first.
+
+        Args:
+            which: the oldest ones, those from a time on, or the newest: nn of the identifier, 0 to 2.
+            selector: N, or N and a time; empty is one record.
+            at: when it is asked for, aware.
+
+        """
         count = selector[0] if selector else 1
         timed = which == _FROM_TIME
         if not 1 <= count <= RECORDS_MAX or (len(selector) != 6 if timed else len(selector) > 1):
             return []
         depth = self._works.plate.depth(CURVE.name, DEPTH)
-        kept = islice(self._works.freezes(CURVE.name, at), depth)
         if which == _NEWEST:
-            return list(islice(kept, count))[::-1]
-        oldest_first = list(kept)[::-1]
+            return list(islice(self._works.freezes(CURVE.name, at), min(count, depth)))[::-1]
+        begin = None
         if timed:
             moment = formats.moment(_TIME.decode(selector[1:])[0])
             if moment is None:
                 return []
-            oldest_first = [
-                freeze for freeze in oldest_first if freeze.frozen_at >= moment.replace(tzinfo=PLANT_TIME)
-            ]
-        return oldest_first[:count]
+            begin = moment.replace(tzinfo=PLANT_TIME)
+            if (found := self._near(begin, count, depth, at)) is not None:
+                return found
+        oldest_first = list(islice(self._works.freezes(CURVE.name, at), depth))[::-1]
+        return [freeze for freeze in oldest_first if begin is None or freeze.frozen_at >= begin][:count]
+
+    def _near(self, begin: datetime, count: int, depth: int, at: datetime) -> list[Freeze] | None:
+        """The first records from a time on, without a walk through all; ``None``: only that would tell.
+
+        As many numbers as lie between a record and the newest one, so many records there are at most: what is
+        so near is kept, also where the meter was off and left numbers out.
+        """
+        newest = next(self._works.freezes(CURVE.name, at), None)
+        if newest is None or begin > newest.frozen_at:
+            return []
+        if newest.frozen_at - begin >= (depth - 1) * _STEP:
+            return None
+        found: list[Freeze] = []
+        while len(found) < count and begin <= newest.frozen_at:
+            end = begin + count * _STEP
+            found += list(self._works.freezes(CURVE.name, at, Between(begin, end)))[::-1]
+            begin = end
+        return found[:count] if found and newest.number - found[0].number < depth else None
 
     def _record(self, freeze: Freeze, recorded: list[tuple[str, ...]]) -> tuple[bytes, dict[str, Decimal]]:
         body = _TIME.encode(f"{freeze.frozen_at:%Y-%m-%d %H:%M}")

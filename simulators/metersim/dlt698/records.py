@@ -16,7 +16,8 @@ from metersim.dlt698.contents import Contents, civil, keys
 from metersim.dlt698.events import EventPart, EventRow, is_event, kind_of
 from metersim.dlt698.selecting import Selector
 from metersim.dlt698.tables import FREEZES
-from metersim.works.freezes import Freeze
+from metersim.works.freezes import Between, Freeze
+from metersim.works.moments import PLANT_TIME
 from metersim.works.works import Works
 from meterwire.dlt698.apdus.parts import Dar, RecordRequest, RecordResult
 from meterwire.dlt698.apdus.parts import Row as Cells
@@ -103,7 +104,10 @@ class RecordReader:
         if request.oad[1:] != (2, 0):
             raise Unfit(NO_SUCH_ATTRIBUTE)
         table = FREEZES[request.oad.oi]
-        rows = map(FreezeRow, self._works.freezes(table.table, at))
+        between = _FREEZE_ROWS.between(request.rsd)
+        if between is not None:
+            between = Between(*(edge.replace(tzinfo=PLANT_TIME) for edge in between))
+        rows = map(FreezeRow, self._works.freezes(table.table, at, between))
         chosen = _bounded(_FREEZE_ROWS.select(request.rsd, rows))
         columns = request.rcsd or (*_FREEZE_COLUMNS, *self._kept(table.columns, at))
         wanted = tuple(_keys_of(columns, table.columns))

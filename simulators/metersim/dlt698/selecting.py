@@ -95,6 +95,23 @@ class Selector(Generic[R]):
                 raise Unfit(SELECTOR_UNFIT)
         return list(found)[::-1]
 
+    def between(self, selection: Selection) -> tuple[datetime, datetime] | None:
+        """Civil times that bound the rows meant, the second excluded; ``None``: nothing does.
+
+        Raises:
+            Unfit: the selector is none for this table.
+
+        """
+        match selection:
+            case SelectRange(oad, start, end, _) if oad == self.time:
+                begin, until = self._key(oad, start), self._key(oad, end)
+            case SelectEqual(oad, value) if oad == self.time:
+                begin = self._key(oad, value)
+                until = begin + timedelta(seconds=1) if isinstance(begin, datetime) else begin
+            case _:
+                return None
+        return (begin, until) if isinstance(begin, datetime) and isinstance(until, datetime) else None
+
     def _test(self, selection: SelectEqual | SelectRange | SelectRanges) -> Callable[[R], bool]:
         match selection:
             case SelectEqual(oad, value):

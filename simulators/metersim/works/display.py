@@ -15,7 +15,17 @@ from typing import Final, NamedTuple
 
 from metersim.works.demand import Demands, Largest
 from metersim.works.events import EventLog
-from metersim.works.freezes import INSTANT, ORDERED, SETTLEMENT, TABLES, TIMED, Freeze, settlement, timed
+from metersim.works.freezes import (
+    INSTANT,
+    ORDERED,
+    SETTLEMENT,
+    TABLES,
+    TIMED,
+    Between,
+    Freeze,
+    settlement,
+    timed,
+)
 from metersim.works.items import DEMANDS, ENERGIES, PRESENT_DEMANDS, REGISTERS, items_of, phase_items_of
 from metersim.works.life import Life
 from metersim.works.moments import of_us, to_us
@@ -120,17 +130,22 @@ class Display:
             item, freeze.taken_at - _MICROSECOND if "_max_demand" in item else freeze.taken_at
         )
 
-    def freezes(self, name: str, at: datetime) -> Iterator[Freeze]:
-        """A table of freezes, newest first."""
-        if name == INSTANT:
-            return self._ordered(to_us(at))
-        if name == TIMED:
-            return islice(self._timed(at), ORDERED[TIMED])
+    def freezes(self, name: str, at: datetime, between: Between | None = None) -> Iterator[Freeze]:
+        """A table of freezes, or those of it that carry such times, newest first."""
+        if name in ORDERED:
+            found = self._ordered(to_us(at)) if name == INSTANT else islice(self._timed(at), ORDERED[TIMED])
+            return (one for one in found if between is None or between.begin <= one.frozen_at < between.end)
         table = self._settlements if name == SETTLEMENT else TABLES.get(name)
         if table is None:
             return iter(())
         table = replace(table, depth=self._life.plate.depth(name, table.depth))
-        return table.rows(self._clock, at, since=self._life.kept_since(to_us(at)), powered=self._life.powered)
+        return table.rows(
+            self._clock,
+            at,
+            since=self._life.kept_since(to_us(at)),
+            powered=self._life.powered,
+            between=between,
+        )
 
     def freeze(self, name: str, number: int, at: datetime) -> Freeze | None:
         """The so-manieth last freeze of a table, 1 is the newest; ``None`` when there is none."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from metersim.works.clock import MeterClock
 from metersim.works.moments import MINUTE_US, PLANT_TIME, of_us, to_us
@@ -21,6 +21,8 @@ DEPTH: Final = 62
 """Daily freezes that a meter keeps. Source: DL/T 645-2007, annex A.6 (extended): 1 to 3EH."""
 
 _YEAR: Final = 2000
+_REACH_US: Final = 400 * 366 * 86_400_000_000
+"""Moments further away than this hold no freeze, and some of them are outside every calendar."""
 _EPOCH: Final = datetime(_YEAR, 1, 1, tzinfo=PLANT_TIME)
 
 
@@ -38,6 +40,13 @@ class Freeze:
     number: int
     frozen_at: datetime
     taken_at: datetime
+
+
+class Between(NamedTuple):
+    """Times that freezes carry: from ``begin`` on, before ``end``; both aware."""
+
+    begin: datetime
+    end: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +118,7 @@ class Table:
         *,
         since: datetime | None = None,
         powered: Callable[[datetime], bool] | None = None,
+        between: Between | None = None,
     ) -> Iterator[Freeze]:
         """The rows that a meter has at ``at``, newest first.
 
@@ -117,12 +127,17 @@ class Table:
             at: true time, aware.
             since: when it was switched on; it has no freeze of that instant or before. ``None``: the clock's.
             powered: whether it worked at a true time; ``None``: it always did.
+            between: only those that carry such times; ``None``: all.
 
         """
         until_us = to_us(at)
         since_us = to_us(since or clock.since)
         first, newest = (self._ended(clock, us) for us in (since_us, until_us))
-        for number in range(newest, max(newest - self.depth, first), -1):
+        before, last = max(newest - self.depth, first), newest
+        if between is not None:
+            before = max(before, self._ended_before(between.begin))
+            last = min(last, self._ended_before(between.end))
+        for number in range(last, before, -1):
             shown_us = self.period.end(number)
             taken_us = None if shown_us is None else clock.showed_us(shown_us, until_us)
             if shown_us is None or taken_us is None or taken_us <= since_us:
@@ -134,6 +149,10 @@ class Table:
     def _ended(self, clock: MeterClock, us: int) -> int:
         """How many periods had ended at a true time."""
         return self.period.number(clock.run(us).shows(us))
+
+    def _ended_before(self, shown: datetime) -> int:
+        """How many periods end before a time that a clock shows."""
+        return self.period.number(min(max(to_us(shown), -_REACH_US), _REACH_US) - 1)
 
 
 CURVE: Final = Table(name="curve", period=every(15), depth=31 * 96, needs_power=True)

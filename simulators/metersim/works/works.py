@@ -17,7 +17,7 @@ from metersim.works.controlled import Wallet
 from metersim.works.cost_control import PLAIN, CostControl
 from metersim.works.display import Display
 from metersim.works.events import EventLog
-from metersim.works.freezes import Freeze
+from metersim.works.freezes import Between, Freeze
 from metersim.works.life import Life
 from metersim.works.load import MEAN_KW, Load
 from metersim.works.moments import INSTALLED_AT, to_us
@@ -208,7 +208,7 @@ class Works:
         """
         return self._display.settled(item, number, at)
 
-    def freezes(self, name: str, at: datetime) -> Iterator[Freeze]:
+    def freezes(self, name: str, at: datetime, between: Between | None = None) -> Iterator[Freeze]:
         """A table of freezes, newest first.
 
         Args:
@@ -216,9 +216,10 @@ class Works:
                 ``price_switch_freeze``, ``step_switch_freeze``, ``settlement``, ``instant_freeze`` or
                 ``timed_freeze``; another one has no rows.
             at: true time, aware.
+            between: only those that carry such times; ``None``: all.
 
         """
-        return self._display.freezes(name, at)
+        return self._display.freezes(name, at, between)
 
     def freeze(self, name: str, number: int, at: datetime) -> Freeze | None:
         """The so-manieth last freeze of a table, 1 is the newest; ``None`` when there is none."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,10 +26,13 @@ from typing import Final, Protocol
 from meterlink.acquisition.allowance import Allowance
 from meterlink.acquisition.harvest import Harvest, RecordKeeper
 from meterlink.acquisition.keeping import Patience
+from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.planner import PlanLedger, Planner
 from meterlink.acquisition.plans import Point, StoredPlan
-from meterlink.acquisition.streams import Meter, Stream, ranked
+from meterlink.acquisition.ranking import Ranking
+from meterlink.acquisition.streams import Meter, Stream
 from meterlink.acquisition.turns import LONG_AGO, OVERWRITTEN_MAX, SLOTS_A_TURN, Job, Turn, TurnLedger
+from meterlink.acquisition.wall import Wall
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
@@ -84,6 +88,7 @@ class Collector:
         line: where they are.
         entries: what is due of whom.
         keeper: the log.
+        looks: what the meters show beside their values.
         ledger: the ledger.
         clock: wall and monotonic time.
 
@@ -95,6 +100,7 @@ class Collector:
         line: Line,
         entries: Sequence[Entry],
         keeper: RecordKeeper,
+        looks: Looks,
         ledger: CollectLedger,
         clock: Clock,
     ) -> None:
@@ -103,16 +109,22 @@ class Collector:
         self._line = line
         self._ledger = ledger
         self._clock = clock
-        self._turn = Turn(line, self._streams, Harvest(line.name, keeper, ledger), ledger, clock)
+        self._wall = Wall(line.name, clock)
+        harvest = Harvest(line.name, keeper, ledger)
+        self._turn = Turn(line, self._streams, harvest, looks, ledger, clock)
         self._planner = Planner(line.name, [(entry.point, entry.plan) for entry in entries], ledger, clock)
         self._patience = Patience(line.name)
         self._allowance = Allowance(line.airtime)
         self._choosing = asyncio.Lock()
         self._stopping = False
         self._woken = asyncio.Event()
-        self._current: list[Stream] = []
-        self._behind: list[Stream] = []
+        self._of_meter: dict[str, list[Stream]] = {}
+        for stream in self._streams:
+            self._of_meter.setdefault(stream.meter.point.meter, []).append(stream)
+        self._ranking = Ranking(self._streams)
         self._ranked_at = -RANK_AGAIN_S
+        self._back: list[Stream] = []
+        self._look_at = -math.inf
         self._line_rests_until = 0.0
         self._slow_look_at = 0.0
         self._turns = 0
@@ -147,9 +159,12 @@ class Collector:
 
     async def _choose(self) -> Job | None:
         """The most urgent job; its meter is busy from now on."""
+        if not self._wall.is_set():
+            return None
         if await self._planner.apply():
             for stream in self._streams:
                 stream.is_stale = True
+            self._look_at = -math.inf
         if self._clock.monotonic_s() < self._line_rests_until:
             return None
         await self._look()
@@ -166,41 +181,55 @@ class Collector:
         return None
 
     async def _look(self) -> None:
-        """Ask the ledger what is open, where that may have changed."""
-        now = self._clock.utc_now()
-        stale = [stream for stream in self._streams if stream.needs_look(now)]
-        if not stale:
-            return
+        """Ask the ledger what is open, where that may have changed, and rank what has.
+
+        All streams are gone through only when one of them changes by itself; most turns change one.
+        """
+        now, monotonic_s = self._clock.utc_now(), self._clock.monotonic_s()
+        seconds = now.timestamp()
+        back, self._back = self._back, []
+        is_time = seconds >= self._look_at
+        among = self._streams if is_time else back
+        stale = [stream for stream in among if stream.is_stale or stream.changes_at <= seconds]
+        if stale:
+            await self._see(stale, now)
+        if is_time:
+            self._look_at = min((stream.changes_at for stream in self._streams), default=math.inf)
+            self._ranked_at = -RANK_AGAIN_S if stale else self._ranked_at
+        else:
+            self._look_at = min([self._look_at, *(stream.changes_at for stream in stale)])
+        for stream in back:
+            self._ranking.put(self._of_meter[stream.meter.point.meter], now, monotonic_s)
+
+    async def _see(self, stale: Sequence[Stream], now: datetime) -> None:
+        """Ask the ledger what is open of some streams."""
+        for stream in stale:
+            stream.is_stale = False  # before the look: a turn that ends meanwhile makes it stale again
         wanted = {stream.series: now - stream.plan.current_for for stream in stale}
         fronts = await self._patience.until_done(partial(self._ledger.fronts, wanted, now))
         for stream in stale:
             stream.front = fronts.get(stream.series, stream.front)
-            stream.is_stale = False
             if stream.plan.data_class != CURVE:
                 is_behind = stream.front.newest is not None
                 stream.behind = tuple(await self._open(stream, is_current=False)) if is_behind else ()
-        self._ranked_at = -RANK_AGAIN_S
 
     def _next(self) -> tuple[bool, Stream] | None:
         """The next stream in the ranking, and whether it is for its current work."""
-        monotonic_s = self._clock.monotonic_s()
-        if monotonic_s - self._ranked_at >= RANK_AGAIN_S or not (self._current or self._behind):
-            self._current, self._behind = ranked(self._streams, self._clock.utc_now(), monotonic_s)
+        now, monotonic_s = self._clock.utc_now(), self._clock.monotonic_s()
+        if monotonic_s - self._ranked_at < RANK_AGAIN_S and (found := self._take(monotonic_s)) is not None:
+            return found
+        if monotonic_s > self._ranked_at:
+            self._ranking.renew(now, monotonic_s)
             self._ranked_at = monotonic_s
+        return self._take(monotonic_s)
+
+    def _take(self, monotonic_s: float) -> tuple[bool, Stream] | None:
+        """The most urgent one that may be asked, out of the ranking."""
         may_fill = not self._fills and self._allowance.allows(monotonic_s)
-        starved = bool(self._behind) and self._allowance.starved(monotonic_s)
-        takes = (
-            [(False, self._behind), (True, self._current)]
-            if starved
-            else [
-                (True, self._current),
-                (False, self._behind),
-            ]
-        )
-        for is_current, waiting in takes:
-            while waiting and (is_current or may_fill):
-                stream = waiting.pop()
-                if not stream.meter.is_busy and stream.rests_until(is_current=is_current) <= monotonic_s:
+        starved = self._ranking.has_backfill and self._allowance.starved(monotonic_s)
+        for is_current in (False, True) if starved else (True, False):
+            while (is_current or may_fill) and (stream := self._ranking.take(is_current=is_current)):
+                if stream.is_askable and stream.rests_until(is_current=is_current) <= monotonic_s:
                     return is_current, stream
         return None
 
@@ -238,8 +267,10 @@ class Collector:
     async def _blame_slow(self) -> None:
         """Say of slots that became backfill before anybody came to them that the line is too slow."""
         monotonic_s, now = self._clock.monotonic_s(), self._clock.utc_now()
-        has_backfill = any(stream.front.newest is not None for stream in self._streams)
-        if monotonic_s < self._slow_look_at or not has_backfill:
+        if monotonic_s < self._slow_look_at:
+            return
+        self._slow_look_at = monotonic_s + RANK_AGAIN_S
+        if not any(stream.front.newest is not None for stream in self._streams):
             return
         self._slow_look_at = monotonic_s + SLOW_LOOK_S
         for current_for in {stream.plan.current_for for stream in self._streams}:
@@ -262,6 +293,7 @@ class Collector:
                 self._fills = False
             job.stream.meter.is_busy = False
             job.stream.is_stale = True
+            self._back.append(job.stream)
             self._woken.set()
 
     # --- time --------------------------------------------------------------------------------

@@ -21,8 +21,9 @@ from typing import Final, Protocol, TypeVar
 
 import structlog
 
-from meterlink.acquisition.event_look import Look, event_of, gone_event
+from meterlink.acquisition.event_look import EventLook, event_of, gone_event
 from meterlink.acquisition.keeping import Keeper, Patience
+from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger
 from meterlink.acquisition.plans import Plan, Point
 from meterlink.acquisition.poller import CLOCK_LOOK_S, Poller, Task
@@ -61,7 +62,7 @@ class EventPoller(Poller):
     """A plan of class ``event`` on one line; see ``Poller``.
 
     Args:
-        plan, points, line, driver, keeper, ledger, clock, zone: as of ``Poller``.
+        plan, points, line, driver, keeper, looks, ledger, clock, zone: as of ``Poller``.
         events: the log of events.
 
     """
@@ -74,6 +75,7 @@ class EventPoller(Poller):
         line: Line,
         driver: Driver,
         keeper: Keeper,
+        looks: Looks,
         events: EventJournal,
         ledger: PassingLedger,
         clock: Clock,
@@ -85,6 +87,7 @@ class EventPoller(Poller):
             line=line,
             driver=driver,
             keeper=keeper,
+            looks=looks,
             ledger=ledger,
             clock=clock,
             zone=zone,
@@ -93,7 +96,7 @@ class EventPoller(Poller):
         self._patience = Patience(self._line.name)
         kinds = (kind for item in self._plan.items for kind in self._driver.event_kinds(item))
         self._kinds = sorted(dict.fromkeys(kinds), key=lambda kind: kind not in CLEARS)
-        self._looks: dict[str, Look] = {}
+        self._looked: dict[str, EventLook] = {}
         self._left: dict[str, tuple[str, ...]] = {}
         self._absent: set[str] = set()
         self._called = asyncio.Event()
@@ -101,7 +104,7 @@ class EventPoller(Poller):
         self._called_at_s: dict[str, float] = {}
 
     async def _due(self, slot: datetime) -> list[Task]:
-        self._looks.clear()
+        self._looked.clear()
         tasks = [self._all_kinds(point, slot) for point in self._points if point.in_service(slot)]
         for task in tasks:
             if not task.items:
@@ -143,7 +146,7 @@ class EventPoller(Poller):
                     await self._called.wait()
 
     async def _answer_calls(self, slot: datetime) -> float:
-        """Look into those who have called, each now and then; how soon the others may be."""
+        """EventLook into those who have called, each now and then; how soon the others may be."""
         now_s = self._clock.monotonic_s()
         rests_s = {
             one: self._called_at_s.get(one, -CALL_REST_S) + CALL_REST_S - now_s for one in self._callers
@@ -154,7 +157,7 @@ class EventPoller(Poller):
         for point in self._points:
             if point.address in ready and point.in_service(slot):
                 self._called_at_s[point.address] = now_s
-                self._looks.pop(point.meter, None)
+                self._looked.pop(point.meter, None)
                 tasks.append(self._all_kinds(point, slot))
         if tasks:
             await self._pass(self._in_turn(tasks), slot)
@@ -201,14 +204,14 @@ class EventPoller(Poller):
                 task.items.remove(kind)
         await self._settle(task, look)
 
-    async def _look_of(self, point: Point, slot: datetime) -> Look:
-        look = self._looks.get(point.meter)
+    async def _look_of(self, point: Point, slot: datetime) -> EventLook:
+        look = self._looked.get(point.meter)
         if look is None or look.slot != slot:
             marks = await self._until_done(partial(self._events.marks, point.meter))
-            look = self._looks[point.meter] = Look(slot, point.address, marks)
+            look = self._looked[point.meter] = EventLook(slot, point.address, marks)
         return look
 
-    async def _count(self, task: Task, look: Look) -> None:
+    async def _count(self, task: Task, look: EventLook) -> None:
         """Read the counts that are still missing; kinds that the meter has not leave the task."""
         missing = [kind for kind in task.items if kind not in look.counts]
         if not missing:
@@ -241,7 +244,7 @@ class EventPoller(Poller):
                 "event_kinds_absent", line=self._line.name, meter=point.meter, kinds=", ".join(sorted(kinds))
             )
 
-    async def _read(self, point: Point, look: Look, kind: str) -> None:
+    async def _read(self, point: Point, look: EventLook, kind: str) -> None:
         """Read what is new of one kind, and keep it with its mark.
 
         Raises:
@@ -279,7 +282,7 @@ class EventPoller(Poller):
     async def _keep_records(
         self,
         point: Point,
-        look: Look,
+        look: EventLook,
         kind: str,
         records: Mapping[int, ReportedEvent | None],
         gone: int,
@@ -302,7 +305,7 @@ class EventPoller(Poller):
             await self._keep(point.meter, events, {kind: mark})
         look.marks[kind] = mark
 
-    async def _settle(self, task: Task, look: Look) -> None:
+    async def _settle(self, task: Task, look: EventLook) -> None:
         if task.items:
             return
         meter = task.point.meter

@@ -67,6 +67,7 @@ class InstantPoller(Poller):
             return False
         else:
             self._note_answers(point)
+            await self._looks.renew(point.meter, self._plan.data_class)
             await self._keeper.keep(
                 point.meter,
                 answer.values,

@@ -21,8 +21,10 @@ from datetime import date, datetime, tzinfo
 import structlog
 
 from meterlink.acquisition.keeping import Keeper, PatientKeeper
+from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger, PassingSlots
 from meterlink.acquisition.plans import Plan, Point, is_kept
+from meterlink.acquisition.wall import Wall
 from meterlink.bus.line import Line
 from meterlink.clock import Clock
 from meterlink.drivers.base import Driver
@@ -84,6 +86,7 @@ class Poller(ABC):
         line: where they are.
         driver: how they talk.
         keeper: the journal.
+        looks: what the meters show beside their values.
         ledger: the ledger.
         clock: wall time.
         zone: what the meters' clocks show; a refused item is asked again on the next day of it.
@@ -98,6 +101,7 @@ class Poller(ABC):
         line: Line,
         driver: Driver,
         keeper: Keeper,
+        looks: Looks,
         ledger: PassingLedger,
         clock: Clock,
         zone: tzinfo = CHINA_TIME,
@@ -108,8 +112,10 @@ class Poller(ABC):
         self._line = line
         self._driver = driver
         self._keeper = PatientKeeper(keeper, line=line.name, data_class=plan.data_class)
+        self._looks = looks
         self._slots = PassingSlots(plan, ledger, line.name)
         self._clock = clock
+        self._wall = Wall(line.name, clock)
         self._memory = _Memory()
         self._stop = asyncio.Event()
 
@@ -120,6 +126,9 @@ class Poller(ABC):
     async def run(self) -> None:
         """Poll until stopped."""
         while not self._stop.is_set():
+            if not self._wall.is_set():
+                await self._pause(CLOCK_LOOK_S)
+                continue
             slot, looked_s = self._plan.slot_at(self._clock.utc_now()), self._clock.monotonic_s()
             last = self._memory.last_slot
             if slot != last:
@@ -274,6 +283,7 @@ class Poller(ABC):
     def _note_answers(self, point: Point) -> None:
         if point.meter in self._memory.silent:
             del self._memory.silent[point.meter]
+            self._looks.was_silent(point.meter)
             _log.info("meter_answers", line=self._line.name, meter=point.meter, address=point.address)
 
     async def _note_missed(self, failed: Sequence[Task], slot: datetime) -> None:

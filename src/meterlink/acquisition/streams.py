@@ -10,7 +10,7 @@ first; then what the meter will overwrite first. Source: business rules, FRZ-03.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -110,20 +110,25 @@ class Stream:
         """Monotonic time before which it is not to be asked for current work, or for backfill."""
         return max(self.rests[is_current], self.meter.rest_until)
 
+    @property
+    def is_askable(self) -> bool:
+        """Whether nobody asks its meter now, and what is known of its slots is true."""
+        return not self.meter.is_busy and not self.is_stale
+
     def items(self, today: date) -> tuple[str, ...]:
         """What is asked for: not what the meter has refused today."""
         gone = {item for item, (day, _) in self.refused.items() if day == today}
         return tuple(item for item in self.plan.items if item not in gone)
 
-    def needs_look(self, now: datetime) -> bool:
-        """Whether the ledger must be asked again what is open."""
-        seconds = now.timestamp()
+    @property
+    def changes_at(self) -> float:
+        """When the front is no longer true by itself: a slot becomes due, or becomes backfill.
+
+        Seconds of the wall clock; slots are counted in whole ones.
+        """
         coming, current = self.front.coming, self.front.current
-        return (
-            self.is_stale
-            or (coming is not None and coming <= seconds)
-            or (current is not None and current < seconds - self.plan.current_for.total_seconds())
-        )
+        aged_at = math.inf if current is None else current + 1 + self.plan.current_for.total_seconds()
+        return aged_at if coming is None else min(float(coming), aged_at)
 
     def waits_since(self, now: datetime, monotonic_s: float) -> float | None:
         """Where its current work stands in the line, in seconds of the wall clock; ``None``: it has none."""
@@ -165,25 +170,3 @@ class Stream:
 def depth_s(depth: Depth) -> float:
     """How far back a memory reaches, in seconds."""
     return depth.records * (depth.every_s or MONTH_DAYS_S)
-
-
-def ranked(streams: Sequence[Stream], now: datetime, monotonic_s: float) -> tuple[list[Stream], list[Stream]]:
-    """Those that may be asked now: with current work, and with backfill, each with the most urgent last."""
-    current: list[tuple[float, int, int, Stream]] = []
-    behind: list[tuple[tuple[int, float], int, int, Stream]] = []
-    for number, stream in enumerate(streams):
-        if stream.front.current is None and stream.front.newest is None:
-            continue
-        if stream.meter.is_busy or not stream.plan.calendar.is_open(now):
-            continue
-        since, worth = stream.waits_since(now, monotonic_s), stream.worth(now)
-        if worth is not None and stream.told == NOT_TAKEN:
-            since = None  # it takes its records in order, and an older one is missing
-        if since is not None and stream.rests_until(is_current=True) <= monotonic_s:
-            current.append((since, stream.turn, number, stream))
-        if worth is not None and stream.rests_until(is_current=False) <= monotonic_s:
-            behind.append((worth, stream.turn, number, stream))
-    return (
-        [entry[-1] for entry in sorted(current, key=lambda entry: entry[:-1], reverse=True)],
-        [entry[-1] for entry in sorted(behind, key=lambda entry: entry[:-1], reverse=True)],
-    )

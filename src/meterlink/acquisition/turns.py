@@ -18,6 +18,7 @@ import structlog
 
 from meterlink.acquisition.harvest import Harvest, SlotLedger
 from meterlink.acquisition.keeping import Patience
+from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.planner import BlameLedger
 from meterlink.acquisition.streams import NOT_TAKEN, Stream, depth_s
 from meterlink.bus.line import Line
@@ -87,17 +88,25 @@ class Turn:
         line: where the meters are.
         streams: all of the line.
         harvest: takes what comes.
+        looks: what the meters show beside their values.
         ledger: the ledger.
         clock: wall and monotonic time.
 
     """
 
     def __init__(
-        self, line: Line, streams: Sequence[Stream], harvest: Harvest, ledger: TurnLedger, clock: Clock
+        self,
+        line: Line,
+        streams: Sequence[Stream],
+        harvest: Harvest,
+        looks: Looks,
+        ledger: TurnLedger,
+        clock: Clock,
     ) -> None:
         self._line = line
         self._streams = streams
         self._harvest = harvest
+        self._looks = looks
         self._ledger = ledger
         self._clock = clock
         self._patience = Patience(line.name)
@@ -162,6 +171,10 @@ class Turn:
 
     async def _note_answer(self, job: Job, answer: StoredAnswer) -> float:
         stream, meter = job.stream, job.stream.meter
+        if meter.silent:
+            self._looks.was_silent(meter.point.meter)
+        if answer.records:
+            await self._looks.renew(meter.point.meter, stream.plan.data_class)
         if not await self._harvest.take(stream, job.slots, answer):
             self._tell(stream, "no_room_for_curves", "the journal's disk is almost full: free some space")
             self._rest(job)

@@ -8,8 +8,8 @@ itself again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
 
 
 class Rung(Exception):
@@ -28,6 +28,7 @@ class Alarm:
         self._handle: asyncio.TimerHandle | None = None
         self._deadline: float | None = None
         self._task: asyncio.Task[object] | None = None
+        self._cancelling = 0
         self._rang = False
         self._by_hand = False
         self._to_ring = False
@@ -36,8 +37,7 @@ class Alarm:
         """The loop's time, in which deadlines are given."""
         return self._loop.time()
 
-    @contextmanager
-    def until(self, deadline: float | None) -> Iterator[None]:
+    def until(self, deadline: float | None) -> Self:
         """Let the wait inside end with ``TimeoutError`` at ``deadline`` (loop time; ``None``: never).
 
         Raises:
@@ -50,20 +50,31 @@ class Alarm:
             raise Rung
         task = asyncio.current_task()
         assert task is not None and self._task is None, "one wait at a time"
-        self._task, self._deadline, self._rang, self._by_hand = task, deadline, False, False
+        self._deadline, self._rang, self._by_hand = deadline, False, False
+        self._cancelling = task.cancelling()
         if deadline is not None and (self._handle is None or self._handle.when() > deadline):
             self._arm(deadline)
-        cancelling = task.cancelling()
-        try:
-            yield
-        except asyncio.CancelledError:
-            if self._rang and task.uncancel() <= cancelling:
+        self._task = task
+        return self
+
+    # The wait is entered and left by hand: a generator would cost as much as all the rest of it.
+
+    def __enter__(self) -> None:
+        """The wait begins."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """The wait is over; see ``until`` for what is raised."""
+        task, self._task, self._deadline = self._task, None, None
+        assert task is not None, "what is left was entered"
+        if not self._rang:
+            return
+        if kind is not None and issubclass(kind, asyncio.CancelledError):
+            if task.uncancel() <= self._cancelling:
                 raise (Rung if self._by_hand else TimeoutError) from None
-            raise
-        finally:
-            if self._rang and task.cancelling() > cancelling:
-                task.uncancel()  # it rang, but what we waited for came in the same turn of the loop
-            self._task = self._deadline = None
+        elif task.cancelling() > self._cancelling:
+            task.uncancel()  # it rang, but what we waited for came in the same turn of the loop
 
     def ring(self) -> None:
         """End the wait that is in progress; between two waits: the next one, before it begins."""

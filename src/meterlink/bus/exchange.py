@@ -19,8 +19,7 @@ A session that raises is a fault of the program, and its caller's affair: the li
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -88,6 +87,10 @@ class Timing:
         return max(self.answer_max_s, self.answer_octets_max * self.character_s + self.octet_gap_s)
 
 
+class NothingHeard(ReplyTimeout):
+    """Not one octet came: the meter is silent, or the line carries nothing."""
+
+
 class SessionBroke(Exception):
     """A session raised: ``error``, which is for its caller. Never leaves the room.
 
@@ -118,7 +121,7 @@ async def carry_out(
         transcript: is told all octets, if there is one.
 
     Raises:
-        ReplyTimeout: no complete answer in time.
+        ReplyTimeout: no complete answer in time; ``NothingHeard``: nothing at all.
         LineLost, LineClosed: from the stream.
         SessionBroke: the session raised.
 
@@ -127,11 +130,13 @@ async def carry_out(
         late = await wire.clear()  # whatever came late for an earlier request is nobody's answer
         if late and transcript is not None:
             transcript.received(late)
-        await _converse(wire, session, timing, now, transcript)
+        await _converse(wire, session, timing, now, transcript, has_heard=bool(late))
     finally:
-        with _blamed_on_session():
+        try:
             if not session.finished:
                 session.expire()
+        except Exception as error:
+            raise SessionBroke(error) from error
         if transcript is not None:
             transcript.settle()
 
@@ -142,11 +147,15 @@ async def _converse(
     timing: Timing,
     now: Callable[[], float],
     transcript: Transcript | None,
+    *,
+    has_heard: bool,
 ) -> None:
     give_up_at = now() + EXCHANGE_MAX_S
     while not session.finished:
-        with _blamed_on_session():
+        try:
             octets = session.octets_to_send()
+        except Exception as error:
+            raise SessionBroke(error) from error
         if octets:
             if now() >= give_up_at:
                 raise ReplyTimeout("the answer has no end")
@@ -163,18 +172,12 @@ async def _converse(
         try:
             received = await wire.receive(wait_until)
         except TimeoutError:
-            raise ReplyTimeout("no answer in time") from None
+            raise (ReplyTimeout if has_heard else NothingHeard)("no answer in time") from None
+        has_heard = True
         if transcript is not None:
             transcript.received(received)
-        with _blamed_on_session():
+        try:
             session.feed(received)
+        except Exception as error:
+            raise SessionBroke(error) from error
         wait_until = min(max(first_by, now() + timing.octet_gap_s), whole_by)
-
-
-@contextmanager
-def _blamed_on_session() -> Iterator[None]:
-    """What is raised here was raised by the session, not by the line."""
-    try:
-        yield
-    except Exception as error:
-        raise SessionBroke(error) from error

@@ -23,7 +23,8 @@ import structlog
 from meterlink.bus.airtime import Airtime
 from meterlink.bus.alarm import Alarm, Rung
 from meterlink.bus.dialling import REOPEN_MAX_S, Dialling, Opener
-from meterlink.bus.exchange import Session, SessionBroke, Timing, carry_out
+from meterlink.bus.exchange import NothingHeard, Session, SessionBroke, Timing, carry_out
+from meterlink.bus.hearing import Hearing
 from meterlink.bus.hold import HOLD_MAX_S, Hold, Ticket
 from meterlink.bus.listener import Door, Listener, Visit
 from meterlink.bus.queue import TICKETS_MAX, Priority, TicketQueue
@@ -89,6 +90,7 @@ class Line:
             asyncio.get_running_loop().time, tickets_max=tickets_max
         )
         self._alarm = Alarm()
+        self._hearing = Hearing()
         self._stream: ByteStream | None = None
         self._wire: PlainWire | ListeningWire | SharedWire | None = None
         self._listening = False
@@ -153,7 +155,8 @@ class Line:
         held: Hold | None = None
         try:
             while True:
-                await self._attend(lambda: len(self._queue) > 0)
+                if not self._queue:
+                    await self._attend(lambda: len(self._queue) > 0)
                 asked = await self._queue.take()
                 with self._work.in_hand(self._alarm.now()):
                     match asked:
@@ -230,7 +233,9 @@ class Line:
         except ReplyTimeout as error:
             outcome = Outcome.SILENT
             _fail(ticket, error)
+            await self._note_silence(nothing=isinstance(error, NothingHeard))
         except SessionBroke as broke:
+            self._hearing.heard(self._alarm.now())
             _fail(ticket, broke.error)
         except BaseException as error:
             interrupted = isinstance(error, asyncio.CancelledError)
@@ -239,6 +244,7 @@ class Line:
             raise
         else:
             outcome = Outcome.ANSWERED
+            self._hearing.heard(self._alarm.now())
             if not ticket.done.done():
                 ticket.done.set_result(None)
         finally:
@@ -246,6 +252,14 @@ class Line:
             self.airtime.note(ticket.priority, ended_s - begun_s, ended_s)
             if outcome is not None:
                 self._work.note(outcome, ended_s - begun_s)
+
+    async def _note_silence(self, *, nothing: bool) -> None:
+        """Open a line of ours anew on which nothing at all is heard, see ``hearing``."""
+        now_s = self._alarm.now()
+        if not nothing:
+            self._hearing.heard(now_s)
+        elif isinstance(self._way, Dialling) and self._hearing.is_deaf(now_s):
+            await self._close("nothing is heard on it: the connection may be dead")
 
     async def _listen(self, door: Door, wanted: Callable[[], bool]) -> None:
         """Let the terminal in and hear it, until there is something to do."""
@@ -299,6 +313,7 @@ class Line:
 
     def _opened(self, stream: ByteStream) -> PlainWire | SharedWire:
         self._work.trouble = ""
+        self._hearing.opened(self._alarm.now())
         if self._ear is None:
             return PlainWire(stream, self._alarm)
         listener = self._ear()

@@ -30,6 +30,8 @@ class Priority(Enum):
     BACKFILL = (2, 600.0)
     DISCOVERY = (2, 3600.0)
 
+    __hash__ = object.__hash__  # each member is there once; that of Enum is made of the name, each time
+
 
 T = TypeVar("T")
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 from meterlink.bus.exchange import EXCHANGE_MAX_S
 from meterlink.bus.hold import HOLD_MAX_S
@@ -45,8 +44,7 @@ class LineWork:
     since_s: float | None = None
     trouble: str = ""
 
-    @contextmanager
-    def in_hand(self, now_s: float) -> Iterator[None]:
+    def in_hand(self, now_s: float) -> Self:
         """A request is taken up, and is done with at the end of the block.
 
         Args:
@@ -54,10 +52,16 @@ class LineWork:
 
         """
         self.since_s = now_s
-        try:
-            yield
-        finally:
-            self.since_s = None
+        return self
+
+    def __enter__(self) -> None:
+        """It is in hand."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """It is done with."""
+        self.since_s = None
 
     def note(self, outcome: Outcome, seconds: float) -> None:
         """An exchange has ended."""

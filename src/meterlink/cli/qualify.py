@@ -33,7 +33,8 @@ def qualify(
     """Find out at a meter what its model does, before orders may go to any of that model. 型号验证。
 
     A person stands at the meter, and its load may be switched. What is found is signed and kept; without it
-    no switching order goes to a meter of that model and firmware.
+    no switching order goes to a meter of that model and firmware. Where a walk has ended and left the
+    contact open, the same command closes it, with your yes.
 
     \b
     Examples:
@@ -44,7 +45,7 @@ def qualify(
       meterlink qualify --show DDZY102
 
     \b
-    Exit codes: 0 qualified, or shown; 2 wrong arguments; 4 a contradiction: not qualified; 7 journal;
+    Exit codes: 0 qualified, closed, or shown; 2 wrong arguments; 4 a contradiction: not qualified; 7 journal;
     8 a rule or your role forbids it, or something at the meter has to be done first; 10 no daemon.
     """
     from meterlink.cli.qualify_walk import Qualifying

@@ -20,6 +20,7 @@ WAITS_MAX: Final = 60
 """Requests in a row that found nothing new; then the person is told to come back."""
 _RESULTS: Final = {
     "qualified": ("{model} is qualified with this firmware", "该型号与固件验证通过"),
+    "closed": ("{model}: the contact is closed again; nothing is proven", "已恢复合闸,未验证"),
     "stopped": ("not qualified", "验证未通过"),
     "left": ("ended; nothing is proven", "已终止,未验证"),
 }

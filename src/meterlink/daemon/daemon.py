@@ -30,6 +30,7 @@ from meterlink.daemon.delivery_slot import exchangeable
 from meterlink.daemon.dial_in import Gatehouse, PortOpener
 from meterlink.daemon.enrolment import book_of, enrolled, with_roster
 from meterlink.daemon.health import Health
+from meterlink.daemon.judging import Judging
 from meterlink.daemon.line_set import LineSet
 from meterlink.daemon.lines import LineOpener, LinePart, check_items, profiles_of
 from meterlink.daemon.live_roster import Held, LiveRoster
@@ -121,6 +122,8 @@ class Daemon:
     ) -> None:
         """Run with the meters that are in service."""
         settings, outside, notifier = held.settings, self._outside, self._manager.notifier
+        judging = Judging(journal, lambda: held.settings, lambda: held.profiles, outside.clock)
+        journal.judge = judging.judge
         async with (
             exchangeable(settings, journal, outside) as delivery,
             self._ordering(settings, journal) as ordering,
@@ -130,7 +133,7 @@ class Daemon:
             lines = LineSet(group)
             parts = Parts(
                 lines=lines,
-                make=partial(self._part, held, journal, gatehouse, ordering),
+                make=partial(self._part, held, journal, gatehouse, ordering, judging),
                 delivery=delivery,
                 gatehouse=gatehouse,
                 ordering=ordering,
@@ -153,6 +156,7 @@ class Daemon:
             ]
             requests = CollectionRequests(
                 journal.ledger,
+                journal.marks_of,
                 lambda: places_of(held.settings),
                 settings.gateway.plant_time,
                 self._desk(parts).answer,
@@ -161,6 +165,7 @@ class Daemon:
                 self._on_demand,
                 requests.answer,
                 settings=lambda: held.settings,
+                judged=journal.judged,
                 people=None if ordering is None else ordering.people,
                 owners=owners(),
             )
@@ -222,6 +227,7 @@ class Daemon:
         journal: Journal,
         gatehouse: Gatehouse,
         ordering: Ordering | None,
+        judging: Judging,
         line: LineSettings,
         meters: tuple[MeterSettings, ...],
     ) -> LinePart:
@@ -241,6 +247,7 @@ class Daemon:
             report=gatehouse.told_along(line),
             ordering=ordering,
             on_demand=self._on_demand,
+            judging=judging,
         )
 
     @asynccontextmanager

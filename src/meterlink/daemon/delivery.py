@@ -113,7 +113,9 @@ async def delivering(settings: Settings, journal: Journal, outside: Outside) -> 
             await stack.enter_async_context(_running({"relay": relay.run}))
             yield Delivery(broker=broker, relay=relay, stored=None, journal=journal)
             return
-        letters, ingest = await stack.enter_async_context(ingesting(settings, outside, connector))
+        letters, ingest = await stack.enter_async_context(
+            ingesting(settings, outside, connector, forgotten=lambda: _send_again(relay, stored))
+        )
         stored = partial(letters.highest_seq, gateway.id)
         if outside.connector is None:
             # The embedded broker has forgotten what the ingest had not yet stored when we ended.
@@ -129,9 +131,19 @@ async def delivering(settings: Settings, journal: Journal, outside: Outside) -> 
 
 @asynccontextmanager
 async def ingesting(
-    settings: Settings, outside: Outside, connector: MessageConnector
+    settings: Settings,
+    outside: Outside,
+    connector: MessageConnector,
+    *,
+    forgotten: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator[tuple[DeadLetters, Subscriber]]:
     """Open the ingest's file and sink, and make its subscriber, which the caller runs.
+
+    Args:
+        settings: checked.
+        outside: see there.
+        connector: the way to the broker.
+        forgotten: see ``Subscriber``.
 
     Raises:
         SinkAway: the file or the sink cannot be opened.
@@ -149,10 +161,16 @@ async def ingesting(
                     random=outside.rng,
                     client_id=_client_id(settings),
                     lines_max=settings.ingest.batch_max,
+                    forgotten=forgotten,
                 ),
             )
         finally:
             await sink.aclose()
+
+
+async def _send_again(relay: Relay, stored: Callable[[], Awaitable[int]]) -> None:
+    """The broker lost what it had for the ingest: the relay begins behind what is stored."""
+    await relay.begin_again(await stored())
 
 
 def make_sink(settings: Settings, folder: Path) -> PointSink:

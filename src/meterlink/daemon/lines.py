@@ -13,6 +13,7 @@ import structlog
 from meterlink.acquisition.collector import Collector, Entry
 from meterlink.acquisition.event_poller import EventPoller
 from meterlink.acquisition.instants import InstantPoller
+from meterlink.acquisition.looks import Looks, Sight
 from meterlink.acquisition.on_demand import OnDemand
 from meterlink.acquisition.plans import Plan, Point
 from meterlink.acquisition.poller import Poller
@@ -23,6 +24,7 @@ from meterlink.bus.listener import Door, Listener
 from meterlink.bus.work import LineWork
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, SecretRef, Settings
+from meterlink.daemon.judging import Judging
 from meterlink.daemon.ordering import Ordering
 from meterlink.daemon.planned import plans_of
 from meterlink.daemon.supervise import supervised
@@ -31,6 +33,7 @@ from meterlink.drivers.choose import answer_octets_max, driver_for
 from meterlink.drivers.dlt698_talk import no_password
 from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.guard import GuardedDriver
+from meterlink.drivers.looks import Looker
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.reports import EVENTS_WAIT, Report, nobody_keeps
 from meterlink.errors import ConfigError, UnknownItem
@@ -66,6 +69,7 @@ class LinePart:
         report: where goes what its meters tell along with their answers.
         ordering: the orders of the daemon, if it takes any.
         on_demand: what people ask of the daemon's meters.
+        judging: is told what the meters show beside their values.
 
     Attributes:
         work: what the line has done and is at.
@@ -89,11 +93,13 @@ class LinePart:
         report: Callable[[Report], None] = nobody_keeps,
         ordering: Ordering | None = None,
         on_demand: OnDemand,
+        judging: Judging,
     ) -> None:
         self.name = settings.name
         self.work = LineWork()
         self.is_at_work = False
         self._on_demand = on_demand
+        self._judging = judging
         self._meters = meters
         self._ordering = ordering
         self._orders: LineOrders | None = None
@@ -148,8 +154,9 @@ class LinePart:
             work=self.work,
         )
         drivers = {profile: self._driver(profile) for profile in self._served}
+        looks = self._looks(drivers, line)
         named: dict[str, Poller | Collector] = {
-            f"{plan.name}.{profile.name}": self._poller(plan, drivers[profile], points, line)
+            f"{plan.name}.{profile.name}": self._poller(plan, drivers[profile], points, line, looks)
             for profile, points in self._served.items()
             for plan in self._passing
             if reads(drivers[profile], plan.data_class)
@@ -159,6 +166,7 @@ class LinePart:
                 line=line,
                 entries=entries,
                 keeper=self._journal,
+                looks=looks,
                 ledger=self._journal.ledger,
                 clock=self._clock,
             )
@@ -232,7 +240,25 @@ class LinePart:
                     _log.info("plan_passes_by", line=self.name, plan=plan.name, profile=profile.name)
         return found
 
-    def _poller(self, plan: Plan, driver: Driver, points: Sequence[Point], line: Line) -> Poller:
+    def _looks(self, drivers: Mapping[Profile, Driver], line: Line) -> Looks:
+        """Who looks at the meters of the line beside their values."""
+        numbers = {meter.id: meter.meter_number for meter in self._meters}
+        sights = {}
+        for profile, points in self._served.items():
+            looker = Looker(driver=drivers[profile], line=line, clock=self._clock, zone=self._zone)
+            for point in points:
+                sights[point.meter] = Sight(address=point.address, looker=looker, number=numbers[point.meter])
+        return Looks(
+            sights,
+            shown=self._judging.shown,
+            tell_mixed=self._judging.tell_mixed,
+            clock=self._clock,
+            zone=self._zone,
+        )
+
+    def _poller(
+        self, plan: Plan, driver: Driver, points: Sequence[Point], line: Line, looks: Looks
+    ) -> Poller:
         """One plan of the moment, or of events, for the meters of one profile."""
         kind = (
             partial(EventPoller, events=self._journal.events) if plan.data_class == EVENT else InstantPoller
@@ -243,6 +269,7 @@ class LinePart:
             line=line,
             driver=driver,
             keeper=self._journal,
+            looks=looks,
             ledger=self._journal.ledger,
             clock=self._clock,
             zone=self._zone,

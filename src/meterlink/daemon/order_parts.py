@@ -119,7 +119,7 @@ class Rules:
         """
         calendar = Calendar.of(ground.control, ground.zone)
         limits = Limits(ground.control, ground.roster)
-        watch = Watch(ground.acts, limits, ground.roster, calendar)
+        watch = Watch(ground.acts, limits, ground.roster, calendar, ground.timeline)
         evidence = EvidenceBook(ground.acts, ground.roster, ground.clock, ground.timeline)
         judge = Gatherer(
             acts=ground.acts,
@@ -205,7 +205,7 @@ class Aftercare:
             attention=Attention(work=work, alarms=alarms),
             strays=Strays(book, ground.roster, work),
             reconciler=reconciler,
-            reminder=Reminder(book, work, ground.clock),
+            reminder=Reminder(book, work),
             left_open=LeftOpen(book, alarms, work),
         )
 

@@ -35,6 +35,7 @@ from meterlink.orders.book import Book
 from meterlink.orders.dispatch.reach import Reach
 from meterlink.orders.dispatch.worker import LineOrders
 from meterlink.orders.paid.aftermath import Aftermath
+from meterlink.orders.paid.arrived import Arrived
 from meterlink.orders.paid.lateness import Lateness
 from meterlink.orders.paid.payments import Payments
 from meterlink.orders.people import THE_DAEMON
@@ -115,7 +116,7 @@ class Ordering:
         aftermath = Aftermath(self.book, self.roster, self._closing_for, ground.zone)
         self.book.companions += [aftermath, self._qualified, self._senders.macs]
         self._aftercare = Aftercare.of(ground, self.book, self._rules.evidence, self._purse_of)
-        self.book.companions.append(self._aftercare.reminder)
+        self.book.companions += [self._aftercare.reminder, Arrived(ground.acts, self.roster)]
         attention = self._aftercare.attention
         alarms = attention.alarms
         self._payments = Payments(

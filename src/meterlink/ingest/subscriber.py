@@ -4,6 +4,8 @@ Messages are taken in batches: as many as are there, then those that follow with
 batch is written, and only then acknowledged. While the database is away nothing is acknowledged and the batch
 is tried again. When the database refuses, the batch is halved until the refused line stands alone; that line
 is buried with the server's words and the rest goes on. So one bad line costs itself and some writes.
+
+A broker that does not know our session has lost what it had for us: whoever published it is told first.
 """
 
 from __future__ import annotations
@@ -68,6 +70,7 @@ class Subscriber:
         areas: area by meter, for the tag.
         messages_max: messages in one batch.
         lines_max: lines in one batch.
+        forgotten: called when the broker knows no session of ours, before anything is taken from it.
 
     Attributes:
         connected: whether there is a connection to the broker.
@@ -89,6 +92,7 @@ class Subscriber:
         areas: Mapping[str, str] | None = None,
         messages_max: int = MESSAGES_MAX,
         lines_max: int = LINES_MAX,
+        forgotten: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.connected = False
         self.subscribed = asyncio.Event()
@@ -102,6 +106,7 @@ class Subscriber:
         self._areas = areas or {}
         self._messages_max = messages_max
         self._lines_max = lines_max
+        self._forgotten = forgotten
         self._reconnect = Backoff(random)
         self._retry = Backoff(random)
         self._sink_failures = 0
@@ -111,21 +116,23 @@ class Subscriber:
 
         Nothing but a bug ends it otherwise: a broker or a database that fails is tried again.
         """
-        failures = 0
+        failures, told = 0, ""
         while True:
             try:
                 async with self._connector.connect(
                     client_id=self._client_id, subscriptions=self._topic_filters, persistent=True
                 ) as port:
+                    if not port.resumed and self._forgotten is not None:
+                        await self._patiently(self._forgotten)
                     self.connected = True
                     self.subscribed.set()
                     _log.info("ingest.connected", failures_before=failures)
-                    failures = 0
+                    failures, told = 0, ""
                     await self._serve(port)
             except BrokerAway as error:
-                if self.connected or not failures:
-                    _log.warning("ingest.broker_away", reason=str(error))
-                failures += 1
+                if (words := str(error)) != told:
+                    _log.warning("ingest.broker_away", reason=words)
+                failures, told = failures + 1, words
             finally:
                 self.connected = False
             await asyncio.sleep(self._reconnect.next_s())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
@@ -21,6 +22,7 @@ from meterlink.errors import BusFull, JournalError, NotAllowed, StepTaken, Unkno
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, Basis, KeptAct, Topic
 from meterlink.model.order import Order, Origin
+from meterlink.orders.life.effects import ARMED_FOR
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.timeline import Timeline
@@ -309,12 +311,19 @@ class Book:
         now = self.timeline.stamp()
         acts: list[Act] = []
         for step in steps:
+            self._check_armed(life, step.signal)
             act = life.next(step.signal, at=now, actor=step.actor, body=step.body)
             before, life = life, life.then(act)
             acts.append(act)
             for companion in self.companions:
                 acts += await companion.beside(before, life, act)
         return life, acts
+
+    def _check_armed(self, life: Life, signal: Signal) -> None:
+        """Refuse to operate what was armed too long ago by either clock; life itself has but the wall's."""
+        until = life.armed_until
+        if signal is Signal.OPERATE and until and self.timeline.left(until, until - ARMED_FOR) <= timedelta():
+            raise NotAllowed(f"order {life.order.id} was armed too long ago: arm it again", why="arm_lapsed")
 
     def _keep(self, life: Life) -> Life:
         """Take an order up as it stands; only what is new to us is news."""

@@ -85,24 +85,27 @@ class Relay:
         self._retry = Backoff(random)
         self._cursor = -1
         self._moved = Wakers()
+        self._forgotten = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def run(self) -> None:
         """Publish until cancelled.
 
         Nothing but a bug ends it otherwise: a broker or a disk that fails is tried again.
         """
-        failures = 0
+        failures, told = 0, ""
         while True:
             try:
                 async with self._connector.connect(client_id=f"{self._gateway}-relay") as port:
                     self.connected = True
                     _log.info("relay.connected", failures_before=failures)
-                    failures = 0
+                    failures, told = 0, ""
                     await self._follow(port)
             except* BrokerAway as errors:
-                if self.connected or not failures:
-                    _log.warning("relay.broker_away", reason=_first_words(errors))
-                failures += 1
+                if (words := _first_words(errors)) != told:
+                    _log.warning("relay.broker_away", reason=words)
+                failures, told = failures + 1, words
             finally:
                 self.connected = False
             await asyncio.sleep(self._reconnect.next_s())
@@ -113,11 +116,37 @@ class Relay:
         while self._cursor < newest:
             await self._moved.wait()
 
+    async def begin_again(self, last_id: int) -> None:
+        """Publish again what follows ``last_id``, for the broker has forgotten it.
+
+        Args:
+            last_id: up to here nothing is lost.
+
+        """
+        self._forgotten.set()
+        await self._idle.wait()
+        await self._patiently(partial(self._journal.sinks.rewind, SINK, last_id))
+        self._cursor = min(self._cursor, last_id)
+        self._forgotten.clear()
+
     async def _follow(self, port: MessagePort) -> None:
+        self._idle.clear()
+        try:
+            await self._follow_from_cursor(port)
+        finally:
+            self._idle.set()
+
+    async def _until_forgotten(self) -> None:
+        """Raises ``BrokerAway`` when the cursor is to be set back, which nobody may move then."""
+        await self._forgotten.wait()
+        raise BrokerAway("the broker has forgotten what it had taken: it gets it again")
+
+    async def _follow_from_cursor(self, port: MessagePort) -> None:
         window = Window(self._window)
         last_id = self._cursor = await self._patiently(partial(self._journal.sinks.cursor, SINK))
         self._moved.wake()
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._until_forgotten(), name="relay.forgotten")
             tasks.create_task(self._advance(window), name="relay.cursor")
             while True:
                 await self._journal.wait_beyond(last_id)

@@ -175,8 +175,9 @@ class MemoryBroker:
         """See ``MessageConnector.connect``."""
         if self.away:
             raise BrokerAway("the broker refuses connections")
+        known = self._sessions.get(client_id)
         session = self._resume(client_id, persistent)
-        port = session.port = _MemoryPort(self, session)
+        port = session.port = _MemoryPort(self, session, resumed=session is known)
         session.filters.update(subscriptions)
         self.deliver(session)
         try:
@@ -248,7 +249,8 @@ class MemoryBroker:
 class _MemoryPort:
     """One connection to a memory broker."""
 
-    def __init__(self, broker: MemoryBroker, session: _Session) -> None:
+    def __init__(self, broker: MemoryBroker, session: _Session, *, resumed: bool) -> None:
+        self.resumed = resumed
         self._broker = broker
         self._session = session
         self._inbox: deque[IncomingMessage] = deque()

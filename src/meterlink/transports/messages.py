@@ -28,6 +28,10 @@ class IncomingMessage:
 class MessagePort(Protocol):
     """One connection to a broker, from CONNACK to its end."""
 
+    @property
+    def resumed(self) -> bool:
+        """Whether the broker has kept our session; otherwise it has nothing that was to come to us."""
+
     async def publish(self, topic: str, payload: bytes) -> None:
         """Publish at QoS 1; returns when the broker has acknowledged (PUBACK).
 

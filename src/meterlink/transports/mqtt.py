@@ -158,6 +158,11 @@ class _MqttPort:
         self._payload_octets_max = payload_octets_max
         self._quota = asyncio.Semaphore(client.quota)
 
+    @property
+    def resumed(self) -> bool:
+        """See ``MessagePort.resumed``."""
+        return self._client.resumed
+
     async def publish(self, topic: str, payload: bytes) -> None:
         """See ``MessagePort.publish``."""
         if not topic:  # paho lets it pass, for the topic aliases of MQTT 5; the broker would hang up

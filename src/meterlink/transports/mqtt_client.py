@@ -101,6 +101,7 @@ class AcknowledgingClient(aiomqtt.Client):
         lost: why the connection ended, once it has.
         quota: messages that the broker lets us have under way.
         packet_octets_max: largest packet that the broker takes.
+        resumed: whether the broker has kept our session.
 
     """
 
@@ -144,6 +145,7 @@ class AcknowledgingClient(aiomqtt.Client):
         self.lost: BrokerAway | None = None
         self.quota = RECEIVE_MAX_DEFAULT
         self.packet_octets_max = PACKET_OCTETS_MAX
+        self.resumed = False
 
     async def open(self) -> None:
         """Connect and wait for CONNACK.
@@ -263,7 +265,8 @@ class AcknowledgingClient(aiomqtt.Client):
     def _on_connect(
         self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Properties | None = None
     ) -> None:
-        """Also take the broker's limits from CONNACK."""
+        """Also take the broker's limits from CONNACK, and whether it knows our session."""
+        self.resumed = bool(flags.session_present)
         if self._v5 and properties is not None:
             self.quota = getattr(properties, "ReceiveMaximum", RECEIVE_MAX_DEFAULT)
             self.packet_octets_max = getattr(properties, "MaximumPacketSize", PACKET_OCTETS_MAX)

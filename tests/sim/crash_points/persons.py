@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from meterlink.clock import Clock
@@ -43,6 +43,7 @@ class Persons:
         clock: true time.
         customer_of: the customer number of a meter.
         come_to: waits until an order has come to a state.
+        waited: the wishes whose time has come; whoever comes after another life goes on with them.
 
     """
 
@@ -52,21 +53,24 @@ class Persons:
         clock: Clock,
         customer_of: Mapping[str, str],
         come_to: Callable[[str], Awaitable[None]],
+        waited: set[str],
     ) -> None:
         self._ask = ask
         self._clock = clock
         self._customer_of = customer_of
         self._come_to = come_to
+        self._waited = waited
         self._announced: set[str] = set()
 
     async def want(self, wish: Wish) -> None:
         """See to it that a wish is told; what is told already stays as it is."""
         await self._until(START + wish.at)
-        if wish.once:
+        if wish.once and wish.id not in self._waited:
             state, later = wish.once
             with suppress(TimeoutError):
-                async with asyncio.timeout(LONGEST_WAIT_S):
+                async with asyncio.timeout(self._left_of(LONGEST_WAIT_S, since=START + wish.at)):
                     await self._come_to(state)
+            self._waited.add(wish.id)
             await asyncio.sleep(later.total_seconds())
         told = {"payment": self._pay, "top_up": self._pay, "case": self._case}.get(wish.what, self._order)
         refused, pause_s = 0, COMES_AGAIN_S
@@ -191,6 +195,9 @@ class Persons:
             "case": "",
             "reference": "" if wish.what is OrderKind.TRIP else f"desk:{REPAIR}",
         }
+
+    def _left_of(self, seconds: float, *, since: datetime) -> float:
+        return seconds - (self._clock.utc_now() - since).total_seconds()
 
     async def _until(self, at: Any) -> None:
         await asyncio.sleep(max((at - self._clock.utc_now()).total_seconds(), 0))

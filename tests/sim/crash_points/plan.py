@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from meterlink.model.order import OrderKind
 from metersim.line.fault_rules import FaultRule
 
-WORLDS: Final = 2
+WORLDS: Final = 3
 """The make of the worlds: a seed means another world in each, and results are counted apart."""
 WIDE_FROM: Final = 100_000
 """From this seed on the worlds are wide: cases, closings, readings in between, clocks that are set."""
+WALKS_FROM: Final = 200_000
+"""From this seed on somebody walks a model's probes, and orders follow that nobody may send before."""
+OFTEN_FROM: Final = 1_000_000
+"""From this seed on the program dies again and again; the rest is that of the seed without this."""
+NOBODY_COMES: Final = timedelta(days=30)
+"""No customer presses a key."""
+LEAVES_AT: Final = ("",) * 5 + ("alarm_off", "trip", "guarantee_over_open", "permit", "direct")
+"""Most stay until the end."""
+APART: Final = (3.0, 60.0)
+"""Points between two deaths there, in the middle; each world draws its own from between these."""
+PAUSES: Final = ((0, 0, 0.05, 2), (0, 2, 7, 20), (1, 7, 60, 300))
+"""Seconds between two lives there; each world draws its own from one of these."""
+PAUSES_DRAWN: Final = 7
+"""So many, which then come again."""
 START: Final = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 """A Tuesday, 10:00 in the plant, no holiday."""
 RELAY: Final = "000000000161"
 """Address of a meter with a relay."""
 SHOP: Final = "000000000162"
 """Of one with a relay and a wallet."""
+STARTED: Final = 9
+"""Before this point of a life the disk refuses nothing: the program would not start."""
 CONTROLS: Final = ("1CH", "070102FF")
 """What switches, and what credits."""
 FAULTS: Final = (
@@ -43,7 +60,7 @@ THEMES: Final[tuple[tuple[OrderKind | Literal["payment"], ...], ...]] = (
 )
 """What follows on each other; a seed takes the one of its remainder."""
 
-What = OrderKind | Literal["payment", "case", "field_close"]
+What = OrderKind | Literal["payment", "case", "field_close", "walk"]
 WIDE_THEMES: Final[tuple[tuple[What, ...], ...]] = (
     (OrderKind.TRIP, "payment"),
     (OrderKind.TRIP, OrderKind.PERMIT_CLOSE),
@@ -55,6 +72,25 @@ WIDE_THEMES: Final[tuple[tuple[What, ...], ...]] = (
     (OrderKind.TRIP, OrderKind.GUARANTEE_ON, "payment"),
 )
 """The same of the wide worlds."""
+
+WALK_THEMES: Final[tuple[tuple[What, ...], ...]] = (
+    ("walk",),
+    ("walk", OrderKind.TRIP),
+    ("walk", OrderKind.GUARANTEE_OFF),
+    ("walk", "payment"),
+    ("walk", OrderKind.ALARM_ON),
+)
+"""The same of the worlds with walks."""
+UNLIKE: Final[tuple[Mapping[str, Any], ...]] = (
+    *({},) * 4,
+    {"checks_expiry": False},
+    {"guarantee_off": "opens"},
+    {"guarantee_on": "closes"},
+    {"guarantee_on": "cancels_trip"},
+    {"keeps_records": False},
+    {"alarm_is_breaker": True},
+)
+"""In what the meter of a walk is otherwise than most; none of these says what is not so."""
 
 STEPS: Final = (
     "authorised",
@@ -119,12 +155,16 @@ class Plan:
         is_plain: the meter with a relay takes orders under a password.
         is_storing: the line keeps some frames for a while, and delivers them when nobody expects them.
         key_every: the customer comes home so often, and presses what there is to press.
-        pause: between two lives of the daemon.
+        pauses: between the lives of the daemon, in turn.
         faults: on the line.
-        cuts: points of the first life at which the line breaks.
-        refused: points of it at which the disk refuses.
+        cuts: points of the first life at which the line breaks; where the program dies again and again, of
+            all lives, counted through.
+        refused: points, counted the same way, at which the disk refuses; not at the start of a life.
         read_every: the meters are read in between so often; ``None``: they are not.
         clock_steps: the program's clock is set: when, since ``START``, and by how much.
+        unlike: in what the meter with a relay is otherwise than most (``CostControl``).
+        leaves_at: the probe before which who walks goes away; empty: he stays until the end.
+        apart: points between two deaths, in the middle; ``None``: it is not one to die again and again.
 
     """
 
@@ -139,12 +179,20 @@ class Plan:
     is_plain: bool
     is_storing: bool
     key_every: timedelta
-    pause: timedelta
+    pauses: tuple[timedelta, ...]
     faults: tuple[FaultRule, ...] = ()
     cuts: frozenset[int] = frozenset()
     refused: frozenset[int] = frozenset()
     read_every: timedelta | None = None
     clock_steps: tuple[tuple[timedelta, timedelta], ...] = ()
+    unlike: Mapping[str, Any] = field(default_factory=dict)
+    leaves_at: str = ""
+    apart: float | None = None
+
+    @property
+    def has_walk(self) -> bool:
+        """What is proven of the models is what a walk has found."""
+        return any(wish.what == "walk" for wish in self.wishes)
 
     @property
     def clock_error(self) -> timedelta:
@@ -165,6 +213,10 @@ class Plan:
     @classmethod
     def of(cls, seed: int) -> Plan:
         """The plan of a seed; on a third of the lines nothing goes wrong."""
+        if seed >= OFTEN_FROM:
+            return _often(seed)
+        if seed >= WALKS_FROM:
+            return _walking(seed)
         return _wide(seed) if seed >= WIDE_FROM else cls._drawn(seed, Random(seed))
 
     @classmethod
@@ -182,10 +234,10 @@ class Plan:
             trip_delay=chance.choice((0, 0, 1, 3)) * minutes,
             is_loaded=chance.random() < 0.7,
             key_every=chance.choice((1, 30, 600)) * minutes,
-            pause=chance.choice((0, 0.1, 7, 1_500)) * minutes,
+            pauses=(chance.choice((0, 0.1, 7, 1_500)) * minutes,),
             faults=_faults(chance, protocol) if is_rough else (),
             cuts=frozenset(chance.sample(range(5, 250), 3)) if is_rough else frozenset(),
-            refused=frozenset(chance.sample(range(9, 250), 2)) if is_rough else frozenset(),
+            refused=frozenset(chance.sample(range(STARTED, 250), 2)) if is_rough else frozenset(),
             is_plain=protocol == "dlt645-2007" and chance.random() < 0.4,
             is_storing=chance.random() < 0.3,
         )
@@ -215,6 +267,50 @@ def _wide(seed: int) -> Plan:
         oddity=chance.choice(("",) * 14 + ("protected", "wrong_number")),
         read_every=chance.choice((None, timedelta(seconds=70), timedelta(minutes=10))),
         clock_steps=_clock_steps(chance) if chance.random() < 0.3 else (),
+    )
+
+
+def _often(seed: int) -> Plan:
+    """A plan of a program that dies again and again; on most meters nothing keeps orders from being sent."""
+    chance = Random(seed)
+    nearest, farthest = APART
+    pauses = chance.choice(PAUSES)
+    once = Plan.of(seed - OFTEN_FROM)
+    return replace(
+        once,
+        seed=seed,
+        is_loaded=once.has_walk or chance.random() < 0.2,
+        oddity=chance.choice(("",) * 14 + ("protected", "wrong_number")),
+        pauses=tuple(timedelta(seconds=chance.choice(pauses)) for _ in range(PAUSES_DRAWN)),
+        apart=nearest * (farthest / nearest) ** chance.random(),
+    )
+
+
+def _walking(seed: int) -> Plan:
+    """A plan of a walk: a load burns, and nobody but who walks presses the key."""
+    chance = Random(seed)
+    plan = Plan._drawn(seed, chance)
+    wishes = [
+        Wish(
+            id=f"w{number}",
+            what=what,
+            at=timedelta(minutes=chance.choice((6, 35, 60))) * (number - 1) + timedelta(seconds=5),
+            within=timedelta(minutes=90),
+            cents=chance.randint(12_000, 50_000),
+        )
+        for number, what in enumerate(WALK_THEMES[seed % len(WALK_THEMES)], start=1)
+    ]
+    return replace(
+        plan,
+        wishes=tuple(wishes),
+        is_loaded=True,
+        oddity="",
+        faults=plan.faults if chance.random() < 0.4 else (),
+        key_every=NOBODY_COMES,
+        pauses=(timedelta(seconds=chance.choice((0, 6, 420, 1_500))),),
+        read_every=chance.choice((None, None, timedelta(minutes=10))),
+        unlike=chance.choice(UNLIKE),
+        leaves_at=chance.choice(LEAVES_AT),
     )
 
 

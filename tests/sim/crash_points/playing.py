@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.sim.crash_points.fates import Doubling, Listed, Tally
+from tests.sim.crash_points.fates import Doubling, Listed, Often, Tally
 from tests.sim.crash_points.plan import Plan
 from tests.sim.crash_points.world import Played, World
 
@@ -49,6 +49,28 @@ def play_all(seed: int, fate: Doubling | None = None) -> Tally:
     finally:
         gc.unfreeze()
     fate.tally.wrong += [((), told) for told in played.complaints]
+    return fate.tally
+
+
+def play_often(seed: int) -> Tally:
+    """A world whose program dies again and again.
+
+    Args:
+        seed: one from ``plan.OFTEN_FROM`` on.
+
+    """
+    plan = Plan.of(seed)
+    assert plan.apart is not None, f"{seed} is no world of many deaths"
+    fate = Often(seed, plan.apart)
+    try:
+        with tempfile.TemporaryDirectory(dir=_in_memory()) as scratch:
+            played = World(plan, Path(scratch), fate).run()
+    except Exception as error:  # noqa: BLE001 (it is told, with the way that leads there)
+        fate.tally.wrong += [(fate.kills, "".join(traceback.format_exception(error)))]
+        return fate.tally
+    fate.tally.played, fate.tally.again = int(bool(fate.kills)), int(len(fate.kills) > 1)
+    fate.tally.ends.update(played.ends.values())
+    fate.tally.wrong += [(fate.kills, told) for told in played.complaints]
     return fate.tally
 
 

@@ -27,6 +27,8 @@ STORED_CONTROLS: Final = 0.6
 """That part of the control frames of DL/T 645 is stored on a line that does so,"""
 STORED_OTHERS: Final = 0.03
 """and of all others, which those of DL/T 698.45 cannot be told from."""
+LOG_PAGES_MAX: Final = 64
+"""Of the write-ahead log, before it is folded into the file: each life copies and reads all of it."""
 STORED_FOR_S: Final = (3.0, 12.0, 50.0, 200.0, 290.0, 301.0, 1_000.0)
 
 
@@ -65,18 +67,22 @@ class Points:
     stands: str = "no order"
     reached: dict[str, asyncio.Event] = field(default_factory=dict)
     _changes: int = 0
+    _deeds: int = 0
 
     def pass_by(self, what: str) -> int:
         """One more; its number, or 0 for a program that is dead."""
         if self.is_dead:
             return 0
         self.count += 1
-        if self.fate.dies(self.count, (self._changes, self.outside()), f"{self.stands}, {what}"):
+        if self.fate.dies(self.count, f"{self.stands}, {what}", self._deeds, self._all_outside):
             self.is_dead = True
             for step in self.dying:
                 step()
             self.killed.set()
         return self.count
+
+    def _all_outside(self) -> object:
+        return self._changes, self.outside()
 
     async def come_to(self, state: str) -> None:
         """Wait until an order has come to a state in this life."""
@@ -100,6 +106,11 @@ class Points:
         """The program has changed something outside."""
         self._changes += 1
 
+    def done(self) -> None:
+        """It has brought something to the disk or to the line."""
+        self._deeds += 1
+        self.changed()
+
 
 class TappedStream:
     """Our end of a line, which dies with us.
@@ -118,7 +129,7 @@ class TappedStream:
         """See ``ByteStream.send``; killed before, nothing leaves, and killed behind, all of it has."""
         number = self._points.pass_by("before a send")
         self._check()
-        self._points.changed()
+        self._points.done()
         if number in self._points.cuts:
             await self._stream.aclose()
             raise LineLost("the line broke")
@@ -197,6 +208,7 @@ def tapped_store(points: Points, graves: list[sqlite3.Connection]) -> Callable[[
     class Tapped(Store):
         def __init__(self, path: Path, db: sqlite3.Connection, lock: int) -> None:
             super().__init__(path, db, lock)
+            db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}")
             points.dying.append(self._part)
 
         def commit(self, steps: Sequence[Step]) -> list[int]:
@@ -204,7 +216,7 @@ def tapped_store(points: Points, graves: list[sqlite3.Connection]) -> Callable[[
             if points.is_dead or number in points.refused:
                 raise JournalError("the disk is full")
             results = super().commit(steps)
-            points.changed()
+            points.done()
             points.keep(self._db)
             points.pass_by("behind a commit")
             return results

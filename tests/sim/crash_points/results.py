@@ -1,6 +1,8 @@
 """The results of a soak: a line of JSON for each seed, so that what was stopped goes on and adds up.
 
-A file belongs to one make of the worlds (``plan.WORLDS``): another make has another file.
+A file belongs to one make of the worlds (``plan.WORLDS``): another make has another file. What was played in
+either way is told apart: worlds that die once, or now and then again (``once``), and those that die again and
+again (``often``).
 """
 
 from __future__ import annotations
@@ -9,10 +11,36 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, get_args
 
 from tests.sim.crash_points.fates import Tally
-from tests.sim.crash_points.plan import WORLDS
+from tests.sim.crash_points.plan import OFTEN_FROM, WORLDS
+
+Way = Literal["once", "often"]
+WAYS: Final[tuple[Way, ...]] = get_args(Way)
+
+
+def way_of(seed: int) -> Way:
+    """How a seed is played."""
+    return "often" if seed >= OFTEN_FROM else "once"
+
+
+@dataclass
+class Share:
+    """What was played in one way.
+
+    Args:
+        seeds: so many.
+        tally: of all of them.
+        cpu_s: that they took.
+        code: kills, by the state of the program that was killed.
+
+    """
+
+    seeds: int = 0
+    tally: Tally = field(default_factory=Tally)
+    cpu_s: float = 0.0
+    code: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -24,18 +52,20 @@ class Results:
 
     Attributes:
         seeds: that were played.
-        tally: of all of them.
-        cpu_s: that they took.
-        code: worlds played, by the state of the program that they were played with.
+        ways: what was played in each way.
+        wrong: seed, points and complaint.
 
     """
 
     file: Path
     seeds: set[int] = field(default_factory=set)
-    tally: Tally = field(default_factory=Tally)
-    cpu_s: float = 0.0
-    code: Counter[str] = field(default_factory=Counter)
+    ways: dict[Way, Share] = field(default_factory=lambda: {way: Share() for way in WAYS})
     wrong: list[tuple[int, tuple[int, ...], str]] = field(default_factory=list)
+
+    @property
+    def kills(self) -> int:
+        """Of both ways."""
+        return sum(share.tally.kills for share in self.ways.values())
 
     @classmethod
     def of(cls, folder: Path) -> Results:
@@ -54,6 +84,8 @@ class Results:
         """Add what became of a seed."""
         line = {
             "seed": seed,
+            "way": way_of(seed),
+            "kills": tally.kills,
             "played": tally.played,
             "alike": tally.alike,
             "again": tally.again,
@@ -69,11 +101,14 @@ class Results:
 
     def _take(self, line: dict[str, Any]) -> None:
         self.seeds.add(line["seed"])
-        self.cpu_s += line["cpu_s"]
-        self.code[line["code"]] += line["played"]
+        share = self.ways[line["way"]]
+        share.seeds += 1
+        share.cpu_s += line["cpu_s"]
+        share.code[line["code"]] += line["kills"]
         self.wrong += [(line["seed"], tuple(kills), told) for kills, told in line["wrong"]]
-        self.tally.add(
+        share.tally.add(
             Tally(
+                kills=line["kills"],
                 played=line["played"],
                 alike=line["alike"],
                 again=line["again"],

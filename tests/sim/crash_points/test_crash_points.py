@@ -11,7 +11,6 @@ import functools
 import random
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -19,10 +18,9 @@ from meterlink.orders.dispatch import reading_back
 from meterlink.orders.life.look import Conclusion
 from meterlink.orders.life.machine import Signal
 from tests.sim.crash_points import world
-from tests.sim.crash_points.fates import Doubling, Tally
+from tests.sim.crash_points.fates import Doubling, Outside
 from tests.sim.crash_points.plan import PROTOCOLS, STEPS, THEMES, WIDE_FROM, WIDE_THEMES, Plan
 from tests.sim.crash_points.playing import distinct_points_of, play, play_all, replay_of
-from tests.sim.crash_points.results import Results
 
 SEEDS = (45, 136, 7, 43, 44)
 """A trip; one that is paid for; two purchases; guarantee on and off; alarm on and off. The lines of 45, 136
@@ -103,9 +101,9 @@ def test_points_that_are_alike_play_the_same() -> None:
 class Some(Doubling):
     """Doubles at some points only."""
 
-    def dies(self, point: int, outside: object, what: str) -> bool:
+    def dies(self, point: int, what: str, deeds: int, outside: Outside) -> bool:
         """See ``Fate.dies``."""
-        return point in SOME and super().dies(point, outside, what)
+        return point in SOME and super().dies(point, what, deeds, outside)
 
 
 SOME = range(4, 120, 9)
@@ -116,7 +114,7 @@ def test_doubled_worlds_are_those_that_are_played_one_by_one() -> None:
     """The soak would play other worlds than its replays, or a copy would spoil its original's."""
     fate = Some(44, lives_max=2)
     tally = play_all(44, fate)
-    assert len(SOME) == tally.played == sum(tally.deaths.values())
+    assert len(SOME) == tally.played == tally.kills == sum(tally.deaths.values())
     assert [] == tally.wrong
     assert tally.ends == Counter(state for point in SOME for state in play(44, (point,)).ends.values())
 
@@ -144,24 +142,6 @@ def test_a_copy_that_fails_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
         play_all(SHORT, fate)
     assert 10 < fate.tally.played == len(fate.tally.wrong)
     assert all("ZeroDivisionError" in told for _, told in fate.tally.wrong)
-
-
-def test_a_soak_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    """A million points would have to be played at a stretch; or a seed would count twice."""
-    results = Results.of(tmp_path)
-    results.keep(5, Tally(played=3, ends=Counter(done=2), wrong=[((7, 8), "a lie")]), 1.5, "v1")
-    results.keep(6, Tally(played=4, alike=2, again=1, ends=Counter(done=1)), 1.0, "v2")
-    with results.file.open("a") as file:
-        file.write('{"seed": 7, "pla')
-    found = Results.of(tmp_path)
-    assert {5, 6} == found.seeds
-    assert (7, 2, 1, Counter(done=3)) == (
-        found.tally.played, found.tally.alike, found.tally.again, found.tally.ends,
-    )  # fmt: skip
-    assert [(5, (7, 8), "a lie")] == found.wrong
-    assert (2.5, Counter(v1=3, v2=4)) == (found.cpu_s, found.code)
-    found.keep(7, Tally(played=1), 1.0, "v2")
-    assert {5, 6, 7} == Results.of(tmp_path).seeds
 
 
 def test_plans_hold_what_they_are_for() -> None:

@@ -40,6 +40,7 @@ from tests.support.rules import (
     facts,
     late,
     record,
+    told_at,
     without,
 )
 
@@ -58,6 +59,19 @@ _YEAR_END = dataclasses.replace(
 
 _W1 = record("warning", "w1", NOON - DAYS[14], channel="sms")
 _SERVED = (record("receipt", "n1r", NOON - DAYS[8], of="n1", outcome="delivered"),)
+
+
+_WARNED = record("receipt", "w2r", NOON - DAYS[12], of="w2", outcome="delivered")
+_FAILED = record("receipt", "w2x", NOON - DAYS[12] - SECOND, of="w2", outcome="failed")
+_CLEAR = record("balance_statement", "b0", NOON - DAYS[10], balance_cents=0)
+
+
+def _paid_before_the_warning() -> tuple[Any, Any]:
+    """A payment before both warnings, and an account without debt."""
+    return (
+        record("payment", "p0", NOON - DAYS[15], amount_cents=5_000, settles=True),
+        record("balance_statement", "b0", NOON - DAYS[15], balance_cents=0),
+    )
 
 
 def _paid_after_the_warning(cents: int) -> tuple[Any, Any]:
@@ -119,6 +133,20 @@ CHAIN = (
     ),
     Case(
         "CTRL-02",
+        "its receipt was brought by hand after the notice",
+        PAPER,
+        trip(PAPER, *late(DAYS[3] + SECOND, _WARNED)),
+        trip(PAPER, *late(DAYS[3], _WARNED)),
+    ),
+    Case(
+        "CTRL-02",
+        "it had failed, and that was told after its delivery",
+        PAPER,
+        trip(PAPER, told_at(NOON - DAYS[11], _FAILED)),
+        trip(PAPER, _FAILED),
+    ),
+    Case(
+        "CTRL-02",
         "the delivered one is more than a month before the notice",
         PAPER,
         trip(
@@ -175,6 +203,13 @@ CHAIN = (
         trip(PAPER, *_paid_after_the_warning(-1)),
     ),
     Case(
+        "CTRL-03",
+        "the first warning was answered by a payment that was told late",
+        PAPER,
+        trip(PAPER, *(told_at(NOON - DAYS[13], one) for one in _paid_before_the_warning())),
+        trip(PAPER, *_paid_before_the_warning()),
+    ),
+    Case(
         "CTRL-04",
         "the newest notice that came there is too new",
         PAPER,
@@ -220,6 +255,13 @@ CHAIN = (
         PAPER,
         trip(PAPER, record("balance_statement", "b0", NOON - DAYS[8] + SECOND, balance_cents=0)),
         trip(PAPER, record("balance_statement", "b0", NOON - DAYS[8] + SECOND, balance_cents=-1)),
+    ),
+    Case(
+        "CTRL-04",
+        "the debt of the notice was settled, as was told since",
+        PAPER,
+        trip(PAPER, told_at(NOON - DAYS[8], _CLEAR)),
+        trip(PAPER, _CLEAR),
     ),
     Case(
         "CTRL-04",

@@ -58,6 +58,8 @@ class State(enum.Enum):
     DONE = "done"
     FAILED = "failed"
 
+    __hash__ = object.__hash__  # each member is there once; that of Enum is made of the name, each time
+
 
 class Signal(enum.Enum):
     """What can happen to a read."""
@@ -70,6 +72,8 @@ class Signal(enum.Enum):
     SHORT_FORM_REFUSED = "first following piece refused without the selector"
     OUT_OF_ORDER = "following piece out of order, or too many"
     EXPIRED = "deadline passed"
+
+    __hash__ = object.__hash__
 
 
 TRANSITIONS: Final[dict[State, dict[Signal, State]]] = {
@@ -141,7 +145,7 @@ class ReadSession(Machine[State, Signal]):
 
     def octets_to_send(self) -> bytes:
         """The request whose turn it is, once; ``b""`` when there is nothing to send now."""
-        if self._state not in {State.SENDING, State.CONTINUING}:
+        if self._state is not State.SENDING and self._state is not State.CONTINUING:
             return b""
         self._signal(Signal.SENT)
         return self._asking.take()

@@ -224,9 +224,10 @@ def _cancelled(case: Case, facts: Facts) -> Advice | None:
     for one in facts.told.kept:
         if isinstance(one.record, Payment) and one.kept_at >= case.opened_at:
             return Advice(signal=CaseSignal.PAYMENT, body={"record": one.record.full_id})
-    for statement in facts.told.all(BalanceStatement):
-        if statement.at > case.opened_at and statement.balance_cents >= 0:
-            body = {"record": statement.full_id, "told": "nothing is owed any more"}
+    for one in facts.told.kept:
+        is_clear = isinstance(one.record, BalanceStatement) and one.record.balance_cents >= 0
+        if is_clear and max(one.record.at, one.kept_at) > case.opened_at:
+            body = {"record": one.record.full_id, "told": "nothing is owed any more"}
             return Advice(signal=CaseSignal.PAYMENT, body=body)
     if disputes := facts.told.open_disputes():
         return Advice(signal=CaseSignal.DISPUTE, body={"told": ", ".join(disputes)[:200]})
@@ -284,7 +285,9 @@ def _approve(case: Case, _facts: Facts) -> dict[str, Any] | None:
 def _announce(case: Case, facts: Facts) -> dict[str, Any] | None:
     """A last notice that was sent since the approval, while that lasts."""
     final = chain.final_notice_of(facts)
-    if final is None or final.at < case.since or not _is_approval_fresh(case, facts):
+    if final is None or not _is_approval_fresh(case, facts):
+        return None
+    if facts.told.no_later_than(final) < case.since:
         return None
     since = facts.told.counts_from(final)
     return {

@@ -14,7 +14,6 @@ from typing import Final
 
 import structlog
 
-from meterlink.clock import Clock
 from meterlink.errors import MeterlinkError
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import OrderState, Origin
@@ -38,14 +37,13 @@ class Reminder:
     Args:
         book: the orders.
         work: where somebody is told.
-        clock: the time.
 
     """
 
-    def __init__(self, book: Book, work: WorkItems, clock: Clock) -> None:
+    def __init__(self, book: Book, work: WorkItems) -> None:
         self._book = book
         self._work = work
-        self._clock = clock
+        self._timeline = book.timeline
         self._reminded: set[str] = set()
 
     async def run(self) -> None:
@@ -86,7 +84,7 @@ class Reminder:
 
     def _is_due(self, life: Life) -> bool:
         waits = life.state is OrderState.WAITING_FOR_KEY and life.order.origin is not Origin.PROBE
-        return waits and self._clock.utc_now() - life.since >= REMINDED_AFTER
+        return waits and self._timeline.now() - self._timeline.lived(life.since) >= REMINDED_AFTER
 
     async def _remind(self, life: Life) -> None:
         if await self._book.acts.last_of(Topic.WORK, _item_of(life)) is not None:

@@ -224,7 +224,9 @@ class EvidenceBook:
         acts = await self._acts_of(meter.id)
         for full_id in also:
             acts += [kept for kept in await self._acts.of_subject(Topic.EVIDENCE, full_id) if not kept.meter]
-        return Told(kept=tuple(one for one in (*before, *_kept(acts)) if _concerns(one.record, meter)))
+        told = (one for one in (*before, *_kept(acts)) if _concerns(one.record, meter))
+        since = self._timeline.set_since
+        return Told(kept=tuple(replace(one, set_since=since(one.kept_at)) for one in told))
 
     async def policies(self) -> list[Kept]:
         """Policies that two persons meant and nobody took back, the newest last.

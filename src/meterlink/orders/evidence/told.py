@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
@@ -55,6 +55,7 @@ class Kept:
         confirmed_by: who else said that it is meant; empty: nobody.
         is_withdrawn: whether it was taken back.
         by_billing: whether an account of a billing system brought it, and not a person by hand.
+        set_since: by how much our clock was set forward since it was kept; negative: back.
 
     """
 
@@ -66,6 +67,7 @@ class Kept:
     confirmed_by: str = ""
     is_withdrawn: bool = False
     by_billing: bool = False
+    set_since: timedelta = timedelta()
 
     @property
     def counts_from(self) -> datetime:
@@ -74,6 +76,16 @@ class Kept:
         Somebody who brings a record by hand may write any time into it; nothing runs before it was here.
         """
         return self.record.at if self.by_billing else max(self.record.at, self.kept_at)
+
+    @property
+    def shown_from(self) -> datetime:
+        """The same instant, as our clock goes now."""
+        return self.counts_from + self.set_since
+
+    @property
+    def no_later_than(self) -> datetime:
+        """When it had happened at the latest: a sender's clock may be ahead, and nobody tells before."""
+        return min(self.record.at, self.kept_at)
 
     @classmethod
     def of(cls, acts: Sequence[KeptAct]) -> Kept:
@@ -139,6 +151,23 @@ class Told:
         """From when on a period runs that all of these records begin."""
         return max(self._by_id[record.full_id].counts_from for record in records)
 
+    def runs_from(self, *records: Record) -> datetime:
+        """The same instant by the clock that makes the period longer: ours may have been set since."""
+        kept = [self._by_id[record.full_id] for record in records]
+        return max(max(one.counts_from, one.shown_from) for one in kept)
+
+    def shown_from(self, record: Record) -> datetime:
+        """From when on a period runs that a record begins, as our clock goes now."""
+        return self._by_id[record.full_id].shown_from
+
+    def set_since(self, record: Record) -> timedelta:
+        """By how much our clock was set forward since a record was kept; negative: back."""
+        return self._by_id[record.full_id].set_since
+
+    def no_later_than(self, record: Record) -> datetime:
+        """When a record had happened at the latest, whatever its sender's clock says."""
+        return self._by_id[record.full_id].no_later_than
+
     def by_hand(self, records: Iterable[Record]) -> set[str]:
         """Who brought some of these records, where no billing system did."""
         kept = (self._by_id[record.full_id] for record in records)
@@ -160,9 +189,16 @@ class Told:
         return self._by_id[one.full_id].number
 
     def receipt(self, record: Record) -> Receipt | None:
-        """The newest word of what became of a warning or notice."""
+        """The last word of what became of a warning or notice.
+
+        That it came there is the last word only where no failure happened after it, or was told after it.
+        """
         found = [one for one in self.all(Receipt) if (one.sender, one.of) == (record.sender, record.id)]
-        return found[-1] if found else None
+        failed = [one for one in found if one.outcome == "failed"]
+        delivered = [one for one in found if one.outcome == "delivered"]
+        if not delivered or any(self.may_be_later(one, delivered[-1]) for one in failed):
+            return failed[-1] if failed else None
+        return delivered[-1]
 
     def delivered_at(self, record: Record) -> datetime | None:
         """When a warning or notice came there; ``None``: it did not, or nobody says so."""
@@ -244,17 +280,23 @@ class Told:
             found.append((one, last if last is not None and last.at >= one.at else None))
         return found
 
-    def cleared_since(self, instant: datetime) -> bool:
-        """Whether an account owed nothing at some time since."""
-        return any(one.at > instant and one.balance_cents >= 0 for one in self.all(BalanceStatement))
+    def cleared_since(self, record: Record) -> bool:
+        """Whether an account owed nothing at some time after a record, or was told to owe nothing."""
+        return any(self.may_be_later(one, record) for one in self._clear)
 
-    def paid_clear_since(self, instant: datetime) -> bool:
-        """Whether somebody paid since, and the account owed nothing then."""
-        payments = [one.at for one in self.all(Payment) if one.at > instant]
-        if not payments:
-            return False
-        first = min(payments)
-        return any(one.at >= first and one.balance_cents >= 0 for one in self.all(BalanceStatement))
+    def paid_clear_since(self, record: Record) -> bool:
+        """Whether somebody paid after a record, and the account owed nothing then."""
+        payments = [one for one in self.all(Payment) if self.may_be_later(one, record)]
+        return any(
+            self.may_be_later(balance, record) and self.may_be_later(balance, payment)
+            for payment in payments
+            for balance in self._clear
+        )
+
+    @cached_property
+    def _clear(self) -> list[BalanceStatement]:
+        """Statements by which nothing was owed."""
+        return [one for one in self.all(BalanceStatement) if one.balance_cents >= 0]
 
 
 def _dispute_of(one: Dispute) -> str:

@@ -54,7 +54,7 @@ class Brakes:
     @property
     def frozen(self) -> tuple[Freeze, ...]:
         """The freezes in force."""
-        return self._watch.limits.freezes(self._clock.utc_now())
+        return self._watch.limits.freezes(self._clock.utc_now(), self._watch.timeline.now())
 
     async def stop(self, actor: Actor, why: str) -> None:
         """Throw the kill switch, and raise the alarm: no trip goes any more.
@@ -88,7 +88,7 @@ class Brakes:
         acts = [kept.act for kept in await self._acts.of_subject(Topic.POLICY, KILL_SWITCH)]
         last = acts[-1]
         is_second = last.verb == Verb.ASK and last.actor != actor.name
-        is_second = is_second and self._clock.utc_now() - last.at <= ASK_MAX
+        is_second = is_second and self._watch.timeline.left(last.at + ASK_MAX, last.at) >= timedelta()
         verb = Verb.RESUME if is_second else Verb.ASK
         await self._append(KILL_SWITCH, verb, actor, {"why": _reason(why)}, is_open=not is_second)
         return is_second
@@ -255,7 +255,7 @@ class Brakes:
                 subject=subject,
                 step=len(before) + 1,
                 verb=verb.value,
-                at=self._clock.utc_now(),
+                at=self._watch.timeline.stamp(),
                 actor=actor.name,
                 meter=meter,
                 body=body,

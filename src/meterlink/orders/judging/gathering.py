@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from meterlink.clock import Clock
@@ -184,7 +184,7 @@ class Gatherer:
         asked = walk.asked
         if asked is None or asked.order != order.id or walk.meter != order.meter:
             return None
-        return Probing(by=asked.by, confirmed_at=asked.at)
+        return Probing(by=asked.by, confirmed_at=self._oldest(asked.at))
 
     async def _steps_of(self, meter: str) -> dict[str, list[Act]]:
         """The steps of all orders of a meter, by order."""
@@ -208,7 +208,11 @@ class Gatherer:
         act = acts[-1].act
         person = str(act.body["person"])
         used = any(one.verb == Signal.OPERATE and one.actor == person and one.at >= act.at for one in steps)
-        return FieldGrant(person=person, granted_at=act.at, is_used=used)
+        return FieldGrant(person=person, granted_at=self._oldest(act.at), is_used=used)
+
+    def _oldest(self, at: datetime) -> datetime:
+        """When something was that lasts for so long, by the clock that makes it older."""
+        return min(at, at + self.timeline.set_since(at))
 
     def _limited(
         self,
@@ -223,12 +227,13 @@ class Gatherer:
             return Limited()
         creator, created_at = (life.created_by, life.created_at) if life else (actor.name, now)
         trip = self.watch.trip_at(order, meter, creator, created_at)
-        return self.watch.limits.view(trip, now, is_turn=stage in _AT_TURN)
+        lived = self.timeline.now()
+        return self.watch.limits.view(trip, lived, is_turn=stage in _AT_TURN, wall=now)
 
     def _reserve(self, facts: Facts, life: Life | None) -> None:
         assert life is not None, "an order that is about to be sent has been created"
         trip = self.watch.trip_at(facts.order, facts.meter, life.created_by, life.created_at)
-        self.watch.limits.reserve(trip, facts.now)
+        self.watch.limits.reserve(trip, self.timeline.now())
 
     def _steps(
         self, life: Life | None, acts: Sequence[Act], grant: FieldGrant | None, now: datetime
@@ -239,6 +244,7 @@ class Gatherer:
             created_by=life.created_by,
             approved_by=life.approvals,
             approved_at=life.authorised_at,
+            approval_set=self.timeline.set_since(life.authorised_at) if life.authorised_at else timedelta(),
             armed_by=life.armed_by,
             field_grant=grant,
             sent_at=self._sent_at(acts, now),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Final
 
@@ -15,6 +16,7 @@ from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import Order
 from meterlink.orders.life.machine import Signal
+from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.limits.calendar import Calendar
 from meterlink.orders.limits.caps import DAY, KILL_SWITCH, Limits, Verb
 from meterlink.orders.limits.trips import Trip, batch_of, is_counted
@@ -37,14 +39,18 @@ class Watch:
         limits: what is counted.
         roster: where meters are.
         calendar: whose days batches have.
+        timeline: when in lived time an act was.
 
     """
 
-    def __init__(self, acts: ActLog, limits: Limits, roster: Roster, calendar: Calendar) -> None:
+    def __init__(
+        self, acts: ActLog, limits: Limits, roster: Roster, calendar: Calendar, timeline: Timeline
+    ) -> None:
         self.limits = limits
         self._acts = acts
         self._roster = roster
         self._calendar = calendar
+        self.timeline = timeline
         self._read_to = 0
         self._known: dict[str, Trip | None] = {}
         self._reading = asyncio.Lock()
@@ -95,9 +101,13 @@ class Watch:
 
     async def _saw(self, act: Act) -> None:
         if act.topic is Topic.POLICY:
-            self.limits.saw_policy(act)
+            self._saw_policy(act)
         elif act.topic is Topic.ORDER and (trip := await self._trip_of(act)) is not None:
-            self.limits.saw_step(trip, act)
+            self.limits.saw_step(trip, replace(act, at=self.timeline.lived(act.at)))
+
+    def _saw_policy(self, act: Act) -> None:
+        lived_at = self.timeline.lived(act.at)
+        self.limits.saw_policy(replace(act, at=lived_at), act.at - lived_at)
 
     async def _trip_of(self, act: Act) -> Trip | None:
         """The order of a step, if it may cut somebody off; kept while it is open."""
@@ -130,12 +140,12 @@ class Watch:
 
     async def _start_policy(self, now: datetime) -> None:
         for kept in await self._acts.of_subject(Topic.POLICY, KILL_SWITCH):
-            self.limits.saw_policy(kept.act)
+            self._saw_policy(kept.act)
         async for subject in self._open_policies():
             for kept in await self._acts.of_subject(Topic.POLICY, subject):
-                self.limits.saw_policy(kept.act)
+                self._saw_policy(kept.act)
         for kept in await self._acts.of_verb(Topic.POLICY, Verb.RELEASE, since=now - DAY):
-            self.limits.saw_policy(kept.act)
+            self._saw_policy(kept.act)
 
     async def _open_policies(self) -> AsyncIterator[str]:
         last = ""
@@ -151,7 +161,7 @@ class Watch:
             found = await self._acts.of_verb(Topic.ORDER, verb, since=now - DAY)
             orders.update(kept.act.subject for kept in found)
             if len(found) == READ_MAX:
-                self.limits.go_blind(now + DAY)
+                self.limits.go_blind(self.timeline.now() + DAY)
         for order in sorted(orders):
             for kept in await self._acts.of_subject(Topic.ORDER, order):
                 await self._saw(kept.act)

@@ -76,6 +76,16 @@ class Timeline:
         """What the wall clock would have shown at an instant of lived time, as it goes ``now``."""
         return now - (self.now() - lived_at)
 
+    def set_since(self, at: datetime) -> timedelta:
+        """By how much the wall clock was set forward since an instant of the log; negative: back.
+
+        Args:
+            at: as ``stamp`` gave it, in this life or an earlier one.
+
+        """
+        by = self.ahead - (at - self.lived(at))
+        return by if abs(by) >= SET_BY else timedelta()
+
     def left(self, deadline_at: datetime, since: datetime) -> timedelta:
         """How long it is until a deadline, by the clock that gives less; not positive: it is over.
 

@@ -2,7 +2,8 @@
 
 All of it is folded from the log: from the steps of orders, and from acts of the topic ``policy``. So a
 restart forgets nothing and allows nothing twice. What is counted is what may cut somebody off: trips, and
-the end of a power guarantee. Windows reach back from now. A trip counts in each window in which it was queued
+the end of a power guarantee. Windows reach back from now, in lived time
+(``Timeline``): whoever sets the wall clock empties none. A trip counts in each window in which it was queued
 or sent; at its turn on the line only what was really sent counts: then two hours of trips that waited for a
 broken line do not leave in a burst.
 
@@ -110,16 +111,20 @@ class Freeze(NamedTuple):
         area: ``*``: every one.
         why: for people.
         until: when it ends; ``None``: when somebody lifts it.
+        lived_until: the same in lived time, as the wall clock went when it was declared.
 
     """
 
     area: str
     why: str
     until: datetime | None
+    lived_until: datetime | None
 
-    def lasts(self, now: datetime) -> bool:
-        """Whether it is in force."""
-        return self.until is None or now < self.until
+    def lasts(self, wall: datetime, now: datetime) -> bool:
+        """Whether it is in force, by wall time or by lived time."""
+        if self.until is None or self.lived_until is None:
+            return True
+        return wall < self.until or now < self.lived_until
 
     def outlasts(self, other: Freeze) -> bool:
         """Whether it ends after another one."""
@@ -174,20 +179,21 @@ class Limits:
         """What is counted of an order."""
         return self._trips.get(order_id)
 
-    def freezes(self, now: datetime) -> tuple[Freeze, ...]:
+    def freezes(self, wall: datetime, now: datetime) -> tuple[Freeze, ...]:
         """Those in force, by area."""
-        return tuple(self._freezes[area] for area in sorted(self._freezes) if self._freezes[area].lasts(now))
+        return tuple(one for _, one in sorted(self._freezes.items()) if one.lasts(wall, now))
 
     def quarantined(self) -> tuple[Trip, ...]:
         """What is held, oldest first."""
         return tuple(self._held.values())
 
-    def view(self, trip: Trip, now: datetime, *, is_turn: bool) -> Limited:
+    def view(self, trip: Trip, now: datetime, *, is_turn: bool, wall: datetime | None = None) -> Limited:
         """What the limits say of an order.
 
         Args:
             trip: the order.
-            now: windows reach back from here.
+            now: lived time; windows reach back from here.
+            wall: wall time; ``None``: the same.
             is_turn: whether its turn on the line has come, so that only what was sent counts.
 
         """
@@ -198,7 +204,7 @@ class Limits:
         brake = self._settings
         return Limited(
             stopped_by=self._stopped_by,
-            frozen=self._frozen(trip.area, now),
+            frozen=self._frozen(trip.area, wall or now, now),
             over=tuple(self._over(trip, now, is_turn)),
             quarantine=mine.quarantine,
             released_by=mine.released_by,
@@ -216,7 +222,7 @@ class Limits:
         )
 
     def reserve(self, trip: Trip, now: datetime) -> None:
-        """Count an order as sent until the log says so; without a pause after ``view``."""
+        """Count an order as sent (lived time) until the log says so; without a pause after ``view``."""
         self._put(replace(self._trips.get(trip.order, trip), sent_at=now))
 
     def saw_step(self, trip: Trip, act: Act) -> None:
@@ -224,18 +230,24 @@ class Limits:
 
         Args:
             trip: the order, as ``Trip.of`` gives it.
-            act: its step.
+            act: its step, with its lived time.
 
         """
         self._put(self._trips.get(trip.order, trip).after(act))
 
-    def saw_policy(self, act: Act) -> None:
-        """Count an act of ``policy``."""
+    def saw_policy(self, act: Act, ahead: timedelta = timedelta()) -> None:
+        """Count an act of ``policy``.
+
+        Args:
+            act: with its lived time.
+            ahead: how far the wall clock was before lived time then.
+
+        """
         what, _, name = act.subject.partition(":")
         if act.subject == KILL_SWITCH:
             self._apply_switch(act)
         elif what == "freeze":
-            self._apply_freeze(name, act)
+            self._apply_freeze(name, act, ahead)
         elif what == "batch" and act.verb == Verb.RELEASE:
             self._looked[name] = act.at
         elif what == "quarantine":
@@ -252,12 +264,12 @@ class Limits:
         elif act.verb == Verb.RESUME:
             self._stopped_by = ""
 
-    def _apply_freeze(self, area: str, act: Act) -> None:
+    def _apply_freeze(self, area: str, act: Act, ahead: timedelta) -> None:
         if act.verb == Verb.LIFT:
             self._freezes.pop(area, None)
             return
-        until = act.body.get("until")
-        fresh = Freeze(area, str(act.body.get("why", "")), time_in(until) if until else None)
+        until = time_in(act.body["until"]) if act.body.get("until") else None
+        fresh = Freeze(area, str(act.body.get("why", "")), until, until - ahead if until else None)
         if (before := self._freezes.get(area)) is None or not before.outlasts(fresh):
             self._freezes[area] = fresh
 
@@ -298,10 +310,10 @@ class Limits:
             if count >= limit:
                 yield Over(cap=cap, count=count, limit=limit)
 
-    def _frozen(self, area: str, now: datetime) -> str:
+    def _frozen(self, area: str, wall: datetime, now: datetime) -> str:
         for place in (ALL_AREAS, area):
             freeze = self._freezes.get(place)
-            if freeze is not None and freeze.lasts(now):
+            if freeze is not None and freeze.lasts(wall, now):
                 return freeze.why
         return ""
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -24,9 +24,10 @@ from meterlink.model.act import KeptAct, Topic
 from meterlink.model.order import CLOSES, OrderKind, OrderState
 from meterlink.orders.book import Book, History
 from meterlink.orders.evidence.records import BalanceStatement, Dispute, Evidence, Payment, SafetyHold
-from meterlink.orders.evidence.told import record_of
+from meterlink.orders.evidence.told import Kept, record_of
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.paid.aftermath import needs_reconnection
+from meterlink.orders.paid.arrived import NOT_NEEDED, stopped_by
 from meterlink.roster.roster import RosterMeter
 
 _MAYBE_OPEN: Final = frozenset(
@@ -136,8 +137,7 @@ def _is_proved_closed(one: History) -> bool:
     if one.life.order.kind not in CLOSES:
         return False
     if one.life.state is OrderState.REFUSED:
-        stopped = {told["rule"] for told in one.acts[-1].act.body.get("rules", []) if not told["passed"]}
-        return stopped == {"NEED-01"}
+        return stopped_by(one.acts[-1].act) == NOT_NEEDED
     return one.life.state is OrderState.DONE or one.life.finding_of_two == "done"
 
 
@@ -175,18 +175,21 @@ async def _told_of(book: Book, meter: str) -> list[_Told]:
 def _cause(told: Sequence[_Told], meter: RosterMeter, cut_at: int) -> _Told | None:
     """The first record behind a number of the log by which the customer of now owes nothing any more.
 
-    It counts as long as nothing takes it back: a newer balance below 0, or what follows on a dispute. Where
-    the meter keeps the wallet, it alone knows when the money is enough, and each payment counts.
+    It counts as long as nothing takes it back: a newer balance below 0, or what follows on a dispute. Of
+    balances that people bring by hand the newest is the one that came here last. Where the meter keeps the
+    wallet, it alone knows when the money is enough, and each payment counts.
     """
-    newest: BalanceStatement | None = None
+    newest_from, is_owing = datetime.min.replace(tzinfo=UTC), False
     clear: dict[str, _Told] = {}
     for one in told:
         kept, record = one
         if record.customer != meter.customer_number:
             continue
         if isinstance(record, BalanceStatement):
-            newest = record if newest is None or record.at >= newest.at else newest
-            is_clear, key = newest.balance_cents >= 0, "balance"
+            counts_from = Kept.of([kept]).counts_from
+            if counts_from >= newest_from:
+                newest_from, is_owing = counts_from, record.balance_cents < 0
+            is_clear, key = not is_owing, "balance"
         elif isinstance(record, Dispute):
             is_clear, key = record.state == "upheld", f"dispute:{record.dispute}"
         elif isinstance(record, Payment) and (record.settles or meter.world == "local"):

@@ -87,6 +87,21 @@ def greeting(seen: Greeting, basic_current_a: Decimal) -> Found:
     return Found(facts={"answers_late": "no", **({} if moves else {"expiry": "no_clock"})})
 
 
+def left_open(seen: Greeting, basic_current_a: Decimal) -> Found:
+    """What may be concluded before a contact is closed that was left open: nothing, or that none may be sent.
+
+    Args:
+        seen: what the meter says.
+        basic_current_a: its basic current, in A.
+
+    """
+    loaded = witnesses.is_loaded(seen.standing, basic_current_a)
+    for shows, words in (_GREETED[0], _GREETED[-1]):
+        if shows(seen, loaded):
+            return Found(stop=words, is_contradiction=words is _LOAD_ON_OPEN)
+    return Found()
+
+
 def of_alarm(seen: Shown) -> Found:
     """Facts 8 and 9: the contact stays where it is, and one known bit moves."""
     if seen.before is None or seen.after is None or seen.state in _REFUSED:

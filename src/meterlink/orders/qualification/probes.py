@@ -5,6 +5,9 @@ before and after it mean. Harmless ones come first. What is sent is an order lik
 through the same machine; nothing here does anything. A probe finds values of facts, or a *stop*: something
 that cannot be if the program understands this model. After a stop the model is not qualified.
 
+A contact that was left open by a qualification that has ended is closed in the same way, by ``CLOSINGS``: the
+person says yes to an order, and the looks tell whether the load is back. Nothing is found out by it.
+
 What is not told stays unknown and stops nothing: a fact that nobody found refuses the orders that depend on
 it. Never sent is what would show whether a meter obeys everybody (fact 6).
 Source: decision 33; control-and-prepayment, "The ten facts that could hurt a person if wrong".
@@ -52,18 +55,21 @@ class Probe:
     is_stale: bool = False
 
 
-def next_probe(done: Sequence[str], known: Facts, standing: Standing, protocol: str) -> Probe | None:
+def next_probe(
+    probes: Sequence[Probe], done: Sequence[str], known: Facts, standing: Standing, protocol: str
+) -> Probe | None:
     """The next one to be done; ``None``: all are.
 
     Args:
+        probes: all that there are, in their order.
         done: names of those that were.
         known: what was found.
         standing: how the meter stands now.
         protocol: of the meter.
 
     """
-    last = max((place for place, probe in enumerate(PROBES) if probe.name in done), default=-1)
-    waiting = (probe for probe in PROBES[last + 1 :] if probe.needs(known, standing, protocol))
+    last = max((place for place, probe in enumerate(probes) if probe.name in done), default=-1)
+    waiting = (probe for probe in probes[last + 1 :] if probe.needs(known, standing, protocol))
     return next(waiting, None)
 
 
@@ -114,6 +120,11 @@ def _is_closed(known: Facts, standing: Standing, protocol: str) -> bool:
 def _is_open(known: Facts, standing: Standing, protocol: str) -> bool:
     del known, protocol
     return standing.contact_open is True
+
+
+def _is_not_closed(known: Facts, standing: Standing, protocol: str) -> bool:
+    del known, protocol
+    return standing.contact_open is not False
 
 
 def _is_open_by_command(known: Facts, standing: Standing, protocol: str) -> bool:
@@ -231,3 +242,27 @@ PROBES: Final[tuple[Probe, ...]] = (
     ),
 )
 """Every probe, in the order in which they are done."""
+
+CLOSINGS: Final[tuple[Probe, ...]] = (
+    Probe(
+        name="close",
+        kind=OrderKind.DIRECT_CLOSE,
+        judge=judges.of_clean_up,
+        needs=_is_not_closed,
+        says=Words(
+            en="The contact closes at once, or when the key is pressed: the load comes back.",
+            zh="立即合闸,或按键后合闸,负荷得电。",
+        ),
+    ),
+    Probe(
+        name="close_by_permit",
+        kind=OrderKind.PERMIT_CLOSE,
+        judge=judges.of_clean_up,
+        needs=_is_not_closed,
+        says=Words(
+            en="Closing is permitted: the load comes back at once, or when the key is pressed.",
+            zh="发送合闸允许:立即得电,或按键后得电。",
+        ),
+    ),
+)
+"""What closes a contact that was left open: on some models the two mean each other."""

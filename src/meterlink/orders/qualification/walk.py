@@ -7,6 +7,8 @@
 ``ask`` is written before the order of a probe is created, and bears who confirmed that the load is safe;
 ``find`` when the meter has shown what became of it. A daemon that dies in between finds the order under its
 id, and goes on. One walk is open at a meter at a time.
+
+A walk that begins where an ended one has left the contact open closes it, and finds out nothing.
 """
 
 from __future__ import annotations
@@ -21,13 +23,15 @@ from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.order import Order, Origin
 from meterlink.model.payload import time_out
 from meterlink.orders.qualification.looks import Found, Words
-from meterlink.orders.qualification.probes import PROBES, Probe
+from meterlink.orders.qualification.probes import CLOSINGS, PROBES, Probe
 
 RESTS_AFTER: Final = timedelta(minutes=15)
 """So long after its last act a walk counts as left: the longest that a trip may wait, and some minutes."""
+CLOSED: Final = "closed"
+"""Result of a walk that has found the contact closed, or closed it, where another had left it open."""
 SESSIONS: Final = "session/"
 """What the subjects of walks begin with; a model's begins with its protocol."""
-_BY_NAME: Final[Mapping[str, Probe]] = {probe.name: probe for probe in PROBES}
+_BY_NAME: Final[Mapping[str, Probe]] = {probe.name: probe for probe in (*PROBES, *CLOSINGS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +63,14 @@ class Walk:
         work_order: id of the record that allows it; empty: a meter of the laboratory.
         began_at: when.
         last_at: of its last act.
+        number: place of its beginning in the log; 0: it is being written.
+        closes: id of the order since which the contact is left open; empty: it is a qualification.
         firmware: as the meter told it; empty: it was not greeted yet.
         facts: what was found so far.
         done: names of the probes that are over.
         asked: the probe in hand; ``None``: none is.
         stop: why it ended before its end.
-        result: ``qualified``, ``stopped`` or ``left``; empty: it goes on.
+        result: ``qualified``, ``closed``, ``stopped`` or ``left``; empty: it goes on.
         step: of its last act.
 
     """
@@ -75,6 +81,8 @@ class Walk:
     work_order: str
     began_at: datetime
     last_at: datetime
+    number: int = 0
+    closes: str = ""
     firmware: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     done: tuple[str, ...] = ()
@@ -87,6 +95,11 @@ class Walk:
     def subject(self) -> str:
         """What its acts are about."""
         return SESSIONS + self.id
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """What may be sent, in that order."""
+        return CLOSINGS if self.closes else PROBES
 
     @property
     def is_open(self) -> bool:
@@ -112,6 +125,8 @@ class Walk:
             work_order=first.body["work_order"],
             began_at=first.at,
             last_at=first.at,
+            number=acts[0].number if isinstance(acts[0], KeptAct) else 0,
+            closes=first.body.get("closes", ""),
         )
         for act in told[1:]:
             walk = walk.then(act)
@@ -150,6 +165,7 @@ class Walk:
             "meter": self.meter,
             "by": self.by,
             "work_order": self.work_order,
+            "closes": self.closes,
             "began_at": time_out(self.began_at),
             "firmware": self.firmware,
             "facts": dict(self.facts),
@@ -161,8 +177,17 @@ class Walk:
         }
 
 
-def beginning(meter: str, *, by: str, work_order: str, at: datetime) -> Act:
-    """The first act of a walk; its id follows from meter and time."""
+def beginning(meter: str, *, by: str, work_order: str, at: datetime, closes: str = "") -> Act:
+    """The first act of a walk; its id follows from meter and time.
+
+    Args:
+        meter: our id.
+        by: who begins it.
+        work_order: id of the record that allows it; empty: none.
+        at: when.
+        closes: see ``Walk``.
+
+    """
     digest = hashlib.sha256(f"{meter}\0{time_out(at)}".encode()).hexdigest()
     return Act(
         topic=Topic.QUALIFICATION,
@@ -172,7 +197,7 @@ def beginning(meter: str, *, by: str, work_order: str, at: datetime) -> Act:
         at=at,
         actor=by,
         meter=meter,
-        body={"work_order": work_order},
+        body={"work_order": work_order, **({"closes": closes} if closes else {})},
         is_open=True,
     )
 

@@ -5,7 +5,8 @@ an order of origin ``probe``, created here and carried out by the line like ever
 committed, sent once, read back. The person's yes to it stands in the log before the order does. So a daemon
 that dies in between loses nothing: the order is found under its id, and is never created a second time.
 
-A stop ends the walk, and takes away what was proven of the model before. Source: decision 33.
+A stop ends the walk, and takes away what was proven of the model before. Who begins where an ended walk has
+left the contact open is offered its closing first. Source: decision 33.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, Final
 
 from meterlink.bus.line import Exchanging
 from meterlink.clock import Clock
-from meterlink.drivers.control import ClockLook, Identity
+from meterlink.drivers.control import ClockLook, Identity, Standing
 from meterlink.errors import BadAnswer, BadRequest, JournalError, NotAllowed, Refused, ReplyTimeout, Unknown
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
@@ -30,10 +31,11 @@ from meterlink.orders.dispatch.reach import Reach
 from meterlink.orders.judging.judge import Judge, Stopped
 from meterlink.orders.people import Actor, Deed
 from meterlink.orders.qualification.facts import MODELS_MAX, Qualification, firmware_of
-from meterlink.orders.qualification.judges import greeting
+from meterlink.orders.qualification.judges import greeting, left_open
 from meterlink.orders.qualification.looks import Found, Greeting, Words
 from meterlink.orders.qualification.probes import PROBES, Probe, next_probe
 from meterlink.orders.qualification.walk import (
+    CLOSED,
     RESTS_AFTER,
     SESSIONS,
     Walk,
@@ -43,6 +45,7 @@ from meterlink.orders.qualification.walk import (
     probe_named,
     words_out,
 )
+from meterlink.orders.qualifying.left_open import ended_at, opened_by
 from meterlink.orders.qualifying.probe_orders import ProbeOrders
 from meterlink.orders.qualifying.qualified import Qualifications
 from meterlink.roster.roster import Roster, RosterMeter
@@ -60,6 +63,10 @@ UNDECIDED_FOR: Final = timedelta(minutes=20)
 UNDECIDED: Final = Words(
     en="what the meter shows does not tell what became of the order: this model cannot be read",
     zh="电表显示的内容无法判明命令结果:无法识别该型号",
+)
+STILL_OPEN: Final = Words(
+    en="the contact is open still: close it by hand",
+    zh="开关仍断开:请手动合闸",
 )
 LATE: Final = Words(
     en="the meter does not answer within the time of its line: a late answer would be taken for another's",
@@ -133,13 +140,15 @@ class Qualifier:
         self._models = models
         self._roster = roster
         self._at_meter = at_meter
-        self._clock = clock
+        self._timeline = book.timeline
         self._desk = asyncio.Lock()
 
     # --- what can be asked ---
 
     async def begin(self, actor: Actor, meter_id: str, work_order: str) -> Standpoint:
         """Begin at a meter, or take up what the same person has begun there, or one who has gone.
+
+        Where a walk that has ended left the contact open, what begins is its closing.
 
         Raises:
             NotAllowed: that person may not, another one is at it, or the model cannot be qualified.
@@ -152,12 +161,15 @@ class Qualifier:
             meter = self._roster.meter(meter_id)
             if meter is None:
                 raise Unknown(f"there is no meter {meter_id!r}")
-            _check(meter, work_order)
             for walk in await self._open_walks():
                 if walk.meter == meter_id:
                     self._check_same(walk, actor)
                     return Standpoint(walk=walk)
-            act = beginning(meter_id, by=actor.name, work_order=work_order, at=self._clock.utc_now())
+            ended, closes = await self._left_open(meter_id)
+            work_order = work_order or (ended.work_order if ended and closes else "")
+            _check(meter, work_order)
+            at = self._timeline.stamp()
+            act = beginning(meter_id, by=actor.name, work_order=work_order, at=at, closes=closes)
             await self._acts.append(act)
             return Standpoint(walk=Walk.of([act]))
 
@@ -219,7 +231,8 @@ class Qualifier:
         basic_a = Decimal(meter.profile.meter.basic_current_a)
         try:
             seen = await self._greeting(meter)
-            found, firmware = greeting(seen, basic_a), seen.firmware
+            judged = left_open if walk.closes else greeting
+            found, firmware = judged(seen, basic_a), seen.firmware
         except ReplyTimeout:
             found, firmware = Found(facts={"answers_late": "yes"}, stop=LATE, is_contradiction=False), ""
         except (BadAnswer, Refused) as error:
@@ -234,14 +247,14 @@ class Qualifier:
         if (life := await self._orders.held_up(meter, wait_s)) is not None:
             if life.state is OrderState.WAITING_FOR_KEY:
                 return Standpoint(walk=walk, todo=PRESS, waits=True)
-            if self._clock.utc_now() - life.created_at < UNDECIDED_FOR:
+            if self._timeline.now() - self._timeline.lived(life.created_at) < UNDECIDED_FOR:
                 return Standpoint(walk=walk, waits=True)
             return await self._found(walk, "find", walk.done[-1], Found(stop=UNDECIDED))
         async with self._at_meter(meter.id) as (held, reach):
             standing = await reach.driver.standing(held, meter.address)
-        probe = next_probe(walk.done, walk.facts, standing, meter.protocol)
+        probe = next_probe(walk.probes, walk.done, walk.facts, standing, meter.protocol)
         if probe is None:
-            return Standpoint(walk=await self._qualified(walk, meter))
+            return await self._over(walk, meter, standing)
         if not confirmed:
             return Standpoint(walk=walk, next=probe)
         if confirmed != probe.name:
@@ -273,7 +286,7 @@ class Qualifier:
 
     async def _found(self, walk: Walk, verb: str, probe: str, found: Found, **more: Any) -> Standpoint:
         """Write down what a probe found; a stop ends the walk, and may take the model away."""
-        now = self._clock.utc_now()
+        now = self._timeline.stamp()
         act = walk.next(verb, at=now, actor=walk.by, body=found_out(found, probe, **more))
         after = walk.then(act)
         if found.stop is None:
@@ -289,6 +302,14 @@ class Qualifier:
         self._models.try_out(walk.meter, None)
         return Standpoint(walk=after.then(end))
 
+    async def _over(self, walk: Walk, meter: RosterMeter, standing: Standing) -> Standpoint:
+        """Nothing is left to be sent."""
+        if not walk.closes:
+            return Standpoint(walk=await self._qualified(walk, meter))
+        if standing.contact_open is False:
+            return Standpoint(walk=await self._end(walk, CLOSED))
+        return await self._found(walk, "find", walk.done[-1], Found(stop=STILL_OPEN, is_contradiction=False))
+
     async def _qualified(self, walk: Walk, meter: RosterMeter) -> Walk:
         """Sign what was found."""
         qualification = Qualification(
@@ -297,7 +318,7 @@ class Qualifier:
             firmware=walk.firmware,
             facts=walk.facts,
             by=walk.by,
-            at=self._clock.utc_now(),
+            at=self._timeline.stamp(),
             meter=meter.id,
             session=walk.id,
         )
@@ -328,13 +349,13 @@ class Qualifier:
 
     async def _told(self, walk: Walk, verb: str, body: Mapping[str, Any]) -> Walk:
         """Write a step down."""
-        act = walk.next(verb, at=self._clock.utc_now(), actor=walk.by, body=body)
+        act = walk.next(verb, at=self._timeline.stamp(), actor=walk.by, body=body)
         await self._acts.append(act)
         return await self._read(walk.id)
 
     async def _end(self, walk: Walk, result: str, beside: Sequence[Act] = ()) -> Walk:
         """Write the end down, with what it brings."""
-        now = self._clock.utc_now()
+        now = self._timeline.stamp()
         act = walk.next("end", at=now, actor=walk.by, body={"result": result}, is_open=False)
         await self._acts.append(act, *beside)
         self._models.kept(beside)
@@ -354,10 +375,21 @@ class Qualifier:
         names = await self._acts.subjects(Topic.QUALIFICATION, only_open=True, limit=MODELS_MAX)
         return [await self._read(name.removeprefix(SESSIONS)) for name in names if name.startswith(SESSIONS)]
 
+    async def _left_open(self, meter: str) -> tuple[Walk | None, str]:
+        """The walk that has ended last at a meter, and the order since which the contact is open by it."""
+        try:
+            walk = await ended_at(self._acts, meter)
+        except (ValueError, KeyError, TypeError) as error:
+            raise JournalError(f"the last qualification at {meter} cannot be read: {error}") from None
+        return walk, "" if walk is None else await opened_by(self._acts, walk)
+
     def _check_same(self, walk: Walk, actor: Actor) -> None:
         """One person does all of it; when that one has gone, another closes what is open."""
-        if walk.by != actor.name and self._clock.utc_now() - walk.last_at < RESTS_AFTER:
+        if walk.by != actor.name and not self._rests(walk):
             raise NotAllowed(f"{walk.by} is at this meter: one person does all of it", why="person")
+
+    def _rests(self, walk: Walk) -> bool:
+        return self._timeline.now() - self._timeline.lived(walk.last_at) >= RESTS_AFTER
 
     def _meter(self, walk: Walk) -> RosterMeter:
         meter = self._roster.meter(walk.meter)

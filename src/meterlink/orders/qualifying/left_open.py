@@ -2,22 +2,24 @@
 
 A walk rests when the person has gone, or the daemon or the line is gone; it ends when the person leaves, or
 at a stop. What its orders and those after them saw last tells whether the contact is open then. All of it
-follows from the log, so a restart forgets nobody. Source: decision 33.
+follows from the log, so a restart forgets nobody. Where a walk has ended so, the next one at that meter
+closes, and nothing else. Source: decision 33.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Final
 
 import structlog
 
 from meterlink.drivers.control import Standing
 from meterlink.errors import MeterlinkError
-from meterlink.model.act import KeptAct, Topic
-from meterlink.model.order import Origin
+from meterlink.journal.acts import ActLog
+from meterlink.model.act import Act, Topic
+from meterlink.model.order import Order, Origin
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.orders.attention.words import WORDS_MAX
 from meterlink.orders.attention.work import WorkItems, WorkKind, item_id
@@ -26,7 +28,7 @@ from meterlink.orders.dispatch.looking import look_in
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.people import DAEMON
 from meterlink.orders.qualification.facts import MODELS_MAX
-from meterlink.orders.qualification.walk import RESTS_AFTER, SESSIONS, Walk
+from meterlink.orders.qualification.walk import CLOSED, RESTS_AFTER, SESSIONS, Walk
 
 LEFT_OPEN: Final = "PROBE_LEFT_OPEN"
 """The alarm that a qualification has left a contact open."""
@@ -72,7 +74,7 @@ class LeftOpen:
 
         """
         for walk in await self._left():
-            if order_id := await self._opened_by(walk):
+            if order_id := await opened_by(self._acts, walk):
                 await self._tell(walk, order_id)
 
     async def _left(self) -> list[Walk]:
@@ -94,27 +96,13 @@ class LeftOpen:
     def _rests(self, walk: Walk) -> bool:
         return self._timeline.now() - self._timeline.lived(walk.last_at) >= RESTS_AFTER
 
-    async def _opened_by(self, walk: Walk) -> str:
-        """The order of a probe after which the contact is open, or may be; empty: it is closed."""
-        probe, seen_at, is_open = "", walk.began_at, False
-        for life in await self._book.of_meter(walk.meter):
-            if life.last_at < walk.began_at:
-                continue
-            for at, contact_open in _looks(await self._book.acts_of(life.order.id)):
-                if at < seen_at:
-                    continue
-                seen_at, is_open = at, contact_open is not False
-                if life.order.origin is Origin.PROBE:
-                    probe = life.order.id
-        return probe if is_open else ""
-
     async def _tell(self, walk: Walk, order_id: str) -> None:
         if await self._acts.last_of(Topic.WORK, item_id(WorkKind.FIELD_ORDER, order_id)) is not None:
             return  # somebody was told
-        rests = f"has {walk.result}" if walk.result else "rests"
+        rests = f"has ended ({walk.result})" if walk.result else "rests"
         why = (
-            f"look at meter {walk.meter} and close it: the contact is open, or may be, since order "
-            f"{order_id}, and the qualification {walk.id} of {walk.by} {rests}"
+            f"look at meter {walk.meter} and close it with `meterlink qualify {walk.meter}`: the contact is "
+            f"open, or may be, since order {order_id}, and the qualification {walk.id} of {walk.by} {rests}"
         )
         seen = Seen(rule=LEFT_OPEN, origin="PROBE-01", meter=walk.meter, evidence=(f"order:{order_id}",))
         await self._alarms.raise_(seen, actor=DAEMON)
@@ -123,12 +111,50 @@ class LeftOpen:
         )
 
 
-def _looks(acts: Sequence[KeptAct]) -> Iterator[tuple[datetime, bool | None]]:
-    """When an order was sent or its meter looked at, and how the contact stood; ``None``: nobody can say."""
-    for kept in acts:
-        if kept.act.verb == Signal.INTEND:
-            yield kept.act.at, None
-        if "look" in kept.act.body:
-            look = look_in(kept.act.body["look"])
-            if isinstance(look.seen, Standing):
-                yield look.started_at, look.seen.contact_open
+async def opened_by(acts: ActLog, walk: Walk) -> str:
+    """The order of a probe after which the contact is open, or may be; empty: it is closed.
+
+    Raises:
+        JournalError: the log cannot be read.
+
+    """
+    if walk.result == CLOSED:
+        return ""
+    opened, is_open, probes = walk.closes, bool(walk.closes), set[str]()
+    number = walk.number
+    while page := await acts.of_meter(walk.meter, [Topic.ORDER], after=number):
+        for kept in page:
+            act = kept.act
+            if act.verb == Signal.CREATE and Order.of(act.subject, act.body["order"]).origin is Origin.PROBE:
+                probes.add(act.subject)
+            for contact_open in _looks(act):
+                is_open = contact_open is not False
+                opened = act.subject if act.subject in probes else opened
+        number = page[-1].number
+    return opened if is_open else ""
+
+
+async def ended_at(acts: ActLog, meter: str) -> Walk | None:
+    """The newest walk at a meter, if it has ended; ``None``: there is none, or it goes on.
+
+    Raises:
+        JournalError: the log cannot be read.
+        ValueError, KeyError, TypeError: it makes no sense.
+
+    """
+    newest, number = "", 0
+    while page := await acts.of_meter(meter, [Topic.QUALIFICATION], after=number):
+        walks = [kept.act.subject for kept in page if kept.act.subject.startswith(SESSIONS)]
+        newest, number = walks[-1] if walks else newest, page[-1].number
+    walk = Walk.of(await acts.of_subject(Topic.QUALIFICATION, newest)) if newest else None
+    return walk if walk is not None and not walk.is_open else None
+
+
+def _looks(act: Act) -> Iterator[bool | None]:
+    """How the contact stood when an act was written: nobody can say when a frame has just left."""
+    if act.verb == Signal.INTEND:
+        yield None
+    if "look" in act.body:
+        look = look_in(act.body["look"])
+        if isinstance(look.seen, Standing):
+            yield look.seen.contact_open

@@ -23,7 +23,7 @@ def notice_of(facts: Facts) -> Notice | None:
         for notice in facts.told.all(Notice)
         if notice.at <= facts.now
         and facts.told.delivered_at(notice) is not None
-        and not facts.told.cleared_since(notice.at)
+        and not facts.told.cleared_since(notice)
     ]
     return found[-1] if found else None
 
@@ -44,7 +44,7 @@ def warnings_of(facts: Facts) -> list[Warning_]:
         for warning in facts.told.all(Warning_)
         if warning.at <= until
         and until - warning.at <= WARNING_AGE_MAX
-        and not facts.told.paid_clear_since(warning.at)
+        and not facts.told.paid_clear_since(warning)
     ]
 
 
@@ -91,10 +91,15 @@ def in_order(facts: Facts) -> Finding | None:
 
 def warned(facts: Facts) -> Finding:
     """CTRL-02: a warning came there before the notice."""
-    warnings = warnings_of(facts)
-    notice = notice_of(facts)
-    until = notice.at if notice else facts.now
-    came = [at for one in warnings if (at := facts.told.delivered_at(one)) is not None and at <= until]
+    warnings, notice, told = warnings_of(facts), notice_of(facts), facts.told
+    until = told.counts_from(notice) if notice else facts.now
+    came = [
+        receipt.at
+        for one in warnings
+        if (receipt := told.receipt(one)) is not None
+        and receipt.outcome == "delivered"
+        and told.counts_from(one, receipt) <= until
+    ]
     if not came:
         return stops(
             "{count} warnings, none of them delivered: find out how to reach the customer",
@@ -110,8 +115,10 @@ def warned_often_enough(facts: Facts) -> Finding:
     wanted = agreed or facts.settings.warning_attempts
     notice = notice_of(facts)
     until = facts.told.counts_from(notice) if notice else facts.now
-    since = (facts.told.counts_from(one) for one in warnings_of(facts))
-    days = {facts.calendar.day(at) for at in since if at <= until}
+    warnings = [one for one in warnings_of(facts) if facts.told.counts_from(one) <= until]
+    written = {facts.calendar.day(facts.told.counts_from(one)) for one in warnings}
+    shown = {facts.calendar.day(facts.told.shown_from(one)) for one in warnings}
+    days = min(written, shown, key=len)
     inputs = {"days": len(days), "wanted": wanted}
     if len(days) < wanted:
         return stops("warned on {days} days; {wanted} are needed", "预警{days}天,需要{wanted}天", **inputs)
@@ -124,19 +131,21 @@ def notice_over(facts: Facts) -> Finding:
     if notice is None or served is None:
         return stops("no notice was served", "催费通知未送达")
     days = notice_days(facts)
-    inputs = {"served": served, "days": days, "most": facts.settings.notice_age_max_days}
-    if facts.ago(served) < timedelta(days=days):
+    most = facts.settings.notice_age_max_days
+    inputs = {"served": served, "days": days, "most": most}
+    receipt = facts.told.receipt(notice)
+    assert receipt is not None, "it came there"
+    if facts.ago(facts.told.runs_from(notice, receipt)) < timedelta(days=days):
         return stops(
             "the notice was served on {served}: {days} days are not over",
             "通知于{served}送达,未满{days}天",
             **inputs,
         )
-    came = facts.told.delivered_at(notice)
-    if came is None or facts.ago(came) > timedelta(days=facts.settings.notice_age_max_days):
+    if facts.aged(receipt.at, facts.told.set_since(receipt)) > timedelta(days=most):
         return stops(
             "the notice was served on {served}, more than {most} days ago: serve it again",
             "通知于{served}送达,已超过{most}天,须重新送达",
-            **{**inputs, "served": came},
+            **{**inputs, "served": receipt.at},
         )
     return passes("the notice was served on {served}", "通知已于{served}送达", **inputs)
 
@@ -164,7 +173,7 @@ def owed_long_enough(facts: Facts) -> Finding | None:
             )
         return passes("{cents} cents: beyond the agreed overdraft", "余额{cents}分,已超过约定透支", **inputs)
     since, days = balance.overdue_since, facts.settings.arrears_days
-    if since is None or facts.ago(since) <= timedelta(days=days):
+    if since is None or facts.waited(since, facts.told.set_since(balance)) <= timedelta(days=days):
         return stops(
             "overdue since {since}: not more than {days} days",
             "自{since}起欠费,未超过{days}天",
@@ -179,7 +188,7 @@ def told_on_the_day(facts: Facts) -> Finding:
     notice = final_notice_of(facts)
     if notice is None:
         return stops("no last notice was sent", "未发出停电前最后通知")
-    at, since = notice.at, facts.told.counts_from(notice)
+    at, since = notice.at, facts.told.runs_from(notice)
     limits = facts.settings
     minutes = final_notice_minutes(facts)
     inputs = {"at": at, "since": since, "minutes": minutes, "hours": limits.window_hours}
@@ -189,7 +198,7 @@ def told_on_the_day(facts: Facts) -> Finding:
             "最后通知于{at}发出,自{since}起算,未满{minutes}分钟",
             **inputs,
         )
-    if facts.ago(at) > timedelta(hours=limits.window_hours):
+    if facts.aged(at, facts.told.set_since(notice)) > timedelta(hours=limits.window_hours):
         return stops(
             "the last notice was sent at {at}: its window of {hours} hours is over",
             "最后通知于{at}发出,{hours}小时时限已过",
@@ -242,6 +251,6 @@ def evidence_of(facts: Facts) -> list[Record]:
 
 
 def _final_at(facts: Facts) -> datetime | None:
-    """When the newest last notice was sent that is not known to have failed."""
+    """When at the latest the newest last notice was sent that is not known to have failed."""
     notice = final_notice_of(facts)
-    return notice.at if notice else None
+    return facts.told.no_later_than(notice) if notice else None

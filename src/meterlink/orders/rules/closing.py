@@ -65,7 +65,7 @@ def consents_of(facts: Facts) -> list[Record]:
 
 def reasons_of(facts: Facts) -> list[Record]:
     """Every record that gives a reason to close; see ``has_a_reason``."""
-    told, order, balance = facts.told, facts.order, facts.balance
+    told, order, balance = facts.told, facts.order, _balance(facts)
     payment, work = told.find(order.payment, Payment), told.find(order.reference, WorkOrder)
     dispute = told.find(order.reference, Dispute)
     found: list[tuple[Record | None, bool]] = [
@@ -75,6 +75,14 @@ def reasons_of(facts: Facts) -> list[Record]:
         (balance, balance is not None and balance.balance_cents >= 0),
     ]
     return [record for record, is_reason in found if record is not None and is_reason]
+
+
+def _balance(facts: Facts) -> BalanceStatement | None:
+    """The newest statement that is not too old; of what people brought by hand, by when it came here."""
+    stated = reversed(facts.told.all(BalanceStatement))
+    newest = max(stated, key=facts.told.counts_from, default=None)
+    age_max = timedelta(hours=facts.settings.evidence_age_max_hours)
+    return newest if newest and facts.aged(newest.at, facts.told.set_since(newest)) <= age_max else None
 
 
 def is_told_by_one(facts: Facts) -> bool:
@@ -106,7 +114,7 @@ def consent_of(facts: Facts) -> Consent | None:
         for one in facts.told.all(Consent)
         if one.at <= facts.now
         and holds(one.until, facts.now)
-        and (one.form == "written" or facts.ago(one.at) <= RECORDED_CONSENT_MAX)
+        and (one.form == "written" or facts.aged(one.at, facts.told.set_since(one)) <= RECORDED_CONSENT_MAX)
     ]
     return held[-1] if held else None
 

@@ -25,6 +25,7 @@ class Steps:
         created_by: name; empty: it is being created.
         approved_by: names, in order; empty: nobody yet.
         approved_at: of the newest approval.
+        approval_set: by how much our clock was set forward since then; negative: back.
         armed_by: name of who armed it; empty: nobody, or it was operated since.
         field_grant: one-time authorisation of field staff, if there is one.
         sent_at: when its octets left, each time.
@@ -34,6 +35,7 @@ class Steps:
     created_by: str = ""
     approved_by: tuple[str, ...] = ()
     approved_at: datetime | None = None
+    approval_set: timedelta = timedelta()
     armed_by: str = ""
     field_grant: FieldGrant | None = None
     sent_at: tuple[datetime, ...] = ()
@@ -170,7 +172,7 @@ class Facts:
         """The newest statement that is not too old to count."""
         found = self.told.newest(BalanceStatement)
         age_max = timedelta(hours=self.settings.evidence_age_max_hours)
-        return found if found and self.ago(found.at) <= age_max else None
+        return found if found and self.aged(found.at, self.told.set_since(found)) <= age_max else None
 
     @property
     def seen(self) -> Live:
@@ -181,6 +183,20 @@ class Facts:
     def ago(self, instant: datetime) -> timedelta:
         """How long ago something was."""
         return self.now - instant
+
+    def aged(self, instant: datetime, set_since: timedelta) -> timedelta:
+        """How old something is that is good for so long, by the clock that makes it older.
+
+        Args:
+            instant: when it was, by our clock of then.
+            set_since: by how much that was set forward since; negative: back.
+
+        """
+        return self.now - min(instant, instant + set_since)
+
+    def waited(self, instant: datetime, set_since: timedelta) -> timedelta:
+        """How long a wait has lasted that protects somebody, by the clock that makes it shorter."""
+        return self.now - max(instant, instant + set_since)
 
 
 def holds(until: datetime | None, now: datetime) -> bool:

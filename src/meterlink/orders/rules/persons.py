@@ -158,7 +158,7 @@ def approved(facts: Facts) -> Finding | None:
     if not steps.approved_by or steps.approved_at is None:
         return stops("nobody has approved it", "尚未审批")
     inputs = {"names": ", ".join(steps.approved_by), "at": steps.approved_at, "hours": hours}
-    if facts.ago(steps.approved_at) >= timedelta(hours=hours):
+    if facts.aged(steps.approved_at, steps.approval_set) >= timedelta(hours=hours):
         return stops(
             "the approval of {at} by {names} lasted {hours} hours",
             "{names}于{at}的审批已过{hours}小时",

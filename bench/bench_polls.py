@@ -1,0 +1,175 @@
+"""Polls a second over 100 TCP connections, and how late the loop is with 1,000 lines.
+
+The whole path without the journal, as in ``bench_poll``; beside it the echo floor over as many connections
+and PyPI's ``dlt645`` with its asyncio client. Rounds of the contestants take turns. The peer's data, which
+takes a second a client to build, is built once.
+
+The 1,000 lines are asked without a pause and answer as lines of 2400 bit/s do, so that the loop has as much
+to do as it ever has with lines of that rate; how late a timer rings then is what everybody else waits for.
+
+Usage: ``python -m bench.bench_polls`` prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import logging
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any
+
+import structlog
+
+from bench.answering import PACED_EXCHANGE_S, running, serving
+from bench.bench_poll import Pinger, line_to
+from meterlink.bus.line import Line
+from meterlink.bus.queue import Priority
+from meterlink.clock import SystemClock
+from meterlink.drivers.dlt645 import Dlt645Driver
+
+ROUNDS = 5
+CONNECTIONS = 100
+ECHOES = 20_000
+POLLS = 8_000
+PEER_POLLS = 2_000
+LINES = 1_000
+LAG_S = 8.0
+SETTLE_S = 2.0
+TICK_S = 0.005
+_ADDRESS = "000000000161"
+
+
+async def _echo_floor(port: int) -> float:
+    loop = asyncio.get_running_loop()
+    done = [loop.create_future() for _ in range(CONNECTIONS)]
+    begun = time.perf_counter()
+    for one in done:
+        await loop.create_connection(_pinger(one), "127.0.0.1", port)
+    await asyncio.gather(*done)
+    return ECHOES / (time.perf_counter() - begun)
+
+
+def _pinger(done: asyncio.Future[None]) -> Callable[[], Pinger]:
+    return lambda: Pinger(ECHOES // CONNECTIONS, done)
+
+
+async def _polled(reads: list[Callable[[], Awaitable[object]]], polls: int) -> float:
+    """Polls a second, each connection asked again as soon as it has answered."""
+
+    async def poll(read: Callable[[], Awaitable[object]], count: int) -> None:
+        for _ in range(count):
+            assert await read() is not None, "an answer was not understood"
+
+    await asyncio.gather(*(poll(read, 1) for read in reads))
+    begun = time.perf_counter()
+    await asyncio.gather(*(poll(read, polls // len(reads)) for read in reads))
+    return polls / (time.perf_counter() - begun)
+
+
+async def _meterlink(ports: list[int]) -> float:
+    async with asyncio.TaskGroup() as group:
+        lines = [line_to(port) for port in ports]
+        owners = [group.create_task(line.run()) for line in lines]
+        rate = await _polled([_read(line) for line in lines], POLLS)
+        for owner in owners:
+            owner.cancel()
+    return rate
+
+
+def _read(line: Line) -> Callable[[], Awaitable[object]]:
+    driver = Dlt645Driver(SystemClock())
+    return lambda: driver.read(line, _ADDRESS, "forward_active_energy", priority=Priority.CURVE)
+
+
+def _peers() -> Callable[[list[int]], Coroutine[Any, Any, float]]:
+    from dlt645.aio import AsyncMeterClientService, AsyncTcpClient
+    from loguru import logger
+
+    logger.remove()
+    one = AsyncMeterClientService.new_tcp_client("127.0.0.1", 0, 5.0)
+    one.set_address(_ADDRESS)
+
+    async def measure(ports: list[int]) -> float:
+        peers = []
+        for port in ports:
+            peer = copy.copy(one)
+            peer.client = AsyncTcpClient(ip="127.0.0.1", port=port, timeout=5.0)
+            await peer.connect()
+            peers.append(peer)
+        rate = await _polled([partial(peer.read_00, 0x00010000) for peer in peers], PEER_POLLS)
+        for peer in peers:
+            await peer.disconnect()
+        return rate
+
+    return measure
+
+
+async def _lag(ports: list[int]) -> tuple[float, float]:
+    """99th percentile of how late timers ring, in milliseconds, and polls a second meanwhile."""
+    loop, late_s, polls = asyncio.get_running_loop(), list[float](), 0
+
+    async def poll(read: Callable[[], Awaitable[object]]) -> None:
+        nonlocal polls
+        while True:
+            await read()
+            polls += 1
+
+    async with asyncio.TaskGroup() as group:
+        lines = [line_to(port) for port in ports]
+        tasks = [group.create_task(line.run()) for line in lines]
+        for line in lines:
+            tasks.append(group.create_task(poll(_read(line))))
+            await asyncio.sleep(PACED_EXCHANGE_S / LINES)
+        await asyncio.sleep(SETTLE_S)
+        begun, polls = loop.time(), 0
+        while (now := loop.time()) < begun + LAG_S:
+            await asyncio.sleep(TICK_S)
+            late_s.append(loop.time() - now - TICK_S)
+        rate = polls / (loop.time() - begun)
+        for task in tasks:
+            task.cancel()
+    return statistics.quantiles(late_s, n=100)[-1] * 1000, rate
+
+
+def main() -> None:
+    """Measure and print."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    rates: dict[str, list[float]] = {"echo floor": [], "meterlink": [], "dlt645": []}
+    peers = _peers()
+    with serving("echo") as echo, running("meter", CONNECTIONS) as meters:
+        for _ in range(ROUNDS):
+            rates["echo floor"].append(asyncio.run(_echo_floor(echo)))
+            rates["meterlink"].append(asyncio.run(_meterlink(meters.ports)))
+            rates["dlt645"].append(asyncio.run(peers(meters.ports)))
+    with running("paced_meter", LINES) as paced:
+        lag_ms, lag_rate = asyncio.run(_lag(paced.ports))
+    medians = {name: round(statistics.median(values)) for name, values in rates.items()}
+    document = {
+        "bench": "polls, 100 TCP connections; 1,000 lines of 2400 bit/s",
+        "unit": "polls a second; ms",
+        "rounds": ROUNDS,
+        "medians": {
+            **medians,
+            "1,000 lines": round(lag_rate),
+            "1,000 lines, lag p99, ms": round(lag_ms, 1),
+        },
+        "ratios": {
+            "meterlink / echo floor": round(medians["meterlink"] / medians["echo floor"], 2),
+            "meterlink / dlt645": round(medians["meterlink"] / medians["dlt645"], 1),
+            "1,000 lines / what they can": round(lag_rate * PACED_EXCHANGE_S / LINES, 2),
+        },
+        "goals": {
+            "meterlink / echo floor": "must 0.25, goal 0.4",
+            "meterlink / dlt645": "must 2",
+            "lag p99": "must 50 ms, goal 10 ms",
+        },
+    }
+    print(json.dumps(document, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Which Fn there are, and the layouts of what they carry."""

@@ -1,0 +1,1 @@
+"""The layout of a content, as a table writes it, and what reads and builds contents by it."""

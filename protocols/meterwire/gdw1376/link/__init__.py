@@ -1,0 +1,1 @@
+"""Octets <-> frames, and the parts that every frame has: addresses, unit identifiers, auxiliary fields."""

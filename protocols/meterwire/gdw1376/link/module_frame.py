@@ -1,0 +1,369 @@
+"""Frame of 1376.2: octets on the wire <-> ``Frame``.
+
+``68H | L(2) | C | R(6) | A | AFN | DT(2) | data | CS | 16H``; L counts the whole frame. The construct declaration
+serves both directions. Reserved bits of R are rubbish with real modules: they are read as nothing and sent as 0.
+Source: spec section A2.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import construct as c
+
+from meterwire.errors import LocalProtocolError, RemoteProtocolError
+from meterwire.gdw1376.link import unit_ids
+from meterwire.primitives import bcd
+from meterwire.primitives.checksum import sum8
+
+START: Final = 0x68
+END: Final = 0x16
+OVERHEAD_OCTETS: Final = 15
+"""Octets of a frame without addresses and data."""
+HEAD_OCTETS: Final = 3
+"""68H and L."""
+FRAME_OCTETS_MAX: Final = 0xFFFF
+"""Longest frame that L can say."""
+ADDRESS_OCTETS: Final = 6
+RELAYS_MAX: Final = 15
+
+MODE_NARROW: Final = 1
+MODE_NARROW_DISTRIBUTED: Final = 2
+MODE_BROADBAND: Final = 3
+MODE_RADIO: Final = 10
+MODE_ETHERNET: Final = 20
+"""What carries the frames behind the module (C, bits 0-5)."""
+BROADCAST: Final = "999999999999"
+
+
+class DownInfo(NamedTuple):
+    """R of a frame to the module.
+
+    Args:
+        sequence: number of the exchange, 0..255.
+        bypass: do not use the module's routing.
+        attached: the slave has attached nodes, listed in the data.
+        collision: do collision detection.
+        channel: 0 any, 1..15.
+        coding: error coding, 0 none, 1 RS.
+        answer_octets: expected length of the answer, 0..255; 0 = default delay.
+        rate: 0..32767; 0 = default.
+        kilobits: ``rate`` is in kbit/s, otherwise bit/s.
+
+    """
+
+    sequence: int
+    bypass: bool = False
+    attached: bool = False
+    collision: bool = False
+    channel: int = 0
+    coding: int = 0
+    answer_octets: int = 0
+    rate: int = 0
+    kilobits: bool = False
+
+
+class UpInfo(NamedTuple):
+    """R of a frame from the module.
+
+    Args:
+        sequence: number of the exchange, 0..255; that of the request.
+        bypass: route flag.
+        relay_level: 0..15, information only.
+        channel: 0..15.
+        phase: 0 unknown, 1, 2, 3.
+        meter_channel: 1 single-phase 1 channel, 2 single-phase 2, 3 single-phase 3, 4 three-phase 3.
+        command_quality: of the last hop, 1 worst .. 15 best, 0 none.
+        answer_quality: the same, of the answer.
+        event: an event is waiting.
+
+    """
+
+    sequence: int
+    bypass: bool = False
+    relay_level: int = 0
+    channel: int = 0
+    phase: int = 0
+    meter_channel: int = 0
+    command_quality: int = 0
+    answer_quality: int = 0
+    event: bool = False
+
+
+class Addresses(NamedTuple):
+    """A: who sends, over whom, to whom; 12 digits each, highest first.
+
+    Args:
+        source: going down the main node, coming up the meter.
+        destination: going down the meter, coming up the main node.
+        relays: going down only, at most 15.
+
+    """
+
+    source: str
+    destination: str
+    relays: tuple[str, ...] = ()
+
+
+class Frame(NamedTuple):
+    """One frame.
+
+    Args:
+        info: R; its kind says the direction.
+        afn: application function code, 0..255.
+        dt: DT1 and DT2 as sent.
+        data: may hold a meter's frame with a password, so ``repr`` leaves it out.
+        started: PRM, the sender began this exchange.
+        addresses: A; ``None`` for a frame to or from the main node itself.
+        mode: 0..63, e.g. 3 = broadband carrier.
+
+    """
+
+    info: DownInfo | UpInfo
+    afn: int
+    dt: bytes
+    data: bytes = b""
+    started: bool = True
+    addresses: Addresses | None = None
+    mode: int = MODE_BROADBAND
+
+    def __repr__(self) -> str:
+        """All but the data."""
+        shown = [f"{name}={getattr(self, name)!r}" for name in self._fields if name != "data"]
+        return f"Frame({', '.join(shown)}, {len(self.data)} octets)"
+
+    @property
+    def from_module(self) -> bool:
+        """DIR."""
+        return isinstance(self.info, UpInfo)
+
+    @property
+    def fn(self) -> int:
+        """The function that DT names; 0 where it names none or several."""
+        named = unit_ids.functions_of(self.dt)
+        return named[0] if len(named) == 1 else 0
+
+
+def _digits(octets: bytes, _context: c.Container[object]) -> str:
+    return bcd.digits(octets)
+
+
+def _octets(digits: str, _context: c.Container[object]) -> bytes:
+    return bcd.octets(digits)
+
+
+_Control = c.BitStruct("from_module" / c.Flag, "started" / c.Flag, "mode" / c.BitsInteger(6))
+_Rate = c.ByteSwapped(c.BitStruct("kilobits" / c.Flag, "rate" / c.BitsInteger(15)))
+_Down = c.Struct(
+    "_flags"
+    / c.BitStruct(
+        "relay_level" / c.BitsInteger(4),
+        "collision" / c.Flag,
+        "has_addresses" / c.Flag,
+        "attached" / c.Flag,
+        "bypass" / c.Flag,
+    ),
+    "_channel" / c.BitStruct("coding" / c.BitsInteger(4), "channel" / c.BitsInteger(4)),
+    "answer_octets" / c.Byte,
+    "_rate" / _Rate,
+    "sequence" / c.Byte,
+)
+_Up = c.Struct(
+    "_flags"
+    / c.BitStruct(
+        "relay_level" / c.BitsInteger(4),
+        c.Padding(1),
+        "has_addresses" / c.Flag,
+        c.Padding(1),
+        "bypass" / c.Flag,
+    ),
+    "_channel" / c.BitStruct(c.Padding(4), "channel" / c.BitsInteger(4)),
+    "_phase" / c.BitStruct("meter_channel" / c.BitsInteger(4), "phase" / c.BitsInteger(4)),
+    "_quality" / c.BitStruct("answer_quality" / c.BitsInteger(4), "command_quality" / c.BitsInteger(4)),
+    "_event" / c.BitStruct(c.Padding(7), "event" / c.Flag),
+    "sequence" / c.Byte,
+)
+_Address = c.ExprAdapter(c.Bytes(ADDRESS_OCTETS), _digits, _octets)
+_relays = c.this.info._flags.relay_level * (1 - c.this.control.from_module)
+_Addresses = c.Struct(
+    "source" / _Address, "relays" / c.Array(c.this._.relays, _Address), "destination" / _Address
+)
+_Covered = c.Struct(
+    "control" / _Control,
+    "info" / c.IfThenElse(c.this.control.from_module, _Up, _Down),
+    "relays" / c.Computed(_relays),
+    "addresses" / c.If(c.this.info._flags.has_addresses, _Addresses),
+    "afn" / c.Byte,
+    "dt" / c.Bytes(2),
+    "data" / c.GreedyBytes,
+)
+_Frame = c.Struct(
+    c.Const(b"\x68"),
+    "length" / c.Int16ul,
+    "covered" / c.RawCopy(c.FixedSized(c.this.length - 5, _Covered)),
+    "cs" / c.Checksum(c.Byte, sum8, c.this.covered.data),
+    c.Const(b"\x16"),
+    c.Terminated,
+)
+_NESTED: Final = ("_flags", "_channel", "_phase", "_quality", "_event", "_rate")
+
+
+def encode(frame: Frame) -> bytes:
+    """Octets of one frame.
+
+    Args:
+        frame: what to send.
+
+    Raises:
+        LocalProtocolError: a field outside its range, or more than fits into one frame.
+
+    """
+    _check(frame)
+    relays = frame.addresses.relays if frame.addresses else ()
+    size = OVERHEAD_OCTETS + len(frame.data)
+    if frame.addresses is not None:
+        size += ADDRESS_OCTETS * (2 + len(relays))
+    if size > FRAME_OCTETS_MAX:
+        raise LocalProtocolError(f"the frame has {size} octets, the limit is {FRAME_OCTETS_MAX}")
+    info = frame.info._asdict() | {"has_addresses": frame.addresses is not None}
+    if not frame.from_module:
+        info["relay_level"] = len(relays)
+    covered = {
+        "control": {"from_module": frame.from_module, "started": frame.started, "mode": frame.mode},
+        "info": info | dict.fromkeys(_NESTED, info),
+        "relays": len(relays),
+        "addresses": frame.addresses and frame.addresses._asdict(),
+        "afn": frame.afn,
+        "dt": frame.dt,
+        "data": frame.data,
+    }
+    built: bytes = _Frame.build({"length": size, "covered": {"value": covered}})
+    return built
+
+
+def _check(frame: Frame) -> None:
+    info = frame.info
+    limits = {"sequence": 255, "channel": 15}
+    if isinstance(info, UpInfo):
+        limits |= {"relay_level": 15, "phase": 15, "meter_channel": 15}
+        limits |= {"command_quality": 15, "answer_quality": 15}
+    else:
+        limits |= {"coding": 15, "answer_octets": 255, "rate": 0x7FFF}
+    ranges = [(getattr(info, name), most, name) for name, most in limits.items()]
+    for value, most, name in [*ranges, (frame.afn, 255, "AFN"), (frame.mode, 63, "mode")]:
+        if not 0 <= value <= most:
+            raise LocalProtocolError(f"{name} {value} is outside 0..{most}")
+    if len(frame.dt) != 2:
+        raise LocalProtocolError("DT has two octets")
+    if frame.addresses is not None:
+        _check_addresses(frame.addresses, frame.from_module)
+
+
+def _check_addresses(addresses: Addresses, from_module: bool) -> None:
+    most = 0 if from_module else RELAYS_MAX
+    if len(addresses.relays) > most:
+        raise LocalProtocolError(f"there are {len(addresses.relays)} relays, the limit is {most}")
+    for address in (addresses.source, addresses.destination, *addresses.relays):
+        if len(address) != 2 * ADDRESS_OCTETS:
+            raise LocalProtocolError(
+                f"address {address!r} is not 12 digits; pad a shorter one with leading 0"
+            )
+
+
+def decode(octets: bytes) -> Frame:
+    """Parse exactly one frame.
+
+    Raises:
+        RemoteProtocolError: ``kind`` says what is wrong: ``"no-frame"``, ``"truncated"``, ``"length"``,
+            ``"end"`` or ``"checksum"``; ``offset`` says where.
+
+    """
+    if frame_end(octets, 0) != len(octets) or len(octets) < OVERHEAD_OCTETS + address_octets(octets, 0):
+        raise fault(octets)
+    covered = _Frame.parse(octets).covered.value
+    found: dict[str, Any] = {"sequence": covered.info.sequence}
+    for name in _NESTED:
+        found |= covered.info.get(name, {})
+    fields = UpInfo._fields if covered.control.from_module else DownInfo._fields
+    found |= {name: covered.info[name] for name in fields if name in covered.info}
+    given = {name: found[name] for name in fields}
+    info = UpInfo(**given) if covered.control.from_module else DownInfo(**given)
+    inner = covered.addresses
+    return Frame(
+        info=info,
+        afn=covered.afn,
+        dt=covered.dt,
+        data=covered.data,
+        started=covered.control.started,
+        addresses=None if inner is None else Addresses(inner.source, inner.destination, tuple(inner.relays)),
+        mode=covered.control.mode,
+    )
+
+
+def address_octets(octets: bytes | bytearray, start: int) -> int:
+    """Octets of A in the frame that begins at ``start``, by its R."""
+    control, flags = octets[start + 3], octets[start + 4]
+    if not flags & 4:
+        return 0
+    return ADDRESS_OCTETS * (2 + (0 if control & 0x80 else flags >> 4))
+
+
+def data_at(octets: bytes, start: int) -> int:
+    """Index of the first octet of the data in a good frame."""
+    return start + OVERHEAD_OCTETS - 2 + address_octets(octets, start)
+
+
+# --- what a deframer asks ----------------------------------------------------------------------
+
+
+def frame_size(octets: bytes | bytearray, start: int) -> int:
+    """Octets of the frame whose head stands at ``start``; 0 when that is no head."""
+    size = octets[start + 1] | octets[start + 2] << 8
+    return size if size >= OVERHEAD_OCTETS else 0
+
+
+def frame_end(octets: bytes, start: int) -> int:
+    """Index after the good frame that begins at ``start``; -1 when none does."""
+    if len(octets) < start + HEAD_OCTETS or octets[start] != START:
+        return -1
+    size = frame_size(octets, start)
+    end = start + size
+    if not size or len(octets) < end or octets[end - 1] != END:
+        return -1
+    return end if sum8(octets[start + HEAD_OCTETS : end - 2]) == octets[end - 2] else -1
+
+
+# --- refusals ----------------------------------------------------------------------------------
+
+
+def fault(octets: bytes) -> RemoteProtocolError:
+    """Say why ``octets`` are not exactly one frame, looking at the first 68H."""
+    kind, offset, sentence = _fault(octets, max(octets.find(START), 0))
+    return RemoteProtocolError(sentence, kind=kind, octets=octets, offset=offset)
+
+
+def _fault(octets: bytes, start: int) -> tuple[str, int, str]:
+    size = len(octets) - start
+    if not octets or octets[start] != START:
+        return "no-frame", 0, "there is no start octet 68H"
+    if size < HEAD_OCTETS:
+        return "truncated", len(octets), f"the head ends after {size} of {HEAD_OCTETS} octets"
+    asked = octets[start + 1] | octets[start + 2] << 8
+    if asked < OVERHEAD_OCTETS:
+        return "length", start + 1, f"L is {asked}, the shortest frame has {OVERHEAD_OCTETS} octets"
+    if size < asked:
+        return "truncated", len(octets), f"L asks for {asked} octets, there are {size}"
+    end = start + asked
+    if octets[end - 1] != END:
+        return "end", end - 1, f"the end octet is {octets[end - 1]:02X}H, not 16H"
+    found, wanted = octets[end - 2], sum8(octets[start + HEAD_OCTETS : end - 2])
+    if found != wanted:
+        return "checksum", end - 2, f"the checksum is {found:02X}H, the octets add up to {wanted:02X}H"
+    if asked < OVERHEAD_OCTETS + address_octets(octets, start):
+        least = OVERHEAD_OCTETS + address_octets(octets, start)
+        return (
+            "length",
+            start + 1,
+            f"L is {asked}, with the addresses that R announces it is {least} at least",
+        )
+    return "length", end, f"{len(octets) - asked} octets stand around the frame"

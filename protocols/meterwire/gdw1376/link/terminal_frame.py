@@ -1,0 +1,332 @@
+"""Frame of 1376.1: octets on the wire <-> ``Frame``.
+
+``68H | L | L | 68H | C | A | AFN | SEQ | data units and auxiliary fields | CS | 16H``; L holds the protocol
+id and the number of octets from C to CS. The construct declaration serves both directions.
+Source: spec section B1.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import construct as c
+
+from meterwire.errors import LocalProtocolError, RemoteProtocolError
+from meterwire.primitives import bcd
+from meterwire.primitives.checksum import sum8
+
+START: Final = 0x68
+END: Final = 0x16
+OVERHEAD_OCTETS: Final = 8
+"""Octets of a frame beside its user data: 68H, L, L, 68H, CS, 16H."""
+HEAD_OCTETS: Final = 6
+"""Octets up to the second 68H."""
+LINK_OCTETS: Final = 8
+"""Octets of user data that every frame has: C, A (five), AFN, SEQ."""
+WIDE_OCTETS: Final = 2
+"""What an address of seven octets has more."""
+USER_OCTETS_MAX: Final = 0x3FFF
+"""Longest user data: 14 bits."""
+FRAME_OCTETS_MAX: Final = USER_OCTETS_MAX + OVERHEAD_OCTETS
+BODY_OCTETS_MAX: Final = USER_OCTETS_MAX - LINK_OCTETS
+"""Longest data part with its auxiliary fields."""
+
+ID_2005: Final = 1
+"""Protocol id of the 2005 generation (130-2005)."""
+ID_2009: Final = 2
+"""Protocol id of 376.1-2009 and 1376.1-2013."""
+IDS: Final = frozenset({ID_2005, ID_2009})
+
+BROADCAST: Final = 0xFFFF
+"""Terminal address of every terminal, with the group flag."""
+
+
+class Address(NamedTuple):
+    """Of a terminal and of the master that speaks with it.
+
+    Args:
+        area: area code A1, 4 digits, highest first (6 in the wide form).
+        terminal: terminal address A2, 1..65535; 0 is invalid, 65535 with ``group`` every terminal.
+        master: number of the master (MSA), 0..127 (0..255 in the wide form).
+        group: the address is of a group of terminals.
+
+    """
+
+    area: str
+    terminal: int
+    master: int = 0
+    group: bool = False
+
+    @property
+    def is_wide(self) -> bool:
+        """The form of seven octets, as some provinces have it."""
+        return len(self.area) == 6
+
+    def same_terminal(self, other: Address) -> bool:
+        """Whether both are of one terminal, whichever master speaks."""
+        return (self.area, self.terminal) == (other.area, other.terminal)
+
+
+class Frame(NamedTuple):
+    """One frame.
+
+    Args:
+        address: of the terminal, whichever side sends.
+        afn: application function code, 0..255.
+        from_terminal: DIR.
+        started: PRM, the sender began this exchange.
+        function: function code of C, 0..15.
+        body: data units and auxiliary fields; it may hold a password, so ``repr`` leaves it out.
+        attention: bit 5 of C: FCB from the master, ACD (an important event waits) from the terminal.
+        fcv: bit 4 of C: FCB counts.
+        has_time: TpV, a time tag ends the body.
+        first: FIR.
+        final: FIN.
+        confirm: CON, the sender wants a confirmation.
+        sequence: number of the exchange, 0..15.
+        protocol_id: 1 or 2.
+
+    """
+
+    address: Address
+    afn: int
+    from_terminal: bool
+    started: bool
+    function: int
+    body: bytes = b""
+    attention: bool = False
+    fcv: bool = False
+    has_time: bool = False
+    first: bool = True
+    final: bool = True
+    confirm: bool = False
+    sequence: int = 0
+    protocol_id: int = ID_2009
+
+    def __repr__(self) -> str:
+        """All but the body."""
+        shown = [f"{name}={getattr(self, name)!r}" for name in self._fields if name != "body"]
+        return f"Frame({', '.join(shown)}, {len(self.body)} octets)"
+
+
+def _digits(octets: bytes, _context: c.Container[object]) -> str:
+    return bcd.digits(octets)
+
+
+def _octets(digits: str, _context: c.Container[object]) -> bytes:
+    return bcd.octets(digits)
+
+
+_Control = c.BitStruct(
+    "from_terminal" / c.Flag,
+    "started" / c.Flag,
+    "attention" / c.Flag,
+    "fcv" / c.Flag,
+    "function" / c.BitsInteger(4),
+)
+_Sequence = c.BitStruct(
+    "has_time" / c.Flag,
+    "first" / c.Flag,
+    "final" / c.Flag,
+    "confirm" / c.Flag,
+    "sequence" / c.BitsInteger(4),
+)
+_Narrow = c.Struct(
+    "area" / c.ExprAdapter(c.Bytes(2), _digits, _octets),
+    "terminal" / c.Int16ul,
+    "master" / c.BitStruct("master" / c.BitsInteger(7), "group" / c.Flag),
+)
+_Wide = c.Struct(
+    "area" / c.ExprAdapter(c.Bytes(3), _digits, _octets),
+    "terminal" / c.Int24ul,
+    "master" / c.Struct("master" / c.Byte),
+)
+
+
+def _declaration(address: c.Construct) -> c.Struct:  # type: ignore[type-arg]
+    user_data = c.Struct(
+        "control" / _Control, "address" / address, "afn" / c.Byte, "seq" / _Sequence, "body" / c.GreedyBytes
+    )
+    return c.Struct(
+        c.Const(b"\x68"),
+        "length" / c.Int16ul,  # bits 0-1 the protocol id, the others the octets of user data
+        "again" / c.Int16ul,
+        c.Const(b"\x68"),
+        "user_data" / c.RawCopy(c.FixedSized(c.this.length >> 2, user_data)),
+        "cs" / c.Checksum(c.Byte, sum8, c.this.user_data.data),
+        c.Const(b"\x16"),
+        c.Terminated,
+    )
+
+
+_NARROW_FRAME = _declaration(_Narrow)
+_WIDE_FRAME = _declaration(_Wide)
+
+
+def encode(frame: Frame) -> bytes:
+    """Octets of one frame.
+
+    Args:
+        frame: what to send.
+
+    Raises:
+        LocalProtocolError: a field outside its range, or more than fits into one frame.
+
+    """
+    address = frame.address
+    length = LINK_OCTETS + WIDE_OCTETS * address.is_wide + len(frame.body)
+    if length > USER_OCTETS_MAX:
+        raise LocalProtocolError(f"the user data has {length} octets, the limit is {USER_OCTETS_MAX}")
+    _check(frame)
+    master = {"master": address.master} | ({} if address.is_wide else {"group": address.group})
+    user_data = {
+        "control": {name: getattr(frame, name) for name in _CONTROL_FIELDS},
+        "address": {"area": address.area, "terminal": address.terminal, "master": master},
+        "afn": frame.afn,
+        "seq": {name: getattr(frame, name) for name in _SEQUENCE_FIELDS},
+        "body": frame.body,
+    }
+    field = length << 2 | frame.protocol_id
+    declaration = _WIDE_FRAME if address.is_wide else _NARROW_FRAME
+    built: bytes = declaration.build({"length": field, "again": field, "user_data": {"value": user_data}})
+    return built
+
+
+_CONTROL_FIELDS = ("from_terminal", "started", "attention", "fcv", "function")
+_SEQUENCE_FIELDS = ("has_time", "first", "final", "confirm", "sequence")
+
+
+def _check(frame: Frame) -> None:
+    address = frame.address
+    digits = 6 if address.is_wide else 4
+    if len(address.area) != digits or any(digit not in "0123456789ABCDEF" for digit in address.area):
+        raise LocalProtocolError(f"area {address.area!r} is not 4 digits (6 in the wide form)")
+    if address.is_wide and address.group:
+        raise LocalProtocolError("an address of seven octets has no group flag")
+    most = {"terminal": (1 << 4 * digits) - 1, "master": 255 if address.is_wide else 127}
+    ranges = [
+        (address.terminal, most["terminal"], "terminal address"),
+        (address.master, most["master"], "master"),
+    ]
+    ranges += [(frame.afn, 255, "AFN"), (frame.function, 15, "function"), (frame.sequence, 15, "sequence")]
+    for value, limit, name in ranges:
+        if not 0 <= value <= limit:
+            raise LocalProtocolError(f"{name} {value} is outside 0..{limit}")
+    if frame.protocol_id not in IDS:
+        raise LocalProtocolError(f"protocol id {frame.protocol_id} is neither 1 nor 2")
+
+
+def decode(octets: bytes, *, wide: bool = False) -> Frame:
+    """Parse exactly one frame.
+
+    Args:
+        octets: 68H to 16H.
+        wide: the address has seven octets; a setting of the terminal, for the frame does not tell.
+
+    Raises:
+        RemoteProtocolError: ``kind`` says what is wrong: ``"no-frame"``, ``"truncated"``, ``"length"``,
+            ``"second-start"``, ``"end"`` or ``"checksum"``; ``offset`` says where.
+
+    """
+    if frame_end(octets, 0) != len(octets) or user_octets(octets) < LINK_OCTETS + WIDE_OCTETS * wide:
+        raise fault(octets, wide=wide)
+    parsed = (_WIDE_FRAME if wide else _NARROW_FRAME).parse(octets)
+    data = parsed.user_data.value
+    master = data.address.master
+    address = Address(
+        data.address.area, data.address.terminal, master.master, not wide and bool(master.group)
+    )
+    return Frame(
+        address=address,
+        afn=data.afn,
+        from_terminal=data.control.from_terminal,
+        started=data.control.started,
+        function=data.control.function,
+        body=data.body,
+        attention=data.control.attention,
+        fcv=data.control.fcv,
+        has_time=data.seq.has_time,
+        first=data.seq.first,
+        final=data.seq.final,
+        confirm=data.seq.confirm,
+        sequence=data.seq.sequence,
+        protocol_id=parsed.length & 3,
+    )
+
+
+def body_at(*, wide: bool = False) -> int:
+    """Index of the first octet of the body in a frame."""
+    return HEAD_OCTETS + LINK_OCTETS + WIDE_OCTETS * wide
+
+
+def user_octets(octets: bytes | bytearray, start: int = 0) -> int:
+    """Octets of user data that the first L of a frame says."""
+    return (octets[start + 1] | octets[start + 2] << 8) >> 2
+
+
+# --- what a deframer asks ----------------------------------------------------------------------
+
+
+def frame_size(octets: bytes | bytearray, start: int) -> int:
+    """Octets of the frame whose head stands at ``start``; 0 when that is no head."""
+    if octets[start + 5] != START or octets[start + 1 : start + 3] != octets[start + 3 : start + 5]:
+        return 0
+    size = user_octets(octets, start)
+    return size + OVERHEAD_OCTETS if octets[start + 1] & 3 in IDS and size >= LINK_OCTETS else 0
+
+
+def frame_end(octets: bytes, start: int) -> int:
+    """Index after the good frame that begins at ``start``; -1 when none does."""
+    if len(octets) < start + HEAD_OCTETS or octets[start] != START:
+        return -1
+    size = frame_size(octets, start)
+    end = start + size
+    if not size or len(octets) < end or octets[end - 1] != END:
+        return -1
+    return end if sum8(octets[start + HEAD_OCTETS : end - 2]) == octets[end - 2] else -1
+
+
+# --- refusals ----------------------------------------------------------------------------------
+
+
+def fault(octets: bytes, *, wide: bool = False) -> RemoteProtocolError:
+    """Say why ``octets`` are not exactly one frame, looking at the first 68H."""
+    start = max(octets.find(START), 0)
+    kind, offset, sentence = _head_fault(octets, start, wide) or _body_fault(octets, start)
+    return RemoteProtocolError(sentence, kind=kind, octets=octets, offset=offset)
+
+
+def _head_fault(octets: bytes, start: int, wide: bool) -> tuple[str, int, str] | None:
+    size = len(octets) - start
+    if not octets or octets[start] != START:
+        return "no-frame", 0, "there is no start octet 68H"
+    if size < HEAD_OCTETS:
+        return "truncated", len(octets), f"the head ends after {size} of {HEAD_OCTETS} octets"
+    if octets[start + 5] != START:
+        return "second-start", start + 5, f"the second start octet is {octets[start + 5]:02X}H, not 68H"
+    if octets[start + 1 : start + 3] != octets[start + 3 : start + 5]:
+        first, second = (
+            octets[start + 1 : start + 3].hex().upper(),
+            octets[start + 3 : start + 5].hex().upper(),
+        )
+        return "length", start + 3, f"the two lengths differ: {first} and {second}"
+    if octets[start + 1] & 3 not in IDS:
+        return "length", start + 1, f"protocol id {octets[start + 1] & 3} is neither 1 nor 2"
+    least = LINK_OCTETS + WIDE_OCTETS * wide
+    if user_octets(octets, start) < least:
+        asked = user_octets(octets, start)
+        return "length", start + 1, f"L says {asked} octets of user data, the least is {least}"
+    return None
+
+
+def _body_fault(octets: bytes, start: int) -> tuple[str, int, str]:
+    end = start + user_octets(octets, start) + OVERHEAD_OCTETS
+    if len(octets) < end:
+        asked, there = end - start, len(octets) - start
+        return "truncated", len(octets), f"L asks for {asked} octets, there are {there}"
+    if octets[end - 1] != END:
+        return "end", end - 1, f"the end octet is {octets[end - 1]:02X}H, not 16H"
+    found, wanted = octets[end - 2], sum8(octets[start + HEAD_OCTETS : end - 2])
+    if found != wanted:
+        return "checksum", end - 2, f"the checksum is {found:02X}H, the octets add up to {wanted:02X}H"
+    return "length", end, f"{len(octets) - (end - start)} octets stand around the frame"

@@ -1,0 +1,1 @@
+"""Exchanges and reports, without I/O."""

@@ -1,0 +1,109 @@
+"""Who judges the readings of a daemon: by the roster that holds, and the profiles of its meters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import structlog
+
+from meterlink.acquisition.looks import Mixed
+from meterlink.clock import Clock
+from meterlink.config import MeterSettings, Settings
+from meterlink.drivers.profiles import MeterProfiles
+from meterlink.drivers.registers import capacities
+from meterlink.errors import JournalError
+from meterlink.journal.journal import Journal
+from meterlink.model.look import Look
+from meterlink.orders.attention.alarms import Alarms, Seen
+from meterlink.validation.facts import MeterFacts
+from meterlink.validation.judge import Judge
+from meterlink.validation.validator import Validator
+
+RULE = "METER_MIXED"
+ORIGIN = "VEE-10"
+
+_log = structlog.get_logger(__name__)
+
+
+class LiveFacts:
+    """The facts of the meters that a daemon works with, as they are now.
+
+    Args:
+        settings: the configuration that holds, with its meters.
+        profiles: of their models.
+
+    """
+
+    def __init__(self, settings: Callable[[], Settings], profiles: Callable[[], MeterProfiles]) -> None:
+        self._settings = settings
+        self._profiles = profiles
+        self._of: Settings | None = None
+        self._meters: Mapping[str, MeterSettings] = {}
+        self._facts: dict[str, MeterFacts] = {}
+
+    def get(self, meter: str, /) -> MeterFacts | None:
+        """Of one meter; ``None``: it is not in service."""
+        settings = self._settings()
+        if settings is not self._of:
+            self._of, self._facts = settings, {}
+            self._meters = {one.id: one for one in settings.meters}
+        if meter not in self._facts and (entry := self._meters.get(meter)) is not None:
+            self._facts[meter] = _facts(entry, self._profiles(), settings)
+        return self._facts.get(meter)
+
+
+class Judging:
+    """The judge of a daemon, and what meters were seen to show.
+
+    Args:
+        journal: of the daemon.
+        settings: the configuration that holds.
+        profiles: of its meters.
+        clock: of the daemon.
+
+    Attributes:
+        judge: marks all that the journal keeps.
+        shown: by our id, what a meter showed beside its values.
+
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        settings: Callable[[], Settings],
+        profiles: Callable[[], MeterProfiles],
+        clock: Clock,
+    ) -> None:
+        self.shown: dict[str, Look] = {}
+        self.judge = Judge(Validator(LiveFacts(settings, profiles)), self.shown)
+        self._settings = settings
+        self._journal = journal
+        self._clock = clock
+
+    async def tell_mixed(self, mixed: Mixed) -> None:
+        """Raise the alarm of a meter that is another one than in the roster; its readings are marked."""
+        zone = self._settings().gateway.plant_time
+        area = next((one.area for one in self._settings().meters if one.id == mixed.meter), "")
+        seen = Seen(
+            rule=RULE,
+            origin=ORIGIN,
+            meter=mixed.meter,
+            area=area,
+            value=mixed.shown,
+            threshold=mixed.expected,
+        )
+        try:
+            await Alarms(self._journal.acts, self._clock, zone=zone).raise_(seen)
+        except JournalError as error:
+            _log.error("alarm_not_kept", rule=RULE, meter=mixed.meter, reason=str(error))
+
+
+def _facts(meter: MeterSettings, profiles: MeterProfiles, settings: Settings) -> MeterFacts:
+    profile = profiles.find(meter.protocol, meter.model)
+    return MeterFacts.of(
+        meter,
+        profile,
+        capacities=partial(capacities, meter.protocol),
+        zone=settings.gateway.plant_time,
+    )

@@ -1,0 +1,103 @@
+"""Looking at what a meter shows beside its values, by the items of whatever protocol it speaks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
+
+from meterlink.bus.line import Line
+from meterlink.bus.queue import Priority
+from meterlink.clock import Clock
+from meterlink.drivers.base import Driver
+from meterlink.errors import BadAnswer, Refused, UnknownItem
+
+NUMBER: Final = "meter_number"
+STATUS_WORD: Final = "meter_status_word_1"
+CLOCK: Final = "meter_clock"
+DATE, TIME = "meter_date", "meter_time"
+MIDNIGHT_NEAR: Final = timedelta(minutes=1)
+"""So soon after midnight a date that was read before the time may be that of the day before."""
+_SHOWN_S: Final = timedelta(seconds=1)
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TIME: Final = re.compile(r"\d{2}:\d{2}:\d{2}")
+_WORD: Final = re.compile(r"[0-9A-Fa-f]{4}")
+_FILLINGS: Final = ("FFFF", "EEEE")
+"""What meters send in place of a word that they do not have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looker:
+    """Looks at the meters of one profile on one line.
+
+    What a meter refuses, does not have or tells in vain is ``None``. Each look raises ``ReplyTimeout``,
+    ``LineError`` or ``BusFull`` as the line does.
+
+    Args:
+        driver: how they talk.
+        line: where they are.
+        clock: ours.
+        zone: what theirs show.
+
+    """
+
+    driver: Driver
+    line: Line
+    clock: Clock
+    zone: tzinfo
+
+    async def meter_number(self, address: str, priority: Priority) -> str | None:
+        """The digits of its number."""
+        text = await self._text(address, NUMBER, priority)
+        return text if text and text.isdecimal() else None
+
+    async def status_word(self, address: str, priority: Priority) -> int | None:
+        """Status word 1, bit 0 the lowest."""
+        text = await self._text(address, STATUS_WORD, priority)
+        is_told = text is not None and _WORD.fullmatch(text) and text.upper() not in _FILLINGS
+        return int(text, 16) if text and is_told else None
+
+    async def clock_ahead(self, address: str, priority: Priority) -> timedelta | None:
+        """How far its clock is ahead of ours, to about a second; negative: behind.
+
+        Where date and time are two items, the date is read again when the time says that midnight has just
+        passed.
+        """
+        is_one = self._has(CLOCK) and not self._has(DATE)
+        date = None if is_one else await self._text(address, DATE, priority)
+        begun_s = self.clock.monotonic_s()
+        time = await self._text(address, CLOCK if is_one else TIME, priority)
+        half_way = self.clock.utc_now() - timedelta(seconds=self.clock.monotonic_s() - begun_s) / 2
+        shown = self._moment(time if is_one else date, time)
+        if shown is not None and not is_one and _since_midnight(shown) < MIDNIGHT_NEAR:
+            shown = self._moment(await self._text(address, DATE, priority), time)
+        # The second that is shown began up to a second ago: its middle is the best guess.
+        return None if shown is None else shown + _SHOWN_S / 2 - half_way
+
+    def _has(self, item: str) -> bool:
+        try:
+            self.driver.check_item(item)
+        except UnknownItem:
+            return False
+        return True
+
+    async def _text(self, address: str, item: str, priority: Priority) -> str | None:
+        try:
+            answer = await self.driver.read(self.line, address, item, priority=priority)
+        except (Refused, BadAnswer, UnknownItem):
+            return None
+        return next((value.text for value in answer.values if value.item == item), None)
+
+    def _moment(self, date: str | None, time: str | None) -> datetime | None:
+        day, clock = _DATE.search(date or ""), _TIME.search(time or "")
+        if day is None or clock is None:
+            return None
+        try:
+            return datetime.fromisoformat(f"{day[0]} {clock[0]}").replace(tzinfo=self.zone)
+        except ValueError:
+            return None
+
+
+def _since_midnight(shown: datetime) -> timedelta:
+    return shown - shown.replace(hour=0, minute=0, second=0)

@@ -1,0 +1,264 @@
+"""Looking at meters: when, how often, what they tell by each protocol, and that no reading is lost for it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from meterlink.acquisition.looks import AGAIN_S, Looks, Mixed, Sight
+from meterlink.bus.exchange import Timing
+from meterlink.bus.line import Line
+from meterlink.bus.queue import Priority
+from meterlink.drivers.choose import driver_for
+from meterlink.drivers.looks import Looker
+from meterlink.errors import BusFull, LineLost, MeterlinkError, ReplyTimeout
+from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, MONTHLY_FREEZE, DataClass
+from meterlink.model.look import NOT_LOOKED, Look
+from meterlink.model.protocols import MeterProtocol
+from meterlink.model.zone import CHINA_TIME
+from meterlink.transports.memory import memory_line
+from meterlink.transports.stream import ByteStream
+from meterprofiles import generic
+from metersim import Line as MeterLine
+from metersim import Meter, Simulation, Station
+from metersim.dlt645.meter import Answer
+from metersim.dlt698 import Meter698
+from metersim.plant.effects import begin
+from metersim.plant.happenings import Happening
+from meterwire.dlt645.link.frame import Frame
+from tests.support.simulated import Duplex
+
+_ADDRESS = "000000000161"
+_NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
+
+
+class _Clock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.passed = timedelta()
+
+    def utc_now(self) -> datetime:
+        return _NOON + self.passed
+
+    def monotonic_s(self) -> float:
+        return self.passed.total_seconds()
+
+
+class _Looker:
+    """Tells what was asked, and fails when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.fails: MeterlinkError | None = None
+        self.number = _ADDRESS
+
+    async def meter_number(self, address: str, priority: Priority) -> str | None:
+        self._note("number")
+        return self.number
+
+    async def status_word(self, address: str, priority: Priority) -> int | None:
+        self._note("word")
+        return 4
+
+    async def clock_ahead(self, address: str, priority: Priority) -> timedelta | None:
+        self._note("clock")
+        return timedelta(seconds=7)
+
+    def _note(self, what: str) -> None:
+        self.asked.append(what)
+        if self.fails is not None:
+            raise self.fails
+
+
+class _Bench:
+    def __init__(self, numbered: Sequence[str] = ("m1",)) -> None:
+        self.clock, self.looker = _Clock(), _Looker()
+        self.shown: dict[str, Look] = {}
+        self.mixed: list[Mixed] = []
+        sights = {
+            name: Sight(address=_ADDRESS, looker=self.looker, number=_ADDRESS if name in numbered else "")
+            for name in ("m1", "m2")
+        }
+        self.looks = Looks(
+            sights, shown=self.shown, tell_mixed=self._tell_mixed, clock=self.clock, zone=CHINA_TIME
+        )
+
+    async def _tell_mixed(self, mixed: Mixed) -> None:
+        self.mixed.append(mixed)
+
+    async def asked(self, data_class: DataClass = DAILY_FREEZE, meter: str = "m1") -> list[str]:
+        self.looker.asked.clear()
+        await self.looks.renew(meter, data_class)
+        return list(self.looker.asked)
+
+
+@pytest.mark.asyncio
+async def test_once_a_day_and_the_number_once_a_week() -> None:
+    """A look at each reading would halve what a line can read; without any no mix-up is seen."""
+    bench, day = _Bench(), ["clock", "word"]
+    assert ["number", *day] == await bench.asked()
+    assert [] == await bench.asked(MONTHLY_FREEZE)
+    for passed in range(1, 15):
+        bench.clock.passed = timedelta(days=passed)
+        assert (["number", *day] if passed in {7, 14} else day) == await bench.asked()
+        assert [] == await bench.asked()
+    at = _NOON + timedelta(days=14)
+    look = Look(meter_number=_ADDRESS, clock_ahead=timedelta(seconds=7), clock_at=at, status_word=4)
+    assert {"m1": look} == bench.shown
+    assert [] == bench.mixed
+
+
+@pytest.mark.asyncio
+async def test_a_day_is_that_of_the_meters() -> None:
+    """The look of the evening would be taken for that of the night's freeze."""
+    bench = _Bench()
+    bench.clock.passed = timedelta(hours=11, minutes=59)  # 23:59
+    await bench.asked()
+    bench.clock.passed = timedelta(hours=12, minutes=1)
+    assert ["clock", "word"] == await bench.asked()
+
+
+@pytest.mark.asyncio
+async def test_values_of_the_moment_need_the_number_alone() -> None:
+    """Their time is ours; and whose number nobody knows is not asked for it."""
+    bench = _Bench()
+    assert ["number"] == await bench.asked(INSTANT)
+    assert [] == await bench.asked(INSTANT, "m2")
+    assert ["clock", "word"] == await bench.asked(DAILY_FREEZE, "m2")
+
+
+@pytest.mark.asyncio
+async def test_another_meter_after_a_silence() -> None:
+    """A meter that was exchanged overnight would be billed to its neighbour for a week, and nobody told."""
+    bench = _Bench()
+    await bench.asked()
+    bench.looker.number = "000000000162"
+    bench.looks.was_silent("m1")
+    assert [] == await bench.asked(), "of one that is silent again and again it is not read each time"
+    bench.clock.passed = timedelta(seconds=AGAIN_S)
+    assert [] == await bench.asked(), "it was not silent"
+    bench.looks.was_silent("m1")
+    assert ["number"] == await bench.asked()
+    assert "000000000162" == bench.shown["m1"].meter_number
+    assert [Mixed(meter="m1", shown="000000000162", expected=_ADDRESS)] == bench.mixed
+    bench.looks.forget()
+    assert {} == bench.shown
+
+
+@pytest.mark.asyncio
+async def test_when_the_clock_is_set_back() -> None:
+    """A number read in a year that never was would not be read again for that year."""
+    bench = _Bench()
+    bench.clock.passed = timedelta(days=400)
+    await bench.asked()
+    bench.clock.passed = timedelta()
+    assert ["number", "clock", "word"] == await bench.asked()
+
+
+@pytest.mark.parametrize("error", [ReplyTimeout("silent"), LineLost("gone"), BusFull("full")])
+@pytest.mark.asyncio
+async def test_a_look_that_fails_costs_no_reading(error: MeterlinkError) -> None:
+    """The reading is there already; and a meter that fails to tell is not asked at each of its readings."""
+    bench = _Bench()
+    bench.looker.fails = error
+    await bench.looks.renew("m1", DAILY_FREEZE)
+    assert {} == bench.shown
+    bench.looker.fails = None
+    assert [] == await bench.asked()
+    bench.clock.passed = timedelta(seconds=AGAIN_S)
+    assert ["number", "clock", "word"] == await bench.asked()
+
+
+# --- what meters tell --------------------------------------------------------------------------------
+
+
+def _looked(meter: Meter | Meter698, protocol: MeterProtocol, start: datetime = _NOON) -> Look:
+    """What a simulated meter tells."""
+    simulation = Simulation(start=start)
+
+    async def program() -> Look:
+        near, far = memory_line()
+
+        async def opener() -> ByteStream:
+            return near
+
+        meters = MeterLine(
+            [Station(meter=meter, reply_delay_ms=100)], clock=simulation.clock, record=lambda _: None
+        )
+        line = Line("line1", opener=opener, timing=Timing(), rng=random.Random(1))
+        driver = driver_for(generic(protocol), simulation.clock, random_octets=random.Random(1).randbytes)
+        looker = Looker(driver=driver, line=line, clock=simulation.clock, zone=CHINA_TIME)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(line.run()), group.create_task(meters.serve(Duplex(far)))]
+            look = Look(
+                meter_number=await looker.meter_number(_ADDRESS, Priority.BILLING),
+                clock_ahead=await looker.clock_ahead(_ADDRESS, Priority.BILLING),
+                status_word=await looker.status_word(_ADDRESS, Priority.BILLING),
+            )
+            for task in tasks:
+                task.cancel()
+        return look
+
+    return simulation.run(program())
+
+
+def _meter(protocol: MeterProtocol, ahead: timedelta = timedelta()) -> Meter | Meter698:
+    if protocol == "dlt698.45":
+        return Meter698(_ADDRESS, seed=1, clock_ahead=ahead)
+    return Meter(_ADDRESS, seed=1, clock_ahead=ahead, protocol=protocol)
+
+
+@pytest.mark.parametrize("ahead_s", [0, 301, -86_401])
+@pytest.mark.parametrize("protocol", ["dlt645-2007", "dlt645-1997", "dlt698.45"])
+def test_every_protocol_tells(protocol: MeterProtocol, ahead_s: int) -> None:
+    """Meters of one protocol would never be marked."""
+    look = _looked(_meter(protocol, timedelta(seconds=ahead_s)), protocol)
+    assert _ADDRESS == look.meter_number
+    assert look.clock_ahead is not None
+    assert abs(look.clock_ahead.total_seconds() - ahead_s) < 1
+    assert (None if protocol == "dlt645-1997" else 0) == look.status_word
+
+
+@pytest.mark.parametrize("protocol", ["dlt645-2007", "dlt698.45"])
+def test_an_empty_battery_is_bit_2(protocol: MeterProtocol) -> None:
+    """A word read from its other end would call every second meter broken."""
+    meter = _meter(protocol)
+    begin(Happening(what="clock_battery_low", at=_NOON), meter.works, _NOON)
+    assert 1 << 2 == _looked(meter, protocol).status_word
+
+
+@pytest.mark.parametrize("milliseconds", range(-400, 100, 50))
+def test_date_and_time_on_two_sides_of_midnight(milliseconds: int) -> None:
+    """A sound clock would be a day behind, and its freezes rejected."""
+    midnight = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
+    look = _looked(_meter("dlt645-2007"), "dlt645-2007", midnight + timedelta(milliseconds=milliseconds))
+    assert look.clock_ahead is not None
+    assert abs(look.clock_ahead.total_seconds()) < 1
+
+
+class _Mute(Meter):
+    """A meter that refuses what is not measured, or answers it with EEH."""
+
+    def __init__(self, fill: int | None) -> None:
+        super().__init__(_ADDRESS, seed=1)
+        self._fill = fill
+
+    def answer(self, frame: Frame, at: datetime) -> Answer | None:
+        said = super().answer(frame, at)
+        assert said is not None
+        if self._fill is None:
+            return said._replace(frame=said.frame._replace(data=b"\x02", abnormal=True))
+        data = said.frame.data[:4] + bytes([self._fill]) * len(said.frame.data[4:])
+        return said._replace(frame=said.frame._replace(data=data))
+
+
+@pytest.mark.parametrize("fill", [None, 0xEE, 0xFF])
+def test_what_a_meter_does_not_tell_is_not_known(fill: int | None) -> None:
+    """A refusal would be a wrong number, and digits that are none a clock of another century."""
+    look = _looked(_Mute(fill), "dlt645-2007")
+    assert NOT_LOOKED == look
