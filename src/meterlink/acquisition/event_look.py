@@ -17,7 +17,7 @@ Records = Mapping[int, ReportedEvent | None]
 
 
 @dataclass(slots=True)
-class Look:
+class EventLook:
     """What is known of one meter's memory in one slot.
 
     Args:
