@@ -23,7 +23,7 @@ from typing import Any
 
 import structlog
 
-from bench.answering import PACED_EXCHANGE_S, running, serving
+from bench.answering import PACED_EXCHANGE_S, allow_sockets, running, serving
 from bench.bench_poll import Pinger, line_to
 from bench.beside import Rate, Stopwatch, medians_of, ratios_to, told
 from meterlink.bus.line import Line
@@ -138,6 +138,7 @@ async def _lag(ports: list[int]) -> tuple[float, float]:
 def main() -> None:
     """Measure and print."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    allow_sockets()  # 1,000 lines are three thousand sockets
     rates: dict[str, list[Rate]] = {"echo floor": [], "meterlink": [], "dlt645": []}
     peers = _peers()
     with serving("echo") as echo, running("meter", CONNECTIONS) as meters:
