@@ -9,7 +9,7 @@ UV     := $(shell command -v uv 2>/dev/null)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test docs lint lock fuzz servers soak-kill soak-orders bench check-wheel check-example hooks clean
+.PHONY: help install dev demo test docs lint lock fuzz servers soak soak-kill soak-orders bench check-wheel check-example hooks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -80,6 +80,14 @@ servers:  ## install the real servers that some tests use (Debian or Ubuntu; roo
 	elif command -v sudo >/dev/null; then sudo=sudo; \
 	else echo "This needs root. As root run: apt-get install $(SERVER_PACKAGES). Without them 'make test' leaves some tests out."; exit 1; fi; \
 	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(SERVER_PACKAGES)
+
+# SEED= plays one seed again, to the octet; without it the first SEEDS of them.
+SEEDS  ?= 20
+DAYS   ?= 3
+METERS ?= 60
+
+soak: dev  ## weeks of a gateway in simulated time (SEEDS=20 DAYS=3 METERS=60; SEED=: one again)
+	@$(BIN)/python -m tests.sim.soak.soak --seeds $(SEEDS) --days $(DAYS) --meters $(METERS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 soak-kill: dev  ## the daemon killed at 200 points; minutes, needs the real servers
 	@METERLINK_REQUIRE_SERVERS=1 $(BIN)/pytest -m soak -k kill -s $(ARGS)

@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from meterlink.acquisition.judging import Judge
+from meterlink.acquisition import wall_clock
 from meterlink.acquisition.ledger_care import LedgerCare
 from meterlink.acquisition.on_demand import OnDemand
 from meterlink.audit.keys import GatewayKey
@@ -124,10 +124,11 @@ class Daemon:
         """Run with the meters that are in service."""
         settings, outside, notifier = held.settings, self._outside, self._manager.notifier
         judging = Judging(journal, lambda: held.settings, lambda: held.profiles, outside.clock)
+        journal.judge = judging.judge
         async with (
             exchangeable(settings, journal, outside) as delivery,
             self._ordering(settings, journal) as ordering,
-            self._listening(settings, journal, judging.judge) as (gatehouse, ports),
+            self._listening(settings, journal) as (gatehouse, ports),
             asyncio.TaskGroup() as group,
         ):
             lines = LineSet(group)
@@ -150,12 +151,16 @@ class Daemon:
                 ),
             )
             care = LedgerCare(journal.ledger, outside.clock, settings.gateway.plant_time)
-            tasks = [
-                group.create_task(supervised(name, run), name=name)
-                for name, run in {"ledger": care.run, **self._beside(parts)}.items()
-            ]
+            watching_clock = partial(wall_clock.watch, outside.clock, lines.look_at_clock)
+            beside: dict[str, Callable[[], Awaitable[None]]] = {
+                "ledger": care.run,
+                "wall_clock": watching_clock,
+                **self._beside(parts),
+            }
+            tasks = [group.create_task(supervised(name, run), name=name) for name, run in beside.items()]
             requests = CollectionRequests(
                 journal.ledger,
+                journal.marks_of,
                 lambda: places_of(held.settings),
                 settings.gateway.plant_time,
                 self._desk(parts).answer,
@@ -164,6 +169,7 @@ class Daemon:
                 self._on_demand,
                 requests.answer,
                 settings=lambda: held.settings,
+                judged=journal.judged,
                 people=None if ordering is None else ordering.people,
                 owners=owners(),
             )
@@ -273,9 +279,9 @@ class Daemon:
 
     @asynccontextmanager
     async def _listening(
-        self, settings: Settings, journal: Journal, judge: Judge
+        self, settings: Settings, journal: Journal
     ) -> AsyncIterator[tuple[Gatehouse, list[str]]]:
-        gatehouse = Gatehouse(settings, journal, judge, self._outside.clock)
+        gatehouse = Gatehouse(settings, journal, self._outside.clock)
         async with gatehouse.open(self._port_opener) as ports:
             yield gatehouse, ports
 
