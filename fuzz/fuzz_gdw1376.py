@@ -20,8 +20,10 @@ with atheris.instrument_imports(include=["meterwire"]):
     from meterwire.gdw1376.messages.secrets import module_secret_ranges, terminal_secret_ranges
     from meterwire.gdw1376.sessions.module_exchange import ModuleExchange
     from meterwire.gdw1376.sessions.module_listener import ModuleListener
+    from meterwire.gdw1376.sessions.module_server import ModuleServer
     from meterwire.gdw1376.sessions.terminal_exchange import TerminalExchange
     from meterwire.gdw1376.sessions.terminal_listener import TerminalListener
+    from meterwire.gdw1376.sessions.terminal_server import TerminalServer
 
 _DATA_OCTETS_MAX = 1000
 _REQUEST = terminal.request(Address("4403", 4, 1), 0x0C, [terminal.unit(0x0C, 2)])
@@ -50,7 +52,7 @@ def _terminal(octets: bytes) -> None:
     terminal_secret_ranges(octets)
     exchange, listener = TerminalExchange(_REQUEST), TerminalListener(lambda _: True)
     exchange.octets_to_send()
-    for session in (exchange, listener):
+    for session in (exchange, listener, TerminalServer(Address("4403", 4), lambda _: [])):
         session.feed(octets)
         session.octets_to_send()
     for wide in (False, True):
@@ -67,7 +69,7 @@ def _module(octets: bytes) -> None:
     module_secret_ranges(octets)
     exchange, listener = ModuleExchange(module.request(DownInfo(1), 3, 1)), ModuleListener()
     exchange.octets_to_send()
-    for session in (exchange, listener):
+    for session in (exchange, listener, ModuleServer()):
         session.feed(octets)
         session.octets_to_send()
     try:
