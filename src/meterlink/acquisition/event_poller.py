@@ -22,7 +22,7 @@ from typing import Final, Protocol, TypeVar
 
 import structlog
 
-from meterlink.acquisition.event_look import Look, event_of, gone_event
+from meterlink.acquisition.event_look import EventLook, event_of, gone_event
 from meterlink.acquisition.keeping import Keeper, Patience
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger
@@ -97,7 +97,7 @@ class EventPoller(Poller):
         self._patience = Patience(self._line.name)
         kinds = (kind for item in self._plan.items for kind in self._driver.event_kinds(item))
         self._kinds = sorted(dict.fromkeys(kinds), key=lambda kind: kind not in CLEARS)
-        self._looked: dict[str, Look] = {}
+        self._looked: dict[str, EventLook] = {}
         self._left: dict[str, tuple[str, ...]] = {}
         self._absent: set[str] = set()
         self._callers: set[str] = set()
@@ -141,7 +141,7 @@ class EventPoller(Poller):
                     await self._woken.wait()
 
     async def _answer_calls(self, slot: datetime) -> float:
-        """Look into those who have called, each now and then; how soon the others may be."""
+        """EventLook into those who have called, each now and then; how soon the others may be."""
         now_s = self._clock.monotonic_s()
         rests_s = {
             one: self._called_at_s.get(one, -CALL_REST_S) + CALL_REST_S - now_s for one in self._callers
@@ -199,14 +199,14 @@ class EventPoller(Poller):
                 task.items.remove(kind)
         await self._settle(task, look)
 
-    async def _look_of(self, point: Point, slot: datetime) -> Look:
+    async def _look_of(self, point: Point, slot: datetime) -> EventLook:
         look = self._looked.get(point.meter)
         if look is None or look.slot != slot:
             marks = await self._until_done(partial(self._events.marks, point.meter))
-            look = self._looked[point.meter] = Look(slot, point.address, marks)
+            look = self._looked[point.meter] = EventLook(slot, point.address, marks)
         return look
 
-    async def _count(self, task: Task, look: Look) -> None:
+    async def _count(self, task: Task, look: EventLook) -> None:
         """Read the counts that are still missing; kinds that the meter has not leave the task."""
         missing = [kind for kind in task.items if kind not in look.counts]
         if not missing:
@@ -239,7 +239,7 @@ class EventPoller(Poller):
                 "event_kinds_absent", line=self._line.name, meter=point.meter, kinds=", ".join(sorted(kinds))
             )
 
-    async def _read(self, point: Point, look: Look, kind: str) -> None:
+    async def _read(self, point: Point, look: EventLook, kind: str) -> None:
         """Read what is new of one kind, and keep it with its mark.
 
         Raises:
@@ -277,7 +277,7 @@ class EventPoller(Poller):
     async def _keep_records(
         self,
         point: Point,
-        look: Look,
+        look: EventLook,
         kind: str,
         records: Mapping[int, ReportedEvent | None],
         gone: int,
@@ -300,7 +300,7 @@ class EventPoller(Poller):
             await self._keep(point.meter, events, {kind: mark})
         look.marks[kind] = mark
 
-    async def _settle(self, task: Task, look: Look) -> None:
+    async def _settle(self, task: Task, look: EventLook) -> None:
         if task.items:
             return
         meter = task.point.meter
