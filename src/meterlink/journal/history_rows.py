@@ -78,11 +78,11 @@ def select(
 
     """
     find = _freezes if data_class in FREEZES else _others
-    exchanges = _exchanges(db, meter)
+    told = exchanges(db, meter)
 
     def history(slot: datetime, items: Sequence[str]) -> History:
         asked = {"meter": meter, "data_class": data_class, "slot": micros(slot)}
-        return History(items=find(db, asked, items), exchanges=exchanges)
+        return History(items=find(db, asked, items), exchanges=told)
 
     return {slot: history(slot, items) for slot, items in wanted.items()}
 
@@ -154,7 +154,7 @@ def _reading(row: Row) -> Reading:
     )
 
 
-def _exchanges(db: sqlite3.Connection, meter: str) -> tuple[Told, ...]:
+def exchanges(db: sqlite3.Connection, meter: str) -> tuple[Told, ...]:
     """What was told of the exchanges of a meter, oldest first."""
     found = []
     for (body,) in db.execute(_EXCHANGES, (meter, EXCHANGES_MAX)):
