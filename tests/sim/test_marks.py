@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from meterlink.daemon.audited import JOURNAL_FILE
+from meterlink.daemon.control_socket import owners
 from meterlink.journal.journal import Journal
 from meterlink.model.act import Topic
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT
@@ -28,6 +29,8 @@ from meterwire.dlt645.link.frame import Frame
 from tests.support.agreement import repeated_keys
 from tests.support.simulated import START, SimulatedGateway
 
+_ME = min(owners())
+_ONCE = {"tries": 1, "timeout_s": 9, "count": 0, "since": ""}
 _DAY = timedelta(days=1)
 _NIGHT = datetime(2026, 11, 22, tzinfo=PLANT_TIME)
 """The newest midnight at the start, which is 11:00."""
@@ -234,23 +237,34 @@ def test_f21_values_that_are_none_and_sums_that_are_false(tmp_path: Path) -> Non
 
 def test_a_meter_that_was_exchanged_while_it_was_away(tmp_path: Path) -> None:
     """Its readings would be its neighbour's for a week, and nobody would be told."""
-    meter = _Odd("000000000000", {})
+    meter, name = _Odd("000000000000", {}), "m000000000000"
     plant = _Nights(tmp_path, [meter], plans=[{"class": INSTANT, "every_s": 900, "items": [_TOTAL]}])
+    told: list[Mapping[str, Any]] = []
 
     async def exchanged() -> None:
         await asyncio.sleep(7_000)
         meter.is_away = True
-        strike(Happening(what="meter_exchange", at=START, meter_number=_OTHER_NUMBER), meter.works, START)
+        exchange = Happening(what="meter_exchange", at=START, meter_number=_OTHER_NUMBER)
+        strike(exchange, meter.works, START)
         await asyncio.sleep(1_800)
         meter.is_away = False
+        await asyncio.sleep(300)
+        ask = plant.gateway.ask
+        slot = (START + timedelta(seconds=9_000)).isoformat()
+        told.append(await ask(_ME, "collection.why", meter=name, slot=slot))
+        read = await ask(_ME, "read.begin", meter=name, items=[_TOTAL, "voltage.a"], **_ONCE)
+        told.append(await ask(_ME, "read.follow", id=read["id"], wait_s=9))
 
     plant.gateway.run(seconds=10_000, meanwhile=exchanged)
     found = [reading.marks for row in plant.gateway.rows() for reading in row.readings]
-    # The first one behind the exchange shows a register that went back as well.
     assert [NO_MARKS] * 8 == found[:8]
-    assert {Marks.METER_MIXED} == {marks & ~Marks.REG_BACK for marks in found[8:]}
-    assert Marks.REG_BACK in found[8]
+    assert [Marks.METER_MIXED | Marks.REG_BACK, Marks.METER_MIXED] == found[8:]
     assert ["METER_MIXED:m000000000000:2026-11-22"] == plant.alarms()
+    why, read = told
+    assert ["reg_back", "meter_mixed"] == why["found"][0]["marks"]
+    assert "the meter that answers has another number than in the roster" in why["found"][0]["en"]
+    assert "应答电能表表号与档案不符" in why["found"][0]["zh"]
+    assert [["meter_mixed"]] * 2 == [item["values"][0]["marks"] for item in read["items"]]
 
 
 def test_a_reset_that_backfill_finds_is_on_its_own_day(tmp_path: Path) -> None:

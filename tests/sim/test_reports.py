@@ -31,7 +31,6 @@ from metersim.dlt698.terminal import ANSWER_TIMEOUT_S, Habits, Terminal
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.objects.item_values import Contents
 from tests.support.crash import crashing_at
-from tests.support.judges import judging_of
 from tests.support.reports import events, freezes, told
 from tests.support.simulated import Duplex
 
@@ -137,12 +136,7 @@ class GatewayWithTerminal:
             await hall.close()
 
         async with Journal.open(self.path, clock=self.sim.clock, opener=self.opener) as self.journal:
-            self.gatehouse = Gatehouse(
-                settings,
-                self.journal,
-                judging_of(settings, self.journal, self.sim.clock).judge,
-                self.sim.clock,
-            )
+            self.gatehouse = Gatehouse(settings, self.journal, self.sim.clock)
             async with self.gatehouse.open(listening), asyncio.TaskGroup() as group:
                 [(line, _)] = settings.meters_by_line()
                 assert isinstance(line.parsed_url, ListenUrl)

@@ -38,7 +38,6 @@ from meterwire.dlt698.axdr.values import DateTime
 from meterwire.dlt698.link.address import ServerAddress
 from meterwire.dlt698.objects.item_values import Contents
 from meterwire.dlt698.sessions.report import Notification, ReportSession
-from tests.support.judges import judging_of
 from tests.support.reports import events, told
 from tests.support.simulated import Duplex, SimulatedGateway
 
@@ -158,9 +157,7 @@ class _Plant:
         stations = [Station(meter=Meter698(OURS, seed=1)), Station(meter=Meter(OF_645, seed=1))]
         plant = Line(stations, clock=self.sim.clock, record=lambda _: None)
         async with Journal.open(self.path, clock=self.sim.clock, opener=self._open) as journal:
-            self.gatehouse = Gatehouse(
-                settings, journal, judging_of(settings, journal, self.sim.clock).judge, self.sim.clock
-            )
+            self.gatehouse = Gatehouse(settings, journal, self.sim.clock)
             async with self.gatehouse.open(_no_port), asyncio.TaskGroup() as group:
                 tasks: list[asyncio.Task[None]] = []
 
@@ -342,7 +339,6 @@ def test_lines_without_such_a_meter_have_no_ear(tmp_path: Path) -> None:
         async with Journal.open(tmp_path / "j.db", clock=clock) as journal:
             settings = Settings.model_validate({"meters": [meter]})
             [(line, _)] = settings.meters_by_line()
-            judge = judging_of(settings, journal, clock).judge
-            assert Gatehouse(settings, journal, judge, clock).ear(line.name) is None
+            assert Gatehouse(settings, journal, clock).ear(line.name) is None
 
     Simulation().run(main())

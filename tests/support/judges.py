@@ -1,23 +1,23 @@
-"""Who judges the readings in tests of the rooms around it: the real judge, by the settings of the test."""
+"""Who judges the readings in tests of the rooms around it: the real judge."""
 
 from __future__ import annotations
 
-from meterlink.acquisition.judging import Judge
 from meterlink.clock import Clock
 from meterlink.config import Settings
 from meterlink.daemon.judging import Judging
 from meterlink.daemon.lines import profiles_of
 from meterlink.journal.journal import Journal
+from meterlink.validation.judge import Judge
 from meterlink.validation.validator import Validator
 from tests.support.kept import FACTS, METER
 
 
 def judging_of(settings: Settings, journal: Journal, clock: Clock) -> Judging:
-    """The judge of a daemon with these settings."""
+    """The judging of a daemon with these settings."""
     profiles = profiles_of(settings)
     return Judging(journal, lambda: settings, lambda: profiles, clock)
 
 
-def judge_of(journal: Journal) -> Judge:
+def judge() -> Judge:
     """One who knows the meter ``METER`` alone, of which nothing was seen beside its values."""
-    return Judge(Validator({METER: FACTS}), journal, {})
+    return Judge(Validator({METER: FACTS}), {})

@@ -9,11 +9,12 @@ from decimal import Decimal
 
 from meterlink.drivers.registers import capacities
 from meterlink.model.data_classes import DAILY_FREEZE, MONTHLY_FREEZE
-from meterlink.model.history import PAST_MAX, History, ItemHistory, Told
+from meterlink.model.history import PAST_MAX, History, ItemHistory, Shown, Told
 from meterlink.model.look import Look
 from meterlink.model.marks import NO_MARKS, UNUSABLE, Marks
 from meterlink.model.reading import Reading, Record
 from meterlink.model.zone import CHINA_TIME
+from meterlink.validation.case import shown
 from meterlink.validation.facts import MeterFacts
 from meterlink.validation.validator import Validator
 
@@ -93,14 +94,14 @@ class Kept:
         for row in self.rows:
             if (row.data_class, row.meter) == (record.data_class, record.meter):
                 sound.update({(one.item, one.slot): one for one in row.readings if _is_sound(one)})
+        is_month = record.data_class == DAILY_FREEZE
         is_freeze = record.data_class in (DAILY_FREEZE, MONTHLY_FREEZE)
-        most = PAST_MAX if is_freeze else 1
         beside = {item for item, at in newest if at == slot} if is_freeze else set[str]()
         items = {reading.item for reading in record.readings} | beside
         return History(
             items={
                 item: ItemHistory(
-                    past=_past(sound, item, slot)[:most],
+                    past=_past(sound, item, slot)[: PAST_MAX if is_month and "." not in item else 1],
                     same=newest.get((item, slot)),
                     later=next(iter(_behind(sound, item, slot)), None),
                 )
@@ -123,8 +124,9 @@ def _is_sound(reading: Reading) -> bool:
     return reading.value is not None and not reading.marks & UNUSABLE
 
 
-def _past(sound: dict[tuple[str, datetime], Reading], item: str, slot: datetime) -> tuple[Reading, ...]:
-    return tuple(sound[key] for key in sorted(sound, reverse=True) if key[0] == item and key[1] < slot)
+def _past(sound: dict[tuple[str, datetime], Reading], item: str, slot: datetime) -> tuple[Shown, ...]:
+    keys = [key for key in sorted(sound, reverse=True) if key[0] == item and key[1] < slot]
+    return tuple(one for one in (shown(sound[key]) for key in keys) if one is not None)
 
 
 def _behind(sound: dict[tuple[str, datetime], Reading], item: str, slot: datetime) -> Sequence[Reading]:

@@ -116,7 +116,7 @@ async def _gatehouse(folder: Path) -> AsyncIterator[tuple[int, _FullJournal, Gat
     """The port, the journal, and the gatehouse, with an owner for each line."""
     settings, clock = _settings(), SystemClock()
     async with _FullJournal(folder / "journal", clock=clock) as journal:
-        gatehouse = Gatehouse(settings, journal, judging_of(settings, journal, clock).judge, clock)
+        gatehouse = Gatehouse(settings, journal, clock)
         async with gatehouse.open(listening) as [where], asyncio.TaskGroup() as group:
             owners = []
             for line, _ in settings.meters_by_line():
@@ -205,8 +205,7 @@ async def test_a_line_without_plans_hears_its_terminal(tmp_path: Path) -> None:
     """A terminal that only reports would be let in by nobody."""
     settings = _settings()
     async with _FullJournal(tmp_path / "journal", clock=SystemClock()) as journal:
-        judging = judging_of(settings, journal, SystemClock())
-        gatehouse = Gatehouse(settings, journal, judging.judge, SystemClock())
+        gatehouse = Gatehouse(settings, journal, SystemClock())
         async with gatehouse.open(listening) as [where], asyncio.TaskGroup() as group:
             line, _ = settings.meters_by_line()[0]
             url = line.parsed_url
@@ -222,7 +221,7 @@ async def test_a_line_without_plans_hears_its_terminal(tmp_path: Path) -> None:
                 rng=random.Random(1),
                 zone=CHINA_TIME,
                 on_demand=OnDemand(SystemClock()),
-                judging=judging,
+                judging=judging_of(settings, journal, SystemClock()),
             )
             running = group.create_task(part.run())
             terminal = await _dial(int(where.rpartition(":")[2]), TERMINALS[0])
@@ -237,8 +236,7 @@ async def test_a_line_without_plans_hears_its_terminal(tmp_path: Path) -> None:
 async def test_a_port_that_is_taken_ends_the_start(tmp_path: Path) -> None:
     """The daemon would run, deaf."""
     async with _gatehouse(tmp_path) as (port, journal, _):
-        judge = judging_of(_settings(port), journal, SystemClock()).judge
-        second = Gatehouse(_settings(port), journal, judge, SystemClock())
+        second = Gatehouse(_settings(port), journal, SystemClock())
         with pytest.raises(LineBusy):
             async with second.open(listening):
                 pytest.fail("it listens")

@@ -22,7 +22,6 @@ from meterlink.model.data_classes import CURVE, DAILY_FREEZE, DataClass
 from meterlink.model.marks import NO_MARKS
 from meterlink.model.slot import DAY_S, Reason, Standing, State
 from metersim import SimClock
-from tests.support.judges import judge_of
 from tests.support.records import EPOCH
 
 _NIGHT = EPOCH
@@ -72,7 +71,7 @@ async def _standing(journal: Journal, slot: datetime) -> Standing:
 async def test_each_slot_that_was_asked_for_finds_its_place(tmp_path: Path) -> None:
     """A slot would stay due for ever, or be called gone while another try may bring it."""
     async with Journal.open(tmp_path / "j", clock=SimClock(EPOCH)) as journal:
-        stream, harvest = _stream(CURVE), Harvest("line1", journal, judge_of(journal), journal.ledger)
+        stream, harvest = _stream(CURVE), Harvest("line1", journal, journal.ledger)
         slots = await _open(journal, stream, 8)
         answer = _answer(
             _record(slots[0], "a", "b"),
@@ -104,7 +103,7 @@ async def test_each_slot_that_was_asked_for_finds_its_place(tmp_path: Path) -> N
 async def test_what_is_in_the_log_is_not_kept_again(tmp_path: Path) -> None:
     """The missing half of a record would come with the other half once more."""
     async with Journal.open(tmp_path / "j", clock=SimClock(EPOCH)) as journal:
-        stream, harvest = _stream(DAILY_FREEZE), Harvest("line1", journal, judge_of(journal), journal.ledger)
+        stream, harvest = _stream(DAILY_FREEZE), Harvest("line1", journal, journal.ledger)
         [night] = await _open(journal, stream, 1)
         await harvest.take(stream, [night], _answer(_record(night, "a", unfit={"b": "garbled"})))
         assert State.DUE is (await _standing(journal, night)).state
@@ -120,7 +119,7 @@ async def test_what_is_in_the_log_is_not_kept_again(tmp_path: Path) -> None:
 async def test_a_freeze_of_the_same_night(tmp_path: Path, minutes: int, settles: bool) -> None:
     """A meter that freezes some minutes past midnight would never have its freeze; or a noon's would do."""
     async with Journal.open(tmp_path / "j", clock=SimClock(EPOCH)) as journal:
-        stream, harvest = _stream(DAILY_FREEZE), Harvest("line1", journal, judge_of(journal), journal.ledger)
+        stream, harvest = _stream(DAILY_FREEZE), Harvest("line1", journal, journal.ledger)
         [night] = await _open(journal, stream, 1)
         taken = night + timedelta(minutes=minutes)
         await harvest.take(stream, [night], _answer(_record(taken, "a", "b")))
@@ -133,7 +132,7 @@ async def test_a_freeze_of_the_same_night(tmp_path: Path, minutes: int, settles:
 async def test_why_nothing_came(tmp_path: Path) -> None:
     """A meter would be called silent because its line was down, or because the queue was full."""
     async with Journal.open(tmp_path / "j", clock=SimClock(EPOCH)) as journal:
-        stream, harvest = _stream(CURVE), Harvest("line1", journal, judge_of(journal), journal.ledger)
+        stream, harvest = _stream(CURVE), Harvest("line1", journal, journal.ledger)
         slots = await _open(journal, stream, 3)
         errors = (ReplyTimeout("x"), LineLost("unplugged"), BusFull("x"))
         for slot, error in zip(slots, errors, strict=True):
@@ -150,7 +149,7 @@ async def test_no_freeze_waits_for_room_for_a_curve(tmp_path: Path) -> None:
     little = Reserve(tmp_path / "reserve", octets=4096, tight_octets=2**62)
     clock = SimClock(EPOCH)
     async with Journal.open(tmp_path / "j", clock=clock, put_aside=little) as journal:
-        harvest = Harvest("line1", journal, judge_of(journal), journal.ledger)
+        harvest = Harvest("line1", journal, journal.ledger)
         curve, freeze = _stream(CURVE), _stream(DAILY_FREEZE)
         [point, *_] = await _open(journal, curve, 2)
         assert not await harvest.take(curve, [point], _answer(_record(point, "a", "b")))

@@ -25,7 +25,6 @@ from typing import Final, Protocol
 
 from meterlink.acquisition.allowance import Allowance
 from meterlink.acquisition.harvest import Harvest, RecordKeeper
-from meterlink.acquisition.judging import Judge
 from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.planner import PlanLedger, Planner
@@ -89,7 +88,6 @@ class Collector:
         line: where they are.
         entries: what is due of whom.
         keeper: the log.
-        judge: marks what is kept.
         looks: what the meters show beside their values.
         ledger: the ledger.
         clock: wall and monotonic time.
@@ -102,7 +100,6 @@ class Collector:
         line: Line,
         entries: Sequence[Entry],
         keeper: RecordKeeper,
-        judge: Judge,
         looks: Looks,
         ledger: CollectLedger,
         clock: Clock,
@@ -113,7 +110,7 @@ class Collector:
         self._ledger = ledger
         self._clock = clock
         self._wall = Wall(line.name, clock)
-        harvest = Harvest(line.name, keeper, judge, ledger)
+        harvest = Harvest(line.name, keeper, ledger)
         self._turn = Turn(line, self._streams, harvest, looks, ledger, clock)
         self._planner = Planner(line.name, [(entry.point, entry.plan) for entry in entries], ledger, clock)
         self._patience = Patience(line.name)

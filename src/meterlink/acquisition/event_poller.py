@@ -21,7 +21,6 @@ from typing import Final, Protocol, TypeVar
 
 import structlog
 
-from meterlink.acquisition.judging import Judge
 from meterlink.acquisition.keeping import Keeper, Patience
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger
@@ -82,7 +81,7 @@ class EventPoller(Poller):
     """A plan of class ``event`` on one line; see ``Poller``.
 
     Args:
-        plan, points, line, driver, keeper, judge, looks, ledger, clock, zone: as of ``Poller``.
+        plan, points, line, driver, keeper, looks, ledger, clock, zone: as of ``Poller``.
         events: the log of events.
 
     """
@@ -95,7 +94,6 @@ class EventPoller(Poller):
         line: Line,
         driver: Driver,
         keeper: Keeper,
-        judge: Judge,
         looks: Looks,
         events: EventJournal,
         ledger: PassingLedger,
@@ -108,7 +106,6 @@ class EventPoller(Poller):
             line=line,
             driver=driver,
             keeper=keeper,
-            judge=judge,
             looks=looks,
             ledger=ledger,
             clock=clock,

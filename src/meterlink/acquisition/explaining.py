@@ -23,6 +23,7 @@ from meterlink.model.data_classes import (
     STATUS,
     DataClass,
 )
+from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.slot import Lang, Reason, Standing, State, Tally
 
 By = Literal["meter", "line", "area", "class"]
@@ -83,11 +84,14 @@ def slot_of(text: str, zone: tzinfo) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def why(standings: Sequence[Standing], meter: str, slot: datetime, zone: tzinfo) -> dict[str, Any]:
+def why(
+    standings: Sequence[Standing], marks: Mapping[str, Marks], meter: str, slot: datetime, zone: tzinfo
+) -> dict[str, Any]:
     """Why a slot is not there, or that it is: one sentence for each class that was due.
 
     Args:
         standings: what the ledger knows of it.
+        marks: of what was kept of it, by class of data.
         meter: our id of it.
         slot: aware.
         zone: in which people read times.
@@ -97,7 +101,7 @@ def why(standings: Sequence[Standing], meter: str, slot: datetime, zone: tzinfo)
     return {
         "meter": meter,
         "slot": slot.astimezone(zone).isoformat(),
-        "found": [_told(one, zone) for one in standings],
+        "found": [_told(one, marks.get(one.key.data_class, NO_MARKS), zone) for one in standings],
         **({} if standings else nobody),
     }
 
@@ -185,7 +189,7 @@ class _Row:
         }
 
 
-def _told(standing: Standing, zone: tzinfo) -> dict[str, Any]:
+def _told(standing: Standing, marks: Marks, zone: tzinfo) -> dict[str, Any]:
     shown = {
         moment: moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
         for moment in (standing.due_at, standing.changed_at)
@@ -201,5 +205,14 @@ def _told(standing: Standing, zone: tzinfo) -> dict[str, Any]:
         "due_at": standing.due_at.isoformat(),
         "changed_at": standing.changed_at.isoformat() if standing.changed_at else None,
         "note": standing.note,
-        **{lang: standing.sentence(lang, shown=shown) for lang in languages},
+        "marks": list(marks.names),
+        **{lang: standing.sentence(lang, shown=shown) + _doubts(marks, lang) for lang in languages},
     }
+
+
+def _doubts(marks: Marks, lang: Lang) -> str:
+    """What is doubtful about what was kept, as the end of a sentence; nothing where there are no marks."""
+    if not marks:
+        return ""
+    told = [f"{name} ({words})" for name, words in zip(marks.names, marks.words(lang), strict=True)]
+    return f"; marked {', '.join(told)}" if lang == "en" else f";标记:{'、'.join(told)}"

@@ -2,7 +2,7 @@
 
 A record is kept under the time that the meter says of it. It settles the slot of that time, or the freeze
 asked for that lies so near that it is the same night (a meter may freeze some minutes past midnight). What is
-in the log already (a terminal may have reported it) is not kept again. What is new is judged on its way.
+in the log already (a terminal may have reported it) is not kept again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from meterlink.acquisition.judging import Judge, in_order
 from meterlink.acquisition.keeping import Patience, readings_of
 from meterlink.acquisition.streams import Stream
 from meterlink.drivers.base import StoredAnswer, StoredRecord
@@ -72,15 +71,13 @@ class Harvest:
     Args:
         line: name of the line, the readings' route.
         keeper: the log.
-        judge: marks what is kept.
         ledger: the ledger.
 
     """
 
-    def __init__(self, line: str, keeper: RecordKeeper, judge: Judge, ledger: SlotLedger) -> None:
+    def __init__(self, line: str, keeper: RecordKeeper, ledger: SlotLedger) -> None:
         self._line = line
         self._keeper = keeper
-        self._judge = judge
         self._ledger = ledger
         self._patience = Patience(line)
 
@@ -162,19 +159,12 @@ class Harvest:
                 await self._tried(stream, {slot: next(iter(record.unfit.values()))}, Reason.BAD_DATA)
             elif not record.values and record.refused:
                 await self.refused(stream, [slot], next(iter(record.refused.values())))
-        if new:
-            await self._keep_new(new)
+        if new and data_class == CURVE:
+            await self._keeper_now(partial(self._keeper.keep_all, new))
+        elif new:
+            await self._do(partial(self._keeper.keep_all, new))
         if settled:
             await self._do(partial(self._ledger.kept, settled))
-
-    async def _keep_new(self, new: Sequence[tuple[Record, SlotKey | None]]) -> None:
-        records, settles = zip(*new, strict=True)
-        found = await self._do(partial(self._judge.judge, records))
-        keep = partial(self._keeper.keep_all, in_order(found, settles))
-        if records[0].data_class == CURVE:
-            await self._keeper_now(keep)
-        else:
-            await self._do(keep)
 
     async def _tried(self, stream: Stream, told: Mapping[datetime, str], reason: Reason) -> None:
         for why in dict.fromkeys(told.values()):

@@ -1,7 +1,6 @@
 """Keeping what was read, and asking what was kept, until the journal can: acquisition waits with a full disk.
 
-Readings get their marks on the way there. What has been read is worth more than what could be read next, so
-nobody is asked meanwhile.
+What has been read is worth more than what could be read next, so nobody is asked meanwhile.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from typing import Protocol, TypeVar
 
 import structlog
 
-from meterlink.acquisition.judging import Judge, in_order
 from meterlink.drivers.base import Measured
 from meterlink.errors import JournalError
 from meterlink.model.data_classes import DataClass
@@ -30,8 +28,8 @@ _T = TypeVar("_T")
 class Keeper(Protocol):
     """What acquisition needs of the journal."""
 
-    async def keep_all(self, records: Sequence[tuple[Record, SlotKey | None]]) -> None:
-        """Keep records, each with the slot that it settles; see ``Journal.keep_all``."""
+    async def keep(self, record: Record, *, settles: SlotKey | None = None) -> int:
+        """Keep a record and the slot that it settles; returns when it is durable. Raises ``JournalError``."""
 
     async def kept_in(self, data_class: str, slot: datetime) -> set[tuple[str, str]]:
         """(meter, item) of the readings already kept for a slot. Raises ``JournalError``."""
@@ -99,15 +97,13 @@ class PatientKeeper:
 
     Args:
         keeper: the journal.
-        judge: marks what is kept.
         line: name of the line, the readings' route.
         data_class: what the plan reads.
 
     """
 
-    def __init__(self, keeper: Keeper, judge: Judge, *, line: str, data_class: DataClass) -> None:
+    def __init__(self, keeper: Keeper, *, line: str, data_class: DataClass) -> None:
         self._keeper = keeper
-        self._judge = judge
         self._line = line
         self._data_class = data_class
         self._patience = Patience(line)
@@ -121,11 +117,10 @@ class PatientKeeper:
         taken_at: datetime,
         settles: SlotKey | None = None,
     ) -> None:
-        """Keep values of a meter as one record with its marks, and the slot that they settle, on disk."""
+        """Keep values of a meter as one record, and the slot that they settle; returns when it is on disk."""
         readings = readings_of(meter, values, slot=slot, taken_at=taken_at, route=self._line)
         record = Record(meter=meter, data_class=self._data_class, readings=readings)
-        found = await self._patience.until_done(lambda: self._judge.judge([record]))
-        await self._patience.until_done(lambda: self._keeper.keep_all(in_order(found, [settles])))
+        await self._patience.until_done(lambda: self._keeper.keep(record, settles=settles))
 
     async def kept_in(self, slot: datetime) -> dict[str, set[str]]:
         """By meter, the items already kept for a slot."""

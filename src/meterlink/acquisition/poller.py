@@ -20,7 +20,6 @@ from datetime import date, datetime, tzinfo
 
 import structlog
 
-from meterlink.acquisition.judging import Judge
 from meterlink.acquisition.keeping import Keeper, PatientKeeper
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger, PassingSlots
@@ -87,7 +86,6 @@ class Poller(ABC):
         line: where they are.
         driver: how they talk.
         keeper: the journal.
-        judge: marks what is kept.
         looks: what the meters show beside their values.
         ledger: the ledger.
         clock: wall time.
@@ -103,7 +101,6 @@ class Poller(ABC):
         line: Line,
         driver: Driver,
         keeper: Keeper,
-        judge: Judge,
         looks: Looks,
         ledger: PassingLedger,
         clock: Clock,
@@ -114,7 +111,7 @@ class Poller(ABC):
         self._points = tuple(points)
         self._line = line
         self._driver = driver
-        self._keeper = PatientKeeper(keeper, judge, line=line.name, data_class=plan.data_class)
+        self._keeper = PatientKeeper(keeper, line=line.name, data_class=plan.data_class)
         self._looks = looks
         self._slots = PassingSlots(plan, ledger, line.name)
         self._clock = clock

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Protocol
 
 import structlog
 
-from meterlink.acquisition.judging import Judge
 from meterlink.acquisition.keeping import Patience, readings_of
 from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.reports import (
@@ -46,7 +44,6 @@ class ReportKeeper:
     Args:
         queue: where reports wait.
         journal: where they go.
-        judge: marks their readings.
         meters: our id by (place of the report, address of 12 digits); who leaves the roster leaves here.
 
     Attributes:
@@ -57,14 +54,13 @@ class ReportKeeper:
     """
 
     def __init__(
-        self, queue: ReportQueue, journal: ReportJournal, judge: Judge, meters: dict[tuple[str, str], str]
+        self, queue: ReportQueue, journal: ReportJournal, meters: dict[tuple[str, str], str]
     ) -> None:
         self.kept = 0
         self.repeated = 0
         self.meters = meters
         self._queue = queue
         self._journal = journal
-        self._judge = judge
         self._patience = Patience("reports")
         self._told: set[str] = set()
 
@@ -74,7 +70,7 @@ class ReportKeeper:
             await self._keep(await self._queue.take())
 
     async def _keep(self, report: Report) -> None:
-        records = await self._judged([self._record(report, part) for part in report.parts])
+        records = [self._record(report, part) for part in report.parts]
         is_new = await self._patience.until_done(
             lambda: self._journal.keep_report(records, key=report.key, repeat_s=REPEAT_S)
         )
@@ -83,18 +79,6 @@ class ReportKeeper:
         if any(isinstance(part, ReportedEvent) and part.kind == UNREAD_REPORT for part in report.parts):
             self._tell(report)
         report.acknowledge()
-
-    async def _judged(self, records: Sequence[Record | Event]) -> list[Record | Event]:
-        """The records of a report with their marks, those of a meter and class together, then its events."""
-        together: dict[tuple[str, str], list[Record]] = {}
-        for one in records:
-            if isinstance(one, Record):
-                together.setdefault((one.meter, one.data_class), []).append(one)
-        found: list[Record | Event] = []
-        for of_meter in together.values():
-            verdict = await self._patience.until_done(partial(self._judge.judge, of_meter))
-            found += [*verdict.restated, *verdict.records]
-        return [*found, *(one for one in records if isinstance(one, Event))]
 
     def _record(self, report: Report, part: Part) -> Record | Event:
         route = f"terminal {report.terminal}"

@@ -1,4 +1,4 @@
-"""The freezes of a journal as billing gets them; nothing is changed, and a daemon may be at work on the file."""
+"""The freezes of a journal as billing gets them; nothing is changed, a daemon may be at work on the file."""
 
 from __future__ import annotations
 

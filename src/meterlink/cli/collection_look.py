@@ -59,9 +59,12 @@ class CollectionLook:
         told = self._asked(settings, WHY, meter=meter, slot=at.isoformat())
         if told is None:
             from meterlink.journal.ledger_looks import standings
+            from meterlink.journal.rows import select_marks
 
             with looking_into(None, self._config) as reader:
-                told = why(reader.look(partial(standings, meter=meter, slot=at)), meter, at, zone)
+                found = reader.look(partial(standings, meter=meter, slot=at))
+                marks = reader.look(partial(select_marks, meter=meter, slot=at))
+            told = why(found, marks, meter, at, zone)
         self._show_why(told)
         return ExitCode.OK if all(one["state"] == "kept" for one in told["found"]) else ExitCode.FAILURE
 

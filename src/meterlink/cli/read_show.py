@@ -27,6 +27,7 @@ from meterlink.errors import (
     UnknownItem,
 )
 from meterlink.explain.parts import printable
+from meterlink.model.marks import Marks
 from meterlink.model.payload import time_in
 from meterlink.trace import TraceRing
 
@@ -132,7 +133,7 @@ def ending(rows: Sequence[Row], failures: Sequence[str]) -> ExitCode:
     return ExitCode.OK if any(row.text is not None for row in rows) else ExitCode.NO_VALUE
 
 
-def show_rows(heading: str, rows: Iterable[Row]) -> None:
+def show_rows(heading: str, rows: Sequence[Row]) -> None:
     """A table of values under a heading."""
     out = _console()
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -144,6 +145,16 @@ def show_rows(heading: str, rows: Iterable[Row]) -> None:
         table.add_row(row.item, Text(printable(shown)), row.unit, taken_at, ", ".join(row.marks))
     out.print(heading, markup=False)
     out.print(table)
+    for sentence in _doubts(rows):
+        out.print(sentence, markup=False)
+
+
+def _doubts(rows: Sequence[Row]) -> list[str]:
+    """What each mark of a table says, once, in both languages."""
+    names = (name for row in rows for name in row.marks)
+    marks = Marks.from_names(name for name in names if name.upper() in Marks.__members__)
+    told = zip(marks.names, marks.words("en"), marks.words("zh"), strict=True)
+    return [f"{name}: {en} {zh}" for name, en, zh in told]
 
 
 def show_trace(ring: TraceRing) -> None:

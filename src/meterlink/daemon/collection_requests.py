@@ -6,7 +6,7 @@ Whoever may open the socket may ask: nothing is changed, and no meter is asked a
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any, Final
 
 from meterlink.acquisition.explaining import WAYS, Place, completeness, slot_of, spans_of, why
@@ -14,6 +14,7 @@ from meterlink.config import Settings
 from meterlink.daemon.control_socket import Handler
 from meterlink.errors import BadRequest
 from meterlink.journal.ledger import Ledger
+from meterlink.model.marks import Marks
 
 WHY: Final = "collection.why"
 COMPLETENESS: Final = "collection.completeness"
@@ -33,6 +34,7 @@ class CollectionRequests:
 
     Args:
         ledger: of the journal.
+        marks: tells of a meter and a slot what is doubtful, by class of data.
         places: where each meter stands now.
         zone: of the plant.
         others: answers everything else.
@@ -42,11 +44,13 @@ class CollectionRequests:
     def __init__(
         self,
         ledger: Ledger,
+        marks: Callable[[str, datetime], Awaitable[Mapping[str, Marks]]],
         places: Callable[[], Mapping[str, Place]],
         zone: tzinfo,
         others: Handler,
     ) -> None:
         self._ledger = ledger
+        self._marks = marks
         self._places = places
         self._zone = zone
         self._others = others
@@ -74,7 +78,8 @@ class CollectionRequests:
                 slot = slot_of(written, self._zone)
             case _:
                 raise BadRequest("meter and slot must be texts, and nothing else is taken")
-        return why(await self._ledger.standings(meter, slot), meter, slot, self._zone)
+        standings = await self._ledger.standings(meter, slot)
+        return why(standings, await self._marks(meter, slot), meter, slot, self._zone)
 
     async def _completeness(self, args: Mapping[str, Any]) -> Mapping[str, Any]:
         match args:

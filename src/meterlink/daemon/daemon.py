@@ -16,7 +16,6 @@ from typing import Any
 
 import structlog
 
-from meterlink.acquisition.judging import Judge
 from meterlink.acquisition.ledger_care import LedgerCare
 from meterlink.acquisition.on_demand import OnDemand
 from meterlink.audit.keys import GatewayKey
@@ -124,10 +123,11 @@ class Daemon:
         """Run with the meters that are in service."""
         settings, outside, notifier = held.settings, self._outside, self._manager.notifier
         judging = Judging(journal, lambda: held.settings, lambda: held.profiles, outside.clock)
+        journal.judge = judging.judge
         async with (
             exchangeable(settings, journal, outside) as delivery,
             self._ordering(settings, journal) as ordering,
-            self._listening(settings, journal, judging.judge) as (gatehouse, ports),
+            self._listening(settings, journal) as (gatehouse, ports),
             asyncio.TaskGroup() as group,
         ):
             lines = LineSet(group)
@@ -156,6 +156,7 @@ class Daemon:
             ]
             requests = CollectionRequests(
                 journal.ledger,
+                journal.marks_of,
                 lambda: places_of(held.settings),
                 settings.gateway.plant_time,
                 self._desk(parts).answer,
@@ -164,6 +165,7 @@ class Daemon:
                 self._on_demand,
                 requests.answer,
                 settings=lambda: held.settings,
+                judged=journal.judged,
                 people=None if ordering is None else ordering.people,
                 owners=owners(),
             )
@@ -273,9 +275,9 @@ class Daemon:
 
     @asynccontextmanager
     async def _listening(
-        self, settings: Settings, journal: Journal, judge: Judge
+        self, settings: Settings, journal: Journal
     ) -> AsyncIterator[tuple[Gatehouse, list[str]]]:
-        gatehouse = Gatehouse(settings, journal, judge, self._outside.clock)
+        gatehouse = Gatehouse(settings, journal, self._outside.clock)
         async with gatehouse.open(self._port_opener) as ports:
             yield gatehouse, ports
 

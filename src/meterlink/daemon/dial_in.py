@@ -11,7 +11,6 @@ from typing import Any
 
 import structlog
 
-from meterlink.acquisition.judging import Judge
 from meterlink.acquisition.reports import ReportJournal, ReportKeeper
 from meterlink.bus.listener import Door, Listener
 from meterlink.clock import Clock
@@ -36,7 +35,6 @@ class Gatehouse:
     Args:
         settings: checked.
         journal: where reports are kept.
-        judge: marks their readings.
         clock: wall time, which terminals are told.
 
     Attributes:
@@ -44,14 +42,14 @@ class Gatehouse:
 
     """
 
-    def __init__(self, settings: Settings, journal: ReportJournal, judge: Judge, clock: Clock) -> None:
+    def __init__(self, settings: Settings, journal: ReportJournal, clock: Clock) -> None:
         self._clock = clock
         self._zone = settings.gateway.plant_time
         self._clock_trusted = settings.gateway.clock_trusted
         self._queue = ReportQueue()
         self._terminals: dict[tuple[str, int], set[str]] = {}
         self._speakers: dict[str, frozenset[str]] = {}
-        self.reports = ReportKeeper(self._queue, journal, judge, {})
+        self.reports = ReportKeeper(self._queue, journal, {})
         self.take(settings)
         self._halls = {
             endpoint: Hall(self._maker(known), strangers_max=STRANGERS_MAX + len(known))

@@ -7,7 +7,6 @@ from functools import partial
 
 import structlog
 
-from meterlink.acquisition.judging import Judge
 from meterlink.acquisition.looks import Mixed
 from meterlink.clock import Clock
 from meterlink.config import MeterSettings, Settings
@@ -18,6 +17,7 @@ from meterlink.journal.journal import Journal
 from meterlink.model.look import Look
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.validation.facts import MeterFacts
+from meterlink.validation.judge import Judge
 from meterlink.validation.validator import Validator
 
 RULE = "METER_MIXED"
@@ -63,7 +63,7 @@ class Judging:
         clock: of the daemon.
 
     Attributes:
-        judge: marks all that is read.
+        judge: marks all that the journal keeps.
         shown: by our id, what a meter showed beside its values.
 
     """
@@ -76,7 +76,7 @@ class Judging:
         clock: Clock,
     ) -> None:
         self.shown: dict[str, Look] = {}
-        self.judge = Judge(Validator(LiveFacts(settings, profiles)), journal, self.shown)
+        self.judge = Judge(Validator(LiveFacts(settings, profiles)), self.shown)
         self._settings = settings
         self._journal = journal
         self._clock = clock

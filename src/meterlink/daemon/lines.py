@@ -68,7 +68,7 @@ class LinePart:
         report: where goes what its meters tell along with their answers.
         ordering: the orders of the daemon, if it takes any.
         on_demand: what people ask of the daemon's meters.
-        judging: marks what is read.
+        judging: is told what the meters show beside their values.
 
     Attributes:
         work: what the line has done and is at.
@@ -165,7 +165,6 @@ class LinePart:
                 line=line,
                 entries=entries,
                 keeper=self._journal,
-                judge=self._judging.judge,
                 looks=looks,
                 ledger=self._journal.ledger,
                 clock=self._clock,
@@ -261,7 +260,6 @@ class LinePart:
             line=line,
             driver=driver,
             keeper=self._journal,
-            judge=self._judging.judge,
             looks=looks,
             ledger=self._journal.ledger,
             clock=self._clock,

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from meterlink.acquisition.keeping import readings_of
 from meterlink.acquisition.on_demand import (
     ITEMS_MAX,
     RECORDS_MAX,
@@ -23,8 +24,11 @@ from meterlink.daemon.control_socket import Handler
 from meterlink.daemon.meter_finder import MeterFinder
 from meterlink.daemon.order_requests import number, text
 from meterlink.drivers.base import Window
-from meterlink.errors import BadRequest, MeterlinkError, NotAllowed, Refused, UnknownItem
+from meterlink.errors import BadRequest, JournalError, MeterlinkError, NotAllowed, Refused, UnknownItem
+from meterlink.model.data_classes import INSTANT
+from meterlink.model.marks import Marks
 from meterlink.model.payload import time_in
+from meterlink.model.reading import Record
 from meterlink.orders.people import Deed, People
 
 FOLLOW_MAX_S: Final = 60
@@ -33,6 +37,8 @@ ITEM_MAX: Final = 256
 """Characters of an item's name."""
 COUNT_MAX: Final = 255
 """Records of one item."""
+
+_NO_MARKS: Final[Mapping[str, Marks]] = {}
 
 Args = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -45,6 +51,7 @@ class ReadDesk:
         on_demand: reads.
         others: answers what is about something else.
         settings: the configuration that holds now, with the meters in service.
+        judged: gives a record that is not kept its marks.
         people: who may be what; ``None``: nobody orders anything here.
         owners: local users who may read where ``people`` is ``None``.
 
@@ -56,12 +63,14 @@ class ReadDesk:
         others: Handler,
         *,
         settings: Callable[[], Settings],
+        judged: Callable[[Record], Awaitable[Record]],
         people: People | None,
         owners: frozenset[str],
     ) -> None:
         self._on_demand = on_demand
         self._others = others
         self._settings = settings
+        self._judged = judged
         self._people = people
         self._owners = owners
         self._finder: MeterFinder | None = None
@@ -100,7 +109,26 @@ class ReadDesk:
     async def _follow(self, user: str, args: Args) -> Answer:
         read = self._on_demand.find(text(args, "id"), user)
         await self._on_demand.follow(read, number(args, "wait_s", 0, FOLLOW_MAX_S))
-        return self._view(read)
+        view = self._view(read)
+        if read.state is ReadState.DONE:
+            view["items"] = [await self._result(read.wish.meter, result) for result in read.results]
+        return view
+
+    async def _result(self, meter: str, result: ItemResult) -> Answer:
+        """One item's result, with the marks that its values of now would be kept with."""
+        outcome = result.outcome
+        if isinstance(outcome, MeterlinkError):
+            return result_out(result)
+        now = [value for value in outcome.values if not value.period]
+        if not now:
+            return result_out(result)
+        at = outcome.taken_at
+        readings = readings_of(meter, now, slot=at, taken_at=at, route="on demand")
+        try:
+            found = await self._judged(Record(meter=meter, data_class=INSTANT, readings=readings))
+        except JournalError:  # what was read is shown as it came
+            return result_out(result)
+        return result_out(result, {one.item: one.marks for one in found.readings})
 
     async def _cancel(self, user: str, args: Args) -> Answer:
         read = self._on_demand.find(text(args, "id"), user)
@@ -108,9 +136,8 @@ class ReadDesk:
         return self._view(read)
 
     def _view(self, read: OnDemandRead) -> Answer:
-        """A read as a caller sees it; its results once it is done."""
+        """A read as a caller sees it, without its results."""
         wish = read.wish
-        is_done = read.state is ReadState.DONE
         return {
             "id": read.id,
             "state": read.state.value,
@@ -120,7 +147,7 @@ class ReadDesk:
             "before": self._on_demand.before(read),
             "done": len(read.results),
             "of": len(wish.items),
-            "items": [result_out(result) for result in read.results] if is_done else [],
+            "items": [],
         }
 
     def _meters(self) -> MeterFinder:
@@ -151,8 +178,14 @@ class ReadDesk:
             )
 
 
-def result_out(result: ItemResult) -> Answer:
-    """One item's result: its values, or the error by its class and words."""
+def result_out(result: ItemResult, marks: Mapping[str, Marks] = _NO_MARKS) -> Answer:
+    """One item's result: its values, or the error by its class and words.
+
+    Args:
+        result: as it was read.
+        marks: of its values of now, by item.
+
+    """
     outcome = result.outcome
     if isinstance(outcome, MeterlinkError):
         error = {"kind": type(outcome).__name__, "message": str(outcome)}
@@ -167,7 +200,7 @@ def result_out(result: ItemResult) -> Answer:
                 "value": value.text,
                 "unit": value.unit,
                 "taken_at": outcome.taken_at.isoformat().replace("+00:00", "Z"),
-                "marks": list(value.marks.names),
+                "marks": list((value.marks if value.period else marks.get(value.item, value.marks)).names),
             }
             for value in outcome.values
         ],

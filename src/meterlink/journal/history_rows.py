@@ -11,12 +11,12 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from operator import itemgetter
+from itertools import islice
 from typing import Any, Final
 
 from meterlink.journal.cells import instant, micros
 from meterlink.model.data_classes import DAILY_FREEZE, MONTHLY_FREEZE
-from meterlink.model.history import PAST_MAX, History, ItemHistory, Told
+from meterlink.model.history import PAST_MAX, History, ItemHistory, Shown, Told, Wanted
 from meterlink.model.marks import UNUSABLE, Marks
 from meterlink.model.reading import Reading
 
@@ -29,31 +29,31 @@ there are few others."""
 EXCHANGES_MAX: Final = 10
 """Exchanges of one meter that are looked at; it takes part in two, when it comes and when it goes."""
 
-# The list of classes stands in the query, so that SQLite sees that the index holds all that is asked for.
+# The list of classes stands in the queries, so that SQLite sees that the index holds all that is asked for;
+# and `CROSS JOIN` keeps their order: by the index, so that the first rows are there without the others.
 _OF_FREEZES: Final = """
-    SELECT reading.meter, item, value, unit, reading.slot, taken_at, marks, route, log_id FROM (
-        SELECT id FROM log
-        WHERE meter = :meter AND data_class = :data_class
-        AND data_class IN ('daily_freeze', 'monthly_freeze') AND slot {side} :slot
-        ORDER BY slot {order}, id DESC LIMIT :heads
-    ) AS head JOIN reading ON reading.log_id = head.id
+    SELECT log.id, reading.slot, marks, item, value, unit, taken_at, route, reading.meter, data_class FROM log
+    CROSS JOIN reading ON reading.log_id = log.id
+    WHERE log.meter = :meter AND log.data_class = :data_class
+    AND log.data_class IN ('daily_freeze', 'monthly_freeze') AND {which}
     """
-_BEFORE: Final = _OF_FREEZES.format(side="<", order="DESC")
-_AT: Final = _OF_FREEZES.format(side="=", order="DESC")
-_BEHIND: Final = _OF_FREEZES.format(side=">", order="ASC")
-_NEAREST: Final = """
-    SELECT reading.meter, item, value, unit, reading.slot, taken_at, marks, route, log_id FROM (
-        SELECT * FROM reading WHERE meter = :meter AND item = :item AND slot {side} :slot
-        ORDER BY slot {order}, log_id DESC LIMIT :walk
-    ) AS reading JOIN log ON log.id = log_id
-    WHERE log.data_class = :data_class AND {which}
-    ORDER BY reading.slot {order}, log_id DESC LIMIT 1
+_BEFORE: Final = _OF_FREEZES.format(which="log.slot < :slot ORDER BY log.slot DESC, log.id DESC")
+_MONTH: Final = """
+    SELECT reading.slot, value FROM log CROSS JOIN reading ON reading.log_id = log.id
+    WHERE log.meter = :meter AND log.data_class = :data_class
+    AND log.data_class IN ('daily_freeze', 'monthly_freeze') AND log.slot < :slot AND log.slot >= :since
+    AND item = :item AND value IS NOT NULL AND marks & :unusable = 0
+    ORDER BY log.slot DESC, log.id DESC LIMIT :heads
     """
-_UNUSABLE: Final = int(UNUSABLE)
-_SOUND: Final = f"value IS NOT NULL AND marks & {_UNUSABLE} = 0"
-_NEAREST_BEFORE: Final = _NEAREST.format(side="<", order="DESC", which=_SOUND)
-_NEAREST_BEHIND: Final = _NEAREST.format(side=">", order="ASC", which=_SOUND)
-_THE_SAME: Final = _NEAREST.format(side="=", order="DESC", which="TRUE")
+_SINCE: Final = _OF_FREEZES.format(which="log.slot >= :slot ORDER BY log.slot, log.id DESC")
+_OF_OTHERS: Final = """
+    SELECT log_id, reading.slot, marks, item, value, unit, taken_at, route, reading.meter, data_class
+    FROM reading CROSS JOIN log ON log.id = log_id
+    WHERE reading.meter = :meter AND item = :item AND reading.slot {which}, log_id DESC
+    """
+_NEAREST_BEFORE: Final = _OF_OTHERS.format(which="< :slot ORDER BY reading.slot DESC")
+_NEAREST_BEHIND: Final = _OF_OTHERS.format(which="> :slot ORDER BY reading.slot")
+_THE_SAME: Final = _OF_OTHERS.format(which="= :slot ORDER BY reading.slot")
 _EXCHANGES: Final = """
     SELECT body FROM roster_change
     JOIN act ON topic = 'roster' AND subject = 'roster' AND step = revision
@@ -61,12 +61,15 @@ _EXCHANGES: Final = """
     """
 
 Row = tuple[Any, ...]
-_ITEM, _VALUE, _SLOT, _MARKS, _LOG_ID = 1, 2, 4, 6, 8
+_LOG_ID, _SLOT, _MARKS, _ITEM, _VALUE, _CLASS = *range(5), 9
 """Places in a row."""
+_UNUSABLE: Final = int(UNUSABLE)
+_MONTH_US: Final = 2 * PAST_MAX * 86_400 * 1_000_000
+"""How far back the days of a month are looked for, when some are missing."""
 
 
 def select(
-    db: sqlite3.Connection, data_class: str, meter: str, wanted: Mapping[datetime, Sequence[str]]
+    db: sqlite3.Connection, data_class: str, meter: str, wanted: Mapping[datetime, Wanted]
 ) -> dict[datetime, History]:
     """Of each slot, what was kept of a meter around it.
 
@@ -74,84 +77,144 @@ def select(
         db: the file.
         data_class: of the readings.
         meter: our id of it.
-        wanted: items by slot, of which to know; of freezes those that were kept of the slot come beside.
+        wanted: by slot; of freezes all that was kept of the slot is told.
 
     """
     find = _freezes if data_class in FREEZES else _others
     told = exchanges(db, meter)
 
-    def history(slot: datetime, items: Sequence[str]) -> History:
+    def history(slot: datetime, of_slot: Wanted) -> History:
         asked = {"meter": meter, "data_class": data_class, "slot": micros(slot)}
-        return History(items=find(db, asked, items), exchanges=told)
+        return History(items=find(db, asked, of_slot), exchanges=told)
 
-    return {slot: history(slot, items) for slot, items in wanted.items()}
+    return {slot: history(slot, of_slot) for slot, of_slot in wanted.items()}
 
 
-def _freezes(
-    db: sqlite3.Connection, asked: Mapping[str, Any], items: Sequence[str]
-) -> dict[str, ItemHistory]:
-    def look(query: str) -> list[Row]:
-        return db.execute(query, {**asked, "heads": HEADS_MAX}).fetchall()
-
-    at = asked["slot"]  # records are of one slot each; of one that is not, the newest slot stands in its head
-    past = _by_item(row for row in look(_BEFORE) if _is_sound(row))
-    same = _by_item(row for row in look(_AT) if row[_SLOT] == at)
-    later = _by_item(row for row in look(_BEHIND) if _is_sound(row) and row[_SLOT] > at)
+def _freezes(db: sqlite3.Connection, asked: Mapping[str, Any], wanted: Wanted) -> dict[str, ItemHistory]:
+    same, later = _from_slot_on(db.execute(_SINCE, asked), asked["slot"], wanted.steps)
+    past: dict[str, tuple[Shown, ...]] = {}
+    if asked["data_class"] == DAILY_FREEZE:
+        bounds = {"since": asked["slot"] - _MONTH_US, "unusable": _UNUSABLE, "heads": HEADS_MAX}
+        totals = (item for item in wanted.steps if "." not in item)
+        past = {item: _month(db.execute(_MONTH, {**asked, **bounds, "item": item})) for item in totals}
+    nearest = [item for item in wanted.steps if not past.get(item)]
+    if nearest:
+        past |= _nearest(db.execute(_BEFORE, asked), nearest)
     return {
-        item: ItemHistory(
-            past=tuple(_readings(past.get(item, ())[:PAST_MAX])),
-            same=next(_readings(same.get(item, ())), None),
-            later=next(_readings(reversed(later.get(item, ()))), None),
-        )
-        for item in {*items, *same}
+        item: ItemHistory(past=past.get(item, ()), same=same.get(item), later=later.get(item))
+        for item in {*wanted.items, *same}
     }
 
 
-def _others(db: sqlite3.Connection, asked: Mapping[str, Any], items: Sequence[str]) -> dict[str, ItemHistory]:
-    def look(query: str, item: str) -> Reading | None:
-        return next(_readings(db.execute(query, {**asked, "item": item, "walk": WALK_MAX})), None)
+def _from_slot_on(
+    found: Iterable[Row], at: int, steps: Sequence[str]
+) -> tuple[dict[str, Reading], dict[str, Reading]]:
+    """What was kept of the slot, and of some items the first one behind it; of each what was kept last."""
+    same: dict[str, Reading] = {}
+    later: dict[str, Reading] = {}
+    missing = set(steps)
+    for row in _of_heads(found):
+        item = row[_ITEM]
+        if row[_SLOT] == at:
+            _note(same, row)
+        elif not missing:
+            break
+        elif item in missing and _is_sound(row) and row[_SLOT] > at and _note(later, row):
+            missing.remove(item)
+    return same, later
+
+
+def _month(found: Iterable[tuple[int, str]]) -> tuple[Shown, ...]:
+    """One item, newest first; of a slot what was kept last."""
+    shown: list[Shown] = []
+    last = None
+    for slot, value in found:
+        if slot != last and (one := _shown(slot, value)) is not None:
+            last = slot
+            shown.append(one)
+            if len(shown) == PAST_MAX:
+                break
+    return tuple(shown)
+
+
+def _nearest(found: Iterable[Row], items: Sequence[str]) -> dict[str, tuple[Shown, ...]]:
+    """Of each item the first row; several of one slot come with the last first."""
+    past: dict[str, tuple[Shown, ...]] = {}
+    for row in _of_heads(found):
+        item = row[_ITEM]
+        if item in items and item not in past and _is_sound(row) and (one := _shown_of(row)) is not None:
+            past[item] = (one,)
+            if len(past) == len(items):
+                break
+    return past
+
+
+def _of_heads(found: Iterable[Row]) -> Iterator[Row]:
+    """The rows of at most so many records."""
+    heads, last = 0, 0
+    for row in found:
+        if row[_LOG_ID] != last:
+            heads, last = heads + 1, row[_LOG_ID]
+            if heads > HEADS_MAX:
+                return
+        yield row
+
+
+def _others(db: sqlite3.Connection, asked: Mapping[str, Any], wanted: Wanted) -> dict[str, ItemHistory]:
+    def look(query: str, item: str) -> Iterator[Row]:
+        found = islice(db.execute(query, {**asked, "item": item}), WALK_MAX)
+        return (row for row in found if row[_CLASS] == asked["data_class"])
 
     def history(item: str) -> ItemHistory:
-        before = look(_NEAREST_BEFORE, item)
-        past = () if before is None else (before,)
-        return ItemHistory(past=past, same=look(_THE_SAME, item), later=look(_NEAREST_BEHIND, item))
+        same = next(filter(None, map(_reading, look(_THE_SAME, item))), None)
+        if item not in wanted.steps:
+            return ItemHistory(same=same)
+        past = filter(None, map(_shown_of, filter(_is_sound, look(_NEAREST_BEFORE, item))))
+        later = filter(None, map(_reading, filter(_is_sound, look(_NEAREST_BEHIND, item))))
+        return ItemHistory(past=tuple(islice(past, 1)), same=same, later=next(later, None))
 
-    return {item: history(item) for item in items}
-
-
-def _by_item(found: Iterable[Row]) -> dict[str, list[Row]]:
-    """By item, newest slot first; of a slot what was kept last."""
-    newest: dict[str, dict[int, Row]] = {}
-    for row in sorted(found, key=itemgetter(_LOG_ID)):
-        newest.setdefault(row[_ITEM], {})[row[_SLOT]] = row
-    return {item: [of[slot] for slot in sorted(of, reverse=True)] for item, of in newest.items()}
+    return {item: history(item) for item in wanted.items}
 
 
 def _is_sound(row: Row) -> bool:
     return row[_VALUE] is not None and not row[_MARKS] & _UNUSABLE
 
 
-def _readings(rows: Iterable[Row]) -> Iterator[Reading]:
-    """Of each row that can be read."""
-    for row in rows:
-        try:
-            yield _reading(row)
-        except (ValueError, TypeError, ArithmeticError):
-            continue
+def _note(readings: dict[str, Reading], row: Row) -> bool:
+    """Put a row's reading where there is none of its item; whether there is one then."""
+    if row[_ITEM] not in readings and (reading := _reading(row)) is not None:
+        readings[row[_ITEM]] = reading
+    return row[_ITEM] in readings
 
 
-def _reading(row: Row) -> Reading:
-    meter, item, value, unit, slot, taken_at, marks, route, _ = row
-    return Reading(
-        meter=meter,
-        item=item,
-        value=None if value is None else Decimal(value),
-        unit=unit,
-        slot=instant(slot),
-        taken_at=instant(taken_at),
-        marks=Marks(marks),
-        route=route,
-    )
+def _shown(slot: int, value: str) -> Shown | None:
+    """What a register showed; ``None``: it cannot be read."""
+    try:
+        return Shown(instant(slot), Decimal(value))
+    except (ValueError, TypeError, ArithmeticError):
+        return None
+
+
+def _shown_of(row: Row) -> Shown | None:
+    return _shown(row[_SLOT], row[_VALUE])
+
+
+def _reading(row: Row) -> Reading | None:
+    """The reading of a row; ``None``: it cannot be read."""
+    _, slot, marks, item, value, unit, taken_at, route, meter, _ = row
+    try:
+        return Reading(
+            meter=meter,
+            item=item,
+            value=None if value is None else Decimal(value),
+            unit=unit,
+            slot=instant(slot),
+            taken_at=instant(taken_at),
+            marks=Marks(marks),
+            route=route,
+        )
+    except (ValueError, TypeError, ArithmeticError):
+        return None
 
 
 def exchanges(db: sqlite3.Connection, meter: str) -> tuple[Told, ...]:

@@ -15,9 +15,10 @@ from types import TracebackType
 from typing import Self
 
 from meterlink.clock import Clock
-from meterlink.journal import history_rows, ledger_rows, rows
+from meterlink.journal import judged, ledger_rows, rows
 from meterlink.journal.acts import ActLog
 from meterlink.journal.event_log import EventLog
+from meterlink.journal.judged import Judge
 from meterlink.journal.ledger import Ledger
 from meterlink.journal.reserve import Rank, Reserve
 from meterlink.journal.room import Room
@@ -27,7 +28,7 @@ from meterlink.journal.store import Step, Store
 from meterlink.journal.work import JournalWork
 from meterlink.journal.writer import Writer
 from meterlink.model.event import Event
-from meterlink.model.history import History
+from meterlink.model.marks import Marks
 from meterlink.model.reading import LogRow, Record
 from meterlink.model.slot import SlotKey
 
@@ -50,6 +51,7 @@ class Journal:
             something while no daemon runs.
 
     Attributes:
+        judge: marks the readings that are kept, whoever brings them; ``None``: nobody does.
         acts: orders, evidence and whatever else people and rules did, in their chain.
         events: what meters have recorded, and how far it was read.
         roster: which meters there are.
@@ -69,6 +71,7 @@ class Journal:
         put_aside: Reserve | None = None,
         is_start: bool = True,
     ) -> None:
+        self.judge: Judge | None = None
         self._clock = clock
         self._writer = writer = Writer(
             path, clock=clock, opener=opener, put_aside=put_aside, queue_max=queue_max, is_start=is_start
@@ -131,7 +134,7 @@ class Journal:
         return self._writer.work
 
     async def keep(self, record: Record | Event, *, settles: SlotKey | None = None) -> int:
-        """Append a record or an event; its log id, once it is on disk.
+        """Append a record with its marks or an event; its log id, once it is on disk.
 
         An event that is there already is not appended again: the id is the one that it has.
         Cancelled while waiting, the record may have been kept or not.
@@ -145,13 +148,10 @@ class Journal:
             ValueError: the record is malformed, a bug of who made it.
 
         """
-        now = self._clock.utc_now()
-        encoded = rows.encode(record, now)
-        rank = Rank.OFTEN if record.data_class in READ_OFTEN else Rank.READING
-        return await self._writer.change(rank, partial(self._keep, encoded=encoded, settles=settles, at=now))
+        return await self._keep([(record, settles)])
 
     async def keep_all(self, records: Sequence[tuple[Record, SlotKey | None]]) -> None:
-        """Append records of one class, each with the slot that it settles, all of them or none.
+        """Append records of one class with their marks and the slots that they settle, all of them or none.
 
         Args:
             records: what one exchange brought, at least one.
@@ -161,13 +161,7 @@ class Journal:
             ValueError: a record is malformed, a bug of who made it.
 
         """
-        now = self._clock.utc_now()
-        steps = [
-            partial(self._keep, encoded=rows.encode(record, now), settles=settles, at=now)
-            for record, settles in records
-        ]
-        rank = Rank.OFTEN if records[0][0].data_class in READ_OFTEN else Rank.READING
-        await self._writer.change(rank, lambda db: max(step(db) for step in steps))
+        await self._keep(records)
 
     async def keep_report(self, records: Sequence[Record | Event], *, key: str, repeat_s: float) -> bool:
         """Append all that a report held, or nothing of it; returns once it is on disk.
@@ -186,10 +180,14 @@ class Journal:
 
         """
         now = self._clock.utc_now()
-        encoded = [rows.encode(record, now) for record in records]
+        encoded = judged.encode(records, now)
         since = now - timedelta(seconds=repeat_s)
         newest = self.newest_id
-        step = partial(rows.insert_report, boot=self.boot, records=encoded, key=key, at=now, since=since)
+        insert = partial(judged.insert, boot=self.boot, records=encoded, judge=self.judge, at=now)
+
+        def step(db: sqlite3.Connection) -> int:
+            return max(insert(db), default=0) if rows.is_new_report(db, key, at=now, since=since) else 0
+
         return await self._writer.change(Rank.READING, step) > newest
 
     async def rows_after(self, last_id: int, limit: int) -> list[LogRow]:
@@ -241,21 +239,28 @@ class Journal:
         look = partial(rows.select_kept_of_slots, data_class=data_class, meter=meter, wanted=wanted)
         return await self._writer.read(lambda store: store.look(look))
 
-    async def histories(
-        self, data_class: str, meter: str, wanted: Mapping[datetime, Sequence[str]]
-    ) -> dict[datetime, History]:
-        """Of each slot, what was kept of a meter around it: what new readings are judged by.
+    async def judged(self, record: Record) -> Record:
+        """A record that is not kept, with the marks that it would be kept with.
 
-        Args:
-            data_class: e.g. ``daily_freeze``.
-            meter: our id of it.
-            wanted: items by slot; names as in the readings, no blocks.
+        Raises:
+            JournalError: the past cannot be read.
+
+        """
+        judge = self.judge
+        if judge is None:
+            return record
+        return await self._writer.read(
+            lambda store: store.look(partial(judged.marked, record=record, judge=judge))
+        )
+
+    async def marks_of(self, meter: str, slot: datetime) -> dict[str, Marks]:
+        """The marks that hold of what was kept of a meter for a slot, by class of data.
 
         Raises:
             JournalError: the file cannot be read.
 
         """
-        look = partial(history_rows.select, data_class=data_class, meter=meter, wanted=wanted)
+        look = partial(rows.select_marks, meter=meter, slot=slot)
         return await self._writer.read(lambda store: store.look(look))
 
     async def last_read_at(self, meter: str) -> datetime | None:
@@ -269,10 +274,17 @@ class Journal:
             lambda store: store.look(partial(rows.select_newest_slot, meter=meter))
         )
 
-    def _keep(
-        self, db: sqlite3.Connection, *, encoded: rows.Encoded, settles: SlotKey | None, at: datetime
-    ) -> int:
-        log_id = rows.insert(db, self.boot, encoded)
-        if settles is not None:
-            ledger_rows.keep(db, settles, ledger_rows.seconds(at))
-        return log_id
+    async def _keep(self, records: Sequence[tuple[Record | Event, SlotKey | None]]) -> int:
+        now = self._clock.utc_now()
+        encoded = judged.encode([record for record, _ in records], now)
+        settled = [settles for _, settles in records if settles is not None]
+        insert = partial(judged.insert, boot=self.boot, records=encoded, judge=self.judge, at=now)
+
+        def step(db: sqlite3.Connection) -> int:
+            ids = insert(db)
+            for key in settled:
+                ledger_rows.keep(db, key, ledger_rows.seconds(now))
+            return max(ids)
+
+        rank = Rank.OFTEN if records[0][0].data_class in READ_OFTEN else Rank.READING
+        return await self._writer.change(rank, step)

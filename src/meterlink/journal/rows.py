@@ -18,7 +18,7 @@ from meterlink.journal.cells import instant, micros, text
 from meterlink.journal.event_rows import EncodedEvent
 from meterlink.model.act import KeptAct
 from meterlink.model.event import Event
-from meterlink.model.marks import Marks
+from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.reading import LogRow, Reading, Record
 
 KIND = "reading"
@@ -60,15 +60,11 @@ def insert(db: sqlite3.Connection, boot: int, record: Encoded) -> int:
     return _insert_record(db, boot, record)
 
 
-def insert_report(
-    db: sqlite3.Connection, boot: int, records: Iterable[Encoded], *, key: str, at: datetime, since: datetime
-) -> int:
-    """Append what a report held; the newest id, or 0 when it was kept before. In the transaction.
+def is_new_report(db: sqlite3.Connection, key: str, *, at: datetime, since: datetime) -> bool:
+    """Note that a report is being kept; ``False``: it was kept before. In the transaction.
 
     Args:
         db: the writer's.
-        boot: number of the start.
-        records: all of it.
         key: what makes it the same report.
         at: now.
         since: reports before this are forgotten.
@@ -76,9 +72,9 @@ def insert_report(
     """
     db.execute("DELETE FROM report WHERE kept_at < ?", (micros(since),))
     if db.execute("SELECT 1 FROM report WHERE key = ?", (key,)).fetchone():
-        return 0
+        return False
     db.execute("INSERT INTO report VALUES (?, ?)", (key, micros(at)))
-    return max((insert(db, boot, record) for record in records), default=0)
+    return True
 
 
 def _insert_record(db: sqlite3.Connection, boot: int, record: EncodedRecord) -> int:
@@ -163,6 +159,29 @@ def select_kept_of_slots(
 ) -> dict[datetime, set[str]]:
     """Of each slot, which of the items wanted were kept; one look into the index of keys for each."""
     return {slot: select_kept_of(db, data_class, meter, slot, items) for slot, items in wanted.items()}
+
+
+def select_marks(db: sqlite3.Connection, meter: str, slot: datetime) -> dict[str, Marks]:
+    """The marks that hold of what was kept of a meter for a slot, by class of data; all items together."""
+    found = """
+        WITH RECURSIVE of (item) AS (
+            SELECT MIN(item) FROM reading WHERE meter = :meter
+            UNION ALL
+            SELECT (SELECT MIN(item) FROM reading WHERE meter = :meter AND item > of.item)
+            FROM of WHERE of.item IS NOT NULL
+        )
+        SELECT data_class, reading.item, marks FROM of
+        CROSS JOIN reading ON reading.meter = :meter AND reading.item = of.item AND reading.slot = :slot
+        CROSS JOIN log ON log.id = log_id ORDER BY log_id
+        """
+    newest = {
+        (data_class, item): marks
+        for data_class, item, marks in db.execute(found, {"meter": meter, "slot": micros(slot)})
+    }
+    together: dict[str, Marks] = {}
+    for (data_class, _), marks in newest.items():
+        together[data_class] = together.get(data_class, NO_MARKS) | Marks(marks)
+    return together
 
 
 def select_newest_slot(db: sqlite3.Connection, meter: str) -> datetime | None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
-from meterlink.model.reading import Reading
+from meterlink.model.reading import Reading, Record
 
 PAST_MAX: Final = 31
 """Readings before the slot that a history of freezes holds: those between which 30 days lie."""
+
+
+class Shown(NamedTuple):
+    """What a register showed."""
+
+    at: datetime
+    value: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,14 +26,14 @@ class ItemHistory:
     """One item of one class of data; of a slot that was kept several times, what was kept last.
 
     Args:
-        past: before the slot, newest first, that others can be measured against; of freezes ``PAST_MAX`` at
-            most, of other classes one.
+        past: before the slot, newest first, that others can be measured against; of totals in daily freezes
+            ``PAST_MAX`` at most, of others one.
         same: of the slot itself.
         later: the first one behind the slot that others can be measured against.
 
     """
 
-    past: tuple[Reading, ...] = ()
+    past: tuple[Shown, ...] = ()
     same: Reading | None = None
     later: Reading | None = None
 
@@ -69,3 +76,33 @@ class History:
 
 NO_HISTORY: Final = History()
 """Of a meter that was never read."""
+
+
+class Wanted(NamedTuple):
+    """What is to be known of one slot.
+
+    Args:
+        items: of which to know what was kept of the slot.
+        steps: those of them of which to know, beside, what was kept before and behind.
+
+    """
+
+    items: list[str]
+    steps: list[str]
+
+
+Past = Callable[[str, str, Mapping[datetime, Wanted]], dict[datetime, History]]
+"""Tells, of a class of data and a meter, the history around each of some slots."""
+
+
+class Judged(NamedTuple):
+    """What becomes of records.
+
+    Args:
+        records: with their marks, in the order given; those that got none are the same objects.
+        restated: later ones that they show in another light, to be kept before them.
+
+    """
+
+    records: tuple[Record, ...]
+    restated: tuple[Record, ...]

@@ -57,6 +57,10 @@ class Marks(IntFlag):
             return ()
         return tuple(mark.name.lower() for mark in Marks if mark in self and mark.name)
 
+    def words(self, lang: str) -> tuple[str, ...]:
+        """What each mark says in ``en`` or ``zh``, in bit order."""
+        return tuple(getattr(MARK_WORDS[mark], lang) for mark in Marks if mark in self)
+
     @property
     def standing(self) -> Standing:
         """What they mean for billing, all together."""

@@ -9,26 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import NamedTuple
 
-from meterlink.model.history import PAST_MAX, History, ItemHistory
+from meterlink.model.history import PAST_MAX, History, ItemHistory, Judged, Shown
 from meterlink.model.look import Look
 from meterlink.model.reading import Reading, Record
 from meterlink.validation.case import shown
 from meterlink.validation.validator import Validator
-
-
-class Judged(NamedTuple):
-    """What becomes of records.
-
-    Args:
-        records: with their marks, in the order in which they were given.
-        restated: later ones that they show in another light, to be kept before them.
-
-    """
-
-    records: tuple[Record, ...]
-    restated: tuple[Record, ...]
 
 
 def judged(
@@ -43,6 +29,11 @@ def judged(
         look: what the meter showed beside.
 
     """
+    if len(records) == 1:
+        history = histories[_slot(records[0])]
+        record = validator.marked(records[0], history, look)
+        restated = validator.restated(record, history)
+        return Judged((record,), () if restated is None else (restated,))
     marked: dict[int, tuple[Record, History]] = {}
     came: dict[str, list[Reading]] = {}
     for number in sorted(range(len(records)), key=lambda one: _slot(records[one])):
@@ -52,13 +43,13 @@ def judged(
         marked[number] = record, history
         for reading in record.readings:
             came.setdefault(reading.item, []).append(reading)
-    restated = (
+    anew = (
         validator.restated(record, _unless_between(history, _slot(record), came))
         for record, history in marked.values()
     )
     return Judged(
         tuple(marked[number][0] for number in range(len(records))),
-        tuple(one for one in restated if one is not None),
+        tuple(one for one in anew if one is not None),
     )
 
 
@@ -81,10 +72,10 @@ def _after(history: History, slot: datetime, came: Mapping[str, Sequence[Reading
     return replace(history, items=items)
 
 
-def _newest_first(past: Iterable[Reading], came: Iterable[Reading], slot: datetime) -> tuple[Reading, ...]:
-    """By slot; of one that was kept and came again, what came."""
-    by_slot = {one.slot: one for one in past}
-    by_slot.update({one.slot: one for one in came if one.slot < slot and shown(one) is not None})
+def _newest_first(past: Iterable[Shown], came: Iterable[Reading], slot: datetime) -> tuple[Shown, ...]:
+    """By time; of a slot that was kept and came again, what came."""
+    by_slot = {one.at: one for one in past}
+    by_slot.update({one.at: one for one in map(shown, came) if one is not None and one.at < slot})
     return tuple(by_slot[at] for at in sorted(by_slot, reverse=True))[:PAST_MAX]
 
 

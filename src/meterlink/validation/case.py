@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from meterlink.model.history import Told
+from meterlink.model.history import Shown, Told
 from meterlink.model.look import Look
-from meterlink.model.marks import UNUSABLE
+from meterlink.model.marks import UNUSABLE, Marks
 from meterlink.model.reading import Reading
 from meterlink.validation.facts import MeterFacts
 
@@ -19,26 +19,24 @@ NEARLY_FULL: Final = Decimal("0.9")
 _DAY_S: Final = 86_400
 
 
-class Shown(NamedTuple):
-    """What a register showed."""
-
-    at: datetime
-    value: Decimal
-
-
 class Step(NamedTuple):
     """From one time that a register was seen to the next.
 
     Args:
         counted: what it counted between; negative: it went back.
-        days: how long that took.
+        span: how long that took.
         rolled_over: whether it passed its capacity.
 
     """
 
     counted: Decimal
-    days: Decimal
+    span: timedelta
     rolled_over: bool = False
+
+    @property
+    def days(self) -> Decimal:
+        """The span in days."""
+        return Decimal(self.span // timedelta(seconds=1)) / _DAY_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +48,11 @@ class Case:
         data_class: of its record.
         facts: of its meter.
         look: what the meter showed beside.
-        past: readings of the item before it, newest first.
+        past: what the item showed before it, newest first.
         same: what was kept of its item and slot.
         exchanges: of its meter.
         together: all that is known of its slot, by item; itself among it.
+        sums: by quantity, what was found of the sum of its tariffs in this slot.
 
     """
 
@@ -61,10 +60,11 @@ class Case:
     data_class: str
     facts: MeterFacts
     look: Look
-    past: tuple[Reading, ...]
+    past: tuple[Shown, ...]
     same: Reading | None
     exchanges: tuple[Told, ...]
     together: Mapping[str, Reading]
+    sums: dict[str, Marks]
 
     @property
     def step(self) -> Step | None:
@@ -77,10 +77,11 @@ class Case:
     def _before(self) -> Shown | None:
         """The newest of what was read and what was told."""
         item = self.reading.item
-        read = (shown(one) for one in self.past)
+        newest = next(iter(self.past), None)
+        if not self.exchanges:
+            return newest
         told = (Shown(one.at, one.registers[item]) for one in self.exchanges if item in one.registers)
-        newest_read = next((one for one in read if one is not None), None)
-        before = [one for one in (newest_read, *told) if one is not None and one.at <= self.reading.slot]
+        before = [one for one in (newest, *told) if one is not None and one.at <= self.reading.slot]
         return max(before, key=lambda one: one.at, default=None)
 
 
@@ -110,12 +111,12 @@ def step(before: Shown, after: Shown, item: str, facts: MeterFacts) -> Step:
         facts: of the meter.
 
     """
-    days = Decimal((after.at - before.at) // timedelta(seconds=1)) / _DAY_S
-    counted = after.value - before.value
-    if counted >= 0:
-        return Step(counted, days)
-    most = facts.day_max * max(days, Decimal(1))
+    forward = Step(after.value - before.value, after.at - before.at)
+    if forward.counted >= 0:
+        return forward
+    counted = forward.counted
+    most = facts.day_max * max(forward.days, Decimal(1))
     for capacity in capacities_of(item, facts):
         if NEARLY_FULL * capacity < before.value < capacity and counted + capacity <= most:
-            return Step(counted + capacity, days, rolled_over=True)
-    return Step(counted, days)
+            return Step(counted + capacity, forward.span, rolled_over=True)
+    return forward

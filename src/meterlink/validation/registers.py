@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.reading import Reading
-from meterlink.validation.case import Case, capacities_of, shown, step
+from meterlink.validation.case import Case, capacities_of, step
 from meterlink.validation.facts import HOURS_A_DAY
 
 DAYS_MIN: Final = 7
@@ -23,7 +24,7 @@ HOUSEHOLD_KWH: Final = Decimal(10)
 """A change of a household's day below this is none. Source: VEE-05."""
 PART_OF_CAPACITY: Final = Decimal("0.05")
 """The same of others, as a part of what the supply carries in a day. Source: VEE-05."""
-A_DAY: Final = (Decimal(23) / HOURS_A_DAY, Decimal(25) / HOURS_A_DAY)
+A_DAY: Final = (timedelta(hours=23), timedelta(hours=25))
 """Two freezes are a day apart; each may have been taken some minutes from midnight."""
 TOLERANCE_A_TARIFF: Final = Decimal("0.01")
 TOLERANCE: Final = Decimal("0.02")
@@ -49,18 +50,18 @@ def sudden_change(case: Case) -> Marks:
     made = case.step
     if "." in case.reading.item or case.reading.unit != _ENERGY_UNIT or made is None:
         return NO_MARKS
-    if made.counted < 0 or made.days < A_DAY[0]:
+    if made.counted < 0 or made.span < A_DAY[0]:
         return NO_MARKS
     usual = list(_days(case))
     if len(usual) < DAYS_MIN:
         return NO_MARKS
     multiplier = case.facts.multiplier
     median = statistics.median(usual) * multiplier
-    sigma = SIGMA_OF_MAD * statistics.median(abs(one * multiplier - median) for one in usual)
     apart = abs(made.counted / made.days * multiplier - median)
-    if apart > max(SIGMAS * sigma, PART_OF_MEDIAN * median) and apart > _least(case):
-        return Marks.SUDDEN_CHANGE
-    return NO_MARKS
+    if apart <= max(PART_OF_MEDIAN * median, _least(case)):
+        return NO_MARKS
+    sigma = SIGMA_OF_MAD * statistics.median(abs(one * multiplier - median) for one in usual)
+    return Marks.SUDDEN_CHANGE if apart > SIGMAS * sigma else NO_MARKS
 
 
 def tariff_sum(case: Case) -> Marks:
@@ -70,8 +71,16 @@ def tariff_sum(case: Case) -> Marks:
     judged when all of them are there; what the meter does not have counts for nothing.
     """
     quantity, _, dimension = case.reading.item.partition(".")
+    if not (dimension == "" or _is_tariff(dimension)):
+        return NO_MARKS
+    if quantity not in case.sums:
+        case.sums[quantity] = _sum(case, quantity)
+    return case.sums[quantity]
+
+
+def _sum(case: Case, quantity: str) -> Marks:
     capacities = capacities_of(quantity, case.facts)
-    if not capacities or not (dimension == "" or _is_tariff(dimension)):
+    if not capacities:
         return NO_MARKS
     total, tariffs = case.together.get(quantity), _tariffs(case, quantity)
     if total is None or total.value is None or tariffs is None:
@@ -85,11 +94,14 @@ def tariff_sum(case: Case) -> Marks:
 
 def _days(case: Case) -> Iterator[Decimal]:
     """What the register counted on each of the days before, as far as that is known."""
-    freezes = [one for one in map(shown, case.past) if one is not None]
-    for after, before in pairwise(freezes):
-        made = step(before, after, case.reading.item, case.facts)
-        if made.counted >= 0 and A_DAY[0] <= made.days <= A_DAY[1]:
-            yield made.counted
+    shortest, longest = A_DAY
+    for after, before in pairwise(case.past):
+        if shortest <= after.at - before.at <= longest:
+            counted = after.value - before.value
+            if counted < 0:
+                counted = step(before, after, case.reading.item, case.facts).counted
+            if counted >= 0:
+                yield counted
 
 
 def _least(case: Case) -> Decimal:

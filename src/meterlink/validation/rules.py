@@ -50,6 +50,8 @@ class Rule:
         classes: the data that it is about.
         is_of_step: whether it judges the step from the reading before, so that one which comes in between
             changes its verdict.
+        is_of_record: whether it looks at no more than times and what the meter showed beside, which is the
+            same for all readings of a record.
 
     """
 
@@ -59,6 +61,7 @@ class Rule:
     needs: frozenset[Needs] = frozenset()
     classes: frozenset[DataClass] = ALL
     is_of_step: bool = False
+    is_of_record: bool = False
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -88,6 +91,7 @@ RULES: Final[tuple[Rule, ...]] = (
         judge=circumstances.meter_number,
         marks=Marks.METER_MIXED,
         needs=frozenset({Needs.NUMBER}),
+        is_of_record=True,
     ),
     Rule(
         id="VEE-13",
@@ -95,6 +99,7 @@ RULES: Final[tuple[Rule, ...]] = (
         marks=Marks.CLOCK_DEV | Marks.CLOCK_FAR,
         needs=frozenset({Needs.CLOCK}),
         classes=FREEZES,
+        is_of_record=True,
     ),
     Rule(
         id="VEE-18",
@@ -102,14 +107,22 @@ RULES: Final[tuple[Rule, ...]] = (
         marks=Marks.METER_FAULT,
         needs=frozenset({Needs.STATUS_WORD}),
         classes=FREEZES,
+        is_of_record=True,
     ),
     Rule(
         id="FRZ-04",
         judge=circumstances.freeze_time,
         marks=Marks.FRZ_TIME,
         classes=frozenset({DAILY_FREEZE}),
+        is_of_record=True,
     ),
-    Rule(id="FRZ-04", judge=circumstances.backfill, marks=Marks.BACKFILL, classes=STORED),
+    Rule(
+        id="FRZ-04",
+        judge=circumstances.backfill,
+        marks=Marks.BACKFILL,
+        classes=STORED,
+        is_of_record=True,
+    ),
     Rule(
         id="key",
         judge=circumstances.kept_before,

@@ -20,15 +20,17 @@ Whoever keeps a record keeps what is restated *before* it, in the same transacti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final, Protocol
 
 from meterlink.model.history import History
 from meterlink.model.look import NOT_LOOKED, Look
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.reading import Reading, Record
-from meterlink.validation.case import Case, shown
+from meterlink.validation.case import Case, capacities_of, shown
 from meterlink.validation.facts import MeterFacts
 from meterlink.validation.rules import RULES, STORED, Rule
 
@@ -54,10 +56,17 @@ class Validator:
     def __init__(self, meters: FactsOfMeters, rules: Sequence[Rule] = RULES) -> None:
         self._meters = meters
         self._rules = tuple(rules)
+        self._of_record = tuple(rule for rule in rules if rule.is_of_record)
+        self._of_reading = tuple(rule for rule in rules if not rule.is_of_record)
 
     def knows(self, meter: str) -> bool:
         """Whether readings of a meter are judged."""
         return self._meters.get(meter) is not None
+
+    def registers(self, meter: str, items: Iterable[str]) -> list[str]:
+        """Those of some items whose readings are judged by the one before."""
+        facts = self._meters.get(meter)
+        return [] if facts is None else [item for item in items if capacities_of(item, facts)]
 
     def marked(self, record: Record, history: History, look: Look = NOT_LOOKED) -> Record:
         """A record with its marks.
@@ -73,12 +82,20 @@ class Validator:
             return record
         kept = {item: one.same for item, one in history.items.items() if one.same is not None}
         together = {**kept, **{reading.item: reading for reading in record.readings}}
+        sums: dict[str, Marks] = {}
+        of_times: dict[tuple[datetime, datetime], Marks] = {}
 
         def marked(reading: Reading) -> Reading:
-            case = _case(reading, record.data_class, history, facts, look, together)
-            return replace(reading, marks=reading.marks | self._judged(case, self._rules))
+            case = _case(reading, record.data_class, history, facts, look, together, sums)
+            times = reading.slot, reading.taken_at
+            if times not in of_times:
+                of_times[times] = self._judged(case, self._of_record)
+            found = of_times[times] | self._judged(case, self._of_reading)
+            return replace(reading, marks=reading.marks | found) if found else reading
 
-        return replace(record, readings=tuple(map(marked, record.readings)))
+        readings = tuple(map(marked, record.readings))
+        is_as_before = all(map(operator.is_, readings, record.readings))
+        return record if is_as_before else replace(record, readings=readings)
 
     def restated(self, record: Record, history: History) -> Record | None:
         """The next readings behind those of a marked record, as far as they are to be kept with other marks.
@@ -91,16 +108,15 @@ class Validator:
         facts = self._meters.get(record.meter)
         if facts is None or record.data_class not in STORED:
             return None
-        late = (reading for reading in record.readings if shown(reading) is not None)
-        anew = (self._anew(reading, record.data_class, history, facts) for reading in late)
+        anew = (self._anew(reading, record.data_class, history, facts) for reading in record.readings)
         found = [reading for reading in anew if reading is not None]
         return replace(record, readings=tuple(found)) if found else None
 
     def _anew(self, late: Reading, data_class: str, history: History, facts: MeterFacts) -> Reading | None:
         """The reading behind a late one with its marks; ``None``: they stay."""
         known = history.of(late.item)
-        later = known.later
-        if later is None:
+        later, shown_late = known.later, shown(late)
+        if later is None or shown_late is None:
             return None
         rules = [rule for rule in self._rules if rule.is_of_step]
         case = Case(
@@ -108,10 +124,11 @@ class Validator:
             data_class=data_class,
             facts=facts,
             look=NOT_LOOKED,
-            past=(late, *known.past),
+            past=(shown_late, *known.past),
             same=None,
             exchanges=history.exchanges,
             together=_NOTHING,
+            sums={},
         )
         of_steps = _marks(rules)
         marks = (later.marks & ~of_steps) | self._judged(case, rules) | Marks.RESTATED
@@ -120,8 +137,8 @@ class Validator:
     def _judged(self, case: Case, rules: Sequence[Rule]) -> Marks:
         marks = NO_MARKS
         for rule in rules:
-            if case.data_class in rule.classes:
-                marks |= rule.judge(case)
+            if case.data_class in rule.classes and (found := rule.judge(case)):
+                marks |= found
         return marks
 
 
@@ -139,6 +156,7 @@ def _case(
     facts: MeterFacts,
     look: Look,
     together: Mapping[str, Reading],
+    sums: dict[str, Marks],
 ) -> Case:
     known = history.of(reading.item)
     return Case(
@@ -150,4 +168,5 @@ def _case(
         same=known.same,
         exchanges=history.exchanges,
         together=together,
+        sums=sums,
     )

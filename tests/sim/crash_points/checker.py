@@ -19,7 +19,7 @@ import itertools
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ MAY_CUT_OFF = frozenset({"trip", "guarantee_off"})
 """What nobody may send to who is protected."""
 CLOSES = frozenset({"permit_close", "direct_close"})
 
+TOPICS = ("order", "qualification", "alarm")
 _COLUMNS = ("number", "topic", "subject", "step", "verb", "at", "meter", "body", "is_open")
 Row = Mapping[str, Any]
 """A row of the log: number, topic, subject, step, verb, at, meter, body, is_open; ``at`` in microseconds."""
@@ -61,6 +62,7 @@ class MeterTruth:
         memory: what it remembers.
         is_protected: nobody may cut it off.
         is_faulty: it contradicts itself: then a ``relay_fault`` is no lie.
+        facts: what it is in those facts of a qualification that are named here.
 
     """
 
@@ -68,13 +70,14 @@ class MeterTruth:
     memory: ControlMemory
     is_protected: bool = False
     is_faulty: bool = False
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of orders in a journal's file, in the order of the chain."""
+    """The rows of orders, qualifications and alarms in a journal's file, in the order of the chain."""
     db = sqlite3.connect(path)
     try:
-        found = db.execute(f"SELECT {', '.join(_COLUMNS)} FROM act WHERE topic = 'order' ORDER BY number")
+        found = db.execute(f"SELECT {', '.join(_COLUMNS)} FROM act WHERE topic IN {TOPICS} ORDER BY number")
         rows = [dict(zip(_COLUMNS, row, strict=True)) for row in found]
     finally:
         db.close()
@@ -105,7 +108,8 @@ def complaints(
 
 def unfinished(rows: Sequence[Row]) -> list[str]:
     """The orders for which something is still to be done."""
-    last = {row["subject"]: row["is_open"] for row in sorted(rows, key=lambda row: row["number"])}
+    ordered = (row for row in rows if row["topic"] == "order")
+    last = {row["subject"]: row["is_open"] for row in sorted(ordered, key=lambda row: row["number"])}
     return sorted(order for order, is_open in last.items() if is_open)
 
 
@@ -121,10 +125,10 @@ class _Story:
         self.meter: str = told["meter"]
         self.kind: str = told["kind"]
         self.deadline = datetime.fromisoformat(told["deadline_at"])
-        self.left = [_time(row) for row in self.rows if row["verb"] == "intend"]
+        self.left = [time_of(row) for row in self.rows if row["verb"] == "intend"]
         self.end: str = self.rows[-1]["body"]["to"]
         moved = [row for row in self.rows if row["body"].get("from") != row["body"]["to"]]
-        self.rested_at = _time(moved[-1])
+        self.rested_at = time_of(moved[-1])
         self.obeyed: list[Control] = []
 
     @property
@@ -141,7 +145,8 @@ def _stories(rows: Sequence[Row]) -> list[_Story]:
     return [_Story(order, told) for order, told in by_order.items()]
 
 
-def _time(row: Row) -> datetime:
+def time_of(row: Row) -> datetime:
+    """When it was committed."""
     return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=row["at"])
 
 

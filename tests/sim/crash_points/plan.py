@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from meterlink.model.order import OrderKind
 from metersim.line.fault_rules import FaultRule
@@ -14,8 +15,14 @@ WORLDS: Final = 3
 """The make of the worlds: a seed means another world in each, and results are counted apart."""
 WIDE_FROM: Final = 100_000
 """From this seed on the worlds are wide: cases, closings, readings in between, clocks that are set."""
+WALKS_FROM: Final = 200_000
+"""From this seed on somebody walks a model's probes, and orders follow that nobody may send before."""
 OFTEN_FROM: Final = 1_000_000
 """From this seed on the program dies again and again; the rest is that of the seed without this."""
+NOBODY_COMES: Final = timedelta(days=30)
+"""No customer presses a key."""
+LEAVES_AT: Final = ("",) * 5 + ("alarm_off", "trip", "guarantee_over_open", "permit", "direct")
+"""Most stay until the end."""
 APART: Final = (3.0, 60.0)
 """Points between two deaths there, in the middle; each world draws its own from between these."""
 PAUSES: Final = ((0, 0, 0.05, 2), (0, 2, 7, 20), (1, 7, 60, 300))
@@ -53,7 +60,7 @@ THEMES: Final[tuple[tuple[OrderKind | Literal["payment"], ...], ...]] = (
 )
 """What follows on each other; a seed takes the one of its remainder."""
 
-What = OrderKind | Literal["payment", "case", "field_close"]
+What = OrderKind | Literal["payment", "case", "field_close", "walk"]
 WIDE_THEMES: Final[tuple[tuple[What, ...], ...]] = (
     (OrderKind.TRIP, "payment"),
     (OrderKind.TRIP, OrderKind.PERMIT_CLOSE),
@@ -65,6 +72,25 @@ WIDE_THEMES: Final[tuple[tuple[What, ...], ...]] = (
     (OrderKind.TRIP, OrderKind.GUARANTEE_ON, "payment"),
 )
 """The same of the wide worlds."""
+
+WALK_THEMES: Final[tuple[tuple[What, ...], ...]] = (
+    ("walk",),
+    ("walk", OrderKind.TRIP),
+    ("walk", OrderKind.GUARANTEE_OFF),
+    ("walk", "payment"),
+    ("walk", OrderKind.ALARM_ON),
+)
+"""The same of the worlds with walks."""
+UNLIKE: Final[tuple[Mapping[str, Any], ...]] = (
+    *({},) * 4,
+    {"checks_expiry": False},
+    {"guarantee_off": "opens"},
+    {"guarantee_on": "closes"},
+    {"guarantee_on": "cancels_trip"},
+    {"keeps_records": False},
+    {"alarm_is_breaker": True},
+)
+"""In what the meter of a walk is otherwise than most; none of these says what is not so."""
 
 STEPS: Final = (
     "authorised",
@@ -136,6 +162,8 @@ class Plan:
         refused: points, counted the same way, at which the disk refuses; not at the start of a life.
         read_every: the meters are read in between so often; ``None``: they are not.
         clock_steps: the program's clock is set: when, since ``START``, and by how much.
+        unlike: in what the meter with a relay is otherwise than most (``CostControl``).
+        leaves_at: the probe before which who walks goes away; empty: he stays until the end.
         apart: points between two deaths, in the middle; ``None``: it is not one to die again and again.
 
     """
@@ -157,7 +185,14 @@ class Plan:
     refused: frozenset[int] = frozenset()
     read_every: timedelta | None = None
     clock_steps: tuple[tuple[timedelta, timedelta], ...] = ()
+    unlike: Mapping[str, Any] = field(default_factory=dict)
+    leaves_at: str = ""
     apart: float | None = None
+
+    @property
+    def has_walk(self) -> bool:
+        """What is proven of the models is what a walk has found."""
+        return any(wish.what == "walk" for wish in self.wishes)
 
     @property
     def clock_error(self) -> timedelta:
@@ -180,6 +215,8 @@ class Plan:
         """The plan of a seed; on a third of the lines nothing goes wrong."""
         if seed >= OFTEN_FROM:
             return _often(seed)
+        if seed >= WALKS_FROM:
+            return _walking(seed)
         return _wide(seed) if seed >= WIDE_FROM else cls._drawn(seed, Random(seed))
 
     @classmethod
@@ -238,13 +275,42 @@ def _often(seed: int) -> Plan:
     chance = Random(seed)
     nearest, farthest = APART
     pauses = chance.choice(PAUSES)
+    once = Plan.of(seed - OFTEN_FROM)
     return replace(
-        Plan.of(seed - OFTEN_FROM),
+        once,
         seed=seed,
-        is_loaded=chance.random() < 0.2,
+        is_loaded=once.has_walk or chance.random() < 0.2,
         oddity=chance.choice(("",) * 14 + ("protected", "wrong_number")),
         pauses=tuple(timedelta(seconds=chance.choice(pauses)) for _ in range(PAUSES_DRAWN)),
         apart=nearest * (farthest / nearest) ** chance.random(),
+    )
+
+
+def _walking(seed: int) -> Plan:
+    """A plan of a walk: a load burns, and nobody but who walks presses the key."""
+    chance = Random(seed)
+    plan = Plan._drawn(seed, chance)
+    wishes = [
+        Wish(
+            id=f"w{number}",
+            what=what,
+            at=timedelta(minutes=chance.choice((6, 35, 60))) * (number - 1) + timedelta(seconds=5),
+            within=timedelta(minutes=90),
+            cents=chance.randint(12_000, 50_000),
+        )
+        for number, what in enumerate(WALK_THEMES[seed % len(WALK_THEMES)], start=1)
+    ]
+    return replace(
+        plan,
+        wishes=tuple(wishes),
+        is_loaded=True,
+        oddity="",
+        faults=plan.faults if chance.random() < 0.4 else (),
+        key_every=NOBODY_COMES,
+        pauses=(timedelta(seconds=chance.choice((0, 6, 420, 1_500))),),
+        read_every=chance.choice((None, None, timedelta(minutes=10))),
+        unlike=chance.choice(UNLIKE),
+        leaves_at=chance.choice(LEAVES_AT),
     )
 
 

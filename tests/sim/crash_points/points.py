@@ -27,6 +27,8 @@ STORED_CONTROLS: Final = 0.6
 """That part of the control frames of DL/T 645 is stored on a line that does so,"""
 STORED_OTHERS: Final = 0.03
 """and of all others, which those of DL/T 698.45 cannot be told from."""
+LOG_PAGES_MAX: Final = 64
+"""Of the write-ahead log, before it is folded into the file: each life copies and reads all of it."""
 STORED_FOR_S: Final = (3.0, 12.0, 50.0, 200.0, 290.0, 301.0, 1_000.0)
 
 
@@ -206,6 +208,7 @@ def tapped_store(points: Points, graves: list[sqlite3.Connection]) -> Callable[[
     class Tapped(Store):
         def __init__(self, path: Path, db: sqlite3.Connection, lock: int) -> None:
             super().__init__(path, db, lock)
+            db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX}")
             points.dying.append(self._part)
 
         def commit(self, steps: Sequence[Step]) -> list[int]:

@@ -24,13 +24,13 @@ from typing import Final
 import structlog
 
 from tests.sim.crash_points.fates import Tally
-from tests.sim.crash_points.plan import OFTEN_FROM, WIDE_FROM, Plan
+from tests.sim.crash_points.plan import OFTEN_FROM, WALKS_FROM, WIDE_FROM, Plan
 from tests.sim.crash_points.playing import play, play_all, play_often, replay_of
 from tests.sim.crash_points.results import Results, Share, way_of
 
 FOLDER: Final = Path("build/soak-orders")
-FIRST_SEEDS: Final = (10_000, WIDE_FROM)
-"""Narrow and wide worlds in turn."""
+FIRST_SEEDS: Final = (10_000, WIDE_FROM, WALKS_FROM)
+"""Narrow and wide worlds and those with walks, in turn."""
 OFTEN_EACH: Final = 500
 """Behind one of those so many of the same kind come that die again and again: most of the time goes there."""
 TOLD_EVERY_S: Final = 60.0

@@ -12,13 +12,14 @@ import asyncio
 import contextlib
 import dataclasses
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from meterlink.audit.keys import GatewayKey
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line as BusLine
 from meterlink.bus.queue import Priority
@@ -37,15 +38,17 @@ from metersim import Line, Meter, Simulation, Station
 from metersim.dlt698 import Meter698
 from metersim.line.fault_rules import FaultRules
 from metersim.works.controlled import Wallet
-from metersim.works.cost_control import LOCAL, REMOTE, PlainOrders
+from metersim.works.cost_control import LOCAL, REMOTE, CostControl, PlainOrders
 from metersim.works.load import Load
 from metersim.works.plate import Plate
 from metersim.works.works import Works
 from tests.sim.crash_points.checker import MeterTruth, Row, complaints, read_rows, unfinished
 from tests.sim.crash_points.fates import Fate
-from tests.sim.crash_points.persons import Persons
+from tests.sim.crash_points.persons import Ask, Persons
 from tests.sim.crash_points.plan import RELAY, SHOP, START, STARTED, Plan
 from tests.sim.crash_points.points import Points, StoringStream, TappedStream, tapped_store
+from tests.sim.crash_points.walks import Memory, Walker
+from tests.sim.crash_points.walks_checker import complaints_of_walks
 from tests.support.adapters import Program
 from tests.support.control_bench import PASSWORD
 from tests.support.crash import copy_journal
@@ -58,6 +61,8 @@ PATIENCE: Final = timedelta(hours=60)
 """So long after the start all must have come to an end: orders of payments have a day, and then another."""
 READ_UNTIL: Final = timedelta(minutes=50)
 """Longer than persons wait before they operate a trip."""
+LEFT_IS_TOLD: Final = timedelta(minutes=17)
+"""So long after a walk was left somebody must have been told that the contact is open."""
 READING_LASTS: Final = timedelta(days=1)
 """So long after a reading the rules do not miss another."""
 DYING_S: Final = 60.0
@@ -130,6 +135,8 @@ class World:
         self._waited: set[str] = set()
         self._is_proved = False
         self._read_at = START - READING_LASTS
+        self._walked = Memory()
+        self._key = GatewayKey.passing()
         self._sim = Simulation(seed=plan.seed, start=START)
         self._clock = OwnClock(self._sim.clock)
         self._meters = {RELAY: _with_relay(plan), SHOP: _with_wallet(plan)}
@@ -145,12 +152,21 @@ class World:
         rows = [self._truly(row) for row in read_rows(self._file)]
         if self._fate.is_copy:
             _unlink(self._file)
+        orders = [row for row in rows if row["topic"] == "order"]
         left_over = [f"{order}: it has not ended" for order in unfinished(rows)]
         return Played(
             points=tuple(self.points),
-            rows=tuple(rows),
-            complaints=(*left_over, *complaints(rows, self._truths(), self.plan.clock_error)),
+            rows=tuple(orders),
+            complaints=(*left_over, *self._judged(rows)),
         )
+
+    def _judged(self, rows: Sequence[Row]) -> list[str]:
+        truths, clock_error = self._truths(), self.plan.clock_error
+        found = complaints(rows, truths, clock_error)
+        if self.plan.has_walk:
+            meter, until = f"m{RELAY}", self._sim.clock.utc_now()
+            found += complaints_of_walks(rows, meter, truths[meter], until, clock_error)
+        return found
 
     def _truly(self, row: Row) -> Row:
         """A row with the true time at which it was committed, whatever clock its writer had."""
@@ -164,6 +180,8 @@ class World:
                 number=_number(address),
                 memory=meter.works.memory,
                 is_protected=self.plan.oddity == "protected" and address == RELAY,
+                is_faulty=bool(self.plan.unlike) and address == RELAY,
+                facts=_facts(meter.works.switch.character),
             )
             for address, meter in self._meters.items()
         }
@@ -272,8 +290,10 @@ class World:
                 clock=clock,
                 rng=self._sim.random,
                 world=OrderWorld(
-                    models=Proved(facts), provider_opener=lambda _: Program(self._nature, name="lab").open
+                    models=None if self.plan.has_walk else Proved(facts),
+                    provider_opener=lambda _: Program(self._nature, name="lab").open,
                 ),
+                key=self._key,
             )
             await ordering.load()
             try:
@@ -319,7 +339,8 @@ class World:
             await self._prove(persons)
             async with asyncio.TaskGroup() as town:
                 for wish in self.plan.wishes:
-                    town.create_task(persons.want(wish), name=wish.id)
+                    way = self._walker(ask).walk() if wish.what == "walk" else persons.want(wish)
+                    town.create_task(way, name=wish.id)
             await self._wait_for_ends(ordering)
             worker.stop()
             await running
@@ -336,6 +357,16 @@ class World:
                 has_repair=self.plan.has_repair,
             )
             self._is_proved = True
+
+    def _walker(self, ask: Ask) -> Walker:
+        works = self._meters[RELAY].works
+
+        def press() -> None:
+            works.switch.press_key(works.advance(self._sim.clock.utc_now()))
+
+        return Walker(
+            ask, self._sim.clock, f"m{RELAY}", press, leaves_at=self.plan.leaves_at, memory=self._walked
+        )
 
     def _reading_driver(self, protocol: str, model: str) -> Driver:
         profile = self._profiles.find(protocol, model)
@@ -375,6 +406,8 @@ class World:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(3_600):
                     await ordering.book.news.wait()
+        if self.plan.has_walk:
+            await asyncio.sleep(LEFT_IS_TOLD.total_seconds())
 
 
 def _settings(plan: Plan, folder: Path) -> Settings:
@@ -417,6 +450,20 @@ def _settings(plan: Plan, folder: Path) -> Settings:
     )
 
 
+def _facts(character: CostControl) -> dict[str, str]:
+    """What a walk finds out, as it really is."""
+    permits = "permits" if character.has_key else "closes"  # what is permitted comes at once without a key
+    return {
+        "permit_waits_for_key": "yes" if character.has_key else "no",
+        "contact_bit": "open_is_one",
+        "records": "kept" if character.keeps_records else "none",
+        "guarantee_on": permits if character.guarantee_on == "permits" else character.guarantee_on,
+        "guarantee_off": character.guarantee_off,
+        "alarm_is_breaker": "yes" if character.alarm_is_breaker else "no",
+        "expiry": "obeyed" if character.checks_expiry else "ignored",
+    }
+
+
 def _unlink(journal: Path) -> None:
     for file in journal.parent.glob(f"{journal.name}*"):
         file.unlink()
@@ -434,7 +481,7 @@ def _with_relay(plan: Plan) -> Meter | Meter698:
     number = "990000009999" if plan.oddity == "wrong_number" else _number(RELAY)
     load = Load(mean_kw=Decimal("0.5") if plan.is_loaded else Decimal(0))
     orders: PlainOrders = "all" if plan.is_plain else "none"
-    control = dataclasses.replace(REMOTE, has_key=plan.has_key, plain_orders=orders)
+    control = dataclasses.replace(REMOTE, has_key=plan.has_key, plain_orders=orders, **plan.unlike)
     meter = _meter(plan, RELAY, number, load=load, control=control)
     meter.works.switch.trip_delay = plan.trip_delay
     return meter
