@@ -17,9 +17,10 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from meterlink.billing.freezes import QUALITY
+from meterlink.model.history import Shown
 from meterlink.model.marks import NO_MARKS, UNUSABLE, Marks
 from meterlink.model.slot import Lang
-from meterlink.validation.case import Shown, step
+from meterlink.validation.case import step
 from meterlink.validation.facts import MeterFacts
 
 

@@ -27,13 +27,16 @@ _FOLLOWING: Final = """
     )
     FROM (
         SELECT id, kept_at FROM log
-        WHERE data_class = 'daily_freeze' AND id > :after AND id <= :until {only}
+        WHERE data_class = 'daily_freeze' AND {only}
         ORDER BY id LIMIT :limit
     ) AS log JOIN reading ON reading.log_id = log.id
     ORDER BY log.id, reading.n
     """
-_ALL: Final = _FOLLOWING.format(only="")
-_OF_SLOTS: Final = _FOLLOWING.format(only="AND slot >= :since AND slot < :before")
+_ALL: Final = _FOLLOWING.format(only="id > :after AND id <= :until")
+_OF_SLOTS: Final = _FOLLOWING.format(
+    only="slot >= :since AND slot < :before AND +id > :after AND +id <= :until"
+)
+# The plus keeps the planner at the slots: a day has some thousand rows, and behind an early id are millions.
 _NEWEST: Final = "SELECT coalesce(max(id), 0) FROM log"
 _HELD: Final = """
     SELECT log_id, value, marks, slot FROM reading
