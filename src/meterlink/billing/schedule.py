@@ -59,23 +59,34 @@ class Schedule:
         self._is_made_up = False
 
     async def run(self) -> None:
-        """Seal what is due, again and again; what cannot be sealed now is tried the next time."""
+        """Seal what is due, again and again; what cannot be sealed now is tried the next time.
+
+        Not at once: behind an outage the lines first bring what meters remember.
+        """
         while True:
-            await self.step()
+            await self._make_up()
             await asyncio.sleep(CHECK_S)
+            await self.step()
 
     async def step(self) -> None:
         """Seal what is due now."""
         try:
-            if not self._is_made_up:
-                await self._settler.make_up()
-                self._is_made_up = True
             now = self._clock.utc_now().astimezone(self._zone)
             if self._swept != now.date() and now.time() >= self._seal_at:
                 if await self._sweep(now):
                     self._swept = now.date()
             elif self._when_complete and self._swept != now.date():
                 await self._seal_complete(now.date() - _DAY)
+        except (JournalError, SettlementBroken) as error:
+            _log.warning("settlement.waits", reason=str(error))
+
+    async def _make_up(self) -> None:
+        """Make the acts of seals after which a process ended, once."""
+        if self._is_made_up:
+            return
+        try:
+            await self._settler.make_up()
+            self._is_made_up = True
         except (JournalError, SettlementBroken) as error:
             _log.warning("settlement.waits", reason=str(error))
 
