@@ -216,7 +216,8 @@ class Turn:
                 await self._blame(series, Reason.LINE_DOWN, note=str(error))
                 return self._clock.monotonic_s() + rest_s
             case ClockFarAhead():
-                self._note_useless(job, error)
+                self._tell(stream, "no_freeze", str(error))
+                self._rest(job)
                 await self._blame(self._series_of(stream.meter), Reason.CLOCK_WRONG, note=str(error))
             case NoFreeze():
                 self._tell(stream, "no_freeze", str(error))

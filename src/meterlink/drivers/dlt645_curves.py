@@ -151,7 +151,9 @@ class CurveReader:
             points = await self._points(self._from_time, selector, found)
             if start not in points.by_slot and await self._is_past(start, points, found):
                 # A late answer passes for the next one, and what is told gone is never asked again.
-                points = await self._points(self._from_time, selector, found)
+                first, points = points, await self._points(self._from_time, selector, found)
+                if start not in points.by_slot and points.by_slot.keys() != first.by_slot.keys():
+                    raise BadAnswer(f"{self._meter} answered twice, and not the same, from {start} on")
         except BadAnswer as error:
             self._bad += 1
             if self._bad >= BAD_ANSWERS_MAX:
