@@ -29,6 +29,8 @@ from meterlink.errors import BadRequest, SettlementBroken
 NAME: Final = "daily-freeze"
 """Of the data files, before the ending."""
 _READ_OCTETS: Final = 1 << 20
+_FIRST_ROWS: Final = 20
+"""Of which one is enough to know that there is something new."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +139,8 @@ class Sealer:
             raise SettlementBroken(f"{day} {area!r}: at most {NUMBERS_MAX} supplements")
         until = freezes.newest()
         since = before[-1].manifest.to_seq if before else 0
-        is_new = next(freezes.all_after(since, until=until, day=day, area=area), None) is not None
+        news = freezes.all_after(since, until=until, day=day, area=area, at_once=_FIRST_ROWS)
+        is_new = next(news, None) is not None
         if before and not is_new:
             return None
         if not is_new and not freezes.points.in_service(freezes.end_of(day), area):

@@ -137,15 +137,24 @@ class Freezes:
                 return found, end
         return found, seq
 
-    def all_after(self, seq: int, *, until: int, day: date | None, area: str | None) -> Iterator[FreezeRow]:
+    def all_after(
+        self, seq: int, *, until: int, day: date | None, area: str | None, at_once: int = ROWS_MAX
+    ) -> Iterator[FreezeRow]:
         """The same, page after page in constant memory.
+
+        Args:
+            seq: the row; 0 is the beginning.
+            until: rows behind this one are left.
+            day: only those of this day; ``None``: of all.
+            area: only of this transformer area; ``None``: of all.
+            at_once: rows of a page; few, where the first row is all that is asked for.
 
         Raises:
             JournalError: the journal cannot be read, or a row of it is damaged.
 
         """
         while seq < until:
-            rows, seq = self.after(seq, until=until, day=day, area=area)
+            rows, seq = self.after(seq, until=until, day=day, area=area, limit=at_once)
             yield from rows
 
     def consumption(self, meter: str, item: str, first: date, last: date) -> Consumption:
