@@ -186,6 +186,13 @@ class KeyUnusable(MeterlinkError):
     """The gateway's key cannot be used: it cannot be read, others may read it, or it is no key."""
 
 
+# --- billing -----------------------------------------------------------------------------------
+
+
+class SettlementBroken(MeterlinkError):
+    """Sealed days are not as they were sealed, or one cannot be sealed; the message says which and where."""
+
+
 # --- messages and points -----------------------------------------------------------------------
 
 

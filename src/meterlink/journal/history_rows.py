@@ -81,11 +81,11 @@ def select(
 
     """
     find = _freezes if data_class in FREEZES else _others
-    exchanges = _exchanges(db, meter)
+    told = exchanges(db, meter)
 
     def history(slot: datetime, of_slot: Wanted) -> History:
         asked = {"meter": meter, "data_class": data_class, "slot": micros(slot)}
-        return History(items=find(db, asked, of_slot), exchanges=exchanges)
+        return History(items=find(db, asked, of_slot), exchanges=told)
 
     return {slot: history(slot, of_slot) for slot, of_slot in wanted.items()}
 
@@ -217,7 +217,7 @@ def _reading(row: Row) -> Reading | None:
         return None
 
 
-def _exchanges(db: sqlite3.Connection, meter: str) -> tuple[Told, ...]:
+def exchanges(db: sqlite3.Connection, meter: str) -> tuple[Told, ...]:
     """What was told of the exchanges of a meter, oldest first."""
     found = []
     for (body,) in db.execute(_EXCHANGES, (meter, EXCHANGES_MAX)):

@@ -33,6 +33,7 @@ _CHANGES: Final = """
     """
 _OF_METER: Final = f"{_CHANGES} WHERE roster_change.meter = ? ORDER BY roster_change.revision DESC LIMIT ?"
 _OF_REVISION: Final = f"{_CHANGES} WHERE roster_change.revision = ? ORDER BY roster_change.n"
+_EVERY: Final = f"{_CHANGES} ORDER BY roster_change.revision, roster_change.n"
 _NEWEST_VALUE: Final = """
     SELECT value FROM reading WHERE meter = ? AND item = ? AND value IS NOT NULL ORDER BY slot DESC LIMIT 1
     """
@@ -104,6 +105,12 @@ def roster(db: sqlite3.Connection) -> KeptRoster:
     return KeptRoster(revision=int(row[0]) if row else 0, entries=entries)
 
 
+def revision(db: sqlite3.Connection) -> int:
+    """Number of the last revision; 0: there never was one."""
+    row = db.execute(_REVISION, (Topic.ROSTER.value, SUBJECT)).fetchone()
+    return int(row[0]) if row else 0
+
+
 def changes_of(db: sqlite3.Connection, meter: str, limit: int) -> list[KeptChange]:
     """The newest changes of an entry, oldest first.
 
@@ -122,6 +129,16 @@ def changes_in(db: sqlite3.Connection, revision: int) -> list[KeptChange]:
 
     """
     return list(_kept(db.execute(_OF_REVISION, (revision,))))
+
+
+def every_change(db: sqlite3.Connection) -> Iterator[KeptChange]:
+    """All changes there ever were, in their order, one after another.
+
+    Raises:
+        JournalError: one is damaged.
+
+    """
+    return _kept(db.execute(_EVERY))
 
 
 def newest_value(db: sqlite3.Connection, meter: str, item: str) -> Decimal | None:

@@ -38,6 +38,7 @@ class Topic(enum.StrEnum):
     POLICY = "policy"
     ROSTER = "roster"
     ACCESS = "access"
+    SETTLEMENT = "settlement"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

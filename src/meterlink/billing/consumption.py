@@ -1,0 +1,190 @@
+"""Consumption between two freezes, exact: across roll-over, change of multiplier and exchange of the meter.
+
+Nothing is estimated: where an end is missing, doubtful to the point of being rejected, or cannot be connected
+with the other, there is no amount, and the reason stands in its place. What may be doubtful about an amount
+are the marks of all readings that it was made of.
+
+Source: VEE-02, VEE-03, VEE-12; decision 11: consumption of day d = R(d) - R(d-1).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Literal
+
+from meterlink.billing.freezes import EXACT, QUALITY
+from meterlink.model.history import Shown
+from meterlink.model.marks import NO_MARKS, UNUSABLE, Marks
+from meterlink.model.slot import Lang
+from meterlink.validation.case import step
+from meterlink.validation.facts import MeterFacts
+
+
+class Lack(enum.Enum):
+    """Why there is no amount."""
+
+    NO_START = "no_start"
+    NO_END = "no_end"
+    START_REJECTED = "start_rejected"
+    END_REJECTED = "end_rejected"
+    WENT_BACK = "went_back"
+    NO_EXCHANGE_REGISTERS = "no_exchange_registers"
+    MULTIPLIER_CHANGED = "multiplier_changed"
+    NO_REGISTER = "no_register"
+
+
+LACK_WORDS: Final[Mapping[Lack, Mapping[Lang, str]]] = {
+    Lack.NO_START: {"en": "the freeze at the beginning is missing", "zh": "缺少起始冻结示数"},
+    Lack.NO_END: {"en": "the freeze at the end is missing", "zh": "缺少截止冻结示数"},
+    Lack.START_REJECTED: {
+        "en": "the freeze at the beginning may not be used",
+        "zh": "起始冻结示数不可用",
+    },
+    Lack.END_REJECTED: {"en": "the freeze at the end may not be used", "zh": "截止冻结示数不可用"},
+    Lack.WENT_BACK: {
+        "en": "the register went back, and did not roll over",
+        "zh": "示数倒走且非满度翻转",
+    },
+    Lack.NO_EXCHANGE_REGISTERS: {
+        "en": "the meter was exchanged, and what this register showed then was not told",
+        "zh": "期间换表,但未登记该示数的止码和起码",
+    },
+    Lack.MULTIPLIER_CHANGED: {
+        "en": "the multiplier became another, and what the register showed then is not known",
+        "zh": "期间倍率变更,变更时的示数未知",
+    },
+    Lack.NO_REGISTER: {"en": "the item is no register that only counts up", "zh": "该数据项不是单向累计示数"},
+}
+"""One sentence each, without its full stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """What a register showed at one end of a stretch.
+
+    Args:
+        at: when; aware.
+        value: what it showed; ``None``: nothing that is known.
+        marks: of the reading; none of what was told of an exchange.
+        seq: of the freeze in the log; ``None``: it was told of an exchange.
+
+    """
+
+    at: datetime
+    value: Decimal | None
+    marks: Marks = NO_MARKS
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """What one meter counted with one multiplier.
+
+    Args:
+        meter: our id of it.
+        facts: of the meter.
+        multiplier_start: at the beginning.
+        multiplier_end: at the end.
+        start: its beginning; ``None``: nothing was kept of it.
+        end: its end; ``None``: the same.
+
+    """
+
+    meter: str
+    facts: MeterFacts
+    multiplier_start: Decimal
+    multiplier_end: Decimal
+    start: End | None
+    end: End | None
+
+
+Kind = Literal["measured", "missing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consumption:
+    """What was consumed by one register between two instants.
+
+    Args:
+        item: e.g. ``forward_active_energy.t1``.
+        amount: in the unit of the register, multiplied; ``None`` with ``lack``.
+        lack: why there is none.
+        at_meter: our id of the meter at which it lacks.
+        marks: of all that it was made of.
+        parts: by meter, what its register counted, not multiplied, and its multiplier.
+        seqs: the freezes that it was made of.
+
+    """
+
+    item: str
+    amount: Decimal | None
+    lack: Lack | None = None
+    at_meter: str = ""
+    marks: Marks = NO_MARKS
+    parts: tuple[tuple[str, Decimal, Decimal], ...] = ()
+    seqs: tuple[int, ...] = ()
+
+    @property
+    def kind(self) -> Kind:
+        """Whether there is an amount."""
+        return "missing" if self.amount is None else "measured"
+
+    @property
+    def quality(self) -> str:
+        """``valid``, ``suspect`` or ``rejected``."""
+        return QUALITY[self.marks.standing]
+
+
+def consumption(item: str, stretches: Sequence[Stretch]) -> Consumption:
+    """What a register counted over stretches that follow each other, one a meter and multiplier.
+
+    E = (R_old,end - R_old,start) M_old + (R_new,end - R_new,start) M_new + ... (VEE-12). A register that has
+    passed its capacity once is gone on with (VEE-03).
+
+    Args:
+        item: whose register.
+        stretches: at least one, in order of time.
+
+    """
+    total, marks = Decimal(0), NO_MARKS
+    parts: list[tuple[str, Decimal, Decimal]] = []
+    seqs: list[int] = []
+    for number, one in enumerate(stretches):
+        lack = _lack(one, is_first=not number, is_last=number == len(stretches) - 1)
+        if lack is not None:
+            return Consumption(item=item, amount=None, lack=lack, at_meter=one.meter, marks=marks)
+        assert one.start is not None and one.start.value is not None, "nothing lacks"
+        assert one.end is not None and one.end.value is not None, "nothing lacks"
+        if not one.facts.capacities(item.partition(".")[0]):
+            return Consumption(item=item, amount=None, lack=Lack.NO_REGISTER, at_meter=one.meter)
+        marks |= one.start.marks & ~_OF_THE_STEP_BEFORE | one.end.marks
+        made = step(Shown(one.start.at, one.start.value), Shown(one.end.at, one.end.value), item, one.facts)
+        if made.counted < 0:
+            return Consumption(item=item, amount=None, lack=Lack.WENT_BACK, at_meter=one.meter, marks=marks)
+        parts.append((one.meter, made.counted, one.multiplier_end))
+        seqs += [end.seq for end in (one.start, one.end) if end.seq is not None]
+        total = EXACT.add(total, EXACT.multiply(made.counted, one.multiplier_end))
+    return Consumption(item=item, amount=total, marks=marks, parts=tuple(parts), seqs=tuple(seqs))
+
+
+_OF_THE_STEP_BEFORE: Final = Marks.REG_BACK | Marks.ROLL_OVER | Marks.SUDDEN_CHANGE
+"""Marks about the way to a reading, which say nothing of the way from it."""
+
+
+def _lack(one: Stretch, *, is_first: bool, is_last: bool) -> Lack | None:
+    """Why a stretch has no amount; ``None``: it has one."""
+    for end, missing, rejected, is_outer in (
+        (one.start, Lack.NO_START, Lack.START_REJECTED, is_first),
+        (one.end, Lack.NO_END, Lack.END_REJECTED, is_last),
+    ):
+        if end is None or (end.value is None and end.seq is None):
+            return missing if is_outer else Lack.NO_EXCHANGE_REGISTERS
+        if end.value is None or end.marks & UNUSABLE:
+            return rejected
+    if one.multiplier_start != one.multiplier_end:
+        return Lack.MULTIPLIER_CHANGED
+    return None

@@ -1,0 +1,109 @@
+"""A freeze as billing gets it: the registers of one meter at the end of one day, with where it stood.
+
+One row of the log is one freeze. A value that is told again, corrected or with other marks, is a further row
+with a greater ``seq``, and names the row whose place it takes; the newest row of a register is what holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Context, Decimal, Inexact
+from typing import Final
+
+from meterlink.model.marks import Marks, Standing
+
+QUALITY: Final[Mapping[Standing, str]] = {
+    Standing.VALID: "valid",
+    Standing.SUSPECT: "suspect",
+    Standing.REJECTED: "rejected",
+}
+"""What billing may do with a value, in a word. Source: business-rules, section 5."""
+EXACT: Final = Context(prec=60, traps=[Inexact])
+"""Registers of 14 digits times ratios of 11 and 11, summed over centuries: nothing is ever rounded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """What one register showed.
+
+    Args:
+        item: e.g. ``forward_active_energy.t1``.
+        value: as the meter showed it; ``None`` when ``marks`` says why.
+        unit: of the value.
+        marks: what is doubtful about it.
+
+    """
+
+    item: str
+    value: Decimal | None
+    unit: str
+    marks: Marks
+
+    @property
+    def quality(self) -> str:
+        """``valid``, ``suspect`` or ``rejected``."""
+        return QUALITY[self.marks.standing]
+
+    def times(self, multiplier: Decimal) -> Decimal | None:
+        """The value times a multiplier, exact."""
+        return None if self.value is None else EXACT.multiply(self.value, multiplier)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a meter stood at a time, as the roster had it then.
+
+    Args:
+        meter_number: 12 digits; may be empty.
+        customer_number: 12 digits; may be empty.
+        area: transformer area; may be empty.
+        multiplier: ratio of current times ratio of voltage transformers.
+        reading_day: of the month, whose freeze is billed.
+
+    """
+
+    meter_number: str = ""
+    customer_number: str = ""
+    area: str = ""
+    multiplier: Decimal = Decimal(1)
+    reading_day: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeRow:
+    """One freeze.
+
+    Args:
+        seq: position in the log; grows, is never given twice.
+        meter: our id of it.
+        place: where it stood.
+        day: which ended at the freeze.
+        frozen_at: when the meter took it; aware, UTC.
+        registers: at least one.
+        source: ``read``, or ``backfill`` from the meter's memory after its time.
+        taken_at: when the meter answered; aware, UTC.
+        kept_at: when the log got it; aware, UTC.
+        route: name of the line.
+        supersedes: ``seq`` of the newest earlier row that told one of these registers; ``None``: none did.
+
+    """
+
+    seq: int
+    meter: str
+    place: Place
+    day: date
+    frozen_at: datetime
+    registers: tuple[Register, ...]
+    source: str
+    taken_at: datetime
+    kept_at: datetime
+    route: str
+    supersedes: int | None = None
+
+    @property
+    def quality(self) -> str:
+        """Of the whole row: the worst of its registers, less what the meter does not have."""
+        there = [one.marks.standing for one in self.registers if Marks.ABSENT not in one.marks]
+        return QUALITY[max(there, default=Standing.REJECTED)]

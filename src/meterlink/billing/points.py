@@ -1,0 +1,150 @@
+"""Which meter stood where at what time: the roster as its history has it, not as it is today.
+
+A change holds from when it was made; before the first one that tells of a meter, the first one holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Final, Self
+
+from meterlink.billing.freezes import Place
+from meterlink.config.meters import MeterSettings
+from meterlink.model.roster_change import KeptChange, changed
+from meterlink.roster.entries import meter_of
+
+CHAIN_MAX: Final = 100
+"""Meters that stood in one place one after another, at most."""
+NOWHERE: Final = Place()
+"""Of a meter that the roster never knew."""
+
+
+@dataclass(slots=True)
+class _Told:
+    """What was told of one meter: from when on, which entry."""
+
+    entries: list[tuple[datetime, MeterSettings]] = field(default_factory=list)
+
+    def at(self, moment: datetime) -> MeterSettings:
+        for since, entry in reversed(self.entries):
+            if since <= moment:
+                return entry
+        return self.entries[0][1]
+
+    @property
+    def newest(self) -> MeterSettings:
+        return self.entries[-1][1]
+
+
+class Points:
+    """The meters of a roster over time.
+
+    Args:
+        told: by our id, what was told of each meter.
+
+    """
+
+    def __init__(self, told: dict[str, _Told]) -> None:
+        self._told = told
+
+    @classmethod
+    def of(cls, changes: Iterable[KeptChange]) -> Self:
+        """From all changes of the roster, in their order.
+
+        Raises:
+            ConfigError: an entry is not as this version knows one.
+            ValueError: a change is of an entry with other values: the history is damaged.
+
+        """
+        told: dict[str, _Told] = {}
+        raw: dict[str, dict[str, object]] = {}
+        for kept in changes:
+            meter = kept.change.meter
+            raw[meter] = changed(raw.get(meter), kept.change)
+            told.setdefault(meter, _Told()).entries.append((kept.at, meter_of(raw[meter])))
+        return cls(told)
+
+    def settings(self, meter: str) -> MeterSettings | None:
+        """What was told of a meter last; ``None``: there never was one."""
+        return self._told[meter].newest if meter in self._told else None
+
+    def place(self, meter: str, at: datetime) -> Place:
+        """Where a meter stood at a time.
+
+        Args:
+            meter: our id of it.
+            at: aware.
+
+        """
+        if meter not in self._told:
+            return NOWHERE
+        entry = self._told[meter].at(at)
+        return Place(
+            meter_number=entry.meter_number,
+            customer_number=entry.customer_number,
+            area=entry.area,
+            multiplier=_plain(entry.ct * entry.pt),
+            reading_day=entry.reading_day,
+        )
+
+    def multiplier(self, meter: str, at: datetime) -> Decimal:
+        """By what the registers of a meter were to be multiplied at a time."""
+        return self.place(meter, at).multiplier
+
+    @property
+    def since(self) -> datetime | None:
+        """When the roster began; ``None``: there is none."""
+        return min((one.entries[0][0] for one in self._told.values()), default=None)
+
+    def ever_in(self, area: str) -> frozenset[str]:
+        """Our ids of the meters that ever stood in a transformer area, as far as the roster tells."""
+        return frozenset(
+            meter
+            for meter, told in self._told.items()
+            if any(entry.area == area for _, entry in told.entries)
+        )
+
+    def in_service(self, at: datetime, area: str | None = None) -> list[str]:
+        """Our ids of the meters that stood at customers' at a time, sorted.
+
+        Args:
+            at: aware.
+            area: only of this transformer area; ``None``: of all.
+
+        """
+        return sorted(
+            meter
+            for meter, told in self._told.items()
+            if told.newest.in_service(at) and (area is None or told.at(at).area == area)
+        )
+
+    def areas(self, at: datetime) -> list[str]:
+        """The transformer areas with a meter in service at a time, sorted."""
+        return sorted({self.place(meter, at).area for meter in self.in_service(at)})
+
+    def stood(self, meter: str, since: datetime, until: datetime) -> tuple[str, ...]:
+        """The meters that stood one after another in the place of a meter, oldest first.
+
+        Args:
+            meter: our id of the one that stood there last, or is asked for.
+            since: those that were taken out before are left out.
+            until: and those that were put in after.
+
+        """
+        chain: list[str] = []
+        one = self.settings(meter)
+        while one is not None and one.id not in chain and len(chain) < CHAIN_MAX:
+            if one.in_service_until is not None and one.in_service_until <= since:
+                break
+            if one.in_service_since is None or one.in_service_since < until:
+                chain.append(one.id)
+            one = self.settings(one.replaces) if one.replaces else None
+        return tuple(reversed(chain))
+
+
+def _plain(ratio: Decimal) -> Decimal:
+    """One way of writing a number: 0.1 for 0.000001 times 100000."""
+    return Decimal(format(ratio.normalize(), "f"))

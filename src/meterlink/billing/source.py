@@ -1,0 +1,244 @@
+"""The freezes of a journal as billing gets them; nothing is changed, a daemon may be at work on the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta, tzinfo
+from decimal import Decimal
+from functools import partial
+from typing import Final
+
+from meterlink.billing.consumption import Consumption, End, Stretch, consumption
+from meterlink.billing.days import day_of, end_of, slots_of
+from meterlink.billing.freezes import FreezeRow, Register
+from meterlink.billing.points import Points
+from meterlink.journal import freeze_rows, history_rows, ledger_looks, roster_rows
+from meterlink.journal.freeze_rows import ROWS_MAX, KeptFreeze
+from meterlink.journal.reader import JournalReader
+from meterlink.model.history import Told
+from meterlink.model.marks import Marks
+from meterlink.model.slot import Standing
+from meterlink.validation.facts import MeterFacts
+from meterlink.validation.validator import FactsOfMeters
+
+READ: Final = "read"
+BACKFILL: Final = "backfill"
+LOOKS_AT_ONCE: Final = 20
+"""Looks in which a page with a filter is filled at most: the cursor goes on with the next page."""
+_NO_FACTS: Final[Mapping[str, MeterFacts]] = {}
+
+
+class Freezes:
+    """Freezes in the order in which the log got them, and what was consumed between them.
+
+    Args:
+        reader: of the journal.
+        zone: of the plant.
+        facts: of the meters; those without have no consumption.
+        points: the roster over time, where it is known already.
+
+    Raises:
+        JournalError: the journal cannot be read.
+
+    """
+
+    def __init__(
+        self,
+        reader: JournalReader,
+        zone: tzinfo,
+        facts: FactsOfMeters = _NO_FACTS,
+        points: Points | None = None,
+    ) -> None:
+        self._reader = reader
+        self.zone: Final = zone
+        self._facts = facts
+        self.points: Final = points or Points.of(reader.look(roster_rows.every_change))
+
+    def newest(self) -> int:
+        """The last row of the log."""
+        return self._reader.look(freeze_rows.newest)
+
+    def end_of(self, day: date) -> datetime:
+        """The instant that ends a day in the plant; aware, UTC."""
+        return end_of(day, self.zone)
+
+    def first_day(self) -> date | None:
+        """The first day of which there can be something: the oldest freeze's, or that of the first roster.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        kept = self._reader.look(freeze_rows.first_slot)
+        told = self.points.since
+        days = [day_of(kept, self.zone)] if kept is not None else []
+        days += [told.astimezone(self.zone).date()] if told is not None else []
+        return min(days, default=None)
+
+    def read_on(self, day: date) -> set[str]:
+        """Our ids of the meters that have a freeze of a day.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        return self._reader.look(partial(freeze_rows.meters, slots=slots_of(day, self.zone)))
+
+    def standings(self, meter: str, slot: datetime) -> list[Standing]:
+        """What the ledger knows of a meter's slots of one instant.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        return self._reader.look(partial(ledger_looks.standings, meter=meter, slot=slot))
+
+    def after(
+        self,
+        seq: int,
+        *,
+        until: int | None = None,
+        day: date | None = None,
+        area: str | None = None,
+        limit: int = ROWS_MAX,
+    ) -> tuple[list[FreezeRow], int]:
+        """The next freezes behind a row of the log, and up to where the log was looked at for them.
+
+        Args:
+            seq: the row; 0 is the beginning.
+            until: rows behind this one are left for the next time; ``None``: all that there are.
+            day: only those of this day; ``None``: of all.
+            area: only of this transformer area; ``None``: of all.
+            limit: rows at most, up to ``ROWS_MAX``.
+
+        Returns:
+            The freezes, and the position to go on behind; where that is ``until``, there are no more.
+
+        Raises:
+            JournalError: the journal cannot be read, or a row of it is damaged.
+
+        """
+        end = self.newest() if until is None else until
+        limit = min(limit, ROWS_MAX)
+        slots = None if day is None else slots_of(day, self.zone)
+        only = self.points.ever_in(area) if area else None  # those that no roster knew are in no area
+        found: list[FreezeRow] = []
+        for _ in range(LOOKS_AT_ONCE):
+            look = partial(freeze_rows.following, after=seq, until=end, limit=limit, slots=slots, only=only)
+            kept = self._reader.look(look)
+            for one in kept:
+                seq = one.seq
+                row = self._row(one)
+                if area is None or row.place.area == area:
+                    found.append(row)
+                    if len(found) == limit:
+                        return found, seq
+            if len(kept) < limit:
+                return found, end
+        return found, seq
+
+    def all_after(
+        self, seq: int, *, until: int, day: date | None, area: str | None, at_once: int = ROWS_MAX
+    ) -> Iterator[FreezeRow]:
+        """The same, page after page in constant memory.
+
+        Args:
+            seq: the row; 0 is the beginning.
+            until: rows behind this one are left.
+            day: only those of this day; ``None``: of all.
+            area: only of this transformer area; ``None``: of all.
+            at_once: rows of a page; few, where the first row is all that is asked for.
+
+        Raises:
+            JournalError: the journal cannot be read, or a row of it is damaged.
+
+        """
+        while seq < until:
+            rows, seq = self.after(seq, until=until, day=day, area=area, limit=at_once)
+            yield from rows
+
+    def consumption(self, meter: str, item: str, first: date, last: date) -> Consumption:
+        """What a customer consumed from the beginning of a day to the end of one.
+
+        Args:
+            meter: our id of the meter that stood there at the end.
+            item: a register, e.g. ``forward_active_energy``.
+            first: first day.
+            last: last day; the same for one day.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        since, until = end_of(first - timedelta(days=1), self.zone), end_of(last, self.zone)
+        chain = self.points.stood(meter, since, until) or (meter,)
+        told = {one: self._reader.look(partial(history_rows.exchanges, meter=one)) for one in chain}
+        stretches = []
+        for number, one in enumerate(chain):
+            start = self._held(one, item, first - timedelta(days=1)) if not number else None
+            end = self._held(one, item, last) if number == len(chain) - 1 else None
+            begins, ends = self._turns(one)
+            if number:
+                start = _told(told[one], begins, item)
+            if number < len(chain) - 1:
+                end = _told(told[one], ends, item)
+            stretches.append(self._stretch(one, start, end, begins or since, ends or until))
+        return consumption(item, stretches)
+
+    def _stretch(
+        self, meter: str, start: End | None, end: End | None, begins: datetime, ends: datetime
+    ) -> Stretch:
+        facts = self._facts.get(meter)
+        return Stretch(
+            meter=meter,
+            facts=facts if facts is not None else _nothing_known(self.zone),
+            multiplier_start=self.points.multiplier(meter, start.at if start else begins),
+            multiplier_end=self.points.multiplier(meter, end.at if end else ends),
+            start=start,
+            end=end,
+        )
+
+    def _turns(self, meter: str) -> tuple[datetime | None, datetime | None]:
+        settings = self.points.settings(meter)
+        return (None, None) if settings is None else (settings.in_service_since, settings.in_service_until)
+
+    def _held(self, meter: str, item: str, day: date) -> End | None:
+        found = self._reader.look(
+            partial(freeze_rows.held, meter=meter, item=item, slots=slots_of(day, self.zone))
+        )
+        if found is None:
+            return None
+        seq, value, marks, frozen_at = found
+        return End(at=frozen_at, value=value, marks=marks, seq=seq)
+
+    def _row(self, kept: KeptFreeze) -> FreezeRow:
+        first = kept.readings[0]
+        late = any(Marks.BACKFILL in one.marks for one in kept.readings)
+        return FreezeRow(
+            seq=kept.seq,
+            meter=first.meter,
+            place=self.points.place(first.meter, first.slot),
+            day=day_of(first.slot, self.zone),
+            frozen_at=first.slot,
+            registers=tuple(
+                Register(item=one.item, value=one.value, unit=one.unit, marks=one.marks)
+                for one in kept.readings
+            ),
+            source=BACKFILL if late else READ,
+            taken_at=max(one.taken_at for one in kept.readings),
+            kept_at=kept.kept_at,
+            route=first.route,
+            supersedes=kept.before,
+        )
+
+
+def _told(told: tuple[Told, ...], at: datetime | None, item: str) -> End | None:
+    """What a register showed when its meter was put in or taken out."""
+    for one in told:
+        if at is not None and one.at == at and item in one.registers:
+            return End(at=one.at, value=one.registers[item])
+    return None
+
+
+def _nothing_known(zone: tzinfo) -> MeterFacts:
+    return MeterFacts(capacities=lambda _: (), plate_kva=Decimal(0), zone=zone)

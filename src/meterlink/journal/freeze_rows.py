@@ -1,0 +1,174 @@
+"""Daily freezes in the order in which the log got them, for those who follow them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
+
+from meterlink.errors import RowUnreadable
+from meterlink.journal.cells import instant, micros
+from meterlink.model.marks import Marks
+from meterlink.model.reading import Reading
+
+ROWS_MAX: Final = 5_000
+"""Rows of the log in one look: some megabytes in memory."""
+
+_FOLLOWING: Final = """
+    SELECT log.id, log.kept_at, reading.meter, item, value, unit, reading.slot, taken_at, marks, route, (
+        SELECT max(before.log_id) FROM reading AS before
+        WHERE before.meter = reading.meter AND before.item = reading.item AND before.slot = reading.slot
+        AND before.log_id < log.id
+    )
+    FROM (
+        SELECT id, kept_at FROM log
+        WHERE data_class = 'daily_freeze' AND {only}
+        AND (:meters IS NULL OR +meter IN (SELECT value FROM json_each(:meters)))
+        ORDER BY id LIMIT :limit
+    ) AS log JOIN reading ON reading.log_id = log.id
+    ORDER BY log.id, reading.n
+    """
+_ALL: Final = _FOLLOWING.format(only="id > :after AND id <= :until")
+_OF_SLOTS: Final = _FOLLOWING.format(
+    only="slot >= :since AND slot < :before AND +id > :after AND +id <= :until"
+)
+# The plus keeps the planner at the slots: a day has some thousand rows, and behind an early id are millions.
+_FIRST: Final = "SELECT min(slot) FROM log WHERE data_class = 'daily_freeze'"
+_METERS: Final = """
+    SELECT DISTINCT meter FROM log WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?
+    """
+_NEWEST: Final = "SELECT coalesce(max(id), 0) FROM log"
+_HELD: Final = """
+    SELECT log_id, value, marks, slot FROM reading
+    WHERE meter = ? AND item = ? AND slot >= ? AND slot < ?
+    AND EXISTS (SELECT 1 FROM log WHERE id = log_id AND data_class = 'daily_freeze')
+    ORDER BY log_id DESC LIMIT 1
+    """
+_ID, _KEPT_AT, _BEFORE = 0, 1, 10
+"""Places in a row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptFreeze:
+    """A row of the log that holds a freeze.
+
+    Args:
+        seq: its id.
+        kept_at: when the log got it; aware, UTC.
+        readings: of it, at least one, all of one slot.
+        before: the newest earlier row with a value for one of its keys; ``None``: there is none.
+
+    """
+
+    seq: int
+    kept_at: datetime
+    readings: tuple[Reading, ...]
+    before: int | None
+
+
+def newest(db: sqlite3.Connection) -> int:
+    """Id of the newest row of the log; 0: there is none."""
+    (found,) = db.execute(_NEWEST).fetchone()
+    return int(found)
+
+
+def first_slot(db: sqlite3.Connection) -> datetime | None:
+    """The oldest slot of a freeze; ``None``: there is none."""
+    (found,) = db.execute(_FIRST).fetchone()
+    return None if found is None else instant(found)
+
+
+def meters(db: sqlite3.Connection, slots: tuple[datetime, datetime]) -> set[str]:
+    """Our ids of the meters with a freeze from the first slot on and before the second."""
+    return {meter for (meter,) in db.execute(_METERS, (micros(slots[0]), micros(slots[1])))}
+
+
+def following(
+    db: sqlite3.Connection,
+    *,
+    after: int,
+    until: int,
+    limit: int,
+    slots: tuple[datetime, datetime] | None = None,
+    only: Collection[str] | None = None,
+) -> list[KeptFreeze]:
+    """The next freezes behind a row of the log, in order.
+
+    Args:
+        db: of the journal.
+        after: id; 0 is the beginning.
+        until: id; rows behind it are left for the next time.
+        limit: rows at most, up to ``ROWS_MAX``.
+        slots: only those from the first on and before the second; ``None``: of all times.
+        only: our ids of meters; ``None``: of all.
+
+    Raises:
+        RowUnreadable: one of them is damaged.
+
+    """
+    asked: dict[str, int | str | None] = {"after": after, "until": until, "limit": min(limit, ROWS_MAX)}
+    asked["meters"] = None if only is None else json.dumps(sorted(only))
+    if slots is not None:
+        asked |= {"since": micros(slots[0]), "before": micros(slots[1])}
+    found = db.execute(_OF_SLOTS if slots else _ALL, asked)
+    return [_freeze(list(rows)) for _, rows in groupby(found, key=itemgetter(_ID))]
+
+
+def held(
+    db: sqlite3.Connection, meter: str, item: str, slots: tuple[datetime, datetime]
+) -> tuple[int, Decimal | None, Marks, datetime] | None:
+    """What holds of a register at the end of a day: the newest row of its key; ``None``: there is none.
+
+    Args:
+        db: of the journal.
+        meter: our id of it.
+        item: the register.
+        slots: from the first on and before the second.
+
+    Returns:
+        The row's id, the value, its marks and its slot.
+
+    """
+    row = db.execute(_HELD, (meter, item, micros(slots[0]), micros(slots[1]))).fetchone()
+    return None if row is None else (row[0], _value(row[1]), Marks(row[2]), instant(row[3]))
+
+
+def _freeze(rows: list[tuple[Any, ...]]) -> KeptFreeze:
+    first = rows[0]
+    before = [row[_BEFORE] for row in rows if row[_BEFORE] is not None]
+    try:
+        readings = tuple(_readings(rows))
+    except (ArithmeticError, ValueError) as error:
+        raise RowUnreadable(
+            f"row {first[_ID]} of the log cannot be read: {error}", log_id=first[_ID]
+        ) from None
+    return KeptFreeze(
+        seq=first[_ID],
+        kept_at=instant(first[_KEPT_AT]),
+        readings=readings,
+        before=max(before, default=None),
+    )
+
+
+def _readings(rows: list[tuple[Any, ...]]) -> Iterator[Reading]:
+    for _, _, meter, item, value, unit, slot, taken_at, marks, route, _ in rows:
+        yield Reading(
+            meter=meter,
+            item=item,
+            value=_value(value),
+            unit=unit,
+            slot=instant(slot),
+            taken_at=instant(taken_at),
+            marks=Marks(marks),
+            route=route,
+        )
+
+
+def _value(written: str | None) -> Decimal | None:
+    return None if written is None else Decimal(written)

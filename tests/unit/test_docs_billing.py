@@ -1,0 +1,143 @@
+"""The page for whoever bills: each command of it is typed, and each answer is the one that stands there."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shlex
+import shutil
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docs.generate import DOCS
+from typer.testing import CliRunner
+
+from meterlink.audit.keys import GatewayKey
+from meterlink.billing.consumption import LACK_WORDS
+from meterlink.billing.days import end_of
+from meterlink.cli import app
+from meterlink.journal.ledger_rows import Due, Planned, seconds
+from meterlink.model.data_classes import DAILY_FREEZE
+from meterlink.model.marks import Marks
+from meterlink.model.slot import DAY_S, Reason, SlotKey
+from meterlink.model.zone import CHINA_TIME
+from tests.support.billing import TOTAL, Plant, plant
+from tests.support.markdown import blocks, commands, printed
+
+_PAGE = (DOCS / "billing.md").read_text(encoding="utf-8")
+_DAY = date(2026, 11, 17)
+_NEXT = _DAY + timedelta(days=1)
+
+
+async def _night(at: Plant) -> None:
+    at.after(_DAY, hours=-30)
+    await at.put(1, area="east", ct="30")
+    await at.put(2, 3, area="east")
+    at.after(_DAY, hours=1)
+    slot = end_of(_DAY, CHINA_TIME)
+    due = Planned(
+        meter="m3", data_class=DAILY_FREEZE, every_s=DAY_S, slots=(Due(seconds(slot), seconds(slot)),)
+    )
+    await at.journal.ledger.plan([due])
+    await at.journal.ledger.tried([SlotKey("m3", DAILY_FREEZE, DAY_S, slot)], Reason.SILENT, tries=2)
+    await at.keep("m1", _DAY, {TOTAL: "100.00"})
+    await at.keep("m2", _DAY, {TOTAL: "7.50"})
+
+
+async def _day(at: Plant) -> None:
+    at.after(_DAY, hours=9)
+    await at.keep("m3", _DAY, {TOTAL: "9.00"}, marks=Marks.BACKFILL)
+    await at.keep("m2", _DAY, {TOTAL: "7.60"}, marks=Marks.CONFLICT)
+
+
+async def _next_night(at: Plant) -> None:
+    at.after(_NEXT, hours=1)
+    await at.keep("m4", _NEXT, {TOTAL: "1.00"})
+
+
+def _plain(text: str) -> str:
+    """Without what is different each time: the time of the seal, and hashes."""
+    text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", text)
+    return re.sub(r"[0-9a-f]{64}", "SHA-256", text).strip()
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data directory of the page's gateway; commands are typed beside it."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (tmp_path / "meterlink.toml").write_text(
+        f'[gateway]\ndata_dir = "{data}"\n[[lines]]\nname = "line1"\nurl = "tcp://127.0.0.1:1"\n'
+        + "\n".join(blocks(_PAGE, "toml"))
+    )
+    monkeypatch.chdir(tmp_path)
+    return data
+
+
+def test_the_worked_example_is_what_happens(gateway: Path) -> None:
+    """Whoever follows the page would see something else, and trust neither."""
+
+    def happen(what: Callable[[Plant], Any]) -> None:
+        async def work() -> None:
+            async with plant(gateway) as at:
+                await what(at)
+
+        asyncio.run(work())
+
+    def send() -> None:
+        key = GatewayKey.find(gateway).public_hex
+        Path("gateway.key").write_text(key)
+        for name in ("settlements", "settlements-changed"):
+            shutil.copytree(gateway / "settlements", name)
+        with Path("settlements-changed/2026-11-17/east/0001/daily-freeze.csv").open("a") as file:
+            file.write("x")
+
+    story: Mapping[int, Callable[[], None]] = {
+        0: lambda: happen(_night),
+        2: lambda: happen(_day),
+        5: lambda: happen(_next_night),
+        7: send,
+    }
+    typed = commands(_PAGE)
+    assert 9 == len(typed)
+    for number, command in enumerate(typed):
+        story.get(number, lambda: None)()
+        words = shlex.split(command.replace("/var/lib/meterlink", str(gateway)))
+        assert "meterlink" == words[0]
+        done = CliRunner().invoke(app, words[1:], env={"LANG": "en_US", "LC_ALL": "en_US"})
+        shown = [
+            line.rstrip() for line in done.output.replace(str(gateway), "/var/lib/meterlink").splitlines()
+        ]
+        told = [line.rstrip() for line in printed(_PAGE, command).splitlines()]
+        if number == 3:
+            told = ["east  nothing is new"]  # typed twice: the page's second answer
+        if number != 4:  # the exchange, of which the page of the roster tells
+            assert _plain("\n".join(told)) == _plain("\n".join(shown)), command
+
+
+def test_the_python_of_the_page_tells_what_holds(gateway: Path) -> None:
+    """A bill made by it would have the value of the night in place of the corrected one."""
+
+    async def work() -> None:
+        async with plant(gateway) as at:
+            await _night(at)
+            await at.settler(formats=("csv",)).settle(_DAY, "east")
+            await _day(at)
+            await at.settler(formats=("csv",)).settle(_DAY, "east")
+
+    asyncio.run(work())
+    [code] = blocks(_PAGE, "python")
+    names: dict[str, Any] = {}
+    exec(code, names)
+    held = names["what_holds"](gateway / "settlements" / "2026-11-17" / "east")
+    assert {("m1", TOTAL): "3000.00", ("m2", TOTAL): "7.60", ("m3", TOTAL): "9.00"} == {
+        key: row["multiplied"] for key, row in held.items()
+    }
+
+
+def test_every_lack_is_on_the_page() -> None:
+    """Billing would get a word that no page explains."""
+    assert not [lack.value for lack in LACK_WORDS if f"`{lack.value}`" not in _PAGE]
