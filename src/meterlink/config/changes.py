@@ -16,6 +16,7 @@ FIXED: Final = (
     "control",
     "security_providers",
     "monitoring",
+    "web",
 )
 """Keys that a daemon keeps from its start: names under which everything stands, and what orders rest on."""
 
