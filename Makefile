@@ -9,7 +9,7 @@ UV     := $(shell command -v uv 2>/dev/null)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test docs lint lock fuzz servers soak-kill soak-orders bench check-wheel check-example hooks clean
+.PHONY: help install dev demo test docs lint lock fuzz servers soak soak-kill soak-orders bench check-wheel check-example hooks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -81,6 +81,14 @@ servers:  ## install the real servers that some tests use (Debian or Ubuntu; roo
 	else echo "This needs root. As root run: apt-get install $(SERVER_PACKAGES). Without them 'make test' leaves some tests out."; exit 1; fi; \
 	$$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(SERVER_PACKAGES)
 
+# SEED= plays one seed again, to the octet; without it the first SEEDS of them.
+SEEDS  ?= 20
+DAYS   ?= 3
+METERS ?= 60
+
+soak: dev  ## weeks of a gateway in simulated time (SEEDS=20 DAYS=3 METERS=60; SEED=: one again)
+	@$(BIN)/python -m tests.sim.soak.soak --seeds $(SEEDS) --days $(DAYS) --meters $(METERS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 soak-kill: dev  ## the daemon killed at 200 points; minutes, needs the real servers
 	@METERLINK_REQUIRE_SERVERS=1 $(BIN)/pytest -m soak -k kill -s $(ARGS)
 
@@ -124,7 +132,7 @@ FUZZ_SECONDS ?= 300
 
 fuzz: dev  ## any octets into the codec under a coverage-guided fuzzer (FUZZ_SECONDS=300)
 	@$(INSTALL) --require-hashes -r requirements/fuzz.lock
-	@each=$$(( ($(FUZZ_SECONDS) + 2) / 3 )); for target in fuzz_dlt645 fuzz_dlt698_link fuzz_dlt698; do \
+	@each=$$(( ($(FUZZ_SECONDS) + 3) / 4 )); for target in fuzz_dlt645 fuzz_dlt698_link fuzz_dlt698 fuzz_gdw1376; do \
 	  $(BIN)/python -m fuzz.$$target -max_total_time=$$each -max_len=600 -len_control=10 -print_final_stats=1 || exit 1; \
 	done
 

@@ -1,7 +1,8 @@
 """Polls a second over one TCP connection, beside the echo floor and PyPI's ``dlt645`` in the same run.
 
 The whole path without the journal: queue, session, transport, timeout, matching, typed value. Rounds of the
-contestants take turns, so that a machine whose speed drifts does not favour one.
+contestants take turns, so that a machine whose speed drifts does not favour one. Polls a second of a core
+that the client's process used are told too: in them the server and others on the machine have no part.
 
 Usage: ``python -m bench.bench_poll`` prints one JSON object.
 """
@@ -12,13 +13,12 @@ import asyncio
 import json
 import logging
 import random
-import statistics
-import time
 from collections.abc import Callable
 
 import structlog
 
 from bench.answering import serving
+from bench.beside import Rate, Stopwatch, medians_of, ratios_to, told
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
@@ -60,13 +60,13 @@ class Pinger(asyncio.Protocol):
             self._done.set_result(None)
 
 
-async def _echo_floor(port: int) -> float:
+async def _echo_floor(port: int) -> Rate:
     loop = asyncio.get_running_loop()
     done = loop.create_future()
-    begun = time.perf_counter()
+    watch = Stopwatch()
     await loop.create_connection(lambda: Pinger(ECHOES, done), "127.0.0.1", port)
     await done
-    return ECHOES / (time.perf_counter() - begun)
+    return watch.rate(ECHOES)
 
 
 def line_to(port: int) -> Line:
@@ -80,21 +80,21 @@ def line_to(port: int) -> Line:
     return Line("bench", opener=lambda: open_line(url), timing=Timing(), rng=random.Random(1))
 
 
-async def _meterlink(port: int) -> float:
+async def _meterlink(port: int) -> Rate:
     line = line_to(port)
     driver = Dlt645Driver(SystemClock())
     async with asyncio.TaskGroup() as group:
         owner = group.create_task(line.run())
         await driver.read(line, _ADDRESS, "forward_active_energy", priority=Priority.CURVE)
-        begun = time.perf_counter()
+        watch = Stopwatch()
         for _ in range(POLLS):
             await driver.read(line, _ADDRESS, "forward_active_energy", priority=Priority.CURVE)
-        took = time.perf_counter() - begun
+        rate = watch.rate(POLLS)
         owner.cancel()
-    return POLLS / took
+    return rate
 
 
-def _peer(port: int) -> Callable[[], float]:
+def _peer(port: int) -> Callable[[], Rate]:
     from dlt645 import MeterClientService
     from loguru import logger
 
@@ -103,12 +103,12 @@ def _peer(port: int) -> Callable[[], float]:
     client.set_address(_ADDRESS)
     client.connect()
 
-    def measure() -> float:
-        begun = time.perf_counter()
+    def measure() -> Rate:
+        watch = Stopwatch()
         for _ in range(PEER_POLLS):
             item = client.read_00(0x00010000)
             assert item is not None, "the peer did not understand the answer"
-        return PEER_POLLS / (time.perf_counter() - begun)
+        return watch.rate(PEER_POLLS)
 
     return measure
 
@@ -116,24 +116,20 @@ def _peer(port: int) -> Callable[[], float]:
 def main() -> None:
     """Measure and print."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    rates: dict[str, list[float]] = {"echo_floor": [], "meterlink": [], "dlt645": []}
+    rates: dict[str, list[Rate]] = {"echo floor": [], "meterlink": [], "dlt645": []}
     with serving("echo") as echo, serving("meter") as meter:
         peer = _peer(meter)
         for _ in range(ROUNDS):
-            rates["echo_floor"].append(asyncio.run(_echo_floor(echo)))
+            rates["echo floor"].append(asyncio.run(_echo_floor(echo)))
             rates["meterlink"].append(asyncio.run(_meterlink(meter)))
             rates["dlt645"].append(peer())
-    medians = {name: round(statistics.median(values)) for name, values in rates.items()}
-    ours = medians["meterlink"]
+    medians = medians_of(rates)
     document = {
         "bench": "poll, one TCP connection",
-        "unit": "polls a second",
+        "unit": "polls a second; of a core that the client used",
         "rounds": ROUNDS,
-        "medians": medians,
-        "ratios": {
-            "meterlink / echo floor": round(ours / medians["echo_floor"], 2),
-            "meterlink / dlt645": round(ours / medians["dlt645"], 1),
-        },
+        "medians": told(medians),
+        "ratios": ratios_to(medians, "meterlink", ("echo floor", "dlt645")),
         "goals": {"meterlink / echo floor": "must 0.35, goal 0.6"},
     }
     print(json.dumps(document, indent=2))

@@ -17,15 +17,15 @@ import copy
 import json
 import logging
 import statistics
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
 import structlog
 
-from bench.answering import PACED_EXCHANGE_S, running, serving
+from bench.answering import PACED_EXCHANGE_S, allow_sockets, running, serving
 from bench.bench_poll import Pinger, line_to
+from bench.beside import Rate, Stopwatch, medians_of, ratios_to, told
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
@@ -43,21 +43,21 @@ TICK_S = 0.005
 _ADDRESS = "000000000161"
 
 
-async def _echo_floor(port: int) -> float:
+async def _echo_floor(port: int) -> Rate:
     loop = asyncio.get_running_loop()
     done = [loop.create_future() for _ in range(CONNECTIONS)]
-    begun = time.perf_counter()
+    watch = Stopwatch()
     for one in done:
         await loop.create_connection(_pinger(one), "127.0.0.1", port)
     await asyncio.gather(*done)
-    return ECHOES / (time.perf_counter() - begun)
+    return watch.rate(ECHOES)
 
 
 def _pinger(done: asyncio.Future[None]) -> Callable[[], Pinger]:
     return lambda: Pinger(ECHOES // CONNECTIONS, done)
 
 
-async def _polled(reads: list[Callable[[], Awaitable[object]]], polls: int) -> float:
+async def _polled(reads: list[Callable[[], Awaitable[object]]], polls: int) -> Rate:
     """Polls a second, each connection asked again as soon as it has answered."""
 
     async def poll(read: Callable[[], Awaitable[object]], count: int) -> None:
@@ -65,12 +65,12 @@ async def _polled(reads: list[Callable[[], Awaitable[object]]], polls: int) -> f
             assert await read() is not None, "an answer was not understood"
 
     await asyncio.gather(*(poll(read, 1) for read in reads))
-    begun = time.perf_counter()
+    watch = Stopwatch()
     await asyncio.gather(*(poll(read, polls // len(reads)) for read in reads))
-    return polls / (time.perf_counter() - begun)
+    return watch.rate(polls)
 
 
-async def _meterlink(ports: list[int]) -> float:
+async def _meterlink(ports: list[int]) -> Rate:
     async with asyncio.TaskGroup() as group:
         lines = [line_to(port) for port in ports]
         owners = [group.create_task(line.run()) for line in lines]
@@ -85,7 +85,7 @@ def _read(line: Line) -> Callable[[], Awaitable[object]]:
     return lambda: driver.read(line, _ADDRESS, "forward_active_energy", priority=Priority.CURVE)
 
 
-def _peers() -> Callable[[list[int]], Coroutine[Any, Any, float]]:
+def _peers() -> Callable[[list[int]], Coroutine[Any, Any, Rate]]:
     from dlt645.aio import AsyncMeterClientService, AsyncTcpClient
     from loguru import logger
 
@@ -93,7 +93,7 @@ def _peers() -> Callable[[list[int]], Coroutine[Any, Any, float]]:
     one = AsyncMeterClientService.new_tcp_client("127.0.0.1", 0, 5.0)
     one.set_address(_ADDRESS)
 
-    async def measure(ports: list[int]) -> float:
+    async def measure(ports: list[int]) -> Rate:
         peers = []
         for port in ports:
             peer = copy.copy(one)
@@ -138,7 +138,8 @@ async def _lag(ports: list[int]) -> tuple[float, float]:
 def main() -> None:
     """Measure and print."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    rates: dict[str, list[float]] = {"echo floor": [], "meterlink": [], "dlt645": []}
+    allow_sockets()  # 1,000 lines are three thousand sockets
+    rates: dict[str, list[Rate]] = {"echo floor": [], "meterlink": [], "dlt645": []}
     peers = _peers()
     with serving("echo") as echo, running("meter", CONNECTIONS) as meters:
         for _ in range(ROUNDS):
@@ -147,19 +148,18 @@ def main() -> None:
             rates["dlt645"].append(asyncio.run(peers(meters.ports)))
     with running("paced_meter", LINES) as paced:
         lag_ms, lag_rate = asyncio.run(_lag(paced.ports))
-    medians = {name: round(statistics.median(values)) for name, values in rates.items()}
+    medians = medians_of(rates)
     document = {
         "bench": "polls, 100 TCP connections; 1,000 lines of 2400 bit/s",
-        "unit": "polls a second; ms",
+        "unit": "polls a second; of a core that the client used; ms",
         "rounds": ROUNDS,
         "medians": {
-            **medians,
+            **told(medians),
             "1,000 lines": round(lag_rate),
             "1,000 lines, lag p99, ms": round(lag_ms, 1),
         },
         "ratios": {
-            "meterlink / echo floor": round(medians["meterlink"] / medians["echo floor"], 2),
-            "meterlink / dlt645": round(medians["meterlink"] / medians["dlt645"], 1),
+            **ratios_to(medians, "meterlink", ("echo floor", "dlt645")),
             "1,000 lines / what they can": round(lag_rate * PACED_EXCHANGE_S / LINES, 2),
         },
         "goals": {

@@ -29,6 +29,63 @@ class Work(NamedTuple):
     goal: float
 
 
+class Rate(NamedTuple):
+    """How often something was done.
+
+    Args:
+        a_second: of the clock on the wall; whatever else this machine did has its part in it.
+        a_core_second: of a core that this process used, so that others, and the server, do not count.
+
+    """
+
+    a_second: float
+    a_core_second: float
+
+
+class Stopwatch:
+    """Runs from when it is made."""
+
+    def __init__(self) -> None:
+        self._begun_s, self._used_s = time.perf_counter(), time.process_time()
+
+    def rate(self, count: int) -> Rate:
+        """So often something was done since then."""
+        return Rate(
+            count / (time.perf_counter() - self._begun_s), count / (time.process_time() - self._used_s)
+        )
+
+
+def medians_of(rates: dict[str, list[Rate]]) -> dict[str, Rate]:
+    """The middle of several rounds, each figure by itself."""
+    return {
+        name: Rate(
+            statistics.median(rate.a_second for rate in found),
+            statistics.median(rate.a_core_second for rate in found),
+        )
+        for name, found in rates.items()
+    }
+
+
+def told(medians: dict[str, Rate]) -> dict[str, int]:
+    """Both figures, for people."""
+    return {name: round(rate.a_second) for name, rate in medians.items()} | {
+        f"{name}, of a core": round(rate.a_core_second) for name, rate in medians.items()
+    }
+
+
+def ratios_to(medians: dict[str, Rate], name: str, others: tuple[str, ...]) -> dict[str, float]:
+    """One beside others, in both figures."""
+    one = medians[name]
+    return {
+        f"{name} / {other}{kind}": round(ours / theirs, 2)
+        for other in others
+        for kind, ours, theirs in (
+            ("", one.a_second, medians[other].a_second),
+            (", of a core", one.a_core_second, medians[other].a_core_second),
+        )
+    }
+
+
 def microseconds(call: Callable[[], object]) -> float:
     """What one of many calls in a row takes."""
     start = time.perf_counter()

@@ -80,7 +80,11 @@ async def _gateway(
         journal = await stack.enter_async_context(Journal.open(folder / "j.db", clock=clock))
         letters = await stack.enter_async_context(DeadLetters.open(folder / "d.db", clock=clock))
         relay = Relay(journal, to_broker, site="s", gateway="g", random=Random(1))
-        ingest = Subscriber(to_ingest, sink, letters, random=Random(2))
+
+        async def forgotten() -> None:
+            await relay.begin_again(await letters.highest_seq("g"))
+
+        ingest = Subscriber(to_ingest, sink, letters, random=Random(2), forgotten=forgotten)
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(ingest.run())]
             await ingest.subscribed.wait()
@@ -172,6 +176,27 @@ async def test_f37_lost_pubacks_cost_a_repetition_and_no_reading(
         await gateway.drained()
         assert 0 == lossy.left
         assert way.connections >= 3, "each time without an answer the relay begins anew"
+        _is_whole(gateway)
+
+
+@pytest.mark.asyncio
+async def test_f38_a_broker_that_lost_its_store_gets_all_of_it_again(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    """F38: what a broker had acknowledged and lost with its disk would never reach the database."""
+    sink = MemorySink()
+    connectors = [_connector(mosquitto.port) for _ in range(2)]
+    async with _gateway(tmp_path, connectors[0], connectors[1], sink) as gateway:
+        await gateway.keep()
+        await gateway.drained()
+        sink.away = "503 Service Unavailable"
+        await gateway.keep()
+        await gateway.relay.drained()
+        mosquitto.kill()
+        mosquitto.store.unlink()
+        await asyncio.to_thread(mosquitto.start)
+        sink.away = ""
+        await gateway.drained()
         _is_whole(gateway)
 
 

@@ -15,13 +15,18 @@ from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.model.event import Event
 from meterlink.model.event_kinds import EVENTS_GONE, base_of
 from metersim import Faults, Meter, Station
-from metersim.dlt698 import Meter698
+from metersim.dlt698 import FACTORY_PASSWORD, Meter698
+from metersim.dlt698.reporting import FOLLOW_ALLOWED, REPORTS_ALLOWED
 from metersim.works.cost_control import REMOTE
 from metersim.works.load import Load
 from metersim.works.plate import Plate
 from metersim.works.switch import Command
 from metersim.works.works import Works
+from meterwire.dlt698.apdus.parts import Piid, SetItem
+from meterwire.dlt698.apdus.set import SetRequestNormal
+from meterwire.dlt698.axdr.values import Data
 from tests.support.collection_truth import Book
+from tests.support.meter698 import Client
 from tests.support.simulated import START, SimulatedGateway
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -244,6 +249,54 @@ def test_trips_and_closes_are_told_with_who_ordered_them(tmp_path: Path) -> None
         assert {"relay_trip", "relay_close"} == {base_of(event.kind) for event in events}
         assert START in {event.occurred_at for event in events if event.kind == "relay_trip"}
         assert all(event.ended_at is not None for event in events)
+
+
+def test_a_meter_that_says_so_is_looked_into_at_once(tmp_path: Path) -> None:
+    """An opened cover would be known an hour later, though the meter calls with every answer."""
+    meters = _meters()
+    head = Client(meters["m000000000002"], offer=None)
+    head.connect(FACTORY_PASSWORD)
+    follow = SetRequestNormal(piid=Piid.of(5), item=SetItem(FOLLOW_ALLOWED, Data("bool", True)))
+    assert 0 == int(head.ask(follow).item.dar)
+    plans = [{**PLAN, "every_s": 3600}, {"every_s": 60, "items": ["forward_active_energy"]}]
+    gateway = _gateway(tmp_path, meters, plans=plans)
+    story = _Story(gateway, meters, [(10, {"cover_open": True}), (11, {"cover_open": False})])
+    story.run(seconds=14 * 60)
+    openings = [event for event in _events(gateway) if event.kind == "cover_open"]
+    assert {"m000000000002"} == {event.meter for event in openings}
+    assert [START + 10 * MINUTE] == [event.occurred_at for event in openings], "the first news, and no more"
+    assert 1 <= len([event for event in _events(gateway) if event.kind == "events_wait"]) <= 2
+
+
+def test_what_a_meter_reports_and_what_is_read_of_it_is_one_event(tmp_path: Path) -> None:
+    """An opened cover that the meter has told by itself would be told once more with the next look."""
+    meters = _meters()
+    meter = meters["m000000000002"]
+    head = Client(meter, offer=None)
+    head.connect(FACTORY_PASSWORD)
+    allow = SetRequestNormal(piid=Piid.of(5), item=SetItem(REPORTS_ALLOWED, Data("bool", True)))
+    assert 0 == int(head.ask(allow).item.dar)
+    gateway = _gateway(tmp_path, meters)
+    gateway.run(seconds=300)
+
+    async def told() -> None:
+        await asyncio.sleep(60)
+        meter.works.history.change(gateway.sim.clock.utc_now(), cover_open=True)
+        await asyncio.sleep(60)
+        notification = meter.news(gateway.sim.clock.utc_now())
+        for _ in range(2):
+            await gateway.say(meter.telling(notification).octets_to_send())
+            await asyncio.sleep(30)
+        meter.works.history.change(gateway.sim.clock.utc_now(), cover_open=False)
+
+    gateway.run(seconds=500, meanwhile=told)
+    [reported] = [event for event in _events(gateway) if event.kind == "cover_open"]
+    assert (None, "terminal 000000000002") == (reported.ended_at, reported.route)
+    gateway.run(seconds=1000)
+    rows = [event for event in _events(gateway) if event.kind == "cover_open"]
+    assert [reported.at] * 2 == [event.at for event in rows], "as it began, and as it ended"
+    assert [False, True] == [event.ended_at is not None for event in rows]
+    assert [1, 1] == [event.number for event in rows]
 
 
 @pytest.mark.parametrize("items", [["meter_status_words"], ["meter_status_word_3"]])

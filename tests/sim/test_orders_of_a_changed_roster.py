@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,25 @@ def _gateway(folder: Path) -> OrderGateway:
 
 
 async def _change(gateway: OrderGateway, **fields: Any) -> None:
+    answer = await _committed(gateway, **fields)
+    assert "revision" in answer, answer
+
+
+async def _committed(
+    gateway: OrderGateway, *, are_corrected: bool = True, **fields: Any
+) -> Mapping[str, Any]:
     with JournalReader(gateway.folder / JOURNAL_FILE) as reader:
         roster = reader.roster()
     ticket = (await gateway.ask("olga", "roster.begin"))["ticket"]
     entry = {**roster.entries[M], **fields}
     await gateway.ask("olga", "roster.put", ticket=ticket, entries=[entry])
-    answer = await gateway.ask("olga", "roster.commit", ticket=ticket, revision=roster.revision)
-    assert roster.revision + 1 == answer["revision"], answer
+    return await gateway.ask(
+        "olga",
+        "roster.commit",
+        ticket=ticket,
+        revision=roster.revision,
+        are_numbers_corrected=are_corrected,
+    )
 
 
 async def _stopped(gateway: OrderGateway) -> set[str]:
@@ -64,6 +77,25 @@ def test_an_order_goes_to_the_meter_that_stands_there_now(tmp_path: Path) -> Non
     gateway.run(seconds=900, meanwhile=script)
     assert ([], ["trip"]) == (gateway.obeyed(ADDRESS), gateway.obeyed(OTHER))
     assert 2 == gateway.dialled
+
+
+def test_an_exchange_that_nobody_recorded_trips_nobody(tmp_path: Path) -> None:
+    """The new meter would inherit debts and consents by a table that somebody has typed."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        answer = await _committed(gateway, are_corrected=False, address=OTHER, meter_number=OTHER_NUMBER)
+        assert ["meter_number"] == [one["column"] for one in answer["refused"]]
+        gateway.meters[ADDRESS].works.exchange(gateway.now(), meter_number=OTHER_NUMBER)
+        await gateway.trip("t-1", M)
+        order = await gateway.until("t-1")
+        assert "refused" == order["state"]
+        assert ["CTRL-12"] == [rule["rule"] for rule in order["steps"][-1]["rules"] if not rule["passed"]]
+
+    gateway.run(seconds=900, meanwhile=script)
+    assert ([], []) == (gateway.obeyed(ADDRESS), gateway.obeyed(OTHER))
 
 
 def test_an_order_that_waits_at_a_change_goes_the_new_way(tmp_path: Path) -> None:

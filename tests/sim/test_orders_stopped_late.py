@@ -10,15 +10,68 @@ from typing import Any, Final
 import pytest
 
 from meterlink.model.payload import time_out
+from meterlink.security.adapter import Opener
 from metersim import Station
 from metersim.works.cost_control import REMOTE
 from tests.support.adapters import Program
 from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OrderGateway
+from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
 
 METER: Final = f"m{ADDRESS}"
+_PROVED: Final = {"security": "lab", "control_password": None, "allow_plaintext_control": False}
 SLOW_S: Final = 9.0
 """An adapter may take 10 s for each operation, and a trip has two."""
+
+
+def test_no_proof_is_made_for_an_order_that_the_meter_itself_forbids(tmp_path: Path) -> None:
+    """A module of keys would sign a trip of the wrong meter, and the frame exist that nobody may send."""
+    programs: list[Program] = []
+
+    def provider(group: asyncio.TaskGroup) -> Opener:
+        programs.append(Program(group, name="lab"))
+        return programs[0].open
+
+    gateway = OrderGateway(
+        tmp_path,
+        [Station(meter=a_meter(REMOTE))],
+        keys={ADDRESS: _PROVED},
+        tables={"security_providers": [{"name": "lab", "command": ["hsm"]}]},
+        provider=provider,
+    )
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(METER)
+        gateway.meters[ADDRESS].works.exchange(gateway.now(), meter_number="202611229999")
+        await gateway.trip("t-1", METER)
+        order = await gateway.until("t-1")
+        assert ["CTRL-12"] == [one["rule"] for one in order["steps"][-1]["rules"] if not one["passed"]]
+
+    gateway.run(seconds=300, meanwhile=script)
+    assert [] == [op for program in programs for op in program.asked]
+
+
+def test_the_log_tells_of_each_step_who_took_it_and_by_which_rules(tmp_path: Path) -> None:
+    """AUD-04: nobody could say afterwards why somebody was cut off, and by what figures."""
+    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+    steps: list[dict[str, Any]] = []
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(METER)
+        await gateway.trip("t-1", METER)
+        steps.extend((await gateway.until("t-1"))["steps"])
+
+    gateway.run(seconds=300, meanwhile=script)
+    by = {step["verb"]: step for step in steps}
+    judged = {verb: step["rules"] for verb, step in by.items() if step.get("rules")}
+    assert {"create": "clara", "approve": "anna", "operate": "david", "intend": "meterlink"} == {
+        verb: by[verb]["actor"] for verb in judged
+    }
+    for verb, rules in judged.items():
+        owed = [one["inputs"] for one in rules if one["rule"] == "CTRL-11" and one["passed"]]
+        assert {"cents": "12000"} in owed, verb
+    assert {"CTRL-12", "CTRL-14", "CTRL-25"} <= {one["rule"] for one in judged["intend"]}
 
 
 class _SlowProofs:
@@ -33,11 +86,10 @@ class _SlowProofs:
     def __init__(self, folder: Path, what: str) -> None:
         self._what = what
         self._came = False
-        proved = {"security": "lab", "control_password": None, "allow_plaintext_control": False}
         self.gateway = OrderGateway(
             folder,
             [Station(meter=a_meter(REMOTE))],
-            keys={ADDRESS: proved},
+            keys={ADDRESS: _PROVED},
             tables={"security_providers": [{"name": "lab", "command": ["hsm"]}]},
             provider=lambda group: Program(group, self._answer, name="lab").open,
         )

@@ -307,6 +307,8 @@ def test_a_relay_fault_takes_the_qualification_away_and_a_restart_does_not_bring
         meter.works.switch.obey(Command(kind="direct_close"), gateway.now())
         await gateway.trip("t-1", M)
         ended.append(await gateway.until("t-1"))
+        raised = (await gateway.ask("david", "alarm.list"))["alarms"]
+        assert {"RELAY_FAULT", "QUALIFICATION_WITHDRAWN"} <= {one["rule"] for one in raised}
 
     async def look() -> None:
         await gateway.up()

@@ -89,6 +89,16 @@ class Book:
             items[item] = Decimal(value)
         return found
 
+    def taken_at(self) -> dict[tuple[str, str, datetime], datetime]:
+        """When each of them was read, by the gateway's clock."""
+        return {
+            (meter, data_class, datetime.fromtimestamp(at, UTC)): datetime.fromtimestamp(taken_us / 1e6, UTC)
+            for meter, data_class, at, taken_us in self._db.execute(
+                "SELECT reading.meter, data_class, reading.slot / 1000000, reading.taken_at"
+                " FROM reading JOIN log ON log.id = log_id"
+            )
+        }
+
 
 def due_slots(
     classes: Mapping[str, timedelta], since: datetime, until: datetime

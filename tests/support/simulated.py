@@ -36,6 +36,7 @@ from meterlink.security.adapter import Opener
 from meterlink.transports.memory import MemoryBroker, memory_line
 from meterlink.transports.stream import ByteStream
 from metersim import AnswerRecord, Line, Simulation, Station
+from metersim.line.port import Port
 from tests.support.agreement import Answer, readings_by_key, readings_of, rows_in, unkept_answers
 from tests.support.strikes import Strikes
 
@@ -103,10 +104,12 @@ class SimulatedGateway:
         meter_keys: by address, other keys of the meters.
         order_models: what is proven of the meters' models; nothing by default.
         provider: makes the way to every security provider, in a group of tasks.
+        port: its octets take their time, at this rate; ``None``: none.
 
     Attributes:
         strikes: faults that meet control frames.
         serve: what stands at the far end of the line instead of the stations, until it ends.
+        requests: on a line whose octets take their time: when each question left, and its octets.
 
     """
 
@@ -127,7 +130,10 @@ class SimulatedGateway:
         meter_keys: Mapping[str, Mapping[str, object]] | None = None,
         order_models: Models | None = None,
         provider: Callable[[asyncio.TaskGroup], Opener] | None = None,
+        port: Port | None = None,
     ) -> None:
+        self.requests: list[tuple[float, bytes]] = []
+        self._port = port
         self.sim = Simulation(seed=seed, start=start)
         self.clock = OwnClock(self.sim.clock)
         self.folder = folder
@@ -221,7 +227,12 @@ class SimulatedGateway:
         async with asyncio.TaskGroup() as plant:
             self._plant = plant
             self._line = Line(
-                self._stations, clock=self.sim.clock, record=self.answers.append, rules=self.strikes.rules
+                self._stations,
+                clock=self.sim.clock,
+                record=self.answers.append,
+                rules=self.strikes.rules,
+                client=self._port,
+                paced=self._port is not None,
             )
             outside = Outside(
                 folder=self.folder,
@@ -269,7 +280,7 @@ class SimulatedGateway:
             raise LineLost("no such device")
         ours, theirs = memory_line()
         self._ends.append(theirs)
-        self._plant.create_task(self._serve(Duplex(theirs, self.strikes.heard)))
+        self._plant.create_task(self._serve(Duplex(theirs, self._heard)))
         return ours
 
     async def serve_stations(self, duplex: Duplex) -> None:
@@ -278,6 +289,11 @@ class SimulatedGateway:
 
     async def _serve(self, duplex: Duplex) -> None:
         await (self.serve or self.serve_stations)(duplex)
+
+    def _heard(self, octets: bytes) -> None:
+        if self._port is not None:
+            self.requests.append((self.sim.clock.monotonic_s(), octets))
+        self.strikes.heard(octets)
 
     def _settings(self) -> Settings:
         meters = [
@@ -299,6 +315,7 @@ class SimulatedGateway:
                         "name": "line1",
                         "url": "tcp://127.0.0.1:1",
                         "reply_timeout_ms": self._reply_timeout_ms,
+                        "baud": self._port and self._port.baud,
                     }
                 ],
                 "meters": meters,

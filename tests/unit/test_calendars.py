@@ -139,7 +139,8 @@ def test_plans_that_share_slots_are_one() -> None:
         ({"gather_s": 60}, "for curves"),
         ({"from": date(2026, 1, 2), "until": date(2026, 1, 1)}, "no day is left"),
         ({"class": "monthly_freeze", "settlement_day": 29}, "less than or equal to 28"),
-        ({"class": "event"}, "'instant', 'status'"),
+        ({"class": "alarm"}, "'instant', 'status'"),
+        ({"class": "event", "every_s": 60}, "300 or more"),
     ],
 )
 def test_a_plan_that_cannot_be_meant_is_refused(given: dict[str, object], words: str) -> None:

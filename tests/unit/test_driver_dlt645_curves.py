@@ -14,7 +14,7 @@ from meterlink.drivers.base import StoredAnswer
 from meterlink.drivers.dlt645_curves import BAD_ANSWERS_MAX, CurveReader, curve_table
 from meterlink.drivers.dlt645_talk import Told
 from meterlink.drivers.stored import StoredFindings
-from meterlink.errors import BadAnswer, MeterlinkError, NoFreeze, Refused, ReplyTimeout
+from meterlink.errors import BadAnswer, ClockFarAhead, MeterlinkError, NoFreeze, Refused, ReplyTimeout
 from meterlink.model.data_classes import CURVE
 from meterlink.model.zone import CHINA_TIME
 from metersim import Simulation
@@ -145,7 +145,8 @@ def test_any_holes_of_any_memory(held: set[int], slots: set[int], every: int) ->
     _is_true(answer)
     assert set(_points(*(held & wanted))) == _slots_of(answer)
     assert set(_points(*(n for n in wanted if held and n < min(held)))) == set(answer.not_yet)
-    assert len(asked) <= len(wanted) + 1
+    missing = len(answer.gone) + len(answer.unfit_slots)
+    assert len(asked) <= len(wanted) + missing + 1, "twice for what seems to be gone"
 
 
 def test_a_meter_that_records_every_quarter_is_not_read_whole_for_the_hours() -> None:
@@ -276,3 +277,31 @@ def test_garbage_never_makes_a_point_of_another_time(
     except (NoFreeze, BadAnswer):
         return
     _is_true(answer)
+
+
+@pytest.mark.parametrize("late_behind", [0, 1, 2, 3])
+def test_a_late_answer_tells_no_record_gone(late_behind: int) -> None:
+    """An answer that comes late passes for the next one: days that the meter holds were given up."""
+    says, said = _holding(_points(*range(200))), list[bytes | Exception]()
+
+    def late(question: _Question) -> bytes | Exception:
+        said.append(says(question))
+        return said[-2] if len(said) == late_behind + 2 else said[-1]
+
+    answer, _ = _read(late, _points(*range(60)))
+    assert not answer.gone
+    _is_true(answer)
+
+
+def test_a_meter_that_is_weeks_ahead_is_asked_once() -> None:
+    """Asked for each slot of each turn, it took half of a line's time for ever."""
+    asked: list[_Question] = []
+    held = _points(*range(-40 * 96, -10 * 96))
+
+    def says(question: _Question) -> bytes | Exception:
+        asked.append(question)
+        return _holding(held)(question)
+
+    with pytest.raises(ClockFarAhead):
+        _read(says, _points(*range(24)))
+    assert 1 == len(asked)

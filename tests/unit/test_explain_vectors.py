@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from meterlink.explain.explain import DLT698, explain
+from meterlink.explain.explain import EXPLAINERS, explain
 from meterlink.explain.jsonl import answer
 from meterlink.explain.parts import Explanation, Part
 from meterlink.explain.tree import render
@@ -22,7 +22,8 @@ from meterwire.errors import RemoteProtocolError
 from tests.support.vectors import octets, vectors
 
 _645 = vectors("dlt645.jsonl", "dlt645") + vectors("control.jsonl", "dlt645") + vectors("own-dlt645.jsonl")
-_ALL = _645 + vectors("dlt698.jsonl", "dlt698") + vectors("control.jsonl", "dlt698")
+_1376 = vectors("gdw1376.jsonl")
+_ALL = _645 + vectors("dlt698.jsonl", "dlt698") + vectors("control.jsonl", "dlt698") + _1376
 _IDS = [vector["id"] for vector in _ALL]
 _FOR_PEOPLE = {"name"}
 
@@ -60,7 +61,7 @@ def test_the_answer_holds_everything_expected(vector: dict[str, Any]) -> None:
 
 
 def _explained(vector: dict[str, Any]) -> Explanation:
-    assert vector["protocol"] in (*EDITIONS, DLT698)
+    assert vector["protocol"] in (*EDITIONS, *EXPLAINERS)
     return explain(octets(vector), vector["protocol"])
 
 
@@ -115,7 +116,7 @@ def test_good_frames_give_messages() -> None:
 @pytest.mark.parametrize("vector", _ALL, ids=_IDS)
 def test_the_protocol_of_a_frame_is_found(vector: dict[str, Any]) -> None:
     """A person would have to know the protocol before the program tells what a frame is."""
-    if "expect" in vector and vector["protocol"] in {"dlt645-2007", DLT698}:
+    if "expect" in vector and vector["protocol"] in EXPLAINERS:
         found, told = explain(octets(vector)), _explained(vector)
         assert [frame.decoded for frame in told.frames] == [frame.decoded for frame in found.frames]
 

@@ -155,10 +155,12 @@ def test_a_stretch_of_a_table_is_the_rows_in_it(name: str) -> None:
             assert expected == list(works.freezes(name, at, Between(begin, end))), (begin, end)
 
 
-def test_load_records_from_a_time_are_the_first_that_the_meter_holds() -> None:
+@pytest.mark.parametrize("is_troubled", [False, True])
+def test_load_records_from_a_time_are_the_first_that_the_meter_holds(is_troubled: bool) -> None:
     """Records that it still holds would be told gone, or those that it has overwritten be told of."""
     meter = _meter()
-    _troubled(meter.works)
+    if is_troubled:
+        _troubled(meter.works)
     at = _MIDNIGHT + timedelta(hours=13)
     held = list(meter.works.freezes("curve", at))[: load_records.DEPTH][::-1]
     records = LoadRecords(meter.works, dictionary=dictionary())
@@ -167,6 +169,7 @@ def test_load_records_from_a_time_are_the_first_that_the_meter_holds() -> None:
         selector = b"\x03" + formats.parse("YYMMDDhhmm").encode(f"{moment:%Y-%m-%d %H:%M}")
         expected = [one for one in held if one.frozen_at >= moment][:3]
         assert expected == records.chosen(1, selector, at), back
+    assert held[:3] == records.chosen(0, b"\x03", at)
 
 
 def _troubled(works: Works) -> Works:

@@ -14,7 +14,7 @@ from meterlink.daemon.case_requests import CaseRequests
 from meterlink.daemon.evidence_requests import EvidenceRequests
 from meterlink.daemon.order_requests import OrderRequests, number, order_in, text
 from meterlink.errors import BadRequest
-from meterlink.model.order import AMOUNT_MAX_CENTS, NAME_MAX, NOT_ORDERED
+from meterlink.model.order import AMOUNT_MAX_CENTS, NAME_MAX, NOT_ORDERED, OrderKind
 
 _ANY: Any = None
 _TABLES = [
@@ -126,9 +126,26 @@ def test_a_number_is_a_number(value: object) -> None:
         number({"key": value}, "key", 0, 60)
 
 
-@pytest.mark.parametrize("kind", sorted(NOT_ORDERED))
+_NEVER_ORDERED = (
+    "initialise_wallet",
+    "open_account",
+    "refund",
+    "trip_auto_direct_close",
+    "trip_auto_permit_close",
+    "update_keys",
+)
+
+
+@pytest.mark.parametrize("kind", _NEVER_ORDERED)
 def test_what_meters_know_and_nobody_orders_here_is_refused_by_its_name(kind: str) -> None:
     """Who asks for a trip that closes by itself would read of eight other words, and not why."""
     with pytest.raises(BadRequest, match=f"{kind} is not ordered by this program: ") as refused:
         order_in({"order": {**_ORDER, "kind": kind}})
     assert NOT_ORDERED[kind] in str(refused.value)
+
+
+def test_no_kind_of_order_takes_money_out_or_commissions() -> None:
+    """A refund or an erased wallet would need rules of its own, and none is written (TOP-09, TOP-10)."""
+    switches = {"trip", "permit_close", "direct_close", "guarantee_on", "guarantee_off"}
+    assert {*switches, "alarm_on", "alarm_off", "top_up"} == {kind.value for kind in OrderKind}
+    assert {*_NEVER_ORDERED} == {*NOT_ORDERED}

@@ -86,6 +86,24 @@ async def test_a_roster_with_one_fault_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_another_meter_never_takes_an_id_over(tmp_path: Path) -> None:
+    """Debts, consents and orders of one meter would be those of another, and nobody have said why."""
+    other = "000000000007"
+    async with a_book(tmp_path) as book:
+        nameless = meter(2, meter_number="")
+        await book.apply([meter(1), nameless], revision=0, actor="li")
+        await book.apply([meter(2), meter(1, in_service_until=NOW)], revision=1, actor="li")
+        for wrong in (meter(1, meter_number=other), meter(1, meter_number=""), meter(2, meter_number=other)):
+            with pytest.raises(RosterRefused, match=r"meter_number of m\d: .*roster exchange"):
+                await book.apply([wrong], revision=2, actor="li")
+        applied = await book.apply([meter(2, meter_number=other)], revision=2, actor="li", is_correction=True)
+        assert other == applied.meters["m2"].meter_number
+    with JournalReader(tmp_path / _FILE) as reader:
+        acts = reader.acts_of_subject(Topic.ROSTER, "roster")
+        assert [None, None, True] == [kept.act.body.get("corrected") for kept in acts]
+
+
+@pytest.mark.asyncio
 async def test_as_many_changes_as_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the limit a revision is kept, one more and nothing is."""
     assert 200_000 == roster_log.CHANGES_MAX

@@ -103,6 +103,17 @@ def test_a_file_with_one_bad_row_changes_nothing(place: Place) -> None:
     )
 
 
+def test_a_number_is_overwritten_by_whoever_says_that_it_was_wrong(place: Place) -> None:
+    """A meter would be exchanged by a table, and its evidence be the new one's; or a slip never be mended."""
+    assert 0 == place.run("apply", place.file(_TWO), "--yes")[0]
+    other = place.file(_TWO.replace("m2,000000000002,000000000002", "m2,000000000002,000000000009"))
+    code, _, err = place.run("apply", other, "--yes")
+    assert (2, True) == (code, f"{other}:3: meter_number" in err and "--correct-numbers" in err), err
+    assert 2 == place.run("apply", other, "--dry-run")[0]
+    assert 0 == place.run("apply", other, "--dry-run", "--correct-numbers")[0]
+    assert 0 == place.run("apply", other, "--yes", "--correct-numbers")[0]
+
+
 def test_a_plan_of_another_roster_is_refused(place: Place) -> None:
     """What was looked over in the morning would undo what was done at noon."""
     assert 0 == place.run("apply", place.file(_TWO), "--yes", "--revision", "0")[0]

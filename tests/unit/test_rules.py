@@ -143,6 +143,28 @@ def test_a_verdict_is_told_in_both_languages_with_its_figures(case: Case) -> Non
         assert {"rule": verdict.rule, "passed": False, "inputs": dict(verdict.inputs)} == verdict.body
 
 
+_EVERY = "CTRL-12 CTRL-21 CTRL-23 CTRL-25 QUAL-01 TIME-01"
+_SWITCHES = f"{_EVERY} CTRL-13 CTRL-20 NEED-01 RELAY-01"
+_CUTS = f"{_SWITCHES} AUD-02 CAP-01 CTRL-08 CTRL-09 CTRL-10 CTRL-11 CTRL-14 CTRL-24"
+_CLOSES = f"{_SWITCHES} CTRL-15 CTRL-16 CTRL-17 HOLD-01"
+_LAST: dict[OrderKind, str] = {
+    TRIP: f"{_CUTS} CTRL-01 CTRL-02 CTRL-03 CTRL-04 CTRL-05 CTRL-06",
+    PERMIT: _CLOSES,
+    DIRECT: _CLOSES,
+    OrderKind.TOP_UP: f"{_EVERY} TOP-01 TOP-02 TOP-03 TOP-04 TOP-05 WORLD-01",
+    GUARANTEE_OFF: f"{_CUTS} CTRL-22",
+    GUARANTEE_ON: f"{_SWITCHES} AUD-02 CTRL-22 HOLD-01",
+}
+"""What is asked again when the meter has been read and octets leave next; CTRL-07 of important customers."""
+
+
+@pytest.mark.parametrize("kind", _LAST)
+def test_every_rule_is_asked_again_at_the_last_moment(kind: OrderKind) -> None:
+    """What changed since somebody pressed the button would be seen by no rule (CTRL-11, CTRL-21)."""
+    asked = {verdict.rule for verdict in judge(LIVE, facts(kind, LIVE))}
+    assert {*_LAST[kind].split()} == asked
+
+
 def test_what_becomes_of_an_order_is_the_gravest_word() -> None:
     """A postponement would hide a refusal, and the order would be tried again."""
     both = facts(LIVE_TRIP.order.kind, LIVE, live=live(TRIP, clock=None, provider="lab"))

@@ -105,21 +105,25 @@ class LoadRecords:
             if moment is None:
                 return []
             begin = moment.replace(tzinfo=PLANT_TIME)
-            if (found := self._near(begin, count, depth, at)) is not None:
-                return found
+        if (found := self._near(begin, count, depth, at)) is not None:
+            return found
         oldest_first = list(islice(self._works.freezes(CURVE.name, at), depth))[::-1]
         return [freeze for freeze in oldest_first if begin is None or freeze.frozen_at >= begin][:count]
 
-    def _near(self, begin: datetime, count: int, depth: int, at: datetime) -> list[Freeze] | None:
+    def _near(self, begin: datetime | None, count: int, depth: int, at: datetime) -> list[Freeze] | None:
         """The first records from a time on, without a walk through all; ``None``: only that would tell.
 
         As many numbers as lie between a record and the newest one, so many records there are at most: what is
-        so near is kept, also where the meter was off and left numbers out.
+        so near is kept, also where the meter was off and left numbers out. A meter that was never off, and
+        the clock of which nobody has set, leaves none out.
         """
         newest = next(self._works.freezes(CURVE.name, at), None)
-        if newest is None or begin > newest.frozen_at:
+        if newest is None or (begin is not None and begin > newest.frozen_at):
             return []
-        if newest.frozen_at - begin >= (depth - 1) * _STEP:
+        oldest = newest.frozen_at - (depth - 1) * _STEP
+        if self._works.undisturbed:
+            begin = oldest if begin is None else max(begin, oldest)
+        elif begin is None or begin < oldest:
             return None
         found: list[Freeze] = []
         while len(found) < count and begin <= newest.frozen_at:

@@ -18,6 +18,9 @@ PREAMBLE_MAX = 16
 OCTET_GAP_MS_MAX: Final = 500
 """Tb of DL/T 645: the longest pause between two octets of one answer."""
 
+FRAME_END: Final = b"\x16"
+"""The last octet of a frame of every language here: no request is complete before one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Station:
@@ -159,17 +162,14 @@ class Ears:
 
     def hear_first(self, octets: bytes, client: Port | None) -> tuple[int, list[Asked]]:
         """The same, until the first request is complete: how many octets that took, and the request."""
-        for count in range(1, len(octets) + 1):
-            octet = octets[count - 1 : count]
+        count, found = 0, list[Asked]()
+        while not found and count < len(octets):
+            begin, count = count, octets.find(FRAME_END, count) + 1 or len(octets)
             found = [
                 Asked(language, request, client, client)
                 for language, ear in self._tuned
-                for request in ear.feed(octet)
+                for request in ear.feed(octets[begin:count])
             ]
-            if found:
-                break
-        else:
-            count, found = len(octets), []
         if client is not None:
             found += self._overhear(octets[:count], client)
         return count, found

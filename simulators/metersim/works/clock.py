@@ -107,6 +107,11 @@ class MeterClock:
         self._moved = moved
 
     @property
+    def was_set(self) -> bool:
+        """Whether it was ever set, or went wrong by a jump."""
+        return len(self._settings) > 1
+
+    @property
     def since(self) -> datetime:
         """When it was first switched on."""
         return self._since

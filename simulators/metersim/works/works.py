@@ -121,6 +121,11 @@ class Works:
         return self._life.hung_since
 
     @property
+    def undisturbed(self) -> bool:
+        """Whether nothing happened to it yet and nobody has set its clock: it has left out no freeze."""
+        return len(self.history.rows) == 1 and not self.clock.was_set
+
+    @property
     def switch(self) -> Switch:
         """The switch of the meter that hangs there now."""
         return self._life.controlled.switch

@@ -30,7 +30,7 @@ from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.planner import PlanLedger, Planner
 from meterlink.acquisition.plans import Point, StoredPlan
 from meterlink.acquisition.ranking import Ranking
-from meterlink.acquisition.streams import Meter, Stream
+from meterlink.acquisition.streams import NOTHING_OPEN, Meter, Stream
 from meterlink.acquisition.turns import LONG_AGO, OVERWRITTEN_MAX, SLOTS_A_TURN, Job, Turn, TurnLedger
 from meterlink.acquisition.wall import Wall
 from meterlink.bus.line import Line
@@ -43,8 +43,8 @@ from meterlink.model.slot import Reason
 
 WORKERS: Final = 2
 """Meters of a line that are asked at once; one of them waits for the line, or the disk."""
-CLOCK_LOOK_S: Final = 30.0
-"""Longest sleep without a look at the wall clock, which may have been set."""
+LONGEST_NAP_S: Final = 300.0
+"""So soon after its beginning a day is planned, before anything of it is due (``FREEZE_SETTLE``)."""
 RANK_AGAIN_S: Final = 5.0
 """A ranking holds for so long, or until it is used up: a line of hundreds is not sorted at each turn."""
 SLOW_LOOK_S: Final = 900.0
@@ -135,6 +135,10 @@ class Collector:
         self._stopping = True
         self._woken.set()
 
+    def look_at_clock(self) -> None:
+        """The wall clock was set: what is due may be other than it seemed."""
+        self._woken.set()
+
     async def run(self) -> None:
         """Collect until stopped."""
         async with asyncio.TaskGroup() as group:
@@ -178,6 +182,9 @@ class Collector:
                 self._turns += 1
                 stream.turn = self._turns
                 return job
+            # What was due is not: the clock was set back. It is looked again before the next choice.
+            stream.front, stream.is_stale = NOTHING_OPEN, True
+            self._back.append(stream)
         return None
 
     async def _look(self) -> None:
@@ -301,9 +308,9 @@ class Collector:
     def _nap_s(self) -> float:
         """Until something may have become due."""
         now, monotonic_s = self._clock.utc_now(), self._clock.monotonic_s()
-        naps = [CLOCK_LOOK_S]
+        naps = [LONGEST_NAP_S]
         if self._line_rests_until > monotonic_s:
-            return min(CLOCK_LOOK_S, self._line_rests_until - monotonic_s)
+            return min(LONGEST_NAP_S, self._line_rests_until - monotonic_s)
         for stream in self._streams:
             if stream.front.coming is not None:
                 naps.append(stream.front.coming - now.timestamp())

@@ -11,16 +11,18 @@ memory tells all that happened meanwhile, unless it ran over: then the log says 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from decimal import Decimal
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
 import structlog
 
+from meterlink.acquisition.event_look import EventLook, event_of, gone_event
 from meterlink.acquisition.keeping import Keeper, Patience
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger
@@ -30,14 +32,16 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Driver
-from meterlink.drivers.events import EVENT_DEPTH, ReportedEvent
+from meterlink.drivers.events import ReportedEvent
 from meterlink.errors import BadAnswer
-from meterlink.model.event import Event, EventValue
-from meterlink.model.event_kinds import CLEARS, EVENTS_GONE
-from meterlink.model.event_mark import EventMark, Wanted, wanted
+from meterlink.model.event import Event
+from meterlink.model.event_kinds import CLEARS
+from meterlink.model.event_mark import EventMark
 from meterlink.model.slot import Reason
 from meterlink.model.zone import CHINA_TIME
 
+CALL_REST_S: Final = 60.0
+"""A meter that calls again and again is not looked into more often than this."""
 COUNT_AGAIN_MAX: Final = 3
 """How often records of a kind are begun anew because events come while they are read."""
 
@@ -53,28 +57,6 @@ class EventJournal(Protocol):
 
     async def keep(self, meter: str, events: Sequence[Event], marks: Mapping[str, EventMark]) -> None:
         """See ``EventLog.keep``."""
-
-
-@dataclass(slots=True)
-class _Look:
-    """What is known of one meter's memory in one slot.
-
-    Args:
-        slot: which.
-        marks: by kind, from the journal.
-        counts: by kind, from the meter.
-        records: by kind and count, those that have been read under that count.
-        was_cleared: the meter's events were cleared since the marks.
-        ran_over: events are gone that nobody has read.
-
-    """
-
-    slot: datetime
-    marks: dict[str, EventMark]
-    counts: dict[str, int] = field(default_factory=dict)
-    records: dict[tuple[str, int], dict[int, ReportedEvent | None]] = field(default_factory=dict)
-    was_cleared: bool = False
-    ran_over: bool = False
 
 
 class EventPoller(Poller):
@@ -115,25 +97,68 @@ class EventPoller(Poller):
         self._patience = Patience(self._line.name)
         kinds = (kind for item in self._plan.items for kind in self._driver.event_kinds(item))
         self._kinds = sorted(dict.fromkeys(kinds), key=lambda kind: kind not in CLEARS)
-        self._looked: dict[str, _Look] = {}
+        self._looked: dict[str, EventLook] = {}
         self._left: dict[str, tuple[str, ...]] = {}
         self._absent: set[str] = set()
+        self._callers: set[str] = set()
+        self._called_at_s: dict[str, float] = {}
 
     async def _due(self, slot: datetime) -> list[Task]:
         self._looked.clear()
+        tasks = [self._all_kinds(point, slot) for point in self._points if point.in_service(slot)]
+        for task in tasks:
+            if not task.items:
+                await self._slots.refused(task.point.meter, slot, "refused already today")
+        return self._in_turn(tasks)
+
+    def _all_kinds(self, point: Point, slot: datetime) -> Task:
+        """The kinds of a meter, those first to which nobody came the last time."""
         today = slot.astimezone(self._zone).date()
+        refused, left = self._memory.refused, self._left.get(point.meter, ())
+        kinds = [kind for kind in self._kinds if refused.get((point.meter, kind)) != today]
+        kinds.sort(key=lambda kind: (kind not in CLEARS, kind not in left))
+        return Task(point, deque(kinds))
+
+    # --- called in between ---
+
+    def wake(self, address: str) -> None:
+        """A meter says that it has events which nobody has read: it is looked into between two slots.
+
+        Args:
+            address: of the meter; one of another plan is passed over.
+
+        """
+        if any(point.address == address for point in self._points):
+            self._callers.add(address)
+            self._woken.set()
+
+    async def _sleep_through(self, slot: datetime) -> None:
+        while not self._over(slot):
+            self._woken.clear()
+            wait_s = await self._answer_calls(slot)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(self._left_s(slot), wait_s)):
+                    await self._woken.wait()
+
+    async def _answer_calls(self, slot: datetime) -> float:
+        """EventLook into those who have called, each now and then; how soon the others may be."""
+        now_s = self._clock.monotonic_s()
+        rests_s = {
+            one: self._called_at_s.get(one, -CALL_REST_S) + CALL_REST_S - now_s for one in self._callers
+        }
+        ready = {address for address, rest_s in rests_s.items() if rest_s <= 0}
+        self._callers -= ready
         tasks = []
         for point in self._points:
-            if not point.in_service(slot):
-                continue
-            refused = self._memory.refused
-            kinds = [kind for kind in self._kinds if refused.get((point.meter, kind)) != today]
-            left = self._left.get(point.meter, ())
-            kinds.sort(key=lambda kind: (kind not in CLEARS, kind not in left))
-            tasks.append(Task(point, deque(kinds)))
-            if not kinds:
-                await self._slots.refused(point.meter, slot, "refused already today")
-        return self._in_turn(tasks)
+            if point.address in ready and point.in_service(slot):
+                self._called_at_s[point.address] = now_s
+                self._looked.pop(point.meter, None)
+                tasks.append(self._all_kinds(point, slot))
+        if tasks:
+            await self._pass(self._in_turn(tasks), slot)
+        return min((rest_s for rest_s in rests_s.values() if rest_s > 0), default=math.inf)
+
+    # --- one meter ---
 
     async def _ask(self, task: Task, slot: datetime) -> None:
         try:
@@ -148,7 +173,7 @@ class EventPoller(Poller):
             ReplyTimeout, LineError, BusFull: from the line; what was read before is kept.
 
         """
-        look = await self._look_of(task, slot)
+        look = await self._look_of(task.point, slot)
         await self._count(task, look)
         idle: dict[str, EventMark] = {}
         for kind in sorted(look.counts, key=lambda kind: kind in CLEARS):  # a clear is known to the end
@@ -156,7 +181,7 @@ class EventPoller(Poller):
                 return
             if kind not in task.items:
                 continue
-            if self._wanted(look, task.point, kind).lasts:
+            if look.wanted(kind).lasts:
                 try:
                     await self._read(task.point, look, kind)
                 except BadAnswer as error:
@@ -164,7 +189,7 @@ class EventPoller(Poller):
                     self._note_bad(task.point, str(error))
                     del look.counts[kind]
                     continue
-            elif look.marks.get(kind) != (mark := self._idle(look, task.point, kind)):
+            elif look.marks.get(kind) != (mark := look.idle(kind)):
                 idle[kind] = mark
             if kind not in idle:
                 task.items.remove(kind)
@@ -174,15 +199,14 @@ class EventPoller(Poller):
                 task.items.remove(kind)
         await self._settle(task, look)
 
-    async def _look_of(self, task: Task, slot: datetime) -> _Look:
-        meter = task.point.meter
-        look = self._looked.get(meter)
+    async def _look_of(self, point: Point, slot: datetime) -> EventLook:
+        look = self._looked.get(point.meter)
         if look is None or look.slot != slot:
-            marks = await self._until_done(partial(self._events.marks, meter))
-            look = self._looked[meter] = _Look(slot, marks)
+            marks = await self._until_done(partial(self._events.marks, point.meter))
+            look = self._looked[point.meter] = EventLook(slot, point.address, marks)
         return look
 
-    async def _count(self, task: Task, look: _Look) -> None:
+    async def _count(self, task: Task, look: EventLook) -> None:
         """Read the counts that are still missing; kinds that the meter has not leave the task."""
         missing = [kind for kind in task.items if kind not in look.counts]
         if not missing:
@@ -191,10 +215,7 @@ class EventPoller(Poller):
         found = await self._driver.read_event_counts(
             self._line, point.address, missing, priority=Priority.CURVE
         )
-        look.counts |= found.counts
-        for kind in CLEARS:
-            mark = look.marks.get(kind)
-            look.was_cleared |= mark is not None and found.counts.get(kind, 0) > mark.counted
+        look.take_counts(found.counts)
         if found.refused:
             self._note_absent(point, look.slot, tuple(found.refused))
         for kind in found.refused:
@@ -218,7 +239,7 @@ class EventPoller(Poller):
                 "event_kinds_absent", line=self._line.name, meter=point.meter, kinds=", ".join(sorted(kinds))
             )
 
-    async def _read(self, point: Point, look: _Look, kind: str) -> None:
+    async def _read(self, point: Point, look: EventLook, kind: str) -> None:
         """Read what is new of one kind, and keep it with its mark.
 
         Raises:
@@ -227,7 +248,7 @@ class EventPoller(Poller):
 
         """
         for _ in range(COUNT_AGAIN_MAX):
-            count, todo = look.counts[kind], self._wanted(look, point, kind)
+            count, todo = look.counts[kind], look.wanted(kind)
             read = look.records.setdefault((kind, count), {})
             if missing := [last for last in todo.lasts if last not in read]:
                 found = await self._driver.read_event_records(
@@ -239,7 +260,7 @@ class EventPoller(Poller):
             look.counts[kind] = await self._count_again(point, kind)
             if look.counts[kind] == count:
                 records = {last: read.get(last) for last in todo.lasts}
-                await self._keep_records(point, look, kind, records, todo.gone)
+                await self._keep_records(point, look, kind, records, look.gone(kind, records))
                 return
         raise BadAnswer(f"meter {point.address} records {kind} faster than it can be read")
 
@@ -256,71 +277,30 @@ class EventPoller(Poller):
     async def _keep_records(
         self,
         point: Point,
-        look: _Look,
+        look: EventLook,
         kind: str,
         records: Mapping[int, ReportedEvent | None],
         gone: int,
     ) -> None:
-        count, taken_at = look.counts[kind], self._clock.utc_now()
+        taken_at, route = self._clock.utc_now(), self._line.name
         events = [
-            self._event(point.meter, record, taken_at)
+            event_of(record, point.meter, route=route, taken_at=taken_at)
             for _, record in sorted(records.items(), reverse=True)
             if record is not None
         ]
         if gone:
             look.ran_over = True
-            _log.warning("event_records_gone", line=self._line.name, meter=point.meter, kind=kind, gone=gone)
-            events.insert(0, self._gone(point.meter, kind, count, gone, taken_at))
-        mark = EventMark(device=point.address, counted=count, lasting=_lasting(records, count))
+            _log.warning("event_records_gone", line=route, meter=point.meter, kind=kind, gone=gone)
+            told = gone_event(
+                point.meter, kind, gone=gone, count=look.counts[kind], route=route, taken_at=taken_at
+            )
+            events.insert(0, told)
+        mark = look.mark_behind(kind, records)
         if look.marks.get(kind) != mark or events:
             await self._keep(point.meter, events, {kind: mark})
         look.marks[kind] = mark
 
-    def _event(self, meter: str, record: ReportedEvent, taken_at: datetime) -> Event:
-        return Event(
-            meter=meter,
-            kind=record.kind,
-            occurred_at=record.occurred_at,
-            ended_at=record.ended_at,
-            values=record.values,
-            taken_at=taken_at,
-            route=self._line.name,
-            source=record.source,
-        )
-
-    def _gone(self, meter: str, kind: str, count: int, gone: int, taken_at: datetime) -> Event:
-        """Says of events that the memory ran over before anybody read them."""
-        return Event(
-            meter=meter,
-            kind=EVENTS_GONE,
-            occurred_at=None,
-            ended_at=None,
-            values=(
-                EventValue(item="event_kind", content=kind),
-                EventValue(item="gone", content=Decimal(gone)),
-                EventValue(item="event_count", content=Decimal(count)),
-            ),
-            taken_at=taken_at,
-            route=self._line.name,
-            source="meterlink",
-        )
-
-    def _wanted(self, look: _Look, point: Point, kind: str) -> Wanted:
-        return wanted(
-            look.marks.get(kind),
-            point.address,
-            look.counts[kind],
-            depth=EVENT_DEPTH,
-            was_cleared=look.was_cleared and kind not in CLEARS,
-        )
-
-    def _idle(self, look: _Look, point: Point, kind: str) -> EventMark:
-        """The mark of a kind of which there is nothing to read."""
-        before, count = look.marks.get(kind), look.counts[kind]
-        is_same = before is not None and before.device == point.address and before.counted == count
-        return before if is_same and before is not None else EventMark(device=point.address, counted=count)
-
-    async def _settle(self, task: Task, look: _Look) -> None:
+    async def _settle(self, task: Task, look: EventLook) -> None:
         if task.items:
             return
         meter = task.point.meter
@@ -336,14 +316,3 @@ class EventPoller(Poller):
 
     async def _until_done(self, work: Callable[[], Awaitable[_T]]) -> _T:
         return await self._patience.until_done(work)
-
-
-def _lasting(records: Mapping[int, ReportedEvent | None], count: int) -> int | None:
-    """Number of the newest event that has not ended."""
-    lasts = (
-        last
-        for last, record in sorted(records.items())
-        if record is not None and record.occurred_at is not None and record.ended_at is None
-    )
-    newest = next(lasts, None)
-    return None if newest is None else count - newest + 1

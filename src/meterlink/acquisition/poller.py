@@ -25,6 +25,7 @@ from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger, PassingSlots
 from meterlink.acquisition.plans import Plan, Point, is_kept
 from meterlink.acquisition.wall import Wall
+from meterlink.acquisition.wall_clock import LOOK_S
 from meterlink.bus.line import Line
 from meterlink.clock import Clock
 from meterlink.drivers.base import Driver
@@ -37,9 +38,6 @@ WORKERS = 4
 
 LATE_ANSWER_S = 3.0
 """After a silence the same question is not asked again sooner: a late answer could pass for the new one."""
-
-CLOCK_LOOK_S = 30.0
-"""Longest sleep without a look at the wall clock, which may have been set."""
 
 _TIMER_SLACK_S = 0.05
 """Wall and monotonic clocks do not tick together; a pause of ``LATE_ANSWER_S`` must count as one."""
@@ -118,16 +116,23 @@ class Poller(ABC):
         self._wall = Wall(line.name, clock)
         self._memory = _Memory()
         self._stop = asyncio.Event()
+        self._woken = asyncio.Event()
 
     def stop(self) -> None:
         """Let ``run`` end after the exchanges in hand."""
         self._stop.set()
+        self._woken.set()
+
+    def look_at_clock(self) -> None:
+        """The wall clock was set: the slot may be another."""
+        self._woken.set()
 
     async def run(self) -> None:
         """Poll until stopped."""
         while not self._stop.is_set():
             if not self._wall.is_set():
-                await self._pause(CLOCK_LOOK_S)
+                self._woken.clear()
+                await _until(self._woken, LOOK_S)
                 continue
             slot, looked_s = self._plan.slot_at(self._clock.utc_now()), self._clock.monotonic_s()
             last = self._memory.last_slot
@@ -244,12 +249,11 @@ class Poller(ABC):
 
     async def _sleep_through(self, slot: datetime) -> None:
         while not self._over(slot):
-            await self._pause(min(self._left_s(slot), CLOCK_LOOK_S))
+            self._woken.clear()
+            await _until(self._woken, self._left_s(slot))
 
     async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._stop.wait()
+        await _until(self._stop, seconds)
 
     # --- what people are told --------------------------------------------------------------
 
@@ -302,3 +306,9 @@ class Poller(ABC):
     def _never_asked(self, point: Point) -> tuple[Reason, str]:
         """Why nobody came to a meter in a slot."""
         return (Reason.SILENT if point.meter in self._memory.silent else Reason.LINE_SLOW), ""
+
+
+async def _until(event: asyncio.Event, longest_s: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(longest_s):
+            await event.wait()

@@ -28,7 +28,7 @@ NOT_TAKEN: Final = "record_not_taken"
 """What the log says of a meter whose newest record is older than what is due."""
 MONTH_DAYS_S: Final = 31 * 86_400
 
-_EMPTY: Final = Front(current=None, coming=None, newest=None, oldest=None)
+NOTHING_OPEN: Final = Front(current=None, coming=None, newest=None, oldest=None)
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ class Stream:
     plan: StoredPlan
     driver: MemoryReader
     depth_s: float = 0.0
-    front: Front = _EMPTY
+    front: Front = NOTHING_OPEN
     behind: tuple[datetime, ...] = ()
     is_stale: bool = True
     refused: dict[str, tuple[date, str]] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from meterlink.acquisition.harvest import Harvest, SlotLedger
 from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.planner import BlameLedger
-from meterlink.acquisition.streams import NOT_TAKEN, Stream, depth_s
+from meterlink.acquisition.streams import NOT_TAKEN, Meter, Stream, depth_s
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
@@ -40,7 +40,9 @@ from meterlink.model.slot import DAY_S, MONTH_S, Reason
 LATE_ANSWER_S: Final = 3.0
 """After a silence the same meter is not asked again sooner: a late answer could pass for the new one."""
 LINE_REST_S: Final = 5.0
-"""A line that could not be used is left alone for so long."""
+"""A line that could not be used is left alone for so long, and for twice as long each time that follows."""
+LINE_REST_MAX_S: Final = 60.0
+"""The longest: each try writes into the journal, and a line may be gone for weeks."""
 VOUCHED_S: Final = 7 * 86_400.0
 """So long a meter's clock is believed to be about right."""
 AHEAD_MAX: Final = timedelta(days=1)
@@ -110,6 +112,7 @@ class Turn:
         self._ledger = ledger
         self._clock = clock
         self._patience = Patience(line.name)
+        self._line_rest_s = LINE_REST_S
 
     async def take(self, job: Job) -> float:
         """Ask; returns the monotonic time until which the line is to be left alone."""
@@ -171,6 +174,7 @@ class Turn:
 
     async def _note_answer(self, job: Job, answer: StoredAnswer) -> float:
         stream, meter = job.stream, job.stream.meter
+        self._line_rest_s = LINE_REST_S
         if meter.silent:
             self._looks.was_silent(meter.point.meter)
         if answer.records:
@@ -202,22 +206,34 @@ class Turn:
         stream = job.stream
         match error:
             case ReplyTimeout():
+                self._line_rest_s = LINE_REST_S
                 await self._note_silent(stream)
             case BusFull():
                 return self._clock.monotonic_s() + LINE_REST_S
             case LineError():
+                rest_s, self._line_rest_s = self._line_rest_s, min(2 * self._line_rest_s, LINE_REST_MAX_S)
                 series = [one.series for one in self._streams]
                 await self._blame(series, Reason.LINE_DOWN, note=str(error))
-                return self._clock.monotonic_s() + LINE_REST_S
+                return self._clock.monotonic_s() + rest_s
+            case ClockFarAhead():
+                self._note_useless(job, error)
+                await self._blame(self._series_of(stream.meter), Reason.CLOCK_WRONG, note=str(error))
             case NoFreeze():
                 self._tell(stream, "no_freeze", str(error))
                 self._rest(job)
             case _:
-                event = "config_error" if isinstance(error, ConfigError) else "bad_answer"
-                meter = stream.meter.point.meter
-                _log.warning(event, line=self._line.name, meter=meter, reason=str(error))
-                self._vain(job)
+                self._note_useless(job, error)
         return 0.0
+
+    def _note_useless(self, job: Job, error: MeterlinkError) -> None:
+        """An answer that helps nobody, of a meter that is there."""
+        event = "config_error" if isinstance(error, ConfigError) else "bad_answer"
+        meter = job.stream.meter.point.meter
+        _log.warning(event, line=self._line.name, meter=meter, reason=str(error))
+        self._vain(job)
+
+    def _series_of(self, meter: Meter) -> list[Series]:
+        return [one.series for one in self._streams if one.meter is meter]
 
     async def _note_silent(self, stream: Stream) -> None:
         """Put the meter aside, for a moment or for longer; all that is due of it waits for it."""
@@ -232,8 +248,7 @@ class Turn:
         else:
             meter.tries, rest_s = 0, max(float(stream.plan.retry_s), LATE_ANSWER_S)
         meter.rest_until = self._clock.monotonic_s() + rest_s
-        series = [one.series for one in self._streams if one.meter is meter]
-        await self._blame(series, Reason.SILENT, tries=1)
+        await self._blame(self._series_of(meter), Reason.SILENT, tries=1)
 
     def _note_refused(self, stream: Stream, refused: Mapping[str, str]) -> None:
         today, meter = stream.plan.calendar.day_of(self._clock.utc_now()), stream.meter.point.meter

@@ -16,7 +16,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, Literal
 
-from meterlink.billing.freezes import QUALITY
+from meterlink.billing.freezes import EXACT, QUALITY
 from meterlink.model.history import Shown
 from meterlink.model.marks import NO_MARKS, UNUSABLE, Marks
 from meterlink.model.slot import Lang
@@ -167,7 +167,7 @@ def consumption(item: str, stretches: Sequence[Stretch]) -> Consumption:
             return Consumption(item=item, amount=None, lack=Lack.WENT_BACK, at_meter=one.meter, marks=marks)
         parts.append((one.meter, made.counted, one.multiplier_end))
         seqs += [end.seq for end in (one.start, one.end) if end.seq is not None]
-        total += made.counted * one.multiplier_end
+        total = EXACT.add(total, EXACT.multiply(made.counted, one.multiplier_end))
     return Consumption(item=item, amount=total, marks=marks, parts=tuple(parts), seqs=tuple(seqs))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from typing import Final
 
 from meterlink.model.marks import Marks, Standing
@@ -20,6 +20,8 @@ QUALITY: Final[Mapping[Standing, str]] = {
     Standing.REJECTED: "rejected",
 }
 """What billing may do with a value, in a word. Source: business-rules, section 5."""
+EXACT: Final = Context(prec=60, traps=[Inexact])
+"""Registers of 14 digits times ratios of 11 and 11, summed over centuries: nothing is ever rounded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ class Register:
 
     def times(self, multiplier: Decimal) -> Decimal | None:
         """The value times a multiplier, exact."""
-        return None if self.value is None else self.value * multiplier
+        return None if self.value is None else EXACT.multiply(self.value, multiplier)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

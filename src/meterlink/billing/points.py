@@ -86,7 +86,7 @@ class Points:
             meter_number=entry.meter_number,
             customer_number=entry.customer_number,
             area=entry.area,
-            multiplier=entry.ct * entry.pt,
+            multiplier=_plain(entry.ct * entry.pt),
             reading_day=entry.reading_day,
         )
 
@@ -130,3 +130,8 @@ class Points:
                 chain.append(one.id)
             one = self.settings(one.replaces) if one.replaces else None
         return tuple(reversed(chain))
+
+
+def _plain(ratio: Decimal) -> Decimal:
+    """One way of writing a number: 0.1 for 0.000001 times 100000."""
+    return Decimal(format(ratio.normalize(), "f"))

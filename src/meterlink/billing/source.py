@@ -12,11 +12,12 @@ from meterlink.billing.consumption import Consumption, End, Stretch, consumption
 from meterlink.billing.days import day_of, end_of, slots_of
 from meterlink.billing.freezes import FreezeRow, Register
 from meterlink.billing.points import Points
-from meterlink.journal import freeze_rows, history_rows, roster_rows
+from meterlink.journal import freeze_rows, history_rows, ledger_looks, roster_rows
 from meterlink.journal.freeze_rows import ROWS_MAX, KeptFreeze
 from meterlink.journal.reader import JournalReader
 from meterlink.model.history import Told
 from meterlink.model.marks import Marks
+from meterlink.model.slot import Standing
 from meterlink.validation.facts import MeterFacts
 from meterlink.validation.validator import FactsOfMeters
 
@@ -42,13 +43,26 @@ class Freezes:
 
     def __init__(self, reader: JournalReader, zone: tzinfo, facts: FactsOfMeters = _NO_FACTS) -> None:
         self._reader = reader
-        self._zone = zone
+        self.zone: Final = zone
         self._facts = facts
         self.points: Final = Points.of(reader.look(roster_rows.every_change))
 
     def newest(self) -> int:
         """The last row of the log."""
         return self._reader.look(freeze_rows.newest)
+
+    def end_of(self, day: date) -> datetime:
+        """The instant that ends a day in the plant; aware, UTC."""
+        return end_of(day, self.zone)
+
+    def standings(self, meter: str, slot: datetime) -> list[Standing]:
+        """What the ledger knows of a meter's slots of one instant.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        return self._reader.look(partial(ledger_looks.standings, meter=meter, slot=slot))
 
     def after(
         self,
@@ -77,7 +91,7 @@ class Freezes:
         """
         end = self.newest() if until is None else until
         limit = min(limit, ROWS_MAX)
-        slots = None if day is None else slots_of(day, self._zone)
+        slots = None if day is None else slots_of(day, self.zone)
         found: list[FreezeRow] = []
         for _ in range(LOOKS_AT_ONCE):
             look = partial(freeze_rows.following, after=seq, until=end, limit=limit, slots=slots)
@@ -117,7 +131,7 @@ class Freezes:
             JournalError: the journal cannot be read.
 
         """
-        since, until = end_of(first - timedelta(days=1), self._zone), end_of(last, self._zone)
+        since, until = end_of(first - timedelta(days=1), self.zone), end_of(last, self.zone)
         chain = self.points.stood(meter, since, until) or (meter,)
         told = {one: self._reader.look(partial(history_rows.exchanges, meter=one)) for one in chain}
         stretches = []
@@ -138,7 +152,7 @@ class Freezes:
         facts = self._facts.get(meter)
         return Stretch(
             meter=meter,
-            facts=facts if facts is not None else _nothing_known(self._zone),
+            facts=facts if facts is not None else _nothing_known(self.zone),
             multiplier_start=self.points.multiplier(meter, start.at if start else begins),
             multiplier_end=self.points.multiplier(meter, end.at if end else ends),
             start=start,
@@ -151,7 +165,7 @@ class Freezes:
 
     def _held(self, meter: str, item: str, day: date) -> End | None:
         found = self._reader.look(
-            partial(freeze_rows.held, meter=meter, item=item, slots=slots_of(day, self._zone))
+            partial(freeze_rows.held, meter=meter, item=item, slots=slots_of(day, self.zone))
         )
         if found is None:
             return None
@@ -165,7 +179,7 @@ class Freezes:
             seq=kept.seq,
             meter=first.meter,
             place=self.points.place(first.meter, first.slot),
-            day=day_of(first.slot, self._zone),
+            day=day_of(first.slot, self.zone),
             frozen_at=first.slot,
             registers=tuple(
                 Register(item=one.item, value=one.value, unit=one.unit, marks=one.marks)

@@ -15,6 +15,7 @@ import typer
 from meterlink.cli import audit, case, config, control, evidence, journal, order, roster, work
 from meterlink.cli.decode import decode
 from meterlink.cli.demo import demo
+from meterlink.cli.events import events
 from meterlink.cli.items import items
 from meterlink.cli.probe import probe
 from meterlink.cli.qualify import qualify
@@ -44,6 +45,7 @@ app.command()(reconcile)
 app.command()(qualify)
 app.command()(why)
 app.command()(completeness)
+app.command()(events)
 app.add_typer(config.app, name="config")
 app.add_typer(roster.app, name="roster")
 app.add_typer(journal.app, name="journal")

@@ -35,6 +35,13 @@ def items_like(incomplete: str) -> list[str]:
     return list(islice((name for name in names if name.startswith(incomplete)), OFFERED_MAX))
 
 
+def kinds_like(incomplete: str) -> list[str]:
+    """Kinds of event that begin so."""
+    from meterlink.model.event_kinds import EVENT_KINDS
+
+    return [kind for kind in EVENT_KINDS if kind.startswith(incomplete)]
+
+
 def _meters(config: Path) -> Iterator[str]:
     from meterlink.config import data_dir, load_settings
     from meterlink.daemon.audited import JOURNAL_FILE

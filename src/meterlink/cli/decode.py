@@ -24,6 +24,9 @@ class Protocol(enum.StrEnum):
     DLT645_2007 = "dlt645-2007"
     DLT645_1997 = "dlt645-1997"
     DLT698_45 = "dlt698.45"
+    GDW1376_1 = "gdw1376.1"
+    GDW1376_2 = "gdw1376.2"
+    AUTO = "auto"
 
 
 def decode(
@@ -37,7 +40,7 @@ def decode(
     ] = None,
     protocol: Annotated[
         Protocol | None,
-        typer.Option(help="Protocol of the octets; default: DL/T 645-2007 or 698.45, whichever fits."),
+        typer.Option(help="Protocol of the octets; auto says how sure it is. Default: whichever fits."),
     ] = None,
     jsonl: Annotated[
         bool,
@@ -56,6 +59,8 @@ def decode(
       meterlink decode --lang zh --file frames.txt
 
       meterlink decode 68 17 00 43 45 AA AA AA AA AA AA 00 5B 4F 05 01 25 40 01 02 00 00 0A 92 16
+
+      meterlink decode --protocol auto 68 32 00 32 00 68 C9 03 44 04 00 00 02 71 00 00 01 00 88 16
 
       tail -f line.log | meterlink decode --file -
 

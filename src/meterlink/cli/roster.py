@@ -70,6 +70,13 @@ def apply(
         typer.Option(help="Only if the roster is of this revision, as `plan` showed.", show_default=False),
     ] = None,
     note: Annotated[str, typer.Option(help="For people; kept with the change.", show_default=False)] = "",
+    correct_numbers: Annotated[
+        bool,
+        typer.Option(
+            "--correct-numbers",
+            help="Meter numbers that become other were written down wrongly; no meter was exchanged.",
+        ),
+    ] = False,
     config: Config = FIRST_CONFIG,
     as_json: AsJson = False,
     lang: Language = None,
@@ -93,8 +100,11 @@ def apply(
 
     changing = RosterChanging(config, as_json=as_json, lang=lang)
     if dry_run:
-        raise typer.Exit(changing.plan(file, partial=partial))
-    raise typer.Exit(changing.apply(file, partial=partial, yes=yes, revision=revision, note=note))
+        raise typer.Exit(changing.plan(file, partial=partial, is_correction=correct_numbers))
+    code = changing.apply(
+        file, partial=partial, yes=yes, revision=revision, note=note, is_correction=correct_numbers
+    )
+    raise typer.Exit(code)
 
 
 @app.command()

@@ -29,7 +29,7 @@ from meterlink.journal.reader import JournalReader
 from meterlink.model.roster_change import KeptRoster
 from meterlink.roster.book import Held
 from meterlink.roster.cells import Time
-from meterlink.roster.checks import Checks
+from meterlink.roster.checks import Checks, overwritten
 from meterlink.roster.faults import CellRefused, Fault, RosterRefused, Words
 from meterlink.roster.files import Wanted, read_file
 from meterlink.roster.plan import Plan, plan, result
@@ -67,15 +67,24 @@ class RosterChanging:
             self._settings = load_settings(config)
             self._profiles = MeterProfiles(self._settings.gateway.profiles)
 
-    def plan(self, file: Path, *, partial: bool) -> int:
+    def plan(self, file: Path, *, partial: bool, is_correction: bool = False) -> int:
         """Show what a file would change; the exit code."""
-        planned = self._planned(file, partial=partial)
+        planned = self._planned(file, partial=partial, is_correction=is_correction)
         self._show(planned)
         return ExitCode.USAGE if planned.faults else ExitCode.OK
 
-    def apply(self, file: Path, *, partial: bool, yes: bool, revision: int | None, note: str) -> int:
+    def apply(
+        self,
+        file: Path,
+        *,
+        partial: bool,
+        yes: bool,
+        revision: int | None,
+        note: str,
+        is_correction: bool = False,
+    ) -> int:
         """Make the roster what a file says; the exit code."""
-        planned = self._planned(file, partial=partial)
+        planned = self._planned(file, partial=partial, is_correction=is_correction)
         at = planned.held.revision
         if revision not in {None, at}:
             typer.echo(said(self._lang, "revision_is", at, revision), err=True)
@@ -90,7 +99,7 @@ class RosterChanging:
             return ExitCode.FAILURE
         touched = planned.plan.touched
         with self._way() as way, self._progress(said(self._lang, "writing"), len(touched)) as tell:
-            outcome = way.apply(touched, revision=at, note=note, tell=tell)
+            outcome = way.apply(touched, revision=at, note=note, tell=tell, is_correction=is_correction)
         return self._told(outcome, planned.file, planned.wanted.rows, is_daemon=way.is_daemon)
 
     def exchange(
@@ -109,7 +118,7 @@ class RosterChanging:
             outcome = way.exchange(args)
         return self._told(outcome, Path(told["meter"]), {}, is_daemon=way.is_daemon)
 
-    def _planned(self, file: Path, *, partial: bool) -> _Planned:
+    def _planned(self, file: Path, *, partial: bool, is_correction: bool) -> _Planned:
         now = SystemClock().utc_now()
         with self._explained(), self._progress(said(self._lang, "reading", file), None) as tell:
             held = self._held()
@@ -119,6 +128,8 @@ class RosterChanging:
         checks = Checks(self._settings, self._profiles)
         faults = [*wanted.faults]
         faults += checks.faults(result(held.meters, found.touched), found.touched, now, wanted.rows)
+        if not is_correction:
+            faults += overwritten(held.meters, found.touched, wanted.rows)
         refusal = RosterRefused.of(faults) if faults else None
         return _Planned(
             file=file,

@@ -39,7 +39,15 @@ Outcome = Mapping[str, Any]
 class Way(Protocol):
     """How a roster is changed."""
 
-    def apply(self, touched: Sequence[MeterSettings], *, revision: int, note: str, tell: Tell) -> Outcome:
+    def apply(
+        self,
+        touched: Sequence[MeterSettings],
+        *,
+        revision: int,
+        note: str,
+        tell: Tell,
+        is_correction: bool = False,
+    ) -> Outcome:
         """Let entries become other, all of them or none.
 
         Raises:
@@ -70,14 +78,28 @@ class DaemonWay:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def apply(self, touched: Sequence[MeterSettings], *, revision: int, note: str, tell: Tell) -> Outcome:
+    def apply(
+        self,
+        touched: Sequence[MeterSettings],
+        *,
+        revision: int,
+        note: str,
+        tell: Tell,
+        is_correction: bool = False,
+    ) -> Outcome:
         """See ``Way``."""
         ticket = self._desk.ask("roster.begin")["ticket"]
         given = 0
         for piece in _pieces(touched):
             self._desk.ask("roster.put", ticket=ticket, entries=piece)
             tell(given := given + len(piece))
-        return self._desk.ask("roster.commit", ticket=ticket, revision=revision, note=note)
+        return self._desk.ask(
+            "roster.commit",
+            ticket=ticket,
+            revision=revision,
+            note=note,
+            are_numbers_corrected=is_correction,
+        )
 
     def exchange(self, args: Mapping[str, Any]) -> Outcome:
         """See ``Way``."""
@@ -100,11 +122,21 @@ class FileWay:
         self._profiles = profiles
         self._user = pwd.getpwuid(os.getuid()).pw_name
 
-    def apply(self, touched: Sequence[MeterSettings], *, revision: int, note: str, tell: Tell) -> Outcome:
+    def apply(
+        self,
+        touched: Sequence[MeterSettings],
+        *,
+        revision: int,
+        note: str,
+        tell: Tell,
+        is_correction: bool = False,
+    ) -> Outcome:
         """See ``Way``."""
 
         async def change(book: RosterBook) -> Applied:
-            applied = await book.apply(touched, revision=revision, actor=self._user, note=note)
+            applied = await book.apply(
+                touched, revision=revision, actor=self._user, note=note, is_correction=is_correction
+            )
             tell(len(touched))
             return applied
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from meterlink.acquisition import wall_clock
 from meterlink.acquisition.ledger_care import LedgerCare
 from meterlink.acquisition.on_demand import OnDemand
 from meterlink.audit.keys import GatewayKey
@@ -150,10 +151,13 @@ class Daemon:
                 ),
             )
             care = LedgerCare(journal.ledger, outside.clock, settings.gateway.plant_time)
-            tasks = [
-                group.create_task(supervised(name, run), name=name)
-                for name, run in {"ledger": care.run, **self._beside(parts)}.items()
-            ]
+            watching_clock = partial(wall_clock.watch, outside.clock, lines.look_at_clock)
+            beside: dict[str, Callable[[], Awaitable[None]]] = {
+                "ledger": care.run,
+                "wall_clock": watching_clock,
+                **self._beside(parts),
+            }
+            tasks = [group.create_task(supervised(name, run), name=name) for name, run in beside.items()]
             requests = CollectionRequests(
                 journal.ledger,
                 journal.marks_of,

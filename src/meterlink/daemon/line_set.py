@@ -43,6 +43,11 @@ class LineSet:
         """What each of them does."""
         return {name: each.part.work for name, each in self._running.items()}
 
+    def look_at_clock(self) -> None:
+        """Let each of them see that the wall clock was set."""
+        for each in self._running.values():
+            each.part.look_at_clock()
+
     def start(self, parts: Iterable[LinePart]) -> None:
         """Run these as well; none of that name runs. Once all were told to stop, nothing is started."""
         for part in parts:

@@ -31,10 +31,11 @@ from meterlink.daemon.supervise import supervised
 from meterlink.drivers.base import Driver
 from meterlink.drivers.choose import answer_octets_max, driver_for
 from meterlink.drivers.dlt698_talk import no_password
+from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.guard import GuardedDriver
 from meterlink.drivers.looks import Looker
 from meterlink.drivers.profiles import MeterProfiles
-from meterlink.drivers.reports import Report, nobody_keeps
+from meterlink.drivers.reports import EVENTS_WAIT, Report, nobody_keeps
 from meterlink.errors import ConfigError, UnknownItem
 from meterlink.journal.journal import Journal
 from meterlink.model.data_classes import EVENT, STATUS, DataClass
@@ -134,6 +135,11 @@ class LinePart:
         if self._orders is not None:
             self._orders.stop()
 
+    def look_at_clock(self) -> None:
+        """The wall clock was set."""
+        for part in self._parts:
+            part.look_at_clock()
+
     async def run(self) -> None:
         """Own the line and poll its meters until stopped; fresh state at each call."""
         self.is_at_work = True
@@ -215,9 +221,17 @@ class LinePart:
             preamble=self._settings.preamble,
             zone=self._zone,
             password_of=self._passwords.of,
-            report=self._report,
+            report=self._heard,
         )
         return GuardedDriver(driver)
+
+    def _heard(self, report: Report) -> None:
+        """What a meter tells along with an answer; one that has events is looked into."""
+        self._report(report)
+        if any(isinstance(part, ReportedEvent) and part.kind == EVENTS_WAIT for part in report.parts):
+            for one in self._parts:
+                if isinstance(one, EventPoller):
+                    one.wake(report.terminal)
 
     def _entries(self, drivers: Mapping[Profile, Driver]) -> list[Entry]:
         """What is fetched out of the memory of each meter; a plan passes by those that keep no such thing."""

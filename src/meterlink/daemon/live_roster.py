@@ -74,12 +74,20 @@ class LiveRoster:
         self._clock = clock
 
     async def apply(
-        self, touched: Sequence[MeterSettings], *, revision: int, actor: str, note: str = ""
+        self,
+        touched: Sequence[MeterSettings],
+        *,
+        revision: int,
+        actor: str,
+        note: str = "",
+        is_correction: bool = False,
     ) -> Applied:
         """See ``RosterBook.apply``."""
         return await self._change(
             (meter.id for meter in touched),
-            lambda: self._book.apply(touched, revision=revision, actor=actor, note=note),
+            lambda: self._book.apply(
+                touched, revision=revision, actor=actor, note=note, is_correction=is_correction
+            ),
         )
 
     async def exchange(self, exchange: Exchange, *, actor: str) -> Applied:

@@ -121,7 +121,11 @@ class RosterDesk:
         del self._tickets[text(args, "ticket")]
         try:
             applied = await self._book.apply(
-                [*ticket.touched.values()], revision=revision, actor=user, note=note
+                [*ticket.touched.values()],
+                revision=revision,
+                actor=user,
+                note=note,
+                is_correction=args.get("are_numbers_corrected") is True,
             )
         except RosterRefused as refusal:
             return {"refused": [one.as_json() for one in refusal.faults], "count": refusal.count}

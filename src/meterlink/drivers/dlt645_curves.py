@@ -20,7 +20,7 @@ from meterlink.drivers.dlt645_talk import Told, has_no_such
 from meterlink.drivers.freezes import FreezeFindings, freeze_instant, is_part
 from meterlink.drivers.stored import StoredFindings
 from meterlink.drivers.values import each_once, measured
-from meterlink.errors import BadAnswer, NoFreeze, Refused
+from meterlink.errors import BadAnswer, ClockFarAhead, NoFreeze, Refused
 from meterwire.dlt645 import Dictionary, Entry, ItemValue
 from meterwire.dlt645.items import record_selector
 from meterwire.dlt645.items.dictionary import DICTIONARIES_KEPT
@@ -127,6 +127,7 @@ class CurveReader:
 
         Raises:
             NoFreeze: the meter has no load records of this class.
+            ClockFarAhead: it holds one that is yet to come.
             BadAnswer: again and again its answers do not fit.
 
         """
@@ -148,6 +149,9 @@ class CurveReader:
         start, selector = chunk[0], self._selector(chunk)
         try:
             points = await self._points(self._from_time, selector, found)
+            if start not in points.by_slot and await self._is_past(start, points, found):
+                # A late answer passes for the next one, and what is told gone is never asked again.
+                points = await self._points(self._from_time, selector, found)
         except BadAnswer as error:
             self._bad += 1
             if self._bad >= BAD_ANSWERS_MAX:
@@ -168,6 +172,16 @@ class CurveReader:
             elif slot < last:
                 self._absent(slot, points, found)
         return [slot for slot in chunk if slot > last]
+
+    async def _is_past(self, start: datetime, points: _Points, found: StoredFindings) -> bool:
+        """Whether the meter ought to have had a record that did not come."""
+        if not points.is_whole:
+            return False
+        if points.by_slot:
+            return True
+        if self._newest is None:
+            self._newest = await self._newest_time(found)
+        return start <= self._newest
 
     async def _is_end(self, told: Sequence[datetime], count: int, found: StoredFindings) -> bool:
         """Whether as many came as were asked for, and they are the newest: then nobody knows from when on."""
@@ -209,7 +223,13 @@ class CurveReader:
         raise BadAnswer(f"{self._meter} answered its newest load record damaged")
 
     async def _points(self, entry: Entry, selector: bytes, found: StoredFindings) -> _Points:
-        """The records of one answer, by time; none where the meter says that there is none."""
+        """The records of one answer, by time; none where the meter says that there is none.
+
+        Raises:
+            BadAnswer: it does not fit.
+            ClockFarAhead: it holds a record that is yet to come.
+
+        """
         try:
             told = await self._ask(entry, selector)
         except Refused as error:
@@ -225,6 +245,8 @@ class CurveReader:
             who = f"{self._meter}, {entry.item}"
             try:
                 slot = freeze_instant(values[0].moment, zone=self._zone, now=told.taken_at, who=who)
+            except ClockFarAhead:
+                raise  # it would say the same of each slot, an exchange each
             except NoFreeze:
                 is_whole = False
                 continue

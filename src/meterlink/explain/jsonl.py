@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from meterlink.explain import dlt645, dlt698
-from meterlink.explain.explain import DLT698
+from meterlink.explain.explain import DLT698, EXPLAINERS
 from meterlink.explain.hexadecimal import NotHexadecimal, octets_of
 from meterlink.explain.parts import ExplainedApdu, ExplainedFrame, Explanation
 from meterwire.dlt645.link.functions import EDITIONS
@@ -50,6 +50,8 @@ def _explained(asked: dict[str, Any], octets: bytes) -> dict[str, Any]:
     protocol = asked.get("protocol")
     if protocol == DLT698:
         return _answered(asked, dlt698.explain(octets, single=asked.get("direction") != "stream"))
+    if protocol in EXPLAINERS and protocol not in EDITIONS:
+        return _answered(asked, EXPLAINERS[protocol](octets))
     if protocol not in EDITIONS:
         return _refused(asked, "unsupported", f"the protocol {protocol!r} is not known")
     return _answered(asked, dlt645.explain(octets, protocol))

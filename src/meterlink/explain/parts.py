@@ -139,6 +139,7 @@ class Explanation:
         fault: why there is no good frame, when there is none.
         refused: then the fields of what comes nearest to a frame, as far as they are there.
         joined: what came in several frames; ``None`` where the protocol does not cut.
+        guess: which protocol it was taken for and how sure that is; ``None`` where nobody asked.
 
     """
 
@@ -148,6 +149,7 @@ class Explanation:
     fault: RemoteProtocolError | None = None
     refused: tuple[Part, ...] = ()
     joined: tuple[ExplainedApdu, ...] | None = None
+    guess: Text | None = None
 
     @property
     def faults(self) -> list[RemoteProtocolError]:

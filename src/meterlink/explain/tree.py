@@ -37,13 +37,17 @@ _WHY = {
     "hcs": Text("the header check is wrong", "帧头校验HCS错误"),
     "fcs": Text("the frame check is wrong", "帧校验FCS错误"),
     "apdu": Text("the APDU cannot be decoded", "APDU无法解析"),
+    "auxiliary": Text("the auxiliary fields are missing", "附加信息域不完整"),
+    "address": Text("the address has another length", "地址域长度不同"),
 }
 
 
 def render(
     explanation: Explanation, language: Language, *, show_secrets: bool = False
 ) -> Iterator[RenderableType]:
-    """One tree a frame; a sentence for what was skipped or refused."""
+    """How sure the protocol is, where it was guessed; one tree a frame; what was skipped or refused."""
+    if explanation.guess is not None:
+        yield RichText(explanation.guess.in_(language), style="magenta")
     for frame in explanation.frames:
         yield _frame_tree(frame, language, show_secrets)
     for joined in explanation.joined or ():

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from math import isfinite
 
 from meterlink.errors import EnvelopeError
@@ -24,6 +25,8 @@ from meterlink.model.marks import NO_MARKS
 from meterlink.model.reading import Reading
 
 MARKS_FIELD = "marks"
+NAMES_KEPT = 32_768
+"""Names kept as they stand in a line: those of all meters of a large plant, and of what is read of them."""
 
 _MEASUREMENT = str.maketrans({",": "\\,", " ": "\\ "})
 _ITEM_MARKS = "_marks"
@@ -112,11 +115,28 @@ def _head(measurement: str, *, gateway: str, meter: str, site: str, area: str | 
     """Measurement and tags."""
     if measurement.startswith("#"):
         raise EnvelopeError(f"class {measurement!r}: a line that starts with # is a comment")
-    tags = {"gateway": gateway, "meter": meter, "site": site}
-    if area is not None:
-        tags["area"] = area
-    head = _checked(measurement, "class").translate(_MEASUREMENT)
-    return head + "".join(f",{key}={_checked(tags[key], key).translate(_KEY)}" for key in sorted(tags))
+    area_tag = "" if area is None else f",area={_tag(area, 'area')}"
+    tags = f",gateway={_tag(gateway, 'gateway')},meter={_tag(meter, 'meter')},site={_tag(site, 'site')}"
+    return _measurement(measurement) + area_tag + tags
+
+
+@lru_cache(NAMES_KEPT)
+def _measurement(text: str) -> str:
+    return _checked(text, "class").translate(_MEASUREMENT)
+
+
+@lru_cache(NAMES_KEPT)
+def _tag(text: str, what: str) -> str:
+    return _checked(text, what).translate(_KEY)
+
+
+@lru_cache(NAMES_KEPT)
+def _field(item: str) -> str:
+    """The field of an item."""
+    name = _checked(item, "item").replace(".", "_")
+    if name == MARKS_FIELD or name.endswith(_ITEM_MARKS):
+        raise EnvelopeError(f"item {item!r} has the name of the field of the marks")
+    return name.translate(_KEY)
 
 
 def _by_slot(readings: Iterable[Reading]) -> Iterable[tuple[datetime, list[Reading]]]:
@@ -134,18 +154,15 @@ def _fields(readings: Iterable[Reading]) -> str:
     """
     marks, fields = NO_MARKS, {}
     for reading in readings:
-        name = _checked(reading.item, "item").replace(".", "_")
-        if name == MARKS_FIELD or name.endswith(_ITEM_MARKS):
-            raise EnvelopeError(f"item {reading.item!r} has the name of the field of the marks")
+        name = _field(reading.item)
         if reading.marks:
             marks |= reading.marks
-            fields[name.translate(_KEY) + _ITEM_MARKS] = f"{int(reading.marks)}i"
-        if reading.value is None:
-            continue
-        fields[name.translate(_KEY)] = repr(_number(reading.item, reading.value))
+            fields[name + _ITEM_MARKS] = f"{int(reading.marks)}i"
+        if reading.value is not None:
+            fields[name] = repr(_number(reading.item, reading.value))
     if marks:
         fields[MARKS_FIELD] = f"{int(marks)}i"
-    return ",".join(f"{name}={value}" for name, value in fields.items())
+    return ",".join([f"{name}={value}" for name, value in fields.items()])
 
 
 def _number(item: str, content: Decimal | datetime) -> float:

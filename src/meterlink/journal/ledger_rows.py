@@ -37,6 +37,8 @@ _CLOSE_PASSING: Final = "INSERT OR IGNORE INTO slot VALUES (?6, ?7, ?1, ?2, ?3, 
 
 _WEAKER: Final[Mapping[Reason, Collection[Reason]]] = {
     Reason.SILENT: (Reason.LINE_DOWN, Reason.NOT_RUNNING, Reason.LINE_SLOW),
+    Reason.CLOCK_WRONG: (Reason.SILENT, Reason.LINE_DOWN, Reason.NOT_RUNNING, Reason.LINE_SLOW),
+    Reason.NOT_TAKEN: (Reason.SILENT, Reason.LINE_DOWN, Reason.NOT_RUNNING, Reason.LINE_SLOW),
     Reason.LINE_DOWN: (Reason.NOT_RUNNING, Reason.LINE_SLOW),
 }
 """What it no longer is: whoever was not there has come back meanwhile, and found something else."""

@@ -74,7 +74,7 @@ class Marks(IntFlag):
             KeyError: a name that is no mark.
 
         """
-        marks = cls(0)
+        marks = NO_MARKS
         for name in names:
             marks |= cls[name.upper()]
         return marks

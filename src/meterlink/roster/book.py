@@ -15,7 +15,7 @@ from meterlink.errors import BadRequest, StepTaken
 from meterlink.journal.roster_log import CHANGES_MAX, RosterLog
 from meterlink.model.act import Act, Topic
 from meterlink.model.roster_change import DIGEST, SUBJECT, EntryChange, KeptRoster, digest
-from meterlink.roster.checks import Checks
+from meterlink.roster.checks import Checks, overwritten
 from meterlink.roster.entries import Meters, is_gone, meters_of
 from meterlink.roster.exchange import Exchange, exchanged
 from meterlink.roster.faults import Fault, RosterRefused, Words
@@ -25,6 +25,8 @@ IMPORT: Final = "import"
 """Verb of the revision that took the configuration's meters over."""
 APPLY: Final = "apply"
 EXCHANGE: Final = "exchange"
+CORRECTED: Final = "corrected"
+"""In the act of a revision: that meter numbers in it had been written down wrongly."""
 NOTE_MAX: Final = 200
 """Characters of a note."""
 
@@ -128,6 +130,7 @@ class RosterBook:
         verb: str = APPLY,
         note: str = "",
         rows: Mapping[str, int] = _NO_ROWS,
+        is_correction: bool = False,
     ) -> Applied:
         """Let some entries become other, all of them or none.
 
@@ -138,6 +141,8 @@ class RosterBook:
             verb: how.
             note: for people.
             rows: by id, where a meter is named in the table it comes from.
+            is_correction: whether meter numbers that become other had been written down wrongly; without
+                this word each of them is refused, because another meter takes an exchange.
 
         Raises:
             StepTaken: the roster has become another since; nothing was changed.
@@ -146,7 +151,8 @@ class RosterBook:
 
         """
         held = await self._held_as(revision)
-        return await self._keep(held, touched, actor, verb, {"note": note[:NOTE_MAX]}, rows)
+        told = {"note": note[:NOTE_MAX], **({CORRECTED: True} if is_correction else {})}
+        return await self._keep(held, touched, actor, verb, told, rows)
 
     async def exchange(self, exchange: Exchange, *, actor: str) -> Applied:
         """Note that one meter was replaced by another.
@@ -187,7 +193,10 @@ class RosterBook:
         rows: Mapping[str, int],
     ) -> Applied:
         now = self._clock.utc_now()
-        made = await asyncio.to_thread(_made, self._checks, held, touched, now, rows)
+        is_correction = bool(told.get(CORRECTED))
+        made = await asyncio.to_thread(
+            _made, self._checks, held, touched, now, rows, is_correction=is_correction
+        )
         if made.changes:
             act = Act(
                 topic=Topic.ROSTER,
@@ -215,7 +224,13 @@ class _Made:
 
 
 def _made(
-    checks: Checks, held: Held, touched: Sequence[MeterSettings], now: datetime, rows: Mapping[str, int]
+    checks: Checks,
+    held: Held,
+    touched: Sequence[MeterSettings],
+    now: datetime,
+    rows: Mapping[str, int],
+    *,
+    is_correction: bool,
 ) -> _Made:
     """Seconds of work for a hundred thousand meters, so on a thread of its own.
 
@@ -224,7 +239,10 @@ def _made(
 
     """
     meters = result(held.meters, touched)
-    if faults := checks.faults(meters, touched, now, rows):
+    faults = checks.faults(meters, touched, now, rows)
+    if not is_correction:
+        faults += overwritten(held.meters, touched, rows)
+    if faults:
         raise RosterRefused.of(faults)
     made = changes(held.meters, touched)
     if len(made) > CHANGES_MAX:

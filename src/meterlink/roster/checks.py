@@ -69,6 +69,31 @@ class Checks:
         return found
 
 
+def overwritten(before: Meters, touched: Sequence[MeterSettings], rows: Mapping[str, int]) -> Iterator[Fault]:
+    """Entries that would be another meter under the same id: what was told of the one is not the other's.
+
+    Evidence, orders and limits are found by the id. An exchange gives the new meter one of its own, and says
+    what follows its customer.
+
+    Args:
+        before: the roster as it is, with those out of service.
+        touched: the entries that become other.
+        rows: by id, the row that names a meter.
+
+    """
+    for meter in touched:
+        old = before.get(meter.id)
+        if old is not None and old.meter_number not in {"", meter.meter_number}:
+            words = Words(
+                f"the meter under this id has the number {old.meter_number!r}, and would get "
+                f"{meter.meter_number!r}: if it was exchanged, record that (`meterlink roster exchange`); if "
+                "its number was written down wrongly, say so (`--correct-numbers`)",
+                f"该标识的表号为 {old.meter_number!r},将改为 {meter.meter_number!r}:如已换表,请登记换表;"
+                "如原表号录入有误,请加 `--correct-numbers`",
+            )
+            yield _fault(rows, meter, "meter_number", words)
+
+
 def _too_many(there: int, entries: int) -> list[Fault]:
     if there > METERS_MAX:
         words = Words(

@@ -90,14 +90,11 @@ def _row(afn: int, fn: int, way: Way) -> dict[str, str] | None:
 def _request(afn: int, fn: int) -> Function | None:
     """A request names no more than the time mark of its answer."""
     row = _row(afn, fn, "up")
-    words = {"en": "request: " + row["en"], "zh": "请求：" + row["zh"]} if row else {}
-    if afn == CLASS_1:
-        return Function(afn=afn, fn=fn, way="down", layout=NOTHING, told=True, **words)
-    if row is None:
+    if row is None and afn == CLASS_2:
         return None
-    return Function(
-        afn=afn, fn=fn, way="down", layout=mark_layout(row["mark"]), told=True, mark=row["mark"], **words
-    )
+    mark, en, zh = (row["mark"], row["en"], row["zh"]) if row else ("", "", "")
+    layout = mark_layout(mark) if mark else NOTHING
+    return Function(afn=afn, fn=fn, way="down", layout=layout, told=True, mark=mark, en=en, zh=zh)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""How many octets or elements there are: fixed, told by a field before, told right in front, or to the end."""
+"""How many octets or elements there are: fixed, told by a field before, right in front, or to the end."""
 
 from __future__ import annotations
 

@@ -196,7 +196,7 @@ class Hexadecimal:
 
 @dataclass(frozen=True, slots=True)
 class CalendarDate:
-    """Day, month and year of a module's version, in BCD: ``2016-10-20``; ``None`` where no calendar has it."""
+    """Day, month and year of a module's version, in BCD; ``None`` where no calendar has them."""
 
     def decode(self, octets: bytes) -> date | None:
         """The date."""
@@ -243,7 +243,7 @@ class Host:
     """An IPv4 address in written order, and a port with the low octet first where there are six octets."""
 
     def decode(self, octets: bytes) -> str:
-        """``192.168.0.1:8080``, or the address alone."""
+        """Address and port (``a.b.c.d:port``), or the address alone."""
         address = str(ipaddress.IPv4Address(octets[:4]))
         return f"{address}:{int.from_bytes(octets[4:], 'little')}" if len(octets) > 4 else address
 
@@ -254,9 +254,7 @@ class Host:
             raw = ipaddress.IPv4Address(address).packed
             return raw + int(port).to_bytes(octets - 4, "little") if octets > 4 else raw
         except (ValueError, OverflowError):
-            raise LocalProtocolError(
-                f"{value!r} is not an IPv4 address with a port from 0 to 65535"
-            ) from None
+            raise LocalProtocolError(f"{value!r} is not an IPv4 address (and a port to 65535)") from None
 
     def shown(self, value: Any, raw: bytes) -> Any:
         """The same."""

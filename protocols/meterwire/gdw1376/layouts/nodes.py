@@ -229,7 +229,8 @@ class Many(Node):
     def read(self, octets: bytes, at: int, scope: dict[str, Any]) -> list[Field]:
         """One field that holds the elements."""
         ahead, count = self.count.read(octets, at, scope)
-        elements, begin = [], at
+        elements: list[Field] = []
+        begin = at
         at += ahead
         least = sum(node.least for node in self.element)
         if not self.count.to_the_end and count * least > len(octets) - at:

@@ -3,15 +3,16 @@
 Fields stand one after the other, lowest octet first, with blanks between:
 
 - ``name:A14``: a value of a data format; ``A14#`` when JSON shows its octets; ``u8`` .. ``u32`` an integer;
-  ``x`` two digits as they stand; ``x10ms``, ``timeout``, ``date``, ``clock``, ``ip``, ``host``: see ``leaves``;
-- ``name:h[6]`` octets, ``t`` text, ``r`` text sent backwards, ``n`` digits sent backwards; ``[len]``: as many as
-  the field ``len`` says;
+  ``x`` two digits as they stand; ``x10ms``, ``timeout``, ``date``, ``clock``, ``ip``, ``host``: ``SIZED``;
+- ``name:h[6]`` octets, ``t`` text, ``r`` text sent backwards, ``n`` digits sent backwards; ``[len]``: as many
+  as the field ``len`` says;
 - ``b8(port:5,baud_code:3)``: bits, lowest first; ``_:2`` reserved; ``data_bits:2+5``: 5 is added;
   ``parity:1=even/odd``: words; ``phases:3~``: letters of the bits set;
   ``hour:6b``: in BCD;
-- ``name:A14[n]``, ``name:{...}[n]``, ``name:(...)[n]``: a list of values, of values by name, of lists. ``[4]`` fixed,
-  ``[n]`` told by a field before, ``[n+1]`` one more, ``[n-m]`` the difference modulo 256, ``[n/hour]`` intervals in
-  an hour of a density code, ``[n?]`` one if it is not 0, ``[u8]`` told right in front, ``[*]`` to the end;
+- ``name:A14[n]``, ``name:{...}[n]``, ``name:(...)[n]``: a list of values, of values by name, of lists.
+  ``[4]`` fixed, ``[n]`` told by a field before, ``[n+1]`` one more, ``[n-m]`` the difference modulo 256,
+  ``[n/hour]`` intervals in an hour of a density code, ``[n?]`` one if it is not 0, ``[u8]`` told right in
+  front, ``[*]`` to the end;
 - ``( ... )`` at the end: there only when octets are left;
 - ``+name``: the fields of a record; ``@name``: a node of the table's own;
 - ``|`` between whole layouts: the first whose length fits.
@@ -122,16 +123,16 @@ class _Reader:
         self.text = text
         self.records = records
         self.own = own
-        self.tokens = [token for token in _TOKEN.findall(text) if not token.isspace()] + [""]
+        self.tokens: list[str] = [token for token in _TOKEN.findall(text) if not token.isspace()] + [""]
         self.at = 0
 
     def take(self) -> str:
-        token = self.tokens[self.at]
+        token = self.tokens[min(self.at, len(self.tokens) - 1)]
         self.at += 1
         return token
 
     def next_is(self, wanted: str) -> bool:
-        if self.tokens[self.at] != wanted:
+        if self.at >= len(self.tokens) or self.tokens[self.at] != wanted:
             return False
         self.at += 1
         return True

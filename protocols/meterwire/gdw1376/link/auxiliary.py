@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from meterwire.gdw1376.formats.times import Moment, TimeFormat
-from meterwire.gdw1376.link.terminal_frame import ID_2005, Frame
+from meterwire.gdw1376.link.terminal_frame import ID_2005, Frame, body_at, encode
 
 PASSWORD_AFNS: Final = frozenset({0x01, 0x04, 0x05, 0x06, 0x0F, 0x10})
 """Commands that end with PW."""
@@ -29,12 +29,14 @@ class TimeTag(NamedTuple):
         number: PFC, counts frames, 0..255.
         time: second, minute, hour and day; ``None`` where a nibble is no digit.
         delay_min: longest delay in minutes, 0..255; 0: do not judge.
+        unread: the octets of a time that is ``None``, so that an answer can copy them; empty otherwise.
 
     """
 
     number: int
     time: Moment | None
     delay_min: int = 0
+    unread: bytes = b""
 
 
 class Auxiliary(NamedTuple):
@@ -54,6 +56,9 @@ class Auxiliary(NamedTuple):
     def __repr__(self) -> str:
         """All but PW."""
         return f"Auxiliary(event_counts={self.event_counts}, time_tag={self.time_tag})"
+
+
+NO_AUXILIARY: Final = Auxiliary()
 
 
 def password_octets(frame: Frame) -> int:
@@ -80,13 +85,13 @@ def split(frame: Frame) -> tuple[bytes, Auxiliary]:
     at = len(frame.body) - size
     if at < 0:
         sentence = f"the body has {len(frame.body)} octets, its auxiliary fields need {size}"
-        raise RemoteProtocolError(sentence, kind="auxiliary", octets=frame.body, offset=0)
+        raise RemoteProtocolError(sentence, kind="auxiliary", octets=encode(frame), offset=body_at())
     data, rest = frame.body[:at], frame.body[at:]
     password, rest = rest[: password_octets(frame)], rest[password_octets(frame) :]
     counts = None
     if frame.from_terminal and frame.attention:
         counts, rest = (rest[0], rest[1]), rest[EVENT_COUNT_OCTETS:]
-    tag = TimeTag(rest[0], _TIME.decode(rest[1:5]), rest[5]) if frame.has_time else None
+    tag = _tag(rest) if frame.has_time else None
     return data, Auxiliary(password, counts, tag)
 
 
@@ -117,5 +122,12 @@ def joined(frame: Frame, data: bytes, auxiliary: Auxiliary) -> bytes:
         raise LocalProtocolError("event counters, PFC and the delay are from 0 to 255") from None
 
 
+def _tag(octets: bytes) -> TimeTag:
+    number, time, delay_min = octets[0], octets[1:-1], octets[-1]
+    moment = _TIME.decode(time)
+    return TimeTag(number, moment, delay_min, time if moment is None else b"")
+
+
 def _tag_octets(tag: TimeTag) -> bytes:
-    return bytes((tag.number,)) + _TIME.encode(tag.time) + bytes((tag.delay_min,))
+    time = tag.unread if tag.time is None and len(tag.unread) == _TIME.octets else _TIME.encode(tag.time)
+    return bytes((tag.number,)) + time + bytes((tag.delay_min,))

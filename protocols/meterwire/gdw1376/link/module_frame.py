@@ -1,7 +1,8 @@
 """Frame of 1376.2: octets on the wire <-> ``Frame``.
 
-``68H | L(2) | C | R(6) | A | AFN | DT(2) | data | CS | 16H``; L counts the whole frame. The construct declaration
-serves both directions. Reserved bits of R are rubbish with real modules: they are read as nothing and sent as 0.
+``68H | L(2) | C | R(6) | A | AFN | DT(2) | data | CS | 16H``; L counts the whole frame. The construct
+declaration serves both directions. Reserved bits of R are rubbish with real modules: they are read as
+nothing and sent as 0.
 Source: spec section A2.
 """
 
@@ -49,6 +50,7 @@ class DownInfo(NamedTuple):
         answer_octets: expected length of the answer, 0..255; 0 = default delay.
         rate: 0..32767; 0 = default.
         kilobits: ``rate`` is in kbit/s, otherwise bit/s.
+        relay_level: 0..15, in a frame without addresses; where there are addresses, their relays count.
 
     """
 
@@ -61,6 +63,7 @@ class DownInfo(NamedTuple):
     answer_octets: int = 0
     rate: int = 0
     kilobits: bool = False
+    relay_level: int = 0
 
 
 class UpInfo(NamedTuple):
@@ -226,7 +229,7 @@ def encode(frame: Frame) -> bytes:
     if size > FRAME_OCTETS_MAX:
         raise LocalProtocolError(f"the frame has {size} octets, the limit is {FRAME_OCTETS_MAX}")
     info = frame.info._asdict() | {"has_addresses": frame.addresses is not None}
-    if not frame.from_module:
+    if not frame.from_module and frame.addresses is not None:
         info["relay_level"] = len(relays)
     covered = {
         "control": {"from_module": frame.from_module, "started": frame.started, "mode": frame.mode},
@@ -243,9 +246,9 @@ def encode(frame: Frame) -> bytes:
 
 def _check(frame: Frame) -> None:
     info = frame.info
-    limits = {"sequence": 255, "channel": 15}
+    limits = {"sequence": 255, "channel": 15, "relay_level": 15}
     if isinstance(info, UpInfo):
-        limits |= {"relay_level": 15, "phase": 15, "meter_channel": 15}
+        limits |= {"phase": 15, "meter_channel": 15}
         limits |= {"command_quality": 15, "answer_quality": 15}
     else:
         limits |= {"coding": 15, "answer_octets": 255, "rate": 0x7FFF}
@@ -265,9 +268,7 @@ def _check_addresses(addresses: Addresses, from_module: bool) -> None:
         raise LocalProtocolError(f"there are {len(addresses.relays)} relays, the limit is {most}")
     for address in (addresses.source, addresses.destination, *addresses.relays):
         if len(address) != 2 * ADDRESS_OCTETS:
-            raise LocalProtocolError(
-                f"address {address!r} is not 12 digits; pad a shorter one with leading 0"
-            )
+            raise LocalProtocolError(f"address {address!r} is not 12 digits; pad it with leading 0")
 
 
 def decode(octets: bytes) -> Frame:
@@ -287,6 +288,8 @@ def decode(octets: bytes) -> Frame:
     fields = UpInfo._fields if covered.control.from_module else DownInfo._fields
     found |= {name: covered.info[name] for name in fields if name in covered.info}
     given = {name: found[name] for name in fields}
+    if covered.addresses is not None and not covered.control.from_module:
+        given["relay_level"] = 0
     info = UpInfo(**given) if covered.control.from_module else DownInfo(**given)
     inner = covered.addresses
     return Frame(
@@ -338,11 +341,12 @@ def frame_end(octets: bytes, start: int) -> int:
 
 def fault(octets: bytes) -> RemoteProtocolError:
     """Say why ``octets`` are not exactly one frame, looking at the first 68H."""
-    kind, offset, sentence = _fault(octets, max(octets.find(START), 0))
+    start = max(octets.find(START), 0)
+    kind, offset, sentence = _head_fault(octets, start) or _body_fault(octets, start)
     return RemoteProtocolError(sentence, kind=kind, octets=octets, offset=offset)
 
 
-def _fault(octets: bytes, start: int) -> tuple[str, int, str]:
+def _head_fault(octets: bytes, start: int) -> tuple[str, int, str] | None:
     size = len(octets) - start
     if not octets or octets[start] != START:
         return "no-frame", 0, "there is no start octet 68H"
@@ -353,6 +357,11 @@ def _fault(octets: bytes, start: int) -> tuple[str, int, str]:
         return "length", start + 1, f"L is {asked}, the shortest frame has {OVERHEAD_OCTETS} octets"
     if size < asked:
         return "truncated", len(octets), f"L asks for {asked} octets, there are {size}"
+    return None
+
+
+def _body_fault(octets: bytes, start: int) -> tuple[str, int, str]:
+    asked = frame_size(octets, start)
     end = start + asked
     if octets[end - 1] != END:
         return "end", end - 1, f"the end octet is {octets[end - 1]:02X}H, not 16H"
@@ -360,10 +369,9 @@ def _fault(octets: bytes, start: int) -> tuple[str, int, str]:
     if found != wanted:
         return "checksum", end - 2, f"the checksum is {found:02X}H, the octets add up to {wanted:02X}H"
     if asked < OVERHEAD_OCTETS + address_octets(octets, start):
-        least = OVERHEAD_OCTETS + address_octets(octets, start)
         return (
             "length",
             start + 1,
-            f"L is {asked}, with the addresses that R announces it is {least} at least",
+            f"L is {asked}: too small for the addresses that R announces",
         )
     return "length", end, f"{len(octets) - asked} octets stand around the frame"

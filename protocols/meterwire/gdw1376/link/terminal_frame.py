@@ -205,8 +205,7 @@ def _check(frame: Frame) -> None:
         raise LocalProtocolError("an address of seven octets has no group flag")
     most = {"terminal": (1 << 4 * digits) - 1, "master": 255 if address.is_wide else 127}
     ranges = [
-        (address.terminal, most["terminal"], "terminal address"),
-        (address.master, most["master"], "master"),
+        *((getattr(address, name), limit, name) for name, limit in most.items()),
     ]
     ranges += [(frame.afn, 255, "AFN"), (frame.function, 15, "function"), (frame.sequence, 15, "sequence")]
     for value, limit, name in ranges:
@@ -304,14 +303,16 @@ def _head_fault(octets: bytes, start: int, wide: bool) -> tuple[str, int, str] |
         return "truncated", len(octets), f"the head ends after {size} of {HEAD_OCTETS} octets"
     if octets[start + 5] != START:
         return "second-start", start + 5, f"the second start octet is {octets[start + 5]:02X}H, not 68H"
-    if octets[start + 1 : start + 3] != octets[start + 3 : start + 5]:
-        first, second = (
-            octets[start + 1 : start + 3].hex().upper(),
-            octets[start + 3 : start + 5].hex().upper(),
-        )
-        return "length", start + 3, f"the two lengths differ: {first} and {second}"
-    if octets[start + 1] & 3 not in IDS:
-        return "length", start + 1, f"protocol id {octets[start + 1] & 3} is neither 1 nor 2"
+    return _length_fault(octets, start, wide)
+
+
+def _length_fault(octets: bytes, start: int, wide: bool) -> tuple[str, int, str] | None:
+    first, second = octets[start + 1 : start + 3], octets[start + 3 : start + 5]
+    if first != second:
+        sentence = f"the two lengths differ: {first.hex().upper()} and {second.hex().upper()}"
+        return "length", start + 3, sentence
+    if first[0] & 3 not in IDS:
+        return "length", start + 1, f"protocol id {first[0] & 3} is neither 1 nor 2"
     least = LINK_OCTETS + WIDE_OCTETS * wide
     if user_octets(octets, start) < least:
         asked = user_octets(octets, start)

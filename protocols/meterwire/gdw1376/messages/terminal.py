@@ -18,7 +18,7 @@ from meterwire.gdw1376.functions import terminal
 from meterwire.gdw1376.functions.function import Function, Way
 from meterwire.gdw1376.layouts.nodes import Field, Values
 from meterwire.gdw1376.link import terminal_frame as link
-from meterwire.gdw1376.link.auxiliary import Auxiliary, joined, password_octets, split
+from meterwire.gdw1376.link.auxiliary import NO_AUXILIARY, Auxiliary, joined, password_octets, split
 from meterwire.gdw1376.link.terminal_frame import Address, Frame
 from meterwire.gdw1376.link.unit_ids import ID_OCTETS, TERMINAL, da_of, dt_of, functions_of, points_of
 
@@ -94,7 +94,7 @@ class Message(NamedTuple):
 
     head: Frame
     groups: tuple[Group, ...] = ()
-    auxiliary: Auxiliary = Auxiliary()
+    auxiliary: Auxiliary = NO_AUXILIARY
     rest: bytes = b""
 
     def __repr__(self) -> str:
@@ -310,7 +310,7 @@ def request(
     sequence: int = 0,
     function: int = CLASS_2,
     confirm: bool = False,
-    auxiliary: Auxiliary = Auxiliary(),
+    auxiliary: Auxiliary = NO_AUXILIARY,
     protocol_id: int = link.ID_2009,
 ) -> Message:
     """What a master asks or commands.
@@ -347,7 +347,7 @@ def answer(
     groups: Iterable[Group],
     *,
     afn: int | None = None,
-    auxiliary: Auxiliary = Auxiliary(),
+    auxiliary: Auxiliary = NO_AUXILIARY,
     first: bool = True,
     final: bool = True,
     confirm: bool = False,

@@ -1,0 +1,322 @@
+"""Freezes as files: CSV and workbooks for people, JSON lines and Parquet for programs.
+
+In JSON lines a freeze is one object; in the others each of its registers is a row. What the register showed,
+the multiplier, and both multiplied stand apart, exact: as text in CSV, JSON and workbooks, as ``decimal128``
+in Parquet.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, BinaryIO, Final, Literal, NamedTuple, Protocol
+
+from meterlink.billing.freezes import FreezeRow
+from meterlink.errors import ConfigError
+from meterlink.model.payload import time_out
+
+Format = Literal["csv", "json", "xlsx", "parquet"]
+FORMATS: Final[tuple[Format, ...]] = ("csv", "json", "xlsx", "parquet")
+SUFFIXES: Final[Mapping[Format, str]] = {
+    "csv": "csv",
+    "json": "jsonl",
+    "xlsx": "xlsx",
+    "parquet": "parquet",
+}
+MEDIA_TYPES: Final[Mapping[Format, str]] = {
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/x-ndjson",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "parquet": "application/vnd.apache.parquet",
+}
+SHEET_ROWS_MAX: Final = 1_000_000
+"""Rows of one sheet of a workbook; what is more goes into a further sheet. Excel takes 1,048,576."""
+_BATCH: Final = 10_000
+"""Rows that Parquet gets at once."""
+
+
+class Line(NamedTuple):
+    """One register of a freeze, as a row of a table; the names are those of its columns."""
+
+    seq: int
+    supersedes: int | None
+    meter: str
+    meter_number: str
+    customer_number: str
+    area: str
+    day: date
+    frozen_at: datetime
+    item: str
+    value: Decimal | None
+    unit: str
+    multiplier: Decimal
+    multiplied: Decimal | None
+    quality: str
+    marks: str
+    source: str
+    taken_at: datetime
+    kept_at: datetime
+    route: str
+
+
+COLUMNS: Final = Line._fields
+_WIDTHS: Final = {"meter": 16, "item": 32, "frozen_at": 28, "taken_at": 28, "kept_at": 28}
+_PARQUET_TYPES: Final[Mapping[str, tuple[str, tuple[Any, ...]]]] = {
+    "seq": ("int64", ()),
+    "supersedes": ("int64", ()),
+    "day": ("date32", ()),
+    "frozen_at": ("timestamp", ("us", "UTC")),
+    "taken_at": ("timestamp", ("us", "UTC")),
+    "kept_at": ("timestamp", ("us", "UTC")),
+    "value": ("decimal128", (24, 8)),
+    "multiplier": ("decimal128", (24, 12)),
+    "multiplied": ("decimal128", (38, 16)),
+}
+"""By column, its type and what that takes; all others are text."""
+
+
+class RowWriter(Protocol):
+    """Writes freezes into a file.
+
+    Attributes:
+        rows: rows of data that were written.
+
+    """
+
+    rows: int
+
+    def add(self, row: FreezeRow) -> None:
+        """One more.
+
+        Raises:
+            OSError: the file takes no more.
+            ArithmeticError: a number is too long for the format.
+
+        """
+
+    def close(self) -> None:
+        """Bring out what is held back; the file itself stays open. The same errors."""
+
+
+def lines_of(row: FreezeRow) -> Iterator[Line]:
+    """A freeze as rows of a table, one a register."""
+    place = row.place
+    for one in row.registers:
+        yield Line(
+            seq=row.seq,
+            supersedes=row.supersedes,
+            meter=row.meter,
+            meter_number=place.meter_number,
+            customer_number=place.customer_number,
+            area=place.area,
+            day=row.day,
+            frozen_at=row.frozen_at,
+            item=one.item,
+            value=one.value,
+            unit=one.unit,
+            multiplier=place.multiplier,
+            multiplied=one.times(place.multiplier),
+            quality=one.quality,
+            marks=" ".join(one.marks.names),
+            source=row.source,
+            taken_at=row.taken_at,
+            kept_at=row.kept_at,
+            route=row.route,
+        )
+
+
+def as_json(row: FreezeRow) -> dict[str, Any]:
+    """A freeze as an object for programs; decimals and times are text."""
+    place = row.place
+    return {
+        "seq": row.seq,
+        "supersedes": row.supersedes,
+        "meter": row.meter,
+        "meter_number": place.meter_number,
+        "customer_number": place.customer_number,
+        "area": place.area,
+        "day": row.day.isoformat(),
+        "frozen_at": time_out(row.frozen_at),
+        "multiplier": _digits(place.multiplier),
+        "quality": row.quality,
+        "source": row.source,
+        "taken_at": time_out(row.taken_at),
+        "kept_at": time_out(row.kept_at),
+        "route": row.route,
+        "registers": [
+            {
+                "item": one.item,
+                "value": _text(one.value) or None,
+                "unit": one.unit,
+                "multiplied": _text(one.times(place.multiplier)) or None,
+                "quality": one.quality,
+                "marks": list(one.marks.names),
+            }
+            for one in row.registers
+        ],
+    }
+
+
+def writer_of(kind: Format, file: BinaryIO) -> RowWriter:
+    """Whoever writes freezes in a format.
+
+    Args:
+        kind: the format.
+        file: open for writing; its owner closes it.
+
+    Raises:
+        ConfigError: the format needs an extra that is not installed.
+
+    """
+    makers: Mapping[Format, Callable[[BinaryIO], RowWriter]] = {
+        "csv": CsvWriter,
+        "json": JsonWriter,
+        "xlsx": WorkbookWriter,
+        "parquet": ParquetWriter,
+    }
+    return makers[kind](file)
+
+
+class CsvWriter:
+    """Writes CSV: UTF-8, a header, commas, CR LF (RFC 4180)."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.rows = 0
+        self._text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=False)
+        self._csv = csv.writer(self._text)
+        self._csv.writerow(COLUMNS)
+
+    def add(self, row: FreezeRow) -> None:
+        """See ``RowWriter``."""
+        for line in lines_of(row):
+            self._csv.writerow([_text(cell) for cell in line])
+            self.rows += 1
+
+    def close(self) -> None:
+        """See ``RowWriter``."""
+        self._text.flush()
+        self._text.detach()
+
+
+class JsonWriter:
+    """Writes JSON lines: one freeze a line."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.rows = 0
+        self._file = file
+
+    def add(self, row: FreezeRow) -> None:
+        """See ``RowWriter``."""
+        self._file.write(json.dumps(as_json(row), ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        self.rows += 1
+
+    def close(self) -> None:
+        """See ``RowWriter``."""
+
+
+class WorkbookWriter:
+    """Writes a workbook, each cell as text: a cell of a number holds 15 digits and drops zeros at the end."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.rows = 0
+        self._book: Any = _needed("xlsxwriter").Workbook(file, {"constant_memory": True})
+        self._text = self._book.add_format({"num_format": "@"})
+        self._bold = self._book.add_format({"bold": True, "num_format": "@"})
+        self._sheet: Any = self._new_sheet()
+        self._next = 1
+
+    def add(self, row: FreezeRow) -> None:
+        """See ``RowWriter``."""
+        for line in lines_of(row):
+            if self._next > SHEET_ROWS_MAX:
+                self._sheet, self._next = self._new_sheet(), 1
+            for place, cell in enumerate(line):
+                if cell not in {None, ""}:
+                    self._sheet.write_string(self._next, place, _text(cell), self._text)
+            self._next += 1
+            self.rows += 1
+
+    def close(self) -> None:
+        """See ``RowWriter``."""
+        self._book.close()
+
+    def _new_sheet(self) -> Any:
+        sheet = self._book.add_worksheet()
+        for place, name in enumerate(COLUMNS):
+            sheet.set_column(place, place, _WIDTHS.get(name, 14))
+        sheet.freeze_panes(1, 0)
+        for place, name in enumerate(COLUMNS):
+            sheet.write_string(0, place, name, self._bold)
+        return sheet
+
+
+class ParquetWriter:
+    """Writes Parquet: decimals as ``decimal128``, times as microseconds UTC, days as dates."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.rows = 0
+        self._arrow = _needed("pyarrow")
+        fields = [(name, self._type(name)) for name in COLUMNS]
+        self._schema = self._arrow.schema(fields)
+        self._parquet = _needed("pyarrow.parquet").ParquetWriter(file, self._schema)
+        self._held: list[Line] = []
+
+    def add(self, row: FreezeRow) -> None:
+        """See ``RowWriter``."""
+        for line in lines_of(row):
+            self._held.append(line)
+            self.rows += 1
+        if len(self._held) >= _BATCH:
+            self._bring_out()
+
+    def close(self) -> None:
+        """See ``RowWriter``."""
+        self._bring_out()
+        self._parquet.close()
+
+    def _bring_out(self) -> None:
+        columns = dict(zip(COLUMNS, zip(*self._held, strict=True), strict=True)) if self._held else {}
+        table = {name: list(columns.get(name, ())) for name in COLUMNS}
+        try:
+            self._parquet.write_table(self._arrow.table(table, schema=self._schema))
+        except self._arrow.ArrowInvalid as error:
+            raise ArithmeticError(f"a number is too long for Parquet: {error}") from None
+        self._held.clear()
+
+    def _type(self, name: str) -> Any:
+        kind, args = _PARQUET_TYPES.get(name, ("string", ()))
+        return getattr(self._arrow, kind)(*args)
+
+
+def _needed(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise ConfigError(
+            f"this format needs {module}: install meterlink[export], or choose csv or json "
+            "/ 该格式需要安装 meterlink[export],也可以改用 csv 或 json"
+        ) from None
+
+
+def _text(cell: object) -> str:
+    match cell:
+        case None:
+            return ""
+        case Decimal():
+            return _digits(cell)
+        case datetime():
+            return time_out(cell)
+        case date():
+            return cell.isoformat()
+        case _:
+            return str(cell)
+
+
+def _digits(number: Decimal) -> str:
+    """Without an exponent, with the zeros that the meter sent."""
+    return format(number, "f")

@@ -1,0 +1,90 @@
+"""How a day of an area stands: of each meter in service what holds, and of those without a freeze why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+from meterlink.acquisition.explaining import NOBODY, why
+from meterlink.billing.days import end_of
+from meterlink.billing.freezes import FreezeRow
+from meterlink.billing.manifest import Counts, Missing
+from meterlink.billing.source import Freezes
+from meterlink.model.data_classes import DAILY_FREEZE
+from meterlink.model.marks import Marks, Standing
+
+UNPLANNED: Final = "unplanned"
+"""Reason of a meter of which nothing was due."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayStanding:
+    """Gathers the freezes of a day of an area, and tells how it stands.
+
+    Args:
+        day: which.
+        area: transformer area.
+
+    """
+
+    day: date
+    area: str
+    _held: dict[str, dict[str, Marks]] = field(default_factory=dict)
+
+    def add(self, row: FreezeRow) -> None:
+        """One more, in the order of the log: what it tells of a register holds from here on."""
+        held = self._held.setdefault(row.meter, {})
+        for one in row.registers:
+            held[one.item] = one.marks
+
+    def counts(self, in_service: list[str]) -> Counts:
+        """How many meters stand how.
+
+        Args:
+            in_service: our ids of the meters at the end of the day.
+
+        """
+        worst = [_worst(self._held[meter]) for meter in in_service if meter in self._held]
+        return Counts(
+            in_service=len(in_service),
+            with_freeze=len(worst),
+            valid=worst.count(Standing.VALID),
+            suspect=worst.count(Standing.SUSPECT),
+            rejected=worst.count(Standing.REJECTED),
+            missing=len(in_service) - len(worst),
+            beside=len(self._held) - len(worst),
+        )
+
+    def missing(self, in_service: list[str], freezes: Freezes) -> tuple[Missing, ...]:
+        """Which meters in service have no freeze, and why.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        return tuple(self._missing(one, freezes) for one in in_service if one not in self._held)
+
+    def _missing(self, meter: str, freezes: Freezes) -> Missing:
+        at = end_of(self.day, freezes.zone)
+        told = why(freezes.standings(meter, at), {}, meter, at, freezes.zone)
+        nobody = {"reason": UNPLANNED, **{lang: words.format(meter=meter) for lang, words in NOBODY.items()}}
+        reason: Mapping[str, str] = next(
+            (one for one in told["found"] if one["class"] == DAILY_FREEZE), nobody
+        )
+        place = freezes.points.place(meter, at)
+        return Missing(
+            meter=meter,
+            meter_number=place.meter_number,
+            customer_number=place.customer_number,
+            reason=reason["reason"],
+            en=reason["en"],
+            zh=reason["zh"],
+        )
+
+
+def _worst(held: Mapping[str, Marks]) -> Standing:
+    """Of a meter's registers, less what it does not have."""
+    there = [marks.standing for marks in held.values() if Marks.ABSENT not in marks]
+    return max(there, default=Standing.REJECTED)

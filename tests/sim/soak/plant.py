@@ -1,0 +1,258 @@
+"""The plant of a draft: metersim's lines and meters, what befalls them, and what they were asked and said.
+
+Nothing of the daemon is known here but the octets that come over its lines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any, Final, NamedTuple, Protocol
+
+from meterlink.errors import LineLost
+from meterlink.transports.memory import memory_line
+from meterlink.transports.stream import ByteStream
+from meterprofiles import packaged
+from metersim import AnswerRecord, FaultRule, FaultRules, Line, Meter, SimClock, Station
+from metersim.dlt698 import Meter698
+from metersim.dlt698.terminal import Habits, Terminal
+from metersim.line.fault_kinds import IN_PLACE
+from metersim.line.medium import Medium
+from metersim.line.port import Port
+from metersim.plant.making import Named, speaker
+from metersim.plant.rows import METERS_MAX, MeterRow
+from metersim.works.works import Works
+from tests.sim.soak.draft import START, Draft, LineDraft, MeterDraft, at
+from tests.support.simulated import Duplex
+
+MEAN_KW: Final = Decimal(7)
+FEED_IN_SHARE: Final = Decimal("0.1")
+REDIAL_S: Final = 120.0
+HABITS: Final = Habits(heartbeat_s=1_200, news_s=600.0)
+"""Of terminals; more often costs more than all else in a week."""
+_PROFILES: Final = packaged()
+_SPOILS: Final = frozenset((*IN_PLACE, "collision"))
+
+
+class Said(NamedTuple):
+    """An answer of a meter that nothing spoiled."""
+
+    at_s: float
+    values: dict[str, Decimal]
+
+
+@dataclass(slots=True)
+class Talk:
+    """What one meter was asked and said, seen from its side of the line.
+
+    Attributes:
+        asked_s: times of all questions that came as far as the line.
+        said: sound answers.
+
+    """
+
+    asked_s: list[float] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+
+
+class _Watch(FaultRules):
+    """The rules of the plant, which also note who was asked."""
+
+    def __init__(self, talks: dict[tuple[str, str], Talk], clock: SimClock) -> None:
+        super().__init__(start=START)
+        self._talks = talks
+        self._clock = clock
+
+    @property
+    def empty(self) -> bool:
+        """It wants to see every question."""
+        return False
+
+    def meet(self, question: Any, line: str, address: str) -> Any:
+        """See ``FaultRules.meet``."""
+        self._talks[line, address].asked_s.append(self._clock.monotonic_s())
+        return super().meet(question, line, address)
+
+
+class Dialled(Protocol):
+    """Where terminals dial in; ``None``: nobody listens now."""
+
+    def __call__(self) -> ByteStream | None:
+        """Make a connection; its far end."""
+
+
+class Plant:
+    """All lines of a draft, for as long as the simulation lasts.
+
+    Args:
+        draft: of it.
+        clock: the true time.
+
+    Attributes:
+        meters: by our id.
+        talks: by line and address.
+
+    """
+
+    def __init__(self, draft: Draft, clock: SimClock) -> None:
+        self.talks: defaultdict[tuple[str, str], Talk] = defaultdict(Talk)
+        self._clock = clock
+        self._drafts = {line.name: line for line in draft.lines}
+        self._rules = _Watch(self.talks, clock)
+        self.meters = {one.id: _meter(one, draft.seed) for one in draft.meters}
+        self._stations = {
+            line.name: [
+                Station(
+                    meter=self.meters[one.id],
+                    faults=one.faults,
+                    reply_delay_ms=one.reply_delay_ms,
+                )
+                for one in draft.meters
+                if one.line == line.name
+            ]
+            for line in draft.lines
+        }
+        for one in draft.meters:
+            for span in one.away:
+                self._strike("loss", span, meter=one.address, line=one.line)
+        for each in draft.lines:
+            for span in each.mute:
+                self._strike("loss", span, line=each.name)
+        self._gone: set[str] = set()
+        self._ends: dict[str, list[ByteStream]] = defaultdict(list)
+        self._happenings = sorted(self._drawn(draft), key=lambda happening: happening[0])
+
+    def _strike(self, what: str, span: tuple[float, float], *, line: str, meter: str = "*") -> None:
+        between = (timedelta(seconds=span[0]), timedelta(seconds=span[1]))
+        self._rules.add(FaultRule(what=what, meter=meter, line=line, between=between))
+
+    # --- as long as a daemon runs ---------------------------------------------------------------
+
+    def wire(self, group: asyncio.TaskGroup, seed: int) -> None:
+        """The lines of this run; those of the one before went with its loop."""
+        self._ends.clear()
+        self._group = group
+        self._lines = {
+            name: Line(
+                self._stations[name],
+                clock=self._clock,
+                record=partial(self._note, name),
+                client=Port(baud=draft.baud) if draft.baud else None,
+                medium=Medium(seed=seed, echo=float(draft.echo), turn_noise=draft.turn_noise),
+                paced=draft.way == "paced",
+                rules=self._rules,
+                name=name,
+            )
+            for name, draft in self._drafts.items()
+        }
+
+    async def open(self, name: str) -> ByteStream:
+        """Open a line that we dial."""
+        if name in self._gone:
+            raise LineLost("[Errno 5] Input/output error")
+        ours, theirs = memory_line()
+        self._ends[name].append(theirs)
+        self._group.create_task(self._lines[name].serve(Duplex(theirs)), name=f"plant[{name}]")
+        return ours
+
+    async def keep_dialling(self, name: str, dial: Dialled) -> None:
+        """A terminal that calls, and again when its connection ends."""
+        terminal = Terminal(self._lines[name], clock=self._clock, habits=HABITS)
+        while True:
+            far = None if name in self._gone else dial()
+            if far is not None:
+                self._ends[name].append(far)
+                await terminal.serve(Duplex(far))
+                await far.aclose()
+            await asyncio.sleep(REDIAL_S)
+
+    async def close(self) -> None:
+        """The daemon has gone; so do all connections."""
+        for line in self._drafts.values():
+            await self._cut(line)
+
+    async def catch_up(self) -> None:
+        """Let happen what was due while no daemon ran."""
+        while self._happenings and self._happenings[0][0] <= self._clock.monotonic_s():
+            await self._happenings.pop(0)[1]()
+
+    async def happen(self) -> None:
+        """Let everything happen at its time."""
+        while self._happenings:
+            when, act = self._happenings[0]
+            await asyncio.sleep(max(0.0, when - self._clock.monotonic_s()))
+            self._happenings.pop(0)
+            await act()
+
+    def _note(self, line: str, record: AnswerRecord) -> None:
+        if record.values and not _SPOILS.intersection(record.faults):
+            said = Said(self._clock.monotonic_s(), dict(record.values))
+            self.talks[line, record.address].said.append(said)
+
+    # --- what happens ---------------------------------------------------------------------------
+
+    def _drawn(self, draft: Draft) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
+        found: list[tuple[float, Callable[[], Awaitable[None]]]] = []
+        for line in draft.lines:
+            for span in line.gone:
+                found.append((span.begin, partial(self._lose, line)))
+                found.append((span.end, partial(self._bring_back, line)))
+            found += [(moment, partial(self._cut, line)) for moment in line.cuts]
+        for one in draft.meters:
+            found += self._of_meter(one)
+        return found
+
+    def _of_meter(self, one: MeterDraft) -> list[tuple[float, Callable[[], Awaitable[None]]]]:
+        found: list[tuple[float, Callable[[], Awaitable[None]]]] = []
+        works = self.meters[one.id].works
+        for span in one.powerless:
+            found.append((span.begin, partial(self._power, works, span.begin, "abc")))
+            found.append((span.end, partial(self._power, works, span.end, "")))
+        if one.jump is not None:
+            moment, by_s = one.jump
+            found.append((moment, partial(self._jump, works, moment, by_s)))
+        if one.exchanged_at is not None:
+            found.append((one.exchanged_at, partial(self._exchange, works, one.exchanged_at)))
+        return found
+
+    async def _lose(self, line: LineDraft) -> None:
+        self._gone.add(line.name)
+        await self._cut(line)
+
+    async def _bring_back(self, line: LineDraft) -> None:
+        self._gone.discard(line.name)
+
+    async def _cut(self, line: LineDraft) -> None:
+        for end in self._ends.pop(line.name, []):
+            await end.aclose()
+
+    async def _power(self, works: Works, moment: float, phases: str) -> None:
+        works.history.change(works.advance(at(moment)), without_supply=frozenset(phases))
+
+    async def _jump(self, works: Works, moment: float, by_s: float) -> None:
+        works.clock.go_wrong(works.advance(at(moment)), by=timedelta(seconds=by_s))
+
+    async def _exchange(self, works: Works, moment: float) -> None:
+        works.exchange(
+            works.advance(at(moment)), meter_number=f"{int(works.plate.meter_number or 0) + 1:012d}"
+        )
+
+
+def _meter(one: MeterDraft, seed: int) -> Meter | Meter698:
+    row = MeterRow(
+        profile=_PROFILES.find(one.protocol, one.model),
+        mean_kw=MEAN_KW,
+        feed_in_share=FEED_IN_SHARE,
+        sums="by_phase",
+        clock_ahead_s=Decimal(one.clock_ahead_s),
+        clock_drift_s_per_day=Decimal(one.drift_s_per_day),
+    )
+    own = seed * METERS_MAX + int(one.id[1:])  # two meters of one address are two meters
+    made = speaker(Named(one.address, one.line, row), seed=own, start=START)
+    assert isinstance(made, Meter | Meter698)
+    return made

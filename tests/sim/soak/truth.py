@@ -1,0 +1,179 @@
+"""What could have been read, told by the plant alone: by its draft, its meters, and what they were asked.
+
+A slot was readable when there was an opportunity: a stretch of time in which the daemon ran with a right
+clock, the line was there, the meter heard, the slot was due, and the meter still held it; long enough for one
+more try of whoever was put aside (``OPPORTUNITY_S``), and for slots that had waited for a day, for the share
+of the line that such work may take (``LATE_OPPORTUNITY_S``). In that stretch the meter was not asked at all,
+or gave at least one sound answer. A meter of which nothing can be relied on has no readable slots: what is
+kept of it must be true, and that is all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from itertools import pairwise
+from typing import Final, Literal
+
+from metersim.works.freezes import Between, Freeze
+from tests.sim.soak.draft import CURVE_ITEM, DAY_S, GATHER_S, HOUR_S, START, Draft, LineDraft, MeterDraft, at
+from tests.sim.soak.plant import REDIAL_S, Plant
+from tests.sim.soak.spans import Span, after, without
+
+Kind = Literal["daily_freeze", "monthly_freeze", "curve"]
+
+OPPORTUNITY_S: Final = 2.5 * HOUR_S
+"""A silent meter rests for an hour, and others of its line may go before it."""
+LATE_OPPORTUNITY_S: Final = 7 * HOUR_S
+STARTING_S: Final = REDIAL_S + 60.0
+"""Until a terminal has dialled in again, and lines are opened."""
+FAR_OFF: Final = timedelta(days=1)
+"""A meter whose clock is further off tells of other nights than it seems."""
+HELD: Final[Mapping[str, tuple[Kind, ...]]] = {
+    "dlt645-2007": ("daily_freeze", "monthly_freeze", "curve"),
+    "dlt645-1997": ("monthly_freeze",),
+    "dlt698.45": ("daily_freeze", "monthly_freeze", "curve"),
+}
+"""What meters of a protocol remember."""
+ITEMS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "daily_freeze": (
+        "forward_active_energy",
+        *(f"forward_active_energy.t{tariff}" for tariff in range(1, 5)),
+    ),
+    "monthly_freeze": ("forward_active_energy",),
+    "curve": (CURVE_ITEM,),
+}
+_DUE_S: Final = 300.0
+_INSTANT: Final = timedelta(microseconds=1)
+
+
+class Truth:
+    """What the plant of a draft knows when all is over.
+
+    Args:
+        draft: of it.
+        plant: as it has become.
+
+    """
+
+    def __init__(self, draft: Draft, plant: Plant) -> None:
+        self._draft = draft
+        self._plant = plant
+        self._lines = {line.name: line for line in draft.lines}
+        self._usable = {one.id: self._usable_of(one) for one in draft.meters}
+        self.freeze = cache(self._freeze)
+
+    def slots(self, one: MeterDraft) -> Iterator[tuple[Kind, datetime]]:
+        """What is due of a meter in the days of the draft."""
+        for kind in HELD[one.protocol]:
+            step_s = self._draft.curve_s if kind == "curve" else DAY_S
+            for number in range(round(self._draft.days * DAY_S / step_s)):
+                slot = START + timedelta(seconds=number * step_s)
+                if kind != "monthly_freeze" or slot.day == 1:
+                    yield kind, slot.astimezone(UTC)
+
+    def is_readable(self, one: MeterDraft, kind: Kind, slot: datetime) -> bool:
+        """Whether a slot could have been read."""
+        return one.nature != "garbage" and any(
+            self._was_opportunity(one, kind, slot, span) for span in self._waits(one, kind, slot)
+        )
+
+    def _was_opportunity(self, one: MeterDraft, kind: Kind, slot: datetime, span: Span) -> bool:
+        late = span.begin > self.due_s(kind, slot) + DAY_S
+        if span.seconds < (LATE_OPPORTUNITY_S if late else OPPORTUNITY_S):
+            return False
+        found = [self.freeze(one.id, kind, slot, moment) for moment in (span.begin, span.end - 1)]
+        if any(freeze is None or abs(freeze.taken_at - slot) > FAR_OFF for freeze in found):
+            return False
+        talk = self._plant.talks[one.line, one.address]
+        was_asked = any(span.begin <= asked_s < span.end for asked_s in talk.asked_s)
+        return not was_asked or any(span.begin <= said.at_s < span.end for said in talk.said)
+
+    def _waits(self, one: MeterDraft, kind: Kind, slot: datetime) -> list[Span]:
+        """The stretches in which it could be asked for; an exchange of the meter divides one."""
+        spans = after(self._usable[one.id], self.due_s(kind, slot))
+        edges = [edge for edge in (one.exchanged_at, one.jump and one.jump[0]) if edge is not None]
+        for edge in edges:
+            spans = [*without(spans, [Span(edge, float("inf"))]), *after(spans, edge)]
+        return spans
+
+    def due_s(self, kind: Kind, slot: datetime) -> float:
+        """When a slot was to be read first."""
+        ready_s = slot.timestamp()
+        if kind == "curve":
+            ready_s += self._draft.curve_s
+            ready_s += -ready_s % GATHER_S
+        return ready_s + _DUE_S - START.timestamp()
+
+    def values(
+        self, one: MeterDraft, kind: Kind, slot: datetime, taken_at: datetime
+    ) -> list[dict[str, Decimal]]:
+        """What the meter may have said of a slot when it was read, by the gateway's clock."""
+        found = []
+        for off_s in {0.0, *(by_s for _, by_s in self._draft.clock_off)}:
+            moment_s = (taken_at - START).total_seconds() - off_s
+            if (freeze := self.freeze(one.id, kind, slot, moment_s)) is not None:
+                found.append(self._shown(one, kind, freeze))
+        return found
+
+    def causes(self, one: MeterDraft, kind: Kind, slot: datetime) -> set[str]:
+        """Everything that was in the way of a slot while it was due."""
+        due_s, end = self.due_s(kind, slot), self._draft.ends_at
+        line = self._lines[one.line]
+        found = set()
+        if any(span.overlaps(due_s, end) for span in (*one.deaf, *line.mute)) or one.faults.loss:
+            found.add("silent")
+        if any(span.overlaps(due_s, end) for span in self._away(line)):
+            found.add("line_down")
+        if one.nature in {"noisy", "garbage"} or line.turn_noise:
+            found |= {"bad_data", "silent"}
+        if one.nature == "garbage":
+            found |= {"refused", "gone", "not_taken", "clock_wrong"}
+        if any(span.overlaps(due_s, end) for span, _ in self._draft.clock_off):
+            found |= {"clock_wrong", "not_taken", "not_running"}
+        if any(one_.begin <= end and due_s <= one_.end for one_ in self._absences()):
+            found.add("not_running")
+        return found | self._memory_causes(one, kind, slot, due_s)
+
+    def _memory_causes(self, one: MeterDraft, kind: Kind, slot: datetime, due_s: float) -> set[str]:
+        """What the meter's own memory and clock have against it."""
+        freezes = [self.freeze(one.id, kind, slot, moment) for moment in (due_s, self._draft.ends_at)]
+        taken = [freeze.taken_at for freeze in freezes if freeze is not None]
+        found = {"gone"} if freezes[-1] is None else set[str]()
+        if freezes[0] is None or freezes[-1] is None:
+            found |= {"not_taken"}
+        if any(abs(moment - slot) > FAR_OFF for moment in taken) or abs(one.clock_ahead_s) >= DAY_S:
+            found |= {"clock_wrong", "not_taken", "gone"}
+        return found
+
+    def _usable_of(self, one: MeterDraft) -> list[Span]:
+        line = self._lines[one.line]
+        running = [Span(life.span.begin + STARTING_S, life.span.end) for life in self._draft.lives]
+        holes = [*one.deaf, *line.mute, *self._away(line), *(span for span, _ in self._draft.clock_off)]
+        return without([span for span in running if span.seconds > 0], holes)
+
+    def _away(self, line: LineDraft) -> list[Span]:
+        """When a line could not be used; a terminal that was cut off dials again only after a while."""
+        again_s = STARTING_S if line.way == "dial" else 0.0
+        gone = [Span(span.begin, span.end + again_s) for span in line.gone]
+        if line.way == "dial":
+            gone += [Span(life.span.begin, life.span.begin + again_s) for life in self._draft.lives]
+        return [*gone, *(Span(cut, cut + again_s + 1) for cut in line.cuts)]
+
+    def _absences(self) -> list[Span]:
+        lives = [life.span for life in self._draft.lives]
+        return [Span(one.end, other.begin) for one, other in pairwise(lives)]
+
+    def _freeze(self, meter: str, kind: Kind, slot: datetime, moment_s: float) -> Freeze | None:
+        """The row that a meter holds of a slot at a time."""
+        speaker = self._plant.meters[meter]
+        table = "settlement" if kind == "monthly_freeze" and hasattr(speaker, "commands") else kind
+        between = Between(slot, slot + _INSTANT)
+        return next(speaker.works.freezes(table, at(moment_s), between), None)
+
+    def _shown(self, one: MeterDraft, kind: Kind, freeze: Freeze) -> dict[str, Decimal]:
+        speaker = self._plant.meters[one.id]
+        found = {item: speaker.value(item, freeze.taken_at) for item in ITEMS[kind]}
+        return {item: value for item, value in found.items() if value is not None}

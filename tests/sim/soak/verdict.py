@@ -1,0 +1,150 @@
+"""Truth, journal and ledger of a world held against each other, slot by slot."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from tests.sim.soak.draft import Draft, MeterDraft
+from tests.sim.soak.truth import ITEMS, Kind, Truth
+from tests.sim.soak.world import World
+from tests.support.collection_truth import Book, Row
+
+COMPLAINTS_MAX: Final = 20
+COMPLETE: Final = 0.999
+
+
+@dataclass
+class Verdict:
+    """What came of a world.
+
+    Attributes:
+        readable: slots that could be read.
+        kept: of these, slots that were.
+        beyond: slots that were kept although nobody could count on it.
+        holes: reasons of all that are missing, by the meter's nature.
+        missing: readable slots that were not kept.
+        complaints: what is not as it must be.
+
+    """
+
+    readable: int = 0
+    kept: int = 0
+    beyond: int = 0
+    holes: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    missing: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    @property
+    def completeness(self) -> float:
+        """Of what was readable."""
+        return self.kept / self.readable if self.readable else 1.0
+
+    @property
+    def is_good(self) -> bool:
+        """Whether everything is as it must be."""
+        return not self.complaints and self.completeness >= COMPLETE
+
+    def words(self) -> str:
+        """All of it, for people."""
+        holes = ", ".join(f"{'/'.join(key)} {count}" for key, count in sorted(self.holes.items()))
+        return "\n".join(
+            [
+                f"{self.kept} of {self.readable} readable slots kept ({100 * self.completeness:.3f} %), "
+                f"{self.beyond} more; holes: {holes or 'none'}",
+                *(f"  MISSING {text}" for text in self.missing[:COMPLAINTS_MAX]),
+                *(f"  WRONG {text}" for text in self.complaints[:COMPLAINTS_MAX]),
+            ]
+        )
+
+
+def judge(draft: Draft, world: World) -> Verdict:
+    """Hold all three against each other.
+
+    Args:
+        draft: what was to happen.
+        world: after it has.
+
+    """
+    book = Book(world.journal)
+    slots, readings, taken = book.slots(), book.readings(), book.taken_at()
+    book.close()
+    truth, found = Truth(draft, world.plant), Verdict()
+    for one in draft.meters:
+        for kind, slot in truth.slots(one):
+            _judge_slot(found, truth, one, kind, slot, slots.get((one.id, kind, slot)))
+    _judge_values(found, truth, draft, readings, taken)
+    _judge_passing(found, draft, world, readings)
+    for key, row in slots.items():
+        if row.state == "kept" and not readings.get(key):
+            found.complaints.append(f"{key}: kept by the ledger, and not in the journal")
+    return found
+
+
+def _judge_slot(
+    found: Verdict, truth: Truth, one: MeterDraft, kind: Kind, slot: datetime, row: Row | None
+) -> None:
+    name = f"{one.id} ({one.nature}, {one.protocol}, {one.line}) {kind} {slot:%m-%d %H:%M}"
+    if row is None:
+        found.complaints.append(f"{name}: was due and has no row")
+        return
+    is_readable, is_kept = truth.is_readable(one, kind, slot), row.state == "kept"
+    found.readable += is_readable
+    found.kept += is_readable and is_kept
+    found.beyond += is_kept and not is_readable
+    if is_kept:
+        return
+    found.holes[one.nature, kind, row.reason] += 1
+    causes = truth.causes(one, kind, slot)
+    if is_readable:
+        found.missing.append(f"{name}: {row}; in its way: {', '.join(sorted(causes)) or 'nothing'}")
+    elif row.reason not in causes:
+        found.complaints.append(f"{name}: {row}, but in its way: {', '.join(sorted(causes)) or 'nothing'}")
+
+
+def _judge_values(
+    found: Verdict,
+    truth: Truth,
+    draft: Draft,
+    readings: Mapping[tuple[str, str, datetime], dict[str, Decimal]],
+    taken: Mapping[tuple[str, str, datetime], datetime],
+) -> None:
+    """Whatever stands in the journal of a meter's memory stood there, under that time."""
+    drafts = {one.id: one for one in draft.meters}
+    for key, values in readings.items():
+        meter, data_class, slot = key
+        one = drafts[meter]
+        if (kind := _kind(data_class)) is None:
+            continue
+        told = truth.values(one, kind, slot, taken[key])
+        if not any(values.items() <= shown.items() for shown in told):
+            found.complaints.append(f"{meter} ({one.nature}) {kind} {slot}: journal {values}, meter {told}")
+
+
+def _kind(data_class: str) -> Kind | None:
+    """What of a meter's memory a class is."""
+    return next((kind for kind in ITEMS if kind == data_class), None)
+
+
+def _judge_passing(
+    found: Verdict,
+    draft: Draft,
+    world: World,
+    readings: Mapping[tuple[str, str, datetime], dict[str, Decimal]],
+) -> None:
+    """Whatever stands in the journal of the moment was said by the meter at some moment."""
+    drafts = {one.id: one for one in draft.meters}
+    said: dict[str, set[tuple[str, Decimal]]] = {}
+    for (meter, data_class, slot), values in readings.items():
+        if data_class != "instant":
+            continue
+        one = drafts[meter]
+        if meter not in said:
+            talk = world.plant.talks[one.line, one.address]
+            said[meter] = {value for answer in talk.said for value in answer.values.items()}
+        if not said[meter].issuperset(values.items()):
+            found.complaints.append(f"{meter} ({one.nature}) instant {slot}: nobody said {values}")

@@ -1,0 +1,119 @@
+"""Freezes out of a real journal: each row once, in the order of the log, with where its meter stood then."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from meterlink.billing.consumption import Lack
+from meterlink.model.marks import Marks
+from meterlink.model.zone import CHINA_TIME
+from meterlink.roster.exchange import Exchange
+from tests.support.billing import FIRST_DAY, TOTAL, Plant, plant
+
+_DAY = timedelta(days=1)
+_SECOND = FIRST_DAY + _DAY
+
+
+async def _two_areas(at: Plant) -> list[int]:
+    """Two meters, two days; the first is corrected, and moves to another area after the first day."""
+    await at.put(1, area="east", customer_number="000000000901", ct="30")
+    await at.put(2, area="west")
+    at.after(FIRST_DAY)
+    seqs = [
+        await at.keep("m1", FIRST_DAY, {TOTAL: "100.00", f"{TOTAL}.t1": "60.00"}),
+        await at.keep("m2", FIRST_DAY, {TOTAL: "7.50"}),
+    ]
+    await at.put(1, area="north", customer_number="000000000902", ct="40")
+    at.after(_SECOND)
+    seqs += [
+        await at.keep("m1", _SECOND, {TOTAL: "101.00"}),
+        await at.keep("m1", FIRST_DAY, {TOTAL: "100.50"}, marks=Marks.CONFLICT),
+        await at.keep("m2", _SECOND, {TOTAL: "8.00"}, marks=Marks.BACKFILL, late=_DAY),
+    ]
+    return seqs
+
+
+@pytest.mark.asyncio
+async def test_each_row_comes_once_with_its_place_of_then(tmp_path: Path) -> None:
+    """Today's multiplier on yesterday's freeze is a wrong bill, and so is a row that comes twice."""
+    async with plant(tmp_path) as at:
+        seqs = await _two_areas(at)
+        with at.freezes() as freezes:
+            rows, cursor = freezes.after(0)
+            assert seqs == [row.seq for row in rows]
+            assert (freezes.newest(), []) == (cursor, freezes.after(cursor)[0])
+            first, moved, corrected, late = rows[0], rows[2], rows[3], rows[4]
+            assert ("east", "000000000901", Decimal(30)) == (
+                first.place.area,
+                first.place.customer_number,
+                first.place.multiplier,
+            )
+            assert ("north", Decimal(40)) == (moved.place.area, moved.place.multiplier)
+            assert ("east", FIRST_DAY, seqs[0], "suspect") == (
+                corrected.place.area,
+                corrected.day,
+                corrected.supersedes,
+                corrected.quality,
+            )
+            assert (None, "read", "valid") == (first.supersedes, first.source, first.quality)
+            assert ("backfill", _SECOND) == (late.source, late.day)
+            assert Decimal("3000.0000") == first.registers[0].times(first.place.multiplier)
+
+
+@pytest.mark.asyncio
+async def test_a_filter_brings_those_rows_in_pages_of_any_size(tmp_path: Path) -> None:
+    """A page that is full in the middle of a look must not lose what stands behind it."""
+    async with plant(tmp_path) as at:
+        seqs = await _two_areas(at)
+        wanted: dict[tuple[date | None, str | None], list[int]] = {
+            (FIRST_DAY, None): [seqs[0], seqs[1], seqs[3]],
+            (None, "west"): [seqs[1], seqs[4]],
+            (FIRST_DAY, "east"): [seqs[0], seqs[3]],
+            (_SECOND, "east"): [],
+        }
+        with at.freezes() as freezes:
+            for (day, area), expected in wanted.items():
+                for limit in (1, 2, 100):
+                    found, cursor = [], 0
+                    while cursor < freezes.newest():
+                        rows, cursor = freezes.after(cursor, day=day, area=area, limit=limit)
+                        assert len(rows) <= limit
+                        found += [row.seq for row in rows]
+                    assert expected == found, (day, area, limit)
+
+
+@pytest.mark.asyncio
+async def test_an_exchange_is_consumption_of_both_meters(tmp_path: Path) -> None:
+    """VEE-12 over the journal: both end registers, and a tariff of which nobody told them lacks."""
+    async with plant(tmp_path) as at:
+        await at.put(1, ct="2")
+        at.after(FIRST_DAY)
+        await at.keep("m1", FIRST_DAY, {TOTAL: "10.00", f"{TOTAL}.t1": "5.00"})
+        at.after(FIRST_DAY, hours=12)
+        exchanged = at.clock.now
+        exchange = Exchange(
+            old="m1",
+            new="n1",
+            meter_number="000000000777",
+            removed_at=exchanged,
+            installed_at=exchanged,
+            last={TOTAL: Decimal("14.00")},
+            first={TOTAL: Decimal("3.00")},
+        )
+        await at.book.exchange(exchange, actor="li")
+        at.after(_SECOND)
+        new = await at.keep("n1", _SECOND, {TOTAL: "5.50", f"{TOTAL}.t1": "1.00"})
+        with at.freezes() as freezes:
+            found = freezes.consumption("n1", TOTAL, _SECOND, _SECOND)
+            assert Decimal("13.00") == found.amount
+            assert ("m1", "n1") == tuple(part[0] for part in found.parts)
+            assert new in found.seqs
+            tariff = freezes.consumption("n1", f"{TOTAL}.t1", _SECOND, _SECOND)
+            assert (None, Lack.NO_EXCHANGE_REGISTERS) == (tariff.amount, tariff.lack)
+            assert ["m1"] == freezes.points.in_service(freezes.end_of(FIRST_DAY))
+            assert ["n1"] == freezes.points.in_service(freezes.end_of(_SECOND))
+        assert CHINA_TIME.utcoffset(None) == timedelta(hours=8)

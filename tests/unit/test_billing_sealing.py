@@ -1,0 +1,261 @@
+"""Sealing a day: files, manifest, signature and act; supplements; and no half of it, wherever it is cut."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import BinaryIO
+
+import openpyxl
+import pytest
+from pyarrow import parquet
+
+from meterlink.billing.disk import RealDisk
+from meterlink.billing.formats import COLUMNS
+from meterlink.billing.manifest import MANIFEST, SIGNATURE, signer_of
+from meterlink.billing.settlements import Settlements, folder_of_area
+from meterlink.errors import BadRequest, SettlementBroken, Unknown
+from meterlink.model.act import Topic
+from meterlink.model.marks import Marks
+from tests.support.billing import FIRST_DAY, TOTAL, Plant, plant
+
+_NEXT = FIRST_DAY + timedelta(days=1)
+_NAMES = {"daily-freeze.csv", "daily-freeze.jsonl", "daily-freeze.xlsx", "daily-freeze.parquet"}
+
+
+async def _a_night(at: Plant) -> None:
+    """Three meters in the east, of which two were read; one elsewhere."""
+    await at.put(1, 2, 3, area="east", ct="0.000001", pt="100000")
+    await at.put(4, area="")
+    at.after(FIRST_DAY)
+    await at.keep("m1", FIRST_DAY, {TOTAL: "123456.70", f"{TOTAL}.t1": None}, marks=Marks.METER_FAULT)
+    await at.keep("m2", FIRST_DAY, {TOTAL: "7.50"}, marks=Marks.SUDDEN_CHANGE)
+    await at.keep("m4", FIRST_DAY, {TOTAL: "1.00"})
+
+
+def _rows(settlements: Settlements, area: str, number: int) -> list[dict[str, str]]:
+    with settlements.open_file(FIRST_DAY, area, number, "daily-freeze.csv") as file:
+        return list(csv.DictReader(io.StringIO(file.read().decode(), newline="")))
+
+
+@pytest.mark.asyncio
+async def test_a_sealed_day_says_what_is_in_it_and_what_is_not(tmp_path: Path) -> None:
+    """Billing reconciles by the counts, the reasons and the hashes; the chain holds the manifest's hash."""
+    async with plant(tmp_path) as at:
+        await _a_night(at)
+        settled = await at.settler().settle(FIRST_DAY, "east", actor="li")
+        [sealed] = at.settlements().of(FIRST_DAY, "east")
+        manifest = sealed.manifest
+        assert settled.manifest == manifest
+        told = (manifest.kind, manifest.number, manifest.freezes, manifest.before)
+        assert ("seal", 1, 2, "") == told
+        counts = manifest.counts
+        assert (3, 2, 1, 1, 0, 1, 0) == (
+            counts.in_service,
+            counts.with_freeze,
+            counts.valid,
+            counts.suspect,
+            counts.rejected,
+            counts.missing,
+            counts.beside,
+        )
+        assert "0.6666" == counts.shares["with_freeze"]
+        [missing] = manifest.missing
+        assert ("m3", "unplanned") == (missing.meter, missing.reason)
+        assert "m3" in missing.en and "m3" in missing.zh
+        assert _NAMES == {file.name for file in manifest.files}
+        assert _NAMES | {MANIFEST, SIGNATURE} == {path.name for path in sealed.folder.iterdir()}
+        with at.settlements().open_file(FIRST_DAY, "east", 1, SIGNATURE) as file:
+            assert at.key.public_hex == signer_of(manifest.octets(), file.read())
+        [act] = await at.journal.acts.of_subject(Topic.SETTLEMENT, "2026-11-01/east")
+        assert (sealed.sha256, "li", "seal") == (act.act.body["manifest_sha256"], act.act.actor, act.act.verb)
+
+
+@pytest.mark.asyncio
+async def test_all_formats_say_the_same_exactly(tmp_path: Path) -> None:
+    """A binary fraction in one of them is a cent more or less on a bill."""
+    async with plant(tmp_path) as at:
+        await _a_night(at)
+        await at.settler().settle(FIRST_DAY, "east")
+        folder = at.settlements().of(FIRST_DAY, "east")[0].folder
+    rows = _rows(at.settlements(), "east", 1)
+    assert list(COLUMNS) == list(rows[0])
+    first = rows[0]
+    assert ("123456.70", "0.1", "12345.670") == (first["value"], first["multiplier"], first["multiplied"])
+    assert ("2026-11-01", "2026-11-01T16:00:00Z", "m1") == (first["day"], first["frozen_at"], first["meter"])
+    assert ("", "", "meter_fault") == (rows[1]["value"], rows[1]["multiplied"], rows[1]["marks"])
+    book = openpyxl.load_workbook(folder / "daily-freeze.xlsx", read_only=True)
+    cells = [
+        ["" if cell is None else cell for cell in line] for line in book.active.iter_rows(values_only=True)
+    ]
+    assert [list(COLUMNS), *(list(row.values()) for row in rows)] == cells
+    book.close()
+    table = parquet.read_table(folder / "daily-freeze.parquet").to_pylist()
+    assert [Decimal("123456.70"), None, Decimal("7.50")] == [row["value"] for row in table]
+    assert Decimal("12345.670") == table[0]["multiplied"]
+    assert [int(row["seq"]) for row in rows] == [row["seq"] for row in table]
+    lines = (folder / "daily-freeze.jsonl").read_text("utf-8").splitlines()
+    freezes = [json.loads(line) for line in lines]
+    assert ["123456.70", None] == [one["value"] for one in freezes[0]["registers"]]
+    assert ["valid", "suspect"] == [one["quality"] for one in freezes]
+
+
+@pytest.mark.asyncio
+async def test_what_comes_later_is_a_supplement_and_nothing_is_nothing(tmp_path: Path) -> None:
+    """A correction that changes a sealed file, or is lost behind it, is a bill that nobody can explain."""
+    async with plant(tmp_path) as at:
+        await _a_night(at)
+        settler = at.settler(formats=("csv",))
+        await settler.settle(FIRST_DAY, "east")
+        assert (await settler.settle(FIRST_DAY, "east")).manifest is None
+        await at.keep("m3", FIRST_DAY, {TOTAL: "9.00"}, marks=Marks.BACKFILL)
+        await at.keep("m2", FIRST_DAY, {TOTAL: "7.60"}, marks=Marks.CONFLICT)
+        await at.keep("m4", FIRST_DAY, {TOTAL: "1.10"})
+        assert (await settler.preview(FIRST_DAY, "east")).manifest is not None
+        await settler.settle(FIRST_DAY, "east")
+        seal, supplement = at.settlements().of(FIRST_DAY, "east")
+        manifest = supplement.manifest
+        assert ("supplement", 2, 2, seal.sha256) == (
+            manifest.kind,
+            manifest.number,
+            manifest.freezes,
+            manifest.before,
+        )
+        assert (seal.manifest.to_seq, 0, 3) == (
+            manifest.from_seq,
+            manifest.counts.missing,
+            manifest.counts.with_freeze,
+        )
+        assert ["m3", "m2"] == [row["meter"] for row in _rows(at.settlements(), "east", 2)]
+        assert 2 == len(await at.journal.acts.of_subject(Topic.SETTLEMENT, "2026-11-01/east"))
+        assert ["", "east"] == await settler.areas(FIRST_DAY)
+
+
+@pytest.mark.asyncio
+async def test_what_cannot_be_sealed_says_why(tmp_path: Path) -> None:
+    """Of a day that is not over, or an area that is not there, an empty seal would say: nothing was used."""
+    async with plant(tmp_path) as at:
+        await _a_night(at)
+        settler = at.settler(formats=("csv",))
+        with pytest.raises(BadRequest, match="not over"):
+            await settler.settle(_NEXT, "east")
+        with pytest.raises(BadRequest, match="no meter in area"):
+            await settler.settle(FIRST_DAY, "south")
+        await settler.settle(FIRST_DAY, "east")
+        with pytest.raises(Unknown):
+            at.settlements().open_file(FIRST_DAY, "east", 1, "../../../journal.sqlite3")
+        path = at.settlements().of(FIRST_DAY, "east")[0].folder
+        path.rename(path.with_name("away"))
+        with pytest.raises(SettlementBroken, match="gone"):
+            await settler.settle(FIRST_DAY, "east")
+
+
+def test_every_area_has_a_folder_of_its_own() -> None:
+    """Two areas in one folder would be one day sealed twice; a slash in a name would be another place."""
+    areas = [
+        "",
+        "=",
+        ".",
+        "..",
+        "a/b",
+        "a%2Fb",
+        "台区12",
+        "a b",
+        "A",
+        "a",
+        "电" * 64,
+        "😀" * 64,
+        "-",
+        "a.b",
+        "~",
+    ]
+    names = [folder_of_area(area) for area in areas]
+    assert len(areas) == len(set(names))
+    assert not any("/" in name or name.startswith(".") or len(name.encode()) > 255 for name in names)
+    assert "台区12" in names
+
+
+class _CutOff(BaseException):
+    """The power is gone."""
+
+
+@dataclass
+class _DyingDisk(RealDisk):
+    """Dies at an operation, before it or in the middle of it; what was not synced is lost then.
+
+    Args:
+        dies_at: which operation; 0: none.
+
+    """
+
+    dies_at: int = 0
+    done: int = 0
+    unsynced: list[Path] = field(default_factory=list)
+
+    def make_folder(self, path: Path) -> None:
+        self._step()
+        super().make_folder(path)
+
+    def create(self, path: Path) -> BinaryIO:
+        self._step()
+        self.unsynced.append(path)
+        return super().create(path)
+
+    def sync(self, file: BinaryIO) -> None:
+        self._step()
+        super().sync(file)
+        self.unsynced.remove(Path(file.name))
+
+    def sync_folder(self, path: Path) -> None:
+        self._step()
+        super().sync_folder(path)
+
+    def rename(self, old: Path, new: Path) -> None:
+        self._step()
+        super().rename(old, new)
+
+    def remove(self, path: Path) -> None:
+        self._step()
+        super().remove(path)
+
+    def _step(self) -> None:
+        self.done += 1
+        if self.done == self.dies_at:
+            for path in self.unsynced:
+                path.write_bytes(b"")
+            raise _CutOff
+
+
+@pytest.mark.asyncio
+async def test_a_cut_at_any_step_leaves_no_seal_or_a_whole_one(tmp_path: Path) -> None:
+    """Half a seal under a good name would be billed; one without an act could be taken away unseen."""
+    async with plant(tmp_path) as at:
+        await _a_night(at)
+        whole = _DyingDisk()
+        await at.settler(formats=("csv", "json"), disk=whole).settle(FIRST_DAY, "")
+        assert whole.done >= 14, "the folder, four files, their syncs, the rename"
+        outcomes = set()
+        for number, dies_at in enumerate(range(1, whole.done + 1), start=10):
+            await at.put(number, area=f"a{number}")
+            await at.keep(f"m{number}", FIRST_DAY, {TOTAL: f"{number}.00"})
+            disk, area = _DyingDisk(dies_at=dies_at), f"a{number}"
+            with pytest.raises(_CutOff):
+                await at.settler(formats=("csv", "json"), disk=disk).settle(FIRST_DAY, area)
+            left = at.settlements().of(FIRST_DAY, area)
+            outcomes.add(len(left))
+            made = await at.settler().make_up()
+            assert len(left) == made, "the start makes the act of a seal without one"
+            await at.settler(formats=("csv", "json")).settle(FIRST_DAY, area)
+            [sealed] = at.settlements().of(FIRST_DAY, area)
+            assert [f"m{number}"] == [row["meter"] for row in _rows(at.settlements(), area, 1)]
+            assert {"daily-freeze.csv", "daily-freeze.jsonl", MANIFEST, SIGNATURE} == {
+                path.name for path in sealed.folder.iterdir()
+            }
+            assert 1 == len(await at.journal.acts.of_subject(Topic.SETTLEMENT, f"{FIRST_DAY}/{area}"))
+            assert not [path for path in sealed.folder.parent.iterdir() if path.name.startswith(".")]
+        assert {0, 1} == outcomes

@@ -1,0 +1,1 @@
+"""Q/GDW 1376: concentrators and carrier modules."""
