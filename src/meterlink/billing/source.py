@@ -35,21 +35,38 @@ class Freezes:
         reader: of the journal.
         zone: of the plant.
         facts: of the meters; those without have no consumption.
+        points: of the roster of the journal, where somebody has them already.
 
     Raises:
         JournalError: the journal cannot be read.
 
     """
 
-    def __init__(self, reader: JournalReader, zone: tzinfo, facts: FactsOfMeters = _NO_FACTS) -> None:
+    def __init__(
+        self,
+        reader: JournalReader,
+        zone: tzinfo,
+        facts: FactsOfMeters = _NO_FACTS,
+        points: Points | None = None,
+    ) -> None:
         self._reader = reader
         self.zone: Final = zone
         self._facts = facts
-        self.points: Final = Points.of(reader.look(roster_rows.every_change))
+        self.points: Final = points or Points.of(reader.look(roster_rows.every_change))
 
     def newest(self) -> int:
         """The last row of the log."""
         return self._reader.look(freeze_rows.newest)
+
+    def newest_freeze(self, day: date | None = None) -> int:
+        """The last row of the log that holds a freeze, of a day or of any; 0: there is none.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        slots = None if day is None else slots_of(day, self.zone)
+        return self._reader.look(partial(freeze_rows.newest_freeze, slots=slots))
 
     def end_of(self, day: date) -> datetime:
         """The instant that ends a day in the plant; aware, UTC."""

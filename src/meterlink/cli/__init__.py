@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from meterlink.cli import audit, case, config, control, evidence, journal, order, roster, work
+from meterlink.cli import audit, case, config, control, evidence, journal, order, roster, token, work
 from meterlink.cli.decode import decode
 from meterlink.cli.demo import demo
 from meterlink.cli.events import events
@@ -55,6 +55,7 @@ app.add_typer(case.app, name="case")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(control.app, name="control")
 app.add_typer(work.app, name="work")
+app.add_typer(token.app, name="token")
 
 
 def _version(wanted: bool) -> None:

@@ -105,6 +105,12 @@ def roster(db: sqlite3.Connection) -> KeptRoster:
     return KeptRoster(revision=int(row[0]) if row else 0, entries=entries)
 
 
+def revision(db: sqlite3.Connection) -> int:
+    """Which revision of the roster is the newest; 0: there is none."""
+    row = db.execute(_REVISION, (Topic.ROSTER.value, SUBJECT)).fetchone()
+    return int(row[0]) if row else 0
+
+
 def changes_of(db: sqlite3.Connection, meter: str, limit: int) -> list[KeptChange]:
     """The newest changes of an entry, oldest first.
 
