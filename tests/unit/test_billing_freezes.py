@@ -72,6 +72,8 @@ async def test_a_filter_brings_those_rows_in_pages_of_any_size(tmp_path: Path) -
         wanted: dict[tuple[date | None, str | None], list[int]] = {
             (FIRST_DAY, None): [seqs[0], seqs[1], seqs[3]],
             (None, "west"): [seqs[1], seqs[4]],
+            (None, "east"): [seqs[0], seqs[3]],
+            (None, "north"): [seqs[2]],
             (FIRST_DAY, "east"): [seqs[0], seqs[3]],
             (_SECOND, "east"): [],
         }

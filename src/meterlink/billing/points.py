@@ -94,6 +94,19 @@ class Points:
         """By what the registers of a meter were to be multiplied at a time."""
         return self.place(meter, at).multiplier
 
+    @property
+    def since(self) -> datetime | None:
+        """When the roster began; ``None``: there is none."""
+        return min((one.entries[0][0] for one in self._told.values()), default=None)
+
+    def ever_in(self, area: str) -> frozenset[str]:
+        """Our ids of the meters that ever stood in a transformer area, as far as the roster tells."""
+        return frozenset(
+            meter
+            for meter, told in self._told.items()
+            if any(entry.area == area for _, entry in told.entries)
+        )
+
     def in_service(self, at: datetime, area: str | None = None) -> list[str]:
         """Our ids of the meters that stood at customers' at a time, sorted.
 

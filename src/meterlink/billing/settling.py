@@ -79,6 +79,25 @@ class Settler:
         """
         return await asyncio.to_thread(self._areas, day)
 
+    async def first_day(self) -> date | None:
+        """The first day of which there can be something; ``None``: there is no roster yet.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        return await asyncio.to_thread(self._first_day)
+
+    async def complete(self, day: date) -> list[str]:
+        """The areas of a day that are not sealed, and of whose meters in service none lacks its freeze.
+
+        Raises:
+            JournalError: the journal cannot be read.
+            SettlementBroken: a manifest cannot be read.
+
+        """
+        return await asyncio.to_thread(self._complete, day)
+
     async def settle(self, day: date, area: str, *, actor: str = BY_ITSELF) -> Settled:
         """Seal a day of an area, or what has come since; nothing is written where nothing is new.
 
@@ -137,6 +156,20 @@ class Settler:
         with self._open() as freezes:
             sealed = {one.area for one in self._sealer.settlements.list(day)}
             return sorted({*freezes.points.areas(freezes.end_of(day)), *sealed})
+
+    def _first_day(self) -> date | None:
+        with self._open() as freezes:
+            return freezes.first_day()
+
+    def _complete(self, day: date) -> list[str]:
+        with self._open() as freezes:
+            read, at = freezes.read_on(day), freezes.end_of(day)
+            sealed = {one.area for one in self._sealer.settlements.list(day)}
+            return [
+                area
+                for area in freezes.points.areas(at)
+                if area not in sealed and read.issuperset(freezes.points.in_service(at, area))
+            ]
 
     def _seal(self, day: date, area: str) -> Sealed | None:
         with self._open() as freezes:

@@ -35,7 +35,7 @@ class Freezes:
         reader: of the journal.
         zone: of the plant.
         facts: of the meters; those without have no consumption.
-        points: of the roster of the journal, where somebody has them already.
+        points: the roster over time, where it is known already.
 
     Raises:
         JournalError: the journal cannot be read.
@@ -71,6 +71,28 @@ class Freezes:
     def end_of(self, day: date) -> datetime:
         """The instant that ends a day in the plant; aware, UTC."""
         return end_of(day, self.zone)
+
+    def first_day(self) -> date | None:
+        """The first day of which there can be something: the oldest freeze's, or that of the first roster.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        kept = self._reader.look(freeze_rows.first_slot)
+        told = self.points.since
+        days = [day_of(kept, self.zone)] if kept is not None else []
+        days += [told.astimezone(self.zone).date()] if told is not None else []
+        return min(days, default=None)
+
+    def read_on(self, day: date) -> set[str]:
+        """Our ids of the meters that have a freeze of a day.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        return self._reader.look(partial(freeze_rows.meters, slots=slots_of(day, self.zone)))
 
     def standings(self, meter: str, slot: datetime) -> list[Standing]:
         """What the ledger knows of a meter's slots of one instant.
@@ -109,9 +131,10 @@ class Freezes:
         end = self.newest() if until is None else until
         limit = min(limit, ROWS_MAX)
         slots = None if day is None else slots_of(day, self.zone)
+        only = self.points.ever_in(area) if area else None  # those that no roster knew are in no area
         found: list[FreezeRow] = []
         for _ in range(LOOKS_AT_ONCE):
-            look = partial(freeze_rows.following, after=seq, until=end, limit=limit, slots=slots)
+            look = partial(freeze_rows.following, after=seq, until=end, limit=limit, slots=slots, only=only)
             kept = self._reader.look(look)
             for one in kept:
                 seq = one.seq

@@ -12,7 +12,21 @@ from typing import Annotated
 
 import typer
 
-from meterlink.cli import audit, case, config, control, evidence, journal, order, roster, token, work
+from meterlink.cli import (
+    audit,
+    case,
+    config,
+    control,
+    evidence,
+    export,
+    journal,
+    order,
+    roster,
+    settlement,
+    token,
+    work,
+)
+from meterlink.cli.consumption import consumption
 from meterlink.cli.decode import decode
 from meterlink.cli.demo import demo
 from meterlink.cli.events import events
@@ -22,6 +36,7 @@ from meterlink.cli.qualify import qualify
 from meterlink.cli.read import read
 from meterlink.cli.reconcile import reconcile
 from meterlink.cli.run import ingest, run
+from meterlink.cli.settlement import settle
 from meterlink.cli.why import completeness, why
 
 app = typer.Typer(
@@ -45,10 +60,14 @@ app.command()(reconcile)
 app.command()(qualify)
 app.command()(why)
 app.command()(completeness)
+app.command()(consumption)
+app.command()(settle)
 app.command()(events)
 app.add_typer(config.app, name="config")
 app.add_typer(roster.app, name="roster")
 app.add_typer(journal.app, name="journal")
+app.add_typer(export.app, name="export")
+app.add_typer(settlement.app, name="settlement")
 app.add_typer(audit.app, name="audit")
 app.add_typer(order.app, name="order")
 app.add_typer(case.app, name="case")

@@ -14,6 +14,7 @@ FIXED: Final = (
     "gateway.zone",
     "gateway.clock_trusted",
     "control",
+    "billing",
     "security_providers",
     "monitoring",
     "web",

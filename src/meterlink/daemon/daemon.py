@@ -20,6 +20,7 @@ from meterlink.acquisition import wall_clock
 from meterlink.acquisition.ledger_care import LedgerCare
 from meterlink.acquisition.on_demand import OnDemand
 from meterlink.audit.keys import GatewayKey
+from meterlink.billing.settling import Settler
 from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door
 from meterlink.config import LineSettings, MeterSettings, Settings
@@ -42,6 +43,7 @@ from meterlink.daemon.read_requests import ReadDesk
 from meterlink.daemon.reload import Asked, Parts, Reloader
 from meterlink.daemon.requests import no_control
 from meterlink.daemon.roster_requests import RosterDesk
+from meterlink.daemon.settling import SettlementRequests, schedule_of, settler_of
 from meterlink.daemon.supervise import supervised
 from meterlink.daemon.watchdog import watching
 from meterlink.errors import LineBusy
@@ -152,9 +154,11 @@ class Daemon:
             )
             care = LedgerCare(journal.ledger, outside.clock, settings.gateway.plant_time)
             watching_clock = partial(wall_clock.watch, outside.clock, lines.look_at_clock)
+            settler = self._settler(settings, journal)
             beside: dict[str, Callable[[], Awaitable[None]]] = {
                 "ledger": care.run,
                 "wall_clock": watching_clock,
+                **self._sealing(settings, settler),
                 **self._beside(parts),
             }
             tasks = [group.create_task(supervised(name, run), name=name) for name, run in beside.items()]
@@ -163,7 +167,7 @@ class Daemon:
                 journal.marks_of,
                 lambda: places_of(held.settings),
                 settings.gateway.plant_time,
-                self._desk(parts).answer,
+                self._desk(parts, settler).answer,
             )
             reads = ReadDesk(
                 self._on_demand,
@@ -211,15 +215,30 @@ class Daemon:
             **({"watchdog": partial(watching, notifier, health)} if notifier.is_heard else {}),
         }
 
-    def _desk(self, parts: Parts) -> RosterDesk:
-        """Who answers at the control socket."""
-        ordering = parts.ordering
-        return RosterDesk(
-            parts.roster,
-            no_control if ordering is None else ordering.answer,
-            people=None if ordering is None else ordering.people,
+    def _settler(self, settings: Settings, journal: Journal) -> Settler:
+        """Who seals days, by himself or when he is asked."""
+        folder = self._outside.folder
+        return settler_of(
+            settings,
+            self._profiles,
+            folder,
+            acts=journal.acts,
+            key=GatewayKey.find(folder),
             clock=self._outside.clock,
         )
+
+    def _sealing(self, settings: Settings, settler: Settler) -> dict[str, Callable[[], Awaitable[None]]]:
+        """What seals days at their time; nothing where that is not configured."""
+        if settings.billing is None:
+            return {}
+        return {"settlements": schedule_of(settings, settings.billing, settler, self._outside.clock).run}
+
+    def _desk(self, parts: Parts, settler: Settler) -> RosterDesk:
+        """Who answers at the control socket."""
+        ordering = parts.ordering
+        people = None if ordering is None else ordering.people
+        settlements = SettlementRequests(settler, people, no_control if ordering is None else ordering.answer)
+        return RosterDesk(parts.roster, settlements.answer, people=people, clock=self._outside.clock)
 
     def ask_reload(self) -> None:
         """Read the configuration again, and take what has changed; see ``reload``."""

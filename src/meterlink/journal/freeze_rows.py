@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -28,6 +29,7 @@ _FOLLOWING: Final = """
     FROM (
         SELECT id, kept_at FROM log
         WHERE data_class = 'daily_freeze' AND {only}
+        AND (:meters IS NULL OR +meter IN (SELECT value FROM json_each(:meters)))
         ORDER BY id LIMIT :limit
     ) AS log JOIN reading ON reading.log_id = log.id
     ORDER BY log.id, reading.n
@@ -37,6 +39,10 @@ _OF_SLOTS: Final = _FOLLOWING.format(
     only="slot >= :since AND slot < :before AND +id > :after AND +id <= :until"
 )
 # The plus keeps the planner at the slots: a day has some thousand rows, and behind an early id are millions.
+_FIRST: Final = "SELECT min(slot) FROM log WHERE data_class = 'daily_freeze'"
+_METERS: Final = """
+    SELECT DISTINCT meter FROM log WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?
+    """
 _NEWEST: Final = "SELECT coalesce(max(id), 0) FROM log"
 _NEWEST_FREEZE: Final = "SELECT coalesce(max(id), 0) FROM log WHERE data_class = 'daily_freeze'"
 _NEWEST_OF_SLOTS: Final = f"{_NEWEST_FREEZE} AND slot >= ? AND slot < ?"
@@ -87,6 +93,17 @@ def newest_freeze(db: sqlite3.Connection, slots: tuple[datetime, datetime] | Non
     return int(found)
 
 
+def first_slot(db: sqlite3.Connection) -> datetime | None:
+    """The oldest slot of a freeze; ``None``: there is none."""
+    (found,) = db.execute(_FIRST).fetchone()
+    return None if found is None else instant(found)
+
+
+def meters(db: sqlite3.Connection, slots: tuple[datetime, datetime]) -> set[str]:
+    """Our ids of the meters with a freeze from the first slot on and before the second."""
+    return {meter for (meter,) in db.execute(_METERS, (micros(slots[0]), micros(slots[1])))}
+
+
 def following(
     db: sqlite3.Connection,
     *,
@@ -94,6 +111,7 @@ def following(
     until: int,
     limit: int,
     slots: tuple[datetime, datetime] | None = None,
+    only: Collection[str] | None = None,
 ) -> list[KeptFreeze]:
     """The next freezes behind a row of the log, in order.
 
@@ -103,12 +121,14 @@ def following(
         until: id; rows behind it are left for the next time.
         limit: rows at most, up to ``ROWS_MAX``.
         slots: only those from the first on and before the second; ``None``: of all times.
+        only: our ids of meters; ``None``: of all.
 
     Raises:
         RowUnreadable: one of them is damaged.
 
     """
-    asked: dict[str, int] = {"after": after, "until": until, "limit": min(limit, ROWS_MAX)}
+    asked: dict[str, int | str | None] = {"after": after, "until": until, "limit": min(limit, ROWS_MAX)}
+    asked["meters"] = None if only is None else json.dumps(sorted(only))
     if slots is not None:
         asked |= {"since": micros(slots[0]), "before": micros(slots[1])}
     found = db.execute(_OF_SLOTS if slots else _ALL, asked)

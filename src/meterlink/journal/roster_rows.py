@@ -106,7 +106,7 @@ def roster(db: sqlite3.Connection) -> KeptRoster:
 
 
 def revision(db: sqlite3.Connection) -> int:
-    """Which revision of the roster is the newest; 0: there is none."""
+    """Number of the last revision; 0: there never was one."""
     row = db.execute(_REVISION, (Topic.ROSTER.value, SUBJECT)).fetchone()
     return int(row[0]) if row else 0
 

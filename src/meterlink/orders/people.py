@@ -80,6 +80,8 @@ class Deed(enum.StrEnum):
     """Say which meters there are, and what may be done to them."""
     READ_METER = "read_meter"
     """Read a meter on demand, in front of what the plans read."""
+    SETTLE = "settle"
+    """Seal a day for whoever bills."""
 
 
 _WORKING: Final = frozenset(Role) - {Role.VIEWER, Role.AUDITOR, Role.BILLING}
@@ -103,6 +105,7 @@ DEEDS: Final[Mapping[Deed, frozenset[Role]]] = MappingProxyType(
         Deed.QUALIFY: frozenset({Role.FIELD, Role.INSPECTOR}),
         Deed.CHANGE_ROSTER: frozenset({Role.OPERATOR}),
         Deed.READ_METER: frozenset({Role.OPERATOR, Role.DISPATCHER, Role.FIELD, Role.INSPECTOR}),
+        Deed.SETTLE: frozenset({Role.BILLING, Role.OPERATOR}),
     }
 )
 """Which roles allow a deed; what is not here nobody may do."""

@@ -1,0 +1,116 @@
+"""When days are sealed: the day before as soon as it is complete, and everything at the set time.
+
+At that time each day of the last two months is looked at, the oldest first: what is not sealed is sealed,
+and what has come late is sealed in a supplement. So an outage costs nothing but the time of the seal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta, tzinfo
+from typing import Final
+
+import structlog
+
+from meterlink.billing.settling import Settler
+from meterlink.clock import Clock
+from meterlink.errors import BadRequest, ConfigError, JournalError, SettlementBroken
+
+LATE_DAYS: Final = 62
+"""So far back a day is sealed late, and gets supplements: what the meters of China remember."""
+CHECK_S: Final = 600.0
+"""From one look at the clock, and at whether the day before is complete, to the next."""
+_DAY: Final = timedelta(days=1)
+
+_log = structlog.get_logger(__name__)
+
+
+class Schedule:
+    """Seals the days of a gateway until it is cancelled.
+
+    Args:
+        settler: seals.
+        clock: wall time.
+        zone: of the plant.
+        seal_at: time of the plant.
+        areas: whose days; none: all.
+        when_complete: whether a day is sealed before that time when nothing of it is missing.
+
+    """
+
+    def __init__(
+        self,
+        settler: Settler,
+        clock: Clock,
+        *,
+        zone: tzinfo,
+        seal_at: time,
+        areas: Sequence[str] = (),
+        when_complete: bool = True,
+    ) -> None:
+        self._settler = settler
+        self._clock = clock
+        self._zone = zone
+        self._seal_at = seal_at
+        self._areas = areas
+        self._when_complete = when_complete
+        self._swept: date | None = None
+        self._is_made_up = False
+
+    async def run(self) -> None:
+        """Seal what is due, again and again; what cannot be sealed now is tried the next time."""
+        while True:
+            await self.step()
+            await asyncio.sleep(CHECK_S)
+
+    async def step(self) -> None:
+        """Seal what is due now."""
+        try:
+            if not self._is_made_up:
+                await self._settler.make_up()
+                self._is_made_up = True
+            now = self._clock.utc_now().astimezone(self._zone)
+            if self._swept != now.date() and now.time() >= self._seal_at:
+                if await self._sweep(now):
+                    self._swept = now.date()
+            elif self._when_complete and self._swept != now.date():
+                await self._seal_complete(now.date() - _DAY)
+        except (JournalError, SettlementBroken) as error:
+            _log.warning("settlement.waits", reason=str(error))
+
+    async def _sweep(self, now: datetime) -> bool:
+        """Everything that is due; whether all of it was done."""
+        first = await self._settler.first_day()
+        if first is None:
+            return True
+        newest, is_done = now.date() - _DAY, True
+        day = max(first, newest - (LATE_DAYS - 1) * _DAY)
+        while day <= newest:
+            for area in self._areas or await self._settler.areas(day):
+                is_done &= await self._seal(day, area)
+            day += _DAY
+        return is_done
+
+    async def _seal_complete(self, day: date) -> None:
+        for area in await self._settler.complete(day):
+            if not self._areas or area in self._areas:
+                await self._seal(day, area)
+
+    async def _seal(self, day: date, area: str) -> bool:
+        """Seal one day of an area; whether that is done with for today. One that fails holds up no other."""
+        try:
+            settled = await self._settler.settle(day, area)
+        except (SettlementBroken, ConfigError) as error:
+            _log.error("settlement.failed", day=day.isoformat(), area=area, reason=str(error))
+            return False
+        except BadRequest:
+            return True  # no meter stood in this area on that day
+        if (manifest := settled.manifest) is not None:
+            told = {
+                "number": manifest.number,
+                "freezes": manifest.freezes,
+                "missing": manifest.counts.missing,
+            }
+            _log.info("settlement.sealed", day=day.isoformat(), area=area, **told)
+        return True

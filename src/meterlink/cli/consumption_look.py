@@ -1,0 +1,102 @@
+"""What ``meterlink consumption`` does: look into the journal, and show amounts or why there are none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+
+from meterlink.billing import days
+from meterlink.billing.consumption import LACK_WORDS, Consumption
+from meterlink.billing.opening import open_freezes
+from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.language import Lang, chosen
+from meterlink.config import data_dir, load_settings
+from meterlink.daemon.audited import JOURNAL_FILE
+from meterlink.drivers.profiles import MeterProfiles
+from meterlink.errors import BadRequest, ConfigError, JournalError
+
+_SUSPECT: Final = {"en": "to be confirmed by a person", "zh": "须人工确认"}
+DAYS_MAX: Final = 36_600
+"""From the first day to the last: a register's life and more."""
+
+
+class ConsumptionLook:
+    """One command's way of looking at consumption.
+
+    Args:
+        config: the configuration.
+        as_json: one document on standard output in place of text.
+        lang: asked for; ``None``: the locale's.
+
+    """
+
+    def __init__(self, config: Path, *, as_json: bool, lang: Lang | None) -> None:
+        self._config = config
+        self._as_json = as_json
+        self._lang = chosen(lang)
+
+    def show(self, meter: str, first: str, last: str, items: Sequence[str]) -> int:
+        """Show what some registers counted; the exit code."""
+        try:
+            found = self._found(meter, first, last, items)
+        except (BadRequest, ConfigError) as error:
+            typer.echo(str(error), err=True)
+            return ExitCode.USAGE
+        except JournalError as error:
+            typer.echo(str(error), err=True)
+            return ExitCode.JOURNAL
+        if self._as_json:
+            told = {"meter": meter, "from": first, "to": last, "registers": [as_json(one) for one in found]}
+            typer.echo(json.dumps(told, ensure_ascii=False))
+        else:
+            for one in found:
+                typer.echo(self._line(one))
+        return ExitCode.OK if all(one.amount is not None for one in found) else ExitCode.NO_VALUE
+
+    def _found(self, meter: str, first: str, last: str, items: Sequence[str]) -> list[Consumption]:
+        since, until = days.parsed(first), days.parsed(last)
+        if not 0 <= (until - since).days <= DAYS_MAX:
+            raise BadRequest(f"from {first} to {last}: the last day comes after the first / 起止日期有误")
+        settings = load_settings(self._config)
+        path, zone = data_dir(settings) / JOURNAL_FILE, settings.gateway.plant_time
+        with open_freezes(path, MeterProfiles(settings.gateway.profiles), zone) as freezes:
+            if freezes.points.settings(meter) is None:
+                raise BadRequest(f"the roster never knew a meter {meter!r} / 档案中没有该电能表")
+            return [freezes.consumption(meter, item, since, until) for item in items]
+
+    def _line(self, one: Consumption) -> str:
+        if one.lack is not None:
+            at = f" ({one.at_meter})" if one.at_meter else ""
+            return f"{one.item}  -  {LACK_WORDS[one.lack][self._lang]}{at}"
+        parts = " + ".join(f"{meter}: {counted:f} x {ratio:f}" for meter, counted, ratio in one.parts)
+        doubts = f"  {_SUSPECT[self._lang]}: {', '.join(one.marks.names)}" if one.quality != "valid" else ""
+        return f"{one.item}  {one.amount:f} {_unit(one.item)}  ({parts}){doubts}"
+
+
+def as_json(one: Consumption) -> dict[str, Any]:
+    """For programs; decimals are text."""
+    return {
+        "item": one.item,
+        "kind": one.kind,
+        "amount": None if one.amount is None else format(one.amount, "f"),
+        "quality": one.quality,
+        "marks": list(one.marks.names),
+        "lack": None if one.lack is None else one.lack.value,
+        "en": "" if one.lack is None else LACK_WORDS[one.lack]["en"],
+        "zh": "" if one.lack is None else LACK_WORDS[one.lack]["zh"],
+        "at_meter": one.at_meter,
+        "parts": [
+            {"meter": meter, "counted": format(counted, "f"), "multiplier": format(ratio, "f")}
+            for meter, counted, ratio in one.parts
+        ],
+        "seqs": list(one.seqs),
+    }
+
+
+def _unit(item: str) -> str:
+    """Of a register of energy."""
+    return "kvarh" if "reactive" in item else "kVAh" if "apparent" in item else "kWh"

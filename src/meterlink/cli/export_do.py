@@ -1,0 +1,79 @@
+"""What ``meterlink export daily`` does: one pass through a day of the journal into one file."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import typer
+
+from meterlink.billing import days
+from meterlink.billing.formats import FORMATS, writer_of
+from meterlink.billing.opening import open_freezes
+from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.progress import counted
+from meterlink.config import data_dir, load_settings
+from meterlink.daemon.audited import JOURNAL_FILE
+from meterlink.drivers.profiles import MeterProfiles
+from meterlink.errors import BadRequest, ConfigError, JournalError
+
+_TELL_EVERY = 500
+"""Freezes between two words about how far it is."""
+
+
+def export_daily(config: Path, day_text: str, area: str | None, kind: str, out: Path | None) -> int:
+    """Write the freezes of a day; the exit code."""
+    try:
+        day = days.parsed(day_text)
+        settings = load_settings(config)
+        profiles = MeterProfiles(settings.gateway.profiles)
+        wanted = next(one for one in FORMATS if one == kind)
+        path = data_dir(settings) / JOURNAL_FILE
+        with open_freezes(path, profiles, settings.gateway.plant_time) as freezes, _file(out) as file:
+            writer = writer_of(wanted, file)
+            with counted("export") as tell:
+                rows = freezes.all_after(0, until=freezes.newest(), day=day, area=area)
+                for number, row in enumerate(rows, start=1):
+                    writer.add(row)
+                    if number % _TELL_EVERY == 0:
+                        tell(number, 0)
+            writer.close()
+    except (BadRequest, ConfigError) as error:
+        return _told(error, ExitCode.USAGE)
+    except JournalError as error:
+        return _told(error, ExitCode.JOURNAL)
+    except ArithmeticError as error:
+        return _told(error, ExitCode.FAILURE)
+    except OSError as error:
+        return _told(f"{out or 'standard output'}: cannot be written: {error.strerror}", ExitCode.FAILURE)
+    return ExitCode.OK
+
+
+@contextmanager
+def _file(out: Path | None) -> Iterator[BinaryIO]:
+    """Where the rows go: the file gets its name when it is whole, so that nobody takes half of it."""
+    if out is None:
+        # A workbook is written back and forth; standard output may be a pipe.
+        with tempfile.TemporaryFile() as held:
+            yield held
+            held.seek(0)
+            while part := held.read(1 << 20):
+                sys.stdout.buffer.write(part)
+            sys.stdout.buffer.flush()
+        return
+    draft = out.with_name(f".{out.name}.part")
+    try:
+        with draft.open("wb") as file:
+            yield file
+        draft.replace(out)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _told(error: object, code: ExitCode) -> ExitCode:
+    typer.echo(str(error), err=True)
+    return code

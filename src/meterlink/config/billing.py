@@ -1,0 +1,59 @@
+"""``[billing]``: when days are sealed for whoever bills, where, and in which formats."""
+
+from __future__ import annotations
+
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field
+
+from meterlink.config.table import Table
+
+AREAS_MAX: Final = 10_000
+FileFormat = Literal["csv", "json", "xlsx", "parquet"]
+
+
+def _time(text: str) -> str:
+    try:
+        found = time.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or text != found.strftime("%H:%M"):
+        raise ValueError('write a time of the day, e.g. "08:00"')
+    return text
+
+
+def _once(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("each one once")
+    return values
+
+
+class BillingSettings(Table):
+    """When and where days are sealed. Without this table none is, unless `meterlink settle` does it."""
+
+    folder: Path | None = Field(
+        None, description="Where the sealed days lie. Default: `settlements` in the data directory."
+    )
+    seal_at: Annotated[str, AfterValidator(_time)] = Field(
+        "08:00",
+        description="Time of the plant at which the day before is sealed, whole or not; what comes later is "
+        "sealed in a supplement, at this time of a later day.",
+    )
+    when_complete: bool = Field(
+        True, description="Seal a day before that time, as soon as each meter in service has its freeze."
+    )
+    areas: Annotated[tuple[str, ...], AfterValidator(_once)] = Field(
+        (), max_length=AREAS_MAX, description="Transformer areas whose days are sealed; none: all."
+    )
+    formats: Annotated[tuple[FileFormat, ...], AfterValidator(_once)] = Field(
+        ("csv", "json"),
+        min_length=1,
+        description="csv, json, xlsx, parquet. The last two need `meterlink[export]`.",
+    )
+
+    @property
+    def seal_time(self) -> time:
+        """The time of the plant at which days are sealed."""
+        return time.fromisoformat(self.seal_at)

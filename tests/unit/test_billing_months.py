@@ -1,0 +1,117 @@
+"""Months of a plant with faults: what billing gets is what the journal has, each once, and adds up."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from meterlink.billing.source import Freezes
+from meterlink.journal.reader import JournalReader
+from meterlink.model.data_classes import DAILY_FREEZE
+from meterlink.model.reading import Record
+from tests.support.billed_months import ITEMS, Customer, Months
+from tests.support.billing import FIRST_DAY, JOURNAL, Plant, plant
+
+_DAYS = 32
+_DAY = timedelta(days=1)
+_ALL = [FIRST_DAY + n * _DAY for n in range(_DAYS)]
+
+Rows = Counter[tuple[int, str, str, str]]
+"""Row of the log, meter, item, value."""
+
+
+def _kept(folder: Path) -> Rows:
+    """The freezes of the log, read as the log is."""
+    with JournalReader(folder / JOURNAL) as reader:
+        rows = reader.rows_after(0, 100_000)
+    return Counter(
+        (row.id, one.meter, one.item, str(one.value))
+        for row in rows
+        if isinstance(row.record, Record) and row.record.data_class == DAILY_FREEZE
+        for one in row.record.readings
+    )
+
+
+def _followed(freezes: Freezes, cursor: int, rng: Random) -> tuple[Rows, int]:
+    """What whoever goes on from a cursor gets, in pages of any size."""
+    found: Rows = Counter()
+    while cursor < freezes.newest():
+        rows, cursor = freezes.after(cursor, limit=rng.randrange(1, 40))
+        found.update((row.seq, row.meter, one.item, str(one.value)) for row in rows for one in row.registers)
+    return found, cursor
+
+
+def _sealed(at: Plant) -> Rows:
+    """What stands in the seals and supplements of all days."""
+    found: Rows = Counter()
+    settlements = at.settlements()
+    for one in settlements.list():
+        with settlements.open_file(one.day, one.area, one.number, "daily-freeze.csv") as file:
+            text = io.StringIO(file.read().decode(), newline="")
+        for row in csv.DictReader(text):
+            assert (one.day.isoformat(), one.area) == (row["day"], row["area"])
+            found[int(row["seq"]), row["meter"], row["item"], row["value"]] += 1
+    return found
+
+
+def _adds_up(freezes: Freezes, one: Customer) -> int:
+    """Each consumption is what was used, and all together the difference of the ends; how many there were."""
+    days = sorted(one.told)
+    for item in ITEMS:
+        total = Decimal(0)
+        for before, day in pairwise(days):
+            meter, used = one.truth[day]
+            found = freezes.consumption(meter, item, before + _DAY, day)
+            assert found.amount == (used[item] - one.truth[before][1][item]) * one.multiplier, (meter, day)
+            total += found.amount
+        meter, used = one.truth[days[-1]]
+        whole = freezes.consumption(meter, item, days[0] + _DAY, days[-1])
+        assert total == whole.amount == (used[item] - one.truth[days[0]][1][item]) * one.multiplier
+    for day in sorted(set(_ALL) - one.told - {FIRST_DAY}):
+        assert "missing" == freezes.consumption(one.truth[day][0], ITEMS[0], day, day).kind, "never a guess"
+    return len(days) - 1
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("seed", [1, 7])
+async def test_what_billing_gets_is_what_was_kept_and_adds_up(tmp_path: Path, seed: int) -> None:
+    """A freeze missed or doubled on the way, or an amount that is not exact, is a wrong bill."""
+    rng = Random(seed)
+    async with plant(tmp_path) as at:
+        months = Months(at, rng)
+        await months.begin()
+        settler = at.settler(formats=("csv",))
+        followed: Rows = Counter()
+        cursor = 0
+        for number, day in enumerate(_ALL):
+            await months.day(day)
+            late = _ALL[max(0, number - 9) : number + 1] if number % 5 == 4 else [day]
+            for one in late:
+                for area in ("area0", "area1"):
+                    await settler.settle(one, area)
+            if rng.random() < 0.3:
+                with at.freezes() as freezes:
+                    found, cursor = _followed(freezes, cursor, rng)
+                    followed += found
+        for day in _ALL:
+            for area in ("area0", "area1"):
+                await settler.settle(day, area)
+        with at.freezes() as freezes:
+            found, cursor = _followed(freezes, cursor, rng)
+            followed += found
+            kept = _kept(tmp_path)
+            assert kept == followed == _followed(freezes, 0, rng)[0] == _sealed(at)
+            assert 1 == max(kept.values())
+            assert sum(_adds_up(freezes, one) for one in months.customers) > 80
+        supplements = [one for one in at.settlements().list() if one.number > 1]
+        assert supplements and months.exchanges and months.corrected, "all that can happen has happened"
+        rolled = months.customers[0]
+        assert rolled.registers[ITEMS[0]] < 900_000, "the register has rolled over"

@@ -1,0 +1,83 @@
+"""When days are sealed: complete ones early, all at their time, and those of an outage late."""
+
+from __future__ import annotations
+
+from datetime import date, time, timedelta
+from pathlib import Path
+
+import pytest
+
+from meterlink.billing.schedule import LATE_DAYS, Schedule
+from meterlink.model.zone import CHINA_TIME
+from tests.support.billing import FIRST_DAY, TOTAL, Plant, plant
+
+_DAY = timedelta(days=1)
+_SECOND = FIRST_DAY + _DAY
+
+
+def _schedule(at: Plant) -> Schedule:
+    return Schedule(at.settler(formats=("csv",)), at.clock, zone=CHINA_TIME, seal_at=time(8))
+
+
+def _sealed(at: Plant) -> list[tuple[date, str, int]]:
+    return [(one.day, one.area, one.number) for one in at.settlements().list()]
+
+
+@pytest.mark.asyncio
+async def test_a_complete_area_is_sealed_early_and_the_other_at_its_time(tmp_path: Path) -> None:
+    """Billing would wait till eight for what was whole at one; or get at one what is whole at eight."""
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY - _DAY, hours=1)
+        await at.put(1, area="east")
+        await at.put(2, area="west")
+        schedule = _schedule(at)
+        at.after(FIRST_DAY, hours=1)
+        await at.keep("m1", FIRST_DAY, {TOTAL: "1.00"})
+        await schedule.step()
+        assert [(FIRST_DAY, "east", 1)] == _sealed(at)
+        at.after(FIRST_DAY, hours=8)
+        await schedule.step()
+        assert [(FIRST_DAY, "east", 1), (FIRST_DAY, "west", 1)] == _sealed(at)
+        await at.keep("m2", FIRST_DAY, {TOTAL: "2.00"})
+        at.after(FIRST_DAY, hours=9)
+        await schedule.step()
+        assert 2 == len(_sealed(at)), "once a day: a supplement an hour would be a folder an hour"
+        at.after(_SECOND, hours=8)
+        await schedule.step()
+        assert (FIRST_DAY, "west", 2) in _sealed(at)
+        assert (_SECOND, "east", 1) in _sealed(at)
+
+
+@pytest.mark.asyncio
+async def test_days_of_an_outage_are_sealed_late_and_not_those_before_the_beginning(tmp_path: Path) -> None:
+    """Days that nobody sealed would be missing for ever; days before the first meter are no days at all."""
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY - _DAY, hours=1)
+        await at.put(1)
+        at.after(FIRST_DAY + 3 * _DAY, hours=10)
+        await _schedule(at).step()
+        assert [(FIRST_DAY + n * _DAY, "", 1) for n in range(4)] == _sealed(at)
+        at.after(FIRST_DAY + (LATE_DAYS + 9) * _DAY, hours=10)
+        await _schedule(at).step()
+        late = [day for day, _, _ in _sealed(at)[4:]]
+        assert [FIRST_DAY + n * _DAY for n in range(10, LATE_DAYS + 10)] == late
+
+
+@pytest.mark.asyncio
+async def test_one_area_that_cannot_be_sealed_holds_up_no_other(tmp_path: Path) -> None:
+    """A folder that somebody took away would end all billing."""
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY - _DAY, hours=1)
+        await at.put(1, area="east")
+        await at.put(2, area="west")
+        at.after(FIRST_DAY, hours=9)
+        schedule = _schedule(at)
+        await schedule.step()
+        east = at.settlements().place(FIRST_DAY, "east")
+        (east / "0001").rename(east / "gone")
+        at.after(_SECOND, hours=9)
+        await schedule.step()
+        assert {(_SECOND, "east", 1), (_SECOND, "west", 1)} <= set(_sealed(at))
+        (east / "gone").rename(east / "0001")
+        await schedule.step()
+        assert 4 == len(_sealed(at))
