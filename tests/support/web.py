@@ -85,7 +85,7 @@ async def served(
     """The API over the journal of a folder."""
     clock = Hands()
     tokens = TokenFile(folder)
-    async with Readers.open(folder / JOURNAL, CHINA_TIME, AnyFacts) as readers:
+    async with Readers.open(folder / JOURNAL, CHINA_TIME, lambda _: AnyFacts()) as readers:
         world = World(
             readers=readers,
             settlements=Settlements(folder / "settlements"),

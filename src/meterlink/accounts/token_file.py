@@ -53,7 +53,7 @@ class TokenFile:
             return None
         except OSError as error:
             raise TokensUnusable(f"{self.path}: cannot be read: {error.strerror}") from None
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        return found.st_ino, found.st_ctime_ns, found.st_size
 
     def tokens(self) -> tuple[Token, ...]:
         """All that there are, oldest first.

@@ -12,7 +12,7 @@ import json
 import re
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
@@ -165,6 +165,18 @@ class Packer:
     def rest(self) -> bytes:
         """What was held back."""
         return self._packer.flush() if self.is_packing else b""
+
+
+class Tagged(NamedTuple):
+    """What an answer says of its tag, and whether the caller has it already."""
+
+    headers: dict[str, str]
+    is_held: bool
+
+
+def tagged(request: Request, tag: str) -> Tagged:
+    """The same of an answer that is never compressed."""
+    return Tagged(_headers(tag), _is_held(request, tag))
 
 
 def document(told: object) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 
-from meterlink.web import freezes
+from meterlink.web import completeness, consumption, freezes, settlements
 from meterlink.web.answers import JSON, accepted, document, whole
 from meterlink.web.limits import Limits
 from meterlink.web.problems import ProblemDetails, install
@@ -44,7 +44,7 @@ def bare_application() -> FastAPI:
         redoc_url=None,
     )
     install(app)
-    for part in (freezes,):
+    for part in (freezes, consumption, settlements, completeness):
         app.include_router(part.router)
     plain = app.openapi
 

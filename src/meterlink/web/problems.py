@@ -133,7 +133,12 @@ def problem_of(error: MeterlinkError) -> Problem | None:
         case Unknown():
             return Problem("no-such-file", str(error), "GET /v1/settlements/{day} lists what there is.")
         case SettlementBroken():
-            return Problem("broken", str(error), "Run `meterlink settlement verify` on the gateway.")
+            _log.error("web.settlement_broken", reason=str(error))
+            return Problem(
+                "broken",
+                "a sealed day is not as it was sealed: see the daemon's log",
+                "Run `meterlink settlement verify` on the gateway.",
+            )
         case JournalError():
             _log.error("web.journal_unreadable", reason=str(error))
             retry = {"Retry-After": str(BUSY_RETRY_S)}
@@ -177,13 +182,19 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(MeterlinkError, _of_daemon)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(Exception, _of_a_bug)
 
 
 def of_a_bug(path: str) -> Problem:
     """What who asked is told of a fault of ours: nothing of its inside."""
-    return Problem(
-        "internal", f"{path[:TEXT_MAX]}: a fault of ours", "Please report it; the log has the rest."
-    )
+    detail = f"{path[:TEXT_MAX]}: a fault of ours"
+    return Problem("internal", detail, "Please report it; the log has the rest.")
+
+
+def _of_a_bug(request: Request, error: Exception) -> JSONResponse:
+    """The error goes on to ``limits``, which logs it."""
+    del error
+    return of_a_bug(request.url.path).response(request.url.path)
 
 
 def _of_ours(request: Request, error: Exception) -> JSONResponse:

@@ -15,14 +15,20 @@ _NAME_MAX: Final = 64
 """Longest name of a parameter that an answer repeats."""
 
 
-def _plain(value: object) -> object:
+def number_up_to(most: int) -> BeforeValidator:
     """Digits alone: ``1.0``, ``+1`` and ``1_0`` are numbers to some, and not to others."""
-    if isinstance(value, str) and not (value.isascii() and value.isdecimal() and len(value) <= _DIGITS_MAX):
-        raise ValueError(f"write a whole number in digits, 1 to {ROWS_MAX}")
-    return value
+
+    def plain(value: object) -> object:
+        if isinstance(value, str) and not (
+            value.isascii() and value.isdecimal() and len(value) <= _DIGITS_MAX
+        ):
+            raise ValueError(f"write a whole number in digits, 1 to {most}")
+        return value
+
+    return BeforeValidator(plain)
 
 
-Limit = Annotated[int, BeforeValidator(_plain), Field(ge=1, le=ROWS_MAX)]
+Limit = Annotated[int, number_up_to(ROWS_MAX), Field(ge=1, le=ROWS_MAX)]
 
 
 async def only_once(request: Request) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
 from threading import Lock
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from meterlink.billing.points import Points
 from meterlink.billing.source import Freezes
@@ -29,15 +29,33 @@ THREADS: Final = 2
 _T = TypeVar("_T")
 
 
-class SharedPoints:
-    """The roster over time, held once for all threads; read again when it has another revision."""
+FactsMaker = Callable[[Points], FactsOfMeters]
+"""Makes the facts of the meters of a roster; several threads use them."""
 
-    def __init__(self) -> None:
+
+class _Known(NamedTuple):
+    """What is known of the meters of a roster of a revision."""
+
+    revision: int
+    points: Points
+    facts: FactsOfMeters
+
+
+class _Shared:
+    """The roster over time, held once for all threads; read again when it has another revision.
+
+    Args:
+        facts: see ``FactsMaker``.
+
+    """
+
+    def __init__(self, facts: FactsMaker) -> None:
+        self._facts = facts
         self._lock = Lock()
-        self._held: tuple[int, Points] | None = None
+        self._held: _Known | None = None
 
-    def of(self, reader: JournalReader) -> tuple[int, Points]:
-        """The newest revision and its points.
+    def of(self, reader: JournalReader) -> _Known:
+        """What is known by the newest revision.
 
         Raises:
             JournalError: the journal cannot be read.
@@ -45,8 +63,9 @@ class SharedPoints:
         """
         revision = reader.look(roster_rows.revision)
         with self._lock:
-            if self._held is None or self._held[0] != revision:
-                self._held = revision, Points.of(reader.look(roster_rows.every_change))
+            if self._held is None or self._held.revision != revision:
+                points = Points.of(reader.look(roster_rows.every_change))
+                self._held = _Known(revision, points, self._facts(points))
             return self._held
 
 
@@ -72,29 +91,26 @@ class Readers:
     Args:
         journal: its file.
         zone: of the plant.
-        facts: makes what one thread asks about meters.
+        facts: see ``FactsMaker``.
 
     """
 
-    def __init__(self, journal: Path, zone: tzinfo, facts: Callable[[], FactsOfMeters]) -> None:
+    def __init__(self, journal: Path, zone: tzinfo, facts: FactsMaker) -> None:
         self._journal = journal
         self.zone: Final = zone
-        self._facts = facts
-        self._points = SharedPoints()
+        self._shared = _Shared(facts)
         self._free: asyncio.Queue[_Seat] = asyncio.Queue(maxsize=THREADS)
-        self._beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web.beside")
+        self._beside = ThreadPoolExecutor(max_workers=2, thread_name_prefix="web.beside")
 
     @classmethod
     @asynccontextmanager
-    async def open(
-        cls, journal: Path, zone: tzinfo, facts: Callable[[], FactsOfMeters]
-    ) -> AsyncIterator[Readers]:
+    async def open(cls, journal: Path, zone: tzinfo, facts: FactsMaker) -> AsyncIterator[Readers]:
         """The threads until the end of the block; connections are opened when they are needed.
 
         Args:
             journal: its file.
             zone: of the plant.
-            facts: makes what one thread asks about meters.
+            facts: see ``FactsMaker``.
 
         """
         readers = cls(journal, zone, facts)
@@ -134,11 +150,11 @@ class Readers:
         return await asyncio.get_running_loop().run_in_executor(self._beside, work)
 
     def _done(self, seat: _Seat, step: Callable[[Look], _T]) -> _T:
-        if seat.reader is None or seat.facts is None:
-            seat.reader, seat.facts = JournalReader(self._journal), self._facts()
-        revision, points = self._points.of(seat.reader)
-        freezes = Freezes(seat.reader, self.zone, seat.facts, points)
-        return step(Look(freezes=freezes, reader=seat.reader, revision=revision))
+        if seat.reader is None:
+            seat.reader = JournalReader(self._journal)
+        known = self._shared.of(seat.reader)
+        freezes = Freezes(seat.reader, self.zone, known.facts, known.points)
+        return step(Look(freezes=freezes, reader=seat.reader, revision=known.revision))
 
 
 class _Seat:
@@ -147,7 +163,6 @@ class _Seat:
     def __init__(self, number: int) -> None:
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"web.reader{number}")
         self.reader: JournalReader | None = None
-        self.facts: FactsOfMeters | None = None
 
     def leave(self) -> None:
         """Close the connection behind the step in hand; nobody waits for it."""

@@ -30,6 +30,9 @@ CURSOR_PATTERN: Final = (
 PLACE_MAX: Final = 64
 """Longest area, meter or item, in characters."""
 
+FILE_PATTERN: Final = r"^[a-z0-9-]{1,64}\.[a-z]{2,10}$"
+"""Name of a file of a sealed day."""
+
 Day = Annotated[str, Field(pattern=DAY_PATTERN, examples=["2026-11-21"])]
 Cursor = Annotated[str, Field(pattern=CURSOR_PATTERN, max_length=64)]
 Area = Annotated[str, Field(max_length=PLACE_MAX)]

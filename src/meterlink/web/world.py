@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -22,7 +21,7 @@ class World:
 
     Args:
         readers: of the journal.
-        settlements: the sealed days; ``None``: the daemon seals none.
+        settlements: the sealed days.
         places: where each meter stands now.
         doorkeeper: lets tokens in.
         patience: with those who have none.
@@ -31,27 +30,11 @@ class World:
     """
 
     readers: Readers
-    settlements: Settlements | None
+    settlements: Settlements
     places: Callable[[], Mapping[str, Place]]
     doorkeeper: Doorkeeper
     patience: Patience
     clock: Clock
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Roots:
-    """Where the files of a gateway are.
-
-    Args:
-        journal: its file.
-        folder: of the data; the tokens are in it.
-        settlements: of the sealed days; ``None``: there are none.
-
-    """
-
-    journal: Path
-    folder: Path
-    settlements: Path | None
 
 
 def _world(request: Request) -> World:
