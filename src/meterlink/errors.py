@@ -186,6 +186,17 @@ class KeyUnusable(MeterlinkError):
     """The gateway's key cannot be used: it cannot be read, others may read it, or it is no key."""
 
 
+# --- accounts ----------------------------------------------------------------------------------
+
+
+class TokensUnusable(MeterlinkError):
+    """The file of tokens cannot be read or written, others may read it, or it is none."""
+
+
+class TokenRefused(MeterlinkError):
+    """A token is not known, has expired or was revoked; the message does not say which."""
+
+
 # --- billing -----------------------------------------------------------------------------------
 
 

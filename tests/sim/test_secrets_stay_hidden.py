@@ -146,7 +146,7 @@ def test_no_trace_log_or_error_holds_a_secret(number: int, seed: int) -> None:
     """A password would stand in a file that is sent around to look for a fault."""
     log = StringIO()
     set_up_logs("debug", "json", log)
-    edition, message = messages(random.Random(f"{number}/{seed}"))[number]
+    edition, message = messages(random.Random(f"message {number}, seed {seed}"))[number]
     octets = encode(to_frame(message, edition))
     secrets = _secrets(octets, edition)
     assert secrets

@@ -58,6 +58,16 @@ class Freezes:
         """The last row of the log."""
         return self._reader.look(freeze_rows.newest)
 
+    def newest_freeze(self, day: date | None = None) -> int:
+        """The last row of the log that holds a freeze, of a day or of any; 0: there is none.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        slots = None if day is None else slots_of(day, self.zone)
+        return self._reader.look(partial(freeze_rows.newest_freeze, slots=slots))
+
     def end_of(self, day: date) -> datetime:
         """The instant that ends a day in the plant; aware, UTC."""
         return end_of(day, self.zone)

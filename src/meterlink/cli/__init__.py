@@ -23,6 +23,7 @@ from meterlink.cli import (
     order,
     roster,
     settlement,
+    token,
     work,
 )
 from meterlink.cli.consumption import consumption
@@ -73,6 +74,7 @@ app.add_typer(case.app, name="case")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(control.app, name="control")
 app.add_typer(work.app, name="work")
+app.add_typer(token.app, name="token")
 
 
 def _version(wanted: bool) -> None:

@@ -17,6 +17,7 @@ FIXED: Final = (
     "billing",
     "security_providers",
     "monitoring",
+    "web",
 )
 """Keys that a daemon keeps from its start: names under which everything stands, and what orders rest on."""
 

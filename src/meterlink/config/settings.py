@@ -25,6 +25,7 @@ from meterlink.config.plans import PLANS_MAX, PlanSettings
 from meterlink.config.retention import RetentionSettings
 from meterlink.config.secret_ref import SecretRef
 from meterlink.config.security import PROVIDERS_MAX, SecurityProviderSettings, check_providers
+from meterlink.config.web import WebSettings
 from meterlink.errors import ConfigError
 from meterlink.model.line_url import ListenUrl
 
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     log: LogSettings = Field(default_factory=lambda: LogSettings.model_validate({}))
     control: ControlSettings | None = None
     billing: BillingSettings | None = None
+    web: WebSettings | None = None
     _predecessors: Mapping[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")

@@ -16,7 +16,6 @@ import json
 import os
 import pwd
 import socket
-import stat
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, suppress
@@ -25,7 +24,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from meterlink.daemon.refusals import told
-from meterlink.errors import BadRequest, BusFull, LineBusy, LineLost
+from meterlink.errors import BadRequest, BusFull
+from meterlink.transports.unix_listener import unix_listener
 from meterlink.transports.unix_path import short_path
 
 SOCKET_FILE: Final = "control.sock"
@@ -37,8 +37,6 @@ IDLE_MAX_S: Final = 300.0
 """A caller who says nothing for so long is let go."""
 ID_MAX: Final = 64
 """Characters of a request's id."""
-_BACKLOG: Final = 256
-_MODE: Final = 0o660
 _CREDENTIALS: Final = struct.Struct("3i")
 """Process, user and group of the other end. Source: unix(7), SO_PEERCRED."""
 
@@ -100,7 +98,7 @@ async def control_socket(path: Path, handler: Handler) -> AsyncIterator[None]:
 
     """
     with short_path(path) as near:
-        listener = _listener(path, near)
+        listener = unix_listener(path, near, called="the control socket")
     async with asyncio.TaskGroup() as callers:
         desk = _Desk(handler, callers)
         server = await asyncio.start_unix_server(desk.welcome, sock=listener, limit=REQUEST_OCTETS_MAX)
@@ -108,7 +106,7 @@ async def control_socket(path: Path, handler: Handler) -> AsyncIterator[None]:
             yield
         finally:
             server.close()
-            _take_away(path)
+            path.unlink(missing_ok=True)  # noqa: ASYNC240 (one entry of a folder)
             desk.close()
 
 
@@ -207,44 +205,3 @@ def _named(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"uid:{uid}"
-
-
-def _listener(path: Path, near: str) -> socket.socket:
-    """A listening socket at ``near``, which is a shorter way to ``path``."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        _clear(path, near)
-        umask = os.umask(0o777 & ~_MODE)
-        try:
-            listener.bind(near)
-        finally:
-            os.umask(umask)
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
-    except OSError as error:
-        listener.close()
-        raise LineLost(f"{path}: the control socket cannot be made: {error.strerror or error}") from None
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
-def _clear(path: Path, near: str) -> None:
-    """Take away the socket of a daemon that died; never one at which somebody answers."""
-    try:
-        if not stat.S_ISSOCK(Path(near).stat().st_mode):
-            raise LineBusy(f"{path}: a file that is no socket stands where ours belongs; take it away")
-    except FileNotFoundError:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(near)
-        except ConnectionRefusedError:
-            _take_away(Path(near))
-            return
-    raise LineBusy(f"{path}: another daemon answers there")
-
-
-def _take_away(path: Path) -> None:
-    path.unlink(missing_ok=True)

@@ -46,6 +46,7 @@ from meterlink.daemon.roster_requests import RosterDesk
 from meterlink.daemon.settling import SettlementRequests, schedule_of, settler_of
 from meterlink.daemon.supervise import supervised
 from meterlink.daemon.watchdog import watching
+from meterlink.daemon.web import api_of
 from meterlink.errors import LineBusy
 from meterlink.journal.journal import Journal
 from meterlink.model.line_url import LineUrl, ListenUrl
@@ -182,6 +183,7 @@ class Daemon:
             lines.start(parts.make(line, meters) for line, meters in settings.meters_by_line())
             async with (
                 self._monitor(parts.health) as port,
+                api_of(held, self._manager, self._outside) as api,
                 self._orders.open_desk(outside.folder / SOCKET_FILE, reads.answer),
             ):
                 _log.info("started", boot=journal.boot, lines=len(lines.names), meters=len(settings.meters))
@@ -193,6 +195,7 @@ class Daemon:
                         "lines": lines.names,
                         "listens": ports,
                         "monitor": port,
+                        "api": api,
                     }
                 )
                 notifier.tell(READY, status(parts.health.words()))

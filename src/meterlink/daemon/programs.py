@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import random
 import signal
@@ -18,7 +19,7 @@ from meterlink.clock import SystemClock
 from meterlink.config import LogSettings, MqttSettings, SecretRef, Settings, data_dir
 from meterlink.daemon.daemon import Daemon
 from meterlink.daemon.delivery import Outside, ingesting, make_sink
-from meterlink.daemon.manager import Manager
+from meterlink.daemon.manager import Manager, WebOpener
 from meterlink.daemon.monitor import monitor
 from meterlink.daemon.notify import READY, STOPPING, Notifier, status
 from meterlink.daemon.supervise import supervised
@@ -58,6 +59,7 @@ def run_daemon(
     outside = _outside(settings)
     manager = Manager(
         open_monitor=monitor,
+        open_web=web_of(settings),
         notifier=Notifier(os.environ),
         reread=reread,
         outside_of=_outside,
@@ -126,6 +128,26 @@ def connector_of(mqtt: MqttSettings) -> MessageConnector:
         tls=tls,
         needs_subscriber=True,  # the log waits for the first ingest
     )
+
+
+def web_of(settings: Settings) -> WebOpener | None:
+    """Whoever serves the API of a configuration; ``None``: it wants none.
+
+    Raises:
+        ConfigError: what serves it is not installed.
+
+    """
+    if settings.web is None:
+        return None
+    lacking = [name for name in ("fastapi", "uvicorn") if importlib.util.find_spec(name) is None]
+    if lacking:
+        raise ConfigError(
+            f"[web] needs the extra web ({', '.join(lacking)}): pip install 'meterlink[web]', "
+            "or leave [web] out"
+        )
+    from meterlink.web.opening import open_web  # noqa: PLC0415 (an extra brings what it is made of)
+
+    return open_web
 
 
 def _outside(settings: Settings) -> Outside:

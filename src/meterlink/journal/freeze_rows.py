@@ -44,6 +44,8 @@ _METERS: Final = """
     SELECT DISTINCT meter FROM log WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?
     """
 _NEWEST: Final = "SELECT coalesce(max(id), 0) FROM log"
+_NEWEST_FREEZE: Final = "SELECT coalesce(max(id), 0) FROM log WHERE data_class = 'daily_freeze'"
+_NEWEST_OF_SLOTS: Final = f"{_NEWEST_FREEZE} AND slot >= ? AND slot < ?"
 _HELD: Final = """
     SELECT log_id, value, marks, slot FROM reading
     WHERE meter = ? AND item = ? AND slot >= ? AND slot < ?
@@ -75,6 +77,19 @@ class KeptFreeze:
 def newest(db: sqlite3.Connection) -> int:
     """Id of the newest row of the log; 0: there is none."""
     (found,) = db.execute(_NEWEST).fetchone()
+    return int(found)
+
+
+def newest_freeze(db: sqlite3.Connection, slots: tuple[datetime, datetime] | None = None) -> int:
+    """Id of the newest row of the log that holds a daily freeze; 0: there is none.
+
+    Args:
+        db: of the journal.
+        slots: only those from the first on and before the second; ``None``: of all times.
+
+    """
+    given = () if slots is None else (micros(slots[0]), micros(slots[1]))
+    (found,) = db.execute(_NEWEST_OF_SLOTS if slots else _NEWEST_FREEZE, given).fetchone()
     return int(found)
 
 

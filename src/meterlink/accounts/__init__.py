@@ -1,0 +1,1 @@
+"""Who may ask the daemon over the network, and for what."""

@@ -1,0 +1,1 @@
+"""Where billing pulls: freezes, consumption, sealed days and completeness over HTTP."""

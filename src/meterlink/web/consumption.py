@@ -1,0 +1,173 @@
+"""``GET /v1/consumption``: what meters counted over days, exact, or why that is not known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from meterlink.accounts.tokens import Scope
+from meterlink.billing import days
+from meterlink.billing.consumption import LACK_WORDS, Consumption
+from meterlink.web.access import needs
+from meterlink.web.answers import JSON, accepted, document, not_modified, tag_of, whole
+from meterlink.web.problems import Problem, told
+from meterlink.web.queries import ROWS_MAX, Limit, only_once
+from meterlink.web.readers import Look
+from meterlink.web.texts import Area, Behind, Day
+from meterlink.web.views import ConsumptionPage
+from meterlink.web.world import Here
+
+PATH: Final = "/v1/consumption"
+PAGE_ROWS: Final = 500
+"""Meters of a page, where the caller wants no other number."""
+STEP_METERS: Final = 100
+"""Meters of a step: some looks at the journal each."""
+TOTAL: Final = "forward_active_energy"
+
+router = APIRouter(tags=["billing"])
+
+
+class ConsumptionQuery(BaseModel):
+    """Whose consumption of which days is asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    first: Day = Field(alias="from", description="first day")
+    last: Day = Field(alias="to", description="last day; the same for one day")
+    area: Area | None = Field(None, description="only meters that stood in this transformer area at the end")
+    meter: Area | None = Field(None, description="only this meter, or the one that stood there at the end")
+    item: Area = Field(TOTAL, description="a register that counts up", examples=[f"{TOTAL}.t1"])
+    cursor: Behind | None = Field(None, description="of the page before: only meters whose id is behind it")
+    limit: Limit | None = Field(None, description=f"meters at most; {PAGE_ROWS} without it")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """The same, parsed.
+
+    Args:
+        first: see ``ConsumptionQuery``.
+        last: the same.
+        meters: our ids, in order.
+        more: whether there are others behind them.
+        newest: the last freeze of the log.
+        revision: of the roster.
+
+    """
+
+    first: date
+    last: date
+    meters: tuple[str, ...]
+    more: bool
+    newest: int
+    revision: int
+
+
+@router.get(
+    PATH,
+    operation_id="consumption",
+    summary="Consumption between two freezes",
+    dependencies=[needs(Scope.CONSUMPTION), Depends(only_once)],
+    response_model=ConsumptionPage,
+    responses={
+        **told("no-such-span"),
+        200: {
+            "description": "Consumption by meter, in the order of their ids.",
+            "links": {
+                "next": {"operationId": "consumption", "parameters": {"cursor": "$response.body#/cursor"}}
+            },
+        },
+        304: {"description": "It is as the entity tag of If-None-Match says."},
+    },
+)
+async def consumption(request: Request, here: Here, query: Annotated[ConsumptionQuery, Query()]) -> Response:
+    """What customers consumed from the beginning of a day to the end of one: R(to) - R(from - 1).
+
+    Across roll-over and exchange of the meter, times the multiplier that held. Nothing is estimated: without
+    an end that can be used, `amount` is null and `lack` says why.
+    """
+    accepted(request, JSON)
+    if query.last < query.first:
+        raise Problem(
+            "no-such-span",
+            f"{query.first} is behind {query.last}",
+            "Let `from` be the first day, `to` the last.",
+        )
+    asked = await here.readers.run(partial(_asked, query))
+    tag = tag_of(PATH, asked, query.item)
+    if (known := not_modified(request, tag)) is not None:
+        return known
+    rows: list[dict[str, Any]] = []
+    for start in range(0, len(asked.meters), STEP_METERS):
+        some = asked.meters[start : start + STEP_METERS]
+        rows += await here.readers.run(partial(_rows, asked, some, query.item))
+    cursor = asked.meters[-1] if asked.meters else (query.cursor or "")
+    page = {"consumption": rows, "cursor": cursor, "more": asked.more}
+    heads = {}
+    if asked.more:
+        kept = query.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True) | {"cursor": cursor}
+        heads["Link"] = f'<{PATH}?{urlencode(kept)}>; rel="next"'
+    return whole(request, document(page), JSON, tag=tag, headers=heads)
+
+
+def _asked(query: ConsumptionQuery, look: Look) -> _Asked:
+    first, last = days.parsed(query.first), days.parsed(query.last)
+    found = look.freezes.points.in_service(look.freezes.end_of(last), query.area)
+    behind = [
+        one for one in found if (query.cursor is None or one > query.cursor) and query.meter in {None, one}
+    ]
+    limit = min(query.limit or PAGE_ROWS, ROWS_MAX)
+    return _Asked(
+        first=first,
+        last=last,
+        meters=tuple(behind[:limit]),
+        more=len(behind) > limit,
+        newest=look.freezes.newest_freeze(),
+        revision=look.revision,
+    )
+
+
+def _rows(asked: _Asked, meters: tuple[str, ...], item: str, look: Look) -> list[dict[str, Any]]:
+    end = look.freezes.end_of(asked.last)
+    found = []
+    for meter in meters:
+        place = look.freezes.points.place(meter, end)
+        made = look.freezes.consumption(meter, item, asked.first, asked.last)
+        found.append(
+            {
+                "meter": meter,
+                "meter_number": place.meter_number,
+                "customer_number": place.customer_number,
+                "area": place.area,
+                "from": asked.first.isoformat(),
+                "to": asked.last.isoformat(),
+                **_told(made),
+            }
+        )
+    return found
+
+
+def _told(made: Consumption) -> dict[str, Any]:
+    lack: dict[str, str] | None = None
+    if made.lack is not None:
+        words = {str(lang): sentence for lang, sentence in LACK_WORDS[made.lack].items()}
+        lack = {"reason": made.lack.value, "meter": made.at_meter, **words}
+    return {
+        "item": made.item,
+        "kind": made.kind,
+        "amount": None if made.amount is None else format(made.amount, "f"),
+        "quality": None if made.amount is None else made.quality,
+        "marks": list(made.marks.names),
+        "lack": lack,
+        "parts": [
+            {"meter": meter, "counted": format(counted, "f"), "multiplier": format(multiplier, "f")}
+            for meter, counted, multiplier in made.parts
+        ],
+        "seqs": list(made.seqs),
+    }

@@ -1,0 +1,207 @@
+"""``GET /v1/settlements``: the sealed days, what each says of itself, and its files as they were sealed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Annotated, Any, BinaryIO, Final
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import StreamingResponse
+
+from meterlink.accounts.tokens import Scope
+from meterlink.billing import days
+from meterlink.billing.settlements import NUMBERS_MAX, Sealed, Settlements
+from meterlink.errors import BadRequest
+from meterlink.web.access import needs
+from meterlink.web.answers import JSON, accepted, document, tag_of, tagged, whole
+from meterlink.web.problems import Problem, told
+from meterlink.web.queries import Limit, number_up_to, only_once
+from meterlink.web.texts import FILE_PATTERN, Area, Day
+from meterlink.web.views import SealedDay, SealedDays
+from meterlink.web.world import Here
+
+PATH: Final = "/v1/settlements"
+PAGE_DAYS: Final = 100
+"""Days of a page, where the caller wants no other number."""
+PIECE_OCTETS: Final = 256 * 1024
+"""Octets of a file that are read at once."""
+_MEDIA: Final = {
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/json",
+    "jsonl": "application/x-ndjson",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "parquet": "application/vnd.apache.parquet",
+}
+_ANY: Final = "application/octet-stream"
+_NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {
+    304: {"description": "It is as the entity tag of If-None-Match says."}
+}
+_DAY_LINK: Final = {
+    "day": {"operationId": "settlements_of_day", "parameters": {"day": "$response.body#/days/0"}}
+}
+_FILE_LINK: Final = {
+    "file": {
+        "operationId": "settlement_file",
+        "parameters": {
+            "day": "$response.body#/day",
+            "area": "$response.body#/sealed/0/area",
+            "number": "$response.body#/sealed/0/number",
+            "name": "$response.body#/sealed/0/files/0/name",
+        },
+    }
+}
+Number = Annotated[int, number_up_to(NUMBERS_MAX), Field(ge=1, le=NUMBERS_MAX)]
+
+router = APIRouter(tags=["billing"])
+
+
+class DaysQuery(BaseModel):
+    """Which of the sealed days are asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cursor: Day | None = Field(None, description="of the page before: only days behind it")
+    limit: Limit | None = Field(None, description=f"days at most; {PAGE_DAYS} without it")
+
+
+class DayQuery(BaseModel):
+    """What of a sealed day is asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    area: Area | None = Field(None, description="only of this transformer area")
+
+
+class FileQuery(BaseModel):
+    """Whose file is asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    area: Area = Field("", description="transformer area; empty: of meters without one")
+    number: Number = Field(1, description="1 is the seal, 2 its first supplement")
+
+
+@router.get(
+    PATH,
+    operation_id="settlements",
+    summary="The days of which something is sealed",
+    dependencies=[needs(Scope.SETTLEMENT), Depends(only_once)],
+    response_model=SealedDays,
+    responses={**told(), 200: {"description": "Days, oldest first.", "links": _DAY_LINK}, **_NOT_MODIFIED},
+)
+async def settlements(request: Request, here: Here, query: Annotated[DaysQuery, Query()]) -> Response:
+    """The days of which something is sealed, oldest first; a day that is sealed late comes in its place."""
+    accepted(request, JSON)
+    limit = query.limit or PAGE_DAYS
+    all_days = [one.isoformat() for one in await here.readers.beside(here.settlements.days)]
+    behind = [one for one in all_days if query.cursor is None or one > query.cursor]
+    found = behind[:limit]
+    cursor, more = found[-1] if found else query.cursor, len(behind) > limit
+    heads = {"Link": f'<{PATH}?cursor={cursor}&limit={limit}>; rel="next"'} if more else {}
+    return whole(request, document({"days": found, "cursor": cursor, "more": more}), JSON, headers=heads)
+
+
+@router.get(
+    f"{PATH}/{{day}}",
+    operation_id="settlements_of_day",
+    summary="A sealed day: its seals and supplements, by area",
+    dependencies=[needs(Scope.SETTLEMENT), Depends(only_once)],
+    response_model=SealedDay,
+    responses={
+        **told("no-such-day", "broken"),
+        200: {"description": "What each says of itself.", "links": _FILE_LINK},
+        **_NOT_MODIFIED,
+    },
+)
+async def settlements_of_day(
+    request: Request, here: Here, day: Annotated[Day, Path()], query: Annotated[DayQuery, Query()]
+) -> Response:
+    """The seals of a day and their supplements: counts, files with their hashes, and up to which row they go.
+
+    The meters without a freeze, each with its reason, stand in the file `manifest.json`.
+    """
+    accepted(request, JSON)
+    found = await here.readers.beside(partial(_of_day, here.settlements, day, query.area))
+    if not found:
+        raise Problem("no-such-day", f"{day}: nothing is sealed of it", f"GET {PATH} lists the days.")
+    return whole(request, document({"day": day, "sealed": found}), JSON)
+
+
+@router.get(
+    f"{PATH}/{{day}}/files/{{name}}",
+    operation_id="settlement_file",
+    summary="A file as it was sealed",
+    dependencies=[needs(Scope.SETTLEMENT), Depends(only_once)],
+    response_class=StreamingResponse,
+    responses={
+        **told("no-such-file", "broken"),
+        200: {
+            "description": "Its octets.",
+            "content": {kind.partition(";")[0]: {"schema": {}} for kind in (*_MEDIA.values(), _ANY)},
+        },
+        **_NOT_MODIFIED,
+    },
+)
+async def settlement_file(
+    request: Request,
+    here: Here,
+    day: Annotated[Day, Path()],
+    name: Annotated[str, Path(pattern=FILE_PATTERN)],
+    query: Annotated[FileQuery, Query()],
+) -> Response:
+    """A file of a seal or supplement, octet by octet as its hash was taken: never packed on the way."""
+    media_type = _MEDIA.get(name.rpartition(".")[2], _ANY)
+    accepted(request, media_type)
+    opened = await here.readers.beside(partial(_open, here.settlements, day, query, name))
+    sent = tagged(request, tag_of(PATH, day, query.area, query.number, name, opened.stamp))
+    if sent.is_held:
+        await here.readers.beside(opened.file.close)
+        return Response(status_code=304, headers=sent.headers)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        try:
+            while piece := await here.readers.beside(partial(opened.file.read, PIECE_OCTETS)):
+                yield piece
+        finally:
+            opened.file.close()
+
+    heads = {**sent.headers, "Content-Length": str(opened.octets)}
+    return StreamingResponse(pieces(), headers=heads, media_type=media_type)
+
+
+class _Opened:
+    """A file that is open.
+
+    Args:
+        file: for reading.
+
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        found = os.fstat(file.fileno())
+        self.octets = found.st_size
+        self.stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def _open(settlements: Settlements, day: str, query: FileQuery, name: str) -> _Opened:
+    return _Opened(settlements.open_file(days.parsed(day), query.area, query.number, name))
+
+
+def _of_day(settlements: Settlements, day: str, area: str | None) -> list[dict[str, Any]]:
+    try:
+        parsed = days.parsed(day)
+    except BadRequest:
+        return []
+    found = settlements.list(parsed) if area is None else settlements.of(parsed, area)
+    return [_told(one) for one in found]
+
+
+def _told(one: Sealed) -> dict[str, Any]:
+    """Without the meters that are missing: there may be many, and the manifest has them."""
+    told_ = one.manifest.as_json()
+    told_.pop("missing")
+    return {**told_, "manifest_sha256": one.sha256}

@@ -1,0 +1,112 @@
+"""Consumption, sealed days and completeness over HTTP: what the commands say, page by page."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from meterlink.acquisition.explaining import Place
+from tests.support.billing import FIRST_DAY, TOTAL, plant
+from tests.support.web import fill, of_problem, served
+
+DAYS = [FIRST_DAY + timedelta(days=n) for n in range(3)]
+FIRST, LAST = DAYS[1].isoformat(), DAYS[2].isoformat()
+
+
+@pytest.mark.asyncio
+async def test_consumption_page_by_page(tmp_path: Path) -> None:
+    """A customer on a page's border would be billed twice or never; what lacks would be an amount of zero."""
+    async with plant(tmp_path) as home, served(tmp_path) as api:
+        await fill(home, DAYS)
+        await home.put(4)
+        url = f"/v1/consumption?from={FIRST}&to={LAST}&limit=2"
+        found, tags = [], []
+        async with api.client(api.token()) as client:
+            while url:
+                answer = await client.get(url)
+                tags.append(answer.headers["etag"])
+                found += answer.json()["consumption"]
+                url = answer.links.get("next", {}).get("url", "")
+            again = await client.get(answer.request.url, headers={"If-None-Match": tags[-1]})
+            one = await client.get(f"/v1/consumption?from={FIRST}&to={FIRST}&meter=m2")
+            none = await client.get(f"/v1/consumption?from={FIRST}&to={FIRST}&area=nowhere")
+        assert [("m1", "2.00"), ("m2", "2.00"), ("m3", "2.00"), ("m4", None)] == [
+            (row["meter"], row["amount"]) for row in found
+        ]
+        assert ("missing", "no_start", None) == (
+            found[3]["kind"],
+            found[3]["lack"]["reason"],
+            found[3]["quality"],
+        )
+        assert 304 == again.status_code
+        assert ["1.00"] == [row["amount"] for row in one.json()["consumption"]]
+        assert 2 == len(one.json()["consumption"][0]["seqs"])
+        assert ([], "") == (none.json()["consumption"], none.json()["cursor"])
+
+
+@pytest.mark.asyncio
+async def test_a_sealed_day_with_its_files(tmp_path: Path) -> None:
+    """Billing could not tell whether it has the file that was sealed, or one that was changed on the way."""
+    async with plant(tmp_path) as home, served(tmp_path) as api:
+        await fill(home, DAYS)
+        settler = home.settler(formats=("csv", "json"))
+        for day in DAYS:
+            await settler.settle(day, "", actor="li")
+        await home.keep("m1", DAYS[0], {TOTAL: "101.60"})
+        await settler.settle(DAYS[0], "", actor="li")
+        async with api.client(api.token()) as client:
+            page = await client.get("/v1/settlements?limit=2")
+            rest = await client.get(page.links["next"]["url"])
+            sealed = await client.get(f"/v1/settlements/{DAYS[0]}?area=")
+            assert 200 == sealed.status_code
+            for one in sealed.json()["sealed"]:
+                for file in one["files"]:
+                    where = f"/v1/settlements/{DAYS[0]}/files/{file['name']}"
+                    got = await client.get(where, params={"number": one["number"]})
+                    assert file["sha256"] == hashlib.sha256(got.content).hexdigest()
+                    held = {"If-None-Match": got.headers["etag"]}
+                    again = await client.get(where, params={"number": one["number"]}, headers=held)
+                    assert (304, b"") == (again.status_code, again.content)
+            manifest = await client.get(f"/v1/settlements/{DAYS[0]}/files/manifest.json")
+            # What the seal and its supplement do not have is what the API gives behind their cursor.
+            cursor = sealed.json()["sealed"][-1]["cursor"]
+            behind = await client.get(f"/v1/daily-freeze?day={DAYS[0]}&cursor={cursor}")
+        assert [one.isoformat() for one in DAYS] == page.json()["days"] + rest.json()["days"]
+        assert (True, False) == (page.json()["more"], rest.json()["more"])
+        assert [("seal", 3), ("supplement", 1)] == [
+            (one["kind"], one["freezes"]) for one in sealed.json()["sealed"]
+        ]
+        assert sealed.json()["sealed"][0]["manifest_sha256"] == hashlib.sha256(manifest.content).hexdigest()
+        assert [] == behind.json()["freezes"]
+
+
+@pytest.mark.asyncio
+async def test_a_seal_that_is_damaged_is_told_as_such(tmp_path: Path) -> None:
+    """A day whose manifest was changed would look like a day that was never sealed."""
+    async with plant(tmp_path) as home, served(tmp_path) as api:
+        await fill(home, DAYS[:1])
+        settled = await home.settler(formats=("csv",)).settle(DAYS[0], "", actor="li")
+        assert settled.newest is not None
+        (settled.newest.folder / "manifest.json").write_text("{}", encoding="utf-8")
+        async with api.client(api.token()) as client:
+            answer = await client.get(f"/v1/settlements/{DAYS[0]}")
+        assert "broken" == of_problem(answer)
+        assert str(tmp_path) not in answer.text, "paths of the gateway are nobody's business"
+
+
+@pytest.mark.asyncio
+async def test_completeness(tmp_path: Path) -> None:
+    """A day that lacks meters would pass for whole."""
+    places = {f"m{n}": Place("line1", f"A{n}") for n in (1, 2, 3)}
+    async with plant(tmp_path) as home, served(tmp_path, places=places) as api:
+        await fill(home, DAYS[:1])
+        url = f"/v1/completeness?day={DAYS[0]}&by=meter&limit=2"
+        async with api.client(api.token()) as client:
+            page = await client.get(url)
+            told = page.json()
+            area = (await client.get(f"/v1/completeness?day={DAYS[0]}&area=A2")).json()
+        assert told["total"]["kept"] == len(told["rows"]) + (1 if told["more"] else 0)
+        assert area["total"]["kept"] <= 1
