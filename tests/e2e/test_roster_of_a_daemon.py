@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from typer.testing import CliRunner
 
 from meterlink.cli import app
+from meterlink.model.zone import CHINA_TIME
 from tests.support.gateway import Process, write_config
 
 _HEAD = "id,address,line,area\n"
@@ -43,6 +45,12 @@ def test_a_roster_is_changed_through_the_daemon(tmp_path: Path) -> None:
         assert 4 == told("exchange", "x3", *words, "--first-register", "0")["revision"]
         assert 2 == run("exchange", "x3", *words, "--first-register", "0")[0]
         assert "whole: 4 revisions, 1502 meters" in run("verify")[1]
+        yesterday = datetime.now(CHINA_TIME).date() - timedelta(days=1)
+        settle = ["settle", "--day", yesterday.isoformat(), "--config", str(config), "--json"]
+        for is_new in (True, False):
+            settled = json.loads(CliRunner().invoke(app, settle).stdout)["areas"]
+            assert {"": is_new, "東" * 40: is_new} == {one["area"]: one["is_new"] for one in settled}
+        assert 1_501 == sum(one["counts"]["in_service"] for one in settled), "one was exchanged"
     finally:
         daemon.terminate()
     ready = daemon.start()

@@ -15,6 +15,7 @@ import openpyxl
 import pytest
 from pyarrow import parquet
 
+from meterlink.billing import formats, sealing, settlements
 from meterlink.billing.disk import RealDisk
 from meterlink.billing.formats import COLUMNS
 from meterlink.billing.manifest import MANIFEST, SIGNATURE, signer_of
@@ -38,8 +39,8 @@ async def _a_night(at: Plant) -> None:
     await at.keep("m4", FIRST_DAY, {TOTAL: "1.00"})
 
 
-def _rows(settlements: Settlements, area: str, number: int) -> list[dict[str, str]]:
-    with settlements.open_file(FIRST_DAY, area, number, "daily-freeze.csv") as file:
+def _rows(sealed: Settlements, area: str, number: int) -> list[dict[str, str]]:
+    with sealed.open_file(FIRST_DAY, area, number, "daily-freeze.csv") as file:
         return list(csv.DictReader(io.StringIO(file.read().decode(), newline="")))
 
 
@@ -259,3 +260,27 @@ async def test_a_cut_at_any_step_leaves_no_seal_or_a_whole_one(tmp_path: Path) -
             assert 1 == len(await at.journal.acts.of_subject(Topic.SETTLEMENT, f"{FIRST_DAY}/{area}"))
             assert not [path for path in sealed.folder.parent.iterdir() if path.name.startswith(".")]
         assert {0, 1} == outcomes
+
+
+@pytest.mark.asyncio
+async def test_too_much_is_divided_or_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Excel would cut a sheet off at its end; a supplement too many would have a folder that nobody finds."""
+    monkeypatch.setattr(formats, "SHEET_ROWS_MAX", 2)
+    monkeypatch.setattr(sealing, "NUMBERS_MAX", 1)
+    async with plant(tmp_path) as at:
+        await _a_night(at)
+        settler = at.settler(formats=("xlsx",))
+        await settler.settle(FIRST_DAY, "east")
+        await at.keep("m3", FIRST_DAY, {TOTAL: "9.00"})
+        with pytest.raises(SettlementBroken, match="at most 1"):
+            await settler.settle(FIRST_DAY, "east")
+        [sealed] = at.settlements().of(FIRST_DAY, "east")
+    book = openpyxl.load_workbook(sealed.folder / "daily-freeze.xlsx", read_only=True)
+    assert [3, 2] == [len(list(sheet.iter_rows())) for sheet in book.worksheets], "each with its header"
+    book.close()
+    assert 3 == sealed.manifest.files[0].rows
+    monkeypatch.setattr(settlements, "MANIFEST_OCTETS_MAX", len(sealed.manifest.octets()))
+    assert sealed.manifest == settlements.sealed(sealed.folder).manifest
+    monkeypatch.setattr(settlements, "MANIFEST_OCTETS_MAX", len(sealed.manifest.octets()) - 1)
+    with pytest.raises(SettlementBroken, match="at most"):
+        settlements.sealed(sealed.folder)

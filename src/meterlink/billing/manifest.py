@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any, Final, Literal, Self
@@ -163,16 +163,16 @@ class Manifest:
             "to_seq": self.to_seq,
             "cursor": cursors.written(self.to_seq),
             "freezes": self.freezes,
-            "counts": asdict(self.counts),
+            "counts": _told(self.counts),
             "shares": self.counts.shares,
-            "missing": [asdict(one) for one in self.missing],
-            "files": [asdict(one) for one in self.files],
+            "missing": [_told(one) for one in self.missing],
+            "files": [_told(one) for one in self.files],
             "before": self.before,
         }
 
     def octets(self) -> bytes:
         """As it stands in its file."""
-        return json.dumps(self.as_json(), ensure_ascii=False, indent=1).encode() + b"\n"
+        return json.dumps(self.as_json(), ensure_ascii=False).encode() + b"\n"
 
     @classmethod
     def parsed(cls, octets: bytes) -> Self:
@@ -215,6 +215,11 @@ class Manifest:
             if not _NAME.fullmatch(file.name) or not _HASH.fullmatch(file.sha256) or file.octets < 0:
                 raise ValueError(f"file {file.name!r}")
         return found
+
+
+def _told(one: Counts | Missing | DataFile) -> dict[str, Any]:
+    """As ``asdict``, which would copy each text of a hundred thousand missing meters."""
+    return {field.name: getattr(one, field.name) for field in fields(one)}
 
 
 def hash_of(manifest: bytes) -> str:
