@@ -22,6 +22,8 @@ REASONS = (
     *("waiting", "silent", "line_down", "refused", "bad_data", "clock_wrong", "exchanged", "not_running"),
     *("not_in_service", "gone", "line_slow", "not_taken"),
 )
+RESTATED = 1 << 14
+"""The mark of a reading that stands there once more, because others have shown it in another light."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +79,16 @@ class Book:
         return found
 
     def readings(self) -> dict[tuple[str, str, datetime], dict[str, Decimal]]:
-        """Every reading, by meter, class and slot; none may stand there twice."""
+        """Every reading, by meter, class and slot; none may stand there twice but as its own correction."""
         found: dict[tuple[str, str, datetime], dict[str, Decimal]] = {}
         for row in self._db.execute(
-            "SELECT reading.meter, data_class, reading.slot / 1000000, item, value"
-            " FROM reading JOIN log ON log.id = log_id"
+            "SELECT reading.meter, data_class, reading.slot / 1000000, item, value, marks"
+            " FROM reading JOIN log ON log.id = log_id ORDER BY log_id, n"
         ):
-            meter, data_class, at, item, value = row
+            meter, data_class, at, item, value, marks = row
             items = found.setdefault((meter, data_class, datetime.fromtimestamp(at, UTC)), {})
-            assert item not in items, f"{row} stands twice in the journal"
+            is_corrected = bool(marks & RESTATED) and items.get(item) == Decimal(value)
+            assert is_corrected or item not in items, f"{row} stands twice in the journal"
             items[item] = Decimal(value)
         return found
 

@@ -293,6 +293,30 @@ def test_a_late_answer_tells_no_record_gone(late_behind: int) -> None:
     _is_true(answer)
 
 
+@pytest.mark.parametrize(("every", "late_behind"), [(1, 1), (1, 3), (1, 5), (4, 15), (4, 24)])
+def test_an_answer_that_comes_late_twice_tells_no_record_gone(every: int, late_behind: int) -> None:
+    """It passes for those to the next two questions: they agree, and days that the meter holds were lost."""
+    says, said = _holding(_points(*range(400))), list[bytes | Exception]()
+
+    def late(question: _Question) -> bytes | Exception:
+        said.append(says(question))
+        return said[late_behind] if late_behind < len(said) <= late_behind + 3 else said[-1]
+
+    answer, _ = _read(late, _points(*range(0, 60 * every, every)), every=every * _Q)
+    assert not answer.gone
+    _is_true(answer)
+
+
+def test_a_record_between_two_that_are_held_is_gone_all_the_same() -> None:
+    """Asked for until it expires, it would take the time of slots that can be had."""
+    held = [n for n in range(80) if not 20 <= n < 33]
+    for every in (1, 4):
+        wanted = _points(*range(0, 80, every))
+        answer, _ = _read(_holding(_points(*held)), wanted, every=every * _Q)
+        assert set(wanted).difference(_points(*held)) == set(answer.gone)
+        assert not answer.unfit_slots
+
+
 def test_a_meter_that_is_weeks_ahead_is_asked_once() -> None:
     """Asked for each slot of each turn, it took half of a line's time for ever."""
     asked: list[_Question] = []

@@ -4,6 +4,10 @@ Records are asked for "from a time on", several at once, the newest slots first.
 record at that time or later, so what is missing between the time asked for and the last record that came is
 not there; of later times nothing is said, and they are asked for again. Where nothing came at all, the time
 of the newest record tells what is not there yet. Records of other times than those asked for are passed over.
+
+An answer that comes late, or twice, passes for that to the next question: DL/T 645 numbers nothing. What is
+told gone is never asked again, so a record that ought to be there and did not come is asked for once more,
+together with as many others as no answer of late had: their number says which question was answered.
 Source: DL/T 645-2007, annex B; spec section 8.2.
 """
 
@@ -11,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -28,6 +33,9 @@ from meterwire.dlt645.items.load_records import LoadRecords
 
 BAD_ANSWERS_MAX: Final = 3
 """Answers that do not fit, after which a class is not asked any more in one reading."""
+
+LATELY: Final = 3
+"""Questions whose answers may still come; each asks for one number of records, and may bring another."""
 
 _CLASSES: Final = range(1, 7)
 _FROM_TIME: Final = 1
@@ -121,6 +129,7 @@ class CurveReader:
         self._newest: datetime | None = None
         self._step = every
         self._bad = 0
+        self._lately: deque[int] = deque(maxlen=2 * LATELY)
 
     async def read(self, found: StoredFindings) -> None:
         """Read the slots that are open.
@@ -146,14 +155,11 @@ class CurveReader:
             found: where it goes.
 
         """
-        start, selector = chunk[0], self._selector(chunk)
+        start, count = chunk[0], self._count(chunk)
         try:
-            points = await self._points(self._from_time, selector, found)
+            points = await self._points_from(start, count, found)
             if start not in points.by_slot and await self._is_past(start, points, found):
-                # A late answer passes for the next one, and what is told gone is never asked again.
-                first, points = points, await self._points(self._from_time, selector, found)
-                if start not in points.by_slot and points.by_slot.keys() != first.by_slot.keys():
-                    raise BadAnswer(f"{self._meter} answered twice, and not the same, from {start} on")
+                points = await self._confirmed(start, points, found)
         except BadAnswer as error:
             self._bad += 1
             if self._bad >= BAD_ANSWERS_MAX:
@@ -163,7 +169,7 @@ class CurveReader:
         told = sorted(slot for slot in points.by_slot if slot >= start)
         if not told:
             return await self._without(chunk, points, found)
-        if told[0] > start and await self._is_end(told, selector[0], found):
+        if told[0] > start and await self._is_end(told, count, found):
             found.absent(start, "unfit", f"{self._meter} answered with its newest load records instead")
             return chunk[1:]
         self._learn(told)
@@ -181,9 +187,32 @@ class CurveReader:
             return False
         if points.by_slot:
             return True
-        if self._newest is None:
+        if self._newest is None or start <= self._newest:  # a refusal has no number: another answer parts two
             self._newest = await self._newest_time(found)
         return start <= self._newest
+
+    async def _confirmed(self, start: datetime, first: _Points, found: StoredFindings) -> _Points:
+        """Ask in other words for a record that ought to be there; what its meter holds from a time on.
+
+        Args:
+            start: its time.
+            first: the answer without it.
+            found: where it goes.
+
+        Raises:
+            BadAnswer: the two do not agree, or the second may belong to another question.
+
+        """
+        count = next(number for number in itertools.count(1) if number not in self._lately)
+        again = await self._points_from(start, count, found)
+        if start in again.by_slot or not (again.by_slot or first.by_slot):
+            return again
+        both = zip(sorted(first.by_slot), sorted(again.by_slot), strict=False)
+        if not (first.by_slot and again.by_slot) or any(one != other for one, other in both):
+            raise BadAnswer(f"{self._meter} answered twice, and not the same, from {start} on")
+        if len(again.by_slot) != count and not await self._is_end(sorted(again.by_slot), 0, found):
+            raise BadAnswer(f"{self._meter} answered {count} records from {start} on with another number")
+        return first
 
     async def _is_end(self, told: Sequence[datetime], count: int, found: StoredFindings) -> bool:
         """Whether as many came as were asked for, and they are the newest: then nobody knows from when on."""
@@ -223,6 +252,15 @@ class CurveReader:
         if points.is_whole:
             raise NoFreeze(f"{self._meter} has no load records: {self._newest_entry.item}")
         raise BadAnswer(f"{self._meter} answered its newest load record damaged")
+
+    async def _points_from(self, start: datetime, count: int, found: StoredFindings) -> _Points:
+        """The records of an answer from a time on; see ``_points``."""
+        since = f"{start.astimezone(self._zone):%Y-%m-%d %H:%M}"
+        selector = record_selector.selector(self._from_time.di, count=count, since=since)
+        self._lately += count, count
+        points = await self._points(self._from_time, selector, found)
+        self._lately[-1] = len(points.by_slot)
+        return points
 
     async def _points(self, entry: Entry, selector: bytes, found: StoredFindings) -> _Points:
         """The records of one answer, by time; none where the meter says that there is none.
@@ -278,13 +316,10 @@ class CurveReader:
             reason = f"{self._meter} answered with a record that is damaged or has no time"
             found.absent(slot, "unfit", reason)
 
-    def _selector(self, chunk: Sequence[datetime]) -> bytes:
-        """The octets that ask for a chunk: one record where the meter makes more of them than are wanted."""
+    def _count(self, chunk: Sequence[datetime]) -> int:
+        """Records that hold a chunk; one where the meter makes more of them than are wanted."""
         count = 1 + (chunk[-1] - chunk[0]) // self._every if self._step >= self._every else 1
-        since = f"{chunk[0].astimezone(self._zone):%Y-%m-%d %H:%M}"
-        return record_selector.selector(
-            self._from_time.di, count=min(count, record_selector.RECORDS_MAX), since=since
-        )
+        return min(count, record_selector.RECORDS_MAX)
 
     def _learn(self, told: Sequence[datetime]) -> None:
         """How far apart the meter's records are."""

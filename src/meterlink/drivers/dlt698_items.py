@@ -7,6 +7,7 @@ a freeze, ``...@daily_freeze`` with a window its last records or those from a ti
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -33,6 +34,8 @@ from meterwire.dlt698.objects.requests import (
 from meterwire.errors import LocalProtocolError
 
 PROTOCOL: Final = "dlt698.45"
+HINTS_KEPT: Final = 32
+"""Names that nobody knows and what is near them; each costs as much as a hundred exchanges."""
 INTERVALS: Final = {
     "curve": timedelta(minutes=15),
     "hourly_freeze": timedelta(hours=1),
@@ -217,6 +220,7 @@ def _freezes() -> frozenset[str]:
     return frozenset(one.item for one in dictionary().objects if one.interface_class == 9)
 
 
+@functools.lru_cache(HINTS_KEPT)
 def _hint(name: str) -> str:
     known = {
         found
