@@ -73,6 +73,21 @@ def test_meters_of_both_editions_share_a_line(tmp_path: Path) -> None:
     assert {3, 5} == volts, "an old meter shows no tenths of a volt"
 
 
+def test_what_an_old_meter_lacks_is_read_from_the_others(tmp_path: Path) -> None:
+    """One old meter on a line of new ones would keep all of them from being read."""
+    old = _ADDRESSES[0]
+    stations = [
+        Station(meter=Meter(address, seed=7, protocol="dlt645-1997" if address == old else "dlt645-2007"))
+        for address in _ADDRESSES[:2]
+    ]
+    plans = [{"class": "instant", "items": ["voltage.a", "frequency"], "every_s": _EVERY_S}]
+    gateway = SimulatedGateway(tmp_path, stations, plans=plans, protocols={old: "dlt645-1997"})
+    gateway.run(seconds=_EVERY_S - 1)
+    kept = Counter((reading.meter, reading.item) for reading in readings_of(gateway.rows()))
+    new = {("m000000000002", "voltage.a"): 1, ("m000000000002", "frequency"): 1}
+    assert {("m000000000001", "voltage.a"): 1} | new == dict(kept)
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_killed_again_and_again(tmp_path: Path, seed: int) -> None:
     """After a crash in the middle of a slot the rest of the slot is read, and nothing of it twice."""

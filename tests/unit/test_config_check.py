@@ -97,11 +97,19 @@ def test_meters_of_all_protocols_share_a_line(tmp_path: Path) -> None:
     assert "passes by 1 of 3 meters" in said
 
 
-def test_a_plan_that_one_protocol_cannot_read_is_refused(tmp_path: Path) -> None:
+def test_a_plan_that_no_protocol_can_read_is_refused(tmp_path: Path) -> None:
     """It would be asked for in vain, at each interval."""
     code, said = _check(tmp_path, f'{_MIXED}\n[[plans]]\nitems = ["voltage.q"]\n')
     assert 0 != code
     assert "no item 'voltage.q'" in said
+
+
+@pytest.mark.parametrize("plan", ['class = "status"', 'items = ["frequency", "voltage.a"]'])
+def test_a_meter_that_lacks_an_item_is_passed_by(tmp_path: Path, plan: str) -> None:
+    """One old meter in the roster would stop the whole gateway."""
+    code, said = _check(tmp_path, f"{_MIXED}\n[[plans]]\n{plan}\n")
+    assert 0 == code, said
+    assert ("passes by 1 of 3 meters" in said) == ("status" in plan), "each meter has a voltage"
 
 
 def _with_password(tmp_path: Path, more: str) -> tuple[int, str]:

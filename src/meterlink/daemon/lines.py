@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta, tzinfo
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
@@ -15,7 +17,7 @@ from meterlink.acquisition.event_poller import EventPoller
 from meterlink.acquisition.instants import InstantPoller
 from meterlink.acquisition.looks import Looks, Sight
 from meterlink.acquisition.on_demand import OnDemand
-from meterlink.acquisition.plans import Plan, Point
+from meterlink.acquisition.plans import Plan, Point, StoredPlan
 from meterlink.acquisition.poller import Poller
 from meterlink.bus.dialling import Opener
 from meterlink.bus.exchange import Timing
@@ -48,6 +50,7 @@ from meterlink.transports.stream import ByteStream
 from meterprofiles import Profile
 
 _log = structlog.get_logger(__name__)
+_P = TypeVar("_P", Plan, StoredPlan)
 
 LineOpener = Callable[[LineUrl], Awaitable[ByteStream]]
 
@@ -161,10 +164,10 @@ class LinePart:
         drivers = {profile: self._driver(profile) for profile in self._served}
         looks = self._looks(drivers, line)
         named: dict[str, Poller | Collector] = {
-            f"{plan.name}.{profile.name}": self._poller(plan, drivers[profile], points, line, looks)
+            f"{plan.name}.{profile.name}": self._poller(some, drivers[profile], points, line, looks)
             for profile, points in self._served.items()
             for plan in self._passing
-            if reads(drivers[profile], plan.data_class)
+            if (some := self._part_of(plan, profile, drivers[profile])) is not None
         }
         if entries := self._entries(drivers):
             named["collector"] = Collector(
@@ -239,11 +242,17 @@ class LinePart:
         for profile, points in self._served.items():
             driver = drivers[profile]
             for plan in self._stored:
-                if plan.data_class in driver.stored:
-                    found += [Entry(point=point, plan=plan, driver=driver) for point in points]
-                else:
-                    _log.info("plan_passes_by", line=self.name, plan=plan.name, profile=profile.name)
+                if (part := self._part_of(plan, profile, driver)) is not None:
+                    found += [Entry(point=point, plan=part, driver=driver) for point in points]
         return found
+
+    def _part_of(self, plan: _P, profile: Profile, driver: Driver) -> _P | None:
+        """What of a plan the meters of a profile have; ``None``: nothing."""
+        items = tuple(item for item in plan.items if has(driver, plan.data_class, item))
+        if items != plan.items:
+            lacking = ", ".join(item for item in plan.items if item not in items)
+            _log.info("plan_passes_by", line=self.name, plan=plan.name, profile=profile.name, items=lacking)
+        return replace(plan, items=items) if items else None
 
     def _looks(self, drivers: Mapping[Profile, Driver], line: Line) -> Looks:
         """Who looks at the meters of the line beside their values."""
@@ -326,12 +335,23 @@ def reads(driver: Driver, data_class: DataClass) -> bool:
     return data_class in PASSING or data_class in driver.stored
 
 
+def has(driver: Driver, data_class: DataClass, item: str) -> bool:
+    """Whether meters of a profile have an item in a class; a plan passes by those that have not."""
+    if not reads(driver, data_class):
+        return False
+    try:
+        _check_item(driver, data_class, item)
+    except UnknownItem:
+        return False
+    return True
+
+
 def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> None:
     """Refuse what a meter's protocol has not or what cannot be kept, before a port opens.
 
     Raises:
         ConfigError: a meter cannot be read by its line, or not be ordered about as it says.
-        UnknownItem: the message names the plan, and near items.
+        UnknownItem: no meter has it; the message names the plan, and near items.
 
     """
     plans_of(settings.plans, settings.gateway.plant_time)
@@ -347,10 +367,10 @@ def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> No
                 f"[[plans]] {plan.name!r}: none of the meters keeps a {plan.data_class}; "
                 f"they speak {', '.join(sorted({_spoken(one) for one in served}))}"
             )
-        for driver in able:
-            for item in plan.items:
+        for item in plan.items if able else ():
+            if not any(has(driver, plan.data_class, item) for driver in able):
                 try:
-                    _check_item(driver, plan.data_class, item)
+                    _check_item(able[0], plan.data_class, item)
                 except UnknownItem as error:
                     raise UnknownItem(f"[[plans]] {plan.name!r}: {error}") from None
 
@@ -374,8 +394,11 @@ def _refuse(meter: MeterSettings, misfit: Misfit | None) -> None:
 def passed_by(settings: Settings, plan: PlanSettings, clock: Clock, profiles: MeterProfiles) -> list[str]:
     """The meters that a plan does not read, because their protocol has no such data; by id."""
     profile_of = {meter.id: profiles.find(meter.protocol, meter.model) for meter in settings.meters}
+    drivers = {profile: _planned(profile, clock) for profile in set(profile_of.values())}
     able = {
-        profile for profile in set(profile_of.values()) if reads(_planned(profile, clock), plan.data_class)
+        profile
+        for profile, driver in drivers.items()
+        if any(has(driver, plan.data_class, item) for item in plan.items)
     }
     return [meter for meter, profile in profile_of.items() if profile not in able]
 
