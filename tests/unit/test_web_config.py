@@ -19,7 +19,6 @@ TLS = {"certificate": "/c", "key": "/k"}
     [
         ("0.0.0.0:8645", r"configure \[web.tls\]"),
         ("[::]:8645", r"configure \[web.tls\]"),
-        ("192.0.2.1:8645", r"configure \[web.tls\]"),
         ("", "listens nowhere"),
         ("8645", "write ADDRESS:PORT"),
         ("127.0.0.1:65536", "write ADDRESS:PORT"),
