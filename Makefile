@@ -9,7 +9,7 @@ UV     := $(shell command -v uv 2>/dev/null)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test docs lint lock fuzz servers soak soak-kill soak-orders bench check-wheel check-example hooks clean
+.PHONY: help install dev demo test docs lint lock fuzz servers soak soak-kill soak-orders bench check-api check-wheel check-example hooks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -100,6 +100,9 @@ soak-orders: dev  ## orders killed at POINTS=10000 points of their way, the mete
 
 bench: dev  ## measure, beside other implementations in the same run, and print one table (README=1: write it there)
 	@$(BIN)/python -m bench $(if $(README),--readme) $(ARGS)
+
+check-api: dev  ## ask the API whatever its OpenAPI allows and what not, EXAMPLES=2000 of each operation
+	@$(BIN)/python -m tests.support.check_api --examples $(or $(EXAMPLES),2000)
 
 check-wheel: dev  ## build the wheel, install it into an empty environment, run what it brings
 	@PYTHON=$(BIN)/python .ci/check-wheel

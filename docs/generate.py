@@ -31,6 +31,7 @@ from docs import (
     generate_plant,
     generate_qualification,
     generate_scenarios,
+    generate_web,
 )
 from docs.generate_commands import commands
 from meterlink.cli.exit_codes import ExitCode
@@ -133,6 +134,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "gdw1376-events": generate_gdw1376.events,
     "gdw1376-module": generate_gdw1376.module_functions,
     "gdw1376-denials": generate_gdw1376.denials,
+    "web-endpoints": generate_web.endpoints,
+    "web-parameters": generate_web.parameters,
+    "web-problems": generate_web.problems,
     "marks": generate_marks.marks,
     "mark-rules": generate_marks.rules,
     "api-endpoints": generate_api.endpoints,

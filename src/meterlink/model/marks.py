@@ -64,6 +64,8 @@ class Marks(IntFlag):
     @property
     def standing(self) -> Standing:
         """What they mean for billing, all together."""
+        if not self:  # as nearly always; billing asks it of each register
+            return Standing.VALID
         return max((MARK_WORDS[mark].standing for mark in Marks if mark in self), default=Standing.VALID)
 
     @classmethod

@@ -107,7 +107,7 @@ class _Asked:
             "links": {
                 "next": {
                     "operationId": "daily_freeze",
-                    "parameters": {"cursor": "$response.body#/cursor"},
+                    "parameters": {"cursor": f"$response.header.{CURSOR}"},
                 }
             },
         },

@@ -28,7 +28,7 @@ def number_up_to(most: int) -> BeforeValidator:
     return BeforeValidator(plain)
 
 
-Limit = Annotated[int, number_up_to(ROWS_MAX), Field(ge=1, le=ROWS_MAX)]
+Limit = Annotated[int, Field(ge=1, le=ROWS_MAX), number_up_to(ROWS_MAX)]
 
 
 async def only_once(request: Request) -> None:

@@ -53,7 +53,7 @@ _FILE_LINK: Final = {
         },
     }
 }
-Number = Annotated[int, number_up_to(NUMBERS_MAX), Field(ge=1, le=NUMBERS_MAX)]
+Number = Annotated[int, Field(ge=1, le=NUMBERS_MAX), number_up_to(NUMBERS_MAX)]
 
 router = APIRouter(tags=["billing"])
 

@@ -1,0 +1,61 @@
+"""Asks the API whatever its OpenAPI allows, and what it does not: schemathesis with all its checks.
+
+``python -m tests.support.check_api --examples 2000``: so many examples an operation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from tests.support.processes import announced
+
+SEED: Final = 20261122
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+
+def check(folder: Path, examples: int) -> tuple[int, str]:
+    """Serve a small plant and ask it; the exit code of schemathesis, and what it said.
+
+    Args:
+        folder: empty.
+        examples: of each operation, in each phase.
+
+    """
+    plant = folder / "plant"
+    plant.mkdir()
+    command = [sys.executable, "-m", "tests.support.api_server", str(plant)]
+    with announced(command, folder / "log") as (_, ready):
+        asked = subprocess.run(
+            [
+                str(Path(sys.executable).with_name("st")),
+                "run",
+                f"{ready['url']}/v1/openapi.json",
+                f"--header=Authorization: Bearer {ready['token']}",
+                "--checks=all",
+                "--phases=examples,coverage,fuzzing,stateful",
+                "--mode=all",
+                f"--max-examples={examples}",
+                f"--seed={SEED}",
+                "--generation-deterministic",
+                "--no-color",
+            ],
+            cwd=folder,  # it leaves files where it runs
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    return asked.returncode, asked.stdout + asked.stderr
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--examples", type=int, default=2_000)
+    with tempfile.TemporaryDirectory() as made:
+        code, said = check(Path(made), parser.parse_args().examples)
+    print(said)
+    sys.exit(code)
