@@ -318,6 +318,15 @@ def test_a_workbook_is_read_as_people_see_it(tmp_path: Path) -> None:
     assert "made a number of it" in wanted.faults[1].words.en
 
 
+def test_a_formula_without_a_result_is_refused(tmp_path: Path) -> None:
+    """It would pass for an empty cell, and the ratio of a transformer be gone without a word."""
+    path = _book(
+        tmp_path / "m.xlsx", ["id", "address", "line", "ct"], ["m1", "000000000001", "line1", "=150/5"]
+    )
+    with pytest.raises(ConfigError, match="m.xlsx:2: column 4 is a formula without a result"):
+        read_file(path, {}, at=NOW, zone=CHINA_TIME, tell=lambda _: None)
+
+
 @pytest.mark.parametrize("octets", [b"", b"PK\x03\x04rubbish", b"id,address,line\n"])
 def test_what_is_no_workbook(tmp_path: Path, octets: bytes) -> None:
     """A CSV that was given another name would end in a traceback of the library."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import io
+import itertools
+import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +21,8 @@ UNPACKED_OCTETS_MAX: Final = 1024 * 1024 * 1024
 ROW_MAX: Final = 1_048_576
 """The last row that Excel knows; a file that names a later one would be read for ever."""
 _WIDTH: Final = 16
+_NO_FORMULAS: Final[Iterable[tuple[Any, ...]]] = itertools.repeat(())
+_FORMULA: Final = re.compile(rb"<f[\s>/]").search
 _ERRORS: Final = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!"})
 
 
@@ -105,14 +109,12 @@ def _check_size(path: Path, octets: bytes) -> None:
 def _rows(path: Path, openpyxl: Any, octets: bytes) -> Iterator[tuple[int, list[str]]]:
     """The rows of the first sheet with their numbers."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of styles and extensions, which are not read
-            book = openpyxl.load_workbook(io.BytesIO(octets), read_only=True, data_only=True)
-            cells = iter(book.worksheets[0].iter_rows(values_only=True))
-        number = 0
-        for number, row in enumerate(cells, start=1):
+        cells = _cells(openpyxl, octets, data_only=True)
+        written = _cells(openpyxl, octets, data_only=False) if _has_formulas(octets) else _NO_FORMULAS
+        for number, (row, formulas) in enumerate(zip(cells, written, strict=False), start=1):
             if number > ROW_MAX or len(row) > CELLS_MAX:
                 raise ConfigError(f"{path}:{number}: more than {ROW_MAX} rows, or {CELLS_MAX} cells in one")
+            _check_formulas(path, number, row, formulas)
             yield number, [_text(path, number, value) for value in row]
     except (ConfigError, GeneratorExit):
         raise
@@ -120,6 +122,37 @@ def _rows(path: Path, openpyxl: Any, octets: bytes) -> Iterator[tuple[int, list[
         raise ConfigError(
             f"{path}: this workbook cannot be read ({type(error).__name__}); save it anew"
         ) from None
+
+
+def _cells(openpyxl: Any, octets: bytes, *, data_only: bool) -> Iterator[tuple[Any, ...]]:
+    """The rows of the first sheet: what the cells show, or the formulas of those that have one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of styles and extensions, which are not read
+        book = openpyxl.load_workbook(io.BytesIO(octets), read_only=True, data_only=data_only)
+        return iter(book.worksheets[0].iter_rows(values_only=True))
+
+
+def _has_formulas(octets: bytes) -> bool:
+    """Whether any sheet has one; looking twice at those without would double the time."""
+    with zipfile.ZipFile(io.BytesIO(octets)) as packed:
+        sheets = (part for part in packed.namelist() if part.startswith("xl/worksheets/"))
+        return any(_FORMULA(packed.read(part)) for part in sheets)
+
+
+def _check_formulas(path: Path, number: int, row: Sequence[Any], formulas: Sequence[Any]) -> None:
+    """Refuse a formula of which the file has no result: its cell would pass for an empty one.
+
+    Raises:
+        ConfigError: there is one.
+
+    """
+    for place, (shown, formula) in enumerate(zip(row, formulas, strict=False), start=1):
+        if shown is None and formula is not None:
+            raise ConfigError(
+                f"{path}:{number}: column {place} is a formula without a result: open the file in a "
+                "spreadsheet program and save it, or write the value / 公式单元格没有计算结果,请用表格软件"
+                "打开并保存,或直接填写数值"
+            )
 
 
 def _text(path: Path, number: int, value: Any) -> str:
