@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
+
+SET_FROM: Final = datetime(2020, 1, 1, tzinfo=UTC)
+"""No clock that somebody has set shows less; and before 2000 DL/T 645 has no times."""
 
 
 class Clock(Protocol):

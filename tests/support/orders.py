@@ -37,7 +37,7 @@ WAYS: Mapping[OrderState, tuple[Signal, ...]] = {
     OrderState.NOT_DONE: (*TO_READBACK, Signal.PROVE_NOT),
     OrderState.UNKNOWN: (*TO_READBACK, Signal.GIVE_UP),
     OrderState.RELAY_FAULT: (*TO_READBACK, Signal.CONTRADICT),
-    OrderState.REJECTED: (*TO_SENDING, Signal.REJECT),
+    OrderState.REJECTED: (*TO_READBACK, Signal.REJECT),
     OrderState.REFUSED: (Signal.REFUSE,),
     OrderState.CANCELLED: (Signal.CANCEL,),
     OrderState.EXPIRED: (Signal.EXPIRE,),
@@ -126,7 +126,7 @@ def body_of(signal: Signal, kind: OrderKind) -> dict[str, Any]:
 
 _BODIES: Mapping[Signal, dict[str, Any]] = {
     Signal.ACCEPT: answered(Verdict.ACCEPTED),
-    Signal.REJECT: answered(Verdict.REJECTED, Cause.AUTHENTICATION_TIMEOUT),
+    Signal.REJECT: {**answered(Verdict.REJECTED, Cause.AUTHENTICATION_TIMEOUT), "proof": "unchanged"},
     Signal.LOSE: answered(Verdict.NONE),
     Signal.UNSENT: answered(Verdict.UNSENT),
     Signal.PROVE_NOT: {"proof": "unchanged"},
@@ -160,6 +160,11 @@ class History:
         self.acts.append(life.next(signal, at=self.at, actor=actor, body=told))
         return self.life
 
+    def refused(self, cause: Cause = Cause.AUTHENTICATION_TIMEOUT) -> Life:
+        """Let the meter say no to what was sent, and a look bear it out."""
+        self.take(Signal.LOSE, **answered(Verdict.REJECTED, cause))
+        return self.take_all([Signal.READ_BACK, Signal.REJECT])
+
     def take_all(self, signals: Iterable[Signal]) -> Life:
         """Let one thing happen after another."""
         for signal in signals:
@@ -171,7 +176,11 @@ def at_state(state: OrderState, kind: OrderKind | None = None, **fields: Any) ->
     """An order that stands there."""
     usual = OrderKind.PERMIT_CLOSE if state is OrderState.WAITING_FOR_KEY else OrderKind.TRIP
     history = History(order(kind or usual, **fields))
-    history.take_all(WAYS[state])
+    if state is OrderState.REJECTED:
+        history.take_all(TO_SENDING)
+        history.refused()
+    else:
+        history.take_all(WAYS[state])
     return history
 
 

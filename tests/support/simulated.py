@@ -36,6 +36,7 @@ from meterlink.security.adapter import Opener
 from meterlink.transports.memory import MemoryBroker, memory_line
 from meterlink.transports.stream import ByteStream
 from metersim import AnswerRecord, Line, Simulation, Station
+from metersim.line import wires
 from metersim.line.port import Port
 from tests.support.agreement import Answer, readings_by_key, readings_of, rows_in, unkept_answers
 from tests.support.strikes import Strikes
@@ -283,7 +284,7 @@ class SimulatedGateway:
         self._plant.create_task(self._serve(Duplex(theirs, self._heard)))
         return ours
 
-    async def serve_stations(self, duplex: Duplex) -> None:
+    async def serve_stations(self, duplex: wires.Duplex) -> None:
         """What stands at the far end otherwise."""
         await self._line.serve(duplex)
 

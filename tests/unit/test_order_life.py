@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from meterlink.drivers.control import Cause, SwitchRecord, Verdict
 from meterlink.errors import NotAllowed
 from meterlink.model.act import Act, KeptAct, canonical
-from meterlink.model.order import TRANSMISSIONS_MAX, OrderKind, OrderState, Origin
+from meterlink.model.order import BELIEVED_NO, TRANSMISSIONS_MAX, OrderKind, OrderState, Origin
 from meterlink.orders.life.guards import (
     APPROVALS_MAX,
     EVIDENCE_OCTETS_MAX,
@@ -151,7 +151,8 @@ def test_an_authentication_that_timed_out_allows_one_more() -> None:
     """A meter that says no would be asked on and on, up to its lockout."""
     history = at_state(OrderState.REJECTED)
     assert history.life.is_open
-    life = history.take_all([Signal.INTEND, Signal.REJECT])
+    history.take(Signal.INTEND)
+    life = history.refused()
     assert (2, True, False) == (life.transmissions, life.reauthenticated, life.is_open)
     assert "reauthenticated" == _why(history, Signal.INTEND)
 
@@ -160,7 +161,7 @@ def test_an_authentication_that_timed_out_allows_one_more() -> None:
 def test_every_other_no_is_the_end(cause: Cause) -> None:
     """A MAC failure would be repeated, and the meter would lock itself."""
     history = at_state(OrderState.SENDING)
-    assert not history.take(Signal.REJECT, **answered(Verdict.REJECTED, cause)).is_open
+    assert not history.refused(cause).is_open
     assert "rejected" == _why(history, Signal.INTEND)
 
 
@@ -182,7 +183,22 @@ def test_a_read_back_rejects_nothing_that_was_not_refused() -> None:
     """Silence would be filed as the meter's no; a switch's answer would be judged by another's rule."""
     lost = at_state(OrderState.READBACK, OrderKind.TOP_UP)
     assert "not_refused" == _why(lost, Signal.REJECT)
-    assert "kind" == _why(at_state(OrderState.READBACK), Signal.REJECT)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in OrderKind if kind not in BELIEVED_NO])
+def test_a_no_is_not_taken_at_its_word(kind: OrderKind) -> None:
+    """A contact that opened although its meter said no would be filed as closed."""
+    assert "unread" == _why(at_state(OrderState.SENDING, kind), Signal.REJECT)
+
+
+@pytest.mark.parametrize(("proof", "may_have_cut"), [("unchanged", False), ("", True)])
+def test_a_no_that_nothing_proves_may_have_cut(proof: str, may_have_cut: bool) -> None:
+    """Who pays after a refused trip that opened late would stay in the dark, and no clock would run."""
+    history = at_state(OrderState.SENDING)
+    history.take(Signal.LOSE, **answered(Verdict.REJECTED))
+    history.take_all([Signal.READ_BACK, Signal.PAYMENT])
+    life = history.take(Signal.REJECT, proof=proof)
+    assert (may_have_cut, may_have_cut) == (life.may_have_cut, life.is_to_be_reversed)
 
 
 def test_a_repeated_purchase_bears_the_same_count() -> None:
@@ -230,7 +246,7 @@ def test_a_meter_without_counters_may_be_asked_again_after_its_own_no() -> None:
     plain = standing(trips=SwitchRecord(), closes=SwitchRecord())
     history = at_state(OrderState.PRECHECK)
     history.take(Signal.INTEND, sent=transmission(before=plain).body)
-    history.take(Signal.REJECT)
+    history.refused()
     assert OrderState.SENDING is history.take(Signal.INTEND, sent=transmission(before=plain).body).state
 
 
@@ -412,7 +428,7 @@ class Lives(RuleBasedStateMachine):
     def something_happens(self, signal: Signal, actor: str, after_s: int, cause: Cause) -> None:
         self.at += timedelta(seconds=after_s)
         body = body_of(signal, self.life.order.kind)
-        if signal is Signal.REJECT:
+        if signal is Signal.REJECT or (signal is Signal.LOSE and cause is not Cause.UNTOLD):
             body = answered(Verdict.REJECTED, cause)
         try:
             act = self.life.next(signal, at=self.at, actor=actor, body=body)

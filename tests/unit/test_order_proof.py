@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from meterlink.drivers.control import Cause, ClockLook, ControlAnswer, Standing, SwitchRecord, Verdict
-from meterlink.model.order import CLOSES, OrderKind
+from meterlink.model.order import BELIEVED_NO, CLOSES, OrderKind
 from meterlink.orders.life.look import Conclusion, Look, SwitchFacts
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.money_proof import (
@@ -754,6 +754,6 @@ def test_another_frame_follows_a_proof_that_still_holds(kind: OrderKind) -> None
     ],
 )
 def test_what_comes_back_is_a_signal(kind: OrderKind, verdict: Verdict, signal: Signal) -> None:
-    """Silence would be a no; a no to money would be believed."""
-    is_doubted = kind is OrderKind.TOP_UP and verdict is Verdict.REJECTED
+    """Silence would be a no; a no to a contact or to money would be believed."""
+    is_doubted = kind not in BELIEVED_NO and verdict is Verdict.REJECTED
     assert (Signal.LOSE if is_doubted else signal) is signal_of(kind, ControlAnswer(verdict=verdict))

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Final
-
 import structlog
 
-from meterlink.clock import Clock
-
-SET_FROM: Final = datetime(2020, 1, 1, tzinfo=UTC)
-"""No clock that somebody has set shows less; and before 2000 DL/T 645 has no times."""
+from meterlink.clock import SET_FROM, Clock
 
 _log = structlog.get_logger(__name__)
 

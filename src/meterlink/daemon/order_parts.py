@@ -30,6 +30,7 @@ from meterlink.orders.dispatch.starting import Starter
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.judging.brakes import Brakes
 from meterlink.orders.judging.gathering import Gatherer
+from meterlink.orders.judging.wall_clock import WallClock
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.limits.calendar import Calendar
@@ -101,6 +102,7 @@ class Rules:
         watch: what is counted.
         brakes: the kill switch, freezes, quarantine.
         evidence: what senders tell.
+        wall: since when the gateway's clock can be right.
 
     """
 
@@ -108,6 +110,7 @@ class Rules:
     watch: Watch
     brakes: Brakes
     evidence: EvidenceBook
+    wall: WallClock
 
     @classmethod
     def of(cls, ground: Ground, models: Models) -> Rules:
@@ -121,6 +124,7 @@ class Rules:
         limits = Limits(ground.control, ground.roster)
         watch = Watch(ground.acts, limits, ground.roster, calendar, ground.timeline)
         evidence = EvidenceBook(ground.acts, ground.roster, ground.clock, ground.timeline)
+        wall = WallClock(ground.acts, ground.clock)
         judge = Gatherer(
             acts=ground.acts,
             roster=ground.roster,
@@ -132,9 +136,10 @@ class Rules:
             timeline=ground.timeline,
             last_read=ground.last_read,
             qualified=models,
+            wall=wall,
         )
         brakes = Brakes(ground.acts, watch, ground.clock)
-        return cls(judge=judge, watch=watch, brakes=brakes, evidence=evidence)
+        return cls(judge=judge, watch=watch, brakes=brakes, evidence=evidence, wall=wall)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,6 +134,7 @@ class Ordering:
             JournalError: it cannot be read.
 
         """
+        await self._rules.wall.load()
         await self._qualified.load()
         await self.book.load()
         await self._desk.case_book.load()
@@ -151,6 +152,7 @@ class Ordering:
             group.create_task(self._aftercare.reconciler.run(), name="orders.reconciler")
             group.create_task(self._desk.rounds.run(), name="orders.cases")
             group.create_task(self._end_strays(), name="orders.strays")
+            group.create_task(self._rules.wall.run(self._aftercare.attention.alarms), name="orders.clock")
 
     async def _end_strays(self) -> None:
         while True:

@@ -137,6 +137,12 @@ def newest_number(db: sqlite3.Connection) -> int:
     return _head(db)[0]
 
 
+def newest_at(db: sqlite3.Connection) -> datetime | None:
+    """The latest time that any act bears; ``None``: there is no act."""
+    found = db.execute("SELECT MAX(at) FROM act").fetchone()[0]
+    return None if found is None else instant(found)
+
+
 def subjects(
     db: sqlite3.Connection, topic: Topic, *, only_open: bool, after_subject: str, limit: int
 ) -> list[str]:

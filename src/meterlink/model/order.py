@@ -74,6 +74,8 @@ CLOSES: Final = frozenset({OrderKind.PERMIT_CLOSE, OrderKind.DIRECT_CLOSE})
 """What lets current flow again."""
 SWITCHING: Final = frozenset({OrderKind.TRIP, OrderKind.GUARANTEE_ON, OrderKind.GUARANTEE_OFF}) | CLOSES
 """What may move a contact. Source: CTRL-22."""
+BELIEVED_NO: Final = frozenset({OrderKind.ALARM_ON, OrderKind.ALARM_OFF})
+"""Of which a meter's no is taken at its word: they move neither contact nor money."""
 
 
 class OrderState(enum.StrEnum):

@@ -48,6 +48,11 @@ AGREED = record("consent", "c1", NOON - DAYS[20], form="written")
 CLEAR = balance(balance_cents=0)
 
 
+def _ahead(by: timedelta) -> ClockLook:
+    """A meter's clock that is before ours, known to two seconds."""
+    return ClockLook(offset=by, error=2 * SECOND)
+
+
 def _guarded(*kept: Any) -> Made:
     """A guarantee over an open contact, with what was told."""
     return lambda: dataclasses.replace(OPEN_GUARDED(), told=Told(kept=kept))
@@ -292,6 +297,20 @@ LIVE_METER = (
         "a deadline at the end of the calendar",
         CREATE,
         made(ALARM_OFF, CREATE, order_deadline_at=datetime(9999, 12, 31, tzinfo=UTC)),
+    ),
+    Case(
+        "TIME-01",
+        "a clock that is behind the log",
+        PAPER,
+        trip(clock_from=NOON + SECOND),
+        trip(clock_from=NOON),
+    ),
+    Case(
+        "TIME-01",
+        "a closing at a meter by whose clock its deadline has passed",
+        LIVE,
+        seen(PERMIT, clock=_ahead(HOUR + 2 * SECOND)),
+        seen(PERMIT, clock=_ahead(HOUR + SECOND)),
     ),
     Case("TIME-01", "a top-up at its deadline", LIVE, made(TOP_UP, LIVE, order_deadline_at=NOON)),
 )

@@ -35,6 +35,7 @@ from meterlink.orders.judging.judge import Holder, Judge, basis_of, written
 from meterlink.orders.life.expiry import FRAME_LIFE_MIN, Expiry, expiry
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
+from meterlink.orders.life.proof import signal_of
 from meterlink.orders.life.transmission import Transmission
 from meterlink.orders.life.written import answer_out
 from meterlink.orders.people import DAEMON, THE_DAEMON
@@ -185,7 +186,7 @@ class Sender:
             answer = ControlAnswer(verdict=Verdict.UNSENT, told="the deadline came while the log was written")
         else:
             answer = await reach.driver.send(held, prepared)
-        signal = _signal_of(answer, life.order.kind)
+        signal = signal_of(life.order.kind, answer)
         return await self._book.insist(life, signal, actor=DAEMON, body={"answer": answer_out(answer)})
 
     async def _stopped(self, life: Life, stop: OnStop, verdicts: Sequence[Judged]) -> Life:
@@ -251,19 +252,6 @@ def command_of(life: Life, reach: Reach, live: Live, until: Expiry) -> Command:
         purchase_count=count,
         customer_number=reach.meter.customer_number if kind is OrderKind.TOP_UP else "",
     )
-
-
-def _signal_of(answer: ControlAnswer, kind: OrderKind) -> Signal:
-    """A purse's no is believed once its count has been read."""
-    match answer.verdict:
-        case Verdict.ACCEPTED:
-            return Signal.ACCEPT
-        case Verdict.REJECTED:
-            return Signal.LOSE if kind is OrderKind.TOP_UP else Signal.REJECT
-        case Verdict.UNSENT:
-            return Signal.UNSENT
-        case Verdict.NONE:
-            return Signal.LOSE
 
 
 async def _name_of(security: Security) -> str:

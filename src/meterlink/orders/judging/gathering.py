@@ -16,6 +16,7 @@ from meterlink.model.order import Order, OrderKind, Origin
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.one_payment import alike
 from meterlink.orders.evidence.records import Payment, full_id_of
+from meterlink.orders.judging.wall_clock import WallClock
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
@@ -82,6 +83,7 @@ class Gatherer:
         timeline: how long ago something was.
         last_read: when a meter was last read with success.
         qualified: what is proven of the models.
+        wall: since when our clock can be right.
 
     """
 
@@ -95,6 +97,7 @@ class Gatherer:
     timeline: Timeline
     last_read: Callable[[str], Awaitable[datetime | None]]
     qualified: Qualified
+    wall: WallClock
 
     async def judge(
         self, stage: Stage, order: Order, life: Life | None, actor: Actor, live: Live | None = None
@@ -170,6 +173,7 @@ class Gatherer:
             told_elsewhere=tuple(elsewhere),
             live=live,
             probing=probing,
+            clock_from=self.wall.least(),
         )
 
     async def _probing(self, order: Order) -> Probing | None:

@@ -65,11 +65,15 @@ def _intend(life: Life, act: Act) -> Changes:
 
 
 def _answered(life: Life, act: Act) -> Changes:
-    """What came back, or that nobody saw it; a purse's refusal that is believed later says nothing new."""
+    """What came back, or that nobody saw it; nothing new came where a refusal is believed later."""
     if life.sent is None or life.state is not OrderState.SENDING:
         return {}
     answer = answer_in(act.body["answer"]) if act.body.get("answer") else None
     return {"sent": replace(life.sent, answer=answer, left_by=act.at)}
+
+
+def _reject(life: Life, act: Act) -> Changes:
+    return {**_answered(life, act), "proof": str(act.body.get("proof", ""))}
 
 
 def _unsent(life: Life, act: Act) -> Changes:
@@ -113,7 +117,7 @@ EFFECTS: Final[Mapping[Signal, Callable[[Life, Act], Changes]]] = {
     Signal.INTEND: _intend,
     Signal.ACCEPT: _answered,
     Signal.LOSE: _answered,
-    Signal.REJECT: _answered,
+    Signal.REJECT: _reject,
     Signal.UNSENT: _unsent,
     Signal.PROVE_NOT: _prove_not,
     Signal.LOOK: _look,

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from meterlink.drivers.control import Verdict
-from meterlink.model.order import TRANSMISSIONS_MAX, OrderKind, OrderState, Origin
+from meterlink.model.order import BELIEVED_NO, TRANSMISSIONS_MAX, OrderKind, OrderState, Origin
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.money_proof import purse_of
 from meterlink.orders.life.proof import REFUSED, WHY_NOT_AGAIN, may_send_again
@@ -144,17 +144,13 @@ def _is_no_permit(life: Life, _step: Step) -> bool:
 
 
 def _is_unread(life: Life, _step: Step) -> bool:
-    """A no to a top-up counts once its purse was read: meters have credited what they refused."""
-    return life.state is OrderState.SENDING and life.order.kind is OrderKind.TOP_UP
+    """A no counts once the meter was looked at: meters have done what they refused."""
+    return life.state is OrderState.SENDING and life.order.kind not in BELIEVED_NO
 
 
 def _was_not_refused(life: Life, _step: Step) -> bool:
     answer = life.sent.answer if life.sent else None
     return life.state is OrderState.READBACK and (answer is None or answer.verdict is not Verdict.REJECTED)
-
-
-def _is_no_top_up(life: Life, _step: Step) -> bool:
-    return life.state is OrderState.READBACK and life.order.kind is not OrderKind.TOP_UP
 
 
 def _has_no_relay(life: Life, _step: Step) -> bool:
@@ -217,7 +213,6 @@ GUARDS: Final[Mapping[Signal, tuple[Guard, ...]]] = {
     ),
     Signal.REJECT: (
         ("unread", _is_unread),
-        ("kind", _is_no_top_up),
         ("not_refused", _was_not_refused),
     ),
     Signal.PAYMENT: (("kind", _is_no_trip), ("paid", _is_paid)),

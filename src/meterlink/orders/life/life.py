@@ -10,6 +10,7 @@ payment                ``payment``, the id of its record
 intend                 ``sent``, see ``Transmission.body``
 accept, reject, lose   ``answer``, see ``answer_out``; after a crash there is none
 prove_not              ``proof``, why the frame had no effect, see ``meterlink.orders.life.proof``
+reject                 ``proof`` as well, where a look proves that the refused frame had none
 find                   ``finding``: ``done`` or ``not_done``; ``evidence``: what shows it, for people
 =====================  ======================================================================================
 """
@@ -25,10 +26,10 @@ from typing import Any, Final
 from meterlink.drivers.control import Cause, Verdict
 from meterlink.errors import NotAllowed
 from meterlink.model.act import Act, KeptAct, Topic
-from meterlink.model.order import TRANSMISSIONS_MAX, Order, OrderState
+from meterlink.model.order import TRANSMISSIONS_MAX, Order, OrderKind, OrderState
 from meterlink.orders.life.effects import EFFECTS
 from meterlink.orders.life.guards import GUARDS, Step
-from meterlink.orders.life.machine import BEFORE_SENDING, ENDS, TRANSITIONS, Signal
+from meterlink.orders.life.machine import BEFORE_SENDING, ENDS, MAYBE, TRANSITIONS, Signal
 from meterlink.orders.life.transmission import Transmission
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -197,8 +198,14 @@ class Life:
     @property
     def is_to_be_reversed(self) -> bool:
         """Whether it is a trip that was paid for after it was sent, and may have been obeyed."""
-        maybe = (OrderState.DONE, OrderState.UNKNOWN, OrderState.RELAY_FAULT)
-        return bool(self.payment) and self.state in maybe and self.finding_of_two != "not_done"
+        return bool(self.payment) and self.may_have_cut
+
+    @property
+    def may_have_cut(self) -> bool:
+        """Whether it is a trip that has ended, and may have been obeyed, as a no without a proof."""
+        if self.order.kind is not OrderKind.TRIP or self.finding_of_two == "not_done":
+            return False
+        return self.state in MAYBE or (self.state is OrderState.REJECTED and not self.proof)
 
     @property
     def finding_of_two(self) -> str:

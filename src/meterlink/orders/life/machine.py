@@ -36,8 +36,9 @@ What does not fit into states and signals:
 - **Half ends.** NOT_DONE and REJECTED are ends, unless another transmission is allowed: after a proof, after
   an authentication that timed out. WAITING_FOR_KEY is none, but nobody may ever come. ``LEAVE`` says that
   nothing more will be tried; the key may still be seen pressed afterwards.
-- **Refused money.** A meter's no to a top-up is not believed before its purse agrees: the order goes through
-  READBACK (``LOSE``, although an answer came) and is REJECTED from there.
+- **Refusals.** A meter's no is not believed before what the meter shows agrees: the order goes through
+  READBACK (``LOSE``, although an answer came) and is REJECTED from there. Only an alarm's no is taken at its
+  word.
 - **Findings.** UNKNOWN stays what it is for ever. What two persons find out on the spot is written behind it
   (``FIND``, then ``CONFIRM`` by another person) and unlocks the meter; it does not rewrite what was known.
 - **Birth.** ``CREATE`` is the first act of an order and no state takes it.
@@ -118,7 +119,7 @@ TRANSITIONS: Final[Mapping[OrderState, Mapping[Signal, OrderState]]] = {
     OrderState.SENDING: {
         Signal.ACCEPT: OrderState.ACCEPTED,
         Signal.LOSE: OrderState.UNCONFIRMED,
-        Signal.REJECT: OrderState.REJECTED,
+        Signal.REJECT: OrderState.REJECTED,  # of an alarm: it moves nothing that could be looked at
         Signal.UNSENT: OrderState.NOT_DONE,  # no octet left: there is no better proof
         Signal.PAYMENT: OrderState.SENDING,
     },
@@ -135,7 +136,7 @@ TRANSITIONS: Final[Mapping[OrderState, Mapping[Signal, OrderState]]] = {
         Signal.PROVE: OrderState.DONE,
         Signal.WAIT_FOR_KEY: OrderState.WAITING_FOR_KEY,
         Signal.PROVE_NOT: OrderState.NOT_DONE,
-        Signal.REJECT: OrderState.REJECTED,  # a purse said no, and its count agrees
+        Signal.REJECT: OrderState.REJECTED,  # the meter said no, and shows itself as it was
         Signal.CONTRADICT: OrderState.RELAY_FAULT,
         Signal.GIVE_UP: OrderState.UNKNOWN,
         Signal.PAYMENT: OrderState.READBACK,
@@ -187,3 +188,5 @@ ENDS: Final = frozenset(
     }
 )
 """Which no order ever leaves."""
+MAYBE: Final = frozenset({OrderState.DONE, OrderState.UNKNOWN, OrderState.RELAY_FAULT})
+"""Ends in which an order may have been obeyed."""

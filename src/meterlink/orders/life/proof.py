@@ -3,9 +3,9 @@
 Everything that can be done twice hangs on this file, so it says once what counts. It speaks of the last frame
 of an order, of how the meter stood just before it (``Transmission.before``), and of looks taken afterwards.
 
-**The answer is no proof.** 9C and DAR 0 mean "received" (fact 4), a refusal of money may have credited it,
-and silence means nothing. A no to a top-up has to be borne out by the purse, and a frame that was accepted is
-never sent again, whatever the look shows.
+**The answer is no proof.** 9C and DAR 0 mean "received" (fact 4), a refusal may have been obeyed or belong to
+another frame (fact 7), and silence means nothing. A no has to be borne out by what the meter shows, and a
+frame that was accepted is never sent again, whatever the look shows.
 
 **Obeyed** (``PROVE``; CTRL-19 and fact 4). A trip or close: of the three witnesses (status word; what flows;
 records) two speak for it, none against it, and something of it is new: the word changed, or a record came, or
@@ -27,6 +27,10 @@ A top-up: the purchase count is the one that was sent, and the money fits (TOP-0
   before the look, was past it by more than the error of that reading. A top-up has no expiry; there the frame
   is dead once its authentication is: ``STORED_MONEY_LIVES`` after it left.
 
+**Refused** (``REJECT``). The meter said no, and one look, a reply timeout after the octets had left, shows
+command, contact, guarantee and counts as they were. Where that is no proof of "not obeyed", because the meter
+may show it later, the act carries none, and a trip counts as one that may have cut (``Life.may_have_cut``).
+
 **Contradicting itself** (``CONTRADICT``; CTRL-20). Two looks in a row, ``LOOKS_APART`` apart, show the same
 of: load with the contact open; and, once ``FAULT_AFTER`` is over (for a trip beyond its delay, if that is
 known), command and contact that differ, a contact that moved without a record, a closed contact without
@@ -46,7 +50,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from meterlink.drivers.control import ControlAnswer, Standing, Verdict
-from meterlink.model.order import Order, OrderKind
+from meterlink.model.order import BELIEVED_NO, Order, OrderKind
 from meterlink.orders.life import witnesses
 from meterlink.orders.life.expiry import FRAME_LIFE_MAX
 from meterlink.orders.life.look import Case, Conclusion, Look, SwitchFacts
@@ -89,8 +93,8 @@ _NOTHING: Final = Conclusion(signal=None)
 
 
 def signal_of(kind: OrderKind, answer: ControlAnswer) -> Signal:
-    """What happened to an order in ``SENDING`` by what came back; a no to a top-up is not believed yet."""
-    if answer.verdict is Verdict.REJECTED and kind is OrderKind.TOP_UP:
+    """What happened to an order in ``SENDING`` by what came back; a no is not believed yet."""
+    if answer.verdict is Verdict.REJECTED and kind not in BELIEVED_NO:
         return Signal.LOSE
     return _SIGNALS[answer.verdict]
 
@@ -208,10 +212,5 @@ def _is_as_it_was(kind: OrderKind, proof: str, before: Seen, now: Seen) -> bool:
         return purse_of(before).purchase_count == purse_of(now).purchase_count
     was, stands = standing_of(before), standing_of(now)
     if proof == REFUSED:
-        return _told(was) == _told(stands)
+        return witnesses.stands_as_before(was, stands)
     return witnesses.is_unchanged(kind, was, stands)
-
-
-def _told(standing: Standing) -> tuple[object, ...]:
-    counts = (standing.trips.count, standing.closes.count)
-    return (standing.command_open, standing.contact_open, standing.guarantee, *counts)

@@ -36,7 +36,11 @@ def of_switch(case: Case) -> Conclusion:
         return Conclusion(signal=Signal.PROVE, inputs=words)
     if _waits_for_key(case):
         return Conclusion(signal=Signal.WAIT_FOR_KEY, inputs=words)
-    if proof := _proof_of_nothing(case):
+    if case.was_rejected:
+        if case.age >= case.reply_timeout and witnesses.stands_as_before(*_both(case)):
+            proof = _proof_of_nothing(case)
+            return Conclusion(signal=Signal.REJECT, proof=proof, inputs={**words, "proof": proof})
+    elif proof := _proof_of_nothing(case):
         return Conclusion(signal=Signal.PROVE_NOT, proof=proof, inputs={**words, "proof": proof})
     shown = shown_twice(case.looks, [_contradictions(case, look) for look in case.looks[-2:]])
     if shown:

@@ -123,6 +123,11 @@ def is_unchanged(kind: OrderKind, before: Standing, after: Standing) -> bool:
     )
 
 
+def stands_as_before(before: Standing, after: Standing) -> bool:
+    """Whether nothing that a meter tells of its switch has changed; what it does not tell is no change."""
+    return _told(before) == _told(after)
+
+
 def bit_of(kind: OrderKind, standing: Standing) -> bool | None:
     """The one bit that tells of an order which moves no contact; ``None``: the meter does not tell it."""
     value: bool | None = getattr(standing, _BITS[kind][0])
@@ -164,6 +169,11 @@ def _is_bit_unchanged(kind: OrderKind, before: Standing, after: Standing) -> boo
 def _may_delay(standing: Standing) -> bool:
     """Whether the delay of a trip may be running: it shows as an alarm, whatever was ordered about that."""
     return standing.command_open is not False and standing.contact_open is not True
+
+
+def _told(standing: Standing) -> tuple[object, ...]:
+    counts = (standing.trips.count, standing.closes.count)
+    return (standing.command_open, standing.contact_open, standing.guarantee, *counts)
 
 
 def _own(kind: OrderKind, standing: Standing) -> SwitchRecord:

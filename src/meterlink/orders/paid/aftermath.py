@@ -20,15 +20,13 @@ from meterlink.orders.attention.words import WORDS_MAX
 from meterlink.orders.attention.work import WorkKind, opening
 from meterlink.orders.book import Book
 from meterlink.orders.life.life import Life
-from meterlink.orders.life.machine import Signal
+from meterlink.orders.life.machine import MAYBE, Signal
 from meterlink.orders.people import DAEMON
 from meterlink.roster.roster import Roster
 
 RECONNECTED_WITHIN: Final = timedelta(minutes=30)
 """Automatic attempts to reconnect end then, and somebody goes there. Source: CTRL-17."""
 RELAY_FAULT: Final = "RELAY_FAULT"
-_MAYBE: Final = frozenset({OrderState.DONE, OrderState.UNKNOWN, OrderState.RELAY_FAULT})
-"""Ends in which a trip may have been obeyed."""
 _DIGITS: Final = 24
 _ENDS: Final[Mapping[OrderState, tuple[WorkKind | None, WorkKind | None, WorkKind | None]]] = {
     OrderState.UNKNOWN: (WorkKind.UNKNOWN_OUTCOME, WorkKind.MANUAL, WorkKind.UNKNOWN_OUTCOME),
@@ -214,14 +212,13 @@ def needs_reconnection(lives: Sequence[Life]) -> bool:
 
     """
     switched = [
-        life
-        for life in lives
-        if life.transmissions
-        and (life.order.kind is OrderKind.TRIP or life.order.kind in CLOSES)
-        and life.state in _MAYBE
-        and life.finding_of_two != "not_done"
+        life for life in lives if life.transmissions and (life.may_have_cut or _may_have_closed(life))
     ]
     return bool(switched) and switched[-1].order.kind is OrderKind.TRIP
+
+
+def _may_have_closed(life: Life) -> bool:
+    return life.order.kind in CLOSES and life.state in MAYBE and life.finding_of_two != "not_done"
 
 
 def order_id_of(what: str, meter: str, payment: str) -> str:

@@ -36,12 +36,9 @@ _MAYBE_OPEN: Final = frozenset(
         OrderState.ACCEPTED,
         OrderState.UNCONFIRMED,
         OrderState.READBACK,
-        OrderState.DONE,
-        OrderState.UNKNOWN,
-        OrderState.RELAY_FAULT,
     }
 )
-"""Where a trip that was sent may have opened the contact."""
+"""Where a trip that was sent may have opened the contact, and has not ended."""
 BRINGS_CURRENT: Final = CLOSES | {OrderKind.TOP_UP}
 """What somebody in the dark waits for: where the meter keeps the wallet, the money goes first."""
 
@@ -129,7 +126,7 @@ def _that_cut(histories: Sequence[History]) -> History | None:
 def _may_have_cut(one: History) -> bool:
     life = one.life
     is_sent_trip = life.order.kind is OrderKind.TRIP and life.transmissions > 0
-    return is_sent_trip and life.state in _MAYBE_OPEN and life.finding_of_two != "not_done"
+    return is_sent_trip and (life.state in _MAYBE_OPEN or life.may_have_cut)
 
 
 def _is_proved_closed(one: History) -> bool:

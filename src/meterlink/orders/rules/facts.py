@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from meterlink.clock import SET_FROM
 from meterlink.config.control import ControlSettings
 from meterlink.drivers.control import ClockLook, Identity, Opening, Purse, Standing
 from meterlink.model.order import Order, OrderKind, OrderState
@@ -141,6 +142,7 @@ class Facts:
         told_elsewhere: payments of the same transfer as the order's that were told of other meters.
         live: what the meter said; only at ``LIVE``.
         probing: who asked for it at the meter; only of an order of a probe.
+        clock_from: a clock that shows less is not set, or behind what the log has written.
 
     """
 
@@ -160,6 +162,7 @@ class Facts:
     told_elsewhere: tuple[str, ...] = ()
     live: Live | None = None
     probing: Probing | None = None
+    clock_from: datetime = SET_FROM
 
     @property
     def agreement(self) -> Agreement | None:

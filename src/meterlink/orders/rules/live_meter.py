@@ -304,6 +304,37 @@ def in_time(facts: Facts) -> Finding:
     return passes("its deadline is {deadline}", "时限为{deadline}", deadline=deadline)
 
 
+def clock_is_set(facts: Facts) -> Finding:
+    """Decision 23, for our own clock: by one that is behind, no deadline has ever passed."""
+    inputs = {"now": facts.now, "least": facts.clock_from}
+    if facts.now < facts.clock_from:
+        return stops_with(
+            OnStop.POSTPONE,
+            "the gateway's clock shows {now}, and it must be {least} or later: nothing goes before it is set",
+            "网关时钟为{now},早于{least}:校时前不执行任何工单",
+            **inputs,
+        )
+    return passes("the gateway's clock shows {now}", "网关时钟为{now}", **inputs)
+
+
+def in_time_by_meter(facts: Facts) -> Finding | None:
+    """Decision 23, where the frame is corrected: a meter by whose clock it is too late has us doubt ours."""
+    clock, deadline = facts.seen.clock, facts.order.deadline_at
+    if clock is None:
+        return None  # CTRL-13 says where that may be
+    shows = facts.now + clock.offset
+    inputs = {"shows": shows, "deadline": deadline}
+    if shows - clock.error >= deadline:
+        return stops_with(
+            OnStop.FIELD,
+            "the meter's clock shows {shows}, and the deadline is {deadline}: the meter's clock is wrong or "
+            "the gateway's is, so it is done on the spot",
+            "电表时钟为{shows},已过时限{deadline}:电表或网关时钟有误,转现场处理",
+            **inputs,
+        )
+    return passes("the meter's clock shows {shows}", "电表时钟为{shows}", **inputs)
+
+
 def in_this_month(facts: Facts) -> Finding:
     """Decision 23, when it is created: a deadline that somebody will live to see, and can work by."""
     deadline, days = facts.order.deadline_at, DEADLINE_MAX // timedelta(days=1)

@@ -350,8 +350,13 @@ _ALL: Final = (
     ),
     Rule(
         id="TIME-01",
-        says="Nothing leaves at its deadline or after (decision 23); no deadline is more than 30 days ahead.",
-        checks=(_check(live_meter.in_time, _ALWAYS), _check(live_meter.in_this_month, _CREATE)),
+        says="Nothing leaves at its deadline or after, nor by a clock that is behind; within 30 days.",
+        checks=(
+            _check(live_meter.in_time, _ALWAYS),
+            _check(live_meter.in_this_month, _CREATE),
+            _check(live_meter.clock_is_set, _AGREED),
+            _check(live_meter.in_time_by_meter, _LIVE, KINDS - CUTS - _TOP_UP),
+        ),
         elsewhere="the order machine, and the expiry in the frame",
     ),
 )

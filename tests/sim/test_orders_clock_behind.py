@@ -1,0 +1,76 @@
+"""A gateway comes back days later with a clock that stood still: what was due then is not done now."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from metersim import Station
+from tests.sim.test_reconnections import M, alarms, cut_off, work
+from tests.support.control_bench import a_meter
+from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+
+AWAY_S = 3 * 86_400
+
+
+def back_with_a_waiting_closing(tmp_path: Path, shows: timedelta | datetime) -> tuple[OrderGateway, str]:
+    """A payer's closing found nobody; three days later the gateway starts, and its clock shows this.
+
+    Args:
+        tmp_path: of the gateway.
+        shows: the time, or how much later than at its end.
+
+    """
+    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+    closing: list[str] = []
+
+    async def before() -> None:
+        await cut_off(gateway)
+        gateway.unplug()
+        await asyncio.sleep(1)
+        closing.extend((await gateway.paid(M))["orders"])
+
+    gateway.run(seconds=60, meanwhile=before, kill=True)
+    ended_at = gateway.now()
+    gateway.sim.run(asyncio.sleep(AWAY_S))
+    gateway.plugged = True
+    gateway.desk_opened.clear()
+    until = ended_at + shows if isinstance(shows, timedelta) else shows
+    gateway.clock.ahead = until - gateway.sim.clock.utc_now()
+    return gateway, closing[0]
+
+
+@pytest.mark.parametrize("shows", [timedelta(hours=-1), datetime(1970, 1, 1, tzinfo=UTC)])
+def test_nothing_goes_while_our_clock_is_behind(tmp_path: Path, shows: timedelta | datetime) -> None:
+    """A household would get supply three days late, with somebody at its wires (decision 23)."""
+    gateway, closing = back_with_a_waiting_closing(tmp_path, shows)
+
+    async def after() -> None:
+        await gateway.up()
+        await asyncio.sleep(20)
+        order = await gateway.ask("clara", "order.show", id=closing)
+        assert order["is_open"], "it waits for the clock"
+        assert "CLOCK_NOT_SET" in await alarms(gateway)
+        gateway.clock.ahead = timedelta()
+        assert "expired" == (await gateway.until(closing))["state"]
+
+    gateway.run(seconds=400, meanwhile=after)
+    assert ["trip"] == gateway.obeyed()
+
+
+def test_a_meter_by_whose_clock_it_is_too_late_has_our_clock_doubted(tmp_path: Path) -> None:
+    """A clock that stood still and is not behind the log would let the closing go all the same."""
+    gateway, closing = back_with_a_waiting_closing(tmp_path, timedelta(minutes=1))
+
+    async def after() -> None:
+        await gateway.up()
+        order = await gateway.until(closing)
+        assert "refused" == order["state"]
+        assert ["TIME-01"] == [one["rule"] for one in order["steps"][-1]["rules"] if not one["passed"]]
+        assert "field_order" in [item["kind"] for item in await work(gateway)]
+
+    gateway.run(seconds=1500, meanwhile=after)
+    assert ["trip"] == gateway.obeyed()
