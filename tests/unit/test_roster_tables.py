@@ -323,7 +323,7 @@ def test_a_formula_without_a_result_is_refused(tmp_path: Path) -> None:
     path = _book(
         tmp_path / "m.xlsx", ["id", "address", "line", "ct"], ["m1", "000000000001", "line1", "=150/5"]
     )
-    with pytest.raises(ConfigError, match="m.xlsx:2: column 4 is a formula without a result"):
+    with pytest.raises(ConfigError, match=r"m\.xlsx:2: column 4 is a formula without a result"):
         read_file(path, {}, at=NOW, zone=CHINA_TIME, tell=lambda _: None)
 
 
