@@ -35,7 +35,7 @@ from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.limits.calendar import Calendar
 from meterlink.orders.limits.caps import Limits
-from meterlink.orders.people import People
+from meterlink.orders.people import People, PeopleOfFile
 from meterlink.orders.qualifying.left_open import LeftOpen
 from meterlink.orders.qualifying.models import Models
 from meterlink.orders.reconciliation.reconciler import PurseOf, Reconciler
@@ -242,7 +242,7 @@ class Desk:
             ConfigError: the file of people is wrong.
 
         """
-        people = People.read(ground.control.people.expanduser())
+        people = PeopleOfFile(ground.control.people.expanduser())
         accesses = Accesses(ground.acts, ground.clock)
         orders = OrderService(
             book, rules.judge, rules.brakes, roster=ground.roster, accesses=accesses, clock=ground.clock
