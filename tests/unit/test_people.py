@@ -163,9 +163,7 @@ def test_while_the_file_is_wrong_nobody_has_a_role(tmp_path: Path, wrong: str) -
     else:
         _file(tmp_path, wrong)
     for _ in range(2):
-        with pytest.raises(
-            NotAllowed, match=r"nobody may do anything .*people.toml"
-        ) as told:
+        with pytest.raises(NotAllowed, match=r"nobody may do anything .*people.toml") as told:
             people.actor("han.meimei")
         assert "people" == told.value.why
     _file(tmp_path, _GOOD)
