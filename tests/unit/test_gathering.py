@@ -22,6 +22,7 @@ from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.judging import watching
 from meterlink.orders.judging.brakes import ASK_MAX, TRIPS_HELD, TRIPS_STOPPED, WHY_MAX, Brakes
 from meterlink.orders.judging.gathering import Gatherer, Proven
+from meterlink.orders.judging.restored import Restored
 from meterlink.orders.judging.wall_clock import WallClock
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.life import Life
@@ -110,6 +111,7 @@ class World:
             last_read=self._last_read,
             qualified=self._qualified,
             wall=WallClock(self.journal.acts, self.clock),
+            restored=Restored(self.journal.acts, self.journal.mark, self.timeline),
         )
 
     async def _last_read(self, meter: str) -> datetime | None:

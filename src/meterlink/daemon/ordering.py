@@ -135,6 +135,7 @@ class Ordering:
 
         """
         await self._rules.wall.load()
+        await self._rules.restored.load(self._aftercare.attention.alarms)
         await self._qualified.load()
         await self.book.load()
         await self._desk.case_book.load()
@@ -255,6 +256,7 @@ class Ordering:
             brakes=self._rules.brakes,
             watch=self._rules.watch,
             macs=self._senders.macs,
+            restored=self._rules.restored,
             evidence=self._rules.evidence,
             payments=self._payments,
             attention=self._aftercare.attention,
