@@ -99,6 +99,7 @@ class World:
         self.brakes = Brakes(self.journal.acts, self.watch, self.clock)
         self.alarms = Alarms(self.journal.acts, self.clock, zone=CALENDAR.zone)
         self.read_at: datetime | None = NOON - HOUR
+        wall = WallClock(self.journal.acts, self.clock)
         self.gatherer = Gatherer(
             acts=self.journal.acts,
             roster=self.roster,
@@ -110,8 +111,8 @@ class World:
             timeline=self.timeline,
             last_read=self._last_read,
             qualified=self._qualified,
-            wall=WallClock(self.journal.acts, self.clock),
-            restored=Restored(self.journal.acts, self.journal.mark, self.timeline),
+            wall=wall,
+            restored=Restored(self.journal.acts, self.journal.mark, self.timeline, wall),
         )
 
     async def _last_read(self, meter: str) -> datetime | None:

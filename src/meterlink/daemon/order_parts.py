@@ -132,7 +132,7 @@ class Rules:
         watch = Watch(ground.acts, limits, ground.roster, calendar, ground.timeline)
         evidence = EvidenceBook(ground.acts, ground.roster, ground.clock, ground.timeline)
         wall = WallClock(ground.acts, ground.clock)
-        restored = Restored(ground.acts, ground.mark, ground.timeline)
+        restored = Restored(ground.acts, ground.mark, ground.timeline, wall)
         judge = Gatherer(
             acts=ground.acts,
             roster=ground.roster,

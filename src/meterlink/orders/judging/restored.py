@@ -15,12 +15,11 @@ from meterlink.journal.acts import ActLog
 from meterlink.journal.sent_mark import SentMark
 from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.orders.attention.alarms import Alarms, Seen
+from meterlink.orders.judging.wall_clock import TRUST, TRUST_SUBJECT, WallClock
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.people import DAEMON, Actor, Deed
 
 JOURNAL_RESTORED: Final = "JOURNAL_RESTORED"
-SUBJECT: Final = "restored"
-"""Subject of the acts of ``policy`` that say whether the log is trusted: doubt, ask, trust."""
 WHY_MAX: Final = 200
 """Characters of a reason."""
 ASK_MAX: Final = timedelta(hours=1)
@@ -34,13 +33,15 @@ class Restored:
         acts: the log.
         mark: names an act that it must have.
         timeline: how long ago something was.
+        wall: what the gateway's clock must show, which the same two people may trust.
 
     """
 
-    def __init__(self, acts: ActLog, mark: SentMark, timeline: Timeline) -> None:
+    def __init__(self, acts: ActLog, mark: SentMark, timeline: Timeline, wall: WallClock) -> None:
         self._acts = acts
         self._mark = mark
         self._timeline = timeline
+        self._wall = wall
         self.doubt = ""
         self.asked_by = ""
 
@@ -76,16 +77,17 @@ class Restored:
         """
         if not actor.may(Deed.RESUME):
             raise NotEntitled(f"{actor.name} may not trust the journal: no role of theirs allows it")
-        if not self.doubt:
-            raise NotAllowed("nobody doubts the journal", why="not_doubted")
+        if not self.doubt and not self._wall.is_behind:
+            raise NotAllowed("nobody doubts the journal or the clock", why="not_doubted")
         if not 1 <= len(why.strip()) <= len(why) <= WHY_MAX:
             raise ValueError(f"say what was looked at, in 1 to {WHY_MAX} characters")
-        last = await self._acts.last_of(Topic.POLICY, SUBJECT)
+        last = await self._acts.last_of(Topic.POLICY, TRUST_SUBJECT)
         if not (last and self._is_first_of_two(last.act, actor)):
             await self._append("ask", actor.name, why, is_open=True)
             self.asked_by = actor.name
             return False
-        await self._mark.set(await self._append("trust", actor.name, why, is_open=False))
+        await self._mark.set(await self._append(TRUST, actor.name, why, is_open=False))
+        self._wall.trust()
         self.doubt = self.asked_by = ""
         return True
 
@@ -95,12 +97,12 @@ class Restored:
         return is_other and self._timeline.left(last.at + ASK_MAX, last.at) >= timedelta()
 
     async def _append(self, verb: str, actor: str, why: str, *, is_open: bool) -> KeptAct:
-        last = await self._acts.last_of(Topic.POLICY, SUBJECT)
+        last = await self._acts.last_of(Topic.POLICY, TRUST_SUBJECT)
         step = last.act.step + 1 if last else 1
         await self._acts.append(
             Act(
                 topic=Topic.POLICY,
-                subject=SUBJECT,
+                subject=TRUST_SUBJECT,
                 step=step,
                 verb=verb,
                 at=self._timeline.stamp(),
@@ -109,6 +111,6 @@ class Restored:
                 is_open=is_open,
             )
         )
-        kept = await self._acts.last_of(Topic.POLICY, SUBJECT)
+        kept = await self._acts.last_of(Topic.POLICY, TRUST_SUBJECT)
         assert kept is not None, "it has just been appended"
         return kept
