@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from meterlink.errors import NotAllowed
 from metersim import Station
 from tests.sim.test_reconnections import M, alarms, cut_off, work
 from tests.support.control_bench import a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, kinds_of
 
 AWAY_S = 3 * 86_400
 
@@ -50,14 +51,14 @@ def test_nothing_goes_while_our_clock_is_behind(tmp_path: Path, shows: timedelta
 
     async def after() -> None:
         await gateway.up()
-        await asyncio.sleep(20)
+        await asyncio.sleep(1500)
         order = await gateway.ask("clara", "order.show", id=closing)
-        assert order["is_open"], "it waits for the clock"
+        assert order["is_open"] and 1 >= kinds_of(order["steps"]).count("postpone"), "nothing is counted"
         assert "CLOCK_NOT_SET" in await alarms(gateway)
         gateway.clock.ahead = timedelta()
         assert "expired" == (await gateway.until(closing))["state"]
 
-    gateway.run(seconds=400, meanwhile=after)
+    gateway.run(seconds=2400, meanwhile=after)
     assert ["trip"] == gateway.obeyed()
 
 
@@ -74,3 +75,22 @@ def test_a_meter_by_whose_clock_it_is_too_late_has_our_clock_doubted(tmp_path: P
 
     gateway.run(seconds=1500, meanwhile=after)
     assert ["trip"] == gateway.obeyed()
+
+
+def test_two_people_trust_a_clock_that_was_ahead_before(tmp_path: Path) -> None:
+    """One start with a clock in the next century would stop all orders until then."""
+    gateway, _ = back_with_a_waiting_closing(tmp_path, timedelta(days=-20))
+
+    async def after() -> None:
+        await gateway.up()
+        for user in ("sam", "steve"):
+            await gateway.ask(user, "control.trust", reason="compared with the radio clock")
+        await not_doubted()
+
+    async def not_doubted() -> None:
+        await gateway.up()
+        told = await gateway.refused("sam", "control.trust", reason="again")
+        assert isinstance(told, NotAllowed) and "not_doubted" == told.why
+
+    gateway.run(seconds=60, meanwhile=after)
+    gateway.run(seconds=60, meanwhile=not_doubted)

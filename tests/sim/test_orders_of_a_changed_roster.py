@@ -32,7 +32,7 @@ def _gateway(folder: Path) -> OrderGateway:
     return gateway
 
 
-async def _change(gateway: OrderGateway, **fields: Any) -> None:
+async def change(gateway: OrderGateway, **fields: Any) -> None:
     answer = await _committed(gateway, **fields)
     assert "revision" in answer, answer
 
@@ -67,7 +67,7 @@ def test_an_order_goes_to_the_meter_that_stands_there_now(tmp_path: Path) -> Non
     async def script() -> None:
         await gateway.up()
         await gateway.told_for_trip(M)
-        await _change(gateway, address=OTHER, meter_number=OTHER_NUMBER)
+        await change(gateway, address=OTHER, meter_number=OTHER_NUMBER)
         assert "CTRL-12" in await _stopped(gateway), "its line still leads to the old one"
         await asyncio.sleep(10)  # the line finishes what it has in hand
         assert "CTRL-12" not in await _stopped(gateway)
@@ -108,7 +108,7 @@ def test_an_order_that_waits_at_a_change_goes_the_new_way(tmp_path: Path) -> Non
         await gateway.ask("clara", "order.create", order=gateway.order("t-1", OrderKind.TRIP, M))
         await gateway.ask("anna", "order.approve", id="t-1")
         await gateway.ask("david", "order.arm", id="t-1")
-        await _change(gateway, address=OTHER, meter_number=OTHER_NUMBER)
+        await change(gateway, address=OTHER, meter_number=OTHER_NUMBER)
         told = await gateway.refused("david", "order.operate", id="t-1")
         assert "the way to it is not built of that yet" in str(told)
         await asyncio.sleep(10)
@@ -129,7 +129,7 @@ def test_an_order_for_a_meter_that_goes_ends_as_a_stray(tmp_path: Path) -> None:
         gateway.unplug()
         await gateway.trip("t-1", M)
         await asyncio.sleep(1)
-        await _change(gateway, in_service_until=gateway.now().isoformat())
+        await change(gateway, in_service_until=gateway.now().isoformat())
         gateway.plugged = True
         order = await gateway.until("t-1")
         assert ("refused", "refuse") == (order["state"], kinds_of(order["steps"])[-1])
@@ -155,7 +155,7 @@ def test_no_order_leaves_while_a_change_is_being_written(tmp_path: Path) -> None
             await gateway.told_for_trip(M)
             await gateway.trip("t-1", M)
             await asyncio.sleep(wait_ms / 1000)
-            await _change(gateway, in_service_until=gateway.now().isoformat())
+            await change(gateway, in_service_until=gateway.now().isoformat())
             steps = kinds_of((await gateway.ask("clara", "order.show", id="t-1"))["steps"])
             sent.append("intend" in steps)
 

@@ -6,15 +6,18 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from meterlink.journal.sent_mark import SUFFIX
 from meterlink.journal.store import Step, Store
 
 
 def copy_journal(path: Path, to: Path) -> None:
-    """Copy what a kill -9 would leave: the file and its write-ahead log, not the shared memory."""
+    """Copy what a kill -9 would leave: the file, its write-ahead log and its mark, not the shared memory."""
     for suffix in ("", "-wal"):
         source = path.with_name(path.name + suffix)
         if source.exists():
             shutil.copyfile(source, to.with_name(to.name + suffix))
+    if (mark := path.with_suffix(SUFFIX)).exists():
+        shutil.copyfile(mark, to.with_suffix(SUFFIX))
 
 
 def crashing_at(commit: int, to: Path) -> Callable[[Path], Store]:

@@ -176,7 +176,15 @@ class OrderBench:
                 {f"m{address}": self._reach(address) for address in self.meters},
                 book=self.book,
                 starter=Starter(self.book, self._judge, self._judge),
-                sender=Sender(self.book, self._judge, self._judge, reader, macs, clock),
+                sender=Sender(
+                    self.book,
+                    self._judge,
+                    self._judge,
+                    reader=reader,
+                    macs=macs,
+                    mark=journal.mark,
+                    clock=clock,
+                ),
                 reader=reader,
             )
             async with asyncio.TaskGroup() as group:

@@ -22,6 +22,7 @@ from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.judging import watching
 from meterlink.orders.judging.brakes import ASK_MAX, TRIPS_HELD, TRIPS_STOPPED, WHY_MAX, Brakes
 from meterlink.orders.judging.gathering import Gatherer, Proven
+from meterlink.orders.judging.restored import Restored
 from meterlink.orders.judging.wall_clock import WallClock
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.life import Life
@@ -98,6 +99,7 @@ class World:
         self.brakes = Brakes(self.journal.acts, self.watch, self.clock)
         self.alarms = Alarms(self.journal.acts, self.clock, zone=CALENDAR.zone)
         self.read_at: datetime | None = NOON - HOUR
+        wall = WallClock(self.journal.acts, self.clock)
         self.gatherer = Gatherer(
             acts=self.journal.acts,
             roster=self.roster,
@@ -109,7 +111,8 @@ class World:
             timeline=self.timeline,
             last_read=self._last_read,
             qualified=self._qualified,
-            wall=WallClock(self.journal.acts, self.clock),
+            wall=wall,
+            restored=Restored(self.journal.acts, self.journal.mark, self.timeline, wall),
         )
 
     async def _last_read(self, meter: str) -> datetime | None:

@@ -21,7 +21,7 @@ _TABLES = [
     OrderRequests(_ANY, _ANY).table,
     CaseRequests(_ANY).table,
     EvidenceRequests(_ANY, _ANY, _ANY).table,
-    BrakeRequests(_ANY, _ANY, _ANY, _ANY, _ANY, _ANY).table,
+    BrakeRequests(_ANY, _ANY, _ANY, _ANY, _ANY, _ANY, _ANY).table,
 ]
 _ORDER = {
     "id": "o-1",

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from meterlink.errors import ConfigError
+from meterlink.errors import ConfigError, NotAllowed
 from meterlink.orders import people as people_module
-from meterlink.orders.people import DEEDS, FILE_OCTETS_MAX, PEOPLE_MAX, THE_DAEMON, Actor, Deed, People, Role
+from meterlink.orders.people import (
+    DEEDS,
+    FILE_OCTETS_MAX,
+    PEOPLE_MAX,
+    THE_DAEMON,
+    Actor,
+    Deed,
+    People,
+    PeopleOfFile,
+    Role,
+)
 
 _GOOD = """
 [[people]]
@@ -126,3 +137,34 @@ def test_the_daemon_is_no_person() -> None:
     """A person of its name could do what the daemon does by itself."""
     assert THE_DAEMON.is_daemon and not THE_DAEMON.roles
     assert people_module.DAEMON == THE_DAEMON.name
+
+
+def test_whoever_is_taken_out_of_the_file_is_out_at_once(tmp_path: Path) -> None:
+    """Somebody who was dismissed could order until the daemon is started anew."""
+    path = _file(tmp_path, _GOOD)
+    people = PeopleOfFile(path)
+    assert people.actor("li.lei").may(Deed.CREATE)
+    before = path.stat()
+    _file(tmp_path, _GOOD.replace("li.lei", "li.wei"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert not people.actor("li.lei").may(Deed.LOOK), "though the file has its old size and time"
+    assert people.actor("li.wei").may(Deed.CREATE)
+
+
+@pytest.mark.parametrize("wrong", ["[[people]\n", "missing", "open"])
+def test_while_the_file_is_wrong_nobody_has_a_role(tmp_path: Path, wrong: str) -> None:
+    """A slip of the pen would leave everybody in office who was to be taken out."""
+    path = _file(tmp_path, _GOOD)
+    people = PeopleOfFile(path)
+    if wrong == "missing":
+        path.unlink()
+    elif wrong == "open":
+        path.chmod(0o666)
+    else:
+        _file(tmp_path, wrong)
+    for _ in range(2):
+        with pytest.raises(NotAllowed, match=r"nobody may do anything .*people.toml") as told:
+            people.actor("han.meimei")
+        assert "people" == told.value.why
+    _file(tmp_path, _GOOD)
+    assert people.actor("han.meimei").may(Deed.APPROVE)

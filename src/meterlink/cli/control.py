@@ -206,6 +206,22 @@ def unlock(
     _do("unlock", config, as_json, lang, meter=meter, reason=reason)
 
 
+@app.command()
+def trust(
+    reason: Reason, as_json: AsJson = False, lang: Language = None, config: Config = FIRST_CONFIG
+) -> None:
+    """Trust a journal that was put back, once somebody has looked; two persons, within the hour. 核实日志。
+
+    \b
+    Example:
+      meterlink control trust --reason "3 orders of the day cancelled, meters read"
+
+    \b
+    Exit codes: 0 said, or agreed; 7 journal; 8 you may not, or nobody doubts it; 10 no daemon.
+    """
+    _do("trust", config, as_json, lang, reason=reason)
+
+
 def _do(op: str, config: Path, as_json: bool, lang: Lang | None, **args: Any) -> None:
     from meterlink.cli.control_ask import ControlAsking
 

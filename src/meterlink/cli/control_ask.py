@@ -26,6 +26,14 @@ class ControlAsking(Asking):
             typer.echo(f"停电操作已被{stopped_by}停止" if is_zh else f"all trips are stopped by {stopped_by}")
         else:
             typer.echo("停电操作未被停止" if is_zh else "trips are not stopped")
+        if doubt := told["log_doubt"]:
+            typer.echo(f"不执行任何工单:{doubt}" if is_zh else f"no order goes: {doubt}")
+        if asked_by := told["trust_asked_by"]:
+            typer.echo(
+                f"{asked_by}已核实日志,等待第二人"
+                if is_zh
+                else f"{asked_by} trusts the journal; a second person must agree"
+            )
         if asked_by := told["resume_asked_by"]:
             typer.echo(
                 f"{asked_by}申请恢复,等待第二人"

@@ -13,6 +13,7 @@ from meterlink.model.payload import time_in, time_out
 from meterlink.orders.book import Book
 from meterlink.orders.dispatch.mac_guard import MacGuard
 from meterlink.orders.judging.brakes import Brakes
+from meterlink.orders.judging.restored import Restored
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.life import Life
 from meterlink.orders.people import Actor, People
@@ -32,6 +33,7 @@ class BrakeRequests:
         service: cancels an order that was held and shall not go.
         people: whom a dispatcher may send.
         macs: knows which meters met a wrong MAC.
+        restored: whether the log is the newest.
 
     """
 
@@ -43,6 +45,7 @@ class BrakeRequests:
         service: OrderService,
         people: People,
         macs: MacGuard,
+        restored: Restored,
     ) -> None:
         self._brakes = brakes
         self._watch = watch
@@ -50,6 +53,7 @@ class BrakeRequests:
         self._service = service
         self._people = people
         self._macs = macs
+        self._restored = restored
 
     @property
     def table(self) -> Mapping[str, Callable[[Actor, Args], Awaitable[Answer]]]:
@@ -65,6 +69,7 @@ class BrakeRequests:
             "control.lift": self._lift,
             "control.grant": self._grant,
             "control.unlock": self._unlock,
+            "control.trust": self._trust,
         }
 
     async def _stop(self, actor: Actor, args: Args) -> Answer:
@@ -83,6 +88,8 @@ class BrakeRequests:
         return {
             "stopped_by": limits.stopped_by,
             "resume_asked_by": limits.asked_by,
+            "log_doubt": self._restored.doubt,
+            "trust_asked_by": self._restored.asked_by,
             "shut_meters": await self._macs.shut_meters(),
             "frozen": [
                 {"area": one.area, "reason": one.why, "until": time_out(one.until) if one.until else ""}
@@ -136,6 +143,11 @@ class BrakeRequests:
     async def _unlock(self, actor: Actor, args: Args) -> Answer:
         with _reasoned():
             await self._macs.unlock(text(args, "meter"), actor, text(args, "reason"))
+        return await self._status(actor, args)
+
+    async def _trust(self, actor: Actor, args: Args) -> Answer:
+        with _reasoned():
+            await self._restored.trust(actor, text(args, "reason"))
         return await self._status(actor, args)
 
 

@@ -14,6 +14,7 @@ from meterlink.config import ControlSettings, Settings
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.journal.acts import ActLog
 from meterlink.journal.journal import Journal
+from meterlink.journal.sent_mark import SentMark
 from meterlink.orders.access import Accesses
 from meterlink.orders.attention.alarms import Alarms
 from meterlink.orders.attention.desk import Attention
@@ -30,12 +31,13 @@ from meterlink.orders.dispatch.starting import Starter
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.judging.brakes import Brakes
 from meterlink.orders.judging.gathering import Gatherer
+from meterlink.orders.judging.restored import Restored
 from meterlink.orders.judging.wall_clock import WallClock
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.limits.calendar import Calendar
 from meterlink.orders.limits.caps import Limits
-from meterlink.orders.people import People
+from meterlink.orders.people import People, PeopleOfFile
 from meterlink.orders.qualifying.left_open import LeftOpen
 from meterlink.orders.qualifying.models import Models
 from meterlink.orders.reconciliation.reconciler import PurseOf, Reconciler
@@ -51,6 +53,7 @@ class Ground:
     Args:
         control: the settings of orders.
         acts: the log.
+        mark: names the newest intent, beside the log.
         last_read: the newest slot of any reading that was kept of a meter.
         roster: the meters.
         clock: wall time.
@@ -61,6 +64,7 @@ class Ground:
 
     control: ControlSettings
     acts: ActLog
+    mark: SentMark
     last_read: Callable[[str], Awaitable[datetime | None]]
     roster: Roster
     clock: Clock
@@ -85,6 +89,7 @@ class Ground:
         return cls(
             control=control,
             acts=journal.acts,
+            mark=journal.mark,
             last_read=journal.last_read_at,
             roster=Roster.of(settings, profiles),
             clock=clock,
@@ -103,6 +108,7 @@ class Rules:
         brakes: the kill switch, freezes, quarantine.
         evidence: what senders tell.
         wall: since when the gateway's clock can be right.
+        restored: whether the log is the newest.
 
     """
 
@@ -111,6 +117,7 @@ class Rules:
     brakes: Brakes
     evidence: EvidenceBook
     wall: WallClock
+    restored: Restored
 
     @classmethod
     def of(cls, ground: Ground, models: Models) -> Rules:
@@ -125,6 +132,7 @@ class Rules:
         watch = Watch(ground.acts, limits, ground.roster, calendar, ground.timeline)
         evidence = EvidenceBook(ground.acts, ground.roster, ground.clock, ground.timeline)
         wall = WallClock(ground.acts, ground.clock)
+        restored = Restored(ground.acts, ground.mark, ground.timeline, wall)
         judge = Gatherer(
             acts=ground.acts,
             roster=ground.roster,
@@ -137,9 +145,10 @@ class Rules:
             last_read=ground.last_read,
             qualified=models,
             wall=wall,
+            restored=restored,
         )
         brakes = Brakes(ground.acts, watch, ground.clock)
-        return cls(judge=judge, watch=watch, brakes=brakes, evidence=evidence, wall=wall)
+        return cls(judge=judge, watch=watch, brakes=brakes, evidence=evidence, wall=wall, restored=restored)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +175,15 @@ class Senders:
         macs = MacGuard(ground.acts, ground.clock)
         return cls(
             starter=Starter(book, rules.judge, rules.brakes),
-            sender=Sender(book, rules.judge, rules.brakes, reader, macs, ground.clock),
+            sender=Sender(
+                book,
+                rules.judge,
+                rules.brakes,
+                reader=reader,
+                macs=macs,
+                mark=ground.mark,
+                clock=ground.clock,
+            ),
             reader=reader,
             macs=macs,
         )
@@ -242,7 +259,7 @@ class Desk:
             ConfigError: the file of people is wrong.
 
         """
-        people = People.read(ground.control.people.expanduser())
+        people = PeopleOfFile(ground.control.people.expanduser())
         accesses = Accesses(ground.acts, ground.clock)
         orders = OrderService(
             book, rules.judge, rules.brakes, roster=ground.roster, accesses=accesses, clock=ground.clock

@@ -44,6 +44,7 @@ from meterlink.orders.qualifying.models import Models
 from meterlink.orders.qualifying.qualified import Qualifications
 from meterlink.orders.rules import Stage
 from meterlink.orders.rules.closing import mode
+from meterlink.orders.strays import LOOKED_EVERY_S
 from meterlink.roster.roster import Roster, RosterMeter
 from meterlink.security.adapter import Opener
 from meterlink.security.choose import Securities
@@ -135,6 +136,7 @@ class Ordering:
 
         """
         await self._rules.wall.load()
+        await self._rules.restored.load(self._aftercare.attention.alarms)
         await self._qualified.load()
         await self.book.load()
         await self._desk.case_book.load()
@@ -156,9 +158,14 @@ class Ordering:
 
     async def _end_strays(self) -> None:
         while True:
-            await self._left.wait()
-            await self._aftercare.strays.end()
-            self._left.clear()
+            try:
+                async with asyncio.timeout(LOOKED_EVERY_S):
+                    await self._left.wait()
+            except TimeoutError:
+                await self._aftercare.strays.end_old()
+            else:
+                await self._aftercare.strays.end()
+                self._left.clear()
 
     def rebuild(self, settings: Settings, profiles: MeterProfiles) -> None:
         """Reach the meters of another configuration from now on; the lines on which any is other have ended.
@@ -255,6 +262,7 @@ class Ordering:
             brakes=self._rules.brakes,
             watch=self._rules.watch,
             macs=self._senders.macs,
+            restored=self._rules.restored,
             evidence=self._rules.evidence,
             payments=self._payments,
             attention=self._aftercare.attention,

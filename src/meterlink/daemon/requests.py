@@ -19,6 +19,7 @@ from meterlink.orders.cases.service import CaseService
 from meterlink.orders.dispatch.mac_guard import MacGuard
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.judging.brakes import Brakes
+from meterlink.orders.judging.restored import Restored
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.paid.payments import Payments
 from meterlink.orders.people import Actor, Deed, People
@@ -44,6 +45,7 @@ class Requests:
         brakes: the kill switch, freezes, quarantine.
         watch: what is counted.
         macs: knows which meters met a wrong MAC.
+        restored: whether the log is the newest.
         evidence: what senders tell.
         payments: what payments lead to.
         attention: work items and alarms.
@@ -62,6 +64,7 @@ class Requests:
         brakes: Brakes,
         watch: Watch,
         macs: MacGuard,
+        restored: Restored,
         evidence: EvidenceBook,
         payments: Payments,
         attention: Attention,
@@ -76,7 +79,7 @@ class Requests:
             **CaseRequests(cases).table,
             **EvidenceRequests(evidence, payments, cases).table,
             "reconcile": self._reconcile,
-            **BrakeRequests(brakes, watch, book, service, people, macs).table,
+            **BrakeRequests(brakes, watch, book, service, people, macs, restored).table,
             **QualificationRequests(qualifier).table,
         }
 

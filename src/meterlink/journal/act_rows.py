@@ -137,9 +137,9 @@ def newest_number(db: sqlite3.Connection) -> int:
     return _head(db)[0]
 
 
-def newest_at(db: sqlite3.Connection) -> datetime | None:
-    """The latest time that any act bears; ``None``: there is no act."""
-    found = db.execute("SELECT MAX(at) FROM act").fetchone()[0]
+def newest_at(db: sqlite3.Connection, number: int) -> datetime | None:
+    """The latest time that any act behind a number of the chain bears; ``None``: there is no such act."""
+    found = db.execute("SELECT MAX(at) FROM act WHERE number > ?", (number,)).fetchone()[0]
     return None if found is None else instant(found)
 
 

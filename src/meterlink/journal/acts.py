@@ -198,14 +198,14 @@ class ActLog:
         """
         return await self.read(lambda store: store.look(act_rows.newest_number))
 
-    async def newest_at(self) -> datetime | None:
-        """The latest time that any act bears; ``None``: there is no act. It looks at all of them.
+    async def newest_at(self, number: int) -> datetime | None:
+        """The latest time that any act behind a number of the chain bears; it looks at all of them.
 
         Raises:
             JournalError: the file cannot be read.
 
         """
-        return await self.read(lambda store: store.look(act_rows.newest_at))
+        return await self.read(lambda store: store.look(partial(act_rows.newest_at, number=number)))
 
     async def last_checkpoint(self) -> Checkpoint | None:
         """The newest signed place; ``None``: there is none.

@@ -23,6 +23,7 @@ from meterlink.journal.ledger import Ledger
 from meterlink.journal.reserve import Rank, Reserve
 from meterlink.journal.room import Room
 from meterlink.journal.roster_log import RosterLog
+from meterlink.journal.sent_mark import SentMark
 from meterlink.journal.sinks import Sinks
 from meterlink.journal.store import Step, Store
 from meterlink.journal.work import JournalWork
@@ -56,6 +57,7 @@ class Journal:
         events: what meters have recorded, and how far it was read.
         roster: which meters there are.
         ledger: the slots that were due, where each stands and why.
+        mark: the newest act when a frame of an order left, beside the file.
         sinks: how far each of them has followed.
         room: what the file takes, and what may go.
 
@@ -84,6 +86,7 @@ class Journal:
             return writer.boot
 
         self.acts = ActLog(ranked(Rank.ACT), writer.read, clock, boot)
+        self.mark = SentMark(path, self.acts)
         self.events = EventLog(ranked(Rank.READING), writer.read, clock, boot)
         # Not from the reserve: a roster of megabytes would use up what orders need.
         self.roster = RosterLog(ranked(Rank.STATE), writer.read, clock, boot, self.acts.growth)

@@ -16,12 +16,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final
 
+import structlog
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from meterlink.config.meters import TwelveDigits
 from meterlink.config.table import Table
-from meterlink.errors import ConfigError
+from meterlink.errors import ConfigError, NotAllowed
 from meterlink.model.order import OrderKind
+
+_log = structlog.get_logger(__name__)
 
 SENDER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 """What a sender of evidence may be called: 1 to 32 characters."""
@@ -210,21 +213,76 @@ class People:
             ConfigError: it cannot be read, is wrong, or others than its owner may write it.
 
         """
-        try:
-            with path.open("rb") as file:
-                found = stat.S_IMODE(path.stat().st_mode)
-                if found & (stat.S_IWGRP | stat.S_IWOTH):
-                    raise ConfigError(f"{path}: others than its owner may write it: run `chmod go-w {path}`")
-                octets = file.read(FILE_OCTETS_MAX + 1)
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-        if len(octets) > FILE_OCTETS_MAX:
-            raise ConfigError(f"{path}: larger than {FILE_OCTETS_MAX} octets: is this the right file?")
-        return cls(_actors(path, octets))
+        return cls(_actors(path, _octets(path)))
 
     def actor(self, name: str) -> Actor:
-        """The person of a local user's name; somebody unknown has no role."""
+        """The person of a local user's name; somebody unknown has no role.
+
+        Raises:
+            NotAllowed: who has which role cannot be said at this moment.
+
+        """
         return self._actors.get(name, Actor(name=name))
+
+
+class PeopleOfFile(People):
+    """Everybody who has a role in a file, as it stands at each look: whoever is taken out is out at once.
+
+    The octets themselves are compared, because the time of a file may be the same after a change. While the
+    file is wrong nobody may do anything: somebody may have been taken out of it.
+
+    Args:
+        path: as of ``People.read``.
+
+    Raises:
+        ConfigError: as of ``People.read``.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._octets = _octets(path)
+        self._fault = ""
+        super().__init__(_actors(path, self._octets))
+
+    def actor(self, name: str) -> Actor:
+        """The person of a local user's name, as the file says now; somebody unknown has no role.
+
+        Raises:
+            NotAllowed: the file cannot be read or is wrong; nobody has a role until it is right.
+
+        """
+        try:
+            self._look()
+        except ConfigError as error:
+            if (fault := str(error)) != self._fault:
+                self._fault = fault
+                _log.error("people_wrong", reason=fault)
+            raise NotAllowed(f"nobody may do anything until this is right: {fault}", why="people") from None
+        return super().actor(name)
+
+    def _look(self) -> None:
+        octets = _octets(self._path)
+        if octets != self._octets:
+            actors = _actors(self._path, octets)
+            self._actors = {actor.name: actor for actor in actors}
+            self._octets = octets
+            _log.info("people_changed", people=len(actors))
+        self._fault = ""
+
+
+def _octets(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            found = stat.S_IMODE(path.stat().st_mode)
+            if found & (stat.S_IWGRP | stat.S_IWOTH):
+                raise ConfigError(f"{path}: others than its owner may write it: run `chmod go-w {path}`")
+            octets = file.read(FILE_OCTETS_MAX + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(octets) > FILE_OCTETS_MAX:
+        raise ConfigError(f"{path}: larger than {FILE_OCTETS_MAX} octets: is this the right file?")
+    return octets
 
 
 def _actors(path: Path, octets: bytes) -> tuple[Actor, ...]:

@@ -186,6 +186,10 @@ class Roster:
         """The meter of that id as the way to it was built; ``None``: no way leads there."""
         return self._built.get(meter_id)
 
+    def heir_of(self, meter_id: str) -> RosterMeter | None:
+        """The meter that stands where another one stood; ``None``: that one was not exchanged."""
+        return next((meter for meter in self if meter_id in meter.predecessors), None)
+
     def of_customer(self, customer_number: str) -> tuple[RosterMeter, ...]:
         """The meters of a customer; empty: nobody has that number."""
         return tuple(self._customers.get(customer_number, ()))

@@ -17,13 +17,16 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+import structlog
+
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.control import Command, ControlAnswer, Prepared, Verdict
 from meterlink.drivers.proving import Plain, Security
-from meterlink.errors import NotAllowed, Overtaken, SecurityFailed
-from meterlink.model.act import Basis
+from meterlink.errors import JournalError, NotAllowed, Overtaken, SecurityFailed
+from meterlink.journal.sent_mark import SentMark
+from meterlink.model.act import Basis, Topic
 from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.book import Book
 from meterlink.orders.dispatch.due import time_left
@@ -47,6 +50,8 @@ STALE_BY: Final = timedelta(minutes=10)
 """How long the expiry of a probe is over that finds out whether the meter looks at it. Source: fact 10."""
 JUDGED_MAX: Final = 5
 """How often the rules are asked behind the proof, while others write what they look at."""
+_log = structlog.get_logger(__name__)
+
 AWAY: Final = frozenset({"away", "slow"})
 """Codes of a provider that may be there later; everything else that it says is a no."""
 
@@ -60,18 +65,28 @@ class Sender:
         holder: keeps orders back.
         reader: reads back what was sent.
         macs: knows which meters met a wrong MAC.
+        mark: names the newest intent, beside the log.
         clock: the time.
 
     """
 
     def __init__(
-        self, book: Book, judge: Judge, holder: Holder, reader: Reader, macs: MacGuard, clock: Clock
+        self,
+        book: Book,
+        judge: Judge,
+        holder: Holder,
+        *,
+        reader: Reader,
+        macs: MacGuard,
+        mark: SentMark,
+        clock: Clock,
     ) -> None:
         self._book = book
         self._judge = judge
         self._holder = holder
         self._reader = reader
         self._macs = macs
+        self._mark = mark
         self._clock = clock
         self._timeline = book.timeline
 
@@ -182,17 +197,32 @@ class Sender:
         self, held: Exchanging, reach: Reach, life: Life, command: Command, prepared: Prepared
     ) -> Life:
         """Let the octets leave, if there still is time, and write down what came back."""
-        if time_left(life, self._timeline) < FRAME_LIFE_MIN:
+        if untold := await self._untold(life):
+            answer = ControlAnswer(verdict=Verdict.UNSENT, told=untold)
+        elif time_left(life, self._timeline) < FRAME_LIFE_MIN:
             answer = ControlAnswer(verdict=Verdict.UNSENT, told="the deadline came while the log was written")
         else:
             answer = await reach.driver.send(held, prepared)
         signal = signal_of(life.order.kind, answer)
         return await self._book.insist(life, signal, actor=DAEMON, body={"answer": answer_out(answer)})
 
+    async def _untold(self, life: Life) -> str:
+        """Set the mark to the intent; why nothing may leave, if that cannot be done."""
+        kept = await self._book.acts.last_of(Topic.ORDER, life.order.id)
+        assert kept is not None, "its intent has just been committed"
+        try:
+            await self._mark.set(kept)
+        except JournalError as error:
+            _log.error("mark_not_set", order=life.order.id, reason=str(error))
+            return "it could not be kept that a frame leaves"
+        return ""
+
     async def _stopped(self, life: Life, stop: OnStop, verdicts: Sequence[Judged]) -> Life:
         """What a rule's no makes of an order that has not been sent."""
         if stop is OnStop.HOLD:
             await self._holder.hold(life, THE_DAEMON, verdicts)
+        if stop is OnStop.WAIT:
+            return life  # it rests, and is judged again
         if stop in (OnStop.POSTPONE, OnStop.HOLD):
             return await self._put_off(life, "", verdicts)
         body = {"rules": written(verdicts), "stop": stop.name.lower()}

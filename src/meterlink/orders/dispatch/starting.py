@@ -67,7 +67,7 @@ class Starter:
                 return await self._book.step(life, Signal.OPERATE, actor=DAEMON, body=body)
             if stop is OnStop.HOLD:
                 await self._holder.hold(life, THE_DAEMON, verdicts)
-            if stop in (OnStop.POSTPONE, OnStop.HOLD):
+            if stop in (OnStop.WAIT, OnStop.POSTPONE, OnStop.HOLD):
                 return life  # it rests, and is judged again
             body["stop"] = stop.name.lower()
             return await self._book.step(life, Signal.REFUSE, actor=DAEMON, body=body)

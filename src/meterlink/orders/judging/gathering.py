@@ -16,6 +16,7 @@ from meterlink.model.order import Order, OrderKind, Origin
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.one_payment import alike
 from meterlink.orders.evidence.records import Payment, full_id_of
+from meterlink.orders.judging.restored import Restored
 from meterlink.orders.judging.wall_clock import WallClock
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.life import Life
@@ -84,6 +85,7 @@ class Gatherer:
         last_read: when a meter was last read with success.
         qualified: what is proven of the models.
         wall: since when our clock can be right.
+        restored: whether the log is the newest.
 
     """
 
@@ -98,6 +100,7 @@ class Gatherer:
     last_read: Callable[[str], Awaitable[datetime | None]]
     qualified: Qualified
     wall: WallClock
+    restored: Restored
 
     async def judge(
         self, stage: Stage, order: Order, life: Life | None, actor: Actor, live: Live | None = None
@@ -174,6 +177,7 @@ class Gatherer:
             live=live,
             probing=probing,
             clock_from=self.wall.least(),
+            log_doubt=self.restored.doubt,
         )
 
     async def _probing(self, order: Order) -> Probing | None:

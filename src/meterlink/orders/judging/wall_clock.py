@@ -14,10 +14,15 @@ from typing import Final
 
 from meterlink.clock import SET_FROM, Clock
 from meterlink.journal.acts import ActLog
+from meterlink.model.act import Topic
 from meterlink.model.payload import time_out
 from meterlink.orders.attention.alarms import Alarms, Seen
 
 CLOCK_NOT_SET: Final = "CLOCK_NOT_SET"
+TRUST_SUBJECT: Final = "restored"
+"""Subject of the acts of ``policy`` that say whether log and clock are trusted: doubt, ask, trust."""
+TRUST: Final = "trust"
+"""The verb of what two people have said; a clock that was ahead before it does not count."""
 LOOK_EVERY_S: Final = 60.0
 """How often it is looked whether there is something to tell."""
 
@@ -49,7 +54,18 @@ class WallClock:
             JournalError: the log cannot be read.
 
         """
-        self._least = max(SET_FROM, await self._acts.newest_at() or SET_FROM)
+        said = await self._acts.of_subject(Topic.POLICY, TRUST_SUBJECT)
+        trusted = max((kept.number for kept in said if kept.act.verb == TRUST), default=0)
+        self._least = max(SET_FROM, await self._acts.newest_at(trusted) or SET_FROM)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something speaks against what the clock shows."""
+        return self._clock.utc_now() < self.least()
+
+    def trust(self) -> None:
+        """Take what the clock shows for right, because two people have said so; 2020 it must show."""
+        self._least = SET_FROM
 
     async def run(self, alarms: Alarms) -> None:
         """Raise an alarm as often as the clock comes to be behind, until cancelled.

@@ -82,8 +82,10 @@ class Aftermath:
             payment = after.payment
         elif _is_paid_in(after) and needs_reconnection(await self._orders_of(after.order.meter)):
             payment = after.order.payment
-        if payment and (name := await self._free_name(after.order, payment)):
-            close = await self.reconnection(after.order.meter, payment, act.at, name)
+        heir = self._roster.heir_of(after.order.meter)
+        meter = heir.id if heir else after.order.meter
+        if payment and (name := await self._free_name(replace(after.order, meter=meter), payment)):
+            close = await self.reconnection(meter, payment, act.at, name)
             acts.append(Life.begin(close, at=act.at, actor=DAEMON))
         return acts
 

@@ -154,12 +154,13 @@ class Reconciler:
         if day > self._clock.utc_now().astimezone(self._zone).date():
             raise BadRequest(f"{day} is yet to come")
         meters = [meter for meter in self._roster if meter.world == "local"]
-        payments, is_whole = await self._payments(day, {meter.id for meter in meters})
+        ids = {name for meter in meters for name in (meter.id, *meter.predecessors)}
+        payments, is_whole = await self._payments(day, ids)
         lives: list[Life] = []
         found: list[MeterMoney] = []
         for meter in meters:
             of_meter = await self._book.of_meter(meter.id)
-            lives += of_meter
+            lives += await self._book.of_meter(meter.id, meter.predecessors)
             found.append(await self._money(meter, of_meter))
         for one in found:
             if one.verdict is Verdict.DRIFT:

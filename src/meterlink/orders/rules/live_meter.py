@@ -309,7 +309,7 @@ def clock_is_set(facts: Facts) -> Finding:
     inputs = {"now": facts.now, "least": facts.clock_from}
     if facts.now < facts.clock_from:
         return stops_with(
-            OnStop.POSTPONE,
+            OnStop.WAIT,
             "the gateway's clock shows {now}, and it must be {least} or later: nothing goes before it is set",
             "网关时钟为{now},早于{least}:校时前不执行任何工单",
             **inputs,

@@ -101,6 +101,18 @@ def not_stopped(facts: Facts) -> Finding:
     return passes("trips are not stopped", "停电操作未被停止")
 
 
+def log_is_newest(facts: Facts) -> Finding:
+    """Decision 22: by a log that has forgotten what was sent, all of it would be sent again."""
+    if facts.log_doubt:
+        return stops_with(
+            OnStop.WAIT,
+            "{doubt}: no order goes before two people have looked (`meterlink control trust`)",
+            "日志可能是旧的副本({doubt}):两人核实之前不执行任何工单(`meterlink control trust`)",
+            doubt=facts.log_doubt,
+        )
+    return passes("the log is the newest", "日志为最新")
+
+
 def batch_runs(facts: Facts) -> Finding:
     """CTRL-24: too many of its batch failed; a person looks first."""
     limited = facts.limited

@@ -349,6 +349,13 @@ _ALL: Final = (
         checks=(_check(live_meter.has_a_switch, _ALWAYS, SWITCHING),),
     ),
     Rule(
+        id="LOG-01",
+        says="Nothing goes by a log that is older than the last frame, until two people have looked.",
+        checks=(_check(queueing.log_is_newest, _AGREED),),
+        elsewhere="journal/sent_mark.py; orders/judging/restored.py",
+        lacks="a copy of the whole data directory is not known as one: leave `journal.mark` out of copies",
+    ),
+    Rule(
         id="TIME-01",
         says="Nothing leaves at its deadline or after, nor by a clock that is behind; within 30 days.",
         checks=(

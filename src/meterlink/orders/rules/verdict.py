@@ -40,6 +40,8 @@ class OnStop(enum.IntEnum):
     there is no order.
     """
 
+    WAIT = 0
+    """Nothing is wrong with it, but with the gateway: it waits, is judged again, and nothing is counted."""
     POSTPONE = 1
     """It waits and is judged again, a few times."""
     HOLD = 2
