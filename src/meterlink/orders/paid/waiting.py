@@ -117,7 +117,7 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
 
 
 def _that_cut(histories: Sequence[History]) -> History | None:
-    """The newest trip that may have opened the contact; ``None``: none, or it was seen closed."""
+    """The newest order that may have opened the contact; ``None``: none, or it was seen closed."""
     closed_at = max((one.acts[-1].number for one in histories if _is_proved_closed(one)), default=0)
     trips = [one for one in histories if _may_have_cut(one)]
     return trips[-1] if trips and _sent(trips[-1])[-1].number > closed_at else None
@@ -126,7 +126,7 @@ def _that_cut(histories: Sequence[History]) -> History | None:
 def _may_have_cut(one: History) -> bool:
     life = one.life
     is_sent_trip = life.order.kind is OrderKind.TRIP and life.transmissions > 0
-    return is_sent_trip and (life.state in _MAYBE_OPEN or life.may_have_cut)
+    return (is_sent_trip and life.state in _MAYBE_OPEN) or life.may_have_cut
 
 
 def _is_proved_closed(one: History) -> bool:
