@@ -224,7 +224,7 @@ class EvidenceBook:
         acts = await self._acts_of(meter.id)
         for full_id in also:
             acts += [kept for kept in await self._acts.of_subject(Topic.EVIDENCE, full_id) if not kept.meter]
-        told = (one for one in (*before, *_kept(acts)) if _concerns(one.record, meter))
+        told = (one for one in (*before, *_kept(acts)) if concerns(one.record, meter))
         since = self._timeline.set_since
         return Told(kept=tuple(replace(one, set_since=since(one.kept_at)) for one in told))
 
@@ -351,8 +351,14 @@ def _only_allows(record: Evidence) -> bool:
     return isinstance(record, WITHDRAWABLE) and not is_failure
 
 
-def _concerns(record: Evidence, meter: RosterMeter) -> bool:
-    return record.customer in ("", meter.customer_number) or isinstance(record, SafetyHold)
+def concerns(record: Evidence, meter: RosterMeter) -> bool:
+    """Whether it is told of the customer who has a meter now, or of the place.
+
+    What stands against a disconnection counts for him under a number that had been written down wrongly, too.
+    """
+    if record.customer in ("", meter.customer_number) or isinstance(record, SafetyHold):
+        return True
+    return record.customer in meter.customer_was and isinstance(record, FOLLOWING)
 
 
 def _checked(record: Evidence, meter: RosterMeter | None) -> RosterMeter:

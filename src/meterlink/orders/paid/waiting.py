@@ -23,6 +23,7 @@ from meterlink.journal.acts import READ_MAX
 from meterlink.model.act import KeptAct, Topic
 from meterlink.model.order import CLOSES, OrderKind, OrderState
 from meterlink.orders.book import Book, History
+from meterlink.orders.evidence.book import concerns
 from meterlink.orders.evidence.records import BalanceStatement, Dispute, Evidence, Payment, SafetyHold
 from meterlink.orders.evidence.told import Kept, record_of
 from meterlink.orders.life.machine import Signal
@@ -180,7 +181,7 @@ def _cause(told: Sequence[_Told], meter: RosterMeter, cut_at: int) -> _Told | No
     clear: dict[str, _Told] = {}
     for one in told:
         kept, record = one
-        if record.customer != meter.customer_number:
+        if not concerns(record, meter):
             continue
         if isinstance(record, BalanceStatement):
             counts_from = Kept.of([kept]).counts_from
