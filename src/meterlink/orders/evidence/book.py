@@ -16,6 +16,7 @@ from meterlink.clock import Clock
 from meterlink.errors import EvidenceRefused, NotEntitled, StepTaken
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, KeptAct, Topic
+from meterlink.model.plain import hidden_in, texts_in
 from meterlink.orders.evidence.one_payment import TELLERS_MAX, subject_of
 from meterlink.orders.evidence.records import (
     Agreement,
@@ -145,6 +146,8 @@ class EvidenceBook:
                 f"sender: {actor.name} may not speak for {record.sender}: see `senders` in the file of people"
             )
         _check_times(record)
+        if hidden := hidden_in(texts_in(record.body)):
+            raise EvidenceRefused(f"{record.full_id!r}: {hidden} is no character that shows: use plain text")
         now = self._timeline.stamp()
         if record.at - now > AHEAD_MAX:
             raise EvidenceRefused(f"at: {record.body['at']} is ahead of our clock: check the sender's clock")
