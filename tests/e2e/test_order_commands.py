@@ -174,6 +174,8 @@ async def test_an_order_from_creation_to_the_queue(tmp_path: Path) -> None:
         shown = await town.say("clara", "order", "show", "a-1", "--lang", "zh")
         assert "已撤销" in shown.stdout
         assert "typed wrongly" in shown.stdout
+        assert "原因: " in shown.stdout, "why somebody wants it"
+        assert "截止时间: " in shown.stdout
 
 
 async def test_evidence_from_a_file_and_from_a_pipe(tmp_path: Path) -> None:

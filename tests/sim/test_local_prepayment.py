@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from meterlink.model.payload import time_out
 from metersim import Station
 from metersim.security.provider import LabProvider
@@ -59,6 +61,20 @@ class Shop:
                 "balance_cents": cents,
             }
         )
+
+
+@pytest.mark.parametrize("day", ["2026-11-23", "0001-01-01"])
+def test_a_day_before_the_log_agrees_with_nothing(tmp_path: Path, day: str) -> None:
+    """Whoever mistypes a day, or moved to another journal, would hear that all money of that day is there."""
+    shop = Shop(tmp_path)
+
+    async def script() -> None:
+        await shop.gateway.up()
+        found = await shop.gateway.ask("billing", "reconcile", day=day)
+        assert (False, False) == (found["is_whole"], found["agrees"])
+        assert (await shop.reconciled())["is_whole"]
+
+    shop.run(30, script)
 
 
 def test_a_payment_becomes_one_top_up(tmp_path: Path) -> None:

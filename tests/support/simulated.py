@@ -32,6 +32,7 @@ from meterlink.model.line_url import LineUrl
 from meterlink.model.reading import LogRow
 from meterlink.orders.qualifying.models import Models
 from meterlink.roster.plan import plan
+from meterlink.roster.saying import Saying
 from meterlink.security.adapter import Opener
 from meterlink.transports.memory import MemoryBroker, memory_line
 from meterlink.transports.stream import ByteStream
@@ -166,7 +167,7 @@ class SimulatedGateway:
         """Run the daemon for so long, then stop it in order, or cancel all of it at once (``kill``)."""
         self.sim.run(self._run(seconds, meanwhile, kill))
 
-    def apply_roster(self) -> None:
+    def apply_roster(self, saying: Saying = Saying.NOTHING) -> None:
         """Make the journal's roster that of this gateway, as `meterlink roster apply meterlink.toml` does."""
 
         async def apply() -> None:
@@ -175,7 +176,7 @@ class SimulatedGateway:
                 book = book_of(settings, MeterProfiles(self._profiles), journal, self.clock)
                 held = await book.held()
                 found = plan(held.meters, settings.meters, self.clock.utc_now())
-                await book.apply(found.touched, revision=held.revision, actor="a test")
+                await book.apply(found.touched, revision=held.revision, actor="a test", saying=saying)
 
         asyncio.run(apply())
 

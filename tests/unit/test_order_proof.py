@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from meterlink.drivers.control import Cause, ClockLook, ControlAnswer, Standing, SwitchRecord, Verdict
-from meterlink.model.order import BELIEVED_NO, CLOSES, OrderKind
+from meterlink.model.order import BELIEVED_NO, CLOSES, OrderKind, Origin
 from meterlink.orders.life.look import Conclusion, Look, SwitchFacts
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.money_proof import (
@@ -33,6 +33,7 @@ from meterlink.orders.life.proof import (
 )
 from meterlink.orders.life.switch_proof import FAULT_AFTER, LOOKS_APART, UNCHANGED, UNCHANGED_AND_EXPIRED
 from meterlink.orders.life.transmission import Transmission
+from meterlink.orders.life.witnesses import LOCAL_CAUSE
 from tests.support.little_meter import LittleMeter
 from tests.support.orders import NOON, OPERATOR, before, order, purse, standing, transmission
 
@@ -368,6 +369,83 @@ def test_the_alarm_of_a_running_delay_tells_nothing_of_an_order(kind: OrderKind)
     """A meter warns while a trip waits; that would pass for an alarm which was ordered, or not taken away."""
     waiting = standing(alarm=True, command_open=True)
     assert _found(kind, _look(waiting)).signal is None
+
+
+def _stood(seen: Any, **fields: Any) -> Standing:
+    """A look at a switch, of which something is otherwise."""
+    assert isinstance(seen, Standing)
+    return dataclasses.replace(seen, **fields)
+
+
+def _counted(code: str, count: int = 9) -> SwitchRecord:
+    return SwitchRecord(count=count, occurred_at=NOON, operator_code=code)
+
+
+@pytest.mark.parametrize("kind", ONE_BIT)
+@pytest.mark.parametrize(
+    "moved",
+    [{"contact_open": True}, {"command_open": True}, {"trips": _counted(OPERATOR)}, {"trips": _counted("")}],
+)
+def test_guarantee_and_alarm_that_opened_contradict_their_bit(kind: OrderKind, moved: dict[str, Any]) -> None:
+    """Somebody would be in the dark behind an order that is `done`; no look alone says so (facts 5 and 8)."""
+    seen = _stood(OBEYED[kind], **moved)
+    sent = _sent(kind, answer=ACCEPTED)
+    assert _found(kind, _look(seen), sent=sent).signal is None
+    twice = _found(kind, _look(seen), _look(seen, timedelta(seconds=15)), sent=sent)
+    assert Signal.CONTRADICT is twice.signal
+    assert "contact_moved" in twice.inputs["contradiction"].split()
+
+
+@pytest.mark.parametrize("kind", ONE_BIT)
+@pytest.mark.parametrize("permitted", [True, False])
+def test_guarantee_and_alarm_that_closed_contradict_it_unless_the_key_was_free(
+    kind: OrderKind, permitted: bool
+) -> None:
+    """A motor would start by an alarm, or a key that was pressed meanwhile withdraw a whole model."""
+    stood = _stood(before(kind), contact_open=True, command_open=not permitted)
+    seen = _stood(OBEYED[kind], contact_open=False)
+    found = _found(
+        kind, _look(seen), _look(seen, timedelta(seconds=15)), sent=_sent(kind, before=stood, answer=ACCEPTED)
+    )
+    is_right = permitted or kind is OrderKind.GUARANTEE_ON
+    assert (Signal.PROVE if is_right else Signal.CONTRADICT) is found.signal
+
+
+@pytest.mark.parametrize("kind", ONE_BIT)
+def test_what_opened_for_another_cause_is_not_held_against_an_alarm(kind: OrderKind) -> None:
+    """A wallet that ran dry, or a trip whose delay ended, would withdraw what is proven of a whole model."""
+    sent = _sent(kind, answer=ACCEPTED)
+    dry = _stood(OBEYED[kind], contact_open=True, trips=_counted(LOCAL_CAUSE))
+    assert Signal.PROVE is _found(kind, _look(dry), sent=sent).signal
+    delayed = dataclasses.replace(sent, before=_stood(before(kind), command_open=True))
+    opened = _stood(OBEYED[kind], contact_open=True, command_open=True)
+    assert (
+        Signal.CONTRADICT
+        is not _found(kind, _look(opened), _look(opened, timedelta(seconds=15)), sent=delayed).signal
+    )
+
+
+def test_a_probe_may_find_out_that_a_guarantee_opens() -> None:
+    """The walk that asks for exactly this would end in a fault, and the model could never be tried out."""
+    kind = OrderKind.GUARANTEE_OFF
+    seen = _stood(OBEYED[kind], contact_open=True)
+    sent = _sent(kind, answer=ACCEPTED)
+    probe = order(kind, origin=Origin.PROBE)
+    found = conclude(probe, sent, [_look(seen)], KNOWN, now=NOON, reply_timeout=REPLY_TIMEOUT)
+    assert Signal.PROVE is found.signal
+
+
+@pytest.mark.parametrize("kind", [kind for kind in OrderKind if kind not in (*ONE_BIT, OrderKind.TOP_UP)])
+def test_a_no_is_borne_out_by_what_has_not_changed_and_never_repeated(kind: OrderKind) -> None:
+    """A wrong password would be tried three times, or a contact that opened under a no be filed as closed."""
+    sent = _sent(kind, answer=ControlAnswer(verdict=Verdict.REJECTED, cause=Cause.PASSWORD))
+    found = _found(kind, _look(before(kind)), sent=sent)
+    assert (Signal.REJECT, UNCHANGED) == (found.signal, found.proof)
+    early = _look(before(kind), REPLY_TIMEOUT - timedelta(milliseconds=1))
+    assert _found(kind, early, sent=sent).signal is None
+    assert Signal.PROVE is _found(kind, _look(OBEYED[kind]), sent=sent).signal
+    late = _found(kind, _look(before(kind)), sent=sent, facts=SwitchFacts())
+    assert (Signal.REJECT, "") == (late.signal, late.proof)
 
 
 _MUTE: dict[str, dict[str, Any]] = {

@@ -15,8 +15,8 @@ from random import Random
 import pytest
 
 from meterlink.clock import SystemClock
-from meterlink.config.meters import METERS_MAX
-from meterlink.errors import BadRequest, JournalError, StepTaken
+from meterlink.config.meters import CUSTOMER_WAS_MAX, METERS_MAX
+from meterlink.errors import BadRequest, ConfigError, JournalError, StepTaken
 from meterlink.journal import roster_log
 from meterlink.journal.journal import Journal
 from meterlink.journal.reader import JournalReader
@@ -24,9 +24,12 @@ from meterlink.model.act import Act, Topic
 from meterlink.model.reading import Reading, Record
 from meterlink.model.roster_change import EntryChange
 from meterlink.roster.book import RosterBook
+from meterlink.roster.entries import entry_of, meter_of
 from meterlink.roster.exchange import Exchange
 from meterlink.roster.faults import FAULTS_MAX, RosterRefused
 from meterlink.roster.history import fault_in
+from meterlink.roster.plan import plan
+from meterlink.roster.saying import Saying, followed
 from tests.support.roster_changer import METERS
 from tests.support.rosters import CHECKS, NOW, a_book, meter
 
@@ -96,11 +99,48 @@ async def test_another_meter_never_takes_an_id_over(tmp_path: Path) -> None:
         for wrong in (meter(1, meter_number=other), meter(1, meter_number=""), meter(2, meter_number=other)):
             with pytest.raises(RosterRefused, match=r"meter_number of m\d: .*roster exchange"):
                 await book.apply([wrong], revision=2, actor="li")
-        applied = await book.apply([meter(2, meter_number=other)], revision=2, actor="li", is_correction=True)
+        corrected = meter(2, meter_number=other)
+        applied = await book.apply([corrected], revision=2, actor="li", saying=Saying.CORRECTED)
         assert other == applied.meters["m2"].meter_number
     with JournalReader(tmp_path / _FILE) as reader:
         acts = reader.acts_of_subject(Topic.ROSTER, "roster")
         assert [None, None, True] == [kept.act.body.get("corrected") for kept in acts]
+
+
+@pytest.mark.asyncio
+async def test_whose_meter_it_is_becomes_other_by_a_word(tmp_path: Path) -> None:
+    """Whom a wrong number protected would be cut off once it is right; or the next tenant owe his debts."""
+    wrong, right, tenant = (f"{number:012}" for number in (91, 92, 93))
+    async with a_book(tmp_path) as book:
+        await book.apply([meter(1, customer_number=wrong)], revision=0, actor="li")
+        for other in (right, ""):
+            with pytest.raises(
+                RosterRefused, match=r"customer_number of m1: .*--new-customers.*--correct-nu"
+            ):
+                await book.apply([meter(1, customer_number=other)], revision=1, actor="li")
+        for revision, number, saying, was in (
+            (1, right, Saying.CORRECTED, (wrong,)),
+            (2, tenant, Saying.NEW_CUSTOMERS, ()),
+            (3, right, Saying.CORRECTED, (tenant,)),
+        ):
+            changed = meter(1, customer_number=number)
+            applied = await book.apply([changed], revision=revision, actor="li", saying=saying)
+            assert was == applied.meters["m1"].customer_was
+        same = plan(applied.meters, [changed], NOW)
+        assert (1, True) == (same.unchanged, same.is_empty), "no file knows what people said"
+    with JournalReader(tmp_path / _FILE) as reader:
+        said = [kept.act.body.get("saying") for kept in reader.acts_of_subject(Topic.ROSTER, "roster")]
+        assert [None, "corrected", "new_customers", "corrected"] == said
+
+
+def test_so_many_earlier_numbers_are_kept() -> None:
+    """A number that is corrected each month would make an entry that grows for ever."""
+    was = tuple(f"{number:012}" for number in range(CUSTOMER_WAS_MAX))
+    old = meter(1, customer_number="000000000091", customer_was=was)
+    found = followed(old, meter(1, customer_number="000000000092"), Saying.CORRECTED)
+    assert (*was[1:], "000000000091") == found.customer_was
+    with pytest.raises(ConfigError, match="customer_was"):
+        meter_of({**entry_of(found), "customer_was": [*found.customer_was, was[0]]})
 
 
 @pytest.mark.asyncio

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meterlink.config.meters import MeterSettings
+from meterlink.config.meters import CUSTOMER_WAS_MAX, MeterSettings
 from meterlink.errors import ConfigError
 from meterlink.model.zone import CHINA_TIME
 from meterlink.roster import rows as roster_rows
@@ -380,6 +380,7 @@ _METERS = st.builds(
     meter,
     st.integers(1, 999_999),
     customer=_NAMES,
+    customer_was=st.lists(st.integers(0, 9).map("{:012}".format), max_size=CUSTOMER_WAS_MAX, unique=True),
     area=_NAMES,
     phases=st.sampled_from([1, 3, None]),
     ct=st.decimals("0.000001", "100000", places=6),

@@ -11,7 +11,7 @@ import typer
 
 from meterlink.cli.asking import Asking, local
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.cli.order_words import STATES, VERBS
+from meterlink.cli.order_words import ABOUT, STATES, VERBS
 from meterlink.model.order import Order, OrderKind, OrderState
 
 FOLLOW_S: Final = 30
@@ -135,6 +135,9 @@ class OrderAsking(Asking):
     def _heading(self, order: Mapping[str, Any]) -> None:
         state = STATES[OrderState(order["state"])][self._lang]
         typer.echo(f"{order['id']}  {order['kind']}  {order['meter']}  {state}")
+        for key, words in ABOUT.items():
+            if (value := _about(order, key)) != "":
+                typer.echo(f"  {words[self._lang]}: {value}")
 
     def _timeline(self, order: Mapping[str, Any], shown: int) -> int:
         """The steps behind those that were shown; how many are now."""
@@ -147,6 +150,16 @@ class OrderAsking(Asking):
             if step["told"]:
                 typer.echo(f"      {step['told']}")
         return len(order["steps"])
+
+
+def _about(order: Mapping[str, Any], key: str) -> str:
+    """One thing that an order was created with, for people; empty: it has none."""
+    value = order.get(key)
+    if not value:
+        return ""
+    if key == "deadline_at":
+        return local(value)
+    return f"{Decimal(value) / 100:.2f}" if key == "amount_cents" else str(value)
 
 
 def _stopping(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:

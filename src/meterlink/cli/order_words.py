@@ -7,6 +7,19 @@ from typing import Final
 
 from meterlink.model.order import OrderState
 
+ABOUT: Final[Mapping[str, Mapping[str, str]]] = {
+    key: {"en": en, "zh": zh}
+    for key, en, zh in (
+        ("reason", "reason", "原因"),
+        ("deadline_at", "deadline", "截止时间"),
+        ("amount_cents", "yuan", "金额(元)"),
+        ("payment", "payment", "缴费记录"),
+        ("case", "case", "停电流程"),
+        ("reference", "reference", "依据"),
+        ("meter_number", "meter number, as read", "读出的表号"),
+    )
+}
+"""What an order was created with, in the order in which it is shown."""
 STATES: Final[Mapping[OrderState, Mapping[str, str]]] = {
     state: {"en": en, "zh": zh}
     for state, en, zh in (

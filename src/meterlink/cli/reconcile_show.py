@@ -32,8 +32,8 @@ _WORDS: Final[Mapping[str, Mapping[_Language, str]]] = {
         "购电次数应为{expected},实为{found}",
     },
     "cut": {
-        "en": "there were too many records that day: not all of them were looked at",
-        "zh": "当日记录过多,未能全部核对",
+        "en": "not all records were looked at: there were too many that day, or the log begins later",
+        "zh": "未能全部核对:当日记录过多,或日志始于该日之后",
     },
 }
 

@@ -74,7 +74,16 @@ def apply(
         bool,
         typer.Option(
             "--correct-numbers",
-            help="Meter numbers that become other were written down wrongly; no meter was exchanged.",
+            help="Numbers of meters or customers that become other were written down wrongly: no meter was "
+            "exchanged, and what protects a customer stays his.",
+        ),
+    ] = False,
+    new_customers: Annotated[
+        bool,
+        typer.Option(
+            "--new-customers",
+            help="Meters whose customer number becomes other have another customer from now on, who inherits "
+            "nothing.",
         ),
     ] = False,
     config: Config = FIRST_CONFIG,
@@ -97,13 +106,16 @@ def apply(
     7 journal; 8 you may not, or somebody has changed the roster since.
     """
     from meterlink.cli.roster_change import RosterChanging
+    from meterlink.roster.saying import Saying
 
+    if correct_numbers and new_customers:
+        raise typer.BadParameter("--correct-numbers or --new-customers: one file, one word")
+    saying = Saying.CORRECTED if correct_numbers else Saying.NOTHING
+    saying = Saying.NEW_CUSTOMERS if new_customers else saying
     changing = RosterChanging(config, as_json=as_json, lang=lang)
     if dry_run:
-        raise typer.Exit(changing.plan(file, partial=partial, is_correction=correct_numbers))
-    code = changing.apply(
-        file, partial=partial, yes=yes, revision=revision, note=note, is_correction=correct_numbers
-    )
+        raise typer.Exit(changing.plan(file, partial=partial, saying=saying))
+    code = changing.apply(file, partial=partial, yes=yes, revision=revision, note=note, saying=saying)
     raise typer.Exit(code)
 
 

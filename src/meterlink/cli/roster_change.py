@@ -33,6 +33,7 @@ from meterlink.roster.checks import Checks, overwritten
 from meterlink.roster.faults import CellRefused, Fault, RosterRefused, Words
 from meterlink.roster.files import Wanted, read_file
 from meterlink.roster.plan import Plan, plan, result
+from meterlink.roster.saying import Saying
 
 DEFAULT_REGISTER: Final = "forward_active_energy"
 """What a register is of that is told without an item."""
@@ -67,9 +68,9 @@ class RosterChanging:
             self._settings = load_settings(config)
             self._profiles = MeterProfiles(self._settings.gateway.profiles)
 
-    def plan(self, file: Path, *, partial: bool, is_correction: bool = False) -> int:
+    def plan(self, file: Path, *, partial: bool, saying: Saying = Saying.NOTHING) -> int:
         """Show what a file would change; the exit code."""
-        planned = self._planned(file, partial=partial, is_correction=is_correction)
+        planned = self._planned(file, partial=partial, saying=saying)
         self._show(planned)
         return ExitCode.USAGE if planned.faults else ExitCode.OK
 
@@ -81,10 +82,10 @@ class RosterChanging:
         yes: bool,
         revision: int | None,
         note: str,
-        is_correction: bool = False,
+        saying: Saying = Saying.NOTHING,
     ) -> int:
         """Make the roster what a file says; the exit code."""
-        planned = self._planned(file, partial=partial, is_correction=is_correction)
+        planned = self._planned(file, partial=partial, saying=saying)
         at = planned.held.revision
         if revision not in {None, at}:
             typer.echo(said(self._lang, "revision_is", at, revision), err=True)
@@ -99,7 +100,7 @@ class RosterChanging:
             return ExitCode.FAILURE
         touched = planned.plan.touched
         with self._way() as way, self._progress(said(self._lang, "writing"), len(touched)) as tell:
-            outcome = way.apply(touched, revision=at, note=note, tell=tell, is_correction=is_correction)
+            outcome = way.apply(touched, revision=at, note=note, tell=tell, saying=saying)
         return self._told(outcome, planned.file, planned.wanted.rows, is_daemon=way.is_daemon)
 
     def exchange(
@@ -118,7 +119,7 @@ class RosterChanging:
             outcome = way.exchange(args)
         return self._told(outcome, Path(told["meter"]), {}, is_daemon=way.is_daemon)
 
-    def _planned(self, file: Path, *, partial: bool, is_correction: bool) -> _Planned:
+    def _planned(self, file: Path, *, partial: bool, saying: Saying) -> _Planned:
         now = SystemClock().utc_now()
         with self._explained(), self._progress(said(self._lang, "reading", file), None) as tell:
             held = self._held()
@@ -128,8 +129,7 @@ class RosterChanging:
         checks = Checks(self._settings, self._profiles)
         faults = [*wanted.faults]
         faults += checks.faults(result(held.meters, found.touched), found.touched, now, wanted.rows)
-        if not is_correction:
-            faults += overwritten(held.meters, found.touched, wanted.rows)
+        faults += overwritten(held.meters, found.touched, wanted.rows, saying)
         refusal = RosterRefused.of(faults) if faults else None
         return _Planned(
             file=file,

@@ -26,6 +26,7 @@ from meterlink.orders.people import People
 from meterlink.roster.book import Applied, RosterBook
 from meterlink.roster.entries import entry_of
 from meterlink.roster.faults import RosterRefused
+from meterlink.roster.saying import Saying
 
 PIECE_OCTETS: Final = REQUEST_OCTETS_MAX - 1_024
 """Entries of one request, as JSON, with room for the rest of it."""
@@ -46,7 +47,7 @@ class Way(Protocol):
         revision: int,
         note: str,
         tell: Tell,
-        is_correction: bool = False,
+        saying: Saying = Saying.NOTHING,
     ) -> Outcome:
         """Let entries become other, all of them or none.
 
@@ -85,7 +86,7 @@ class DaemonWay:
         revision: int,
         note: str,
         tell: Tell,
-        is_correction: bool = False,
+        saying: Saying = Saying.NOTHING,
     ) -> Outcome:
         """See ``Way``."""
         ticket = self._desk.ask("roster.begin")["ticket"]
@@ -98,7 +99,8 @@ class DaemonWay:
             ticket=ticket,
             revision=revision,
             note=note,
-            are_numbers_corrected=is_correction,
+            are_numbers_corrected=saying is Saying.CORRECTED,
+            are_customers_new=saying is Saying.NEW_CUSTOMERS,
         )
 
     def exchange(self, args: Mapping[str, Any]) -> Outcome:
@@ -129,14 +131,12 @@ class FileWay:
         revision: int,
         note: str,
         tell: Tell,
-        is_correction: bool = False,
+        saying: Saying = Saying.NOTHING,
     ) -> Outcome:
         """See ``Way``."""
 
         async def change(book: RosterBook) -> Applied:
-            applied = await book.apply(
-                touched, revision=revision, actor=self._user, note=note, is_correction=is_correction
-            )
+            applied = await book.apply(touched, revision=revision, actor=self._user, note=note, saying=saying)
             tell(len(touched))
             return applied
 

@@ -36,6 +36,8 @@ def _twelve_digits(text: str) -> str:
     return text
 
 
+CUSTOMER_WAS_MAX: Final = 8
+"""Earlier numbers of one customer that are kept; one more drops the oldest."""
 TwelveDigits = Annotated[str, AfterValidator(_twelve_digits)]
 
 
@@ -83,6 +85,13 @@ class MeterSettings(MeterSecurity):
     )
     customer_number: TwelveDigits = Field(
         "", description="12 digits: whose meter it is. Without it no order goes."
+    )
+    customer_was: tuple[TwelveDigits, ...] = Field(
+        (),
+        max_length=CUSTOMER_WAS_MAX,
+        description="Numbers under which the same customer was known before, because they had been written "
+        "down wrongly; `roster apply --correct-numbers` notes them. What protects him and what he paid "
+        "under them is his.",
     )
     customer: str = Field("", max_length=100, description="What people call the customer.")
     point_of_supply: str = Field(

@@ -25,6 +25,7 @@ from typing import Any, Final
 
 from meterlink.daemon.refusals import told
 from meterlink.errors import BadRequest, BusFull
+from meterlink.model.plain import read_json
 from meterlink.transports.unix_listener import unix_listener
 from meterlink.transports.unix_path import short_path
 
@@ -70,10 +71,10 @@ class Request:
 
         """
         try:
-            document = json.loads(line)
+            document = read_json(line)
             _encoded(document)  # half a surrogate pair is text that nothing can be told, kept or sent in
         except (ValueError, RecursionError):
-            raise BadRequest("a request is one line of JSON, in UTF-8") from None
+            raise BadRequest("a request is one line of JSON, in UTF-8, with each key once") from None
         match document:
             case {"id": str(name), "op": str(op)} if set(document) <= {"id", "op", "args"}:
                 args = document.get("args", {})

@@ -22,6 +22,7 @@ from meterlink.roster.checks import Checks
 from meterlink.roster.entries import Meters
 from meterlink.roster.exchange import Exchange
 from meterlink.roster.roster import Roster
+from meterlink.roster.saying import Saying
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,14 +81,12 @@ class LiveRoster:
         revision: int,
         actor: str,
         note: str = "",
-        is_correction: bool = False,
+        saying: Saying = Saying.NOTHING,
     ) -> Applied:
         """See ``RosterBook.apply``."""
         return await self._change(
             (meter.id for meter in touched),
-            lambda: self._book.apply(
-                touched, revision=revision, actor=actor, note=note, is_correction=is_correction
-            ),
+            lambda: self._book.apply(touched, revision=revision, actor=actor, note=note, saying=saying),
         )
 
     async def exchange(self, exchange: Exchange, *, actor: str) -> Applied:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from meterlink.errors import BadRequest, JournalError
 from meterlink.model.act import Topic
 from meterlink.model.order import OWN_IDS, Order, Origin
+from meterlink.model.plain import hidden_in, texts_in
 from meterlink.orders.book import Book
 from meterlink.orders.judging.judge import told
 from meterlink.orders.life.life import Life
@@ -159,6 +160,8 @@ def order_in(args: Args) -> Order:
         order = Order.of(str(body.pop("id")), body)
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise BadRequest(f"that is no order: {error}") from None
+    if hidden := hidden_in(texts_in(dict(order.body))):
+        raise BadRequest(f"{hidden} in the order is no character that shows: write plain text")
     if order.id.startswith(OWN_IDS):
         raise BadRequest(f"ids that begin with {', '.join(OWN_IDS)} are the daemon's own: take another")
     if order.origin is Origin.PAYMENT:

@@ -24,6 +24,7 @@ from meterlink.orders.people import Deed, People
 from meterlink.roster.entries import meter_of
 from meterlink.roster.exchange import Exchange
 from meterlink.roster.faults import RosterRefused
+from meterlink.roster.saying import Saying
 
 TICKETS_MAX: Final = 4
 """Changes that are put down at one time."""
@@ -125,7 +126,7 @@ class RosterDesk:
                 revision=revision,
                 actor=user,
                 note=note,
-                is_correction=args.get("are_numbers_corrected") is True,
+                saying=_saying(args),
             )
         except RosterRefused as refusal:
             return {"refused": [one.as_json() for one in refusal.faults], "count": refusal.count}
@@ -200,3 +201,10 @@ def _registers(args: Args, key: str) -> dict[str, Decimal]:
         return {str(item): Decimal(str(value)) for item, value in told.items()}
     except InvalidOperation:
         raise BadRequest(f"{key}: what a register showed is a number") from None
+
+
+def _saying(args: Args) -> Saying:
+    """What somebody said of numbers that become other."""
+    if args.get("are_numbers_corrected") is True:
+        return Saying.CORRECTED
+    return Saying.NEW_CUSTOMERS if args.get("are_customers_new") is True else Saying.NOTHING

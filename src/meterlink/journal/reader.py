@@ -40,6 +40,8 @@ class JournalReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        if path.is_dir():
+            raise JournalError(f"{path} is a folder: name the journal's file in it")
         # Nothing can be written beside a file on a read-only medium; then nobody else writes it either.
         written = path.with_name(f"{path.name}-wal").exists() or os.access(path.parent, os.W_OK)
         mode = "mode=ro" if written else "mode=ro&immutable=1"

@@ -20,13 +20,16 @@ from meterlink.roster.entries import Meters, is_gone, meters_of
 from meterlink.roster.exchange import Exchange, exchanged
 from meterlink.roster.faults import Fault, RosterRefused, Words
 from meterlink.roster.plan import changes, result
+from meterlink.roster.saying import Saying, followed
 
 IMPORT: Final = "import"
 """Verb of the revision that took the configuration's meters over."""
 APPLY: Final = "apply"
 EXCHANGE: Final = "exchange"
 CORRECTED: Final = "corrected"
-"""In the act of a revision: that meter numbers in it had been written down wrongly."""
+"""In the act of a revision: that numbers in it had been written down wrongly."""
+SAYING: Final = "saying"
+"""In the act of a revision: what people said of numbers that became other."""
 NOTE_MAX: Final = 200
 """Characters of a note."""
 
@@ -130,7 +133,7 @@ class RosterBook:
         verb: str = APPLY,
         note: str = "",
         rows: Mapping[str, int] = _NO_ROWS,
-        is_correction: bool = False,
+        saying: Saying = Saying.NOTHING,
     ) -> Applied:
         """Let some entries become other, all of them or none.
 
@@ -141,8 +144,8 @@ class RosterBook:
             verb: how.
             note: for people.
             rows: by id, where a meter is named in the table it comes from.
-            is_correction: whether meter numbers that become other had been written down wrongly; without
-                this word each of them is refused, because another meter takes an exchange.
+            saying: why numbers that become other do; without a word each of them is refused: another meter
+                takes an exchange, and what protects a customer is not another's.
 
         Raises:
             StepTaken: the roster has become another since; nothing was changed.
@@ -151,7 +154,8 @@ class RosterBook:
 
         """
         held = await self._held_as(revision)
-        told = {"note": note[:NOTE_MAX], **({CORRECTED: True} if is_correction else {})}
+        said = {CORRECTED: True} if saying is Saying.CORRECTED else {}
+        told = {"note": note[:NOTE_MAX], **said, **({SAYING: saying.value} if saying else {})}
         return await self._keep(held, touched, actor, verb, told, rows)
 
     async def exchange(self, exchange: Exchange, *, actor: str) -> Applied:
@@ -193,10 +197,8 @@ class RosterBook:
         rows: Mapping[str, int],
     ) -> Applied:
         now = self._clock.utc_now()
-        is_correction = bool(told.get(CORRECTED))
-        made = await asyncio.to_thread(
-            _made, self._checks, held, touched, now, rows, is_correction=is_correction
-        )
+        saying = Saying(str(told.get(SAYING, "")))
+        made = await asyncio.to_thread(_made, self._checks, held, touched, now, rows, saying)
         if made.changes:
             act = Act(
                 topic=Topic.ROSTER,
@@ -229,8 +231,7 @@ def _made(
     touched: Sequence[MeterSettings],
     now: datetime,
     rows: Mapping[str, int],
-    *,
-    is_correction: bool,
+    saying: Saying,
 ) -> _Made:
     """Seconds of work for a hundred thousand meters, so on a thread of its own.
 
@@ -238,10 +239,10 @@ def _made(
         RosterRefused: something is wrong with it.
 
     """
+    touched = [followed(held.meters.get(meter.id), meter, saying) for meter in touched]
     meters = result(held.meters, touched)
     faults = checks.faults(meters, touched, now, rows)
-    if not is_correction:
-        faults += overwritten(held.meters, touched, rows)
+    faults += overwritten(held.meters, touched, rows, saying)
     if faults:
         raise RosterRefused.of(faults)
     made = changes(held.meters, touched)

@@ -132,6 +132,22 @@ class Digits:
         return value
 
 
+class ManyDigits:
+    """Several numbers of twelve digits, with semicolons between them."""
+
+    rule: Final = Digits.rule
+
+    def read(self, text: str, zone: tzinfo) -> list[str]:
+        """See ``Cell``."""
+        parts = [part.strip() for part in _BETWEEN.split(text)]
+        return list(dict.fromkeys(Digits().read(part, zone) for part in parts if part))
+
+    def write(self, value: list[str], zone: tzinfo) -> str:
+        """See ``Cell``."""
+        del zone
+        return ";".join(value)
+
+
 class Choice:
     """One of a few words; of people's words for them, too.
 

@@ -17,6 +17,7 @@ from meterlink.drivers.profiles import MeterProfiles
 from meterlink.roster.entries import Meters, is_gone
 from meterlink.roster.faults import Fault, Words
 from meterlink.roster.fits import Fits
+from meterlink.roster.saying import Saying
 
 ENTRIES_MAX: Final = 3 * METERS_MAX
 """Entries of a roster with those out of service: every meter was replaced twice."""
@@ -69,7 +70,9 @@ class Checks:
         return found
 
 
-def overwritten(before: Meters, touched: Sequence[MeterSettings], rows: Mapping[str, int]) -> Iterator[Fault]:
+def overwritten(
+    before: Meters, touched: Sequence[MeterSettings], rows: Mapping[str, int], saying: Saying
+) -> Iterator[Fault]:
     """Entries that would be another meter under the same id: what was told of the one is not the other's.
 
     Evidence, orders and limits are found by the id. An exchange gives the new meter one of its own, and says
@@ -79,11 +82,26 @@ def overwritten(before: Meters, touched: Sequence[MeterSettings], rows: Mapping[
         before: the roster as it is, with those out of service.
         touched: the entries that become other.
         rows: by id, the row that names a meter.
+        saying: what people say of numbers that become other.
 
     """
+    if saying is Saying.CORRECTED:
+        return
     for meter in touched:
         old = before.get(meter.id)
-        if old is not None and old.meter_number not in {"", meter.meter_number}:
+        if old is None:
+            continue
+        if saying is Saying.NOTHING and old.customer_number not in {"", meter.customer_number}:
+            words = Words(
+                f"the customer of this meter has the number {old.customer_number!r}, and would get "
+                f"{meter.customer_number!r}: if another customer has it from now on, say so "
+                "(`--new-customers`); if it was written down wrongly, say that (`--correct-numbers`): "
+                "only then what protects the customer and what he paid stays his",
+                f"该表户号为 {old.customer_number!r},将改为 {meter.customer_number!r}:如已换用户,"
+                "请加 `--new-customers`;如原户号录入有误,请加 `--correct-numbers`(保护信息和缴费随之保留)",
+            )
+            yield _fault(rows, meter, "customer_number", words)
+        if old.meter_number not in {"", meter.meter_number}:
             words = Words(
                 f"the meter under this id has the number {old.meter_number!r}, and would get "
                 f"{meter.meter_number!r}: if it was exchanged, record that (`meterlink roster exchange`); if "

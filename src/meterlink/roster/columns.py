@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from meterlink.model.protocols import PROTOCOLS
-from meterlink.roster.cells import Cell, Choice, Digits, Many, Ratio, Text, Time, Whole, YesNo
+from meterlink.roster.cells import Cell, Choice, Digits, Many, ManyDigits, Ratio, Text, Time, Whole, YesNo
 
 NAME_MAX: Final = 64
 """Characters of a name."""
@@ -59,6 +59,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("address", "通信地址", Digits(), ("表地址", "电表地址"), is_needed=True),
     Column("meter_number", "表号", Digits(), ("电表号", "资产编号", "资产号")),
     Column("customer_number", "户号", Digits(), ("用户编号", "客户编号")),
+    Column("customer_was", "曾用户号", ManyDigits()),
     Column("customer", "户名", Text(100), ("用户名称", "客户名称")),
     Column("point_of_supply", "用电地址", Text(100), ("地址",)),
     Column("area", "台区", Text(NAME_MAX), ("台区名称", "台区编号")),

@@ -50,6 +50,7 @@ class RosterMeter:
         firmware: version; empty: not told.
         meter_number: 12 digits; empty: not told.
         customer_number: 12 digits; empty: not told.
+        customer_was: numbers under which the same customer was known before.
         customer: for people.
         point_of_supply: for people.
         area: transformer area; meters without one are an area of their own.
@@ -79,6 +80,7 @@ class RosterMeter:
     firmware: str = ""
     meter_number: str = ""
     customer_number: str = ""
+    customer_was: tuple[str, ...] = ()
     customer: str = ""
     point_of_supply: str = ""
     area: str = ""
@@ -216,6 +218,7 @@ def _meter(meter: MeterSettings, profile: Profile, line: str, line_is_ours: bool
         firmware=meter.firmware,
         meter_number=meter.meter_number,
         customer_number=meter.customer_number,
+        customer_was=meter.customer_was,
         customer=meter.customer,
         point_of_supply=meter.point_of_supply,
         area=meter.area,

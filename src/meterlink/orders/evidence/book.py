@@ -16,6 +16,7 @@ from meterlink.clock import Clock
 from meterlink.errors import EvidenceRefused, NotEntitled, StepTaken
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, KeptAct, Topic
+from meterlink.model.plain import hidden_in, texts_in
 from meterlink.orders.evidence.one_payment import TELLERS_MAX, subject_of
 from meterlink.orders.evidence.records import (
     Agreement,
@@ -145,6 +146,8 @@ class EvidenceBook:
                 f"sender: {actor.name} may not speak for {record.sender}: see `senders` in the file of people"
             )
         _check_times(record)
+        if hidden := hidden_in(texts_in(record.body)):
+            raise EvidenceRefused(f"{record.full_id!r}: {hidden} is no character that shows: use plain text")
         now = self._timeline.stamp()
         if record.at - now > AHEAD_MAX:
             raise EvidenceRefused(f"at: {record.body['at']} is ahead of our clock: check the sender's clock")
@@ -224,7 +227,7 @@ class EvidenceBook:
         acts = await self._acts_of(meter.id)
         for full_id in also:
             acts += [kept for kept in await self._acts.of_subject(Topic.EVIDENCE, full_id) if not kept.meter]
-        told = (one for one in (*before, *_kept(acts)) if _concerns(one.record, meter))
+        told = (one for one in (*before, *_kept(acts)) if concerns(one.record, meter))
         since = self._timeline.set_since
         return Told(kept=tuple(replace(one, set_since=since(one.kept_at)) for one in told))
 
@@ -351,8 +354,14 @@ def _only_allows(record: Evidence) -> bool:
     return isinstance(record, WITHDRAWABLE) and not is_failure
 
 
-def _concerns(record: Evidence, meter: RosterMeter) -> bool:
-    return record.customer in ("", meter.customer_number) or isinstance(record, SafetyHold)
+def concerns(record: Evidence, meter: RosterMeter) -> bool:
+    """Whether it is told of the customer who has a meter now, or of the place.
+
+    What stands against a disconnection counts for him under a number that had been written down wrongly, too.
+    """
+    if record.customer in ("", meter.customer_number) or isinstance(record, SafetyHold):
+        return True
+    return record.customer in meter.customer_was and isinstance(record, FOLLOWING)
 
 
 def _checked(record: Evidence, meter: RosterMeter | None) -> RosterMeter:

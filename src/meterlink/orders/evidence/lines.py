@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from meterlink.errors import EvidenceRefused
+from meterlink.model.plain import read_json
 from meterlink.orders.evidence.records import parse
 
 LINE_OCTETS_MAX: Final = 65_536
@@ -49,9 +49,9 @@ def _line(number: int, octets: bytes) -> Line:
     if len(octets) > LINE_OCTETS_MAX:
         return Line(number=number, fault=f"longer than {LINE_OCTETS_MAX} octets: one record a line")
     try:
-        document = json.loads(octets)
+        document = read_json(octets)
     except (ValueError, RecursionError) as error:
-        return Line(number=number, fault=f"not JSON: {error}")
+        return Line(number=number, fault=f"not JSON in UTF-8 with each key once: {error}")
     try:
         parse(document)
     except EvidenceRefused as error:

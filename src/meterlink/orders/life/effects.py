@@ -8,11 +8,13 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from meterlink.drivers.control import Standing
 from meterlink.model.act import Act
 from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.transmission import Transmission
-from meterlink.orders.life.written import answer_in
+from meterlink.orders.life.witnesses import has_one_bit, has_opened_apart
+from meterlink.orders.life.written import answer_in, seen_in
 
 if TYPE_CHECKING:
     from meterlink.orders.life.life import Life
@@ -64,6 +66,18 @@ def _intend(life: Life, act: Act) -> Changes:
     }
 
 
+def _seen(life: Life, act: Act) -> Changes:
+    """What a look shows beside the order: that guarantee or alarm opened the contact."""
+    told = act.body.get("look")
+    if not told or life.sent is None or not has_one_bit(life.order.kind):
+        return {}
+    before, after = life.sent.before, seen_in(told["seen"])
+    if not isinstance(before, Standing) or not isinstance(after, Standing):
+        raise ValueError(f"order {life.order.id}: a purse was looked at for a switch")
+    opened = has_opened_apart(before, after, life.sent.operator_code)
+    return {"has_opened": life.has_opened or opened}
+
+
 def _answered(life: Life, act: Act) -> Changes:
     """What came back, or that nobody saw it; nothing new came where a refusal is believed later."""
     if life.sent is None or life.state is not OrderState.SENDING:
@@ -84,12 +98,12 @@ def _wait_for_key(_life: Life, _act: Act) -> Changes:
     return {"looks": 0}
 
 
-def _prove_not(_life: Life, act: Act) -> Changes:
-    return {"proof": str(act.body["proof"])}
+def _prove_not(life: Life, act: Act) -> Changes:
+    return {**_seen(life, act), "proof": str(act.body["proof"])}
 
 
-def _look(life: Life, _act: Act) -> Changes:
-    return {"looks": life.looks + 1}
+def _look(life: Life, act: Act) -> Changes:
+    return {**_seen(life, act), "looks": life.looks + 1}
 
 
 def _payment(_life: Life, act: Act) -> Changes:
@@ -119,7 +133,10 @@ EFFECTS: Final[Mapping[Signal, Callable[[Life, Act], Changes]]] = {
     Signal.LOSE: _answered,
     Signal.REJECT: _reject,
     Signal.UNSENT: _unsent,
+    Signal.PROVE: _seen,
     Signal.PROVE_NOT: _prove_not,
+    Signal.CONTRADICT: _seen,
+    Signal.GIVE_UP: _seen,
     Signal.LOOK: _look,
     Signal.WAIT_FOR_KEY: _wait_for_key,
     Signal.PAYMENT: _payment,

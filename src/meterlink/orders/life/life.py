@@ -57,6 +57,7 @@ class Life:
         sent: the newest of them.
         proof: why the newest of them had no effect; empty: that is not known.
         reauthenticated: whether it was sent again because an authentication had timed out.
+        has_opened: whether a look showed that it opened the contact, although it was to open none.
         looks: how many read-backs decided nothing.
         payment: id of the payment that came; empty: none did.
         is_left: whether nothing more will be tried.
@@ -83,6 +84,7 @@ class Life:
     sent: Transmission | None = None
     proof: str = ""
     reauthenticated: bool = False
+    has_opened: bool = False
     looks: int = 0
     payment: str = ""
     is_left: bool = False
@@ -202,8 +204,13 @@ class Life:
 
     @property
     def may_have_cut(self) -> bool:
-        """Whether it is a trip that has ended, and may have been obeyed, as a no without a proof."""
-        if self.order.kind is not OrderKind.TRIP or self.finding_of_two == "not_done":
+        """Whether it opened the contact, or is a trip that has ended and may have been obeyed.
+
+        A no without a proof may have been.
+        """
+        if self.order.kind is not OrderKind.TRIP:
+            return self.has_opened
+        if self.finding_of_two == "not_done":
             return False
         return self.state in MAYBE or (self.state is OrderState.REJECTED and not self.proof)
 

@@ -77,6 +77,7 @@ class Case:
         looks: oldest first, at least one.
         facts: of the meter's model.
         reply_timeout: longest that the meter may take to answer on this line.
+        is_probe: whether it was sent to find out what the meter does.
 
     """
 
@@ -87,6 +88,7 @@ class Case:
     looks: Sequence[Look]
     facts: SwitchFacts
     reply_timeout: timedelta
+    is_probe: bool = False
 
     @property
     def look(self) -> Look:

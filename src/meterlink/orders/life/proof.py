@@ -34,7 +34,9 @@ may show it later, the act carries none, and a trip counts as one that may have 
 **Contradicting itself** (``CONTRADICT``; CTRL-20). Two looks in a row, ``LOOKS_APART`` apart, show the same
 of: load with the contact open; and, once ``FAULT_AFTER`` is over (for a trip beyond its delay, if that is
 known), command and contact that differ, a contact that moved without a record, a closed contact without
-voltage. Two looks, because a meter is not read in one instant and a contact may move between two answers.
+voltage. Of guarantee and alarm at any time: the contact or the trip records moved (facts 5 and 8), which no
+qualified model does, and a probe may find out. Two looks, because a meter is not read in one instant and a
+contact may move between two answers.
 
 **Nothing** (``None``): look again. After ``UNDECIDED_FOR`` it stays undecided for ever (``GIVE_UP``), and so
 does a purse at once whose count is neither the old nor the new one, or which has the count and other money.
@@ -50,7 +52,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from meterlink.drivers.control import ControlAnswer, Standing, Verdict
-from meterlink.model.order import BELIEVED_NO, Order, OrderKind
+from meterlink.model.order import BELIEVED_NO, Order, OrderKind, Origin
 from meterlink.orders.life import witnesses
 from meterlink.orders.life.expiry import FRAME_LIFE_MAX
 from meterlink.orders.life.look import Case, Conclusion, Look, SwitchFacts
@@ -134,6 +136,7 @@ def conclude(
             looks=looks,
             facts=facts,
             reply_timeout=reply_timeout,
+            is_probe=order.origin is Origin.PROBE,
         )
         found = of_money(case) if order.kind is OrderKind.TOP_UP else of_switch(case)
     if found.signal is None and now - sent.left_by >= UNDECIDED_FOR:

@@ -32,16 +32,9 @@ def of_switch(case: Case) -> Conclusion:
 
     """
     words = _words(case)
-    if _is_obeyed(case, words):
-        return Conclusion(signal=Signal.PROVE, inputs=words)
-    if _waits_for_key(case):
-        return Conclusion(signal=Signal.WAIT_FOR_KEY, inputs=words)
-    if case.was_rejected:
-        if case.age >= case.reply_timeout and witnesses.stands_as_before(*_both(case)):
-            proof = _proof_of_nothing(case)
-            return Conclusion(signal=Signal.REJECT, proof=proof, inputs={**words, "proof": proof})
-    elif proof := _proof_of_nothing(case):
-        return Conclusion(signal=Signal.PROVE_NOT, proof=proof, inputs={**words, "proof": proof})
+    # What moved a contact that it should not move did something else than its bit shows.
+    if not _has_moved_apart(case, case.look) and (found := _decided(case, words)) is not None:
+        return found
     shown = shown_twice(case.looks, [_contradictions(case, look) for look in case.looks[-2:]])
     if shown:
         return Conclusion(signal=Signal.CONTRADICT, inputs={**words, "contradiction": " ".join(shown)})
@@ -76,6 +69,23 @@ def shown_twice(looks: Sequence[Look], shown: Sequence[Iterable[str]]) -> tuple[
 def is_load_on_open(standing: Standing, facts: SwitchFacts) -> bool:
     """Whether something flows through an open contact. Source: CTRL-20; fact 3."""
     return standing.contact_open is True and witnesses.is_loaded(standing, facts.basic_current_a) is True
+
+
+def _decided(case: Case, words: dict[str, str]) -> Conclusion | None:
+    """What the newest look proves of what was ordered."""
+    if _is_obeyed(case, words):
+        return Conclusion(signal=Signal.PROVE, inputs=words)
+    if _waits_for_key(case):
+        return Conclusion(signal=Signal.WAIT_FOR_KEY, inputs=words)
+    proof = _proof_of_nothing(case)
+    if case.was_rejected:
+        is_believed = case.age >= case.reply_timeout and witnesses.stands_as_before(*_both(case))
+        return _concluded(Signal.REJECT, words, proof) if is_believed else None
+    return _concluded(Signal.PROVE_NOT, words, proof) if proof else None
+
+
+def _concluded(signal: Signal, words: dict[str, str], proof: str) -> Conclusion:
+    return Conclusion(signal=signal, proof=proof, inputs={**words, "proof": proof})
 
 
 def _words(case: Case) -> dict[str, str]:
@@ -167,6 +177,8 @@ def _contradictions(case: Case, look: Look) -> list[str]:
     """What one look shows that cannot be, by name."""
     before, after = standing_of(case.sent.before), standing_of(look.seen)
     found = ["load_with_contact_open"] if is_load_on_open(after, case.facts) else []
+    if _has_moved_apart(case, look):
+        found.append("contact_moved")
     if witnesses.has_one_bit(case.kind):
         return found
     age = look.started_at - case.left_by
@@ -178,6 +190,18 @@ def _contradictions(case: Case, look: Look) -> list[str]:
     if _differs(case, after) and _is_overdue(case, age):
         found.append("command_and_contact_differ")
     return found
+
+
+def _has_moved_apart(case: Case, look: Look) -> bool:
+    """Whether guarantee or alarm moved the contact. Source: facts 5 and 8."""
+    if not witnesses.has_one_bit(case.kind) or case.is_probe:
+        return False
+    stood = standing_of(case.sent.before), standing_of(look.seen)
+    code = case.sent.operator_code
+    may_close = case.kind is OrderKind.GUARANTEE_ON
+    return witnesses.has_opened_apart(*stood, code) or (
+        not may_close and witnesses.has_closed_apart(*stood, code)
+    )
 
 
 def _has_no_record(case: Case, before: Standing, after: Standing) -> bool:

@@ -38,6 +38,7 @@ def summary(life: Life) -> dict[str, Any]:
         "transmissions": life.transmissions,
         "postponed": life.postponed,
         "finding": life.finding_of_two,
+        "meter_number": "" if life.sent is None else life.sent.meter_number,
     }
 
 

@@ -159,6 +159,30 @@ _BITS: Final[Mapping[OrderKind, tuple[str, bool]]] = {
 }
 
 
+def has_opened_apart(before: Standing, after: Standing, operator_code: str) -> bool:
+    """Whether a contact opened, was told to, or a trip was recorded, at an order that should open none.
+
+    Not if a trip was under way before, or if the new record names another one as its cause: a wallet that ran
+    dry, or a hand-held unit.
+    """
+    if before.command_open is True or _is_of_another(before.trips, after.trips, operator_code):
+        return False
+    turned = before.command_open is False and after.command_open is True
+    opened = before.contact_open is False and after.contact_open is True
+    return turned or opened or _is_new(before.trips, after.trips) is True
+
+
+def has_closed_apart(before: Standing, after: Standing, operator_code: str) -> bool:
+    """The same of a contact that closed, and that nobody had permitted to."""
+    if before.command_open is False or _is_of_another(before.closes, after.closes, operator_code):
+        return False
+    return before.contact_open is True and after.contact_open is False
+
+
+def _is_of_another(old: SwitchRecord, new: SwitchRecord, operator_code: str) -> bool:
+    return _is_new(old, new) is True and new.operator_code not in ("", operator_code)
+
+
 def _is_bit_unchanged(kind: OrderKind, before: Standing, after: Standing) -> bool:
     wanted = _BITS[kind][1]
     if bit_of(kind, before) is not (not wanted) or bit_of(kind, after) is not (not wanted):

@@ -216,7 +216,7 @@ def needs_reconnection(lives: Sequence[Life]) -> bool:
     switched = [
         life for life in lives if life.transmissions and (life.may_have_cut or _may_have_closed(life))
     ]
-    return bool(switched) and switched[-1].order.kind is OrderKind.TRIP
+    return bool(switched) and switched[-1].may_have_cut
 
 
 def _may_have_closed(life: Life) -> bool:

@@ -170,6 +170,7 @@ def _undecided(lives: Iterable[Life]) -> Life | None:
         for life in lives
         if (life.order.kind in BRINGS_CURRENT and life.order.origin is Origin.PAYMENT)
         or (life.order.kind is OrderKind.TRIP and life.transmissions)
+        or life.has_opened
     ]
     if any(life.state is OrderState.WAITING_FOR_KEY for life in found):
         return None  # current comes back as soon as somebody presses the key

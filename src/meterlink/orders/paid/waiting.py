@@ -23,6 +23,7 @@ from meterlink.journal.acts import READ_MAX
 from meterlink.model.act import KeptAct, Topic
 from meterlink.model.order import CLOSES, OrderKind, OrderState
 from meterlink.orders.book import Book, History
+from meterlink.orders.evidence.book import concerns
 from meterlink.orders.evidence.records import BalanceStatement, Dispute, Evidence, Payment, SafetyHold
 from meterlink.orders.evidence.told import Kept, record_of
 from meterlink.orders.life.machine import Signal
@@ -117,7 +118,7 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
 
 
 def _that_cut(histories: Sequence[History]) -> History | None:
-    """The newest trip that may have opened the contact; ``None``: none, or it was seen closed."""
+    """The newest order that may have opened the contact; ``None``: none, or it was seen closed."""
     closed_at = max((one.acts[-1].number for one in histories if _is_proved_closed(one)), default=0)
     trips = [one for one in histories if _may_have_cut(one)]
     return trips[-1] if trips and _sent(trips[-1])[-1].number > closed_at else None
@@ -126,7 +127,7 @@ def _that_cut(histories: Sequence[History]) -> History | None:
 def _may_have_cut(one: History) -> bool:
     life = one.life
     is_sent_trip = life.order.kind is OrderKind.TRIP and life.transmissions > 0
-    return is_sent_trip and (life.state in _MAYBE_OPEN or life.may_have_cut)
+    return (is_sent_trip and life.state in _MAYBE_OPEN) or life.may_have_cut
 
 
 def _is_proved_closed(one: History) -> bool:
@@ -180,7 +181,7 @@ def _cause(told: Sequence[_Told], meter: RosterMeter, cut_at: int) -> _Told | No
     clear: dict[str, _Told] = {}
     for one in told:
         kept, record = one
-        if record.customer != meter.customer_number:
+        if not concerns(record, meter):
             continue
         if isinstance(record, BalanceStatement):
             counts_from = Kept.of([kept]).counts_from

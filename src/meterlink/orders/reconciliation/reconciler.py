@@ -18,7 +18,7 @@ from meterlink.model.act import Topic
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.orders.attention.work import WorkItems, WorkKind
 from meterlink.orders.book import Book
-from meterlink.orders.evidence.book import EvidenceBook
+from meterlink.orders.evidence.book import TIMES_FROM, EvidenceBook
 from meterlink.orders.evidence.records import BalanceStatement, Payment
 from meterlink.orders.evidence.told import record_of
 from meterlink.orders.life.life import Life
@@ -173,7 +173,7 @@ class Reconciler:
         )
 
     async def _payments(self, day: date, meters: set[str]) -> tuple[list[Payment], bool]:
-        since = datetime.combine(day, time(), self._zone)
+        since = max(datetime.combine(day, time(), self._zone), TIMES_FROM)
         acts = await self._book.acts.of_verb(Topic.EVIDENCE, "record", since=since)
         found = []
         for kept in acts:
@@ -181,7 +181,12 @@ class Reconciler:
                 record = record_of(kept.act)
                 if isinstance(record, Payment):
                     found.append(record)
-        return found, len(acts) < READ_MAX
+        return found, len(acts) < READ_MAX and await self._had_begun(day)
+
+    async def _had_begun(self, day: date) -> bool:
+        """Whether the log reaches back to a day: of one before it nobody here can say what was paid."""
+        first = await self._book.acts.after(0, limit=1)
+        return bool(first) and first[0].act.at.astimezone(self._zone).date() <= day
 
     async def _money(self, meter: RosterMeter, lives: list[Life]) -> MeterMoney:
         purse, told = None, ""

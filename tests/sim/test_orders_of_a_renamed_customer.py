@@ -1,0 +1,85 @@
+"""A customer's number is put right, or the meter gets another customer: what was told follows, or not."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from meterlink.errors import MeterlinkError
+from meterlink.model.payload import time_out
+from meterlink.roster.saying import Saying
+from metersim import Station
+from tests.support.control_bench import ADDRESS, a_meter
+from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+
+METER: Final = f"m{ADDRESS}"
+
+
+def _renumbered(gateway: OrderGateway, saying: Saying) -> None:
+    keys = {**gateway.meter_keys[ADDRESS], "customer_number": "000077777777"}
+    gateway.meter_keys = {**gateway.meter_keys, ADDRESS: keys}
+    gateway.apply_roster(saying)
+
+
+@pytest.mark.parametrize("saying", [Saying.CORRECTED, Saying.NEW_CUSTOMERS])
+def test_who_is_protected_stays_so_when_his_number_is_put_right(tmp_path: Path, saying: Saying) -> None:
+    """Somebody on life support would be cut off because a clerk mended a slip of the pen."""
+    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+
+    async def protect() -> None:
+        await gateway.up()
+        record = {
+            "kind": "protection",
+            "id": "x1",
+            "sender": "billing",
+            "at": time_out(gateway.now()),
+            "meter": METER,
+            "protection": "life_support",
+            "state": "set",
+        }
+        await gateway.told(record)
+
+    async def trip() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(METER)
+        if saying is Saying.CORRECTED:
+            with pytest.raises(MeterlinkError, match="CTRL-08"):
+                await gateway.trip("t-1", METER)
+        else:
+            await gateway.trip("t-1", METER)
+            await gateway.until("t-1")
+
+    gateway.run(seconds=60, meanwhile=protect)
+    _renumbered(gateway, saying)
+    gateway.run(seconds=200, meanwhile=trip)
+    assert ([] if saying is Saying.CORRECTED else ["trip"]) == gateway.obeyed()
+
+
+@pytest.mark.parametrize("saying", [Saying.CORRECTED, Saying.NEW_CUSTOMERS])
+def test_the_clocks_of_who_has_paid_go_on_under_his_right_number(tmp_path: Path, saying: Saying) -> None:
+    """A family that has paid would stay in the dark, and nobody be told of it."""
+    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+    told: list[str] = []
+
+    async def pay() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(METER)
+        await gateway.trip("t-1", METER)
+        assert "done" == (await gateway.until("t-1"))["state"]
+        gateway.unplug()
+        await gateway.paid(METER)
+
+    async def wait() -> None:
+        await gateway.up()
+        await asyncio.sleep(400)
+        told.extend(
+            one["rule"] for one in (await gateway.ask("david", "alarm.list", only_open=True))["alarms"]
+        )
+
+    gateway.run(seconds=100, meanwhile=pay)
+    _renumbered(gateway, saying)
+    gateway.run(seconds=450, meanwhile=wait)
+    assert (saying is Saying.CORRECTED) is ("RECONNECT_LATE_1" in told)
