@@ -1,7 +1,7 @@
 """Orders whose meter is no longer in service: no line leads to it, so nobody would ever carry them on.
 
-What has not been sent is refused. What has may have been obeyed. Where another meter stands there instead,
-nobody can read any more what it did: its outcome is unknown, and two people find it out. Otherwise it has the
+What has not been sent is refused. What has may have been obeyed. Where the meter was exchanged, nobody can
+read any more what it did: its outcome is unknown, and two people find it out. Otherwise it has the
 day that every read-back has, because its meter may come back; then it is unknown as well.
 """
 
@@ -79,7 +79,7 @@ class Strays:
         """End an order that was sent, if it is time; whether it has ended."""
         timeline = self._book.timeline
         is_old = life.sent is not None and is_given_up(timeline.lived(watched_since(life)), timeline.now())
-        if not is_old and self._roster.heir_of(life.order.meter) is None:
+        if not is_old and not self._roster.was_exchanged(life.order.meter):
             return False
         for signal in _TO_UNKNOWN.get(life.state, (Signal.LEAVE,)):
             life = await self._book.insist(life, signal, actor=DAEMON, body={"told": told})

@@ -67,6 +67,7 @@ class RosterMeter:
         keys: what proves orders to it, by reference.
         predecessors: ids of the meters that stood before it, the newest last; what protects their customer,
             and what was done to them, follows the customer.
+        replaces: id of the one that it was exchanged for; empty: nobody told of an exchange.
 
     """
 
@@ -96,6 +97,7 @@ class RosterMeter:
     is_lab: bool = False
     keys: tuple[str | int | bool | None, ...] = ()
     predecessors: tuple[str, ...] = ()
+    replaces: str = ""
 
 
 class Roster:
@@ -189,8 +191,12 @@ class Roster:
         return self._built.get(meter_id)
 
     def heir_of(self, meter_id: str) -> RosterMeter | None:
-        """The meter that stands where another one stood; ``None``: that one was not exchanged."""
+        """The meter that its customer has after it; ``None``: there is none."""
         return next((meter for meter in self if meter_id in meter.predecessors), None)
+
+    def was_exchanged(self, meter_id: str) -> bool:
+        """Whether somebody has told that another meter was put in the place of one."""
+        return any(meter.replaces == meter_id for meter in self)
 
     def of_customer(self, customer_number: str) -> tuple[RosterMeter, ...]:
         """The meters of a customer; empty: nobody has that number."""
@@ -231,6 +237,7 @@ def _meter(meter: MeterSettings, profile: Profile, line: str, line_is_ours: bool
         opening_limit_a=Decimal(meter.opening_limit_a) if meter.opening_limit_a else None,
         pending_replacement=meter.pending_replacement,
         is_lab=meter.lab,
+        replaces=meter.replaces or "",
         keys=(
             meter.security,
             meter.control_password,
