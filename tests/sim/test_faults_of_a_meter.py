@@ -108,7 +108,7 @@ def test_f18_registers_are_kept_as_the_meter_shows_them(tmp_path: Path, happenin
             strike(happening, meter.works, line.gateway.sim.clock.utc_now())
 
     line.run(hours=2.4, meanwhile=happen)
-    line.is_whole(hours=2)
+    assert [] == line.differences(hours=2)
     for meter in line.names:
         kept = [
             reading.value
@@ -142,7 +142,7 @@ def test_f20_a_refusal_is_told_in_the_meters_words_and_ends(
         assert says in _notes(line, refused[0])
 
     line.run(hours=1.75, mended_after=1.3, meanwhile=count)
-    line.is_whole(hours=1)
+    assert [] == line.differences(hours=1)
     assert asked[0] <= 50, "6 rounds, 2 classes, 2 meters, and a look at the clock or two"
 
 
