@@ -59,6 +59,7 @@ def test_f17_a_wrong_clock_gives_its_own_slots_and_harms_nobody(
     for number, name in enumerate(line.names):
         clock = line.meters[name].works.clock
         due = [slot for (meter, kind, slot) in slots if (meter, kind) == (name, "curve")]
+        assert {MIDNIGHT + n * QUARTER for n in range(11)} <= set(due), f"nobody knows what {name} owes"
         for slot in due:
             row, values = slots[name, "curve", slot], readings.get((name, "curve", slot), {})
             assert (row.state == "kept") == bool(values)
