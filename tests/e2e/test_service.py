@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -96,10 +96,16 @@ def test_f24_an_event_loop_that_hangs_does_not_feed_the_watchdog(tmp_path: Path)
         wait_until(lambda: systemd.hears("WATCHDOG=1", fed), what="the watchdog to be fed on")
 
 
-def test_nobody_listens() -> None:
-    """Started by hand, the daemon would end for a manager that is not there."""
+def test_nobody_listens_yet(tmp_path: Path) -> None:
+    """Started by hand, the daemon would end for a manager that is not there, or be deaf to one that comes."""
     for environment in ({}, {"NOTIFY_SOCKET": "/nowhere"}, {"NOTIFY_SOCKET": "@meterlink-nobody"}):
         Notifier(environment).tell("READY=1")
+    notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "notify")})
+    notifier.tell("READY=1")
+    with closing(_Systemd(tmp_path / "notify")) as systemd:
+        notifier.tell("WATCHDOG=1")
+        systemd.hears("")
+        assert ["WATCHDOG=1"] == systemd.heard
 
 
 def test_the_watchdog_is_ours_only_when_it_says_so() -> None:

@@ -79,12 +79,8 @@ def test_backfill_takes_its_fifth_and_nobody_is_late_for_it(tmp_path: Path) -> N
     first = next(at for at, one in enumerate(exchanges) if one.is_freeze and one.di & 0xFF > 1)
     behind = [one for one in exchanges[first:] if one.is_freeze]
     until_s = behind[0].begun_s + _WINDOW_S
-    used_s = sum(min(one.ended_s, until_s) - one.begun_s for one in behind if one.begun_s < until_s)
-    assert 0.8 * _SHARE * _WINDOW_S <= used_s <= _SHARE * _WINDOW_S
-    busy_s = sum(
-        min(one.ended_s, until_s) - one.begun_s for one in exchanges[first:] if one.begun_s < until_s
-    )
-    assert busy_s < 0.7 * _WINDOW_S, "there was room for more of it"
+    assert 0.8 * _SHARE * _WINDOW_S <= _used_s(behind, until_s) <= _SHARE * _WINDOW_S
+    assert _used_s(exchanges[first:], until_s) < 0.7 * _WINDOW_S, "there was room for more of it"
     first_minute = back_at.replace(second=0, microsecond=0)
     minutes = {first_minute + timedelta(minutes=n) for n in range(1, 11)}
     for address in _ADDRESSES:

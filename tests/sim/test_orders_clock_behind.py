@@ -18,13 +18,7 @@ AWAY_S = 3 * 86_400
 
 
 def back_with_a_waiting_closing(tmp_path: Path, shows: timedelta | datetime) -> tuple[OrderGateway, str]:
-    """A payer's closing found nobody; three days later the gateway starts, and its clock shows this.
-
-    Args:
-        tmp_path: of the gateway.
-        shows: the time, or how much later than at its end.
-
-    """
+    """A payer's closing found nobody; three days later the gateway starts, and its clock shows this."""
     gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
     closing: list[str] = []
 
@@ -35,13 +29,24 @@ def back_with_a_waiting_closing(tmp_path: Path, shows: timedelta | datetime) -> 
         closing.extend((await gateway.paid(M))["orders"])
 
     gateway.run(seconds=60, meanwhile=before, kill=True)
+    days_later(gateway, shows)
+    return gateway, closing[0]
+
+
+def days_later(gateway: OrderGateway, shows: timedelta | datetime) -> None:
+    """Let the gateway be away for three days.
+
+    Args:
+        gateway: that was killed.
+        shows: its clock when it is back: the time, or how much later than at its end.
+
+    """
     ended_at = gateway.now()
     gateway.sim.run(asyncio.sleep(AWAY_S))
     gateway.plugged = True
     gateway.desk_opened.clear()
     until = ended_at + shows if isinstance(shows, timedelta) else shows
     gateway.clock.ahead = until - gateway.sim.clock.utc_now()
-    return gateway, closing[0]
 
 
 @pytest.mark.parametrize("shows", [timedelta(hours=-1), datetime(1970, 1, 1, tzinfo=UTC)])
@@ -53,8 +58,27 @@ def test_nothing_goes_while_our_clock_is_behind(tmp_path: Path, shows: timedelta
         await gateway.up()
         await asyncio.sleep(1500)
         order = await gateway.ask("clara", "order.show", id=closing)
-        assert order["is_open"] and 1 >= kinds_of(order["steps"]).count("postpone"), "nothing is counted"
+        assert (True, 1) == (order["is_open"], order["postponed"]), "once before, and no more is counted"
         assert "CLOCK_NOT_SET" in await alarms(gateway)
+        gateway.clock.ahead = timedelta()
+        assert "expired" == (await gateway.until(closing))["state"]
+
+    gateway.run(seconds=2400, meanwhile=after)
+    assert ["trip"] == gateway.obeyed()
+
+
+def test_a_closing_that_comes_while_our_clock_is_behind_waits(tmp_path: Path) -> None:
+    """It would leave by a clock of which nobody knows how wrong it is, and no deadline be over by it."""
+    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+    gateway.run(seconds=60, meanwhile=lambda: cut_off(gateway), kill=True)
+    days_later(gateway, timedelta(hours=-1))
+
+    async def after() -> None:
+        await gateway.up()
+        (closing,) = (await gateway.paid(M))["orders"]
+        await asyncio.sleep(1500)
+        order = await gateway.ask("clara", "order.show", id=closing)
+        assert (["create", "authorise"], 0) == (kinds_of(order["steps"]), order["postponed"])
         gateway.clock.ahead = timedelta()
         assert "expired" == (await gateway.until(closing))["state"]
 

@@ -184,9 +184,8 @@ def test_tb1_an_equal_configuration_changes_nothing(tmp_path: Path) -> None:
         tasks, dialled = asyncio.all_tasks(), [*plant.dialled]
         status = await _reload(daemon, plant)
         assert status.startswith("STATUS=2 lines")
-        assert tasks <= asyncio.all_tasks() | {task for task in tasks if task.done()}
-        lasting = ("relay", "ingest", "delivery", "line[a]", "line[b]", "bus[a].owner", "journal.writer")
-        assert [] == [task for task in tasks if task.get_name() in lasting and task.done()]
+        lasting = {"relay", "ingest", "delivery", "line[a]", "line[b]", "bus[a].owner", "journal.writer"}
+        assert set() == lasting - {task.get_name() for task in tasks if not task.done()}
         assert dialled == plant.dialled
         assert 1 == len(plant.brokers)
 
@@ -361,7 +360,7 @@ def test_every_moment_of_a_reload_may_be_the_last(tmp_path: Path) -> None:
         plant.run(_EVERY_S + milliseconds / 1000, story)
         after = plant.sim.clock.utc_now() - START
         assert after < timedelta(seconds=_EVERY_S + 15)
-        assert [0.0, 30.0][: len(plant.slots(_TWO))] == plant.slots(_TWO)
+        assert plant.slots(_TWO) in ([0.0], [0.0, 30.0]), f"after {milliseconds} ms"
 
 
 def test_a_meter_enters_and_leaves_service_on_its_day(tmp_path: Path) -> None:

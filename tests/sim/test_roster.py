@@ -72,6 +72,7 @@ def test_without_any_meter_nothing_starts(tmp_path: Path) -> None:
         pytest.RaisesExc(ConfigError, match="there are no meters"), flatten_subgroups=True
     ):
         gateway.run(seconds=1)
+    assert (0, False) == (gateway.dialled, gateway.desk_opened.is_set())
 
 
 def test_a_meter_out_of_service_is_not_read(tmp_path: Path) -> None:

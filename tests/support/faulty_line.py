@@ -5,7 +5,7 @@
     line = FaultyLine(tmp_path)
     line.strike("loss", probability=0.3)
     line.run(hours=3, mended_after=1)
-    line.is_whole(hours=2.5)
+    assert [] == line.differences(hours=2.5)
 """
 
 from __future__ import annotations
@@ -136,8 +136,19 @@ class FaultyLine:
         path = self.gateway.folder / JOURNAL_FILE
         return compare(path, self.meters, due, truth=lambda meter, _, item, slot: meter.value(item, slot))
 
-    def is_whole(self, *, hours: float, but: Collection[str] = ()) -> None:
-        """See that nothing is missing of the first hours, nothing wrong, and the database is the journal."""
+    def differences(self, *, hours: float, but: Collection[str] = ()) -> list[str]:
+        """What is missing of the first hours, and where the database is not the journal.
+
+        Args:
+            hours: so many from midnight on.
+            but: meters that may have holes.
+
+        Raises:
+            AssertionError: truth, journal and ledger disagree.
+
+        """
         holes = self.verdict(hours=hours).holes
-        assert {} == {key: why for key, why in holes.items() if key[0] not in but}
-        self.gateway.check_database()
+        missing = [
+            f"{meter} has holes in {of}: {why}" for (meter, of), why in holes.items() if meter not in but
+        ]
+        return missing + self.gateway.database_differences()

@@ -209,7 +209,11 @@ class SimulatedGateway:
         self.check_database()
 
     def check_database(self) -> None:
-        """The database is the journal: measurement, meter, field, time and value of all readings."""
+        """The database is the journal (``database_differences``)."""
+        assert [] == self.database_differences()
+
+    def database_differences(self) -> list[str]:
+        """Where journal and database differ in measurement, meter, field, time or value of a reading."""
         stored = {
             (measurement, dict(tags)["meter"], field, time_s): float(value)
             for (measurement, tags, time_s), fields in self.sink.points.items()
@@ -221,7 +225,8 @@ class SimulatedGateway:
             for row in self.rows()
             for (meter, item, slot), value in readings_by_key(readings_of([row])).items()
         }
-        assert kept == stored
+        unstored = [f"only in the journal: {one}" for one in kept.items() - stored.items()]
+        return unstored + [f"only in the database: {one}" for one in stored.items() - kept.items()]
 
     async def _run(self, seconds: float, meanwhile: Callable[[], Awaitable[None]] | None, kill: bool) -> None:
         stop = asyncio.Event()

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from meterlink.billing.consumption import LACK_WORDS, Consumption, End, Lack, Stretch, consumption
@@ -15,6 +15,7 @@ from meterlink.model.marks import NO_MARKS, Marks
 from tests.support.kept import DAY, FACTS, ITEM, NIGHT
 
 _REGISTER = st.decimals(min_value=0, max_value=Decimal("899999.99"), places=2)
+_FULL_REGISTER = st.decimals(min_value=999_000, max_value=Decimal("999999.99"), places=2)
 _DAY_KWH = st.decimals(min_value=0, max_value=Decimal("340.00"), places=2)
 _RATIO = st.sampled_from([Decimal(1), Decimal(30), Decimal("0.000001"), Decimal(100_000), Decimal("1.5")])
 
@@ -46,7 +47,8 @@ def _of(*stretches: Stretch) -> Consumption:
     return consumption(ITEM, stretches)
 
 
-@given(first=_REGISTER, days=st.lists(_DAY_KWH, min_size=1, max_size=12), ratio=_RATIO)
+@example(first=Decimal("999999.99"), days=[Decimal("0.01"), Decimal("7.50")], ratio=Decimal(30))
+@given(first=_REGISTER | _FULL_REGISTER, days=st.lists(_DAY_KWH, min_size=1, max_size=12), ratio=_RATIO)
 def test_the_days_together_are_the_difference_of_the_registers(
     first: Decimal, days: list[Decimal], ratio: Decimal
 ) -> None:

@@ -26,7 +26,18 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
         cursors.parsed(text)
 
 
-@given(st.text(max_size=70))
+def _edited(seq: int, at: int, other: str) -> str:
+    """A cursor with a character in the place of one of its own, or behind it."""
+    text = cursors.written(seq)
+    return text[:at] + other + text[at + 1 :]
+
+
+@given(
+    st.text(max_size=70)
+    | st.builds(
+        _edited, st.integers(0, 10**19), st.integers(0, 40), st.sampled_from(["", "A", "Q", "=", "-"])
+    )
+)
 def test_any_text_is_a_cursor_or_refused(text: str) -> None:
     """A crash would be an error of ours in place of the caller's."""
     try:

@@ -115,22 +115,24 @@ def test_a_time_that_cannot_be_true_is_no_freeze() -> None:
         _read(ScriptedMeter(records=[_night(_NIGHT + timedelta(days=2))]))
 
 
-def _never_read(meter: ScriptedMeter) -> None:
-    """No record came, and nobody calls the night gone."""
+def _without_record(meter: ScriptedMeter) -> dict[datetime, str]:
+    """What is told of the nights of which no record came, and that nobody calls gone."""
     answer = _read(meter)
-    assert ([_FROZEN_AT], ()) == (list(answer.unfit_slots), answer.records)
-    assert "without a time of its own" in answer.unfit_slots[_FROZEN_AT]
+    assert ((), [_FROZEN_AT]) == (answer.records, list(answer.unfit_slots))
+    return dict(answer.unfit_slots)
 
 
 def test_a_time_between_two_minutes_is_none() -> None:
     """Its time is the key of the readings for ever."""
-    _never_read(ScriptedMeter(records=[_night(_NIGHT + timedelta(seconds=1))]))
+    told = _without_record(ScriptedMeter(records=[_night(_NIGHT + timedelta(seconds=1))]))
+    assert "without a time of its own" in told[_FROZEN_AT]
 
 
 def test_a_time_of_year_one_is_none() -> None:
     """A meter whose clock was never set sends it; its line must not end over it."""
     year_one = Data("date_time_s", DateTimeS(1, 1, 1, 0, 0, 0))
-    _never_read(ScriptedMeter(records=[_night()], cells={FROZEN_AT: year_one}))
+    told = _without_record(ScriptedMeter(records=[_night()], cells={FROZEN_AT: year_one}))
+    assert "without a time of its own" in told[_FROZEN_AT]
 
 
 def test_a_column_that_the_meter_does_not_keep_is_refused_alone() -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from pathlib import Path
-from typing import Any, Final
-from unittest.mock import AsyncMock
+from typing import Any, Final, NoReturn
 
 import httpx
 import pytest
@@ -13,11 +12,10 @@ from structlog.testing import capture_logs
 
 from meterlink.accounts.doorkeeper import REFUSALS_AT_ONCE
 from meterlink.accounts.tokens import Scope
-from meterlink.errors import JournalError
+from meterlink.billing.settlements import Settlements
 from meterlink.web.app import bare_application
 from meterlink.web.limits import BODY_OCTETS_MAX, HEAD_OCTETS_MAX, URL_OCTETS_MAX
 from meterlink.web.problems import KINDS
-from meterlink.web.readers import Readers
 from tests.support.billing import FIRST_DAY, plant
 from tests.support.web import Served, fill, of_problem, served
 
@@ -188,15 +186,20 @@ async def test_faults_of_ours_tell_nothing_of_the_inside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stack trace would go to whoever asks; or a journal that is away would look like a wrong question."""
-    async with plant(tmp_path), served(tmp_path) as api:
-        faults = {"internal": RuntimeError("inside"), "unavailable": JournalError("/srv/journal: inside")}
-        for kind, fault in faults.items():
-            monkeypatch.setattr(Readers, "run", AsyncMock(side_effect=fault))
-            with capture_logs() as logs:
-                answer = await _refused(api, "GET", "/v1/daily-freeze")
-            assert kind == of_problem(answer)
-            assert "inside" not in answer.text
-            assert 1 == len(logs)
+
+    def failing(self: Settlements) -> NoReturn:
+        raise RuntimeError(f"inside {self.folder}")
+
+    monkeypatch.setattr(Settlements, "days", failing)
+    asked = {"/v1/daily-freeze": "unavailable", "/v1/settlements": "internal"}
+    async with served(tmp_path) as api:  # without a journal
+        with capture_logs() as logs:
+            answers = [await _refused(api, "GET", url) for url in asked]
+    assert [*asked.values()] == [of_problem(answer) for answer in answers]
+    assert [] == [
+        answer.text for answer in answers if str(tmp_path) in answer.text or "inside" in answer.text
+    ]
+    assert ["web.journal_unreadable", "web.failed"] == [one["event"] for one in logs]
 
 
 @pytest.mark.asyncio

@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 
 from meterlink.acquisition.explaining import Place
+from meterlink.billing.days import end_of
+from meterlink.journal.ledger import Due, Planned
+from meterlink.model.data_classes import DAILY_FREEZE
+from meterlink.model.slot import DAY_S
+from meterlink.model.zone import CHINA_TIME
 from tests.support.billing import FIRST_DAY, TOTAL, plant
 from tests.support.web import fill, of_problem, served
 
@@ -101,12 +106,27 @@ async def test_a_seal_that_is_damaged_is_told_as_such(tmp_path: Path) -> None:
 async def test_completeness(tmp_path: Path) -> None:
     """A day that lacks meters would pass for whole."""
     places = {f"m{n}": Place("line1", f"A{n}") for n in (1, 2, 3)}
+    slot = int(end_of(DAYS[0], CHINA_TIME).timestamp())
     async with plant(tmp_path) as home, served(tmp_path, places=places) as api:
-        await fill(home, DAYS[:1])
-        url = f"/v1/completeness?day={DAYS[0]}&by=meter&limit=2"
+        await home.journal.ledger.plan(
+            [
+                Planned(meter=meter, data_class=DAILY_FREEZE, every_s=DAY_S, slots=(Due(slot, slot + DAY_S),))
+                for meter in places
+            ]
+        )
+        await fill(home, DAYS[:1], meters=(1, 2))
         async with api.client(api.token()) as client:
-            page = await client.get(url)
-            told = page.json()
-            area = (await client.get(f"/v1/completeness?day={DAYS[0]}&area=A2")).json()
-        assert told["total"]["kept"] == len(told["rows"]) + (1 if told["more"] else 0)
-        assert area["total"]["kept"] <= 1
+            page = await client.get(f"/v1/completeness?day={DAYS[0]}&by=meter&limit=2")
+            rest = await client.get(page.links["next"]["url"])
+            areas = [await client.get(f"/v1/completeness?day={DAYS[0]}&area=A{n}") for n in (2, 3)]
+        pages = [page.json(), rest.json()]
+        assert [True, False] == [one["more"] for one in pages]
+        assert [("m1", 1, 0), ("m2", 1, 0), ("m3", 0, 1)] == [
+            (row["name"], row["kept"], row["missing"]) for one in pages for row in one["rows"]
+        ]
+        assert [(3, 2, 1)] * 2 == [
+            tuple(one["total"][key] for key in ("due", "kept", "missing")) for one in pages
+        ], "the total is that of all pages"
+        assert [(1, 1.0), (1, 0.0)] == [
+            tuple(one.json()["total"][key] for key in ("due", "completeness")) for one in areas
+        ]

@@ -164,7 +164,7 @@ def test_any_octets_leave_the_sessions_alive(rubbish: bytes) -> None:
     exchange = _asked(rubbish, framed)
     listener.feed(rubbish + framed)
     listener.octets_to_send()
-    assert exchange.state in {State.WAITING, State.DONE, State.FAILED, State.CLOSING, State.CONFIRMING}
+    assert exchange.answer or exchange.state in {State.WAITING, State.FAILED}, "done without an answer"
     ears, asked = ModuleListener(), ModuleExchange(module.request(DownInfo(1), 3, 1))
     asked.octets_to_send()
     for one in (rubbish, b"h" + (len(rubbish) + 5).to_bytes(2, "little") + rubbish + tail):
