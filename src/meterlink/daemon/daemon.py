@@ -34,7 +34,7 @@ from meterlink.daemon.enrolment import book_of, enrolled, with_roster
 from meterlink.daemon.health import Health
 from meterlink.daemon.judging import Judging
 from meterlink.daemon.line_set import LineSet
-from meterlink.daemon.lines import LineOpener, LinePart, check_items, profiles_of
+from meterlink.daemon.lines import LineOpener, LinePart
 from meterlink.daemon.live_roster import Held, LiveRoster
 from meterlink.daemon.manager import Manager
 from meterlink.daemon.notify import READY, STOPPING, status
@@ -43,6 +43,7 @@ from meterlink.daemon.read_requests import ReadDesk
 from meterlink.daemon.reload import Asked, Parts, Reloader
 from meterlink.daemon.requests import no_control
 from meterlink.daemon.roster_requests import RosterDesk
+from meterlink.daemon.settings_check import check_items, profiles_of
 from meterlink.daemon.settling import SettlementRequests, schedule_of, settler_of
 from meterlink.daemon.supervise import supervised
 from meterlink.daemon.watchdog import watching

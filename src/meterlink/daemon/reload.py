@@ -26,11 +26,12 @@ from meterlink.daemon.dial_in import Gatehouse
 from meterlink.daemon.enrolment import tell_differences, with_roster
 from meterlink.daemon.health import Health
 from meterlink.daemon.line_set import LineSet
-from meterlink.daemon.lines import LinePart, check_items, profiles_of
+from meterlink.daemon.lines import LinePart
 from meterlink.daemon.live_roster import Held, LiveRoster
 from meterlink.daemon.manager import Manager
 from meterlink.daemon.notify import READY, reloading, status
 from meterlink.daemon.ordering import Ordering
+from meterlink.daemon.settings_check import check_items, profiles_of
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError, MeterlinkError
 from meterlink.journal.housekeeping import Housekeeper, Policy
