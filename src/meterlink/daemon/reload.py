@@ -12,13 +12,12 @@ reach meters by changes when all of these have ended and none has begun.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
 
-from meterlink.clock import Clock
+from meterlink.clock import Clock, wait_for
 from meterlink.config import LineSettings, MeterSettings, Settings
 from meterlink.config.changes import Changes, changes
 from meterlink.daemon.delivery_slot import DeliverySlot
@@ -155,9 +154,7 @@ class Reloader:
                 wait_s = min((turn - self._clock.utc_now()).total_seconds(), WAIT_MAX_S)
                 if wait_s <= 0:
                     return
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await asked.news.wait()
+            await wait_for(asked.news, wait_s)
 
     async def reload(self, *, rereads: bool) -> str:
         """Make what there would be and take it, or leave all as it is.
