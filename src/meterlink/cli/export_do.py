@@ -15,7 +15,7 @@ from meterlink.billing import days
 from meterlink.billing.formats import FORMATS, writer_of
 from meterlink.billing.opening import open_freezes
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.cli.progress import counted
+from meterlink.cli.waiting import waiting_bar
 from meterlink.config import data_dir, load_settings
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.drivers.profiles import MeterProfiles
@@ -35,7 +35,7 @@ def export_daily(config: Path, day_text: str, area: str | None, kind: str, out: 
         path = data_dir(settings) / JOURNAL_FILE
         with open_freezes(path, profiles, settings.gateway.plant_time) as freezes, _file(out) as file:
             writer = writer_of(wanted, file)
-            with counted("export") as tell:
+            with waiting_bar("export") as tell:
                 rows = freezes.all_after(0, until=freezes.newest(), day=day, area=area)
                 for number, row in enumerate(rows, start=1):
                     writer.add(row)

@@ -17,7 +17,7 @@ from meterlink.billing import days
 from meterlink.cli.desk import DaemonAway, Desk, Refusal, leave
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.language import Lang, chosen
-from meterlink.cli.progress import counted
+from meterlink.cli.waiting import waiting_bar
 from meterlink.clock import SystemClock
 from meterlink.config import Settings, data_dir, load_settings
 from meterlink.daemon.audited import JOURNAL_FILE
@@ -71,7 +71,7 @@ class Settling:
         """Seal a day of one area or of all; the exit code."""
         try:
             days.parsed(day)
-            with counted("settle") as tell:
+            with waiting_bar("settle") as tell:
                 answers = self._answers(day, area, dry_run, tell)
         except BadRequest as error:
             leave(Refusal(told(error)), as_json=self._as_json, lang=self._lang)

@@ -17,7 +17,7 @@ from meterlink.billing.settlements import Sealed, sealed
 from meterlink.billing.verify import Verified, verified
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.language import Lang, chosen
-from meterlink.cli.progress import counted
+from meterlink.cli.waiting import waiting_bar
 from meterlink.config import data_dir, load_settings
 from meterlink.errors import BadRequest, ConfigError, SettlementBroken
 from meterlink.model.payload import time_out
@@ -93,7 +93,7 @@ class SettlementLook:
         from meterlink.cli.audit_look import keys_of
 
         keys = keys_of(given)
-        with counted("verify") as tell:
+        with waiting_bar("verify") as tell:
             found = verified(folder, keys, tell)
         if self._as_json:
             typer.echo(json.dumps(_verified(found), ensure_ascii=False))
