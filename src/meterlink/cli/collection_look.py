@@ -116,8 +116,9 @@ class CollectionLook:
             typer.echo(told[self._lang])
 
     def _show_table(self, told: Mapping[str, Any]) -> None:
-        from rich.console import Console
         from rich.table import Table
+
+        from meterlink.cli.console import output
 
         table = Table(box=None, pad_edge=False)
         for number, head in enumerate(_HEADS[self._lang]):
@@ -129,7 +130,7 @@ class CollectionLook:
                 *(_share(row[key]) for key in ("success_rate", "completeness")),
                 *(str(row[key]) for key in ("missing", "refused", "lost", "waived")),
             )
-        Console().print(table)
+        output().print(table)
 
 
 def _share(share: float | None) -> str:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from meterlink.billing import days
 from meterlink.billing.settlements import Sealed, sealed
 from meterlink.billing.verify import Verified, verified
+from meterlink.cli.console import output
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.language import Lang, chosen
 from meterlink.cli.waiting import waiting_bar
@@ -22,7 +21,6 @@ from meterlink.config import data_dir, load_settings
 from meterlink.errors import BadRequest, ConfigError, SettlementBroken
 from meterlink.model.payload import time_out
 
-_WIDTH_OF_A_FILE: Final = 10_000
 _HEADS: Final = {
     "en": ("day", "area", "number", "sealed at", "freezes", "in service", "with freeze", "missing"),
     "zh": ("日期", "台区", "序号", "封存时间", "冻结", "在运", "有冻结", "缺失"),
@@ -124,8 +122,7 @@ class SettlementLook:
                 time_out(manifest.sealed_at.replace(microsecond=0)),
                 *map(str, numbers),
             )
-        console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
-        console.print(table)
+        output().print(table)
 
 
 def _listed(one: Sealed) -> dict[str, Any]:
