@@ -15,10 +15,10 @@ from rich.text import Text
 
 from meterlink.cli.console import output
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.explained import explained
 from meterlink.cli.journal_file import looking_into
 from meterlink.cli.language import Lang, chosen
 from meterlink.config import load_settings
-from meterlink.errors import ConfigError
 from meterlink.model.event import NUMBER, Event, EventContent
 from meterlink.model.event_kinds import words_of
 from meterlink.model.payload import time_out
@@ -59,11 +59,8 @@ def show_events(
 
     """
     language = chosen(lang)
-    try:
+    with explained():
         zone = load_settings(config).gateway.plant_time
-    except ConfigError as error:
-        typer.echo(str(error), err=True)
-        return ExitCode.USAGE
     try:
         moment = _moment(since, zone)
     except (ValueError, OverflowError):

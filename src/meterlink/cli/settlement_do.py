@@ -16,6 +16,7 @@ from meterlink.audit.keys import GatewayKey
 from meterlink.billing import days
 from meterlink.cli.desk import DaemonAway, Desk, Refusal, leave
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.explained import explained
 from meterlink.cli.language import Lang, chosen
 from meterlink.cli.waiting import waiting_bar
 from meterlink.clock import SystemClock
@@ -25,7 +26,7 @@ from meterlink.daemon.control_socket import SOCKET_FILE
 from meterlink.daemon.refusals import told
 from meterlink.daemon.settling import AREAS, SETTLE, billing_of, check_may_settle, settled, settler_of
 from meterlink.drivers.profiles import MeterProfiles
-from meterlink.errors import BadRequest, ConfigError, JournalError, MeterlinkError
+from meterlink.errors import BadRequest, JournalError, MeterlinkError
 from meterlink.journal.journal import Journal
 from meterlink.orders.people import People
 
@@ -60,12 +61,9 @@ class Settling:
     def __init__(self, config: Path, *, as_json: bool, lang: Lang | None) -> None:
         self._as_json = as_json
         self._lang = chosen(lang)
-        try:
+        with explained():
             self._settings = load_settings(config)
             self._profiles = MeterProfiles(self._settings.gateway.profiles)
-        except ConfigError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(ExitCode.USAGE) from None
 
     def settle(self, day: str, area: str | None, *, dry_run: bool) -> int:
         """Seal a day of one area or of all; the exit code."""

@@ -15,10 +15,11 @@ from meterlink.billing.settlements import Sealed, sealed
 from meterlink.billing.verify import Verified, verified
 from meterlink.cli.console import output
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.explained import explained
 from meterlink.cli.language import Lang, chosen
 from meterlink.cli.waiting import waiting_bar
 from meterlink.config import data_dir, load_settings
-from meterlink.errors import BadRequest, ConfigError, SettlementBroken
+from meterlink.errors import SettlementBroken
 from meterlink.model.payload import time_out
 
 _HEADS: Final = {
@@ -54,12 +55,10 @@ class SettlementLook:
         from meterlink.daemon.settling import settlements_of
 
         try:
-            settings = load_settings(config)
-            only = days.parsed(day) if day else None
-            found = settlements_of(settings, data_dir(settings)).list(only)
-        except (ConfigError, BadRequest) as error:
-            typer.echo(str(error), err=True)
-            return ExitCode.USAGE
+            with explained():
+                settings = load_settings(config)
+                only = days.parsed(day) if day else None
+                found = settlements_of(settings, data_dir(settings)).list(only)
         except SettlementBroken as error:
             typer.echo(str(error), err=True)
             return ExitCode.FAILURE
