@@ -20,7 +20,8 @@ from meterlink.bus.work import LineWork
 from meterlink.clock import Clock
 from meterlink.config import Settings
 from meterlink.daemon.judging import Judging
-from meterlink.daemon.lines import LinePart, profiles_of
+from meterlink.daemon.lines import LinePart
+from meterlink.daemon.settings_check import profiles_of
 from meterlink.errors import LineClosed, LineLost
 from meterlink.journal.journal import Journal
 from meterlink.model.zone import CHINA_TIME

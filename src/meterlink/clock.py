@@ -1,7 +1,9 @@
-"""The two questions about time: what time is it, and how long did it take."""
+"""The two questions about time: what time is it, and how long did it take; and a wait that has an end."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -30,3 +32,10 @@ class SystemClock:
     def monotonic_s(self) -> float:
         """Monotonic time of the machine."""
         return time.monotonic()
+
+
+async def wait_for(event: asyncio.Event, longest_s: float | None) -> None:
+    """Wait until an event is set, but no longer than this; ``None``: however long it takes."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(longest_s):
+            await event.wait()

@@ -18,9 +18,9 @@ from meterlink.cli import app
 from meterlink.clock import SystemClock
 from meterlink.config import load_settings
 from meterlink.daemon.control_socket import SOCKET_FILE, control_socket
-from meterlink.daemon.lines import profiles_of
 from meterlink.daemon.ordering import Ordering, OrderWorld
 from meterlink.daemon.requests import no_control
+from meterlink.daemon.settings_check import profiles_of
 from meterlink.journal.journal import Journal
 from meterlink.model.act import Topic
 from meterlink.model.payload import time_out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from meterlink.clock import Clock
 from meterlink.config import Settings
 from meterlink.daemon.judging import Judging
-from meterlink.daemon.lines import profiles_of
+from meterlink.daemon.settings_check import profiles_of
 from meterlink.journal.journal import Journal
 from meterlink.validation.judge import Judge
 from meterlink.validation.validator import Validator

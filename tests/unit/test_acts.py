@@ -362,6 +362,8 @@ async def test_one_look_has_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             await journal.acts.subjects(Topic.ORDER, only_open=True, limit=5),
         ]
         assert [3, 3, 3, 3] == [len(look) for look in looks]
+        every = [kept.number async for kept in journal.acts.all_of_meter("m1", Topic.ORDER)]
+        assert [1, 2, 3, 4, 5] == every, "look by look"
 
 
 @pytest.mark.asyncio

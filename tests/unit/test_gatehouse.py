@@ -17,7 +17,8 @@ from meterlink.bus.line import Line
 from meterlink.clock import SystemClock
 from meterlink.config import Settings
 from meterlink.daemon.dial_in import Gatehouse
-from meterlink.daemon.lines import LinePart, check_items, profiles_of
+from meterlink.daemon.lines import LinePart
+from meterlink.daemon.settings_check import check_items, profiles_of
 from meterlink.drivers.reports import REPORTED_VALUES
 from meterlink.errors import ConfigError, JournalError, LineBusy
 from meterlink.journal.journal import Journal

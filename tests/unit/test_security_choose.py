@@ -12,7 +12,7 @@ import pytest
 from meterlink.clock import SystemClock
 from meterlink.config import Settings, load_settings
 from meterlink.config.security import ARGUMENTS_MAX, PROVIDERS_MAX, SecurityProviderSettings
-from meterlink.daemon.lines import check_items
+from meterlink.daemon.settings_check import check_items
 from meterlink.drivers.control import Cause, ControlAnswer, Verdict
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.proving import Plain

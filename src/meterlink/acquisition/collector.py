@@ -15,7 +15,6 @@ Two workers share the line's queue: while one waits for the disk, the line is al
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ from meterlink.acquisition.turns import LONG_AGO, OVERWRITTEN_MAX, SLOTS_A_TURN,
 from meterlink.acquisition.wall import Wall
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
-from meterlink.clock import Clock
+from meterlink.clock import Clock, wait_for
 from meterlink.drivers.base import MemoryReader
 from meterlink.journal.ledger import Front, Series
 from meterlink.model.data_classes import CURVE
@@ -156,7 +155,7 @@ class Collector:
                 self._woken.clear()
                 if (job := await self._choose()) is not None:
                     return job
-                await self._pause(self._nap_s())
+                await wait_for(self._woken, self._nap_s())
         return None
 
     # --- choosing ----------------------------------------------------------------------------
@@ -321,8 +320,3 @@ class Collector:
             if stream.front.newest is not None and not self._allowance.allows(monotonic_s):
                 naps.append(self._allowance.look_again_s)
         return max(min(naps), NAP_MIN_S)
-
-    async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()

@@ -11,8 +11,6 @@ memory tells all that happened meanwhile, unless it ran over: then the log says 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -30,7 +28,7 @@ from meterlink.acquisition.plans import Plan, Point
 from meterlink.acquisition.poller import Poller, Task
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
-from meterlink.clock import Clock
+from meterlink.clock import Clock, wait_for
 from meterlink.drivers.base import Driver
 from meterlink.drivers.events import ReportedEvent
 from meterlink.errors import BadAnswer
@@ -136,9 +134,7 @@ class EventPoller(Poller):
         while not self._over(slot):
             self._woken.clear()
             wait_s = await self._answer_calls(slot)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(self._left_s(slot), wait_s)):
-                    await self._woken.wait()
+            await wait_for(self._woken, min(self._left_s(slot), wait_s))
 
     async def _answer_calls(self, slot: datetime) -> float:
         """EventLook into those who have called, each now and then; how soon the others may be."""

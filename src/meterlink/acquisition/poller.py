@@ -11,7 +11,6 @@ Several workers share the line's queue: while one waits for the disk, the line i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -27,7 +26,7 @@ from meterlink.acquisition.plans import Plan, Point, is_kept
 from meterlink.acquisition.wall import Wall
 from meterlink.acquisition.wall_clock import LOOK_S
 from meterlink.bus.line import Line
-from meterlink.clock import Clock
+from meterlink.clock import Clock, wait_for
 from meterlink.drivers.base import Driver
 from meterlink.errors import BusFull, ConfigError, LineError, ReplyTimeout
 from meterlink.model.slot import Reason
@@ -132,7 +131,7 @@ class Poller(ABC):
         while not self._stop.is_set():
             if not self._wall.is_set():
                 self._woken.clear()
-                await _until(self._woken, LOOK_S)
+                await wait_for(self._woken, LOOK_S)
                 continue
             slot, looked_s = self._plan.slot_at(self._clock.utc_now()), self._clock.monotonic_s()
             last = self._memory.last_slot
@@ -156,7 +155,7 @@ class Poller(ABC):
             if self._left_s(slot) <= LATE_ANSWER_S:
                 break  # the next slot may not wait for this one's silent meters
             if number < self._plan.tries:
-                await self._pause(LATE_ANSWER_S)
+                await wait_for(self._stop, LATE_ANSWER_S)
             todo = failed
         if failed and not self._stop.is_set():
             await self._note_missed(failed, slot)
@@ -250,10 +249,7 @@ class Poller(ABC):
     async def _sleep_through(self, slot: datetime) -> None:
         while not self._over(slot):
             self._woken.clear()
-            await _until(self._woken, self._left_s(slot))
-
-    async def _pause(self, seconds: float) -> None:
-        await _until(self._stop, seconds)
+            await wait_for(self._woken, self._left_s(slot))
 
     # --- what people are told --------------------------------------------------------------
 
@@ -306,9 +302,3 @@ class Poller(ABC):
     def _never_asked(self, point: Point) -> tuple[Reason, str]:
         """Why nobody came to a meter in a slot."""
         return (Reason.SILENT if point.meter in self._memory.silent else Reason.LINE_SLOW), ""
-
-
-async def _until(event: asyncio.Event, longest_s: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(longest_s):
-            await event.wait()

@@ -14,10 +14,10 @@ import typer
 from meterlink.acquisition.explaining import WAYS, Place, completeness, slot_of, spans_of, why
 from meterlink.cli.desk import DaemonAway, Desk, Refusal, leave
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.explained import explained
 from meterlink.cli.journal_file import looking_into
 from meterlink.cli.language import Lang, chosen
 from meterlink.daemon.collection_requests import COMPLETENESS, WHY, places_of
-from meterlink.errors import BadRequest, ConfigError
 
 if TYPE_CHECKING:
     from meterlink.config import Settings
@@ -51,11 +51,8 @@ class CollectionLook:
         """Explain a slot; the exit code."""
         settings = self._settings()
         zone = settings.gateway.plant_time
-        try:
+        with explained():
             at = slot_of(slot, zone)
-        except BadRequest as error:
-            typer.echo(str(error), err=True)
-            return ExitCode.USAGE
         told = self._asked(settings, WHY, meter=meter, slot=at.isoformat())
         if told is None:
             from meterlink.journal.ledger_looks import standings
@@ -87,11 +84,8 @@ class CollectionLook:
     def _settings(self) -> Settings:
         from meterlink.config import load_settings
 
-        try:
+        with explained():
             return load_settings(self._config)
-        except ConfigError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(ExitCode.USAGE) from None
 
     def _asked(self, settings: Settings, op: str, **args: str) -> dict[str, Any] | None:
         """The daemon's answer; ``None``: none runs."""
@@ -116,8 +110,9 @@ class CollectionLook:
             typer.echo(told[self._lang])
 
     def _show_table(self, told: Mapping[str, Any]) -> None:
-        from rich.console import Console
         from rich.table import Table
+
+        from meterlink.cli.console import output
 
         table = Table(box=None, pad_edge=False)
         for number, head in enumerate(_HEADS[self._lang]):
@@ -129,7 +124,7 @@ class CollectionLook:
                 *(_share(row[key]) for key in ("success_rate", "completeness")),
                 *(str(row[key]) for key in ("missing", "refused", "lost", "waived")),
             )
-        Console().print(table)
+        output().print(table)
 
 
 def _share(share: float | None) -> str:

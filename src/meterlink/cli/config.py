@@ -65,8 +65,8 @@ def check(
     from meterlink.cli.config_roster import rostered
     from meterlink.clock import SystemClock
     from meterlink.config import data_dir, load_settings
-    from meterlink.daemon.lines import check_items, profiles_of
     from meterlink.daemon.programs import connector_of
+    from meterlink.daemon.settings_check import check_items, profiles_of
     from meterlink.errors import MeterlinkError
 
     try:
@@ -125,7 +125,7 @@ def _check_control(settings: Settings, profiles: MeterProfiles) -> None:
 
 def _plan_in_words(settings: Settings, plan: PlanSettings, profiles: MeterProfiles) -> str:
     from meterlink.clock import SystemClock
-    from meterlink.daemon.lines import passed_by
+    from meterlink.daemon.settings_check import passed_by
     from meterlink.model.data_classes import INSTANT
 
     words = f"{plan.name} every {plan.every_s} s"

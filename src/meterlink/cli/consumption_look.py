@@ -13,11 +13,12 @@ from meterlink.billing import days
 from meterlink.billing.consumption import LACK_WORDS, Consumption
 from meterlink.billing.opening import open_freezes
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.explained import explained
 from meterlink.cli.language import Lang, chosen
 from meterlink.config import data_dir, load_settings
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.drivers.profiles import MeterProfiles
-from meterlink.errors import BadRequest, ConfigError, JournalError
+from meterlink.errors import BadRequest
 
 _SUSPECT: Final = {"en": "to be confirmed by a person", "zh": "须人工确认"}
 DAYS_MAX: Final = 36_600
@@ -41,14 +42,8 @@ class ConsumptionLook:
 
     def show(self, meter: str, first: str, last: str, items: Sequence[str]) -> int:
         """Show what some registers counted; the exit code."""
-        try:
+        with explained():
             found = self._found(meter, first, last, items)
-        except (BadRequest, ConfigError) as error:
-            typer.echo(str(error), err=True)
-            return ExitCode.USAGE
-        except JournalError as error:
-            typer.echo(str(error), err=True)
-            return ExitCode.JOURNAL
         if self._as_json:
             told = {"meter": meter, "from": first, "to": last, "registers": [as_json(one) for one in found]}
             typer.echo(json.dumps(told, ensure_ascii=False))

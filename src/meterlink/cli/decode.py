@@ -8,14 +8,12 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, TextIO
+from typing import Annotated, TextIO
 
 import typer
 
 from meterlink.cli.language import chosen
 from meterlink.cli.options import Language
-
-_WIDTH_OF_A_FILE: Final = 10_000
 
 
 class Protocol(enum.StrEnum):
@@ -72,15 +70,12 @@ def decode(
     if jsonl:
         _answer_lines(file)
         return
-    from rich.console import Console
-
+    from meterlink.cli.console import output
     from meterlink.explain.explain import explain
     from meterlink.explain.hexadecimal import NotHexadecimal, octets_of
     from meterlink.explain.tree import render
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDTH_OF_A_FILE  # nothing is cut or wrapped where a program reads
+    console = output()
     any_line, all_good = False, True
     for text in [" ".join(octets)] if octets else _lines(file):
         try:

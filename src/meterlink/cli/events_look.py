@@ -10,21 +10,20 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from meterlink.cli.console import output
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.explained import explained
 from meterlink.cli.journal_file import looking_into
 from meterlink.cli.language import Lang, chosen
 from meterlink.config import load_settings
-from meterlink.errors import ConfigError
 from meterlink.model.event import NUMBER, Event, EventContent
 from meterlink.model.event_kinds import words_of
 from meterlink.model.payload import time_out
 
 _Language = Literal["en", "zh"]
-_WIDTH_OF_A_FILE: Final = 10_000
 _ROWS_OF_ONE: Final = 2
 """Rows that an event has at most: it began, and it ended."""
 _SHOWN_VALUES: Final = 4
@@ -60,11 +59,8 @@ def show_events(
 
     """
     language = chosen(lang)
-    try:
+    with explained():
         zone = load_settings(config).gateway.plant_time
-    except ConfigError as error:
-        typer.echo(str(error), err=True)
-        return ExitCode.USAGE
     try:
         moment = _moment(since, zone)
     except (ValueError, OverflowError):
@@ -131,9 +127,7 @@ def _document(event: Event) -> dict[str, Any]:
 
 
 def _table(events: list[Event], zone: tzinfo, lang: _Language) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDTH_OF_A_FILE
+    console = output()
     if not events:
         console.print(_NONE[lang])
         return

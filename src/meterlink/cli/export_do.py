@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,11 +16,11 @@ from meterlink.billing import days
 from meterlink.billing.formats import FORMATS, writer_of
 from meterlink.billing.opening import open_freezes
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.cli.progress import counted
+from meterlink.cli.explained import explained
+from meterlink.cli.waiting import waiting_bar
 from meterlink.config import data_dir, load_settings
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.drivers.profiles import MeterProfiles
-from meterlink.errors import BadRequest, ConfigError, JournalError
 
 _TELL_EVERY = 500
 """Freezes between two words about how far it is."""
@@ -28,29 +29,29 @@ _TELL_EVERY = 500
 def export_daily(config: Path, day_text: str, area: str | None, kind: str, out: Path | None) -> int:
     """Write the freezes of a day; the exit code."""
     try:
-        day = days.parsed(day_text)
-        settings = load_settings(config)
-        profiles = MeterProfiles(settings.gateway.profiles)
-        wanted = next(one for one in FORMATS if one == kind)
-        path = data_dir(settings) / JOURNAL_FILE
-        with open_freezes(path, profiles, settings.gateway.plant_time) as freezes, _file(out) as file:
-            writer = writer_of(wanted, file)
-            with counted("export") as tell:
-                rows = freezes.all_after(0, until=freezes.newest(), day=day, area=area)
-                for number, row in enumerate(rows, start=1):
-                    writer.add(row)
-                    if number % _TELL_EVERY == 0:
-                        tell(number, 0)
-            writer.close()
-    except (BadRequest, ConfigError) as error:
-        return _told(error, ExitCode.USAGE)
-    except JournalError as error:
-        return _told(error, ExitCode.JOURNAL)
+        with explained():
+            _export(config, days.parsed(day_text), area, kind, out)
     except ArithmeticError as error:
         return _told(error, ExitCode.FAILURE)
     except OSError as error:
         return _told(f"{out or 'standard output'}: cannot be written: {error.strerror}", ExitCode.FAILURE)
     return ExitCode.OK
+
+
+def _export(config: Path, day: date, area: str | None, kind: str, out: Path | None) -> None:
+    settings = load_settings(config)
+    profiles = MeterProfiles(settings.gateway.profiles)
+    wanted = next(one for one in FORMATS if one == kind)
+    path = data_dir(settings) / JOURNAL_FILE
+    with open_freezes(path, profiles, settings.gateway.plant_time) as freezes, _file(out) as file:
+        writer = writer_of(wanted, file)
+        with waiting_bar("export") as tell:
+            rows = freezes.all_after(0, until=freezes.newest(), day=day, area=area)
+            for number, row in enumerate(rows, start=1):
+                writer.add(row)
+                if number % _TELL_EVERY == 0:
+                    tell(number, 0)
+        writer.close()
 
 
 @contextmanager

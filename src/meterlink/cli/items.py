@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from meterlink.cli.language import chosen
 from meterlink.cli.options import AsJsonLines, Language
-
-_WIDTH_OF_A_FILE: Final = 10_000
 
 
 class Protocol(enum.StrEnum):
@@ -58,11 +56,9 @@ def items(
         for family in families:
             typer.echo(family.as_json())
     else:
-        from rich.console import Console
+        from meterlink.cli.console import output
 
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console.width = _WIDTH_OF_A_FILE
+        console = output()
         console.print(catalogue.table(families, chosen(lang), whole=not console.is_terminal))
     if not families:
         typer.echo(f"no item of {protocol.value} has {search!r} in its name or is that identifier", err=True)

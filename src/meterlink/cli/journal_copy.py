@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.explained import explained
 from meterlink.cli.waiting import waiting_bar
-from meterlink.errors import JournalError
 from meterlink.journal import copying
 from meterlink.journal.figures import ends
 from meterlink.journal.reader import JournalReader
@@ -31,10 +28,6 @@ def backed_up(reader: JournalReader, target: Path) -> dict[str, Any]:
 
 def compacted(journal: Path) -> dict[str, Any]:
     """Write a journal anew; ends the command where that cannot be."""
-    try:
-        with waiting_bar("compact") as bar:
-            before, after = copying.compact(journal, progress=bar)
-    except JournalError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(ExitCode.JOURNAL) from None
+    with explained(), waiting_bar("compact") as bar:
+        before, after = copying.compact(journal, progress=bar)
     return {"ok": True, "file": str(journal), "octets_before": before, "octets": after}

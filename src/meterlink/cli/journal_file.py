@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.explained import explained
 
 if TYPE_CHECKING:
     from meterlink.journal.reader import JournalReader
@@ -22,13 +22,9 @@ JOURNAL_ARGUMENT: Final = typer.Argument(
 def folder_of(config: Path) -> Path:
     """The data directory of a configuration; ends the command where that is wrong."""
     from meterlink.config import data_dir, load_settings
-    from meterlink.errors import ConfigError
 
-    try:
+    with explained():
         return data_dir(load_settings(config))
-    except ConfigError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(ExitCode.USAGE) from None
 
 
 def journal_of(journal: Path | None, config: Path) -> Path:
@@ -47,13 +43,8 @@ def looking_into(journal: Path | None, config: Path) -> Iterator[JournalReader]:
         config: the configuration.
 
     """
-    from meterlink.errors import JournalError
     from meterlink.journal.reader import JournalReader
 
-    try:
-        with JournalReader(journal_of(journal, config)) as reader:
-            reader.check()
-            yield reader
-    except JournalError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(ExitCode.JOURNAL) from None
+    with explained(), JournalReader(journal_of(journal, config)) as reader:
+        reader.check()
+        yield reader

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from meterlink.cli.desk import DaemonAway, Refusal, leave
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.explained import explained
 from meterlink.cli.language import Lang, chosen
 from meterlink.cli.roster_ways import Outcome, Way, way_to
 from meterlink.cli.roster_words import fault_lines, plan_json, plan_lines, said
@@ -24,7 +25,6 @@ from meterlink.clock import SystemClock
 from meterlink.config import data_dir, load_settings
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.drivers.profiles import MeterProfiles
-from meterlink.errors import ConfigError, JournalError
 from meterlink.journal.reader import JournalReader
 from meterlink.model.roster_change import KeptRoster
 from meterlink.roster.book import Held
@@ -64,7 +64,7 @@ class RosterChanging:
     def __init__(self, config: Path, *, as_json: bool, lang: Lang | None) -> None:
         self._as_json = as_json
         self._lang = chosen(lang)
-        with self._explained():
+        with explained():
             self._settings = load_settings(config)
             self._profiles = MeterProfiles(self._settings.gateway.profiles)
 
@@ -121,7 +121,7 @@ class RosterChanging:
 
     def _planned(self, file: Path, *, partial: bool, saying: Saying) -> _Planned:
         now = SystemClock().utc_now()
-        with self._explained(), self._progress(said(self._lang, "reading", file), None) as tell:
+        with explained(), self._progress(said(self._lang, "reading", file), None) as tell:
             held = self._held()
             zone = self._settings.gateway.plant_time
             wanted = read_file(file, held.meters, at=now, zone=zone, tell=tell)
@@ -198,24 +198,12 @@ class RosterChanging:
     @contextmanager
     def _way(self) -> Iterator[Way]:
         """How the roster is changed; what goes wrong there ends the command."""
-        with self._explained():
+        with explained():
             try:
                 with way_to(self._settings, self._profiles) as way:
                     yield way
             except (Refusal, DaemonAway) as error:
                 leave(error, as_json=self._as_json, lang=self._lang)
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Ends the command with what is wrong with files."""
-        try:
-            yield
-        except ConfigError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(ExitCode.USAGE) from None
-        except JournalError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(ExitCode.JOURNAL) from None
 
     @contextmanager
     def _progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:

@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from meterlink.cli.console import output
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.explained import explained
 from meterlink.cli.journal_file import looking_into
 from meterlink.cli.language import Lang, chosen
 from meterlink.cli.roster_words import fields_in_words, named
 from meterlink.clock import SystemClock
 from meterlink.config import MeterSettings, load_settings
-from meterlink.errors import ConfigError, JournalError
+from meterlink.errors import ConfigError
 from meterlink.journal.reader import JournalReader
 from meterlink.model.act import Topic
 from meterlink.model.payload import time_out
@@ -34,7 +35,6 @@ from meterlink.roster.history import fault_in
 from meterlink.roster.table import write_csv
 from meterlink.roster.workbook import write_xlsx
 
-_WIDTH_OF_A_FILE: Final = 10_000
 _LIST: Final = ("id", "address", "line", "meter_number", "customer_number", "customer", "area", "model")
 _TEMPLATE: Final = (
     "id",
@@ -104,14 +104,7 @@ class RosterLook:
 
         """
         with looking_into(journal, config) as reader:
-            try:
-                yield cls(reader, config, as_json=as_json, lang=lang)
-            except JournalError as error:
-                typer.echo(str(error), err=True)
-                raise typer.Exit(ExitCode.JOURNAL) from None
-            except ConfigError as error:
-                typer.echo(str(error), err=True)
-                raise typer.Exit(ExitCode.USAGE) from None
+            yield cls(reader, config, as_json=as_json, lang=lang)
 
     def list(self, *, area: str, line: str, everything: bool) -> None:
         """List meters."""
@@ -124,9 +117,7 @@ class RosterLook:
             for meter in found:
                 print(json.dumps(entry_of(meter), ensure_ascii=False))
             return
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console.width = _WIDTH_OF_A_FILE
+        console = output()
         table = Table(*(named(self._lang, key) for key in _LIST), box=None, pad_edge=False)
         for meter in found:
             table.add_row(*(Text(str(getattr(meter, key))) for key in _LIST))
@@ -206,11 +197,8 @@ def write_template(out: Path | None, lang: Lang | None) -> None:
     row = [_EXAMPLE.get(column.key, "") for column in columns]
     notes = [("column", "列名", "takes", "填写要求")]
     notes += [(column.key, column.zh, column.cell.rule.en, column.cell.rule.zh) for column in COLUMNS]
-    try:
+    with explained():
         _write_table(out, headers_of(columns, language), [row], notes)
-    except ConfigError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(ExitCode.USAGE) from None
 
 
 def _write_table(

@@ -16,8 +16,9 @@ from meterlink.audit.keys import GatewayKey
 from meterlink.billing import days
 from meterlink.cli.desk import DaemonAway, Desk, Refusal, leave
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.explained import explained
 from meterlink.cli.language import Lang, chosen
-from meterlink.cli.progress import counted
+from meterlink.cli.waiting import waiting_bar
 from meterlink.clock import SystemClock
 from meterlink.config import Settings, data_dir, load_settings
 from meterlink.daemon.audited import JOURNAL_FILE
@@ -25,7 +26,7 @@ from meterlink.daemon.control_socket import SOCKET_FILE
 from meterlink.daemon.refusals import told
 from meterlink.daemon.settling import AREAS, SETTLE, billing_of, check_may_settle, settled, settler_of
 from meterlink.drivers.profiles import MeterProfiles
-from meterlink.errors import BadRequest, ConfigError, JournalError, MeterlinkError
+from meterlink.errors import BadRequest, JournalError, MeterlinkError
 from meterlink.journal.journal import Journal
 from meterlink.orders.people import People
 
@@ -60,18 +61,15 @@ class Settling:
     def __init__(self, config: Path, *, as_json: bool, lang: Lang | None) -> None:
         self._as_json = as_json
         self._lang = chosen(lang)
-        try:
+        with explained():
             self._settings = load_settings(config)
             self._profiles = MeterProfiles(self._settings.gateway.profiles)
-        except ConfigError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(ExitCode.USAGE) from None
 
     def settle(self, day: str, area: str | None, *, dry_run: bool) -> int:
         """Seal a day of one area or of all; the exit code."""
         try:
             days.parsed(day)
-            with counted("settle") as tell:
+            with waiting_bar("settle") as tell:
                 answers = self._answers(day, area, dry_run, tell)
         except BadRequest as error:
             leave(Refusal(told(error)), as_json=self._as_json, lang=self._lang)

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from meterlink.billing import days
 from meterlink.billing.settlements import Sealed, sealed
 from meterlink.billing.verify import Verified, verified
+from meterlink.cli.console import output
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.explained import explained
 from meterlink.cli.language import Lang, chosen
-from meterlink.cli.progress import counted
+from meterlink.cli.waiting import waiting_bar
 from meterlink.config import data_dir, load_settings
-from meterlink.errors import BadRequest, ConfigError, SettlementBroken
+from meterlink.errors import SettlementBroken
 from meterlink.model.payload import time_out
 
-_WIDTH_OF_A_FILE: Final = 10_000
 _HEADS: Final = {
     "en": ("day", "area", "number", "sealed at", "freezes", "in service", "with freeze", "missing"),
     "zh": ("日期", "台区", "序号", "封存时间", "冻结", "在运", "有冻结", "缺失"),
@@ -56,12 +55,10 @@ class SettlementLook:
         from meterlink.daemon.settling import settlements_of
 
         try:
-            settings = load_settings(config)
-            only = days.parsed(day) if day else None
-            found = settlements_of(settings, data_dir(settings)).list(only)
-        except (ConfigError, BadRequest) as error:
-            typer.echo(str(error), err=True)
-            return ExitCode.USAGE
+            with explained():
+                settings = load_settings(config)
+                only = days.parsed(day) if day else None
+                found = settlements_of(settings, data_dir(settings)).list(only)
         except SettlementBroken as error:
             typer.echo(str(error), err=True)
             return ExitCode.FAILURE
@@ -93,7 +90,7 @@ class SettlementLook:
         from meterlink.cli.audit_look import keys_of
 
         keys = keys_of(given)
-        with counted("verify") as tell:
+        with waiting_bar("verify") as tell:
             found = verified(folder, keys, tell)
         if self._as_json:
             typer.echo(json.dumps(_verified(found), ensure_ascii=False))
@@ -124,8 +121,7 @@ class SettlementLook:
                 time_out(manifest.sealed_at.replace(microsecond=0)),
                 *map(str, numbers),
             )
-        console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
-        console.print(table)
+        output().print(table)
 
 
 def _listed(one: Sealed) -> dict[str, Any]:

@@ -91,8 +91,9 @@ def show(config: Config = FIRST_CONFIG, as_json: AsJson = False) -> None:
     """
     from datetime import UTC, datetime
 
-    from rich.console import Console
     from rich.table import Table
+
+    from meterlink.cli.console import output
 
     now = datetime.now(UTC)
     with _tokens(config) as file:
@@ -107,7 +108,7 @@ def show(config: Config = FIRST_CONFIG, as_json: AsJson = False) -> None:
     for one in tokens:
         scopes = " ".join(sorted(scope.value for scope in one.scopes))
         table.add_row(one.id, one.name, one.state(now), f"{one.expires_at:%Y-%m-%d}", scopes)
-    Console().print(table)
+    output().print(table)
 
 
 @app.command()

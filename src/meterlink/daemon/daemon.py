@@ -34,7 +34,7 @@ from meterlink.daemon.enrolment import book_of, enrolled, with_roster
 from meterlink.daemon.health import Health
 from meterlink.daemon.judging import Judging
 from meterlink.daemon.line_set import LineSet
-from meterlink.daemon.lines import LineOpener, LinePart, check_items, profiles_of
+from meterlink.daemon.lines import LineOpener, LinePart
 from meterlink.daemon.live_roster import Held, LiveRoster
 from meterlink.daemon.manager import Manager
 from meterlink.daemon.notify import READY, STOPPING, status
@@ -43,6 +43,7 @@ from meterlink.daemon.read_requests import ReadDesk
 from meterlink.daemon.reload import Asked, Parts, Reloader
 from meterlink.daemon.requests import no_control
 from meterlink.daemon.roster_requests import RosterDesk
+from meterlink.daemon.settings_check import check_items, profiles_of
 from meterlink.daemon.settling import SettlementRequests, schedule_of, settler_of
 from meterlink.daemon.supervise import supervised
 from meterlink.daemon.watchdog import watching
@@ -135,57 +136,27 @@ class Daemon:
             asyncio.TaskGroup() as group,
         ):
             lines = LineSet(group)
+            rules = None if ordering is None else ordering.roster
             parts = Parts(
                 lines=lines,
                 make=partial(self._part, held, journal, gatehouse, ordering, judging),
                 delivery=delivery,
                 gatehouse=gatehouse,
                 ordering=ordering,
-                roster=LiveRoster(
-                    book,
-                    held,
-                    rules=None if ordering is None else ordering.roster,
-                    changed=self._asked.roster,
-                    clock=outside.clock,
-                ),
+                roster=LiveRoster(book, held, rules=rules, changed=self._asked.roster, clock=outside.clock),
                 housekeeper=housekeeper(settings, journal, delivery, outside.clock),
                 health=Health(
                     journal, outside.folder, relay=delivery.relay, lines=lines.work, clock=outside.clock
                 ),
             )
             care = LedgerCare(journal.ledger, outside.clock, settings.gateway.plant_time)
-            watching_clock = partial(wall_clock.watch, outside.clock, lines.look_at_clock)
             settler = self._settler(settings, journal)
-            beside: dict[str, Callable[[], Awaitable[None]]] = {
-                "ledger": care.run,
-                "wall_clock": watching_clock,
-                **self._sealing(settings, settler),
-                **self._beside(parts),
-            }
+            beside = self._beside(settings, parts, care, settler)
             tasks = [group.create_task(supervised(name, run), name=name) for name, run in beside.items()]
-            requests = CollectionRequests(
-                journal.ledger,
-                journal.marks_of,
-                lambda: places_of(held.settings),
-                settings.gateway.plant_time,
-                self._desk(parts, settler).answer,
-            )
-            reads = ReadDesk(
-                self._on_demand,
-                requests.answer,
-                settings=lambda: held.settings,
-                judged=journal.judged,
-                people=None if ordering is None else ordering.people,
-                owners=owners(),
-            )
             reloader = Reloader(held, parts, manager=self._manager, clock=outside.clock)
             reloading = group.create_task(reloader.run(self._asked), name="reloader")
             lines.start(parts.make(line, meters) for line, meters in settings.meters_by_line())
-            async with (
-                self._monitor(parts.health) as port,
-                api_of(held, self._manager, self._outside) as api,
-                self._orders.open_desk(outside.folder / SOCKET_FILE, reads.answer),
-            ):
+            async with self._reachable(held, journal, parts, settler) as doors:
                 _log.info("started", boot=journal.boot, lines=len(lines.names), meters=len(settings.meters))
                 tell_ready(
                     {
@@ -194,8 +165,7 @@ class Daemon:
                         "broker": delivery.broker,
                         "lines": lines.names,
                         "listens": ports,
-                        "monitor": port,
-                        "api": api,
+                        **doors,
                     }
                 )
                 notifier.tell(READY, status(parts.health.words()))
@@ -208,10 +178,17 @@ class Daemon:
             await care.end()
             await delivery.drain()
 
-    def _beside(self, parts: Parts) -> dict[str, Callable[[], Awaitable[None]]]:
-        """What runs beside the lines, by name."""
-        notifier, health, ordering = self._manager.notifier, parts.health, parts.ordering
+    def _beside(
+        self, settings: Settings, parts: Parts, care: LedgerCare, settler: Settler
+    ) -> dict[str, Callable[[], Awaitable[None]]]:
+        """What runs beside the lines, by name; days are sealed at their time where that is configured."""
+        clock, notifier = self._outside.clock, self._manager.notifier
+        health, ordering, billing = parts.health, parts.ordering, settings.billing
+        sealing = None if billing is None else schedule_of(settings, billing, settler, clock)
         return {
+            "ledger": care.run,
+            "wall_clock": partial(wall_clock.watch, clock, parts.lines.look_at_clock),
+            **({"settlements": sealing.run} if sealing is not None else {}),
             "housekeeping": parts.housekeeper.run,
             **({"orders": ordering.run} if ordering is not None else {}),
             **({"health": health.run} if self._manager.open_monitor else {}),
@@ -230,18 +207,40 @@ class Daemon:
             clock=self._outside.clock,
         )
 
-    def _sealing(self, settings: Settings, settler: Settler) -> dict[str, Callable[[], Awaitable[None]]]:
-        """What seals days at their time; nothing where that is not configured."""
-        if settings.billing is None:
-            return {}
-        return {"settlements": schedule_of(settings, settings.billing, settler, self._outside.clock).run}
+    @asynccontextmanager
+    async def _reachable(
+        self, held: Held, journal: Journal, parts: Parts, settler: Settler
+    ) -> AsyncIterator[dict[str, Any]]:
+        """People and programs may ask; at which ports."""
+        desk = self._desk(held, journal, parts, settler)
+        async with (
+            self._monitor(parts.health) as port,
+            api_of(held, self._manager, self._outside) as api,
+            self._orders.open_desk(self._outside.folder / SOCKET_FILE, desk.answer),
+        ):
+            yield {"monitor": port, "api": api}
 
-    def _desk(self, parts: Parts, settler: Settler) -> RosterDesk:
-        """Who answers at the control socket."""
-        ordering = parts.ordering
+    def _desk(self, held: Held, journal: Journal, parts: Parts, settler: Settler) -> ReadDesk:
+        """Who answers at the control socket: each knows some requests, and hands the others on."""
+        clock, ordering = self._outside.clock, parts.ordering
         people = None if ordering is None else ordering.people
         settlements = SettlementRequests(settler, people, no_control if ordering is None else ordering.answer)
-        return RosterDesk(parts.roster, settlements.answer, people=people, clock=self._outside.clock)
+        roster = RosterDesk(parts.roster, settlements.answer, people=people, clock=clock)
+        collection = CollectionRequests(
+            journal.ledger,
+            journal.marks_of,
+            lambda: places_of(held.settings),
+            held.settings.gateway.plant_time,
+            roster.answer,
+        )
+        return ReadDesk(
+            self._on_demand,
+            collection.answer,
+            settings=lambda: held.settings,
+            judged=journal.judged,
+            people=people,
+            owners=owners(),
+        )
 
     def ask_reload(self) -> None:
         """Read the configuration again, and take what has changed; see ``reload``."""

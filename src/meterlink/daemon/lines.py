@@ -25,10 +25,11 @@ from meterlink.bus.line import Line
 from meterlink.bus.listener import Door, Listener
 from meterlink.bus.work import LineWork
 from meterlink.clock import Clock
-from meterlink.config import LineSettings, MeterSettings, PlanSettings, SecretRef, Settings
+from meterlink.config import LineSettings, MeterSettings, PlanSettings, SecretRef
 from meterlink.daemon.judging import Judging
 from meterlink.daemon.ordering import Ordering
 from meterlink.daemon.planned import plans_of
+from meterlink.daemon.settings_check import has
 from meterlink.daemon.supervise import supervised
 from meterlink.drivers.base import Driver
 from meterlink.drivers.choose import answer_octets_max, driver_for
@@ -38,14 +39,10 @@ from meterlink.drivers.guard import GuardedDriver
 from meterlink.drivers.looks import Looker
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.reports import EVENTS_WAIT, Report, nobody_keeps
-from meterlink.errors import ConfigError, UnknownItem
 from meterlink.journal.journal import Journal
-from meterlink.model.data_classes import EVENT, STATUS, DataClass
+from meterlink.model.data_classes import EVENT
 from meterlink.model.line_url import LineUrl, SerialUrl
-from meterlink.model.slot import PASSING
 from meterlink.orders.dispatch.worker import LineOrders
-from meterlink.roster.fits import Misfit, dial_in_misfit, password_misfit
-from meterlink.security.choose import check_security
 from meterlink.transports.stream import ByteStream
 from meterprofiles import Profile
 
@@ -310,118 +307,6 @@ class _Passwords:
         """
         place = self._places[address]
         return SecretRef(place).reveal() if place else no_password(address)
-
-
-def profiles_of(settings: Settings) -> MeterProfiles:
-    """The profiles of a configuration, each meter of which has one.
-
-    Raises:
-        ConfigError: a profile is wrong, or a meter has none or several; the message names it.
-
-    """
-    profiles = MeterProfiles(settings.gateway.profiles)
-    for number, meter in enumerate(settings.meters, start=1):
-        try:
-            profiles.find(meter.protocol, meter.model)
-        except ConfigError as error:
-            raise ConfigError(f"[[meters]] number {number} ({meter.id}): {error}") from None
-    return profiles
-
-
-def reads(driver: Driver, data_class: DataClass) -> bool:
-    """Whether meters of a profile have data of a class; a plan passes by those that have not."""
-    if data_class == EVENT:
-        return driver.has_events
-    return data_class in PASSING or data_class in driver.stored
-
-
-def has(driver: Driver, data_class: DataClass, item: str) -> bool:
-    """Whether meters of a profile have an item in a class; a plan passes by those that have not."""
-    if not reads(driver, data_class):
-        return False
-    try:
-        _check_item(driver, data_class, item)
-    except UnknownItem:
-        return False
-    return True
-
-
-def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> None:
-    """Refuse what a meter's protocol has not or what cannot be kept, before a port opens.
-
-    Raises:
-        ConfigError: a meter cannot be read by its line, or not be ordered about as it says.
-        UnknownItem: no meter has it; the message names the plan, and near items.
-
-    """
-    plans_of(settings.plans, settings.gateway.plant_time)
-    _check_dial_in(settings)
-    _check_passwords(settings, profiles)
-    check_security(settings, profiles)
-    served = {profiles.find(meter.protocol, meter.model) for meter in settings.meters}
-    drivers = [_planned(one, clock) for one in sorted(served, key=lambda one: one.name)]
-    for plan in settings.plans:
-        able = [driver for driver in drivers if reads(driver, plan.data_class)]
-        if drivers and not able:
-            raise UnknownItem(
-                f"[[plans]] {plan.name!r}: none of the meters keeps a {plan.data_class}; "
-                f"they speak {', '.join(sorted({_spoken(one) for one in served}))}"
-            )
-        for item in plan.items if able else ():
-            if not any(has(driver, plan.data_class, item) for driver in able):
-                try:
-                    _check_item(able[0], plan.data_class, item)
-                except UnknownItem as error:
-                    raise UnknownItem(f"[[plans]] {plan.name!r}: {error}") from None
-
-
-def _check_dial_in(settings: Settings) -> None:
-    for line, meters in settings.meters_by_line():
-        for meter in meters:
-            _refuse(meter, dial_in_misfit(meter, line))
-
-
-def _check_passwords(settings: Settings, profiles: MeterProfiles) -> None:
-    for meter in settings.meters:
-        _refuse(meter, password_misfit(meter, profiles.find(meter.protocol, meter.model)))
-
-
-def _refuse(meter: MeterSettings, misfit: Misfit | None) -> None:
-    if misfit is not None:
-        raise ConfigError(f"[[meters]] {meter.id!r}: {misfit.words.en}")
-
-
-def passed_by(settings: Settings, plan: PlanSettings, clock: Clock, profiles: MeterProfiles) -> list[str]:
-    """The meters that a plan does not read, because their protocol has no such data; by id."""
-    profile_of = {meter.id: profiles.find(meter.protocol, meter.model) for meter in settings.meters}
-    drivers = {profile: _planned(profile, clock) for profile in set(profile_of.values())}
-    able = {
-        profile
-        for profile, driver in drivers.items()
-        if any(has(driver, plan.data_class, item) for item in plan.items)
-    }
-    return [meter for meter, profile in profile_of.items() if profile not in able]
-
-
-def _planned(profile: Profile, clock: Clock) -> Driver:
-    """A driver that answers for its protocol, and never talks."""
-    return driver_for(profile, clock, random_octets=bytes)
-
-
-def _spoken(profile: Profile) -> str:
-    dialect = profile.spoken
-    return dialect if dialect == profile.protocol else f"{profile.protocol} ({dialect})"
-
-
-def _check_item(driver: Driver, data_class: DataClass, item: str) -> None:
-    if data_class == EVENT:
-        driver.event_kinds(item)
-    elif data_class == STATUS:
-        driver.check_status(item)
-    elif data_class in PASSING:
-        driver.check_instant(item)
-    else:
-        driver.check_stored(data_class, item)
 
 
 def line_timing(settings: LineSettings, served: Iterable[Profile]) -> Timing:

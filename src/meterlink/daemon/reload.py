@@ -12,13 +12,12 @@ reach meters by changes when all of these have ended and none has begun.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
 
-from meterlink.clock import Clock
+from meterlink.clock import Clock, wait_for
 from meterlink.config import LineSettings, MeterSettings, Settings
 from meterlink.config.changes import Changes, changes
 from meterlink.daemon.delivery_slot import DeliverySlot
@@ -26,11 +25,12 @@ from meterlink.daemon.dial_in import Gatehouse
 from meterlink.daemon.enrolment import tell_differences, with_roster
 from meterlink.daemon.health import Health
 from meterlink.daemon.line_set import LineSet
-from meterlink.daemon.lines import LinePart, check_items, profiles_of
+from meterlink.daemon.lines import LinePart
 from meterlink.daemon.live_roster import Held, LiveRoster
 from meterlink.daemon.manager import Manager
 from meterlink.daemon.notify import READY, reloading, status
 from meterlink.daemon.ordering import Ordering
+from meterlink.daemon.settings_check import check_items, profiles_of
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError, MeterlinkError
 from meterlink.journal.housekeeping import Housekeeper, Policy
@@ -154,9 +154,7 @@ class Reloader:
                 wait_s = min((turn - self._clock.utc_now()).total_seconds(), WAIT_MAX_S)
                 if wait_s <= 0:
                     return
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    await asked.news.wait()
+            await wait_for(asked.news, wait_s)
 
     async def reload(self, *, rereads: bool) -> str:
         """Make what there would be and take it, or leave all as it is.

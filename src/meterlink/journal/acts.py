@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -139,6 +139,21 @@ class ActLog:
         """
         look = partial(act_rows.of_meter, meter=meter, topics=topics, after=after, limit=min(limit, READ_MAX))
         return await self.read(lambda store: store.look(look))
+
+    async def all_of_meter(self, meter: str, topic: Topic, *, after: int = 0) -> AsyncIterator[KeptAct]:
+        """Every act of a topic that concerns one meter, in order, behind a number of the chain.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        while True:
+            page = await self.of_meter(meter, [topic], after=after)
+            for kept in page:
+                yield kept
+            if len(page) < READ_MAX:
+                return
+            after = page[-1].number
 
     async def of_verb(
         self, topic: Topic, verb: str, *, since: datetime, limit: int = READ_MAX

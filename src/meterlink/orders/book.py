@@ -19,7 +19,7 @@ import structlog
 
 from meterlink.clock import Clock
 from meterlink.errors import BusFull, JournalError, NotAllowed, StepTaken, Unknown
-from meterlink.journal.acts import READ_MAX, ActLog
+from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Basis, KeptAct, Topic
 from meterlink.model.order import Order, Origin
 from meterlink.orders.life.effects import ARMED_FOR
@@ -187,15 +187,10 @@ class Book:
 
     async def _histories(self, meter: str) -> list[History]:
         found: dict[str, list[KeptAct]] = {}
-        number = 0
-        while True:
-            acts = await self.acts.of_meter(meter, [Topic.ORDER], after=number)
-            for act in acts:
-                found.setdefault(act.act.subject, []).append(act)
-            if len(acts) < READ_MAX:
-                in_order = sorted(found.values(), key=_place)
-                return [History(life=_folded(one), acts=tuple(one)) for one in in_order]
-            number = acts[-1].number
+        async for kept in self.acts.all_of_meter(meter, Topic.ORDER):
+            found.setdefault(kept.act.subject, []).append(kept)
+        in_order = sorted(found.values(), key=_place)
+        return [History(life=_folded(one), acts=tuple(one)) for one in in_order]
 
     async def begin(
         self,

@@ -18,6 +18,7 @@ from meterlink.cli.demonstration.stations import Files, Journal, Simulator, Stat
 from meterlink.cli.demonstration.table import draw
 from meterlink.cli.demonstration.verdict import Verdict, judge
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.clock import wait_for
 from meterlink.errors import BrokerAway, EnvelopeError, MeterlinkError
 from meterlink.model.envelope import Envelope
 from meterlink.model.topics import READINGS_FILTER
@@ -148,9 +149,7 @@ class _Demonstration:
                 ended = stop.is_set() or any(program.has_ended for program in self._programs)
                 if ended or (self._once and (over or late)):
                     return verdict
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_EVERY_S):
-                        await stop.wait()
+                await wait_for(stop, LOOK_EVERY_S)
 
     def _conclude(self, verdict: Verdict, *, interrupted: bool) -> ExitCode:
         self._console.print()

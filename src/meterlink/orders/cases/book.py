@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from meterlink.clock import Clock
 from meterlink.errors import BusFull, JournalError, NotAllowed, StepTaken, Unknown
-from meterlink.journal.acts import READ_MAX, ActLog
+from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.orders.cases.machine import Case, CaseSignal
 
@@ -93,14 +93,9 @@ class CaseBook:
 
         """
         found: dict[str, list[KeptAct]] = {}
-        number = 0
-        while True:
-            acts = await self.acts.of_meter(meter, [Topic.CASE], after=number)
-            for act in acts:
-                found.setdefault(act.act.subject, []).append(act)
-            if len(acts) < READ_MAX:
-                return [_folded(one) for one in found.values()]
-            number = acts[-1].number
+        async for kept in self.acts.all_of_meter(meter, Topic.CASE):
+            found.setdefault(kept.act.subject, []).append(kept)
+        return [_folded(one) for one in found.values()]
 
     async def begin(self, case_id: str, meter: str, *, actor: str, body: Mapping[str, Any]) -> Case:
         """Open a case.

@@ -6,7 +6,6 @@ hour, a cap) is tried again; one that waits for evidence is looked at when it co
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -14,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from meterlink.clock import Clock
+from meterlink.clock import Clock, wait_for
 from meterlink.errors import MeterlinkError
 from meterlink.model.act import Topic
 from meterlink.orders.cases.machine import Case, CaseState
@@ -62,11 +61,7 @@ class CaseRounds:
         while True:
             news = self._cases.book.news
             await self.look()
-            try:
-                async with asyncio.timeout(self._wait_s()):
-                    await news.wait()
-            except TimeoutError:
-                continue
+            await wait_for(news, self._wait_s())
 
     async def look(self) -> None:
         """Look at every case of which something is due."""

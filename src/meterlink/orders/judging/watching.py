@@ -72,7 +72,7 @@ class Watch:
             JournalError: the log cannot be read or written.
 
         """
-        self._read_to = await self._head()
+        self._read_to = await self._acts.newest_number()
         await self._note_edition(now)
         await self._start_policy(now)
         await self._start_orders(now)
@@ -165,17 +165,3 @@ class Watch:
         for order in sorted(orders):
             for kept in await self._acts.of_subject(Topic.ORDER, order):
                 await self._saw(kept.act)
-
-    async def _head(self) -> int:
-        """The number of the newest act: doubled until there is none behind, then halved between."""
-        low, step = 0, 1
-        while await self._acts.after(low + step, limit=1):
-            low, step = low + step, step * 2
-        high = low + step
-        while low < high:
-            middle = (low + high) // 2
-            if await self._acts.after(middle, limit=1):
-                low = middle + 1
-            else:
-                high = middle
-        return low

@@ -52,11 +52,7 @@ class Arrived:
 
     async def _open_of(self, meter: str) -> list[Act]:
         """The newest act of each open item that sends somebody to a meter."""
-        newest: dict[str, Act] = {}
-        number = 0
-        while page := await self._acts.of_meter(meter, [Topic.WORK], after=number):
-            newest |= {kept.act.subject: kept.act for kept in page}
-            number = page[-1].number
+        newest = {kept.act.subject: kept.act async for kept in self._acts.all_of_meter(meter, Topic.WORK)}
         sent = f"{WorkKind.FIELD_ORDER.value}:"
         return [act for name, act in newest.items() if name.startswith(sent) and act.is_open]
 

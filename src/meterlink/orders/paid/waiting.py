@@ -19,7 +19,6 @@ from typing import Final
 import structlog
 
 from meterlink.errors import EvidenceRefused
-from meterlink.journal.acts import READ_MAX
 from meterlink.model.act import KeptAct, Topic
 from meterlink.model.order import CLOSES, OrderKind, OrderState
 from meterlink.orders.book import Book, History
@@ -155,19 +154,14 @@ def _sent(one: History) -> list[KeptAct]:
 async def _told_of(book: Book, meter: str) -> list[_Told]:
     """What was told of one meter, in the order of the log; what cannot be read is left out, and logged."""
     found: list[_Told] = []
-    number = 0
-    while True:
-        acts = await book.acts.of_meter(meter, [Topic.EVIDENCE], after=number)
-        for kept in acts:
-            if kept.act.verb != "record":
-                continue
-            try:
-                found.append((kept, record_of(kept.act)))
-            except EvidenceRefused as error:
-                _log.error("record_unreadable", record=kept.act.subject, reason=str(error))
-        if len(acts) < READ_MAX:
-            return found
-        number = acts[-1].number
+    async for kept in book.acts.all_of_meter(meter, Topic.EVIDENCE):
+        if kept.act.verb != "record":
+            continue
+        try:
+            found.append((kept, record_of(kept.act)))
+        except EvidenceRefused as error:
+            _log.error("record_unreadable", record=kept.act.subject, reason=str(error))
+    return found
 
 
 def _cause(told: Sequence[_Told], meter: RosterMeter, cut_at: int) -> _Told | None:

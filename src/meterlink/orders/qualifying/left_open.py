@@ -121,16 +121,13 @@ async def opened_by(acts: ActLog, walk: Walk) -> str:
     if walk.result == CLOSED:
         return ""
     opened, is_open, probes = walk.closes, bool(walk.closes), set[str]()
-    number = walk.number
-    while page := await acts.of_meter(walk.meter, [Topic.ORDER], after=number):
-        for kept in page:
-            act = kept.act
-            if act.verb == Signal.CREATE and Order.of(act.subject, act.body["order"]).origin is Origin.PROBE:
-                probes.add(act.subject)
-            for contact_open in _looks(act):
-                is_open = contact_open is not False
-                opened = act.subject if act.subject in probes else opened
-        number = page[-1].number
+    async for kept in acts.all_of_meter(walk.meter, Topic.ORDER, after=walk.number):
+        act = kept.act
+        if act.verb == Signal.CREATE and Order.of(act.subject, act.body["order"]).origin is Origin.PROBE:
+            probes.add(act.subject)
+        for contact_open in _looks(act):
+            is_open = contact_open is not False
+            opened = act.subject if act.subject in probes else opened
     return opened if is_open else ""
 
 
@@ -142,10 +139,10 @@ async def ended_at(acts: ActLog, meter: str) -> Walk | None:
         ValueError, KeyError, TypeError: it makes no sense.
 
     """
-    newest, number = "", 0
-    while page := await acts.of_meter(meter, [Topic.QUALIFICATION], after=number):
-        walks = [kept.act.subject for kept in page if kept.act.subject.startswith(SESSIONS)]
-        newest, number = walks[-1] if walks else newest, page[-1].number
+    newest = ""
+    async for kept in acts.all_of_meter(meter, Topic.QUALIFICATION):
+        if kept.act.subject.startswith(SESSIONS):
+            newest = kept.act.subject
     walk = Walk.of(await acts.of_subject(Topic.QUALIFICATION, newest)) if newest else None
     return walk if walk is not None and not walk.is_open else None
 
