@@ -54,7 +54,8 @@ async def test_a_freeze_as_billing_reads_it(tmp_path: Path) -> None:
         assert [("100.50", "2010.00", "kWh", "valid")] == [
             tuple(one[key] for key in ("value", "multiplied", "unit", "quality")) for one in row["registers"]
         ]
-        assert answer.json()["cursor"] == answer.headers["meterlink-cursor"] == cursors.written(seq)
+        assert answer.json()["cursor"] == answer.headers["meterlink-cursor"]
+        assert cursors.written(seq, day=DAYS[0], area="A1") == answer.json()["cursor"]
         assert [] == nothing.json()["freezes"] == other.json()["freezes"]
 
 
@@ -137,6 +138,24 @@ async def test_a_late_freeze_of_a_day_comes_behind_the_cursor(tmp_path: Path) ->
             cursor = {"day": DAYS[0].isoformat(), "cursor": first.json()["cursor"]}
             [row] = (await client.get(PATH, params=cursor)).json()["freezes"]
         assert (late, first.json()["freezes"][0]["seq"]) == (row["seq"], row["supersedes"])
+
+
+@pytest.mark.asyncio
+async def test_a_cursor_of_another_question_or_journal_is_refused(tmp_path: Path) -> None:
+    """Billing that mixes up its cursors would lose freezes, and get an answer that looks whole."""
+    async with plant(tmp_path) as home, served(tmp_path) as api:
+        await fill(home, DAYS)
+        async with api.client(api.token()) as client:
+            everything = (await client.get(PATH)).json()["cursor"]
+            of_a_day = (await client.get(PATH, params={"day": DAYS[0].isoformat()})).json()["cursor"]
+            for params in ({}, {"day": DAYS[1].isoformat()}, {"day": DAYS[0].isoformat(), "area": ""}):
+                answer = await client.get(PATH, params={**params, "cursor": of_a_day})
+                assert "wrong-cursor" == of_problem(answer)
+            wider = await client.get(PATH, params={"day": DAYS[1].isoformat(), "cursor": everything})
+            assert [] == wider.json()["freezes"], "who has everything has each day"
+            newest = cursors.parsed(everything)
+            far = await client.get(PATH, params={"cursor": cursors.written(newest + 1)})
+            assert "wrong-cursor" == of_problem(far), "the journal was put back from a copy"
 
 
 @pytest.mark.asyncio
