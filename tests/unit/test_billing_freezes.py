@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from meterlink.billing import source
 from meterlink.billing.consumption import Lack
+from meterlink.billing.source import LOOKS_AT_ONCE
 from meterlink.model.marks import Marks
 from meterlink.model.zone import CHINA_TIME
 from meterlink.roster.exchange import Exchange
@@ -65,8 +67,12 @@ async def test_each_row_comes_once_with_its_place_of_then(tmp_path: Path) -> Non
 
 
 @pytest.mark.asyncio
-async def test_a_filter_brings_those_rows_in_pages_of_any_size(tmp_path: Path) -> None:
-    """A page that is full in the middle of a look must not lose what stands behind it."""
+@pytest.mark.parametrize("looks", [1, LOOKS_AT_ONCE])
+async def test_a_filter_brings_those_rows_in_pages_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    """A page that is full in the middle of a look, or ends before it is full, must lose nothing behind it."""
+    monkeypatch.setattr(source, "LOOKS_AT_ONCE", looks)
     async with plant(tmp_path) as at:
         seqs = await _two_areas(at)
         wanted: dict[tuple[date | None, str | None], list[int]] = {

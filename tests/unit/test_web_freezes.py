@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from meterlink.accounts.tokens import Scope
 from meterlink.billing import cursors
+from meterlink.web.problems import FAULTS_MAX
 from tests.support.billing import FIRST_DAY, TOTAL, plant
 from tests.support.web import fill, of_problem, served
 
@@ -216,6 +217,16 @@ async def test_what_cannot_be_asked_is_named(tmp_path: Path, query: str, kind: s
         answer = await client.get(f"{PATH}?{query}")
         assert kind == of_problem(answer)
         assert [where] == [one["where"] for one in answer.json()["faults"]]
+
+
+@pytest.mark.asyncio
+async def test_faults_without_end_are_not_told_without_end(tmp_path: Path) -> None:
+    """A short request would get an answer as long as somebody likes."""
+    async with plant(tmp_path), served(tmp_path) as api, api.client(api.token()) as client:
+        for number in (FAULTS_MAX, FAULTS_MAX + 1):
+            answer = await client.get(PATH, params={f"x{n}": "1" for n in range(number)})
+            assert "invalid" == of_problem(answer)
+            assert FAULTS_MAX == len(answer.json()["faults"])
 
 
 @pytest.mark.asyncio
