@@ -14,6 +14,7 @@ from meterlink.billing.source import LOOKS_AT_ONCE
 from meterlink.model.marks import Marks
 from meterlink.model.zone import CHINA_TIME
 from meterlink.roster.exchange import Exchange
+from meterlink.roster.saying import Saying
 from tests.support.billing import FIRST_DAY, TOTAL, Plant, plant
 
 _DAY = timedelta(days=1)
@@ -29,7 +30,8 @@ async def _two_areas(at: Plant) -> list[int]:
         await at.keep("m1", FIRST_DAY, {TOTAL: "100.00", f"{TOTAL}.t1": "60.00"}),
         await at.keep("m2", FIRST_DAY, {TOTAL: "7.50"}),
     ]
-    await at.put(1, area="north", customer_number="000000000902", ct="40")
+    moved = {"area": "north", "customer_number": "000000000902", "ct": "40"}
+    await at.put(1, saying=Saying.NEW_CUSTOMERS, **moved)
     at.after(_SECOND)
     seqs += [
         await at.keep("m1", _SECOND, {TOTAL: "101.00"}),
