@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +30,6 @@ def test_marks_make_ranges(marks: bytes, ranges: Ranges) -> None:
 def test_ranges_are_the_marks_and_do_not_touch(marks: bytes) -> None:
     """An octet would be hidden that nobody marked, or be in two ranges."""
     found = marked(bytearray(marks))
-    assert [n for n, mark in enumerate(marks) if mark] == [
-        n for first, end in found for n in range(first, end)
-    ]
-    assert all(end < first for (_, end), (first, _) in zip(found, found[1:], strict=False))
+    within = [number for first, end in found for number in range(first, end)]
+    assert [number for number, mark in enumerate(marks) if mark] == within
+    assert all(end < first for (_, end), (first, _) in pairwise(found))
