@@ -18,14 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from meterlink.accounts.tokens import Scope
 from meterlink.billing import cursors, days
-from meterlink.billing.formats import CsvWriter, JsonWriter, RowWriter, as_json
+from meterlink.billing.formats import MEDIA_TYPES, CsvWriter, JsonWriter, RowWriter, as_json
 from meterlink.billing.freezes import FreezeRow
 from meterlink.errors import WrongCursor
 from meterlink.web.access import needs
 from meterlink.web.answers import (
-    CSV,
     JSON,
-    NDJSON,
     Packer,
     accepted,
     document,
@@ -48,7 +46,7 @@ PIECE_ROWS: Final = 1_000
 """Rows that a step reads: some tenths of a second, some megabytes."""
 CURSOR: Final = "Meterlink-Cursor"
 """Header that says where an answer ends."""
-_MEDIA: Final = {"json": JSON, "ndjson": NDJSON, "csv": CSV}
+_MEDIA: Final = {"json": JSON, "ndjson": MEDIA_TYPES["json"], "csv": MEDIA_TYPES["csv"]}
 
 Writer = Callable[[BinaryIO], RowWriter]
 _WRITERS: Final[Mapping[str, Writer]] = {"ndjson": JsonWriter, "csv": CsvWriter}
@@ -107,7 +105,9 @@ class _Asked:
         **told("wrong-cursor"),
         200: {
             "description": "The freezes. `Link: rel=next` where there are more already.",
-            "content": {NDJSON: {"schema": {"type": "string"}}, "text/csv": {"schema": {"type": "string"}}},
+            "content": {
+                _MEDIA[kind].partition(";")[0]: {"schema": {"type": "string"}} for kind in ("ndjson", "csv")
+            },
             "headers": {CURSOR: {"description": "where it ends", "schema": {"type": "string"}}},
             "links": {
                 "next": {
