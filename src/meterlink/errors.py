@@ -116,6 +116,10 @@ class BadRequest(MeterlinkError):
     """A request of a person or program that nothing can be made of; the message says what to mend."""
 
 
+class WrongCursor(MeterlinkError):
+    """A cursor that is one of ours, and not of what is asked for."""
+
+
 class Unknown(MeterlinkError):
     """There is no such order, meter or work item."""
 

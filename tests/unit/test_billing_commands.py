@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from meterlink.audit.keys import GatewayKey
 from meterlink.cli import app
+from meterlink.cli.consumption_look import DAYS_MAX
 from meterlink.model.marks import Marks
 from meterlink.roster.exchange import Exchange
 from tests.support.billing import FIRST_DAY, TOTAL, plant
@@ -141,6 +142,9 @@ def test_consumption_is_shown_or_why_there_is_none(place: Place) -> None:
     assert (6, True) == (code, "缺少起始冻结示数" in out)
     assert 2 == place.run("consumption", "nobody", "--from", _DAY, "--to", _DAY)[0]
     assert 2 == place.run("consumption", "m2", "--from", _SECOND.isoformat(), "--to", _DAY)[0]
+    for days, code in ((DAYS_MAX, 6), (DAYS_MAX + 1, 2)):
+        last = (FIRST_DAY + timedelta(days=days)).isoformat()
+        assert code == place.run("consumption", "m2", "--from", _DAY, "--to", last)[0]
 
 
 def test_what_cannot_be_settled_is_said_with_its_code(place: Place) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meterlink.billing import cursors, days
-from meterlink.errors import BadRequest
+from meterlink.errors import BadRequest, WrongCursor
 from meterlink.model.zone import CHINA_TIME
 
 
@@ -19,11 +20,38 @@ def test_a_cursor_comes_back(seq: int) -> None:
     assert seq == cursors.parsed(cursors.written(seq))
 
 
-@pytest.mark.parametrize("text", ["x", "ZjE6", cursors.written(5) + "=", "ZjI6NQ", "é", "A" * 65, "ZjE6LTE"])
+_NO_CURSORS = [
+    "x",
+    "ZjE6",
+    cursors.written(5) + "=",
+    "ZjI6NQ",
+    "é",
+    "A" * 65,
+    "ZjE6LTE",
+    "ZjE6NQ.",
+    "ZjE6NQ.0123456789ABCDEF",
+    ".0123456789abcdef",
+]
+
+
+@pytest.mark.parametrize("text", _NO_CURSORS)
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     """A cursor that is cut off would begin somewhere."""
     with pytest.raises(BadRequest, match="cursor"):
         cursors.parsed(text)
+
+
+def test_a_cursor_is_good_for_its_question_alone() -> None:
+    """Who goes on with the cursor of one day or area in another would miss rows and never hear of it."""
+    first, second = date(2026, 11, 1), date(2026, 11, 2)
+    questions: list[tuple[date | None, str | None]] = list(product((None, first, second), (None, "", "A1")))
+    for (day, area), (other_day, other_area) in product(questions, questions):
+        cursor = cursors.written(5, day=day, area=area)
+        if (day, area) in {(None, None), (other_day, other_area)}:
+            assert 5 == cursors.parsed(cursor, day=other_day, area=other_area)
+        else:
+            with pytest.raises(WrongCursor, match="another day or area"):
+                cursors.parsed(cursor, day=other_day, area=other_area)
 
 
 def _edited(seq: int, at: int, other: str) -> str:

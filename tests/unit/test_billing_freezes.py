@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from meterlink.billing import source
 from meterlink.billing.consumption import Lack
+from meterlink.billing.source import LOOKS_AT_ONCE
 from meterlink.model.marks import Marks
 from meterlink.model.zone import CHINA_TIME
 from meterlink.roster.exchange import Exchange
+from meterlink.roster.saying import Saying
 from tests.support.billing import FIRST_DAY, TOTAL, Plant, plant
 
 _DAY = timedelta(days=1)
@@ -27,7 +30,8 @@ async def _two_areas(at: Plant) -> list[int]:
         await at.keep("m1", FIRST_DAY, {TOTAL: "100.00", f"{TOTAL}.t1": "60.00"}),
         await at.keep("m2", FIRST_DAY, {TOTAL: "7.50"}),
     ]
-    await at.put(1, area="north", customer_number="000000000902", ct="40")
+    moved = {"area": "north", "customer_number": "000000000902", "ct": "40"}
+    await at.put(1, saying=Saying.NEW_CUSTOMERS, **moved)
     at.after(_SECOND)
     seqs += [
         await at.keep("m1", _SECOND, {TOTAL: "101.00"}),
@@ -65,8 +69,12 @@ async def test_each_row_comes_once_with_its_place_of_then(tmp_path: Path) -> Non
 
 
 @pytest.mark.asyncio
-async def test_a_filter_brings_those_rows_in_pages_of_any_size(tmp_path: Path) -> None:
-    """A page that is full in the middle of a look must not lose what stands behind it."""
+@pytest.mark.parametrize("looks", [1, LOOKS_AT_ONCE])
+async def test_a_filter_brings_those_rows_in_pages_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    """A page that is full in the middle of a look, or ends before it is full, must lose nothing behind it."""
+    monkeypatch.setattr(source, "LOOKS_AT_ONCE", looks)
     async with plant(tmp_path) as at:
         seqs = await _two_areas(at)
         wanted: dict[tuple[date | None, str | None], list[int]] = {

@@ -6,6 +6,7 @@ from datetime import date, time, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from meterlink.billing.schedule import LATE_DAYS, Schedule
 from meterlink.model.zone import CHINA_TIME
@@ -43,6 +44,7 @@ async def test_a_complete_area_is_sealed_early_and_the_other_at_its_time(tmp_pat
         await schedule.step()
         assert 2 == len(_sealed(at)), "once a day: a supplement an hour would be a folder an hour"
         at.after(_SECOND, hours=8)
+        await at.keep("m2", _SECOND, {TOTAL: "3.00"})
         await schedule.step()
         assert (FIRST_DAY, "west", 2) in _sealed(at)
         assert (_SECOND, "east", 1) in _sealed(at)
@@ -55,9 +57,11 @@ async def test_days_of_an_outage_are_sealed_late_and_not_those_before_the_beginn
         at.after(FIRST_DAY - _DAY, hours=1)
         await at.put(1)
         at.after(FIRST_DAY + 3 * _DAY, hours=10)
+        await at.keep("m1", FIRST_DAY + 3 * _DAY, {TOTAL: "1.00"})
         await _schedule(at).step()
         assert [(FIRST_DAY + n * _DAY, "", 1) for n in range(4)] == _sealed(at)
         at.after(FIRST_DAY + (LATE_DAYS + 9) * _DAY, hours=10)
+        await at.keep("m1", FIRST_DAY + (LATE_DAYS + 9) * _DAY, {TOTAL: "2.00"})
         await _schedule(at).step()
         late = [day for day, _, _ in _sealed(at)[4:]]
         assert [FIRST_DAY + n * _DAY for n in range(10, LATE_DAYS + 10)] == late
@@ -71,13 +75,39 @@ async def test_one_area_that_cannot_be_sealed_holds_up_no_other(tmp_path: Path) 
         await at.put(1, area="east")
         await at.put(2, area="west")
         at.after(FIRST_DAY, hours=9)
+        await at.keep("m1", FIRST_DAY, {TOTAL: "1.00"})
         schedule = _schedule(at)
         await schedule.step()
         east = at.settlements().place(FIRST_DAY, "east")
         (east / "0001").rename(east / "gone")
         at.after(_SECOND, hours=9)
+        await at.keep("m1", _SECOND, {TOTAL: "2.00"})
         await schedule.step()
         assert {(_SECOND, "east", 1), (_SECOND, "west", 1)} <= set(_sealed(at))
         (east / "gone").rename(east / "0001")
         await schedule.step()
         assert 4 == len(_sealed(at))
+
+
+@pytest.mark.asyncio
+async def test_a_clock_that_runs_ahead_seals_no_day_that_no_meter_has(tmp_path: Path) -> None:
+    """A week would be sealed as all missing before it began, and the true reasons never be sealed."""
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY - _DAY, hours=1)
+        await at.put(1, area="east")
+        await at.put(2, area="west")
+        schedule = _schedule(at)
+        with capture_logs() as logs:
+            for days in (0, 7, 7):
+                at.after(FIRST_DAY + days * _DAY, hours=9)
+                await schedule.step()
+        assert [] == _sealed(at)
+        waits = [(one["day"], one["newest"]) for one in logs]
+        assert [("2026-11-01", None), ("2026-11-08", None)] == waits, "told once a day"
+        at.after(FIRST_DAY, hours=9)
+        await at.keep("m1", FIRST_DAY, {TOTAL: "1.00"})
+        await schedule.step()
+        assert [(FIRST_DAY, "east", 1), (FIRST_DAY, "west", 1)] == _sealed(at)
+        at.after(_SECOND, hours=9)
+        await schedule.step()
+        assert 2 == len(_sealed(at)), "the newest freeze is of the day before"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import errno
+import gc
 import io
 import json
+import os
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import openpyxl
 import pytest
@@ -17,7 +20,7 @@ from pyarrow import parquet
 
 from meterlink.billing import formats, sealing, settlements
 from meterlink.billing.disk import RealDisk
-from meterlink.billing.formats import COLUMNS
+from meterlink.billing.formats import COLUMNS, FORMATS, Format
 from meterlink.billing.manifest import MANIFEST, SIGNATURE, signer_of
 from meterlink.billing.settlements import Settlements, folder_of_area
 from meterlink.errors import BadRequest, SettlementBroken, Unknown
@@ -260,6 +263,41 @@ async def test_a_cut_at_any_step_leaves_no_seal_or_a_whole_one(tmp_path: Path) -
             assert 1 == len(await at.journal.acts.of_subject(Topic.SETTLEMENT, f"{FIRST_DAY}/{area}"))
             assert not [path for path in sealed.folder.parent.iterdir() if path.name.startswith(".")]
         assert {0, 1} == outcomes
+
+
+class _FullFile(io.FileIO):
+    """A file on a disk without room."""
+
+    def write(self, octets: object, /) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class _FullDisk(RealDisk):
+    def create(self, path: Path) -> BinaryIO:
+        return cast("BinaryIO", _FullFile(path, "xb"))
+
+
+@pytest.mark.asyncio
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of zipfile, which has no end
+@pytest.mark.parametrize("kind", FORMATS)
+async def test_a_full_disk_leaves_no_draft_and_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Format
+) -> None:
+    """A daemon would end with its disk; half a seal, tried again and again, would keep the disk full."""
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(beside))
+    async with plant(tmp_path) as at:
+        await _a_night(at)
+        with pytest.raises(SettlementBroken, match="No space left"):
+            await at.settler(formats=(kind,), disk=_FullDisk()).settle(FIRST_DAY, "east")
+        assert [] == list(at.settlements().place(FIRST_DAY, "east").iterdir())
+        gc.collect()
+        assert [] == list(beside.iterdir()), "parts of a workbook"
+        settled = await at.settler(formats=(kind,)).settle(FIRST_DAY, "east")
+        assert settled.manifest is not None
+        gc.collect()
+        assert [] == list(beside.iterdir())
 
 
 @pytest.mark.asyncio

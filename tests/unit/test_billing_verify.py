@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from meterlink.billing import verify
 from meterlink.billing.manifest import MANIFEST, SIGNATURE
 from meterlink.billing.verify import verified
 from tests.support.billing import FIRST_DAY, TOTAL, plant
@@ -93,3 +94,14 @@ async def test_a_manifest_that_was_sealed_anew_does_not_follow(tmp_path: Path) -
     shutil.copytree(forged / "0001", place / "0001")
     assert manifest["before"]
     assert {"0002"} == _named(place, key, forger)
+
+
+@pytest.mark.parametrize(("seals", "told"), [(2, 2), (3, 3), (4, 3)])
+def test_faults_without_end_are_not_told_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seals: int, told: int
+) -> None:
+    """A wrong folder would fill the memory, or one fault too few would be told."""
+    monkeypatch.setattr(verify, "FAULTS_MAX", 3)
+    for number in range(1, seals + 1):
+        (tmp_path / f"{number:04d}").mkdir()
+    assert told == len(verified(tmp_path, [], lambda done, of: None).faults)

@@ -78,7 +78,7 @@ async def test_a_sealed_day_with_its_files(tmp_path: Path) -> None:
             manifest = await client.get(f"/v1/settlements/{DAYS[0]}/files/manifest.json")
             # What the seal and its supplement do not have is what the API gives behind their cursor.
             cursor = sealed.json()["sealed"][-1]["cursor"]
-            behind = await client.get(f"/v1/daily-freeze?day={DAYS[0]}&cursor={cursor}")
+            behind = await client.get(f"/v1/daily-freeze?day={DAYS[0]}&area=&cursor={cursor}")
         assert [one.isoformat() for one in DAYS] == page.json()["days"] + rest.json()["days"]
         assert (True, False) == (page.json()["more"], rest.json()["more"])
         assert [("seal", 3), ("supplement", 1)] == [

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from meterlink.accounts.tokens import Scope
 from meterlink.billing import cursors
+from meterlink.web.problems import FAULTS_MAX
 from tests.support.billing import FIRST_DAY, TOTAL, plant
 from tests.support.web import fill, of_problem, served
 
@@ -54,7 +55,8 @@ async def test_a_freeze_as_billing_reads_it(tmp_path: Path) -> None:
         assert [("100.50", "2010.00", "kWh", "valid")] == [
             tuple(one[key] for key in ("value", "multiplied", "unit", "quality")) for one in row["registers"]
         ]
-        assert answer.json()["cursor"] == answer.headers["meterlink-cursor"] == cursors.written(seq)
+        assert answer.json()["cursor"] == answer.headers["meterlink-cursor"]
+        assert cursors.written(seq, day=DAYS[0], area="A1") == answer.json()["cursor"]
         assert [] == nothing.json()["freezes"] == other.json()["freezes"]
 
 
@@ -142,6 +144,24 @@ async def test_a_late_freeze_of_a_day_comes_behind_the_cursor(tmp_path: Path) ->
 
 
 @pytest.mark.asyncio
+async def test_a_cursor_of_another_question_or_journal_is_refused(tmp_path: Path) -> None:
+    """Billing that mixes up its cursors would lose freezes, and get an answer that looks whole."""
+    async with plant(tmp_path) as home, served(tmp_path) as api:
+        await fill(home, DAYS)
+        async with api.client(api.token()) as client:
+            everything = (await client.get(PATH)).json()["cursor"]
+            of_a_day = (await client.get(PATH, params={"day": DAYS[0].isoformat()})).json()["cursor"]
+            for params in ({}, {"day": DAYS[1].isoformat()}, {"day": DAYS[0].isoformat(), "area": ""}):
+                answer = await client.get(PATH, params={**params, "cursor": of_a_day})
+                assert "wrong-cursor" == of_problem(answer)
+            wider = await client.get(PATH, params={"day": DAYS[1].isoformat(), "cursor": everything})
+            assert [] == wider.json()["freezes"], "who has everything has each day"
+            newest = cursors.parsed(everything)
+            far = await client.get(PATH, params={"cursor": cursors.written(newest + 1)})
+            assert "wrong-cursor" == of_problem(far), "the journal was put back from a copy"
+
+
+@pytest.mark.asyncio
 async def test_who_has_it_already_gets_nothing_but_is_told_of_more(tmp_path: Path) -> None:
     """A month would be sent at each look; or a late row not be sent because of a tag that stayed the same."""
     async with plant(tmp_path) as home, served(tmp_path) as api:
@@ -199,6 +219,16 @@ async def test_what_cannot_be_asked_is_named(tmp_path: Path, query: str, kind: s
         answer = await client.get(f"{PATH}?{query}")
         assert kind == of_problem(answer)
         assert [where] == [one["where"] for one in answer.json()["faults"]]
+
+
+@pytest.mark.asyncio
+async def test_faults_without_end_are_not_told_without_end(tmp_path: Path) -> None:
+    """A short request would get an answer as long as somebody likes."""
+    async with plant(tmp_path), served(tmp_path) as api, api.client(api.token()) as client:
+        for number in (FAULTS_MAX, FAULTS_MAX + 1):
+            answer = await client.get(PATH, params={f"x{n}": "1" for n in range(number)})
+            assert "invalid" == of_problem(answer)
+            assert FAULTS_MAX == len(answer.json()["faults"])
 
 
 @pytest.mark.asyncio

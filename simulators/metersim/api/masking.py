@@ -7,8 +7,8 @@ from typing import Final
 
 from meterprofiles.schema import DLT698
 from meterwire.dlt645.messages.secrets import secret_ranges as secret_ranges_645
-from meterwire.dlt698.apdus.secret_ranges import Ranges
 from meterwire.dlt698.apdus.secret_ranges import secret_ranges as secret_ranges_698
+from meterwire.primitives.ranges import Ranges
 
 HIDDEN: Final = "**"
 

@@ -8,9 +8,13 @@ in Parquet.
 from __future__ import annotations
 
 import csv
+import errno
 import importlib
 import io
 import json
+import shutil
+import tempfile
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
@@ -220,11 +224,18 @@ class JsonWriter:
 
 
 class WorkbookWriter:
-    """Writes a workbook, each cell as text: a cell of a number holds 15 digits and drops zeros at the end."""
+    """Writes a workbook, each cell as text: a cell of a number holds 15 digits and drops zeros at the end.
+
+    Its sheets grow in a temporary folder of its own, which goes with the writer also where it is not closed.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self.rows = 0
-        self._book: Any = _needed("xlsxwriter").Workbook(file, {"constant_memory": True})
+        maker = _needed("xlsxwriter")
+        folder = tempfile.mkdtemp(prefix="meterlink-")
+        self._clear_up = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._fault: type[Exception] = maker.exceptions.XlsxFileError
+        self._book: Any = maker.Workbook(file, {"constant_memory": True, "tmpdir": folder})
         self._text = self._book.add_format({"num_format": "@"})
         self._bold = self._book.add_format({"bold": True, "num_format": "@"})
         self._sheet: Any = self._new_sheet()
@@ -243,7 +254,13 @@ class WorkbookWriter:
 
     def close(self) -> None:
         """See ``RowWriter``."""
-        self._book.close()
+        try:
+            self._book.close()
+        except self._fault as error:  # around what the system said, or that the file is over 4 GB
+            said = error.args[0]
+            raise (said if isinstance(said, OSError) else OSError(errno.EFBIG, str(said))) from None
+        finally:
+            self._clear_up()
 
     def _new_sheet(self) -> Any:
         sheet = self._book.add_worksheet()

@@ -161,7 +161,7 @@ class Manifest:
             "sealed_at": time_out(self.sealed_at),
             "from_seq": self.from_seq,
             "to_seq": self.to_seq,
-            "cursor": cursors.written(self.to_seq),
+            "cursor": cursors.written(self.to_seq, day=self.day, area=self.area),
             "freezes": self.freezes,
             "counts": _told(self.counts),
             "shares": self.counts.shares,

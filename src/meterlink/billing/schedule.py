@@ -2,6 +2,10 @@
 
 At that time each day of the last two months is looked at, the oldest first: what is not sealed is sealed,
 and what has come late is sealed in a supplement. So an outage costs nothing but the time of the seal.
+
+That the day before is over the clock says, and at least one meter of the gateway, with a freeze of that day:
+a clock that runs ahead would seal days that nobody could have read as all missing. Where every meter is
+silent the seals wait until one is not; a person may seal meanwhile.
 """
 
 from __future__ import annotations
@@ -57,6 +61,7 @@ class Schedule:
         self._when_complete = when_complete
         self._swept: date | None = None
         self._is_made_up = False
+        self._waits_for: date | None = None
 
     async def run(self) -> None:
         """Seal what is due, again and again; what cannot be sealed now is tried the next time.
@@ -96,12 +101,25 @@ class Schedule:
         if first is None:
             return True
         newest, is_done = now.date() - _DAY, True
+        if not await self._is_over(newest):
+            return False
         day = max(first, newest - (LATE_DAYS - 1) * _DAY)
         while day <= newest:
             for area in self._areas or await self._settler.areas(day):
                 is_done &= await self._seal(day, area)
             day += _DAY
         return is_done
+
+    async def _is_over(self, day: date) -> bool:
+        """Whether a meter says so too; told once a day when none does."""
+        told = await self._settler.last_day()
+        if told is not None and told >= day:
+            return True
+        if self._waits_for != day:
+            shown = None if told is None else told.isoformat()
+            _log.warning("settlement.no_meter_has_the_day", day=day.isoformat(), newest=shown)
+            self._waits_for = day
+        return False
 
     async def _seal_complete(self, day: date) -> None:
         for area in await self._settler.complete(day):

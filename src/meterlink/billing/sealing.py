@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -154,10 +154,15 @@ class Sealer:
         folder, hidden = place / folder_of_number(draft.number), place / f".{folder_of_number(draft.number)}"
         disk.remove(hidden)
         disk.make_folder(hidden)
-        manifest = self._in_files(freezes, draft, hidden).octets()
-        self._put(hidden / MANIFEST, manifest)
-        self._put(hidden / SIGNATURE, signature(self._key, manifest))
-        disk.sync_folder(hidden)
+        try:
+            manifest = self._in_files(freezes, draft, hidden).octets()
+            self._put(hidden / MANIFEST, manifest)
+            self._put(hidden / SIGNATURE, signature(self._key, manifest))
+            disk.sync_folder(hidden)
+        except Exception:
+            with suppress(OSError):  # the next attempt removes it; till then a full disk would stay full
+                disk.remove(hidden)
+            raise
         disk.rename(hidden, folder)
         disk.sync_folder(place)
         return sealed(folder)

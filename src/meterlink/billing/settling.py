@@ -88,6 +88,15 @@ class Settler:
         """
         return await asyncio.to_thread(self._first_day)
 
+    async def last_day(self) -> date | None:
+        """The newest day of which a meter has told a freeze; ``None``: none ever did.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        return await asyncio.to_thread(self._last_day)
+
     async def complete(self, day: date) -> list[str]:
         """The areas of a day that are not sealed, and of whose meters in service none lacks its freeze.
 
@@ -160,6 +169,10 @@ class Settler:
     def _first_day(self) -> date | None:
         with self._open() as freezes:
             return freezes.first_day()
+
+    def _last_day(self) -> date | None:
+        with self._open() as freezes:
+            return freezes.last_day()
 
     def _complete(self, day: date) -> list[str]:
         with self._open() as freezes:

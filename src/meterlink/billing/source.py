@@ -85,6 +85,16 @@ class Freezes:
         days += [told.astimezone(self.zone).date()] if told is not None else []
         return min(days, default=None)
 
+    def last_day(self) -> date | None:
+        """The newest day of which a meter has told a freeze; ``None``: none ever did.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        kept = self._reader.look(freeze_rows.last_slot)
+        return None if kept is None else day_of(kept, self.zone)
+
     def read_on(self, day: date) -> set[str]:
         """Our ids of the meters that have a freeze of a day.
 

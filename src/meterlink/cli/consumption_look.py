@@ -55,7 +55,10 @@ class ConsumptionLook:
     def _found(self, meter: str, first: str, last: str, items: Sequence[str]) -> list[Consumption]:
         since, until = days.parsed(first), days.parsed(last)
         if not 0 <= (until - since).days <= DAYS_MAX:
-            raise BadRequest(f"from {first} to {last}: the last day comes after the first / 起止日期有误")
+            raise BadRequest(
+                f"from {first} to {last}: the last day comes after the first, by at most {DAYS_MAX} days "
+                f"/ 起止日期有误,最多相隔 {DAYS_MAX} 天"
+            )
         settings = load_settings(self._config)
         path, zone = data_dir(settings) / JOURNAL_FILE, settings.gateway.plant_time
         with open_freezes(path, MeterProfiles(settings.gateway.profiles), zone) as freezes:

@@ -40,6 +40,7 @@ _OF_SLOTS: Final = _FOLLOWING.format(
 )
 # The plus keeps the planner at the slots: a day has some thousand rows, and behind an early id are millions.
 _FIRST: Final = "SELECT min(slot) FROM log WHERE data_class = 'daily_freeze'"
+_LAST: Final = "SELECT max(slot) FROM log WHERE data_class = 'daily_freeze'"
 _METERS: Final = """
     SELECT DISTINCT meter FROM log WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?
     """
@@ -96,6 +97,12 @@ def newest_freeze(db: sqlite3.Connection, slots: tuple[datetime, datetime] | Non
 def first_slot(db: sqlite3.Connection) -> datetime | None:
     """The oldest slot of a freeze; ``None``: there is none."""
     (found,) = db.execute(_FIRST).fetchone()
+    return None if found is None else instant(found)
+
+
+def last_slot(db: sqlite3.Connection) -> datetime | None:
+    """The newest slot of a freeze; ``None``: there is none."""
+    (found,) = db.execute(_LAST).fetchone()
     return None if found is None else instant(found)
 
 

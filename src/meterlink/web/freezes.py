@@ -18,13 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from meterlink.accounts.tokens import Scope
 from meterlink.billing import cursors, days
-from meterlink.billing.formats import CsvWriter, JsonWriter, RowWriter, as_json
+from meterlink.billing.formats import MEDIA_TYPES, CsvWriter, JsonWriter, RowWriter, as_json
 from meterlink.billing.freezes import FreezeRow
+from meterlink.errors import WrongCursor
 from meterlink.web.access import needs
 from meterlink.web.answers import (
-    CSV,
     JSON,
-    NDJSON,
     Packer,
     accepted,
     document,
@@ -47,7 +46,7 @@ PIECE_ROWS: Final = 1_000
 """Rows that a step reads: some tenths of a second, some megabytes."""
 CURSOR: Final = "Meterlink-Cursor"
 """Header that says where an answer ends."""
-_MEDIA: Final = {"json": JSON, "ndjson": NDJSON, "csv": CSV}
+_MEDIA: Final = {"json": JSON, "ndjson": MEDIA_TYPES["json"], "csv": MEDIA_TYPES["csv"]}
 
 Writer = Callable[[BinaryIO], RowWriter]
 _WRITERS: Final[Mapping[str, Writer]] = {"ndjson": JsonWriter, "csv": CsvWriter}
@@ -91,6 +90,10 @@ class _Asked:
     area: str | None
     revision: int
 
+    def cursor(self, end: int) -> str:
+        """Where an answer ends."""
+        return cursors.written(end, day=self.day, area=self.area)
+
 
 @router.get(
     PATH,
@@ -99,15 +102,21 @@ class _Asked:
     dependencies=[needs(Scope.FREEZE), Depends(only_once)],
     response_model=FreezePage,
     responses={
-        **told(),
+        **told("wrong-cursor"),
         200: {
             "description": "The freezes. `Link: rel=next` where there are more already.",
-            "content": {NDJSON: {"schema": {"type": "string"}}, "text/csv": {"schema": {"type": "string"}}},
+            "content": {
+                _MEDIA[kind].partition(";")[0]: {"schema": {"type": "string"}} for kind in ("ndjson", "csv")
+            },
             "headers": {CURSOR: {"description": "where it ends", "schema": {"type": "string"}}},
             "links": {
                 "next": {
                     "operationId": "daily_freeze",
-                    "parameters": {"cursor": f"$response.header.{CURSOR}"},
+                    "parameters": {
+                        "cursor": f"$response.header.{CURSOR}",
+                        "day": "$request.query.day",
+                        "area": "$request.query.area",
+                    },
                 }
             },
         },
@@ -119,7 +128,7 @@ async def daily_freeze(request: Request, here: Here, query: Annotated[FreezeQuer
 
     A row that is late, or takes the place of another (`supersedes`), comes at the end like any other, so
     whoever keeps the cursor misses none. A cursor is good for the question that it is the answer to: the same
-    `day` and `area`.
+    `day` and `area`; one of an answer about all days and areas is good for each of them as well.
     """
     media_type = _MEDIA[query.format]
     accepted(request, media_type)
@@ -171,7 +180,9 @@ class _Steps:
 
 def _asked(query: FreezeQuery, look: Look) -> _Asked:
     day = None if query.day is None else days.parsed(query.day)
-    after = cursors.parsed(query.cursor or "")
+    after = cursors.parsed(query.cursor or "", day=day, area=query.area)
+    if after > look.freezes.newest():
+        raise WrongCursor("the cursor is behind the end of the log: it is one of another journal")
     return _Asked(
         after=after,
         until=max(after, look.freezes.newest_freeze(day)),
@@ -187,7 +198,7 @@ def _found(look: Look, asked: _Asked, after: int, limit: int) -> tuple[list[Free
 
 def _page(asked: _Asked, limit: int, look: Look) -> _Part:
     rows, end = _found(look, asked, asked.after, limit)
-    page = {"freezes": list(map(as_json, rows)), "cursor": cursors.written(end), "more": end < asked.until}
+    page = {"freezes": list(map(as_json, rows)), "cursor": asked.cursor(end), "more": end < asked.until}
     return _Part(document(page), end)
 
 
@@ -207,7 +218,7 @@ def _written(rows: list[FreezeRow], writer: Writer, *, has_head: bool) -> bytes:
 
 
 def _heads(query: FreezeQuery, asked: _Asked, end: int) -> dict[str, str]:
-    cursor = cursors.written(end)
+    cursor = asked.cursor(end)
     if end >= asked.until:
         return {CURSOR: cursor}
     kept = query.model_dump(exclude_none=True, exclude_defaults=True) | {"cursor": cursor}

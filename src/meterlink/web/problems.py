@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from meterlink.errors import BadRequest, JournalError, MeterlinkError, SettlementBroken, Unknown
+from meterlink.errors import BadRequest, JournalError, MeterlinkError, SettlementBroken, Unknown, WrongCursor
 
 MEDIA_TYPE: Final = "application/problem+json"
 FAULTS_MAX: Final = 20
@@ -35,6 +35,7 @@ KINDS: Final[Mapping[str, tuple[int, str]]] = {
     "no-such-span": (404, "There is no such span of days"),
     "wrong-method": (405, "The path has no such method"),
     "not-acceptable": (406, "What there is is not accepted"),
+    "wrong-cursor": (409, "The cursor is not one of this question"),
     "too-long": (413, "The request is too long"),
     "url-too-long": (414, "The address is too long"),
     "invalid": (422, "The request says something that cannot be"),
@@ -130,6 +131,12 @@ def problem_of(error: MeterlinkError) -> Problem | None:
     match error:
         case BadRequest():
             return Problem("invalid", str(error), f"Change what is named; {_SCHEMA}.")
+        case WrongCursor():
+            return Problem(
+                "wrong-cursor",
+                str(error),
+                "Go on with the cursor of the same `day` and `area`, or with none.",
+            )
         case Unknown():
             return Problem("no-such-file", str(error), "GET /v1/settlements/{day} lists what there is.")
         case SettlementBroken():

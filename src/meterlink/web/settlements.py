@@ -13,8 +13,8 @@ from starlette.responses import StreamingResponse
 
 from meterlink.accounts.tokens import Scope
 from meterlink.billing import days
+from meterlink.billing.formats import FORMATS, MEDIA_TYPES, SUFFIXES
 from meterlink.billing.settlements import NUMBERS_MAX, Sealed, Settlements
-from meterlink.errors import BadRequest
 from meterlink.web.access import needs
 from meterlink.web.answers import JSON, accepted, document, tag_of, tagged, whole
 from meterlink.web.problems import Problem, told
@@ -28,13 +28,8 @@ PAGE_DAYS: Final = 100
 """Days of a page, where the caller wants no other number."""
 PIECE_OCTETS: Final = 256 * 1024
 """Octets of a file that are read at once."""
-_MEDIA: Final = {
-    "csv": "text/csv; charset=utf-8",
-    "json": "application/json",
-    "jsonl": "application/x-ndjson",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "parquet": "application/vnd.apache.parquet",
-}
+_MEDIA: Final = {"json": JSON, **{SUFFIXES[kind]: MEDIA_TYPES[kind] for kind in FORMATS}}
+"""By the ending of a file's name."""
 _ANY: Final = "application/octet-stream"
 _NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {
     304: {"description": "It is as the entity tag of If-None-Match says."}
@@ -192,10 +187,7 @@ def _open(settlements: Settlements, day: str, query: FileQuery, name: str) -> _O
 
 
 def _of_day(settlements: Settlements, day: str, area: str | None) -> list[dict[str, Any]]:
-    try:
-        parsed = days.parsed(day)
-    except BadRequest:
-        return []
+    parsed = days.parsed(day)
     found = settlements.list(parsed) if area is None else settlements.of(parsed, area)
     return [_told(one) for one in found]
 

@@ -13,13 +13,14 @@ from meterwire.dlt698.apdus.apdu import LATER_EDITIONS, Apdu, decode_apdu, encod
 from meterwire.dlt698.apdus.association import ConnectRequest, PasswordSecurity
 from meterwire.dlt698.apdus.get import GetRequestNormalList, GetResponseNormal, GetResponseRecord
 from meterwire.dlt698.apdus.parts import SERVICES, ActionItem, AttributeResult, Dar, Piid, RecordResult
-from meterwire.dlt698.apdus.secrets import Ranges, secret_spans
+from meterwire.dlt698.apdus.secrets import secret_spans
 from meterwire.dlt698.apdus.security import CipherUnit, Mac, PlainUnit, SecurityResponse
 from meterwire.dlt698.axdr import lengths
 from meterwire.dlt698.axdr.selection import Oad, Omd
 from meterwire.dlt698.axdr.syntax import leaves
 from meterwire.dlt698.axdr.values import NULL, Data
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
+from meterwire.primitives.ranges import Ranges
 from tests.wire.dlt698.apdu_strategies import BY_SERVICE, apdus
 
 _NAMES = sorted(BY_SERVICE)

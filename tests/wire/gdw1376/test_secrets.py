@@ -12,8 +12,9 @@ from meterwire.gdw1376.link.module_frame import DownInfo
 from meterwire.gdw1376.link.terminal_frame import Address, Frame
 from meterwire.gdw1376.link.terminal_frame import encode as encode_frame
 from meterwire.gdw1376.messages import module
-from meterwire.gdw1376.messages.secrets import Ranges, module_secret_ranges, terminal_secret_ranges
+from meterwire.gdw1376.messages.secrets import module_secret_ranges, terminal_secret_ranges
 from meterwire.gdw1376.messages.terminal import encode, request, unit
+from meterwire.primitives.ranges import Ranges
 
 _ADDRESS = Address("4403", 4, 1)
 _SECRET = b"Zq9!xW"

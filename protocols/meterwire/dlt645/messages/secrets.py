@@ -8,7 +8,6 @@ What cannot be told is taken for secret. Source: spec sections 2.1 and 2.2; cont
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby
 from typing import Final
 
 from meterwire.dlt645.items import security
@@ -20,9 +19,7 @@ from meterwire.dlt645.messages.command import SECRET_FIELDS
 from meterwire.dlt645.messages.command_codec import Span, address_kind, field_spans
 from meterwire.dlt645.messages.control import MAC_LEVELS
 from meterwire.primitives import bcd
-
-Ranges = tuple[tuple[int, int], ...]
-"""Octets by index, each range as (first, one after), in order."""
+from meterwire.primitives.ranges import Ranges, marked
 
 MAC_OCTETS: Final = 4
 """Octets of the MAC behind data that is written under level 99H."""
@@ -67,7 +64,7 @@ def secret_ranges(octets: bytes, hint: Edition = "dlt645-2007", *, reading: Fram
     if reading is not None and address_kind(reading.address) == "single":
         for first, after in _broken_answers(octets, shown, reading):
             shown[first:after] = b"\x01" * (after - first)
-    return _runs(bytes(hide or not show for hide, show in zip(hidden, shown, strict=True)))
+    return marked(bytes(hide or not show for hide, show in zip(hidden, shown, strict=True)))
 
 
 def secret_spans(frame: Frame, hint: Edition = "dlt645-2007") -> Ranges:
@@ -127,16 +124,6 @@ def _answer_octets(broken: bytes, request: Frame) -> int:
     if not request.data.startswith(said):
         return 0
     return min(OVERHEAD_OCTETS + length[0], len(broken)) if length else len(broken)
-
-
-def _runs(marks: bytes) -> Ranges:
-    """Where the octets are not zero."""
-    found = []
-    for marked, run in groupby(range(len(marks)), marks.__getitem__):
-        first, *more = run
-        if marked:
-            found.append((first, more[-1] + 1 if more else first + 1))
-    return tuple(found)
 
 
 def _is_read_again(frame: Frame, of: Edition) -> bool:

@@ -14,9 +14,9 @@ from meterwire.dlt645.link import frame as link
 from meterwire.dlt645.link.functions import DI_OCTETS, READS, Edition
 from meterwire.dlt645.messages.address_and_baud import ReadAddressRequest
 from meterwire.dlt645.messages.messages import ReadRequest, to_frame
-from meterwire.dlt645.messages.secrets import Ranges
 from meterwire.dlt645.sessions.asking import Asking
 from meterwire.primitives import bcd
+from meterwire.primitives.ranges import Ranges
 
 _ADDRESS_DI = {"dlt645-2007": 0x04000401, "dlt645-1997": 0xC032}
 _ENERGY_DI = {"dlt645-2007": 0x00010000, "dlt645-1997": 0x9010}

@@ -10,7 +10,8 @@ from __future__ import annotations
 from meterwire.dlt645.link import frame as link
 from meterwire.dlt645.link.deframer import Deframer
 from meterwire.dlt645.link.functions import READS, Edition
-from meterwire.dlt645.messages.secrets import Ranges, secret_ranges
+from meterwire.dlt645.messages.secrets import secret_ranges
+from meterwire.primitives.ranges import Ranges
 
 
 class Asking:

@@ -13,9 +13,9 @@ from typing import Generic, TypeVar
 from meterwire.dlt645.link import frame as link
 from meterwire.dlt645.link.functions import Edition
 from meterwire.dlt645.messages.messages import Message, from_frame
-from meterwire.dlt645.messages.secrets import Ranges
 from meterwire.dlt645.sessions.asking import Asking
 from meterwire.errors import RemoteProtocolError
+from meterwire.primitives.ranges import Ranges
 
 _State = TypeVar("_State", bound=enum.Enum)
 _Signal = TypeVar("_Signal", bound=enum.Enum)

@@ -7,16 +7,12 @@ since it is computed over it. Source: spec section 1; ``secrets`` says what is s
 
 from __future__ import annotations
 
-from itertools import groupby
-
 from meterwire.dlt698.apdus.secrets import secret_spans
 from meterwire.dlt698.link.deframer import Deframer, Found
 from meterwire.dlt698.link.frame import checks
 from meterwire.dlt698.link.segments import HEADER_OCTETS, SegmentKind, decode_segment
 from meterwire.errors import RemoteProtocolError
-
-Ranges = tuple[tuple[int, int], ...]
-"""Octets by index, each range as (first, one after), in order."""
+from meterwire.primitives.ranges import Ranges, marked
 
 
 def secret_ranges(octets: bytes) -> Ranges:
@@ -34,7 +30,7 @@ def secret_ranges(octets: bytes) -> Ranges:
         hidden[start - found.preamble : at] = bytes(found.preamble + len(found.octets))
         for first, after in _in_frame(found):
             hidden[start + first : start + after] = b"\x01" * (after - first)
-    return _runs(bytes(hidden))
+    return marked(hidden)
 
 
 def _in_frame(found: Found) -> Ranges:
@@ -55,13 +51,3 @@ def _in_segment(user_data: bytes) -> Ranges:
     except RemoteProtocolError:
         return ((0, len(user_data)),)
     return () if kind is SegmentKind.ACK else ((HEADER_OCTETS, len(user_data)),)
-
-
-def _runs(marks: bytes) -> Ranges:
-    """Where the octets are not zero."""
-    found = []
-    for marked, run in groupby(range(len(marks)), marks.__getitem__):
-        places = list(run)
-        if marked:
-            found.append((places[0], places[-1] + 1))
-    return tuple(found)

@@ -20,6 +20,7 @@ from meterwire.dlt698.axdr.selection import Oad, Omd, SelectEqual, SelectRange
 from meterwire.dlt698.axdr.values import Data
 from meterwire.dlt698.link import frame as frame698
 from meterwire.errors import RemoteProtocolError
+from meterwire.primitives.ranges import Ranges
 
 _PASSED_ON: Final = frozenset({"ProxyTransCommandRequest", "ProxyTransCommandResponse"})
 _REPORTED: Final = "ReportNotificationTransData"
@@ -27,7 +28,6 @@ _DIGESTED: Final = "GetResponseMD5"
 _NESTED_MAX: Final = 4
 """Frames in frames in frames that are looked into."""
 
-Ranges = tuple[tuple[int, int], ...]
 Foreign = Callable[[bytes], Ranges]
 """The secret octets of a passed-on frame of another protocol, preamble included; of anything else all."""
 

@@ -21,13 +21,14 @@ from abc import ABC, abstractmethod
 from typing import Any, Final
 
 from meterwire.dlt698.apdus.apdu import Apdu, encode_apdu
-from meterwire.dlt698.apdus.secret_ranges import Ranges, secret_ranges
+from meterwire.dlt698.apdus.secret_ranges import secret_ranges
 from meterwire.dlt698.link import frame as link
 from meterwire.dlt698.link.deframer import Deframer
 from meterwire.dlt698.link.frame import Frame
 from meterwire.dlt698.link.segments import SegmentKind, decode_segment
 from meterwire.dlt698.sessions.transfer import Incoming, Outgoing, Sizes
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
+from meterwire.primitives.ranges import Ranges
 
 SET_ASIDE_OCTETS_MAX: Final = 64 * 1024
 """Most octets of frames that nobody asked for, kept during one exchange; more are dropped and counted."""

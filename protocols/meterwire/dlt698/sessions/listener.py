@@ -34,7 +34,7 @@ from meterwire.dlt698.apdus.report import (
     ReportResponseRecordList,
     ReportResponseTransData,
 )
-from meterwire.dlt698.apdus.secret_ranges import Ranges, secret_ranges
+from meterwire.dlt698.apdus.secret_ranges import secret_ranges
 from meterwire.dlt698.apdus.security import PlainUnit, SecurityResponse
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.axdr.values import DateTime
@@ -45,6 +45,7 @@ from meterwire.dlt698.link.frame import FUNCTION_LINK, Frame
 from meterwire.dlt698.sessions.client import Protect
 from meterwire.dlt698.sessions.transfer import Incoming
 from meterwire.errors import RemoteProtocolError
+from meterwire.primitives.ranges import Ranges
 
 LOGIN, HEARTBEAT, LOGOUT = 0, 1, 2
 """Types of a LINK-Request."""

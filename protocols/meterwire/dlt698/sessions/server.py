@@ -33,7 +33,7 @@ from meterwire.dlt698.apdus.association import (
 from meterwire.dlt698.apdus.get import GetRequestNext, GetResponseNext
 from meterwire.dlt698.apdus.link_management import ServerErrorResponse
 from meterwire.dlt698.apdus.parts import Piid
-from meterwire.dlt698.apdus.secret_ranges import Ranges, secret_ranges
+from meterwire.dlt698.apdus.secret_ranges import secret_ranges
 from meterwire.dlt698.apdus.security import PlainUnit, SecurityRequest, SecurityResponse
 from meterwire.dlt698.link import frame as link
 from meterwire.dlt698.link.address import AddressKind, ServerAddress
@@ -44,6 +44,7 @@ from meterwire.dlt698.sessions.blocks import BlockGiver, GetAnswer
 from meterwire.dlt698.sessions.matching import PAIRS
 from meterwire.dlt698.sessions.transfer import FRAME_OCTETS_LEAST, Incoming, Outgoing, Sizes
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
+from meterwire.primitives.ranges import Ranges
 
 ERROR_UNREADABLE, ERROR_NOT_SUPPORTED, ERROR_OTHER = 1, 2, 255
 """Types of ERROR-Response."""

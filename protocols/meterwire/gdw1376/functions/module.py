@@ -17,9 +17,7 @@ FORWARD: Final = 0x02
 QUERY: Final = 0x03
 CONTROL: Final = 0x05
 REPORT: Final = 0x06
-ROUTE_FORWARD: Final = 0x13
 ROUTE_READ: Final = 0x14
-CONCURRENT: Final = 0xF1
 
 AFNS: Final = {
     0x00: ("confirm or deny", "确认/否认"),

@@ -11,7 +11,6 @@ Source: spec sections A12, A14, B1 and B3.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby
 from typing import Final
 
 from meterwire.errors import RemoteProtocolError
@@ -22,9 +21,8 @@ from meterwire.gdw1376.link.auxiliary import auxiliary_octets, password_octets
 from meterwire.gdw1376.link.deframer import MODULE, TERMINAL, Deframer, Grammar
 from meterwire.gdw1376.link.unit_ids import ID_OCTETS
 from meterwire.gdw1376.messages import module, terminal
+from meterwire.primitives.ranges import Ranges, marked
 
-Ranges = tuple[tuple[int, int], ...]
-"""Octets by index, each range as (first, one after), in order."""
 SecretRanges = Callable[[bytes], Ranges]
 """Which octets of a payload are secret."""
 
@@ -92,7 +90,7 @@ def _ranges(octets: bytes, grammar: Grammar, within: Callable[[bytes], list[tupl
         hidden[span.start : end] = bytes(len(span.octets))
         for first, after in secrets:
             hidden[span.start + first : span.start + after] = b"\x01" * (after - first)
-    return _runs(bytes(hidden))
+    return marked(hidden)
 
 
 def _in_terminal_frame(octets: bytes, inner: SecretRanges) -> list[tuple[int, int]]:
@@ -127,13 +125,3 @@ def _in_module_frame(octets: bytes, inner: SecretRanges) -> list[tuple[int, int]
     if message.rest:
         found.append((start + len(data) - len(message.rest), start + len(data)))
     return found
-
-
-def _runs(marks: bytes) -> Ranges:
-    """Where the octets are not zero."""
-    found = []
-    for marked, run in groupby(range(len(marks)), marks.__getitem__):
-        places = list(run)
-        if marked:
-            found.append((places[0], places[-1] + 1))
-    return tuple(found)

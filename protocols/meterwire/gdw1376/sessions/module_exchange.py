@@ -20,7 +20,8 @@ from meterwire.gdw1376.link import module_frame as link
 from meterwire.gdw1376.link.deframer import MODULE, Deframer
 from meterwire.gdw1376.link.module_frame import Frame
 from meterwire.gdw1376.messages.module import Message, from_frame
-from meterwire.gdw1376.messages.secrets import Ranges, SecretRanges, all_of, module_secret_ranges
+from meterwire.gdw1376.messages.secrets import SecretRanges, all_of, module_secret_ranges
+from meterwire.primitives.ranges import Ranges
 
 
 class State(enum.Enum):

@@ -16,7 +16,8 @@ from meterwire.gdw1376.layouts.nodes import Values
 from meterwire.gdw1376.link import module_frame as link
 from meterwire.gdw1376.link.deframer import MODULE, Deframer
 from meterwire.gdw1376.messages.module import Message, answer, confirmation, from_frame
-from meterwire.gdw1376.messages.secrets import Ranges, SecretRanges, all_of, module_secret_ranges
+from meterwire.gdw1376.messages.secrets import SecretRanges, all_of, module_secret_ranges
+from meterwire.primitives.ranges import Ranges
 
 CALLS_MAX: Final = 64
 """Most calls that wait to be fetched; those beyond are dropped, and the module repeats its reports."""

@@ -17,7 +17,8 @@ from meterwire.gdw1376.link.deframer import MODULE, Deframer
 from meterwire.gdw1376.link.module_frame import Frame, UpInfo
 from meterwire.gdw1376.link.unit_ids import dt_of
 from meterwire.gdw1376.messages.module import Message, content, from_frame
-from meterwire.gdw1376.messages.secrets import Ranges, SecretRanges, all_of, module_secret_ranges
+from meterwire.gdw1376.messages.secrets import SecretRanges, all_of, module_secret_ranges
+from meterwire.primitives.ranges import Ranges
 
 SEQUENCES: Final = 256
 OPEN_MAX: Final = 64

@@ -23,7 +23,7 @@ from meterwire.gdw1376.functions import terminal
 from meterwire.gdw1376.link import terminal_frame as link
 from meterwire.gdw1376.link.deframer import TERMINAL, Deframer
 from meterwire.gdw1376.link.terminal_frame import Frame
-from meterwire.gdw1376.messages.secrets import Ranges, SecretRanges, all_of, terminal_secret_ranges
+from meterwire.gdw1376.messages.secrets import SecretRanges, all_of, terminal_secret_ranges
 from meterwire.gdw1376.messages.terminal import (
     LINK_TEST,
     SEND,
@@ -32,6 +32,7 @@ from meterwire.gdw1376.messages.terminal import (
     encode,
     from_frame,
 )
+from meterwire.primitives.ranges import Ranges
 
 FRAMES_MAX: Final = 64
 """Most frames of one answer; an archive of 2,000 meters needs about 40 of 1,400 octets."""

@@ -21,9 +21,10 @@ from meterwire.gdw1376.functions import terminal
 from meterwire.gdw1376.link import terminal_frame as link
 from meterwire.gdw1376.link.deframer import TERMINAL, Deframer
 from meterwire.gdw1376.link.terminal_frame import Address
-from meterwire.gdw1376.messages.secrets import Ranges, SecretRanges, all_of, terminal_secret_ranges
+from meterwire.gdw1376.messages.secrets import SecretRanges, all_of, terminal_secret_ranges
 from meterwire.gdw1376.messages.terminal import Message, confirmation, encode, from_frame
 from meterwire.gdw1376.sessions.terminal_exchange import begins
+from meterwire.primitives.ranges import Ranges
 
 LOGIN, LOGOUT, HEARTBEAT = 1, 2, 3
 """Functions of AFN 02."""

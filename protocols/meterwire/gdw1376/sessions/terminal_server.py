@@ -18,7 +18,7 @@ from meterwire.gdw1376.link import terminal_frame as link
 from meterwire.gdw1376.link.auxiliary import NO_AUXILIARY, Auxiliary
 from meterwire.gdw1376.link.deframer import TERMINAL, Deframer
 from meterwire.gdw1376.link.terminal_frame import BROADCAST, Address, Frame
-from meterwire.gdw1376.messages.secrets import Ranges, SecretRanges, all_of, terminal_secret_ranges
+from meterwire.gdw1376.messages.secrets import SecretRanges, all_of, terminal_secret_ranges
 from meterwire.gdw1376.messages.terminal import (
     LINK_TEST,
     SEND,
@@ -32,6 +32,7 @@ from meterwire.gdw1376.messages.terminal import (
 )
 from meterwire.gdw1376.sessions.terminal_exchange import FRAMES_MAX, SEQUENCES
 from meterwire.gdw1376.sessions.terminal_listener import HEARTBEAT, LOGIN, LOGOUT
+from meterwire.primitives.ranges import Ranges
 
 Answers = Sequence[Sequence[Group]]
 """The units of each frame of an answer; no frame: all is denied."""
