@@ -35,6 +35,7 @@ from meterlink.errors import (
     ReplyTimeout,
 )
 from meterlink.journal.ledger import Series
+from meterlink.model.data_classes import CURVE
 from meterlink.model.slot import DAY_S, MONTH_S, Reason
 
 LATE_ANSWER_S: Final = 3.0
@@ -182,6 +183,8 @@ class Turn:
         if not await self._harvest.take(stream, job.slots, answer):
             self._tell(stream, "no_room_for_curves", "the journal's disk is almost full: free some space")
             self._rest(job)
+            curves = [one.series for one in self._streams if one.plan.data_class == CURVE]
+            await self._blame(curves, Reason.NO_ROOM)
             return 0.0
         if meter.silent:
             _log.info("meter_answers", line=self._line.name, meter=meter.point.meter)
