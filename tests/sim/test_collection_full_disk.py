@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from meterlink.acquisition.turns import ROOM_REST_S
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.journal.ledger_looks import standings
 from meterlink.journal.reader import JournalReader
@@ -21,6 +22,9 @@ _NOON = datetime(2026, 11, 22, 12, tzinfo=PLANT_TIME)
 _ADDRESS = "000000000161"
 _CURVE = {"name": "load", "class": "curve", "every_s": 900, "items": ["forward_active_energy"]}
 _MOMENT = {"name": "moment", "every_s": 60, "items": ["voltage.a"]}
+
+_ANSWERS_A_TURN = 6
+"""Blocks of a curve that one turn reads, and what is read to see the meter's clock, at most."""
 
 
 class _Disk:
@@ -56,3 +60,26 @@ def test_a_tight_disk_is_the_reason_of_what_is_not_kept(
         found = _reason(tmp_path, _NOON + timedelta(minutes=minute))
         assert [(State.EXPIRED, Reason.NO_ROOM)] == found, f"minute {minute}"
     assert [(State.KEPT, Reason.WAITING)] == _reason(tmp_path, _NOON + timedelta(minutes=22))
+
+
+def test_curves_go_on_within_a_minute_of_room_and_cost_the_line_little_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would wait a quarter of an hour for nothing, or keep the line busy with reading for nothing."""
+    disk = _Disk(monkeypatch)
+    stations = [Station(meter=Meter(f"{number:012d}", seed=1)) for number in range(1, 6)]
+    gateway = SimulatedGateway(tmp_path, stations, plans=[_CURVE], start=_NOON + timedelta(minutes=4))
+    freed: list[tuple[datetime, int]] = []
+
+    async def free_some_space() -> None:
+        await asyncio.sleep(300)
+        freed.append((gateway.clock.utc_now(), len(gateway.answers)))
+        disk.is_tight = False
+
+    gateway.run(seconds=370, meanwhile=free_some_space)
+    kept = [reading for row in gateway.rows() for reading in row.readings if reading.slot < _NOON]
+    assert {f"m{number:012d}" for number in range(1, 6)} == {one.meter for one in kept}
+    [(since, answers)] = freed
+    assert all(one.taken_at - since < timedelta(minutes=1) for one in kept)
+    turns = 2 + 300 / ROOM_REST_S
+    assert answers <= turns * _ANSWERS_A_TURN, "not each meter again and again"
