@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from meterlink.cli import app
-from meterlink.errors import BadRequest
+from meterlink.errors import BadRequest, Unknown
 from metersim import Faults, Meter, Station
 from tests.support.simulated import SimulatedGateway
 
@@ -38,6 +38,8 @@ def _gateway(folder: Path) -> SimulatedGateway:
 
 def _config(folder: Path) -> Path:
     text = f'[gateway]\nid = "gw"\ndata_dir = "{folder}"\n'
+    text += '[[plans]]\nclass = "daily_freeze"\nitems = ["forward_active_energy.*"]\n'
+    text += '[[plans]]\nname = "moment"\nevery_s = 60\nitems = ["voltage.a"]\n'
     for number, area in ((1, "north"), (2, "north"), (3, "south")):
         text += f'[[meters]]\nid = "m{number:012d}"\naddress = "{number:012d}"\nline = "tcp://127.0.0.1:1"\n'
         text += f'area = "{area}"\n'
@@ -79,11 +81,56 @@ def test_why_a_moment_is_lost(config: Path) -> None:
     assert found["zh"] and found["en"]
 
 
-@pytest.mark.parametrize(("meter", "slot"), [("nobody", _DAY), ("m000000000001", "2026-11-22T11:05:30")])
-def test_why_of_what_was_never_due(config: Path, meter: str, slot: str) -> None:
-    """A typing error would look like a kept slot."""
-    code, text = _cli(config, "why", meter, slot, "--lang", "en")
-    assert (0, True) == (code, f"nothing was due of {meter} then" in text)
+@pytest.mark.parametrize(
+    ("meter", "slot", "code", "words"),
+    [
+        ("m00000000003", _DAY, 2, "no meter 'm00000000003' is in the roster; near it: m000000000003"),
+        ("99", _DAY, 2, "no meter '99' is in the roster"),
+        ("1", "2026-11-22T11:05:30", 0, "m000000000001: nothing was due at 2026-11-22 11:05:30: no plan has"),
+        (
+            "m000000000001",
+            "2026-11-19",
+            0,
+            "daily_freeze 2026-11-22 00:00, moment (instant) 2026-11-22 11:00",
+        ),
+    ],
+)
+def test_why_of_what_was_never_due(config: Path, meter: str, slot: str, code: int, words: str) -> None:
+    """A typing error would look like a kept slot, or like a plan that asks for nothing."""
+    found, text = _cli(config, "why", meter, slot, "--lang", "en")
+    assert (code, True) == (found, words in text), text
+
+
+def test_a_meter_is_known_by_its_address(config: Path) -> None:
+    """Who stands at a meter knows its plate, and not what we call it."""
+    code, text = _cli(config, "why", "000000000001", _DAY, "--lang", "en")
+    assert (0, True) == (code, "m000000000001  daily_freeze" in text)
+
+
+def test_a_slot_that_is_to_come_is_not_missing(tmp_path: Path) -> None:
+    """Tonight's curve would be called missing at noon, and each period would be one line like the other."""
+    curves = [
+        {"name": f"load{every_s}", "class": "curve", "every_s": every_s, "items": ["forward_active_energy"]}
+        for every_s in (900, 3600)
+    ]
+    gateway = SimulatedGateway(tmp_path, [Station(meter=Meter("000000000001", seed=7))], plans=curves)
+    told: list[Mapping[str, Any]] = []
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(60)
+        told.append(await gateway.ask("anybody", "collection.why", meter="1", slot="2026-11-22T22:00"))
+        told.append(await gateway.ask("anybody", "collection.why", meter="1", slot="2026-11-23T22:00"))
+        with pytest.raises(Unknown, match="near it: m000000000001"):
+            await gateway.ask("anybody", "collection.why", meter="m00000000001", slot=_DAY)
+
+    gateway.run(seconds=61, meanwhile=meanwhile)
+    today, tomorrow = told
+    assert [(900, False), (3600, False)] == [(one["every_s"], one["is_due"]) for one in today["found"]]
+    assert today["found"][0]["en"] == "not due yet: it is due from 2026-11-22 23:05"
+    assert ([], "future") == (tomorrow["found"], tomorrow["undue"])
+    (tmp_path / "meterlink.toml").write_text(f'[gateway]\nid = "gw"\ndata_dir = "{tmp_path}"\n')
+    _, text = _cli(tmp_path / "meterlink.toml", "why", "1", "2026-11-22T22:00")
+    assert "  curve 900 s  " in text and "  curve 3600 s  " in text
 
 
 def test_a_slot_that_is_none_is_refused(config: Path) -> None:

@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 STATES = ("due", "kept", "refused", "expired", "waived")
 REASONS = (
     *("waiting", "silent", "line_down", "refused", "bad_data", "clock_wrong", "exchanged", "not_running"),
-    *("not_in_service", "gone", "line_slow", "not_taken"),
+    *("not_in_service", "gone", "line_slow", "not_taken", "no_room"),
 )
 RESTATED = 1 << 14
 """The mark of a reading that stands there once more, because others have shown it in another light."""

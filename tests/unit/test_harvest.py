@@ -153,8 +153,8 @@ async def test_no_freeze_waits_for_room_for_a_curve(tmp_path: Path) -> None:
         curve, freeze = _stream(CURVE), _stream(DAILY_FREEZE)
         [point, *_] = await _open(journal, curve, 2)
         assert not await harvest.take(curve, [point], _answer(_record(point, "a", "b")))
-        [(state, reason)] = [(one.state, one.reason) for one in await journal.ledger.standings("m1", point)]
-        assert (State.DUE, Reason.WAITING) == (state, reason), "it stays due"
+        found = await _standing(journal, point)
+        assert (State.DUE, Reason.NO_ROOM, 0) == (found.state, found.reason, found.tries), "due, and says why"
         nights = await _open(journal, freeze, 2)
         assert await harvest.take(freeze, nights[1:], _answer(_record(nights[1], "a", "b")))
         assert 1 == len(await journal.rows_after(0, 10))

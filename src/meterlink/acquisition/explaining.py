@@ -36,6 +36,16 @@ NOBODY: Final = {
     "en": "nothing was due of {meter} then: no plan asks for it, or the meter is not known",
     "zh": "{meter} 在该时刻没有应采数据:没有采集方案要求,或没有该电能表",
 }
+_TO_COME: Final[Mapping[Lang, str]] = {
+    "en": "not due yet: it is due from {due}",
+    "zh": "尚未到采集时间:自{due}起应采",
+}
+_REMOVABLE: Final[tuple[DataClass, ...]] = (CURVE, INSTANT)
+"""Classes that are kept under their slot, and that go by age or for room."""
+_REMOVED: Final[Mapping[Lang, str]] = {
+    "en": "; its values have been taken out since, by age or to make room on the disk",
+    "zh": ";其数据此后已因到期或为腾出磁盘空间而清除",
+}
 _DAY: Final = timedelta(days=1)
 
 
@@ -85,9 +95,16 @@ def slot_of(text: str, zone: tzinfo) -> datetime:
 
 
 def why(
-    standings: Sequence[Standing], marks: Mapping[str, Marks], meter: str, slot: datetime, zone: tzinfo
+    standings: Sequence[Standing],
+    marks: Mapping[str, Marks],
+    meter: str,
+    slot: datetime,
+    zone: tzinfo,
+    now: datetime | None = None,
 ) -> dict[str, Any]:
     """Why a slot is not there, or that it is: one sentence for each class that was due.
+
+    Where nothing was due ``undue`` says why.
 
     Args:
         standings: what the ledger knows of it.
@@ -95,14 +112,13 @@ def why(
         meter: our id of it.
         slot: aware.
         zone: in which people read times.
+        now: wall time; ``None``: all of it has come.
 
     """
-    nobody = {lang: words.format(meter=meter) for lang, words in NOBODY.items()}
     return {
         "meter": meter,
         "slot": slot.astimezone(zone).isoformat(),
-        "found": [_told(one, marks.get(one.key.data_class, NO_MARKS), zone) for one in standings],
-        **({} if standings else nobody),
+        "found": [_told(one, marks.get(one.key.data_class), zone, now) for one in standings],
     }
 
 
@@ -189,24 +205,47 @@ class _Row:
         }
 
 
-def _told(standing: Standing, marks: Marks, zone: tzinfo) -> dict[str, Any]:
+def _told(standing: Standing, marks: Marks | None, zone: tzinfo, now: datetime | None) -> dict[str, Any]:
+    """A standing as people and programs read it.
+
+    Args:
+        standing: where it is.
+        marks: of what is held of it; ``None``: nothing is held.
+        zone: in which people read times.
+        now: wall time; ``None``: all of it has come.
+
+    """
+    key, is_kept = standing.key, standing.state is State.KEPT
+    is_to_come = standing.state is State.DUE and now is not None and standing.due_at > now
     shown = {
         moment: moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
         for moment in (standing.due_at, standing.changed_at)
         if moment is not None
     }
+    is_removed = is_kept and marks is None and key.data_class in _REMOVABLE
     languages: tuple[Lang, ...] = ("en", "zh")
+    words = {
+        lang: _TO_COME[lang].format(due=shown[standing.due_at])
+        if is_to_come
+        else standing.sentence(lang, shown=shown)
+        for lang in languages
+    }
     return {
-        "class": standing.key.data_class,
-        "every_s": standing.key.every_s,
+        "class": key.data_class,
+        "every_s": key.every_s,
         "state": standing.state.name.lower(),
         "reason": standing.reason.name.lower(),
+        "is_due": not is_to_come and standing.state is not State.WAIVED,
+        "is_removed": is_removed,
         "tries": standing.tries,
         "due_at": standing.due_at.isoformat(),
         "changed_at": standing.changed_at.isoformat() if standing.changed_at else None,
         "note": standing.note,
-        "marks": list(marks.names),
-        **{lang: standing.sentence(lang, shown=shown) + _doubts(marks, lang) for lang in languages},
+        "marks": list((marks or NO_MARKS).names),
+        **{
+            lang: told + (_REMOVED[lang] if is_removed else "") + _doubts(marks or NO_MARKS, lang)
+            for lang, told in words.items()
+        },
     }
 
 

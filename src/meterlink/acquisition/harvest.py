@@ -82,7 +82,7 @@ class Harvest:
         self._patience = Patience(line)
 
     async def take(self, stream: Stream, asked: Sequence[datetime], answer: StoredAnswer) -> bool:
-        """Put away an answer; ``False``: there is no room for curves now, and nothing of it is put away.
+        """Put away an answer; ``False``: there is no room for curves now, and the ledger says so.
 
         Whoever reads freezes waits for a disk that is full; nobody waits for room for a curve, which the
         meter remembers, while there is still room for freezes.
@@ -94,6 +94,8 @@ class Harvest:
         try:
             await self._keep(stream, asked, answer)
         except DiskFull:
+            keys = [key(record.slot) for record in answer.records]
+            await self._do(partial(self._ledger.tried, keys, Reason.NO_ROOM, tries=0))
             return False
         gone = {slot: why for slot, why in answer.gone.items() if slot in open_slots}
         for why in dict.fromkeys(gone.values()):

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from meterlink.drivers.base import Measured
-from meterlink.errors import JournalError
+from meterlink.errors import DiskFull, JournalError
 from meterlink.model.data_classes import DataClass
 from meterlink.model.reading import Reading, Record
 from meterlink.model.slot import SlotKey
@@ -41,9 +41,13 @@ class Patience:
     Args:
         line: who waits, for the log.
 
+    Attributes:
+        wanted_room: whether it had to wait because there was no room; whoever asks sets it back.
+
     """
 
     def __init__(self, line: str) -> None:
+        self.wanted_room = False
         self._line = line
         self._away = False
 
@@ -53,6 +57,7 @@ class Patience:
             try:
                 result = await work()
             except JournalError as error:
+                self.wanted_room |= isinstance(error, DiskFull)
                 if not self._away:
                     self._away = True
                     _log.error("journal_away", line=self._line, reason=str(error))
@@ -107,6 +112,15 @@ class PatientKeeper:
         self._line = line
         self._data_class = data_class
         self._patience = Patience(line)
+
+    @property
+    def wanted_room(self) -> bool:
+        """Whether somebody had to wait for room on the disk since ``begin``."""
+        return self._patience.wanted_room
+
+    def begin(self) -> None:
+        """Look at what is to come."""
+        self._patience.wanted_room = False
 
     async def keep(
         self,

@@ -103,12 +103,12 @@ class PassingSlots:
                 stretches += self._stretches(one, first, slot)
         await self._missed(stretches, Reason.NOT_RUNNING)
 
-    async def skipped(self, meters: Sequence[str], first: datetime, until: datetime) -> None:
-        """Nobody came to the slots of [first, until), because earlier ones took too long."""
+    async def skipped(self, meters: Sequence[str], first: datetime, until: datetime, reason: Reason) -> None:
+        """Nobody came to the slots of [first, until), because earlier ones took too long, for a reason."""
         stretches = []
         for meter in meters:
             stretches += self._stretches(self._plan.series(meter), first, until)
-        await self._missed(stretches, Reason.LINE_SLOW)
+        await self._missed(stretches, reason)
 
     async def _missed(self, stretches: Sequence[_Stretch], reason: Reason) -> None:
         if stretches:

@@ -137,6 +137,7 @@ class Poller(ABC):
             last = self._memory.last_slot
             if slot != last:
                 await self._note_gap(last, slot)
+                self._keeper.begin()
                 if self._plan.has(slot):
                     await self._round(slot)
                 self._memory.last_slot = slot
@@ -263,7 +264,7 @@ class Poller(ABC):
             _log.warning("slots_skipped", line=self._line.name, plan=self._plan.name, slots=skipped)
             passed_s = self._clock.monotonic_s() - self._memory.looked_s
             if 2 * passed_s >= skipped * self._plan.every_s:  # otherwise the clock was set over them
-                await self._slots.skipped(meters, self._plan.end_of(last), slot)
+                await self._slots.skipped(meters, self._plan.end_of(last), slot, self._no_time())
         elif slot < last:
             _log.warning("clock_set_back", line=self._line.name, plan=self._plan.name, slot=slot.isoformat())
 
@@ -301,4 +302,8 @@ class Poller(ABC):
 
     def _never_asked(self, point: Point) -> tuple[Reason, str]:
         """Why nobody came to a meter in a slot."""
-        return (Reason.SILENT if point.meter in self._memory.silent else Reason.LINE_SLOW), ""
+        return (Reason.SILENT if point.meter in self._memory.silent else self._no_time()), ""
+
+    def _no_time(self) -> Reason:
+        """Why time ran out: what was read had to wait for room, or else the line is too slow."""
+        return Reason.NO_ROOM if self._keeper.wanted_room else Reason.LINE_SLOW

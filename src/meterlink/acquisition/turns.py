@@ -35,6 +35,7 @@ from meterlink.errors import (
     ReplyTimeout,
 )
 from meterlink.journal.ledger import Series
+from meterlink.model.data_classes import CURVE
 from meterlink.model.slot import DAY_S, MONTH_S, Reason
 
 LATE_ANSWER_S: Final = 3.0
@@ -43,6 +44,9 @@ LINE_REST_S: Final = 5.0
 """A line that could not be used is left alone for so long, and for twice as long each time that follows."""
 LINE_REST_MAX_S: Final = 60.0
 """The longest: each try writes into the journal, and a line may be gone for weeks."""
+ROOM_REST_S: Final = 30.0
+"""So long no curve of a line is read after one found no room on the disk: each costs the line a turn in vain,
+and when there is room again they are to go on within a minute."""
 VOUCHED_S: Final = 7 * 86_400.0
 """So long a meter's clock is believed to be about right."""
 AHEAD_MAX: Final = timedelta(days=1)
@@ -181,7 +185,7 @@ class Turn:
             await self._looks.renew(meter.point.meter, stream.plan.data_class)
         if not await self._harvest.take(stream, job.slots, answer):
             self._tell(stream, "no_room_for_curves", "the journal's disk is almost full: free some space")
-            self._rest(job)
+            await self._wait_for_room()
             return 0.0
         if meter.silent:
             _log.info("meter_answers", line=self._line.name, meter=meter.point.meter)
@@ -267,6 +271,14 @@ class Turn:
         stream, is_current = job.stream, job.priority is not Priority.BACKFILL
         stream.tries = 0
         stream.rests[is_current] = self._clock.monotonic_s() + stream.plan.retry_s
+
+    async def _wait_for_room(self) -> None:
+        """Ask nobody on the line for curves for a moment: there is no room for any of them."""
+        curves = [one for one in self._streams if one.plan.data_class == CURVE]
+        rested_s = self._clock.monotonic_s() + ROOM_REST_S
+        for stream in curves:
+            stream.rests = {kind: max(until_s, rested_s) for kind, until_s in stream.rests.items()}
+        await self._blame([one.series for one in curves], Reason.NO_ROOM)
 
     def _tell(self, stream: Stream, event: str, reason: str) -> None:
         """Say why a meter's records are missing, once until it brings some."""

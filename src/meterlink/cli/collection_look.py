@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from meterlink.acquisition.explaining import WAYS, Place, completeness, slot_of, spans_of, why
+from meterlink.acquisition.undue import undue
 from meterlink.cli.desk import DaemonAway, Desk, Refusal, leave
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.explained import explained
 from meterlink.cli.journal_file import looking_into
 from meterlink.cli.language import Lang, chosen
 from meterlink.daemon.collection_requests import COMPLETENESS, WHY, places_of
+from meterlink.model.slot import DAY_S
 
 if TYPE_CHECKING:
-    from meterlink.config import Settings
+    from meterlink.config import MeterSettings, Settings
     from meterlink.journal.reader import JournalReader
     from meterlink.model.slot import Tally
 
@@ -55,15 +57,43 @@ class CollectionLook:
             at = slot_of(slot, zone)
         told = self._asked(settings, WHY, meter=meter, slot=at.isoformat())
         if told is None:
-            from meterlink.journal.ledger_looks import standings
-            from meterlink.journal.rows import select_marks
-
             with looking_into(None, self._config) as reader:
-                found = reader.look(partial(standings, meter=meter, slot=at))
-                marks = reader.look(partial(select_marks, meter=meter, slot=at))
-            told = why(found, marks, meter, at, zone)
+                told = self._why_at_rest(reader, settings, meter, at)
         self._show_why(told)
-        return ExitCode.OK if all(one["state"] == "kept" for one in told["found"]) else ExitCode.FAILURE
+        is_there = all(one["state"] == "kept" or not one["is_due"] for one in told["found"])
+        return ExitCode.OK if is_there else ExitCode.FAILURE
+
+    def _why_at_rest(
+        self, reader: JournalReader, settings: Settings, named: str, at: datetime
+    ) -> dict[str, Any]:
+        """What the daemon would answer."""
+        from meterlink.daemon.collection_requests import scene_of
+        from meterlink.journal import ledger_looks
+        from meterlink.journal.ledger import Series
+        from meterlink.journal.rows import select_marks
+
+        now = datetime.now(UTC)
+        found = self._meter(reader, settings, named, now)
+        standings = reader.look(partial(ledger_looks.standings, meter=found.id, slot=at))
+        marks = reader.look(partial(select_marks, meter=found.id, slot=at))
+        told = why(standings, marks, found.id, at, settings.gateway.plant_time, now)
+        if not standings:
+            began = reader.look(partial(ledger_looks.began, meter=found.id))
+            series = {Series(*one): first for one, first in began.items()}
+            told |= undue(found.id, at, scene_of(settings, found, series, now))
+        return told
+
+    def _meter(self, reader: JournalReader, settings: Settings, named: str, now: datetime) -> MeterSettings:
+        """The meter that is meant; ends the command where there is none."""
+        from meterlink.daemon.collection_requests import names_of
+        from meterlink.roster.entries import meter_of, meters_of
+
+        entries = reader.roster().entries
+        with explained():
+            if named in entries:  # without a look at all the others, of which there may be 100,000
+                return meter_of(entries[named])
+            meters = meters_of(entries.values()) or {meter.id: meter for meter in settings.meters}
+            return names_of(meters).find(named, at=now)
 
     def completeness(self, day: date, by: str, area: str) -> int:
         """Show how complete a day is; the exit code."""
@@ -105,7 +135,7 @@ class CollectionLook:
             typer.echo(json.dumps(told, ensure_ascii=False))
             return
         for one in told["found"]:
-            typer.echo(f"{told['meter']}  {one['class']}  {told['slot']}  {one[self._lang]}")
+            typer.echo(f"{told['meter']}  {_series(one)}  {told['slot']}  {one[self._lang]}")
         if not told["found"]:
             typer.echo(told[self._lang])
 
@@ -125,6 +155,12 @@ class CollectionLook:
                 *(str(row[key]) for key in ("missing", "refused", "lost", "waived")),
             )
         output().print(table)
+
+
+def _series(one: Mapping[str, Any]) -> str:
+    """The class of a slot, and its period where there may be several."""
+    every_s = one["every_s"]
+    return f"{one['class']} {every_s} s" if 0 < every_s < DAY_S else one["class"]
 
 
 def _share(share: float | None) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import typer
 
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.errors import BadRequest, ConfigError, JournalError
+from meterlink.errors import BadRequest, ConfigError, JournalError, Unknown
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def explained() -> Iterator[None]:
     """
     try:
         yield
-    except (BadRequest, ConfigError) as error:
+    except (BadRequest, ConfigError, Unknown) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(ExitCode.USAGE) from None
     except JournalError as error:

@@ -21,7 +21,7 @@ class By(enum.StrEnum):
 
 
 def why(
-    meter: Annotated[str, typer.Argument(help="Our id of the meter.")],
+    meter: Annotated[str, typer.Argument(help="Our id of the meter, its number or its address.")],
     slot: Annotated[
         str,
         typer.Argument(
@@ -43,7 +43,7 @@ def why(
       meterlink why kitchen 2026-11-21T13:15 --json
 
     \b
-    Exit codes: 0 kept, or nothing was due then; 1 not kept; 2 wrong arguments; 7 journal.
+    Exit codes: 0 kept, or nothing is due; 1 not kept; 2 wrong arguments, or no such meter; 7 journal.
     """
     from meterlink.cli.collection_look import CollectionLook
 

@@ -6,18 +6,38 @@ Whoever may open the socket may ask: nothing is changed, and no meter is asked a
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date, datetime, tzinfo
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any, Final
 
 from meterlink.acquisition.explaining import WAYS, Place, completeness, slot_of, spans_of, why
-from meterlink.config import Settings
+from meterlink.acquisition.undue import Scene, undue
+from meterlink.clock import Clock
+from meterlink.config import MeterSettings, Settings
 from meterlink.daemon.control_socket import Handler
+from meterlink.daemon.meter_finder import MeterNames
+from meterlink.daemon.planned import plans_of
 from meterlink.errors import BadRequest
-from meterlink.journal.ledger import Ledger
+from meterlink.journal.ledger import Ledger, Series
 from meterlink.model.marks import Marks
+from meterlink.roster.entries import Meters
 
 WHY: Final = "collection.why"
 COMPLETENESS: Final = "collection.completeness"
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What people's questions are about, beside the ledger.
+
+    Args:
+        settings: with the meters that are in service.
+        meters: the roster, by id, with those out of service.
+
+    """
+
+    settings: Settings
+    meters: Meters = field(repr=False)
 
 
 def places_of(settings: Settings) -> dict[str, Place]:
@@ -29,14 +49,40 @@ def places_of(settings: Settings) -> dict[str, Place]:
     }
 
 
+def names_of(meters: Meters) -> MeterNames:
+    """Ids, numbers and addresses of a roster with those out of service."""
+    return MeterNames(meters.values(), where="in the roster", shows="meterlink roster list --all")
+
+
+def scene_of(
+    settings: Settings, meter: MeterSettings, began: Mapping[Series, datetime], now: datetime
+) -> Scene:
+    """What is known of a meter beside its slots.
+
+    Raises:
+        ConfigError: plans of one class and interval have different calendars.
+
+    """
+    zone = settings.gateway.plant_time
+    passing, stored = plans_of(settings.plans, zone)
+    return Scene(
+        plans=(*stored, *passing),
+        began=began,
+        in_service_since=meter.in_service_since,
+        in_service_until=meter.in_service_until,
+        now=now,
+        zone=zone,
+    )
+
+
 class CollectionRequests:
     """The requests, in front of all others.
 
     Args:
         ledger: of the journal.
         marks: tells of a meter and a slot what is doubtful, by class of data.
-        places: where each meter stands now.
-        zone: of the plant.
+        around: what holds now.
+        clock: wall time.
         others: answers everything else.
 
     """
@@ -45,15 +91,16 @@ class CollectionRequests:
         self,
         ledger: Ledger,
         marks: Callable[[str, datetime], Awaitable[Mapping[str, Marks]]],
-        places: Callable[[], Mapping[str, Place]],
-        zone: tzinfo,
+        around: Callable[[], Around],
+        clock: Clock,
         others: Handler,
     ) -> None:
         self._ledger = ledger
         self._marks = marks
-        self._places = places
-        self._zone = zone
+        self._around = around
+        self._clock = clock
         self._others = others
+        self._named: tuple[Meters, MeterNames] | None = None
         self._table: dict[str, Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]] = {
             WHY: self._why,
             COMPLETENESS: self._completeness,
@@ -64,6 +111,7 @@ class CollectionRequests:
 
         Raises:
             BadRequest: the arguments are wrong.
+            Unknown: there is no such meter or area.
             JournalError: the journal cannot be read.
             MeterlinkError: whatever the others say.
 
@@ -73,13 +121,26 @@ class CollectionRequests:
         return await self._others(user, op, args)
 
     async def _why(self, args: Mapping[str, Any]) -> Mapping[str, Any]:
+        settings, now = self._around().settings, self._clock.utc_now()
+        zone = settings.gateway.plant_time
         match args:
-            case {"meter": str(meter), "slot": str(written), **rest} if not rest:
-                slot = slot_of(written, self._zone)
+            case {"meter": str(named), "slot": str(written), **rest} if not rest:
+                slot = slot_of(written, zone)
             case _:
                 raise BadRequest("meter and slot must be texts, and nothing else is taken")
-        standings = await self._ledger.standings(meter, slot)
-        return why(standings, await self._marks(meter, slot), meter, slot, self._zone)
+        meter = self._names().find(named, at=now)
+        standings = await self._ledger.standings(meter.id, slot)
+        told = why(standings, await self._marks(meter.id, slot), meter.id, slot, zone, now)
+        if not standings:
+            scene = scene_of(settings, meter, await self._ledger.began(meter.id), now)
+            told |= undue(meter.id, slot, scene)
+        return told
+
+    def _names(self) -> MeterNames:
+        meters = self._around().meters
+        if self._named is None or self._named[0] is not meters:
+            self._named = meters, names_of(meters)
+        return self._named[1]
 
     async def _completeness(self, args: Mapping[str, Any]) -> Mapping[str, Any]:
         match args:
@@ -91,8 +152,9 @@ class CollectionRequests:
             day = date.fromisoformat(written)
         except ValueError:
             raise BadRequest("day must be a date, e.g. 2026-11-22") from None
+        settings = self._around().settings
         tallies = []
-        for classes, since, until in spans_of(day, self._zone):
+        for classes, since, until in spans_of(day, settings.gateway.plant_time):
             tallies += await self._ledger.tallies(classes, since=since, until=until)
         way = next(one for one in WAYS if one == by)
-        return completeness(tallies, self._places(), day=day, by=way, area=area)
+        return completeness(tallies, places_of(settings), day=day, by=way, area=area)

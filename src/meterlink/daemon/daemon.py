@@ -25,7 +25,7 @@ from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door
 from meterlink.config import LineSettings, MeterSettings, Settings
 from meterlink.daemon.audited import audited_journal, housekeeper
-from meterlink.daemon.collection_requests import CollectionRequests, places_of
+from meterlink.daemon.collection_requests import Around, CollectionRequests
 from meterlink.daemon.control_socket import SOCKET_FILE, owners
 from meterlink.daemon.delivery import Outside
 from meterlink.daemon.delivery_slot import exchangeable
@@ -229,8 +229,8 @@ class Daemon:
         collection = CollectionRequests(
             journal.ledger,
             journal.marks_of,
-            lambda: places_of(held.settings),
-            held.settings.gateway.plant_time,
+            lambda: Around(held.settings, held.meters),
+            clock,
             roster.answer,
         )
         return ReadDesk(

@@ -287,6 +287,11 @@ class Ledger:
         """What is known of a meter's slots of one instant; empty: nothing was due then, or it was folded."""
         return await self._look(partial(ledger_looks.standings, meter=meter, slot=slot))
 
+    async def began(self, meter: str) -> dict[Series, datetime]:
+        """Of each series of a meter the first slot that is known."""
+        found = await self._look(partial(ledger_looks.began, meter=meter))
+        return {Series(*series): at for series, at in found.items()}
+
     async def tallies(self, classes: Iterable[DataClass], *, since: datetime, until: datetime) -> list[Tally]:
         """How the slots of [since, until) stand that are due by now."""
         of = partial(

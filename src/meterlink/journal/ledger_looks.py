@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from meterlink.journal.ledger_rows import moment, seconds
-from meterlink.model.data_classes import CURVE
+from meterlink.model.data_classes import CURVE, DataClass
 from meterlink.model.slot import ON_TIME_ELSE_S, Reason, SlotKey, Standing, State, Tally, on_time_s
 
 _CURRENT: Final = """
@@ -47,6 +47,14 @@ _GAPS: Final = """
     FROM series JOIN gap ON gap.series = series.number
     WHERE meter = ?1 AND from_at <= ?2 AND until_at > ?2 AND (?2 - from_at) % every_s = 0
     ORDER BY data_class, every_s
+    """
+_NEVER: Final = 2**62
+_BEGAN: Final = """
+    SELECT data_class, every_s, min(
+        coalesce((SELECT min(at) FROM slot WHERE series = number), ?2),
+        coalesce((SELECT min(from_at) FROM slot_day WHERE series = number), ?2),
+        coalesce((SELECT min(from_at) FROM gap WHERE series = number), ?2))
+    FROM series WHERE meter = ?1
     """
 _TALLIES: Final = """
     SELECT meter, data_class, every_s, state, reason, count(*),
@@ -132,6 +140,12 @@ def standings(db: sqlite3.Connection, meter: str, slot: datetime) -> list[Standi
     known = {(one.key.data_class, one.key.every_s) for one in found}
     gaps = (_standing(meter, row) for row in db.execute(_GAPS, (meter, at)))
     return found + [one for one in gaps if (one.key.data_class, one.key.every_s) not in known]
+
+
+def began(db: sqlite3.Connection, meter: str) -> dict[tuple[str, DataClass, int], datetime]:
+    """Of each series of a meter the first slot that is known, by meter, class and seconds."""
+    found = db.execute(_BEGAN, (meter, _NEVER)).fetchall()
+    return {(meter, data_class, every_s): moment(at) for data_class, every_s, at in found if at < _NEVER}
 
 
 def tallies(

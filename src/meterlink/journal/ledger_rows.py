@@ -35,11 +35,14 @@ _CLOSE: Final = """
 _CLOSE_PASSING: Final = "INSERT OR IGNORE INTO slot VALUES (?6, ?7, ?1, ?2, ?3, ?7, ?4, ?5)"
 
 
+_NOBODY_ASKED: Final = (Reason.NOT_RUNNING, Reason.LINE_SLOW, Reason.NO_ROOM)
+"""The gateway had its own reasons."""
 _WEAKER: Final[Mapping[Reason, Collection[Reason]]] = {
-    Reason.SILENT: (Reason.LINE_DOWN, Reason.NOT_RUNNING, Reason.LINE_SLOW),
-    Reason.CLOCK_WRONG: (Reason.SILENT, Reason.LINE_DOWN, Reason.NOT_RUNNING, Reason.LINE_SLOW),
-    Reason.NOT_TAKEN: (Reason.SILENT, Reason.LINE_DOWN, Reason.NOT_RUNNING, Reason.LINE_SLOW),
-    Reason.LINE_DOWN: (Reason.NOT_RUNNING, Reason.LINE_SLOW),
+    Reason.SILENT: (Reason.LINE_DOWN, *_NOBODY_ASKED),
+    Reason.CLOCK_WRONG: (Reason.SILENT, Reason.LINE_DOWN, *_NOBODY_ASKED),
+    Reason.NOT_TAKEN: (Reason.SILENT, Reason.LINE_DOWN, *_NOBODY_ASKED),
+    Reason.LINE_DOWN: _NOBODY_ASKED,
+    Reason.NO_ROOM: (Reason.LINE_DOWN, Reason.NOT_RUNNING, Reason.LINE_SLOW),
 }
 """What it no longer is: whoever was not there has come back meanwhile, and found something else."""
 

@@ -73,6 +73,7 @@ class Reason(enum.IntEnum):
     GONE = 9
     LINE_SLOW = 10
     NOT_TAKEN = 11
+    NO_ROOM = 12
 
 
 STATE_WORDS: Final[Mapping[State, Mapping[Lang, str]]] = {
@@ -132,6 +133,10 @@ REASON_SENTENCES: Final[Mapping[Reason, Mapping[Lang, str]]] = {
     Reason.NOT_TAKEN: {
         "en": "the meter has not taken it by its own clock{note}",
         "zh": "按电能表自身时钟尚未冻结{note}",
+    },
+    Reason.NO_ROOM: {
+        "en": "the gateway's disk was almost full, and had no room for it, at {at}{note}",
+        "zh": "{at}网关磁盘将满,没有空间保存{note}",
     },
 }
 """One sentence each; ``{note}`` is what else is known, behind a colon."""

@@ -1,0 +1,93 @@
+"""Why the ledger knows nothing of a slot: each reason in a sentence of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import pytest
+
+from meterlink.acquisition.plans import Plan, StoredPlan
+from meterlink.acquisition.undue import SENTENCES, Scene, Undue, undue
+from meterlink.journal.ledger import KEPT_DAYS, Series
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE
+from meterlink.model.zone import CHINA_TIME
+
+_NOW = datetime(2026, 11, 22, 11, 0, 30, tzinfo=CHINA_TIME)
+_NIGHT = datetime(2026, 11, 22, tzinfo=CHINA_TIME)
+_DAY = timedelta(days=1)
+_MOMENT = Plan(name="moment", every_s=60, items=("voltage.a",))
+_FREEZE = StoredPlan(name="daily", data_class=DAILY_FREEZE, items=("a",))
+_CURVE = StoredPlan(name="load", data_class=CURVE, every_s=900, items=("a",))
+_BEGAN = {plan.series("m1"): _NIGHT - 90 * _DAY for plan in (_MOMENT, _FREEZE, _CURVE)}
+
+
+def _told(
+    slot: datetime, *plans: Plan | StoredPlan, began: Mapping[Series, datetime] = _BEGAN
+) -> dict[str, str]:
+    scene = Scene(
+        plans=plans,
+        began=began,
+        in_service_since=_NIGHT - 200 * _DAY,
+        in_service_until=_NOW - timedelta(hours=1) if slot.minute == 59 else None,
+        now=_NOW,
+        zone=CHINA_TIME,
+    )
+    return undue("m1", slot, scene)
+
+
+@pytest.mark.parametrize(
+    ("slot", "plans", "kind", "words"),
+    [
+        (_NIGHT + _DAY, [_FREEZE], Undue.FUTURE, "2026-11-23 00:00 has not come yet"),
+        (_NIGHT - 201 * _DAY, [_FREEZE], Undue.BEFORE_SERVICE, "came into service at 2026-05-06 00:00"),
+        (
+            _NOW.replace(minute=59, hour=10),
+            [_MOMENT],
+            Undue.AFTER_SERVICE,
+            "out of service at 2026-11-22",
+        ),
+        (_NIGHT, [], Undue.OFF_GRID, "no plan has a slot at that time"),
+        (
+            _NIGHT + timedelta(minutes=7),
+            [_FREEZE, _CURVE],
+            Undue.OFF_GRID,
+            "daily (daily_freeze) 2026-11-22 00:00",
+        ),
+        (
+            _NIGHT + timedelta(minutes=17),
+            [_CURVE],
+            Undue.OFF_GRID,
+            "before it: load (curve) 2026-11-22 00:15",
+        ),
+        (
+            _NIGHT - 91 * _DAY,
+            [_FREEZE],
+            Undue.BEFORE_BEGIN,
+            "began later, with daily (daily_freeze) 2026-08-24",
+        ),
+        (_NOW.replace(second=0), [_MOMENT], Undue.RUNNING, "of moment (instant) is not over yet"),
+        (_NIGHT - (KEPT_DAYS + 1) * _DAY, [_CURVE], Undue.FOLDED, f"older than {KEPT_DAYS} days"),
+        (_NIGHT - (KEPT_DAYS - 1) * _DAY, [_CURVE], Undue.NOT_PLANNED, "no plan asked for it at that time"),
+        (_NIGHT - (KEPT_DAYS + 1) * _DAY, [_FREEZE], Undue.NOT_PLANNED, "no plan asked for it at that time"),
+    ],
+)
+def test_each_reason_has_its_own_sentence(
+    slot: datetime, plans: list[Plan | StoredPlan], kind: Undue, words: str
+) -> None:
+    """People would be told of plans and roster what they must find out by themselves, or what is not so."""
+    told = _told(slot, *plans)
+    assert (kind, True) == (told["undue"], words in told["en"]), told["en"]
+    assert told["zh"].startswith("m1:") and "{" not in told["en"] + told["zh"]
+
+
+def test_a_plan_that_has_never_asked_a_meter_says_so() -> None:
+    """A meter whose protocol has no curves would look as if somebody had forgotten a plan."""
+    told = _told(_NIGHT, _CURVE, began={_FREEZE.series("m1"): _NIGHT})
+    assert (Undue.NOT_ASKED, True) == (told["undue"], "never asked this meter by load (curve)" in told["en"])
+
+
+def test_both_languages_know_all_reasons() -> None:
+    """Half of the people would get an error in place of a sentence."""
+    assert set(Undue) == set(SENTENCES)
+    assert {("en", "zh")} == {tuple(words) for words in SENTENCES.values()}
