@@ -12,7 +12,7 @@ import importlib
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO, Final, Literal, NamedTuple, Protocol
 
@@ -36,6 +36,8 @@ MEDIA_TYPES: Final[Mapping[Format, str]] = {
 }
 SHEET_ROWS_MAX: Final = 1_000_000
 """Rows of one sheet of a workbook; what is more goes into a further sheet. Excel takes 1,048,576."""
+_CREATED: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""What a workbook says: it depends on its rows alone, and the same rows are the same octets."""
 _BATCH: Final = 10_000
 """Rows that Parquet gets at once."""
 
@@ -225,6 +227,7 @@ class WorkbookWriter:
     def __init__(self, file: BinaryIO) -> None:
         self.rows = 0
         self._book: Any = _needed("xlsxwriter").Workbook(file, {"constant_memory": True})
+        self._book.set_properties({"created": _CREATED})
         self._text = self._book.add_format({"num_format": "@"})
         self._bold = self._book.add_format({"bold": True, "num_format": "@"})
         self._sheet: Any = self._new_sheet()

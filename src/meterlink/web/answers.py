@@ -20,8 +20,6 @@ from starlette.responses import Response, StreamingResponse
 from meterlink.web.problems import Problem
 
 JSON: Final = "application/json"
-NDJSON: Final = "application/x-ndjson"
-CSV: Final = "text/csv; charset=utf-8"
 GZIP_OCTETS_MIN: Final = 1_024
 """A shorter body goes as it is."""
 _GZIP_LEVEL: Final = 1
