@@ -28,6 +28,7 @@ from meterlink.model.reading import Reading, Record
 from meterlink.model.slot import SlotKey
 from meterlink.model.zone import CHINA_TIME
 from meterlink.roster.book import RosterBook
+from meterlink.roster.saying import Saying
 from meterlink.validation.facts import MeterFacts
 from tests.support.rosters import CHECKS, meter
 
@@ -80,11 +81,11 @@ class Plant:
         self.book = RosterBook(self.journal.roster, CHECKS, self.clock)
         self.key = GatewayKey.open(self.folder)
 
-    async def put(self, *numbers: int, **keys: Any) -> None:
+    async def put(self, *numbers: int, saying: Saying = Saying.NOTHING, **keys: Any) -> None:
         """Put meters into the roster, or give those that are there other settings."""
         held = await self.book.held()
         told = [meter(number, **keys) for number in numbers]
-        await self.book.apply(told, revision=held.revision, actor="li")
+        await self.book.apply(told, revision=held.revision, actor="li", saying=saying)
 
     async def keep(
         self,

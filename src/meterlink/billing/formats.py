@@ -38,6 +38,7 @@ SHEET_ROWS_MAX: Final = 1_000_000
 """Rows of one sheet of a workbook; what is more goes into a further sheet. Excel takes 1,048,576."""
 _CREATED: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """What a workbook says: it depends on its rows alone, and the same rows are the same octets."""
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _BATCH: Final = 10_000
 """Rows that Parquet gets at once."""
 
@@ -214,7 +215,7 @@ class JsonWriter:
 
     def add(self, row: FreezeRow) -> None:
         """See ``RowWriter``."""
-        self._file.write(json.dumps(as_json(row), ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        self._file.write(_JSON.encode(as_json(row)).encode() + b"\n")
         self.rows += 1
 
     def close(self) -> None:
