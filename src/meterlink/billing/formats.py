@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO, Final, Literal, NamedTuple, Protocol
 
-from meterlink.billing.freezes import FreezeRow
+from meterlink.billing.freezes import EXACT, FreezeRow
 from meterlink.errors import ConfigError
 from meterlink.model.payload import time_out
 
@@ -135,7 +135,7 @@ def lines_of(row: FreezeRow) -> Iterator[Line]:
 
 def as_json(row: FreezeRow) -> dict[str, Any]:
     """A freeze as an object for programs; decimals and times are text."""
-    place = row.place
+    place, multiplier = row.place, row.place.multiplier
     return {
         "seq": row.seq,
         "supersedes": row.supersedes,
@@ -145,7 +145,7 @@ def as_json(row: FreezeRow) -> dict[str, Any]:
         "area": place.area,
         "day": row.day.isoformat(),
         "frozen_at": time_out(row.frozen_at),
-        "multiplier": _digits(place.multiplier),
+        "multiplier": _digits(multiplier),
         "quality": row.quality,
         "source": row.source,
         "taken_at": time_out(row.taken_at),
@@ -154,9 +154,9 @@ def as_json(row: FreezeRow) -> dict[str, Any]:
         "registers": [
             {
                 "item": one.item,
-                "value": _text(one.value) or None,
+                "value": None if one.value is None else _digits(one.value),
                 "unit": one.unit,
-                "multiplied": _text(one.times(place.multiplier)) or None,
+                "multiplied": None if one.value is None else _digits(EXACT.multiply(one.value, multiplier)),
                 "quality": one.quality,
                 "marks": list(one.marks.names),
             }

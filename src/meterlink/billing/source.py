@@ -224,7 +224,7 @@ class Freezes:
 
     def _row(self, kept: KeptFreeze) -> FreezeRow:
         first = kept.readings[0]
-        late = any(one.marks and Marks.BACKFILL in one.marks for one in kept.readings)
+        late = any(one.marks.value & Marks.BACKFILL.value for one in kept.readings)
         return FreezeRow(
             seq=kept.seq,
             meter=first.meter,
