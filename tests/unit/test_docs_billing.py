@@ -164,7 +164,7 @@ async def test_the_client_of_the_page_takes_each_freeze_once(
                     await happen(at)
                 counts.append(await asyncio.to_thread(names["follow"], url, token, str(held)))
         async with api.client(token) as client:
-            page = (await client.get("/v1/daily-freeze")).json()
+            page = (await client.get("/v1/daily-freeze?limit=100")).json()
     assert [2, 2, 0] == counts
     db = sqlite3.connect(held)
     told = [json.loads(row) for (row,) in db.execute("SELECT told FROM freeze ORDER BY seq")]
