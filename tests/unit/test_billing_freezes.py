@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,11 +12,12 @@ import pytest
 from meterlink.billing import source
 from meterlink.billing.consumption import Lack
 from meterlink.billing.source import LOOKS_AT_ONCE
+from meterlink.journal import freeze_rows
 from meterlink.model.marks import Marks
 from meterlink.model.zone import CHINA_TIME
 from meterlink.roster.exchange import Exchange
 from meterlink.roster.saying import Saying
-from tests.support.billing import FIRST_DAY, TOTAL, Plant, plant
+from tests.support.billing import FIRST_DAY, JOURNAL, TOTAL, Plant, plant
 
 _DAY = timedelta(days=1)
 _SECOND = FIRST_DAY + _DAY
@@ -127,3 +129,20 @@ async def test_an_exchange_is_consumption_of_both_meters(tmp_path: Path) -> None
             assert ["m1"] == freezes.points.in_service(freezes.end_of(FIRST_DAY))
             assert ["n1"] == freezes.points.in_service(freezes.end_of(_SECOND))
         assert CHINA_TIME.utcoffset(None) == timedelta(hours=8)
+
+
+@pytest.mark.asyncio
+async def test_a_page_is_found_by_its_place_in_the_log(tmp_path: Path) -> None:
+    """Each page would read and sort all freezes of all years: a second each after one year of a city."""
+    async with plant(tmp_path) as at:
+        await _two_areas(at)
+    db, asked = sqlite3.connect(tmp_path / JOURNAL), list[str]()
+    db.set_trace_callback(asked.append)
+    assert 5 == len(freeze_rows.following(db, after=0, until=10**9, limit=10))
+    assert 0 < freeze_rows.newest_freeze(db)
+    db.set_trace_callback(None)
+    assert 2 == len(asked)
+    for query in asked:
+        steps = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {query}")]
+        assert any("INDEX log_freezes_kept (data_class=?" in step for step in steps), steps
+    db.close()

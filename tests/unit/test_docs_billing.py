@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shlex
 import shutil
+import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,17 +17,21 @@ import pytest
 from docs.generate import DOCS
 from typer.testing import CliRunner
 
+from meterlink.accounts.tokens import Scope
 from meterlink.audit.keys import GatewayKey
 from meterlink.billing.consumption import LACK_WORDS
 from meterlink.billing.days import end_of
 from meterlink.cli import app
+from meterlink.config.web import WebSettings
 from meterlink.journal.ledger_rows import Due, Planned, seconds
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.marks import Marks
 from meterlink.model.slot import DAY_S, Reason, SlotKey
 from meterlink.model.zone import CHINA_TIME
+from meterlink.web.serving import open_api
 from tests.support.billing import TOTAL, Plant, plant
 from tests.support.markdown import blocks, commands, printed
+from tests.support.web import served
 
 _PAGE = (DOCS / "billing.md").read_text(encoding="utf-8")
 _DAY = date(2026, 11, 17)
@@ -129,13 +135,41 @@ def test_the_python_of_the_page_tells_what_holds(gateway: Path) -> None:
             await at.settler(formats=("csv",)).settle(_DAY, "east")
 
     asyncio.run(work())
-    [code] = blocks(_PAGE, "python")
+    code, _ = blocks(_PAGE, "python")
     names: dict[str, Any] = {}
     exec(code, names)
     held = names["what_holds"](gateway / "settlements" / "2026-11-17" / "east")
     assert {("m1", TOTAL): "3000.00", ("m2", TOTAL): "7.60", ("m3", TOTAL): "9.00"} == {
         key: row["multiplied"] for key, row in held.items()
     }
+
+
+@pytest.mark.asyncio
+async def test_the_client_of_the_page_takes_each_freeze_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever copies it would bill a freeze twice, or never hear of a corrected one."""
+    monkeypatch.setattr("meterlink.web.freezes.PAGE_ROWS", 1)
+    _, code = blocks(_PAGE, "python")
+    assert len(code.splitlines()) <= 30
+    names: dict[str, Any] = {"__name__": "follow"}
+    exec(code, names)
+    held = tmp_path / "bills.sqlite3"
+    counts = []
+    async with plant(tmp_path) as at, served(tmp_path) as api:
+        token = api.token(Scope.FREEZE)
+        async with open_api(api.app, WebSettings.model_validate({"listen": "127.0.0.1:0"})) as [url]:
+            for happen in (_night, _day, None):
+                if happen is not None:
+                    await happen(at)
+                counts.append(await asyncio.to_thread(names["follow"], url, token, str(held)))
+        async with api.client(token) as client:
+            page = (await client.get("/v1/daily-freeze?limit=100")).json()
+    assert [2, 2, 0] == counts
+    db = sqlite3.connect(held)
+    told = [json.loads(row) for (row,) in db.execute("SELECT told FROM freeze ORDER BY seq")]
+    db.close()
+    assert page["freezes"] == told
 
 
 def test_every_lack_is_on_the_page() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
 import json
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import openpyxl
+import pyarrow.parquet
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -85,7 +88,7 @@ async def test_a_long_stream_is_made_of_steps_and_has_one_head(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file of a month would have a header in each thousandth row, or end at the first step."""
-    monkeypatch.setattr("meterlink.web.freezes.PIECE_ROWS", 2)
+    monkeypatch.setattr("meterlink.web.freeze_files.PIECE_ROWS", 2)
     async with plant(tmp_path) as home, served(tmp_path) as api:
         await fill(home, DAYS)
         async with api.client(api.token()) as client:
@@ -96,6 +99,75 @@ async def test_a_long_stream_is_made_of_steps_and_has_one_head(
         assert table.text == plain.text
         assert 1 + 9 == len(plain.text.splitlines())
         assert 1 == len(empty.text.splitlines()), "a head says that there are no rows"
+
+
+@pytest.mark.asyncio
+async def test_workbook_and_parquet_say_what_csv_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who pulls a workbook would bill other amounts; or a day of many steps would be a broken file."""
+    monkeypatch.setattr("meterlink.web.freeze_files.PIECE_ROWS", 2)
+    async with plant(tmp_path) as home, served(tmp_path) as api:
+        await fill(home, DAYS)
+        async with api.client(api.token()) as client:
+            for limit in ({}, {"limit": "4"}):
+                table = await client.get(PATH, params={"format": "csv"} | limit)
+                head, *cells = (line.split(",") for line in table.text.splitlines())
+                book = await client.get(PATH, params={"format": "xlsx"} | limit)
+                arrow = await client.get(PATH, params={"format": "parquet"} | limit)
+                again = await client.get(
+                    PATH, params={"format": "xlsx"} | limit, headers={"If-None-Match": book.headers["etag"]}
+                )
+                rows = list(openpyxl.load_workbook(io.BytesIO(book.content)).active.values)
+                told = pyarrow.parquet.read_table(io.BytesIO(arrow.content)).to_pylist()
+                assert [head, *cells] == [["" if one is None else one for one in row] for row in rows]
+                assert [one[head.index("value")] for one in cells] == [
+                    format(one["value"].normalize(), ".2f") for one in told
+                ]
+                assert [int(one[0]) for one in cells] == [one["seq"] for one in told]
+                for answer in (book, arrow):
+                    assert table.headers["meterlink-cursor"] == answer.headers["meterlink-cursor"]
+                    assert table.links.keys() == answer.links.keys()
+                    assert "content-encoding" not in answer.headers
+                assert (304, b"") == (again.status_code, again.content)
+
+
+@pytest.mark.asyncio
+async def test_a_full_workbook_says_where_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workbook of a year would fill the gateway's disk; or rows behind its end would never be billed."""
+    monkeypatch.setattr("meterlink.web.freeze_files.WORKBOOK_FREEZES_MAX", 5)
+    monkeypatch.setattr("meterlink.web.freeze_files.PIECE_ROWS", 2)
+    async with plant(tmp_path) as home, served(tmp_path) as api:
+        await fill(home, DAYS)
+        found, url = [], f"{PATH}?format=xlsx"
+        async with api.client(api.token()) as client:
+            while url:
+                answer = await client.get(url)
+                rows = list(openpyxl.load_workbook(io.BytesIO(answer.content)).active.values)
+                found.append([row[0] for row in rows[1:]])
+                url = answer.links.get("next", {}).get("url", "")
+            page = (await client.get(PATH)).json()["freezes"]
+    assert [5, 4] == list(map(len, found))
+    assert [str(row["seq"]) for row in page] == found[0] + found[1]
+
+
+@pytest.mark.asyncio
+async def test_a_format_that_is_not_installed_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway without the extra would break off in the middle of an answer, or have a fault of its own."""
+
+    def missing(name: str) -> None:
+        raise ImportError(name)
+
+    async with plant(tmp_path) as home, served(tmp_path) as api:
+        await fill(home, DAYS[:1])
+        monkeypatch.setattr("meterlink.billing.formats.importlib.import_module", missing)
+        async with api.client(api.token()) as client:
+            for query in ("format=xlsx", "format=parquet", "format=parquet&limit=1"):
+                answer = await client.get(f"{PATH}?{query}")
+                assert "not-acceptable" == of_problem(answer)
+                assert "meterlink[export]" in answer.text
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -16,11 +16,11 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO, Final, Literal, NamedTuple, Protocol
 
-from meterlink.billing.freezes import FreezeRow
+from meterlink.billing.freezes import EXACT, FreezeRow
 from meterlink.errors import ConfigError
 from meterlink.model.payload import time_out
 
@@ -40,6 +40,9 @@ MEDIA_TYPES: Final[Mapping[Format, str]] = {
 }
 SHEET_ROWS_MAX: Final = 1_000_000
 """Rows of one sheet of a workbook; what is more goes into a further sheet. Excel takes 1,048,576."""
+_CREATED: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""What a workbook says: it depends on its rows alone, and the same rows are the same octets."""
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _BATCH: Final = 10_000
 """Rows that Parquet gets at once."""
 
@@ -136,7 +139,7 @@ def lines_of(row: FreezeRow) -> Iterator[Line]:
 
 def as_json(row: FreezeRow) -> dict[str, Any]:
     """A freeze as an object for programs; decimals and times are text."""
-    place = row.place
+    place, multiplier = row.place, row.place.multiplier
     return {
         "seq": row.seq,
         "supersedes": row.supersedes,
@@ -146,7 +149,7 @@ def as_json(row: FreezeRow) -> dict[str, Any]:
         "area": place.area,
         "day": row.day.isoformat(),
         "frozen_at": time_out(row.frozen_at),
-        "multiplier": _digits(place.multiplier),
+        "multiplier": _digits(multiplier),
         "quality": row.quality,
         "source": row.source,
         "taken_at": time_out(row.taken_at),
@@ -155,9 +158,9 @@ def as_json(row: FreezeRow) -> dict[str, Any]:
         "registers": [
             {
                 "item": one.item,
-                "value": _text(one.value) or None,
+                "value": None if one.value is None else _digits(one.value),
                 "unit": one.unit,
-                "multiplied": _text(one.times(place.multiplier)) or None,
+                "multiplied": None if one.value is None else _digits(EXACT.multiply(one.value, multiplier)),
                 "quality": one.quality,
                 "marks": list(one.marks.names),
             }
@@ -216,7 +219,7 @@ class JsonWriter:
 
     def add(self, row: FreezeRow) -> None:
         """See ``RowWriter``."""
-        self._file.write(json.dumps(as_json(row), ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        self._file.write(_JSON.encode(as_json(row)).encode() + b"\n")
         self.rows += 1
 
     def close(self) -> None:
@@ -236,6 +239,7 @@ class WorkbookWriter:
         self._clear_up = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self._fault: type[Exception] = maker.exceptions.XlsxFileError
         self._book: Any = maker.Workbook(file, {"constant_memory": True, "tmpdir": folder})
+        self._book.set_properties({"created": _CREATED})
         self._text = self._book.add_format({"num_format": "@"})
         self._bold = self._book.add_format({"bold": True, "num_format": "@"})
         self._sheet: Any = self._new_sheet()

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Context, Decimal, Inexact
+from functools import lru_cache
 from typing import Final
 
 from meterlink.model.marks import Marks, Standing
@@ -20,6 +21,8 @@ QUALITY: Final[Mapping[Standing, str]] = {
     Standing.REJECTED: "rejected",
 }
 """What billing may do with a value, in a word. Source: business-rules, section 5."""
+_SETS_KEPT: Final = 1_024
+"""Sets of marks kept with what they are worth: nearly all registers of a night have the same."""
 EXACT: Final = Context(prec=60, traps=[Inexact])
 """Registers of 14 digits times ratios of 11 and 11, summed over centuries: nothing is ever rounded."""
 
@@ -44,7 +47,7 @@ class Register:
     @property
     def quality(self) -> str:
         """``valid``, ``suspect`` or ``rejected``."""
-        return QUALITY[self.marks.standing]
+        return _quality(self.marks.value)
 
     def times(self, multiplier: Decimal) -> Decimal | None:
         """The value times a multiplier, exact."""
@@ -105,5 +108,16 @@ class FreezeRow:
     @property
     def quality(self) -> str:
         """Of the whole row: the worst of its registers, less what the meter does not have."""
-        there = [one.marks.standing for one in self.registers if Marks.ABSENT not in one.marks]
-        return QUALITY[max(there, default=Standing.REJECTED)]
+        return _worst(frozenset(one.marks.value for one in self.registers))
+
+
+@lru_cache(maxsize=_SETS_KEPT)
+def _quality(bits: int) -> str:
+    return QUALITY[Marks(bits).standing]
+
+
+@lru_cache(maxsize=_SETS_KEPT)
+def _worst(kept: frozenset[int]) -> str:
+    """Of registers with these marks."""
+    there = [Marks(bits).standing for bits in kept if Marks.ABSENT not in Marks(bits)]
+    return QUALITY[max(there, default=Standing.REJECTED)]

@@ -27,12 +27,23 @@ class _Told:
     """What was told of one meter: from when on, which entry."""
 
     entries: list[tuple[datetime, MeterSettings]] = field(default_factory=list)
+    _places: dict[int, Place] = field(default_factory=dict)
 
     def at(self, moment: datetime) -> MeterSettings:
-        for since, entry in reversed(self.entries):
-            if since <= moment:
-                return entry
-        return self.entries[0][1]
+        return self.entries[self._held_at(moment)][1]
+
+    def place_at(self, moment: datetime) -> Place:
+        """Made once of each entry: each freeze asks for it."""
+        number = self._held_at(moment)
+        if number not in self._places:
+            self._places[number] = _place(self.entries[number][1])
+        return self._places[number]
+
+    def _held_at(self, moment: datetime) -> int:
+        for number in range(len(self.entries) - 1, 0, -1):
+            if self.entries[number][0] <= moment:
+                return number
+        return 0
 
     @property
     def newest(self) -> MeterSettings:
@@ -79,16 +90,7 @@ class Points:
             at: aware.
 
         """
-        if meter not in self._told:
-            return NOWHERE
-        entry = self._told[meter].at(at)
-        return Place(
-            meter_number=entry.meter_number,
-            customer_number=entry.customer_number,
-            area=entry.area,
-            multiplier=_plain(entry.ct * entry.pt),
-            reading_day=entry.reading_day,
-        )
+        return self._told[meter].place_at(at) if meter in self._told else NOWHERE
 
     def multiplier(self, meter: str, at: datetime) -> Decimal:
         """By what the registers of a meter were to be multiplied at a time."""
@@ -143,6 +145,16 @@ class Points:
                 chain.append(one.id)
             one = self.settings(one.replaces) if one.replaces else None
         return tuple(reversed(chain))
+
+
+def _place(entry: MeterSettings) -> Place:
+    return Place(
+        meter_number=entry.meter_number,
+        customer_number=entry.customer_number,
+        area=entry.area,
+        multiplier=_plain(entry.ct * entry.pt),
+        reading_day=entry.reading_day,
+    )
 
 
 def _plain(ratio: Decimal) -> Decimal:

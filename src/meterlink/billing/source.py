@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import partial
+from operator import attrgetter
 from typing import Final
 
 from meterlink.billing.consumption import Consumption, End, Stretch, consumption
@@ -233,7 +234,7 @@ class Freezes:
 
     def _row(self, kept: KeptFreeze) -> FreezeRow:
         first = kept.readings[0]
-        late = any(Marks.BACKFILL in one.marks for one in kept.readings)
+        late = any(one.marks.value & Marks.BACKFILL.value for one in kept.readings)
         return FreezeRow(
             seq=kept.seq,
             meter=first.meter,
@@ -245,7 +246,7 @@ class Freezes:
                 for one in kept.readings
             ),
             source=BACKFILL if late else READ,
-            taken_at=max(one.taken_at for one in kept.readings),
+            taken_at=max(map(attrgetter("taken_at"), kept.readings)),
             kept_at=kept.kept_at,
             route=first.route,
             supersedes=kept.before,

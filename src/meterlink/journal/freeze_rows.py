@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
@@ -20,6 +21,8 @@ from meterlink.model.reading import Reading
 ROWS_MAX: Final = 5_000
 """Rows of the log in one look: some megabytes in memory."""
 
+_DAILY: Final = "data_class IN ('daily_freeze', 'monthly_freeze') AND data_class = 'daily_freeze'"
+"""Whoever says so may use the index ``log_freezes_kept``; others would read all freezes for each page."""
 _FOLLOWING: Final = """
     SELECT log.id, log.kept_at, reading.meter, item, value, unit, reading.slot, taken_at, marks, route, (
         SELECT max(before.log_id) FROM reading AS before
@@ -28,15 +31,16 @@ _FOLLOWING: Final = """
     )
     FROM (
         SELECT id, kept_at FROM log
-        WHERE data_class = 'daily_freeze' AND {only}
+        WHERE {only}
         AND (:meters IS NULL OR +meter IN (SELECT value FROM json_each(:meters)))
         ORDER BY id LIMIT :limit
     ) AS log JOIN reading ON reading.log_id = log.id
     ORDER BY log.id, reading.n
     """
-_ALL: Final = _FOLLOWING.format(only="id > :after AND id <= :until")
+_ALL: Final = _FOLLOWING.format(only=f"{_DAILY} AND id > :after AND id <= :until")
 _OF_SLOTS: Final = _FOLLOWING.format(
-    only="slot >= :since AND slot < :before AND +id > :after AND +id <= :until"
+    only="data_class = 'daily_freeze' AND slot >= :since AND slot < :before"
+    " AND +id > :after AND +id <= :until"
 )
 # The plus keeps the planner at the slots: a day has some thousand rows, and behind an early id are millions.
 _FIRST: Final = "SELECT min(slot) FROM log WHERE data_class = 'daily_freeze'"
@@ -45,8 +49,8 @@ _METERS: Final = """
     SELECT DISTINCT meter FROM log WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?
     """
 _NEWEST: Final = "SELECT coalesce(max(id), 0) FROM log"
-_NEWEST_FREEZE: Final = "SELECT coalesce(max(id), 0) FROM log WHERE data_class = 'daily_freeze'"
-_NEWEST_OF_SLOTS: Final = f"{_NEWEST_FREEZE} AND slot >= ? AND slot < ?"
+_NEWEST_FREEZE: Final = f"{_NEWEST} WHERE {_DAILY}"
+_NEWEST_OF_SLOTS: Final = f"{_NEWEST} WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?"
 _HELD: Final = """
     SELECT log_id, value, marks, slot FROM reading
     WHERE meter = ? AND item = ? AND slot >= ? AND slot < ?
@@ -55,6 +59,10 @@ _HELD: Final = """
     """
 _ID, _KEPT_AT, _BEFORE = 0, 1, 10
 """Places in a row."""
+_TIMES_KEPT: Final = 256
+"""Times kept with what they are: the registers of a freeze share theirs, and so do the freezes of a night."""
+_instant = lru_cache(maxsize=_TIMES_KEPT)(instant)
+_marks = lru_cache(maxsize=_TIMES_KEPT)(Marks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +180,7 @@ def _freeze(rows: list[tuple[Any, ...]]) -> KeptFreeze:
         ) from None
     return KeptFreeze(
         seq=first[_ID],
-        kept_at=instant(first[_KEPT_AT]),
+        kept_at=_instant(first[_KEPT_AT]),
         readings=readings,
         before=max(before, default=None),
     )
@@ -185,9 +193,9 @@ def _readings(rows: list[tuple[Any, ...]]) -> Iterator[Reading]:
             item=item,
             value=_value(value),
             unit=unit,
-            slot=instant(slot),
-            taken_at=instant(taken_at),
-            marks=Marks(marks),
+            slot=_instant(slot),
+            taken_at=_instant(taken_at),
+            marks=_marks(marks),
             route=route,
         )
 

@@ -5,32 +5,39 @@ A caller keeps the cursor of his last answer, and is given what came behind it: 
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Annotated, Any, BinaryIO, Final, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import StreamingResponse
 
 from meterlink.accounts.tokens import Scope
 from meterlink.billing import cursors, days
-from meterlink.billing.formats import MEDIA_TYPES, CsvWriter, JsonWriter, RowWriter, as_json
+from meterlink.billing.formats import MEDIA_TYPES, Format, as_json
 from meterlink.billing.freezes import FreezeRow
 from meterlink.errors import WrongCursor
 from meterlink.web.access import needs
 from meterlink.web.answers import (
     JSON,
-    Packer,
     accepted,
     document,
     in_pieces,
     not_modified,
     tag_of,
+    tagged,
     whole,
+)
+from meterlink.web.freeze_files import (
+    WORKBOOK_FREEZES_MAX,
+    FreezeStream,
+    pieces_made,
+    pieces_of,
+    written,
 )
 from meterlink.web.problems import told
 from meterlink.web.queries import Limit, only_once
@@ -42,14 +49,13 @@ from meterlink.web.world import Here
 PATH: Final = "/v1/daily-freeze"
 PAGE_ROWS: Final = 1_000
 """Rows of a page, where the caller wants no other number."""
-PIECE_ROWS: Final = 1_000
-"""Rows that a step reads: some tenths of a second, some megabytes."""
 CURSOR: Final = "Meterlink-Cursor"
 """Header that says where an answer ends."""
-_MEDIA: Final = {"json": JSON, "ndjson": MEDIA_TYPES["json"], "csv": MEDIA_TYPES["csv"]}
-
-Writer = Callable[[BinaryIO], RowWriter]
-_WRITERS: Final[Mapping[str, Writer]] = {"ndjson": JsonWriter, "csv": CsvWriter}
+_KINDS: Final[Mapping[str, Format]] = {"ndjson": "json", "csv": "csv", "xlsx": "xlsx", "parquet": "parquet"}
+"""By name in a question, the format of a file."""
+_MEDIA: Final = {"json": JSON, **{name: MEDIA_TYPES[kind] for name, kind in _KINDS.items()}}
+_PACKED: Final = frozenset({"xlsx", "parquet"})
+"""They are packed as they are: gzip would take time, and gain nothing."""
 
 router = APIRouter(tags=["billing"])
 
@@ -66,9 +72,12 @@ class FreezeQuery(BaseModel):
     )
     limit: Limit | None = Field(
         None,
-        description=f"rows at most; without it {PAGE_ROWS} of `json`, and all there are of the other formats",
+        description=f"rows at most; without it {PAGE_ROWS} of `json`, {WORKBOOK_FREEZES_MAX} of `xlsx`, "
+        "and all there are of the other formats",
     )
-    format: Literal["json", "ndjson", "csv"] = Field("json", description="`csv` has a row a register")
+    format: Literal["json", "ndjson", "csv", "xlsx", "parquet"] = Field(
+        "json", description="`csv`, `xlsx` and `parquet` have a row a register"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +115,10 @@ class _Asked:
         200: {
             "description": "The freezes. `Link: rel=next` where there are more already.",
             "content": {
-                _MEDIA[kind].partition(";")[0]: {"schema": {"type": "string"}} for kind in ("ndjson", "csv")
+                MEDIA_TYPES["json"]: {"schema": {"type": "string"}},
+                "text/csv": {"schema": {"type": "string"}},
+                MEDIA_TYPES["xlsx"]: {"schema": {}},
+                MEDIA_TYPES["parquet"]: {"schema": {}},
             },
             "headers": {CURSOR: {"description": "where it ends", "schema": {"type": "string"}}},
             "links": {
@@ -130,20 +142,53 @@ async def daily_freeze(request: Request, here: Here, query: Annotated[FreezeQuer
     whoever keeps the cursor misses none. A cursor is good for the question that it is the answer to: the same
     `day` and `area`; one of an answer about all days and areas is good for each of them as well.
     """
-    media_type = _MEDIA[query.format]
+    media_type, kind = _MEDIA[query.format], _KINDS.get(query.format, "json")
     accepted(request, media_type)
     asked = await here.readers.run(partial(_asked, query))
     tag = tag_of(PATH, asked, query.limit, query.format)
+    if query.format in _PACKED:
+        return await _as_file(request, here, query, asked, tag)
     if (known := not_modified(request, tag)) is not None:
         return known
     if query.format == "json":
         page = await here.readers.run(partial(_page, asked, query.limit or PAGE_ROWS))
         return whole(request, page.body, JSON, tag=tag, headers=_heads(query, asked, page.end))
     if query.limit is None:
-        step = _Steps(asked, here.readers.run, _WRITERS[query.format])
-        return in_pieces(request, step.piece, media_type, tag=tag, headers=_heads(query, asked, asked.until))
-    piece = await here.readers.run(partial(_rows, asked, query.limit, _WRITERS[query.format]))
+        stream = FreezeStream(partial(_found, asked), kind, after=asked.after, until=asked.until)
+        return in_pieces(
+            request,
+            lambda packer: here.readers.run(partial(stream.step, packer)),
+            media_type,
+            tag=tag,
+            headers=_heads(query, asked, asked.until),
+        )
+    piece = await here.readers.run(partial(_rows, asked, query.limit, kind))
     return whole(request, piece.body, media_type, tag=tag, headers=_heads(query, asked, piece.end))
+
+
+async def _as_file(request: Request, here: Here, query: FreezeQuery, asked: _Asked, tag: str) -> Response:
+    """A workbook or Parquet: packed as it is, and so never packed again."""
+    sent, kind, media_type = tagged(request, tag), _KINDS[query.format], _MEDIA[query.format]
+    if sent.is_held:
+        return Response(status_code=304, headers=sent.headers)
+    found = partial(_found, asked)
+    if kind == "xlsx":
+        file, end = await here.workbooks.made(
+            here.readers, found, after=asked.after, until=asked.until, limit=query.limit
+        )
+        body = pieces_of(file, here.readers)
+    elif query.limit is None:
+        make = partial(FreezeStream, found, kind, after=asked.after, until=asked.until)
+        stream, end = await here.readers.beside(make), asked.until
+        body = pieces_made(lambda: here.readers.run(partial(stream.step, None)))
+    else:
+        piece = await here.readers.run(partial(_rows, asked, query.limit, kind))
+        return Response(
+            piece.body, headers={**sent.headers, **_heads(query, asked, piece.end)}, media_type=media_type
+        )
+    return StreamingResponse(
+        body, headers={**sent.headers, **_heads(query, asked, end)}, media_type=media_type
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,30 +197,6 @@ class _Part:
 
     body: bytes
     end: int
-
-
-class _Steps:
-    """All rows up to the newest one, step by step."""
-
-    def __init__(self, asked: _Asked, run: Callable[..., Any], writer: Writer) -> None:
-        self._asked = asked
-        self._run = run
-        self._writer = writer
-        self._at = asked.after
-        self._is_first = True
-
-    async def piece(self, packer: Packer) -> bytes | None:
-        """The next piece; ``None``: that was all."""
-        if self._at >= self._asked.until and not self._is_first:
-            return None
-        body: bytes = await self._run(partial(self._step, packer))
-        return body
-
-    def _step(self, packer: Packer, look: Look) -> bytes:
-        rows, self._at = _found(look, self._asked, self._at, PIECE_ROWS)
-        made = packer.packed(_written(rows, self._writer, has_head=self._is_first))
-        self._is_first = False
-        return made
 
 
 def _asked(query: FreezeQuery, look: Look) -> _Asked:
@@ -192,29 +213,19 @@ def _asked(query: FreezeQuery, look: Look) -> _Asked:
     )
 
 
-def _found(look: Look, asked: _Asked, after: int, limit: int) -> tuple[list[FreezeRow], int]:
+def _found(asked: _Asked, look: Look, after: int, limit: int) -> tuple[list[FreezeRow], int]:
     return look.freezes.after(after, until=asked.until, day=asked.day, area=asked.area, limit=limit)
 
 
 def _page(asked: _Asked, limit: int, look: Look) -> _Part:
-    rows, end = _found(look, asked, asked.after, limit)
+    rows, end = _found(asked, look, asked.after, limit)
     page = {"freezes": list(map(as_json, rows)), "cursor": asked.cursor(end), "more": end < asked.until}
     return _Part(document(page), end)
 
 
-def _rows(asked: _Asked, limit: int, writer: Writer, look: Look) -> _Part:
-    rows, end = _found(look, asked, asked.after, limit)
-    return _Part(_written(rows, writer, has_head=True), end)
-
-
-def _written(rows: list[FreezeRow], writer: Writer, *, has_head: bool) -> bytes:
-    file = io.BytesIO()
-    out = writer(file)
-    for row in rows:
-        out.add(row)
-    out.close()
-    written = file.getvalue()
-    return written if has_head or writer is not CsvWriter else written.partition(b"\r\n")[2]
+def _rows(asked: _Asked, limit: int, kind: Format, look: Look) -> _Part:
+    rows, end = _found(asked, look, asked.after, limit)
+    return _Part(written(rows, kind), end)
 
 
 def _heads(query: FreezeQuery, asked: _Asked, end: int) -> dict[str, str]:

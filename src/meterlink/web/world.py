@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -12,6 +12,7 @@ from meterlink.accounts.doorkeeper import Doorkeeper, Patience
 from meterlink.acquisition.explaining import Place
 from meterlink.billing.settlements import Settlements
 from meterlink.clock import Clock
+from meterlink.web.freeze_files import Workbooks
 from meterlink.web.readers import Readers
 
 
@@ -26,6 +27,7 @@ class World:
         doorkeeper: lets tokens in.
         patience: with those who have none.
         clock: of the daemon.
+        workbooks: makes them.
 
     """
 
@@ -35,6 +37,7 @@ class World:
     doorkeeper: Doorkeeper
     patience: Patience
     clock: Clock
+    workbooks: Workbooks = field(default_factory=Workbooks)
 
 
 def _world(request: Request) -> World:
