@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from meterlink.explain.explain import explain
+from meterlink.explain.parts import Part
 from meterwire.gdw1376.link import module_frame
 from meterwire.gdw1376.link.auxiliary import Auxiliary
 from meterwire.gdw1376.link.module_frame import DownInfo
@@ -13,7 +17,10 @@ from meterwire.gdw1376.link.terminal_frame import Address, Frame
 from meterwire.gdw1376.link.terminal_frame import encode as encode_frame
 from meterwire.gdw1376.messages import module
 from meterwire.gdw1376.messages.secrets import module_secret_ranges, terminal_secret_ranges
-from meterwire.gdw1376.messages.terminal import encode, request, unit
+from meterwire.gdw1376.messages.terminal import Group, encode, request, unit
+from meterwire.gdw1376.sessions.terminal_exchange import TerminalExchange
+from meterwire.gdw1376.sessions.terminal_listener import TerminalListener
+from meterwire.gdw1376.sessions.terminal_server import TerminalServer
 from meterwire.primitives.ranges import Ranges
 
 _ADDRESS = Address("4403", 4, 1)
@@ -40,6 +47,41 @@ def test_the_password_of_a_command_is_hidden_and_its_checksum() -> None:
     shown = _shown(octets, terminal_secret_ranges(octets))
     assert octets[:18] == shown[:18]
     assert b"*" * 17 + b"\x16" == shown[-18:]
+
+
+@pytest.mark.parametrize("terminal", [1234, 0x54321, 0x0C0001])
+def test_the_password_behind_an_address_of_seven_octets_is_hidden(terminal: int) -> None:
+    """All stands two octets further on: a session of such a terminal would keep each password it sends."""
+    address, password = Address("440300", terminal, 2), Auxiliary(_SECRET.ljust(16, b"!"))
+    asked = request(address, 0x05, [unit(0x05, 2, point=1)], auxiliary=password)
+    octets = encode(asked)
+    sessions = (
+        TerminalExchange(asked),
+        TerminalListener(lambda _: True, wide=True),
+        TerminalServer(address, lambda _: []),
+    )
+    for session in sessions:
+        shown = _shown(octets, session.secret_ranges(octets))
+        assert octets[:20] == shown[:20]
+        assert b"*" * 17 + b"\x16" == shown[-18:]
+
+
+@pytest.mark.parametrize("groups", [[], [unit(0x05, 2, point=1)]])
+def test_the_password_is_hidden_from_who_was_not_told_of_seven_octets(groups: list[Group]) -> None:
+    """A terminal address of seven octets begins with zero, and reads like a confirmation that has no PW."""
+    password = Auxiliary(_SECRET.ljust(16, b"!"))
+    octets = encode(request(Address("440300", 1234, 2), 0x05, groups, auxiliary=password))
+    assert _SECRET not in _shown(octets, terminal_secret_ranges(octets))
+    assert _SECRET.hex(" ").upper() not in "".join(_lines(explain(octets, "gdw1376.1").frames[0].parts))
+
+
+def _lines(parts: Iterable[Part]) -> Iterator[str]:
+    """What is shown of parts, and of those within."""
+    for part in parts:
+        if part.parts:
+            yield from _lines(part.parts)
+        elif not part.secret:
+            yield part.octets.hex(" ").upper()
 
 
 def test_passwords_of_meters_in_an_archive_are_hidden() -> None:
