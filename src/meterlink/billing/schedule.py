@@ -110,7 +110,7 @@ class Schedule:
         return is_done
 
     async def _seal_day(self, day: date) -> bool:
-        """Seal what is due of a day; whether all of it was done. One that cannot be read holds up no other."""
+        """Seal what is due of a day; whether all was done. One that cannot be read holds up no other."""
         try:
             areas = self._areas or await self._settler.areas(day)
         except SettlementBroken as error:
