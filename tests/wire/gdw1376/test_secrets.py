@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from meterlink.explain.explain import explain
 from meterlink.explain.parts import Part
+from meterwire.errors import LocalProtocolError
+from meterwire.gdw1376.functions.terminal import function
 from meterwire.gdw1376.link import module_frame
 from meterwire.gdw1376.link.auxiliary import Auxiliary
 from meterwire.gdw1376.link.module_frame import DownInfo
@@ -130,3 +132,19 @@ def test_any_octets_have_ranges(octets: bytes) -> None:
     for stream in (octets, terminal_frame, frame):
         for ranges in (terminal_secret_ranges(stream), module_secret_ranges(stream)):
             assert all(0 <= first < after <= len(stream) for first, after in ranges)
+
+
+def test_a_password_that_does_not_fit_is_not_told() -> None:
+    """An operator's typing error would put the password into the log; so would a field that is printed."""
+    secret = _SECRET.decode() * 4
+    known = function(0x04, 7, "down")
+    assert known is not None and known.layout is not None
+    fields = known.layout.read(bytes(42) + secret[:20].encode() + bytes(2))
+    assert fields is not None and secret[:20] in {field.value for field in fields}
+    assert _SECRET.decode() not in repr(fields)
+    values = {field.name: field.value for field in fields}
+    for wrong in (secret, secret + "密"):
+        with pytest.raises(LocalProtocolError) as refused:
+            unit(0x04, 7, values | {"user_password": wrong})
+        assert "user_password: a text of" in str(refused.value)
+        assert _SECRET.decode() not in str(refused.value)
