@@ -134,6 +134,16 @@ def test_any_octets_have_ranges(octets: bytes) -> None:
             assert all(0 <= first < after <= len(stream) for first, after in ranges)
 
 
+def test_what_pw_is_computed_from_is_hidden() -> None:
+    """Who reads the parameter of the scheme can make the PW of any command."""
+    told = unit(0x04, 5, {"scheme": 1, "parameter": 0xBEEF})
+    octets = encode(request(_ADDRESS, 0x04, [told]))
+    assert b"\xef\xbe" in octets
+    shown = _shown(octets, terminal_secret_ranges(octets))
+    assert b"\x01**" in shown
+    assert b"\xef\xbe" not in shown
+
+
 def test_a_password_that_does_not_fit_is_not_told() -> None:
     """An operator's typing error would put the password into the log; so would a field that is printed."""
     secret = _SECRET.decode() * 4
