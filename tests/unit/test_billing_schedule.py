@@ -90,6 +90,21 @@ async def test_one_area_that_cannot_be_sealed_holds_up_no_other(tmp_path: Path) 
 
 
 @pytest.mark.asyncio
+async def test_a_day_that_cannot_be_read_holds_up_no_other(tmp_path: Path) -> None:
+    """One damaged manifest would end all billing until somebody finds it."""
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY - _DAY, hours=1)
+        await at.put(1)
+        schedule = _schedule(at)
+        for day in (FIRST_DAY, _SECOND):
+            at.after(day, hours=9)
+            await at.keep("m1", day, {TOTAL: "1.00"})
+            await schedule.step()
+            (at.settlements().place(FIRST_DAY, "") / "0001" / "manifest.json").write_bytes(b"{}")
+        assert at.settlements().of(_SECOND, "")
+
+
+@pytest.mark.asyncio
 async def test_a_clock_that_runs_ahead_seals_no_day_that_no_meter_has(tmp_path: Path) -> None:
     """A week would be sealed as all missing before it began, and the true reasons never be sealed."""
     async with plant(tmp_path) as at:

@@ -8,6 +8,7 @@ import gc
 import io
 import json
 import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -298,6 +299,38 @@ async def test_a_full_disk_leaves_no_draft_and_is_named(
         assert settled.manifest is not None
         gc.collect()
         assert [] == list(beside.iterdir())
+
+
+@pytest.mark.asyncio
+async def test_a_folder_that_is_not_ours_to_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root seals a day by hand, and the daemon, which may not look into the folder, would end."""
+    async with plant(tmp_path) as at:
+        await _a_night(at)
+        settler = at.settler(formats=("csv",))
+        await settler.settle(FIRST_DAY, "east")
+        theirs = at.settlements().place(FIRST_DAY, "east")
+
+        real = Path.iterdir
+
+        def of_another(folder: Path) -> Iterator[Path]:
+            if folder in {theirs, theirs.parent}:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+            return real(folder)
+
+        monkeypatch.setattr(Path, "iterdir", of_another)
+        looks: list[Callable[[], object]] = [
+            at.settlements().days,
+            at.settlements().list,
+            lambda: at.settlements().list(FIRST_DAY),
+            lambda: at.settlements().of(FIRST_DAY, "east"),
+        ]
+        for look in looks:
+            with pytest.raises(SettlementBroken, match=r"2026-11-01.*Permission denied"):
+                look()
+        with pytest.raises(SettlementBroken, match="Permission denied"):
+            await settler.settle(FIRST_DAY, "east")
 
 
 @pytest.mark.asyncio

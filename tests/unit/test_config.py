@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from meterlink.config import data_dir, load_settings
+from meterlink.config.billing import AREAS_MAX, BillingSettings
 from meterlink.config.load import FILE_MAX_OCTETS
 from meterlink.config.plans import PLANS_MAX
 from meterlink.config.secret_ref import SecretRef
@@ -320,3 +322,11 @@ def test_a_wrong_line_url_is_refused(url: str) -> None:
     """It would fail at night, not at the check."""
     with pytest.raises(ConfigError):
         parse_line_url(url)
+
+
+def test_as_many_areas_as_are_told_apart_and_no_more() -> None:
+    """A list without end would be walked through at each look at the clock."""
+    areas = [f"a{number}" for number in range(AREAS_MAX + 1)]
+    assert AREAS_MAX == len(BillingSettings.model_validate({"areas": areas[1:]}).areas)
+    with pytest.raises(ValidationError, match=f"at most {AREAS_MAX}"):
+        BillingSettings.model_validate({"areas": areas})

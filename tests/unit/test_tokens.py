@@ -211,3 +211,19 @@ def test_a_wrong_scope_makes_no_token(tmp_path: Path) -> None:
     assert (2, "") == (code, out)
     assert "there are freeze:read" in err
     assert 2 == _run(tmp_path, "create", "b")[0]
+
+
+def test_a_pipe_or_a_file_without_end_lets_nobody_in(tmp_path: Path) -> None:
+    """Whoever looks a token up would wait for the other end of the pipe, or read until the memory is full."""
+    file = TokenFile(tmp_path)
+    os.mkfifo(file.path, 0o600)
+    with pytest.raises(TokensUnusable, match="no file"):
+        file.tokens()
+    file.path.unlink()
+    empty = b'{"format": 1, "tokens": []}'
+    file.path.touch(0o600)
+    file.path.write_bytes(empty.ljust(FILE_OCTETS_MAX))
+    assert () == file.tokens()
+    file.path.write_bytes(empty.ljust(FILE_OCTETS_MAX + 1))
+    with pytest.raises(TokensUnusable, match="larger than"):
+        file.tokens()

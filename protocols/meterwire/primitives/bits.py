@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
-from importlib import resources
 from typing import NamedTuple
+
+from meterwire.primitives.tables import lines
 
 
 class Bit(NamedTuple):
@@ -19,6 +19,5 @@ class Bit(NamedTuple):
 
 def read_bits(package: str) -> Iterator[tuple[str, Bit]]:
     """Each line of a package's ``rows/bit_words.csv``: the word as it is written there, and the bit."""
-    with resources.files(package).joinpath("rows", "bit_words.csv").open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            yield row["word"], Bit(int(row["bit"]), row["name"], row["en"], row["zh"])
+    for row in lines(package, "bit_words.csv"):
+        yield row["word"], Bit(int(row["bit"]), row["name"], row["en"], row["zh"])

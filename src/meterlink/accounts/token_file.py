@@ -152,9 +152,13 @@ class TokenFile:
         return len(gone)
 
     def _octets(self) -> bytes:
-        with os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        # Not to wait is for a pipe of that name: nobody would be let in, and nobody be told why.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with os.fdopen(os.open(self.path, flags), "rb") as file:
             found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o077:
+            if not stat.S_ISREG(found.st_mode):
+                raise TokensUnusable(f"{self.path}: this is no file: move it away and make new tokens")
+            if found.st_mode & 0o077:
                 raise TokensUnusable(
                     f"{self.path}: others may read it (mode {stat.S_IMODE(found.st_mode):o}), "
                     "so nobody is let in by it: chmod 600, and make the tokens anew"

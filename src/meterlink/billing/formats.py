@@ -18,14 +18,15 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, BinaryIO, Final, Literal, NamedTuple, Protocol
+from typing import Any, BinaryIO, Final, NamedTuple, Protocol, get_args
 
 from meterlink.billing.freezes import EXACT, FreezeRow
+from meterlink.config.billing import FileFormat
 from meterlink.errors import ConfigError
 from meterlink.model.payload import time_out
 
-Format = Literal["csv", "json", "xlsx", "parquet"]
-FORMATS: Final[tuple[Format, ...]] = ("csv", "json", "xlsx", "parquet")
+Format = FileFormat
+FORMATS: Final[tuple[Format, ...]] = get_args(FileFormat)
 SUFFIXES: Final[Mapping[Format, str]] = {
     "csv": "csv",
     "json": "jsonl",

@@ -105,10 +105,18 @@ class Schedule:
             return False
         day = max(first, newest - (LATE_DAYS - 1) * _DAY)
         while day <= newest:
-            for area in self._areas or await self._settler.areas(day):
-                is_done &= await self._seal(day, area)
+            is_done &= await self._seal_day(day)
             day += _DAY
         return is_done
+
+    async def _seal_day(self, day: date) -> bool:
+        """Seal what is due of a day; whether all was done. One that cannot be read holds up no other."""
+        try:
+            areas = self._areas or await self._settler.areas(day)
+        except SettlementBroken as error:
+            _log.error("settlement.failed", day=day.isoformat(), area=None, reason=str(error))
+            return False
+        return all([await self._seal(day, area) for area in areas])
 
     async def _is_over(self, day: date) -> bool:
         """Whether a meter says so too; told once a day when none does."""

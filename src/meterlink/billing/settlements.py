@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -66,38 +67,46 @@ class Settlements:
         self.folder: Final = folder
 
     def days(self) -> Sequence[date]:
-        """The days of which something is sealed, in order."""
-        return sorted(
-            day
-            for day, path in _days_in(self.folder)
-            if any(_numbers_in(area) for area in path.iterdir() if area.is_dir())
-        )
+        """The days of which something is sealed, in order.
+
+        Raises:
+            SettlementBroken: a folder cannot be read.
+
+        """
+        with _readable(self.folder):
+            return sorted(
+                day
+                for day, path in _days_in(self.folder)
+                if any(_numbers_in(area) for area in path.iterdir() if area.is_dir())
+            )
 
     def list(self, day: date | None = None) -> Sequence[Sealed]:
         """Everything that is sealed, or all of one day; by day, area and number.
 
         Raises:
-            SettlementBroken: a manifest cannot be read.
+            SettlementBroken: a folder or manifest cannot be read.
 
         """
         days = self.days() if day is None else [day]
-        found = [
-            sealed(area / name)
-            for one in days
-            for area in self._areas(one)
-            for name in map(folder_of_number, _numbers_in(area))
-        ]
+        with _readable(self.folder):
+            found = [
+                sealed(area / name)
+                for one in days
+                for area in self._areas(one)
+                for name in map(folder_of_number, _numbers_in(area))
+            ]
         return sorted(found, key=lambda one: (one.day, one.area, one.number))
 
     def of(self, day: date, area: str) -> Sequence[Sealed]:
         """The seal of a day of an area and its supplements, in order; empty: it is not sealed.
 
         Raises:
-            SettlementBroken: a manifest cannot be read.
+            SettlementBroken: its folder or a manifest cannot be read.
 
         """
         path = self.place(day, area)
-        return [sealed(path / folder_of_number(number)) for number in _numbers_in(path)]
+        with _readable(path):
+            return [sealed(path / folder_of_number(number)) for number in _numbers_in(path)]
 
     def open_file(self, day: date, area: str, number: int, name: str) -> BinaryIO:
         """A file of a seal or supplement, to be closed: one of the data, the manifest, the signature.
@@ -108,14 +117,12 @@ class Settlements:
 
         """
         path = self.place(day, area) / folder_of_number(number)
-        if not path.is_dir():
-            raise Unknown(f"{day} {area!r} {number}: nothing is sealed under this number")
-        if name not in {MANIFEST, SIGNATURE, *(one.name for one in sealed(path).manifest.files)}:
-            raise Unknown(f"{day} {area!r} {number}: there is no file {name[:64]!r}")
-        try:
+        with _readable(path / name):
+            if not path.is_dir():
+                raise Unknown(f"{day} {area!r} {number}: nothing is sealed under this number")
+            if name not in {MANIFEST, SIGNATURE, *(one.name for one in sealed(path).manifest.files)}:
+                raise Unknown(f"{day} {area!r} {number}: there is no file {name[:64]!r}")
             return (path / name).open("rb")
-        except OSError as error:
-            raise SettlementBroken(f"{path / name}: cannot be read: {error.strerror}") from None
 
     def place(self, day: date, area: str) -> Path:
         """The folder of a day and an area."""
@@ -127,6 +134,15 @@ class Settlements:
             yield from (one for one in path.iterdir() if one.is_dir() and not one.name.startswith("."))
 
 
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """What the system says of a folder or file, as an error of ours."""
+    try:
+        yield
+    except OSError as error:
+        raise SettlementBroken(f"{error.filename or path}: cannot be read: {error.strerror}") from None
+
+
 def sealed(folder: Path) -> Sealed:
     """The seal or supplement of a folder.
 
@@ -135,14 +151,12 @@ def sealed(folder: Path) -> Sealed:
 
     """
     path = folder / MANIFEST
+    with _readable(path), path.open("rb") as file:
+        octets = file.read(MANIFEST_OCTETS_MAX + 1)
     try:
-        with path.open("rb") as file:
-            octets = file.read(MANIFEST_OCTETS_MAX + 1)
         if len(octets) > MANIFEST_OCTETS_MAX:
             raise SettlementBroken(f"a manifest has at most {MANIFEST_OCTETS_MAX} octets")
         return Sealed(folder=folder, manifest=Manifest.parsed(octets), sha256=hash_of(octets))
-    except OSError as error:
-        raise SettlementBroken(f"{path}: cannot be read: {error.strerror}") from None
     except SettlementBroken as error:
         raise SettlementBroken(f"{path}: {error}") from None
 

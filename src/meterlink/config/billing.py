@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 from meterlink.config.table import Table
 
 AREAS_MAX: Final = 10_000
+"""Areas of one configuration."""
 FileFormat = Literal["csv", "json", "xlsx", "parquet"]
 
 
@@ -38,8 +39,9 @@ class BillingSettings(Table):
     )
     seal_at: Annotated[str, AfterValidator(_time)] = Field(
         "08:00",
-        description="Time of the plant at which the day before is sealed, whole or not; what comes later is "
-        "sealed in a supplement, at this time of a later day.",
+        description="Time of the plant at which the day before is sealed, whole or not, once a meter of the "
+        "gateway has told its freeze; what comes later is sealed in a supplement, at this time of a later "
+        "day.",
     )
     when_complete: bool = Field(
         True, description="Seal a day before that time, as soon as each meter in service has its freeze."

@@ -251,3 +251,15 @@ def test_no_message_shows_its_content_when_printed() -> None:
     assert "secret" not in repr(message)
     assert "secret" not in repr(unit(0x05, 32, {"kind_and_number": 1, "len": 6, "text": b"secret"}))
     assert "secret" not in repr(module.from_frame(module_frame.Frame(DownInfo(1), 2, b"\x01\x00", b"secret")))
+
+
+def test_the_longest_event_can_be_sent_and_a_longer_one_not() -> None:
+    """Its length would wrap around, and the octets behind be events that never were."""
+    for octets, is_sent in ((255, True), (256, False)):
+        values = {"ec": [1, 0], "pm": 0, "pn_ptr": 1, "events": [{"erc": 200, "raw": bytes(octets)}]}
+        if is_sent:
+            [sent] = unit(0x0E, 1, values, way="up").units
+            assert values["events"] == sent.values["events"]
+        else:
+            with pytest.raises(LocalProtocolError, match="the limit is 255"):
+                unit(0x0E, 1, values, way="up")

@@ -6,13 +6,12 @@ Source: spec control-and-prepayment, section 2.2.
 
 from __future__ import annotations
 
-import csv
 import functools
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import Final, Literal, NamedTuple, get_args
 
 from meterwire.errors import LocalProtocolError
+from meterwire.primitives import tables
 
 Direction = Literal["request", "reply"]
 DIRECTIONS: Final[tuple[Direction, ...]] = get_args(Direction)
@@ -139,14 +138,12 @@ def value_of(field: SecurityField, raw: bytes) -> int | str:
 
 @functools.cache
 def _layouts() -> Mapping[tuple[int, str], list[tuple[SecurityField, ...]]]:
-    file_name = resources.files("meterwire.dlt645.items").joinpath("rows", "security.csv")
     fields: dict[tuple[int, str, str], tuple[SecurityField, ...]] = {}
-    with file_name.open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            key = int(row["di"], 16), row["direction"], row["layout"]
-            size = -1 if row["octets"] == _REST else int(row["octets"])
-            one = SecurityField(row["field"], size, row["kind"], row["item"])
-            fields[key] = (*fields.get(key, ()), one)
+    for row in tables.lines("meterwire.dlt645.items", "security.csv"):
+        key = int(row["di"], 16), row["direction"], row["layout"]
+        size = -1 if row["octets"] == _REST else int(row["octets"])
+        one = SecurityField(row["field"], size, row["kind"], row["item"])
+        fields[key] = (*fields.get(key, ()), one)
     found: dict[tuple[int, str], list[tuple[SecurityField, ...]]] = {}
     for (di, direction, _), layout in fields.items():
         found.setdefault((di, direction), []).append(layout)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
-from importlib import resources
+
+from meterwire.primitives import tables
 
 Line = dict[str, str]
 """The cells of a line by their column."""
@@ -12,6 +12,5 @@ Line = dict[str, str]
 
 def lines(file_name: str) -> Iterator[Line]:
     """The lines of a table of the dictionary."""
-    with resources.files("meterwire.dlt645.items").joinpath("rows", file_name).open(encoding="utf-8") as file:
-        for line in csv.DictReader(file):
-            yield {column: cell or "" for column, cell in line.items()}
+    for line in tables.lines("meterwire.dlt645.items", file_name):
+        yield {column: cell or "" for column, cell in line.items()}

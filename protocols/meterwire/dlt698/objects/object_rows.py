@@ -10,17 +10,16 @@ Source: DL/T 698.45-2017, annexes A and B; spec sections 5 and 6; control-and-pr
 
 from __future__ import annotations
 
-import csv
 import functools
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from typing import Final, NamedTuple
 
 from meterwire import catalogue
 from meterwire.dlt698.objects.notation import Leaf, Type, parse
 from meterwire.errors import LocalProtocolError
+from meterwire.primitives import tables
 
 CHAPTERS: Final = {
     "energy": "6.1",
@@ -132,10 +131,7 @@ class Object:
 
 def lines(file_name: str) -> Iterator[dict[str, str]]:
     """The lines of a file of the dictionary."""
-    with (
-        resources.files("meterwire.dlt698.objects").joinpath("rows", file_name).open(encoding="utf-8") as file
-    ):
-        yield from csv.DictReader(file)
+    return tables.lines("meterwire.dlt698.objects", file_name)
 
 
 _parsed = functools.cache(parse)

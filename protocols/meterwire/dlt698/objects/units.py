@@ -5,13 +5,12 @@ Only powers of ten are converted (W to kW, l to m3), so that every digit stays. 
 
 from __future__ import annotations
 
-import csv
 import functools
 from collections.abc import Mapping
-from importlib import resources
 from typing import NamedTuple
 
 from meterwire.errors import LocalProtocolError
+from meterwire.primitives import tables
 
 
 class Unit(NamedTuple):
@@ -34,15 +33,10 @@ class Unit(NamedTuple):
 @functools.cache
 def units() -> Mapping[int, Unit]:
     """Every unit by its code."""
-    with (
-        resources.files("meterwire.dlt698.objects")
-        .joinpath("rows", "units.csv")
-        .open(encoding="utf-8") as file
-    ):
-        return {
-            int(line["code"]): Unit(int(line["code"]), line["unit"], line["counted_in"], int(line["shift"]))
-            for line in csv.DictReader(file)
-        }
+    return {
+        int(line["code"]): Unit(int(line["code"]), line["unit"], line["counted_in"], int(line["shift"]))
+        for line in tables.lines("meterwire.dlt698.objects", "units.csv")
+    }
 
 
 @functools.cache

@@ -6,16 +6,14 @@ Source: spec section B4.
 
 from __future__ import annotations
 
-import csv
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 
 from meterwire.errors import LocalProtocolError
 from meterwire.gdw1376.formats.numbers import Group, Number, Power
 from meterwire.gdw1376.formats.times import TimeFormat
-from meterwire.primitives import bcd
+from meterwire.primitives import bcd, tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +60,7 @@ def formats() -> Mapping[str, Format]:
 @functools.cache
 def rows() -> tuple[dict[str, str], ...]:
     """The lines of ``formats.csv``: name, kind, form, and the octets of a sample."""
-    with (
-        resources.files("meterwire.gdw1376.formats")
-        .joinpath("rows", "formats.csv")
-        .open(encoding="utf-8") as file
-    ):
-        return tuple(csv.DictReader(file))
+    return tuple(tables.lines("meterwire.gdw1376.formats", "formats.csv"))
 
 
 def _format(kind: str, form: str) -> Format:

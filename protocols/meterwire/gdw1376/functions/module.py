@@ -9,7 +9,7 @@ import functools
 from typing import Final, NamedTuple
 
 from meterwire.gdw1376.functions.function import Function, Way
-from meterwire.gdw1376.functions.tables import lines
+from meterwire.gdw1376.functions.tables import by_function, lines
 from meterwire.gdw1376.layouts.notation import parse
 
 CONFIRM: Final = 0x00
@@ -46,6 +46,8 @@ PROTOCOLS: Final = {
 }
 """The protocol octet in front of a meter's frame, with its words in English and Chinese."""
 
+_FILE: Final = "module.csv"
+
 
 class Denial(NamedTuple):
     """Why a module denies.
@@ -72,7 +74,7 @@ def function(afn: int, fn: int, way: Way) -> Function | None:
         way: ``down`` or ``up``.
 
     """
-    row = _rows().get((afn, fn, way))
+    row = by_function(_FILE).get((afn, fn, way))
     if row is None:
         return None
     layout = None if row["layout"] == "?" else parse(row["layout"])
@@ -83,16 +85,10 @@ def function(afn: int, fn: int, way: Way) -> Function | None:
 @functools.cache
 def functions() -> tuple[Function, ...]:
     """Every function that the table has a row of."""
-    found = [function(afn, fn, "up" if way == "up" else "down") for afn, fn, way in _rows()]
-    return tuple(one for one in found if one is not None)
+    return tuple(one for key in by_function(_FILE) if (one := function(*key)) is not None)
 
 
 @functools.cache
 def denials() -> dict[int, Denial]:
     """Why a module denies, by the code of 00-F2; every other code is a vendor's."""
     return {int(line["code"]): Denial(line["en"], line["zh"], line["retry"]) for line in lines("denials.csv")}
-
-
-@functools.cache
-def _rows() -> dict[tuple[int, int, str], dict[str, str]]:
-    return {(int(row["afn"], 16), int(row["fn"]), row["way"]): row for row in lines("module.csv")}

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import functools
-from importlib import resources
+
+from meterwire.gdw1376.functions.function import Way
+from meterwire.primitives import tables
 
 
 @functools.cache
 def lines(file: str) -> tuple[dict[str, str], ...]:
     """The lines of one file of ``rows``."""
-    with (
-        resources.files("meterwire.gdw1376.functions").joinpath("rows", file).open(encoding="utf-8") as opened
-    ):
-        return tuple(csv.DictReader(opened))
+    return tuple(tables.lines("meterwire.gdw1376.functions", file))
+
+
+@functools.cache
+def by_function(file: str) -> dict[tuple[int, int, Way], dict[str, str]]:
+    """The lines of a file of functions, by AFN, Fn and direction."""
+    ways: dict[str, Way] = {"down": "down", "up": "up"}
+    return {(int(line["afn"], 16), int(line["fn"]), ways[line["way"]]): line for line in lines(file)}
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from typing import Final
 
 from meterwire.gdw1376.functions.events import EventList
 from meterwire.gdw1376.functions.function import NOTHING, Function, ItemRule, Way
-from meterwire.gdw1376.functions.tables import lines, records
+from meterwire.gdw1376.functions.tables import by_function, records
 from meterwire.gdw1376.layouts.notation import Layout, parse
 
 CONFIRM: Final = 0x00
@@ -48,6 +48,7 @@ AFNS: Final = {
 }
 """Every application function code, with its words in English and Chinese."""
 
+_FILE: Final = "terminal.csv"
 _ITEM: Final = re.compile(r"(?P<field>\w+)=(?P<item>[\w.]+)(?:\[(?P<along>\w+)\])?(?:/(?P<divisor>\d+))?$")
 
 
@@ -73,18 +74,11 @@ def function(afn: int, fn: int, way: Way) -> Function | None:
 @functools.cache
 def functions() -> tuple[Function, ...]:
     """Every function that the table has a row of."""
-    rows = [(int(line["afn"], 16), int(line["fn"]), line["way"]) for line in lines("terminal.csv")]
-    found = [function(afn, fn, "up" if way == "up" else "down") for afn, fn, way in rows]
-    return tuple(one for one in found if one is not None)
-
-
-@functools.cache
-def _rows() -> dict[tuple[int, int, str], dict[str, str]]:
-    return {(int(row["afn"], 16), int(row["fn"]), row["way"]): row for row in lines("terminal.csv")}
+    return tuple(one for key in by_function(_FILE) if (one := function(*key)) is not None)
 
 
 def _row(afn: int, fn: int, way: Way) -> dict[str, str] | None:
-    return _rows().get((afn, fn, way))
+    return by_function(_FILE).get((afn, fn, way))
 
 
 def _request(afn: int, fn: int) -> Function | None:

@@ -151,13 +151,13 @@ class Text:
         return (octets[::-1] if self.reversed else octets.rstrip(b"\0")).decode("latin-1")
 
     def encode(self, value: Any, octets: int) -> bytes:
-        """Octets of the text."""
+        """Octets of the text; it may be a password, so that no error shows it."""
         try:
             raw: bytes = value.encode("latin-1")
         except (AttributeError, UnicodeEncodeError):
             raise LocalProtocolError("a text of single-octet characters is wanted") from None
         if len(raw) > octets or (self.reversed and len(raw) < octets):
-            raise LocalProtocolError(f"{value!r} does not fill {octets} octets")
+            raise LocalProtocolError(f"a text of {len(raw)} characters is not one of {octets} octets")
         return raw[::-1] if self.reversed else raw.ljust(octets, b"\0")
 
     def shown(self, value: Any, raw: bytes) -> Any:

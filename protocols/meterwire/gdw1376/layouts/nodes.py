@@ -25,7 +25,7 @@ class CutShort(Exception):
 
 
 class Field(NamedTuple):
-    """One field of a content.
+    """One field of a content; ``repr`` tells its place alone, for it may be a password.
 
     Args:
         name: of the field; empty for an element of a list.
@@ -43,6 +43,10 @@ class Field(NamedTuple):
     value: Any
     shown: Any
     parts: tuple[Field, ...] = ()
+
+    def __repr__(self) -> str:
+        """Name and place."""
+        return f"Field({self.name!r}, {self.start}, {self.end}, {len(self.parts)} parts)"
 
 
 class Node(ABC):

@@ -21,9 +21,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from meterwire.gdw1376.link import module_frame, terminal_frame
-
-_START: Final = 0x68
-_END: Final = 0x16
+from meterwire.gdw1376.link.envelope import END, START
 
 
 class Grammar(NamedTuple):
@@ -126,16 +124,16 @@ class Deframer:
     def _note_candidates(self) -> None:
         buffer, grammar, base = self._buffer, self._grammar, self._base
         last = len(buffer) - grammar.head_octets
-        start = buffer.find(_START, max(self._looked_at, self._taken) - base)
+        start = buffer.find(START, max(self._looked_at, self._taken) - base)
         while 0 <= start <= last:
             size = grammar.size(buffer, start)
             if 0 < size <= grammar.octets_max:
                 heapq.heappush(self._candidates, (base + start + size, base + start))
-            start = buffer.find(_START, start + 1)
+            start = buffer.find(START, start + 1)
         self._looked_at = base + (start if start >= 0 else len(buffer))
 
     def _is_good(self, start: int, end: int) -> bool:
-        if self._buffer[end - 1] != _END:
+        if self._buffer[end - 1] != END:
             return False
         total = self._sums[end - 2] - self._sums[start + self._grammar.head_octets]
         return total & 0xFF == self._buffer[end - 2]

@@ -14,11 +14,9 @@ import construct as c
 
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from meterwire.gdw1376.link import unit_ids
-from meterwire.primitives import bcd
+from meterwire.gdw1376.link.envelope import START, bcd_digits, good_end, tail_fault
 from meterwire.primitives.checksum import sum8
 
-START: Final = 0x68
-END: Final = 0x16
 OVERHEAD_OCTETS: Final = 15
 """Octets of a frame without addresses and data."""
 HEAD_OCTETS: Final = 3
@@ -147,14 +145,6 @@ class Frame(NamedTuple):
         return named[0] if len(named) == 1 else 0
 
 
-def _digits(octets: bytes, _context: c.Container[object]) -> str:
-    return bcd.digits(octets)
-
-
-def _octets(digits: str, _context: c.Container[object]) -> bytes:
-    return bcd.octets(digits)
-
-
 _Control = c.BitStruct("from_module" / c.Flag, "started" / c.Flag, "mode" / c.BitsInteger(6))
 _Rate = c.ByteSwapped(c.BitStruct("kilobits" / c.Flag, "rate" / c.BitsInteger(15)))
 _Down = c.Struct(
@@ -186,7 +176,7 @@ _Up = c.Struct(
     "_event" / c.BitStruct(c.Padding(7), "event" / c.Flag),
     "sequence" / c.Byte,
 )
-_Address = c.ExprAdapter(c.Bytes(ADDRESS_OCTETS), _digits, _octets)
+_Address = bcd_digits(ADDRESS_OCTETS)
 _relays = c.this.info._flags.relay_level * (1 - c.this.control.from_module)
 _Addresses = c.Struct(
     "source" / _Address, "relays" / c.Array(c.this._.relays, _Address), "destination" / _Address
@@ -329,11 +319,7 @@ def frame_end(octets: bytes, start: int) -> int:
     """Index after the good frame that begins at ``start``; -1 when none does."""
     if len(octets) < start + HEAD_OCTETS or octets[start] != START:
         return -1
-    size = frame_size(octets, start)
-    end = start + size
-    if not size or len(octets) < end or octets[end - 1] != END:
-        return -1
-    return end if sum8(octets[start + HEAD_OCTETS : end - 2]) == octets[end - 2] else -1
+    return good_end(octets, start, HEAD_OCTETS, frame_size(octets, start))
 
 
 # --- refusals ----------------------------------------------------------------------------------
@@ -363,11 +349,8 @@ def _head_fault(octets: bytes, start: int) -> tuple[str, int, str] | None:
 def _body_fault(octets: bytes, start: int) -> tuple[str, int, str]:
     asked = frame_size(octets, start)
     end = start + asked
-    if octets[end - 1] != END:
-        return "end", end - 1, f"the end octet is {octets[end - 1]:02X}H, not 16H"
-    found, wanted = octets[end - 2], sum8(octets[start + HEAD_OCTETS : end - 2])
-    if found != wanted:
-        return "checksum", end - 2, f"the checksum is {found:02X}H, the octets add up to {wanted:02X}H"
+    if (wrong := tail_fault(octets, start, HEAD_OCTETS, end)) is not None:
+        return wrong
     if asked < OVERHEAD_OCTETS + address_octets(octets, start):
         return (
             "length",

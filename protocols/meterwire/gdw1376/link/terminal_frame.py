@@ -12,11 +12,9 @@ from typing import Final, NamedTuple
 import construct as c
 
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
-from meterwire.primitives import bcd
+from meterwire.gdw1376.link.envelope import START, bcd_digits, good_end, tail_fault
 from meterwire.primitives.checksum import sum8
 
-START: Final = 0x68
-END: Final = 0x16
 OVERHEAD_OCTETS: Final = 8
 """Octets of a frame beside its user data: 68H, L, L, 68H, CS, 16H."""
 HEAD_OCTETS: Final = 6
@@ -109,14 +107,6 @@ class Frame(NamedTuple):
         return f"Frame({', '.join(shown)}, {len(self.body)} octets)"
 
 
-def _digits(octets: bytes, _context: c.Container[object]) -> str:
-    return bcd.digits(octets)
-
-
-def _octets(digits: str, _context: c.Container[object]) -> bytes:
-    return bcd.octets(digits)
-
-
 _Control = c.BitStruct(
     "from_terminal" / c.Flag,
     "started" / c.Flag,
@@ -132,12 +122,12 @@ _Sequence = c.BitStruct(
     "sequence" / c.BitsInteger(4),
 )
 _Narrow = c.Struct(
-    "area" / c.ExprAdapter(c.Bytes(2), _digits, _octets),
+    "area" / bcd_digits(2),
     "terminal" / c.Int16ul,
     "master" / c.BitStruct("master" / c.BitsInteger(7), "group" / c.Flag),
 )
 _Wide = c.Struct(
-    "area" / c.ExprAdapter(c.Bytes(3), _digits, _octets),
+    "area" / bcd_digits(3),
     "terminal" / c.Int24ul,
     "master" / c.Struct("master" / c.Byte),
 )
@@ -278,11 +268,7 @@ def frame_end(octets: bytes, start: int) -> int:
     """Index after the good frame that begins at ``start``; -1 when none does."""
     if len(octets) < start + HEAD_OCTETS or octets[start] != START:
         return -1
-    size = frame_size(octets, start)
-    end = start + size
-    if not size or len(octets) < end or octets[end - 1] != END:
-        return -1
-    return end if sum8(octets[start + HEAD_OCTETS : end - 2]) == octets[end - 2] else -1
+    return good_end(octets, start, HEAD_OCTETS, frame_size(octets, start))
 
 
 # --- refusals ----------------------------------------------------------------------------------
@@ -325,9 +311,6 @@ def _body_fault(octets: bytes, start: int) -> tuple[str, int, str]:
     if len(octets) < end:
         asked, there = end - start, len(octets) - start
         return "truncated", len(octets), f"L asks for {asked} octets, there are {there}"
-    if octets[end - 1] != END:
-        return "end", end - 1, f"the end octet is {octets[end - 1]:02X}H, not 16H"
-    found, wanted = octets[end - 2], sum8(octets[start + HEAD_OCTETS : end - 2])
-    if found != wanted:
-        return "checksum", end - 2, f"the checksum is {found:02X}H, the octets add up to {wanted:02X}H"
+    if (wrong := tail_fault(octets, start, HEAD_OCTETS, end)) is not None:
+        return wrong
     return "length", end, f"{len(octets) - (end - start)} octets stand around the frame"

@@ -26,8 +26,9 @@ from meterwire.primitives.ranges import Ranges, marked
 SecretRanges = Callable[[bytes], Ranges]
 """Which octets of a payload are secret."""
 
-UNREAD_SHOWN: Final = frozenset({0x00, 0x01, 0x02, 0x09, 0x0B, 0x0C, 0x0D})
-"""Functions of 1376.1 whose data holds readings and no password, so that it is shown even when unread."""
+UNREAD_SHOWN: Final = frozenset({0x09, 0x0B, 0x0C, 0x0D})
+"""Functions of 1376.1 whose data holds readings and no password, so that it is shown even when unread. Not
+AFN 00: a frame with an address of seven octets looks like one, and hides its own AFN and PW in the data."""
 
 
 def all_of(payload: bytes) -> Ranges:
@@ -55,15 +56,16 @@ def field_secrets(fields: Iterable[Field], content: bytes, inner: SecretRanges) 
             yield from field_secrets(field.parts, content, inner)
 
 
-def terminal_secret_ranges(octets: bytes, inner: SecretRanges = all_of) -> Ranges:
+def terminal_secret_ranges(octets: bytes, inner: SecretRanges = all_of, *, wide: bool = False) -> Ranges:
     """The secret octets of a piece of a 1376.1 line; never raises.
 
     Args:
         octets: what was sent, or what came before the next request: whole frames, or broken ones.
         inner: which octets of a payload are secret.
+        wide: addresses have seven octets, and all behind them stands two octets further on.
 
     """
-    return _ranges(octets, TERMINAL, lambda frame: _in_terminal_frame(frame, inner))
+    return _ranges(octets, TERMINAL, lambda frame: _in_terminal_frame(frame, inner, wide=wide))
 
 
 def module_secret_ranges(octets: bytes, inner: SecretRanges = all_of) -> Ranges:
@@ -93,10 +95,10 @@ def _ranges(octets: bytes, grammar: Grammar, within: Callable[[bytes], list[tupl
     return marked(hidden)
 
 
-def _in_terminal_frame(octets: bytes, inner: SecretRanges) -> list[tuple[int, int]]:
-    frame = terminal_frame.decode(octets)
+def _in_terminal_frame(octets: bytes, inner: SecretRanges, *, wide: bool) -> list[tuple[int, int]]:
+    frame = terminal_frame.decode(octets, wide=wide)
     message = terminal.from_frame(frame)
-    start = at = terminal_frame.body_at()
+    start = at = terminal_frame.body_at(wide=wide)
     found: list[tuple[int, int]] = []
     for group in message.groups:
         at += ID_OCTETS

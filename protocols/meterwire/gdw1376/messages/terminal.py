@@ -137,8 +137,8 @@ def from_frame(frame: Frame) -> Message:
             address seems to have seven octets where five were expected (kind ``"address"``).
 
     """
-    if frame.afn not in terminal.AFNS and _looks_wide(frame):
-        sentence = f"{frame.afn:02X}H is no AFN, but the octet two behind is: has the address seven octets?"
+    if _looks_wide(frame):
+        sentence = f"{frame.afn:02X}H is no AFN of it, the octet two behind is: has the address seven octets?"
         raise RemoteProtocolError(sentence, kind="address", octets=link.encode(frame), offset=12)
     data, auxiliary = split(frame)
     groups, at = _groups(frame, data)
@@ -156,8 +156,14 @@ def decode(octets: bytes, *, wide: bool = False) -> Message:
 
 
 def _looks_wide(frame: Frame) -> bool:
-    """Whether AFN, and DA and DT behind it, stand where an address of seven octets would put them."""
+    """Whether AFN, and DA and DT behind it, stand where an address of seven octets would put them.
+
+    Where the own AFN fits too, it is the highest octet of a long terminal address: mostly 0, a confirmation,
+    which would be of the terminal itself.
+    """
     body = frame.body
+    if frame.afn in terminal.AFNS and (frame.afn != terminal.CONFIRM or body[:2] == b"\0\0"):
+        return False
     if frame.address.is_wide or len(body) < 2 + ID_OCTETS or body[0] not in terminal.AFNS:
         return False
     return bool(points_of(body[2:4]) and functions_of(body[4:6]))

@@ -165,7 +165,7 @@ class TerminalExchange:
             octets: what was sent, or what came before the next request.
 
         """
-        return terminal_secret_ranges(octets, self._inner)
+        return terminal_secret_ranges(octets, self._inner, wide=self._request.address.is_wide)
 
     def _signal(self, signal: Signal) -> None:
         self._state = TRANSITIONS[self._state].get(signal, self._state)

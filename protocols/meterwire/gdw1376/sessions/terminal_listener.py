@@ -145,7 +145,7 @@ class TerminalListener:
 
     def secret_ranges(self, octets: bytes) -> Ranges:
         """Which octets, sent or taken, hold passwords, or may; never raises."""
-        return terminal_secret_ranges(octets, self._inner)
+        return terminal_secret_ranges(octets, self._inner, wide=self._wide)
 
     def _signal(self, signal: CallSignal, ending: str = "") -> None:
         self._state = CALL_TRANSITIONS[self._state].get(signal, self._state)

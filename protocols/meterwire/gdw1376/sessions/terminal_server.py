@@ -117,7 +117,7 @@ class TerminalServer:
 
     def secret_ranges(self, octets: bytes) -> Ranges:
         """Which octets, sent or taken, hold passwords, or may; never raises."""
-        return terminal_secret_ranges(octets, self._inner)
+        return terminal_secret_ranges(octets, self._inner, wide=self._address.is_wide)
 
     def _begin(self, afn: int, function: int, groups: Iterable[Group]) -> None:
         head = Frame(
