@@ -20,6 +20,7 @@ from meterlink.acquisition import wall_clock
 from meterlink.acquisition.ledger_care import LedgerCare
 from meterlink.acquisition.on_demand import OnDemand
 from meterlink.audit.keys import GatewayKey
+from meterlink.billing.estimating import Estimator
 from meterlink.billing.settling import Settler
 from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door
@@ -31,6 +32,7 @@ from meterlink.daemon.delivery import Outside
 from meterlink.daemon.delivery_slot import exchangeable
 from meterlink.daemon.dial_in import Gatehouse, PortOpener
 from meterlink.daemon.enrolment import book_of, enrolled, with_roster
+from meterlink.daemon.estimating import EstimateRequests, estimator_of
 from meterlink.daemon.health import Health
 from meterlink.daemon.judging import Judging
 from meterlink.daemon.line_set import LineSet
@@ -156,9 +158,13 @@ class Daemon:
             care = LedgerCare(journal.ledger, outside.clock, settings.gateway.plant_time)
             watching_clock = partial(wall_clock.watch, outside.clock, lines.look_at_clock)
             settler = self._settler(settings, journal)
+            estimator = estimator_of(
+                settings, self._profiles, outside.folder, acts=journal.acts, clock=outside.clock
+            )
             beside: dict[str, Callable[[], Awaitable[None]]] = {
                 "ledger": care.run,
                 "wall_clock": watching_clock,
+                "estimates": estimator.run,
                 **self._sealing(settings, settler),
                 **self._beside(parts),
             }
@@ -168,7 +174,7 @@ class Daemon:
                 journal.marks_of,
                 lambda: places_of(held.settings),
                 settings.gateway.plant_time,
-                self._desk(parts, settler).answer,
+                self._desk(parts, settler, estimator).answer,
             )
             reads = ReadDesk(
                 self._on_demand,
@@ -236,12 +242,13 @@ class Daemon:
             return {}
         return {"settlements": schedule_of(settings, settings.billing, settler, self._outside.clock).run}
 
-    def _desk(self, parts: Parts, settler: Settler) -> RosterDesk:
+    def _desk(self, parts: Parts, settler: Settler, estimator: Estimator) -> RosterDesk:
         """Who answers at the control socket."""
         ordering = parts.ordering
         people = None if ordering is None else ordering.people
         settlements = SettlementRequests(settler, people, no_control if ordering is None else ordering.answer)
-        return RosterDesk(parts.roster, settlements.answer, people=people, clock=self._outside.clock)
+        estimates = EstimateRequests(estimator, people, settlements.answer)
+        return RosterDesk(parts.roster, estimates.answer, people=people, clock=self._outside.clock)
 
     def ask_reload(self) -> None:
         """Read the configuration again, and take what has changed; see ``reload``."""
