@@ -157,3 +157,42 @@ def test_what_cannot_be_settled_is_said_with_its_code(place: Place) -> None:
     (place.folder / "data" / "journal.sqlite3").unlink()
     assert 7 == place.run("settle", "--day", _DAY)[0]
     assert 7 == place.run("export", "daily", "--day", _DAY)[0]
+
+
+async def _weeks(folder: Path) -> None:
+    """A third meter with two same weekdays before the second day, of which the end is missing."""
+    async with plant(folder / "data") as at:
+        await at.put(3)
+        for weeks, amount in ((2, "10.00"), (1, "11.00")):
+            day = _SECOND - weeks * timedelta(days=7)
+            at.after(day)
+            await at.keep("m3", day - timedelta(days=1), {TOTAL: "100.00"})
+            await at.keep("m3", day, {TOTAL: 100 + Decimal(amount)})
+        at.after(_SECOND)
+        await at.keep("m3", FIRST_DAY, {TOTAL: "200.00"})
+
+
+def test_an_estimate_is_labelled_and_is_no_amount(place: Place) -> None:
+    """A script would bill an estimate as if the meter had counted it, or estimate without being asked."""
+    asyncio.run(_weeks(place.folder))
+    second = _SECOND.isoformat()
+    words = ("consumption", "m3", "--from", second, "--to", second)
+    code, plain, _ = place.run(*words)
+    assert (6, False) == (code, "ESTIMATED" in plain)
+    code, shown, _ = place.run(*words, "--estimate")
+    assert 6 == code
+    line, estimate = shown.splitlines()
+    assert f"{TOTAL}  -  the freeze at the end is missing (m3)" == line
+    assert estimate.startswith("  ESTIMATED 10.50 kWh, no reading: version 1 by ")
+    [told] = json.loads(place.run(*words, "--estimate", "--json")[1])["registers"]
+    assert (None, "missing", "10.50", 1) == (
+        told["amount"],
+        told["kind"],
+        told["estimate"]["amount"],
+        told["estimate"]["version"],
+    )
+    first = FIRST_DAY.isoformat()
+    code, _, error = place.run("consumption", "m3", "--from", first, "--to", first, "--estimate")
+    assert (2, True) == (code, "two days in a row" in error)
+    code, _, error = place.run("consumption", "m3", "--from", first, "--to", second, "--estimate")
+    assert (2, True) == (code, "for one day" in error)

@@ -34,6 +34,7 @@ from tests.support.markdown import blocks, commands, printed
 from tests.support.web import served
 
 _PAGE = (DOCS / "billing.md").read_text(encoding="utf-8")
+_CHINESE = (DOCS / "billing.zh-CN.md").read_text(encoding="utf-8")
 _DAY = date(2026, 11, 17)
 _NEXT = _DAY + timedelta(days=1)
 
@@ -174,4 +175,11 @@ async def test_the_client_of_the_page_takes_each_freeze_once(
 
 def test_every_lack_is_on_the_page() -> None:
     """Billing would get a word that no page explains."""
-    assert not [lack.value for lack in LACK_WORDS if f"`{lack.value}`" not in _PAGE]
+    for page in (_PAGE, _CHINESE):
+        assert not [lack.value for lack in LACK_WORDS if f"`{lack.value}`" not in page]
+
+
+def test_the_chinese_page_has_the_same_commands_and_settings() -> None:
+    """Who reads it would type what the program does not take: each command is typed from the other page."""
+    assert commands(_PAGE) == commands(_CHINESE)
+    assert blocks(_PAGE, "toml") == blocks(_CHINESE, "toml")

@@ -10,6 +10,7 @@ import pytest
 
 from meterlink.acquisition.explaining import Place
 from meterlink.billing.days import end_of
+from meterlink.billing.estimating import Estimator
 from meterlink.journal.ledger import Due, Planned
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.slot import DAY_S
@@ -50,6 +51,34 @@ async def test_consumption_page_by_page(tmp_path: Path) -> None:
         assert ["1.00"] == [row["amount"] for row in one.json()["consumption"]]
         assert 2 == len(one.json()["consumption"][0]["seqs"])
         assert ([], "") == (none.json()["consumption"], none.json()["cursor"])
+
+
+@pytest.mark.asyncio
+async def test_an_estimate_is_told_on_request_and_is_no_amount(tmp_path: Path) -> None:
+    """Billing would add what was guessed to what was counted; or keep a guess that was taken back."""
+    week = timedelta(days=7)
+    async with plant(tmp_path) as home, served(tmp_path) as api:
+        await fill(home, [FIRST_DAY + n * week - timedelta(days=k) for n in (1, 2) for k in (1, 0)], (1,))
+        day = FIRST_DAY + 3 * week
+        home.after(day)
+        await home.keep("m1", day - timedelta(days=1), {TOTAL: "120.00"})
+        estimator = Estimator(home.freezes, home.journal.acts, home.clock)
+        url = f"/v1/consumption?from={day}&to={day}"
+        async with api.client(api.token()) as client:
+            before = await client.get(f"{url}&estimates=true")
+            await estimator.estimate("m1", TOTAL, day, actor="li")
+            plain, asked = await client.get(url), await client.get(f"{url}&estimates=true")
+            await home.keep("m1", day, {TOTAL: "121.00"})
+            after = await client.get(f"{url}&estimates=true")
+    assert "estimates" not in plain.json()["consumption"][0]
+    [row] = asked.json()["consumption"]
+    assert (None, "missing", ["estimated"]) == (
+        row["amount"],
+        row["kind"],
+        [one["kind"] for one in row["estimates"]],
+    )
+    assert before.headers["etag"] != asked.headers["etag"], "the caller would never hear of it"
+    assert ("1.00", []) == tuple(after.json()["consumption"][0][key] for key in ("amount", "estimates"))
 
 
 @pytest.mark.asyncio

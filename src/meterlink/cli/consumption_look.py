@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +12,8 @@ import typer
 from meterlink.billing import days
 from meterlink.billing.consumption import LACK_WORDS, Consumption
 from meterlink.billing.opening import open_freezes
+from meterlink.cli.desk import DaemonAway, Refusal, leave
+from meterlink.cli.estimate_ask import estimates
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.explained import explained
 from meterlink.cli.language import Lang, chosen
@@ -21,6 +23,10 @@ from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import BadRequest
 
 _SUSPECT: Final = {"en": "to be confirmed by a person", "zh": "须人工确认"}
+_ESTIMATE: Final = {
+    "en": "  ESTIMATED {amount} {unit}, no reading: version {version} by {actor}, the median of {basis}",
+    "zh": "  估算 {amount} {unit}(非示数):第 {version} 版,{actor},取 {basis} 的中位数",
+}
 DAYS_MAX: Final = 36_600
 """From the first day to the last: a register's life and more."""
 
@@ -40,16 +46,34 @@ class ConsumptionLook:
         self._as_json = as_json
         self._lang = chosen(lang)
 
-    def show(self, meter: str, first: str, last: str, items: Sequence[str]) -> int:
+    def show(
+        self, meter: str, first: str, last: str, items: Sequence[str], *, is_estimating: bool = False
+    ) -> int:
         """Show what some registers counted; the exit code."""
-        with explained():
-            found = self._found(meter, first, last, items)
+        estimated: dict[str, Mapping[str, Any]] = {}
+        try:
+            with explained():
+                if is_estimating and first != last:
+                    raise BadRequest("--estimate is for one day: --from and --to the same / 估算仅限一日")
+                found = self._found(meter, first, last, items)
+                missing = [one.item for one in found if one.amount is None]
+                if is_estimating and missing:
+                    made = estimates(load_settings(self._config), meter, first, missing)
+                    estimated = dict(zip(missing, made, strict=True))
+        except (Refusal, DaemonAway) as error:
+            leave(error, as_json=self._as_json, lang=self._lang)
         if self._as_json:
-            told = {"meter": meter, "from": first, "to": last, "registers": [as_json(one) for one in found]}
+            registers = [
+                as_json(one) | ({"estimate": estimated.get(one.item)} if is_estimating else {})
+                for one in found
+            ]
+            told = {"meter": meter, "from": first, "to": last, "registers": registers}
             typer.echo(json.dumps(told, ensure_ascii=False))
         else:
             for one in found:
                 typer.echo(self._line(one))
+                if one.item in estimated:
+                    typer.echo(self._estimate_line(one.item, estimated[one.item]))
         return ExitCode.OK if all(one.amount is not None for one in found) else ExitCode.NO_VALUE
 
     def _found(self, meter: str, first: str, last: str, items: Sequence[str]) -> list[Consumption]:
@@ -73,6 +97,15 @@ class ConsumptionLook:
         parts = " + ".join(f"{meter}: {counted:f} x {ratio:f}" for meter, counted, ratio in one.parts)
         doubts = f"  {_SUSPECT[self._lang]}: {', '.join(one.marks.names)}" if one.quality != "valid" else ""
         return f"{one.item}  {one.amount:f} {_unit(one.item)}  ({parts}){doubts}"
+
+    def _estimate_line(self, item: str, told: Mapping[str, Any]) -> str:
+        return _ESTIMATE[self._lang].format(
+            amount=told["amount"],
+            unit=_unit(item),
+            version=told["version"],
+            actor=told["actor"],
+            basis=", ".join(told["basis"]),
+        )
 
 
 def as_json(one: Consumption) -> dict[str, Any]:

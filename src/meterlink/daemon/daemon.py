@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -20,6 +20,7 @@ from meterlink.acquisition import wall_clock
 from meterlink.acquisition.ledger_care import LedgerCare
 from meterlink.acquisition.on_demand import OnDemand
 from meterlink.audit.keys import GatewayKey
+from meterlink.billing.estimating import Estimator
 from meterlink.billing.settling import Settler
 from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door
@@ -31,6 +32,7 @@ from meterlink.daemon.delivery import Outside
 from meterlink.daemon.delivery_slot import exchangeable
 from meterlink.daemon.dial_in import Gatehouse, PortOpener
 from meterlink.daemon.enrolment import book_of, enrolled, with_roster
+from meterlink.daemon.estimating import EstimateRequests, estimator_of
 from meterlink.daemon.health import Health
 from meterlink.daemon.judging import Judging
 from meterlink.daemon.line_set import LineSet
@@ -58,6 +60,13 @@ STOP_LINES_S = 5.0
 """How long the exchanges in hand may take when we are told to stop."""
 
 _log = structlog.get_logger(__name__)
+
+
+class BillingWork(NamedTuple):
+    """What is done for billing beside the reading of meters."""
+
+    settler: Settler
+    estimator: Estimator
 
 
 class Daemon:
@@ -150,13 +159,13 @@ class Daemon:
                 ),
             )
             care = LedgerCare(journal.ledger, outside.clock, settings.gateway.plant_time)
-            settler = self._settler(settings, journal)
-            beside = self._beside(settings, parts, care, settler)
+            billing = self._billing(settings, journal)
+            beside = self._beside(settings, parts, care, billing)
             tasks = [group.create_task(supervised(name, run), name=name) for name, run in beside.items()]
             reloader = Reloader(held, parts, manager=self._manager, clock=outside.clock)
             reloading = group.create_task(reloader.run(self._asked), name="reloader")
             lines.start(parts.make(line, meters) for line, meters in settings.meters_by_line())
-            async with self._reachable(held, journal, parts, settler) as doors:
+            async with self._reachable(held, journal, parts, billing) as doors:
                 _log.info("started", boot=journal.boot, lines=len(lines.names), meters=len(settings.meters))
                 tell_ready(
                     {
@@ -179,40 +188,38 @@ class Daemon:
             await delivery.drain()
 
     def _beside(
-        self, settings: Settings, parts: Parts, care: LedgerCare, settler: Settler
+        self, settings: Settings, parts: Parts, care: LedgerCare, billing: BillingWork
     ) -> dict[str, Callable[[], Awaitable[None]]]:
         """What runs beside the lines, by name; days are sealed at their time where that is configured."""
         clock, notifier = self._outside.clock, self._manager.notifier
-        health, ordering, billing = parts.health, parts.ordering, settings.billing
-        sealing = None if billing is None else schedule_of(settings, billing, settler, clock)
+        health, ordering, wanted = parts.health, parts.ordering, settings.billing
+        sealing = None if wanted is None else schedule_of(settings, wanted, billing.settler, clock)
         return {
             "ledger": care.run,
             "wall_clock": partial(wall_clock.watch, clock, parts.lines.look_at_clock),
             **({"settlements": sealing.run} if sealing is not None else {}),
+            "estimates": billing.estimator.run,
             "housekeeping": parts.housekeeper.run,
             **({"orders": ordering.run} if ordering is not None else {}),
             **({"health": health.run} if self._manager.open_monitor else {}),
             **({"watchdog": partial(watching, notifier, health)} if notifier.is_heard else {}),
         }
 
-    def _settler(self, settings: Settings, journal: Journal) -> Settler:
-        """Who seals days, by himself or when he is asked."""
-        folder = self._outside.folder
-        return settler_of(
-            settings,
-            self._profiles,
-            folder,
-            acts=journal.acts,
-            key=GatewayKey.find(folder),
-            clock=self._outside.clock,
+    def _billing(self, settings: Settings, journal: Journal) -> BillingWork:
+        """Who seals days, and who estimates them, by themselves or when they are asked."""
+        folder, acts, clock = self._outside.folder, journal.acts, self._outside.clock
+        key = GatewayKey.find(folder)
+        return BillingWork(
+            settler_of(settings, self._profiles, folder, acts=acts, key=key, clock=clock),
+            estimator_of(settings, self._profiles, folder, acts=acts, clock=clock),
         )
 
     @asynccontextmanager
     async def _reachable(
-        self, held: Held, journal: Journal, parts: Parts, settler: Settler
+        self, held: Held, journal: Journal, parts: Parts, billing: BillingWork
     ) -> AsyncIterator[dict[str, Any]]:
         """People and programs may ask; at which ports."""
-        desk = self._desk(held, journal, parts, settler)
+        desk = self._desk(held, journal, parts, billing)
         async with (
             self._monitor(parts.health) as port,
             api_of(held, self._manager, self._outside) as api,
@@ -220,12 +227,14 @@ class Daemon:
         ):
             yield {"monitor": port, "api": api}
 
-    def _desk(self, held: Held, journal: Journal, parts: Parts, settler: Settler) -> ReadDesk:
+    def _desk(self, held: Held, journal: Journal, parts: Parts, billing: BillingWork) -> ReadDesk:
         """Who answers at the control socket: each knows some requests, and hands the others on."""
         clock, ordering = self._outside.clock, parts.ordering
         people = None if ordering is None else ordering.people
-        settlements = SettlementRequests(settler, people, no_control if ordering is None else ordering.answer)
-        roster = RosterDesk(parts.roster, settlements.answer, people=people, clock=clock)
+        orders = no_control if ordering is None else ordering.answer
+        settlements = SettlementRequests(billing.settler, people, orders)
+        estimates = EstimateRequests(billing.estimator, people, settlements.answer)
+        roster = RosterDesk(parts.roster, estimates.answer, people=people, clock=clock)
         collection = CollectionRequests(
             journal.ledger,
             journal.marks_of,

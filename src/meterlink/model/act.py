@@ -39,6 +39,7 @@ class Topic(enum.StrEnum):
     ROSTER = "roster"
     ACCESS = "access"
     SETTLEMENT = "settlement"
+    ESTIMATE = "estimate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

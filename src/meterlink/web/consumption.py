@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -14,6 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from meterlink.accounts.tokens import Scope
 from meterlink.billing import days
 from meterlink.billing.consumption import LACK_WORDS, Consumption
+from meterlink.billing.estimates import measured, standing
+from meterlink.journal import act_rows
+from meterlink.journal.acts import READ_MAX
+from meterlink.model.act import Topic
 from meterlink.web.access import needs
 from meterlink.web.answers import JSON, accepted, document, not_modified, tag_of, whole
 from meterlink.web.problems import Problem, told
@@ -45,6 +49,9 @@ class ConsumptionQuery(BaseModel):
     item: Area = Field(TOTAL, description="a register that counts up", examples=[f"{TOTAL}.t1"])
     cursor: Behind | None = Field(None, description="of the page before: only meters whose id is behind it")
     limit: Limit | None = Field(None, description=f"meters at most; {PAGE_ROWS} without it")
+    estimates: Literal["true", "false"] = Field(
+        "false", description="`true`: tell the estimates that stand, beside the amounts; none is made"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,8 @@ class _Asked:
         more: whether there are others behind them.
         newest: the last freeze of the log.
         revision: of the roster.
+        item: see ``ConsumptionQuery``.
+        acts: the last act of the log, where estimates are told; ``None``: they are not.
 
     """
 
@@ -67,6 +76,8 @@ class _Asked:
     more: bool
     newest: int
     revision: int
+    item: str
+    acts: int | None
 
 
 @router.get(
@@ -90,7 +101,8 @@ async def consumption(request: Request, here: Here, query: Annotated[Consumption
     """What customers consumed from the beginning of a day to the end of one: R(to) - R(from - 1).
 
     Across roll-over and exchange of the meter, times the multiplier that held. Nothing is estimated: without
-    an end that can be used, `amount` is null and `lack` says why.
+    an end that can be used, `amount` is null and `lack` says why; an estimate that somebody asked for at the
+    gateway is told with `estimates=true`, and is no part of it.
     """
     accepted(request, JSON)
     if query.last < query.first:
@@ -100,13 +112,13 @@ async def consumption(request: Request, here: Here, query: Annotated[Consumption
             "Let `from` be the first day, `to` the last.",
         )
     asked = await here.readers.run(partial(_asked, query))
-    tag = tag_of(PATH, asked, query.item)
+    tag = tag_of(PATH, asked)
     if (known := not_modified(request, tag)) is not None:
         return known
     rows: list[dict[str, Any]] = []
     for start in range(0, len(asked.meters), STEP_METERS):
         some = asked.meters[start : start + STEP_METERS]
-        rows += await here.readers.run(partial(_rows, asked, some, query.item))
+        rows += await here.readers.run(partial(_rows, asked, some))
     cursor = asked.meters[-1] if asked.meters else (query.cursor or "")
     page = {"consumption": rows, "cursor": cursor, "more": asked.more}
     heads = {}
@@ -130,15 +142,17 @@ def _asked(query: ConsumptionQuery, look: Look) -> _Asked:
         more=len(behind) > limit,
         newest=look.freezes.newest_freeze(),
         revision=look.revision,
+        item=query.item,
+        acts=look.reader.newest_number() if query.estimates == "true" else None,
     )
 
 
-def _rows(asked: _Asked, meters: tuple[str, ...], item: str, look: Look) -> list[dict[str, Any]]:
+def _rows(asked: _Asked, meters: tuple[str, ...], look: Look) -> list[dict[str, Any]]:
     end = look.freezes.end_of(asked.last)
     found = []
     for meter in meters:
         place = look.freezes.points.place(meter, end)
-        made = look.freezes.consumption(meter, item, asked.first, asked.last)
+        made = look.freezes.consumption(meter, asked.item, asked.first, asked.last)
         found.append(
             {
                 "meter": meter,
@@ -148,9 +162,24 @@ def _rows(asked: _Asked, meters: tuple[str, ...], item: str, look: Look) -> list
                 "from": asked.first.isoformat(),
                 "to": asked.last.isoformat(),
                 **_told(made),
+                **({} if asked.acts is None else {"estimates": _estimates(asked, meter, look)}),
             }
         )
     return found
+
+
+def _estimates(asked: _Asked, meter: str, look: Look) -> list[dict[str, Any]]:
+    """Those that stand, less those that a reading has come for and nobody took back yet."""
+    acts = look.reader.look(
+        partial(act_rows.of_meter, meter=meter, topics=(Topic.ESTIMATE,), after=0, limit=READ_MAX)
+    )
+    return [
+        one.as_json()
+        for one in standing(acts)
+        if one.item == asked.item
+        and asked.first <= one.day <= asked.last
+        and measured(look.freezes, meter, one.item, one.day) is None
+    ]
 
 
 def _told(made: Consumption) -> dict[str, Any]:

@@ -68,6 +68,18 @@ class LackView(BaseModel):
     zh: str
 
 
+class EstimateView(BaseModel):
+    """What is expected of a day; no reading, and in no amount."""
+
+    kind: Literal["estimated"]
+    day: Date
+    version: int = Field(description="1 is the first of this day")
+    amount: Number = Field(description="multiplied, in the unit of the register")
+    basis: list[Date] = Field(description="the days whose consumption it is the median of")
+    at: Time
+    actor: str
+
+
 class ConsumptionView(BaseModel):
     """What a customer consumed."""
 
@@ -85,6 +97,9 @@ class ConsumptionView(BaseModel):
     lack: LackView | None
     parts: list[PartView]
     seqs: list[int] = Field(description="the freezes that it was made of")
+    estimates: list[EstimateView] | None = Field(
+        None, description="with `estimates=true`: those of days of the span that stand, beside the amount"
+    )
 
 
 class ConsumptionPage(BaseModel):

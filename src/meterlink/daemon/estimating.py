@@ -1,0 +1,90 @@
+"""Estimates as the control socket is asked for them, and whoever makes them in a gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from meterlink.billing import days
+from meterlink.billing.estimating import Estimator
+from meterlink.billing.opening import FreezesOf
+from meterlink.clock import Clock
+from meterlink.config import Settings
+from meterlink.daemon.audited import JOURNAL_FILE
+from meterlink.daemon.control_socket import Handler
+from meterlink.drivers.profiles import MeterProfiles
+from meterlink.errors import BadRequest, NotAllowed
+from meterlink.journal.acts import ActLog
+from meterlink.orders.people import Deed, People
+
+ESTIMATE: Final = "consumption.estimate"
+
+
+def estimator_of(
+    settings: Settings, profiles: MeterProfiles, folder: Path, *, acts: ActLog, clock: Clock
+) -> Estimator:
+    """Whoever makes the estimates of a gateway.
+
+    Args:
+        settings: checked.
+        profiles: of the meters.
+        folder: the data directory.
+        acts: of its journal.
+        clock: wall time.
+
+    """
+    opener = FreezesOf(folder / JOURNAL_FILE, profiles, settings.gateway.plant_time)
+    return Estimator(opener, acts, clock)
+
+
+class EstimateRequests:
+    """The request for an estimate, in front of all others.
+
+    Args:
+        estimator: makes it.
+        people: who may be what; ``None``: nobody orders anything here, and who can use the socket may do it.
+        others: answers everything else.
+
+    """
+
+    def __init__(self, estimator: Estimator, people: People | None, others: Handler) -> None:
+        self._estimator = estimator
+        self._people = people
+        self._others = others
+
+    async def answer(self, user: str, op: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a local user asks; see ``control_socket.Handler``.
+
+        Raises:
+            BadRequest: the arguments are wrong, or there is nothing to estimate.
+            NotAllowed: he may not.
+            JournalError: it was not done.
+            MeterlinkError: whatever the others say.
+
+        """
+        if op != ESTIMATE:
+            return await self._others(user, op, args)
+        match args:
+            case {"meter": str(meter), "item": str(item), "day": str(day), **rest} if not rest:
+                pass
+            case _:
+                raise BadRequest("meter, item and day must be texts, and nothing else is taken")
+        check_may_estimate(self._people, user)
+        made = await self._estimator.estimate(meter, item, days.parsed(day), actor=user)
+        return made.as_json()
+
+
+def check_may_estimate(people: People | None, user: str) -> None:
+    """Whether somebody may make estimates: who may seal days. Source: decision 27.
+
+    Raises:
+        NotAllowed: he may not.
+
+    """
+    if people is not None and not people.actor(user).may(Deed.SETTLE):
+        raise NotAllowed(
+            f"{user} may not make estimates: it takes the role of billing or operator "
+            "/ 需要 billing 或 operator 角色",
+            why="role",
+        )

@@ -1,0 +1,124 @@
+"""Estimates: on request alone, never two in a row, never an amount, and taken back by the real reading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from meterlink.billing.estimates import ESTIMATED, REVERSED, subject_of
+from meterlink.billing.estimating import Estimator
+from meterlink.errors import BadRequest
+from meterlink.model.act import Topic
+from meterlink.model.marks import Marks
+from tests.support.billing import FIRST_DAY, TOTAL, Plant, plant
+
+_DAY = FIRST_DAY + timedelta(days=28)
+_ONE = timedelta(days=1)
+_SAME = {7: "10.0", 14: "11.0", 21: "40.0", 28: "12.5"}
+"""Days before, and what was consumed on each."""
+
+
+async def _month(at: Plant, same: Mapping[int, str] = _SAME) -> Estimator:
+    """A meter with some same weekdays, each between two freezes, and the one that begins the day."""
+    await at.put(1)
+    shown = Decimal(100)
+    for before in sorted(same, reverse=True):
+        day = _DAY - before * _ONE
+        at.after(day)
+        await at.keep("m1", day - _ONE, {TOTAL: shown})
+        shown += Decimal(same[before])
+        await at.keep("m1", day, {TOTAL: shown})
+    await at.keep("m1", _DAY - _ONE, {TOTAL: Decimal("500.00")})
+    at.after(_DAY)
+    return Estimator(at.freezes, at.journal.acts, at.clock)
+
+
+async def _verbs(at: Plant, day: date = _DAY) -> list[str]:
+    acts = await at.journal.acts.of_subject(Topic.ESTIMATE, subject_of("m1", TOTAL, day))
+    return [one.act.verb for one in acts]
+
+
+@pytest.mark.asyncio
+async def test_an_estimate_is_the_median_of_the_same_weekdays_and_no_amount(tmp_path: Path) -> None:
+    """A feast would be billed as an ordinary day; or an estimate would pass for what a meter counted."""
+    async with plant(tmp_path) as at:
+        estimator = await _month(at)
+        made = await estimator.estimate("m1", TOTAL, _DAY, actor="li")
+        assert (Decimal("11.75"), 1, "li") == (made.amount, made.version, made.actor)
+        assert tuple(_DAY - n * _ONE for n in (7, 14, 21, 28)) == made.basis
+        assert made == await estimator.estimate("m1", TOTAL, _DAY, actor="wang"), "it stands"
+        assert [ESTIMATED] == await _verbs(at)
+        with at.freezes() as freezes:
+            assert None is freezes.consumption("m1", TOTAL, _DAY, _DAY).amount
+            assert [] == [row for row in freezes.after(0)[0] if row.day == _DAY]
+
+
+@pytest.mark.asyncio
+async def test_the_reading_takes_it_back_and_a_new_one_is_another_version(tmp_path: Path) -> None:
+    """A day would be billed twice: as it was estimated, and as it was measured."""
+    async with plant(tmp_path) as at:
+        estimator = await _month(at)
+        await estimator.estimate("m1", TOTAL, _DAY, actor="li")
+        assert 0 == await estimator.reverse_due()
+        await at.keep("m1", _DAY, {TOTAL: "509.00"})
+        assert (1, 0) == (await estimator.reverse_due(), await estimator.reverse_due())
+        assert [ESTIMATED, REVERSED] == await _verbs(at)
+        [*_, last] = await at.journal.acts.of_subject(Topic.ESTIMATE, subject_of("m1", TOTAL, _DAY))
+        assert ("11.75", "9.00", False) == (
+            last.act.body["estimate"],
+            last.act.body["measured"],
+            last.act.is_open,
+        )
+        with pytest.raises(BadRequest, match="measured"):
+            await estimator.estimate("m1", TOTAL, _DAY, actor="li")
+        await at.keep("m1", _DAY, {TOTAL: "510.00"}, marks=Marks.INVALID_DIGITS)
+        assert 2 == (await estimator.estimate("m1", TOTAL, _DAY, actor="li")).version
+
+
+@pytest.mark.asyncio
+async def test_never_two_in_a_row_and_a_later_freeze_takes_it_back(tmp_path: Path) -> None:
+    """A meter that is dead would be billed for months by what it once counted."""
+    async with plant(tmp_path) as at:
+        estimator = await _month(at)
+        await estimator.estimate("m1", TOTAL, _DAY, actor="li")
+        at.after(_DAY + 3 * _ONE)
+        for days in (1, 2):
+            with pytest.raises(BadRequest, match="two days in a row"):
+                await estimator.estimate("m1", TOTAL, _DAY + days * _ONE, actor="li")
+        await at.keep("m1", _DAY + 3 * _ONE, {TOTAL: "540.00"})
+        with pytest.raises(BadRequest, match=f"--to {_DAY + 3 * _ONE}"):
+            await estimator.estimate("m1", TOTAL, _DAY, actor="li")
+        assert [ESTIMATED, REVERSED] == await _verbs(at)
+        [*_, last] = await at.journal.acts.of_subject(Topic.ESTIMATE, subject_of("m1", TOTAL, _DAY))
+        assert ("40.00", str(_DAY + 3 * _ONE)) == (last.act.body["measured"], last.act.body["measured_to"])
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("day", "meter", "why"),
+    [
+        (_DAY + _ONE, "m1", "not over"),
+        (_DAY, "m9", "never knew"),
+        (_DAY - 7 * _ONE, "m1", "is measured"),
+    ],
+)
+async def test_what_cannot_be_estimated_is_refused(tmp_path: Path, day: date, meter: str, why: str) -> None:
+    """A number would stand for a day of which nothing is to be guessed."""
+    async with plant(tmp_path) as at:
+        estimator = await _month(at)
+        with pytest.raises(BadRequest, match=why):
+            await estimator.estimate(meter, TOTAL, day, actor="li")
+        assert [] == await at.journal.acts.subjects(Topic.ESTIMATE, only_open=False)
+
+
+@pytest.mark.asyncio
+async def test_one_weekday_is_not_enough(tmp_path: Path) -> None:
+    """A bill would be made of one day that nobody compared with another."""
+    async with plant(tmp_path) as at:
+        estimator = await _month(at, {7: "10.0"})
+        with pytest.raises(BadRequest, match="1 are valid"):
+            await estimator.estimate("m1", TOTAL, _DAY, actor="li")
