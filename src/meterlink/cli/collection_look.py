@@ -116,12 +116,13 @@ class CollectionLook:
             typer.echo(told[self._lang])
 
     def _show_table(self, told: Mapping[str, Any]) -> None:
-        from rich.console import Console
         from rich.table import Table
+
+        from meterlink.cli.tables import print_table
 
         table = Table(box=None, pad_edge=False)
         for number, head in enumerate(_HEADS[self._lang]):
-            table.add_column(head, justify="right" if number else "left", no_wrap=True)
+            table.add_column(head, justify="right" if number else "left")
         for row in (*told["rows"], {"name": _TOTAL[self._lang], **told["total"]}):
             table.add_row(
                 row["name"] or _NONE[self._lang],
@@ -129,7 +130,7 @@ class CollectionLook:
                 *(_share(row[key]) for key in ("success_rate", "completeness")),
                 *(str(row[key]) for key in ("missing", "refused", "lost", "waived")),
             )
-        Console().print(table)
+        print_table(table)
 
 
 def _share(share: float | None) -> str:

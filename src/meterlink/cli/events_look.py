@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.journal_file import looking_into
 from meterlink.cli.language import Lang, chosen
+from meterlink.cli.tables import print_table
 from meterlink.config import load_settings
 from meterlink.errors import ConfigError
 from meterlink.model.event import NUMBER, Event, EventContent
@@ -24,7 +24,6 @@ from meterlink.model.event_kinds import words_of
 from meterlink.model.payload import time_out
 
 _Language = Literal["en", "zh"]
-_WIDTH_OF_A_FILE: Final = 10_000
 _ROWS_OF_ONE: Final = 2
 """Rows that an event has at most: it began, and it ended."""
 _SHOWN_VALUES: Final = 4
@@ -131,16 +130,13 @@ def _document(event: Event) -> dict[str, Any]:
 
 
 def _table(events: list[Event], zone: tzinfo, lang: _Language) -> None:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDTH_OF_A_FILE
     if not events:
-        console.print(_NONE[lang])
+        print(_NONE[lang])
         return
     table = Table(*_HEADS[lang], box=None, pad_edge=False)
     for event in events:
         table.add_row(*map(Text, _row(event, zone, lang)))  # a text in brackets is no colour
-    console.print(table)
+    print_table(table)
 
 
 def _row(event: Event, zone: tzinfo, lang: _Language) -> tuple[str, ...]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated, Final
+import sys
+from typing import Annotated
 
 import typer
 
 from meterlink.cli.language import chosen
 from meterlink.cli.options import AsJsonLines, Language
-
-_WIDTH_OF_A_FILE: Final = 10_000
+from meterlink.cli.tables import print_table
 
 
 class Protocol(enum.StrEnum):
@@ -58,12 +58,7 @@ def items(
         for family in families:
             typer.echo(family.as_json())
     else:
-        from rich.console import Console
-
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console.width = _WIDTH_OF_A_FILE
-        console.print(catalogue.table(families, chosen(lang), whole=not console.is_terminal))
+        print_table(catalogue.table(families, chosen(lang), whole=not sys.stdout.isatty()))
     if not families:
         typer.echo(f"no item of {protocol.value} has {search!r} in its name or is that identifier", err=True)
         raise typer.Exit(1)

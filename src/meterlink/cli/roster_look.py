@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +17,7 @@ from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.journal_file import looking_into
 from meterlink.cli.language import Lang, chosen
 from meterlink.cli.roster_words import fields_in_words, named
+from meterlink.cli.tables import print_table
 from meterlink.clock import SystemClock
 from meterlink.config import MeterSettings, load_settings
 from meterlink.errors import ConfigError, JournalError
@@ -34,7 +34,6 @@ from meterlink.roster.history import fault_in
 from meterlink.roster.table import write_csv
 from meterlink.roster.workbook import write_xlsx
 
-_WIDTH_OF_A_FILE: Final = 10_000
 _LIST: Final = ("id", "address", "line", "meter_number", "customer_number", "customer", "area", "model")
 _TEMPLATE: Final = (
     "id",
@@ -124,13 +123,10 @@ class RosterLook:
             for meter in found:
                 print(json.dumps(entry_of(meter), ensure_ascii=False))
             return
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console.width = _WIDTH_OF_A_FILE
         table = Table(*(named(self._lang, key) for key in _LIST), box=None, pad_edge=False)
         for meter in found:
             table.add_row(*(Text(str(getattr(meter, key))) for key in _LIST))
-        console.print(table)
+        print_table(table)
 
     def show(self, meter_id: str) -> None:
         """Show an entry."""

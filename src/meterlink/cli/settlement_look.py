@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from meterlink.billing import days
@@ -18,11 +16,11 @@ from meterlink.billing.verify import Verified, verified
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.language import Lang, chosen
 from meterlink.cli.progress import counted
+from meterlink.cli.tables import print_table
 from meterlink.config import data_dir, load_settings
 from meterlink.errors import BadRequest, ConfigError, SettlementBroken
 from meterlink.model.payload import time_out
 
-_WIDTH_OF_A_FILE: Final = 10_000
 _HEADS: Final = {
     "en": ("day", "area", "number", "sealed at", "freezes", "in service", "with freeze", "missing"),
     "zh": ("日期", "台区", "序号", "封存时间", "冻结", "在运", "有冻结", "缺失"),
@@ -112,7 +110,7 @@ class SettlementLook:
     def _show_table(self, found: Sequence[Sealed]) -> None:
         table = Table(box=None, pad_edge=False)
         for number, head in enumerate(_HEADS[self._lang]):
-            table.add_column(head, justify="right" if number > 3 else "left", no_wrap=True)
+            table.add_column(head, justify="right" if number > 3 else "left")
         for one in found:
             manifest = one.manifest
             counts = manifest.counts
@@ -124,8 +122,7 @@ class SettlementLook:
                 time_out(manifest.sealed_at.replace(microsecond=0)),
                 *map(str, numbers),
             )
-        console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
-        console.print(table)
+        print_table(table)
 
 
 def _listed(one: Sealed) -> dict[str, Any]:

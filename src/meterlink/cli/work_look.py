@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final, Literal
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from meterlink.cli.tables import print_table
 from meterlink.journal.acts import READ_MAX
 from meterlink.journal.reader import JournalReader
 from meterlink.model.act import Topic
@@ -18,7 +18,6 @@ from meterlink.orders.attention.alarms import Alarm
 from meterlink.orders.attention.work import WorkItem
 
 _Language = Literal["en", "zh"]
-_WIDTH_OF_A_FILE: Final = 10_000
 _HEADS: Final = {
     "en": ("id", "what", "meter", "since", "state", "why"),
     "zh": ("编号", "类别", "电表", "起始时间", "状态", "原因"),
@@ -42,16 +41,13 @@ def show_all(reader: JournalReader, *, everything: bool, meter: str, as_json: bo
         for one in found:
             print(json.dumps(one.as_json(), ensure_ascii=False))
         return
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _WIDTH_OF_A_FILE
     if not found:
-        console.print(_NOBODY[lang])
+        print(_NOBODY[lang])
         return
     table = Table(*_HEADS[lang], box=None, pad_edge=False)
     for one in found:
         table.add_row(*map(Text, _row(one, lang)))  # a reason in brackets is no colour
-    console.print(table)
+    print_table(table)
 
 
 def show(reader: JournalReader, name: str, *, as_json: bool, lang: _Language) -> bool:
