@@ -204,6 +204,7 @@ async def test_the_kill_switch_takes_one_to_stop_and_two_to_resume(tmp_path: Pat
         assert 8 == (await town.say("nobody", "control", "stop", "--reason", "x")).exit_code
         assert 0 == (await town.say("clara", "control", "stop", "--reason", "wrong list")).exit_code
         assert 0 == (await town.say("sam", "control", "resume", "--reason", "withdrawn")).exit_code
+        assert "no orders" in (await town.say("clara", "order", "list", "--lang", "en")).stdout
         still = await town.say("clara", "control", "status", "--lang", "en")
         assert "all trips are stopped by clara" in still.stdout
         assert 0 == (await town.say("steve", "control", "resume", "--reason", "agreed")).exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,21 @@ def test_a_certificate_authority_that_cannot_be_read_is_told(tmp_path: Path, con
     code, said = _check(tmp_path, f"{_METERS}\n{mqtt}")
     assert 2 == code
     assert f"[mqtt] ca_file {authority}" in said
+
+
+def test_where_the_api_listens_is_told(tmp_path: Path) -> None:
+    """Whoever opens a port would not see which."""
+    assert "api: none" in _check(tmp_path, _METERS)[1]
+    web = '[web]\nlisten = "127.0.0.1:0"\nsocket = "/run/api.sock"'
+    assert "api: 127.0.0.1:0, /run/api.sock\n" in _check(tmp_path, f"{_METERS}\n{web}\n")[1]
+
+
+def test_an_api_whose_programs_are_absent_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configuration that was called good would not start."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
+    code, said = _check(tmp_path, f"{_METERS}\n[web]\n")
+    assert 2 == code
+    assert "fastapi" in said and "make dev" in said
 
 
 # --- DL/T 698.45 -----------------------------------------------------------------------------------

@@ -303,6 +303,18 @@ async def test_faults_without_end_are_not_told_without_end(tmp_path: Path) -> No
             assert FAULTS_MAX == len(answer.json()["faults"])
 
 
+async def test_faults_say_how_to_write_it(tmp_path: Path) -> None:
+    """Who asked would read the words of a library, and look for an example in the schema."""
+    said = {
+        "day=2026-02-30": "write a day of the calendar as 2026-11-21",
+        "limit=1.0": "write a whole number in digits, 1 to 5000",
+        "dya=1": "is not known here; see /v1/openapi.json for what may stand there",
+    }
+    async with plant(tmp_path), served(tmp_path) as api, api.client(api.token()) as client:
+        answers = {query: (await client.get(f"{PATH}?{query}")).json() for query in said}
+    assert said == {query: answer["faults"][0]["detail"] for query, answer in answers.items()}
+
+
 @pytest.mark.asyncio
 async def test_a_page_ends_at_its_limit(tmp_path: Path) -> None:
     """A page without an end would be a gateway without memory."""

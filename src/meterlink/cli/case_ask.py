@@ -68,6 +68,8 @@ class CaseAsking(Asking):
             typer.echo(f"  {verdict['rule']}: {verdict[self._lang]}")
 
     def _lines(self, result: Mapping[str, Any]) -> None:
+        if not result["cases"]:
+            typer.echo("没有停电流程" if self._lang == "zh" else "no cases")
         for case in result["cases"]:
             self._line(case)
 

@@ -142,11 +142,11 @@ class CollectionLook:
     def _show_table(self, told: Mapping[str, Any]) -> None:
         from rich.table import Table
 
-        from meterlink.cli.console import output
+        from meterlink.cli.tables import print_table
 
         table = Table(box=None, pad_edge=False)
         for number, head in enumerate(_HEADS[self._lang]):
-            table.add_column(head, justify="right" if number else "left", no_wrap=True)
+            table.add_column(head, justify="right" if number else "left")
         for row in (*told["rows"], {"name": _TOTAL[self._lang], **told["total"]}):
             table.add_row(
                 row["name"] or _NONE[self._lang],
@@ -154,7 +154,7 @@ class CollectionLook:
                 *(_share(row[key]) for key in ("success_rate", "completeness")),
                 *(str(row[key]) for key in ("missing", "refused", "lost", "waived")),
             )
-        output().print(table)
+        print_table(table)
 
 
 def _series(one: Mapping[str, Any]) -> str:

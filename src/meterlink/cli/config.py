@@ -65,7 +65,7 @@ def check(
     from meterlink.cli.config_roster import rostered
     from meterlink.clock import SystemClock
     from meterlink.config import data_dir, load_settings
-    from meterlink.daemon.programs import connector_of
+    from meterlink.daemon.programs import connector_of, web_of
     from meterlink.daemon.settings_check import check_items, profiles_of
     from meterlink.errors import MeterlinkError
 
@@ -75,6 +75,7 @@ def check(
         check_items(settings, SystemClock(), profiles)
         settings.check_secrets()
         _check_control(settings, profiles)
+        web_of(settings)
         if settings.mqtt:
             connector_of(settings.mqtt)  # it reads the certificate authority; nothing is connected
     except MeterlinkError as error:
@@ -94,6 +95,9 @@ def check(
         "data_dir": str(data_dir(settings)),
         "broker": settings.mqtt.url if settings.mqtt else "embedded",
         "database": settings.influx.url if settings.influx else "line-protocol files",
+        "api": [str(one) for one in (settings.web.listen, settings.web.socket) if one]
+        if settings.web
+        else [],
         "control": "as [control] allows" if settings.control else "none: no order leaves",
     }
     if as_json:
@@ -106,7 +110,8 @@ def check(
         f"{endpoint} for {', '.join(terminals)}"
         for endpoint, terminals in settings.terminals_by_endpoint().items()
     ] or ["no (no line is listen://)"]
-    in_words = {"plans": plans, "profiles": served, "listens": listens}
+    api = facts["api"] or ["none: nobody can pull ([web])"]
+    in_words = {"plans": plans, "profiles": served, "listens": listens, "api": api}
     for key, value in list({**facts, **in_words}.items())[1:]:
         typer.echo(f"  {key}: {', '.join(value) if isinstance(value, list) else value}")
 

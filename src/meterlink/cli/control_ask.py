@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal
 
 import typer
 
 from meterlink.cli.asking import Asking, local
+
+_LOOK: Final = {
+    "en": "Compare open orders and cases with the meters and the billing system, and cancel what was done; "
+    "then two people of the roles security or admin say so: meterlink control trust --reason ...",
+    "zh": "请将未结工单和停电流程与电能表、营销系统核对,撤销已执行的;再由两名 security 或 admin 角色人员"
+    "分别执行:meterlink control trust --reason ...",
+}
 
 
 class ControlAsking(Asking):
@@ -15,39 +22,46 @@ class ControlAsking(Asking):
 
     def _tell(self, result: Mapping[str, Any]) -> None:
         if "held" in result:
-            self._limits(result)
+            for line in limits_in_words(result, self._lang):
+                typer.echo(line)
         else:
             super()._tell(result)
 
-    def _limits(self, told: Mapping[str, Any]) -> None:
-        """Whether trips are stopped, and what is held."""
-        is_zh = self._lang == "zh"
-        if stopped_by := told["stopped_by"]:
-            typer.echo(f"停电操作已被{stopped_by}停止" if is_zh else f"all trips are stopped by {stopped_by}")
-        else:
-            typer.echo("停电操作未被停止" if is_zh else "trips are not stopped")
-        if doubt := told["log_doubt"]:
-            typer.echo(f"不执行任何工单:{doubt}" if is_zh else f"no order goes: {doubt}")
-        if asked_by := told["trust_asked_by"]:
-            typer.echo(
-                f"{asked_by}已核实日志,等待第二人"
-                if is_zh
-                else f"{asked_by} trusts the journal; a second person must agree"
-            )
-        if asked_by := told["resume_asked_by"]:
-            typer.echo(
-                f"{asked_by}申请恢复,等待第二人"
-                if is_zh
-                else f"{asked_by} asks to resume; a second person must agree"
-            )
-        for one in told["frozen"]:
-            until = f", {local(one['until'])}" if one["until"] else ""
-            words = "暂停停电" if is_zh else "trips are frozen"
-            typer.echo(f"{one['area']}  {words}  {one['reason']}{until}")
-        for meter in told["shut_meters"]:
-            typer.echo(
-                f"{meter}  MAC错误,已锁定" if is_zh else f"{meter}  shut for orders: it met a wrong MAC"
-            )
-        for one in told["held"]:
-            words = "已隔离" if is_zh else "held"
-            typer.echo(f"{one['order']}  {words}  {one['meter']}  {one['area']}  {one['batch']}")
+
+def limits_in_words(told: Mapping[str, Any], lang: Literal["en", "zh"]) -> Iterator[str]:
+    """Whether trips are stopped, whether the journal is doubted, and what is held.
+
+    Args:
+        told: by the daemon of `control.status`.
+        lang: of the lines.
+
+    """
+    is_zh = lang == "zh"
+    if stopped_by := told["stopped_by"]:
+        yield f"停电操作已被{stopped_by}停止" if is_zh else f"all trips are stopped by {stopped_by}"
+    else:
+        yield "停电操作未被停止" if is_zh else "trips are not stopped"
+    if doubt := told["log_doubt"]:
+        yield f"不执行任何工单:{doubt}" if is_zh else f"no order goes: {doubt}"
+        yield f"  {_LOOK[lang]}"
+    if asked_by := told["trust_asked_by"]:
+        yield (
+            f"{asked_by}已核实日志,等待第二人"
+            if is_zh
+            else f"{asked_by} trusts the journal; a second person must agree"
+        )
+    if asked_by := told["resume_asked_by"]:
+        yield (
+            f"{asked_by}申请恢复,等待第二人"
+            if is_zh
+            else f"{asked_by} asks to resume; a second person must agree"
+        )
+    for one in told["frozen"]:
+        until = f", {local(one['until'])}" if one["until"] else ""
+        words = "暂停停电" if is_zh else "trips are frozen"
+        yield f"{one['area']}  {words}  {one['reason']}{until}"
+    for meter in told["shut_meters"]:
+        yield f"{meter}  MAC错误,已锁定" if is_zh else f"{meter}  shut for orders: it met a wrong MAC"
+    for one in told["held"]:
+        words = "已隔离" if is_zh else "held"
+        yield f"{one['order']}  {words}  {one['meter']}  {one['area']}  {one['batch']}"

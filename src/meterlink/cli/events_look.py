@@ -13,11 +13,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from meterlink.cli.console import output
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.explained import explained
 from meterlink.cli.journal_file import looking_into
 from meterlink.cli.language import Lang, chosen
+from meterlink.cli.tables import print_table
 from meterlink.config import load_settings
 from meterlink.model.event import NUMBER, Event, EventContent
 from meterlink.model.event_kinds import words_of
@@ -127,14 +127,13 @@ def _document(event: Event) -> dict[str, Any]:
 
 
 def _table(events: list[Event], zone: tzinfo, lang: _Language) -> None:
-    console = output()
     if not events:
-        console.print(_NONE[lang])
+        print(_NONE[lang])
         return
     table = Table(*_HEADS[lang], box=None, pad_edge=False)
     for event in events:
         table.add_row(*map(Text, _row(event, zone, lang)))  # a text in brackets is no colour
-    console.print(table)
+    print_table(table)
 
 
 def _row(event: Event, zone: tzinfo, lang: _Language) -> tuple[str, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+import sys
 from typing import Annotated
 
 import typer
 
 from meterlink.cli.language import chosen
 from meterlink.cli.options import AsJsonLines, Language
+from meterlink.cli.tables import print_table
 
 
 class Protocol(enum.StrEnum):
@@ -56,10 +58,7 @@ def items(
         for family in families:
             typer.echo(family.as_json())
     else:
-        from meterlink.cli.console import output
-
-        console = output()
-        console.print(catalogue.table(families, chosen(lang), whole=not console.is_terminal))
+        print_table(catalogue.table(families, chosen(lang), whole=not sys.stdout.isatty()))
     if not families:
         typer.echo(f"no item of {protocol.value} has {search!r} in its name or is that identifier", err=True)
         raise typer.Exit(1)

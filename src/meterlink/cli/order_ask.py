@@ -128,6 +128,8 @@ class OrderAsking(Asking):
             )
 
     def _lines(self, result: Mapping[str, Any]) -> None:
+        if not result["orders"]:
+            typer.echo("没有工单" if self._lang == "zh" else "no orders")
         for order in result["orders"]:
             state = STATES[OrderState(order["state"])][self._lang]
             typer.echo(f"{order['id']}  {order['kind']}  {order['meter']}  {state}  {order['created_at']}")

@@ -13,12 +13,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from meterlink.cli.console import output
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.explained import explained
 from meterlink.cli.journal_file import looking_into
 from meterlink.cli.language import Lang, chosen
 from meterlink.cli.roster_words import fields_in_words, named
+from meterlink.cli.tables import print_table
 from meterlink.clock import SystemClock
 from meterlink.config import MeterSettings, load_settings
 from meterlink.errors import ConfigError
@@ -117,11 +117,10 @@ class RosterLook:
             for meter in found:
                 print(json.dumps(entry_of(meter), ensure_ascii=False))
             return
-        console = output()
         table = Table(*(named(self._lang, key) for key in _LIST), box=None, pad_edge=False)
         for meter in found:
             table.add_row(*(Text(str(getattr(meter, key))) for key in _LIST))
-        console.print(table)
+        print_table(table)
 
     def show(self, meter_id: str) -> None:
         """Show an entry."""

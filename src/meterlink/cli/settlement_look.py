@@ -13,10 +13,10 @@ from rich.table import Table
 from meterlink.billing import days
 from meterlink.billing.settlements import Sealed, sealed
 from meterlink.billing.verify import Verified, verified
-from meterlink.cli.console import output
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.explained import explained
 from meterlink.cli.language import Lang, chosen
+from meterlink.cli.tables import print_table
 from meterlink.cli.waiting import waiting_bar
 from meterlink.config import data_dir, load_settings
 from meterlink.errors import SettlementBroken
@@ -109,7 +109,7 @@ class SettlementLook:
     def _show_table(self, found: Sequence[Sealed]) -> None:
         table = Table(box=None, pad_edge=False)
         for number, head in enumerate(_HEADS[self._lang]):
-            table.add_column(head, justify="right" if number > 3 else "left", no_wrap=True)
+            table.add_column(head, justify="right" if number > 3 else "left")
         for one in found:
             manifest = one.manifest
             counts = manifest.counts
@@ -121,7 +121,7 @@ class SettlementLook:
                 time_out(manifest.sealed_at.replace(microsecond=0)),
                 *map(str, numbers),
             )
-        output().print(table)
+        print_table(table)
 
 
 def _listed(one: Sealed) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def show(config: Config = FIRST_CONFIG, as_json: AsJson = False) -> None:
 
     from rich.table import Table
 
-    from meterlink.cli.console import output
+    from meterlink.cli.tables import print_table
 
     now = datetime.now(UTC)
     with _tokens(config) as file:
@@ -102,13 +102,11 @@ def show(config: Config = FIRST_CONFIG, as_json: AsJson = False) -> None:
         told = [{**_told(one.as_json()), "state": one.state(now)} for one in tokens]
         print(json.dumps({"tokens": told}, ensure_ascii=False))
         return
-    table = Table(box=None, pad_edge=False)
-    for head in ("id", "name", "state", "until", "good for"):
-        table.add_column(head, no_wrap=True)
+    table = Table("id", "name", "state", "until", "good for", box=None, pad_edge=False)
     for one in tokens:
         scopes = " ".join(sorted(scope.value for scope in one.scopes))
         table.add_row(one.id, one.name, one.state(now), f"{one.expires_at:%Y-%m-%d}", scopes)
-    output().print(table)
+    print_table(table)
 
 
 @app.command()

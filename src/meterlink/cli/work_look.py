@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from rich.table import Table
 from rich.text import Text
 
-from meterlink.cli.console import output
+from meterlink.cli.tables import print_table
 from meterlink.journal.acts import READ_MAX
 from meterlink.journal.reader import JournalReader
 from meterlink.model.act import Topic
@@ -41,14 +41,13 @@ def show_all(reader: JournalReader, *, everything: bool, meter: str, as_json: bo
         for one in found:
             print(json.dumps(one.as_json(), ensure_ascii=False))
         return
-    console = output()
     if not found:
-        console.print(_NOBODY[lang])
+        print(_NOBODY[lang])
         return
     table = Table(*_HEADS[lang], box=None, pad_edge=False)
     for one in found:
         table.add_row(*map(Text, _row(one, lang)))  # a reason in brackets is no colour
-    console.print(table)
+    print_table(table)
 
 
 def show(reader: JournalReader, name: str, *, as_json: bool, lang: _Language) -> bool:

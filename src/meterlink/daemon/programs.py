@@ -142,8 +142,8 @@ def web_of(settings: Settings) -> WebOpener | None:
     lacking = [name for name in ("fastapi", "uvicorn") if importlib.util.find_spec(name) is None]
     if lacking:
         raise ConfigError(
-            f"[web] needs the extra web ({', '.join(lacking)}): pip install 'meterlink[web]', "
-            "or leave [web] out"
+            f"[web] needs the extra web ({', '.join(lacking)}): pip install 'meterlink[web]' "
+            "(a clone: make dev), or leave [web] out"
         )
     from meterlink.web.opening import open_web  # noqa: PLC0415 (an extra brings what it is made of)
 

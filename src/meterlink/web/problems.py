@@ -52,7 +52,11 @@ _SENTENCES: Final = {
     "missing": "is missing",
     "unknown_parameter": "",
     "string_pattern_mismatch": f"is not written as it should be; {_SCHEMA}",
+    "extra_forbidden": f"is not known here; {_SCHEMA}",
 }
+_DAYS: Final = {"day", "from", "to"}
+_PREFIXES: Final = ("Input ", "Value error, ")
+"""Words of the library's that say nothing to who asked."""
 _log = structlog.get_logger(__name__)
 
 
@@ -226,8 +230,13 @@ def _of_validation(request: Request, error: Exception) -> JSONResponse:
 
 def _fault(error: Mapping[str, Any]) -> dict[str, str]:
     """Without what was sent: it may be long."""
-    words = _SENTENCES.get(error["type"]) or str(error["msg"]).replace("Input ", "", 1)
-    return {"where": ".".join(map(str, error["loc"]))[:TEXT_MAX], "detail": words[:TEXT_MAX]}
+    where = [str(part) for part in error["loc"]]
+    words = _SENTENCES.get(error["type"]) or str(error["msg"])
+    if error["type"] == "string_pattern_mismatch" and where[-1] in _DAYS:
+        words = "write a day of the calendar as 2026-11-21"
+    for prefix in _PREFIXES:
+        words = words.removeprefix(prefix)
+    return {"where": ".".join(where)[:TEXT_MAX], "detail": words[:TEXT_MAX]}
 
 
 def _of_http(request: Request, error: Exception) -> JSONResponse:
