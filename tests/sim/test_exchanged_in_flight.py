@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from tests.sim.test_local_prepayment import Shop
-from tests.sim.test_orders_after_exchange import NEW, M, a_gateway, exchanged, olga
+from tests.sim.test_orders_after_exchange import NEW, M, a_gateway, exchanged
 from tests.sim.test_orders_of_a_changed_roster import change
 from tests.support.order_gateway import OrderGateway
 
@@ -21,7 +21,7 @@ def test_a_top_up_in_flight_ends_unknown_and_takes_two_people(tmp_path: Path) ->
     """The money would be on its way for ever, and one person alone say what became of it (TOP-05)."""
     shop = Shop(tmp_path)
     gateway = shop.gateway
-    olga(tmp_path)
+    gateway.employ("olga", "operator")
     gateway.strikes.then(gateway.unplug)
 
     async def script() -> None:
