@@ -21,9 +21,7 @@ def back_with_a_waiting_closing(tmp_path: Path, shows: timedelta | datetime) -> 
     closing: list[str] = []
 
     async def before() -> None:
-        await gateway.cut_off(M)
-        gateway.unplug()
-        await asyncio.sleep(1)
+        await gateway.cut_off_and_unplugged(M)
         closing.extend((await gateway.paid(M))["orders"])
 
     gateway.run(seconds=60, meanwhile=before, kill=True)

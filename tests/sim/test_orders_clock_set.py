@@ -99,9 +99,7 @@ def test_nothing_is_sent_after_its_deadline_by_either_clock(tmp_path: Path, step
     gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await gateway.cut_off(M)
-        gateway.unplug()
-        await asyncio.sleep(1)
+        await gateway.cut_off_and_unplugged(M)
         (close,) = (await gateway.paid(M))["orders"]
         gateway.clock.ahead = step
         await asyncio.sleep(31 * 60)

@@ -60,9 +60,7 @@ def test_a_line_that_is_down_raises_the_alarm_and_sends_somebody_there(tmp_path:
     gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await gateway.cut_off(M)
-        gateway.unplug()
-        await asyncio.sleep(1)
+        await gateway.cut_off_and_unplugged(M)
         (close,) = (await gateway.paid(M))["orders"]
         await asyncio.sleep(7 * 60)
         assert ["RECONNECT_LATE_1"] == await alarms(gateway)
@@ -80,9 +78,7 @@ def test_a_reconnection_that_a_clerk_cancels_stays_somebodys_work(tmp_path: Path
     gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await gateway.cut_off(M)
-        gateway.unplug()
-        await asyncio.sleep(1)
+        await gateway.cut_off_and_unplugged(M)
         (close,) = (await gateway.paid(M))["orders"]
         order = await gateway.ask("clara", "order.cancel", id=close, reason="wrong number")
         assert "cancelled" == order["state"]

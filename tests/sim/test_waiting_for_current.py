@@ -118,9 +118,7 @@ def test_who_closes_the_work_has_brought_nobody_current(tmp_path: Path) -> None:
     gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await gateway.cut_off(M)
-        gateway.unplug()
-        await asyncio.sleep(1)
+        await gateway.cut_off_and_unplugged(M)
         (close,) = (await gateway.paid(M))["orders"]
         await gateway.until(close)
         await gateway.ask("david", "work.close", item=f"field_order:{close}", why="nobody at home")
@@ -137,9 +135,7 @@ def test_the_clocks_go_on_behind_a_restart(tmp_path: Path) -> None:
     gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await gateway.cut_off(M)
-        gateway.unplug()
-        await asyncio.sleep(1)
+        await gateway.cut_off_and_unplugged(M)
         (close,) = (await gateway.paid(M))["orders"]
         await gateway.until(close)
         await gateway.ask("david", "work.close", item=f"field_order:{close}", why="nobody at home")
@@ -159,9 +155,7 @@ def test_a_meter_that_shows_itself_closed_ends_the_wait(tmp_path: Path) -> None:
     gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await gateway.cut_off(M)
-        gateway.unplug()
-        await asyncio.sleep(1)
+        await gateway.cut_off_and_unplugged(M)
         (first,) = (await gateway.paid(M))["orders"]
         await gateway.until(first)
         handheld = Command(kind="permit_close", came_by="645")
@@ -251,9 +245,7 @@ def test_who_owes_nothing_at_a_silent_meter_is_not_forgotten(tmp_path: Path) -> 
     gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await gateway.cut_off(M)
-        gateway.unplug()
-        await asyncio.sleep(1)
+        await gateway.cut_off_and_unplugged(M)
         await disputed(gateway, "upheld")
         await asyncio.sleep(70)
         close = await newest_close(gateway)
@@ -314,9 +306,7 @@ def test_who_owes_again_waits_no_longer(tmp_path: Path) -> None:
     gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await gateway.cut_off(M)
-        gateway.unplug()
-        await asyncio.sleep(1)
+        await gateway.cut_off_and_unplugged(M)
         await stated(gateway, "b0", 0)
         await stated(gateway, "b1", -12_000)
         await asyncio.sleep(25 * 3600)

@@ -203,6 +203,12 @@ class OrderGateway(SimulatedGateway):
         await self.trip("t-1", meter)
         assert "done" == (await self.until("t-1"))["state"]
 
+    async def cut_off_and_unplugged(self, meter: str) -> None:
+        """A household is cut off, and then its line goes."""
+        await self.cut_off(meter)
+        self.unplug()
+        await asyncio.sleep(1)
+
     async def operated(self, order_id: str) -> Mapping[str, Any]:
         """Arm and operate an order."""
         await self.ask("david", "order.arm", id=order_id)
