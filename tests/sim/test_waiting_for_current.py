@@ -113,15 +113,20 @@ def test_a_payer_whose_meter_is_to_be_replaced_is_not_forgotten(tmp_path: Path) 
     assert ["trip"] == gateway.obeyed()
 
 
+async def nobody_at_home(gateway: OrderGateway) -> None:
+    """Who was cut off pays, his meter is silent, and whoever was sent there closes the work with a note."""
+    await gateway.cut_off_and_unplugged(M)
+    (close,) = (await gateway.paid(M))["orders"]
+    await gateway.until(close)
+    await gateway.ask("david", "work.close", item=f"field_order:{close}", why="nobody at home")
+
+
 def test_who_closes_the_work_has_brought_nobody_current(tmp_path: Path) -> None:
     """A note that nobody was at home would end the clocks of a household that paid (CTRL-16)."""
     gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await gateway.cut_off_and_unplugged(M)
-        (close,) = (await gateway.paid(M))["orders"]
-        await gateway.until(close)
-        await gateway.ask("david", "work.close", item=f"field_order:{close}", why="nobody at home")
+        await nobody_at_home(gateway)
         await asyncio.sleep(25 * 3600)
         assert [] == await work(gateway)
         assert LATE == await alarms(gateway)
@@ -134,18 +139,12 @@ def test_the_clocks_go_on_behind_a_restart(tmp_path: Path) -> None:
     """A restart would forget who is in the dark, once the orders and the work of it have ended."""
     gateway = one_meter(tmp_path)
 
-    async def script() -> None:
-        await gateway.cut_off_and_unplugged(M)
-        (close,) = (await gateway.paid(M))["orders"]
-        await gateway.until(close)
-        await gateway.ask("david", "work.close", item=f"field_order:{close}", why="nobody at home")
-
     async def again() -> None:
         await gateway.up()
         await asyncio.sleep(25 * 3600)
         assert LATE == await alarms(gateway)
 
-    gateway.run(seconds=3600, meanwhile=script)
+    gateway.run(seconds=3600, meanwhile=lambda: nobody_at_home(gateway))
     gateway.run(seconds=26 * 3600, meanwhile=again)
     assert ["trip"] == gateway.obeyed()
 
