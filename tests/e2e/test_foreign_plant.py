@@ -20,7 +20,7 @@ from tests.support.collection_truth import Book
 from tests.support.foreign_meter import VALUES, foreign_meter
 from tests.support.foreign_meter698 import ADDRESS, ENERGIES, NIGHTS, VOLTAGES, foreign_meter698, frozen
 from tests.support.gateway import Process, addresses_of, write_config
-from tests.support.metersim_process import RunningMetersim, running_metersim
+from tests.support.metersim_process import running_metersim
 from tests.support.processes import wait_until
 
 _FOREIGN_645 = "000000000645"
@@ -51,8 +51,21 @@ def test_foreign_and_simulated_meters_in_one_plant(tmp_path: Path) -> None:
         finally:
             daemon.terminate()
         rows = rows_in(journal)
-        _check_foreign(rows, journal, today_s=datetime.combine(today, datetime.min.time(), CHINA_TIME))
-        _check_simulated(rows, plant)
+        shown, expected = _shown(rows), _instants()
+        assert expected == {key: shown[key][0] for key in expected}
+        value, slot = shown[f"m{ADDRESS}", "daily_freeze", "forward_active_energy"]
+        midnight = datetime.combine(today, datetime.min.time(), CHINA_TIME)
+        age = (midnight - slot) // timedelta(days=1)  # 1 in the first minutes of a day
+        assert Decimal(frozen(NIGHTS[-1] - age)[0]) / 100 == value
+        with closing(Book(journal)) as book:
+            night = book.slots()[f"m{_FOREIGN_645}", "daily_freeze", slot.astimezone(UTC)]
+        assert (True, True) == (night.state != "kept", night.reason in {"refused", "not_taken"}), night
+        addresses = addresses_of(plant)
+        own = [row for row in rows if row.record.meter in addresses and row.record.data_class == "instant"]
+        assert addresses.keys() == {row.record.meter for row in own}
+        answers = answers_in(plant.answers_file)
+        left = unkept_answers(answers, own, addresses)
+        assert len(answers) == len(own) + len(left), "each row is an answer that was given"
 
 
 def _kept(journal: Path) -> set[tuple[str, str]]:
@@ -62,31 +75,17 @@ def _kept(journal: Path) -> set[tuple[str, str]]:
         return set(db.execute(asked))
 
 
-def _check_foreign(rows: list[LogRow], journal: Path, *, today_s: datetime) -> None:
-    """What its author put into each is in the journal, and what one of them has not is explained."""
-    shown = {
+def _shown(rows: list[LogRow]) -> dict[tuple[str, str, str], tuple[Decimal | None, datetime]]:
+    """The last value and slot by meter, class and item."""
+    return {
         (row.record.meter, row.record.data_class, reading.item): (reading.value, reading.slot)
         for row in rows
         for reading in readings_of([row])
     }
-    instants = {key[::2]: value for key, (value, _) in shown.items() if key[1] == "instant"}
-    for item in _ITEMS:
-        assert Decimal(VALUES[item]) == instants[f"m{_FOREIGN_645}", item]
-    assert Decimal(ENERGIES[0]) / 100 == instants[f"m{ADDRESS}", "forward_active_energy"]
-    assert Decimal(VOLTAGES[0]) / 10 == instants[f"m{ADDRESS}", "voltage.a"]
-    value, slot = shown[f"m{ADDRESS}", "daily_freeze", "forward_active_energy"]
-    age = (today_s - slot) // timedelta(days=1)  # 1 in the first minutes of a day
-    assert Decimal(frozen(NIGHTS[-1] - age)[0]) / 100 == value
-    book = Book(journal)
-    night = book.slots()[f"m{_FOREIGN_645}", "daily_freeze", slot.astimezone(UTC)]
-    book.close()
-    assert "kept" != night.state, "it knows no freezes"
-    assert night.reason in {"refused", "not_taken"}
 
 
-def _check_simulated(rows: list[LogRow], plant: RunningMetersim) -> None:
-    """Every value of the moment of a simulated meter is one that it gave."""
-    addresses = addresses_of(plant)
-    own = [row for row in rows if row.record.meter in addresses and row.record.data_class == "instant"]
-    assert own
-    unkept_answers(answers_in(plant.answers_file), own, addresses)
+def _instants() -> dict[tuple[str, str, str], Decimal]:
+    """What the authors of the foreign meters put into them."""
+    first = {(f"m{_FOREIGN_645}", "instant", item): Decimal(VALUES[item]) for item in _ITEMS}
+    second = {"forward_active_energy": Decimal(ENERGIES[0]) / 100, "voltage.a": Decimal(VOLTAGES[0]) / 10}
+    return first | {(f"m{ADDRESS}", "instant", item): value for item, value in second.items()}

@@ -80,11 +80,7 @@ def test_a_meter_is_read_through_the_daemon(gateway: _Gateway) -> None:
 
 def test_each_way_to_fail_is_told(gateway: _Gateway) -> None:
     """A script would take a failure for a reading, a person would look for it in the wrong place."""
-    _ways_to_fail(gateway.config)
-
-
-def _ways_to_fail(config: Path) -> None:
-    """Each with its exit code, and what to do."""
+    config = gateway.config
     code, out, silent = _run(config, f"m{_SILENT}", "frequency", "voltage.a", "--tries", "1")
     assert (3, "") == (code, out)
     assert f"frequency, voltage.a: no answer from meter m{_SILENT}" in silent

@@ -10,21 +10,16 @@ import pytest
 
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
-from metersim import Station
-from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+from tests.support.control_bench import ADDRESS
+from tests.support.order_gateway import one_meter
 
 M = f"m{ADDRESS}"
-
-
-def a_gateway(folder: Path) -> OrderGateway:
-    return OrderGateway(folder, [Station(meter=a_meter(OPEN_TO_ALL))])
 
 
 @pytest.mark.parametrize("area", ["*", "east"])
 def test_a_second_freeze_ends_no_first_one(tmp_path: Path, area: str) -> None:
     """A clerk, who may not lift, would end a storm's freeze with one of a second, and cut people off."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await gateway.up()
@@ -47,7 +42,7 @@ def test_a_second_freeze_ends_no_first_one(tmp_path: Path, area: str) -> None:
 
 def test_an_area_that_is_none_is_not_frozen(tmp_path: Path) -> None:
     """A mistyped "East" would be taken in words, and trips go on in "east", in the flood."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await gateway.up()

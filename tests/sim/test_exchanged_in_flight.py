@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from tests.sim.test_local_prepayment import Shop
-from tests.sim.test_orders_after_exchange import NEW, M, a_gateway, exchanged, olga
+from tests.sim.test_orders_after_exchange import NEW, M, a_gateway, exchanged
 from tests.sim.test_orders_of_a_changed_roster import change
 from tests.support.order_gateway import OrderGateway
 
@@ -17,11 +17,19 @@ async def work(gateway: OrderGateway) -> set[tuple[str, str]]:
     return {(one["kind"], one["order"]) for one in items}
 
 
+async def tripped_and_read_back(gateway: OrderGateway) -> None:
+    """A trip has left, and nobody knows yet what came of it."""
+    await gateway.up()
+    await gateway.told_for_trip(M)
+    await gateway.trip("t-1", M)
+    await gateway.until("t-1", "readback")
+
+
 def test_a_top_up_in_flight_ends_unknown_and_takes_two_people(tmp_path: Path) -> None:
     """The money would be on its way for ever, and one person alone say what became of it (TOP-05)."""
     shop = Shop(tmp_path)
     gateway = shop.gateway
-    olga(tmp_path)
+    gateway.employ("olga", "operator")
     gateway.strikes.then(gateway.unplug)
 
     async def script() -> None:
@@ -44,10 +52,7 @@ def test_who_paid_for_a_trip_in_flight_is_reconnected_at_the_new_meter(tmp_path:
     gateway.strikes.then(gateway.unplug)
 
     async def script() -> None:
-        await gateway.up()
-        await gateway.told_for_trip(M)
-        await gateway.trip("t-1", M)
-        await gateway.until("t-1", "readback")
+        await tripped_and_read_back(gateway)
         await gateway.paid(M)
         await exchanged(gateway)
         assert "unknown" == (await gateway.until("t-1"))["state"]
@@ -64,10 +69,7 @@ def test_an_order_in_flight_at_a_meter_that_goes_is_unknown_after_a_day(tmp_path
     gateway.strikes.then(gateway.unplug)
 
     async def script() -> None:
-        await gateway.up()
-        await gateway.told_for_trip(M)
-        await gateway.trip("t-1", M)
-        await gateway.until("t-1", "readback")
+        await tripped_and_read_back(gateway)
         await change(gateway, in_service_until=gateway.now().isoformat())
         await asyncio.sleep(23 * 3600)
         assert "readback" == (await gateway.ask("clara", "order.show", id="t-1"))["state"]

@@ -316,12 +316,7 @@ def test_a_meter_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 
 async def cut_off(gateway: OrderGateway) -> None:
     """The customer of a prepayment meter is cut off by us, and then its adapter is pulled out."""
-    await gateway.up()
-    await gateway.told_for_trip(M)
-    await gateway.trip("t-1", M)
-    assert "done" == (await gateway.until("t-1"))["state"]
-    gateway.unplug()
-    await asyncio.sleep(1)
+    await gateway.cut_off_and_unplugged(M)
 
 
 async def alarms(gateway: OrderGateway) -> set[str]:

@@ -19,8 +19,8 @@ from meterlink.daemon.control_socket import owners
 from meterlink.errors import BadRequest, BusFull, NotAllowed, Unknown
 from metersim import Faults, Meter, Station
 from tests.support.agreement import readings_of
-from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+from tests.support.control_bench import ADDRESS
+from tests.support.order_gateway import one_meter
 from tests.support.simulated import ITEMS, START, SimulatedGateway, slots_between
 
 _ME = min(owners())
@@ -383,7 +383,7 @@ def test_the_user_of_the_daemon_alone_reads_where_nobody_has_roles(tmp_path: Pat
 
 def test_with_control_it_takes_a_role(tmp_path: Path) -> None:
     """A clerk could have the lines to himself, or the dispatcher not see what he switches."""
-    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+    gateway = one_meter(tmp_path)
     args = {"meter": f"m{ADDRESS}", "items": ["frequency"], "count": 0, "tries": 1, "timeout_s": 9}
 
     async def meanwhile() -> None:

@@ -75,10 +75,7 @@ def test_a_consent_of_the_clerk_starts_no_machine(tmp_path: Path) -> None:
     gateway = a_gateway(tmp_path)
 
     async def script() -> None:
-        await gateway.up()
-        await gateway.told_for_trip(M)
-        await gateway.trip("t-1", M)
-        assert "done" == (await gateway.until("t-1"))["state"]
+        await gateway.cut_off(M)
         at = time_out(gateway.now())
         consent = {"kind": "consent", "id": "c1", "sender": "both", "at": at, "meter": M, "form": "written"}
         statement = {"kind": "balance_statement", "id": "b9", "sender": "both", "at": at, "meter": M}
@@ -97,10 +94,7 @@ def test_a_payment_and_a_consent_of_one_clerk_leave_the_last_step_to_the_custome
     gateway = a_gateway(tmp_path)
 
     async def script() -> None:
-        await gateway.up()
-        await gateway.told_for_trip(M)
-        await gateway.trip("t-1", M)
-        assert "done" == (await gateway.until("t-1"))["state"]
+        await gateway.cut_off(M)
         own = {"sender": "clara", "at": time_out(gateway.now()), "meter": M}
         consent = {"kind": "consent", "id": "c1", "form": "written", **own}
         payment = {"kind": "payment", "id": "p1", "amount_cents": 12_000, "settles": True, **own}
@@ -121,10 +115,7 @@ def with_people(gateway: OrderGateway, *people: str) -> OrderGateway:
 
 async def agreed_beyond_the_cap(gateway: OrderGateway) -> None:
     """A trip, a payment, a reconnection; and a second trip of that day, approved, to be operated."""
-    await gateway.up()
-    await gateway.told_for_trip(M)
-    await gateway.trip("t-1", M)
-    assert "done" == (await gateway.until("t-1"))["state"]
+    await gateway.cut_off(M)
     (close,) = (await gateway.paid(M))["orders"]
     await gateway.until(close, "waiting_for_key")
     gateway.press_key()

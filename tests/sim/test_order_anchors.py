@@ -240,10 +240,7 @@ def test_f52_a_payment_after_the_trip_reconnects(tmp_path: Path) -> None:
     gateway = a_gateway(tmp_path, meter)
 
     async def script() -> None:
-        await gateway.up()
-        await gateway.told_for_trip(M)
-        await gateway.trip("t-1", M)
-        assert "done" == (await gateway.until("t-1"))["state"]
+        await gateway.cut_off(M)
         (close,) = (await gateway.paid(M))["orders"]
         paid_at = gateway.now()
         assert "waiting_for_key" == (await gateway.until(close, "waiting_for_key"))["state"]

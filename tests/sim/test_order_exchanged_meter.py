@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from metersim import Station
-from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, kinds_of
+from tests.support.control_bench import ADDRESS
+from tests.support.order_gateway import kinds_of, one_meter
 
 M = f"m{ADDRESS}"
 NEW = "000000000009"
@@ -18,7 +17,7 @@ NEW = "000000000009"
 @pytest.mark.parametrize("is_in_the_file", [False, True])
 def test_another_meter_is_not_read_back_as_the_old_one(tmp_path: Path, *, is_in_the_file: bool) -> None:
     """A trip would be proved, or sent again, by the contact of a meter that never had it."""
-    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+    gateway = one_meter(tmp_path)
 
     async def sent() -> None:
         await gateway.up()
@@ -52,7 +51,7 @@ def test_another_meter_is_not_read_back_as_the_old_one(tmp_path: Path, *, is_in_
 
 def test_a_key_is_not_awaited_at_another_meter(tmp_path: Path) -> None:
     """A reconnection would be done because a new meter comes with a closed contact."""
-    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await gateway.up()

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
-from metersim import Station
 from metersim.works.switch import Command
 from tests.sim.test_local_prepayment import Shop
-from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+from tests.support.control_bench import ADDRESS
+from tests.support.order_gateway import OrderGateway, one_meter
 
 M = f"m{ADDRESS}"
 NUMBER = "000000000009"
@@ -19,15 +18,9 @@ NEW = "m9"
 
 
 def a_gateway(tmp_path: Path) -> OrderGateway:
-    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
-    olga(tmp_path)
+    gateway = one_meter(tmp_path)
+    gateway.employ("olga", "operator")
     return gateway
-
-
-def olga(tmp_path: Path) -> None:
-    """Somebody who keeps the roster."""
-    people = tmp_path / "people.toml"
-    people.write_text(people.read_text() + '\n[[people]]\nname = "olga"\nroles = ["operator"]\n')
 
 
 async def exchanged(gateway: OrderGateway) -> None:
@@ -55,21 +48,11 @@ def test_a_protected_customer_is_protected_at_the_new_meter(tmp_path: Path) -> N
 
     async def script() -> None:
         await gateway.up()
-        record = {
-            "kind": "protection",
-            "id": "x1",
-            "sender": "billing",
-            "at": time_out(gateway.now()),
-            "customer": gateway.number_of(M),
-            "protection": "life_support",
-            "state": "set",
-        }
-        await gateway.told(record)
+        customer = gateway.number_of(M)
+        await gateway.told_of_life_support(customer=customer)
         await exchanged(gateway)
         assert "CTRL-08" in await stopping(gateway)
-        await gateway.told(
-            {**record, "id": "x2", "meter": NEW, "state": "lifted", "at": time_out(gateway.now())}
-        )
+        await gateway.told_of_life_support("x2", customer=customer, meter=NEW, state="lifted")
         assert "CTRL-08" not in await stopping(gateway), "lifted under the new meter"
 
     gateway.run(seconds=600, meanwhile=script)
@@ -87,10 +70,7 @@ def test_who_was_cut_off_and_pays_is_reconnected_at_the_new_meter(tmp_path: Path
     gateway = a_gateway(tmp_path)
 
     async def cut_off() -> None:
-        await gateway.up()
-        await gateway.told_for_trip(M)
-        await gateway.trip("t-1", M)
-        assert "done" == (await gateway.until("t-1"))["state"]
+        await gateway.cut_off(M)
         await exchanged(gateway)
 
     gateway.run(seconds=600, meanwhile=cut_off)
@@ -124,13 +104,10 @@ def test_money_that_came_into_the_new_meter_reconnects_who_was_cut_off_at_the_ol
     """The wallet would be full and the customer in the dark: nobody looked at the meter before (2.3)."""
     shop = Shop(tmp_path)
     gateway = shop.gateway
-    olga(tmp_path)
+    gateway.employ("olga", "operator")
 
     async def script() -> None:
-        await gateway.up()
-        await gateway.told_for_trip(M)
-        await gateway.trip("t-1", M)
-        assert "done" == (await gateway.until("t-1"))["state"]
+        await gateway.cut_off(M)
         await exchanged(gateway)
         # Whoever put it in left it open: the old one was.
         shop.meter.works.switch.obey(Command(kind="trip"), gateway.now())
@@ -150,10 +127,7 @@ def test_a_payer_waits_at_the_new_meter_while_the_daemon_runs(tmp_path: Path) ->
     station = gateway.meters[ADDRESS].works
 
     async def script() -> None:
-        await gateway.up()
-        await gateway.told_for_trip(M)
-        await gateway.trip("t-1", M)
-        assert "done" == (await gateway.until("t-1"))["state"]
+        await gateway.cut_off(M)
         gateway.unplug()
         (close,) = (await gateway.paid(M))["orders"]
         await asyncio.sleep(60)

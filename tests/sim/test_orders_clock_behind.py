@@ -9,23 +9,19 @@ from pathlib import Path
 import pytest
 
 from meterlink.errors import NotAllowed
-from metersim import Station
-from tests.sim.test_reconnections import M, alarms, cut_off, work
-from tests.support.control_bench import a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, kinds_of
+from tests.sim.test_reconnections import M, alarms, work
+from tests.support.order_gateway import OrderGateway, kinds_of, one_meter
 
 AWAY_S = 3 * 86_400
 
 
 def back_with_a_waiting_closing(tmp_path: Path, shows: timedelta | datetime) -> tuple[OrderGateway, str]:
     """A payer's closing found nobody; three days later the gateway starts, and its clock shows this."""
-    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+    gateway = one_meter(tmp_path)
     closing: list[str] = []
 
     async def before() -> None:
-        await cut_off(gateway)
-        gateway.unplug()
-        await asyncio.sleep(1)
+        await gateway.cut_off_and_unplugged(M)
         closing.extend((await gateway.paid(M))["orders"])
 
     gateway.run(seconds=60, meanwhile=before, kill=True)
@@ -69,8 +65,8 @@ def test_nothing_goes_while_our_clock_is_behind(tmp_path: Path, shows: timedelta
 
 def test_a_closing_that_comes_while_our_clock_is_behind_waits(tmp_path: Path) -> None:
     """It would leave by a clock of which nobody knows how wrong it is, and no deadline be over by it."""
-    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
-    gateway.run(seconds=60, meanwhile=lambda: cut_off(gateway), kill=True)
+    gateway = one_meter(tmp_path)
+    gateway.run(seconds=60, meanwhile=lambda: gateway.cut_off(M), kill=True)
     days_later(gateway, timedelta(hours=-1))
 
     async def after() -> None:

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from meterlink.model.payload import time_out
-from metersim import Station
-from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+from tests.support.control_bench import ADDRESS
+from tests.support.order_gateway import OrderGateway, one_meter
 
 M = f"m{ADDRESS}"
 HOUR_S = 3600
@@ -19,7 +18,7 @@ HOUR_S = 3600
 
 def a_gateway(folder: Path) -> OrderGateway:
     """Its meter's clock is ten minutes ahead."""
-    gateway = OrderGateway(folder, [Station(meter=a_meter(OPEN_TO_ALL))])
+    gateway = one_meter(folder)
     now = gateway.now()
     gateway.meters[ADDRESS].works.clock.set(now + timedelta(minutes=10), now)
     return gateway

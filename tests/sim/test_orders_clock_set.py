@@ -17,9 +17,9 @@ from meterlink.orders.people import Actor
 from meterlink.orders.rules.facts import Live
 from meterlink.orders.rules.verdict import Stage, Verdict
 from metersim import Meter, Station
-from tests.sim.test_reconnections import M, a_gateway, alarms, cut_off, paid_behind_a_trip, work
+from tests.sim.test_reconnections import M, alarms, paid_behind_a_trip, work
 from tests.support.order_bench import START, Lenient, OrderBench
-from tests.support.order_gateway import OrderGateway
+from tests.support.order_gateway import OrderGateway, one_meter
 
 STEPS = (timedelta(hours=25), timedelta(hours=-30))
 DAY_S = 24 * 3600
@@ -32,7 +32,7 @@ async def shown(gateway: OrderGateway, order_id: str) -> Mapping[str, Any]:
 @pytest.mark.parametrize("step", STEPS)
 def test_a_read_back_lasts_a_day_by_no_clock_on_the_wall(tmp_path: Path, step: timedelta) -> None:
     """A trip would be unknown for good half a minute after it was sent, or nobody look for a day."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await gateway.up()
@@ -57,10 +57,10 @@ def test_a_read_back_lasts_a_day_by_no_clock_on_the_wall(tmp_path: Path, step: t
 @pytest.mark.parametrize("step", STEPS)
 def test_who_waits_for_the_key_is_looked_at_for_a_day(tmp_path: Path, step: timedelta) -> None:
     """A customer who presses the key would never be seen to have light again."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
+        await gateway.cut_off(M)
         (close,) = (await gateway.paid(M))["orders"]
         await gateway.until(close, "waiting_for_key")
         gateway.clock.ahead = step
@@ -76,7 +76,7 @@ def test_who_waits_for_the_key_is_looked_at_for_a_day(tmp_path: Path, step: time
 @pytest.mark.parametrize("step", STEPS)
 def test_the_clocks_of_those_who_have_paid_go_on(tmp_path: Path, step: timedelta) -> None:
     """Who has paid would be late at once, or forgotten for a day (CTRL-16, 17)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await paid_behind_a_trip(gateway)
@@ -96,12 +96,10 @@ def test_the_clocks_of_those_who_have_paid_go_on(tmp_path: Path, step: timedelta
 @pytest.mark.parametrize("step", STEPS)
 def test_nothing_is_sent_after_its_deadline_by_either_clock(tmp_path: Path, step: timedelta) -> None:
     """A household would be switched a day late, because somebody has set a clock back."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
-        gateway.unplug()
-        await asyncio.sleep(1)
+        await gateway.cut_off_and_unplugged(M)
         (close,) = (await gateway.paid(M))["orders"]
         gateway.clock.ahead = step
         await asyncio.sleep(31 * 60)
@@ -115,10 +113,10 @@ def test_nothing_is_sent_after_its_deadline_by_either_clock(tmp_path: Path, step
 
 def test_a_repeat_waits_no_day_because_a_clock_was_set_back(tmp_path: Path) -> None:
     """A reconnection whose first frame was lost would get its second after 30 hours, or never (CTRL-17)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
+        await gateway.cut_off(M)
         gateway.strikes.add("loss", times=1)
         (close,) = (await gateway.paid(M))["orders"]
         await gateway.until(close, "not_done")

@@ -27,8 +27,7 @@ def _gateway(folder: Path) -> OrderGateway:
     ]
     gateway = OrderGateway(folder, stations)
     del gateway.addresses[f"m{OTHER}"]
-    people = folder / "people.toml"
-    people.write_text(people.read_text() + '\n[[people]]\nname = "olga"\nroles = ["operator"]\n')
+    gateway.employ("olga", "operator")
     return gateway
 
 

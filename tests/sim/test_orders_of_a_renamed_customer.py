@@ -9,11 +9,9 @@ from typing import Final
 import pytest
 
 from meterlink.errors import MeterlinkError
-from meterlink.model.payload import time_out
 from meterlink.roster.saying import Saying
-from metersim import Station
-from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+from tests.support.control_bench import ADDRESS
+from tests.support.order_gateway import OrderGateway, one_meter
 
 METER: Final = f"m{ADDRESS}"
 
@@ -27,20 +25,11 @@ def _renumbered(gateway: OrderGateway, saying: Saying) -> None:
 @pytest.mark.parametrize("saying", [Saying.CORRECTED, Saying.NEW_CUSTOMERS])
 def test_who_is_protected_stays_so_when_his_number_is_put_right(tmp_path: Path, saying: Saying) -> None:
     """Somebody on life support would be cut off because a clerk mended a slip of the pen."""
-    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+    gateway = one_meter(tmp_path)
 
     async def protect() -> None:
         await gateway.up()
-        record = {
-            "kind": "protection",
-            "id": "x1",
-            "sender": "billing",
-            "at": time_out(gateway.now()),
-            "meter": METER,
-            "protection": "life_support",
-            "state": "set",
-        }
-        await gateway.told(record)
+        await gateway.told_of_life_support(meter=METER)
 
     async def trip() -> None:
         await gateway.up()
@@ -61,14 +50,11 @@ def test_who_is_protected_stays_so_when_his_number_is_put_right(tmp_path: Path, 
 @pytest.mark.parametrize("saying", [Saying.CORRECTED, Saying.NEW_CUSTOMERS])
 def test_the_clocks_of_who_has_paid_go_on_under_his_right_number(tmp_path: Path, saying: Saying) -> None:
     """A family that has paid would stay in the dark, and nobody be told of it."""
-    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+    gateway = one_meter(tmp_path)
     told: list[str] = []
 
     async def pay() -> None:
-        await gateway.up()
-        await gateway.told_for_trip(METER)
-        await gateway.trip("t-1", METER)
-        assert "done" == (await gateway.until("t-1"))["state"]
+        await gateway.cut_off(METER)
         gateway.unplug()
         await gateway.paid(METER)
 

@@ -10,7 +10,6 @@ import pytest
 
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import Order, OrderKind, OrderState
-from meterlink.model.payload import time_out
 from meterlink.orders.dispatch.sending import JUDGED_MAX
 from meterlink.orders.judging.gathering import Gatherer
 from meterlink.orders.judging.judge import basis_of
@@ -19,9 +18,9 @@ from meterlink.orders.people import Actor
 from meterlink.orders.rules.facts import Live
 from meterlink.orders.rules.verdict import Stage, Verdict
 from metersim import Meter, Station
-from tests.sim.test_reconnections import M, a_gateway
+from tests.sim.test_reconnections import M
 from tests.support.order_bench import Lenient, OrderBench
-from tests.support.order_gateway import OrderGateway, kinds_of
+from tests.support.order_gateway import OrderGateway, kinds_of, one_meter
 from tests.support.orders import order
 
 
@@ -30,16 +29,7 @@ async def stop(gateway: OrderGateway) -> None:
 
 
 async def protect(gateway: OrderGateway) -> None:
-    record = {
-        "kind": "protection",
-        "id": "x-1",
-        "sender": "billing",
-        "at": time_out(gateway.now()),
-        "meter": M,
-        "protection": "life_support",
-        "state": "set",
-    }
-    await gateway.told(record)
+    await gateway.told_of_life_support(meter=M)
 
 
 @pytest.mark.parametrize("happens", [stop, protect])
@@ -49,7 +39,7 @@ def test_nothing_comes_between_the_verdict_and_the_intent(
     happens: Callable[[OrderGateway], Awaitable[None]],
 ) -> None:
     """Somebody would be cut off a moment after all trips were stopped, and by the rules of before."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
     judged = Gatherer.judge
     lives: list[Sequence[Verdict]] = []
 

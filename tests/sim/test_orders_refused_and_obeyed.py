@@ -7,9 +7,8 @@ from typing import Final
 
 import pytest
 
-from metersim import Station
-from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+from tests.support.control_bench import ADDRESS
+from tests.support.order_gateway import one_meter
 from tests.support.simulated import Duplex
 
 METER: Final = f"m{ADDRESS}"
@@ -52,7 +51,7 @@ def test_a_no_is_believed_once_the_meter_shows_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meter_hears: bool
 ) -> None:
     """A payer whose contact opened under a no would stay in the dark, and no clock would run for him."""
-    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+    gateway = one_meter(tmp_path)
     serve = gateway.serve_stations
     monkeypatch.setattr(gateway, "serve", lambda line: serve(_SaysNo(line, meter_hears=meter_hears)))
 

@@ -15,7 +15,7 @@ from metersim import Station
 from metersim.works.cost_control import REMOTE
 from tests.support.adapters import Program
 from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+from tests.support.order_gateway import OrderGateway, one_meter
 
 METER: Final = f"m{ADDRESS}"
 _PROVED: Final = {"security": "lab", "control_password": None, "allow_plaintext_control": False}
@@ -53,7 +53,7 @@ def test_no_proof_is_made_for_an_order_that_the_meter_itself_forbids(tmp_path: P
 
 def test_the_log_tells_of_each_step_who_took_it_and_by_which_rules(tmp_path: Path) -> None:
     """AUD-04: nobody could say afterwards why somebody was cut off, and by what figures."""
-    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+    gateway = one_meter(tmp_path)
     steps: list[dict[str, Any]] = []
 
     async def script() -> None:

@@ -11,19 +11,14 @@ import pytest
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
 from meterlink.orders.judging.judge import Stopped
-from metersim import Station
 from tests.support.case_stories import begun, warned
-from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+from tests.support.control_bench import ADDRESS
+from tests.support.order_gateway import OrderGateway, one_meter
 
 M = f"m{ADDRESS}"
 MINUTE = timedelta(minutes=1)
 BEFORE_THE_BALANCE = 70 * MINUTE
 """The balance of these stories is an hour old."""
-
-
-def a_gateway(tmp_path: Path) -> OrderGateway:
-    return OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
 
 
 async def paid_earlier(gateway: OrderGateway) -> None:
@@ -39,7 +34,7 @@ async def refused_by(gateway: OrderGateway, rule: str, name: str) -> None:
 
 def test_a_payment_that_the_bank_told_late_stops_the_next_trip(tmp_path: Path) -> None:
     """Who has paid would be dark, because his bank was slower than the balance (CTRL-11, CTRL-21)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await gateway.up()
@@ -56,7 +51,7 @@ def test_a_payment_that_the_bank_told_late_stops_the_next_trip(tmp_path: Path) -
 
 def test_no_case_begins_for_a_debt_that_the_bank_says_is_paid(tmp_path: Path) -> None:
     """The case would end with a trip that no person had to think about."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await gateway.up()
@@ -71,7 +66,7 @@ def test_no_case_begins_for_a_debt_that_the_bank_says_is_paid(tmp_path: Path) ->
 
 def test_a_payment_counts_against_a_balance_of_a_fast_clock(tmp_path: Path) -> None:
     """A balance of a clock that is minutes ahead would hide whoever pays in these minutes."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await gateway.up()
@@ -96,29 +91,19 @@ def test_a_payment_counts_against_a_balance_of_a_fast_clock(tmp_path: Path) -> N
     assert [] == gateway.obeyed()
 
 
-def protection(gateway: OrderGateway, name: str, state: str, ago: timedelta, sender: str) -> dict[str, str]:
-    return {
-        "kind": "protection",
-        "id": name,
-        "sender": sender,
-        "meter": M,
-        "protection": "life_support",
-        "state": state,
-        "at": time_out(gateway.now() - ago),
-    }
-
-
 def test_a_protection_that_is_set_after_a_lift_of_a_fast_clock_stands(tmp_path: Path) -> None:
     """Who lives by a machine would be cut off, because another clock is 4 minutes ahead (CTRL-08)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await gateway.up()
         await gateway.told_for_trip(M)
-        await gateway.told(protection(gateway, "x1", "set", timedelta(days=40), "billing"))
-        await gateway.told(protection(gateway, "x2", "lifted", -4 * MINUTE, "billing"))
+        long_ago = time_out(gateway.now() - timedelta(days=40))
+        await gateway.told_of_life_support("x1", meter=M, at=long_ago)
+        ahead = time_out(gateway.now() + 4 * MINUTE)
+        await gateway.told_of_life_support("x2", meter=M, state="lifted", at=ahead)
         await asyncio.sleep(120)
-        await gateway.told(protection(gateway, "x3", "set", 0 * MINUTE, "till"))
+        await gateway.told_of_life_support("x3", meter=M, sender="till")
         await asyncio.sleep(10)
         await refused_by(gateway, "CTRL-08", "t-1")
 
@@ -128,16 +113,16 @@ def test_a_protection_that_is_set_after_a_lift_of_a_fast_clock_stands(tmp_path: 
 
 def test_a_protection_that_is_set_after_the_clock_was_set_back_stands(tmp_path: Path) -> None:
     """The newest word would count as the oldest one, in the night in which somebody mends the clock."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await gateway.up()
         await gateway.told_for_trip(M)
         for name, state in (("x1", "set"), ("x2", "lifted")):
-            await gateway.told(protection(gateway, name, state, 0 * MINUTE, "billing"))
+            await gateway.told_of_life_support(name, meter=M, state=state)
             await asyncio.sleep(5)
         gateway.clock.ahead = -30 * MINUTE
-        await gateway.told(protection(gateway, "x3", "set", 0 * MINUTE, "billing"))
+        await gateway.told_of_life_support("x3", meter=M)
         await refused_by(gateway, "CTRL-08", "t-1")
 
     gateway.run(seconds=600, meanwhile=script)
@@ -146,13 +131,10 @@ def test_a_protection_that_is_set_after_the_clock_was_set_back_stands(tmp_path: 
 
 def test_a_balance_that_a_clerk_brings_later_gives_light_again(tmp_path: Path) -> None:
     """Who owes nothing, as the counter found out, would stay dark by the older word of a program."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await gateway.up()
-        await gateway.told_for_trip(M)
-        await gateway.trip("t-1", M)
-        assert "done" == (await gateway.until("t-1"))["state"]
+        await gateway.cut_off(M)
         at = time_out(gateway.now() - BEFORE_THE_BALANCE)
         clear = {"kind": "balance_statement", "id": "b-9", "sender": "clara", "at": at, "meter": M}
         await gateway.ask("clara", "evidence.add", records=[{**clear, "balance_cents": 0}])

@@ -12,9 +12,8 @@ import pytest
 
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
-from metersim import Station
-from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+from tests.support.control_bench import ADDRESS
+from tests.support.order_gateway import OrderGateway, one_meter
 
 M = f"m{ADDRESS}"
 FORGOTTEN = {
@@ -25,16 +24,9 @@ FORGOTTEN = {
 """What a clerk may have created and nobody has sent, and its reference."""
 
 
-def a_gateway(tmp_path: Path) -> OrderGateway:
-    return OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
-
-
 async def cut_off(gateway: OrderGateway) -> None:
     """The customer is cut off, and a work order would allow a closing."""
-    await gateway.up()
-    await gateway.told_for_trip(M)
-    await gateway.trip("t-1", M)
-    assert "done" == (await gateway.until("t-1"))["state"]
+    await gateway.cut_off(M)
     work_order = {
         "kind": "work_order",
         "id": "wo1",
@@ -64,7 +56,7 @@ def told_last(order: Mapping[str, Any]) -> tuple[str, str]:
 @pytest.mark.parametrize("kind", FORGOTTEN)
 def test_a_forgotten_order_does_not_keep_a_payer_in_the_dark(tmp_path: Path, kind: OrderKind) -> None:
     """A family that paid would get no frame of its closing while a clerk's order lies about (CTRL-16)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await cut_off(gateway)
@@ -82,7 +74,7 @@ def test_a_forgotten_order_does_not_keep_a_payer_in_the_dark(tmp_path: Path, kin
 
 def test_an_order_that_waits_for_its_line_makes_way(tmp_path: Path) -> None:
     """A payer would stand behind a clerk's closing that was operated and put off, with its own deadline."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await cut_off(gateway)
@@ -103,7 +95,7 @@ def test_an_order_that_waits_for_its_line_makes_way(tmp_path: Path) -> None:
 
 def test_what_a_person_has_sent_is_not_taken_back(tmp_path: Path) -> None:
     """A closing that left for the meter would be called off in the log, and obeyed all the same."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await cut_off(gateway)
@@ -122,7 +114,7 @@ def test_what_a_person_has_sent_is_not_taken_back(tmp_path: Path) -> None:
 
 def test_an_alarm_that_a_person_ordered_stays(tmp_path: Path) -> None:
     """Orders that stand in nobody's way would vanish with each payment."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await cut_off(gateway)

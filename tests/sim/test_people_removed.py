@@ -6,16 +6,15 @@ from pathlib import Path
 
 from meterlink.errors import NotAllowed
 from meterlink.model.order import OrderKind
-from metersim import Station
-from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, PEOPLE, OrderGateway
+from tests.support.control_bench import ADDRESS
+from tests.support.order_gateway import PEOPLE, one_meter
 
 M = f"m{ADDRESS}"
 
 
 def test_who_was_dismissed_operates_no_order(tmp_path: Path) -> None:
     """A dispatcher who was taken out of the file could cut somebody off until the next start (AUD-01)."""
-    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+    gateway = one_meter(tmp_path)
 
     def written(people: str) -> None:
         (tmp_path / "people.toml").write_text(people, encoding="utf-8")

@@ -15,23 +15,10 @@ from meterlink.orders import book as books
 from meterlink.orders.dispatch.reminding import EVERY_S
 from meterlink.orders.paid import payments
 from meterlink.orders.paid.payments import Payments
-from metersim import Station
-from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, kinds_of
+from tests.support.control_bench import ADDRESS
+from tests.support.order_gateway import OrderGateway, kinds_of, one_meter
 
 M = f"m{ADDRESS}"
-
-
-def a_gateway(tmp_path: Path) -> OrderGateway:
-    return OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
-
-
-async def cut_off(gateway: OrderGateway) -> None:
-    """The customer is cut off by an order that is done."""
-    await gateway.up()
-    await gateway.told_for_trip(M)
-    await gateway.trip("t-1", M)
-    assert "done" == (await gateway.until("t-1"))["state"]
 
 
 async def work(gateway: OrderGateway) -> list[Mapping[str, Any]]:
@@ -48,10 +35,10 @@ async def alarms(gateway: OrderGateway) -> list[str]:
 
 def test_three_frames_that_never_arrive_send_somebody_there(tmp_path: Path) -> None:
     """A household that has paid would wait for frames that do not come to its meter (CTRL-17)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
+        await gateway.cut_off(M)
         gateway.strikes.add("loss", times=9)
         paid_at = gateway.now()
         (close,) = (await gateway.paid(M))["orders"]
@@ -70,12 +57,10 @@ def test_three_frames_that_never_arrive_send_somebody_there(tmp_path: Path) -> N
 
 def test_a_line_that_is_down_raises_the_alarm_and_sends_somebody_there(tmp_path: Path) -> None:
     """Nobody would know that a household is in the dark because an adapter is broken (CTRL-16)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
-        gateway.unplug()
-        await asyncio.sleep(1)
+        await gateway.cut_off_and_unplugged(M)
         (close,) = (await gateway.paid(M))["orders"]
         await asyncio.sleep(7 * 60)
         assert ["RECONNECT_LATE_1"] == await alarms(gateway)
@@ -90,12 +75,10 @@ def test_a_line_that_is_down_raises_the_alarm_and_sends_somebody_there(tmp_path:
 
 def test_a_reconnection_that_a_clerk_cancels_stays_somebodys_work(tmp_path: Path) -> None:
     """Who has paid would stay in the dark for good by one click, and nobody would be told (CTRL-16, 17)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
-        gateway.unplug()
-        await asyncio.sleep(1)
+        await gateway.cut_off_and_unplugged(M)
         (close,) = (await gateway.paid(M))["orders"]
         order = await gateway.ask("clara", "order.cancel", id=close, reason="wrong number")
         assert "cancelled" == order["state"]
@@ -125,7 +108,7 @@ async def paid_behind_a_trip(gateway: OrderGateway) -> None:
 
 def test_the_clocks_run_while_a_paid_trip_is_still_read_back(tmp_path: Path) -> None:
     """Who pays just behind a trip at a meter that is silent would be forgotten for a day (CTRL-16, 17)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await paid_behind_a_trip(gateway)
@@ -153,7 +136,7 @@ def test_the_clocks_run_while_a_paid_trip_is_still_read_back(tmp_path: Path) -> 
 
 def test_the_clocks_end_when_a_paid_trip_is_undone(tmp_path: Path) -> None:
     """Somebody with light would be looked for as late, or nobody reconnected when the line is back."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await paid_behind_a_trip(gateway)
@@ -175,10 +158,10 @@ def test_the_clocks_end_when_a_paid_trip_is_undone(tmp_path: Path) -> None:
 
 def test_a_reconnection_that_nobody_can_see_sends_somebody_there(tmp_path: Path) -> None:
     """A close of which nothing is known would keep a household in the dark for a day (CTRL-17)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
+        await gateway.cut_off(M)
         (close,) = (await gateway.paid(M))["orders"]
         await gateway.until(close, "accepted", "readback")
         gateway.unplug()
@@ -194,10 +177,10 @@ def test_a_reconnection_that_nobody_can_see_sends_somebody_there(tmp_path: Path)
 
 def test_field_staff_reconnect_with_a_one_time_authorisation(tmp_path: Path) -> None:
     """Somebody who stands at the meter could not close it, or anybody could at any time (CTRL-17, AUD-01)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
+        await gateway.cut_off(M)
         gateway.strikes.add("loss", times=3)
         (close,) = (await gateway.paid(M))["orders"]
         await gateway.until(close)
@@ -217,7 +200,7 @@ def test_field_staff_reconnect_with_a_one_time_authorisation(tmp_path: Path) -> 
 
 def test_a_payment_ends_the_alarm_too(tmp_path: Path) -> None:
     """The meter of a household that has paid would go on warning it (ARR-06)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await gateway.up()
@@ -239,10 +222,10 @@ def test_a_payment_ends_the_alarm_too(tmp_path: Path) -> None:
 
 def test_nobody_presses_the_key(tmp_path: Path) -> None:
     """An order would wait for ever for a key that nobody presses."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
+        await gateway.cut_off(M)
         (close,) = (await gateway.paid(M))["orders"]
         await asyncio.sleep(25 * 3600)
         order = await gateway.until(close)
@@ -258,10 +241,10 @@ def test_nobody_presses_the_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize("is_told", [False, True])
 def test_who_has_not_pressed_the_key_after_two_hours_is_told_again(tmp_path: Path, is_told: bool) -> None:
     """A family that paid would sit in the dark for a day, because nobody told it of the key (section 2.2)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
+        await gateway.cut_off(M)
         (close,) = (await gateway.paid(M))["orders"]
         since = (await gateway.until(close, "waiting_for_key"))["steps"][-1]["at"]
         left = datetime.fromisoformat(since) + timedelta(hours=2) - gateway.now()
@@ -287,10 +270,10 @@ def test_who_has_not_pressed_the_key_after_two_hours_is_told_again(tmp_path: Pat
 def test_waiting_trips_keep_nobody_in_the_dark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Orders that wait for people would fill the room of those who have paid."""
     monkeypatch.setattr(books, "OPEN_MAX", 2)
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
+        await gateway.cut_off(M)
         for name in ("a-1", "a-2"):
             await gateway.ask("clara", "order.create", order=gateway.order(name, "alarm_on", M))
         await gateway.refused("clara", "order.create", order=gateway.order("a-3", "alarm_on", M))
@@ -306,10 +289,10 @@ def test_a_payment_without_room_is_caught_up_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_restarted: bool
 ) -> None:
     """A payment that came when too many orders were open would be kept, and reconnect nobody, ever."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
+        await gateway.cut_off(M)
         with monkeypatch.context() as patched:
             patched.setattr(books, "PAID_OPEN_MAX", 0)
             assert [] == (await gateway.paid(M))["orders"]
@@ -343,10 +326,10 @@ def test_payments_without_room_are_kept_in_mind_up_to_a_limit(
 ) -> None:
     """Payments without room would fill the memory, or the sender of one too many would not know."""
     monkeypatch.setattr(payments, "MISSED_MAX", 1)
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
+        await gateway.cut_off(M)
         with monkeypatch.context() as patched:
             patched.setattr(books, "PAID_OPEN_MAX", 0)
             await gateway.paid(M)
@@ -360,10 +343,10 @@ def test_payments_without_room_are_kept_in_mind_up_to_a_limit(
 
 def test_a_partial_payment_withdraws_a_trip_and_reconnects_nobody(tmp_path: Path) -> None:
     """Who has paid something would be cut off meanwhile, or who still owes be reconnected for a cent."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
+        await gateway.cut_off(M)
         assert [] == (await gateway.paid(M, amount_cents=1, settles=False))["orders"]
 
     gateway.run(seconds=60, meanwhile=script)
@@ -374,10 +357,10 @@ def test_a_crash_between_a_payment_and_what_it_leads_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A payment that was kept would never reconnect anybody, because the program died at that moment."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
+        await gateway.cut_off(M)
         with monkeypatch.context() as patched, pytest.raises(ConnectionError):
             patched.setattr(Payments, "paid", dies)  # the record is kept, and then the power fails
             await gateway.paid(M)

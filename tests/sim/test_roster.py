@@ -20,8 +20,7 @@ from meterlink.model.order import OrderKind
 from meterlink.roster.entries import entry_of
 from meterlink.roster.history import fault_in
 from metersim import Meter, Station
-from tests.support.control_bench import a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+from tests.support.order_gateway import one_meter
 from tests.support.simulated import SimulatedGateway
 
 ADDRESSES: Final = ("000000000001", "000000000002")
@@ -181,9 +180,8 @@ def test_as_many_tickets_as_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_orders_know_a_changed_roster_at_once(tmp_path: Path) -> None:
     """A hospital marked this morning would be cut off at noon, until somebody starts the daemon anew."""
-    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
-    people = tmp_path / "people.toml"
-    people.write_text(people.read_text() + '\n[[people]]\nname = "olga"\nroles = ["operator"]\n')
+    gateway = one_meter(tmp_path)
+    gateway.employ("olga", "operator")
     meter = next(iter(gateway.addresses))
 
     async def changed(field: str, value: object) -> None:

@@ -9,26 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from meterlink.model.payload import time_out
-from metersim import Station
 from metersim.works.switch import Command
-from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+from tests.support.control_bench import ADDRESS
+from tests.support.order_gateway import OrderGateway, one_meter
 
 M = f"m{ADDRESS}"
-INSPECTOR = '\n[[people]]\nname = "ines"\nroles = ["inspector"]\n'
 LATE = ["RECONNECT_LATE_1", "RECONNECT_LATE_2"]
-
-
-def a_gateway(tmp_path: Path) -> OrderGateway:
-    return OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
-
-
-async def cut_off(gateway: OrderGateway) -> None:
-    """The customer is cut off by an order that is done."""
-    await gateway.up()
-    await gateway.told_for_trip(M)
-    await gateway.trip("t-1", M)
-    assert "done" == (await gateway.until("t-1"))["state"]
 
 
 async def work(gateway: OrderGateway) -> list[tuple[str, str]]:
@@ -65,12 +51,11 @@ async def held(gateway: OrderGateway, name: str, state: str) -> None:
 
 def test_a_payer_who_is_held_back_is_not_forgotten(tmp_path: Path) -> None:
     """A hold that nobody releases would keep a payer in the dark, and no alarm would tell (2.2, HELD)."""
-    gateway = a_gateway(tmp_path)
-    people = tmp_path / "people.toml"
-    people.write_text(people.read_text(encoding="utf-8") + INSPECTOR, encoding="utf-8")
+    gateway = one_meter(tmp_path)
+    gateway.employ("ines", "inspector")
 
     async def script() -> None:
-        await cut_off(gateway)
+        await gateway.cut_off(M)
         await held(gateway, "h1", "set")
         (close,) = (await gateway.paid(M))["orders"]
         assert ["HOLD-01"] == stopping(await gateway.until(close))
@@ -86,12 +71,11 @@ def test_a_payer_who_is_held_back_is_not_forgotten(tmp_path: Path) -> None:
 
 def test_a_released_hold_starts_the_reconnection_again(tmp_path: Path) -> None:
     """An inspector who says that all is safe would bring nobody current: the order has ended (2.2)."""
-    gateway = a_gateway(tmp_path)
-    people = tmp_path / "people.toml"
-    people.write_text(people.read_text(encoding="utf-8") + INSPECTOR, encoding="utf-8")
+    gateway = one_meter(tmp_path)
+    gateway.employ("ines", "inspector")
 
     async def script() -> None:
-        await cut_off(gateway)
+        await gateway.cut_off(M)
         await held(gateway, "h1", "set")
         (first,) = (await gateway.paid(M))["orders"]
         await gateway.until(first)
@@ -112,8 +96,8 @@ def test_a_released_hold_starts_the_reconnection_again(tmp_path: Path) -> None:
 
 def test_a_payer_whose_meter_is_to_be_replaced_is_not_forgotten(tmp_path: Path) -> None:
     """A meter in doubt gets no closing, and the family behind it would be on nobody's list (CTRL-12, 16)."""
-    gateway = a_gateway(tmp_path)
-    gateway.run(seconds=600, meanwhile=lambda: cut_off(gateway))
+    gateway = one_meter(tmp_path)
+    gateway.run(seconds=600, meanwhile=lambda: gateway.cut_off(M))
     keys = gateway.meter_keys[ADDRESS]
     gateway.meter_keys = {ADDRESS: {**keys, "pending_replacement": True}}
 
@@ -129,17 +113,20 @@ def test_a_payer_whose_meter_is_to_be_replaced_is_not_forgotten(tmp_path: Path) 
     assert ["trip"] == gateway.obeyed()
 
 
+async def nobody_at_home(gateway: OrderGateway) -> None:
+    """Who was cut off pays, his meter is silent, and whoever was sent there closes the work with a note."""
+    await gateway.cut_off_and_unplugged(M)
+    (close,) = (await gateway.paid(M))["orders"]
+    await gateway.until(close)
+    await gateway.ask("david", "work.close", item=f"field_order:{close}", why="nobody at home")
+
+
 def test_who_closes_the_work_has_brought_nobody_current(tmp_path: Path) -> None:
     """A note that nobody was at home would end the clocks of a household that paid (CTRL-16)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
-        gateway.unplug()
-        await asyncio.sleep(1)
-        (close,) = (await gateway.paid(M))["orders"]
-        await gateway.until(close)
-        await gateway.ask("david", "work.close", item=f"field_order:{close}", why="nobody at home")
+        await nobody_at_home(gateway)
         await asyncio.sleep(25 * 3600)
         assert [] == await work(gateway)
         assert LATE == await alarms(gateway)
@@ -150,34 +137,24 @@ def test_who_closes_the_work_has_brought_nobody_current(tmp_path: Path) -> None:
 
 def test_the_clocks_go_on_behind_a_restart(tmp_path: Path) -> None:
     """A restart would forget who is in the dark, once the orders and the work of it have ended."""
-    gateway = a_gateway(tmp_path)
-
-    async def script() -> None:
-        await cut_off(gateway)
-        gateway.unplug()
-        await asyncio.sleep(1)
-        (close,) = (await gateway.paid(M))["orders"]
-        await gateway.until(close)
-        await gateway.ask("david", "work.close", item=f"field_order:{close}", why="nobody at home")
+    gateway = one_meter(tmp_path)
 
     async def again() -> None:
         await gateway.up()
         await asyncio.sleep(25 * 3600)
         assert LATE == await alarms(gateway)
 
-    gateway.run(seconds=3600, meanwhile=script)
+    gateway.run(seconds=3600, meanwhile=lambda: nobody_at_home(gateway))
     gateway.run(seconds=26 * 3600, meanwhile=again)
     assert ["trip"] == gateway.obeyed()
 
 
 def test_a_meter_that_shows_itself_closed_ends_the_wait(tmp_path: Path) -> None:
     """Field staff who closed with a handheld would leave an alarm for a house with light (CTRL-16)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
-        gateway.unplug()
-        await asyncio.sleep(1)
+        await gateway.cut_off_and_unplugged(M)
         (first,) = (await gateway.paid(M))["orders"]
         await gateway.until(first)
         handheld = Command(kind="permit_close", came_by="645")
@@ -218,10 +195,10 @@ async def newest_close(gateway: OrderGateway) -> Mapping[str, Any]:
 
 def test_who_paid_in_parts_is_reconnected(tmp_path: Path) -> None:
     """A debt that no single payment settles would be paid, and its household stay in the dark (CTRL-16)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
+        await gateway.cut_off(M)
         for name in ("p1", "p2"):
             assert [] == (await gateway.paid(M, name, settles=False, amount_cents=6_000))["orders"]
         await stated(gateway, "b0", 0)
@@ -245,10 +222,10 @@ def test_who_paid_in_parts_is_reconnected(tmp_path: Path) -> None:
 
 def test_whose_dispute_is_upheld_is_reconnected(tmp_path: Path) -> None:
     """A household that was cut off for what it did not owe would stay in the dark, on nobody's list (2.2)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
+        await gateway.cut_off(M)
         await disputed(gateway, "opened")
         await asyncio.sleep(70)
         assert [] == (await gateway.ask("clara", "order.list", meter=M))["orders"]
@@ -264,12 +241,10 @@ def test_whose_dispute_is_upheld_is_reconnected(tmp_path: Path) -> None:
 
 def test_who_owes_nothing_at_a_silent_meter_is_not_forgotten(tmp_path: Path) -> None:
     """The clocks would run for payments only, and a wrong trip be nobody's matter (CTRL-16, CTRL-17)."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
-        gateway.unplug()
-        await asyncio.sleep(1)
+        await gateway.cut_off_and_unplugged(M)
         await disputed(gateway, "upheld")
         await asyncio.sleep(70)
         close = await newest_close(gateway)
@@ -284,7 +259,7 @@ def test_who_owes_nothing_at_a_silent_meter_is_not_forgotten(tmp_path: Path) -> 
 
 def test_nothing_closes_while_the_trip_is_read_back(tmp_path: Path) -> None:
     """A closing would leave blindly for a meter of which nobody knows how it stands."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
         await gateway.up()
@@ -312,10 +287,10 @@ def test_nothing_closes_while_the_trip_is_read_back(tmp_path: Path) -> None:
 
 def test_an_old_balance_reconnects_nobody(tmp_path: Path) -> None:
     """A statement of last week that comes late would reconnect who owes, or send somebody there in vain."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
+        await gateway.cut_off(M)
         await stated(gateway, "b0", 0, ago_h=100)
         await asyncio.sleep(3600)
         assert [] == (await gateway.ask("clara", "order.list", meter=M))["orders"]
@@ -327,12 +302,10 @@ def test_an_old_balance_reconnects_nobody(tmp_path: Path) -> None:
 
 def test_who_owes_again_waits_no_longer(tmp_path: Path) -> None:
     """A balance that was corrected at once would stay an alarm, or reconnect who owes."""
-    gateway = a_gateway(tmp_path)
+    gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await cut_off(gateway)
-        gateway.unplug()
-        await asyncio.sleep(1)
+        await gateway.cut_off_and_unplugged(M)
         await stated(gateway, "b0", 0)
         await stated(gateway, "b1", -12_000)
         await asyncio.sleep(25 * 3600)

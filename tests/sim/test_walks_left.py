@@ -21,8 +21,7 @@ LEFT = ("PROBE_LEFT_OPEN", "field_order")
 
 def a_gateway(folder: Path) -> OrderGateway:
     gateway = OrderGateway(folder, [Station(meter=a_meter(OPEN_TO_ALL))], proved=None)
-    with (folder / "people.toml").open("a", encoding="utf-8") as people:
-        people.write('\n[[people]]\nname = "ines"\nroles = ["inspector"]\n')
+    gateway.employ("ines", "inspector")
     return gateway
 
 

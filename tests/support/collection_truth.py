@@ -43,14 +43,7 @@ class Verdict:
     """
 
     kept: Counter[tuple[str, str]] = field(default_factory=Counter)
-    due: Counter[tuple[str, str]] = field(default_factory=Counter)
     holes: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
-
-    def completeness(self, meters: set[str]) -> float:
-        """Of some meters' slots."""
-        due = sum(count for (meter, _), count in self.due.items() if meter in meters)
-        kept = sum(count for (meter, _), count in self.kept.items() if meter in meters)
-        return kept / due
 
 
 class Book:
@@ -133,6 +126,7 @@ def compare(
         AssertionError: the three disagree.
 
     """
+    assert due and meters, "there is nothing to compare"
     book = Book(path)
     slots, readings = book.slots(), book.readings()
     book.close()
@@ -142,7 +136,6 @@ def compare(
             key = (name, data_class, slot)
             assert key in slots, f"{key} was due and has no row"
             row, values = slots[key], readings.get(key, {})
-            verdict.due[name, data_class] += 1
             for item, value in values.items():
                 assert truth(meter, data_class, item, slot) == value, (key, item, value)
             assert (row.state == "kept") == bool(values), f"{key} is {row}, and holds {values}"

@@ -28,6 +28,13 @@ MIDNIGHT: Final = datetime(2026, 11, 22, tzinfo=PLANT_TIME)
 CLASSES: Final = {"daily_freeze": DAY, "curve": QUARTER}
 
 
+def in_turn(number: int, address: str, *, seed: int) -> tuple[Meter | Meter698, dict[str, str]]:
+    """A meter whose registers grow fast, of DL/T 645 or of 698.45 in turn; its protocol by its address."""
+    if number % 2:
+        return Meter698(address, seed=seed, growth_kw=Decimal(7)), {address: "dlt698.45"}
+    return Meter(address, seed=seed, growth_kw=Decimal(7)), {}
+
+
 class FaultyLine:
     """Meters of DL/T 645 and of 698.45 in turn, whose freezes and curves are collected from midnight on.
 
@@ -56,15 +63,12 @@ class FaultyLine:
             {"class": "curve", "every_s": 900, "items": ["forward_active_energy"], "gather_s": gather_s},
         ]
         self.meters: dict[str, Any] = {}
-        protocols, places = {}, []
+        protocols: dict[str, str] = {}
+        places = []
         for number in range(count):
             address = f"{number + 1:012d}"
-            meter: Meter | Meter698
-            if number % 2:
-                meter = Meter698(address, seed=seed, growth_kw=Decimal(7))
-                protocols[address] = "dlt698.45"
-            else:
-                meter = Meter(address, seed=seed, growth_kw=Decimal(7))
+            meter, protocol = in_turn(number, address, seed=seed)
+            protocols |= protocol
             self.meters[f"m{address}"] = meter
             places.append(Station(meter=meter, **(stations or {}).get(number, {})))
         self.gateway = SimulatedGateway(

@@ -33,7 +33,7 @@ def _journal(folder: Path) -> Journal:
     return Journal.open(folder / "j.db", clock=SystemClock(), put_aside=reserve)
 
 
-async def _until_full(keep: Callable[[int], Awaitable[object]]) -> int:
+async def until_full(keep: Callable[[int], Awaitable[object]]) -> int:
     """How often it could be kept."""
     done = 0
     try:
@@ -64,18 +64,18 @@ async def fill(folder: Path) -> dict[str, Any]:
             await journal.acts.append(act(appended + 1, note="x" * ACT_OCTETS))
             appended += 1
 
-        seen["instants"] = await _until_full(instant)
-        seen["freezes_after_instants"] = await _until_full(freeze)
+        seen["instants"] = await until_full(instant)
+        seen["freezes_after_instants"] = await until_full(freeze)
         while (folder / "reserve").stat().st_size == RESERVE_OCTETS:
             await append(0)
         seen["reserve_when_used"] = (folder / "reserve").stat().st_size
         before_restart = appended
-        seen["freezes_when_used"] = await _until_full(freeze)
+        seen["freezes_when_used"] = await until_full(freeze)
         for n in range(20):
             await append(n)
     async with _journal(folder) as journal:  # a start on a full disk
         await append(0)
-        await _until_full(append)
+        await until_full(append)
         seen["acts_of_the_reserve"] = appended - before_restart
         seen["reserve_at_the_end"] = (folder / "reserve").stat().st_size
         filler.unlink()

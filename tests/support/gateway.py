@@ -29,6 +29,17 @@ def addresses_of(plant: RunningMetersim) -> dict[str, str]:
     return {f"m{address}": address for meters in plant.meters for address in meters}
 
 
+def write_one_meter(folder: Path, data: Path) -> Path:
+    """A configuration of one meter, whose gateway keeps its journal in a folder."""
+    path = folder / "meterlink.toml"
+    path.write_text(
+        f'[gateway]\ndata_dir = "{data}"\n[[meters]]\nid = "m1"\naddress = "000000000161"\n'
+        'line = "tcp://127.0.0.1:1"\n',
+        encoding="utf-8",
+    )
+    return path
+
+
 def write_config(
     folder: Path,
     lines: Mapping[str, Sequence[str]],

@@ -24,7 +24,7 @@ from meterlink.orders.life.look import SwitchFacts
 from meterlink.roster.roster import RosterMeter
 from metersim import Station
 from metersim.works.cost_control import CostControl
-from tests.support.control_bench import CUSTOMER, NUMBER, PASSWORD
+from tests.support.control_bench import CUSTOMER, NUMBER, PASSWORD, a_meter
 from tests.support.rules import chain
 from tests.support.simulated import SimulatedGateway
 
@@ -149,6 +149,11 @@ class OrderGateway(SimulatedGateway):
         )
         self.meters: dict[str, Any] = {station.meter.address: station.meter for station in stations}
 
+    def employ(self, name: str, role: str) -> None:
+        """One person more in the file of people."""
+        with (self.folder / "people.toml").open("a", encoding="utf-8") as people:
+            people.write(f'\n[[people]]\nname = "{name}"\nroles = ["{role}"]\n')
+
     async def up(self) -> None:
         """Wait until the daemon takes requests, and has read its meters once."""
         await self.desk_opened.wait()
@@ -160,6 +165,11 @@ class OrderGateway(SimulatedGateway):
         found: list[Mapping[str, Any]] = answer["records"]
         assert [] == [one for one in found if "refused" in one]
         return found
+
+    async def told_of_life_support(self, name: str = "x1", **fields: Any) -> None:
+        """Somebody at a meter or of a customer lives by a machine; or no longer does."""
+        record = {"kind": "protection", "id": name, "sender": "billing", "at": time_out(self.now())}
+        await self.told({**record, "protection": "life_support", "state": "set", **fields})
 
     async def told_for_trip(self, meter: str) -> None:
         """Everything that must have happened before a household is cut off."""
@@ -185,6 +195,19 @@ class OrderGateway(SimulatedGateway):
         await self.ask("clara", "order.create", order=self.order(order_id, OrderKind.TRIP, meter, **fields))
         await self.ask("anna", "order.approve", id=order_id)
         return await self.operated(order_id)
+
+    async def cut_off(self, meter: str) -> None:
+        """A household is cut off, as the daemon is up, by an order that is done."""
+        await self.up()
+        await self.told_for_trip(meter)
+        await self.trip("t-1", meter)
+        assert "done" == (await self.until("t-1"))["state"]
+
+    async def cut_off_and_unplugged(self, meter: str) -> None:
+        """A household is cut off, and then its line goes."""
+        await self.cut_off(meter)
+        self.unplug()
+        await asyncio.sleep(1)
 
     async def operated(self, order_id: str) -> Mapping[str, Any]:
         """Arm and operate an order."""
@@ -241,6 +264,11 @@ class OrderGateway(SimulatedGateway):
         """The kinds of what a meter obeyed, as it says."""
         meter = self.meters[address or next(iter(self.meters))]
         return [control.kind for control in meter.works.memory.controls]
+
+
+def one_meter(folder: Path) -> OrderGateway:
+    """A gateway of one meter that takes every order under a password."""
+    return OrderGateway(folder, [Station(meter=a_meter(OPEN_TO_ALL))])
 
 
 def document(body: Mapping[str, Any], meter: str, customer: str) -> dict[str, Any]:

@@ -9,35 +9,23 @@ import asyncio
 import json
 import sqlite3
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from meterlink.clock import SystemClock
-from meterlink.errors import DiskFull
 from meterlink.journal.housekeeping import Housekeeper, Policy
 from meterlink.journal.journal import Journal
 from meterlink.journal.reader import JournalReader
 from meterlink.journal.reserve import Reserve
 from meterlink.journal.soundness import faults
+from tests.support.full_disk import MEGA, until_full
 from tests.support.records import event, record
 
-MEGA = 1024 * 1024
 DISK_OCTETS = 36 * MEGA
 FILLER_OCTETS = 9 * MEGA
 RESERVE_OCTETS = 2 * MEGA
 TIGHT_OCTETS = 2 * MEGA
 EVENTS = 20
-
-
-async def _until_full(keep: Callable[[int], Awaitable[object]]) -> int:
-    done = 0
-    try:
-        while True:
-            await keep(done)
-            done += 1
-    except DiskFull:
-        return done
 
 
 async def fill(folder: Path) -> dict[str, Any]:
@@ -49,8 +37,8 @@ async def fill(folder: Path) -> dict[str, Any]:
     async with Journal.open(path, clock=SystemClock(), put_aside=reserve) as journal:
         for n in range(EVENTS):
             await journal.keep(event(n))
-        seen["instants"] = await _until_full(lambda n: journal.keep(record(n, items=100)))
-        freezes = await _until_full(lambda n: journal.keep(record(n, items=100, data_class="daily_freeze")))
+        seen["instants"] = await until_full(lambda n: journal.keep(record(n, items=100)))
+        freezes = await until_full(lambda n: journal.keep(record(n, items=100, data_class="daily_freeze")))
         seen["freezes"], seen["events"] = freezes, EVENTS
         seen["oldest_slot_before"] = _oldest(path)
         seen["shed"] = await Housekeeper(journal, Policy({}), clock=SystemClock()).shed()

@@ -22,6 +22,7 @@ from meterlink.orders.attention.work import WorkItems, WorkKind
 from metersim.loop import Simulation
 from tests.support.acts import act
 from tests.support.forger import forging
+from tests.support.gateway import write_one_meter
 from tests.support.records import EPOCH
 
 
@@ -35,11 +36,7 @@ def data(tmp_path: Path) -> Path:
     """A data directory as a daemon leaves it, with work, an alarm and a signed chain; and a configuration."""
     folder = tmp_path / "data"
     folder.mkdir()
-    (tmp_path / "meterlink.toml").write_text(
-        f'[gateway]\ndata_dir = "{folder}"\n[[meters]]\nid = "m1"\naddress = "000000000161"\n'
-        'line = "tcp://127.0.0.1:1"\n',
-        encoding="utf-8",
-    )
+    write_one_meter(tmp_path, folder)
     clock = Simulation(start=EPOCH).clock
 
     async def fill() -> None:

@@ -16,18 +16,14 @@ from meterlink.cli.completion import kinds_like
 from meterlink.clock import SystemClock
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.journal.journal import Journal
+from tests.support.gateway import write_one_meter
 from tests.support.records import EPOCH, event
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """A configuration, and a journal with a failure that has ended, one that lasts, and a report."""
-    path = tmp_path / "meterlink.toml"
-    path.write_text(
-        f'[gateway]\ndata_dir = "{tmp_path}"\n[[meters]]\nid = "m1"\naddress = "000000000161"\n'
-        'line = "tcp://127.0.0.1:1"\n',
-        encoding="utf-8",
-    )
+    path = write_one_meter(tmp_path, tmp_path)
 
     async def fill() -> None:
         async with Journal.open(tmp_path / JOURNAL_FILE, clock=SystemClock()) as journal:

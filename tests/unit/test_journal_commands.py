@@ -32,6 +32,7 @@ from meterlink.model.zone import CHINA_TIME
 from metersim.loop import Simulation
 from tests.support.acts import act
 from tests.support.forger import forging
+from tests.support.gateway import write_one_meter
 from tests.support.records import EPOCH, event, record
 
 _HOURS = 12
@@ -43,11 +44,7 @@ def data(tmp_path: Path) -> Path:
     """A data directory with half a day of readings, of which one sink has the first third."""
     folder = tmp_path / "data"
     folder.mkdir()
-    (tmp_path / "meterlink.toml").write_text(
-        f'[gateway]\ndata_dir = "{folder}"\n[[meters]]\nid = "m1"\naddress = "000000000161"\n'
-        'line = "tcp://127.0.0.1:1"\n',
-        encoding="utf-8",
-    )
+    write_one_meter(tmp_path, folder)
     simulation = Simulation(start=EPOCH)
 
     async def fill() -> None:

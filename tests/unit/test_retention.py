@@ -251,6 +251,18 @@ def test_others_are_served_between_two_steps(tmp_path: Path) -> None:
     assert max(steps) <= 2 * ROWS_AT_ONCE
 
 
+def _published_to_the_seventh(folder: Path) -> sqlite3.Connection:
+    """The file of a journal of some days, of which the broker has seven rows."""
+    story = _Story(folder)
+
+    async def told(journal: Journal) -> None:
+        await _everything(journal)
+        await journal.sinks.advance("mqtt", 7)
+
+    story.tell(told)
+    return sqlite3.connect(story.path)
+
+
 @pytest.mark.parametrize(
     ("statement", "words"),
     [
@@ -275,32 +287,19 @@ def test_others_are_served_between_two_steps(tmp_path: Path) -> None:
 )
 def test_the_file_itself_keeps_what_counts(tmp_path: Path, statement: str, words: str) -> None:
     """A bug in what removes rows, or another program, would take out a freeze or an order."""
-    story = _Story(tmp_path)
-
-    async def told(journal: Journal) -> None:
-        await _everything(journal)
-        await journal.sinks.advance("mqtt", 7)
-
-    story.tell(told)
-    db = sqlite3.connect(story.path)
+    db = _published_to_the_seventh(tmp_path)
     db.execute("PRAGMA recursive_triggers = ON")
     db.execute("INSERT INTO removed VALUES ('instant', 'age', 5, 1, 1)")
     with pytest.raises(sqlite3.IntegrityError, match=words):
         db.execute(statement)
+    assert [] == db.execute("SELECT * FROM removing").fetchall(), "nothing is let go"
     db.rollback()
     db.close()
 
 
 def test_a_row_on_the_list_lets_no_other_go(tmp_path: Path) -> None:
     """While one old row is taken out, any other could go with it."""
-    story = _Story(tmp_path)
-
-    async def told(journal: Journal) -> None:
-        await _everything(journal)
-        await journal.sinks.advance("mqtt", 7)
-
-    story.tell(told)
-    db = sqlite3.connect(story.path)
+    db = _published_to_the_seventh(tmp_path)
     db.execute("INSERT INTO removing VALUES (1, 'age')")
     for other in (2, 4, 8):
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):

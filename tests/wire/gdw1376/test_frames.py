@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -79,14 +80,6 @@ _FAULTS = {
 }
 
 
-@pytest.mark.parametrize(("text", "kind"), _FAULTS.items())
-def test_a_refused_frame_of_a_terminal_says_why(text: str, kind: str) -> None:
-    """An operator would look for the fault at the wrong end of the line."""
-    with pytest.raises(RemoteProtocolError) as refused:
-        terminal_frame.decode(bytes.fromhex(text))
-    assert kind == refused.value.kind
-
-
 _MODULE_FAULTS = {
     "": "no-frame",
     "680F": "truncated",
@@ -99,11 +92,17 @@ _MODULE_FAULTS = {
 }
 
 
-@pytest.mark.parametrize(("text", "kind"), _MODULE_FAULTS.items())
-def test_a_refused_frame_of_a_module_says_why(text: str, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("decode", "text", "kind"),
+    [
+        *((terminal_frame.decode, *fault) for fault in _FAULTS.items()),
+        *((module_frame.decode, *fault) for fault in _MODULE_FAULTS.items()),
+    ],
+)
+def test_a_refused_frame_says_why(decode: Callable[[bytes], object], text: str, kind: str) -> None:
     """An operator would look for the fault at the wrong end of the line."""
     with pytest.raises(RemoteProtocolError) as refused:
-        module_frame.decode(bytes.fromhex(text))
+        decode(bytes.fromhex(text))
     assert kind == refused.value.kind
 
 
