@@ -67,6 +67,7 @@ class Checks:
         found += _twice(there, places, rows)
         found += _come_back(meters, others, at, rows)
         found += _listeners(there, places, rows)
+        found += _one_place(others, places, rows)
         return found
 
 
@@ -210,6 +211,24 @@ def _listeners(
                 low = middle
         meter = list(first.values())[high - 1]
         yield _fault(rows, meter, "line", Words(str(error), f"监听端口或终端冲突({error})"))
+
+
+def _one_place(
+    others: Sequence[MeterSettings], places: Mapping[str, LineSettings], rows: Mapping[str, int]
+) -> Iterator[Fault]:
+    """Meters on a line that another one writes in another way; what nobody touches may stay so."""
+    urls: dict[str, dict[str, LineSettings]] = {}
+    for line in places.values():
+        urls.setdefault(line.parsed_url.place, {})[line.url] = line
+    first = {places[meter.id].url: meter for meter in reversed(others)}
+    for url, meter in first.items():
+        if other := next((one for one in urls[places[meter.id].parsed_url.place] if one != url), ""):
+            words = Words(
+                f"{url} is the same line as {other}, where other meters stand, and only one of them could be "
+                "opened: write one URL for all",
+                f"{url} 与其他表所在的 {other} 是同一条线路,只能打开其中一个:请统一写法",
+            )
+            yield _fault(rows, meter, "line", words)
 
 
 def _fault(rows: Mapping[str, int], meter: MeterSettings, column: str, words: Words) -> Fault:
