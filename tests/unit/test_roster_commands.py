@@ -19,6 +19,7 @@ _HEAD = "id,address,meter_number,customer,line,area\n"
 _TWO = (
     _HEAD + "m1,000000000001,000000000001,李雷,line1,east\nm2,000000000002,000000000002,韩梅梅,line1,east\n"
 )
+_YES = {"apply": ("--yes",)}
 
 
 class Place:
@@ -75,6 +76,21 @@ def test_plan_changes_nothing_and_apply_all(place: Place) -> None:
     assert ["m1"] == [json.loads(line)["id"] for line in place.run("list", "--json")[1].splitlines()]
     assert 2 == len(place.run("list", "--json", "--all")[1].splitlines())
     assert "nothing to change" in place.run("apply", other, "--yes")[1]
+
+
+def test_most_meters_go_out_of_service_only_with_a_word(place: Place) -> None:
+    """A table that was cut off, or a configuration without meters, would stop the reading of a whole town."""
+    rows = [f"m{number},{number:012d},,李雷,line1,east\n" for number in range(1, 23)]
+    assert 0 == place.run("apply", place.file(_HEAD + "".join(rows)), "--yes")[0]
+    for command, kept, refused in (("plan", 11, False), ("apply", 10, True), ("plan", 0, True)):
+        code, _, err = place.run(command, place.file(_HEAD + "".join(rows[:kept])), *_YES.get(command, ()))
+        told = f"names {kept} meters, and {22 - kept} of the 22 in service would go out of it"
+        assert (2 * refused, refused) == (code, told in err), err
+    empty = place.file(_HEAD)
+    assert "退运" in place.run("apply", empty, "--dry-run", lang="zh")[2]
+    assert 0 == place.run("plan", empty, "--partial")[0]
+    assert 21 == place.told("apply", place.file(_HEAD + rows[0]), "--yes", "--retire-many")["retired"]
+    assert 2 == place.run("plan", place.file(_HEAD))[0], "the last one, too"
 
 
 def test_nothing_is_applied_that_nobody_confirmed(place: Place) -> None:

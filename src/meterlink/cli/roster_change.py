@@ -29,7 +29,7 @@ from meterlink.journal.reader import JournalReader
 from meterlink.model.roster_change import KeptRoster
 from meterlink.roster.book import Held
 from meterlink.roster.cells import Time
-from meterlink.roster.checks import Checks, overwritten
+from meterlink.roster.checks import Checks, many_retired, overwritten
 from meterlink.roster.faults import CellRefused, Fault, RosterRefused, Words
 from meterlink.roster.files import Wanted, read_file
 from meterlink.roster.plan import Plan, plan, result
@@ -68,9 +68,11 @@ class RosterChanging:
             self._settings = load_settings(config)
             self._profiles = MeterProfiles(self._settings.gateway.profiles)
 
-    def plan(self, file: Path, *, partial: bool, saying: Saying = Saying.NOTHING) -> int:
+    def plan(
+        self, file: Path, *, partial: bool, saying: Saying = Saying.NOTHING, retire_many: bool = False
+    ) -> int:
         """Show what a file would change; the exit code."""
-        planned = self._planned(file, partial=partial, saying=saying)
+        planned = self._planned(file, partial=partial, saying=saying, retire_many=retire_many)
         self._show(planned)
         return ExitCode.USAGE if planned.faults else ExitCode.OK
 
@@ -83,9 +85,10 @@ class RosterChanging:
         revision: int | None,
         note: str,
         saying: Saying = Saying.NOTHING,
+        retire_many: bool = False,
     ) -> int:
         """Make the roster what a file says; the exit code."""
-        planned = self._planned(file, partial=partial, saying=saying)
+        planned = self._planned(file, partial=partial, saying=saying, retire_many=retire_many)
         at = planned.held.revision
         if revision not in {None, at}:
             typer.echo(said(self._lang, "revision_is", at, revision), err=True)
@@ -119,7 +122,7 @@ class RosterChanging:
             outcome = way.exchange(args)
         return self._told(outcome, Path(told["meter"]), {}, is_daemon=way.is_daemon)
 
-    def _planned(self, file: Path, *, partial: bool, saying: Saying) -> _Planned:
+    def _planned(self, file: Path, *, partial: bool, saying: Saying, retire_many: bool) -> _Planned:
         now = SystemClock().utc_now()
         with self._explained(), self._progress(said(self._lang, "reading", file), None) as tell:
             held = self._held()
@@ -130,6 +133,8 @@ class RosterChanging:
         faults = [*wanted.faults]
         faults += checks.faults(result(held.meters, found.touched), found.touched, now, wanted.rows)
         faults += overwritten(held.meters, found.touched, wanted.rows, saying)
+        if not retire_many:
+            faults += many_retired(held.meters, len(found.retired), now, named=len(wanted.meters))
         refusal = RosterRefused.of(faults) if faults else None
         return _Planned(
             file=file,

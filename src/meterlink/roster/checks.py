@@ -19,6 +19,8 @@ from meterlink.roster.faults import Fault, Words
 from meterlink.roster.fits import Fits
 from meterlink.roster.saying import Saying
 
+RETIRED_FREELY: Final = 10
+"""So many meters go out of service without a word, and any number that is not more than half of them."""
 ENTRIES_MAX: Final = 3 * METERS_MAX
 """Entries of a roster with those out of service: every meter was replaced twice."""
 
@@ -111,6 +113,28 @@ def overwritten(
                 "如原表号录入有误,请加 `--correct-numbers`",
             )
             yield _fault(rows, meter, "meter_number", words)
+
+
+def many_retired(before: Meters, retired: int, at: datetime, *, named: int) -> Iterator[Fault]:
+    """A table that would take most meters out of service: it is cut off, empty, or of another place.
+
+    Args:
+        before: the roster as it is, with those out of service.
+        retired: how many meters would go out of service because the table does not name them.
+        at: now.
+        named: how many meters the table names.
+
+    """
+    there = sum(not is_gone(meter, at) for meter in before.values())
+    if not retired or (named and (retired <= RETIRED_FREELY or 2 * retired <= there)):
+        return
+    words = Words(
+        f"the table names {named} meters, and {retired} of the {there} in service would go out of it: if it "
+        "names only some of them, say so (`--partial`); if they are to go, say that (`--retire-many`)",
+        f"该表列出 {named} 只电能表,在运的 {there} 只中将有 {retired} 只退运:"
+        "如只列出部分电能表,请加 `--partial`;如确需退运,请加 `--retire-many`",
+    )
+    yield Fault(row=0, column="", meter="", words=words)
 
 
 def _too_many(there: int, entries: int) -> list[Fault]:
