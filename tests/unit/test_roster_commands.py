@@ -191,6 +191,8 @@ def test_what_is_exported_changes_nothing(place: Place, name: str, lang: str) ->
     place.run("export", "-o", str(place.folder / "o.json"))
     document = json.loads((place.folder / "o.json").read_text(encoding="utf-8"))
     assert (1, ["m1", "m2"]) == (document["revision"], [one["id"] for one in document["meters"]])
+    planned = place.told("plan", str(place.folder / "o.json"))
+    assert ([], {}, [], 2) == tuple(planned[key] for key in ("added", "changed", "retired", "unchanged"))
     assert 2 == place.run("export", "-o", str(place.folder / "o.pdf"))[0]
     assert 1 == place.run("export", "-o", str(place.folder / "no" / "o.csv"))[0]
 

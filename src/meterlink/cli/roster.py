@@ -13,7 +13,7 @@ app = typer.Typer(
     no_args_is_help=True, help="The roster: which meters there are, and every change of it. 档案。"
 )
 
-_FILE = Annotated[Path, typer.Argument(help="A .csv, .xlsx or .toml with meters.", show_default=False)]
+_FILE = Annotated[Path, typer.Argument(help="A .csv, .xlsx, .json or .toml with meters.", show_default=False)]
 _METER = Annotated[str, typer.Argument(help="Our id of the meter.", show_default=False)]
 _PARTIAL = Annotated[
     bool, typer.Option("--partial", help="The file names only some meters; the others stay as they are.")
