@@ -155,6 +155,24 @@ def test_completeness_of_a_day_of_freezes(config: Path) -> None:
     assert "采集成功率" in text and "66.66 %" in text, "shares are not rounded up"
 
 
+def test_an_area_that_is_none_is_refused(config: Path) -> None:
+    """A slip of the pen would be an area of which nothing is due, and so nothing is missing."""
+    code, text = _cli(config, "completeness", "--day", _DAY, "--area", "nord")
+    assert (2, True) == (code, "no meter in service is of an area 'nord'; there are: north" in text)
+
+
+def test_a_table_can_be_read_everywhere(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pipe, or in a terminal of 80 columns, the numbers would be dots."""
+    asked = ("completeness", "--day", _DAY, "--by", "class", "--lang", "en")
+    _, text = _cli(config, *asked)
+    assert "due kept success rate completeness missing refused lost not counted" in " ".join(text.split())
+    assert ["daily_freeze", "3", "2", "66.66", "%"] == text.splitlines()[1].split()[:5]
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    _, text = _cli(config, *asked)
+    assert "…" not in text and "66.66 %" in text
+
+
 def test_completeness_by_class_and_meter(config: Path) -> None:
     """Values of the moment count in their day; a slot whose tries are used up is missed at once."""
     _, text = _cli(config, "completeness", "--day", "2026-11-22", "--by", "meter", "--json")
