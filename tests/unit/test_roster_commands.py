@@ -172,6 +172,16 @@ def test_the_whole_story_of_a_meter(place: Place) -> None:
         assert 2 == place.run(*wrong)[0]
     assert 2 == place.run(*[word.replace("12345.67", "x=y") for word in words])[0]
     assert 2 == place.run(*[word.replace("10:30", "noon") for word in words])[0]
+    again = ("exchange", "m2", "--new-number", "999", *removed)
+    code, _, err = place.run(*again)
+    assert (2, True) == (code, "the new meter: meter_number: write 12 digits" in err)
+    assert "`--new-number`" in err and "roster apply" not in err
+    code, _, err = place.run(*again[:3], "000000000009", "--new-id", "x", *removed, lang="zh")
+    assert (2, True) == (
+        code,
+        err.startswith("m2:表号(meter_number):与表 '000000000009'(已在档案中)的表号相同"),
+    )
+    assert err.endswith("换表未登记。请改正新表的信息后重试\n")
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.xlsx"])

@@ -120,7 +120,7 @@ class RosterChanging:
         }
         with self._way() as way:
             outcome = way.exchange(args)
-        return self._told(outcome, Path(told["meter"]), {}, is_daemon=way.is_daemon)
+        return self._told(outcome, told["meter"], {}, is_daemon=way.is_daemon, refused="refused_exchange")
 
     def _planned(self, file: Path, *, partial: bool, saying: Saying, retire_many: bool) -> _Planned:
         now = SystemClock().utc_now()
@@ -174,8 +174,16 @@ class RosterChanging:
         if planned.plan.is_empty:
             print(said(self._lang, "nothing"))
 
-    def _told(self, outcome: Outcome, file: Path, rows: Mapping[str, int], *, is_daemon: bool) -> int:
-        """Show what became of a change."""
+    def _told(
+        self,
+        outcome: Outcome,
+        of: Path | str,
+        rows: Mapping[str, int],
+        *,
+        is_daemon: bool,
+        refused: str = "refused",
+    ) -> int:
+        """Show what became of a change of a file, or of a meter."""
         if self._as_json:
             print(json.dumps(outcome, ensure_ascii=False))
         elif "refused" not in outcome:
@@ -185,15 +193,17 @@ class RosterChanging:
                 print(said(self._lang, "daemon"))
         else:
             faults = [_fault_in(told, rows) for told in outcome["refused"]]
-            self._tell_faults(file, faults, outcome["count"])
+            self._tell_faults(of, faults, outcome["count"], refused)
         return ExitCode.USAGE if "refused" in outcome else ExitCode.OK
 
-    def _tell_faults(self, file: Path, faults: Sequence[Fault], count: int) -> None:
-        for line in fault_lines(self._lang, file, faults):
+    def _tell_faults(
+        self, of: Path | str, faults: Sequence[Fault], count: int, refused: str = "refused"
+    ) -> None:
+        for line in fault_lines(self._lang, of, faults):
             typer.echo(line, err=True)
         if count > len(faults):
             typer.echo(said(self._lang, "more", count - len(faults)), err=True)
-        typer.echo(said(self._lang, "refused", count), err=True)
+        typer.echo(said(self._lang, refused, count), err=True)
 
     def _confirmed(self) -> bool:
         if not sys.stdin.isatty():
