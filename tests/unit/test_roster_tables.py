@@ -435,6 +435,7 @@ def test_a_json_that_is_no_export_says_what_is_wrong(tmp_path: Path) -> None:
     words = ("stands there already", "speed: Extra", "a table of keys", "lone surrogate", "NUL")
     for fault, said in zip(found.faults, words, strict=True):
         assert said in fault.words.en
+        assert said not in fault.words.zh
     for text in ("", "[]", "{}", '{"meters": 1}', "[" * 100_000, "\xff"):
         path.write_text(text, encoding="latin-1")
         with pytest.raises(ConfigError, match=r"e\.json: "):

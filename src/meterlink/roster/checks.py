@@ -19,6 +19,8 @@ from meterlink.roster.faults import Fault, Words
 from meterlink.roster.fits import Fits
 from meterlink.roster.saying import Saying
 
+_NAMED_MAX: Final = 5
+"""Lines that a message names."""
 RETIRED_FREELY: Final = 10
 """So many meters go out of service without a word, and any number that is not more than half of them."""
 ENTRIES_MAX: Final = 3 * METERS_MAX
@@ -60,8 +62,7 @@ class Checks:
                 places[meter.id] = lines.find(meter.line, "")
             except ValueError as error:
                 said = str(error).removeprefix(": ")
-                words = Words(said, f"没有该线路({said})")
-                found.append(_fault(rows, meter, "line", words))
+                found.append(_fault(rows, meter, "line", Words(said, self._no_line_zh(meter.line))))
         others = [meter for meter in touched if meter.id in places]
         for meter in others:
             for misfit in self._fits.misfits(meter, places[meter.id]):
@@ -71,6 +72,16 @@ class Checks:
         found += _listeners(there, places, rows)
         found += _one_place(others, places, rows)
         return found
+
+    def _no_line_zh(self, wanted: str) -> str:
+        """Why a meter's line is none, in Chinese."""
+        if "://" in wanted:
+            return (
+                f"{wanted!r} 不是有效的线路地址:应为 tcp://主机:端口、"
+                "serial:///dev/ttyUSB0?baud=2400&parity=even 或 listen://0.0.0.0:端口?terminal=通信地址"
+            )
+        named = "、".join(sorted(line.name for line in self._lines)[:_NAMED_MAX]) or "无"
+        return f"没有名为 {wanted!r} 的线路(已有:{named});也可直接填写 tcp://主机:端口"
 
 
 def overwritten(
@@ -234,7 +245,11 @@ def _listeners(
             else:
                 low = middle
         meter = list(first.values())[high - 1]
-        yield _fault(rows, meter, "line", Words(str(error), f"监听端口或终端冲突({error})"))
+        zh = (
+            f"线路 {places[meter.id].url} 与其他线路冲突:同一端口的线路须写同一个监听主机,"
+            "每个终端只能属于一条线路"
+        )
+        yield _fault(rows, meter, "line", Words(str(error), zh))
 
 
 def _one_place(

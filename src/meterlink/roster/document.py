@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from meterlink.config import MeterSettings
 from meterlink.errors import ConfigError
+from meterlink.roster.columns import BY_KEY
 from meterlink.roster.faults import Fault, Words
 from meterlink.roster.rows import ROWS_MAX
 from meterlink.roster.table import octets_of
@@ -33,6 +34,14 @@ class Document:
     faults: list[Fault] = field(default_factory=list)
 
 
+class _NoEntry(Exception):
+    """What stands there can be no entry."""
+
+    def __init__(self, words: Words) -> None:
+        super().__init__(words.en)
+        self.words = words
+
+
 def read_json(path: Path) -> Document:
     """The meters of a file ``{"meters": [...]}`` with the keys of ``[[meters]]``.
 
@@ -45,15 +54,14 @@ def read_json(path: Path) -> Document:
         try:
             meter = MeterSettings.model_validate(_checked(entry))
         except ValidationError as error:
-            fault = error.errors(include_url=False, include_input=False)[0]
-            place, said = ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
-            found.faults.append(_fault(number, entry, f"{place}: {said}"))
+            found.faults.append(_fault(number, entry, _wrong(error)))
             continue
-        except ConfigError as error:
-            found.faults.append(_fault(number, entry, str(error)))
+        except _NoEntry as error:
+            found.faults.append(_fault(number, entry, error.words))
             continue
         if meter.id in found.rows:
-            found.faults.append(_fault(number, entry, f"the id {meter.id!r} stands there already"))
+            words = Words(f"the id {meter.id!r} stands there already", f"标识 {meter.id!r} 重复")
+            found.faults.append(_fault(number, entry, words))
             continue
         found.meters.append(meter)
         found.rows[meter.id] = number
@@ -80,23 +88,34 @@ def _checked(entry: Any) -> dict[str, Any]:
     """An entry whose texts can be kept.
 
     Raises:
-        ConfigError: it is no table, or holds a character that no text has.
+        _NoEntry: it is no table, or holds a character that no text has.
 
     """
     if not isinstance(entry, dict):
-        raise ConfigError("an entry is a table of keys and values")
+        raise _NoEntry(Words("an entry is a table of keys and values", "每项应为键值表"))
     written = json.dumps(entry, ensure_ascii=False)
     try:
         written.encode()
     except UnicodeEncodeError:
-        raise ConfigError("half of a character stands in it (a lone surrogate)") from None
+        raise _NoEntry(
+            Words("half of a character stands in it (a lone surrogate)", "含有不完整的字符")
+        ) from None
     if "\\u0000" in written:
-        raise ConfigError("a NUL character stands in it")
+        raise _NoEntry(Words("a NUL character stands in it", "含有空字符"))
     return entry
 
 
-def _fault(number: int, entry: Any, said: str) -> Fault:
+def _wrong(error: ValidationError) -> Words:
+    """What the rules of the configuration say of an entry."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    place, said = ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
+    column = BY_KEY.get(str(fault["loc"][0])) if fault["loc"] else None
+    zh = f"{column.zh}应为{column.cell.rule.zh}" if column else f"不认识键 {place!r},或其值不符合要求"
+    return Words(f"{place}: {said}", zh)
+
+
+def _fault(number: int, entry: Any, said: Words) -> Fault:
     name = entry.get("id") if isinstance(entry, dict) else None
     meter = name if isinstance(name, str) else ""
-    words = Words(f"entry {number} of meters: {said}", f"meters 第 {number} 项有误:{said}")
+    words = Words(f"entry {number} of meters: {said.en}", f"meters 第 {number} 项:{said.zh}")
     return Fault(row=number, column="", meter=meter.encode(errors="backslashreplace").decode(), words=words)
