@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from meterlink.cli import app
@@ -212,3 +213,21 @@ def test_the_daemon_answers_the_same(tmp_path: Path) -> None:
     _, text = _cli(config, "completeness", "--day", _DAY, "--json")
     assert json.loads(text)["total"] == answers[1]["total"]
     assert ["line1"] == [row["name"] for row in answers[1]["rows"]]
+
+
+def test_a_silence_is_told_once_and_not_by_every_plan(tmp_path: Path) -> None:
+    """Of a meter with six plans people would read six times that it does not answer, and that it does again."""
+    plans = [*_PLANS, {"name": "often", "every_s": 120, "items": ["current.a"]}]
+    station = Station(meter=Meter("000000000001", seed=7))
+    gateway = SimulatedGateway(tmp_path, [station], plans=plans)
+
+    async def silence() -> None:
+        await asyncio.sleep(130)
+        station.faults = Faults(silence=1.0)
+        await asyncio.sleep(600)
+        station.faults = Faults()
+
+    with capture_logs() as logs:
+        gateway.run(seconds=1_000, meanwhile=silence)
+    told = [one["event"] for one in logs if one["event"] in {"meter_silent", "meter_answers"}]
+    assert ["meter_silent", "meter_answers"] == told
