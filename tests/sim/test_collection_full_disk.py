@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from meterlink.acquisition.turns import ROOM_REST_S
 from meterlink.daemon.audited import JOURNAL_FILE
@@ -55,7 +56,10 @@ def test_a_tight_disk_is_the_reason_of_what_is_not_kept(
         assert [(State.DUE, Reason.NO_ROOM)] == _reason(tmp_path, _NOON - timedelta(minutes=15))
         disk.is_tight = False
 
-    gateway.run(seconds=1_400, meanwhile=free_some_space)
+    with capture_logs() as logs:
+        gateway.run(seconds=1_400, meanwhile=free_some_space)
+    told = [entry["event"] for entry in logs if entry["event"].startswith("journal.")]
+    assert ["journal.failing", "journal.recovered"] == told, "once each, not with every change"
     for minute in (1, 10, 19):
         found = _reason(tmp_path, _NOON + timedelta(minutes=minute))
         assert [(State.EXPIRED, Reason.NO_ROOM)] == found, f"minute {minute}"

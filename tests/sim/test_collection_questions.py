@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from meterlink.cli import app
 from meterlink.errors import BadRequest, Unknown
 from metersim import Faults, Meter, Station
+from metersim.line.fault_rules import FaultRule
 from tests.support.simulated import SimulatedGateway
 
 _DAY = "2026-11-21"
@@ -155,6 +158,24 @@ def test_completeness_of_a_day_of_freezes(config: Path) -> None:
     assert "采集成功率" in text and "66.66 %" in text, "shares are not rounded up"
 
 
+def test_an_area_that_is_none_is_refused(config: Path) -> None:
+    """A slip of the pen would be an area of which nothing is due, and so nothing is missing."""
+    code, text = _cli(config, "completeness", "--day", _DAY, "--area", "nord")
+    assert (2, True) == (code, "no meter in service is of an area 'nord'; there are: north" in text)
+
+
+def test_a_table_can_be_read_everywhere(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pipe, or in a terminal of 80 columns, the numbers would be dots."""
+    asked = ("completeness", "--day", _DAY, "--by", "class", "--lang", "en")
+    _, text = _cli(config, *asked)
+    assert "due kept success rate completeness missing refused lost not counted" in " ".join(text.split())
+    assert ["daily_freeze", "3", "2", "66.66", "%"] == text.splitlines()[1].split()[:5]
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "80")
+    _, text = _cli(config, *asked)
+    assert "…" not in text and "66.66 %" in text
+
+
 def test_completeness_by_class_and_meter(config: Path) -> None:
     """Values of the moment count in their day; a slot whose tries are used up is missed at once."""
     _, text = _cli(config, "completeness", "--day", "2026-11-22", "--by", "meter", "--json")
@@ -194,3 +215,18 @@ def test_the_daemon_answers_the_same(tmp_path: Path) -> None:
     _, text = _cli(config, "completeness", "--day", _DAY, "--json")
     assert json.loads(text)["total"] == answers[1]["total"]
     assert ["line1"] == [row["name"] for row in answers[1]["rows"]]
+
+
+def test_a_silence_is_told_once_and_not_by_every_plan(tmp_path: Path) -> None:
+    """Of a meter with six plans people would read six times that it does not answer, and that it does."""
+    plans = [*_PLANS, {"name": "often", "every_s": 120, "items": ["current.a"]}]
+    station = Station(meter=Meter("000000000001", seed=7))
+    gateway = SimulatedGateway(tmp_path, [station], plans=plans)
+
+    silence = FaultRule(what="silence", between=(timedelta(seconds=130), timedelta(seconds=730)))
+    gateway.strikes.rules.add(silence)
+
+    with capture_logs() as logs:
+        gateway.run(seconds=1_000)
+    told = [one["event"] for one in logs if one["event"] in {"meter_silent", "meter_answers"}]
+    assert ["meter_silent", "meter_answers"] == told

@@ -55,7 +55,7 @@ async def test_a_serial_line_has_one_owner(terminal: tuple[int, str]) -> None:
     """Two masters on one RS-485 line hear each other's answers."""
     _, path = terminal
     line = await open_line(SerialUrl(device=path))
-    with pytest.raises(LineBusy):
+    with pytest.raises(LineBusy, match=r"same as the line serial://.* of this gateway"):
         await open_line(SerialUrl(device=path))
     await line.aclose()
     again = await open_line(SerialUrl(device=path))
@@ -83,7 +83,7 @@ async def test_a_tcp_line_has_one_owner_on_this_machine() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = TcpUrl(host="localhost", port=server.getsockname()[1])
         line = await open_line(url)
-        with pytest.raises(LineBusy):
+        with pytest.raises(LineBusy, match=f"same as the line tcp://localhost:{url.port} of this gateway"):
             await open_line(TcpUrl(host="127.0.0.1", port=url.port))
         await line.aclose()
         again = await open_line(url)

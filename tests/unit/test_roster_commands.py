@@ -19,6 +19,7 @@ _HEAD = "id,address,meter_number,customer,line,area\n"
 _TWO = (
     _HEAD + "m1,000000000001,000000000001,李雷,line1,east\nm2,000000000002,000000000002,韩梅梅,line1,east\n"
 )
+_YES = {"apply": ("--yes",)}
 
 
 class Place:
@@ -75,6 +76,21 @@ def test_plan_changes_nothing_and_apply_all(place: Place) -> None:
     assert ["m1"] == [json.loads(line)["id"] for line in place.run("list", "--json")[1].splitlines()]
     assert 2 == len(place.run("list", "--json", "--all")[1].splitlines())
     assert "nothing to change" in place.run("apply", other, "--yes")[1]
+
+
+def test_most_meters_go_out_of_service_only_with_a_word(place: Place) -> None:
+    """A table that was cut off, or a configuration without meters, would stop the reading of a whole town."""
+    rows = [f"m{number},{number:012d},,李雷,line1,east\n" for number in range(1, 23)]
+    assert 0 == place.run("apply", place.file(_HEAD + "".join(rows)), "--yes")[0]
+    for command, kept, refused in (("plan", 11, False), ("apply", 10, True), ("plan", 0, True)):
+        code, _, err = place.run(command, place.file(_HEAD + "".join(rows[:kept])), *_YES.get(command, ()))
+        told = f"names {kept} meters, and {22 - kept} of the 22 in service would go out of it"
+        assert (2 * refused, refused) == (code, told in err), err
+    empty = place.file(_HEAD)
+    assert "退运" in place.run("apply", empty, "--dry-run", lang="zh")[2]
+    assert 0 == place.run("plan", empty, "--partial")[0]
+    assert 21 == place.told("apply", place.file(_HEAD + rows[0]), "--yes", "--retire-many")["retired"]
+    assert 2 == place.run("plan", place.file(_HEAD))[0], "the last one, too"
 
 
 def test_nothing_is_applied_that_nobody_confirmed(place: Place) -> None:
@@ -156,6 +172,16 @@ def test_the_whole_story_of_a_meter(place: Place) -> None:
         assert 2 == place.run(*wrong)[0]
     assert 2 == place.run(*[word.replace("12345.67", "x=y") for word in words])[0]
     assert 2 == place.run(*[word.replace("10:30", "noon") for word in words])[0]
+    again = ("exchange", "m2", "--new-number", "999", *removed)
+    code, _, err = place.run(*again)
+    assert (2, True) == (code, "the new meter: meter_number: write 12 digits" in err)
+    assert "`--new-number`" in err and "roster apply" not in err
+    code, _, err = place.run(*again[:3], "000000000009", "--new-id", "x", *removed, lang="zh")
+    assert (2, True) == (
+        code,
+        err.startswith("m2:表号(meter_number):与表 '000000000009'(已在档案中)的表号相同"),
+    )
+    assert err.endswith("换表未登记。请改正新表的信息后重试\n")
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.xlsx"])
@@ -175,6 +201,8 @@ def test_what_is_exported_changes_nothing(place: Place, name: str, lang: str) ->
     place.run("export", "-o", str(place.folder / "o.json"))
     document = json.loads((place.folder / "o.json").read_text(encoding="utf-8"))
     assert (1, ["m1", "m2"]) == (document["revision"], [one["id"] for one in document["meters"]])
+    planned = place.told("plan", str(place.folder / "o.json"))
+    assert ([], {}, [], 2) == tuple(planned[key] for key in ("added", "changed", "retired", "unchanged"))
     assert 2 == place.run("export", "-o", str(place.folder / "o.pdf"))[0]
     assert 1 == place.run("export", "-o", str(place.folder / "no" / "o.csv"))[0]
 

@@ -128,6 +128,48 @@ def _faults(*meters: MeterSettings, rows: dict[str, int] | None = None) -> list[
 
 
 @pytest.mark.parametrize(
+    ("keys", "zh"),
+    [
+        ({"line": "line7"}, "没有名为 'line7' 的线路(已有:hall、line1);也可直接填写 tcp://主机:端口"),
+        ({"line": "udp://x:1"}, "'udp://x:1' 不是有效的线路地址:应为 tcp://主机:端口"),
+        (
+            {"line": "listen://127.0.0.1:9000?terminal=000000000001", "protocol": "dlt698.45"},
+            "与其他线路冲突:同一端口的线路须写同一个监听主机",
+        ),
+    ],
+)
+def test_a_fault_is_told_in_whole_sentences_of_chinese(keys: dict[str, Any], zh: str) -> None:
+    """Whoever mends the table in an office would find English words in the middle of it."""
+    terminal = {"address": "111111111111", "line": "hall", "protocol": "dlt698.45"}
+    meters = [meter(1, **keys), meter(2, **terminal)]
+    if "listen" in keys.get("line", ""):
+        meters = [meters[1], meters[0]]
+    [fault] = CHECKS.faults(by_id(meters), meters, NOW, {})
+    assert zh in fault.words.zh
+    assert fault.words.en not in fault.words.zh
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("tcp://127.0.0.1:17201", "tcp://LOCALHOST:17201"),
+        ("tcp://[::1]:17201", "tcp://127.0.0.1:17201"),
+        ("tcp://[2001:db8::1]:1", "tcp://[2001:0db8:0::1]:1"),
+        ("tcp://10.0.0.1:1", "tcp://[::ffff:10.0.0.1]:1"),
+        ("serial:///dev/ttyUSB0?baud=2400", "serial:///dev//ttyUSB0?baud=9600"),
+    ],
+)
+def test_a_line_that_is_written_in_two_ways_is_refused(one: str, other: str) -> None:
+    """Both would look good until one of them is dead, which no other process has."""
+    assert [(2, "line"), (3, "line")] == sorted(_faults(meter(1, line=one), meter(2, line=other)))
+    known = [meter(1, line=one), meter(2, line=other), meter(3, line="tcp://10.0.0.1:2")]
+    assert [] == CHECKS.faults(by_id(known), known[2:], NOW, {}), "what nobody touches may stay"
+    with pytest.raises(ValueError, match="are one and the same"):
+        Settings.model_validate({"meters": [entry_of(one) for one in known]})
+    assert [] == _faults(meter(1, line=one), meter(2, line="tcp://10.0.0.2:17201"))
+
+
+@pytest.mark.parametrize(
     ("keys", "column"),
     [
         ({"line": "line7"}, "line"),

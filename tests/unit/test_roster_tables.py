@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import io
+import json
 import zipfile
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,6 +22,7 @@ from meterlink.model.zone import CHINA_TIME
 from meterlink.roster import rows as roster_rows
 from meterlink.roster import table, workbook
 from meterlink.roster.columns import COLUMNS, column_of
+from meterlink.roster.document import read_json
 from meterlink.roster.entries import entry_of
 from meterlink.roster.files import read_file, table_of
 from meterlink.roster.rows import ROWS_MAX, read_rows
@@ -419,3 +421,22 @@ def test_a_workbook_comes_back_too(tmp_path: Path) -> None:
     found = [list(row) for _, row in read_xlsx(path).rows]
     assert [["m1", "000000000001"], ["m2", "000000000002"]] == [row[:2] for row in found]
     assert "=1+1" in found[0] and "000000000007" in found[1]
+
+
+def test_a_json_that_is_no_export_says_what_is_wrong(tmp_path: Path) -> None:
+    """A slip of the pen would be a traceback, or a text that no journal can keep."""
+    path = tmp_path / "e.json"
+    good = {"id": "m1", "address": "000000000001", "line": "tcp://127.0.0.1:1"}
+    entries = [good, good, {**good, "id": "m2", "speed": 1}, "m3", {**good, "id": "m\ud800"}, {"id": "m\0"}]
+    path.write_text(json.dumps({"meters": entries}), encoding="utf-8")
+    found = read_json(path)
+    assert ["m1"] == [one.id for one in found.meters]
+    assert [2, 3, 4, 5, 6] == [fault.row for fault in found.faults]
+    words = ("stands there already", "speed: Extra", "a table of keys", "lone surrogate", "NUL")
+    for fault, said in zip(found.faults, words, strict=True):
+        assert said in fault.words.en
+        assert said not in fault.words.zh
+    for text in ("", "[]", "{}", '{"meters": 1}', "[" * 100_000, "\xff"):
+        path.write_text(text, encoding="latin-1")
+        with pytest.raises(ConfigError, match=r"e\.json: "):
+            read_json(path)

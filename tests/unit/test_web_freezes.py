@@ -303,6 +303,7 @@ async def test_faults_without_end_are_not_told_without_end(tmp_path: Path) -> No
             assert FAULTS_MAX == len(answer.json()["faults"])
 
 
+@pytest.mark.asyncio
 async def test_faults_say_how_to_write_it(tmp_path: Path) -> None:
     """Who asked would read the words of a library, and look for an example in the schema."""
     said = {

@@ -8,12 +8,13 @@ of service) are not due; slots whose time has not come are not yet due.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, Final, Literal, NamedTuple
 
-from meterlink.errors import BadRequest
+from meterlink.errors import BadRequest, Unknown
 from meterlink.model.data_classes import (
     CURVE,
     DAILY_FREEZE,
@@ -36,6 +37,8 @@ NOBODY: Final = {
     "en": "nothing was due of {meter} then: no plan asks for it, or the meter is not known",
     "zh": "{meter} 在该时刻没有应采数据:没有采集方案要求,或没有该电能表",
 }
+AREAS_NAMED_MAX: Final = 5
+"""Areas that a message names."""
 _TO_COME: Final[Mapping[Lang, str]] = {
     "en": "not due yet: it is due from {due}",
     "zh": "尚未到采集时间:自{due}起应采",
@@ -120,6 +123,20 @@ def why(
         "slot": slot.astimezone(zone).isoformat(),
         "found": [_told(one, marks.get(one.key.data_class), zone, now) for one in standings],
     }
+
+
+def check_area(places: Mapping[str, Place], area: str) -> None:
+    """See that meters of an area are in service; the area of no name is that of all.
+
+    Raises:
+        Unknown: there are none; the message names near areas.
+
+    """
+    areas = {place.area for place in places.values()} - {""}
+    if area and area not in areas:
+        near = difflib.get_close_matches(area, areas, n=AREAS_NAMED_MAX) or sorted(areas)[:AREAS_NAMED_MAX]
+        there = f"; there are: {', '.join(near)}" if near else ""
+        raise Unknown(f"no meter in service is of an area {area!r}{there}")
 
 
 def completeness(

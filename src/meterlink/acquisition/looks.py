@@ -107,6 +107,7 @@ class Looks:
     ) -> None:
         self._sights = sights
         self._known: dict[str, _Known] = {}
+        self._silent: set[str] = set()
         self._shown = shown
         self._tell_mixed = tell_mixed
         self._clock = clock
@@ -118,6 +119,18 @@ class Looks:
         self._known.clear()
         for meter in self._sights:
             self._shown.pop(meter, None)
+
+    def falls_silent(self, meter: str) -> bool:
+        """Note that a meter does not answer; whether that is new to all plans of the line."""
+        is_new = meter not in self._silent
+        self._silent.add(meter)
+        return is_new
+
+    def answers(self, meter: str) -> bool:
+        """Note that a meter answers; whether it was silent, for whichever plan."""
+        was_silent = meter in self._silent
+        self._silent.discard(meter)
+        return was_silent
 
     def was_silent(self, meter: str) -> None:
         """A meter answers that did not: it may be another one."""

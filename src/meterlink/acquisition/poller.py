@@ -278,13 +278,14 @@ class Poller(ABC):
     def _note_silent(self, point: Point) -> None:
         known = point.meter in self._memory.silent
         self._memory.silent[point.meter] = self._clock.monotonic_s()
-        if not known:
+        if not known and self._looks.falls_silent(point.meter):
             _log.warning("meter_silent", line=self._line.name, meter=point.meter, address=point.address)
 
     def _note_answers(self, point: Point) -> None:
         if point.meter in self._memory.silent:
             del self._memory.silent[point.meter]
             self._looks.was_silent(point.meter)
+        if self._looks.answers(point.meter):
             _log.info("meter_answers", line=self._line.name, meter=point.meter, address=point.address)
 
     async def _note_missed(self, failed: Sequence[Task], slot: datetime) -> None:

@@ -181,14 +181,14 @@ class Turn:
         self._line_rest_s = LINE_REST_S
         if meter.silent:
             self._looks.was_silent(meter.point.meter)
+        if self._looks.answers(meter.point.meter):
+            _log.info("meter_answers", line=self._line.name, meter=meter.point.meter)
         if answer.records:
             await self._looks.renew(meter.point.meter, stream.plan.data_class)
         if not await self._harvest.take(stream, job.slots, answer):
             self._tell(stream, "no_room_for_curves", "the journal's disk is almost full: free some space")
             await self._wait_for_room()
             return 0.0
-        if meter.silent:
-            _log.info("meter_answers", line=self._line.name, meter=meter.point.meter)
         meter.silent, meter.tries = False, 0
         self._note_refused(stream, answer.refused)
         if job.checks_depth:
@@ -243,8 +243,8 @@ class Turn:
     async def _note_silent(self, stream: Stream) -> None:
         """Put the meter aside, for a moment or for longer; all that is due of it waits for it."""
         meter = stream.meter
-        if not meter.silent:
-            point = meter.point
+        point = meter.point
+        if not meter.silent and self._looks.falls_silent(point.meter):
             _log.warning("meter_silent", line=self._line.name, meter=point.meter, address=point.address)
         meter.silent = True
         meter.tries += 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from meterlink.acquisition.explaining import WAYS, Place, completeness, slot_of, spans_of, why
+from meterlink.acquisition.explaining import WAYS, Place, check_area, completeness, slot_of, spans_of, why
 from meterlink.acquisition.undue import undue
 from meterlink.cli.desk import DaemonAway, Desk, Refusal, leave
 from meterlink.cli.exit_codes import ExitCode
@@ -100,8 +102,8 @@ class CollectionLook:
         settings = self._settings()
         told = self._asked(settings, COMPLETENESS, day=day.isoformat(), by=by, area=area)
         if told is None:
-            places: dict[str, Place] = places_of(settings)
             with looking_into(None, self._config) as reader:
+                places = self._places(reader, settings, area)
                 tallies = _tallies(reader, day, settings)
             way = next(one for one in WAYS if one == by)
             told = completeness(tallies, places, day=day, by=way, area=area)
@@ -110,6 +112,17 @@ class CollectionLook:
         else:
             self._show_table(told)
         return ExitCode.OK
+
+    def _places(self, reader: JournalReader, settings: Settings, area: str) -> dict[str, Place]:
+        """Where the meters stand that are in service; ends the command where none is of the area."""
+        from meterlink.roster.entries import in_service, meters_of
+
+        with explained():
+            meters = meters_of(reader.roster().entries.values())
+            there = in_service(meters.values(), datetime.now(UTC))
+            places = _places_in(there, settings) if meters else places_of(settings)
+            check_area(places, area)
+            return places
 
     def _settings(self) -> Settings:
         from meterlink.config import load_settings
@@ -141,20 +154,36 @@ class CollectionLook:
 
     def _show_table(self, told: Mapping[str, Any]) -> None:
         from rich.table import Table
+        from rich.text import Text
 
         from meterlink.cli.tables import print_table
 
+        heads = [head.replace(" ", "\n") if sys.stdout.isatty() else head for head in _HEADS[self._lang]]
         table = Table(box=None, pad_edge=False)
-        for number, head in enumerate(_HEADS[self._lang]):
-            table.add_column(head, justify="right" if number else "left")
+        table.add_column(heads[0])
+        for head in heads[1:]:
+            table.add_column(head, justify="right", no_wrap=True, vertical="bottom")
         for row in (*told["rows"], {"name": _TOTAL[self._lang], **told["total"]}):
             table.add_row(
-                row["name"] or _NONE[self._lang],
+                Text(row["name"] or _NONE[self._lang]),
                 *(str(row[key]) for key in ("due", "kept")),
                 *(_share(row[key]) for key in ("success_rate", "completeness")),
                 *(str(row[key]) for key in ("missing", "refused", "lost", "waived")),
             )
         print_table(table)
+
+
+def _places_in(meters: Sequence[MeterSettings], settings: Settings) -> dict[str, Place]:
+    """Where meters stand; a line that the configuration has not keeps the name that they call it."""
+    from meterlink.config.lines import LineFinder
+
+    lines, names = LineFinder(settings.lines), dict[str, str]()
+    for meter in meters:
+        if meter.line not in names:
+            names[meter.line] = meter.line
+            with contextlib.suppress(ValueError):
+                names[meter.line] = lines.find(meter.line, meter.id).name
+    return {meter.id: Place(line=names[meter.line], area=meter.area) for meter in meters}
 
 
 def _series(one: Mapping[str, Any]) -> str:

@@ -13,10 +13,17 @@ app = typer.Typer(
     no_args_is_help=True, help="The roster: which meters there are, and every change of it. 档案。"
 )
 
-_FILE = Annotated[Path, typer.Argument(help="A .csv, .xlsx or .toml with meters.", show_default=False)]
+_FILE = Annotated[Path, typer.Argument(help="A .csv, .xlsx, .json or .toml with meters.", show_default=False)]
 _METER = Annotated[str, typer.Argument(help="Our id of the meter.", show_default=False)]
 _PARTIAL = Annotated[
     bool, typer.Option("--partial", help="The file names only some meters; the others stay as they are.")
+]
+_RETIRE_MANY = Annotated[
+    bool,
+    typer.Option(
+        "--retire-many",
+        help="The meters that the file does not name go out of service, though they are most of them.",
+    ),
 ]
 _JOURNAL = Annotated[
     Path | None,
@@ -35,6 +42,7 @@ _GONE = Annotated[bool, typer.Option("--all", help="Those out of service as well
 def plan(
     file: _FILE,
     partial: _PARTIAL = False,
+    retire_many: _RETIRE_MANY = False,
     config: Config = FIRST_CONFIG,
     as_json: AsJson = False,
     lang: Language = None,
@@ -42,7 +50,9 @@ def plan(
     """Show what a file would change, and every row that is wrong. Changes nothing. 比对档案。
 
     A meter that is in the roster and not in the file would go out of service; its readings stay. With
-    --partial it would stay as it is. A column that the file has not is left as it is.
+    --partial it would stay as it is. A file that names no meter, or leaves out more than half of those in
+    service (and more than ten), is refused without --retire-many. A column that the file has not is left as
+    it is.
 
     \b
     Examples:
@@ -56,13 +66,14 @@ def plan(
     from meterlink.cli.roster_change import RosterChanging
 
     changing = RosterChanging(config, as_json=as_json, lang=lang)
-    raise typer.Exit(changing.plan(file, partial=partial))
+    raise typer.Exit(changing.plan(file, partial=partial, retire_many=retire_many))
 
 
 @app.command()
 def apply(
     file: _FILE,
     partial: _PARTIAL = False,
+    retire_many: _RETIRE_MANY = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show, as `plan` does.")] = False,
     revision: Annotated[
@@ -114,9 +125,18 @@ def apply(
     saying = Saying.NEW_CUSTOMERS if new_customers else saying
     changing = RosterChanging(config, as_json=as_json, lang=lang)
     if dry_run:
-        raise typer.Exit(changing.plan(file, partial=partial, saying=saying))
-    code = changing.apply(file, partial=partial, yes=yes, revision=revision, note=note, saying=saying)
-    raise typer.Exit(code)
+        raise typer.Exit(changing.plan(file, partial=partial, saying=saying, retire_many=retire_many))
+    raise typer.Exit(
+        changing.apply(
+            file,
+            partial=partial,
+            yes=yes,
+            revision=revision,
+            note=note,
+            saying=saying,
+            retire_many=retire_many,
+        )
+    )
 
 
 @app.command()

@@ -29,7 +29,7 @@ from meterlink.journal.reader import JournalReader
 from meterlink.model.roster_change import KeptRoster
 from meterlink.roster.book import Held
 from meterlink.roster.cells import Time
-from meterlink.roster.checks import Checks, overwritten
+from meterlink.roster.checks import Checks, many_retired, overwritten
 from meterlink.roster.faults import CellRefused, Fault, RosterRefused, Words
 from meterlink.roster.files import Wanted, read_file
 from meterlink.roster.plan import Plan, plan, result
@@ -68,9 +68,11 @@ class RosterChanging:
             self._settings = load_settings(config)
             self._profiles = MeterProfiles(self._settings.gateway.profiles)
 
-    def plan(self, file: Path, *, partial: bool, saying: Saying = Saying.NOTHING) -> int:
+    def plan(
+        self, file: Path, *, partial: bool, saying: Saying = Saying.NOTHING, retire_many: bool = False
+    ) -> int:
         """Show what a file would change; the exit code."""
-        planned = self._planned(file, partial=partial, saying=saying)
+        planned = self._planned(file, partial=partial, saying=saying, retire_many=retire_many)
         self._show(planned)
         return ExitCode.USAGE if planned.faults else ExitCode.OK
 
@@ -83,9 +85,10 @@ class RosterChanging:
         revision: int | None,
         note: str,
         saying: Saying = Saying.NOTHING,
+        retire_many: bool = False,
     ) -> int:
         """Make the roster what a file says; the exit code."""
-        planned = self._planned(file, partial=partial, saying=saying)
+        planned = self._planned(file, partial=partial, saying=saying, retire_many=retire_many)
         at = planned.held.revision
         if revision not in {None, at}:
             typer.echo(said(self._lang, "revision_is", at, revision), err=True)
@@ -117,9 +120,9 @@ class RosterChanging:
         }
         with self._way() as way:
             outcome = way.exchange(args)
-        return self._told(outcome, Path(told["meter"]), {}, is_daemon=way.is_daemon)
+        return self._told(outcome, told["meter"], {}, is_daemon=way.is_daemon, refused="refused_exchange")
 
-    def _planned(self, file: Path, *, partial: bool, saying: Saying) -> _Planned:
+    def _planned(self, file: Path, *, partial: bool, saying: Saying, retire_many: bool) -> _Planned:
         now = SystemClock().utc_now()
         with explained(), self._progress(said(self._lang, "reading", file), None) as tell:
             held = self._held()
@@ -130,6 +133,8 @@ class RosterChanging:
         faults = [*wanted.faults]
         faults += checks.faults(result(held.meters, found.touched), found.touched, now, wanted.rows)
         faults += overwritten(held.meters, found.touched, wanted.rows, saying)
+        if not retire_many:
+            faults += many_retired(held.meters, len(found.retired), now, named=len(wanted.meters))
         refusal = RosterRefused.of(faults) if faults else None
         return _Planned(
             file=file,
@@ -169,8 +174,16 @@ class RosterChanging:
         if planned.plan.is_empty:
             print(said(self._lang, "nothing"))
 
-    def _told(self, outcome: Outcome, file: Path, rows: Mapping[str, int], *, is_daemon: bool) -> int:
-        """Show what became of a change."""
+    def _told(
+        self,
+        outcome: Outcome,
+        of: Path | str,
+        rows: Mapping[str, int],
+        *,
+        is_daemon: bool,
+        refused: str = "refused",
+    ) -> int:
+        """Show what became of a change of a file, or of a meter."""
         if self._as_json:
             print(json.dumps(outcome, ensure_ascii=False))
         elif "refused" not in outcome:
@@ -180,15 +193,17 @@ class RosterChanging:
                 print(said(self._lang, "daemon"))
         else:
             faults = [_fault_in(told, rows) for told in outcome["refused"]]
-            self._tell_faults(file, faults, outcome["count"])
+            self._tell_faults(of, faults, outcome["count"], refused)
         return ExitCode.USAGE if "refused" in outcome else ExitCode.OK
 
-    def _tell_faults(self, file: Path, faults: Sequence[Fault], count: int) -> None:
-        for line in fault_lines(self._lang, file, faults):
+    def _tell_faults(
+        self, of: Path | str, faults: Sequence[Fault], count: int, refused: str = "refused"
+    ) -> None:
+        for line in fault_lines(self._lang, of, faults):
             typer.echo(line, err=True)
         if count > len(faults):
             typer.echo(said(self._lang, "more", count - len(faults)), err=True)
-        typer.echo(said(self._lang, "refused", count), err=True)
+        typer.echo(said(self._lang, refused, count), err=True)
 
     def _confirmed(self) -> bool:
         if not sys.stdin.isatty():

@@ -30,6 +30,12 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "{0} faults: nothing was changed. Mend the rows above and try again",
         "共 {0} 处错误,未做任何修改。请改正上述各行后重试",
     ),
+    "refused_exchange": (
+        "{0} faults: no exchange was noted. Tell of the new meter what is right, and try again",
+        "共 {0} 处错误,换表未登记。请改正新表的信息后重试",
+    ),
+    "field": ("{0}: {1} ({2}): {3}", "{0}:{2}({1}):{3}"),
+    "whole": ("{0}: {1}", "{0}:{1}"),
     "row": ("{0}:{1}: {2} ({3}): {4}", "{0}:第 {1} 行:{3}({2}):{4}"),
     "nothing": ("nothing to change", "没有需要修改的内容"),
     "ask": ("apply this?", "确认导入?"),
@@ -106,8 +112,14 @@ def fault_lines(lang: _Language, file: object, faults: Sequence[Fault]) -> Itera
     for fault in faults:
         column = BY_KEY.get(fault.column)
         words = (fault.words.zh, fault.words.en) if lang == "zh" else (fault.words.en, fault.words.zh)
+        both, key = " / ".join(words), fault.column or "row"
         zh = column.zh if column else "整行"
-        yield said(lang, "row", file, fault.row or "-", fault.column or "row", zh, " / ".join(words))
+        if fault.row:
+            yield said(lang, "row", file, fault.row, key, zh, both)
+        elif fault.column:
+            yield said(lang, "field", file, key, zh, both)
+        else:
+            yield said(lang, "whole", file, both)
 
 
 def _listed(lang: _Language, key: str, meters: Sequence[MeterSettings]) -> Iterator[str]:

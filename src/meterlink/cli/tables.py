@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def print_table(table: Table) -> None:
     """Print a table to standard output.
 
-    On a terminal it is as wide as that, and cells are folded. Elsewhere a row is one line, however long: a
+    On a terminal it is as wide as that, and cells are folded, but for numbers at the right of their column. Elsewhere a row is one line, however long: a
     program or `grep` reads there.
 
     Args:
@@ -21,5 +21,5 @@ def print_table(table: Table) -> None:
     from meterlink.cli.console import output
 
     for column in table.columns:
-        column.no_wrap, column.overflow = False, "fold"
+        column.no_wrap, column.overflow = column.justify == "right", "fold"
     output().print(table)

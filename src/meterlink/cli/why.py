@@ -71,7 +71,7 @@ def completeness(
       meterlink completeness --day 2026-11-21 --area north --by meter --json
 
     \b
-    Exit codes: 0 shown; 2 wrong arguments; 7 journal.
+    Exit codes: 0 shown; 2 wrong arguments, or no such area; 7 journal.
     """
     from meterlink.cli.collection_look import CollectionLook
 

@@ -128,6 +128,33 @@ def _name_of(url: LineUrl) -> str:
     return f"{url.host}:{url.port}"[-64:]
 
 
+def same_place(lines: Iterable[LineSettings]) -> tuple[LineSettings, LineSettings] | None:
+    """The first two lines of different URLs that are one and the same; ``None``: there are none.
+
+    Only one of them could be opened, and the meters of the other would be silent for ever.
+    """
+    first: dict[str, LineSettings] = {}
+    for line in lines:
+        if (other := first.setdefault(line.parsed_url.place, line)).url != line.url:
+            return other, line
+    return None
+
+
+def check_places(lines: Iterable[LineSettings]) -> None:
+    """Refuse lines that are written in two ways.
+
+    Raises:
+        ValueError: two are one and the same.
+
+    """
+    if (found := same_place(lines)) is not None:
+        one, other = found
+        raise ValueError(
+            f"the lines {one.url} ({one.name}) and {other.url} ({other.name}) are one and the same, and only "
+            "one of them could be opened: write one URL for both"
+        )
+
+
 def check_listeners(urls: Iterable[LineUrl]) -> None:
     """Refuse what the second listener would find at start: the port taken, by ourselves.
 

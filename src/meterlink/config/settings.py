@@ -18,7 +18,7 @@ from meterlink.config.broker import EmbeddedBrokerSettings, MqttSettings
 from meterlink.config.control import ControlSettings
 from meterlink.config.database import FilesSettings, InfluxSettings, IngestSettings
 from meterlink.config.gateway import GatewaySettings, LogSettings
-from meterlink.config.lines import LINES_MAX, LineFinder, LineSettings, check_listeners
+from meterlink.config.lines import LINES_MAX, LineFinder, LineSettings, check_listeners, check_places
 from meterlink.config.meters import METERS_MAX, MeterSettings
 from meterlink.config.monitoring import MonitoringSettings
 from meterlink.config.plans import PLANS_MAX, PlanSettings
@@ -73,6 +73,7 @@ class Settings(BaseSettings):
         _unique("lines", "url", [line.url for line in self.lines])
         _unique("plans", "name", [plan.name for plan in self.plans])
         self._check_meters()
+        check_places([*self.lines, *(line for line, _ in self.meters_by_line())])
         if not self.ingest.in_daemon and self.mqtt is None:
             raise ValueError(
                 "[ingest] in_daemon = false needs [mqtt]: the embedded broker lives inside the daemon"

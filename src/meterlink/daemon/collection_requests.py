@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
-from meterlink.acquisition.explaining import WAYS, Place, completeness, slot_of, spans_of, why
+from meterlink.acquisition.explaining import WAYS, Place, check_area, completeness, slot_of, spans_of, why
 from meterlink.acquisition.undue import Scene, undue
 from meterlink.clock import Clock
 from meterlink.config import MeterSettings, Settings
@@ -153,8 +153,10 @@ class CollectionRequests:
         except ValueError:
             raise BadRequest("day must be a date, e.g. 2026-11-22") from None
         settings = self._around().settings
+        places = places_of(settings)
+        check_area(places, area)
         tallies = []
         for classes, since, until in spans_of(day, settings.gateway.plant_time):
             tallies += await self._ledger.tallies(classes, since=since, until=until)
         way = next(one for one in WAYS if one == by)
-        return completeness(tallies, places_of(settings), day=day, by=way, area=area)
+        return completeness(tallies, places, day=day, by=way, area=area)

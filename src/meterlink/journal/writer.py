@@ -24,6 +24,8 @@ from meterlink.journal.reserve import Rank, Reserve
 from meterlink.journal.store import Step, Store
 from meterlink.journal.work import JournalWork
 
+CALM_S: Final = 60.0
+"""Without a refusal for so long the journal has recovered."""
 GROUP_MAX: Final = 1_024
 """Changes in one transaction."""
 
@@ -45,7 +47,7 @@ class Writer:
 
     Args:
         path: the SQLite file; its folder must exist.
-        clock: gives the time of the start.
+        clock: gives the time of the start, and how long nothing was refused.
         opener: opens the file.
         put_aside: what acts may use when the disk is full; ``None``: nothing.
         queue_max: changes that may wait for the disk.
@@ -79,6 +81,7 @@ class Writer:
         self._changes: asyncio.Queue[_Change | None] = asyncio.Queue(queue_max)
         self._committed = asyncio.Event()
         self._failing = 0
+        self._failed_s = 0.0
         self._open = False
         self._store: Store | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
@@ -193,12 +196,19 @@ class Writer:
             committed.set()
 
     def _note(self, refusals: list[JournalError]) -> None:
-        """Log once when it begins and once when it is over."""
-        if refusals and not self._failing:
-            _log.error("journal.failing", reason=str(refusals[0]))
-        elif self._failing and not refusals:
+        """Log once when it begins and once when it is over for good.
+
+        A disk that is nearly full takes one change and refuses the next, so that each group would be an end
+        or a beginning.
+        """
+        now_s = self._clock.monotonic_s()
+        if refusals:
+            if not self._failing:
+                _log.error("journal.failing", reason=str(refusals[0]))
+            self._failing, self._failed_s = self._failing + len(refusals), now_s
+        elif self._failing and now_s - self._failed_s >= CALM_S:
             _log.warning("journal.recovered", changes_refused=self._failing)
-        self._failing = self._failing + len(refusals) if refusals else 0
+            self._failing = 0
 
     def _open_file(self) -> None:
         """Open; a disk that is full to the brim gets some of what was put aside by an earlier start."""

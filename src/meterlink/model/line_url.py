@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from posixpath import normpath
 from typing import Final, Literal, get_args
 from urllib.parse import parse_qsl, urlsplit
 
@@ -33,6 +36,11 @@ class TcpUrl:
 
     host: str
     port: int
+
+    @property
+    def place(self) -> str:
+        """What it is, however it is written: this machine has one name, a number one spelling."""
+        return f"tcp {_plain_host(self.host)}:{self.port}"
 
     def __str__(self) -> str:
         return f"tcp://{_host_in_url(self.host)}:{self.port}"
@@ -62,6 +70,11 @@ class ListenUrl:
         """Where we listen: what lines of one port have in common."""
         return self.host, self.port
 
+    @property
+    def place(self) -> str:
+        """A line of its own for each terminal."""
+        return str(self)
+
     def __str__(self) -> str:
         return f"listen://{_host_in_url(self.host)}:{self.port}?terminal={self.terminal}"
 
@@ -85,6 +98,11 @@ class SerialUrl:
     def character_s(self) -> float:
         """Seconds that one octet takes on the wire: start, 8 data, parity, stop."""
         return (10 if self.parity == "none" else 11) / self.baud
+
+    @property
+    def place(self) -> str:
+        """The device, at whatever rate."""
+        return f"serial {normpath(self.device)}"
 
     def __str__(self) -> str:
         return f"serial://{self.device}?baud={self.baud}&parity={self.parity}"
@@ -169,6 +187,16 @@ def _options(text: str, query: str, *, known: tuple[str, ...], example: str) -> 
     if len(options) < len(pairs):
         raise ConfigError(f"line {text!r}: an option is given twice")
     return options
+
+
+def _plain_host(host: str) -> str:
+    """One spelling of a host: ``localhost``, 127.0.0.1 and ::1 are this machine."""
+    name = host.lower().removesuffix(".")
+    with contextlib.suppress(ValueError):
+        number = ip_address(name)
+        mapped = number.ipv4_mapped if isinstance(number, IPv6Address) else None
+        name = str(mapped or number)
+    return "localhost" if name in {"127.0.0.1", "::1"} else name
 
 
 def _host_in_url(host: str) -> str:

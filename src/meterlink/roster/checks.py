@@ -19,6 +19,10 @@ from meterlink.roster.faults import Fault, Words
 from meterlink.roster.fits import Fits
 from meterlink.roster.saying import Saying
 
+_NAMED_MAX: Final = 5
+"""Lines that a message names."""
+RETIRED_FREELY: Final = 10
+"""So many meters go out of service without a word, and any number that is not more than half of them."""
 ENTRIES_MAX: Final = 3 * METERS_MAX
 """Entries of a roster with those out of service: every meter was replaced twice."""
 
@@ -58,8 +62,7 @@ class Checks:
                 places[meter.id] = lines.find(meter.line, "")
             except ValueError as error:
                 said = str(error).removeprefix(": ")
-                words = Words(said, f"没有该线路({said})")
-                found.append(_fault(rows, meter, "line", words))
+                found.append(_fault(rows, meter, "line", Words(said, self._no_line_zh(meter.line))))
         others = [meter for meter in touched if meter.id in places]
         for meter in others:
             for misfit in self._fits.misfits(meter, places[meter.id]):
@@ -67,7 +70,18 @@ class Checks:
         found += _twice(there, places, rows)
         found += _come_back(meters, others, at, rows)
         found += _listeners(there, places, rows)
+        found += _one_place(others, places, rows)
         return found
+
+    def _no_line_zh(self, wanted: str) -> str:
+        """Why a meter's line is none, in Chinese."""
+        if "://" in wanted:
+            return (
+                f"{wanted!r} 不是有效的线路地址:应为 tcp://主机:端口、"
+                "serial:///dev/ttyUSB0?baud=2400&parity=even 或 listen://0.0.0.0:端口?terminal=通信地址"
+            )
+        named = "、".join(sorted(line.name for line in self._lines)[:_NAMED_MAX]) or "无"
+        return f"没有名为 {wanted!r} 的线路(已有:{named});也可直接填写 tcp://主机:端口"
 
 
 def overwritten(
@@ -110,6 +124,28 @@ def overwritten(
                 "如原表号录入有误,请加 `--correct-numbers`",
             )
             yield _fault(rows, meter, "meter_number", words)
+
+
+def many_retired(before: Meters, retired: int, at: datetime, *, named: int) -> Iterator[Fault]:
+    """A table that would take most meters out of service: it is cut off, empty, or of another place.
+
+    Args:
+        before: the roster as it is, with those out of service.
+        retired: how many meters would go out of service because the table does not name them.
+        at: now.
+        named: how many meters the table names.
+
+    """
+    there = sum(not is_gone(meter, at) for meter in before.values())
+    if not retired or (named and (retired <= RETIRED_FREELY or 2 * retired <= there)):
+        return
+    words = Words(
+        f"the table names {named} meters, and {retired} of the {there} in service would go out of it: if it "
+        "names only some of them, say so (`--partial`); if they are to go, say that (`--retire-many`)",
+        f"该表列出 {named} 只电能表,在运的 {there} 只中将有 {retired} 只退运:"
+        "如只列出部分电能表,请加 `--partial`;如确需退运,请加 `--retire-many`",
+    )
+    yield Fault(row=0, column="", meter="", words=words)
 
 
 def _too_many(there: int, entries: int) -> list[Fault]:
@@ -209,7 +245,29 @@ def _listeners(
             else:
                 low = middle
         meter = list(first.values())[high - 1]
-        yield _fault(rows, meter, "line", Words(str(error), f"监听端口或终端冲突({error})"))
+        zh = (
+            f"线路 {places[meter.id].url} 与其他线路冲突:同一端口的线路须写同一个监听主机,"
+            "每个终端只能属于一条线路"
+        )
+        yield _fault(rows, meter, "line", Words(str(error), zh))
+
+
+def _one_place(
+    others: Sequence[MeterSettings], places: Mapping[str, LineSettings], rows: Mapping[str, int]
+) -> Iterator[Fault]:
+    """Meters on a line that another one writes in another way; what nobody touches may stay so."""
+    urls: dict[str, dict[str, LineSettings]] = {}
+    for line in places.values():
+        urls.setdefault(line.parsed_url.place, {})[line.url] = line
+    first = {places[meter.id].url: meter for meter in reversed(others)}
+    for url, meter in first.items():
+        if other := next((one for one in urls[places[meter.id].parsed_url.place] if one != url), ""):
+            words = Words(
+                f"{url} is the same line as {other}, where other meters stand, and only one of them could be "
+                "opened: write one URL for all",
+                f"{url} 与其他表所在的 {other} 是同一条线路,只能打开其中一个:请统一写法",
+            )
+            yield _fault(rows, meter, "line", words)
 
 
 def _fault(rows: Mapping[str, int], meter: MeterSettings, column: str, words: Words) -> Fault:

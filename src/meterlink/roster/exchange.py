@@ -11,11 +11,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from meterlink.config.meters import MeterSettings
 from meterlink.drivers.registers import check_register
-from meterlink.errors import BadRequest, UnknownItem
+from meterlink.errors import BadRequest, ConfigError, UnknownItem
 from meterlink.model.payload import time_out
-from meterlink.roster.entries import Meters, entry_of, is_gone, meter_of
+from meterlink.model.roster_change import Entry
+from meterlink.roster.columns import BY_KEY
+from meterlink.roster.entries import Meters, entry_of, is_gone
 
 REGISTERS_MAX: Final = 32
 """Registers that are told of one exchange."""
@@ -26,6 +30,16 @@ EVIDENCE_MAX: Final = 200
 AHEAD_MAX: Final = timedelta(minutes=5)
 """How far in the future an exchange may lie: the clocks of people."""
 _OF_THE_METER: Final = ("model", "firmware")
+
+
+_OPTIONS: Final = {
+    "id": "--new-id",
+    "meter_number": "--new-number",
+    "address": "--new-address",
+    "model": "--new-model",
+    "firmware": "--new-firmware",
+}
+"""How a person tells what is of the new meter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +121,25 @@ def exchanged(meters: Meters, exchange: Exchange, now: datetime) -> tuple[MeterS
         "replaces": old.id,
     }
     gone = {"in_service_until": exchange.removed_at, "pending_replacement": False}
-    return old.model_copy(update=gone), meter_of({**entry, **told, "in_service_until": None})
+    return old.model_copy(update=gone), _new_meter({**entry, **told, "in_service_until": None})
+
+
+def _new_meter(entry: Entry) -> MeterSettings:
+    """The entry of the new meter.
+
+    Raises:
+        ConfigError: it is none; the message says what to give otherwise.
+
+    """
+    try:
+        return MeterSettings.model_validate(dict(entry))
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        key, said = str(fault["loc"][0]), fault["msg"].removeprefix("Value error, ")
+        column, option = BY_KEY.get(key), _OPTIONS.get(key, "")
+        zh = column.zh if column else key
+        ask, ask_zh = (f": give another `{option}`", f",请用 `{option}` 重新给出") if option else ("", "")
+        raise ConfigError(f"the new meter: {key}: {said}{ask} / 新表的{zh}不符合要求{ask_zh}") from None
 
 
 def _check_times(old: MeterSettings, exchange: Exchange, now: datetime) -> None:

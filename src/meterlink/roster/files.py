@@ -11,6 +11,7 @@ from typing import Final
 from meterlink.config import MeterSettings, load_settings
 from meterlink.errors import ConfigError
 from meterlink.roster.columns import COLUMNS, Column
+from meterlink.roster.document import read_json
 from meterlink.roster.entries import Meters, entry_of
 from meterlink.roster.faults import Fault
 from meterlink.roster.rows import ROWS_MAX, read_rows
@@ -45,7 +46,7 @@ class Wanted:
 
 
 def read_file(path: Path, before: Meters, *, at: datetime, zone: tzinfo, tell: Tell) -> Wanted:
-    """The meters of a file: a table (CSV, workbook), or a configuration with ``[[meters]]``.
+    """The meters of a file: a table (CSV, workbook), an export as JSON, or a configuration.
 
     Args:
         path: the file; its ending says what it is.
@@ -61,13 +62,18 @@ def read_file(path: Path, before: Meters, *, at: datetime, zone: tzinfo, tell: T
     kind = path.suffix.lower()
     if kind == ".toml":
         return Wanted(meters=load_settings(path).meters, rows={}, faults=(), encoding="")
+    if kind == ".json":
+        document = read_json(path)
+        tell(len(document.meters))
+        return Wanted(meters=document.meters, rows=document.rows, faults=document.faults, encoding="")
     if kind in _TEXT:
         table = read_csv(path)
     elif kind in _BOOKS:
         table = read_xlsx(path)
     else:
         raise ConfigError(
-            f"{path}: a roster is a .csv, .xlsx or .toml; save it as one of them / 请另存为 .csv 或 .xlsx"
+            f"{path}: a roster is a .csv, .xlsx, .json or .toml; save it as one of them "
+            "/ 请另存为 .csv 或 .xlsx"
         )
     try:
         sheet = read_rows(table.headers, _told(table, tell), before, at=at, zone=zone)

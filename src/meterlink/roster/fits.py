@@ -66,7 +66,10 @@ class Fits:
         try:
             profile = self.profiles.find(meter.protocol, meter.model)
         except ConfigError as error:
-            yield Misfit("model", Words(str(error), f"没有适用的规约档案:{error}"))
+            zh = (
+                f"没有适用于规约 {meter.protocol}、型号 {meter.model or '(未填)'} 的规约档案:请更正规约或型号"
+            )
+            yield Misfit("model", Words(str(error), zh))
             return
         yield from (found for look in _LOOKS if (found := look(meter, profile)))
 

@@ -174,8 +174,8 @@ def _fault(number: int, meter_id: str, found: Any) -> Fault:
     key = str(found["loc"][0]) if found["loc"] else ""
     column = BY_KEY.get(key)
     said = found["msg"].removeprefix("Value error, ")
-    zh = f"本列应为{column.cell.rule.zh}" if column else "各列之间相互矛盾"
-    return Fault(row=number, column=key, meter=meter_id, words=Words(said, f"{zh}({said})"))
+    zh = f"该值不能使用:本列应为{column.cell.rule.zh}" if column else "本行各列之间相互矛盾,请逐列核对"
+    return Fault(row=number, column=key, meter=meter_id, words=Words(said, zh))
 
 
 def _unknown(header: str, place: int) -> str:

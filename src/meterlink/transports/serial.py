@@ -14,7 +14,7 @@ import structlog
 
 from meterlink.errors import LineBusy, LineLost
 from meterlink.model.line_url import SerialUrl
-from meterlink.transports.protocol_stream import ProtocolStream
+from meterlink.transports.ours import OwnStream, taken_by
 from meterlink.transports.stream import ByteStream
 
 _PARITIES = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
@@ -45,7 +45,7 @@ async def open_serial(url: SerialUrl) -> ByteStream:
         if getattr(error, "errno", None) in (errno.EAGAIN, errno.EBUSY, errno.EACCES) and _exists(url.device):
             raise _busy_or_forbidden(url, error) from None
         raise LineLost(f"{url.device}: {_words(error)}") from None
-    stream = ProtocolStream(str(url))
+    stream = OwnStream(str(url), _place(url))
     serial_asyncio_fast.SerialTransport(loop, stream, port)
     await asyncio.sleep(0)  # connection_made is called in the loop's next turn
     return stream
@@ -69,6 +69,11 @@ def _is_pseudo_terminal(device: str) -> bool:
     return stat.S_ISCHR(info.st_mode) and os.major(info.st_rdev) in _PTY_MAJORS
 
 
+def _place(url: SerialUrl) -> str:
+    """The device itself: names below ``/dev/serial/by-id`` are links."""
+    return os.path.realpath(url.device)
+
+
 def _exists(device: str) -> bool:
     return os.path.exists(device)  # noqa: PTH110
 
@@ -78,7 +83,7 @@ def _busy_or_forbidden(url: SerialUrl, error: Exception) -> LineBusy | LineLost:
         return LineLost(
             f"{url.device}: permission denied; on most systems membership of the group dialout helps"
         )
-    return LineBusy(f"{url.device}: another process (the daemon?) has this line open")
+    return LineBusy(f"{url.device}: {taken_by(_place(url))}")
 
 
 def _words(error: Exception) -> str:

@@ -8,14 +8,14 @@ import socket
 from meterlink.errors import LineBusy, LineLost
 from meterlink.model.line_url import TcpUrl
 from meterlink.transports.keep_alive import keep_alive
-from meterlink.transports.protocol_stream import ProtocolStream
+from meterlink.transports.ours import OwnStream, taken_by
 from meterlink.transports.stream import ByteStream
 
 _CONNECT_TIMEOUT_S = 5.0
 """A serial server on a local network answers in milliseconds, one behind a mobile network in seconds."""
 
 
-class _LockedStream(ProtocolStream):
+class _LockedStream(OwnStream):
     """A stream that gives its lock back when it is closed."""
 
     lock: socket.socket | None = None
@@ -61,10 +61,10 @@ async def _connect_first(url: TcpUrl) -> ByteStream:
 
 
 async def _connect(url: TcpUrl, host: str, port: int) -> ByteStream:
-    lock = _lock(f"{host}:{port}", url)
+    lock = _lock(_place(host, port), url)
     try:
         transport, stream = await asyncio.get_running_loop().create_connection(
-            lambda: _LockedStream(str(url)), host, port
+            lambda: _LockedStream(str(url), _place(host, port)), host, port
         )
     except BaseException:
         lock.close()
@@ -74,12 +74,16 @@ async def _connect(url: TcpUrl, host: str, port: int) -> ByteStream:
     return stream
 
 
-def _lock(endpoint: str, url: TcpUrl) -> socket.socket:
+def _place(host: str, port: int) -> str:
+    return f"{host}:{port}"
+
+
+def _lock(place: str, url: TcpUrl) -> socket.socket:
     """Bind a name in the kernel's abstract namespace: it goes with the process, even on kill -9."""
     lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
-        lock.bind(f"\0meterlink/line/tcp/{endpoint}")
+        lock.bind(f"\0meterlink/line/tcp/{place}")
     except OSError:
         lock.close()
-        raise LineBusy(f"{url}: another process on this machine (the daemon?) has this line open") from None
+        raise LineBusy(f"{url}: {taken_by(place)}") from None
     return lock
