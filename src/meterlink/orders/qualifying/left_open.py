@@ -8,7 +8,6 @@ closes, and nothing else. Source: decision 33.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
@@ -16,11 +15,11 @@ from typing import Final
 import structlog
 
 from meterlink.drivers.control import Standing
-from meterlink.errors import MeterlinkError
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import Order, Origin
 from meterlink.orders.attention.alarms import Alarms, Seen
+from meterlink.orders.attention.looking_after import looking_after
 from meterlink.orders.attention.words import WORDS_MAX
 from meterlink.orders.attention.work import WorkItems, WorkKind, item_id
 from meterlink.orders.book import Book
@@ -59,12 +58,7 @@ class LeftOpen:
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except MeterlinkError as error:  # the log cannot be read now; the next look may
-                _log.error("walks_unknown", reason=str(error))
-            await asyncio.sleep(EVERY_S)
+        await looking_after(self.look, every_s=EVERY_S, trouble="walks_unknown")
 
     async def look(self) -> None:
         """Tell of every contact that a walk has left open, once for each order that was the last to move it.
