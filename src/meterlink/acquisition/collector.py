@@ -31,7 +31,7 @@ from meterlink.acquisition.plans import Point, StoredPlan
 from meterlink.acquisition.ranking import Ranking
 from meterlink.acquisition.streams import NOTHING_OPEN, Meter, Stream
 from meterlink.acquisition.turns import LONG_AGO, OVERWRITTEN_MAX, SLOTS_A_TURN, Job, Turn, TurnLedger
-from meterlink.acquisition.wall import Wall
+from meterlink.acquisition.wall_clock import Wall
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock, wait_for
