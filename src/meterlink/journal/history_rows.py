@@ -15,12 +15,11 @@ from itertools import islice
 from typing import Any, Final
 
 from meterlink.journal.cells import instant, micros
-from meterlink.model.data_classes import DAILY_FREEZE, MONTHLY_FREEZE
+from meterlink.model.data_classes import DAILY_FREEZE, FREEZES
 from meterlink.model.history import PAST_MAX, History, ItemHistory, Shown, Told, Wanted
 from meterlink.model.marks import UNUSABLE, Marks
 from meterlink.model.reading import Reading
 
-FREEZES: Final = (DAILY_FREEZE, MONTHLY_FREEZE)
 HEADS_MAX: Final = 4 * PAST_MAX
 """Records that are looked at on either side: the items of a night may have come in several."""
 WALK_MAX: Final = 200

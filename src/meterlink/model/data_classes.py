@@ -20,3 +20,6 @@ STATUS: Final = "status"
 EVENT: Final = "event"
 """What a meter or terminal recorded of its own accord; it stands under the time at which it happened. The
 slots of a plan are those in which the meter's memory is looked into."""
+
+FREEZES: Final[tuple[DataClass, ...]] = (DAILY_FREEZE, MONTHLY_FREEZE)
+"""Their slot is the instant that ends the day or month that they are of. Source: decision 11."""
