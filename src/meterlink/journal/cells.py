@@ -1,8 +1,12 @@
-"""Single values of the journal's rows: times as whole microseconds, text that is Unicode."""
+"""Values of the journal's rows: times as whole microseconds, Unicode, digits; a reading of its columns."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from meterlink.model.marks import Marks
+from meterlink.model.reading import Reading
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -39,3 +43,34 @@ def text(written: str) -> str:
     """
     written.encode()
     return written
+
+
+def decimal(written: str | None) -> Decimal | None:
+    """The number that digits say; ``None``: there are none.
+
+    Raises:
+        ArithmeticError: they are no digits.
+
+    """
+    return None if written is None else Decimal(written)
+
+
+def reading_of(
+    meter: str, item: str, value: str | None, unit: str, *, slot: int, taken_at: int, marks: int, route: str
+) -> Reading:
+    """A reading of its columns.
+
+    Raises:
+        ValueError, TypeError, ArithmeticError: they hold something else.
+
+    """
+    return Reading(
+        meter=meter,
+        item=item,
+        value=decimal(value),
+        unit=unit,
+        slot=instant(slot),
+        taken_at=instant(taken_at),
+        marks=Marks(marks),
+        route=route,
+    )

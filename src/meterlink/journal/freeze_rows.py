@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from meterlink.errors import RowUnreadable
-from meterlink.journal.cells import instant, micros
+from meterlink.journal.cells import decimal, instant, micros, reading_of
 from meterlink.model.marks import Marks
 from meterlink.model.reading import Reading
 
@@ -151,7 +151,7 @@ def held(
 
     """
     row = db.execute(_HELD, (meter, item, micros(slots[0]), micros(slots[1]))).fetchone()
-    return None if row is None else (row[0], _value(row[1]), Marks(row[2]), instant(row[3]))
+    return None if row is None else (row[0], decimal(row[1]), Marks(row[2]), instant(row[3]))
 
 
 def _freeze(rows: list[tuple[Any, ...]]) -> KeptFreeze:
@@ -173,17 +173,4 @@ def _freeze(rows: list[tuple[Any, ...]]) -> KeptFreeze:
 
 def _readings(rows: list[tuple[Any, ...]]) -> Iterator[Reading]:
     for _, _, meter, item, value, unit, slot, taken_at, marks, route, _ in rows:
-        yield Reading(
-            meter=meter,
-            item=item,
-            value=_value(value),
-            unit=unit,
-            slot=instant(slot),
-            taken_at=instant(taken_at),
-            marks=Marks(marks),
-            route=route,
-        )
-
-
-def _value(written: str | None) -> Decimal | None:
-    return None if written is None else Decimal(written)
+        yield reading_of(meter, item, value, unit, slot=slot, taken_at=taken_at, marks=marks, route=route)
