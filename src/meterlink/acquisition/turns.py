@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol
 
@@ -19,7 +19,7 @@ import structlog
 from meterlink.acquisition.harvest import Harvest, SlotLedger
 from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.looks import Looks
-from meterlink.acquisition.planner import BlameLedger
+from meterlink.acquisition.planner import LONG_AGO, BlameLedger
 from meterlink.acquisition.streams import NOT_TAKEN, Meter, Stream, depth_s
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
@@ -51,7 +51,6 @@ SLOTS_A_TURN: Final = SLOTS_MAX - 1
 """Slots of one turn; there is room for the one that cannot be there."""
 OVERWRITTEN_MAX: Final = 10_000
 """Slots that are told gone at once."""
-LONG_AGO: Final = datetime(1970, 1, 2, tzinfo=UTC)
 
 _log = structlog.get_logger(__name__)
 
