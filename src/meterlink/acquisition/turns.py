@@ -20,6 +20,7 @@ from meterlink.acquisition.harvest import Harvest, SlotLedger
 from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.planner import LONG_AGO, BlameLedger
+from meterlink.acquisition.poller import LATE_ANSWER_S
 from meterlink.acquisition.streams import NOT_TAKEN, Meter, Stream, depth_s
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
@@ -37,8 +38,6 @@ from meterlink.errors import (
 from meterlink.journal.ledger import Series
 from meterlink.model.slot import DAY_S, MONTH_S, Reason
 
-LATE_ANSWER_S: Final = 3.0
-"""After a silence the same meter is not asked again sooner: a late answer could pass for the new one."""
 LINE_REST_S: Final = 5.0
 """A line that could not be used is left alone for so long, and for twice as long each time that follows."""
 LINE_REST_MAX_S: Final = 60.0
