@@ -93,7 +93,7 @@ class EventPoller(Poller):
         self._events = events
         self._patience = Patience(self._line.name)
         kinds = (kind for item in self._plan.items for kind in self._driver.event_kinds(item))
-        self._kinds = sorted(dict.fromkeys(kinds), key=lambda kind: kind not in CLEARS)
+        self._kinds = tuple(dict.fromkeys(kinds))
         self._looked: dict[str, EventLook] = {}
         self._left: dict[str, tuple[str, ...]] = {}
         self._absent: set[str] = set()
