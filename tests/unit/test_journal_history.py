@@ -20,7 +20,7 @@ from meterlink.journal.history_rows import HEADS_MAX, WALK_MAX
 from meterlink.journal.journal import Journal
 from meterlink.journal.migrations import migrate
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, INSTANT, MONTHLY_FREEZE
-from meterlink.model.history import NO_HISTORY, PAST_MAX, History, Told, Wanted
+from meterlink.model.history import PAST_MAX, History, Told, Wanted
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.reading import Reading, Record
 from meterlink.roster.book import RosterBook
@@ -181,7 +181,7 @@ def test_of_a_meter_that_was_never_read() -> None:
     with _journal() as db:
         for data_class in _CLASSES:
             found = _history(db, record_of(freeze(0, "1"), data_class=data_class))
-            assert NO_HISTORY.of(ITEM) == found.of(ITEM)
+            assert History().of(ITEM) == found.of(ITEM)
 
 
 @pytest.mark.parametrize(

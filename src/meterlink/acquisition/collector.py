@@ -26,12 +26,12 @@ from meterlink.acquisition.allowance import Allowance
 from meterlink.acquisition.harvest import Harvest, RecordKeeper
 from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.looks import Looks
-from meterlink.acquisition.planner import PlanLedger, Planner
+from meterlink.acquisition.planner import LONG_AGO, PlanLedger, Planner
 from meterlink.acquisition.plans import Point, StoredPlan
 from meterlink.acquisition.ranking import Ranking
 from meterlink.acquisition.streams import NOTHING_OPEN, Meter, Stream
-from meterlink.acquisition.turns import LONG_AGO, OVERWRITTEN_MAX, SLOTS_A_TURN, Job, Turn, TurnLedger
-from meterlink.acquisition.wall import Wall
+from meterlink.acquisition.turns import OVERWRITTEN_MAX, SLOTS_A_TURN, Job, Turn, TurnLedger
+from meterlink.acquisition.wall_clock import Wall
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock, wait_for

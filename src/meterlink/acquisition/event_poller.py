@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from functools import partial
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 import structlog
 
@@ -44,7 +44,6 @@ COUNT_AGAIN_MAX: Final = 3
 """How often records of a kind are begun anew because events come while they are read."""
 
 _log = structlog.get_logger(__name__)
-_T = TypeVar("_T")
 
 
 class EventJournal(Protocol):
@@ -94,7 +93,7 @@ class EventPoller(Poller):
         self._events = events
         self._patience = Patience(self._line.name)
         kinds = (kind for item in self._plan.items for kind in self._driver.event_kinds(item))
-        self._kinds = sorted(dict.fromkeys(kinds), key=lambda kind: kind not in CLEARS)
+        self._kinds = tuple(dict.fromkeys(kinds))
         self._looked: dict[str, EventLook] = {}
         self._left: dict[str, tuple[str, ...]] = {}
         self._absent: set[str] = set()
@@ -137,7 +136,7 @@ class EventPoller(Poller):
             await wait_for(self._woken, min(self._left_s(slot), wait_s))
 
     async def _answer_calls(self, slot: datetime) -> float:
-        """EventLook into those who have called, each now and then; how soon the others may be."""
+        """Look into those who have called, each now and then; how soon the others may be."""
         now_s = self._clock.monotonic_s()
         rests_s = {
             one: self._called_at_s.get(one, -CALL_REST_S) + CALL_REST_S - now_s for one in self._callers
@@ -198,7 +197,7 @@ class EventPoller(Poller):
     async def _look_of(self, point: Point, slot: datetime) -> EventLook:
         look = self._looked.get(point.meter)
         if look is None or look.slot != slot:
-            marks = await self._until_done(partial(self._events.marks, point.meter))
+            marks = await self._patience.until_done(partial(self._events.marks, point.meter))
             look = self._looked[point.meter] = EventLook(slot, point.address, marks)
         return look
 
@@ -308,7 +307,4 @@ class EventPoller(Poller):
             await self._slots.made_up(meter, look.slot)
 
     async def _keep(self, meter: str, events: Sequence[Event], marks: Mapping[str, EventMark]) -> None:
-        await self._until_done(partial(self._events.keep, meter, events, marks))
-
-    async def _until_done(self, work: Callable[[], Awaitable[_T]]) -> _T:
-        return await self._patience.until_done(work)
+        await self._patience.until_done(partial(self._events.keep, meter, events, marks))

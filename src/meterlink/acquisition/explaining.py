@@ -17,10 +17,9 @@ from typing import Any, Final, Literal, NamedTuple
 from meterlink.errors import BadRequest, Unknown
 from meterlink.model.data_classes import (
     CURVE,
-    DAILY_FREEZE,
     EVENT,
+    FREEZES,
     INSTANT,
-    MONTHLY_FREEZE,
     STATUS,
     DataClass,
 )
@@ -30,8 +29,6 @@ from meterlink.model.slot import Lang, Reason, Standing, State, Tally
 By = Literal["meter", "line", "area", "class"]
 """What a table of completeness has a row for."""
 WAYS: Final[tuple[By, ...]] = ("meter", "line", "area", "class")
-FREEZES: Final[tuple[DataClass, ...]] = (DAILY_FREEZE, MONTHLY_FREEZE)
-"""Classes whose slot is the instant that ends its day. Source: decision 11."""
 OTHERS: Final[tuple[DataClass, ...]] = (CURVE, INSTANT, STATUS, EVENT)
 NOBODY: Final = {
     "en": "nothing was due of {meter} then: no plan asks for it, or the meter is not known",

@@ -17,14 +17,13 @@ import structlog
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.errors import BusFull, LineError, ReplyTimeout
-from meterlink.model.data_classes import DAILY_FREEZE, MONTHLY_FREEZE, DataClass
+from meterlink.model.data_classes import FREEZES, DataClass
 from meterlink.model.look import NOT_LOOKED, Look
 
 NUMBER_EVERY: Final = timedelta(days=7)
 """How often the number of a meter is read. Source: VEE-10."""
 AGAIN_S: Final = 3_600.0
 """After a look that failed nobody looks sooner; nor at the number of one that is silent time and again."""
-_FREEZES: Final = frozenset({DAILY_FREEZE, MONTHLY_FREEZE})
 
 _log = structlog.get_logger(__name__)
 
@@ -155,11 +154,11 @@ class Looks:
 
     async def _look(self, known: _Known, meter: str, data_class: DataClass) -> None:
         today = self._clock.utc_now().astimezone(self._zone).date()
-        priority = Priority.BILLING if data_class in _FREEZES else Priority.CURVE
+        priority = Priority.BILLING if data_class in FREEZES else Priority.CURVE
         sight = self._sights[meter]
         if sight.number and _is_due(known.number_on, today):
             await self._look_at_number(known, meter, today, priority)
-        if data_class in _FREEZES and known.day != today:
+        if data_class in FREEZES and known.day != today:
             await self._look_at_day(known, meter, today, priority)
 
     # What is asked counts as known meanwhile, so that another plan does not ask the same.

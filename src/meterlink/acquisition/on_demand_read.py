@@ -11,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from meterlink.clock import Clock
+from meterlink.clock import Clock, wait_for
 from meterlink.drivers.base import MeterAnswer, Window
 from meterlink.errors import LineClosed, MeterlinkError
 
@@ -126,10 +126,7 @@ class OnDemandRead:
         self._followers += 1
         self._set_limit(clock.monotonic_s())
         try:
-            async with asyncio.timeout(wait_s):
-                await self._ended.wait()
-        except TimeoutError:
-            pass
+            await wait_for(self._ended, wait_s)
         finally:
             self._followers -= 1
             self._left_s = clock.monotonic_s()

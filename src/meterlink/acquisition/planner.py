@@ -26,10 +26,11 @@ CURVE_BACK_DAYS: Final = 62
 """The same for curves, of which meters hold a month or two."""
 CLOCK_STEP: Final = timedelta(minutes=2)
 """Wall time that passed beside the monotonic clock by more than this was set, and did not pass."""
+LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before any slot."""
 
 _DAY: Final = timedelta(days=1)
 _MONTH_DAYS: Final = 31
-_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class BlameLedger(Protocol):
@@ -114,7 +115,7 @@ class Planner:
         """The time before now in which nobody could ask: before the start, or because the clock was set."""
         if self._looked is None:
             lived_until = await self._patience.until_done(self._ledger.lived_until)
-            return _Stretch(lived_until or _LONG_AGO, now, Reason.NOT_RUNNING)
+            return _Stretch(lived_until or LONG_AGO, now, Reason.NOT_RUNNING)
         wall, looked_s = self._looked
         ought = wall + timedelta(seconds=monotonic_s - looked_s)
         return _Stretch(ought, now, Reason.CLOCK_WRONG) if now - ought > CLOCK_STEP else None
@@ -148,7 +149,7 @@ class Planner:
         for point in {point.meter: point for point, _ in self._planned.values()}.values():
             waive = partial(self._ledger.waive, point.meter, Reason.NOT_IN_SERVICE)
             if (since := point.in_service_since) is not None and since > planned_from:
-                await self._patience.until_done(partial(waive, since=_LONG_AGO, until=since))
+                await self._patience.until_done(partial(waive, since=LONG_AGO, until=since))
             if (end := point.in_service_until) is not None and end < until:
                 await self._patience.until_done(partial(waive, since=end, until=until))
 

@@ -23,8 +23,7 @@ from meterlink.acquisition.keeping import Keeper, PatientKeeper
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger, PassingSlots
 from meterlink.acquisition.plans import Plan, Point, is_kept
-from meterlink.acquisition.wall import Wall
-from meterlink.acquisition.wall_clock import LOOK_S
+from meterlink.acquisition.wall_clock import LOOK_S, Wall
 from meterlink.bus.line import Line
 from meterlink.clock import Clock, wait_for
 from meterlink.drivers.base import Driver

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol
 
@@ -19,7 +19,8 @@ import structlog
 from meterlink.acquisition.harvest import Harvest, SlotLedger
 from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.looks import Looks
-from meterlink.acquisition.planner import BlameLedger
+from meterlink.acquisition.planner import LONG_AGO, BlameLedger
+from meterlink.acquisition.poller import LATE_ANSWER_S
 from meterlink.acquisition.streams import NOT_TAKEN, Meter, Stream, depth_s
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
@@ -38,8 +39,6 @@ from meterlink.journal.ledger import Series
 from meterlink.model.data_classes import CURVE
 from meterlink.model.slot import DAY_S, MONTH_S, Reason
 
-LATE_ANSWER_S: Final = 3.0
-"""After a silence the same meter is not asked again sooner: a late answer could pass for the new one."""
 LINE_REST_S: Final = 5.0
 """A line that could not be used is left alone for so long, and for twice as long each time that follows."""
 LINE_REST_MAX_S: Final = 60.0
@@ -55,7 +54,6 @@ SLOTS_A_TURN: Final = SLOTS_MAX - 1
 """Slots of one turn; there is room for the one that cannot be there."""
 OVERWRITTEN_MAX: Final = 10_000
 """Slots that are told gone at once."""
-LONG_AGO: Final = datetime(1970, 1, 2, tzinfo=UTC)
 
 _log = structlog.get_logger(__name__)
 

@@ -118,13 +118,13 @@ def check(
 
 def _check_control(settings: Settings, profiles: MeterProfiles) -> None:
     """What the orders read at start: whose meters they are, people and holidays."""
+    from meterlink.cli.alone import people_of
     from meterlink.orders.limits.calendar import Calendar
-    from meterlink.orders.people import People
     from meterlink.roster.roster import Roster
 
     Roster.of(settings, profiles)
+    people_of(settings)
     if settings.control:
-        People.read(settings.control.people.expanduser())
         Calendar.of(settings.control, settings.gateway.plant_time)
 
 

@@ -12,7 +12,7 @@ import typer
 from meterlink.cli.asking import Asking
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.language import Lang
-from meterlink.orders.qualifying.desk import plan
+from meterlink.orders.qualifying.standpoint import plan
 
 WAIT_S: Final = 30
 """How long the daemon keeps one request that waits for an order."""

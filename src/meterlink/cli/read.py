@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -149,41 +150,35 @@ def read(
     3 no answer in time; 4 the meter refused; 5 the line; 6 no value; 8 you may not; 10 no daemon.
     """
     items = (*(wanted or ()), *(item or ()))
-    if not line:
-        _refuse_given(context, _ONLY_WITH_LINE, "goes with --line; without it the daemon knows the METER")
-        if not meter or not items:
-            raise typer.BadParameter(
-                "name a METER and its ITEMs for the daemon, or open a line with --line, --address and --item"
-            )
-        from meterlink.cli.read_asked import Asked, ask_daemon
+    if line:
+        raise typer.Exit(_read_line(context, meter, items, as_json=as_json, trace=trace))
+    _refuse_given(context, _ONLY_WITH_LINE, "goes with --line; without it the daemon knows the METER")
+    if not meter or not items:
+        raise typer.BadParameter(
+            "name a METER and its ITEMs for the daemon, or open a line with --line, --address and --item"
+        )
+    from meterlink.cli.read_asked import Asked, ask_daemon
 
-        asked = Asked(meter=meter, items=items, count=count, since=since, tries=tries, timeout_s=timeout)
-        raise typer.Exit(ask_daemon(asked, config, as_json=as_json))
+    asked = Asked(meter=meter, items=items, count=count, since=since, tries=tries, timeout_s=timeout)
+    raise typer.Exit(ask_daemon(asked, config, as_json=as_json))
+
+
+def _read_line(
+    context: typer.Context, meter: str, items: tuple[str, ...], *, as_json: bool, trace: bool
+) -> int:
+    """Read without the daemon, as the options say that ``Question`` has too; the exit code."""
+    given = context.params
     _refuse_given(context, _ONLY_WITHOUT_LINE, "is of the daemon, and --line reads without it")
     if meter:
         raise typer.BadParameter("--line knows no roster: name the meter with --address, not as METER")
-    if not address or not items:
+    if not given["address"] or not items:
         raise typer.BadParameter("--line needs --address and --item")
     from meterlink.cli.logs import set_up_logs
     from meterlink.cli.read_once import Question, ask_and_show
 
     set_up_logs("error", "console")
-    question = Question(
-        line=line,
-        address=address,
-        items=items,
-        protocol=protocol,
-        model=model,
-        profile=profile,
-        profiles=profiles,
-        timeout_ms=timeout_ms,
-        tries=tries,
-        preamble=preamble,
-        password_file=password_file,
-        count=count,
-        since=since,
-    )
-    raise typer.Exit(ask_and_show(question, as_json=as_json, trace=trace))
+    options = {field.name: given[field.name] for field in fields(Question) if field.name in given}
+    return ask_and_show(Question(items=items, **options), as_json=as_json, trace=trace)
 
 
 def _refuse_given(context: typer.Context, names: tuple[str, ...], why: str) -> None:

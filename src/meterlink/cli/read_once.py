@@ -27,7 +27,6 @@ from meterlink.cli.read_show import (
     show_failure,
     show_rows,
     show_trace,
-    utc,
 )
 from meterlink.clock import SystemClock
 from meterlink.config import SecretRef
@@ -44,6 +43,7 @@ from meterlink.errors import (
 from meterlink.explain.parts import printable
 from meterlink.model.address import meter_address
 from meterlink.model.line_url import SerialUrl, parse_line_url
+from meterlink.model.payload import time_out
 from meterlink.model.protocols import PROTOCOLS, meter_protocol
 from meterlink.trace import TraceRing
 from meterlink.transports.open import open_line
@@ -248,7 +248,7 @@ def _show_json(
     }
     if ring is not None:
         document["trace"] = [
-            {"at": utc(entry.at), "direction": entry.direction, "octets": entry.hexadecimal()}
+            {"at": time_out(entry.at), "direction": entry.direction, "octets": entry.hexadecimal()}
             for entry in ring
         ]
     print(json.dumps(document, ensure_ascii=False, indent=2))

@@ -28,7 +28,7 @@ from meterlink.errors import (
 )
 from meterlink.explain.parts import printable
 from meterlink.model.marks import Marks
-from meterlink.model.payload import time_in
+from meterlink.model.payload import time_in, time_out
 from meterlink.trace import TraceRing
 
 PLANT_TIME: Final = timezone(timedelta(hours=8))
@@ -92,7 +92,7 @@ class Row:
             "item": self.item,
             "value": self.text,
             "unit": self.unit,
-            "taken_at": utc(self.taken_at),
+            "taken_at": time_out(self.taken_at),
             "marks": list(self.marks),
         }
 
@@ -177,11 +177,6 @@ def show_failure(kind: str, message: str) -> None:
     _, hint, chinese = _outcome(kind)
     words = f"\n{hint}（{chinese}）" if hint else ""
     Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {message}{words}", markup=False)
-
-
-def utc(instant: datetime) -> str:
-    """An instant for programs."""
-    return instant.isoformat().replace("+00:00", "Z")
 
 
 def _outcome(kind: str) -> tuple[ExitCode, str, str]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from meterlink.cli.alone import own_name, people_of
 from meterlink.cli.desk import DaemonAway, Desk, Refusal
 from meterlink.clock import SystemClock
 from meterlink.config import MeterSettings, Settings, data_dir
@@ -22,7 +23,6 @@ from meterlink.daemon.roster_requests import PUT_MAX, check_may_change, exchange
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError, JournalError, MeterlinkError
 from meterlink.journal.journal import Journal
-from meterlink.orders.people import People
 from meterlink.roster.book import Applied, RosterBook
 from meterlink.roster.entries import entry_of
 from meterlink.roster.faults import RosterRefused
@@ -122,7 +122,7 @@ class FileWay:
     def __init__(self, settings: Settings, profiles: MeterProfiles) -> None:
         self._settings = settings
         self._profiles = profiles
-        self._user = pwd.getpwuid(os.getuid()).pw_name
+        self._user = own_name()
 
     def apply(
         self,
@@ -155,8 +155,7 @@ class FileWay:
                 return applied
 
         try:
-            control = self._settings.control
-            check_may_change(People.read(control.people.expanduser()) if control else None, self._user)
+            check_may_change(people_of(self._settings), self._user)
             return asyncio.run(work()).as_json()
         except RosterRefused as refusal:
             return {"refused": [one.as_json() for one in refusal.faults], "count": refusal.count}

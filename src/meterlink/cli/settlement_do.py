@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import pwd
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +12,7 @@ import typer
 
 from meterlink.audit.keys import GatewayKey
 from meterlink.billing import days
+from meterlink.cli.alone import own_name, people_of
 from meterlink.cli.desk import DaemonAway, Desk, Refusal, leave
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.explained import explained
@@ -28,7 +27,6 @@ from meterlink.daemon.settling import AREAS, SETTLE, billing_of, check_may_settl
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import BadRequest, JournalError, MeterlinkError
 from meterlink.journal.journal import Journal
-from meterlink.orders.people import People
 
 _NOTHING: Final = {"en": "nothing is new", "zh": "无新增"}
 _WOULD: Final = {"en": "would be sealed: ", "zh": "将封存:"}
@@ -100,10 +98,9 @@ class Settling:
         return (area,) if area is not None else billing_of(self._settings).areas
 
     def _directly(self, day: str, area: str | None, dry_run: bool, tell: Tell) -> Answers:
-        user = pwd.getpwuid(os.getuid()).pw_name
-        control = self._settings.control
+        user = own_name()
         try:
-            check_may_settle(People.read(control.people.expanduser()) if control else None, user)
+            check_may_settle(people_of(self._settings), user)
             return asyncio.run(_settled_here(self, self._wanted(area), day, dry_run, user, tell))
         except MeterlinkError as error:
             raise Refusal(told(error)) from None

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 def print_table(table: Table) -> None:
     """Print a table to standard output.
 
-    On a terminal it is as wide as that, and cells are folded, but for numbers at the right of their column. Elsewhere a row is one line, however long: a
-    program or `grep` reads there.
+    On a terminal it is as wide as that, and cells are folded, but for numbers at the right of their column.
+    Elsewhere a row is one line, however long: a program or `grep` reads there.
 
     Args:
         table: what to print; how its columns wrap is set here.

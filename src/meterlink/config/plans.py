@@ -16,7 +16,6 @@ from meterlink.model.data_classes import (
     MONTHLY_FREEZE,
     STATUS,
     DataClass,
-    PlanClass,
 )
 
 PLANS_MAX = 20
@@ -69,7 +68,7 @@ class PlanSettings(Table):
     """What is read again and again."""
 
     name: Name = Field(INSTANT, description="What people call it. Default: the class.")
-    data_class: PlanClass = Field(
+    data_class: DataClass = Field(
         INSTANT,
         alias="class",
         description="instant: values of the moment. status: words of state, bit by bit. event: what the "

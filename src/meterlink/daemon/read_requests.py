@@ -27,7 +27,7 @@ from meterlink.drivers.base import Window
 from meterlink.errors import BadRequest, JournalError, MeterlinkError, NotAllowed, Refused, UnknownItem
 from meterlink.model.data_classes import INSTANT
 from meterlink.model.marks import Marks
-from meterlink.model.payload import time_in
+from meterlink.model.payload import time_in, time_out
 from meterlink.model.reading import Record
 from meterlink.orders.people import Deed, People
 
@@ -199,7 +199,7 @@ def result_out(result: ItemResult, marks: Mapping[str, Marks] = _NO_MARKS) -> An
                 "item": value.name,
                 "value": value.text,
                 "unit": value.unit,
-                "taken_at": outcome.taken_at.isoformat().replace("+00:00", "Z"),
+                "taken_at": time_out(outcome.taken_at),
                 "marks": list((value.marks if value.period else marks.get(value.item, value.marks)).names),
             }
             for value in outcome.values

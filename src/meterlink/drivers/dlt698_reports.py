@@ -29,7 +29,7 @@ from meterlink.drivers.reports import (
 )
 from meterlink.drivers.values import measured
 from meterlink.errors import NoFreeze
-from meterlink.model.data_classes import DAILY_FREEZE, INSTANT
+from meterlink.model.data_classes import FREEZES, INSTANT
 from meterlink.model.event import VALUES_MAX, EventValue
 from meterlink.trace import SHOWN_BLANK
 from meterwire.dlt645.messages.secrets import secret_ranges as secret_ranges_645
@@ -58,8 +58,6 @@ PARTS_MAX: Final = 500
 """Readings' records and events that one report may bring; a report of more is kept as its octets."""
 _VALUES_MAX: Final = VALUES_MAX - 1
 """Values of one part; its keeper may have to add whose they are."""
-_FREEZES: Final = (DAILY_FREEZE, "monthly_freeze")
-"""Freezes whose rows are readings: measurements of the database. Source: decision 16."""
 _OWNERS: Final = frozenset({"communication_address", "target_address", "event_source"})
 """What in a row may be the address of the meter that it is of."""
 
@@ -282,7 +280,7 @@ def _is_reading(value: ItemValue, entry: Entry) -> bool:
 def _freeze(table: Oad, values: Sequence[ItemValue]) -> str:
     """The freeze that the time of a row is of: the table's own, or the one in it; empty: there are more."""
     own = period_of(table)
-    found = {own} if own in _FREEZES else {value.period for value in values if value.period in _FREEZES}
+    found = {own} if own in FREEZES else {value.period for value in values if value.period in FREEZES}
     return found.pop() if len(found) == 1 else ""
 
 

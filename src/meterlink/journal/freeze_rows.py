@@ -8,13 +8,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
 from meterlink.errors import RowUnreadable
-from meterlink.journal.cells import instant, micros
+from meterlink.journal.cells import decimal, instant, micros, reading_of
 from meterlink.model.marks import Marks
 from meterlink.model.reading import Reading
 
@@ -59,10 +58,6 @@ _HELD: Final = """
     """
 _ID, _KEPT_AT, _BEFORE = 0, 1, 10
 """Places in a row."""
-_TIMES_KEPT: Final = 256
-"""Times kept with what they are: the registers of a freeze share theirs, and so do the freezes of a night."""
-_instant = lru_cache(maxsize=_TIMES_KEPT)(instant)
-_marks = lru_cache(maxsize=_TIMES_KEPT)(Marks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +161,7 @@ def held(
 
     """
     row = db.execute(_HELD, (meter, item, micros(slots[0]), micros(slots[1]))).fetchone()
-    return None if row is None else (row[0], _value(row[1]), Marks(row[2]), instant(row[3]))
+    return None if row is None else (row[0], decimal(row[1]), Marks(row[2]), instant(row[3]))
 
 
 def _freeze(rows: list[tuple[Any, ...]]) -> KeptFreeze:
@@ -180,7 +175,7 @@ def _freeze(rows: list[tuple[Any, ...]]) -> KeptFreeze:
         ) from None
     return KeptFreeze(
         seq=first[_ID],
-        kept_at=_instant(first[_KEPT_AT]),
+        kept_at=instant(first[_KEPT_AT]),
         readings=readings,
         before=max(before, default=None),
     )
@@ -188,17 +183,4 @@ def _freeze(rows: list[tuple[Any, ...]]) -> KeptFreeze:
 
 def _readings(rows: list[tuple[Any, ...]]) -> Iterator[Reading]:
     for _, _, meter, item, value, unit, slot, taken_at, marks, route, _ in rows:
-        yield Reading(
-            meter=meter,
-            item=item,
-            value=_value(value),
-            unit=unit,
-            slot=_instant(slot),
-            taken_at=_instant(taken_at),
-            marks=_marks(marks),
-            route=route,
-        )
-
-
-def _value(written: str | None) -> Decimal | None:
-    return None if written is None else Decimal(written)
+        yield reading_of(meter, item, value, unit, slot=slot, taken_at=taken_at, marks=marks, route=route)

@@ -14,13 +14,12 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
-from meterlink.journal.cells import instant, micros
-from meterlink.model.data_classes import DAILY_FREEZE, MONTHLY_FREEZE
+from meterlink.journal.cells import instant, micros, reading_of
+from meterlink.model.data_classes import DAILY_FREEZE, FREEZES
 from meterlink.model.history import PAST_MAX, History, ItemHistory, Shown, Told, Wanted
-from meterlink.model.marks import UNUSABLE, Marks
+from meterlink.model.marks import UNUSABLE
 from meterlink.model.reading import Reading
 
-FREEZES: Final = (DAILY_FREEZE, MONTHLY_FREEZE)
 HEADS_MAX: Final = 4 * PAST_MAX
 """Records that are looked at on either side: the items of a night may have come in several."""
 WALK_MAX: Final = 200
@@ -203,16 +202,7 @@ def _reading(row: Row) -> Reading | None:
     """The reading of a row; ``None``: it cannot be read."""
     _, slot, marks, item, value, unit, taken_at, route, meter, _ = row
     try:
-        return Reading(
-            meter=meter,
-            item=item,
-            value=None if value is None else Decimal(value),
-            unit=unit,
-            slot=instant(slot),
-            taken_at=instant(taken_at),
-            marks=Marks(marks),
-            route=route,
-        )
+        return reading_of(meter, item, value, unit, slot=slot, taken_at=taken_at, marks=marks, route=route)
     except (ValueError, TypeError, ArithmeticError):
         return None
 

@@ -9,12 +9,11 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from meterlink.errors import RowUnreadable
 from meterlink.journal import act_rows, event_rows
-from meterlink.journal.cells import instant, micros, text
+from meterlink.journal.cells import instant, micros, reading_of, text
 from meterlink.journal.event_rows import EncodedEvent
 from meterlink.model.act import KeptAct
 from meterlink.model.event import Event
@@ -244,13 +243,4 @@ def _record(meter: str, data_class: str, rows: list[tuple[Any, ...]]) -> Record:
 
 def _reading_in(meter: str, row: tuple[Any, ...]) -> Reading:
     item, value, unit, slot, taken_at, marks, route = row
-    return Reading(
-        meter=meter,
-        item=item,
-        value=None if value is None else Decimal(value),
-        unit=unit,
-        slot=instant(slot),
-        taken_at=instant(taken_at),
-        marks=Marks(marks),
-        route=route,
-    )
+    return reading_of(meter, item, value, unit, slot=slot, taken_at=taken_at, marks=marks, route=route)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-DataClass = Literal["instant", "daily_freeze", "monthly_freeze", "curve", "status", "event"]
+DataClass = Literal["instant", "status", "daily_freeze", "monthly_freeze", "curve", "event"]
 """Name of a kind as users write it. Source: decision 16."""
-
-PlanClass = Literal["instant", "status", "daily_freeze", "monthly_freeze", "curve", "event"]
-"""Name of a kind that a plan of the configuration may be of."""
 
 INSTANT: Final = "instant"
 """Values of the moment; their slot is the beginning of the plan's interval."""
@@ -23,3 +20,6 @@ STATUS: Final = "status"
 EVENT: Final = "event"
 """What a meter or terminal recorded of its own accord; it stands under the time at which it happened. The
 slots of a plan are those in which the meter's memory is looked into."""
+
+FREEZES: Final[tuple[DataClass, ...]] = (DAILY_FREEZE, MONTHLY_FREEZE)
+"""Their slot is the instant that ends the day or month that they are of. Source: decision 11."""

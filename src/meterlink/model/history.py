@@ -74,10 +74,6 @@ class History:
         return self.items.get(item, NOTHING_KEPT)
 
 
-NO_HISTORY: Final = History()
-"""Of a meter that was never read."""
-
-
 class Wanted(NamedTuple):
     """What is to be known of one slot.
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Protocol
 
 from meterlink.config.meters import RATIO_MAX, RATIO_PLACES
+from meterlink.model.payload import time_out
 from meterlink.roster.faults import CellRefused, Words
 
 _SHORTENED: Final = re.compile(r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+")
@@ -293,7 +294,7 @@ class Time:
         try:
             found = datetime.fromisoformat(text.replace("/", "-"))
             found = found if found.tzinfo else found.replace(tzinfo=zone)
-            return found.astimezone(UTC).isoformat().replace("+00:00", "Z")
+            return time_out(found)
         except (ValueError, OverflowError):
             raise refused(f"{shown(text)} is none", f"{shown(text)} 无法识别", self.rule) from None
 

@@ -11,8 +11,8 @@ from meterlink.model.data_classes import (
     CURVE,
     DAILY_FREEZE,
     EVENT,
+    FREEZES,
     INSTANT,
-    MONTHLY_FREEZE,
     STATUS,
     DataClass,
 )
@@ -33,8 +33,7 @@ class Needs(enum.Enum):
     STATUS_WORD = "status word 1"
 
 
-FREEZES: Final[frozenset[DataClass]] = frozenset({DAILY_FREEZE, MONTHLY_FREEZE})
-STORED: Final[frozenset[DataClass]] = FREEZES | {CURVE}
+STORED: Final[frozenset[DataClass]] = frozenset({*FREEZES, CURVE})
 ALL: Final[frozenset[DataClass]] = STORED | {INSTANT, STATUS, EVENT}
 
 
@@ -98,7 +97,7 @@ RULES: Final[tuple[Rule, ...]] = (
         judge=circumstances.clock,
         marks=Marks.CLOCK_DEV | Marks.CLOCK_FAR,
         needs=frozenset({Needs.CLOCK}),
-        classes=FREEZES,
+        classes=frozenset(FREEZES),
         is_of_record=True,
     ),
     Rule(
@@ -106,7 +105,7 @@ RULES: Final[tuple[Rule, ...]] = (
         judge=circumstances.meter_fault,
         marks=Marks.METER_FAULT,
         needs=frozenset({Needs.STATUS_WORD}),
-        classes=FREEZES,
+        classes=frozenset(FREEZES),
         is_of_record=True,
     ),
     Rule(

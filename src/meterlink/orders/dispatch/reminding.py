@@ -7,16 +7,15 @@ crashes. Source: business-rules 2.2, WAIT_CUSTOMER; decision 35.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 
 import structlog
 
-from meterlink.errors import MeterlinkError
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import OrderState, Origin
+from meterlink.orders.attention.looking_after import looking_after
 from meterlink.orders.attention.words import WORDS_MAX
 from meterlink.orders.attention.work import WorkItems, WorkKind, closing, item_id
 from meterlink.orders.book import Book
@@ -48,12 +47,7 @@ class Reminder:
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except MeterlinkError as error:  # the log cannot be read now; the next look may
-                _log.error("reminders_unknown", reason=str(error))
-            await asyncio.sleep(EVERY_S)
+        await looking_after(self.look, every_s=EVERY_S, trouble="reminders_unknown")
 
     async def look(self) -> None:
         """Open the items that are due.

@@ -13,7 +13,6 @@ Source: CTRL-16, CTRL-17, business-rules 2.2.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from typing import Final
@@ -24,6 +23,7 @@ from meterlink.errors import MeterlinkError
 from meterlink.model.act import Topic
 from meterlink.model.order import OrderKind, OrderState, Origin
 from meterlink.orders.attention.alarms import Alarms, Seen
+from meterlink.orders.attention.looking_after import looking_after
 from meterlink.orders.attention.words import WORDS_MAX
 from meterlink.orders.attention.work import WorkItems, WorkKind, item_id
 from meterlink.orders.book import Book
@@ -76,12 +76,7 @@ class Lateness:
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except MeterlinkError as error:  # the log cannot be read now; the next look may
-                _log.error("lateness_unknown", reason=str(error))
-            await asyncio.sleep(EVERY_S)
+        await looking_after(self.look, every_s=EVERY_S, trouble="lateness_unknown")
 
     async def look(self) -> None:
         """Raise the alarms that are due, and open what is missing.

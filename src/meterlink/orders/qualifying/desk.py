@@ -12,9 +12,9 @@ left the contact open is offered its closing first. Source: decision 33.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -22,32 +22,30 @@ from typing import Any, Final
 from meterlink.bus.line import Exchanging
 from meterlink.clock import Clock
 from meterlink.drivers.control import ClockLook, Identity, Standing
-from meterlink.errors import BadAnswer, BadRequest, JournalError, NotAllowed, Refused, ReplyTimeout, Unknown
+from meterlink.errors import BadAnswer, BadRequest, NotAllowed, Refused, ReplyTimeout, Unknown
 from meterlink.journal.acts import ActLog
-from meterlink.model.act import Act, Topic
+from meterlink.model.act import Act
 from meterlink.model.order import OrderState
 from meterlink.orders.book import Book
 from meterlink.orders.dispatch.reach import Reach
 from meterlink.orders.judging.judge import Judge, Stopped
 from meterlink.orders.people import Actor, Deed
-from meterlink.orders.qualification.facts import MODELS_MAX, Qualification, firmware_of
+from meterlink.orders.qualification.facts import Qualification, firmware_of
 from meterlink.orders.qualification.judges import greeting, left_open
 from meterlink.orders.qualification.looks import Found, Greeting, Words
-from meterlink.orders.qualification.probes import PROBES, Probe, next_probe
+from meterlink.orders.qualification.probes import next_probe
 from meterlink.orders.qualification.walk import (
     CLOSED,
-    RESTS_AFTER,
-    SESSIONS,
     Walk,
     beginning,
     found_out,
     order_of,
     probe_named,
-    words_out,
 )
-from meterlink.orders.qualifying.left_open import ended_at, opened_by
 from meterlink.orders.qualifying.probe_orders import ProbeOrders
 from meterlink.orders.qualifying.qualified import Qualifications
+from meterlink.orders.qualifying.standpoint import Standpoint
+from meterlink.orders.qualifying.walks import Walks, rests
 from meterlink.roster.roster import Roster, RosterMeter
 
 GREETING: Final = "greeting"
@@ -75,39 +73,6 @@ LATE: Final = Words(
 
 AtMeter = Callable[[str], AbstractAsyncContextManager[tuple[Exchanging, Reach]]]
 """Has the line of a meter for oneself; its id."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standpoint:
-    """Where a walk stands after a request.
-
-    Args:
-        walk: how far it is.
-        next: the probe that waits for the person's yes; ``None``: none does.
-        todo: what has to be done at the meter first; ``None``: nothing.
-        waits: whether an order is still on its way.
-
-    """
-
-    walk: Walk
-    next: Probe | None = None
-    todo: Words | None = None
-    waits: bool = False
-
-    @property
-    def view(self) -> dict[str, Any]:
-        """For people and programs."""
-        return {
-            **self.walk.view,
-            "next": probe_view(self.next) if self.next else {},
-            "todo": words_out(self.todo),
-            "waits": self.waits,
-        }
-
-
-def probe_view(probe: Probe) -> dict[str, Any]:
-    """A probe for people and programs."""
-    return {"probe": probe.name, "kind": probe.kind.value, **words_out(probe.says)}
 
 
 class Qualifier:
@@ -141,6 +106,7 @@ class Qualifier:
         self._roster = roster
         self._at_meter = at_meter
         self._timeline = book.timeline
+        self._walks = Walks(acts, book.timeline)
         self._desk = asyncio.Lock()
 
     # --- what can be asked ---
@@ -161,11 +127,11 @@ class Qualifier:
             meter = self._roster.meter(meter_id)
             if meter is None:
                 raise Unknown(f"there is no meter {meter_id!r}")
-            for walk in await self._open_walks():
+            for walk in await self._walks.all_open():
                 if walk.meter == meter_id:
                     self._check_same(walk, actor)
                     return Standpoint(walk=walk)
-            ended, closes = await self._left_open(meter_id)
+            ended, closes = await self._walks.left_open(meter_id)
             work_order = work_order or (ended.work_order if ended and closes else "")
             _check(meter, work_order)
             at = self._timeline.stamp()
@@ -192,7 +158,7 @@ class Qualifier:
         """
         async with self._desk:
             _admit(actor)
-            walk = await self._read(walk_id)
+            walk = await self._walks.read(walk_id)
             if not walk.is_open:
                 return Standpoint(walk=walk)
             self._check_same(walk, actor)
@@ -216,7 +182,7 @@ class Qualifier:
         """
         async with self._desk:
             _admit(actor)
-            for walk in await self._open_walks():
+            for walk in await self._walks.all_open():
                 if walk.meter == meter_id:
                     return Standpoint(walk=await self._end(walk, "left"))
             raise Unknown(f"no qualification goes on at meter {meter_id!r}")
@@ -260,7 +226,7 @@ class Qualifier:
         if confirmed != probe.name:
             raise BadRequest(f"the next probe is {probe.name!r}, not {confirmed!r}: look again")
         asked = {"probe": probe.name, "order": order_of(walk, probe)}
-        walk = await self._told(walk, "ask", asked)
+        walk = await self._walks.told(walk, "ask", asked)
         return await self._finish(walk, meter, wait_s)
 
     async def _finish(self, walk: Walk, meter: RosterMeter, wait_s: float) -> Standpoint:
@@ -347,12 +313,6 @@ class Qualifier:
 
     # --- the log ---
 
-    async def _told(self, walk: Walk, verb: str, body: Mapping[str, Any]) -> Walk:
-        """Write a step down."""
-        act = walk.next(verb, at=self._timeline.stamp(), actor=walk.by, body=body)
-        await self._acts.append(act)
-        return await self._read(walk.id)
-
     async def _end(self, walk: Walk, result: str, beside: Sequence[Act] = ()) -> Walk:
         """Write the end down, with what it brings."""
         now = self._timeline.stamp()
@@ -360,47 +320,18 @@ class Qualifier:
         await self._acts.append(act, *beside)
         self._models.kept(beside)
         self._models.try_out(walk.meter, None)
-        return await self._read(walk.id)
-
-    async def _read(self, walk_id: str) -> Walk:
-        acts = await self._acts.of_subject(Topic.QUALIFICATION, SESSIONS + walk_id)
-        if not acts:
-            raise Unknown(f"there is no qualification {walk_id!r}")
-        try:
-            return Walk.of(acts)
-        except (ValueError, KeyError, TypeError) as error:
-            raise JournalError(f"the qualification {walk_id} cannot be read from the log: {error}") from None
-
-    async def _open_walks(self) -> list[Walk]:
-        names = await self._acts.subjects(Topic.QUALIFICATION, only_open=True, limit=MODELS_MAX)
-        return [await self._read(name.removeprefix(SESSIONS)) for name in names if name.startswith(SESSIONS)]
-
-    async def _left_open(self, meter: str) -> tuple[Walk | None, str]:
-        """The walk that has ended last at a meter, and the order since which the contact is open by it."""
-        try:
-            walk = await ended_at(self._acts, meter)
-        except (ValueError, KeyError, TypeError) as error:
-            raise JournalError(f"the last qualification at {meter} cannot be read: {error}") from None
-        return walk, "" if walk is None else await opened_by(self._acts, walk)
+        return await self._walks.read(walk.id)
 
     def _check_same(self, walk: Walk, actor: Actor) -> None:
         """One person does all of it; when that one has gone, another closes what is open."""
-        if walk.by != actor.name and not self._rests(walk):
+        if walk.by != actor.name and not rests(walk, self._timeline):
             raise NotAllowed(f"{walk.by} is at this meter: one person does all of it", why="person")
-
-    def _rests(self, walk: Walk) -> bool:
-        return self._timeline.now() - self._timeline.lived(walk.last_at) >= RESTS_AFTER
 
     def _meter(self, walk: Walk) -> RosterMeter:
         meter = self._roster.meter(walk.meter)
         if meter is None:
             raise Unknown(f"there is no meter {walk.meter!r} any more")
         return meter
-
-
-def plan() -> list[dict[str, Any]]:
-    """Every probe, for people and programs."""
-    return [probe_view(probe) for probe in PROBES]
 
 
 def _admit(actor: Actor) -> None:

@@ -8,27 +8,21 @@ closes, and nothing else. Source: decision 33.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
 import structlog
 
-from meterlink.drivers.control import Standing
-from meterlink.errors import MeterlinkError
-from meterlink.journal.acts import ActLog
-from meterlink.model.act import Act, Topic
-from meterlink.model.order import Order, Origin
+from meterlink.model.act import Topic
 from meterlink.orders.attention.alarms import Alarms, Seen
+from meterlink.orders.attention.looking_after import looking_after
 from meterlink.orders.attention.words import WORDS_MAX
 from meterlink.orders.attention.work import WorkItems, WorkKind, item_id
 from meterlink.orders.book import Book
-from meterlink.orders.dispatch.looking import look_in
-from meterlink.orders.life.machine import Signal
 from meterlink.orders.people import DAEMON
 from meterlink.orders.qualification.facts import MODELS_MAX
-from meterlink.orders.qualification.walk import CLOSED, RESTS_AFTER, SESSIONS, Walk
+from meterlink.orders.qualification.walk import SESSIONS, Walk
+from meterlink.orders.qualifying.walks import opened_by, rests
 
 LEFT_OPEN: Final = "PROBE_LEFT_OPEN"
 """The alarm that a qualification has left a contact open."""
@@ -59,12 +53,7 @@ class LeftOpen:
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except MeterlinkError as error:  # the log cannot be read now; the next look may
-                _log.error("walks_unknown", reason=str(error))
-            await asyncio.sleep(EVERY_S)
+        await looking_after(self.look, every_s=EVERY_S, trouble="walks_unknown")
 
     async def look(self) -> None:
         """Tell of every contact that a walk has left open, once for each order that was the last to move it.
@@ -84,7 +73,9 @@ class LeftOpen:
         ended = await self._acts.of_verb(Topic.QUALIFICATION, "end", since=since)
         names = [*names, *(kept.act.subject for kept in ended)]
         walks = [await self._walk(name) for name in dict.fromkeys(names) if name.startswith(SESSIONS)]
-        return [walk for walk in walks if walk is not None and (not walk.is_open or self._rests(walk))]
+        return [
+            walk for walk in walks if walk is not None and (not walk.is_open or rests(walk, self._timeline))
+        ]
 
     async def _walk(self, name: str) -> Walk | None:
         try:
@@ -92,9 +83,6 @@ class LeftOpen:
         except (ValueError, KeyError, TypeError) as error:
             _log.error("walk_not_read", walk=name, reason=str(error))
             return None
-
-    def _rests(self, walk: Walk) -> bool:
-        return self._timeline.now() - self._timeline.lived(walk.last_at) >= RESTS_AFTER
 
     async def _tell(self, walk: Walk, order_id: str) -> None:
         if await self._acts.last_of(Topic.WORK, item_id(WorkKind.FIELD_ORDER, order_id)) is not None:
@@ -109,49 +97,3 @@ class LeftOpen:
         await self._work.open(
             WorkKind.FIELD_ORDER, why[:WORDS_MAX], actor=DAEMON, meter=walk.meter, order=order_id
         )
-
-
-async def opened_by(acts: ActLog, walk: Walk) -> str:
-    """The order of a probe after which the contact is open, or may be; empty: it is closed.
-
-    Raises:
-        JournalError: the log cannot be read.
-
-    """
-    if walk.result == CLOSED:
-        return ""
-    opened, is_open, probes = walk.closes, bool(walk.closes), set[str]()
-    async for kept in acts.all_of_meter(walk.meter, Topic.ORDER, after=walk.number):
-        act = kept.act
-        if act.verb == Signal.CREATE and Order.of(act.subject, act.body["order"]).origin is Origin.PROBE:
-            probes.add(act.subject)
-        for contact_open in _looks(act):
-            is_open = contact_open is not False
-            opened = act.subject if act.subject in probes else opened
-    return opened if is_open else ""
-
-
-async def ended_at(acts: ActLog, meter: str) -> Walk | None:
-    """The newest walk at a meter, if it has ended; ``None``: there is none, or it goes on.
-
-    Raises:
-        JournalError: the log cannot be read.
-        ValueError, KeyError, TypeError: it makes no sense.
-
-    """
-    newest = ""
-    async for kept in acts.all_of_meter(meter, Topic.QUALIFICATION):
-        if kept.act.subject.startswith(SESSIONS):
-            newest = kept.act.subject
-    walk = Walk.of(await acts.of_subject(Topic.QUALIFICATION, newest)) if newest else None
-    return walk if walk is not None and not walk.is_open else None
-
-
-def _looks(act: Act) -> Iterator[bool | None]:
-    """How the contact stood when an act was written: nobody can say when a frame has just left."""
-    if act.verb == Signal.INTEND:
-        yield None
-    if "look" in act.body:
-        look = look_in(act.body["look"])
-        if isinstance(look.seen, Standing):
-            yield look.seen.contact_open
