@@ -35,21 +35,23 @@ _ADDRESS = "000000000161"
 
 
 class Pinger(asyncio.Protocol):
-    """The floor: 30 octets there and back, nothing else.
+    """The floor: 30 octets there and back, nothing else, from when it is told to begin.
 
     Args:
         count: how often.
-        done: is set when that is over.
 
     """
 
-    def __init__(self, count: int, done: asyncio.Future[None]) -> None:
+    def __init__(self, count: int) -> None:
         self._left = count
-        self._done = done
+        self.done = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
-        transport.write(b"x" * 30)  # type: ignore[attr-defined]
+
+    def begin(self) -> None:
+        """Send the first."""
+        self._transport.write(b"x" * 30)  # type: ignore[attr-defined]
 
     def data_received(self, data: bytes) -> None:
         self._left -= 1
@@ -57,16 +59,25 @@ class Pinger(asyncio.Protocol):
             self._transport.write(data)  # type: ignore[attr-defined]
         else:
             self._transport.close()
-            self._done.set_result(None)
+            self.done.set_result(None)
 
 
 async def _echo_floor(port: int) -> Rate:
+    return await echoed(port, 1, ECHOES)
+
+
+async def echoed(port: int, connections: int, echoes: int) -> Rate:
+    """Octets there and back, as often as that goes, over so many connections at the same time."""
     loop = asyncio.get_running_loop()
-    done = loop.create_future()
+    pingers = []
+    for _ in range(connections):
+        _, pinger = await loop.create_connection(lambda: Pinger(echoes // connections), "127.0.0.1", port)
+        pingers.append(pinger)
     watch = Stopwatch()
-    await loop.create_connection(lambda: Pinger(ECHOES, done), "127.0.0.1", port)
-    await done
-    return watch.rate(ECHOES)
+    for pinger in pingers:
+        pinger.begin()
+    await asyncio.gather(*(pinger.done for pinger in pingers))
+    return watch.rate(echoes)
 
 
 def line_to(port: int) -> Line:

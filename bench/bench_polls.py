@@ -24,7 +24,7 @@ from typing import Any
 import structlog
 
 from bench.answering import PACED_EXCHANGE_S, allow_sockets, running, serving
-from bench.bench_poll import Pinger, line_to
+from bench.bench_poll import echoed, line_to
 from bench.beside import Rate, Stopwatch, medians_of, ratios_to, told
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
@@ -41,20 +41,6 @@ LAG_S = 8.0
 SETTLE_S = 2.0
 TICK_S = 0.005
 _ADDRESS = "000000000161"
-
-
-async def _echo_floor(port: int) -> Rate:
-    loop = asyncio.get_running_loop()
-    done = [loop.create_future() for _ in range(CONNECTIONS)]
-    watch = Stopwatch()
-    for one in done:
-        await loop.create_connection(_pinger(one), "127.0.0.1", port)
-    await asyncio.gather(*done)
-    return watch.rate(ECHOES)
-
-
-def _pinger(done: asyncio.Future[None]) -> Callable[[], Pinger]:
-    return lambda: Pinger(ECHOES // CONNECTIONS, done)
 
 
 async def _polled(reads: list[Callable[[], Awaitable[object]]], polls: int) -> Rate:
@@ -143,7 +129,7 @@ def main() -> None:
     peers = _peers()
     with serving("echo") as echo, running("meter", CONNECTIONS) as meters:
         for _ in range(ROUNDS):
-            rates["echo floor"].append(asyncio.run(_echo_floor(echo)))
+            rates["echo floor"].append(asyncio.run(echoed(echo, CONNECTIONS, ECHOES)))
             rates["meterlink"].append(asyncio.run(_meterlink(meters.ports)))
             rates["dlt645"].append(asyncio.run(peers(meters.ports)))
     with running("paced_meter", LINES) as paced:
