@@ -2,9 +2,10 @@
 
 Simulated time is exact: the ratio to the formula of the wire is the same on any machine, loaded or not. The
 daily freeze of each meter is collected by the parts that do it in the daemon, into a journal; in the first
-night meters are strangers, in the next one they are known. A freeze of DL/T 645 takes three exchanges: its
-time, its values, and its time again, which proves that no new freeze was taken in between; that of
-DL/T 698.45 is one record, and of a stranger it is also asked whether its clock is right.
+night meters are strangers, in the next one they are known. What the formula counts is what a night asks of a
+meter that is known (``NIGHTS``): the values of its freeze; of DL/T 645 the time of the freeze before and
+after them, as the identifier of the values names none; and its clock and status word, by which the freeze is
+judged.
 
 The 15,000 meters are canned, so that what is used of a core is ours: seconds of it for a second of the lines'
 time are what the gateway would take at the real rate.
@@ -25,9 +26,10 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from bench.canned import CannedLine, exchange_s, frozen
+from bench.canned import CannedLine, exchange_s, meters
 from bench.simulated import MORNING, Gateway, Serve, wired
 from meterlink.clock import Clock
+from meterlink.model.zone import CHINA_TIME
 from metersim import Line, Meter, Station
 from metersim.dlt698 import Meter698
 from metersim.line.port import Port
@@ -39,27 +41,64 @@ MANY_LINES = 30
 MANY_METERS = 15_000
 MANY_BAUD = 9600
 NO_PAUSES: Mapping[str, int] = {"preamble": 0, "turnaround_ms": 0}
-EXCHANGES: Mapping[str, tuple[int, ...]] = {
-    "dlt645-2007": (16 + 21, 16 + 36, 16 + 21),
-    "dlt698.45": (49 + 74,),
+
+
+class Night(NamedTuple):
+    """Octets of each exchange that a night takes of one meter, question and answer.
+
+    Args:
+        values: of the freeze.
+        proof: of the instant at which these were frozen.
+        look: at the meter's clock and status word.
+
+    """
+
+    values: int
+    proof: tuple[int, ...]
+    look: tuple[int, ...]
+
+    @property
+    def freeze(self) -> tuple[int, ...]:
+        """What the freeze itself takes."""
+        return (self.values, *self.proof)
+
+    @property
+    def whole(self) -> tuple[int, ...]:
+        """What the night takes."""
+        return (*self.freeze, *self.look)
+
+
+NIGHTS: Mapping[str, Night] = {
+    "dlt645-2007": Night(values=16 + 36, proof=(16 + 21, 16 + 21), look=(16 + 20, 16 + 19, 16 + 18)),
+    "dlt698.45": Night(values=49 + 74, proof=(), look=(25 + 35, 25 + 57)),
 }
-"""Octets of the exchanges that a daily freeze takes. Source: field practice, section 1, frame sizes."""
+"""Source: field practice, section 1, frame sizes; of date, time and status word 1: DL/T 645-2007, annex A.5;
+of the clock 4000 and the seven words of 2014: DL/T 698.45."""
+NUMBER_OCTETS = 16 + 22
+"""The meter number, of a stranger of DL/T 645."""
 _NEXT_DUE_S = 86_400 - 25 * 60.0
 """From the begin until the freeze of the next night is due: five minutes past midnight."""
 _NOTES = {
     "en": [
-        "Line: the formula takes what is needed of a freeze, and no pause. Of DL/T 645 that is its time, its "
-        "values and its time again: 2.4 times the values alone, because a meter may take a new freeze "
-        "between two exchanges. A request of DL/T 698.45 names a span of time, 9 octets more than a point of "
-        "time, and a stranger is asked twice more to see whether its clock is right. "
-        "By default a serial line has 4 FEH before each request and is left quiet for 20 ms; `preamble` and "
-        "`turnaround_ms` of a line say otherwise.",
+        "Line: the formula takes the octets of each exchange that a night asks of a meter, and no pause. "
+        "Of DL/T 645 these are the freeze's time, its values and its time again (a meter may take a "
+        "freeze between any two exchanges, and the identifier of the values names no time, so nothing "
+        "less is certain), then date, time and status word 1; of DL/T 698.45 the record, which holds its "
+        'time, then clock and status words. "The values alone" is the formula of their one exchange, '
+        "which no gateway reaches that proves and judges what it keeps. A request of DL/T 698.45 names a "
+        "span of time, 9 octets more than a point of time; a stranger is asked for its number too, and of "
+        "DL/T 698.45 twice more to see whether its clock is right. By default a serial line has 4 FEH "
+        "before each request and is left quiet for 20 ms; `preamble` and `turnaround_ms` of a line say "
+        "otherwise.",
     ],
     "zh": [
-        "线路：公式只计冻结数据所必需的交换，不计间歇。DL/T 645 为冻结时间、数值、再读冻结时间，"
-        "是只读数值的 2.4 倍，因为电表可能在两次交换之间产生新的冻结。DL/T 698.45 的请求给出时间区间，"
-        "比时间点多 9 字节。串口线路默认每次请求前有 4 个 FEH 并静默 20 ms，可由线路的 `preamble` 和 "
-        "`turnaround_ms` 更改。",
+        "线路：公式计入每夜向一块电表发起的每次交换的字节，不计间歇。DL/T 645 为冻结时间、数值、再读冻结时间"
+        "（电表可能在任意两次交换之间产生新的冻结，而数值的数据标识不含时间，少读一次就不能确定），"
+        "再加日期、时间和状态字 1；DL/T 698.45 为自带时间的一条记录，再加时钟和状态字。"
+        "“the values alone”是只读数值一次交换的公式；凡要证明并判断所存数据的采集都达不到它。"
+        "DL/T 698.45 的请求给出时间区间，比时间点多 9 字节；对初次接触的电表还要读表号，"
+        "DL/T 698.45 另有两次交换核对时钟。串口线路默认每次请求前有 4 个 FEH 并静默 20 ms，"
+        "可由线路的 `preamble` 和 `turnaround_ms` 更改。",
     ],
 }
 
@@ -71,7 +110,13 @@ def _settings(lines: int, meters: int, baud: int, protocol: str, more: Mapping[s
             for n in range(lines)
         ],
         "meters": [
-            {"id": f"m{address}", "address": address, "line": f"line{n}", "protocol": protocol}
+            {
+                "id": f"m{address}",
+                "address": address,
+                "meter_number": address,
+                "line": f"line{n}",
+                "protocol": protocol,
+            }
             for n in range(lines)
             for address in _addresses(n, meters)
         ],
@@ -107,13 +152,21 @@ def _paced() -> tuple[dict[str, float], dict[str, float]]:
     """Medians and ratios of one line."""
     medians: dict[str, float] = {}
     ratios: dict[str, float] = {}
-    for protocol, octets in EXCHANGES.items():
+    for protocol, night in NIGHTS.items():
         for baud in BAUDS:
-            name, floor_s = f"{protocol} at {baud}", _floor_s(baud, METERS, octets)
+            name, floor_s = f"{protocol} at {baud}", _floor_s(baud, METERS, night.whole)
+            freeze_s = _floor_s(baud, METERS, night.freeze)
+            values_s = _floor_s(baud, METERS, [night.values])
             first_s, next_s = _paced_s(baud, protocol, NO_PAUSES)
             usual_s = _paced_s(baud, protocol, {})[1]
-            medians |= {f"{name}, s": round(next_s, 2), f"{name}, formula, s": round(floor_s, 2)}
+            medians |= {
+                f"{name}, s": round(next_s, 2),
+                f"{name}, formula, s": round(floor_s, 2),
+                f"{name}, formula of the freeze without the look at the meter, s": round(freeze_s, 2),
+                f"{name}, formula of the values alone, s": round(values_s, 2),
+            }
             ratios[f"{name} / formula"] = round(next_s / floor_s, 3)
+            ratios[f"{name} / formula of the values alone"] = round(next_s / values_s, 3)
             ratios[f"{name}, strangers / formula"] = round(first_s / floor_s, 3)
             ratios[f"{name}, 4 FEH and 20 ms of quiet / formula"] = round(usual_s / floor_s, 3)
     return medians, ratios
@@ -140,18 +193,28 @@ def _many() -> _Many:
     return _Many(*json.loads(run.stdout))
 
 
+def canned(count: int, meters_each: int) -> tuple[Gateway, Mapping[str, CannedLine]]:
+    """A gateway, and at the far ends of its lines meters that cost nothing."""
+    lines: dict[str, CannedLine] = {}
+
+    def ends(clock: Clock) -> Mapping[str, Serve]:
+        answers = meters(MORNING.replace(hour=0, minute=0), clock=clock, zone=CHINA_TIME)
+        lines.update({f"line{n}": CannedLine(answers, MANY_BAUD) for n in range(count)})
+        return {name: line.serve for name, line in lines.items()}
+
+    return Gateway(ends, _settings(count, meters_each, MANY_BAUD, "dlt645-2007", NO_PAUSES)), lines
+
+
 def _collect_many() -> _Many:
-    midnight = MORNING.replace(hour=0, minute=0)
-    lines = {f"line{n}": CannedLine(frozen(midnight), MANY_BAUD) for n in range(MANY_LINES)}
-    warm = Gateway(lambda _: {"line0": lines["line0"].serve}, _settings(1, 2, MANY_BAUD, "dlt645-2007", {}))
+    warm, _ = canned(1, 2)
     warm.collect(2)  # dictionaries and modules are there however few meters there are
     before_kb = _resident_kb()
-    settings = _settings(MANY_LINES, MANY_METERS // MANY_LINES, MANY_BAUD, "dlt645-2007", NO_PAUSES)
-    gateway = Gateway(lambda _: {name: line.serve for name, line in lines.items()}, settings)
-    del settings
+    gateway, lines = canned(MANY_LINES, MANY_METERS // MANY_LINES)
     begun_s = time.process_time()
     [took_s] = gateway.collect(MANY_METERS)
     used_s = time.process_time() - begun_s
+    for line in lines.values():
+        line.check()
     return _Many(took_s, used_s, (_resident_kb() - before_kb) / MANY_METERS)
 
 
@@ -167,7 +230,8 @@ def main() -> None:
         print(json.dumps(_collect_many()))
         return
     medians, ratios = _paced()
-    many, floor_s = _many(), _floor_s(MANY_BAUD, MANY_METERS // MANY_LINES, EXCHANGES["dlt645-2007"])
+    many, each = _many(), MANY_METERS // MANY_LINES
+    floor_s = _floor_s(MANY_BAUD, each, (*NIGHTS["dlt645-2007"].whole, NUMBER_OCTETS))
     document = {
         "bench": "daily freezes of 32 meters on a paced line; of 15,000 meters behind 30 lines at 9600",
         "unit": "simulated s; of a core; KB",
