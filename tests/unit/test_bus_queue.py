@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,13 +18,13 @@ class _Time:
         return self.now_s
 
 
-async def _order(arrivals: list[tuple[float, Priority]]) -> list[int]:
+def _order(arrivals: list[tuple[float, Priority]]) -> list[int]:
     time = _Time()
     queue: TicketQueue[int] = TicketQueue(time, tickets_max=len(arrivals) or 1)
     for number, (after_s, priority) in enumerate(arrivals):
         time.now_s += after_s
         queue.put(number, priority)
-    return [await queue.take() for _ in arrivals]
+    return [queue.take() for _ in arrivals]
 
 
 _ARRIVALS = st.lists(st.tuples(st.floats(0, 5000), st.sampled_from(list(Priority))), max_size=30)
@@ -35,7 +33,7 @@ _ARRIVALS = st.lists(st.tuples(st.floats(0, 5000), st.sampled_from(list(Priority
 @given(_ARRIVALS)
 def test_order_of_tickets(arrivals: list[tuple[float, Priority]]) -> None:
     """A reconnection would wait behind a backfill, or a backfill for ever."""
-    order = asyncio.run(_order(arrivals))
+    order = _order(arrivals)
     tiers = [arrivals[number][1].value[0] for number in order]
     assert sorted(tiers) == tiers, "control first, then on demand, then the rest"
     for priority in Priority:
@@ -46,7 +44,7 @@ def test_order_of_tickets(arrivals: list[tuple[float, Priority]]) -> None:
 def test_the_rest_ages() -> None:
     """Backfill on a busy line would starve."""
     arrivals = [(0.0, Priority.BACKFILL), (1.0, Priority.BILLING), (700.0, Priority.BILLING)]
-    assert [1, 0, 2] == asyncio.run(_order(arrivals))
+    assert [1, 0, 2] == _order(arrivals)
 
 
 def test_a_full_queue_refuses_at_once() -> None:

@@ -25,6 +25,8 @@ class Alarm:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self.now = self._loop.time
+        """The loop's time, in which deadlines are given."""
         self._handle: asyncio.TimerHandle | None = None
         self._deadline: float | None = None
         self._task: asyncio.Task[object] | None = None
@@ -32,10 +34,6 @@ class Alarm:
         self._rang = False
         self._by_hand = False
         self._to_ring = False
-
-    def now(self) -> float:
-        """The loop's time, in which deadlines are given."""
-        return self._loop.time()
 
     def until(self, deadline: float | None) -> Self:
         """Let the wait inside end with ``TimeoutError`` at ``deadline`` (loop time; ``None``: never).

@@ -150,14 +150,15 @@ async def _converse(
     *,
     has_heard: bool,
 ) -> None:
-    give_up_at = now() + EXCHANGE_MAX_S
+    at = now()
+    give_up_at = at + EXCHANGE_MAX_S
     while not session.finished:
         try:
             octets = session.octets_to_send()
         except Exception as error:
             raise SessionBroke(error) from error
         if octets:
-            if now() >= give_up_at:
+            if at >= give_up_at:
                 raise ReplyTimeout("the answer has no end")
             if transcript is not None:
                 transcript.sent(octets)
@@ -167,7 +168,6 @@ async def _converse(
                 await asyncio.sleep(left_the_wire_at - now())
                 return
             first_by = left_the_wire_at + timing.reply_timeout_s
-            whole_by = first_by + timing.whole_answer_s
             wait_until = first_by
         try:
             received = await wire.receive(wait_until)
@@ -180,4 +180,7 @@ async def _converse(
             session.feed(received)
         except Exception as error:
             raise SessionBroke(error) from error
-        wait_until = min(max(first_by, now() + timing.octet_gap_s), whole_by)
+        if session.finished:
+            return
+        at = now()
+        wait_until = min(max(first_by, at + timing.octet_gap_s), first_by + timing.whole_answer_s)

@@ -130,6 +130,6 @@ class Hold:
         """Whether its owner has something to do: an exchange waits, or the hold is over."""
         return self.is_over or len(self._tickets) > 0
 
-    async def take(self) -> Ticket:
+    def take(self) -> Ticket:
         """The holder's next exchange; there is one."""
-        return await self._tickets.take()
+        return self._tickets.take()

@@ -86,15 +86,14 @@ class Line:
         self._timing = timing
         self._ear = ear
         self._trace = trace
-        self._queue: TicketQueue[Ticket | Hold] = TicketQueue(
-            asyncio.get_running_loop().time, tickets_max=tickets_max
-        )
+        self._loop = asyncio.get_running_loop()
+        self._queue: TicketQueue[Ticket | Hold] = TicketQueue(self._loop.time, tickets_max=tickets_max)
         self._alarm = Alarm()
         self._hearing = Hearing()
         self._stream: ByteStream | None = None
         self._wire: PlainWire | ListeningWire | SharedWire | None = None
         self._listening = False
-        self._woken = asyncio.Event()
+        self._sleeping: asyncio.Future[None] | None = None
         self._stopped = False
 
     @property
@@ -117,7 +116,7 @@ class Line:
             Exception: whatever the session raised; the line goes on with the next one.
 
         """
-        ticket = Ticket(session, asyncio.get_running_loop().create_future(), priority)
+        ticket = Ticket(session, self._loop.create_future(), priority)
         self._enqueue(ticket, priority)
         try:
             await ticket.done
@@ -156,12 +155,12 @@ class Line:
         try:
             while True:
                 if not self._queue:
-                    await self._attend(lambda: len(self._queue) > 0)
-                asked = await self._queue.take()
-                with self._work.in_hand(self._alarm.now()):
+                    await self._attend(self._is_asked)
+                asked, now_s = self._queue.take(), self._alarm.now()
+                with self._work.in_hand(now_s):
                     match asked:
                         case Ticket() as ticket:
-                            await self._serve(ticket)
+                            await self._serve(ticket, now_s)
                         case Hold() as held:
                             held.grant()
                             await self._serve_hold(held)
@@ -186,9 +185,13 @@ class Line:
 
     def _wake(self) -> None:
         """There is something to do, or was for a moment."""
-        self._woken.set()
+        if self._sleeping is not None and not self._sleeping.done():
+            self._sleeping.set_result(None)
         if self._listening:
             self._alarm.ring()
+
+    def _is_asked(self) -> bool:
+        return len(self._queue) > 0
 
     async def _attend(self, wanted: Callable[[], bool]) -> None:
         """Hear the line, where it has a listener, until there is something to do."""
@@ -197,18 +200,20 @@ class Line:
         elif self._ear is not None:
             await self._overhear(self._way, wanted)
         while not wanted():
-            self._woken.clear()
-            await self._woken.wait()
+            self._sleeping = self._loop.create_future()
+            try:
+                await self._sleeping
+            finally:
+                self._sleeping = None
 
     async def _serve_hold(self, hold: Hold) -> None:
         while True:
             await self._attend(lambda: hold.has_work)
             if hold.is_over:
                 return
-            await self._serve(await hold.take())
+            await self._serve(hold.take(), self._alarm.now())
 
-    async def _serve(self, ticket: Ticket) -> None:
-        begun_s = self._alarm.now()
+    async def _serve(self, ticket: Ticket, begun_s: float) -> None:
         outcome: Outcome | None = Outcome.BROKEN
         try:
             wire = self._wire or await self._open()
@@ -224,7 +229,7 @@ class Line:
                 ticket.session,
                 self._timing,
                 self._alarm.now,
-                self._transcript(ticket.session.secret_ranges),
+                None if self._trace is None else self._transcript(ticket.session.secret_ranges),
             )
         except (LineLost, LineBusy) as error:
             outcome, self._work.trouble = Outcome.LOST, str(error)
@@ -235,7 +240,6 @@ class Line:
             _fail(ticket, error)
             await self._note_silence(nothing=isinstance(error, NothingHeard))
         except SessionBroke as broke:
-            self._hearing.heard(self._alarm.now())
             _fail(ticket, broke.error)
         except BaseException as error:
             interrupted = isinstance(error, asyncio.CancelledError)
@@ -244,7 +248,6 @@ class Line:
             raise
         else:
             outcome = Outcome.ANSWERED
-            self._hearing.heard(self._alarm.now())
             if not ticket.done.done():
                 ticket.done.set_result(None)
         finally:
@@ -252,6 +255,8 @@ class Line:
             self.airtime.note(ticket.priority, ended_s - begun_s, ended_s)
             if outcome is not None:
                 self._work.note(outcome, ended_s - begun_s)
+            if outcome is Outcome.ANSWERED or outcome is Outcome.BROKEN:
+                self._hearing.heard(ended_s)
 
     async def _note_silence(self, *, nothing: bool) -> None:
         """Open a line of ours anew on which nothing at all is heard, see ``hearing``."""

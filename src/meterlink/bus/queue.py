@@ -7,7 +7,6 @@ whatever waits long enough is the oldest and goes first: nothing starves. Source
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import itertools
 from collections.abc import Callable
@@ -50,7 +49,6 @@ class TicketQueue(Generic[T]):
         self._tickets_max = tickets_max
         self._heap: list[tuple[int, float, int, T]] = []
         self._numbers = itertools.count()
-        self._arrived = asyncio.Event()
 
     def __len__(self) -> int:
         """Tickets that wait."""
@@ -68,13 +66,9 @@ class TicketQueue(Generic[T]):
         tier, patience_s = priority.value
         place = self._monotonic_s() + patience_s
         heapq.heappush(self._heap, (tier, place, next(self._numbers), ticket))
-        self._arrived.set()
 
-    async def take(self) -> T:
-        """Wait for the next ticket."""
-        while not self._heap:
-            self._arrived.clear()
-            await self._arrived.wait()
+    def take(self) -> T:
+        """Take out the next ticket; there is one."""
         return heapq.heappop(self._heap)[-1]
 
     def discard(self, ticket: T) -> None:
