@@ -32,7 +32,7 @@ HELD_TICKETS_MAX: Final = 8
 """Exchanges that one holder may have waiting; it asks one after the other."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Ticket:
     """One exchange that somebody waits for.
 

@@ -91,7 +91,7 @@ class Dlt645Driver:
         entry = self._entry(item)
         selector = _selector(entry) if window is None else self._selector(entry, window)
         told = await self._talk.ask(line, address, entry, priority=priority, selector=selector)
-        return MeterAnswer(values=tuple(map(measured, told.values)), taken_at=told.taken_at)
+        return MeterAnswer(tuple(map(measured, told.values)), told.taken_at)
 
     async def read_status(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
         """See ``Driver.read_status``."""

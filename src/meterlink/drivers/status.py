@@ -7,7 +7,6 @@ have the same bits.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -29,7 +28,7 @@ def with_bits(answer: MeterAnswer, bits_of: Mapping[str, tuple[Bit, ...]]) -> Me
         bits_of: the bits of each word that have a name.
 
     """
-    return replace(answer, values=tuple(_each(answer.values, bits_of)))
+    return answer._replace(values=tuple(_each(answer.values, bits_of)))
 
 
 def no_status(item: str) -> UnknownItem:
@@ -51,7 +50,7 @@ def _each(values: Sequence[Measured], bits_of: Mapping[str, tuple[Bit, ...]]) ->
             continue
         bits = bits_of.get(_OF_PHASES.get(value.item, value.item), ())
         number = _number(value, is_hex=bool(bits) or value.unit == _HEX)
-        yield replace(value, value=Decimal(number), unit="")
+        yield value._replace(value=Decimal(number), unit="")
         for bit in bits:
             on = number >> bit.place & 1
             yield Measured(

@@ -165,7 +165,7 @@ class StoredFindings:
 
     def brought(self, slot: datetime, found: FreezeFindings) -> None:
         """A part of the record of a slot came; an item that came before stays as it was."""
-        values = [replace(value, period=self._data_class) for value in found.values]
+        values = [value._replace(period=self._data_class) for value in found.values]
         part = _Slot(has_record=True, values=values, refused=dict(found.refused), unfit=dict(found.unfit))
         self._slots.setdefault(slot, _Slot()).add(part)
 

@@ -17,13 +17,14 @@ _MARK_OF_PROBLEM: Final[Mapping[str | None, Marks]] = {None: NO_MARKS, "invalid-
 
 def measured(value: LabelledValue[Any, Any]) -> Measured:
     """A value of ours of one of a meter's; of a secret text only that there is one."""
+    label, text = value.label, value.text
     return Measured(
-        item=value.item,
-        period=value.period,
-        value=value.value,
-        text=None if value.text is None else str(value.text),
-        unit=value.unit,
-        marks=_MARK_OF_PROBLEM.get(value.problem, Marks.ABSENT),
+        label.item,
+        label.period,
+        value.value,
+        None if text is None else str(text),
+        label.unit,
+        _MARK_OF_PROBLEM.get(value.problem, Marks.ABSENT),
     )
 
 
