@@ -162,9 +162,12 @@ class ReadSession(Machine[State, Signal]):
         match self._ours(frame) if self._state is State.WAITING else None:
             case AbnormalReply() as refusal:
                 self._refused(refusal)
-            case ReadReply(data=data, has_following=more) as reply:
+            case ReadReply(has_following=False) as whole:
+                self._last, self.reply = frame, whole
+                self._signal(Signal.REPLY)
+            case ReadReply() as first:
                 self._last = frame
-                self._keep(reply.address, data, more)
+                self._keep(first.address, first.data, more=True)
             case ReadFollowingReply(data=data, sequence=sequence, has_following=more) as piece:
                 if self._edition == "dlt645-1997" or sequence == next_sequence(self._sequence):
                     self._last = frame
@@ -196,7 +199,7 @@ class ReadSession(Machine[State, Signal]):
         self._signal(Signal.ABNORMAL)
 
     def _keep(self, address: str, data: bytes, more: bool) -> None:
-        if not data and (more or self._pieces):  # a piece of nothing: what should it be a part of?
+        if not data:  # a piece of nothing: what should it be a part of?
             self._signal(Signal.OUT_OF_ORDER)
             return
         self._pieces.append(data)
