@@ -12,7 +12,7 @@ from meterlink.bus.queue import Priority
 
 SHARE: Final = 0.2
 """Of the line's time, over any ten minutes."""
-STARVED_S: Final = Priority.BACKFILL.value[1]
+STARVED_S: Final = Priority.BACKFILL.patience_s
 """Backfill that has waited for so long goes before current work, once: a line that is always busy would
 never come to it. Source: decision 19."""
 

@@ -135,7 +135,7 @@ class Stream:
         if self.front.current is None:
             return None
         rested_at = now.timestamp() - (monotonic_s - self.rests_until(is_current=True))
-        return max(float(self.front.current), rested_at) + self.priority.value[1]
+        return max(float(self.front.current), rested_at) + self.priority.patience_s
 
     def worth(self, now: datetime) -> tuple[int, float] | None:
         """Where its backfill stands, the smallest first; ``None``: it has none."""

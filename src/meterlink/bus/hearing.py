@@ -37,8 +37,7 @@ class Hearing:
 
     def heard(self, now_s: float) -> None:
         """Something came, whatever it was."""
-        self.opened(now_s)
-        self._patience_s = DEAF_AFTER_S
+        self._since_s, self._silences, self._patience_s = now_s, 0, DEAF_AFTER_S
 
     def is_deaf(self, now_s: float) -> bool:
         """Whether the line is to be opened anew, after another question to which not one octet came."""

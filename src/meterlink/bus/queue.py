@@ -31,6 +31,10 @@ class Priority(Enum):
 
     __hash__ = object.__hash__  # each member is there once; that of Enum is made of the name, each time
 
+    def __init__(self, tier: int, patience_s: float) -> None:
+        self.tier = tier
+        self.patience_s = patience_s
+
 
 T = TypeVar("T")
 
@@ -63,9 +67,8 @@ class TicketQueue(Generic[T]):
         """
         if len(self._heap) >= self._tickets_max:
             raise BusFull(f"{self._tickets_max} requests already wait for this line")
-        tier, patience_s = priority.value
-        place = self._monotonic_s() + patience_s
-        heapq.heappush(self._heap, (tier, place, next(self._numbers), ticket))
+        place = self._monotonic_s() + priority.patience_s
+        heapq.heappush(self._heap, (priority.tier, place, next(self._numbers), ticket))
 
     def take(self) -> T:
         """Take out the next ticket; there is one."""

@@ -26,7 +26,8 @@ class ProtocolStream(asyncio.Protocol):
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self.transport: asyncio.Transport | None = None
-        self._ended = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._ended = self._loop.create_future()
         self._failure: LineLost | None = None
         self._closed = False
         self._reading_paused = False
@@ -79,7 +80,7 @@ class ProtocolStream(asyncio.Protocol):
         transport = self._usable()
         transport.write(octets)
         if self._writing_paused:
-            self._writer = asyncio.get_running_loop().create_future()
+            self._writer = self._loop.create_future()
             try:
                 await self._writer
             finally:
@@ -91,7 +92,7 @@ class ProtocolStream(asyncio.Protocol):
         while not self._buffer:
             self._usable()
             assert self._reader is None, "a line has one reader"
-            self._reader = asyncio.get_running_loop().create_future()
+            self._reader = self._loop.create_future()
             try:
                 await self._reader
             finally:
