@@ -102,7 +102,7 @@ bench: dev  ## measure, beside other implementations in the same run, and print 
 	@$(BIN)/python -m bench $(if $(README),--readme) $(ARGS)
 
 check-api: dev  ## ask the API whatever its OpenAPI allows and what not, EXAMPLES=2000 of each operation
-	@$(BIN)/python -m tests.support.check_api --examples $(or $(EXAMPLES),2000)
+	@$(BIN)/python -m tests.support.check_api --examples $(or $(EXAMPLES),2000) $(ARGS)
 
 check-wheel: dev  ## build the wheel, install it into an empty environment, run what it brings
 	@PYTHON=$(BIN)/python .ci/check-wheel

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import hashlib
 import json
+import shutil
+import socket
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -108,6 +111,31 @@ def test_a_day_is_settled_looked_at_and_verified(place: Place) -> None:
     assert 1 == place.run("settlement", "show", str(data))[0]
 
 
+def test_a_copy_is_verified_where_there_is_no_gateway(
+    place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whoever bills could not verify: there is no journal, no configuration and no network at his desk."""
+    place.run("settle", "--day", _DAY)
+    key = GatewayKey.find(place.folder / "data").public_hex
+    desk = tmp_path_factory.mktemp("desk")
+    shutil.copytree(place.folder / "data" / "settlements", desk / "sent")
+    shutil.rmtree(place.folder)
+    monkeypatch.chdir(desk)
+    monkeypatch.setenv("HOME", str(desk))
+
+    def no_network(*_: object, **__: object) -> None:
+        raise OSError("there is no network")
+
+    monkeypatch.setattr(socket, "socket", no_network)
+    told = place.told("settlement", "verify", "sent", "--key", key)
+    assert (True, ["east", "west"]) == (told["ok"], [one["area"] for one in told["sealed"]])
+    with (desk / "sent" / _DAY / "east" / "0001" / "daily-freeze.csv").open("r+b") as file:
+        file.seek(40)
+        file.write(b"\x00")
+    code, out, _ = place.run("settlement", "verify", "sent", "--key", key)
+    assert (11, True) == (code, f"sent/{_DAY}/east/0001/daily-freeze.csv: is not as it was sealed" in out)
+
+
 def test_what_was_kept_is_exported_in_each_format(place: Place) -> None:
     """A file that is not whole under its name would be taken for the day."""
     code, out, _ = place.run("export", "daily", "--day", _DAY)
@@ -121,6 +149,12 @@ def test_what_was_kept_is_exported_in_each_format(place: Place) -> None:
         path.name for path in place.folder.iterdir() if "day" in path.name
     }
     assert '"multiplied":"3000.00"' in place.run("export", "daily", "--day", _DAY, "--format", "json")[1]
+    told = place.told("export", "daily", "--day", _DAY, "-o", str(place.folder / "day.csv"))
+    octets = (place.folder / "day.csv").read_bytes()
+    assert (1, 1, len(octets), hashlib.sha256(octets).hexdigest()) == tuple(
+        told[key] for key in ("freezes", "rows", "octets", "sha256")
+    )
+    assert 2 == place.run("export", "daily", "--day", _DAY, "--json")[0], "two documents in one"
     assert 2 == place.run("export", "daily", "--day", "yesterday")[0]
     code, _, err = place.run("export", "daily", "--day", _DAY, "-o", str(place.folder / "no" / "x.csv"))
     assert (1, True) == (code, "cannot be written" in err)

@@ -9,6 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from meterlink.billing.schedule import LATE_DAYS, Schedule
+from meterlink.billing.verify import verified
+from meterlink.model.marks import Marks
 from meterlink.model.zone import CHINA_TIME
 from tests.support.billing import FIRST_DAY, TOTAL, Plant, plant
 
@@ -126,3 +128,43 @@ async def test_a_clock_that_runs_ahead_seals_no_day_that_no_meter_has(tmp_path: 
         at.after(_SECOND, hours=9)
         await schedule.step()
         assert 2 == len(_sealed(at)), "the newest freeze is of the day before"
+
+
+@pytest.mark.asyncio
+async def test_a_meter_whose_clock_is_far_ahead_ends_no_day(tmp_path: Path) -> None:
+    """One meter without a battery, of a hundred, would let a clock that runs ahead seal what is to come."""
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY - _DAY, hours=1)
+        await at.put(1, 2)
+        at.after(FIRST_DAY, hours=9)
+        await at.keep("m1", FIRST_DAY, {TOTAL: "1.00"})
+        far = Marks.CLOCK_DEV | Marks.CLOCK_FAR
+        await at.keep("m2", FIRST_DAY + 7 * _DAY, {TOTAL: "2.00"}, marks=far)
+        at.after(FIRST_DAY + 7 * _DAY, hours=9)
+        await _schedule(at).step()
+        assert [] == _sealed(at)
+
+
+@pytest.mark.asyncio
+async def test_a_day_that_was_sealed_too_early_is_made_right_by_its_supplements(tmp_path: Path) -> None:
+    """The clocks of the gateway and of a meter ran ahead together, and the day would stay as it was then."""
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY - _DAY, hours=1)
+        await at.put(1, 2)
+        schedule = _schedule(at)
+        at.after(_SECOND, hours=9)  # it is the first day still
+        await at.keep("m2", _SECOND, {TOTAL: "2.00"})
+        await schedule.step()
+        assert [(FIRST_DAY, "", 1), (_SECOND, "", 1)] == _sealed(at)
+        for day, value in ((FIRST_DAY, "3.00"), (_SECOND, "4.00")):
+            at.after(day, hours=9)
+            await at.keep("m1", day, {TOTAL: value})
+            await at.keep("m2", day, {TOTAL: value}, marks=Marks.CONFLICT)
+            await schedule.step()
+        assert {FIRST_DAY: 2, _SECOND: 2} == {day: number for day, _, number in _sealed(at)}
+        missing = [(one.day, one.manifest.counts.missing) for one in at.settlements().list()]
+        assert [(FIRST_DAY, 2), (FIRST_DAY, 0), (_SECOND, 1), (_SECOND, 0)] == missing
+        with at.freezes() as freezes:
+            kept = freezes.after(0)[0]
+        assert len(kept) == sum(one.manifest.freezes for one in at.settlements().list()) == 5
+        assert [] == verified(at.settlements().folder, [at.key.public_hex], lambda done, of: None).faults

@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.marks import Marks
 from meterlink.model.slot import DAY_S, Reason, SlotKey
 from meterlink.model.zone import CHINA_TIME
+from meterlink.roster.exchange import Exchange
 from meterlink.web.serving import open_api
 from tests.support.billing import TOTAL, Plant, plant
 from tests.support.markdown import blocks, commands, printed
@@ -58,6 +60,21 @@ async def _day(at: Plant) -> None:
     at.after(_DAY, hours=9)
     await at.keep("m3", _DAY, {TOTAL: "9.00"}, marks=Marks.BACKFILL)
     await at.keep("m2", _DAY, {TOTAL: "7.60"}, marks=Marks.CONFLICT)
+
+
+async def _exchange(at: Plant) -> None:
+    """What the page types as ``meterlink roster exchange``."""
+    at.after(_DAY, hours=10.5)
+    exchange = Exchange(
+        old="m1",
+        new="m4",
+        meter_number="202611180001",
+        removed_at=at.clock.now,
+        installed_at=at.clock.now,
+        last={TOTAL: Decimal("101.50")},
+        first={TOTAL: Decimal("0.20")},
+    )
+    await at.book.exchange(exchange, actor="li")
 
 
 async def _next_night(at: Plant) -> None:
@@ -136,7 +153,7 @@ def test_the_python_of_the_page_tells_what_holds(gateway: Path) -> None:
             await at.settler(formats=("csv",)).settle(_DAY, "east")
 
     asyncio.run(work())
-    code, _ = blocks(_PAGE, "python")
+    code, _, _ = blocks(_PAGE, "python")
     names: dict[str, Any] = {}
     exec(code, names)
     held = names["what_holds"](gateway / "settlements" / "2026-11-17" / "east")
@@ -146,12 +163,39 @@ def test_the_python_of_the_page_tells_what_holds(gateway: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_the_page_holds_seal_and_supplements_against_the_api(tmp_path: Path) -> None:
+    """Whoever copies it would take a folder for whole that lacks a late row, or never get it to agree."""
+    _, code, _ = blocks(_PAGE, "python")
+    names: dict[str, Any] = {}
+    exec(code, names)
+    async with plant(tmp_path) as at, served(tmp_path) as api:
+        token = api.token(Scope.FREEZE)
+        settler = at.settler(formats=("csv",))
+
+        async def differ(day: date, url: str) -> set[str]:
+            place = at.settlements().place(day, "east")
+            return {row[2] for row in await asyncio.to_thread(names["differences"], place, url, token)}
+
+        async with open_api(api.app, WebSettings.model_validate({"listen": "127.0.0.1:0"})) as [url]:
+            found = []
+            for happen, day in ((_night, _DAY), (_day, _DAY), (_exchange, _DAY), (_next_night, _NEXT)):
+                await happen(at)
+                found.append(await differ(day, url))
+                await settler.settle(day, "east")
+                found.append(await differ(day, url))
+            assert [{"m1", "m2"}, set(), {"m2", "m3"}, set(), set(), set(), {"m4"}, set()] == found
+            seal = at.settlements().place(_NEXT, "east") / "0001" / "daily-freeze.csv"
+            seal.write_bytes(seal.read_bytes().replace(b"24.00", b"24.10").replace(b"30.00", b"30.10"))
+            assert {"m4"} == await differ(_NEXT, url)
+
+
+@pytest.mark.asyncio
 async def test_the_client_of_the_page_takes_each_freeze_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever copies it would bill a freeze twice, or never hear of a corrected one."""
     monkeypatch.setattr("meterlink.web.freezes.PAGE_ROWS", 1)
-    _, code = blocks(_PAGE, "python")
+    _, _, code = blocks(_PAGE, "python")
     assert len(code.splitlines()) <= 30
     names: dict[str, Any] = {"__name__": "follow"}
     exec(code, names)
@@ -160,13 +204,13 @@ async def test_the_client_of_the_page_takes_each_freeze_once(
     async with plant(tmp_path) as at, served(tmp_path) as api:
         token = api.token(Scope.FREEZE)
         async with open_api(api.app, WebSettings.model_validate({"listen": "127.0.0.1:0"})) as [url]:
-            for happen in (_night, _day, None):
+            for happen in (_night, _day, _exchange, _next_night, None):
                 if happen is not None:
                     await happen(at)
                 counts.append(await asyncio.to_thread(names["follow"], url, token, str(held)))
         async with api.client(token) as client:
             page = (await client.get("/v1/daily-freeze?limit=100")).json()
-    assert [2, 2, 0] == counts
+    assert [2, 2, 0, 1, 0] == counts, "the meter that was put in comes like any other"
     db = sqlite3.connect(held)
     told = [json.loads(row) for (row,) in db.execute("SELECT told FROM freeze ORDER BY seq")]
     db.close()

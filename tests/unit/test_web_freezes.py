@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,9 @@ async def test_workbook_and_parquet_say_what_csv_says(
     """Who pulls a workbook would bill other amounts; or a day of many steps would be a broken file."""
     monkeypatch.setattr("meterlink.web.freeze_files.PIECE_ROWS", 2)
     async with plant(tmp_path) as home, served(tmp_path) as api:
+        await home.put(4, ct="30", pt="0.1")
+        home.after(DAYS[0])
+        await home.keep("m4", DAYS[0], {TOTAL: "99999999.990"})
         await fill(home, DAYS)
         async with api.client(api.token()) as client:
             for limit in ({}, {"limit": "4"}):
@@ -121,9 +125,13 @@ async def test_workbook_and_parquet_say_what_csv_says(
                 rows = list(openpyxl.load_workbook(io.BytesIO(book.content)).active.values)
                 told = pyarrow.parquet.read_table(io.BytesIO(arrow.content)).to_pylist()
                 assert [head, *cells] == [["" if one is None else one for one in row] for row in rows]
-                assert [one[head.index("value")] for one in cells] == [
-                    format(one["value"].normalize(), ".2f") for one in told
-                ]
+                for name in ("value", "multiplier", "multiplied"):
+                    written = [Decimal(one[head.index(name)]) for one in cells]
+                    assert written == [one[name] for one in told], name
+                    assert {Decimal} == {type(one[name]) for one in told}
+                assert ("99999999.990", "3", "299999999.970") == tuple(
+                    cells[0][head.index(name)] for name in ("value", "multiplier", "multiplied")
+                )
                 assert [int(one[0]) for one in cells] == [one["seq"] for one in told]
                 for answer in (book, arrow):
                     assert table.headers["meterlink-cursor"] == answer.headers["meterlink-cursor"]

@@ -3,9 +3,10 @@
 At that time each day of the last two months is looked at, the oldest first: what is not sealed is sealed,
 and what has come late is sealed in a supplement. So an outage costs nothing but the time of the seal.
 
-That the day before is over the clock says, and at least one meter of the gateway, with a freeze of that day:
-a clock that runs ahead would seal days that nobody could have read as all missing. Where every meter is
-silent the seals wait until one is not; a person may seal meanwhile.
+That the day before is over the clock says, and at least one meter of the gateway, with a freeze of that day
+that is not rejected: a clock that runs ahead would seal days that nobody could have read as all missing.
+Where every meter is silent the seals wait until one is not; a person may seal meanwhile. A day that is sealed
+too early all the same, because a meter ran ahead too, is made right by its supplements.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ class Settler:
         return await asyncio.to_thread(self._first_day)
 
     async def last_day(self) -> date | None:
-        """The newest day of which a meter has told a freeze; ``None``: none ever did.
+        """The newest day of which a meter has told a freeze that is not rejected; ``None``: none ever did.
 
         Raises:
             JournalError: the journal cannot be read.

@@ -89,11 +89,13 @@ class Freezes:
     def last_day(self) -> date | None:
         """The newest day of which a meter has told a freeze; ``None``: none ever did.
 
+        A rejected one tells nothing: a meter whose clock is far ahead has freezes of days to come.
+
         Raises:
             JournalError: the journal cannot be read.
 
         """
-        kept = self._reader.look(freeze_rows.last_slot)
+        kept = self._reader.look(freeze_rows.last_usable_slot)
         return None if kept is None else day_of(kept, self.zone)
 
     def read_on(self, day: date) -> set[str]:

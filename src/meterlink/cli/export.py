@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from meterlink.cli.options import FIRST_CONFIG, Config
+from meterlink.cli.options import FIRST_CONFIG, AsJson, Config
 
 app = typer.Typer(no_args_is_help=True, help="Write what was kept into files for other programs. 导出。")
 
@@ -36,20 +36,22 @@ def daily(
         typer.Option("--out", "-o", help="The file; without it standard output.", show_default=False),
     ] = None,
     config: Config = FIRST_CONFIG,
+    as_json: AsJson = False,
 ) -> None:
     """Write the daily freezes of a day as they are now, late and corrected ones included. 导出日冻结。
 
     The newest row of a register holds; `supersedes` names the row whose place it takes. What the register
     showed, the multiplier, and both multiplied stand apart, exact. xlsx and parquet need meterlink[export].
+    With --out and --json it is told what was written: freezes, rows, octets and SHA-256.
 
     \b
     Examples:
       meterlink export daily --day 2026-11-21
-      meterlink export daily --day 2026-11-21 --area east --format parquet -o east.parquet
+      meterlink export daily --day 2026-11-21 --area east --format parquet -o east.parquet --json
 
     \b
     Exit codes: 0 written; 1 the file cannot be written; 2 wrong arguments or configuration; 7 journal.
     """
     from meterlink.cli.export_do import export_daily
 
-    raise typer.Exit(export_daily(config, day, area, file_format.value, out))
+    raise typer.Exit(export_daily(config, day, area, file_format.value, out, as_json=as_json))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import typer
 from meterlink.billing import days
 from meterlink.billing.formats import FORMATS, writer_of
 from meterlink.billing.opening import open_freezes
+from meterlink.billing.sealing import size_and_hash
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.explained import explained
 from meterlink.cli.waiting import waiting_bar
@@ -26,11 +28,30 @@ _TELL_EVERY = 500
 """Freezes between two words about how far it is."""
 
 
-def export_daily(config: Path, day_text: str, area: str | None, kind: str, out: Path | None) -> int:
-    """Write the freezes of a day; the exit code."""
+def export_daily(
+    config: Path, day_text: str, area: str | None, kind: str, out: Path | None, *, as_json: bool = False
+) -> int:
+    """Write the freezes of a day; the exit code.
+
+    Args:
+        config: path of the configuration.
+        day_text: which day.
+        area: only of this transformer area; ``None``: of all.
+        kind: one of ``FORMATS``.
+        out: the file; ``None``: standard output.
+        as_json: tell on standard output what was written into the file.
+
+    """
+    if as_json and out is None:
+        return _told("--json tells what was written into a file: give --out", ExitCode.USAGE)
     try:
         with explained():
-            _export(config, days.parsed(day_text), area, kind, out)
+            day = days.parsed(day_text)
+            written = _export(config, day, area, kind, out)
+        if as_json and out is not None:
+            octets, found = size_and_hash(out)
+            told = {"day": day.isoformat(), "area": area, "format": kind, "file": str(out), **written}
+            typer.echo(json.dumps({**told, "octets": octets, "sha256": found}, ensure_ascii=False))
     except ArithmeticError as error:
         return _told(error, ExitCode.FAILURE)
     except OSError as error:
@@ -38,13 +59,14 @@ def export_daily(config: Path, day_text: str, area: str | None, kind: str, out: 
     return ExitCode.OK
 
 
-def _export(config: Path, day: date, area: str | None, kind: str, out: Path | None) -> None:
+def _export(config: Path, day: date, area: str | None, kind: str, out: Path | None) -> dict[str, int]:
+    """Write them; how many freezes, and rows of the file."""
     settings = load_settings(config)
     profiles = MeterProfiles(settings.gateway.profiles)
     wanted = next(one for one in FORMATS if one == kind)
     path = data_dir(settings) / JOURNAL_FILE
     with open_freezes(path, profiles, settings.gateway.plant_time) as freezes, _file(out) as file:
-        writer = writer_of(wanted, file)
+        writer, number = writer_of(wanted, file), 0
         with waiting_bar("export") as tell:
             rows = freezes.all_after(0, until=freezes.newest(), day=day, area=area)
             for number, row in enumerate(rows, start=1):
@@ -52,6 +74,7 @@ def _export(config: Path, day: date, area: str | None, kind: str, out: Path | No
                 if number % _TELL_EVERY == 0:
                     tell(number, 0)
         writer.close()
+    return {"freezes": number, "rows": writer.rows}
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from meterlink.errors import RowUnreadable
 from meterlink.journal.cells import decimal, instant, micros, reading_of
-from meterlink.model.marks import Marks
+from meterlink.model.marks import UNUSABLE, Marks
 from meterlink.model.reading import Reading
 
 ROWS_MAX: Final = 5_000
@@ -43,7 +43,11 @@ _OF_SLOTS: Final = _FOLLOWING.format(
 )
 # The plus keeps the planner at the slots: a day has some thousand rows, and behind an early id are millions.
 _FIRST: Final = "SELECT min(slot) FROM log WHERE data_class = 'daily_freeze'"
-_LAST: Final = "SELECT max(slot) FROM log WHERE data_class = 'daily_freeze'"
+_LAST_USABLE: Final = """
+    SELECT slot FROM log WHERE data_class = 'daily_freeze'
+    AND EXISTS (SELECT 1 FROM reading WHERE log_id = log.id AND marks & ? = 0)
+    ORDER BY slot DESC LIMIT 1
+    """
 _METERS: Final = """
     SELECT DISTINCT meter FROM log WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?
     """
@@ -103,10 +107,10 @@ def first_slot(db: sqlite3.Connection) -> datetime | None:
     return None if found is None else instant(found)
 
 
-def last_slot(db: sqlite3.Connection) -> datetime | None:
-    """The newest slot of a freeze; ``None``: there is none."""
-    (found,) = db.execute(_LAST).fetchone()
-    return None if found is None else instant(found)
+def last_usable_slot(db: sqlite3.Connection) -> datetime | None:
+    """The newest slot of a freeze with a register that is not rejected; ``None``: there is none."""
+    found = db.execute(_LAST_USABLE, (UNUSABLE.value,)).fetchone()
+    return None if found is None else instant(found[0])
 
 
 def meters(db: sqlite3.Connection, slots: tuple[datetime, datetime]) -> set[str]:
