@@ -28,7 +28,7 @@ class RemoteProtocolError(WireError):
             ``"second-start"``, ``"length"`` or ``"no-frame"``; in DL/T 698.45 also ``"short"``,
             ``"start"``, ``"trailing"``, ``"hcs"``, ``"fcs"``, ``"segment"``, ``"apdu"``,
             ``"unasked-time-tag"``, ``"unasked-envelope"`` and ``"endless"``; in Modbus also ``"crc"``,
-            ``"function"`` and ``"value"``.
+            ``"unit"``, ``"protocol"``, ``"function"`` and ``"value"``.
         octets: what was received, as evidence; hidden when printed.
         offset: index into ``octets`` of the first octet that is wrong, or ``None``.
 

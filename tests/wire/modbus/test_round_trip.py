@@ -101,7 +101,8 @@ def test_no_single_damage_of_a_frame_passes(damage: object) -> None:
         ("length", "00" * 257, "rtu"),
         ("crc", "0103020001FFFF", "rtu"),
         ("truncated", "00010000000101", "tcp"),
-        ("no-frame", "0001000100030103", "tcp"),
+        ("protocol", "0001000100030103", "tcp"),
+        ("unit", (b"\xf8\x03\x02\x00\x01" + crc16.check_octets(b"\xf8\x03\x02\x00\x01")).hex(), "rtu"),
         ("length", "000100000009010302000A", "tcp"),
     ],
 )

@@ -75,7 +75,7 @@ def decode(octets: bytes) -> Frame:
         raise RemoteProtocolError(sentence, kind="crc", octets=octets, offset=len(octets) - 2) from None
     if body.unit > UNIT_MAX:
         sentence = f"unit {body.unit} is reserved; there are 0..{UNIT_MAX}"
-        raise RemoteProtocolError(sentence, kind="no-frame", octets=octets, offset=0)
+        raise RemoteProtocolError(sentence, kind="unit", octets=octets, offset=0)
     return Frame(body.unit, body.pdu)
 
 

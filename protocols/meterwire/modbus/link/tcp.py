@@ -76,7 +76,7 @@ def decode(octets: bytes) -> Frame:
         raise RemoteProtocolError(sentence, kind="truncated", octets=octets, offset=len(octets))
     if any(octets[_ZEROS_AT:_LENGTH_AT]):
         sentence = "the protocol identifier is not 0"
-        raise RemoteProtocolError(sentence, kind="no-frame", octets=octets, offset=_ZEROS_AT)
+        raise RemoteProtocolError(sentence, kind="protocol", octets=octets, offset=_ZEROS_AT)
     length = int.from_bytes(octets[_LENGTH_AT:_UNIT_AT], "big")
     if length != len(octets) - _UNIT_AT or length > LENGTH_MAX:
         sentence = f"the length says {length} octets, {len(octets) - _UNIT_AT} follow it"
