@@ -247,7 +247,7 @@ def _identification(
         yield _part(pdu[at : at + 1], start + at, Text(name, zh[name]), same(str(pdu[at])))
     at = _OBJECTS_AT
     for number, octets in message.objects:
-        name = _OBJECTS.get(number, Text(f"object {number}", f"对象 {number}"))
+        called = _OBJECTS.get(number, Text(f"object {number}", f"对象 {number}"))
         end = at + 2 + len(octets)
-        yield _part(pdu[at:end], start + at, name, same(octets.decode("ascii", "replace")))
+        yield _part(pdu[at:end], start + at, called, same(octets.decode("ascii", "replace")))
         at = end
