@@ -135,7 +135,7 @@ FUZZ_SECONDS ?= 300
 
 fuzz: dev  ## any octets into the codec under a coverage-guided fuzzer (FUZZ_SECONDS=300)
 	@$(INSTALL) --require-hashes -r requirements/fuzz.lock
-	@each=$$(( ($(FUZZ_SECONDS) + 3) / 4 )); for target in fuzz_dlt645 fuzz_dlt698_link fuzz_dlt698 fuzz_gdw1376; do \
+	@each=$$(( ($(FUZZ_SECONDS) + 4) / 5 )); for target in fuzz_dlt645 fuzz_dlt698_link fuzz_dlt698 fuzz_gdw1376 fuzz_modbus; do \
 	  $(BIN)/python -m fuzz.$$target -max_total_time=$$each -max_len=600 -len_control=10 -print_final_stats=1 || exit 1; \
 	done
 

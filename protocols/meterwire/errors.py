@@ -27,7 +27,8 @@ class RemoteProtocolError(WireError):
         kind: short name of the fault: ``"checksum"``, ``"truncated"``, ``"end"``,
             ``"second-start"``, ``"length"`` or ``"no-frame"``; in DL/T 698.45 also ``"short"``,
             ``"start"``, ``"trailing"``, ``"hcs"``, ``"fcs"``, ``"segment"``, ``"apdu"``,
-            ``"unasked-time-tag"``, ``"unasked-envelope"`` and ``"endless"``.
+            ``"unasked-time-tag"``, ``"unasked-envelope"`` and ``"endless"``; in Modbus also ``"crc"``,
+            ``"unit"``, ``"protocol"``, ``"function"`` and ``"value"``.
         octets: what was received, as evidence; hidden when printed.
         offset: index into ``octets`` of the first octet that is wrong, or ``None``.
 

@@ -24,6 +24,8 @@ class Protocol(enum.StrEnum):
     DLT698_45 = "dlt698.45"
     GDW1376_1 = "gdw1376.1"
     GDW1376_2 = "gdw1376.2"
+    MODBUS_RTU = "modbus-rtu"
+    MODBUS_TCP = "modbus-tcp"
     AUTO = "auto"
 
 
@@ -59,6 +61,8 @@ def decode(
       meterlink decode 68 17 00 43 45 AA AA AA AA AA AA 00 5B 4F 05 01 25 40 01 02 00 00 0A 92 16
 
       meterlink decode --protocol auto 68 32 00 32 00 68 C9 03 44 04 00 00 02 71 00 00 01 00 88 16
+
+      meterlink decode --protocol modbus-rtu 01 04 00 00 00 02 71 CB 01 04 04 43 66 80 00 6F DF
 
       tail -f line.log | meterlink decode --file -
 

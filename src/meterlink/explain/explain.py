@@ -6,13 +6,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
-from meterlink.explain import dlt645, dlt698, gdw1376_module, gdw1376_terminal
+from meterlink.explain import dlt645, dlt698, gdw1376_module, gdw1376_terminal, modbus
 from meterlink.explain.parts import Explanation, Text
 
-Protocol = Literal["dlt645-2007", "dlt645-1997", "dlt698.45", "gdw1376.1", "gdw1376.2", "auto"]
+Protocol = Literal[
+    "dlt645-2007", "dlt645-1997", "dlt698.45", "gdw1376.1", "gdw1376.2", "modbus-rtu", "modbus-tcp", "auto"
+]
 DLT698: Final = "dlt698.45"
 GDW1376_1: Final = "gdw1376.1"
 GDW1376_2: Final = "gdw1376.2"
+MODBUS_RTU: Final = "modbus-rtu"
+MODBUS_TCP: Final = "modbus-tcp"
 AUTO: Final = "auto"
 
 EXPLAINERS: Final[dict[str, Callable[[bytes], Explanation]]] = {
@@ -20,15 +24,20 @@ EXPLAINERS: Final[dict[str, Callable[[bytes], Explanation]]] = {
     GDW1376_1: gdw1376_terminal.explain,
     GDW1376_2: gdw1376_module.explain,
     "dlt645-2007": dlt645.explain,
+    MODBUS_RTU: modbus.explain_rtu,
+    MODBUS_TCP: modbus.explain_tcp,
 }
 """The protocols that are guessed among. Of two that fit alike, the one whose frames rubbish imitates least
-comes first: two 16-bit checks, two equal lengths, a length with a sum, two start octets with a sum."""
+comes first: two 16-bit checks, two equal lengths, a length with a sum, two start octets with a sum, a 16-bit
+check without any start octet, and a head that nothing checks."""
 
 _NAMES: Final = {
     DLT698: "DL/T 698.45",
     GDW1376_1: "Q/GDW 1376.1",
     GDW1376_2: "Q/GDW 1376.2",
     "dlt645-2007": "DL/T 645",
+    MODBUS_RTU: "Modbus RTU",
+    MODBUS_TCP: "Modbus TCP",
 }
 _HEAD_1376_1: Final = 6
 
@@ -79,7 +88,10 @@ def _has_head_1376_1(octets: bytes) -> bool:
 
 
 def _sureness(best: _Fit, second: _Fit) -> Text:
-    """How sure the guess is: it is when every octet fits, and fits nothing else as well."""
+    """How sure the guess is: it is when every octet fits, and fits nothing else as well.
+
+    Nothing checks a frame of Modbus TCP, so that one is never more than likely.
+    """
     name, size = _NAMES[best.name], len(best.explanation.octets)
     if not best.explanation.frames:
         return Text(
@@ -87,7 +99,7 @@ def _sureness(best: _Fit, second: _Fit) -> Text:
             f"没有规约符合；按 {name} 查看，仅为猜测",
         )
     fitting, rival = size - best.left, size - second.left
-    if best.left == 0 and second.left:
+    if best.left == 0 and second.left and best.name != MODBUS_TCP:
         how = Text("sure", "确定")
     elif best.left < second.left and 2 * fitting > size:
         how = Text("likely", "可能")

@@ -39,6 +39,11 @@ _WHY = {
     "apdu": Text("the APDU cannot be decoded", "APDU无法解析"),
     "auxiliary": Text("the auxiliary fields are missing", "附加信息域不完整"),
     "address": Text("the address has another length", "地址域长度不同"),
+    "unit": Text("there is no such unit", "单元地址无效"),
+    "protocol": Text("the protocol identifier is not 0", "协议标识不为0"),
+    "crc": Text("the CRC is wrong", "CRC校验错误"),
+    "function": Text("there is no frame of a known function", "没有已知功能码的帧"),
+    "value": Text("a field is out of its range", "字段超出范围"),
 }
 
 

@@ -1,0 +1,1 @@
+"""The requester's end of the wire: one request out, its answer in."""

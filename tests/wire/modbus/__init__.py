@@ -1,0 +1,1 @@
+"""Modbus on the wire."""
