@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -146,3 +146,29 @@ async def test_a_page_is_found_by_its_place_in_the_log(tmp_path: Path) -> None:
         steps = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {query}")]
         assert any("INDEX log_freezes_kept (data_class=?" in step for step in steps), steps
     db.close()
+
+
+@pytest.mark.asyncio
+async def test_a_change_told_by_a_clock_that_is_behind_moves_nothing_that_was_kept(tmp_path: Path) -> None:
+    """A gateway without a battery starts in the past; a multiplier told then would be that of sealed days."""
+    day = [FIRST_DAY + timedelta(days=n) for n in range(3)]
+    async with plant(tmp_path) as at:
+        await at.put(1, area="east", ct="30")
+        at.after(day[0])
+        await at.keep("m1", day[0], {TOTAL: "1.00"})
+        await at.keep("m1", day[1], {TOTAL: "2.00"})
+        settler = at.settler(formats=("csv",))
+        await settler.settle(day[0], "east")
+        at.clock.now = datetime(2026, 10, 2, tzinfo=UTC)
+        await at.put(1, area="west", ct="40")
+        at.after(day[2])
+        await at.keep("m1", day[2], {TOTAL: "3.00"})
+        assert (await settler.settle(day[0], "east")).manifest is None
+        with at.freezes() as freezes:
+            rows, _ = freezes.after(0)
+            whole = [freezes.consumption("m1", TOTAL, one, one) for one in day[1:]]
+        assert [("east", "30")] * 2 + [("west", "40")] == [
+            (one.place.area, str(one.place.multiplier)) for one in rows
+        ]
+        assert ["30.00", None] == [None if one.amount is None else str(one.amount) for one in whole]
+        assert Lack.MULTIPLIER_CHANGED is whole[1].lack

@@ -13,12 +13,14 @@ from random import Random
 
 import pytest
 
+from meterlink.accounts.tokens import Scope
 from meterlink.billing.source import Freezes
 from meterlink.journal.reader import JournalReader
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.reading import Record
 from tests.support.billed_months import ITEMS, Customer, Months
 from tests.support.billing import FIRST_DAY, JOURNAL, Plant, plant
+from tests.support.web import served
 
 _DAYS = 32
 _DAY = timedelta(days=1)
@@ -47,6 +49,22 @@ def _followed(freezes: Freezes, cursor: int, rng: Random) -> tuple[Rows, int]:
         rows, cursor = freezes.after(cursor, limit=rng.randrange(1, 40))
         found.update((row.seq, row.meter, one.item, str(one.value)) for row in rows for one in row.registers)
     return found, cursor
+
+
+async def _pulled(folder: Path, rng: Random) -> Rows:
+    """What whoever follows the API from nothing gets, in pages of any size."""
+    found: Rows = Counter()
+    query, more = "", True
+    async with served(folder) as api, api.client(api.token(Scope.FREEZE)) as client:
+        while more:
+            page = (await client.get(f"/v1/daily-freeze?limit={rng.randrange(20, 60)}{query}")).json()
+            query, more = f"&cursor={page['cursor']}", page["more"]
+            found.update(
+                (row["seq"], row["meter"], one["item"], one["value"])
+                for row in page["freezes"]
+                for one in row["registers"]
+            )
+    return found
 
 
 def _sealed(at: Plant) -> Rows:
@@ -109,6 +127,7 @@ async def test_what_billing_gets_is_what_was_kept_and_adds_up(tmp_path: Path, se
             followed += found
             kept = _kept(tmp_path)
             assert kept == followed == _followed(freezes, 0, rng)[0] == _sealed(at)
+            assert kept == await _pulled(tmp_path, rng)
             assert 1 == max(kept.values())
             assert sum(_adds_up(freezes, one) for one in months.customers) > 80
         supplements = [one for one in at.settlements().list() if one.number > 1]

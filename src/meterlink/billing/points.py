@@ -1,6 +1,7 @@
 """Which meter stood where at what time: the roster as its history has it, not as it is today.
 
-A change holds from when it was made; before the first one that tells of a meter, the first one holds.
+A change holds from when it was made; before the first one that tells of a meter, the first one holds. What
+the log had before a change stays where it stood, whatever the gateway's clock showed then: it may be sealed.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from meterlink.billing.freezes import Place
 from meterlink.config.meters import MeterSettings
@@ -22,32 +23,41 @@ NOWHERE: Final = Place()
 """Of a meter that the roster never knew."""
 
 
+class _Entry(NamedTuple):
+    """What a row of the log told of a meter, and when."""
+
+    seq: int
+    at: datetime
+    settings: MeterSettings
+
+
 @dataclass(slots=True)
 class _Told:
-    """What was told of one meter: from when on, which entry."""
+    """What was told of one meter, in the order of the log."""
 
-    entries: list[tuple[datetime, MeterSettings]] = field(default_factory=list)
+    entries: list[_Entry] = field(default_factory=list)
     _places: dict[int, Place] = field(default_factory=dict)
 
     def at(self, moment: datetime) -> MeterSettings:
-        return self.entries[self._held_at(moment)][1]
+        return self.entries[self._held_at(moment, None)].settings
 
-    def place_at(self, moment: datetime) -> Place:
+    def place_at(self, moment: datetime, seq: int | None) -> Place:
         """Made once of each entry: each freeze asks for it."""
-        number = self._held_at(moment)
+        number = self._held_at(moment, seq)
         if number not in self._places:
-            self._places[number] = _place(self.entries[number][1])
+            self._places[number] = _place(self.entries[number].settings)
         return self._places[number]
 
-    def _held_at(self, moment: datetime) -> int:
+    def _held_at(self, moment: datetime, seq: int | None) -> int:
         for number in range(len(self.entries) - 1, 0, -1):
-            if self.entries[number][0] <= moment:
+            one = self.entries[number]
+            if one.at <= moment and (seq is None or one.seq < seq):
                 return number
         return 0
 
     @property
     def newest(self) -> MeterSettings:
-        return self.entries[-1][1]
+        return self.entries[-1].settings
 
 
 class Points:
@@ -75,38 +85,39 @@ class Points:
         for kept in changes:
             meter = kept.change.meter
             raw[meter] = changed(raw.get(meter), kept.change)
-            told.setdefault(meter, _Told()).entries.append((kept.at, meter_of(raw[meter])))
+            told.setdefault(meter, _Told()).entries.append(_Entry(kept.seq, kept.at, meter_of(raw[meter])))
         return cls(told)
 
     def settings(self, meter: str) -> MeterSettings | None:
         """What was told of a meter last; ``None``: there never was one."""
         return self._told[meter].newest if meter in self._told else None
 
-    def place(self, meter: str, at: datetime) -> Place:
+    def place(self, meter: str, at: datetime, seq: int | None = None) -> Place:
         """Where a meter stood at a time.
 
         Args:
             meter: our id of it.
             at: aware.
+            seq: as the roster was when the log got this row; ``None``: as it is told by now.
 
         """
-        return self._told[meter].place_at(at) if meter in self._told else NOWHERE
+        return self._told[meter].place_at(at, seq) if meter in self._told else NOWHERE
 
-    def multiplier(self, meter: str, at: datetime) -> Decimal:
-        """By what the registers of a meter were to be multiplied at a time."""
-        return self.place(meter, at).multiplier
+    def multiplier(self, meter: str, at: datetime, seq: int | None = None) -> Decimal:
+        """By what the registers of a meter were to be multiplied; see ``place``."""
+        return self.place(meter, at, seq).multiplier
 
     @property
     def since(self) -> datetime | None:
         """When the roster began; ``None``: there is none."""
-        return min((one.entries[0][0] for one in self._told.values()), default=None)
+        return min((one.entries[0].at for one in self._told.values()), default=None)
 
     def ever_in(self, area: str) -> frozenset[str]:
         """Our ids of the meters that ever stood in a transformer area, as far as the roster tells."""
         return frozenset(
             meter
             for meter, told in self._told.items()
-            if any(entry.area == area for _, entry in told.entries)
+            if any(entry.settings.area == area for entry in told.entries)
         )
 
     def in_service(self, at: datetime, area: str | None = None) -> list[str]:

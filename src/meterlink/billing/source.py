@@ -215,11 +215,16 @@ class Freezes:
         return Stretch(
             meter=meter,
             facts=facts if facts is not None else _nothing_known(self.zone),
-            multiplier_start=self.points.multiplier(meter, start.at if start else begins),
-            multiplier_end=self.points.multiplier(meter, end.at if end else ends),
+            multiplier_start=self._multiplier(meter, start, begins),
+            multiplier_end=self._multiplier(meter, end, ends),
             start=start,
             end=end,
         )
+
+    def _multiplier(self, meter: str, end: End | None, otherwise: datetime) -> Decimal:
+        if end is None:
+            return self.points.multiplier(meter, otherwise)
+        return self.points.multiplier(meter, end.at, end.seq)
 
     def _turns(self, meter: str) -> tuple[datetime | None, datetime | None]:
         settings = self.points.settings(meter)
@@ -240,7 +245,7 @@ class Freezes:
         return FreezeRow(
             seq=kept.seq,
             meter=first.meter,
-            place=self.points.place(first.meter, first.slot),
+            place=self.points.place(first.meter, first.slot, kept.seq),
             day=day_of(first.slot, self.zone),
             frozen_at=first.slot,
             registers=tuple(

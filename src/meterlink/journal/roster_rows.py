@@ -26,8 +26,8 @@ from meterlink.model.roster_change import (
 _REVISION: Final = "SELECT step FROM subject WHERE topic = ? AND id = ?"
 _ENTRIES: Final = "SELECT id, entry FROM roster ORDER BY id"
 _CHANGES: Final = """
-    SELECT roster_change.revision, act.at, act.actor, act.verb, roster_change.meter, roster_change.old,
-      roster_change.new
+    SELECT roster_change.revision, act.log_id, act.at, act.actor, act.verb, roster_change.meter,
+      roster_change.old, roster_change.new
     FROM roster_change
     JOIN act ON act.topic = 'roster' AND act.subject = 'roster' AND act.step = roster_change.revision
     """
@@ -161,10 +161,10 @@ def _one_moment(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def _kept(rows: Iterable[tuple[Any, ...]]) -> Iterator[KeptChange]:
-    for revision, at, actor, verb, meter, old, new in rows:
+    for revision, seq, at, actor, verb, meter, old, new in rows:
         where = f"the change of meter {meter!r} in revision {revision}"
         change = EntryChange(meter=meter, old=None if old is None else _in(old, where), new=_in(new, where))
-        yield KeptChange(revision=revision, at=instant(at), actor=actor, verb=verb, change=change)
+        yield KeptChange(revision=revision, seq=seq, at=instant(at), actor=actor, verb=verb, change=change)
 
 
 def _in(entry: str, where: str) -> dict[str, Any]:

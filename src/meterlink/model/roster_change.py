@@ -55,6 +55,7 @@ class KeptChange:
 
     Args:
         revision: which one brought it.
+        seq: its row of the log.
         at: when.
         actor: who.
         verb: how: ``import``, ``apply`` or ``exchange``.
@@ -63,6 +64,7 @@ class KeptChange:
     """
 
     revision: int
+    seq: int
     at: datetime
     actor: str
     verb: str

@@ -129,7 +129,12 @@ class _Asked:
                         "day": "$request.query.day",
                         "area": "$request.query.area",
                     },
-                }
+                },
+                "since": {
+                    "operationId": "daily_freeze",
+                    "description": "what came since, of a question about all days and areas",
+                    "parameters": {"cursor": f"$response.header.{CURSOR}"},
+                },
             },
         },
         304: {"description": "It is as the entity tag of If-None-Match says."},
