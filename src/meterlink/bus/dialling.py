@@ -87,6 +87,8 @@ class Dialling:
 
     def works(self) -> None:
         """Something was heard on the line."""
+        if self.is_flapping:
+            _log.info("line_up", line=self._name)
         self._pause_s, self._reopen_at, self._opened = REOPEN_FIRST_S, 0.0, 0
 
     def _put_off(self, now: float) -> None:
