@@ -21,7 +21,9 @@ def test_slots_of_a_meter_that_was_exchanged_wait_for_nothing(tmp_path: Path) ->
         [Station(meter=Meter(address, seed=1)) for address in (_OLD, _OTHER)],
         plans=[{"class": "curve", "every_s": 3600, "items": ["forward_active_energy"]}],
         start=MIDNIGHT,
-        meter_keys={address: {"meter_number": f"2026{address[4:]}"} for address in (_OLD, _OTHER)},
+        meter_keys={
+            address: {"meter_number": f"2026{address[4:]}", "area": "north"} for address in (_OLD, _OTHER)
+        },
     )
     told: dict[str, Any] = {}
 
@@ -45,8 +47,11 @@ def test_slots_of_a_meter_that_was_exchanged_wait_for_nothing(tmp_path: Path) ->
             slot = f"2026-11-22T{hour:02}:00+08:00"
             answer = await gateway.ask("li", "collection.why", meter=f"m{_OLD}", slot=slot)
             told[slot[11:13]] = [(one["state"], one["reason"]) for one in answer["found"]]
+        day = await gateway.ask("li", "collection.completeness", day="2026-11-22", by="meter", area="north")
+        (told["kept"],) = [row["kept"] for row in day["rows"] if row["name"] == f"m{_OLD}"]
 
     gateway.run(seconds=7 * 3600, meanwhile=exchange)
     assert [("kept", "waiting")] == told["01"]
     assert [("expired", "exchanged")] == told["06"]
     assert [("waived", "not_in_service")] == told["20"]
+    assert 5 == told["kept"], "its part of the day stays in its area"
