@@ -51,7 +51,7 @@ def test_slots_of_a_meter_that_was_exchanged_wait_for_nothing(tmp_path: Path) ->
         (told["kept"],) = [row["kept"] for row in day["rows"] if row["name"] == f"m{_OLD}"]
 
     gateway.run(seconds=7 * 3600, meanwhile=exchange)
-    assert [("kept", "waiting")] == told["01"]
+    assert [("kept", None)] == told["01"]
     assert [("expired", "exchanged")] == told["06"]
     assert [("waived", "not_in_service")] == told["20"]
     assert 5 == told["kept"], "its part of the day stays in its area"

@@ -248,7 +248,7 @@ def _told(standing: Standing, marks: Marks | None, zone: tzinfo, now: datetime |
         "class": key.data_class,
         "every_s": key.every_s,
         "state": standing.state.name.lower(),
-        "reason": standing.reason.name.lower(),
+        "reason": None if is_kept else standing.reason.name.lower(),
         "is_due": not is_to_come and standing.state is not State.WAIVED,
         "is_removed": is_removed,
         "tries": standing.tries,
