@@ -184,7 +184,7 @@ _GROUPS = list(_groups(kill_points(POINTS), POINTS_A_TEST))
 
 @pytest.mark.parametrize("points", _GROUPS, ids=range(len(_GROUPS)))
 @pytest.mark.asyncio
-async def test_killed_at_any_point(
+async def test_f22_killed_at_any_point(
     tmp_path: Path, mosquitto: Mosquitto, influxdb: InfluxDB, points: tuple[KillPoint, ...]
 ) -> None:
     """F22: a power cut would lose readings, or write them twice."""

@@ -113,7 +113,7 @@ def test_a_week_without_the_gateway(tmp_path: Path) -> None:
     assert 8 == verdict.kept[sound, "daily_freeze"], "that of the first night, and seven"
 
 
-def test_what_the_meters_have_overwritten_is_told_gone(tmp_path: Path) -> None:
+def test_f19_what_the_meters_have_overwritten_is_told_gone(tmp_path: Path) -> None:
     """F19: slots that nobody will ever have would be asked for until the end of days."""
     plant = _Plant(tmp_path, 2, seed=1)
     plant.gateway.run(seconds=2 * 3600)

@@ -161,7 +161,7 @@ def test_completeness_of_a_day_of_freezes(config: Path) -> None:
 def test_an_area_that_is_none_is_refused(config: Path) -> None:
     """A slip of the pen would be an area of which nothing is due, and so nothing is missing."""
     code, text = _cli(config, "completeness", "--day", _DAY, "--area", "nord")
-    assert (2, True) == (code, "no meter in service is of an area 'nord'; there are: north" in text)
+    assert (2, True) == (code, "no meter of the roster is of an area 'nord'; there are: north" in text)
 
 
 def test_a_table_can_be_read_everywhere(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,7 +163,7 @@ def test_a_line_that_vanishes_and_returns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("hours", [-25, -1, 1, 25])
-def test_the_wall_clock_is_set(tmp_path: Path, hours: int) -> None:
+def test_f27_the_wall_clock_is_set(tmp_path: Path, hours: int) -> None:
     """F27: a clock that is set would stop the reading, or have a slot read twice."""
     gateway = _gateway(tmp_path)
 

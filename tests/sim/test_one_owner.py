@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
-from meterlink.bus.dialling import REOPEN_MAX_S
+from meterlink.bus.dialling import REOPEN_FIRST_S, REOPEN_MAX_S
 from meterlink.bus.exchange import EXCHANGE_MAX_S, Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
@@ -299,6 +301,48 @@ def test_a_line_that_vanishes_comes_back() -> None:
         return outcome
 
     assert ["read", "lost", "lost", "lost", "read"] == Simulation().run(program())
+
+
+def test_a_line_that_is_ended_as_soon_as_it_is_taken_gets_pauses() -> None:
+    """A serial server whose one place is taken would be dialled as often as there are meters to ask."""
+
+    async def program() -> tuple[list[float], list[str]]:
+        loop, opened = asyncio.get_running_loop(), list[float]()
+        is_taken = True
+
+        async def opener() -> ByteStream:
+            opened.append(loop.time())
+            near, far = memory_line()
+            if is_taken:
+                await far.aclose()
+            else:
+                group.create_task(Peer(far).run())
+            return near
+
+        line = Line("line1", opener=opener, timing=_TIMING, rng=random.Random(1))
+        driver = Dlt645Driver(Simulation().clock)
+
+        async def ask() -> None:
+            with contextlib.suppress(LineLost):
+                await driver.read(line, "1".zfill(12), "forward_active_energy", priority=Priority.CURVE)
+
+        async with asyncio.TaskGroup() as group:
+            owner = group.create_task(line.run())
+            with capture_logs() as logs:
+                for _ in range(600):
+                    await ask()
+                    await asyncio.sleep(0.1)
+            is_taken = False
+            await asyncio.sleep(REOPEN_MAX_S)
+            await ask()
+            owner.cancel()
+            await asyncio.wait([owner])
+        return opened, [entry["event"] for entry in logs]
+
+    opened, told = Simulation().run(program())
+    assert 7 <= len(opened) <= 12, "in a minute"
+    assert all(REOPEN_FIRST_S / 2 <= later - sooner for sooner, later in itertools.pairwise(opened))
+    assert ["line_up", "line_closed"] == told
 
 
 def test_what_came_before_the_question_is_no_answer() -> None:

@@ -245,7 +245,7 @@ def test_a_row_that_can_never_be_taken_is_passed(tmp_path: Path) -> None:
     assert [1, 4, 5, 6] == world.seqs()
 
 
-def test_a_damaged_row_is_passed(tmp_path: Path) -> None:
+def test_f34_a_damaged_row_is_passed(tmp_path: Path) -> None:
     """F34: rows behind a damaged one must not wait for a person to repair it."""
     world = _World(tmp_path / "j.db")
     world.broker.away = True
@@ -295,7 +295,7 @@ def test_a_disk_that_refuses_the_cursor_repeats_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", [3])
-def test_a_crash_at_any_commit_repeats_at_most_a_window(tmp_path: Path, seed: int) -> None:
+def test_f22_a_crash_at_any_commit_repeats_at_most_a_window(tmp_path: Path, seed: int) -> None:
     """F22: whatever the moment of a kill -9, nothing kept is lost, and one window at most comes twice."""
     commit = 0
     while True:

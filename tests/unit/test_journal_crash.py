@@ -38,7 +38,7 @@ def _keep_until_killed(path: Path, lines: int, *what: str) -> list[int]:
 
 
 @pytest.mark.parametrize("seed", [1])
-def test_what_was_confirmed_survives_sigkill(tmp_path: Path, seed: int) -> None:
+def test_f22_what_was_confirmed_survives_sigkill(tmp_path: Path, seed: int) -> None:
     """F22: a reading that was confirmed and is gone after a kill -9 is a reading lost for good."""
     random = Random(seed)
     confirmed: list[int] = []
@@ -85,7 +85,7 @@ def test_the_chain_survives_sigkill(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_a_crash_at_any_commit_keeps_a_prefix(tmp_path: Path, seed: int) -> None:
+def test_f22_a_crash_at_any_commit_keeps_a_prefix(tmp_path: Path, seed: int) -> None:
     """F22: half a record, or a hole before a later one, would be published as if it were all there was."""
     commits = 0
     while True:

@@ -57,7 +57,8 @@ async def _asked(folder: Path, config: Path) -> dict[tuple[str, str], dict[str, 
     """What the API says by every way of every area; a row a page, put together."""
     slot = end_of(_DAY, CHINA_TIME)
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    async with plant(folder) as home, served(folder, places=places_of(load_settings(config))) as api:
+    settings = load_settings(config)
+    async with plant(folder) as home, served(folder, places=places_of(settings, settings.meters)) as api:
         ledger = home.journal.ledger
         await ledger.plan([one for meter in _METERS for one in _due(meter)])
         await home.keep("m1", _DAY, {TOTAL: "1.00"})

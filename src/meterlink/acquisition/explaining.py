@@ -123,7 +123,7 @@ def why(
 
 
 def check_area(places: Mapping[str, Place], area: str) -> None:
-    """See that meters of an area are in service; the area of no name is that of all.
+    """See that meters are, or were, of an area; the area of no name is that of all.
 
     Raises:
         Unknown: there are none; the message names near areas.
@@ -133,7 +133,7 @@ def check_area(places: Mapping[str, Place], area: str) -> None:
     if area and area not in areas:
         near = difflib.get_close_matches(area, areas, n=AREAS_NAMED_MAX) or sorted(areas)[:AREAS_NAMED_MAX]
         there = f"; there are: {', '.join(near)}" if near else ""
-        raise Unknown(f"no meter in service is of an area {area!r}{there}")
+        raise Unknown(f"no meter of the roster is of an area {area!r}{there}")
 
 
 def completeness(
@@ -248,7 +248,7 @@ def _told(standing: Standing, marks: Marks | None, zone: tzinfo, now: datetime |
         "class": key.data_class,
         "every_s": key.every_s,
         "state": standing.state.name.lower(),
-        "reason": standing.reason.name.lower(),
+        "reason": None if is_kept else standing.reason.name.lower(),
         "is_due": not is_to_come and standing.state is not State.WAIVED,
         "is_removed": is_removed,
         "tries": standing.tries,

@@ -1,11 +1,15 @@
-"""Looking after the ledger beside the lines: that the daemon lives, and that old days are folded."""
+"""Looking after the ledger beside the lines.
+
+It is noted that the daemon lives, what was due of meters that have left their places is settled, and old days
+are folded.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from datetime import date, datetime, tzinfo
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Final, Protocol
 
 import structlog
@@ -13,12 +17,16 @@ import structlog
 from meterlink.acquisition.calendars import Calendar
 from meterlink.clock import Clock
 from meterlink.errors import JournalError
+from meterlink.model.slot import Departure
 
 LIVE_S: Final = 3_600.0
 """How often it is noted that the daemon lives: so exactly is known afterwards when it died that kept nothing
 in that time."""
 FOLDS_A_DAY: Final = 8
 """Days that are folded at most in one go; more than come, so that a long stop is made up for."""
+
+LATELY: Final = timedelta(days=2)
+"""What was planned for a meter is planned for no later than this."""
 
 _log = structlog.get_logger(__name__)
 
@@ -28,6 +36,9 @@ class CareLedger(Protocol):
 
     async def live(self) -> None:
         """See ``Ledger.live``."""
+
+    async def leave(self, departures: Mapping[str, Departure]) -> int:
+        """See ``Ledger.leave``."""
 
     async def fold(self, day_starts: Callable[[datetime], datetime], *, limit: int) -> int:
         """See ``Ledger.fold``."""
@@ -40,12 +51,22 @@ class LedgerCare:
         ledger: of the journal.
         clock: wall time.
         zone: of the plant: its days are folded.
+        departures: which meters have left their places, by id.
 
     """
 
-    def __init__(self, ledger: CareLedger, clock: Clock, zone: tzinfo) -> None:
+    def __init__(
+        self,
+        ledger: CareLedger,
+        clock: Clock,
+        zone: tzinfo,
+        departures: Callable[[], Mapping[str, Departure]],
+    ) -> None:
         self._ledger = ledger
         self._clock = clock
+        self._departures = departures
+        self._settled: Mapping[str, Departure] = {}
+        self._woken = asyncio.Event()
         self._calendar = Calendar(zone=zone)
         self._folded_on: date | None = None
 
@@ -54,15 +75,37 @@ class LedgerCare:
         while True:
             try:
                 await self._ledger.live()
+                await self._settle()
                 await self._fold()
             except JournalError as error:
                 _log.warning("ledger_waits", reason=str(error))
-            await asyncio.sleep(LIVE_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), LIVE_S)
+            self._woken.clear()
+
+    def look(self) -> None:
+        """Meters may have left their places: look soon."""
+        self._woken.set()
 
     async def end(self) -> None:
         """The daemon ends in order: until now it has lived."""
         with contextlib.suppress(JournalError):
             await self._ledger.live()
+
+    async def _settle(self) -> None:
+        """Nobody can read a meter that has gone: what is open of it waits in vain.
+
+        Of one that went lately it is looked at again: its line may have planned it until it was told.
+        """
+        left, late = self._departures(), self._clock.utc_now() - LATELY
+        fresh = {
+            meter: one for meter, one in left.items() if one.at > late or self._settled.get(meter) != one
+        }
+        if fresh:
+            gone = await self._ledger.leave(fresh)
+            if gone:
+                _log.info("ledger_left", meters=len(fresh), slots=gone)
+        self._settled = left
 
     async def _fold(self) -> None:
         today = self._calendar.day_of(self._clock.utc_now())

@@ -1,4 +1,8 @@
-"""Opening a line that we open ourselves, with pauses between tries while it is down."""
+"""Opening a line that we open ourselves, with pauses between tries while it is down.
+
+A far end that takes a connection and ends it at once, as a serial server does whose one place is taken, is as
+good as down: only what is heard on the line ends the pauses.
+"""
 
 from __future__ import annotations
 
@@ -40,12 +44,18 @@ class Dialling:
         self._reopen_at = 0.0
         self._pause_s = REOPEN_FIRST_S
         self._trouble: LineError | None = None
+        self._opened = 0
         self.down_since: float | None = None
 
     @property
     def due_at(self) -> float:
         """When the next try is due after one that failed; loop time."""
         return self._reopen_at
+
+    @property
+    def is_flapping(self) -> bool:
+        """It was opened several times, and nothing was heard on it."""
+        return self._opened > 1
 
     async def open(self, now: float) -> ByteStream:
         """Open the line, or say at once what was wrong at the last try while the next is not due.
@@ -57,8 +67,8 @@ class Dialling:
             LineLost, LineBusy: it cannot be used now.
 
         """
-        if now < self._reopen_at and self._trouble is not None:
-            raise self._trouble
+        if now < self._reopen_at:
+            raise self._trouble or LineLost(f"{self._name}: it was lost as soon as it was opened")
         try:
             stream = await self._opener()
         except (LineLost, LineBusy) as error:
@@ -66,9 +76,21 @@ class Dialling:
                 _log.warning("line_down", line=self._name, reason=str(error))
             self._trouble = error
             self.down_since = now if self.down_since is None else self.down_since
-            self._reopen_at = now + self._pause_s * self._rng.uniform(0.5, 1.0)
-            self._pause_s = min(2 * self._pause_s, REOPEN_MAX_S)
+            self._put_off(now)
             raise
-        _log.info("line_up", line=self._name)
-        self._pause_s, self._trouble, self.down_since = REOPEN_FIRST_S, None, None
+        self._opened += 1
+        if not self.is_flapping:
+            _log.info("line_up", line=self._name)
+        self._trouble, self.down_since = None, None
+        self._put_off(now)
         return stream
+
+    def works(self) -> None:
+        """Something was heard on the line."""
+        if self.is_flapping:
+            _log.info("line_up", line=self._name)
+        self._pause_s, self._reopen_at, self._opened = REOPEN_FIRST_S, 0.0, 0
+
+    def _put_off(self, now: float) -> None:
+        self._reopen_at = now + self._pause_s * self._rng.uniform(0.5, 1.0)
+        self._pause_s = min(2 * self._pause_s, REOPEN_MAX_S)

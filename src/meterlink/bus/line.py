@@ -256,13 +256,18 @@ class Line:
             if outcome is not None:
                 self._work.note(outcome, ended_s - begun_s)
             if outcome is Outcome.ANSWERED or outcome is Outcome.BROKEN:
-                self._hearing.heard(ended_s)
+                self._note_heard(ended_s)
+
+    def _note_heard(self, now_s: float) -> None:
+        self._hearing.heard(now_s)
+        if isinstance(self._way, Dialling):
+            self._way.works()
 
     async def _note_silence(self, *, nothing: bool) -> None:
         """Open a line of ours anew on which nothing at all is heard, see ``hearing``."""
         now_s = self._alarm.now()
         if not nothing:
-            self._hearing.heard(now_s)
+            self._note_heard(now_s)
         elif isinstance(self._way, Dialling) and self._hearing.is_deaf(now_s):
             await self._close("nothing is heard on it: the connection may be dead")
 
@@ -343,7 +348,8 @@ class Line:
         if isinstance(wire, ListeningWire | SharedWire):
             wire.leave()
         if stream is not None:
-            _log.info("line_closed", line=self.name, reason=reason)
+            if not (isinstance(self._way, Dialling) and self._way.is_flapping):
+                _log.info("line_closed", line=self.name, reason=reason)
             await stream.aclose()
 
     def _transcript(self, secret_ranges: Callable[[bytes], Ranges]) -> Transcript | None:

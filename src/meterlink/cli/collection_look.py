@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -114,13 +113,12 @@ class CollectionLook:
         return ExitCode.OK
 
     def _places(self, reader: JournalReader, settings: Settings, area: str) -> dict[str, Place]:
-        """Where the meters stand that are in service; ends the command where none is of the area."""
-        from meterlink.roster.entries import in_service, meters_of
+        """Where the meters stand; ends the command where none is of the area."""
+        from meterlink.roster.entries import meters_of
 
         with explained():
             meters = meters_of(reader.roster().entries.values())
-            there = in_service(meters.values(), datetime.now(UTC))
-            places = _places_in(there, settings) if meters else places_of(settings)
+            places = places_of(settings, meters.values() if meters else settings.meters)
             check_area(places, area)
             return places
 
@@ -171,19 +169,6 @@ class CollectionLook:
                 *(str(row[key]) for key in ("missing", "refused", "lost", "waived")),
             )
         print_table(table)
-
-
-def _places_in(meters: Sequence[MeterSettings], settings: Settings) -> dict[str, Place]:
-    """Where meters stand; a line that the configuration has not keeps the name that they call it."""
-    from meterlink.config.lines import LineFinder
-
-    lines, names = LineFinder(settings.lines), dict[str, str]()
-    for meter in meters:
-        if meter.line not in names:
-            names[meter.line] = meter.line
-            with contextlib.suppress(ValueError):
-                names[meter.line] = lines.find(meter.line, meter.id).name
-    return {meter.id: Place(line=names[meter.line], area=meter.area) for meter in meters}
 
 
 def _series(one: Mapping[str, Any]) -> str:

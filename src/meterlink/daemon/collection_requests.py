@@ -5,7 +5,8 @@ Whoever may open the socket may ask: nothing is changed, and no meter is asked a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
@@ -14,6 +15,7 @@ from meterlink.acquisition.explaining import WAYS, Place, check_area, completene
 from meterlink.acquisition.undue import Scene, undue
 from meterlink.clock import Clock
 from meterlink.config import MeterSettings, Settings
+from meterlink.config.lines import LineFinder
 from meterlink.daemon.control_socket import Handler
 from meterlink.daemon.meter_finder import MeterNames
 from meterlink.daemon.planned import plans_of
@@ -40,13 +42,21 @@ class Around:
     meters: Meters = field(repr=False)
 
 
-def places_of(settings: Settings) -> dict[str, Place]:
-    """Where each meter of a configuration stands."""
-    return {
-        meter.id: Place(line=line.name, area=meter.area)
-        for line, meters in settings.meters_by_line()
-        for meter in meters
-    }
+def places_of(settings: Settings, meters: Collection[MeterSettings]) -> dict[str, Place]:
+    """Where meters stand, or stood: a day that is over keeps its rows when a meter has left its place.
+
+    Args:
+        settings: knows the lines; one that it has not keeps the name that the meters call it.
+        meters: of the roster, with those out of service.
+
+    """
+    lines, names = LineFinder(settings.lines), dict[str, str]()
+    for meter in meters:
+        if meter.line not in names:
+            names[meter.line] = meter.line
+            with contextlib.suppress(ValueError):
+                names[meter.line] = lines.find(meter.line, meter.id).name
+    return {meter.id: Place(line=names[meter.line], area=meter.area) for meter in meters}
 
 
 def names_of(meters: Meters) -> MeterNames:
@@ -152,8 +162,8 @@ class CollectionRequests:
             day = date.fromisoformat(written)
         except ValueError:
             raise BadRequest("day must be a date, e.g. 2026-11-22") from None
-        settings = self._around().settings
-        places = places_of(settings)
+        around = self._around()
+        settings, places = around.settings, places_of(around.settings, around.meters.values())
         check_area(places, area)
         tallies = []
         for classes, since, until in spans_of(day, settings.gateway.plant_time):

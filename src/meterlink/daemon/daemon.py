@@ -54,6 +54,7 @@ from meterlink.errors import LineBusy
 from meterlink.journal.journal import Journal
 from meterlink.model.line_url import LineUrl, ListenUrl
 from meterlink.roster.book import RosterBook
+from meterlink.roster.lineage import departures
 from meterlink.transports.tcp_server import listening
 
 STOP_LINES_S = 5.0
@@ -138,6 +139,12 @@ class Daemon:
         settings, outside, notifier = held.settings, self._outside, self._manager.notifier
         judging = Judging(journal, lambda: held.settings, lambda: held.profiles, outside.clock)
         journal.judge = judging.judge
+        care = self._care(held, journal)
+
+        def roster_changed() -> None:
+            self._asked.roster()
+            care.look()
+
         async with (
             exchangeable(settings, journal, outside) as delivery,
             self._ordering(settings, journal) as ordering,
@@ -152,13 +159,12 @@ class Daemon:
                 delivery=delivery,
                 gatehouse=gatehouse,
                 ordering=ordering,
-                roster=LiveRoster(book, held, rules=rules, changed=self._asked.roster, clock=outside.clock),
+                roster=LiveRoster(book, held, rules=rules, changed=roster_changed, clock=outside.clock),
                 housekeeper=housekeeper(settings, journal, delivery, outside.clock),
                 health=Health(
                     journal, outside.folder, relay=delivery.relay, lines=lines.work, clock=outside.clock
                 ),
             )
-            care = LedgerCare(journal.ledger, outside.clock, settings.gateway.plant_time)
             billing = self._billing(settings, journal)
             beside = self._beside(settings, parts, care, billing)
             tasks = [group.create_task(supervised(name, run), name=name) for name, run in beside.items()]
@@ -204,6 +210,10 @@ class Daemon:
             **({"health": health.run} if self._manager.open_monitor else {}),
             **({"watchdog": partial(watching, notifier, health)} if notifier.is_heard else {}),
         }
+
+    def _care(self, held: Held, journal: Journal) -> LedgerCare:
+        clock, zone = self._outside.clock, held.settings.gateway.plant_time
+        return LedgerCare(journal.ledger, clock, zone, lambda: departures(held.meters, clock.utc_now()))
 
     def _billing(self, settings: Settings, journal: Journal) -> BillingWork:
         """Who seals days, and who estimates them, by themselves or when they are asked."""

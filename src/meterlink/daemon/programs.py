@@ -22,6 +22,7 @@ from meterlink.daemon.delivery import Outside, ingesting, make_sink
 from meterlink.daemon.manager import Manager, WebOpener
 from meterlink.daemon.monitor import monitor
 from meterlink.daemon.notify import READY, STOPPING, Notifier, status
+from meterlink.daemon.signals import hearing
 from meterlink.daemon.supervise import supervised
 from meterlink.daemon.watchdog import feeding_alone
 from meterlink.errors import ConfigError, JournalError, MeterlinkError
@@ -69,8 +70,8 @@ def run_daemon(
     _make(outside.folder)
 
     async def program(stop: asyncio.Event) -> None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, daemon.ask_reload)
-        await daemon.run(stop, tell_ready)
+        with hearing({signal.SIGHUP: daemon.ask_reload}):
+            await daemon.run(stop, tell_ready)
 
     _until_signal(program)
 
@@ -172,10 +173,9 @@ def _make(folder: Path) -> None:
 def _until_signal(program: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     async def run() -> None:
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, _note_signal, number, stop)
-        await program(stop)
+        ends = (signal.SIGINT, signal.SIGTERM)
+        with hearing({number: partial(_note_signal, number, stop) for number in ends}):
+            await program(stop)
 
     try:
         asyncio.run(run())

@@ -46,7 +46,7 @@ async def api_of(held: Held, manager: Manager, outside: Outside) -> AsyncIterato
         zone=settings.gateway.plant_time,
         profiles=held.profiles,
         settlements=settlements_of(settings, outside.folder),
-        places=lambda: places_of(held.settings),
+        places=lambda: places_of(held.settings, held.meters.values()),
         clock=outside.clock,
     )
     async with AsyncExitStack() as stack:

@@ -22,7 +22,8 @@ from meterlink.journal.ledger_looks import Front
 from meterlink.journal.ledger_rows import Due, Planned, moment, seconds
 from meterlink.journal.store import Step, without_result
 from meterlink.model.data_classes import CURVE, EVENT, INSTANT, STATUS, DataClass
-from meterlink.model.slot import Reason, SlotKey, Standing, State, Tally
+from meterlink.model.payload import time_out
+from meterlink.model.slot import Departure, Reason, SlotKey, Standing, State, Tally
 
 PLAN_SLOTS_MAX: Final = 20_000
 """Slots that one transaction opens, at most: others wait for the disk meanwhile."""
@@ -161,6 +162,13 @@ class Ledger:
             note=note,
         )
         return await self._count(step)
+
+    async def leave(self, departures: Mapping[str, Departure]) -> int:
+        """Settle what is open of meters that have left their place. How many slots."""
+        left, settled = list(departures.items()), 0
+        for first in range(0, len(left), SERIES_AT_ONCE):
+            settled += await self._count(partial(_leave, left[first : first + SERIES_AT_ONCE], self._now()))
+        return settled
 
     async def blame(
         self,
@@ -331,6 +339,20 @@ class Ledger:
 
     def _look(self, query: Callable[[sqlite3.Connection], _T]) -> Awaitable[_T]:
         return self.read(lambda store: store.look(query))
+
+
+def _leave(departures: Sequence[tuple[str, Departure]], now: int, db: sqlite3.Connection) -> int:
+    return sum(
+        ledger_rows.leave(
+            db,
+            meter,
+            reason=Reason.EXCHANGED if left.is_exchanged else Reason.NOT_IN_SERVICE,
+            since=seconds(left.at),
+            at=now,
+            note=time_out(left.at),
+        )
+        for meter, left in departures
+    )
 
 
 def _parts(planned: Sequence[Planned]) -> Iterable[Sequence[Planned]]:

@@ -48,6 +48,19 @@ class SlotKey(NamedTuple):
     slot: datetime
 
 
+class Departure(NamedTuple):
+    """A meter that has left its place.
+
+    Args:
+        at: when it went; aware.
+        is_exchanged: another one stands there.
+
+    """
+
+    at: datetime
+    is_exchanged: bool
+
+
 class State(enum.IntEnum):
     """Where a slot stands; the numbers are those of the ledger and never change."""
 

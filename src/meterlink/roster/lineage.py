@@ -7,10 +7,27 @@ from datetime import datetime
 from typing import Final
 
 from meterlink.config.meters import MeterSettings
+from meterlink.model.slot import Departure
 from meterlink.roster.entries import Meters, is_gone
 
 PREDECESSORS_MAX: Final = 100
 """Meters before one that are looked at: those of its place first, then those that went last."""
+
+
+def departures(meters: Meters, at: datetime) -> dict[str, Departure]:
+    """By id of each meter that has gone: when, and whether another one replaces it.
+
+    Args:
+        meters: all, with those out of service.
+        at: now.
+
+    """
+    replaced = {meter.replaces for meter in meters.values() if meter.replaces}
+    return {
+        meter.id: Departure(meter.in_service_until, meter.id in replaced)
+        for meter in meters.values()
+        if meter.in_service_until is not None and is_gone(meter, at)
+    }
 
 
 def predecessors(meters: Meters, at: datetime) -> dict[str, tuple[str, ...]]:
