@@ -17,7 +17,7 @@ class Rung(Exception):
 
 
 class Alarm:
-    """The timer of one task: one wait at a time has a deadline.
+    """The timer of one task, the first that waits with it: one wait at a time has a deadline.
 
     Use as ``with alarm.until(when): await ...``; raises ``TimeoutError`` when the time comes first, and
     ``Rung`` when somebody calls ``ring``. A cancellation from outside stays a cancellation.
@@ -29,6 +29,7 @@ class Alarm:
         """The loop's time, in which deadlines are given."""
         self._handle: asyncio.TimerHandle | None = None
         self._deadline: float | None = None
+        self._owner: asyncio.Task[object] | None = None
         self._task: asyncio.Task[object] | None = None
         self._cancelling = 0
         self._rang = False
@@ -46,7 +47,7 @@ class Alarm:
         if self._to_ring:
             self._to_ring = False
             raise Rung
-        task = asyncio.current_task()
+        task = self._owner = self._owner or asyncio.current_task()
         assert task is not None and self._task is None, "one wait at a time"
         self._deadline, self._rang, self._by_hand = deadline, False, False
         self._cancelling = task.cancelling()

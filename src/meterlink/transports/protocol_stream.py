@@ -1,4 +1,9 @@
-"""A ``ByteStream`` over any asyncio transport: sockets and serial ports share this one class."""
+"""A ``ByteStream`` over any asyncio transport: sockets and serial ports share this one class.
+
+Sockets read into one place for all streams, out of which each takes its octets before the loop goes on. For
+a protocol that is handed octets asyncio allocates a quarter of a megabyte a read; where that is the end of
+the heap, the system takes it back and gives it anew each time, and a read costs several times as much.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +14,13 @@ from meterlink.errors import LineClosed, LineLost
 _BUFFER_MAX = 65_536
 """Octets kept for a reader that does not come; beyond it the transport is paused (backpressure)."""
 
+_ARRIVALS = memoryview(bytearray(_BUFFER_MAX))
+
 _CLOSE_TIMEOUT_S = 2.0
 """How long closing waits for the transport; a stuck device must not hold the daemon's stop."""
 
 
-class ProtocolStream(asyncio.Protocol):
+class ProtocolStream(asyncio.BufferedProtocol, asyncio.Protocol):
     """Octets of one transport, for one reader and one writer.
 
     Made by ``open_line``; a line that breaks gives ``LineLost`` from the next call on, after the octets
@@ -39,6 +46,14 @@ class ProtocolStream(asyncio.Protocol):
         """Keep the transport; reading begins at once."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where a socket puts what has arrived."""
+        return _ARRIVALS
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So many octets lie there."""
+        self.data_received(bytes(_ARRIVALS[:nbytes]))
 
     def data_received(self, data: bytes) -> None:
         """Buffer octets and wake the reader."""
