@@ -2,8 +2,8 @@
 
 A walk rests when the person has gone, or the daemon or the line is gone; it ends when the person leaves, or
 at a stop. What its orders and those after them saw last tells whether the contact is open then. All of it
-follows from the log, so a restart forgets nobody. Where a walk has ended so, the next one at that meter
-closes, and nothing else. Source: decision 33.
+follows from the log, so a restart forgets nobody, and a look at a log that has not grown reads nothing again.
+Where a walk has ended so, the next one at that meter closes, and nothing else. Source: decision 33.
 """
 
 from __future__ import annotations
@@ -50,6 +50,9 @@ class LeftOpen:
         self._alarms = alarms
         self._work = work
         self._timeline = book.timeline
+        self._number = 0
+        self._walks: dict[str, Walk | None] = {}
+        self._opened: dict[str, str] = {}
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
@@ -62,9 +65,16 @@ class LeftOpen:
             JournalError: the log cannot be read or written.
 
         """
+        await self._forget_when_grown()
         for walk in await self._left():
-            if order_id := await opened_by(self._acts, walk):
+            if order_id := await self._opened_by(walk):
                 await self._tell(walk, order_id)
+
+    async def _forget_when_grown(self) -> None:
+        """Forget what the log said as soon as there is more in it: all the rest follows from the time."""
+        number = await self._acts.newest_number()
+        if number != self._number:
+            self._number, self._walks, self._opened = number, {}, {}
 
     async def _left(self) -> list[Walk]:
         """Walks that nobody goes on with."""
@@ -72,12 +82,22 @@ class LeftOpen:
         since = self._timeline.now() + self._timeline.ahead - ENDED_WITHIN
         ended = await self._acts.of_verb(Topic.QUALIFICATION, "end", since=since)
         names = [*names, *(kept.act.subject for kept in ended)]
-        walks = [await self._walk(name) for name in dict.fromkeys(names) if name.startswith(SESSIONS)]
+        walks = [await self._walk_of(name) for name in dict.fromkeys(names) if name.startswith(SESSIONS)]
         return [
             walk for walk in walks if walk is not None and (not walk.is_open or rests(walk, self._timeline))
         ]
 
-    async def _walk(self, name: str) -> Walk | None:
+    async def _walk_of(self, name: str) -> Walk | None:
+        if name not in self._walks:
+            self._walks[name] = await self._read(name)
+        return self._walks[name]
+
+    async def _opened_by(self, walk: Walk) -> str:
+        if walk.id not in self._opened:
+            self._opened[walk.id] = await opened_by(self._acts, walk)
+        return self._opened[walk.id]
+
+    async def _read(self, name: str) -> Walk | None:
         try:
             return Walk.of(await self._acts.of_subject(Topic.QUALIFICATION, name))
         except (ValueError, KeyError, TypeError) as error:
