@@ -1,14 +1,19 @@
-"""pymodbus's own server with its simulator, over real sockets, read through a line by the driver."""
+"""pymodbus as the other end, over real sockets: its server with its simulator, and its client.
+
+The server is read through a line by the driver, and the client reads a simulated meter.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.framer import FramerType
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
@@ -22,6 +27,11 @@ from meterlink.errors import Refused
 from meterlink.model.line_url import TcpUrl
 from meterlink.transports.tcp_client import open_tcp
 from meterprofiles import packaged
+from metersim import AnswerRecord, Station
+from metersim import Line as MeterLine
+from metersim.plant.making import Named, speaker
+from metersim.plant.rows import MeterRow
+from metersim.serving.tcp import open_tcp as serve_tcp
 from meterwire.modbus import Framing
 
 _FRAMERS: dict[Framing, FramerType] = {"rtu": FramerType.RTU, "tcp": FramerType.SOCKET}
@@ -92,3 +102,34 @@ def test_a_sunspec_meter_of_pymodbus_is_read() -> None:
 
     asyncio.run(_served("tcp", device, program))
     assert [Decimal("230.1"), Decimal("230.2"), None] == found
+
+
+@pytest.mark.parametrize("framing", ["rtu", "tcp"])
+def test_a_client_of_pymodbus_reads_our_meter(framing: Framing) -> None:
+    """A simulated meter that only we can read would prove nothing to anybody."""
+    profile = packaged().find(f"modbus-{framing}", "SDM230-Modbus")
+    named = Named("000000000009", "line-1", MeterRow(address="9", profile=profile))
+    meter = speaker(named, seed=5, start=datetime.now(UTC) - timedelta(days=400))
+    given: list[AnswerRecord] = []
+    there = MeterLine([Station(meter=meter, reply_delay_ms=0)], clock=SystemClock(), record=given.append)
+    told: list[Any] = []
+
+    async def program() -> None:
+        async with serve_tcp(there, "127.0.0.1", 0) as url:
+            client: Any = AsyncModbusTcpClient(
+                "127.0.0.1", port=int(url.rpartition(":")[2]), framer=_FRAMERS[framing], retries=0
+            )
+            assert await client.connect()
+            told.append(await client.read_input_registers(0, count=2, device_id=9))
+            told.append(await client.read_holding_registers(0, count=2, device_id=9))
+            told.append(await client.read_device_information(read_code=1, object_id=0, device_id=9))
+            client.close()
+
+    asyncio.run(program())
+    voltage, refused, device = told
+    shown = AsyncModbusTcpClient.convert_from_registers(
+        voltage.registers, AsyncModbusTcpClient.DATATYPE.FLOAT32
+    )
+    assert f"{given[0].values['voltage.a']:.3f}" == f"{shown:.3f}"
+    assert (True, 1) == (refused.isError(), refused.exception_code)
+    assert b"metersim" == device.information[0]
