@@ -26,6 +26,8 @@ from meterwire.modbus.pdus.registers import NUMBER_TYPES, REGISTERS, WORD_ORDERS
 
 MODELS_MAX: Final = 65_534
 """Largest ID of a SunSpec model; the next one ends the chain."""
+BITS: Final = 16
+"""Of a register."""
 _GAP_MAX: Final = REGISTERS_MAX - 2
 _DIMENSIONS: Final = {"tariff": r"t[1-9][0-9]?", "phase": "[abc]", "order": r"h[1-9][0-9]?"}
 _SCALE: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,9})?")
@@ -92,7 +94,7 @@ def _row(place: Place, *, is_sunspec: bool) -> RegisterRow:
         type=kind,
         scale=_scale(table.get("scale")) * _factor(place, table.get("unit"), quantity),
         scale_at=_address(table["scale_at"]) if "scale_at" in table else None,
-        absent=table["absent"].whole(0, 999_999_999) if "absent" in table else None,
+        absent=_absent(table["absent"], kind) if "absent" in table else None,
         count=_count(place, table.get("count"), kind),
         model=table["model"].whole(1, MODELS_MAX) if "model" in table else 0,
         source=table["source"].text(),
@@ -120,6 +122,15 @@ def _address(place: Place) -> int:
     if re.fullmatch("0x[0-9A-Fa-f]{1,4}", text):
         return int(text, 16)
     return place.whole(0, ADDRESSES - 1)
+
+
+def _absent(place: Place, kind: RowType) -> int:
+    """The bits that mean "none"; as many as the registers have."""
+    text = place.text()
+    bits = int(text, 0) if re.fullmatch("0x[0-9A-Fa-f]{1,16}|0|[1-9][0-9]{0,19}", text) else -1
+    if kind == "text" or not 0 <= bits < 1 << BITS * REGISTERS[kind]:
+        raise place.error(f"{text!r} are no bits of a {kind}; write a number without sign, e.g. 0x8000")
+    return bits
 
 
 def _scale(place: Place | None) -> Decimal:

@@ -84,6 +84,8 @@ def test_a_map_says_where_what_stands() -> None:
         (_changed("scale: 0.1, source", "sauce"), 12, "unknown key 'sauce'"),
         (_changed('absent: 0, source: "page 1"', "absent: 0"), 13, "the key 'source' is missing"),
         (_GOOD + "control: {allow_plaintext_control: true}\n", 14, "modbus-rtu has no control"),
+        (_changed("absent: 0", "absent: 0x100000000"), 13, "are no bits of a int32"),
+        (_changed("absent: 0", "absent: -1"), 13, "are no bits of a int32"),
         (_GOOD + "memory: {curve: 1}\n", 14, "'1' is no whole number of 0 to 0"),
         (_changed("modbus-rtu", "dlt645-2007"), 6, "dlt645-2007 has no registers"),
         (_HEAD + "  rows: []\n", 11, "write one row or more"),
