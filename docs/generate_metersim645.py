@@ -13,6 +13,7 @@ from metersim.works.moments import INSTALLED_AT
 from metersim.works.plate import Plate
 from metersim.works.works import Works
 from meterwire.dlt645 import ReadRequest, to_frame
+from meterwire.dlt645.link.functions import EDITIONS
 
 _ME: Final = "000000000161"
 _AT: Final = INSTALLED_AT + timedelta(days=400, hours=5)
@@ -24,9 +25,7 @@ _READ_BY_OTHERS: Final = "sw"
 def answered() -> str:
     """Families of identifiers that each kind of meter answers, of those that its dictionary has."""
     lines = ["| profile | class | families | answered |", "| --- | --- | ---: | ---: |"]
-    for profile in packaged().all:
-        if profile.protocol == "dlt698.45":
-            continue
+    for profile in (one for one in packaged().all if one.protocol in EDITIONS):
         plate = Plate(address=_ME, phases=profile.meter.phases)
         works = Works(plate, seed=1, control=_CONTROLS[profile.meter.cost_control])
         meter = Meter(_ME, seed=1, profile=profile, works=works)

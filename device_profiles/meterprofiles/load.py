@@ -14,7 +14,9 @@ from typing import Final, cast
 from meterprofiles.facts import FACTS, UNKNOWN
 from meterprofiles.patterns import overlap
 from meterprofiles.places import TEXT_MAX, Place, compose
+from meterprofiles.register_rows import register_map
 from meterprofiles.schema import (
+    ALL_PROTOCOLS,
     BAUD_RATES,
     CIPHER_BLOCKS,
     CONNECTIONS,
@@ -24,10 +26,10 @@ from meterprofiles.schema import (
     MEMORY,
     MEMORY_LIMITS,
     MEMORY_MAX,
+    MODBUS,
     PARITIES,
     PHASES,
     PREAMBLE_MAX,
-    PROTOCOLS,
     QUIRK_KINDS,
     QUIRKS_MAX,
     RELAYS,
@@ -87,10 +89,10 @@ def load_profile(text: str, file: str) -> Profile:
     root = compose(text, file)
     table = root.table(
         ("profile", "matches", "line", "timing"),
-        ("dialect", "layout", "quirks", "association", "meter", "control", "memory"),
+        ("dialect", "layout", "quirks", "association", "meter", "control", "memory", "registers"),
     )
     matches = table["matches"].table(("protocol",), ("model",))
-    protocol = cast(Spoken, matches["protocol"].one_of(PROTOCOLS))
+    protocol = cast(Spoken, matches["protocol"].one_of(ALL_PROTOCOLS))
     profile = Profile(
         name=table["profile"].text(),
         protocol=protocol,
@@ -102,17 +104,24 @@ def load_profile(text: str, file: str) -> Profile:
         memory=_memory(table.get("memory"), protocol),
         file=file,
     )
+    if protocol in MODBUS:
+        _refuse(table, ("dialect", "layout", "quirks", "association", "control"), protocol)
+        if "registers" not in table:
+            raise root.error(f"the key 'registers' is missing: {protocol} does not say what a register means")
+        return replace(profile, registers=register_map(table["registers"]))
+    _refuse(table, ("registers",), protocol)
     if protocol == DLT698:
         _refuse(table, ("dialect", "layout", "quirks"), protocol)
         return replace(profile, association=_association(table.get("association")))
     _refuse(table, ("association",), protocol)
-    dialect_name = _dialect(table.get("dialect"), protocol)
+    edition = profile.edition
+    dialect_name = _dialect(table.get("dialect"), edition)
     quirks = table["quirks"].rows(QUIRKS_MAX) if "quirks" in table else ()
     return replace(
         profile,
         dialect=dialect_name,
-        layout=_layout(table["layout"], protocol, dialect_name) if "layout" in table else (),
-        quirks=tuple(_quirk(place, protocol, dialect_name) for place in quirks),
+        layout=_layout(table["layout"], edition, dialect_name) if "layout" in table else (),
+        quirks=tuple(_quirk(place, edition, dialect_name) for place in quirks),
     )
 
 
@@ -145,7 +154,8 @@ class Profiles:
             ProfileError: none serves it.
 
         """
-        own = [profile for profile in self.all if profile.protocol == protocol]
+        own = [_in_frames_of(protocol, profile) for profile in self.all]
+        own = [profile for profile in own if profile.protocol == protocol]
         exact = [profile for profile in own if profile.model == model and _is_name(profile.model)]
         named = [profile for profile in own if profile.model and fnmatch.fnmatchcase(model, profile.model)]
         found = exact or named or [profile for profile in own if not profile.model]
@@ -167,12 +177,19 @@ class Profiles:
         raise ProfileError(f"no profile is called {name!r}; there is {names}, or the path of a .yaml file")
 
 
+def _in_frames_of(protocol: str, profile: Profile) -> Profile:
+    """The same model, in the other frames of Modbus where those are asked for."""
+    if profile.protocol != protocol and profile.protocol in MODBUS and protocol in MODBUS:
+        return replace(profile, protocol=protocol)
+    return profile
+
+
 def _clash(one: Profile, other: Profile) -> str:
     """Why two profiles cannot stand together; empty when they can."""
     names = f"{one.name} and {other.name}"
     if one.name == other.name:
         return f"two profiles are called {one.name}; give this one another name"
-    if one.protocol != other.protocol or bool(one.model) != bool(other.model):
+    if one.protocol != _in_frames_of(one.protocol, other).protocol or bool(one.model) != bool(other.model):
         return ""
     if _is_name(one.model) != _is_name(other.model):  # the name wins over the pattern
         return ""

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final, Literal, get_args
 
 from meterprofiles.facts import Known
+from meterprofiles.registers import RegisterMap
 from meterwire.dlt645.items.dialects import Choices, dialect, switches
 from meterwire.dlt645.items.dictionary import Dictionary, dictionary
 from meterwire.dlt645.link.functions import EDITIONS, Edition
@@ -20,9 +21,14 @@ Parity = Literal["even", "odd", "none"]
 PARITIES: Final[tuple[Parity, ...]] = get_args(Parity)
 BAUD_RATES: Final = (600, 1200, 2400, 4800, 9600, 19200)
 DLT698: Final = "dlt698.45"
-Spoken = Edition | Literal["dlt698.45"]
+Modbus = Literal["modbus-rtu", "modbus-tcp"]
+"""One protocol in two kinds of frames; a profile of either serves meters of both."""
+MODBUS: Final[tuple[Modbus, ...]] = get_args(Modbus)
+Spoken = Edition | Literal["dlt698.45"] | Modbus
 """What a meter can speak."""
 PROTOCOLS: Final[tuple[Spoken, ...]] = (*EDITIONS, DLT698)
+"""Those whose standard says what can be read, so that a meter of no known model can be served."""
+ALL_PROTOCOLS: Final[tuple[Spoken, ...]] = (*PROTOCOLS, *MODBUS)
 
 Phases = Literal[1, 3]
 PHASES: Final[tuple[Phases, ...]] = get_args(Phases)
@@ -238,6 +244,7 @@ MEMORY: Final[Mapping[Spoken, MemoryTraits]] = MappingProxyType(
         "dlt645-2007": MemoryTraits(),
         "dlt645-1997": MemoryTraits(daily_freeze=0, monthly_freeze=2, curve=0),
         DLT698: MemoryTraits(),
+        **dict.fromkeys(MODBUS, MemoryTraits(daily_freeze=0, monthly_freeze=0, curve=0)),
     }
 )
 """Where a profile says nothing.
@@ -251,6 +258,7 @@ MEMORY_LIMITS: Final[Mapping[Spoken, Mapping[str, int]]] = MappingProxyType(
         "dlt645-2007": {"daily_freeze": 62, "monthly_freeze": 12},
         "dlt645-1997": {"daily_freeze": 0, "monthly_freeze": 2, "curve": 0},
         DLT698: {},
+        **{protocol: {"daily_freeze": 0, "monthly_freeze": 0, "curve": 0} for protocol in MODBUS},
     }
 )
 """Most records that identifiers can name; of the others ``MEMORY_MAX``."""
@@ -273,6 +281,7 @@ class Profile:
         meter: what it is.
         control: what it is like when it is ordered about.
         memory: how much of the past it keeps.
+        registers: of a meter of Modbus; the others have none.
         file: where it stands, for errors.
 
     """
@@ -289,12 +298,13 @@ class Profile:
     meter: MeterTraits = MeterTraits()
     control: ControlTraits = ControlTraits()
     memory: MemoryTraits = MemoryTraits()
+    registers: RegisterMap | None = None
     file: str = field(default="", compare=False)
 
     @property
     def edition(self) -> Edition:
         """The edition of DL/T 645 that it speaks; only where it speaks one."""
-        assert self.protocol != DLT698, f"{self.name} speaks no edition of DL/T 645"
+        assert self.protocol in EDITIONS, f"{self.name} speaks no edition of DL/T 645"
         return self.protocol
 
     def quirk_items(self, kind: QuirkKind) -> frozenset[str]:
@@ -308,8 +318,9 @@ class Profile:
 
     @property
     def spoken(self) -> str:
-        """The name of its dialect; of DL/T 698.45, which has none, its own."""
-        return DLT698 if self.protocol == DLT698 else dialect(self.edition, self.dialect).name
+        """The name of its dialect; of a protocol that has none, its own."""
+        has_dialects = self.protocol in EDITIONS
+        return dialect(self.edition, self.dialect).name if has_dialects else self.protocol
 
     def switch(self, name: str) -> str:
         """The value of a switch of its edition; empty where the edition has no such switch."""

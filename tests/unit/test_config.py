@@ -61,7 +61,7 @@ def test_meters_alone_are_enough(tmp_path: Path) -> None:
             "",
             "[[meters]] 'm1' and 'm2' have the same meter_number '202611220001': one meter has one id",
         ),
-        (_METER + 'protocol = "dlt645"\n', "line 5:", "'dlt645-1997' or 'dlt698.45'"),
+        (_METER + 'protocol = "dlt645"\n', "line 5:", "'modbus-rtu' or 'modbus-tcp'"),
         (_METER + "[[plans]]\nevery_s = 0\n", "line 6:", "greater than or equal to 1"),
         (_METER + "[[plans]]\nitems = []\n", "line 6:", "at least 1"),
         (_METER + '[[plans]]\nclass = "dayly_freeze"\n', "line 6:", "'instant', 'status', 'daily_freeze'"),

@@ -30,6 +30,7 @@ from metersim.dlt698 import Meter698
 from metersim.plant.effects import begin
 from metersim.plant.happenings import Happening
 from meterwire.dlt645.link.frame import Frame
+from meterwire.dlt645.link.functions import EDITIONS
 from tests.support.simulated import Duplex
 
 _ADDRESS = "000000000161"
@@ -210,6 +211,7 @@ def _looked(meter: Meter | Meter698, protocol: MeterProtocol, start: datetime = 
 def _meter(protocol: MeterProtocol, ahead: timedelta = timedelta()) -> Meter | Meter698:
     if protocol == "dlt698.45":
         return Meter698(_ADDRESS, seed=1, clock_ahead=ahead)
+    assert protocol in EDITIONS, "the others have no clock"
     return Meter(_ADDRESS, seed=1, clock_ahead=ahead, protocol=protocol)
 
 

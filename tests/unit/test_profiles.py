@@ -403,12 +403,15 @@ def test_a_profile_says_what_its_identifiers_mean() -> None:
 
 def test_the_documented_profile_is_one() -> None:
     """Whoever begins with the example would begin with an error."""
-    example, other = re.findall(
+    example, other, map_of_registers = re.findall(
         r"```yaml\n(.*?)```", (DOCS / "profiles.md").read_text(encoding="utf-8"), re.DOTALL
     )
     profile = load_profile(example, "profiles.md")
     assert (2, "state_grid", 1) == (len(profile.layout), profile.spoken, len(profile.quirks))
     assert "password" == load_profile(other, "profiles.md").association.connect
+    registers = load_profile(map_of_registers, "profiles.md").registers
+    assert registers is not None
+    assert 3 == len(registers.rows)
 
 
 def _own_folder(folder: Path, *texts: str) -> Path:

@@ -111,6 +111,8 @@ class Pieces645:
 class Language645:
     """DL/T 645, both editions; a request is a `Frame`."""
 
+    has_end_octet: Final = True
+
     def ear(self) -> Deframer:
         """An ear for a new connection."""
         return Deframer()

@@ -144,6 +144,8 @@ class _Ear:
 class Language698:
     """DL/T 698.45; a request is a `Found`."""
 
+    has_end_octet: Final = True
+
     def ear(self) -> _Ear:
         """An ear for a new connection."""
         return _Ear()

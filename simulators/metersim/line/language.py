@@ -91,6 +91,10 @@ class Ear(Protocol):
 class Language(Protocol):
     """One protocol on the line. Requests are its own frames, which nobody else looks into."""
 
+    @property
+    def has_end_octet(self) -> bool:
+        """Whether each of its frames ends with `metersim.line.station.FRAME_END`."""
+
     def ear(self) -> Ear:
         """An ear for a new connection."""
 

@@ -19,7 +19,7 @@ OCTET_GAP_MS_MAX: Final = 500
 """Tb of DL/T 645: the longest pause between two octets of one answer."""
 
 FRAME_END: Final = b"\x16"
-"""The last octet of a frame of every language here: no request is complete before one."""
+"""The last octet of a frame of every language that says so: none of its requests is complete before one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +139,7 @@ class Ears:
     def __init__(self, stations: Stations) -> None:
         self._languages = stations.languages
         self._ports = stations.ports
+        self._ends = all(language.has_end_octet for language in stations.languages)
         self._tuned = [(language, language.ear()) for language in stations.languages]
         self._mistuned = {
             port: [(language, language.ear()) for language in stations.languages] for port in stations.ports
@@ -164,7 +165,8 @@ class Ears:
         """The same, until the first request is complete: how many octets that took, and the request."""
         count, found = 0, list[Asked]()
         while not found and count < len(octets):
-            begin, count = count, octets.find(FRAME_END, count) + 1 or len(octets)
+            begin = count
+            count = octets.find(FRAME_END, count) + 1 or len(octets) if self._ends else count + 1
             found = [
                 Asked(language, request, client, client)
                 for language, ear in self._tuned

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic.dataclasses import dataclass
 
+from meterprofiles.schema import MODBUS
 from metersim.dlt698.terminal import HEARTBEAT_S, HEARTBEAT_S_MAX, Habits
 from metersim.plant.at import At, at_of
 from metersim.plant.checked import STRICT, Misplaced
@@ -96,6 +97,8 @@ class ConcentratorRow:
             raise Misplaced("a concentrator has one meter or more; leave the key out for one", "meters")
         if (meters := sum(row.count for row in self.meters)) > ARCHIVE_MAX:
             raise Misplaced(f"{meters} meters, a concentrator takes {ARCHIVE_MAX} at most", "meters")
+        if any(row.profile.protocol in MODBUS for row in self.meters):
+            raise Misplaced("a concentrator here has no meters of Modbus; put them on a line", "meters")
 
     @property
     def line(self) -> LineRow:

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from meterprofiles.schema import DLT698, MemoryTraits
+from meterprofiles.schema import DLT698, MODBUS, MemoryTraits
 from metersim.dlt645.meter import Meter
 from metersim.dlt698 import Limits, Meter698
 from metersim.dlt698.meter import FACTORY_PASSWORD
 from metersim.dlt698.modes import Modes
 from metersim.line.language import Speaker
+from metersim.modbus.meter import MeterModbus
 from metersim.plant.rows import PRESET_CENTS, MeterRow
 from metersim.works.controlled import Wallet
 from metersim.works.freezes import CURVE, DAILY, MONTHLY, SETTLEMENT
@@ -64,6 +65,8 @@ def speaker(named: Named, *, seed: int, start: datetime) -> Speaker:
             password=row.password or FACTORY_PASSWORD,
             modes=Modes(enforced=row.modes_enforced),
         )
+    if row.profile.protocol in MODBUS:
+        return MeterModbus(named.address, profile=row.profile, works=works)
     return Meter(
         named.address,
         seed=seed,

@@ -28,7 +28,7 @@ from pydantic import (
 from pydantic.dataclasses import dataclass
 
 from meterprofiles import Profile, ProfileError, chosen, generic, packaged
-from meterprofiles.schema import DLT698, Parity
+from meterprofiles.schema import DLT698, MODBUS, Parity
 from metersim.dlt645.following import PIECE_OCTETS_MAX
 from metersim.dlt645.passwords import Passwords
 from metersim.dlt698.terminal import HEARTBEAT_S, HEARTBEAT_S_MAX
@@ -47,6 +47,7 @@ from metersim.works.cost_control import LOCAL, PLAIN, REMOTE, CostControl
 from metersim.works.load import MEAN_KW, MEAN_KW_MAX, Load, LoadKind
 from metersim.works.peak import peak
 from metersim.works.plate import RATIO_MAX
+from meterwire.modbus.link.rtu import UNIT_MAX
 
 METERS_MAX: Final = 10_000
 """Meters in one process."""
@@ -213,6 +214,7 @@ class MeterRow:
             raise Misplaced("pieces are of DL/T 645; leave the key out", "piece_octets")
         self._check_access()
         self._check_connection()
+        self._check_unit()
         if self.preset_cents is not None and self.character.payment != "local":
             raise Misplaced(
                 f"{self.profile.name} has no wallet; take one of local-prepayment", "preset_cents"
@@ -261,6 +263,13 @@ class MeterRow:
             if getattr(self, key) and not speaks_698:
                 other = "; write passwords by level" if key == "password" else ""
                 raise Misplaced(f"it is of {DLT698}{other}", key)
+
+    def _check_unit(self) -> None:
+        last = int(self.address or 1) + self.count - 1
+        if self.profile.protocol in MODBUS and not self.count <= last <= UNIT_MAX:
+            raise Misplaced(
+                f"a meter of Modbus is a unit of 1 to {UNIT_MAX}; the last one is {last}", "address"
+            )
 
     def _check_connection(self) -> None:
         connection = self.profile.meter.connection

@@ -63,7 +63,9 @@ class MeterSettings(MeterSecurity):
     address: str = Field(description='Communication address as on the nameplate, in quotes: "000000000161".')
     line: str = Field(description="Name of a [[lines]] entry, or a line's URL.")
     protocol: MeterProtocol = Field(
-        DEFAULT_PROTOCOL, description="How it talks: dlt645-2007, dlt645-1997 or dlt698.45."
+        DEFAULT_PROTOCOL,
+        description="How it talks: dlt645-2007, dlt645-1997, dlt698.45, modbus-rtu or modbus-tcp; for Modbus "
+        "the address is the unit, and the model says which map of registers.",
     )
     model: str = Field(
         "",

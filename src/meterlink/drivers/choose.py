@@ -16,7 +16,9 @@ from meterlink.drivers.dlt645 import Dlt645Driver
 from meterlink.drivers.dlt698 import Dlt698Driver
 from meterlink.drivers.dlt698_items import PROTOCOL as DLT698
 from meterlink.drivers.dlt698_talk import PasswordOf, no_password
+from meterlink.drivers.modbus import ModbusDriver
 from meterlink.drivers.reports import Report, nobody_keeps
+from meterlink.errors import NoControl
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile
 
@@ -46,6 +48,8 @@ def driver_for(
         report: where goes what meters tell along with their answers, where a protocol has that.
 
     """
+    if profile.registers is not None:
+        return ModbusDriver(clock, profile=profile)
     if profile.protocol == DLT698:
         return Dlt698Driver(
             clock,
@@ -87,6 +91,8 @@ def control_driver_for(
         NoControl: this program controls no meters that speak so.
 
     """
+    if profile.registers is not None:
+        raise NoControl(f"no order goes to a meter of {profile.name}: nothing is written over Modbus")
     if profile.protocol == DLT698:
         return Dlt698ControlDriver(
             clock,

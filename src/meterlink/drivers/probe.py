@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from meterlink.bus.exchange import Session
 from meterlink.bus.line import Line
@@ -26,7 +26,8 @@ from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.link.address import ANY, ServerAddress
 from meterwire.dlt698.sessions.client import ClientSession
 
-ORDER: Final[tuple[MeterProtocol, ...]] = ("dlt645-2007", "dlt698.45", "dlt645-1997")
+Tried = Literal["dlt645-2007", "dlt698.45", "dlt645-1997"]
+ORDER: Final[tuple[Tried, ...]] = ("dlt645-2007", "dlt698.45", "dlt645-1997")
 """Protocols in the order in which they are tried."""
 _OWN_ADDRESS: Final = Oad(0x4001, 2, 0)
 _DIGITS: Final = 12
@@ -103,7 +104,7 @@ class _Asking(Session, Protocol):
         """Octets that came, whatever they were."""
 
 
-def _askings(protocol: MeterProtocol, address: str) -> Iterator[_Asking]:
+def _askings(protocol: Tried, address: str) -> Iterator[_Asking]:
     profile = generic(protocol)
     if protocol == "dlt698.45":
         yield _AddressOf698(address, preamble=profile.line.preamble)

@@ -60,6 +60,8 @@ def capacities(protocol: MeterProtocol, quantity: str) -> tuple[Decimal, ...]:
 
 
 def _capacities(protocol: MeterProtocol) -> tuple[Decimal, ...]:
+    if protocol in {"modbus-rtu", "modbus-tcp"}:
+        return ()  # each maker has registers of his own width, and no map says where they begin again
     return (DISPLAYED, WIDTH_698) if protocol == "dlt698.45" else (DISPLAYED,)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, get_args
 
-MeterProtocol = Literal["dlt645-2007", "dlt645-1997", "dlt698.45"]
+MeterProtocol = Literal["dlt645-2007", "dlt645-1997", "dlt698.45", "modbus-rtu", "modbus-tcp"]
 """Name of a protocol as users write it."""
 
 PROTOCOLS: Final[tuple[MeterProtocol, ...]] = get_args(MeterProtocol)

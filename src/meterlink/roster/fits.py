@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from meterlink.config import LineSettings, MeterSettings
 from meterlink.config.meters import World
 from meterlink.config.security import PASSWORD
+from meterlink.drivers.modbus_talk import framing_of, unit_of
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError
 from meterlink.model.line_url import ListenUrl
@@ -79,7 +80,7 @@ def dial_in_misfit(meter: MeterSettings, line: LineSettings) -> Misfit | None:
     url = line.parsed_url
     if not isinstance(url, ListenUrl):
         return None
-    if meter.protocol.startswith("dlt645"):
+    if meter.protocol != "dlt698.45":
         return Misfit(
             "protocol",
             Words(
@@ -97,6 +98,17 @@ def dial_in_misfit(meter: MeterSettings, line: LineSettings) -> Misfit | None:
                 f"线路 {line.name!r} 是终端 {url.terminal},地址应相同;目前不能读取其下的电能表",
             ),
         )
+    return None
+
+
+def unit_misfit(meter: MeterSettings, profile: Profile) -> Misfit | None:
+    """A meter of Modbus has a number of its own range."""
+    if profile.registers is None:
+        return None
+    try:
+        unit_of(meter.address, framing_of(profile))
+    except ConfigError as error:
+        return Misfit("address", Words(str(error), f"地址 {meter.address} 不是 Modbus 单元地址:请更正"))
     return None
 
 
@@ -159,4 +171,4 @@ def plaintext_misfit(meter: MeterSettings, profile: Profile) -> Misfit | None:
     )
 
 
-_LOOKS = (password_misfit, world_misfit, plaintext_misfit)
+_LOOKS = (unit_misfit, password_misfit, world_misfit, plaintext_misfit)

@@ -14,7 +14,7 @@ from meterlink.config.settings import Settings
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError
 from meterlink.model.line_url import ListenUrl
-from meterlink.roster.fits import world_misfit, world_of
+from meterlink.roster.fits import unit_misfit, world_misfit, world_of
 from meterprofiles import Profile
 
 _WAY: Final = (
@@ -249,6 +249,6 @@ def _meter(meter: MeterSettings, profile: Profile, line: str, line_is_ours: bool
 
 
 def _world(meter: MeterSettings, profile: Profile) -> World:
-    if misfit := world_misfit(meter, profile):
+    if misfit := unit_misfit(meter, profile) or world_misfit(meter, profile):
         raise ConfigError(f"meter {meter.id!r}: {misfit.words.en}")
     return world_of(meter, profile)

@@ -1,0 +1,181 @@
+"""Reading Modbus meters: rows of the profile's map in, as few requests as they need, values out.
+
+A meter of Modbus shows what it measures and remembers nothing: there are no freezes, no curves and no events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+
+from meterlink.bus.line import Line
+from meterlink.bus.queue import Priority
+from meterlink.clock import Clock
+from meterlink.drivers.base import Depth, MeterAnswer, StoredAnswer, Window
+from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
+from meterlink.drivers.modbus_plan import Block, blocks
+from meterlink.drivers.modbus_sunspec import HEAD_REGISTERS, Ask, find_models, head_of
+from meterlink.drivers.modbus_talk import TalkModbus
+from meterlink.drivers.modbus_values import Image, measured
+from meterlink.drivers.near import near
+from meterlink.drivers.status import no_status
+from meterlink.errors import BadAnswer, NoFreeze, Refused, UnknownItem
+from meterlink.model.data_classes import DataClass
+from meterprofiles import Profile
+from meterprofiles.registers import RegisterRow
+
+
+class ModbusDriver:
+    """Driver of the meters of one map, over RTU or TCP.
+
+    Args:
+        clock: says when an answer was taken.
+        profile: of a model of Modbus.
+
+    """
+
+    def __init__(self, clock: Clock, *, profile: Profile) -> None:
+        assert profile.registers is not None, f"{profile.name} has a map, its loader says so"
+        self._map = profile.registers
+        self._profile = profile
+        self._clock = clock
+        self._talk = TalkModbus(profile)
+        self._models: dict[tuple[str, str], dict[int, int]] = {}
+
+    def check_item(self, item: str) -> None:
+        """See ``Driver.check_item``."""
+        self._rows(item)
+
+    def check_instant(self, item: str) -> None:
+        """See ``Driver.check_instant``."""
+        if any(row.type == "text" for row in self._rows(item)):
+            raise UnknownItem(f"{item!r} is text, or holds one: an interval plan keeps numbers")
+
+    def check_status(self, item: str) -> tuple[str, ...]:
+        """See ``Driver.check_status``."""
+        rows = self._rows(item)
+        if any(row.type == "text" for row in rows):
+            raise no_status(item)
+        return tuple(row.item for row in rows)
+
+    def check_window(self, item: str, window: Window) -> None:
+        """See ``Driver.check_window``."""
+        del window
+        self._rows(item)
+        raise UnknownItem(f"{item}: a meter of {self._profile.protocol} keeps no records")
+
+    def association_lost(self, address: str) -> None:
+        """See ``Driver.association_lost``: reads of Modbus agree on nothing."""
+
+    async def read(
+        self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
+    ) -> MeterAnswer:
+        """See ``Driver.read``."""
+        rows = self._rows(item)
+        if window is not None:
+            self.check_window(item, window)
+        who = f"meter {address}"
+        ask = partial(self._talk.ask, line, address, self._map.table, priority=priority, what=item)
+        images: dict[int, Image] = {}
+        for model in dict.fromkeys(row.model for row in rows):
+            spans = [span for row in rows if row.model == model for span in row.spans]
+            if model:
+                images[model] = await self._read_model(ask, (line.name, address), model, spans)
+            else:
+                images[model] = await self._read_spans(ask, spans)
+        values = tuple(measured(row, images[row.model], self._map.words, who) for row in rows)
+        return MeterAnswer(values=values, taken_at=self._clock.utc_now())
+
+    async def read_status(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+        """See ``Driver.read_status``: no map here has words of state."""
+        self.check_status(item)
+        return await self.read(line, address, item, priority=priority)
+
+    @property
+    def stored(self) -> Mapping[DataClass, Depth]:
+        """See ``Driver.stored``."""
+        return {}
+
+    def check_stored(self, data_class: DataClass, item: str) -> None:
+        """See ``Driver.check_stored``."""
+        raise UnknownItem(f"meters of {self._profile.name} keep no {data_class}, so no {item!r} of one")
+
+    async def read_stored(
+        self,
+        line: Line,
+        address: str,
+        data_class: DataClass,
+        items: Sequence[str],
+        slots: Sequence[datetime],
+        *,
+        every_s: int = 0,
+        priority: Priority,
+    ) -> StoredAnswer:
+        """See ``Driver.read_stored``."""
+        raise NoFreeze(f"meters of {self._profile.name} keep no {data_class}")
+
+    # --- events ---
+
+    @property
+    def has_events(self) -> bool:
+        """See ``EventReader.has_events``."""
+        return False
+
+    def event_kinds(self, item: str) -> tuple[str, ...]:
+        """See ``EventReader.event_kinds``."""
+        return kinds_of(item, (), self._profile.name)
+
+    async def read_event_counts(
+        self, line: Line, address: str, kinds: Sequence[str], *, priority: Priority
+    ) -> EventCounts:
+        """See ``EventReader.read_event_counts``."""
+        return EventCounts(counts={}, refused=dict.fromkeys(kinds, "no events of Modbus"), unfit={})
+
+    async def read_event_records(
+        self, line: Line, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+    ) -> EventRecords:
+        """See ``EventReader.read_event_records``."""
+        return EventRecords(records=dict.fromkeys(lasts), taken_at=self._clock.utc_now())
+
+    # --- registers ---
+
+    async def _read_spans(self, ask: Ask, spans: Iterable[tuple[int, int]], *, base: int = 0) -> Image:
+        """The registers of some spans, under their addresses counted from a base."""
+        image = Image()
+        for block in blocks(spans, registers_max=self._map.registers_max, gap_max=self._map.gap_max):
+            image.put(block.start, await ask(Block(base + block.start, block.registers)))
+        return image
+
+    async def _read_model(
+        self, ask: Ask, meter: tuple[str, str], model: int, spans: Sequence[tuple[int, int]]
+    ) -> Image:
+        """The same of a SunSpec model, whose head is read along: new firmware may have moved it."""
+        who = f"meter {meter[1]}"
+        if meter not in self._models:
+            wanted = frozenset(row.model for row in self._map.rows)
+            self._models[meter] = await find_models(ask, wanted, who)
+        try:
+            image = await self._read_spans(
+                ask, [(0, HEAD_REGISTERS), *spans], base=self._models[meter][model]
+            )
+        except Refused:
+            self._models.pop(meter, None)
+            raise
+        number, _ = head_of(image.octets(0, HEAD_REGISTERS))
+        if number != model:
+            self._models.pop(meter, None)
+            raise BadAnswer(f"{who} has moved its SunSpec model {model}; the next read looks for it anew")
+        return image
+
+    def _rows(self, item: str) -> tuple[RegisterRow, ...]:
+        """The rows of an item.
+
+        Raises:
+            UnknownItem: the map has none.
+
+        """
+        if rows := self._map.wanted(item):
+            return rows
+        names = [row.item for row in self._map.rows]
+        raise UnknownItem(f"no item {item!r} in the map of {self._profile.name}{near(item, names)}")

@@ -1,0 +1,109 @@
+"""Asking units of Modbus for registers: one exchange out, octets or an error in words back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Final
+
+from meterlink.bus.line import Exchanging
+from meterlink.bus.queue import Priority
+from meterlink.drivers.modbus_plan import Block
+from meterlink.errors import BadAnswer, ConfigError, Refused, ReplyTimeout
+from meterprofiles import Profile
+from meterprofiles.registers import Table
+from meterwire.modbus import (
+    READ_HOLDING_REGISTERS,
+    READ_INPUT_REGISTERS,
+    ExceptionReply,
+    Exchange,
+    Framing,
+    ReadReply,
+    ReadRequest,
+)
+from meterwire.modbus.link import rtu, tcp
+
+PROTOCOL_TCP: Final = "modbus-tcp"
+_FUNCTIONS: Final[dict[Table, int]] = {"holding": READ_HOLDING_REGISTERS, "input": READ_INPUT_REGISTERS}
+_LATER: Final = frozenset({0x05, 0x06})
+"""Exceptions of a device that is busy: another try may help. Source: application protocol V1.1b3, 7."""
+_NOBODY_BEHIND: Final = frozenset({0x0A, 0x0B})
+"""Exceptions of a gateway: the meter behind it cannot be reached, or is silent."""
+
+
+def framing_of(profile: Profile) -> Framing:
+    """The frames that the meters of a profile speak in."""
+    return "tcp" if profile.protocol == PROTOCOL_TCP else "rtu"
+
+
+def unit_of(address: str, framing: Framing) -> int:
+    """The unit that an address names.
+
+    Args:
+        address: of the meter, decimal digits.
+        framing: of its line.
+
+    Raises:
+        ConfigError: there is no such unit.
+
+    """
+    low, high = (0, tcp.UNIT_MAX) if framing == "tcp" else (1, rtu.UNIT_MAX)
+    if not low <= int(address) <= high:
+        raise ConfigError(
+            f"address {address!r}: a meter of Modbus {framing.upper()} is a unit of {low} to {high}"
+        )
+    return int(address)
+
+
+class TalkModbus:
+    """The way to ask the units of one profile.
+
+    Args:
+        profile: of the meters.
+
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        self.framing: Framing = framing_of(profile)
+        self._transactions: Iterator[int] = (number % tcp.TRANSACTIONS for number in count(1))
+
+    async def ask(
+        self, line: Exchanging, address: str, table: Table, block: Block, *, priority: Priority, what: str
+    ) -> bytes:
+        """Read registers; their octets, high octet first.
+
+        Args:
+            line: running.
+            address: of the meter.
+            table: which registers.
+            block: from where, and how many.
+            priority: who goes first on the line.
+            what: is asked for, for messages.
+
+        Raises:
+            ConfigError: the address is no unit.
+            Refused: the meter said no.
+            BadAnswer: the meter is busy; another try may help.
+            ReplyTimeout, LineError, BusFull: from the line, or from a gateway whose meter is silent.
+
+        """
+        session = Exchange(
+            ReadRequest(_FUNCTIONS[table], block.start, block.registers),
+            unit=unit_of(address, self.framing),
+            framing=self.framing,
+            transaction=next(self._transactions),
+        )
+        await line.exchange(session, priority=priority)
+        if isinstance(session.reply, ExceptionReply):
+            raise _error_of(session.reply, f"meter {address}", what)
+        assert isinstance(session.reply, ReadReply), "an exchange that ends well has the answer"
+        return session.reply.data
+
+
+def _error_of(reply: ExceptionReply, who: str, what: str) -> Exception:
+    said = f"{reply.words.en} (exception {reply.code:02X}H)"
+    if reply.code in _LATER:
+        return BadAnswer(f"{who} cannot tell {what} now: {said}")
+    if reply.code in _NOBODY_BEHIND:
+        return ReplyTimeout(f"the gateway before {who} tells no {what}: {said}")
+    return Refused(f"{who} refused {what}: {said}", error_word=bytes((reply.code,)))
