@@ -109,7 +109,7 @@ def test_an_account_that_is_even_goes_no_further(state: CaseState) -> None:
 @pytest.mark.parametrize("kept_at", [NOON - DAYS[30], NOON - 3 * HOUR, NOON])
 @pytest.mark.parametrize("kind", ["payment", "balance_statement"])
 def test_what_pays_behind_what_its_opening_saw_ends_it(state: CaseState, kept_at: Any, kind: str) -> None:
-    """A payment would be passed over because a clock was set, or because it came while the case was opened."""
+    """A payment would be passed over because a clock was set, or it came while the case was opened."""
     paid = {"amount_cents": 1, "settles": False} if kind == "payment" else {"balance_cents": 0}
     told = record(kind, "p1", NOON - DAYS[1], **paid)
     behind = dataclasses.replace(told, kept_at=kept_at, number=SEEN + 1)
