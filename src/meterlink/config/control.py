@@ -62,8 +62,8 @@ class ControlSettings(Table):
     seasons: tuple[SeasonSettings, ...] = Field(
         (),
         max_length=SEASONS_MAX,
-        description="When `heating` and `school` are protected: `[[control.seasons]]` with `kind`, `first` and "
-        '`last` (month and day, "11-15"). Without a season they always are, and every other kind always is.',
+        description="When `heating` and `school` are protected: `[[control.seasons]]` with `kind`, `first` "
+        'and `last` (month and day, "11-15"). Without a season they always are; every other kind always is.',
     )
 
     warning_attempts: int = Field(
