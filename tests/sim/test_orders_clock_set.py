@@ -183,3 +183,27 @@ def test_what_was_done_last_is_what_the_log_tells_last(tmp_path: Path) -> None:
     assert [OrderState.DONE] * 3 == [life.state for life in lives]
     assert lives[1].since > lives[2].since, "the clock was set back between them"
     assert needs_reconnection(lives)
+
+
+def test_an_authorisation_is_used_once_by_whichever_clock(tmp_path: Path) -> None:
+    """Field staff could operate again and again with what was given for one time (AUD-01)."""
+    gateway = one_meter(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off_and_unplugged(M)
+        (close,) = (await gateway.paid(M))["orders"]
+        await gateway.ask("clara", "order.cancel", id=close, reason="by hand")
+        order = {**gateway.order("f-1", "permit_close", M), "payment": "billing:p1"}
+        await gateway.ask("clara", "order.create", order=order)
+        await gateway.ask("david", "control.grant", id="f-1", person="fred")
+        gateway.clock.ahead = -timedelta(hours=1)
+        await gateway.ask("fred", "order.arm", id="f-1")
+        await gateway.ask("fred", "order.operate", id="f-1")
+        await gateway.until("f-1", "authorised")
+        await asyncio.sleep(600)
+        assert "AUD-01" in str(await gateway.refused("fred", "order.arm", id="f-1"))
+        await gateway.ask("david", "control.grant", id="f-1", person="fred")
+        await gateway.ask("fred", "order.arm", id="f-1")
+
+    gateway.run(seconds=7200, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()

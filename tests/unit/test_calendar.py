@@ -125,6 +125,14 @@ def test_a_season_may_span_the_new_year(first: str, last: str, day: str, within:
     assert calendar.in_season("hospital", instant)
 
 
+@pytest.mark.parametrize("kind", ["hospital", "life_support", "water", "social"])
+def test_who_is_protected_all_year_has_no_season(kind: str) -> None:
+    """A season of one day would take the protection of a life support for the rest of the year (CTRL-08)."""
+    season = {"kind": kind, "first": "01-01", "last": "01-01"}
+    with pytest.raises(ValueError, match="'heating' or 'school'"):
+        ControlSettings.model_validate({"people": "p", "operator_code": "20261122", "seasons": [season]})
+
+
 @pytest.mark.parametrize("day", ["02-30", "13-01", "00-10", "1-1", "11/15", "04-31", ""])
 def test_a_day_of_the_year_that_there_is_not_is_refused(day: str) -> None:
     """A season that never begins would protect nobody."""

@@ -29,6 +29,8 @@ from tests.support.rules import (
 
 DRAFT, WARNED, NOTICED = CaseState.DRAFT, CaseState.WARNED, CaseState.NOTICED
 PENDING, APPROVED, FINAL = CaseState.PENDING_APPROVAL, CaseState.APPROVED, CaseState.FINAL_NOTICE
+SEEN = int((NOON - 3 * HOUR).timestamp())
+"""The end of the log when it was opened."""
 FORWARD = {
     DRAFT: CaseSignal.WARN,
     WARNED: CaseSignal.NOTICE,
@@ -47,6 +49,7 @@ def a_case(state: CaseState, **fields: Any) -> Case:
         "step": 4,
         "opened_by": "clara",
         "opened_at": NOON - 3 * HOUR,
+        "seen": SEEN,
         "since": NOON - 2 * HOUR,
         "noticed_at": NOON - DAYS[8],
         "earliest_at": NOON - MINUTE,
@@ -103,18 +106,20 @@ def test_an_account_that_is_even_goes_no_further(state: CaseState) -> None:
 
 
 @pytest.mark.parametrize("state", [*FORWARD, PENDING])
-@pytest.mark.parametrize("kept_at", [NOON - 3 * HOUR, NOON])
-def test_a_payment_kept_since_its_beginning_ends_it(state: CaseState, kept_at: Any) -> None:
-    """A payment that was told in the moment of the beginning, or happened before, would be passed over."""
-    payment = record("payment", "p1", NOON - DAYS[1], amount_cents=1, settles=False)
-    told = [*chain(), dataclasses.replace(payment, kept_at=kept_at)]
-    assert CaseSignal.PAYMENT is advised(a_case(state), told).signal
+@pytest.mark.parametrize("kept_at", [NOON - DAYS[30], NOON - 3 * HOUR, NOON])
+@pytest.mark.parametrize("kind", ["payment", "balance_statement"])
+def test_what_pays_behind_what_its_opening_saw_ends_it(state: CaseState, kept_at: Any, kind: str) -> None:
+    """A payment would be passed over because a clock was set, or it came while the case was opened."""
+    paid = {"amount_cents": 1, "settles": False} if kind == "payment" else {"balance_cents": 0}
+    told = record(kind, "p1", NOON - DAYS[1], **paid)
+    behind = dataclasses.replace(told, kept_at=kept_at, number=SEEN + 1)
+    assert CaseSignal.PAYMENT is advised(a_case(state), [*chain(), behind]).signal
 
 
-def test_a_payment_of_before_does_not_end_it() -> None:
-    """Who paid a year ago could never be cut off."""
+def test_a_payment_that_its_opening_saw_does_not_end_it() -> None:
+    """Who paid a year ago could never be cut off, wherever the clock was then."""
     payment = record("payment", "p1", NOON - DAYS[1], amount_cents=1, settles=False)
-    told = [*chain(), dataclasses.replace(payment, kept_at=NOON - 3 * HOUR - SECOND)]
+    told = [*chain(), dataclasses.replace(payment, kept_at=NOON, number=SEEN)]
     assert CaseSignal.WARN is advised(a_case(DRAFT), told).signal
 
 

@@ -48,7 +48,7 @@ class _Story:
     def __init__(self, state: CaseState = CaseState.DRAFT) -> None:
         self.at = NOON
         self.acts: list[Act] = [
-            Case.begin("c-1", "m1", at=NOON, actor="clerk", body={"arrears_cents": 9_900})
+            Case.begin("c-1", "m1", at=NOON, actor="clerk", body={"arrears_cents": 9_900, "seen": 7})
         ]
         for signal in WAYS[state]:
             self.take(signal)
@@ -209,8 +209,17 @@ def test_the_log_tells_all_of_a_case() -> None:
     """After a restart a case would stand elsewhere."""
     story = _Story(CaseState.ORDERED)
     kept = [KeptAct(number=n, hash="0" * 64, act=act) for n, act in enumerate(story.acts, start=1)]
-    assert story.case == Case.of(kept)
+    assert (story.case, 7) == (Case.of(kept), story.case.seen)
     case = Case.of(story.acts[:1])
     for act in story.acts[1:]:
         case = case.then(act)
     assert story.case == case
+
+
+def test_a_case_that_does_not_tell_what_was_seen_counts_from_its_opening() -> None:
+    """What a gateway of before has opened would be ended by a payment of long ago, or could not be read."""
+    (opening,) = _Story().acts
+    bare = dataclasses.replace(opening, body={"to": "draft"})
+    assert 12 == Case.of([KeptAct(number=12, hash="0" * 64, act=bare)]).seen
+    with pytest.raises(ValueError, match="no place in the log"):
+        Case.of([dataclasses.replace(opening, body={"to": "draft", "seen": "7"})])

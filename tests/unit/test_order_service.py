@@ -192,6 +192,32 @@ async def test_asking_what_would_stop_it_keeps_nothing(tmp_path: Path) -> None:
         assert [] == await office.journal.acts.after(0)
 
 
+async def test_a_rehearsal_says_what_the_machine_would_say(tmp_path: Path) -> None:
+    """Somebody would be told that all is well, and the step be refused when he takes it."""
+
+    def why(verdicts: Sequence[Verdict]) -> list[str]:
+        return [one.inputs["why"] for one in verdicts if not one.passed]
+
+    async with an_office(tmp_path) as office:
+        service = office.service
+        await service.create(CLERK, order())
+        assert [] == [*await service.dry_run(CLERK, order())], "the same again changes nothing"
+        with pytest.raises(OrderClash):
+            await service.dry_run(CLERK, order(reason="another"))
+        assert [] == why(await service.check(APPROVER, "o-1", Stage.APPROVE))
+        await service.approve(APPROVER, "o-1")
+        assert ["state"] == why(await service.check(APPROVER, "o-1", Stage.APPROVE))
+        assert ["not_armed"] == why(await service.check(DISPATCHER, "o-1", Stage.OPERATE))
+        await service.arm(DISPATCHER, "o-1")
+        step = (await office.book.read("o-1")).step
+        assert ["armed_by_another"] == why(await service.check(CLERK, "o-1", Stage.OPERATE))
+        (passed,) = await service.check(DISPATCHER, "o-1", Stage.OPERATE)
+        assert (True, step) == (passed.passed, (await office.book.read("o-1")).step)
+        await service.cancel(CLERK, "o-1", "not meant")
+        *_, no = await service.check(DISPATCHER, "o-1", Stage.OPERATE)
+        assert ("STATE", "state") == (no.rule, no.inputs["why"])
+
+
 async def test_so_many_wait_for_their_turn_and_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

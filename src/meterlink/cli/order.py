@@ -28,7 +28,7 @@ class Finding(enum.StrEnum):
 
 
 _ID = Annotated[str, typer.Argument(help="The order's id, made by who creates it.", show_default=False)]
-_DRY = Annotated[bool, typer.Option("--dry-run", help="Do nothing; say which rules would stop it, and why.")]
+_DRY = Annotated[bool, typer.Option("--dry-run", help="Do nothing; say what would stop it, and why.")]
 _WAIT = Annotated[
     bool, typer.Option("--wait", help="Follow the order until it has ended, or waits for the key.")
 ]

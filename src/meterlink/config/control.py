@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from meterlink.config.meters import ProtectedKind
 from meterlink.config.table import Table
 
 SEASONS_MAX = 12
@@ -38,10 +37,14 @@ def _day_of_year(text: str) -> str:
 DayOfYear = Annotated[str, AfterValidator(_day_of_year)]
 
 
+SeasonalKind = Literal["heating", "school"]
+"""Protected kinds of which the rule knows a season; the others are protected all year. Source: CTRL-08."""
+
+
 class SeasonSettings(Table):
     """When a kind of protected customer is protected; a kind without a season always is."""
 
-    kind: ProtectedKind = Field(description="Which kind.")
+    kind: SeasonalKind = Field(description="Which kind; all others are protected all year.")
     first: DayOfYear = Field(description='First day, month and day: "11-15".')
     last: DayOfYear = Field(description='Last day; before the first: the season spans the new year. "03-15".')
 
@@ -59,8 +62,8 @@ class ControlSettings(Table):
     seasons: tuple[SeasonSettings, ...] = Field(
         (),
         max_length=SEASONS_MAX,
-        description="When kinds are protected: `[[control.seasons]]` with `kind`, `first` and `last` "
-        '(month and day, "11-15"). A kind without a season always is.',
+        description="When `heating` and `school` are protected: `[[control.seasons]]` with `kind`, `first` "
+        'and `last` (month and day, "11-15"). Without a season they always are; every other kind always is.',
     )
 
     warning_attempts: int = Field(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
@@ -262,6 +262,21 @@ class Book:
             raise
         return self._keep(after)
 
+    def check(self, life: Life, *steps: Step, at: datetime) -> None:
+        """Ask whether an order takes steps; nothing is kept.
+
+        Args:
+            life: how the order stands.
+            steps: one after the other.
+            at: when, aware, UTC.
+
+        Raises:
+            NotAllowed: it takes no such step then.
+
+        """
+        for step in steps:
+            life = life.then(self._next(life, step, at))
+
     async def insist(
         self, life: Life, signal: Signal, *, actor: str, body: Mapping[str, Any] = _NOTHING
     ) -> Life:
@@ -306,13 +321,16 @@ class Book:
         now = self.timeline.stamp()
         acts: list[Act] = []
         for step in steps:
-            self._check_armed(life, step.signal)
-            act = life.next(step.signal, at=now, actor=step.actor, body=step.body)
+            act = self._next(life, step, now)
             before, life = life, life.then(act)
             acts.append(act)
             for companion in self.companions:
                 acts += await companion.beside(before, life, act)
         return life, acts
+
+    def _next(self, life: Life, step: Step, at: datetime) -> Act:
+        self._check_armed(life, step.signal)
+        return life.next(step.signal, at=at, actor=step.actor, body=step.body)
 
     def _check_armed(self, life: Life, signal: Signal) -> None:
         """Refuse to operate what was armed too long ago by either clock; life itself has but the wall's."""

@@ -33,6 +33,8 @@ TRIES_MAX: Final = 4
 """Tries of one request when the order moves on meanwhile."""
 LISTED_MAX: Final = 1_000
 """Orders in one list."""
+STATE: Final = "STATE"
+"""Where the id of a rule stands: that not a rule but the state of the order forbids a step."""
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 
@@ -150,10 +152,8 @@ class OrderService:
         """
         async with self._of(actor, Deed.APPROVE, order_id) as life:
             verdicts = await self._passed(Stage.APPROVE, life, actor)
-            approve = Step(
-                signal=Signal.APPROVE, actor=actor.name, body={"told": comment, "rules": written(verdicts)}
-            )
-            return await self._book.steps(life, approve, Step(signal=Signal.AUTHORISE, actor=actor.name))
+            body = {"told": comment, "rules": written(verdicts)}
+            return await self._book.steps(life, *_steps_of(Stage.APPROVE, actor, body))
 
     async def reject(self, actor: Actor, order_id: str, reason: str) -> Life:
         """Say no to somebody else's order; it ends."""
@@ -174,8 +174,9 @@ class OrderService:
         """
         async with self._of(actor, Deed.OPERATE, order_id) as life:
             verdicts = await self._passed(Stage.OPERATE, life, actor)
-            body = {"rules": written(verdicts)}
-            return await self._book.step(life, Signal.OPERATE, actor=actor.name, body=body)
+            return await self._book.steps(
+                life, *_steps_of(Stage.OPERATE, actor, {"rules": written(verdicts)})
+            )
 
     async def cancel(self, actor: Actor, order_id: str, reason: str) -> Life:
         """Take back an order that has not been sent."""
@@ -191,19 +192,27 @@ class OrderService:
         return await self._simple(actor, Deed.FIND, order_id, Signal.CONFIRM, _NOTHING)
 
     async def dry_run(self, actor: Actor, order: Order) -> Sequence[Verdict]:
-        """What the rules would say of an order that is not there; nothing is kept.
+        """What the rules would say of an order; nothing is kept. Of one that is there already: nothing.
 
         Raises:
+            OrderClash: an order of that id wants something else.
             Unknown: no such meter.
             JournalError: the log cannot be read.
 
         """
+        if await self._told_before(order) is not None:
+            return ()
         if self._roster.meter(order.meter) is None:
             raise Unknown(f"there is no meter {order.meter!r}")
         return await self._judge.judge(Stage.CREATE, order, None, actor)
 
     async def check(self, actor: Actor, order_id: str, stage: Stage) -> Sequence[Verdict]:
-        """What the rules would say of the next step of an order; nothing is kept.
+        """What the rules, and behind them the machine, would say of a person's step; nothing is kept.
+
+        Args:
+            actor: who would take it.
+            order_id: of which order.
+            stage: ``APPROVE`` or ``OPERATE``.
 
         Raises:
             Unknown: no such order.
@@ -211,7 +220,12 @@ class OrderService:
 
         """
         life = await self._book.read(order_id)
-        return await self._judge.judge(stage, life.order, life, actor)
+        verdicts = await self._judge.judge(stage, life.order, life, actor)
+        try:
+            self._book.check(life, *_steps_of(stage, actor, {}), at=self._clock.utc_now())
+        except NotAllowed as error:
+            return [*verdicts, _no_of_machine(life, error)]
+        return verdicts
 
     async def cancel_unsent(self, order_id: str, actor: Actor, reason: str) -> Life:
         """Take back an order for somebody of whom it is known already that he may."""
@@ -288,3 +302,22 @@ class OrderService:
         if not may(actor, deed):
             await self._accesses.refused(actor, order_id, meter, deed.value, ())
             raise NotAllowed(f"{actor.name} holds no role that may {deed.value}", why="role")
+
+
+def _steps_of(stage: Stage, actor: Actor, body: Mapping[str, Any]) -> list[Step]:
+    """What a person's yes makes of an order, once the rules of the stage have let it go."""
+    if stage is Stage.APPROVE:
+        approve = Step(signal=Signal.APPROVE, actor=actor.name, body=body)
+        return [approve, Step(signal=Signal.AUTHORISE, actor=actor.name)]
+    return [Step(signal=Signal.OPERATE, actor=actor.name, body=body)]
+
+
+def _no_of_machine(life: Life, error: NotAllowed) -> Verdict:
+    """What stands in the way of a step beside the rules, as one more verdict."""
+    return Verdict(
+        rule=STATE,
+        passed=False,
+        inputs={"state": life.state.value, "why": error.why},
+        en=str(error),
+        zh=f"当前状态不允许该操作：{error}",
+    )

@@ -15,7 +15,18 @@ from meterlink.orders.cases.machine import CaseState
 from meterlink.orders.judging.judge import Stopped
 from tests.sim.cases.bench import CaseBench
 from tests.sim.cases.states import WAYS, brought_to, owed, pending, state_in, told_of
-from tests.support.case_stories import CASE, M, announced, begun, case_of, until, warned
+from tests.support.case_stories import (
+    CASE,
+    M,
+    a_gateway,
+    announced,
+    begun,
+    case_of,
+    record,
+    until,
+    verbs,
+    warned,
+)
 
 SIGNALS = {
     "payment": "payment",
@@ -24,6 +35,7 @@ SIGNALS = {
     "balance_statement": "payment",
 }
 DAY = timedelta(days=1)
+PART = {"amount_cents": 5_000, "settles": False}
 HALF_HOUR_S = 1800.0
 MINUTE = timedelta(minutes=1)
 
@@ -169,3 +181,23 @@ def test_the_order_s_own_rules_stay(name: str, tmp_path: Path) -> None:
         assert ("noticed", "CTRL-07") == (case["state"], case["waits_for"][0]["rule"])
 
     bench.live(script)
+
+
+@pytest.mark.parametrize(("kind", "says"), [("payment", PART), ("balance_statement", {"balance_cents": 0})])
+def test_what_pays_ends_a_case_that_a_later_clock_has_begun(
+    kind: str, says: dict[str, object], tmp_path: Path
+) -> None:
+    """After the clock is set back, payments would be of before the case, and the customer be cut off."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.up()
+        gateway.clock.ahead = timedelta(minutes=30)
+        await warned(gateway)
+        await begun(gateway)
+        gateway.clock.ahead = timedelta()
+        await gateway.told(record(gateway, kind, "p1", **says))
+        case = await case_of(gateway)
+        assert ("cancelled", "payment") == (case["state"], verbs(case)[-1])
+
+    gateway.run(seconds=60, meanwhile=script)

@@ -151,6 +151,8 @@ class Case:
         step: number of its newest act.
         opened_by: who began it.
         opened_at: when.
+        seen: place in the log of the newest act that was there when the look began by which it was opened;
+            what was kept behind it came later, whatever any clock says.
         since: when it came into this state.
         notices: how often the notice was served.
         noticed_at: when the newest was delivered.
@@ -172,6 +174,7 @@ class Case:
     step: int
     opened_by: str
     opened_at: datetime
+    seen: int
     since: datetime
     notices: int = 0
     noticed_at: datetime | None = None
@@ -186,7 +189,7 @@ class Case:
 
     @classmethod
     def begin(cls, case_id: str, meter: str, *, at: datetime, actor: str, body: Mapping[str, Any]) -> Act:
-        """The first act of a case; ``body`` tells ``reason``, ``policy``, ``customer`` and the arrears."""
+        """The first act; ``body`` tells ``reason``, ``policy``, ``customer``, ``seen`` and the arrears."""
         return Act(
             topic=Topic.CASE,
             subject=case_id,
@@ -219,6 +222,7 @@ class Case:
             step=1,
             opened_by=first.actor,
             opened_at=first.at,
+            seen=_seen(acts[0]),
             since=first.at,
             reason=str(first.body.get("reason", "")),
             policy=str(first.body.get("policy", "")),
@@ -293,6 +297,15 @@ class Case:
         changed = _EFFECTS[signal](self, act) if signal in _EFFECTS else {}
         since = self.since if state is self.state else act.at
         return replace(self, state=state, step=act.step, since=since, **changed)
+
+
+def _seen(opening: KeptAct | Act) -> int:
+    """See ``Case.seen``; where it was not written down, the place of the opening itself."""
+    act, number = (opening.act, opening.number) if isinstance(opening, KeptAct) else (opening, 0)
+    seen = act.body.get("seen", number)
+    if not isinstance(seen, int):
+        raise ValueError(f"the opening of case {act.subject} has seen {seen!r}: that is no place in the log")
+    return seen
 
 
 def _forbidden(case: Case, signal: CaseSignal, at: datetime, actor: str) -> str:

@@ -124,13 +124,14 @@ class CaseService:
             entry = self._rules.roster.meter(meter)
             if entry is None:
                 raise Unknown(f"there is no meter {meter!r}")
+            seen = await self.book.acts.newest_number()
             facts = await self._facts(tentative(case_id, meter, reason, "", self._clock.utc_now()), entry)
             verdicts = verdicts_of(LOOKS[CaseSignal.OPEN], facts)
             if outcome(verdicts) is not None:
                 await self._accesses.refused(actor, case_id, meter, "case.create", written(verdicts))
                 raise Stopped(verdicts)
             await self._check_is_on(meter)
-            body = {"reason": reason, **_begun(facts, verdicts)}
+            body = {"reason": reason, **_begun(facts, verdicts, seen)}
             case = await self.book.begin(case_id, meter, actor=actor.name, body=body)
             return await self._review(case)
 
@@ -277,6 +278,7 @@ class CaseService:
         if policy is None:
             return None
         now = self._clock.utc_now()
+        seen = await self.book.acts.newest_number()
         facts = await self._facts(tentative("proposed", name, f"policy {policy}", policy, now), meter)
         newest = facts.told.newest(BalanceStatement)
         if newest is None or newest.balance_cents >= 0:
@@ -289,7 +291,7 @@ class CaseService:
         if await self._is_there(case_id) or await self._is_cut_off(name):
             return None
         reason = f"ARR-04: {newest.balance_cents} cents, statement {newest.full_id}, policy {policy}"
-        body = {"reason": reason, "policy": policy, **_begun(facts, verdicts)}
+        body = {"reason": reason, "policy": policy, **_begun(facts, verdicts, seen)}
         return await self._review(await self.book.begin(case_id, name, actor=DAEMON, body=body))
 
     async def _policy_for(self, meter: RosterMeter) -> str | None:
@@ -380,9 +382,10 @@ class CaseService:
             raise NotAllowed(f"{actor.name} holds no role that may {deed.value} a case", why="role")
 
 
-def _begun(facts: Facts, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """What the first act of a case says beside its reason."""
-    return {"customer": facts.meter.customer_number, **arrears(facts), "rules": written(verdicts)}
+def _begun(facts: Facts, verdicts: Sequence[Verdict], seen: int) -> dict[str, Any]:
+    """What the first act of a case says beside its reason; ``seen``: the log's end before the facts."""
+    customer = facts.meter.customer_number
+    return {"customer": customer, "seen": seen, **arrears(facts), "rules": written(verdicts)}
 
 
 def _work(case: Case, advice: Advice, facts: Facts) -> list[Act]:

@@ -218,15 +218,18 @@ def unreached(facts: Facts) -> bool:
 
 
 def _cancelled(case: Case, facts: Facts) -> Advice | None:
-    """What ends a case whatever its state. Source: CTRL-21, CTRL-08, CTRL-12."""
+    """What ends a case whatever its state. Source: CTRL-21, CTRL-08, CTRL-12.
+
+    What came later is asked of the log: a clock that is set back would hide it.
+    """
     if facts.meter.customer_number != case.customer:
         return Advice(signal=CaseSignal.CANCEL, body={"told": "the meter has another customer now"})
     for one in facts.told.kept:
-        if isinstance(one.record, Payment) and one.kept_at >= case.opened_at:
+        if isinstance(one.record, Payment) and one.number > case.seen:
             return Advice(signal=CaseSignal.PAYMENT, body={"record": one.record.full_id})
     for one in facts.told.kept:
         is_clear = isinstance(one.record, BalanceStatement) and one.record.balance_cents >= 0
-        if is_clear and max(one.record.at, one.kept_at) > case.opened_at:
+        if is_clear and one.number > case.seen:
             body = {"record": one.record.full_id, "told": "nothing is owed any more"}
             return Advice(signal=CaseSignal.PAYMENT, body=body)
     if disputes := facts.told.open_disputes():

@@ -155,7 +155,7 @@ class Gatherer:
         last_read_at = await self.last_read(meter.id)
         proven = await self.qualified(meter, order.kind, live.firmware if live else None)
         probing = await self._probing(order)
-        grant = await self._grant(order.id, steps_of.get(order.id, []))
+        grant = await self._grant(order.id)
         await self.watch.refresh()
         # From here to the verdict nothing waits, so that no other order is counted in between.
         now = self.clock.utc_now()
@@ -209,13 +209,16 @@ class Gatherer:
                 found.setdefault(kept.act.subject, []).append(kept.act)
         return found
 
-    async def _grant(self, order_id: str, steps: Sequence[Act]) -> FieldGrant | None:
-        acts = await self.acts.of_subject(Topic.POLICY, f"grant:{order_id}")
-        if not acts or acts[-1].act.verb != Verb.GRANT:
+    async def _grant(self, order_id: str) -> FieldGrant | None:
+        """The newest authorisation for an order; what was done with it stands behind it in the log."""
+        grants = await self.acts.of_subject(Topic.POLICY, f"grant:{order_id}")
+        if not grants or grants[-1].act.verb != Verb.GRANT:
             return None
-        act = acts[-1].act
+        number, act = grants[-1].number, grants[-1].act
         person = str(act.body["person"])
-        used = any(one.verb == Signal.OPERATE and one.actor == person and one.at >= act.at for one in steps)
+        steps = await self.acts.of_subject(Topic.ORDER, order_id)
+        behind = [kept.act for kept in steps if kept.number > number]
+        used = any(one.verb == Signal.OPERATE and one.actor == person for one in behind)
         return FieldGrant(person=person, granted_at=self._oldest(act.at), is_used=used)
 
     def _oldest(self, at: datetime) -> datetime:
