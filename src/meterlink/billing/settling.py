@@ -136,15 +136,21 @@ class Settler:
 
         Raises:
             JournalError: the journal cannot be read or written.
-            SettlementBroken: a manifest cannot be read, or is not the one that was sealed.
+            SettlementBroken: a manifest cannot be read, is not the one that was sealed, or is of another
+                journal; the acts of the others are made all the same.
 
         """
-        settlements, made = self._sealer.settlements, 0
+        settlements, made, broken = self._sealer.settlements, 0, ""
         for day in await asyncio.to_thread(settlements.days):
             sealed = await asyncio.to_thread(settlements.list, day)
             for area in sorted({one.area for one in sealed}):
                 async with self._one_at_a_time:
-                    made += await self._bind(day, area)
+                    try:
+                        made += await self._bind(day, area)
+                    except SettlementBroken as error:
+                        broken = broken or str(error)
+        if broken:
+            raise SettlementBroken(broken)
         return made
 
     async def _bind(self, day: date, area: str, actor: str = BY_ITSELF) -> int:
@@ -154,6 +160,8 @@ class Settler:
         bound = last.act.step if last else 0
         if last is not None:
             _check(sealed[bound - 1] if bound <= len(sealed) else None, last.act, day, area)
+        if sealed[bound:]:
+            await asyncio.to_thread(self._check_origin, day, area)
         for one in sealed[bound:]:
             try:
                 await self._acts.append(act_of(one, self._clock, actor))
@@ -183,6 +191,10 @@ class Settler:
                 for area in freezes.points.areas(at)
                 if area not in sealed and read.issuperset(freezes.points.in_service(at, area))
             ]
+
+    def _check_origin(self, day: date, area: str) -> None:
+        with self._open() as freezes:
+            self._sealer.check(freezes, day, area)
 
     def _seal(self, day: date, area: str) -> Sealed | None:
         with self._open() as freezes:

@@ -13,7 +13,7 @@ from meterlink.billing.consumption import Consumption, End, Stretch, consumption
 from meterlink.billing.days import day_of, end_of, slots_of
 from meterlink.billing.freezes import FreezeRow, Register
 from meterlink.billing.points import Points
-from meterlink.journal import freeze_rows, history_rows, ledger_looks, roster_rows
+from meterlink.journal import freeze_rows, history_rows, ledger_looks, origins, roster_rows
 from meterlink.journal.freeze_rows import ROWS_MAX, KeptFreeze
 from meterlink.journal.reader import JournalReader
 from meterlink.model.history import Told
@@ -58,6 +58,15 @@ class Freezes:
     def newest(self) -> int:
         """The last row of the log."""
         return self._reader.look(freeze_rows.newest)
+
+    def origin(self, seq: int) -> str:
+        """Who wrote a row of the log: together with its number it is known from a row of another log.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        return self._reader.look(partial(origins.origin_of, seq=seq))
 
     def newest_freeze(self, day: date | None = None) -> int:
         """The last row of the log that holds a freeze, of a day or of any; 0: there is none.
