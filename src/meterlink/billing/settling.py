@@ -156,10 +156,11 @@ class Settler:
     async def _bind(self, day: date, area: str, actor: str = BY_ITSELF) -> int:
         """Make the acts of a day that are not there; how many there were."""
         sealed = await asyncio.to_thread(self._sealer.settlements.of, day, area)
-        last = await self._acts.last_of(Topic.SETTLEMENT, subject_of(day, area))
-        bound = last.act.step if last else 0
-        if last is not None:
-            _check(sealed[bound - 1] if bound <= len(sealed) else None, last.act, day, area)
+        acts = await self._acts.of_subject(Topic.SETTLEMENT, subject_of(day, area))
+        bound = acts[-1].act.step if acts else 0
+        for kept in acts:
+            number = kept.act.step
+            _check(sealed[number - 1] if number <= len(sealed) else None, kept.act, day, area)
         if sealed[bound:]:
             await asyncio.to_thread(self._check_origin, day, area)
         for one in sealed[bound:]:
@@ -232,7 +233,7 @@ def act_of(sealed: Sealed, clock: Clock, actor: str) -> Act:
 
 
 def _check(sealed: Sealed | None, act: Act, day: date, area: str) -> None:
-    """See that the newest seal that the chain tells of is there, and is that one."""
+    """See that a seal that the chain tells of is there, and is that one."""
     if sealed is None:
         raise SettlementBroken(
             f"{day} {area!r}: number {act.step} was sealed, and its folder is gone; put it back from a copy "
