@@ -35,6 +35,7 @@ SIGNATURE_OCTETS_MAX: Final = 4_096
 _PLACES: Final = Decimal("0.0001")
 _ORIGIN: Final = re.compile(f"[0-9a-f]{{{ORIGIN_DIGITS}}}")
 _HASH: Final = re.compile("[0-9a-f]{64}")
+_SIGNED: Final = re.compile("[0-9a-f]{128}")
 _NAME: Final = re.compile(r"[a-z0-9-]{1,64}\.[a-z]{2,10}")
 
 Kind = Literal["seal", "supplement"]
@@ -239,8 +240,11 @@ def hash_of(manifest: bytes) -> str:
 
 def signature(key: GatewayKey, manifest: bytes) -> bytes:
     """The signature file of a manifest."""
-    told = {"key": key.public_hex, "signature": key.sign(PURPOSE, {"manifest_sha256": hash_of(manifest)})}
-    return json.dumps(told, indent=1).encode() + b"\n"
+    return _signature_of(key.public_hex, key.sign(PURPOSE, {"manifest_sha256": hash_of(manifest)}))
+
+
+def _signature_of(key: str, signed: str) -> bytes:
+    return json.dumps({"key": key, "signature": signed}, indent=1).encode() + b"\n"
 
 
 def signer_of(manifest: bytes, signed: bytes) -> str:
@@ -259,6 +263,10 @@ def signer_of(manifest: bytes, signed: bytes) -> str:
         key, given = str(told["key"]), str(told["signature"])
     except (KeyError, TypeError, ValueError, RecursionError):
         raise SettlementBroken("this is no signature") from None
+    # The same numbers can be written in many ways: then a changed octet would pass.
+    is_plain = _HASH.fullmatch(key) and _SIGNED.fullmatch(given)
+    if not is_plain or signed != _signature_of(key, given):
+        raise SettlementBroken("the signature is not written as one is")
     if not is_signed(key, given, PURPOSE, {"manifest_sha256": hash_of(manifest)}):
         raise SettlementBroken("the signature is not one of this manifest")
     return key
