@@ -173,7 +173,7 @@ class Settler:
     def _areas(self, day: date) -> list[str]:
         with self._open() as freezes:
             sealed = {one.area for one in self._sealer.settlements.list(day)}
-            return sorted({*freezes.points.areas(freezes.end_of(day)), *sealed})
+            return sorted(freezes.areas(day) | sealed)
 
     def _first_day(self) -> date | None:
         with self._open() as freezes:

@@ -116,6 +116,17 @@ class Freezes:
         """
         return self._reader.look(partial(freeze_rows.meters, slots=slots_of(day, self.zone)))
 
+    def areas(self, day: date) -> set[str]:
+        """The transformer areas of which there is something to seal: of meters in service, and of freezes.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        kept = self._reader.look(lambda db: list(freeze_rows.of_meters(db, slots_of(day, self.zone))))
+        of_freezes = {self.points.place(meter, slot, seq).area for seq, meter, slot in kept}
+        return {*self.points.areas(self.end_of(day)), *of_freezes}
+
     def standings(self, meter: str, slot: datetime) -> list[Standing]:
         """What the ledger knows of a meter's slots of one instant.
 
