@@ -81,8 +81,7 @@ async def test_freezes_of_an_area_that_nobody_stands_in_are_sealed(tmp_path: Pat
         for number in (1, 2, 3):
             await at.keep(f"m{number}", FIRST_DAY, {TOTAL: "1.00"})
         at.after(FIRST_DAY, hours=7)
-        ends = {"in_service_until": end_of(FIRST_DAY, CHINA_TIME) - timedelta(hours=1)}
-        await at.put(2, area="west", **ends)
+        await at.put(2, area="west", in_service_until=end_of(FIRST_DAY, CHINA_TIME) - timedelta(hours=1))
         at.after(FIRST_DAY, hours=8)
         await _schedule(at).step()
         found = [

@@ -159,6 +159,27 @@ async def test_an_exchanged_seal_is_found_behind_its_supplement(tmp_path: Path) 
 
 
 @pytest.mark.asyncio
+async def test_a_rejected_freeze_at_another_time_hides_no_valid_one(tmp_path: Path) -> None:
+    """A freeze at nine in the morning, which nobody may bill, would take the one of midnight off the bill."""
+    nine = timedelta(hours=9)
+    async with plant(tmp_path) as at:
+        await at.put(1)
+        at.after(FIRST_DAY, hours=10)
+        await at.keep("m1", FIRST_DAY - timedelta(days=1), {TOTAL: "1.00"})
+        await at.keep("m1", FIRST_DAY, {TOTAL: "5.00"})
+        await at.keep("m1", FIRST_DAY, {TOTAL: "6.00"}, marks=Marks.FRZ_TIME, at=nine)
+        settled = await at.settler(formats=("csv",)).settle(FIRST_DAY, "")
+        assert settled.manifest is not None
+        assert (1, 0) == (settled.manifest.counts.valid, settled.manifest.counts.rejected)
+        with at.freezes() as freezes:
+            assert Decimal(4) == freezes.consumption("m1", TOTAL, FIRST_DAY, FIRST_DAY).amount
+        await at.keep("m1", FIRST_DAY, {TOTAL: "5.00"}, marks=Marks.FRZ_TIME)
+        settled = await at.settler(formats=("csv",)).settle(FIRST_DAY, "")
+        assert settled.manifest is not None
+        assert (0, 1) == (settled.manifest.counts.valid, settled.manifest.counts.rejected), "told anew"
+
+
+@pytest.mark.asyncio
 async def test_what_cannot_be_sealed_says_why(tmp_path: Path) -> None:
     """Of a day that is not over, or an area that is not there, an empty seal would say: nothing was used."""
     async with plant(tmp_path) as at:

@@ -58,11 +58,12 @@ _NEWEST: Final = "SELECT coalesce(max(id), 0) FROM log"
 _NEWEST_FREEZE: Final = f"{_NEWEST} WHERE {_DAILY}"
 _NEWEST_OF_SLOTS: Final = f"{_NEWEST} WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?"
 _HELD: Final = """
-    SELECT log_id, value, marks, slot FROM reading
-    WHERE meter = ? AND item = ? AND slot >= ? AND slot < ?
+    SELECT max(log_id), value, marks, slot FROM reading
+    WHERE meter = :meter AND item = :item AND slot >= :since AND slot < :before
     AND EXISTS (SELECT 1 FROM log WHERE id = log_id AND data_class = 'daily_freeze')
-    ORDER BY log_id DESC LIMIT 1
+    GROUP BY slot ORDER BY marks & :unusable != 0, max(log_id) DESC LIMIT 1
     """
+# Of each freeze its newest row: beside max() SQLite gives the other columns of the same row.
 _ID, _KEPT_AT, _BEFORE = 0, 1, 10
 """Places in a row."""
 
@@ -163,7 +164,10 @@ def following(
 def held(
     db: sqlite3.Connection, meter: str, item: str, slots: tuple[datetime, datetime]
 ) -> tuple[int, Decimal | None, Marks, datetime] | None:
-    """What holds of a register at the end of a day: the newest row of its key; ``None``: there is none.
+    """What holds of a register at the end of a day; ``None``: there is none.
+
+    Of each freeze the newest row; where a day has several freezes, one that is not rejected goes before one
+    that is, then the newest.
 
     Args:
         db: of the journal.
@@ -175,7 +179,8 @@ def held(
         The row's id, the value, its marks and its slot.
 
     """
-    row = db.execute(_HELD, (meter, item, micros(slots[0]), micros(slots[1]))).fetchone()
+    asked = {"meter": meter, "item": item, "since": micros(slots[0]), "before": micros(slots[1])}
+    row = db.execute(_HELD, {**asked, "unusable": UNUSABLE.value}).fetchone()
     return None if row is None else (row[0], decimal(row[1]), Marks(row[2]), instant(row[3]))
 
 
