@@ -172,7 +172,7 @@ class Freezes:
             for one in kept:
                 seq = one.seq
                 row = self._row(one)
-                if area is None or row.place.area == area:
+                if one.is_news and (area is None or row.place.area == area):
                     found.append(row)
                     if len(found) == limit:
                         return found, seq

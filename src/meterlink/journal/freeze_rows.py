@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
@@ -42,6 +42,21 @@ _OF_SLOTS: Final = _FOLLOWING.format(
     " AND +id > :after AND +id <= :until"
 )
 # The plus keeps the planner at the slots: a day has some thousand rows, and behind an early id are millions.
+_AGAINST_BEFORE: Final = """
+    SELECT
+        sum(marks & :again != 0 AND was_marks IS NOT NULL AND was_marks | :aside = marks | :aside) = count(*),
+        max(was_id)
+    FROM (
+        SELECT told.marks, was.marks AS was_marks, was.log_id AS was_id
+        FROM reading AS told LEFT JOIN reading AS was
+        ON was.meter = told.meter AND was.item = told.item AND was.slot = told.slot AND was.log_id = (
+            SELECT max(before.log_id) FROM reading AS before
+            WHERE before.meter = told.meter AND before.item = told.item AND before.slot = told.slot
+            AND before.log_id < told.log_id
+        )
+        WHERE told.log_id = :row
+    )
+    """
 _FIRST: Final = "SELECT min(slot) FROM log WHERE data_class = 'daily_freeze'"
 _LAST_USABLE: Final = """
     SELECT slot FROM log WHERE data_class = 'daily_freeze'
@@ -76,7 +91,9 @@ class KeptFreeze:
         seq: its id.
         kept_at: when the log got it; aware, UTC.
         readings: of it, at least one, all of one slot.
-        before: the newest earlier row with a value for one of its keys; ``None``: there is none.
+        before: the newest earlier row that was news, with a value for one of its keys; ``None``: none is.
+        is_news: whether it tells something that was not kept: of a key that was read again with the same
+            value, and with no other doubt, it does not.
 
     """
 
@@ -84,6 +101,7 @@ class KeptFreeze:
     kept_at: datetime
     readings: tuple[Reading, ...]
     before: int | None
+    is_news: bool = True
 
 
 def newest(db: sqlite3.Connection) -> int:
@@ -158,7 +176,26 @@ def following(
     if slots is not None:
         asked |= {"since": micros(slots[0]), "before": micros(slots[1])}
     found = db.execute(_OF_SLOTS if slots else _ALL, asked)
-    return [_freeze(list(rows)) for _, rows in groupby(found, key=itemgetter(_ID))]
+    kept = [_freeze(list(rows)) for _, rows in groupby(found, key=itemgetter(_ID))]
+    return [one if one.before is None else _with_news(db, one) for one in kept]
+
+
+def _with_news(db: sqlite3.Connection, kept: KeptFreeze) -> KeptFreeze:
+    """The same, seen against what was kept before it; few rows have something before them."""
+    is_news, before = _against_before(db, kept.seq)
+    while before is not None:
+        was_news, earlier = _against_before(db, before)
+        if was_news:
+            break
+        before = earlier
+    return replace(kept, before=before, is_news=is_news)
+
+
+def _against_before(db: sqlite3.Connection, seq: int) -> tuple[bool, int | None]:
+    """Whether a row tells something new, and the newest earlier row with a value for one of its keys."""
+    asked = {"row": seq, "again": Marks.DUPLICATE.value, "aside": (Marks.DUPLICATE | Marks.BACKFILL).value}
+    same, before = db.execute(_AGAINST_BEFORE, asked).fetchone()
+    return not same, before
 
 
 def held(
