@@ -32,6 +32,7 @@ _FOLLOWING: Final = """
         SELECT id, kept_at FROM log
         WHERE {only}
         AND (:meters IS NULL OR +meter IN (SELECT value FROM json_each(:meters)))
+        AND (:others IS NULL OR +meter NOT IN (SELECT value FROM json_each(:others)))
         ORDER BY id LIMIT :limit
     ) AS log JOIN reading ON reading.log_id = log.id
     ORDER BY log.id, reading.n
@@ -156,6 +157,7 @@ def following(
     limit: int,
     slots: tuple[datetime, datetime] | None = None,
     only: Collection[str] | None = None,
+    but: Collection[str] | None = None,
 ) -> list[KeptFreeze]:
     """The next freezes behind a row of the log, in order.
 
@@ -166,6 +168,7 @@ def following(
         limit: rows at most, up to ``ROWS_MAX``.
         slots: only those from the first on and before the second; ``None``: of all times.
         only: our ids of meters; ``None``: of all.
+        but: our ids of meters that are left out; ``None``: none.
 
     Raises:
         RowUnreadable: one of them is damaged.
@@ -173,6 +176,7 @@ def following(
     """
     asked: dict[str, int | str | None] = {"after": after, "until": until, "limit": min(limit, ROWS_MAX)}
     asked["meters"] = None if only is None else json.dumps(sorted(only))
+    asked["others"] = None if but is None else json.dumps(sorted(but))
     if slots is not None:
         asked |= {"since": micros(slots[0]), "before": micros(slots[1])}
     found = db.execute(_OF_SLOTS if slots else _ALL, asked)
