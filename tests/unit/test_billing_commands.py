@@ -127,7 +127,10 @@ def test_a_copy_is_verified_where_there_is_no_gateway(
         raise OSError("there is no network")
 
     monkeypatch.setattr(socket, "socket", no_network)
+    told = place.told("settlement", "verify", "sent")
+    assert (True, False, True) == (told["ok"], told["key_given"], key in told["hint"]["en"])
     told = place.told("settlement", "verify", "sent", "--key", key)
+    assert (True, None) == (told["key_given"], told["hint"]), "a program would trust any key that signed"
     assert (True, ["east", "west"]) == (told["ok"], [one["area"] for one in told["sealed"]])
     with (desk / "sent" / _DAY / "east" / "0001" / "daily-freeze.csv").open("r+b") as file:
         file.seek(40)

@@ -93,7 +93,7 @@ class SettlementLook:
         with waiting_bar("verify") as tell:
             found = verified(folder, keys, tell)
         if self._as_json:
-            typer.echo(json.dumps(_verified(found), ensure_ascii=False))
+            typer.echo(json.dumps(_verified(found, has_key=bool(keys)), ensure_ascii=False))
         else:
             self._tell_verified(found, bool(keys))
         return ExitCode.TAMPERED if found.faults else ExitCode.OK
@@ -130,10 +130,14 @@ def _listed(one: Sealed) -> dict[str, Any]:
     return {**told, "folder": str(one.folder), "manifest_sha256": one.sha256}
 
 
-def _verified(found: Verified) -> dict[str, Any]:
+def _verified(found: Verified, *, has_key: bool) -> dict[str, Any]:
+    keys = ", ".join(found.keys)
+    hint = {lang: words.format(keys=keys) for lang, words in _ANY_KEY.items()}
     return {
         "ok": not found.faults,
         "sealed": [_listed(one) for one in found.sealed],
         "keys": list(found.keys),
+        "key_given": has_key,
+        "hint": hint if found.keys and not has_key else None,
         "faults": [{"path": str(one.path), "en": one.en, "zh": one.zh} for one in found.faults],
     }
