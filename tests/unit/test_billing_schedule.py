@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from meterlink.billing import schedule
 from meterlink.billing.days import end_of
 from meterlink.billing.schedule import LATE_DAYS, Schedule
 from meterlink.billing.verify import verified
@@ -88,6 +89,36 @@ async def test_freezes_of_an_area_that_nobody_stands_in_are_sealed(tmp_path: Pat
             (one.area, one.manifest.freezes, one.manifest.counts.beside) for one in at.settlements().list()
         ]
         assert [("", 1, 1), ("east", 1, 0), ("west", 1, 1)] == found
+
+
+@pytest.mark.asyncio
+async def test_a_freeze_that_comes_later_than_any_memory_reaches_is_sealed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be in the journal and in the API, and in no seal for ever."""
+    monkeypatch.setattr(schedule, "LATE_DAYS", 3)
+    later = FIRST_DAY + 8 * _DAY
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY - _DAY, hours=1)
+        await at.put(1, 2)
+        at.after(FIRST_DAY)
+        await at.keep("m1", FIRST_DAY, {TOTAL: "1.00"})
+        await at.settler(formats=("csv",)).settle(FIRST_DAY, "")
+        at.after(later, hours=8)
+        late = await at.keep("m2", FIRST_DAY, {TOTAL: "2.00"}, marks=Marks.BACKFILL)
+        await at.keep("m1", later, {TOTAL: "3.00"})
+        sealing = _schedule(at)
+        await sealing.step()
+        [_, supplement] = at.settlements().of(FIRST_DAY, "")
+        assert (1, True) == (supplement.manifest.freezes, supplement.manifest.to_seq >= late)
+        assert not at.settlements().of(FIRST_DAY + _DAY, ""), "of which nothing came"
+        last = later + _DAY
+        at.after(last, hours=8)
+        await at.keep("m2", FIRST_DAY + _DAY, {TOTAL: "2.50"}, marks=Marks.BACKFILL)
+        await at.keep("m1", last, {TOTAL: "4.00"})
+        await sealing.step()
+        assert [1] == [one.manifest.freezes for one in at.settlements().of(FIRST_DAY + _DAY, "")]
+        assert 2 == len(at.settlements().of(FIRST_DAY, ""))
 
 
 @pytest.mark.asyncio

@@ -23,7 +23,7 @@ from meterlink.clock import Clock
 from meterlink.errors import BadRequest, ConfigError, JournalError, SettlementBroken
 
 LATE_DAYS: Final = 62
-"""So far back a day is sealed late, and gets supplements: what the meters of China remember."""
+"""So far back a day is sealed late: what the meters of China remember; an older one where a freeze came."""
 CHECK_S: Final = 600.0
 """From one look at the clock, and at whether the day before is complete, to the next."""
 _DAY: Final = timedelta(days=1)
@@ -62,6 +62,7 @@ class Schedule:
         self._when_complete = when_complete
         self._swept: date | None = None
         self._is_made_up = False
+        self._looked = 0
         self._waits_for: date | None = None
 
     async def run(self) -> None:
@@ -105,6 +106,11 @@ class Schedule:
         if not await self._is_over(newest):
             return False
         day = max(first, newest - (LATE_DAYS - 1) * _DAY)
+        late, looked = await self._settler.late_days(day, after=self._looked)
+        for one in late:
+            is_done &= await self._seal_day(one)
+        if is_done:
+            self._looked = looked
         while day <= newest:
             is_done &= await self._seal_day(day)
             day += _DAY

@@ -97,6 +97,19 @@ class Settler:
         """
         return await asyncio.to_thread(self._last_day)
 
+    async def late_days(self, before: date, *, after: int) -> tuple[list[date], int]:
+        """The days before one that have freezes which are not sealed, and up to where the log was read.
+
+        Args:
+            before: a day.
+            after: row of the log up to which it was read the last time; 0: it was not.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        return await asyncio.to_thread(self._late_days, before, after)
+
     async def complete(self, day: date) -> list[str]:
         """The areas of a day that are not sealed, and of whose meters in service none lacks its freeze.
 
@@ -182,6 +195,20 @@ class Settler:
     def _last_day(self) -> date | None:
         with self._open() as freezes:
             return freezes.last_day()
+
+    def _late_days(self, before: date, after: int) -> tuple[list[date], int]:
+        with self._open() as freezes:
+            newest = freezes.newest()
+            found = freezes.days_before(before, after=after)
+            return [day for day in found if freezes.newest_freeze(day) > self._sealed_to(day)], newest
+
+    def _sealed_to(self, day: date) -> int:
+        """The row up to which each area of a day is sealed; 0: none is, or it cannot be read."""
+        try:
+            sealed = self._sealer.settlements.list(day)
+        except SettlementBroken:
+            return 0  # it is tried, and told
+        return min({one.area: one.manifest.to_seq for one in sealed}.values(), default=0)
 
     def _complete(self, day: date) -> list[str]:
         with self._open() as freezes:

@@ -116,6 +116,17 @@ class Freezes:
         """
         return self._reader.look(partial(freeze_rows.meters, slots=slots_of(day, self.zone)))
 
+    def days_before(self, day: date, *, after: int) -> list[date]:
+        """The days before one of which a freeze was kept behind a row of the log, in order.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        before, _ = slots_of(day, self.zone)
+        kept = self._reader.look(partial(freeze_rows.slots_before, before=before, after=after))
+        return sorted({day_of(slot, self.zone) for slot in kept})
+
     def areas(self, day: date) -> set[str]:
         """The transformer areas of which there is something to seal: of meters in service, and of freezes.
 

@@ -70,6 +70,9 @@ _METERS: Final = """
 _OF_METERS: Final = """
     SELECT id, meter, slot FROM log WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?
     """
+_SLOTS_BEFORE: Final = """
+    SELECT DISTINCT slot FROM log WHERE data_class = 'daily_freeze' AND slot < ? AND +id > ?
+    """
 _NEWEST: Final = "SELECT coalesce(max(id), 0) FROM log"
 _NEWEST_FREEZE: Final = f"{_NEWEST} WHERE {_DAILY}"
 _NEWEST_OF_SLOTS: Final = f"{_NEWEST} WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?"
@@ -139,6 +142,11 @@ def last_usable_slot(db: sqlite3.Connection) -> datetime | None:
 def meters(db: sqlite3.Connection, slots: tuple[datetime, datetime]) -> set[str]:
     """Our ids of the meters with a freeze from the first slot on and before the second."""
     return {meter for (meter,) in db.execute(_METERS, (micros(slots[0]), micros(slots[1])))}
+
+
+def slots_before(db: sqlite3.Connection, before: datetime, *, after: int) -> list[datetime]:
+    """The slots before a time of which a freeze was kept behind a row of the log."""
+    return [instant(slot) for (slot,) in db.execute(_SLOTS_BEFORE, (micros(before), after))]
 
 
 def of_meters(
