@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from meterlink.cli import app
 from meterlink.journal.store import Store
+from meterlink.roster.faults import FAULTS_MAX
 
 _HEAD = "id,address,meter_number,customer,line,area\n"
 _TWO = (
@@ -76,6 +77,15 @@ def test_plan_changes_nothing_and_apply_all(place: Place) -> None:
     assert ["m1"] == [json.loads(line)["id"] for line in place.run("list", "--json")[1].splitlines()]
     assert 2 == len(place.run("list", "--json", "--all")[1].splitlines())
     assert "nothing to change" in place.run("apply", other, "--yes")[1]
+
+
+def test_every_refused_row_is_named(place: Place) -> None:
+    """Whoever mends a table would mend a thousand rows, and be told of the next thousand."""
+    count = FAULTS_MAX + 1
+    file = place.file(_HEAD + "".join(f"m{n},{n:012d},,李雷,nowhere,east\n" for n in range(1, count + 1)))
+    told = place.told("plan", file)
+    assert (count, list(range(2, count + 2))) == (told["faults"], [one["row"] for one in told["refused"]])
+    assert count == place.run("plan", file)[2].count("no line is named")
 
 
 def test_most_meters_go_out_of_service_only_with_a_word(place: Place) -> None:

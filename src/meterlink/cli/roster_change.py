@@ -30,7 +30,7 @@ from meterlink.model.roster_change import KeptRoster
 from meterlink.roster.book import Held
 from meterlink.roster.cells import Time
 from meterlink.roster.checks import Checks, many_retired, overwritten
-from meterlink.roster.faults import CellRefused, Fault, RosterRefused, Words
+from meterlink.roster.faults import CellRefused, Fault, Words
 from meterlink.roster.files import Wanted, read_file
 from meterlink.roster.plan import Plan, plan, result
 from meterlink.roster.saying import Saying
@@ -48,7 +48,6 @@ class _Planned:
     wanted: Wanted
     plan: Plan
     faults: Sequence[Fault]
-    fault_count: int
 
 
 class RosterChanging:
@@ -135,14 +134,12 @@ class RosterChanging:
         faults += overwritten(held.meters, found.touched, wanted.rows, saying)
         if not retire_many:
             faults += many_retired(held.meters, len(found.retired), now, named=len(wanted.meters))
-        refusal = RosterRefused.of(faults) if faults else None
         return _Planned(
             file=file,
             held=held,
             wanted=wanted,
             plan=found,
-            faults=refusal.faults if refusal else (),
-            fault_count=len(faults),
+            faults=tuple(sorted(faults, key=lambda fault: fault.row)),
         )
 
     def _held(self) -> Held:
@@ -159,7 +156,7 @@ class RosterChanging:
             document = {
                 **plan_json(planned.plan, planned.held.meters, planned.held.revision),
                 "refused": [fault.as_json() for fault in planned.faults],
-                "faults": planned.fault_count,
+                "faults": len(planned.faults),
                 "encoding": planned.wanted.encoding,
             }
             print(json.dumps(document, ensure_ascii=False))
@@ -167,7 +164,7 @@ class RosterChanging:
         if planned.wanted.encoding == "gb18030":
             typer.echo(said(self._lang, "gb18030", planned.file), err=True)
         if planned.faults:
-            self._tell_faults(planned.file, planned.faults, planned.fault_count)
+            self._tell_faults(planned.file, planned.faults, len(planned.faults))
             return
         for line in plan_lines(self._lang, planned.plan, planned.held.meters, planned.held.revision):
             print(line)
