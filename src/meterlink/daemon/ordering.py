@@ -268,6 +268,7 @@ class Ordering:
             attention=self._aftercare.attention,
             qualifier=qualifier,
             reconciler=self._aftercare.reconciler,
+            clock=self._clock,
         )
 
     def _at_meter(

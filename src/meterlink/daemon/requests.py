@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 from typing import Any, Final
 
+from meterlink.clock import Clock
 from meterlink.daemon.brake_requests import BrakeRequests
 from meterlink.daemon.case_requests import CaseRequests
 from meterlink.daemon.evidence_requests import EvidenceRequests
@@ -51,6 +52,7 @@ class Requests:
         attention: work items and alarms.
         qualifier: walks people through the probes.
         reconciler: compares payments, log and meters.
+        clock: the time.
 
     """
 
@@ -70,12 +72,13 @@ class Requests:
         attention: Attention,
         qualifier: Qualifier,
         reconciler: Reconciler,
+        clock: Clock,
     ) -> None:
         self._people = people
         self._attention = attention
         self._reconciler = reconciler
         self._table: dict[str, _Ask] = {
-            **OrderRequests(service, book).table,
+            **OrderRequests(service, book, clock).table,
             **CaseRequests(cases).table,
             **EvidenceRequests(evidence, payments, cases).table,
             "reconcile": self._reconcile,
