@@ -1,7 +1,7 @@
 """The newest act of the journal that somebody relies on, kept beside the journal in its own file.
 
 A copy of the journal that somebody puts back has forgotten what was done since, and would have it done again;
-it has forgotten as well who paid, was protected or stopped everything since. The mark is not part of any copy:
+it has forgotten as well who paid, was protected or stopped everything. The mark is not part of any copy:
 it names an act that such a journal does not have. It stands at an order's intent before its frame leaves, and
 follows the log before anybody is answered. It is one short line, overwritten where it stands, so that a full
 disk stops no reconnection; a torn one is no mark, which is told.
