@@ -64,7 +64,7 @@ class EvidenceRequests:
         if cases := await self._cases.told(record):  # first, so that none becomes an order behind our back
             told["cases"] = cases
         if isinstance(record, Payment):
-            told["orders"] = await self._payments.paid(record)
+            told["orders"] = await self._payments.paid(record, added.number)
         return told
 
     async def _confirm(self, actor: Actor, args: Args) -> Answer:

@@ -53,7 +53,7 @@ class Ground:
     Args:
         control: the settings of orders.
         acts: the log.
-        mark: names the newest intent, beside the log.
+        mark: names the newest act that somebody relies on, beside the log.
         last_read: the newest slot of any reading that was kept of a meter.
         roster: the meters.
         clock: wall time.

@@ -95,7 +95,7 @@ def insert(
         if act.step != expected.get(key, _last_step(db, key)) + 1:
             return TAKEN
         expected[key] = act.step
-    last, before = _head(db)
+    last, before = head(db)
     if not _HASH.fullmatch(before):
         return BROKEN
     log_id = 0
@@ -132,9 +132,15 @@ def after(db: sqlite3.Connection, number: int, limit: int) -> list[KeptAct]:
     return _all(db.execute(_AFTER, (number, limit)))
 
 
+def head(db: sqlite3.Connection) -> tuple[int, str]:
+    """Number and hash of the newest act; of none 0 and the first hash."""
+    row = db.execute("SELECT number, hash FROM act ORDER BY number DESC LIMIT 1").fetchone()
+    return (int(row[0]), str(row[1])) if row else (0, FIRST_HASH)
+
+
 def newest_number(db: sqlite3.Connection) -> int:
     """Number of the newest act, or 0."""
-    return _head(db)[0]
+    return head(db)[0]
 
 
 def newest_at(db: sqlite3.Connection, number: int) -> datetime | None:
@@ -273,8 +279,3 @@ def _named_topics(topics: Iterable[Topic]) -> str:
 def _last_step(db: sqlite3.Connection, key: tuple[str, str]) -> int:
     row = db.execute("SELECT step FROM subject WHERE topic = ? AND id = ?", key).fetchone()
     return int(row[0]) if row else 0
-
-
-def _head(db: sqlite3.Connection) -> tuple[int, str]:
-    row = db.execute("SELECT number, hash FROM act ORDER BY number DESC LIMIT 1").fetchone()
-    return (int(row[0]), str(row[1])) if row else (0, FIRST_HASH)

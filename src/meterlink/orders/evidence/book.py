@@ -102,12 +102,14 @@ class Added:
         full_id: ``SENDER:ID``.
         meter: our id of the meter that it concerns; empty: of a policy.
         is_new: ``False``: the same record was there already.
+        number: its place in the log.
 
     """
 
     full_id: str
     meter: str
     is_new: bool
+    number: int
 
 
 class EvidenceBook:
@@ -166,7 +168,7 @@ class EvidenceBook:
             meter=record.meter,
             body=body_of(record, by_billing=Role.BILLING in actor.roles),
         )
-        return Added(record.full_id, record.meter, await self._append_once(act))
+        return await self._append_once(act)
 
     async def confirm(self, full_id: str, actor: Actor) -> None:
         """Say as a second person that a policy is meant.
@@ -261,20 +263,21 @@ class EvidenceBook:
             raise EvidenceRefused(f"{full_id}: there is no such record")
         return Kept.of(acts)
 
-    async def _append_once(self, act: Act) -> bool:
-        """Whether the record is new; whoever is second finds the first one's."""
+    async def _append_once(self, act: Act) -> Added:
+        """Keep the act of a record, unless it is there; whoever is second finds the first one's."""
+        is_new = False
         while not (before := await self._acts.of_subject(Topic.EVIDENCE, act.subject)):
             try:
                 await self._acts.append(act, *await self._transferred(act))
+                is_new = True
             except StepTaken:
                 continue  # somebody else has told the same record, or of the same transfer
-            return True
         if record_of(before[0].act) != record_of(act):
             raise EvidenceRefused(
                 f"id: {act.subject} is another record, kept {before[0].act.at:%Y-%m-%d %H:%M:%S}Z; "
                 "a record never changes: give the new one an id of its own"
             )
-        return False
+        return Added(act.subject, act.meter, is_new, before[0].number)
 
     async def _transferred(self, act: Act) -> tuple[Act, ...]:
         """What says, beside the record of a payment, that its transfer was told of this meter."""

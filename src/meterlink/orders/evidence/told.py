@@ -183,9 +183,10 @@ class Told:
 
         Senders tell late, and clocks are wrong: what protects a customer counts by either.
         """
-        return one.at >= other.at or self._number(one) > self._number(other)
+        return one.at >= other.at or self.number_of(one) > self.number_of(other)
 
-    def _number(self, one: Record) -> int:
+    def number_of(self, one: Record) -> int:
+        """The place of a record in the log."""
         return self._by_id[one.full_id].number
 
     def receipt(self, record: Record) -> Receipt | None:
@@ -269,10 +270,10 @@ class Told:
             of: what a record is about.
 
         """
-        later, newest = sorted(ends, key=self._number), dict[str, _E]()
+        later, newest = sorted(ends, key=self.number_of), dict[str, _E]()
         found: list[tuple[_R, _E | None]] = []
-        for one in sorted(begun, key=self._number, reverse=True):
-            while later and self._number(later[-1]) > self._number(one):
+        for one in sorted(begun, key=self.number_of, reverse=True):
+            while later and self.number_of(later[-1]) > self.number_of(one):
                 end = later.pop()
                 last = newest.get(of(end))
                 newest[of(end)] = end if last is None or end.at > last.at else last

@@ -13,12 +13,14 @@ from meterlink.errors import JournalError
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.order import Order, OrderKind, Origin
+from meterlink.orders.book import histories_of
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.one_payment import alike
 from meterlink.orders.evidence.records import Payment, full_id_of
 from meterlink.orders.judging.restored import Restored
 from meterlink.orders.judging.wall_clock import WallClock
 from meterlink.orders.judging.watching import Watch
+from meterlink.orders.life.history import cut_of
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.proof import arrives_until
@@ -155,6 +157,7 @@ class Gatherer:
         last_read_at = await self.last_read(meter.id)
         proven = await self.qualified(meter, order.kind, live.firmware if live else None)
         probing = await self._probing(order)
+        cut_at = await self._cut_at(order, meter)
         grant = await self._grant(order.id)
         await self.watch.refresh()
         # From here to the verdict nothing waits, so that no other order is counted in between.
@@ -174,11 +177,19 @@ class Gatherer:
             unproven=proven.unproven,
             model=proven.facts,
             told_elsewhere=tuple(elsewhere),
+            cut_at=cut_at,
             live=live,
             probing=probing,
             clock_from=self.wall.least(),
             log_doubt=self.restored.doubt,
         )
+
+    async def _cut_at(self, order: Order, meter: RosterMeter) -> int:
+        """Where in the log the order was created that cut the meter off; 0: none did, or nobody asks."""
+        if order.kind in CUTS or not (order.payment or order.reference):
+            return 0
+        cut = cut_of(await histories_of(self.acts, meter.id, meter.predecessors))
+        return 0 if cut is None else cut.ordered_at
 
     async def _probing(self, order: Order) -> Probing | None:
         """Who at the meter has asked for the order of a probe; ``None``: it is none, or nobody has."""

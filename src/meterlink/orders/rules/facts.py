@@ -140,6 +140,7 @@ class Facts:
             and firmware; empty: it is qualified.
         model: what is proven of the model, fact by name. Source: decision 33.
         told_elsewhere: payments of the same transfer as the order's that were told of other meters.
+        cut_at: where in the log the order was created that has cut the meter off, or may have; 0: none has.
         live: what the meter said; only at ``LIVE``.
         probing: who asked for it at the meter; only of an order of a probe.
         clock_from: a clock that shows less is not set, or behind what the log has written.
@@ -161,6 +162,7 @@ class Facts:
     unproven: tuple[str, ...] = ()
     model: Mapping[str, str]
     told_elsewhere: tuple[str, ...] = ()
+    cut_at: int = 0
     live: Live | None = None
     probing: Probing | None = None
     clock_from: datetime = SET_FROM

@@ -350,7 +350,7 @@ _ALL: Final = (
     ),
     Rule(
         id="LOG-01",
-        says="Nothing goes by a log that is older than the last frame, until two people have looked.",
+        says="Nothing goes by a log that lacks what its mark names, until two people have looked.",
         checks=(_check(queueing.log_is_newest, _AGREED),),
         elsewhere="journal/sent_mark.py; orders/judging/restored.py",
         lacks="a copy of the whole data directory is not known as one: leave `journal.mark` out of copies",
