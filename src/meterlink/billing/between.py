@@ -1,0 +1,113 @@
+"""What was consumed between two freezes: which meters stood there, and all that was kept of their registers.
+
+A span is what its days are: the freezes between its ends are walked, so that nothing that forbids the amount
+of a day is passed over by the amount of a month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta, tzinfo
+from decimal import Decimal
+from functools import partial
+from typing import Final
+
+from meterlink.billing.consumption import Consumption, End, Stretch, consumption
+from meterlink.billing.days import day_of, end_of, slots_of
+from meterlink.billing.points import Points
+from meterlink.journal import held_rows, history_rows
+from meterlink.journal.reader import JournalReader
+from meterlink.model.history import Told
+from meterlink.validation.facts import MeterFacts
+from meterlink.validation.validator import FactsOfMeters
+
+DAYS_AT_ONCE: Final = 400
+"""Days of one look at the journal: a span of a century takes constant memory."""
+_DAY: Final = timedelta(days=1)
+_NONE: Final = timedelta()
+
+
+class Between:
+    """Consumption, out of a journal.
+
+    Args:
+        reader: of the journal.
+        zone: of the plant.
+        facts: of the meters; those without have no consumption.
+        points: the roster over time.
+
+    """
+
+    def __init__(self, reader: JournalReader, zone: tzinfo, facts: FactsOfMeters, points: Points) -> None:
+        self._reader = reader
+        self._zone = zone
+        self._facts = facts
+        self._points = points
+
+    def consumption(self, meter: str, item: str, first: date, last: date) -> Consumption:
+        """See ``Freezes.consumption``."""
+        since, until = end_of(first - _DAY, self._zone), end_of(last, self._zone)
+        chain = self._points.stood(meter, since, until) or (meter,)
+        told = {one: self._reader.look(partial(history_rows.exchanges, meter=one)) for one in chain}
+        stretches = []
+        for number, one in enumerate(chain):
+            start = self._held(one, item, first - _DAY) if not number else None
+            end = self._held(one, item, last) if number == len(chain) - 1 else None
+            begins, ends = self._turns(one)
+            if number:
+                start = _told(told[one], begins, item)
+            if number < len(chain) - 1:
+                end = _told(told[one], ends, item)
+            stretches.append(self._stretch(one, item, start, end, begins or since, ends or until))
+        return consumption(item, stretches)
+
+    def _stretch(
+        self, meter: str, item: str, start: End | None, end: End | None, begins: datetime, ends: datetime
+    ) -> Stretch:
+        facts = self._facts.get(meter)
+        first = self._points.multiplier(meter, start.at if start else begins)
+        last = self._points.multiplier(meter, end.at if end else ends)
+        return Stretch(
+            meter=meter,
+            facts=facts if facts is not None else _nothing_known(self._zone),
+            multiplier=first if first == last else None,
+            start=start,
+            end=end,
+            between=self._within(meter, item, start, end) if start and end else (),
+        )
+
+    def _turns(self, meter: str) -> tuple[datetime | None, datetime | None]:
+        settings = self._points.settings(meter)
+        return (None, None) if settings is None else (settings.in_service_since, settings.in_service_until)
+
+    def _held(self, meter: str, item: str, day: date) -> End | None:
+        return next(self._days(meter, item, day, day), None)
+
+    def _within(self, meter: str, item: str, start: End, end: End) -> Iterator[End]:
+        """What holds of the days between two ends, those themselves left out."""
+        first = day_of(start.at, self._zone) + (_DAY if start.seq is not None else _NONE)
+        last = day_of(end.at, self._zone) - (_DAY if end.seq is not None else _NONE)
+        return (one for one in self._days(meter, item, first, last) if start.at < one.at < end.at)
+
+    def _days(self, meter: str, item: str, first: date, last: date) -> Iterator[End]:
+        """What holds at the end of each day that has a freeze."""
+        while first <= last:
+            until = min(last, first + (DAYS_AT_ONCE - 1) * _DAY)
+            slots = slots_of(first, self._zone)[0], slots_of(until, self._zone)[1]
+            of_day = partial(day_of, zone=self._zone)
+            look = partial(held_rows.held, meter=meter, item=item, slots=slots, day_of=of_day)
+            for seq, value, marks, slot in self._reader.look(look):
+                yield End(at=slot, value=value, marks=marks, seq=seq)
+            first = until + _DAY
+
+
+def _told(told: tuple[Told, ...], at: datetime | None, item: str) -> End | None:
+    """What a register showed when its meter was put in or taken out."""
+    for one in told:
+        if at is not None and one.at == at and item in one.registers:
+            return End(at=one.at, value=one.registers[item])
+    return None
+
+
+def _nothing_known(zone: tzinfo) -> MeterFacts:
+    return MeterFacts(capacities=lambda _: (), plate_kva=Decimal(0), zone=zone)
