@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,7 +10,9 @@ import pytest
 
 from meterlink.billing.between import DAYS_AT_ONCE
 from meterlink.billing.consumption import Consumption, Lack
+from meterlink.billing.days import end_of
 from meterlink.billing.source import Freezes
+from meterlink.model.zone import CHINA_TIME
 from meterlink.validation.judge import Judge
 from meterlink.validation.validator import Validator
 from tests.support.billing import FIRST_DAY, TOTAL, AnyFacts, Plant, plant
@@ -62,3 +64,44 @@ async def test_what_lies_between_is_looked_through_piece_by_piece(tmp_path: Path
             with at.freezes() as freezes:
                 assert Lack.WENT_BACK is _of(freezes, 0, 36_599).lack
             await at.keep("m1", FIRST_DAY + (day - 1) * _ONE, {TOTAL: "600"})
+
+
+def _noon(day: int) -> datetime:
+    return end_of(FIRST_DAY + day * _ONE, CHINA_TIME) - timedelta(hours=12)
+
+
+@pytest.mark.asyncio
+async def test_a_multiplier_that_came_and_went_within_a_span_is_not_passed_over(tmp_path: Path) -> None:
+    """Three days with other transformers would be billed as if they had never been there."""
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY - 2 * _ONE)
+        await at.put(1, ct="30")
+        await _shown(at, *range(100, 130, 10))
+        at.clock.now = _noon(2)
+        await at.put(1, ct="40")
+        await _shown(at, *range(130, 160, 10), first=2)
+        at.clock.now = _noon(5)
+        await at.put(1, ct="30")
+        await _shown(at, *range(160, 200, 10), first=5)
+        with at.freezes() as freezes:
+            found = [_of(freezes, day) for day in range(8)]
+            assert [300, 300, None, 400, 400, None, 300, 300] == [one.amount for one in found]
+            assert (None, Lack.MULTIPLIER_CHANGED) == (_of(freezes, 0, 7).amount, _of(freezes, 0, 7).lack)
+            assert Decimal(800) == _of(freezes, 3, 4).amount
+
+
+@pytest.mark.asyncio
+async def test_a_multiplier_that_changes_at_midnight_is_billed_on_both_sides(tmp_path: Path) -> None:
+    """The freeze of that instant tells all that is needed, and the month would have no amount."""
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY - 2 * _ONE)
+        await at.put(1, ct="30")
+        await _shown(at, 100, 110)
+        at.clock.now = end_of(FIRST_DAY, CHINA_TIME)
+        await at.put(1, ct="40")
+        await _shown(at, 120, 130, first=1)
+        with at.freezes() as freezes:
+            assert [300, 400, 400] == [_of(freezes, day).amount for day in range(3)]
+            whole = _of(freezes, 0, 2)
+            assert Decimal(1100) == whole.amount
+            assert (("m1", Decimal(10), Decimal(30)), ("m1", Decimal(20), Decimal(40))) == whole.parts

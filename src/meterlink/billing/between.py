@@ -49,7 +49,7 @@ class Between:
         since, until = end_of(first - _DAY, self._zone), end_of(last, self._zone)
         chain = self._points.stood(meter, since, until) or (meter,)
         told = {one: self._reader.look(partial(history_rows.exchanges, meter=one)) for one in chain}
-        stretches = []
+        stretches: list[Stretch] = []
         for number, one in enumerate(chain):
             start = self._held(one, item, first - _DAY) if not number else None
             end = self._held(one, item, last) if number == len(chain) - 1 else None
@@ -58,19 +58,34 @@ class Between:
                 start = _told(told[one], begins, item)
             if number < len(chain) - 1:
                 end = _told(told[one], ends, item)
-            stretches.append(self._stretch(one, item, start, end, begins or since, ends or until))
+            stretches += self._stretches(one, item, start, end, told[one])
         return consumption(item, stretches)
 
+    def _stretches(
+        self, meter: str, item: str, start: End | None, end: End | None, told: tuple[Told, ...]
+    ) -> Iterator[Stretch]:
+        """Of one meter: one for each multiplier, where it is known what the register showed between."""
+        if start is None or end is None:
+            yield self._stretch(meter, item, start, end, None)
+            return
+        (_, multiplier), *others = self._points.ratios(meter, start.at, end.at)
+        cuts = [_told(told, at, item) or self._held_at(meter, item, at) for at, _ in others]
+        if not all(cut is not None and cut.is_usable for cut in cuts):
+            yield self._stretch(meter, item, start, end, None)
+            return
+        for cut, (_, another) in zip(cuts, others, strict=True):
+            yield self._stretch(meter, item, start, cut, multiplier)
+            start, multiplier = cut, another
+        yield self._stretch(meter, item, start, end, multiplier)
+
     def _stretch(
-        self, meter: str, item: str, start: End | None, end: End | None, begins: datetime, ends: datetime
+        self, meter: str, item: str, start: End | None, end: End | None, multiplier: Decimal | None
     ) -> Stretch:
         facts = self._facts.get(meter)
-        first = self._points.multiplier(meter, start.at if start else begins)
-        last = self._points.multiplier(meter, end.at if end else ends)
         return Stretch(
             meter=meter,
             facts=facts if facts is not None else _nothing_known(self._zone),
-            multiplier=first if first == last else None,
+            multiplier=multiplier,
             start=start,
             end=end,
             between=self._within(meter, item, start, end) if start and end else (),
@@ -82,6 +97,11 @@ class Between:
 
     def _held(self, meter: str, item: str, day: date) -> End | None:
         return next(self._days(meter, item, day, day), None)
+
+    def _held_at(self, meter: str, item: str, at: datetime) -> End | None:
+        """What was frozen at just this time, as of a change at midnight."""
+        found = self._held(meter, item, day_of(at, self._zone))
+        return found if found is not None and found.at == at else None
 
     def _within(self, meter: str, item: str, start: End, end: End) -> Iterator[End]:
         """What holds of the days between two ends, those themselves left out."""

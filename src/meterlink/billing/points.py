@@ -29,12 +29,22 @@ class _Told:
     entries: list[tuple[datetime, MeterSettings]] = field(default_factory=list)
     _places: dict[int, Place] = field(default_factory=dict)
 
+    def ratios(self, since: datetime, until: datetime) -> list[tuple[datetime, Decimal]]:
+        """From when on which multiplier held: the one at ``since``, then each other before ``until``."""
+        found = [(since, self.place_at(since).multiplier)]
+        for number, (at, _) in enumerate(self.entries):
+            if since < at < until and self._place(number).multiplier != found[-1][1]:
+                found.append((at, self._place(number).multiplier))
+        return found
+
     def at(self, moment: datetime) -> MeterSettings:
         return self.entries[self._held_at(moment)][1]
 
     def place_at(self, moment: datetime) -> Place:
         """Made once of each entry: each freeze asks for it."""
-        number = self._held_at(moment)
+        return self._place(self._held_at(moment))
+
+    def _place(self, number: int) -> Place:
         if number not in self._places:
             self._places[number] = _place(self.entries[number][1])
         return self._places[number]
@@ -92,9 +102,17 @@ class Points:
         """
         return self._told[meter].place_at(at) if meter in self._told else NOWHERE
 
-    def multiplier(self, meter: str, at: datetime) -> Decimal:
-        """By what the registers of a meter were to be multiplied at a time."""
-        return self.place(meter, at).multiplier
+    def ratios(self, meter: str, since: datetime, until: datetime) -> list[tuple[datetime, Decimal]]:
+        """From when on by what the registers of a meter were to be multiplied.
+
+        Args:
+            meter: our id of it.
+            since: the first of them is that of this time; aware.
+            until: the others begin before this time.
+
+        """
+        told = self._told.get(meter)
+        return [(since, NOWHERE.multiplier)] if told is None else told.ratios(since, until)
 
     @property
     def since(self) -> datetime | None:
