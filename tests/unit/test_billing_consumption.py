@@ -26,6 +26,11 @@ def _end(day: int, value: Decimal | str | None, marks: Marks = NO_MARKS, seq: in
     return End(at=NIGHT + day * DAY, value=number, marks=marks, seq=seq)
 
 
+_UNTOLD = _end(0, None, seq=None)
+"""A meter came or went, and nobody said what it showed."""
+_UNTOLD_LACK = Lack.NO_EXCHANGE_REGISTERS
+
+
 def _stretch(
     start: End | None,
     end: End | None,
@@ -87,8 +92,14 @@ def test_an_exchange_is_both_meters_with_their_own_multipliers() -> None:
         ([_stretch(_end(0, None, Marks.ABSENT), _end(1, "1"))], Lack.START_REJECTED),
         ([_stretch(_end(0, "1"), _end(1, "2", Marks.CLOCK_FAR))], Lack.END_REJECTED),
         ([_stretch(_end(0, "5"), _end(1, "4"))], Lack.WENT_BACK),
-        ([_stretch(_end(0, "1"), None), _stretch(_end(0, "1"), _end(1, "2"))], Lack.NO_EXCHANGE_REGISTERS),
-        ([_stretch(_end(0, "1"), _end(0, "2")), _stretch(None, _end(1, "2"))], Lack.NO_EXCHANGE_REGISTERS),
+        (
+            [_stretch(_end(0, "1"), _UNTOLD), _stretch(_end(0, "1"), _end(1, "2"))],
+            Lack.NO_EXCHANGE_REGISTERS,
+        ),
+        (
+            [_stretch(_end(0, "1"), _end(0, "2")), _stretch(_UNTOLD, _end(1, "2"))],
+            Lack.NO_EXCHANGE_REGISTERS,
+        ),
         ([_stretch(_end(0, "1"), _end(1, "2"), multiplier=None)], Lack.MULTIPLIER_CHANGED),
     ],
 )

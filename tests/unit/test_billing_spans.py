@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from meterlink.billing.consumption import Consumption, Lack
 from meterlink.billing.days import end_of
 from meterlink.billing.source import Freezes
 from meterlink.model.zone import CHINA_TIME
+from meterlink.roster.exchange import Exchange
 from meterlink.validation.judge import Judge
 from meterlink.validation.validator import Validator
 from tests.support.billing import FIRST_DAY, TOTAL, AnyFacts, Plant, plant
@@ -105,3 +107,43 @@ async def test_a_multiplier_that_changes_at_midnight_is_billed_on_both_sides(tmp
             whole = _of(freezes, 0, 2)
             assert Decimal(1100) == whole.amount
             assert (("m1", Decimal(10), Decimal(30)), ("m1", Decimal(20), Decimal(40))) == whole.parts
+
+
+async def _exchange(
+    at: Plant, old: str, new: int, removed: datetime, installed: datetime, *shown: str, **keys: Any
+) -> None:
+    """One meter for another: what the old one showed, and the new one."""
+    at.clock.now = installed
+    last, first = ({TOTAL: Decimal(one)} for one in shown)
+    told = Exchange(
+        old=old,
+        new=f"m{new}",
+        meter_number=f"{new:012d}",
+        removed_at=removed,
+        installed_at=installed,
+        last=last,
+        first=first,
+        **keys,
+    )
+    await at.book.exchange(told, actor="li")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("out_h", "in_h"), [(-3, 8), (0, 0), (-2, 0), (0, 2)])
+async def test_a_midnight_between_two_meters_is_an_end_of_both_days(
+    tmp_path: Path, out_h: int, in_h: int
+) -> None:
+    """Both days would have no amount for ever, though all that it takes was told."""
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY - 2 * _ONE)
+        await at.put(1)
+        await _shown(at, "100.00")
+        midnight = end_of(FIRST_DAY, CHINA_TIME)
+        removed, installed = (midnight + timedelta(hours=hours) for hours in (out_h, in_h))
+        await _exchange(at, "m1", 9, removed, installed, "112.00", "0.50")
+        await _shown(at, "3.00", meter="m9", first=1)
+        with at.freezes() as freezes:
+            for meter in ("m1", "m9"):
+                days = [_of(freezes, day, meter=meter).amount for day in (0, 1)]
+                assert [Decimal("12.00"), Decimal("2.50")] == days
+                assert Decimal("14.50") == _of(freezes, 0, 1, meter).amount

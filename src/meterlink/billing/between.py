@@ -47,18 +47,24 @@ class Between:
     def consumption(self, meter: str, item: str, first: date, last: date) -> Consumption:
         """See ``Freezes.consumption``."""
         since, until = end_of(first - _DAY, self._zone), end_of(last, self._zone)
-        chain = self._points.stood(meter, since, until) or (meter,)
-        told = {one: self._reader.look(partial(history_rows.exchanges, meter=one)) for one in chain}
+        chain = self._points.stood(meter, since, until)
+        if not chain:
+            return consumption(item, [self._stretch(meter, item, None, None, None)])
         stretches: list[Stretch] = []
+        start: End | None
+        end: End | None
         for number, one in enumerate(chain):
-            start = self._held(one, item, first - _DAY) if not number else None
-            end = self._held(one, item, last) if number == len(chain) - 1 else None
+            told = self._reader.look(partial(history_rows.exchanges, meter=one))
             begins, ends = self._turns(one)
-            if number:
-                start = _told(told[one], begins, item)
-            if number < len(chain) - 1:
-                end = _told(told[one], ends, item)
-            stretches += self._stretches(one, item, start, end, told[one])
+            if number or (begins is not None and begins >= since):
+                start = self._turn(one, item, begins, told) if begins else End(at=since, value=None)
+            else:
+                start = self._held(one, item, first - _DAY)
+            if number < len(chain) - 1 or (ends is not None and ends <= until):
+                end = self._turn(one, item, ends, told) if ends else End(at=until, value=None)
+            else:
+                end = self._held(one, item, last)
+            stretches += self._stretches(one, item, start, end, told)
         return consumption(item, stretches)
 
     def _stretches(
@@ -69,8 +75,8 @@ class Between:
             yield self._stretch(meter, item, start, end, None)
             return
         (_, multiplier), *others = self._points.ratios(meter, start.at, end.at)
-        cuts = [_told(told, at, item) or self._held_at(meter, item, at) for at, _ in others]
-        if not all(cut is not None and cut.is_usable for cut in cuts):
+        cuts = [self._turn(meter, item, at, told) for at, _ in others]
+        if not all(cut.is_usable for cut in cuts):
             yield self._stretch(meter, item, start, end, None)
             return
         for cut, (_, another) in zip(cuts, others, strict=True):
@@ -98,10 +104,18 @@ class Between:
     def _held(self, meter: str, item: str, day: date) -> End | None:
         return next(self._days(meter, item, day, day), None)
 
-    def _held_at(self, meter: str, item: str, at: datetime) -> End | None:
-        """What was frozen at just this time, as of a change at midnight."""
+    def _turn(self, meter: str, item: str, at: datetime, told: tuple[Told, ...]) -> End:
+        """What a register showed when its meter came or went, or counted for another multiplier from then on.
+
+        What people told comes first: both sides of the turn are measured by it. At midnight a freeze tells
+        it.
+        """
+        for one in told:
+            if one.at == at and item in one.registers:
+                return End(at=at, value=one.registers[item])
         found = self._held(meter, item, day_of(at, self._zone))
-        return found if found is not None and found.at == at else None
+        is_midnight = at == end_of(day_of(at, self._zone), self._zone)
+        return found if found is not None and (is_midnight or found.at == at) else End(at=at, value=None)
 
     def _within(self, meter: str, item: str, start: End, end: End) -> Iterator[End]:
         """What holds of the days between two ends, those themselves left out."""
@@ -119,14 +133,6 @@ class Between:
             for seq, value, marks, slot in self._reader.look(look):
                 yield End(at=slot, value=value, marks=marks, seq=seq)
             first = until + _DAY
-
-
-def _told(told: tuple[Told, ...], at: datetime | None, item: str) -> End | None:
-    """What a register showed when its meter was put in or taken out."""
-    for one in told:
-        if at is not None and one.at == at and item in one.registers:
-            return End(at=one.at, value=one.registers[item])
-    return None
 
 
 def _nothing_known(zone: tzinfo) -> MeterFacts:

@@ -51,8 +51,8 @@ LACK_WORDS: Final[Mapping[Lack, Mapping[Lang, str]]] = {
         "zh": "示数倒走且非满度翻转",
     },
     Lack.NO_EXCHANGE_REGISTERS: {
-        "en": "the meter was exchanged, and what this register showed then was not told",
-        "zh": "期间换表,但未登记该示数的止码和起码",
+        "en": "the meter was put in or taken out, and what this register showed then was not told",
+        "zh": "期间装、拆或换表,但未登记该示数的起码或止码",
     },
     Lack.MULTIPLIER_CHANGED: {
         "en": "the multiplier became another, and what the register showed then is not known",
@@ -70,8 +70,9 @@ class End:
     Args:
         at: when; aware.
         value: what it showed; ``None``: nothing that is known.
-        marks: of the reading; none of what was told of an exchange.
-        seq: of the freeze in the log; ``None``: it was told of an exchange.
+        marks: of the reading; none of what people told.
+        seq: of the freeze in the log; ``None``: the end is when the meter was put in or taken out, or when
+            its multiplier became another, and people tell what it showed, or nobody does.
 
     """
 
@@ -160,8 +161,8 @@ def consumption(item: str, stretches: Sequence[Stretch]) -> Consumption:
     total, marks = Decimal(0), NO_MARKS
     parts: list[tuple[str, Decimal, Decimal]] = []
     seqs: list[int] = []
-    for number, one in enumerate(stretches):
-        lack = _lack(one, is_first=not number, is_last=number == len(stretches) - 1)
+    for one in stretches:
+        lack = _lack(one)
         if lack is None and not one.facts.capacities(item.partition(".")[0]):
             lack = Lack.NO_REGISTER
         if lack is not None:
@@ -201,14 +202,16 @@ def _shown(end: End) -> Shown:
     return Shown(end.at, end.value)
 
 
-def _lack(one: Stretch, *, is_first: bool, is_last: bool) -> Lack | None:
+def _lack(one: Stretch) -> Lack | None:
     """Why a stretch has no amount; ``None``: its ends are there, and one multiplier."""
-    for end, missing, rejected, is_outer in (
-        (one.start, Lack.NO_START, Lack.START_REJECTED, is_first),
-        (one.end, Lack.NO_END, Lack.END_REJECTED, is_last),
+    for end, missing, rejected in (
+        (one.start, Lack.NO_START, Lack.START_REJECTED),
+        (one.end, Lack.NO_END, Lack.END_REJECTED),
     ):
-        if end is None or (end.value is None and end.seq is None):
-            return missing if is_outer else Lack.NO_EXCHANGE_REGISTERS
+        if end is None:
+            return missing
+        if end.value is None and end.seq is None:
+            return Lack.NO_EXCHANGE_REGISTERS
         if not end.is_usable:
             return rejected
     return Lack.MULTIPLIER_CHANGED if one.multiplier is None else None

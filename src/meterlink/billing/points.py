@@ -5,7 +5,7 @@ A change holds from when it was made; before the first one that tells of a meter
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ from meterlink.model.roster_change import KeptChange, changed
 from meterlink.roster.entries import meter_of
 
 CHAIN_MAX: Final = 100
-"""Meters that stood in one place one after another, at most."""
+"""Meters before one, and behind it, that are looked for in its place."""
 NOWHERE: Final = Place()
 """Of a meter that the roster never knew."""
 
@@ -70,6 +70,7 @@ class Points:
 
     def __init__(self, told: dict[str, _Told]) -> None:
         self._told = told
+        self._next = {one.newest.replaces: meter for meter, one in told.items() if one.newest.replaces}
 
     @classmethod
     def of(cls, changes: Iterable[KeptChange]) -> Self:
@@ -149,20 +150,35 @@ class Points:
         """The meters that stood one after another in the place of a meter, oldest first.
 
         Args:
-            meter: our id of the one that stood there last, or is asked for.
+            meter: our id of any of them; one that the roster does not know stands alone.
             since: those that were taken out before are left out.
             until: and those that were put in after.
 
         """
-        chain: list[str] = []
-        one = self.settings(meter)
-        while one is not None and one.id not in chain and len(chain) < CHAIN_MAX:
-            if one.in_service_until is not None and one.in_service_until <= since:
-                break
-            if one.in_service_since is None or one.in_service_since < until:
-                chain.append(one.id)
-            one = self.settings(one.replaces) if one.replaces else None
-        return tuple(reversed(chain))
+        if meter not in self._told:
+            return (meter,)
+        return tuple(one for one in self.line(meter) if self._served(one, since, until))
+
+    def line(self, meter: str) -> tuple[str, ...]:
+        """The meters of the place of a meter, oldest first: those before it, itself, and those behind it."""
+        before = self._walk(meter, lambda one: self._told[one].newest.replaces)
+        behind = self._walk(meter, self._next.get)
+        return (*before[::-1], meter, *behind)
+
+    def _walk(self, meter: str, step: Callable[[str], str | None]) -> list[str]:
+        """Those that a step leads to, one after another; what the roster does not know ends them."""
+        found: list[str] = []
+        one = step(meter)
+        while one in self._told and one not in {meter, *found} and len(found) < CHAIN_MAX:
+            found.append(one)
+            one = step(one)
+        return found
+
+    def _served(self, meter: str, since: datetime, until: datetime) -> bool:
+        """Whether a meter stood at a customer's between two times."""
+        entry = self._told[meter].newest
+        is_in = entry.in_service_since is None or entry.in_service_since < until
+        return is_in and (entry.in_service_until is None or entry.in_service_until > since)
 
 
 def _place(entry: MeterSettings) -> Place:
