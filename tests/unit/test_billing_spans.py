@@ -15,9 +15,11 @@ from meterlink.billing.days import end_of
 from meterlink.billing.source import Freezes
 from meterlink.model.zone import CHINA_TIME
 from meterlink.roster.exchange import Exchange
+from meterlink.roster.saying import Saying
 from meterlink.validation.judge import Judge
 from meterlink.validation.validator import Validator
 from tests.support.billing import FIRST_DAY, TOTAL, AnyFacts, Plant, plant
+from tests.support.web import served
 
 _ONE = timedelta(days=1)
 
@@ -147,3 +149,32 @@ async def test_a_midnight_between_two_meters_is_an_end_of_both_days(
                 days = [_of(freezes, day, meter=meter).amount for day in (0, 1)]
                 assert [Decimal("12.00"), Decimal("2.50")] == days
                 assert Decimal("14.50") == _of(freezes, 0, 1, meter).amount
+
+
+@pytest.mark.asyncio
+async def test_who_moves_in_within_a_span_is_not_billed_what_others_used(tmp_path: Path) -> None:
+    """The energy of whoever lived there before would stand on the new customer's bill."""
+    number = "{:012d}".format
+    async with plant(tmp_path) as at, served(tmp_path) as api:
+        at.after(FIRST_DAY - 2 * _ONE)
+        await at.put(1)
+        await _shown(at, 100)
+        at.clock.now = _noon(0)
+        await at.put(1, customer_number=number(7))
+        await _shown(at, 110, 120, first=0)
+        at.clock.now = _noon(2)
+        await at.put(1, customer_number=number(1), saying=Saying.CORRECTED)
+        await _shown(at, 130, first=2)
+        at.clock.now = end_of(FIRST_DAY + 3 * _ONE, CHINA_TIME)
+        await _shown(at, 140, first=3)
+        at.clock.now = end_of(FIRST_DAY + 3 * _ONE, CHINA_TIME)
+        await at.put(1, customer_number=number(2), saying=Saying.NEW_CUSTOMERS)
+        await _shown(at, 150, 160, first=4)
+        with at.freezes() as freezes:
+            assert Decimal(40) == _of(freezes, 0, 3).amount, "told late, or corrected: one customer"
+            assert Decimal(20) == _of(freezes, 4, 5).amount, "from midnight on it is another's"
+            assert (None, Lack.CUSTOMER_CHANGED) == (_of(freezes, 3, 4).amount, _of(freezes, 3, 4).lack)
+        async with api.client(api.token()) as client:
+            asked = {"from": str(FIRST_DAY + 2 * _ONE), "to": str(FIRST_DAY + 3 * _ONE)}
+            [row] = (await client.get("/v1/consumption", params=asked)).json()["consumption"]
+            assert (number(1), "20") == (row["customer_number"], row["amount"])

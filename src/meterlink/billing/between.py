@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Final
 
-from meterlink.billing.consumption import Consumption, End, Stretch, consumption
+from meterlink.billing.consumption import Consumption, End, Lack, Stretch, consumption
 from meterlink.billing.days import day_of, end_of, slots_of
 from meterlink.billing.points import Points
 from meterlink.journal import held_rows, history_rows
@@ -50,6 +50,8 @@ class Between:
         chain = self._points.stood(meter, since, until)
         if not chain:
             return consumption(item, [self._stretch(meter, item, None, None, None)])
+        if (taken := self._points.taken_over(chain, since, until)) is not None:
+            return Consumption(item=item, amount=None, lack=Lack.CUSTOMER_CHANGED, at_meter=taken)
         stretches: list[Stretch] = []
         start: End | None
         end: End | None

@@ -35,6 +35,7 @@ class Lack(enum.Enum):
     WENT_BACK = "went_back"
     NO_EXCHANGE_REGISTERS = "no_exchange_registers"
     MULTIPLIER_CHANGED = "multiplier_changed"
+    CUSTOMER_CHANGED = "customer_changed"
     NO_REGISTER = "no_register"
 
 
@@ -57,6 +58,10 @@ LACK_WORDS: Final[Mapping[Lack, Mapping[Lang, str]]] = {
     Lack.MULTIPLIER_CHANGED: {
         "en": "the multiplier became another, and what the register showed then is not known",
         "zh": "期间倍率变更,变更时的示数未知",
+    },
+    Lack.CUSTOMER_CHANGED: {
+        "en": "the meter came to another customer, and whose energy it is is not known",
+        "zh": "期间更换用户,无法区分各自用电量",
     },
     Lack.NO_REGISTER: {"en": "the item is no register that only counts up", "zh": "该数据项不是单向累计示数"},
 }

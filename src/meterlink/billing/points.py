@@ -37,6 +37,10 @@ class _Told:
                 found.append((at, self._place(number).multiplier))
         return found
 
+    def within(self, since: datetime, until: datetime) -> list[MeterSettings]:
+        """What held at a time, and all that came before another."""
+        return [self.at(since), *(entry for at, entry in self.entries if since < at < until)]
+
     def at(self, moment: datetime) -> MeterSettings:
         return self.entries[self._held_at(moment)][1]
 
@@ -159,6 +163,26 @@ class Points:
             return (meter,)
         return tuple(one for one in self.line(meter) if self._served(one, since, until))
 
+    def taken_over(self, meters: Iterable[str], since: datetime, until: datetime) -> str | None:
+        """The first of some meters that came to another customer while it stood there; ``None``: none did.
+
+        A number that was corrected is the same customer's, and where none was told nobody else was there.
+
+        Args:
+            meters: our ids of those that stood in one place, oldest first.
+            since: from when on is looked; aware.
+            until: changes of this time and later are left out.
+
+        """
+        before: MeterSettings | None = None
+        for meter in meters:
+            told = self._told.get(meter)
+            for entry in [] if told is None else told.within(*_both(told.newest, since, until)):
+                if before is not None and _is_another(before, entry):
+                    return meter
+                before = entry
+        return None
+
     def line(self, meter: str) -> tuple[str, ...]:
         """The meters of the place of a meter, oldest first: those before it, itself, and those behind it."""
         before = self._walk(meter, lambda one: self._told[one].newest.replaces)
@@ -179,6 +203,18 @@ class Points:
         entry = self._told[meter].newest
         is_in = entry.in_service_since is None or entry.in_service_since < until
         return is_in and (entry.in_service_until is None or entry.in_service_until > since)
+
+
+def _both(entry: MeterSettings, since: datetime, until: datetime) -> tuple[datetime, datetime]:
+    """The part of a time in which a meter stood at a customer's."""
+    begins, ends = entry.in_service_since or since, entry.in_service_until or until
+    return max(since, begins), min(until, ends)
+
+
+def _is_another(before: MeterSettings, after: MeterSettings) -> bool:
+    """Whether the customer of an entry is another than that of the one before it."""
+    known = {"", after.customer_number, *after.customer_was}
+    return before.customer_number not in known
 
 
 def _place(entry: MeterSettings) -> Place:

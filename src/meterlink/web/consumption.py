@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
@@ -33,6 +33,7 @@ PAGE_ROWS: Final = 500
 STEP_METERS: Final = 100
 """Meters of a step: some looks at the journal each."""
 TOTAL: Final = "forward_active_energy"
+_INSTANT: Final = timedelta(microseconds=1)
 
 router = APIRouter(tags=["billing"])
 
@@ -148,7 +149,7 @@ def _asked(query: ConsumptionQuery, look: Look) -> _Asked:
 
 
 def _rows(asked: _Asked, meters: tuple[str, ...], look: Look) -> list[dict[str, Any]]:
-    end = look.freezes.end_of(asked.last)
+    end = look.freezes.end_of(asked.last) - _INSTANT  # who comes at midnight has used none of it
     found = []
     for meter in meters:
         place = look.freezes.points.place(meter, end)
