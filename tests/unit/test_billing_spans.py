@@ -178,3 +178,36 @@ async def test_who_moves_in_within_a_span_is_not_billed_what_others_used(tmp_pat
             asked = {"from": str(FIRST_DAY + 2 * _ONE), "to": str(FIRST_DAY + 3 * _ONE)}
             [row] = (await client.get("/v1/consumption", params=asked)).json()["consumption"]
             assert (number(1), "20") == (row["customer_number"], row["amount"])
+
+
+@pytest.mark.asyncio
+async def test_a_meter_that_went_is_billed_up_to_its_end(tmp_path: Path) -> None:
+    """The last bill of whoever moves out would never be made; or an exchanged meter be found by no id."""
+    async with plant(tmp_path) as at, served(tmp_path) as api:
+        at.after(FIRST_DAY - 2 * _ONE)
+        await at.put(1, 2, 3, area="east")
+        for number in (1, 2, 3):
+            await _shown(at, 100, 110, 120, meter=f"m{number}")
+        gone = end_of(FIRST_DAY + _ONE, CHINA_TIME)
+        at.clock.now = gone
+        await at.put(1, area="east", in_service_until=gone)
+        noon = _noon(2)
+        at.clock.now = noon
+        await at.put(2, area="east", in_service_until=noon)
+        await _exchange(at, "m3", 9, noon, noon, "125", "0")
+        await _shown(at, "5", meter="m9", first=2)
+
+        async def rows(first: int, last: int, **asked: str) -> dict[str, tuple[str | None, str | None]]:
+            days = {"from": str(FIRST_DAY + first * _ONE), "to": str(FIRST_DAY + last * _ONE)}
+            answer = await client.get("/v1/consumption", params={**days, **asked})
+            found = answer.json()["consumption"]
+            return {one["meter"]: (one["amount"], (one["lack"] or {}).get("reason")) for one in found}
+
+        async with api.client(api.token()) as client:
+            untold = (None, "no_exchange_registers")
+            assert {"m1": ("20", None), "m2": untold, "m9": ("30", None)} == await rows(0, 2, area="east")
+            assert {f"m{number}": ("20", None) for number in (1, 2, 3)} == await rows(0, 1)
+            assert {"m2": untold, "m9": ("10", None)} == await rows(2, 2)
+            assert {"m9": ("30", None)} == await rows(0, 2, meter="m3")
+            assert {"m3": ("20", None)} == await rows(0, 1, meter="m3")
+            assert {} == await rows(3, 3, meter="m1") == await rows(0, 0, meter="m9")

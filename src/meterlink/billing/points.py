@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, Self
 
@@ -18,6 +18,7 @@ from meterlink.roster.entries import meter_of
 
 CHAIN_MAX: Final = 100
 """Meters before one, and behind it, that are looked for in its place."""
+_INSTANT: Final = timedelta(microseconds=1)
 NOWHERE: Final = Place()
 """Of a meter that the roster never knew."""
 
@@ -146,6 +147,46 @@ class Points:
             if told.newest.in_service(at) and (area is None or told.at(at).area == area)
         )
 
+    def billed(self, since: datetime, until: datetime, area: str | None = None) -> list[str]:
+        """Ids of the meters by which a span is billed, sorted: of each place the last one that stood there.
+
+        Args:
+            since: meters that were taken out up to this time are left out; aware.
+            until: and those that were put in at this time or later.
+            area: only of this transformer area, where they stood last; ``None``: of all.
+
+        """
+        return sorted(
+            meter
+            for meter, told in self._told.items()
+            if self._served(meter, since, until)
+            and not self._served(self._next.get(meter, ""), since, until)
+            and (area is None or self.last_place(meter, until).area == area)
+        )
+
+    def last_place(self, meter: str, until: datetime) -> Place:
+        """Where a meter stood before a time: whoever comes at midnight had no part in the day before.
+
+        Args:
+            meter: our id of it.
+            until: aware; where it was taken out earlier, that time counts.
+
+        """
+        entry = self.settings(meter)
+        gone = until if entry is None or entry.in_service_until is None else entry.in_service_until
+        return self.place(meter, min(gone, until) - _INSTANT)
+
+    def last_of(self, meter: str, until: datetime) -> str:
+        """Our id of the meter that stood in the place of a meter last before a time.
+
+        Args:
+            meter: our id of it; where nobody stood behind it, it is itself.
+            until: those that were put in at this time or later are left out; aware.
+
+        """
+        behind = [one for one in self._walk(meter, self._next.get) if self._came_before(one, until)]
+        return behind[-1] if behind else meter
+
     def areas(self, at: datetime) -> list[str]:
         """The transformer areas with a meter in service at a time, sorted."""
         return sorted({self.place(meter, at).area for meter in self.in_service(at)})
@@ -200,9 +241,13 @@ class Points:
 
     def _served(self, meter: str, since: datetime, until: datetime) -> bool:
         """Whether a meter stood at a customer's between two times."""
-        entry = self._told[meter].newest
-        is_in = entry.in_service_since is None or entry.in_service_since < until
-        return is_in and (entry.in_service_until is None or entry.in_service_until > since)
+        entry = self.settings(meter)
+        is_left = entry is not None and (entry.in_service_until is None or entry.in_service_until > since)
+        return is_left and self._came_before(meter, until)
+
+    def _came_before(self, meter: str, until: datetime) -> bool:
+        since = self._told[meter].newest.in_service_since
+        return since is None or since < until
 
 
 def _both(entry: MeterSettings, since: datetime, until: datetime) -> tuple[datetime, datetime]:

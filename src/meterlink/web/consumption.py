@@ -33,7 +33,6 @@ PAGE_ROWS: Final = 500
 STEP_METERS: Final = 100
 """Meters of a step: some looks at the journal each."""
 TOTAL: Final = "forward_active_energy"
-_INSTANT: Final = timedelta(microseconds=1)
 
 router = APIRouter(tags=["billing"])
 
@@ -101,9 +100,10 @@ class _Asked:
 async def consumption(request: Request, here: Here, query: Annotated[ConsumptionQuery, Query()]) -> Response:
     """What customers consumed from the beginning of a day to the end of one: R(to) - R(from - 1).
 
-    Across roll-over and exchange of the meter, times the multiplier that held. Nothing is estimated: without
-    an end that can be used, `amount` is null and `lack` says why; an estimate that somebody asked for at the
-    gateway is told with `estimates=true`, and is no part of it.
+    Across roll-over and exchange of the meter, times the multiplier that held. Each place has one row, that
+    of the meter that stood there last, also where it was taken out for good within the span. Nothing is
+    estimated: without an end that can be used, `amount` is null and `lack` says why; an estimate that
+    somebody asked for at the gateway is told with `estimates=true`, and is no part of it.
     """
     accepted(request, JSON)
     if query.last < query.first:
@@ -131,10 +131,10 @@ async def consumption(request: Request, here: Here, query: Annotated[Consumption
 
 def _asked(query: ConsumptionQuery, look: Look) -> _Asked:
     first, last = days.parsed(query.first), days.parsed(query.last)
-    found = look.freezes.points.in_service(look.freezes.end_of(last), query.area)
-    behind = [
-        one for one in found if (query.cursor is None or one > query.cursor) and query.meter in {None, one}
-    ]
+    points, end = look.freezes.points, look.freezes.end_of(last)
+    found = points.billed(look.freezes.end_of(first - timedelta(days=1)), end, query.area)
+    only = None if query.meter is None else points.last_of(query.meter, end)
+    behind = [one for one in found if (query.cursor is None or one > query.cursor) and only in {None, one}]
     limit = min(query.limit or PAGE_ROWS, ROWS_MAX)
     return _Asked(
         first=first,
@@ -149,10 +149,10 @@ def _asked(query: ConsumptionQuery, look: Look) -> _Asked:
 
 
 def _rows(asked: _Asked, meters: tuple[str, ...], look: Look) -> list[dict[str, Any]]:
-    end = look.freezes.end_of(asked.last) - _INSTANT  # who comes at midnight has used none of it
+    end = look.freezes.end_of(asked.last)
     found = []
     for meter in meters:
-        place = look.freezes.points.place(meter, end)
+        place = look.freezes.points.last_place(meter, end)
         made = look.freezes.consumption(meter, asked.item, asked.first, asked.last)
         found.append(
             {
