@@ -69,6 +69,42 @@ class Between:
             stretches += self._stretches(one, item, start, end, told)
         return consumption(item, stretches)
 
+    def around(
+        self, meter: str, item: str, day: date, oldest: date, newest: date
+    ) -> tuple[date, date] | None:
+        """The shortest span around a day that lies between usable freezes of its place; see ``Freezes``."""
+        line = self._points.line(meter)
+        ends = [self._first_end(one, item, day, newest) for one in line]
+        last = min((end for end in ends if end is not None), default=None)
+        if last is None:
+            return None
+        begins = [self._last_end(one, item, oldest, day - _DAY) for one in line]
+        before = max((end for end in begins if end is not None), default=day - _DAY)
+        return before + _DAY, last
+
+    def _first_end(self, meter: str, item: str, first: date, last: date) -> date | None:
+        return next(self._usable(meter, item, first, last), None)
+
+    def _last_end(self, meter: str, item: str, first: date, last: date) -> date | None:
+        """Looked for backwards: as a rule it is the last day."""
+        days = 1
+        while first <= last:
+            since = max(first, last - (days - 1) * _DAY)
+            if found := list(self._usable(meter, item, since, last)):
+                return found[-1]
+            last, days = since - _DAY, DAYS_AT_ONCE
+        return None
+
+    def _usable(self, meter: str, item: str, first: date, last: date) -> Iterator[date]:
+        """The days at whose end a meter in service has a freeze that may be used."""
+        begins, ends = self._turns(meter)
+        for one in self._days(meter, item, first, last):
+            day = day_of(one.at, self._zone)
+            at = end_of(day, self._zone)
+            is_there = (begins is None or begins <= at) and (ends is None or at <= ends)
+            if is_there and one.is_usable:
+                yield day
+
     def _stretches(
         self, meter: str, item: str, start: End | None, end: End | None, told: tuple[Told, ...]
     ) -> Iterator[Stretch]:

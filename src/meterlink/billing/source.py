@@ -194,6 +194,26 @@ class Freezes:
         """
         return self._between.consumption(meter, item, first, last)
 
+    def around(self, meter: str, item: str, day: date) -> tuple[date, date] | None:
+        """First and last day of the shortest span around a day that lies between usable freezes.
+
+        Args:
+            meter: our id of any meter of the place; freezes of each of them count while it stood there.
+            item: the register.
+            day: which is looked around.
+
+        Returns:
+            ``None``: no usable freeze came since. Where there was none before, the day is the first one.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        oldest, newest = self.first_day(), self.last_day()
+        if oldest is None or newest is None:
+            return None
+        return self._between.around(meter, item, day, oldest, newest)
+
     def _row(self, kept: KeptFreeze) -> FreezeRow:
         first = kept.readings[0]
         late = any(one.marks.value & Marks.BACKFILL.value for one in kept.readings)

@@ -171,15 +171,20 @@ def _rows(asked: _Asked, meters: tuple[str, ...], look: Look) -> list[dict[str, 
 
 def _estimates(asked: _Asked, meter: str, look: Look) -> list[dict[str, Any]]:
     """Those that stand, less those that a reading has come for and nobody took back yet."""
-    acts = look.reader.look(
-        partial(act_rows.of_meter, meter=meter, topics=(Topic.ESTIMATE,), after=0, limit=READ_MAX)
-    )
+    points, since = look.freezes.points, look.freezes.end_of(asked.first - timedelta(days=1))
+    acts = [
+        act
+        for one in points.stood(meter, since, look.freezes.end_of(asked.last))
+        for act in look.reader.look(
+            partial(act_rows.of_meter, meter=one, topics=(Topic.ESTIMATE,), after=0, limit=READ_MAX)
+        )
+    ]
     return [
         one.as_json()
         for one in standing(acts)
         if one.item == asked.item
         and asked.first <= one.day <= asked.last
-        and measured(look.freezes, meter, one.item, one.day) is None
+        and measured(look.freezes, one.meter, one.item, one.day) is None
     ]
 
 
