@@ -23,7 +23,7 @@ from meterlink.web.answers import JSON, accepted, document, not_modified, tag_of
 from meterlink.web.problems import Problem, told
 from meterlink.web.queries import ROWS_MAX, Limit, only_once
 from meterlink.web.readers import Look
-from meterlink.web.texts import Area, Behind, Day
+from meterlink.web.texts import Area, Behind, Day, Item
 from meterlink.web.views import ConsumptionPage
 from meterlink.web.world import Here
 
@@ -46,7 +46,7 @@ class ConsumptionQuery(BaseModel):
     last: Day = Field(alias="to", description="last day; the same for one day")
     area: Area | None = Field(None, description="only meters that stood in this transformer area at the end")
     meter: Area | None = Field(None, description="only this meter, or the one that stood there at the end")
-    item: Area = Field(TOTAL, description="a register that counts up", examples=[f"{TOTAL}.t1"])
+    item: Item = Field(TOTAL, description="a register that counts up", examples=[f"{TOTAL}.t1"])
     cursor: Behind | None = Field(None, description="of the page before: only meters whose id is behind it")
     limit: Limit | None = Field(None, description=f"meters at most; {PAGE_ROWS} without it")
     estimates: Literal["true", "false"] = Field(
