@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,9 +14,11 @@ from meterlink.billing.between import DAYS_AT_ONCE
 from meterlink.billing.consumption import Consumption, Lack
 from meterlink.billing.days import end_of
 from meterlink.billing.source import Freezes
+from meterlink.errors import BadRequest
 from meterlink.model.zone import CHINA_TIME
 from meterlink.roster.exchange import Exchange
 from meterlink.roster.saying import Saying
+from meterlink.roster.turns import Turn
 from meterlink.validation.judge import Judge
 from meterlink.validation.validator import Validator
 from tests.support.billing import FIRST_DAY, TOTAL, AnyFacts, Plant, plant
@@ -211,3 +214,88 @@ async def test_a_meter_that_went_is_billed_up_to_its_end(tmp_path: Path) -> None
             assert {"m9": ("30", None)} == await rows(0, 2, meter="m3")
             assert {"m3": ("20", None)} == await rows(0, 1, meter="m3")
             assert {} == await rows(3, 3, meter="m1") == await rows(0, 0, meter="m9")
+
+
+def _ratio(ct: str, at: datetime, register: str = "") -> Turn:
+    registers = {TOTAL: Decimal(register)} if register else {}
+    return Turn(meter="m1", at=at, ct=Decimal(ct), registers=registers)
+
+
+@pytest.mark.asyncio
+async def test_a_ratio_holds_since_it_was_told_to_and_its_day_is_billed(tmp_path: Path) -> None:
+    """Days since the transformers were changed would be billed with the old ones; the day itself never."""
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY - 2 * _ONE)
+        await at.put(1, ct="30")
+        await _shown(at, 100, 110, 120, 130, 140, 150)
+        await at.book.turn(_ratio("40", _noon(2)), actor="li")
+        with at.freezes() as freezes:
+            found = [_of(freezes, day).amount for day in range(5)]
+            assert [300, 300, None, 400, 400] == found, "told two days late"
+            assert Lack.MULTIPLIER_CHANGED is _of(freezes, 0, 4).lack
+        await at.book.turn(_ratio("40", _noon(2), "126.00"), actor="li")
+        with at.freezes() as freezes:
+            found = [_of(freezes, day).amount for day in range(5)]
+            assert [300, 300, 6 * 30 + 4 * 40, 400, 400] == found, "and what the register showed"
+            assert sum(one for one in found if one) == _of(freezes, 0, 4).amount
+        await at.book.turn(_ratio("30", _noon(1)), actor="li")
+        with at.freezes() as freezes:
+            assert Decimal(1500) == _of(freezes, 0, 4).amount, "it was a mistake: there never were others"
+
+
+@pytest.mark.asyncio
+async def test_a_new_meter_may_have_another_ratio_from_its_first_hour(tmp_path: Path) -> None:
+    """Its day would be billed with the ratio of the old meter, or have no amount."""
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY - 2 * _ONE)
+        await at.put(1, ct="30")
+        await _shown(at, "100")
+        await _exchange(at, "m1", 9, _noon(0), _noon(0), "110", "0", ct=Decimal(40))
+        await _shown(at, "5", "15", meter="m9", first=0)
+        with at.freezes() as freezes:
+            assert [500, 400] == [_of(freezes, day, meter="m9").amount for day in (0, 1)]
+            assert Decimal(900) == _of(freezes, 0, 1, "m9").amount
+
+
+@pytest.mark.asyncio
+async def test_the_last_bill_is_made_of_what_was_told_of_the_removal(tmp_path: Path) -> None:
+    """A meter that nobody put another in place of would have no last amount for ever."""
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY - 2 * _ONE)
+        await at.put(1)
+        await _shown(at, "100", "110")
+        at.clock.now = _noon(1)
+        await at.put(1, in_service_until=_noon(1))
+        gone = Turn(meter="m1", at=_noon(1), registers={TOTAL: Decimal("104")})
+        with pytest.raises(BadRequest, match="read with 110 already"):
+            await at.book.turn(gone, actor="li")
+        assert 3 == (await at.book.turn(replace(gone, registers={TOTAL: Decimal(114)}), actor="li")).revision
+        with at.freezes() as freezes:
+            assert [10, 4, None] == [_of(freezes, day).amount for day in range(3)]
+            assert Decimal(14) == _of(freezes, 0, 5).amount
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        (_ratio("40", _noon(9)), "is not yet"),
+        (_ratio("40", _noon(-9)), "was not in service yet"),
+        (_ratio("40", _noon(1)), "was out of service"),
+        (replace(_ratio("40", _noon(0)), meter="m7"), "no meter 'm7'"),
+        (replace(_ratio("40", _noon(0)), registers={"voltage.a": Decimal(1)}), "no register"),
+        (replace(_ratio("40", _noon(0)), evidence="x" * 201), "at most 200"),
+        (Turn(meter="m1", at=_noon(0), registers={}), "must be told"),
+        (Turn(meter="m1", at=_noon(0), registers={TOTAL: Decimal(999)}), "was replaced by 'm9'"),
+    ],
+)
+async def test_what_cannot_have_been_is_refused(tmp_path: Path, told: Turn, why: str) -> None:
+    """A slip of the pen would change what was billed for years."""
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY - 2 * _ONE)
+        await at.put(1, in_service_since=_noon(-3))
+        await _shown(at, "100")
+        await _exchange(at, "m1", 9, _noon(1), _noon(1), "110", "0")
+        with pytest.raises(BadRequest, match=why):
+            await at.book.turn(told, actor="li")
+        assert 2 == (await at.book.held()).revision

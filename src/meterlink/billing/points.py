@@ -1,6 +1,7 @@
 """Which meter stood where at what time: the roster as its history has it, not as it is today.
 
-A change holds from when it was made; before the first one that tells of a meter, the first one holds.
+A change holds from when it was made, a ratio since the time that was told of it, if one was; before the first
+change that tells of a meter, the first one holds.
 """
 
 from __future__ import annotations
@@ -28,14 +29,33 @@ class _Told:
     """What was told of one meter: from when on, which entry."""
 
     entries: list[tuple[datetime, MeterSettings]] = field(default_factory=list)
+    _ratios: list[tuple[datetime, Decimal]] = field(default_factory=list)
     _places: dict[int, Place] = field(default_factory=dict)
+
+    def tell(self, kept: KeptChange, entry: MeterSettings) -> None:
+        """One more entry, in the order in which they were told.
+
+        A ratio holds from when it was told, or since a time that was told with it; whatever had been told of
+        that time and later is void then.
+        """
+        is_first = not self.entries
+        is_another = is_first or _ratio(entry) != _ratio(self.newest)
+        self.entries.append((kept.at, entry))
+        if is_first:
+            self._ratios.append((kept.at, _ratio(entry)))
+        elif is_another or kept.since is not None:
+            since = kept.since or kept.at
+            first, *others = self._ratios
+            self._ratios = [first, *(one for one in others if one[0] < since), (since, _ratio(entry))]
 
     def ratios(self, since: datetime, until: datetime) -> list[tuple[datetime, Decimal]]:
         """From when on which multiplier held: the one at ``since``, then each other before ``until``."""
-        found = [(since, self.place_at(since).multiplier)]
-        for number, (at, _) in enumerate(self.entries):
-            if since < at < until and self._place(number).multiplier != found[-1][1]:
-                found.append((at, self._place(number).multiplier))
+        found = [(since, self._ratios[0][1])]
+        for at, ratio in self._ratios[1:]:
+            if at <= since:
+                found = [(since, ratio)]
+            elif at < until and ratio != found[-1][1]:
+                found.append((at, ratio))
         return found
 
     def within(self, since: datetime, until: datetime) -> list[MeterSettings]:
@@ -91,7 +111,7 @@ class Points:
         for kept in changes:
             meter = kept.change.meter
             raw[meter] = changed(raw.get(meter), kept.change)
-            told.setdefault(meter, _Told()).entries.append((kept.at, meter_of(raw[meter])))
+            told.setdefault(meter, _Told()).tell(kept, meter_of(raw[meter]))
         return cls(told)
 
     def settings(self, meter: str) -> MeterSettings | None:
@@ -267,11 +287,11 @@ def _place(entry: MeterSettings) -> Place:
         meter_number=entry.meter_number,
         customer_number=entry.customer_number,
         area=entry.area,
-        multiplier=_plain(entry.ct * entry.pt),
+        multiplier=_ratio(entry),
         reading_day=entry.reading_day,
     )
 
 
-def _plain(ratio: Decimal) -> Decimal:
-    """One way of writing a number: 0.1 for 0.000001 times 100000."""
-    return Decimal(format(ratio.normalize(), "f"))
+def _ratio(entry: MeterSettings) -> Decimal:
+    """By what registers are multiplied, in one way of writing: 0.1 for 0.000001 times 100000."""
+    return Decimal(format((entry.ct * entry.pt).normalize(), "f"))
