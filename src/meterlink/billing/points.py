@@ -30,6 +30,7 @@ class _Told:
 
     entries: list[tuple[datetime, MeterSettings]] = field(default_factory=list)
     _ratios: list[tuple[datetime, Decimal]] = field(default_factory=list)
+    """From when on which multiplier held, the first one since ever; nothing of one that never changed."""
     _places: dict[int, Place] = field(default_factory=dict)
 
     def tell(self, kept: KeptChange, entry: MeterSettings) -> None:
@@ -38,19 +39,15 @@ class _Told:
         A ratio holds from when it was told, or since a time that was told with it; whatever had been told of
         that time and later is void then.
         """
-        is_first = not self.entries
-        is_another = is_first or _ratio(entry) != _ratio(self.newest)
-        self.entries.append((kept.at, entry))
-        if is_first:
-            self._ratios.append((kept.at, _ratio(entry)))
-        elif is_another or kept.since is not None:
+        if self.entries and (kept.since is not None or _ratio(entry) != _ratio(self.newest)):
             since = kept.since or kept.at
-            first, *others = self._ratios
+            first, *others = self._ratios or [(self.entries[0][0], _ratio(self.newest))]
             self._ratios = [first, *(one for one in others if one[0] < since), (since, _ratio(entry))]
+        self.entries.append((kept.at, entry))
 
     def ratios(self, since: datetime, until: datetime) -> list[tuple[datetime, Decimal]]:
         """From when on which multiplier held: the one at ``since``, then each other before ``until``."""
-        found = [(since, self._ratios[0][1])]
+        found = [(since, self._ratios[0][1] if self._ratios else self._place(0).multiplier)]
         for at, ratio in self._ratios[1:]:
             if at <= since:
                 found = [(since, ratio)]
