@@ -176,8 +176,13 @@ def test_the_whole_story_of_a_meter(place: Place) -> None:
         new["customer"],
         new["in_service_since"],
     )
+    at = ("--at", "2026-11-02 08:00", "--register", "7.50", "--evidence", "photo")
+    assert 4 == place.told("ratio", "000000000009", "--ct", "200/5", *at)["revision"]
+    assert ("40", None) == (place.told("show", "000000000009")["ct"], new.get("ct"))
+    assert "2026-11-02T00:00:00Z  forward_active_energy: 7.50" in place.run("history", "000000000009")[1]
+    assert 2 == place.run("ratio", "000000000009", "--ct", "-1", *at)[0]
     assert "所换旧表: m1" in place.run("show", "000000000009", lang="zh")[1]
-    assert (0, "whole: 3 revisions, 3 meters\n", "") == place.run("verify")
+    assert (0, "whole: 4 revisions, 3 meters\n", "") == place.run("verify")
     for wrong in (("show", "m7"), ("history", "m7"), (*words[:-1], "again")):
         assert 2 == place.run(*wrong)[0]
     assert 2 == place.run(*[word.replace("12345.67", "x=y") for word in words])[0]
@@ -191,6 +196,8 @@ def test_the_whole_story_of_a_meter(place: Place) -> None:
         code,
         err.startswith("m2:表号(meter_number):与表 '000000000009'(已在档案中)的表号相同"),
     )
+    assert 5 == place.told("remove", "000000000009", *at)["revision"]
+    assert "2026-11-02T00:00:00Z" == place.told("show", "000000000009")["in_service_until"]
     assert err.endswith("换表未登记。请改正新表的信息后重试\n")
 
 

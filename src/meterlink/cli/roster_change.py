@@ -28,7 +28,7 @@ from meterlink.drivers.profiles import MeterProfiles
 from meterlink.journal.reader import JournalReader
 from meterlink.model.roster_change import KeptRoster
 from meterlink.roster.book import Held
-from meterlink.roster.cells import Time
+from meterlink.roster.cells import Ratio, Time
 from meterlink.roster.checks import Checks, many_retired, overwritten
 from meterlink.roster.faults import CellRefused, Fault, Words
 from meterlink.roster.files import Wanted, read_file
@@ -109,9 +109,9 @@ class RosterChanging:
         self, told: Mapping[str, str], times: tuple[str, str], last: Sequence[str], first: Sequence[str]
     ) -> int:
         """Note an exchange; the exit code."""
-        removed_at, installed_at = map(self._time, times)
+        removed_at, installed_at = (self._cell(Time(), time) for time in times)
         args = {
-            **told,
+            **self._with_ratios(told),
             "removed_at": removed_at,
             "installed_at": installed_at,
             "last": self._registers(last),
@@ -120,6 +120,22 @@ class RosterChanging:
         with self._way() as way:
             outcome = way.exchange(args)
         return self._told(outcome, told["meter"], {}, is_daemon=way.is_daemon, refused="refused_exchange")
+
+    def turn(self, told: Mapping[str, str], at: str, registers: Sequence[str]) -> int:
+        """Note another ratio, or that a meter was taken out; the exit code."""
+        args = {
+            **self._with_ratios(told),
+            "at": self._cell(Time(), at),
+            "registers": self._registers(registers),
+        }
+        with self._way() as way:
+            outcome = way.turn(args)
+        return self._told(outcome, told["meter"], {}, is_daemon=way.is_daemon)
+
+    def _with_ratios(self, told: Mapping[str, str]) -> dict[str, str]:
+        """The same with ratios as numbers: 30 for 150/5."""
+        ratios = {key: self._cell(Ratio(), told[key]) for key in ("ct", "pt") if told.get(key)}
+        return {**told, **ratios}
 
     def _planned(self, file: Path, *, partial: bool, saying: Saying, retire_many: bool) -> _Planned:
         now = SystemClock().utc_now()
@@ -226,9 +242,9 @@ class RosterChanging:
             task = bar.add_task(what, total=total)
             yield lambda done: bar.update(task, completed=done)
 
-    def _time(self, text: str) -> str:
+    def _cell(self, cell: Time | Ratio, text: str) -> str:
         try:
-            return str(Time().read(text.strip(), self._settings.gateway.plant_time))
+            return str(cell.read(text.strip(), self._settings.gateway.plant_time))
         except CellRefused as refusal:
             typer.echo(refusal.words.zh if self._lang == "zh" else refusal.words.en, err=True)
             raise typer.Exit(ExitCode.USAGE) from None

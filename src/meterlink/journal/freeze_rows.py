@@ -7,14 +7,13 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
 from meterlink.errors import RowUnreadable
-from meterlink.journal.cells import decimal, instant, micros, reading_of
-from meterlink.model.marks import UNUSABLE, Marks
+from meterlink.journal.cells import instant, micros, reading_of
+from meterlink.model.marks import UNUSABLE
 from meterlink.model.reading import Reading
 
 ROWS_MAX: Final = 5_000
@@ -54,12 +53,6 @@ _METERS: Final = """
 _NEWEST: Final = "SELECT coalesce(max(id), 0) FROM log"
 _NEWEST_FREEZE: Final = f"{_NEWEST} WHERE {_DAILY}"
 _NEWEST_OF_SLOTS: Final = f"{_NEWEST} WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?"
-_HELD: Final = """
-    SELECT log_id, value, marks, slot FROM reading
-    WHERE meter = ? AND item = ? AND slot >= ? AND slot < ?
-    AND EXISTS (SELECT 1 FROM log WHERE id = log_id AND data_class = 'daily_freeze')
-    ORDER BY log_id DESC LIMIT 1
-    """
 _ID, _KEPT_AT, _BEFORE = 0, 1, 10
 """Places in a row."""
 
@@ -147,25 +140,6 @@ def following(
         asked |= {"since": micros(slots[0]), "before": micros(slots[1])}
     found = db.execute(_OF_SLOTS if slots else _ALL, asked)
     return [_freeze(list(rows)) for _, rows in groupby(found, key=itemgetter(_ID))]
-
-
-def held(
-    db: sqlite3.Connection, meter: str, item: str, slots: tuple[datetime, datetime]
-) -> tuple[int, Decimal | None, Marks, datetime] | None:
-    """What holds of a register at the end of a day: the newest row of its key; ``None``: there is none.
-
-    Args:
-        db: of the journal.
-        meter: our id of it.
-        item: the register.
-        slots: from the first on and before the second.
-
-    Returns:
-        The row's id, the value, its marks and its slot.
-
-    """
-    row = db.execute(_HELD, (meter, item, micros(slots[0]), micros(slots[1]))).fetchone()
-    return None if row is None else (row[0], decimal(row[1]), Marks(row[2]), instant(row[3]))
 
 
 def _freeze(rows: list[tuple[Any, ...]]) -> KeptFreeze:
