@@ -25,9 +25,9 @@ TAIL_S: Final = 10 * HOUR_S
 CURVE_ITEM: Final = "forward_active_energy"
 GATHER_S: Final = 43_200
 """Curves are fetched twice a day."""
-EVENTS_EVERY_S: Final = 14_400
+EVENTS_EVERY_S: Final = 28_800
 """How often meters are asked what has happened to them."""
-PASSING_S: Final = 43_200
+PASSING_S: Final = 86_400
 """How often they are asked for values and words of state of the moment."""
 EVENT_KINDS: Final = ("power_down", "cover_open")
 METERS_A_LINE: Final = 18

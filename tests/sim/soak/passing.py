@@ -124,5 +124,5 @@ class Passing:
 def _slots(days: int) -> Iterator[datetime]:
     """The slots of the moment in so many days; they begin at multiples of their length from midnight UTC."""
     first_s = -START.timestamp() % PASSING_S
-    for number in range(round(days * DAY_S / PASSING_S) - 1):
+    for number in range(round(days * DAY_S / PASSING_S)):
         yield (START + timedelta(seconds=first_s + number * PASSING_S)).astimezone(UTC)

@@ -45,6 +45,8 @@ ITEMS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "monthly_freeze": ("forward_active_energy",),
     "curve": (CURVE_ITEM,),
 }
+NOBODY_ASKED: Final = frozenset({"not_running", "line_down"})
+"""Reasons that are over when a question has come as far as the line."""
 TRY_S: Final = 900.0
 """From a cause until the gateway has said so, at most."""
 _DUE_S: Final = 300.0
@@ -145,6 +147,9 @@ class Truth:
     def is_stale(self, one: MeterDraft, kind: Kind, slot: datetime, reason: str, told_at: datetime) -> bool:
         """Whether there was another chance since a reason was told, in which it was not in the way."""
         told_s = max(self.true_times(told_at), default=self._draft.ends_at)
+        asked_s = max(self._plant.talks[one.line, one.address].asked_s, default=0.0)
+        if reason in NOBODY_ASKED and asked_s > max(told_s, self.due_s(kind, slot)) + OPPORTUNITY_S:
+            return True
         return any(
             span.seconds >= LATE_OPPORTUNITY_S
             and self.would_tell(one, span)
