@@ -408,6 +408,44 @@ async def test_so_many_payments_of_one_transfer_are_remembered(
         assert ["billing:p0", "billing:p1"] == await book.told_elsewhere(payment), "the last sees the first"
 
 
+@pytest.mark.asyncio
+async def test_a_protection_is_told_of_every_meter_of_its_customer(tmp_path: Path) -> None:
+    """Who lives by a machine at home would be cut off where his second meter is, and the heat with it."""
+    numbers: list[int] = []
+
+    async def told(book: EvidenceBook, meter: str, state: str) -> None:
+        fields = {"kind": "protection", "meter": meter, "state": state, **_LIFE}
+        numbers.append(len(numbers))
+        document = _document(id=f"x{len(numbers)}", amount_cents=..., settles=..., **fields)
+        assert (await book.add(parse(document), BILLING)).is_new
+
+    async def protected(book: EvidenceBook) -> list[bool]:
+        return [bool((await book.of_meter(meter)).protections()) for meter in _TWO]
+
+    async with _book(tmp_path, *_TWO) as book:
+        await told(book, "m1", "set")
+        assert [True, True] == await protected(book)
+        await told(book, "m2", "set")
+        await told(book, "m2", "lifted")
+        assert [True, True] == await protected(book), "at the first one it stands"
+        await told(book, "m1", "lifted")
+        assert [False, False] == await protected(book)
+        await told(book, "m1", "set")
+    async with Journal.open(tmp_path / "2.db", clock=_Clock()) as journal:
+        tenant = dataclasses.replace(_TENANT, id="m2")
+        stranger = EvidenceBook(journal.acts, Roster((tenant,)), _Clock())
+        assert not (await stranger.of_meter(tenant)).protections()
+        left = EvidenceBook(journal.acts, Roster((_TWO[1],)), _Clock())
+        assert [True] == (await protected(left))[1:], "the first meter is gone"
+        await told(left, "m2", "lifted")
+        assert [False] == (await protected(left))[1:]
+        corrected = dataclasses.replace(METER, customer_number="000087654321", customer_was=(CUSTOMER,))
+        theirs = dataclasses.replace(_TENANT, id="m2")
+        await told(EvidenceBook(journal.acts, Roster(_TWO), _Clock()), "m1", "set")
+        found = await EvidenceBook(journal.acts, Roster((corrected, theirs)), _Clock()).of_meter(theirs)
+        assert {"life_support"} == found.protections(), "his number had been written down wrongly"
+
+
 def test_what_became_of_a_message_is_its_newest_receipt() -> None:
     """A message that came back would count as delivered for ever."""
     notice = record("notice", "n1", NOON - DAYS[3], owed_cents=5)

@@ -89,6 +89,8 @@ WITHDRAWABLE: Final = (
 
 TRANSFER: Final = "transfer"
 """Verb of the act that says of which meter a transfer was told."""
+PROTECTION: Final = "protection"
+"""Verb of the act by which a protection is found at every meter of its customer."""
 FOLLOWING: Final = (Payment, Dispute, SafetyHold, Protection)
 """What is told of a meter and follows its customer to the next one, because it stands against a disconnection
 or says that he has paid."""
@@ -211,6 +213,7 @@ class EvidenceBook:
 
         What was told of a customer before, a new one does not inherit; a safety hold is about the place.
         What protects a customer follows him to the meter that he has now; what only allows something stays.
+        A protection is about the customer, and is told of each of his meters.
 
         Args:
             meter: which.
@@ -229,9 +232,33 @@ class EvidenceBook:
         acts = await self._acts_of(meter.id)
         for full_id in also:
             acts += [kept for kept in await self._acts.of_subject(Topic.EVIDENCE, full_id) if not kept.meter]
-        told = (one for one in (*before, *_kept(acts)) if concerns(one.record, meter))
+        told = [one for one in (*before, *_kept(acts)) if concerns(one.record, meter)]
+        told += await self._protections_elsewhere(meter)
         since = self._timeline.set_since
         return Told(kept=tuple(replace(one, set_since=since(one.kept_at)) for one in told))
+
+    async def _protections_elsewhere(self, meter: RosterMeter) -> list[Kept]:
+        """The protections of a meter's customer that were told of other meters, also of some that are gone.
+
+        One that was told under a number which has been corrected counts for the meter that it was told of, so
+        it counts for the others of the customer as well.
+        """
+        if not meter.customer_number:
+            return []
+        told = await self._protections_of(meter.customer_number)
+        others = self._roster.of_customer(meter.customer_number)
+        for other in others:
+            names = (other.id, *other.predecessors)
+            for number in other.customer_was:
+                told += [one for one in await self._protections_of(number) if one.record.meter in names]
+        here = (meter.id, *meter.predecessors)
+        found = (one for one in told if one.record.meter not in here)
+        places = {name: other.id for other in others for name in (other.id, *other.predecessors)}
+        return [replace(one, elsewhere=places.get(one.record.meter, "")) for one in found]
+
+    async def _protections_of(self, number: str) -> list[Kept]:
+        acts = await self._acts.of_subject(Topic.EVIDENCE, _protected_as(number))
+        return [Kept.of([kept]) for kept in acts]
 
     async def policies(self) -> list[Kept]:
         """Policies that two persons meant and nobody took back, the newest last.
@@ -268,7 +295,7 @@ class EvidenceBook:
         is_new = False
         while not (before := await self._acts.of_subject(Topic.EVIDENCE, act.subject)):
             try:
-                await self._acts.append(act, *await self._transferred(act))
+                await self._acts.append(act, *await self._beside(act))
                 is_new = True
             except StepTaken:
                 continue  # somebody else has told the same record, or of the same transfer
@@ -279,10 +306,21 @@ class EvidenceBook:
             )
         return Added(act.subject, act.meter, is_new, before[0].number)
 
-    async def _transferred(self, act: Act) -> tuple[Act, ...]:
-        """What says, beside the record of a payment, that its transfer was told of this meter."""
+    async def _beside(self, act: Act) -> tuple[Act, ...]:
+        """What stands beside a record, of no meter, so that it is found, and looked at, at other meters."""
         record = record_of(act)
-        subject = subject_of(record) if isinstance(record, Payment) else ""
+        if isinstance(record, Payment):
+            return await self._transferred(act, record)
+        if not isinstance(record, Protection):
+            return ()
+        subject = _protected_as(record.customer)
+        last = await self._acts.last_of(Topic.EVIDENCE, subject)
+        step = 1 if last is None else last.act.step + 1
+        return (replace(act, subject=subject, step=step, verb=PROTECTION, meter=""),)
+
+    async def _transferred(self, act: Act, payment: Payment) -> tuple[Act, ...]:
+        """What says, beside the record of a payment, that its transfer was told of this meter."""
+        subject = subject_of(payment)
         told = await self._acts.of_subject(Topic.EVIDENCE, subject) if subject else []
         if not subject or len(told) >= TELLERS_MAX:
             return ()
@@ -338,6 +376,11 @@ class EvidenceBook:
         raise EvidenceRefused(
             f"meter: customer {record.customer} has {named}: send one record for each meter"
         )
+
+
+def _protected_as(customer: str) -> str:
+    """The subject of the acts that hold a customer's protections; the blank keeps it apart from full ids."""
+    return f"protected {customer}"
 
 
 def _check_times(record: Evidence) -> None:

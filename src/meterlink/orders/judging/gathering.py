@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from meterlink.clock import Clock
 from meterlink.config.control import ControlSettings
+from meterlink.config.meters import ProtectedKind
 from meterlink.errors import JournalError
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, KeptAct, Topic
@@ -164,7 +165,7 @@ class Gatherer:
         now = self.clock.utc_now()
         return Facts(
             order=order,
-            meter=meter,
+            meter=replace(meter, protected=self._protected(meter)),
             actor=actor,
             now=now,
             settings=self.settings,
@@ -183,6 +184,11 @@ class Gatherer:
             clock_from=self.wall.least(),
             log_doubt=self.restored.doubt,
         )
+
+    def _protected(self, meter: RosterMeter) -> tuple[ProtectedKind, ...]:
+        """Why nobody may cut off its customer, at whichever of his meters the roster says so."""
+        others = self.roster.of_customer(meter.customer_number) if meter.customer_number else ()
+        return tuple({kind: None for one in (meter, *others) for kind in one.protected})
 
     async def _cut_at(self, order: Order, meter: RosterMeter) -> int:
         """Where in the log the order was created that cut the meter off; 0: none did, or nobody asks."""
