@@ -89,6 +89,7 @@ class Gatherer:
         qualified: what is proven of the models.
         wall: since when our clock can be right.
         restored: whether the log is the newest.
+        people_fault: why it cannot be said who has which role.
 
     """
 
@@ -104,6 +105,7 @@ class Gatherer:
     qualified: Qualified
     wall: WallClock
     restored: Restored
+    people_fault: Callable[[], str] = str
 
     async def judge(
         self, stage: Stage, order: Order, life: Life | None, actor: Actor, live: Live | None = None
@@ -182,6 +184,7 @@ class Gatherer:
             live=live,
             probing=probing,
             clock_from=self.wall.least(),
+            people_fault=self.people_fault(),
             log_doubt=self.restored.doubt,
         )
 

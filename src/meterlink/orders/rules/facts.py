@@ -144,6 +144,7 @@ class Facts:
         live: what the meter said; only at ``LIVE``.
         probing: who asked for it at the meter; only of an order of a probe.
         clock_from: a clock that shows less is not set, or behind what the log has written.
+        people_fault: why it cannot be said who has which role; empty: it can.
         log_doubt: why the log may be an old copy of itself; empty: it is not.
 
     """
@@ -166,6 +167,7 @@ class Facts:
     live: Live | None = None
     probing: Probing | None = None
     clock_from: datetime = SET_FROM
+    people_fault: str = ""
     log_doubt: str = ""
 
     @property
