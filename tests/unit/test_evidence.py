@@ -17,6 +17,7 @@ from meterlink.errors import EvidenceRefused, NotEntitled
 from meterlink.journal.journal import Journal
 from meterlink.orders.evidence.book import AHEAD_MAX, TIMES_FROM, TIMES_UNTIL, WITHDRAWABLE, EvidenceBook
 from meterlink.orders.evidence.lines import LINE_OCTETS_MAX, read_lines
+from meterlink.orders.evidence.one_payment import sign_of
 from meterlink.orders.evidence.records import KINDS, MONEY_MAX_CENTS, Dispute, Notice, Payment, Policy, parse
 from meterlink.orders.evidence.told import Kept, Told
 from meterlink.orders.people import THE_DAEMON, Actor, Role
@@ -393,6 +394,53 @@ async def test_a_transfer_is_known_at_every_meter(tmp_path: Path) -> None:
         assert theirs == set(await book.told_elsewhere(payment))
         assert [] == await book.told_elsewhere(payment.model_copy(update={"transfer": "T-8"}))
         assert [] == await book.told_elsewhere(payment.model_copy(update={"transfer": ""}))
+
+
+_DAY_BEFORE = "2026-11-23T11:59:00+08:00"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("one", "other", "is_found"),
+    [
+        ({"sender": "bank"}, {"sender": "till"}, True),
+        ({"sender": "bank"}, {"sender": "till", "amount_cents": 1}, True),
+        ({"sender": "bank"}, {"sender": "till", "id": "t-9"}, True),
+        ({"sender": "bank", "transfer": "T-7"}, {"sender": "till", "id": "t-9"}, True),
+        ({"sender": "bank", "at": _DAY_BEFORE}, {"sender": "till", "id": "t-9"}, True),
+        ({"sender": "bank"}, {"sender": "till", "id": "t-9", "amount_cents": 1}, False),
+        ({"sender": "bank"}, {"sender": "bank", "id": "t-9"}, False),
+        ({"sender": "bank", "transfer": "T-7"}, {"sender": "till", "transfer": "T-8"}, False),
+        ({"sender": "bank", "at": "2026-11-23T11:58:59+08:00"}, {"sender": "till", "id": "t-9"}, False),
+    ],
+)
+async def test_what_may_be_one_payment_is_known_at_the_other_meter(
+    tmp_path: Path, one: dict[str, Any], other: dict[str, Any], *, is_found: bool
+) -> None:
+    """Money that a bank and a till tell of two meters of one customer would fill both (TOP-01)."""
+    meters = [dataclasses.replace(meter, world="local") for meter in _TWO]
+    strangers = dataclasses.replace(meters[1], id="m3", customer_number="000087654321")
+    async with _book(tmp_path, *meters, strangers) as book:
+        first, second = (
+            parse(_document(meter=meter, **told)) for meter, told in (("m1", one), ("m2", other))
+        )
+        for payment in (first, second):
+            assert (await book.add(payment, THE_DAEMON)).is_new
+        theirs = _document(meter="m3", customer="000087654321", sender="desk")
+        assert (await book.add(parse(theirs), THE_DAEMON)).is_new
+        found = [(await book.of_meter(meter)).all(Payment)[0] for meter in (*meters, strangers)]
+        told = [await book.told_elsewhere(payment) for payment in found]
+        assert [[], ["bank:p1"] if is_found else [], []] == told, "the first is credited"
+
+
+@pytest.mark.parametrize(
+    "text", ["t-77", " T-77", "T -77", "\uff34-77", "T\uff0d77", "T\u201177", "T-7\u30007"]
+)
+def test_a_transfer_is_the_same_however_it_is_written(text: str) -> None:
+    """Two programs that write one number differently would fill a wallet twice."""
+    one, other = (parse(_document(meter="m1", transfer=transfer)) for transfer in ("T-77", text))
+    assert isinstance(one, Payment) and isinstance(other, Payment)
+    assert ("m1", "t-77", 12_000) == sign_of(one) == sign_of(other)
 
 
 @pytest.mark.asyncio

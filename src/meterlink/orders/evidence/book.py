@@ -17,7 +17,13 @@ from meterlink.errors import EvidenceRefused, NotEntitled, StepTaken
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.plain import hidden_in, texts_in
-from meterlink.orders.evidence.one_payment import TELLERS_MAX, subject_of
+from meterlink.orders.evidence.one_payment import (
+    TELLERS_MAX,
+    likenesses_near,
+    likenesses_of,
+    may_be_one,
+    subject_of,
+)
 from meterlink.orders.evidence.records import (
     Agreement,
     BalanceStatement,
@@ -91,6 +97,8 @@ TRANSFER: Final = "transfer"
 """Verb of the act that says of which meter a transfer was told."""
 PROTECTION: Final = "protection"
 """Verb of the act by which a protection is found at every meter of its customer."""
+LIKE: Final = "like"
+"""Verb of the act by which a payment is found at another meter of its customer that may be the same money."""
 FOLLOWING: Final = (Payment, Dispute, SafetyHold, Protection)
 """What is told of a meter and follows its customer to the next one, because it stands against a disconnection
 or says that he has paid."""
@@ -307,16 +315,30 @@ class EvidenceBook:
         return Added(act.subject, act.meter, is_new, before[0].number)
 
     async def _beside(self, act: Act) -> tuple[Act, ...]:
-        """What stands beside a record, of no meter, so that it is found, and looked at, at other meters."""
+        """What stands beside a record, so that it is found at other meters.
+
+        What bears no meter is looked at again before a frame leaves, whichever meter that goes to.
+        """
         record = record_of(act)
         if isinstance(record, Payment):
-            return await self._transferred(act, record)
+            return (*await self._transferred(act, record), *await self._likened(act, record))
         if not isinstance(record, Protection):
             return ()
-        subject = _protected_as(record.customer)
-        last = await self._acts.last_of(Topic.EVIDENCE, subject)
-        step = 1 if last is None else last.act.step + 1
-        return (replace(act, subject=subject, step=step, verb=PROTECTION, meter=""),)
+        under = replace(act, subject=_protected_as(record.customer), verb=PROTECTION, meter="")
+        return (await self._next(under),)
+
+    async def _next(self, act: Act) -> Act:
+        """An act as the next one of its subject."""
+        last = await self._acts.last_of(Topic.EVIDENCE, act.subject)
+        return replace(act, step=1 if last is None else last.act.step + 1)
+
+    async def _likened(self, act: Act, payment: Payment) -> tuple[Act, ...]:
+        """What says, beside the record of a payment for a wallet, of which money it is."""
+        meter = self._roster.meter(payment.meter)
+        if meter is None or meter.world != "local":
+            return ()
+        under = [replace(act, subject=subject, verb=LIKE) for subject in likenesses_of(payment)]
+        return tuple([await self._next(one) for one in under])
 
     async def _transferred(self, act: Act, payment: Payment) -> tuple[Act, ...]:
         """What says, beside the record of a payment, that its transfer was told of this meter."""
@@ -328,15 +350,37 @@ class EvidenceBook:
         return (replace(act, subject=subject, step=len(told) + 1, verb=TRANSFER, meter="", body=body),)
 
     async def told_elsewhere(self, payment: Payment) -> list[str]:
-        """Payments of the same transfer that were told of other meters, by full id.
+        """Payments that were told of other meters, by full id, and are of the same transfer, or may be.
+
+        Of one transfer nobody knows whose money it is, so all of them count; of what only may be the same
+        money of one customer those that came before.
 
         Raises:
+            EvidenceRefused: a row is of no kind that we know.
             JournalError: the log cannot be read.
 
         """
         subject = subject_of(payment)
         told = await self._acts.of_subject(Topic.EVIDENCE, subject) if subject else []
-        return [str(kept.act.body["payment"]) for kept in told if kept.act.body["meter"] != payment.meter]
+        same = [str(kept.act.body["payment"]) for kept in told if kept.act.body["meter"] != payment.meter]
+        return list(dict.fromkeys([*same, *await self._alike_elsewhere(payment)]))
+
+    async def _alike_elsewhere(self, payment: Payment) -> list[str]:
+        """Payments of its customer that came before it, for other meters, and may be the same money."""
+        found = [
+            (kept.number, record)
+            for subject in likenesses_near(payment)
+            for kept in await self._acts.of_subject(Topic.EVIDENCE, subject)
+            if isinstance(record := record_of(kept.act), Payment)
+        ]
+        here = next((one for one in self._roster if payment.meter in (one.id, *one.predecessors)), None)
+        names = {payment.meter} if here is None else {here.id, *here.predecessors}
+        own = max((number for number, one in found if one.full_id == payment.full_id), default=None)
+        return [
+            one.full_id
+            for number, one in found
+            if one.meter not in names and (own is None or number < own) and may_be_one(one, payment)
+        ]
 
     async def _follow(
         self, full_id: str, verb: str, actor: Actor, meter: str, body: Mapping[str, str]
@@ -424,4 +468,4 @@ def _kept(acts: Iterable[KeptAct]) -> Iterator[Kept]:
     subjects: dict[str, list[KeptAct]] = {}
     for kept in acts:
         subjects.setdefault(kept.act.subject, []).append(kept)
-    return (Kept.of(each) for each in subjects.values())
+    return (Kept.of(each) for each in subjects.values() if each[0].act.verb == "record")
