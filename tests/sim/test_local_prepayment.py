@@ -248,9 +248,14 @@ def test_one_transfer_that_is_told_of_two_meters(tmp_path: Path) -> None:
         (item,) = (await gateway.ask("david", "work.list"))["items"]
         assert ("manual", second) == (item["kind"], item["order"])
         assert "bank:b-1" in item["why"]
+        told = {"amount_cents": 7_000, "at": time_out(gateway.now())}
+        (third,) = (await gateway.paid(M, "p1", sender="bank", **told))["orders"]
+        assert "done" == (await gateway.until(third))["state"]
+        (fourth,) = (await gateway.paid(f"m{other}", "p1", sender="till", **told))["orders"]
+        assert "refused" == (await gateway.until(fourth))["state"], "without a transfer it may be one"
 
     gateway.run(seconds=240, meanwhile=script)
-    assert (["top_up"], []) == (gateway.obeyed(), gateway.obeyed(other))
+    assert (["top_up", "top_up"], []) == (gateway.obeyed(), gateway.obeyed(other))
 
 
 def test_a_day_that_agrees(tmp_path: Path) -> None:

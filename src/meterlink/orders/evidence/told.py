@@ -56,6 +56,8 @@ class Kept:
         is_withdrawn: whether it was taken back.
         by_billing: whether an account of a billing system brought it, and not a person by hand.
         set_since: by how much our clock was set forward since it was kept; negative: back.
+        elsewhere: the other meter of the customer that it was told of; empty: the meter itself, one before
+            it, or one that he has no more.
 
     """
 
@@ -68,6 +70,7 @@ class Kept:
     is_withdrawn: bool = False
     by_billing: bool = False
     set_since: timedelta = timedelta()
+    elsewhere: str = ""
 
     @property
     def counts_from(self) -> datetime:
@@ -248,12 +251,12 @@ class Told:
 
     @cached_property
     def _protected(self) -> list[tuple[Protection, Protection | None]]:
-        """Protections that were set, and by what each was lifted."""
+        """Protections that were set, and by what each was lifted: a record of the same meter."""
         told = self.all(Protection)
         return self._ended(
             [one for one in told if one.state == "set"],
             [one for one in told if one.state == "lifted"],
-            lambda one: one.protection,
+            lambda one: f"{one.protection} {self._by_id[one.full_id].elsewhere}",
         )
 
     def _ended(

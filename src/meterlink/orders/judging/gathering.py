@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from meterlink.clock import Clock
 from meterlink.config.control import ControlSettings
+from meterlink.config.meters import ProtectedKind
 from meterlink.errors import JournalError
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, KeptAct, Topic
@@ -88,6 +89,7 @@ class Gatherer:
         qualified: what is proven of the models.
         wall: since when our clock can be right.
         restored: whether the log is the newest.
+        people_fault: why it cannot be said who has which role.
 
     """
 
@@ -103,6 +105,7 @@ class Gatherer:
     qualified: Qualified
     wall: WallClock
     restored: Restored
+    people_fault: Callable[[], str] = str
 
     async def judge(
         self, stage: Stage, order: Order, life: Life | None, actor: Actor, live: Live | None = None
@@ -164,7 +167,7 @@ class Gatherer:
         now = self.clock.utc_now()
         return Facts(
             order=order,
-            meter=meter,
+            meter=replace(meter, protected=self._protected(meter)),
             actor=actor,
             now=now,
             settings=self.settings,
@@ -181,8 +184,14 @@ class Gatherer:
             live=live,
             probing=probing,
             clock_from=self.wall.least(),
+            people_fault=self.people_fault(),
             log_doubt=self.restored.doubt,
         )
+
+    def _protected(self, meter: RosterMeter) -> tuple[ProtectedKind, ...]:
+        """Why nobody may cut off its customer, at whichever of his meters the roster says so."""
+        others = self.roster.of_customer(meter.customer_number) if meter.customer_number else ()
+        return tuple({kind: None for one in (meter, *others) for kind in one.protected})
 
     async def _cut_at(self, order: Order, meter: RosterMeter) -> int:
         """Where in the log the order was created that cut the meter off; 0: none did, or nobody asks."""

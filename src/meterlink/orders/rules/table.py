@@ -349,6 +349,12 @@ _ALL: Final = (
         checks=(_check(live_meter.has_a_switch, _ALWAYS, SWITCHING),),
     ),
     Rule(
+        id="PEOPLE-01",
+        says="Nobody is cut off while the file of people is wrong; stopping and telling payments go on.",
+        checks=(_check(queueing.posts_are_known, _AGREED, CUTS),),
+        elsewhere="orders/people.py; daemon/requests.py",
+    ),
+    Rule(
         id="LOG-01",
         says="Nothing goes by a log that lacks what its mark names, until two people have looked.",
         checks=(_check(queueing.log_is_newest, _AGREED),),
