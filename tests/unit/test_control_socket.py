@@ -167,12 +167,14 @@ async def test_a_full_door_lets_the_kill_switch_in_and_nothing_else(
 async def test_nobody_alone_keeps_the_others_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever may open the socket could take every place, and those held for what is urgent."""
     monkeypatch.setattr(door, "CONNECTIONS_OF_ONE_MAX", 1)
+    monkeypatch.setattr(door, "URGENT_MAX", 3)
     path = tmp_path / SOCKET_FILE
-    uids = iter([1, 1, 1, 1, 2])
+    uids = iter([1, 1, 1, 1, 2, 2, 2, 3])
     monkeypatch.setattr(door, "uid_of", lambda _: next(uids))
     async with control_socket(path, _echo):
-        idle = [await asyncio.open_unix_connection(path) for _ in range(4)]
-        assert "busy" == json.loads(await idle[-1][0].readline())["error"]["code"], "two places are held"
+        idle = [await asyncio.open_unix_connection(path) for _ in range(7)]
+        for number, why in ((3, "two of one are held"), (6, "three are held")):
+            assert "busy" == json.loads(await idle[number][0].readline())["error"]["code"], why
         assert ("5", "") == await _met(path, _line("5", "x"))
         for _, one in idle:
             one.close()
