@@ -219,6 +219,31 @@ async def test_asking_what_would_stop_it_keeps_nothing(tmp_path: Path) -> None:
         assert [] == await office.journal.acts.after(0)
 
 
+async def test_each_step_of_a_person_tells_the_roles_held_then(tmp_path: Path) -> None:
+    """Nobody could say in a year by which right somebody cancelled, found or confirmed (business-rules 2)."""
+    both = Actor(name="both", roles=DISPATCHER.roles | APPROVER.roles)
+    async with an_office(tmp_path) as office:
+        service = office.service
+        await service.create(CLERK, order())
+        await service.approve(both, "o-1")
+        await service.arm(both, "o-1")
+        await service.operate(both, "o-1")
+        await service.cancel(CLERK, "o-1", "not meant")
+        acts = [kept.act for kept in await office.book.acts_of("o-1")]
+        of_both = ["approver", "dispatcher"]
+        assert [
+            ("create", ["clerk"]),
+            ("approve", of_both),
+            ("authorise", of_both),
+            ("arm", of_both),
+            ("operate", of_both),
+            ("cancel", ["clerk"]),
+        ] == [(act.verb, act.body.get("roles")) for act in acts]
+        await service.create(CLERK, order(OrderKind.ALARM_ON, id="o-2"))
+        told = {kept.act.actor: kept.act.body.get("roles") for kept in await office.book.acts_of("o-2")}
+        assert {"clara": ["clerk"], "meterlink": None} == told
+
+
 async def test_a_rehearsal_says_what_the_machine_would_say(tmp_path: Path) -> None:
     """Somebody would be told that all is well, and the step be refused when he takes it."""
 

@@ -156,6 +156,11 @@ class Actor:
         """Whether the daemon does it by itself."""
         return self.name == DAEMON
 
+    @property
+    def noted(self) -> dict[str, list[str]]:
+        """What the act of a person keeps beside the name: the roles held then. Source: business-rules 2."""
+        return {} if self.is_daemon else {"roles": sorted(role.value for role in self.roles)}
+
     def may(self, deed: Deed) -> bool:
         """Whether one of the roles allows it; whether the rules do is another question."""
         return bool(self.roles & DEEDS[deed])
