@@ -55,13 +55,15 @@ def test_a_cursor_is_what_the_gateway_writes() -> None:
     seqs = [*range(1_200), *(10**n + d for n in range(3, 18) for d in (-1, 0, 7)), 10**18 - 1]
     for seq in seqs:
         assert cursors.written(seq) == written.validate_python(cursors.written(seq))
-        of_a_day = cursors.written(seq, day=date(2026, 11, 1))
+        of_a_day = cursors.written(seq, "0123456789ab", day=date(2026, 11, 1))
         assert of_a_day == written.validate_python(of_a_day)
     for text in (
         "",
         "ZjE6",
         "ZjE6MQ.",
         "ZjE6MQ.0123456789ABCDEF",
+        "ZjE6MQ~0123456789a",
+        "ZjE6MQ~",
         "ZjE6MDA",
         "ZjI6MQ",
         cursors.written(5) + "=",

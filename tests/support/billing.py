@@ -95,9 +95,10 @@ class Plant:
         *,
         marks: Marks = NO_MARKS,
         late: timedelta = timedelta(hours=1),
+        at: timedelta = timedelta(0),
     ) -> int:
         """Keep a freeze as acquisition does; its row of the log."""
-        slot = end_of(day, CHINA_TIME)
+        slot = end_of(day, CHINA_TIME) + at
         readings = tuple(
             Reading(
                 meter=meter_id,

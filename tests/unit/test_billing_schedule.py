@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from meterlink.billing.days import end_of
 from meterlink.billing.schedule import LATE_DAYS, Schedule
 from meterlink.billing.verify import verified
 from meterlink.model.marks import Marks
@@ -67,6 +68,26 @@ async def test_days_of_an_outage_are_sealed_late_and_not_those_before_the_beginn
         await _schedule(at).step()
         late = [day for day, _, _ in _sealed(at)[4:]]
         assert [FIRST_DAY + n * _DAY for n in range(10, LATE_DAYS + 10)] == late
+
+
+@pytest.mark.asyncio
+async def test_freezes_of_an_area_that_nobody_stands_in_are_sealed(tmp_path: Path) -> None:
+    """A meter's last freeze would be in the journal and in no seal; one of no roster as well."""
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY - _DAY, hours=1)
+        await at.put(1, area="east")
+        await at.put(2, area="west")
+        at.after(FIRST_DAY, hours=1)
+        for number in (1, 2, 3):
+            await at.keep(f"m{number}", FIRST_DAY, {TOTAL: "1.00"})
+        at.after(FIRST_DAY, hours=7)
+        await at.put(2, area="west", in_service_until=end_of(FIRST_DAY, CHINA_TIME) - timedelta(hours=1))
+        at.after(FIRST_DAY, hours=8)
+        await _schedule(at).step()
+        found = [
+            (one.area, one.manifest.freezes, one.manifest.counts.beside) for one in at.settlements().list()
+        ]
+        assert [("", 1, 1), ("east", 1, 0), ("west", 1, 1)] == found
 
 
 @pytest.mark.asyncio

@@ -9,7 +9,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -139,6 +139,44 @@ async def test_what_comes_later_is_a_supplement_and_nothing_is_nothing(tmp_path:
         assert ["m3", "m2"] == [row["meter"] for row in _rows(at.settlements(), "east", 2)]
         assert 2 == len(await at.journal.acts.of_subject(Topic.SETTLEMENT, "2026-11-01/east"))
         assert ["", "east"] == await settler.areas(FIRST_DAY)
+
+
+@pytest.mark.asyncio
+async def test_an_exchanged_seal_is_found_behind_its_supplement(tmp_path: Path) -> None:
+    """Whoever exchanges a seal would have the gateway go on with it, and seal more behind it."""
+    async with plant(tmp_path) as at:
+        await _a_night(at)
+        await at.settler(formats=("csv",)).settle(FIRST_DAY, "east")
+        await at.keep("m3", FIRST_DAY, {TOTAL: "3.00"})
+        await at.settler(formats=("csv",)).settle(FIRST_DAY, "east")
+        await at.keep("m2", FIRST_DAY, {TOTAL: "7.60"})
+        seal, supplement = at.settlements().of(FIRST_DAY, "east")
+        exchanged = replace(seal.manifest, sealed_at=seal.manifest.sealed_at + timedelta(seconds=1))
+        (seal.folder / MANIFEST).write_bytes(exchanged.octets())
+        with pytest.raises(SettlementBroken, match="0001: its manifest is another"):
+            await at.settler(formats=("csv",)).settle(FIRST_DAY, "east")
+        assert [1, supplement.number] == [one.number for one in at.settlements().of(FIRST_DAY, "east")]
+
+
+@pytest.mark.asyncio
+async def test_a_rejected_freeze_at_another_time_hides_no_valid_one(tmp_path: Path) -> None:
+    """A freeze at nine in the morning, which nobody may bill, would take the one of midnight off the bill."""
+    nine = timedelta(hours=9)
+    async with plant(tmp_path) as at:
+        await at.put(1)
+        at.after(FIRST_DAY, hours=10)
+        await at.keep("m1", FIRST_DAY - timedelta(days=1), {TOTAL: "1.00"})
+        await at.keep("m1", FIRST_DAY, {TOTAL: "5.00"})
+        await at.keep("m1", FIRST_DAY, {TOTAL: "6.00"}, marks=Marks.FRZ_TIME, at=nine)
+        settled = await at.settler(formats=("csv",)).settle(FIRST_DAY, "")
+        assert settled.manifest is not None
+        assert (1, 0) == (settled.manifest.counts.valid, settled.manifest.counts.rejected)
+        with at.freezes() as freezes:
+            assert Decimal(4) == freezes.consumption("m1", TOTAL, FIRST_DAY, FIRST_DAY).amount
+        await at.keep("m1", FIRST_DAY, {TOTAL: "5.00"}, marks=Marks.FRZ_TIME)
+        settled = await at.settler(formats=("csv",)).settle(FIRST_DAY, "")
+        assert settled.manifest is not None
+        assert (0, 1) == (settled.manifest.counts.valid, settled.manifest.counts.rejected), "told anew"
 
 
 @pytest.mark.asyncio

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from meterlink.billing import verify
-from meterlink.billing.manifest import MANIFEST, SIGNATURE
+from meterlink.billing.manifest import MANIFEST, SIGNATURE, signature, signer_of
 from meterlink.billing.verify import verified
+from meterlink.errors import SettlementBroken
 from tests.support.billing import FIRST_DAY, TOTAL, plant
 
 
@@ -56,6 +57,23 @@ async def test_a_changed_byte_is_named_wherever_it_is(tmp_path: Path) -> None:
         assert _named(elsewhere, key), path.name
         path.write_bytes(octets)
     assert set() == _named(elsewhere, key)
+
+
+@pytest.mark.asyncio
+async def test_a_signature_has_one_way_of_being_written(tmp_path: Path) -> None:
+    """White space or capitals would change a sealed file, and nobody would be told."""
+    async with plant(tmp_path) as at:
+        manifest = b"{}\n"
+        signed = signature(at.key, manifest)
+        assert at.key.public_hex == signer_of(manifest, signed)
+    others = {signed + b" ", signed + b"\n" * 5_000, b" " + signed, signed[:-1], signed.upper()}
+    for number, octet in enumerate(signed):
+        others.add(signed[:number] + b" " + signed[number:])
+        for other in {octet ^ 1, octet ^ 0x20, 0x20, 0x09, ord(chr(octet).upper())} - {octet}:
+            others.add(signed[:number] + bytes([other]) + signed[number + 1 :])
+    for changed in others:
+        with pytest.raises(SettlementBroken, match="signature"):
+            signer_of(manifest, changed)
 
 
 @pytest.mark.asyncio

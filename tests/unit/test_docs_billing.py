@@ -150,6 +150,8 @@ def test_the_python_of_the_page_tells_what_holds(gateway: Path) -> None:
             await _night(at)
             await at.settler(formats=("csv",)).settle(_DAY, "east")
             await _day(at)
+            at_nine = timedelta(hours=9)
+            await at.keep("m3", _DAY, {TOTAL: "9.90"}, marks=Marks.FRZ_TIME, at=at_nine)
             await at.settler(formats=("csv",)).settle(_DAY, "east")
 
     asyncio.run(work())

@@ -287,7 +287,7 @@ def _newer(path: Path) -> None:
 def _damaged(path: Path) -> None:
     store = Store.open(path)
     for _ in range(50):
-        store.start(EPOCH)
+        store.start(EPOCH, "0" * 12)
     store.close()
     octets = bytearray(path.read_bytes())
     octets[4096:] = b"\xff" * (len(octets) - 4096)

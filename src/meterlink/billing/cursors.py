@@ -1,9 +1,10 @@
 """Up to where somebody has followed the freezes: a position in the log, as text that means nothing to others.
 
 The log only grows, and late and corrected rows stand at its end; so whoever goes on behind the cursor that
-came with the last row gets each row once, whatever its day. A cursor of a question about one day or area says
-nothing of the rows of others, so it bears a digest of that question, and is good for no other; one of a
-question about everything is good for all.
+came with the last row gets each row once, whatever its day. It bears the origin of its row: a journal
+that was put back from a copy gives numbers again, to rows of another origin. A cursor of a question about one
+day or area says nothing of the rows of others, so it bears a digest of that question, and is good for no
+other; one of a question about everything is good for all.
 """
 
 from __future__ import annotations
@@ -13,30 +14,47 @@ import binascii
 import hashlib
 import json
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from meterlink.errors import BadRequest, WrongCursor
+from meterlink.journal.origins import NO_ORIGIN, ORIGIN_DIGITS
 
-BEGINNING: Final = 0
 DIGEST_DIGITS: Final = 16
 """Hexadecimal digits that tell one question from another."""
 _VERSION: Final = "f1"
 _LONGEST: Final = 64
 
 
-def written(seq: int, *, day: date | None = None, area: str | None = None) -> str:
+class Position(NamedTuple):
+    """A place in the log of a gateway.
+
+    Args:
+        seq: the row behind which one goes on; 0 is the beginning.
+        origin: of that row; empty: it has none.
+
+    """
+
+    seq: int
+    origin: str = NO_ORIGIN
+
+
+BEGINNING: Final = Position(0)
+
+
+def written(seq: int, origin: str = NO_ORIGIN, *, day: date | None = None, area: str | None = None) -> str:
     """The cursor behind a row of the log.
 
     Args:
         seq: the row.
+        origin: of it; empty: it has none.
         day: of the question; ``None``: all.
         area: of the question; ``None``: all.
 
     """
-    return _position(seq) + _question(day, area)
+    return _position(seq) + (f"~{origin}" if origin else "") + _question(day, area)
 
 
-def parsed(cursor: str, *, day: date | None = None, area: str | None = None) -> int:
+def parsed(cursor: str, *, day: date | None = None, area: str | None = None) -> Position:
     """Undo ``written``; an empty one is the beginning.
 
     Args:
@@ -51,9 +69,12 @@ def parsed(cursor: str, *, day: date | None = None, area: str | None = None) -> 
     """
     if not cursor:
         return BEGINNING
-    position, dot, digest = cursor[: _LONGEST + 1].partition(".")
+    place, dot, digest = cursor[: _LONGEST + 1].partition(".")
+    position, tilde, origin = place.partition("~")
     try:
-        if len(cursor) > _LONGEST or (dot and not _is_digest(digest)):
+        if len(cursor) > _LONGEST or (dot and not _are_digits(digest, DIGEST_DIGITS)):
+            raise ValueError
+        if tilde and not _are_digits(origin, ORIGIN_DIGITS):
             raise ValueError
         octets = base64.b64decode(position + "=" * (-len(position) % 4), altchars=b"-_", validate=True)
         version, _, digits = octets.decode("ascii").partition(":")
@@ -70,7 +91,7 @@ def parsed(cursor: str, *, day: date | None = None, area: str | None = None) -> 
             f"cursor {cursor!r}: it is of another day or area, and would pass over rows of this one "
             "/ 该游标属于其他日期或台区"
         )
-    return seq
+    return Position(seq, origin)
 
 
 def _position(seq: int) -> str:
@@ -85,5 +106,5 @@ def _question(day: date | None, area: str | None) -> str:
     return f".{hashlib.sha256(told).hexdigest()[:DIGEST_DIGITS]}"
 
 
-def _is_digest(text: str) -> bool:
-    return len(text) == DIGEST_DIGITS and set(text) <= set("0123456789abcdef")
+def _are_digits(text: str, count: int) -> bool:
+    return len(text) == count and set(text) <= set("0123456789abcdef")

@@ -18,10 +18,13 @@ from typing import Any, Final, Literal, Self
 from meterlink.audit.keys import GatewayKey, is_signed
 from meterlink.billing import cursors
 from meterlink.errors import SettlementBroken
+from meterlink.journal.origins import NO_ORIGIN, ORIGIN_DIGITS
 from meterlink.model.payload import time_in, time_out
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the layout of a sealed day."""
+FORMAT_WITHOUT_ORIGIN: Final = 1
+"""That of one which does not tell the origin of its last row, as those from before origins were kept."""
 MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.sig"
 PURPOSE: Final = "settlement"
@@ -30,7 +33,9 @@ MANIFEST_OCTETS_MAX: Final = 128 * 1024 * 1024
 """A hundred thousand missing meters with their reasons are some fifty megabytes."""
 SIGNATURE_OCTETS_MAX: Final = 4_096
 _PLACES: Final = Decimal("0.0001")
+_ORIGIN: Final = re.compile(f"[0-9a-f]{{{ORIGIN_DIGITS}}}")
 _HASH: Final = re.compile("[0-9a-f]{64}")
+_SIGNED: Final = re.compile("[0-9a-f]{128}")
 _NAME: Final = re.compile(r"[a-z0-9-]{1,64}\.[a-z]{2,10}")
 
 Kind = Literal["seal", "supplement"]
@@ -123,6 +128,7 @@ class Manifest:
         number: 1 is the seal, 2 its first supplement.
         from_seq: the freezes of the log behind this row are in it,
         to_seq: up to this one.
+        origin: of the row ``to_seq``; empty: it has none, or the layout is the older one.
         freezes: how many.
         counts: of the whole day.
         missing: which meters, in the order of their ids.
@@ -143,6 +149,7 @@ class Manifest:
     missing: tuple[Missing, ...]
     files: tuple[DataFile, ...]
     before: str
+    origin: str = NO_ORIGIN
 
     @property
     def kind(self) -> Kind:
@@ -152,7 +159,7 @@ class Manifest:
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         return {
-            "format": FORMAT,
+            "format": FORMAT if self.origin else FORMAT_WITHOUT_ORIGIN,
             "gateway": self.gateway,
             "day": self.day.isoformat(),
             "area": self.area,
@@ -161,7 +168,8 @@ class Manifest:
             "sealed_at": time_out(self.sealed_at),
             "from_seq": self.from_seq,
             "to_seq": self.to_seq,
-            "cursor": cursors.written(self.to_seq, day=self.day, area=self.area),
+            **({"origin": self.origin} if self.origin else {}),
+            "cursor": cursors.written(self.to_seq, self.origin, day=self.day, area=self.area),
             "freezes": self.freezes,
             "counts": _told(self.counts),
             "shares": self.counts.shares,
@@ -184,7 +192,7 @@ class Manifest:
         """
         try:
             told = json.loads(octets)
-            if told["format"] != FORMAT:
+            if told["format"] not in {FORMAT, FORMAT_WITHOUT_ORIGIN}:
                 raise SettlementBroken(
                     f"this manifest is of format {told['format']!r}, and this program knows {FORMAT}"
                 )
@@ -210,7 +218,10 @@ class Manifest:
             missing=tuple(Missing(**one) for one in told["missing"]),
             files=tuple(DataFile(**one) for one in told["files"]),
             before=str(told["before"]),
+            origin=str(told.get("origin", NO_ORIGIN)),
         )
+        if found.origin and not _ORIGIN.fullmatch(found.origin):
+            raise ValueError(f"origin {found.origin!r}")
         for file in found.files:
             if not _NAME.fullmatch(file.name) or not _HASH.fullmatch(file.sha256) or file.octets < 0:
                 raise ValueError(f"file {file.name!r}")
@@ -229,8 +240,11 @@ def hash_of(manifest: bytes) -> str:
 
 def signature(key: GatewayKey, manifest: bytes) -> bytes:
     """The signature file of a manifest."""
-    told = {"key": key.public_hex, "signature": key.sign(PURPOSE, {"manifest_sha256": hash_of(manifest)})}
-    return json.dumps(told, indent=1).encode() + b"\n"
+    return _signature_of(key.public_hex, key.sign(PURPOSE, {"manifest_sha256": hash_of(manifest)}))
+
+
+def _signature_of(key: str, signed: str) -> bytes:
+    return json.dumps({"key": key, "signature": signed}, indent=1).encode() + b"\n"
 
 
 def signer_of(manifest: bytes, signed: bytes) -> str:
@@ -249,6 +263,10 @@ def signer_of(manifest: bytes, signed: bytes) -> str:
         key, given = str(told["key"]), str(told["signature"])
     except (KeyError, TypeError, ValueError, RecursionError):
         raise SettlementBroken("this is no signature") from None
+    # The same numbers can be written in many ways: then a changed octet would pass.
+    is_plain = _HASH.fullmatch(key) and _SIGNED.fullmatch(given)
+    if not is_plain or signed != _signature_of(key, given):
+        raise SettlementBroken("the signature is not written as one is")
     if not is_signed(key, given, PURPOSE, {"manifest_sha256": hash_of(manifest)}):
         raise SettlementBroken("the signature is not one of this manifest")
     return key

@@ -127,6 +127,17 @@ class Sealer:
             except (OSError, ArithmeticError) as error:
                 raise SettlementBroken(f"{place}: cannot be sealed: {error}") from None
 
+    def check(self, freezes: Freezes, day: date, area: str) -> None:
+        """See that what is sealed of a day is of this journal.
+
+        Raises:
+            JournalError: the journal cannot be read.
+            SettlementBroken: it is of another, or this one was put back from a copy and lacks what it has;
+                or it cannot be read.
+
+        """
+        _check_origin(freezes, self.settlements.of(day, area))
+
     def _draft(self, freezes: Freezes, day: date, area: str) -> _Draft | None:
         if self._clock.utc_now() < freezes.end_of(day):
             raise BadRequest(f"{day} is not over yet: its freeze is taken at midnight / 该日尚未结束")
@@ -137,6 +148,7 @@ class Sealer:
             )
         if len(before) >= NUMBERS_MAX:
             raise SettlementBroken(f"{day} {area!r}: at most {NUMBERS_MAX} supplements")
+        _check_origin(freezes, before)
         until = freezes.newest()
         since = before[-1].manifest.to_seq if before else 0
         news = freezes.all_after(since, until=until, day=day, area=area, at_once=_FIRST_ROWS)
@@ -219,12 +231,27 @@ class Sealer:
             missing=standing.missing(in_service, freezes),
             files=tuple(_described(path, one.rows) for path, one in zip(paths, writers, strict=True)),
             before=draft.before[-1].sha256 if draft.before else "",
+            origin=freezes.origin(draft.until),
         )
 
     def _put(self, path: Path, octets: bytes) -> None:
         with self._disk.create(path) as file:
             file.write(octets)
             self._disk.sync(file)
+
+
+def _check_origin(freezes: Freezes, sealed_before: Sequence[Sealed]) -> None:
+    """See that the journal has all that was sealed: going on behind other rows would pass over some."""
+    for one in sealed_before:
+        manifest = one.manifest
+        if manifest.to_seq > freezes.newest() or manifest.origin != freezes.origin(manifest.to_seq):
+            raise SettlementBroken(
+                f"{one.folder}: was sealed out of another journal, or this one was put back from a copy and "
+                "lacks rows that are sealed there: put the newest journal back, or move this folder and "
+                "those after it to another place, keep them, and settle again "
+                "/ 该封存数据来自其他日志,或日志已从副本恢复:请恢复最新日志;"
+                "或将该文件夹及其后续移出并保留,再重新封存"
+            )
 
 
 def _described(path: Path, rows: int) -> DataFile:

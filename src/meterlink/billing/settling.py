@@ -136,24 +136,33 @@ class Settler:
 
         Raises:
             JournalError: the journal cannot be read or written.
-            SettlementBroken: a manifest cannot be read, or is not the one that was sealed.
+            SettlementBroken: a manifest cannot be read, is not the one that was sealed, or is of another
+                journal; the acts of the others are made all the same.
 
         """
-        settlements, made = self._sealer.settlements, 0
+        settlements, made, broken = self._sealer.settlements, 0, ""
         for day in await asyncio.to_thread(settlements.days):
             sealed = await asyncio.to_thread(settlements.list, day)
             for area in sorted({one.area for one in sealed}):
                 async with self._one_at_a_time:
-                    made += await self._bind(day, area)
+                    try:
+                        made += await self._bind(day, area)
+                    except SettlementBroken as error:
+                        broken = broken or str(error)
+        if broken:
+            raise SettlementBroken(broken)
         return made
 
     async def _bind(self, day: date, area: str, actor: str = BY_ITSELF) -> int:
         """Make the acts of a day that are not there; how many there were."""
         sealed = await asyncio.to_thread(self._sealer.settlements.of, day, area)
-        last = await self._acts.last_of(Topic.SETTLEMENT, subject_of(day, area))
-        bound = last.act.step if last else 0
-        if last is not None:
-            _check(sealed[bound - 1] if bound <= len(sealed) else None, last.act, day, area)
+        acts = await self._acts.of_subject(Topic.SETTLEMENT, subject_of(day, area))
+        bound = acts[-1].act.step if acts else 0
+        for kept in acts:
+            number = kept.act.step
+            _check(sealed[number - 1] if number <= len(sealed) else None, kept.act, day, area)
+        if sealed[bound:]:
+            await asyncio.to_thread(self._check_origin, day, area)
         for one in sealed[bound:]:
             try:
                 await self._acts.append(act_of(one, self._clock, actor))
@@ -164,7 +173,7 @@ class Settler:
     def _areas(self, day: date) -> list[str]:
         with self._open() as freezes:
             sealed = {one.area for one in self._sealer.settlements.list(day)}
-            return sorted({*freezes.points.areas(freezes.end_of(day)), *sealed})
+            return sorted(freezes.areas(day) | sealed)
 
     def _first_day(self) -> date | None:
         with self._open() as freezes:
@@ -183,6 +192,10 @@ class Settler:
                 for area in freezes.points.areas(at)
                 if area not in sealed and read.issuperset(freezes.points.in_service(at, area))
             ]
+
+    def _check_origin(self, day: date, area: str) -> None:
+        with self._open() as freezes:
+            self._sealer.check(freezes, day, area)
 
     def _seal(self, day: date, area: str) -> Sealed | None:
         with self._open() as freezes:
@@ -220,7 +233,7 @@ def act_of(sealed: Sealed, clock: Clock, actor: str) -> Act:
 
 
 def _check(sealed: Sealed | None, act: Act, day: date, area: str) -> None:
-    """See that the newest seal that the chain tells of is there, and is that one."""
+    """See that a seal that the chain tells of is there, and is that one."""
     if sealed is None:
         raise SettlementBroken(
             f"{day} {area!r}: number {act.step} was sealed, and its folder is gone; put it back from a copy "

@@ -13,7 +13,7 @@ from meterlink.billing.consumption import Consumption
 from meterlink.billing.days import day_of, end_of, slots_of
 from meterlink.billing.freezes import FreezeRow, Register
 from meterlink.billing.points import Points
-from meterlink.journal import freeze_rows, ledger_looks, roster_rows
+from meterlink.journal import freeze_rows, ledger_looks, origins, roster_rows
 from meterlink.journal.freeze_rows import ROWS_MAX, KeptFreeze
 from meterlink.journal.reader import JournalReader
 from meterlink.model.marks import Marks
@@ -57,6 +57,15 @@ class Freezes:
     def newest(self) -> int:
         """The last row of the log."""
         return self._reader.look(freeze_rows.newest)
+
+    def origin(self, seq: int) -> str:
+        """Who wrote a row of the log: together with its number it is known from a row of another log.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        return self._reader.look(partial(origins.origin_of, seq=seq))
 
     def newest_freeze(self, day: date | None = None) -> int:
         """The last row of the log that holds a freeze, of a day or of any; 0: there is none.
@@ -105,6 +114,17 @@ class Freezes:
 
         """
         return self._reader.look(partial(freeze_rows.meters, slots=slots_of(day, self.zone)))
+
+    def areas(self, day: date) -> set[str]:
+        """The transformer areas of which there is something to seal: of meters in service, and of freezes.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        kept = self._reader.look(lambda db: list(freeze_rows.of_meters(db, slots_of(day, self.zone))))
+        of_freezes = {self.points.place(meter, slot, seq).area for seq, meter, slot in kept}
+        return {*self.points.areas(self.end_of(day)), *of_freezes}
 
     def standings(self, meter: str, slot: datetime) -> list[Standing]:
         """What the ledger knows of a meter's slots of one instant.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from meterlink.acquisition.explaining import NOBODY, why
@@ -13,7 +13,7 @@ from meterlink.billing.freezes import FreezeRow
 from meterlink.billing.manifest import Counts, Missing
 from meterlink.billing.source import Freezes
 from meterlink.model.data_classes import DAILY_FREEZE
-from meterlink.model.marks import Marks, Standing
+from meterlink.model.marks import UNUSABLE, Marks, Standing
 
 UNPLANNED: Final = "unplanned"
 """Reason of a meter of which nothing was due."""
@@ -31,13 +31,14 @@ class DayStanding:
 
     day: date
     area: str
-    _held: dict[str, dict[str, Marks]] = field(default_factory=dict)
+    _told: dict[str, dict[datetime, dict[str, Marks]]] = field(default_factory=dict)
 
     def add(self, row: FreezeRow) -> None:
-        """One more, in the order of the log: what it tells of a register holds from here on."""
-        held = self._held.setdefault(row.meter, {})
-        for one in row.registers:
-            held[one.item] = one.marks
+        """One more, in the order of the log: what it tells of a register of its freeze holds from here on."""
+        told = self._told.setdefault(row.meter, {})
+        freeze = told.pop(row.frozen_at, {})
+        freeze |= {one.item: one.marks for one in row.registers}
+        told[row.frozen_at] = freeze  # behind the others: it is the newest
 
     def counts(self, in_service: list[str]) -> Counts:
         """How many meters stand how.
@@ -46,7 +47,7 @@ class DayStanding:
             in_service: our ids of the meters at the end of the day.
 
         """
-        worst = [_worst(self._held[meter]) for meter in in_service if meter in self._held]
+        worst = [_worst(_held(self._told[meter])) for meter in in_service if meter in self._told]
         return Counts(
             in_service=len(in_service),
             with_freeze=len(worst),
@@ -54,7 +55,7 @@ class DayStanding:
             suspect=worst.count(Standing.SUSPECT),
             rejected=worst.count(Standing.REJECTED),
             missing=len(in_service) - len(worst),
-            beside=len(self._held) - len(worst),
+            beside=len(self._told) - len(worst),
         )
 
     def missing(self, in_service: list[str], freezes: Freezes) -> tuple[Missing, ...]:
@@ -64,7 +65,7 @@ class DayStanding:
             JournalError: the journal cannot be read.
 
         """
-        return tuple(self._missing(one, freezes) for one in in_service if one not in self._held)
+        return tuple(self._missing(one, freezes) for one in in_service if one not in self._told)
 
     def _missing(self, meter: str, freezes: Freezes) -> Missing:
         at = end_of(self.day, freezes.zone)
@@ -82,6 +83,16 @@ class DayStanding:
             en=reason["en"],
             zh=reason["zh"],
         )
+
+
+def _held(told: Mapping[datetime, Mapping[str, Marks]]) -> Mapping[str, Marks]:
+    """Of each register what holds: of several freezes of a day, one that is not rejected, then the newest."""
+    held: dict[str, Marks] = {}
+    for freeze in told.values():
+        for item, marks in freeze.items():
+            if item not in held or held[item] & UNUSABLE or not marks & UNUSABLE:
+                held[item] = marks
+    return held
 
 
 def _worst(held: Mapping[str, Marks]) -> Standing:

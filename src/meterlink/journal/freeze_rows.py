@@ -50,6 +50,9 @@ _LAST_USABLE: Final = """
 _METERS: Final = """
     SELECT DISTINCT meter FROM log WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?
     """
+_OF_METERS: Final = """
+    SELECT id, meter, slot FROM log WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?
+    """
 _NEWEST: Final = "SELECT coalesce(max(id), 0) FROM log"
 _NEWEST_FREEZE: Final = f"{_NEWEST} WHERE {_DAILY}"
 _NEWEST_OF_SLOTS: Final = f"{_NEWEST} WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?"
@@ -109,6 +112,14 @@ def last_usable_slot(db: sqlite3.Connection) -> datetime | None:
 def meters(db: sqlite3.Connection, slots: tuple[datetime, datetime]) -> set[str]:
     """Our ids of the meters with a freeze from the first slot on and before the second."""
     return {meter for (meter,) in db.execute(_METERS, (micros(slots[0]), micros(slots[1])))}
+
+
+def of_meters(
+    db: sqlite3.Connection, slots: tuple[datetime, datetime]
+) -> Iterator[tuple[int, str, datetime]]:
+    """Of each freeze from the first slot on and before the second: its row, our id of the meter, its slot."""
+    for seq, meter, slot in db.execute(_OF_METERS, (micros(slots[0]), micros(slots[1]))):
+        yield seq, meter, instant(slot)
 
 
 def following(

@@ -12,11 +12,12 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
 from meterlink.errors import DiskFull, JournalError
-from meterlink.journal import cursors, rows
+from meterlink.journal import cursors, origins, rows
 from meterlink.journal.cells import micros
 from meterlink.journal.figures import room_inside
 from meterlink.journal.migrations import migrate
@@ -162,13 +163,17 @@ class Store:
         with explained(self.path):
             return room_inside(self._db)[1]
 
-    def start(self, at: datetime) -> int:
-        """Note a start of the daemon; its number."""
+    def start(self, at: datetime, origin: str) -> int:
+        """Note a start of the daemon, and who writes from here on; its number."""
 
         def new_boot(db: sqlite3.Connection) -> int:
             return db.execute("INSERT INTO boot (started_at) VALUES (?)", (micros(at),)).lastrowid or 0
 
-        return self.commit([new_boot])[0]
+        return self.commit([new_boot, partial(origins.begin, origin=origin)])[0]
+
+    def begin(self, origin: str) -> None:
+        """Note who writes from here on, where it is no start of the daemon; see ``origins``."""
+        self.commit([partial(origins.begin, origin=origin)])
 
     def last_boot(self) -> int:
         """Number of the last start of the daemon, or 0."""

@@ -19,7 +19,7 @@ import structlog
 
 from meterlink.clock import Clock
 from meterlink.errors import DiskFull, JournalError
-from meterlink.journal import reserve
+from meterlink.journal import origins, reserve
 from meterlink.journal.reserve import Rank, Reserve
 from meterlink.journal.store import Step, Store
 from meterlink.journal.work import JournalWork
@@ -52,6 +52,7 @@ class Writer:
         put_aside: what acts may use when the disk is full; ``None``: nothing.
         queue_max: changes that may wait for the disk.
         is_start: whether this is a start of the daemon, to be noted as one.
+        draw: an origin for what is written; see ``origins``.
 
     Attributes:
         boot: number of the daemon's start.
@@ -69,6 +70,7 @@ class Writer:
         put_aside: Reserve | None,
         queue_max: int,
         is_start: bool,
+        draw: Callable[[], str] = origins.drawn,
     ) -> None:
         self.boot = 0
         self.newest_id = 0
@@ -77,6 +79,7 @@ class Writer:
         self._clock = clock
         self._opener = opener
         self._is_start = is_start
+        self._draw = draw
         self._reserve = put_aside
         self._changes: asyncio.Queue[_Change | None] = asyncio.Queue(queue_max)
         self._committed = asyncio.Event()
@@ -215,9 +218,7 @@ class Writer:
         while True:
             try:
                 self._store = self._opener(self._path)
-                self.boot = (0 if self._is_start else self._store.last_boot()) or self._store.start(
-                    self._clock.utc_now()
-                )
+                self.boot = self._begun(self._store)
                 break
             except DiskFull:
                 self._close_file()
@@ -226,6 +227,14 @@ class Writer:
         self.newest_id = self._store.newest_id()
         if self._reserve is not None:
             self._reserve.least_rank()  # puts it aside before anything else takes the room
+
+    def _begun(self, store: Store) -> int:
+        """Note that we write; the number of the daemon's start."""
+        origin = self._draw()
+        if not self._is_start and (last := store.last_boot()):
+            store.begin(origin)
+            return last
+        return store.start(self._clock.utc_now(), origin)
 
     def _close_file(self) -> None:
         store, self._store = self._store, None

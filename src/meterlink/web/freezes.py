@@ -90,6 +90,7 @@ class _Asked:
         day: see ``FreezeQuery``.
         area: see ``FreezeQuery``.
         revision: of the roster.
+        origin: of the row ``until``.
 
     """
 
@@ -98,10 +99,16 @@ class _Asked:
     day: date | None
     area: str | None
     revision: int
+    origin: str
 
-    def cursor(self, end: int) -> str:
+    def cursor(self, end: int, look: Look) -> str:
         """Where an answer ends."""
-        return cursors.written(end, day=self.day, area=self.area)
+        return cursors.written(end, look.freezes.origin(end), day=self.day, area=self.area)
+
+    @property
+    def last_cursor(self) -> str:
+        """Where one ends behind which there is no more."""
+        return cursors.written(self.until, self.origin, day=self.day, area=self.area)
 
 
 @router.get(
@@ -157,7 +164,7 @@ async def daily_freeze(request: Request, here: Here, query: Annotated[FreezeQuer
         return known
     if query.format == "json":
         page = await here.readers.run(partial(_page, asked, query.limit or PAGE_ROWS))
-        return whole(request, page.body, JSON, tag=tag, headers=_heads(query, asked, page.end))
+        return whole(request, page.body, JSON, tag=tag, headers=_heads(query, asked, page.cursor))
     if query.limit is None:
         stream = FreezeStream(partial(_found, asked), kind, after=asked.after, until=asked.until)
         return in_pieces(
@@ -165,10 +172,10 @@ async def daily_freeze(request: Request, here: Here, query: Annotated[FreezeQuer
             lambda packer: here.readers.run(partial(stream.step, packer)),
             media_type,
             tag=tag,
-            headers=_heads(query, asked, asked.until),
+            headers=_heads(query, asked, asked.last_cursor),
         )
     piece = await here.readers.run(partial(_rows, asked, query.limit, kind))
-    return whole(request, piece.body, media_type, tag=tag, headers=_heads(query, asked, piece.end))
+    return whole(request, piece.body, media_type, tag=tag, headers=_heads(query, asked, piece.cursor))
 
 
 async def _as_file(request: Request, here: Here, query: FreezeQuery, asked: _Asked, tag: str) -> Response:
@@ -181,40 +188,46 @@ async def _as_file(request: Request, here: Here, query: FreezeQuery, asked: _Ask
         file, end = await here.workbooks.made(
             here.readers, found, after=asked.after, until=asked.until, limit=query.limit
         )
+        cursor = await here.readers.run(partial(asked.cursor, end))
         body = pieces_of(file, here.readers)
     elif query.limit is None:
         make = partial(FreezeStream, found, kind, after=asked.after, until=asked.until)
-        stream, end = await here.readers.beside(make), asked.until
+        stream, cursor = await here.readers.beside(make), asked.last_cursor
         body = pieces_made(lambda: here.readers.run(partial(stream.step, None)))
     else:
         piece = await here.readers.run(partial(_rows, asked, query.limit, kind))
         return Response(
-            piece.body, headers={**sent.headers, **_heads(query, asked, piece.end)}, media_type=media_type
+            piece.body, headers={**sent.headers, **_heads(query, asked, piece.cursor)}, media_type=media_type
         )
     return StreamingResponse(
-        body, headers={**sent.headers, **_heads(query, asked, end)}, media_type=media_type
+        body, headers={**sent.headers, **_heads(query, asked, cursor)}, media_type=media_type
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Some rows as they go, and where they end."""
+    """Some rows as they go, and the cursor at their end."""
 
     body: bytes
-    end: int
+    cursor: str
 
 
 def _asked(query: FreezeQuery, look: Look) -> _Asked:
     day = None if query.day is None else days.parsed(query.day)
-    after = cursors.parsed(query.cursor or "", day=day, area=query.area)
-    if after > look.freezes.newest():
-        raise WrongCursor("the cursor is behind the end of the log: it is one of another journal")
+    after, origin = cursors.parsed(query.cursor or "", day=day, area=query.area)
+    if after > look.freezes.newest() or origin != look.freezes.origin(after):
+        raise WrongCursor(
+            "the cursor is one of another journal, or this one was put back from a copy: begin without a "
+            "cursor / 该游标属于其他日志,或日志已从副本恢复:请不带游标从头开始"
+        )
+    until = max(after, look.freezes.newest_freeze(day))
     return _Asked(
         after=after,
-        until=max(after, look.freezes.newest_freeze(day)),
+        until=until,
         day=day,
         area=query.area,
         revision=look.revision,
+        origin=look.freezes.origin(until),
     )
 
 
@@ -224,18 +237,18 @@ def _found(asked: _Asked, look: Look, after: int, limit: int) -> tuple[list[Free
 
 def _page(asked: _Asked, limit: int, look: Look) -> _Part:
     rows, end = _found(asked, look, asked.after, limit)
-    page = {"freezes": list(map(as_json, rows)), "cursor": asked.cursor(end), "more": end < asked.until}
-    return _Part(document(page), end)
+    cursor = asked.cursor(end, look)
+    page = {"freezes": list(map(as_json, rows)), "cursor": cursor, "more": end < asked.until}
+    return _Part(document(page), cursor)
 
 
 def _rows(asked: _Asked, limit: int, kind: Format, look: Look) -> _Part:
     rows, end = _found(asked, look, asked.after, limit)
-    return _Part(written(rows, kind), end)
+    return _Part(written(rows, kind), asked.cursor(end, look))
 
 
-def _heads(query: FreezeQuery, asked: _Asked, end: int) -> dict[str, str]:
-    cursor = asked.cursor(end)
-    if end >= asked.until:
+def _heads(query: FreezeQuery, asked: _Asked, cursor: str) -> dict[str, str]:
+    if cursor == asked.last_cursor:
         return {CURSOR: cursor}
     kept = query.model_dump(exclude_none=True, exclude_defaults=True) | {"cursor": cursor}
     return {CURSOR: cursor, "Link": f'<{PATH}?{urlencode(kept)}>; rel="next"'}

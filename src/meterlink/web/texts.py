@@ -26,10 +26,10 @@ _TWO_FIRST: Final = "(?:M[Tjz]|N[DTjz]|O[DT])[AEIMQUYcgk]"
 _ONE: Final = "(?:[MN][AQgw]|O[AQ])"
 CURSOR_PATTERN: Final = (
     rf"^ZjE6(?:{_ONE}|{_TWO_FIRST}|{_THREE_FIRST}(?:{_THREE}){{0,4}}(?:{_ONE}|{_TWO}|{_THREE})?)"
-    r"(?:\.[0-9a-f]{16})?$"
+    r"(?:~[0-9a-f]{12})?(?:\.[0-9a-f]{16})?$"
 )
-"""A cursor as ``billing.cursors`` writes it: base64 of digits, up to 18 of them, the first no zero; and the
-digest of a question."""
+"""A cursor as ``billing.cursors`` writes it: base64 of digits, up to 18 of them, the first no zero; the
+origin of the row, and the digest of a question."""
 
 PLACE_MAX: Final = 64
 """Longest area, meter or item, in characters."""

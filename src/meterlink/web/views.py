@@ -143,6 +143,7 @@ class SealedView(BaseModel):
     sealed_at: Time
     from_seq: int
     to_seq: int
+    origin: str = Field("", description="of the row `to_seq`; seals of format 1 have none")
     cursor: str = Field(description="of `daily_freeze`: what comes behind it is not in it")
     freezes: int
     counts: CountsView
