@@ -123,6 +123,29 @@ def test_a_wallet_of_later_is_compared_in_its_first_night(tmp_path: Path) -> Non
     assert ["2026-11-23"] == nights(logs)
 
 
+def test_what_was_paid_into_an_account_fills_no_wallet_of_later(tmp_path: Path) -> None:
+    """The money of a month would be in the account, and once more in the wallet (TOP-01)."""
+    shop = Shop(tmp_path, model="generic-remote-cost-control")
+    gateway = shop.gateway
+    at = time_out(gateway.now())
+
+    async def script() -> None:
+        await gateway.up()
+        gateway.employ("olga", "operator")
+        await gateway.paid(M, at=at)
+        await change(gateway, model="generic-local-prepayment")
+
+    async def again() -> None:
+        await gateway.up()
+        assert [] == (await gateway.paid(M, at=at))["orders"]
+        (top_up,) = (await gateway.paid(M, "p2"))["orders"]
+        assert "done" == (await gateway.until(top_up))["state"]
+
+    shop.run(60, script)
+    shop.run(120, again)
+    assert ["top_up"] == gateway.obeyed()
+
+
 def nights(logs: Sequence[Mapping[str, Any]]) -> list[str]:
     """The days that were compared by themselves."""
     return [one["day"] for one in logs if one["event"] == "reconciled"]

@@ -176,7 +176,7 @@ class EvidenceBook:
             at=now,
             actor=actor.name,
             meter=record.meter,
-            body=body_of(record, by_billing=Role.BILLING in actor.roles),
+            body=body_of(record, by_billing=Role.BILLING in actor.roles, world=self._world(record)),
         )
         return await self._append_once(act)
 
@@ -409,6 +409,10 @@ class EvidenceBook:
                 f"meter: {meter.id} has no customer_number in the configuration: add it there"
             )
         return record.model_copy(update={"meter": meter.id, "customer": meter.customer_number})
+
+    def _world(self, record: Evidence) -> str:
+        meter = self._roster.meter(record.meter) if isinstance(record, Payment) else None
+        return "" if meter is None else meter.world
 
     def _only(self, record: Evidence) -> RosterMeter:
         meters = self._roster.of_customer(record.customer)

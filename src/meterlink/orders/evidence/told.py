@@ -25,11 +25,22 @@ _R = TypeVar("_R", bound=Record)
 _E = TypeVar("_E", bound=Record)
 _BILLED: Final = "by_billing"
 """Beside the keys of a record in its act: that an account of a billing system brought it."""
+_WORLD: Final = "world"
+"""Beside those of a payment: who kept the account of its meter then, `remote` or `local`."""
 
 
-def body_of(record: Record, *, by_billing: bool) -> dict[str, Any]:
+def body_of(record: Record, *, by_billing: bool, world: str = "") -> dict[str, Any]:
     """What the act of a record keeps."""
-    return {**record.body, **({_BILLED: True} if by_billing else {})}
+    return {
+        **record.body,
+        **({_BILLED: True} if by_billing else {}),
+        **({_WORLD: world} if world else {}),
+    }
+
+
+def world_of(act: Act) -> str:
+    """Who kept the account of a meter when a payment for it was kept; empty: nobody noted it."""
+    return str(act.body.get(_WORLD, ""))
 
 
 def record_of(act: Act) -> Evidence:
@@ -39,7 +50,7 @@ def record_of(act: Act) -> Evidence:
         EvidenceRefused: it is of no kind that we know.
 
     """
-    return parse({key: value for key, value in act.body.items() if key != _BILLED})
+    return parse({key: value for key, value in act.body.items() if key not in {_BILLED, _WORLD}})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,7 +34,7 @@ from meterlink.orders.book import Book
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.one_payment import first_told
 from meterlink.orders.evidence.records import Payment
-from meterlink.orders.evidence.told import record_of
+from meterlink.orders.evidence.told import record_of, world_of
 from meterlink.orders.life.history import History, cut_of
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
@@ -174,6 +174,9 @@ class Payments:
     async def _follow(self, meter: RosterMeter, payment: Payment, number: int, touched: list[str]) -> None:
         """Make the orders that it leads to, and add them to those that it touched."""
         if meter.world == "local":
+            if await self._was_for_an_account(payment):
+                _log.warning("payment_was_for_the_account", meter=meter.id, payment=payment.full_id)
+                return
             touched.append(await self._topped_up(meter, await self._first_told(meter, payment)))
         elif payment.settles:
             histories = await self._book.histories(meter.id, meter.predecessors)
@@ -181,6 +184,11 @@ class Payments:
                 touched.append(await self._reconnected(meter, payment))
             if _is_sent_before(_alarm_of(histories), number):
                 touched.append(await self._quieted(meter, payment))
+
+    async def _was_for_an_account(self, payment: Payment) -> bool:
+        """Whether the money went to the head-end, for an account or a bill, when it was told of."""
+        kept = await self._book.acts.of_subject(Topic.EVIDENCE, payment.full_id)
+        return bool(kept) and world_of(kept[0].act) in {"none", "remote"}
 
     async def _first_told(self, meter: RosterMeter, payment: Payment) -> Payment:
         """The record by which it was told first: several senders may tell of one payment. Source: TOP-01."""
