@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -53,7 +54,9 @@ def _record(protocol: str) -> Record:
 
 def test_a_night_through_both_protocols_is_one_row_with_one_day(tmp_path: Path) -> None:
     """A meter whose protocol is changed would be billed twice for a night, or for the day beside it."""
-    records = [_record(protocol) for protocol in ("dlt645-2007", "dlt698.45")]
+    first, second = [_record(protocol) for protocol in ("dlt645-2007", "dlt698.45")]
+    other = tuple(replace(one, value=(one.value or Decimal(0)) + 1) for one in second.readings)
+    records = [first, second, replace(second, readings=other)]
 
     async def kept() -> list[FreezeRow]:
         async with plant(tmp_path) as at:
@@ -65,12 +68,11 @@ def test_a_night_through_both_protocols_is_one_row_with_one_day(tmp_path: Path) 
             with at.freezes() as freezes:
                 return freezes.after(0)[0]
 
-    first, second = asyncio.run(kept())
-    assert {MIDNIGHT.date() - timedelta(days=1)} == {first.day, second.day, day_of(NOW, CHINA_TIME)}
-    assert (None, first.seq) == (first.supersedes, second.supersedes)
-    held = [{one.item: one.value for one in row.registers} for row in (first, second)]
-    assert held[0] == held[1]
+    night, corrected = asyncio.run(kept())
+    assert {MIDNIGHT.date() - timedelta(days=1)} == {night.day, corrected.day, day_of(NOW, CHINA_TIME)}
+    assert (None, night.seq) == (night.supersedes, corrected.supersedes), "the row between is none"
+    held = [{one.item: one.value for one in record.readings} for record in records]
+    assert held[0] == held[1] == {one.item: one.value for one in night.registers}
     assert 5 == len(held[0]) and None not in held[0].values()
-    assert [set(), {("duplicate",)}] == [
-        {one.marks.names for one in row.registers if one.marks} for row in (first, second)
-    ]
+    assert held[2] == {one.item: one.value for one in corrected.registers}, "another value is news"
+    assert {"valid"} == {one.quality for one in night.registers}

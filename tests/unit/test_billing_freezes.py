@@ -11,8 +11,10 @@ import pytest
 
 from meterlink.billing import source
 from meterlink.billing.consumption import Lack
-from meterlink.billing.source import LOOKS_AT_ONCE
+from meterlink.billing.source import LOOKS_AT_ONCE, Freezes
+from meterlink.errors import RowUnreadable
 from meterlink.journal import freeze_rows
+from meterlink.journal.reader import JournalReader
 from meterlink.model.marks import Marks
 from meterlink.model.zone import CHINA_TIME
 from meterlink.roster.exchange import Exchange
@@ -141,11 +143,35 @@ async def test_a_page_is_found_by_its_place_in_the_log(tmp_path: Path) -> None:
     assert 5 == len(freeze_rows.following(db, after=0, until=10**9, limit=10))
     assert 0 < freeze_rows.newest_freeze(db)
     db.set_trace_callback(None)
-    assert 2 == len(asked)
+    pages = (asked[0], asked[-1])
+    assert 2 == len(asked[1:-1]), "the one row with another before it, and that other"
     for query in asked:
         steps = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {query}")]
-        assert any("INDEX log_freezes_kept (data_class=?" in step for step in steps), steps
+        index = "INDEX log_freezes_kept (data_class=?" if query in pages else "INDEX reading_by_key (meter=?"
+        assert any(index in step for step in steps), steps
     db.close()
+
+
+@pytest.mark.asyncio
+async def test_a_damaged_row_stops_its_own_area_alone(tmp_path: Path) -> None:
+    """One bad sector would stop the seals and the feed of all meters without an area."""
+    async with plant(tmp_path) as at:
+        await at.put(1, area="A1")
+        await at.put(2)
+        at.after(FIRST_DAY)
+        for number in (1, 2, 3):
+            await at.keep(f"m{number}", FIRST_DAY, {TOTAL: "1.00"})
+    with sqlite3.connect(tmp_path / JOURNAL) as db:
+        db.execute("DROP TRIGGER reading_keeps_values")
+        db.execute("UPDATE reading SET value = 'x1' WHERE meter = 'm1'")
+    db.close()
+    with JournalReader(tmp_path / JOURNAL) as reader:
+        freezes = Freezes(reader, CHINA_TIME)
+        for day in (None, FIRST_DAY):
+            assert ["m2", "m3"] == [one.meter for one in freezes.after(0, day=day, area="")[0]]
+            for area in ("A1", None):
+                with pytest.raises(RowUnreadable):
+                    freezes.after(0, day=day, area=area)
 
 
 @pytest.mark.asyncio

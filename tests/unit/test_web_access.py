@@ -167,7 +167,28 @@ async def test_each_error_is_a_problem(
         answer = await _refused(api, method, url, **sent)
         assert kind == of_problem(answer)
         assert KINDS[kind][0] == answer.status_code
-        assert kind != "wrong-method" or "GET" == answer.headers["allow"]
+        assert kind != "wrong-method" or "GET, HEAD" == answer.headers["allow"]
+
+
+@pytest.mark.asyncio
+async def test_head_says_what_get_would_without_a_body(tmp_path: Path) -> None:
+    """A client that asks first how much there is would be told that there is nothing to ask."""
+    async with plant(tmp_path) as home, served(tmp_path) as api:
+        await _sealed(home)
+        file = f"/v1/settlements/{DAY}/files/manifest.json"
+        with capture_logs() as logs:
+            for url in (
+                "/v1/daily-freeze",
+                "/v1/daily-freeze?format=csv",
+                file,
+                "/v1/none",
+                "/v1/openapi.json",
+            ):
+                told, got = await _refused(api, "HEAD", url), await _refused(api, "GET", url)
+                assert (b"", got.status_code) == (told.content, told.status_code), url
+                for name in ("content-type", "content-length", "etag", "meterlink-cursor"):
+                    assert got.headers.get(name) == told.headers.get(name), (url, name)
+        assert [] == [one for one in logs if one["log_level"] == "error"]
 
 
 @pytest.mark.asyncio

@@ -1,7 +1,8 @@
 """A freeze as billing gets it: the registers of one meter at the end of one day, with where it stood.
 
-One row of the log is one freeze. A value that is told again, corrected or with other marks, is a further row
+One row of the log is one freeze. A value that is corrected, or told again with other marks, is a further row
 with a greater ``seq``, and names the row whose place it takes; the newest row of a register is what holds.
+One that is told again as it was is no news, and no row here: the log alone has it.
 """
 
 from __future__ import annotations

@@ -195,6 +195,10 @@ class Points:
             if any(entry.settings.area == area for entry in told.entries)
         )
 
+    def never_in(self, area: str) -> frozenset[str]:
+        """Our ids of the meters that the roster knows, and that never stood in a transformer area."""
+        return frozenset(self._told) - self.ever_in(area)
+
     def in_service(self, at: datetime, area: str | None = None) -> list[str]:
         """Our ids of the meters that stood at customers' at a time, sorted.
 

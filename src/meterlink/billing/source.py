@@ -163,15 +163,19 @@ class Freezes:
         end = self.newest() if until is None else until
         limit = min(limit, ROWS_MAX)
         slots = None if day is None else slots_of(day, self.zone)
-        only = self.points.ever_in(area) if area else None  # those that no roster knew are in no area
+        # Those that no roster knew are in no area; damaged rows of other areas are left out with them.
+        only = self.points.ever_in(area) if area else None
+        but = self.points.never_in(area) if area == "" else None
         found: list[FreezeRow] = []
         for _ in range(LOOKS_AT_ONCE):
-            look = partial(freeze_rows.following, after=seq, until=end, limit=limit, slots=slots, only=only)
+            look = partial(
+                freeze_rows.following, after=seq, until=end, limit=limit, slots=slots, only=only, but=but
+            )
             kept = self._reader.look(look)
             for one in kept:
                 seq = one.seq
                 row = self._row(one)
-                if area is None or row.place.area == area:
+                if one.is_news and (area is None or row.place.area == area):
                     found.append(row)
                     if len(found) == limit:
                         return found, seq

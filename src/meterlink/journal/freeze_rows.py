@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -31,6 +31,7 @@ _FOLLOWING: Final = """
         SELECT id, kept_at FROM log
         WHERE {only}
         AND (:meters IS NULL OR +meter IN (SELECT value FROM json_each(:meters)))
+        AND (:others IS NULL OR +meter NOT IN (SELECT value FROM json_each(:others)))
         ORDER BY id LIMIT :limit
     ) AS log JOIN reading ON reading.log_id = log.id
     ORDER BY log.id, reading.n
@@ -41,6 +42,21 @@ _OF_SLOTS: Final = _FOLLOWING.format(
     " AND +id > :after AND +id <= :until"
 )
 # The plus keeps the planner at the slots: a day has some thousand rows, and behind an early id are millions.
+_AGAINST_BEFORE: Final = """
+    SELECT
+        sum(marks & :again != 0 AND was_marks IS NOT NULL AND was_marks | :aside = marks | :aside) = count(*),
+        max(was_id)
+    FROM (
+        SELECT told.marks, was.marks AS was_marks, was.log_id AS was_id
+        FROM reading AS told LEFT JOIN reading AS was
+        ON was.meter = told.meter AND was.item = told.item AND was.slot = told.slot AND was.log_id = (
+            SELECT max(before.log_id) FROM reading AS before
+            WHERE before.meter = told.meter AND before.item = told.item AND before.slot = told.slot
+            AND before.log_id < told.log_id
+        )
+        WHERE told.log_id = :row
+    )
+    """
 _FIRST: Final = "SELECT min(slot) FROM log WHERE data_class = 'daily_freeze'"
 _LAST_USABLE: Final = """
     SELECT slot FROM log WHERE data_class = 'daily_freeze'
@@ -68,7 +84,9 @@ class KeptFreeze:
         seq: its id.
         kept_at: when the log got it; aware, UTC.
         readings: of it, at least one, all of one slot.
-        before: the newest earlier row with a value for one of its keys; ``None``: there is none.
+        before: the newest earlier row that was news, with a value for one of its keys; ``None``: none is.
+        is_news: whether it tells something that was not kept: of a key that was read again with the same
+            value, and with no other doubt, it does not.
 
     """
 
@@ -76,6 +94,7 @@ class KeptFreeze:
     kept_at: datetime
     readings: tuple[Reading, ...]
     before: int | None
+    is_news: bool = True
 
 
 def newest(db: sqlite3.Connection) -> int:
@@ -130,6 +149,7 @@ def following(
     limit: int,
     slots: tuple[datetime, datetime] | None = None,
     only: Collection[str] | None = None,
+    but: Collection[str] | None = None,
 ) -> list[KeptFreeze]:
     """The next freezes behind a row of the log, in order.
 
@@ -140,6 +160,7 @@ def following(
         limit: rows at most, up to ``ROWS_MAX``.
         slots: only those from the first on and before the second; ``None``: of all times.
         only: our ids of meters; ``None``: of all.
+        but: our ids of meters that are left out; ``None``: none.
 
     Raises:
         RowUnreadable: one of them is damaged.
@@ -147,10 +168,30 @@ def following(
     """
     asked: dict[str, int | str | None] = {"after": after, "until": until, "limit": min(limit, ROWS_MAX)}
     asked["meters"] = None if only is None else json.dumps(sorted(only))
+    asked["others"] = None if but is None else json.dumps(sorted(but))
     if slots is not None:
         asked |= {"since": micros(slots[0]), "before": micros(slots[1])}
     found = db.execute(_OF_SLOTS if slots else _ALL, asked)
-    return [_freeze(list(rows)) for _, rows in groupby(found, key=itemgetter(_ID))]
+    kept = [_freeze(list(rows)) for _, rows in groupby(found, key=itemgetter(_ID))]
+    return [one if one.before is None else _with_news(db, one) for one in kept]
+
+
+def _with_news(db: sqlite3.Connection, kept: KeptFreeze) -> KeptFreeze:
+    """The same, seen against what was kept before it; few rows have something before them."""
+    is_news, before = _against_before(db, kept.seq)
+    while before is not None:
+        was_news, earlier = _against_before(db, before)
+        if was_news:
+            break
+        before = earlier
+    return replace(kept, before=before, is_news=is_news)
+
+
+def _against_before(db: sqlite3.Connection, seq: int) -> tuple[bool, int | None]:
+    """Whether a row tells something new, and the newest earlier row with a value for one of its keys."""
+    asked = {"row": seq, "again": Marks.DUPLICATE.value, "aside": (Marks.DUPLICATE | Marks.BACKFILL).value}
+    same, before = db.execute(_AGAINST_BEFORE, asked).fetchone()
+    return not same, before
 
 
 def _freeze(rows: list[tuple[Any, ...]]) -> KeptFreeze:

@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 
 class _Gone(Exception):
-    """Nobody waits for an answer."""
+    """Nobody waits for an answer, or for more of one."""
 
 
 class Limits:
@@ -59,12 +59,16 @@ class Limits:
         await self._serve(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        has_begun = False
+        has_begun, is_head = False, scope["method"] == "HEAD"
 
         async def noted(message: Message) -> None:
             nonlocal has_begun
+            if is_head and has_begun:
+                raise _Gone  # all is said: a month that nobody is sent need not be read
             has_begun = has_begun or message["type"] == "http.response.start"
             await send(message)
+            if is_head and has_begun:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
         first: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
 
@@ -72,8 +76,11 @@ class Limits:
             return first.pop() if first else await receive()
 
         try:
-            await self._app(scope, bodiless, noted)
+            # What GET would say, without its body. Source: RFC 9110, 9.3.2.
+            await self._app({**scope, "method": "GET"} if is_head else scope, bodiless, noted)
         except Exception as error:  # noqa: BLE001 (a request that cannot be answered ends nothing else)
+            if is_head and has_begun:
+                return
             _log.error("web.failed", path=scope["path"][:TEXT_MAX], exc_info=error)
             if not has_begun:
                 await of_a_bug(scope["path"]).response(scope["path"])(scope, receive, send)

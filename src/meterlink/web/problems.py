@@ -246,4 +246,5 @@ def _of_http(request: Request, error: Exception) -> JSONResponse:
     kind = {404: "no-such-path", 405: "wrong-method"}.get(error.status_code, "bad-request")
     detail = f"{request.method[:16]} {request.url.path[:TEXT_MAX]}: {str(error.detail).rstrip('.')}"
     remedy = "GET /v1/openapi.json lists paths and methods."
-    return Problem(kind, detail, remedy, error.headers).response(request.url.path)
+    headers = {"Allow": "GET, HEAD"} if error.status_code == 405 else error.headers
+    return Problem(kind, detail, remedy, headers).response(request.url.path)
