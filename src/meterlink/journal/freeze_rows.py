@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from meterlink.errors import RowUnreadable
 from meterlink.journal.cells import instant, micros, reading_of
-from meterlink.model.marks import UNUSABLE
+from meterlink.model.marks import UNUSABLE, Marks
 from meterlink.model.reading import Reading
 
 ROWS_MAX: Final = 5_000
