@@ -149,6 +149,7 @@ async def test_an_order_from_creation_to_the_queue(tmp_path: Path) -> None:
         assert 0 == (await town.say("clara", *create, *deadline)).exit_code
         again = await town.say("clara", *create, *deadline, "--json")
         assert (0, "authorised") == (again.exit_code, json.loads(again.stdout)["state"])
+        assert 0 == (await town.say("clara", *create, "--within", "30")).exit_code, "the same half hour"
         clash = await town.say("clara", *create, "--within", "10")
         assert 8 == clash.exit_code
         assert "wants something else" in clash.stderr

@@ -12,6 +12,9 @@ from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.errors import NotAllowed, NotEntitled
 from tests.sim.test_local_prepayment import Shop
 from tests.sim.test_reconnections import M, alarms
+from tests.support.order_gateway import one_meter
+
+MARK_FILE = "journal.mark"
 
 
 def copied(folder: Path) -> None:
@@ -70,3 +73,32 @@ def test_nothing_goes_by_an_old_copy_before_two_people_have_looked(tmp_path: Pat
     shop.run(1000, after)
     shop.run(30, later)
     assert ["top_up", "top_up"] == gateway.obeyed()
+
+
+def test_a_copy_from_before_somebody_paid_lets_no_trip_go(tmp_path: Path) -> None:
+    """A payer, and who lives by a machine, would be cut off by a trip that was stopped in time (LOG-01)."""
+    gateway = one_meter(tmp_path)
+
+    async def before() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        copied(tmp_path)
+        told = [gateway.paid(M), gateway.ask("sam", "control.stop", reason="a flood")]
+        for telling in told:
+            mark = (tmp_path / MARK_FILE).read_bytes()
+            await telling
+            assert mark != (tmp_path / MARK_FILE).read_bytes(), "the copy is known before he is answered"
+        assert "cancelled" == (await gateway.until("t-1"))["state"]
+
+    async def after() -> None:
+        await gateway.up()
+        assert "JOURNAL_RESTORED" in await alarms(gateway)
+        await asyncio.sleep(30)
+        assert (await gateway.ask("clara", "order.show", id="t-1"))["is_open"]
+
+    gateway.run(seconds=20, meanwhile=before)
+    put_back(tmp_path)
+    for _ in range(2):
+        gateway.run(seconds=60, meanwhile=after)  # what is doubted is doubted after the next start, too
+    assert [] == gateway.obeyed()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from meterlink.model.payload import time_out
 from metersim import Station
 from metersim.security.provider import LabProvider
+from tests.sim.test_orders_of_a_changed_roster import change
 from tests.support.adapters import Program
 from tests.support.control_bench import ADDRESS, CUSTOMER, NUMBER, a_shop
 from tests.support.head_end645 import HeadEnd
@@ -25,7 +28,7 @@ DAY = "2026-11-24"
 class Shop:
     """A gateway with one prepayment meter and the laboratory's provider."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, model: str = "generic-local-prepayment", **more: Any) -> None:
         self.meter = a_shop()
         keys = {
             "security": "lab",
@@ -36,18 +39,19 @@ class Shop:
             folder,
             [Station(meter=self.meter)],
             keys={ADDRESS: keys},
-            model="generic-local-prepayment",
+            model=model,
             tables={"security_providers": [{"name": "lab", "command": ["hsm"]}]},
             provider=lambda group: Program(group, name="lab").open,
+            **more,
         )
 
     def run(self, seconds: float, script: Callable[[], Awaitable[None]]) -> None:
         """Run the gateway and the provider beside it."""
         self.gateway.run(seconds=seconds, meanwhile=script)
 
-    async def reconciled(self) -> Mapping[str, Any]:
-        """The comparison of the day."""
-        return await self.gateway.ask("billing", "reconcile", day=DAY)
+    async def reconciled(self, day: str = DAY) -> Mapping[str, Any]:
+        """The comparison of a day."""
+        return await self.gateway.ask("billing", "reconcile", day=day)
 
     async def stated(self, cents: int, name: str) -> None:
         """The head-end's ledger says what should be in the meter."""
@@ -75,6 +79,76 @@ def test_a_day_before_the_log_agrees_with_nothing(tmp_path: Path, day: str) -> N
         assert (await shop.reconciled())["is_whole"]
 
     shop.run(30, script)
+
+
+def test_a_payment_ahead_of_midnight_is_of_one_day(tmp_path: Path) -> None:
+    """Money that a sender's clock puts into the next day would be on neither, and both agree (TOP-06)."""
+    shop = Shop(tmp_path, start=datetime(2026, 11, 24, 15, 56, tzinfo=UTC))
+
+    async def script() -> None:
+        await shop.gateway.up()
+        ahead = shop.gateway.now() + timedelta(minutes=4, seconds=30)
+        (order,) = (await shop.gateway.paid(M, at=time_out(ahead)))["orders"]
+        await shop.gateway.until(order)
+        await asyncio.sleep(300)
+        found = [(await shop.reconciled(day))["channels"] for day in (DAY, "2026-11-25")]
+        assert ([], [12_000]) == (found[0], [one["settled_cents"] for one in found[1]])
+
+    shop.run(600, script)
+
+
+def test_a_night_that_the_daemon_was_down_is_made_up_for(tmp_path: Path) -> None:
+    """Nobody would compare the day before, and a wallet that lost money be found a day later (TOP-08)."""
+    shop = Shop(tmp_path, start=datetime(2026, 11, 23, 15, 59, tzinfo=UTC))
+    with capture_logs() as logs:
+        shop.run(60, shop.gateway.up)
+        shop.gateway.clock.ahead = timedelta(minutes=50)
+        shop.run(3 * 3600, shop.gateway.up)
+    assert ["2026-11-23"] == nights(logs)
+
+
+def test_a_wallet_of_later_is_compared_in_its_first_night(tmp_path: Path) -> None:
+    """The meters of a gateway that began without a wallet would never be compared (TOP-08)."""
+    shop = Shop(
+        tmp_path, model="generic-remote-cost-control", start=datetime(2026, 11, 23, 15, 50, tzinfo=UTC)
+    )
+
+    async def script() -> None:
+        await shop.gateway.up()
+        shop.gateway.employ("olga", "operator")
+        await change(shop.gateway, model="generic-local-prepayment")
+
+    with capture_logs() as logs:
+        shop.run(3600, script)
+    assert ["2026-11-23"] == nights(logs)
+
+
+def test_what_was_paid_into_an_account_fills_no_wallet_of_later(tmp_path: Path) -> None:
+    """The money of a month would be in the account, and once more in the wallet (TOP-01)."""
+    shop = Shop(tmp_path, model="generic-remote-cost-control")
+    gateway = shop.gateway
+    at = time_out(gateway.now())
+
+    async def script() -> None:
+        await gateway.up()
+        gateway.employ("olga", "operator")
+        await gateway.paid(M, at=at)
+        await change(gateway, model="generic-local-prepayment")
+
+    async def again() -> None:
+        await gateway.up()
+        assert [] == (await gateway.paid(M, at=at))["orders"]
+        (top_up,) = (await gateway.paid(M, "p2"))["orders"]
+        assert "done" == (await gateway.until(top_up))["state"]
+
+    shop.run(60, script)
+    shop.run(120, again)
+    assert ["top_up"] == gateway.obeyed()
+
+
+def nights(logs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The days that were compared by themselves."""
+    return [one["day"] for one in logs if one["event"] == "reconciled"]
 
 
 def test_a_payment_becomes_one_top_up(tmp_path: Path) -> None:
@@ -197,9 +271,14 @@ def test_one_transfer_that_is_told_of_two_meters(tmp_path: Path) -> None:
         (item,) = (await gateway.ask("david", "work.list"))["items"]
         assert ("manual", second) == (item["kind"], item["order"])
         assert "bank:b-1" in item["why"]
+        told = {"amount_cents": 7_000, "at": time_out(gateway.now())}
+        (third,) = (await gateway.paid(M, "p1", sender="bank", **told))["orders"]
+        assert "done" == (await gateway.until(third))["state"]
+        (fourth,) = (await gateway.paid(f"m{other}", "p1", sender="till", **told))["orders"]
+        assert "refused" == (await gateway.until(fourth))["state"], "without a transfer it may be one"
 
     gateway.run(seconds=240, meanwhile=script)
-    assert (["top_up"], []) == (gateway.obeyed(), gateway.obeyed(other))
+    assert (["top_up", "top_up"], []) == (gateway.obeyed(), gateway.obeyed(other))
 
 
 def test_a_day_that_agrees(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,17 @@ from meterlink.orders.dispatch.sending import JUDGED_MAX
 from meterlink.orders.judging.gathering import Gatherer
 from meterlink.orders.judging.judge import basis_of
 from meterlink.orders.life.life import Life
+from meterlink.orders.life.machine import Signal
 from meterlink.orders.people import Actor
 from meterlink.orders.rules.facts import Live
 from meterlink.orders.rules.verdict import Stage, Verdict
 from metersim import Meter, Station
 from tests.sim.test_reconnections import M
-from tests.support.order_bench import Lenient, OrderBench
+from tests.support.order_bench import START, Lenient, OrderBench
 from tests.support.order_gateway import OrderGateway, kinds_of, one_meter
 from tests.support.orders import order
+
+SLOW_S = 130.0
 
 
 async def stop(gateway: OrderGateway) -> None:
@@ -102,6 +107,38 @@ def test_what_does_not_come_to_rest_is_put_off(tmp_path: Path, times: int, postp
     assert life is not None
     assert (OrderState.DONE, postponed) == (life.state, life.postponed)
     assert ["trip"] == bench.obeyed()
+
+
+class _SlowLog:
+    """Something that takes its time whenever an intent is written."""
+
+    async def beside(self, before: Life, after: Life, act: Act) -> Sequence[Act]:
+        if act.verb == Signal.INTEND:
+            await asyncio.sleep(SLOW_S)
+        return ()
+
+    def kept(self, acts: Iterable[Act]) -> None:
+        """Nothing to be done."""
+
+
+@pytest.mark.parametrize(("minutes", "obeyed"), [(2, []), (5, ["trip"])])
+def test_nothing_leaves_after_a_deadline_that_came_while_the_log_was_written(
+    tmp_path: Path, minutes: int, obeyed: list[str]
+) -> None:
+    """A disk that hangs for two minutes would have somebody cut off after the hour he was told."""
+    bench = OrderBench(tmp_path, Station(meter=Meter("000000000161", seed=7)))
+
+    async def acts() -> list[dict[str, Any]]:
+        bench.book.companions.append(_SlowLog())
+        deadline_at = START + timedelta(minutes=minutes)
+        await bench.carry_out(bench.order(deadline_at=deadline_at))
+        return [dict(kept.act.body) for kept in await bench.book.acts_of("o-1")]
+
+    bodies = bench.run(acts)
+    assert bodies is not None
+    told = [body["answer"]["told"] for body in bodies if "answer" in body]
+    assert (not obeyed) == ("the deadline came while the log was written" in told)
+    assert obeyed == bench.obeyed()
 
 
 def test_what_the_rules_read_is_what_a_verdict_rests_on() -> None:

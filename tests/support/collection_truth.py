@@ -28,11 +28,12 @@ RESTATED = 1 << 14
 
 @dataclass(frozen=True)
 class Row:
-    """A slot of the ledger."""
+    """A slot of the ledger; ``changed_at``: its last try, or when it was settled, by the gateway's clock."""
 
     state: str
     reason: str
     tries: int
+    changed_at: datetime | None = None
 
 
 @dataclass
@@ -63,12 +64,37 @@ class Book:
     def slots(self) -> dict[tuple[str, str, datetime], Row]:
         """Every row of the ledger."""
         found = {}
-        for meter, data_class, at, state, reason, tries in self._db.execute(
-            "SELECT meter, data_class, at, state, reason, tries FROM series JOIN slot ON series = number"
+        for meter, data_class, at, state, reason, tries, changed_at in self._db.execute(
+            "SELECT meter, data_class, at, state, reason, tries, changed_at"
+            " FROM series JOIN slot ON series = number"
         ):
             key = (meter, data_class, datetime.fromtimestamp(at, UTC))
             assert key not in found
-            found[key] = Row(STATES[state], REASONS[reason], tries)
+            changed = None if changed_at is None else datetime.fromtimestamp(changed_at, UTC)
+            found[key] = Row(STATES[state], REASONS[reason], tries, changed)
+        return found
+
+    def gaps(self) -> dict[tuple[str, str], list[tuple[datetime, datetime, str]]]:
+        """By meter and class, the stretches of slots of which each was missed for one reason."""
+        found: dict[tuple[str, str], list[tuple[datetime, datetime, str]]] = {}
+        for meter, data_class, since, until, reason in self._db.execute(
+            "SELECT meter, data_class, from_at, until_at, reason FROM series JOIN gap ON series = number"
+        ):
+            edges = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
+            found.setdefault((meter, data_class), []).append((*edges, REASONS[reason]))
+        return found
+
+    def events(self) -> dict[str, dict[tuple[str, datetime, int], list[datetime | None]]]:
+        """By meter, every event that stands in the log, with the ends that were told of it, in order."""
+        found: dict[str, dict[tuple[str, datetime, int], list[datetime | None]]] = {}
+        for meter, kind, began_us, ended_us, number in self._db.execute(
+            "SELECT meter, kind, coalesce(occurred_at, 0), ended_at, coalesce(content, 0) FROM event"
+            " LEFT JOIN event_value ON event_value.log_id = event.log_id AND item = 'event_number'"
+            " ORDER BY event.log_id"
+        ):
+            began = datetime.fromtimestamp(began_us / 1e6, UTC)
+            ended = None if ended_us is None else datetime.fromtimestamp(ended_us / 1e6, UTC)
+            found.setdefault(meter, {}).setdefault((kind, began, int(number)), []).append(ended)
         return found
 
     def readings(self) -> dict[tuple[str, str, datetime], dict[str, Decimal]]:

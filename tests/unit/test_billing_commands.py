@@ -177,6 +177,9 @@ def test_consumption_is_shown_or_why_there_is_none(place: Place) -> None:
     )
     code, out, _ = place.run("consumption", "m2", "--from", _DAY, "--to", _DAY, lang="zh")
     assert (6, True) == (code, "缺少起始冻结示数" in out)
+    typo = place.run("consumption", "m2", "--from", _DAY, "--to", _DAY, "--item", "forward_active_enrgy")
+    assert 2 == typo[0]
+    assert "near it: forward_active_energy" in typo[2]
     assert 2 == place.run("consumption", "nobody", "--from", _DAY, "--to", _DAY)[0]
     assert 2 == place.run("consumption", "m2", "--from", _SECOND.isoformat(), "--to", _DAY)[0]
     for days, code in ((DAYS_MAX, 6), (DAYS_MAX + 1, 2)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -25,21 +26,21 @@ def _end(day: int, value: Decimal | str | None, marks: Marks = NO_MARKS, seq: in
     return End(at=NIGHT + day * DAY, value=number, marks=marks, seq=seq)
 
 
+_UNTOLD = _end(0, None, seq=None)
+"""A meter came or went, and nobody said what it showed."""
+_UNTOLD_LACK = Lack.NO_EXCHANGE_REGISTERS
+
+
 def _stretch(
     start: End | None,
     end: End | None,
     *,
     meter: str = "m1",
-    multiplier: Decimal = Decimal(1),
-    then: Decimal | None = None,
+    multiplier: Decimal | None = Decimal(1),
+    between: Sequence[End] = (),
 ) -> Stretch:
     return Stretch(
-        meter=meter,
-        facts=FACTS,
-        multiplier_start=multiplier,
-        multiplier_end=multiplier if then is None else then,
-        start=start,
-        end=end,
+        meter=meter, facts=FACTS, multiplier=multiplier, start=start, end=end, between=iter(between)
     )
 
 
@@ -62,6 +63,9 @@ def test_the_days_together_are_the_difference_of_the_registers(
     ]
     assert [one * ratio for one in days] == [one.amount for one in found]
     assert sum(days) * ratio == sum((one.amount for one in found if one.amount is not None), Decimal(0))
+    ends = [_end(n, one) for n, one in enumerate(shown)]
+    whole = _of(_stretch(ends[0], ends[-1], multiplier=ratio, between=ends[1:-1]))
+    assert sum(days) * ratio == whole.amount
 
 
 def test_a_register_that_rolls_over_goes_on() -> None:
@@ -88,9 +92,15 @@ def test_an_exchange_is_both_meters_with_their_own_multipliers() -> None:
         ([_stretch(_end(0, None, Marks.ABSENT), _end(1, "1"))], Lack.START_REJECTED),
         ([_stretch(_end(0, "1"), _end(1, "2", Marks.CLOCK_FAR))], Lack.END_REJECTED),
         ([_stretch(_end(0, "5"), _end(1, "4"))], Lack.WENT_BACK),
-        ([_stretch(_end(0, "1"), None), _stretch(_end(0, "1"), _end(1, "2"))], Lack.NO_EXCHANGE_REGISTERS),
-        ([_stretch(_end(0, "1"), _end(0, "2")), _stretch(None, _end(1, "2"))], Lack.NO_EXCHANGE_REGISTERS),
-        ([_stretch(_end(0, "1"), _end(1, "2"), then=Decimal(30))], Lack.MULTIPLIER_CHANGED),
+        (
+            [_stretch(_end(0, "1"), _UNTOLD), _stretch(_end(0, "1"), _end(1, "2"))],
+            Lack.NO_EXCHANGE_REGISTERS,
+        ),
+        (
+            [_stretch(_end(0, "1"), _end(0, "2")), _stretch(_UNTOLD, _end(1, "2"))],
+            Lack.NO_EXCHANGE_REGISTERS,
+        ),
+        ([_stretch(_end(0, "1"), _end(1, "2"), multiplier=None)], Lack.MULTIPLIER_CHANGED),
     ],
 )
 def test_where_something_lacks_there_is_a_reason_and_no_amount(stretches: list[Stretch], lack: Lack) -> None:
@@ -109,6 +119,32 @@ def test_marks_of_both_ends_are_told_but_not_those_of_the_step_before() -> None:
     start = _end(0, "1", Marks.SUDDEN_CHANGE | Marks.CLOCK_DEV)
     found = _of(_stretch(start, _end(1, "2", Marks.BACKFILL)))
     assert (Marks.CLOCK_DEV | Marks.BACKFILL, "suspect") == (found.marks, found.quality)
+
+
+@pytest.mark.parametrize(
+    ("shown", "lack", "amount"),
+    [
+        (("100", "110", "5", "400"), Lack.WENT_BACK, None),
+        (("995000", "995010", "0", "10"), Lack.WENT_BACK, None),
+        (("999800", "999990", "20", "300"), None, "500"),
+        (("100", None, "120", "130"), None, "30"),
+    ],
+)
+def test_what_a_register_did_between_the_ends_counts(
+    shown: Sequence[str | None], lack: Lack | None, amount: str | None
+) -> None:
+    """A meter that was set back to 0 within a month would be billed the difference of the month's ends."""
+    ends = [_end(n, one, NO_MARKS if one else Marks.ABSENT) for n, one in enumerate(shown)]
+    found = _of(_stretch(ends[0], ends[-1], between=ends[1:-1]))
+    assert (lack, amount) == (found.lack, None if found.amount is None else str(found.amount))
+    assert (lack is Lack.WENT_BACK) == (Marks.REG_BACK in found.marks)
+
+
+def test_a_span_is_held_for_a_sudden_day_within_it_but_not_for_a_clock() -> None:
+    """The day is to be confirmed by a person; its month would be billed without."""
+    sudden = _stretch(_end(0, "1"), _end(2, "3"), between=[_end(1, "2", Marks.SUDDEN_CHANGE)])
+    clock = _stretch(_end(0, "1"), _end(2, "3"), between=[_end(1, "2", Marks.CLOCK_DEV)])
+    assert (Marks.SUDDEN_CHANGE, NO_MARKS) == (_of(sudden).marks, _of(clock).marks)
 
 
 def test_each_lack_has_a_sentence_in_both_languages() -> None:

@@ -6,15 +6,20 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from meterlink.billing.days import end_of
 from meterlink.billing.estimates import ESTIMATED, REVERSED, subject_of
 from meterlink.billing.estimating import Estimator
 from meterlink.errors import BadRequest
 from meterlink.model.act import Topic
 from meterlink.model.marks import Marks
+from meterlink.model.zone import CHINA_TIME
+from meterlink.roster.exchange import Exchange
 from tests.support.billing import FIRST_DAY, TOTAL, Plant, plant
+from tests.support.web import served
 
 _DAY = FIRST_DAY + timedelta(days=28)
 _ONE = timedelta(days=1)
@@ -121,4 +126,93 @@ async def test_one_weekday_is_not_enough(tmp_path: Path) -> None:
     async with plant(tmp_path) as at:
         estimator = await _month(at, {7: "10.0"})
         with pytest.raises(BadRequest, match="1 are valid"):
+            await estimator.estimate("m1", TOTAL, _DAY, actor="li")
+
+
+async def _last(at: Plant, day: date = _DAY) -> Mapping[str, Any]:
+    [*_, last] = await at.journal.acts.of_subject(Topic.ESTIMATE, subject_of("m1", TOTAL, day))
+    assert REVERSED == last.act.verb
+    return last.act.body
+
+
+@pytest.mark.asyncio
+async def test_the_meter_in_its_place_takes_it_back(tmp_path: Path) -> None:
+    """A meter that fell silent is exchanged: what it was estimated to count would be billed a second time."""
+    async with plant(tmp_path) as at, served(tmp_path) as api:
+        estimator = await _month(at)
+        await estimator.estimate("m1", TOTAL, _DAY, actor="li")
+        noon = at.clock.now = end_of(_DAY, CHINA_TIME) + timedelta(hours=12)
+        last, first = {TOTAL: Decimal("515.00")}, {TOTAL: Decimal("0.00")}
+        exchange = Exchange(
+            old="m1",
+            new="m9",
+            meter_number="000000000009",
+            removed_at=noon,
+            installed_at=noon,
+            last=last,
+            first=first,
+        )
+        await at.book.exchange(exchange, actor="li")
+        assert 0 == await estimator.reverse_due(), "no day has an end yet"
+        asked = {"from": str(_DAY), "to": str(_DAY + _ONE), "estimates": "true"}
+        async with api.client(api.token()) as client:
+            [row] = (await client.get("/v1/consumption", params=asked)).json()["consumption"]
+        assert ("m9", [str(_DAY)]) == (row["meter"], [one["day"] for one in row["estimates"]])
+        await at.keep("m9", _DAY + _ONE, {TOTAL: "5.00"})
+        assert 1 == await estimator.reverse_due()
+        told = await _last(at)
+        assert ("20.00", str(_DAY), str(_DAY + _ONE)) == (
+            told["measured"],
+            told["measured_from"],
+            told["measured_to"],
+        )
+
+
+@pytest.mark.asyncio
+async def test_the_day_before_is_not_estimated_when_its_end_is_taken_back(tmp_path: Path) -> None:
+    """Two estimates in a row would stand, and the readings behind them take back only one."""
+    async with plant(tmp_path) as at:
+        estimator = await _month(at)
+        await at.keep("m1", _DAY - 2 * _ONE, {TOTAL: "489.00"})
+        await estimator.estimate("m1", TOTAL, _DAY, actor="li")
+        await at.keep("m1", _DAY - _ONE, {TOTAL: "500.00"}, marks=Marks.INVALID_DIGITS)
+        for weeks in (1, 2):  # so that the day before has same weekdays, too
+            await at.keep("m1", _DAY - 7 * weeks * _ONE - 2 * _ONE, {TOTAL: str(480 - weeks)})
+            await at.keep("m1", _DAY - 7 * weeks * _ONE - _ONE, {TOTAL: str(480 - weeks)})
+        with pytest.raises(BadRequest, match="two days in a row"):
+            await estimator.estimate("m1", TOTAL, _DAY - _ONE, actor="li")
+        await at.keep("m1", _DAY, {TOTAL: "519.00"})
+        assert 1 == await estimator.reverse_due()
+        told = await _last(at)
+        assert ("30.00", str(_DAY - _ONE), str(_DAY)) == (
+            told["measured"],
+            told["measured_from"],
+            told["measured_to"],
+        )
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("behind", "ct", "shown", "told"),
+    [
+        (3, "30", "540.00", (None, "multiplier_changed")),
+        (3, "1", "1.00", (None, "went_back")),
+        (500, "1", "900.00", ("400.00", None)),
+    ],
+)
+async def test_a_reading_takes_it_back_whatever_it_says_and_whenever(
+    tmp_path: Path, behind: int, ct: str, shown: str, told: tuple[str | None, str | None]
+) -> None:
+    """An estimate would stand for ever beside a reading that covers its day."""
+    async with plant(tmp_path) as at:
+        estimator = await _month(at)
+        await estimator.estimate("m1", TOTAL, _DAY, actor="li")
+        at.after(_DAY + behind * _ONE, hours=-12)
+        await at.put(1, ct=ct)
+        at.after(_DAY + behind * _ONE)
+        await at.keep("m1", _DAY + behind * _ONE, {TOTAL: shown})
+        assert (1, 0) == (await estimator.reverse_due(), await estimator.reverse_due())
+        found = await _last(at)
+        assert told == (found["measured"], found["lack"])
+        with pytest.raises(BadRequest, match="reading has come"):
             await estimator.estimate("m1", TOTAL, _DAY, actor="li")

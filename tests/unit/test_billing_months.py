@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections import Counter
-from datetime import timedelta
-from decimal import Decimal
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -14,16 +14,24 @@ from random import Random
 import pytest
 
 from meterlink.accounts.tokens import Scope
+from meterlink.billing.days import end_of
+from meterlink.billing.estimates import ESTIMATED, standing
+from meterlink.billing.estimating import Estimator
 from meterlink.billing.source import Freezes
+from meterlink.errors import BadRequest
 from meterlink.journal.reader import JournalReader
+from meterlink.model.act import Topic
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.reading import Record
-from tests.support.billed_months import ITEMS, Customer, Months
+from meterlink.model.zone import CHINA_TIME
+from tests.support.billed_months import ITEMS, SILENT, Customer, Months
 from tests.support.billing import FIRST_DAY, JOURNAL, Plant, plant
 from tests.support.web import served
 
 _DAYS = 32
 _DAY = timedelta(days=1)
+_ASKED = {22, 23, SILENT, SILENT + 1}
+"""Days whose estimates are asked for: there are some weeks before them."""
 _ALL = [FIRST_DAY + n * _DAY for n in range(_DAYS)]
 
 Rows = Counter[tuple[int, str, str, str]]
@@ -80,22 +88,46 @@ def _sealed(at: Plant) -> Rows:
     return found
 
 
-def _adds_up(freezes: Freezes, one: Customer) -> int:
-    """Each consumption is what was used, and all together the difference of the ends; how many there were."""
+def _adds_up(freezes: Freezes, one: Customer, rng: Random) -> int:
+    """Of any days between two freezes exactly what was used, or a reason; how many days had one.
+
+    So the days of a span together are the span.
+    """
     days = sorted(one.told)
+    steps = list(pairwise(days))
+    spans = [*steps, (days[0], days[-1]), *(sorted(rng.sample(days, 2)) for _ in range(10))]
     for item in ITEMS:
-        total = Decimal(0)
-        for before, day in pairwise(days):
-            meter, used = one.truth[day]
-            found = freezes.consumption(meter, item, before + _DAY, day)
-            assert found.amount == (used[item] - one.truth[before][1][item]) * one.multiplier, (meter, day)
-            total += found.amount
-        meter, used = one.truth[days[-1]]
-        whole = freezes.consumption(meter, item, days[0] + _DAY, days[-1])
-        assert total == whole.amount == (used[item] - one.truth[days[0]][1][item]) * one.multiplier
+        for before, last in spans:
+            meter, used = one.truth[last]
+            found = freezes.consumption(meter, item, before + _DAY, last)
+            since, until = end_of(before, CHINA_TIME), end_of(last, CHINA_TIME)
+            is_broken = any(since < at < until for at in one.breaks)
+            truth = None if is_broken else used[item] - one.truth[before][1][item]
+            assert truth == found.amount, (meter, before, last, found)
     for day in sorted(set(_ALL) - one.told - {FIRST_DAY}):
         assert "missing" == freezes.consumption(one.truth[day][0], ITEMS[0], day, day).kind, "never a guess"
-    return len(days) - 1
+    return len(steps)
+
+
+async def _estimated(estimator: Estimator, months: Months, day: date) -> None:
+    """Ask for an estimate of each day that was not read; some are refused."""
+    for one in months.customers:
+        if day not in one.told:
+            with contextlib.suppress(BadRequest):
+                await estimator.estimate(one.meter, ITEMS[0], day, actor="li")
+
+
+async def _estimates_end(at: Plant, months: Months) -> int:
+    """No estimate stands beside a reading of its day or of later, nor beside another; how many were made."""
+    made = await at.journal.acts.of_verb(Topic.ESTIMATE, ESTIMATED, since=at.clock.now - 99 * _DAY)
+    subjects = await at.journal.acts.subjects(Topic.ESTIMATE, only_open=True)
+    acts = [act for one in subjects for act in await at.journal.acts.of_subject(Topic.ESTIMATE, one)]
+    stand = {(estimate.meter, estimate.day) for estimate in standing(acts)}
+    for one in months.customers:
+        days = sorted(day for meter, day in stand if meter in one.meters)
+        assert all(last - day > _DAY for day, last in pairwise(days)), "never two in a row"
+        assert all(max(one.told) < day for day in days), "the reading has come"
+    return len(made)
 
 
 @pytest.mark.asyncio
@@ -107,10 +139,13 @@ async def test_what_billing_gets_is_what_was_kept_and_adds_up(tmp_path: Path, se
         months = Months(at, rng)
         await months.begin()
         settler = at.settler(formats=("csv",))
+        estimator = Estimator(at.freezes, at.journal.acts, at.clock)
         followed: Rows = Counter()
         cursor = 0
         for number, day in enumerate(_ALL):
             await months.day(day)
+            if number in _ASKED:
+                await _estimated(estimator, months, day)
             late = _ALL[max(0, number - 9) : number + 1] if number % 5 == 4 else [day]
             for one in late:
                 for area in ("area0", "area1"):
@@ -129,7 +164,9 @@ async def test_what_billing_gets_is_what_was_kept_and_adds_up(tmp_path: Path, se
             assert kept == followed == _followed(freezes, 0, rng)[0] == _sealed(at)
             assert kept == await _pulled(tmp_path, rng)
             assert 1 == max(kept.values())
-            assert sum(_adds_up(freezes, one) for one in months.customers) > 80
+            assert sum(_adds_up(freezes, one, rng) for one in months.customers) > 160
+        await estimator.reverse_due()
+        assert await _estimates_end(at, months) > 1
         supplements = [one for one in at.settlements().list() if one.number > 1]
         assert supplements and months.exchanges and months.corrected, "all that can happen has happened"
         rolled = months.customers[0]

@@ -123,6 +123,14 @@ def test_a_payment_that_its_opening_saw_does_not_end_it() -> None:
     assert CaseSignal.WARN is advised(a_case(DRAFT), told).signal
 
 
+@pytest.mark.parametrize("state", [*FORWARD, PENDING])
+def test_another_customer_ends_it(state: CaseState) -> None:
+    """Who moves in would be cut off for the debt of who moved out (CTRL-12)."""
+    advice = advised(a_case(state, customer="000099999999"))
+    told = advice.body["told"] if advice.body else ""
+    assert (CaseSignal.CANCEL, "the meter has another customer now") == (advice.signal, told)
+
+
 def test_what_cancels_comes_before_what_lapses() -> None:
     """A case that somebody has paid for would come back to life as approved."""
     case = a_case(FINAL, since=NOON - 5 * HOUR)

@@ -133,20 +133,50 @@ async def test_a_result_that_no_line_can_hold_is_a_bug_and_no_end(tmp_path: Path
     assert second["ok"]
 
 
+async def _met(path: Path, line: bytes) -> tuple[str, str]:
+    """What one who comes with a request is told: the id, and the error or nothing."""
+    (answer,) = await _ask(path, line)
+    return answer["id"], answer.get("error", {}).get("code", "")
+
+
 @pytest.mark.asyncio
-async def test_one_caller_too_many_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that opens connections without end would use up the daemon's files."""
-    monkeypatch.setattr(door, "CONNECTIONS_MAX", 2)
+@pytest.mark.parametrize("limit", ["CONNECTIONS_MAX", "CONNECTIONS_OF_ONE_MAX"])
+async def test_a_full_door_lets_the_kill_switch_in_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    """Idle connections would use up the daemon's files, or nobody could stop all orders for them."""
+    monkeypatch.setattr(door, limit, 2)
+    monkeypatch.setattr(door, "URGENT_WITHIN_S", 0.01)
     path = tmp_path / SOCKET_FILE
     async with control_socket(path, _echo):
         kept = [await asyncio.open_unix_connection(path) for _ in range(2)]
         for reader, writer in kept:
             writer.write(_line("1", "x"))
             assert json.loads(await reader.readline())["ok"]
-        reader, writer = await asyncio.open_unix_connection(path)
-        assert "busy" == json.loads(await reader.readline())["error"]["code"]
-        assert b"" == await reader.read()
-        for _, one in [*kept, (reader, writer)]:
+        assert ("2", "busy") == await _met(path, _line("2", "control.resume"))
+        assert ("3", "") == await _met(path, _line("3", "control.stop"))
+        assert ("", "busy") == await _met(path, b"rubbish\n")
+        silent, writer = await asyncio.open_unix_connection(path)
+        assert "busy" == json.loads(await silent.readline())["error"]["code"]
+        assert b"" == await silent.read()
+        for _, one in [*kept, (silent, writer)]:
+            one.close()
+
+
+@pytest.mark.asyncio
+async def test_nobody_alone_keeps_the_others_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may open the socket could take every place, and those held for what is urgent."""
+    monkeypatch.setattr(door, "CONNECTIONS_OF_ONE_MAX", 1)
+    monkeypatch.setattr(door, "URGENT_MAX", 3)
+    path = tmp_path / SOCKET_FILE
+    uids = iter([1, 1, 1, 1, 2, 2, 2, 3])
+    monkeypatch.setattr(door, "uid_of", lambda _: next(uids))
+    async with control_socket(path, _echo):
+        idle = [await asyncio.open_unix_connection(path) for _ in range(7)]
+        for number, why in ((3, "two of one are held"), (6, "three are held")):
+            assert "busy" == json.loads(await idle[number][0].readline())["error"]["code"], why
+        assert ("5", "") == await _met(path, _line("5", "x"))
+        for _, one in idle:
             one.close()
 
 

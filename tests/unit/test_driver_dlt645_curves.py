@@ -207,7 +207,7 @@ def test_a_meter_that_gives_its_newest_for_any_time_says_nothing_of_what_is_gone
     assert set(_points(9)) == set(answer.unfit_slots)
 
 
-def test_a_meter_without_load_records_says_so_in_two_questions() -> None:
+def test_a_meter_without_load_records_says_so_in_three_questions() -> None:
     """Each of its points would be asked for, for nothing."""
     asked: list[_Question] = []
 
@@ -217,7 +217,20 @@ def test_a_meter_without_load_records_says_so_in_two_questions() -> None:
 
     with pytest.raises(NoFreeze, match="no load records"):
         _read(says, _points(*range(96)))
-    assert 2 == len(asked)
+    assert 3 == len(asked), "one that is refused, and the newest twice"
+
+
+def test_a_refusal_that_comes_once_more_empties_no_memory() -> None:
+    """It belongs to the question before; a day of points would be told refused for good."""
+    no = Refused("no such data", error_word=_NO_SUCH)
+    said: list[bytes | Exception] = [no, no]
+    holds = _holding(_points(*range(4, 8)))
+
+    def says(question: _Question) -> bytes | Exception:
+        return said.pop() if said else holds(question)
+
+    answer, _ = _read(says, _points(*range(4)))
+    assert set(_points(*range(4))) == set(answer.not_yet)
 
 
 @pytest.mark.parametrize(

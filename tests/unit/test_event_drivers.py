@@ -34,14 +34,20 @@ Said = Mapping[str, Sequence[Any] | Exception]
 
 
 class _Talk:
-    """A meter of DL/T 645: what it says to each item; of any other, that it has no such data."""
+    """A meter of DL/T 645: what it says to each item; of any other, that it has no such data.
+
+    ``refuses_next``: how many of the next questions get an answer that belongs to another one.
+    """
 
     def __init__(self, said: Said) -> None:
         self.said, self.asked = said, list[str]()
+        self.refuses_next = 0
 
     async def ask(self, line: Any, address: str, entry: Entry, *, priority: Priority) -> Told:
         self.asked.append(entry.item)
-        contents = self.said.get(entry.item, Refused("no such data", error_word=b"\x02"))
+        no = Refused("no such data", error_word=b"\x02")
+        contents = no if self.refuses_next else self.said.get(entry.item, no)
+        self.refuses_next = max(0, self.refuses_next - 1)
         if isinstance(contents, Exception):
             raise contents
         filled = [*contents, *[None] * (len(entry.items) - len(contents))]
@@ -142,7 +148,21 @@ async def test_counts_of_645_come_by_phase_with_an_exchange_a_counter() -> None:
     assert {"voltage_loss.c", "refund"} == set(found.refused)
     assert {"cover_open": "nonsense"} == found.unfit
     assert isinstance(found.cut_short, ReplyTimeout)
-    assert ["voltage_loss_count", "power_down_count", "cover_open_count", "refund_count"] == talk.asked[:-1]
+    asked = ["voltage_loss_count", "power_down_count", "cover_open_count", "refund_count", "refund_count"]
+    assert asked == talk.asked[:-1], "a refusal is believed when it comes twice"
+
+
+@pytest.mark.asyncio
+async def test_a_refusal_that_belongs_to_the_question_before_hides_nothing() -> None:
+    """The record of an event would be taken for gone, or a kind for one that the meter does not count."""
+    said: Said = {"power_down_record@last.1": [_BEGAN, _ENDED], "power_down_count": [Decimal(1)]}
+    events, talk = _of_645(said)
+    talk.refuses_next = 1
+    found = await events.records(_LINE, _ADDRESS, "power_down", [1], count=1, priority=Priority.CURVE)
+    assert found.records[1] is not None
+    talk.refuses_next = 1
+    counts = await events.counts(_LINE, _ADDRESS, ["power_down"], priority=Priority.CURVE)
+    assert {"power_down": 1} == counts.counts
 
 
 class _Ways:

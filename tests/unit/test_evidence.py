@@ -17,6 +17,7 @@ from meterlink.errors import EvidenceRefused, NotEntitled
 from meterlink.journal.journal import Journal
 from meterlink.orders.evidence.book import AHEAD_MAX, TIMES_FROM, TIMES_UNTIL, WITHDRAWABLE, EvidenceBook
 from meterlink.orders.evidence.lines import LINE_OCTETS_MAX, read_lines
+from meterlink.orders.evidence.one_payment import sign_of
 from meterlink.orders.evidence.records import KINDS, MONEY_MAX_CENTS, Dispute, Notice, Payment, Policy, parse
 from meterlink.orders.evidence.told import Kept, Told
 from meterlink.orders.people import THE_DAEMON, Actor, Role
@@ -395,6 +396,53 @@ async def test_a_transfer_is_known_at_every_meter(tmp_path: Path) -> None:
         assert [] == await book.told_elsewhere(payment.model_copy(update={"transfer": ""}))
 
 
+_DAY_BEFORE = "2026-11-23T11:59:00+08:00"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("one", "other", "is_found"),
+    [
+        ({"sender": "bank"}, {"sender": "till"}, True),
+        ({"sender": "bank"}, {"sender": "till", "amount_cents": 1}, True),
+        ({"sender": "bank"}, {"sender": "till", "id": "t-9"}, True),
+        ({"sender": "bank", "transfer": "T-7"}, {"sender": "till", "id": "t-9"}, True),
+        ({"sender": "bank", "at": _DAY_BEFORE}, {"sender": "till", "id": "t-9"}, True),
+        ({"sender": "bank"}, {"sender": "till", "id": "t-9", "amount_cents": 1}, False),
+        ({"sender": "bank"}, {"sender": "bank", "id": "t-9"}, False),
+        ({"sender": "bank", "transfer": "T-7"}, {"sender": "till", "transfer": "T-8"}, False),
+        ({"sender": "bank", "at": "2026-11-23T11:58:59+08:00"}, {"sender": "till", "id": "t-9"}, False),
+    ],
+)
+async def test_what_may_be_one_payment_is_known_at_the_other_meter(
+    tmp_path: Path, one: dict[str, Any], other: dict[str, Any], *, is_found: bool
+) -> None:
+    """Money that a bank and a till tell of two meters of one customer would fill both (TOP-01)."""
+    meters = [dataclasses.replace(meter, world="local") for meter in _TWO]
+    strangers = dataclasses.replace(meters[1], id="m3", customer_number="000087654321")
+    async with _book(tmp_path, *meters, strangers) as book:
+        first, second = (
+            parse(_document(meter=meter, **told)) for meter, told in (("m1", one), ("m2", other))
+        )
+        for payment in (first, second):
+            assert (await book.add(payment, THE_DAEMON)).is_new
+        theirs = _document(meter="m3", customer="000087654321", sender="desk")
+        assert (await book.add(parse(theirs), THE_DAEMON)).is_new
+        found = [(await book.of_meter(meter)).all(Payment)[0] for meter in (*meters, strangers)]
+        told = [await book.told_elsewhere(payment) for payment in found]
+        assert [[], ["bank:p1"] if is_found else [], []] == told, "the first is credited"
+
+
+@pytest.mark.parametrize(
+    "text", ["t-77", " T-77", "T -77", "\uff34-77", "T\uff0d77", "T\u201177", "T-7\u30007"]
+)
+def test_a_transfer_is_the_same_however_it_is_written(text: str) -> None:
+    """Two programs that write one number differently would fill a wallet twice."""
+    one, other = (parse(_document(meter="m1", transfer=transfer)) for transfer in ("T-77", text))
+    assert isinstance(one, Payment) and isinstance(other, Payment)
+    assert ("m1", "t-77", 12_000) == sign_of(one) == sign_of(other)
+
+
 @pytest.mark.asyncio
 async def test_so_many_payments_of_one_transfer_are_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -406,6 +454,44 @@ async def test_so_many_payments_of_one_transfer_are_remembered(
             await book.add(parse(_document(id=f"p{number}", meter=meter, transfer="T-7")), BILLING)
         payment = (await book.of_meter(_TWO[1])).all(Payment)[0]
         assert ["billing:p0", "billing:p1"] == await book.told_elsewhere(payment), "the last sees the first"
+
+
+@pytest.mark.asyncio
+async def test_a_protection_is_told_of_every_meter_of_its_customer(tmp_path: Path) -> None:
+    """Who lives by a machine at home would be cut off where his second meter is, and the heat with it."""
+    numbers: list[int] = []
+
+    async def told(book: EvidenceBook, meter: str, state: str) -> None:
+        fields = {"kind": "protection", "meter": meter, "state": state, **_LIFE}
+        numbers.append(len(numbers))
+        document = _document(id=f"x{len(numbers)}", amount_cents=..., settles=..., **fields)
+        assert (await book.add(parse(document), BILLING)).is_new
+
+    async def protected(book: EvidenceBook) -> list[bool]:
+        return [bool((await book.of_meter(meter)).protections()) for meter in _TWO]
+
+    async with _book(tmp_path, *_TWO) as book:
+        await told(book, "m1", "set")
+        assert [True, True] == await protected(book)
+        await told(book, "m2", "set")
+        await told(book, "m2", "lifted")
+        assert [True, True] == await protected(book), "at the first one it stands"
+        await told(book, "m1", "lifted")
+        assert [False, False] == await protected(book)
+        await told(book, "m1", "set")
+    async with Journal.open(tmp_path / "2.db", clock=_Clock()) as journal:
+        tenant = dataclasses.replace(_TENANT, id="m2")
+        stranger = EvidenceBook(journal.acts, Roster((tenant,)), _Clock())
+        assert not (await stranger.of_meter(tenant)).protections()
+        left = EvidenceBook(journal.acts, Roster((_TWO[1],)), _Clock())
+        assert [True] == (await protected(left))[1:], "the first meter is gone"
+        await told(left, "m2", "lifted")
+        assert [False] == (await protected(left))[1:]
+        corrected = dataclasses.replace(METER, customer_number="000087654321", customer_was=(CUSTOMER,))
+        theirs = dataclasses.replace(_TENANT, id="m2")
+        await told(EvidenceBook(journal.acts, Roster(_TWO), _Clock()), "m1", "set")
+        found = await EvidenceBook(journal.acts, Roster((corrected, theirs)), _Clock()).of_meter(theirs)
+        assert {"life_support"} == found.protections(), "his number had been written down wrongly"
 
 
 def test_what_became_of_a_message_is_its_newest_receipt() -> None:

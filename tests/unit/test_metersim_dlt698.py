@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metersim.dlt698 import FACTORY_PASSWORD, Limits, Meter698
@@ -475,6 +475,7 @@ def test_any_user_data_is_survived(pieces: list[bytes], segmented: bool) -> None
 
 
 @given(st.data())
+@settings(max_examples=40)  # of each service, as where the codec is tried
 @pytest.mark.parametrize("service", sorted(BY_SERVICE))
 def test_any_apdu_is_survived(service: str, data: st.DataObject) -> None:
     """One odd request would end the simulator, or leave it deaf."""

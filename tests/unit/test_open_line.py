@@ -55,7 +55,7 @@ async def test_a_serial_line_has_one_owner(terminal: tuple[int, str]) -> None:
     """Two masters on one RS-485 line hear each other's answers."""
     _, path = terminal
     line = await open_line(SerialUrl(device=path))
-    with pytest.raises(LineBusy, match=r"same as the line serial://.* of this gateway"):
+    with pytest.raises(LineBusy, match=r"same as the line serial:.* of this gateway"):
         await open_line(SerialUrl(device=path))
     await line.aclose()
     again = await open_line(SerialUrl(device=path))

@@ -18,9 +18,9 @@ from meterlink.model.order import AMOUNT_MAX_CENTS, NAME_MAX, NOT_ORDERED, Order
 
 _ANY: Any = None
 _TABLES = [
-    OrderRequests(_ANY, _ANY).table,
+    OrderRequests(_ANY, _ANY, _ANY).table,
     CaseRequests(_ANY).table,
-    EvidenceRequests(_ANY, _ANY, _ANY).table,
+    EvidenceRequests(_ANY, _ANY, _ANY, _ANY).table,
     BrakeRequests(_ANY, _ANY, _ANY, _ANY, _ANY, _ANY, _ANY).table,
 ]
 _ORDER = {

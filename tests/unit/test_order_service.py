@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from meterlink.errors import BusFull, NotAllowed, OrderClash, Unknown
+from meterlink.daemon.order_requests import OrderRequests
+from meterlink.errors import BadRequest, BusFull, NotAllowed, OrderClash, Unknown
 from meterlink.journal.journal import Journal
 from meterlink.model.act import KeptAct, Topic
 from meterlink.model.order import Order, OrderKind, OrderState
@@ -30,8 +31,13 @@ pytestmark = pytest.mark.asyncio
 
 
 class _Noon:
+    """A clock that stands until somebody moves it."""
+
+    def __init__(self) -> None:
+        self.at = NOON
+
     def utc_now(self) -> datetime:
-        return NOON
+        return self.at
 
     def monotonic_s(self) -> float:
         return 0.0
@@ -72,7 +78,7 @@ class Office:
     """A service over a real log."""
 
     def __init__(self, journal: Journal) -> None:
-        clock = _Noon()
+        self.clock = clock = _Noon()
         self.journal = journal
         self.rules = Rules()
         self.book = Book(journal.acts, clock)
@@ -104,6 +110,27 @@ async def test_the_same_order_again_is_the_same_order(tmp_path: Path) -> None:
         with pytest.raises(OrderClash):
             await office.service.create(CLERK, order(reason="another"))
         assert 1 == first.step
+
+
+async def test_the_same_minutes_again_are_the_same_order(tmp_path: Path) -> None:
+    """A line of a terminal that got no answer would clash with itself a second later."""
+    asked = order(OrderKind.ALARM_ON)
+    given = {"id": asked.id, **asked.body}
+    del given["deadline_at"], given["origin"]
+    async with an_office(tmp_path) as office:
+        table = OrderRequests(office.service, office.book, office.clock).table
+        create, rehearse = table["order.create"], table["order.dry_run"]
+        first = await create(CLERK, {"order": given, "within_min": 60})
+        assert "2026-11-24T05:00:00Z" == first["deadline_at"], "an hour behind noon"
+        office.clock.at += timedelta(minutes=7)
+        assert first == await create(CLERK, {"order": given, "within_min": 60})
+        assert {"rules": []} == await rehearse(CLERK, {"order": given, "within_min": 60})
+        for other, minutes in ((given, 59), (given, 61), ({**given, "reason": "another"}, 60)):
+            with pytest.raises(OrderClash):
+                await create(CLERK, {"order": other, "within_min": minutes})
+        for minutes, deadline in ((0, {}), (1441, {}), (60, {"deadline_at": "2026-11-24T05:00:00Z"})):
+            with pytest.raises(BadRequest, match="within_min"):
+                await create(CLERK, {"order": {**given, **deadline}, "within_min": minutes})
 
 
 async def test_a_trip_waits_for_a_second_person_and_an_alarm_for_none(tmp_path: Path) -> None:
@@ -190,6 +217,31 @@ async def test_asking_what_would_stop_it_keeps_nothing(tmp_path: Path) -> None:
         (verdict,) = await office.service.dry_run(CLERK, order())
         assert not verdict.passed
         assert [] == await office.journal.acts.after(0)
+
+
+async def test_each_step_of_a_person_tells_the_roles_held_then(tmp_path: Path) -> None:
+    """Nobody could say in a year by which right somebody cancelled, found or confirmed (business-rules 2)."""
+    both = Actor(name="both", roles=DISPATCHER.roles | APPROVER.roles)
+    async with an_office(tmp_path) as office:
+        service = office.service
+        await service.create(CLERK, order())
+        await service.approve(both, "o-1")
+        await service.arm(both, "o-1")
+        await service.operate(both, "o-1")
+        await service.cancel(CLERK, "o-1", "not meant")
+        acts = [kept.act for kept in await office.book.acts_of("o-1")]
+        of_both = ["approver", "dispatcher"]
+        assert [
+            ("create", ["clerk"]),
+            ("approve", of_both),
+            ("authorise", of_both),
+            ("arm", of_both),
+            ("operate", of_both),
+            ("cancel", ["clerk"]),
+        ] == [(act.verb, act.body.get("roles")) for act in acts]
+        await service.create(CLERK, order(OrderKind.ALARM_ON, id="o-2"))
+        told = {kept.act.actor: kept.act.body.get("roles") for kept in await office.book.acts_of("o-2")}
+        assert {"clara": ["clerk"], "meterlink": None} == told
 
 
 async def test_a_rehearsal_says_what_the_machine_would_say(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from meterlink.cli import app
 from meterlink.journal.store import Store
+from meterlink.roster.faults import FAULTS_MAX
 
 _HEAD = "id,address,meter_number,customer,line,area\n"
 _TWO = (
@@ -76,6 +77,15 @@ def test_plan_changes_nothing_and_apply_all(place: Place) -> None:
     assert ["m1"] == [json.loads(line)["id"] for line in place.run("list", "--json")[1].splitlines()]
     assert 2 == len(place.run("list", "--json", "--all")[1].splitlines())
     assert "nothing to change" in place.run("apply", other, "--yes")[1]
+
+
+def test_every_refused_row_is_named(place: Place) -> None:
+    """Whoever mends a table would mend a thousand rows, and be told of the next thousand."""
+    count = FAULTS_MAX + 1
+    file = place.file(_HEAD + "".join(f"m{n},{n:012d},,李雷,nowhere,east\n" for n in range(1, count + 1)))
+    told = place.told("plan", file)
+    assert (count, list(range(2, count + 2))) == (told["faults"], [one["row"] for one in told["refused"]])
+    assert count == place.run("plan", file)[2].count("no line is named")
 
 
 def test_most_meters_go_out_of_service_only_with_a_word(place: Place) -> None:
@@ -166,8 +176,13 @@ def test_the_whole_story_of_a_meter(place: Place) -> None:
         new["customer"],
         new["in_service_since"],
     )
+    at = ("--at", "2026-11-02 08:00", "--register", "7.50", "--evidence", "photo")
+    assert 4 == place.told("ratio", "000000000009", "--ct", "200/5", *at)["revision"]
+    assert ("40", None) == (place.told("show", "000000000009")["ct"], new.get("ct"))
+    assert "2026-11-02T00:00:00Z  forward_active_energy: 7.50" in place.run("history", "000000000009")[1]
+    assert 2 == place.run("ratio", "000000000009", "--ct", "-1", *at)[0]
     assert "所换旧表: m1" in place.run("show", "000000000009", lang="zh")[1]
-    assert (0, "whole: 3 revisions, 3 meters\n", "") == place.run("verify")
+    assert (0, "whole: 4 revisions, 3 meters\n", "") == place.run("verify")
     for wrong in (("show", "m7"), ("history", "m7"), (*words[:-1], "again")):
         assert 2 == place.run(*wrong)[0]
     assert 2 == place.run(*[word.replace("12345.67", "x=y") for word in words])[0]
@@ -181,6 +196,8 @@ def test_the_whole_story_of_a_meter(place: Place) -> None:
         code,
         err.startswith("m2:表号(meter_number):与表 '000000000009'(已在档案中)的表号相同"),
     )
+    assert 5 == place.told("remove", "000000000009", *at)["revision"]
+    assert "2026-11-02T00:00:00Z" == place.told("show", "000000000009")["in_service_until"]
     assert err.endswith("换表未登记。请改正新表的信息后重试\n")
 
 

@@ -89,6 +89,37 @@ def test_a_journal_that_went_another_way_is_doubted(tmp_path: Path) -> None:
     _run(tmp_path, other)
 
 
+def test_the_mark_follows_the_log(tmp_path: Path) -> None:
+    """A copy from before somebody paid would be taken for the newest, if nothing was sent since."""
+
+    async def script(journal: Journal) -> None:
+        await _marked(journal)
+        await _act(journal, "o-2")
+        await journal.mark.follow()
+        (newest,) = await journal.acts.after(1)
+        assert f"{2:020} {newest.hash}\n" == (tmp_path / MARK_FILE).read_text()
+        (tmp_path / MARK_FILE).unlink()
+        await journal.mark.follow()
+        assert not (tmp_path / MARK_FILE).exists(), "nothing was appended, and nothing is written"
+
+    _run(tmp_path, script)
+
+
+def test_the_mark_of_a_doubted_journal_stays(tmp_path: Path) -> None:
+    """A second start would trust a copy that the first one has doubted."""
+    _run(tmp_path, _marked)
+    octets = b"%020d " % 9 + b"0" * 64 + b"\n"
+    (tmp_path / MARK_FILE).write_bytes(octets)
+
+    async def looked(journal: Journal) -> None:
+        assert await journal.mark.doubt()
+        await _act(journal, "o-2")
+        await journal.mark.follow()
+        assert octets == (tmp_path / MARK_FILE).read_bytes()
+
+    _run(tmp_path, looked)
+
+
 def test_a_mark_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     """A frame would leave of which a copy that is put back knows nothing."""
 

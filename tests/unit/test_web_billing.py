@@ -39,6 +39,7 @@ async def test_consumption_page_by_page(tmp_path: Path) -> None:
             again = await client.get(answer.request.url, headers={"If-None-Match": tags[-1]})
             one = await client.get(f"/v1/consumption?from={FIRST}&to={FIRST}&meter=m2")
             none = await client.get(f"/v1/consumption?from={FIRST}&to={FIRST}&area=nowhere")
+            typo = await client.get(f"/v1/consumption?from={FIRST}&to={FIRST}&item=forward_active_enrgy")
         assert [("m1", "2.00"), ("m2", "2.00"), ("m3", "2.00"), ("m4", None)] == [
             (row["meter"], row["amount"]) for row in found
         ]
@@ -50,6 +51,7 @@ async def test_consumption_page_by_page(tmp_path: Path) -> None:
         assert 304 == again.status_code
         assert ["1.00"] == [row["amount"] for row in one.json()["consumption"]]
         assert 2 == len(one.json()["consumption"][0]["seqs"])
+        assert (422, "query.item") == (typo.status_code, typo.json()["faults"][0]["where"])
         assert ([], "") == (none.json()["consumption"], none.json()["cursor"])
 
 

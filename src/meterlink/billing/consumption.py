@@ -10,10 +10,11 @@ Source: VEE-02, VEE-03, VEE-12; decision 11: consumption of day d = R(d) - R(d-1
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Final, Literal
 
 from meterlink.billing.freezes import EXACT, QUALITY
@@ -34,6 +35,7 @@ class Lack(enum.Enum):
     WENT_BACK = "went_back"
     NO_EXCHANGE_REGISTERS = "no_exchange_registers"
     MULTIPLIER_CHANGED = "multiplier_changed"
+    CUSTOMER_CHANGED = "customer_changed"
     NO_REGISTER = "no_register"
 
 
@@ -50,12 +52,16 @@ LACK_WORDS: Final[Mapping[Lack, Mapping[Lang, str]]] = {
         "zh": "示数倒走且非满度翻转",
     },
     Lack.NO_EXCHANGE_REGISTERS: {
-        "en": "the meter was exchanged, and what this register showed then was not told",
-        "zh": "期间换表,但未登记该示数的止码和起码",
+        "en": "the meter was put in or taken out, and what this register showed then was not told",
+        "zh": "期间装、拆或换表,但未登记该示数的起码或止码",
     },
     Lack.MULTIPLIER_CHANGED: {
         "en": "the multiplier became another, and what the register showed then is not known",
         "zh": "期间倍率变更,变更时的示数未知",
+    },
+    Lack.CUSTOMER_CHANGED: {
+        "en": "the meter came to another customer, and whose energy it is is not known",
+        "zh": "期间更换用户,无法区分各自用电量",
     },
     Lack.NO_REGISTER: {"en": "the item is no register that only counts up", "zh": "该数据项不是单向累计示数"},
 }
@@ -69,8 +75,9 @@ class End:
     Args:
         at: when; aware.
         value: what it showed; ``None``: nothing that is known.
-        marks: of the reading; none of what was told of an exchange.
-        seq: of the freeze in the log; ``None``: it was told of an exchange.
+        marks: of the reading; none of what people told.
+        seq: of the freeze in the log; ``None``: the end is when the meter was put in or taken out, or when
+            its multiplier became another, and people tell what it showed, or nobody does.
 
     """
 
@@ -78,6 +85,11 @@ class End:
     value: Decimal | None
     marks: Marks = NO_MARKS
     seq: int | None = None
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it may stand in a bill."""
+        return self.value is not None and not self.marks & UNUSABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,19 +99,19 @@ class Stretch:
     Args:
         meter: our id of it.
         facts: of the meter.
-        multiplier_start: at the beginning.
-        multiplier_end: at the end.
+        multiplier: that held all the time; ``None``: it became another.
         start: its beginning; ``None``: nothing was kept of it.
         end: its end; ``None``: the same.
+        between: what the register showed between them, in order of time; looked through once.
 
     """
 
     meter: str
     facts: MeterFacts
-    multiplier_start: Decimal
-    multiplier_end: Decimal
+    multiplier: Decimal | None
     start: End | None
     end: End | None
+    between: Iterable[End] = ()
 
 
 Kind = Literal["measured", "missing"]
@@ -143,7 +155,8 @@ def consumption(item: str, stretches: Sequence[Stretch]) -> Consumption:
     """What a register counted over stretches that follow each other, one a meter and multiplier.
 
     E = (R_old,end - R_old,start) M_old + (R_new,end - R_new,start) M_new + ... (VEE-12). A register that has
-    passed its capacity once is gone on with (VEE-03).
+    passed its capacity is gone on with (VEE-03); whether it did is seen between neighbours in time, so that
+    a stretch is the sum of its parts, and one in which the register went back has no amount.
 
     Args:
         item: whose register.
@@ -153,38 +166,57 @@ def consumption(item: str, stretches: Sequence[Stretch]) -> Consumption:
     total, marks = Decimal(0), NO_MARKS
     parts: list[tuple[str, Decimal, Decimal]] = []
     seqs: list[int] = []
-    for number, one in enumerate(stretches):
-        lack = _lack(one, is_first=not number, is_last=number == len(stretches) - 1)
+    for one in stretches:
+        lack = _lack(one)
+        if lack is None and not one.facts.capacities(item.partition(".")[0]):
+            lack = Lack.NO_REGISTER
         if lack is not None:
             return Consumption(item=item, amount=None, lack=lack, at_meter=one.meter, marks=marks)
-        assert one.start is not None and one.start.value is not None, "nothing lacks"
-        assert one.end is not None and one.end.value is not None, "nothing lacks"
-        if not one.facts.capacities(item.partition(".")[0]):
-            return Consumption(item=item, amount=None, lack=Lack.NO_REGISTER, at_meter=one.meter)
-        marks |= one.start.marks & ~_OF_THE_STEP_BEFORE | one.end.marks
-        made = step(Shown(one.start.at, one.start.value), Shown(one.end.at, one.end.value), item, one.facts)
-        if made.counted < 0:
+        assert one.start is not None and one.end is not None and one.multiplier is not None, "nothing lacks"
+        counted, of_the_way = _way(one, item)
+        marks |= one.start.marks & ~_OF_A_STEP | of_the_way | one.end.marks
+        if counted is None:
             return Consumption(item=item, amount=None, lack=Lack.WENT_BACK, at_meter=one.meter, marks=marks)
-        parts.append((one.meter, made.counted, one.multiplier_end))
+        parts.append((one.meter, counted, one.multiplier))
         seqs += [end.seq for end in (one.start, one.end) if end.seq is not None]
-        total = EXACT.add(total, EXACT.multiply(made.counted, one.multiplier_end))
+        total = EXACT.add(total, EXACT.multiply(counted, one.multiplier))
     return Consumption(item=item, amount=total, marks=marks, parts=tuple(parts), seqs=tuple(seqs))
 
 
-_OF_THE_STEP_BEFORE: Final = Marks.REG_BACK | Marks.ROLL_OVER | Marks.SUDDEN_CHANGE
+_OF_A_STEP: Final = Marks.REG_BACK | Marks.ROLL_OVER | Marks.SUDDEN_CHANGE
 """Marks about the way to a reading, which say nothing of the way from it."""
 
 
-def _lack(one: Stretch, *, is_first: bool, is_last: bool) -> Lack | None:
-    """Why a stretch has no amount; ``None``: it has one."""
-    for end, missing, rejected, is_outer in (
-        (one.start, Lack.NO_START, Lack.START_REJECTED, is_first),
-        (one.end, Lack.NO_END, Lack.END_REJECTED, is_last),
+def _way(one: Stretch, item: str) -> tuple[Decimal | None, Marks]:
+    """What was counted from neighbour to neighbour, ``None``: it went back; and the marks of those steps."""
+    assert one.start is not None and one.end is not None, "nothing lacks"
+    total, marks, before = Decimal(0), NO_MARKS, one.start
+    for end in chain(one.between, (one.end,)):
+        if not end.is_usable:
+            continue
+        made = step(_shown(before), _shown(end), item, one.facts)
+        if made.counted < 0:
+            return None, marks | Marks.REG_BACK
+        marks |= end.marks & _OF_A_STEP
+        total, before = EXACT.add(total, made.counted), end
+    return total, marks
+
+
+def _shown(end: End) -> Shown:
+    assert end.value is not None, "it is usable"
+    return Shown(end.at, end.value)
+
+
+def _lack(one: Stretch) -> Lack | None:
+    """Why a stretch has no amount; ``None``: its ends are there, and one multiplier."""
+    for end, missing, rejected in (
+        (one.start, Lack.NO_START, Lack.START_REJECTED),
+        (one.end, Lack.NO_END, Lack.END_REJECTED),
     ):
-        if end is None or (end.value is None and end.seq is None):
-            return missing if is_outer else Lack.NO_EXCHANGE_REGISTERS
-        if end.value is None or end.marks & UNUSABLE:
+        if end is None:
+            return missing
+        if end.value is None and end.seq is None:
+            return Lack.NO_EXCHANGE_REGISTERS
+        if not end.is_usable:
             return rejected
-    if one.multiplier_start != one.multiplier_end:
-        return Lack.MULTIPLIER_CHANGED
-    return None
+    return Lack.MULTIPLIER_CHANGED if one.multiplier is None else None

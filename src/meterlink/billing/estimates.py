@@ -26,8 +26,6 @@ WEEKS: Final = 4
 """Same weekdays that are looked at. Source: section 5, the last 30 days."""
 DAYS_MIN: Final = 2
 """Of which so many have to be valid: one may have been a feast."""
-BEHIND_MAX: Final = 62
-"""Days behind an estimate within which a freeze takes it back: so far back days are sealed."""
 ESTIMATED: Final = "estimated"
 REVERSED: Final = "reversed"
 _DAY: Final = timedelta(days=1)
@@ -74,19 +72,23 @@ class Estimate:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What was consumed from the beginning of an estimate's day to the first end that is known.
+    """What the readings around an estimate's day say of it.
 
     Args:
-        last: the day of that end.
-        amount: exact.
+        first: the day that the last usable freeze before it begins.
+        last: the day that the first usable freeze since ends.
+        amount: of those days, exact; ``None`` with ``lack``.
+        lack: why there is none, though the reading has come.
         seqs: the freezes that it was made of.
 
     """
 
+    first: date
     last: date
-    amount: Decimal
+    amount: Decimal | None
+    lack: Lack | None
     seqs: tuple[int, ...]
 
 
@@ -106,17 +108,14 @@ def expected(freezes: Freezes, meter: str, item: str, day: date) -> tuple[Decima
     """
     found = freezes.consumption(meter, item, day, day)
     if found.lack in _STARTS:
-        raise BadRequest(
-            f"{meter} {day}: the day before has no end, and two days in a row are never estimated "
-            "/ 前一日已缺止码,不得连续估算"
-        )
+        raise in_a_row(meter, day)
     if found.lack not in _ENDS:
         why = "it is measured / 已有实测值" if found.lack is None else _words(found.lack)
         raise BadRequest(f"{meter} {day}: nothing is estimated: {why}")
     if (known := measured(freezes, meter, item, day)) is not None:
         raise BadRequest(
-            f"{meter} {day}: nothing is estimated: what was consumed up to {known.last} is measured: ask for "
-            f"--from {day} --to {known.last} / 请查询该区间的实测用电量"
+            f"{meter} {day}: nothing is estimated: a reading has come that tells of it: ask for "
+            f"--from {known.first} --to {known.last} / 请查询该区间的实测用电量"
         )
     basis = [
         (then, made.amount)
@@ -132,19 +131,32 @@ def expected(freezes: Freezes, meter: str, item: str, day: date) -> tuple[Decima
     return _median([amount for _, amount in basis if amount is not None]), tuple(then for then, _ in basis)
 
 
+def in_a_row(meter: str, day: date) -> BadRequest:
+    """Why a day is not estimated beside another one."""
+    return BadRequest(
+        f"{meter} {day}: the day before has no end, or a day beside it is estimated, and two days in a row "
+        "are never estimated / 相邻日已缺止码或已估算,不得连续估算"
+    )
+
+
 def measured(freezes: Freezes, meter: str, item: str, day: date) -> Measured | None:
-    """The first amount that begins with a day and has an end; ``None``: no usable freeze came since.
+    """What the reading that came since tells of a day; ``None``: none came.
+
+    Of the meter or of those that came in its place, whenever: a reading takes the estimate back, also where
+    it cannot be told what was consumed since the one before.
 
     Raises:
         JournalError: the journal cannot be read.
 
     """
-    for behind in range(BEHIND_MAX + 1):
-        last = day + behind * _DAY
-        found = freezes.consumption(meter, item, day, last)
-        if found.amount is not None:
-            return Measured(last, found.amount, found.seqs)
-    return None
+    found = freezes.consumption(meter, item, day, day)
+    first = last = day
+    if found.amount is None:
+        if (span := freezes.around(meter, item, day)) is None:
+            return None
+        first, last = span
+        found = freezes.consumption(meter, item, first, last)
+    return Measured(first=first, last=last, amount=found.amount, lack=found.lack, seqs=found.seqs)
 
 
 def standing(acts: Iterable[KeptAct]) -> list[Estimate]:
@@ -205,7 +217,9 @@ def reversal(estimate: Estimate, step: int, known: Measured, *, at: datetime, ac
             "item": estimate.item,
             "day": estimate.day.isoformat(),
             "estimate": format(estimate.amount, "f"),
-            "measured": format(known.amount, "f"),
+            "measured": None if known.amount is None else format(known.amount, "f"),
+            "lack": None if known.lack is None else known.lack.value,
+            "measured_from": known.first.isoformat(),
             "measured_to": known.last.isoformat(),
             "seqs": list(known.seqs),
         },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -14,6 +14,7 @@ from meterlink.billing.estimates import (
     Measured,
     act_of,
     expected,
+    in_a_row,
     measured,
     reversal,
     standing,
@@ -29,6 +30,8 @@ CHECK_S: Final = 600.0
 """From one look at what stands to the next."""
 AT_ONCE: Final = 100
 """Estimates that one look asks the journal for."""
+
+_DAY: Final = timedelta(days=1)
 
 _log = structlog.get_logger(__name__)
 
@@ -71,7 +74,8 @@ class Estimator:
             if held:
                 await self._reverse(held[0])
                 acts = await self._acts.of_subject(Topic.ESTIMATE, subject_of(meter, item, day))
-            amount, basis = await asyncio.to_thread(self._expected, meter, item, day)
+            amount, basis, line = await asyncio.to_thread(self._expected, meter, item, day)
+            await self._check_neighbours(meter, line, item, day)
             made = Estimate(
                 meter=meter,
                 item=item,
@@ -115,6 +119,22 @@ class Estimator:
             except JournalError as error:
                 _log.warning("estimate.waits", reason=str(error))
 
+    async def _check_neighbours(self, meter: str, line: tuple[str, ...], item: str, day: date) -> None:
+        """See that no estimate of the place stands for the day before or behind.
+
+        Raises:
+            BadRequest: one does.
+            JournalError: the journal cannot be read, or the act not be kept.
+
+        """
+        for one in line:
+            for other in (day - _DAY, day + _DAY):
+                for held in standing(
+                    await self._acts.of_subject(Topic.ESTIMATE, subject_of(one, item, other))
+                ):
+                    if not await self._reverse(held):
+                        raise in_a_row(meter, day)
+
     async def _reverse(self, one: Estimate) -> bool:
         known = await asyncio.to_thread(self._measured, one)
         if known is None:
@@ -132,7 +152,9 @@ class Estimator:
         with self._open() as freezes:
             return measured(freezes, one.meter, one.item, one.day)
 
-    def _expected(self, meter: str, item: str, day: date) -> tuple[Decimal, tuple[date, ...]]:
+    def _expected(
+        self, meter: str, item: str, day: date
+    ) -> tuple[Decimal, tuple[date, ...], tuple[str, ...]]:
         with self._open() as freezes:
             settings = freezes.points.settings(meter)
             if settings is None:
@@ -142,4 +164,4 @@ class Estimator:
                 raise BadRequest(f"{day} is not over yet: its freeze is taken at midnight / 该日尚未结束")
             if not settings.in_service(end):
                 raise BadRequest(f"{meter} was not in service at the end of {day} / 该表当日末不在运")
-            return expected(freezes, meter, item, day)
+            return *expected(freezes, meter, item, day), freezes.points.line(meter)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta, tzinfo
-from decimal import Decimal
+from datetime import date, datetime, tzinfo
 from functools import partial
 from operator import attrgetter
 from typing import Final
 
-from meterlink.billing.consumption import Consumption, End, Stretch, consumption
+from meterlink.billing.between import Between
+from meterlink.billing.consumption import Consumption
 from meterlink.billing.days import day_of, end_of, slots_of
 from meterlink.billing.freezes import FreezeRow, Register
 from meterlink.billing.points import Points
-from meterlink.journal import freeze_rows, history_rows, ledger_looks, origins, roster_rows
+from meterlink.journal import freeze_rows, ledger_looks, origins, roster_rows
 from meterlink.journal.freeze_rows import ROWS_MAX, KeptFreeze
 from meterlink.journal.reader import JournalReader
-from meterlink.model.history import Told
 from meterlink.model.marks import Marks
 from meterlink.model.slot import Standing
 from meterlink.validation.facts import MeterFacts
@@ -52,8 +51,8 @@ class Freezes:
     ) -> None:
         self._reader = reader
         self.zone: Final = zone
-        self._facts = facts
         self.points: Final = points or Points.of(reader.look(roster_rows.every_change))
+        self._between = Between(reader, zone, facts, self.points)
 
     def newest(self) -> int:
         """The last row of the log."""
@@ -228,51 +227,27 @@ class Freezes:
             JournalError: the journal cannot be read.
 
         """
-        since, until = end_of(first - timedelta(days=1), self.zone), end_of(last, self.zone)
-        chain = self.points.stood(meter, since, until) or (meter,)
-        told = {one: self._reader.look(partial(history_rows.exchanges, meter=one)) for one in chain}
-        stretches = []
-        for number, one in enumerate(chain):
-            start = self._held(one, item, first - timedelta(days=1)) if not number else None
-            end = self._held(one, item, last) if number == len(chain) - 1 else None
-            begins, ends = self._turns(one)
-            if number:
-                start = _told(told[one], begins, item)
-            if number < len(chain) - 1:
-                end = _told(told[one], ends, item)
-            stretches.append(self._stretch(one, start, end, begins or since, ends or until))
-        return consumption(item, stretches)
+        return self._between.consumption(meter, item, first, last)
 
-    def _stretch(
-        self, meter: str, start: End | None, end: End | None, begins: datetime, ends: datetime
-    ) -> Stretch:
-        facts = self._facts.get(meter)
-        return Stretch(
-            meter=meter,
-            facts=facts if facts is not None else _nothing_known(self.zone),
-            multiplier_start=self._multiplier(meter, start, begins),
-            multiplier_end=self._multiplier(meter, end, ends),
-            start=start,
-            end=end,
-        )
+    def around(self, meter: str, item: str, day: date) -> tuple[date, date] | None:
+        """First and last day of the shortest span around a day that lies between usable freezes.
 
-    def _multiplier(self, meter: str, end: End | None, otherwise: datetime) -> Decimal:
-        if end is None:
-            return self.points.multiplier(meter, otherwise)
-        return self.points.multiplier(meter, end.at, end.seq)
+        Args:
+            meter: our id of any meter of the place; freezes of each of them count while it stood there.
+            item: the register.
+            day: which is looked around.
 
-    def _turns(self, meter: str) -> tuple[datetime | None, datetime | None]:
-        settings = self.points.settings(meter)
-        return (None, None) if settings is None else (settings.in_service_since, settings.in_service_until)
+        Returns:
+            ``None``: no usable freeze came since. Where there was none before, the day is the first one.
 
-    def _held(self, meter: str, item: str, day: date) -> End | None:
-        found = self._reader.look(
-            partial(freeze_rows.held, meter=meter, item=item, slots=slots_of(day, self.zone))
-        )
-        if found is None:
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        oldest, newest = self.first_day(), self.last_day()
+        if oldest is None or newest is None:
             return None
-        seq, value, marks, frozen_at = found
-        return End(at=frozen_at, value=value, marks=marks, seq=seq)
+        return self._between.around(meter, item, day, oldest, newest)
 
     def _row(self, kept: KeptFreeze) -> FreezeRow:
         first = kept.readings[0]
@@ -293,15 +268,3 @@ class Freezes:
             route=first.route,
             supersedes=kept.before,
         )
-
-
-def _told(told: tuple[Told, ...], at: datetime | None, item: str) -> End | None:
-    """What a register showed when its meter was put in or taken out."""
-    for one in told:
-        if at is not None and one.at == at and item in one.registers:
-            return End(at=one.at, value=one.registers[item])
-    return None
-
-
-def _nothing_known(zone: tzinfo) -> MeterFacts:
-    return MeterFacts(capacities=lambda _: (), plate_kva=Decimal(0), zone=zone)

@@ -20,7 +20,8 @@ from meterlink.cli.language import Lang, chosen
 from meterlink.config import data_dir, load_settings
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.drivers.profiles import MeterProfiles
-from meterlink.errors import BadRequest
+from meterlink.drivers.registers import check_register
+from meterlink.errors import BadRequest, UnknownItem
 
 _SUSPECT: Final = {"en": "to be confirmed by a person", "zh": "须人工确认"}
 _ESTIMATE: Final = {
@@ -83,6 +84,11 @@ class ConsumptionLook:
                 f"from {first} to {last}: the last day comes after the first, by at most {DAYS_MAX} days "
                 f"/ 起止日期有误,最多相隔 {DAYS_MAX} 天"
             )
+        for item in items:
+            try:
+                check_register(item)
+            except UnknownItem as error:
+                raise BadRequest(f"{error} / 没有该示数") from None
         settings = load_settings(self._config)
         path, zone = data_dir(settings) / JOURNAL_FILE, settings.gateway.plant_time
         with open_freezes(path, MeterProfiles(settings.gateway.profiles), zone) as freezes:

@@ -82,7 +82,7 @@ def create(
     from meterlink.cli.order_ask import OrderAsking, created
 
     asking = OrderAsking(config, as_json=as_json, lang=lang)
-    order = created(
+    asked = created(
         order_id,
         kind=kind,
         meter=meter,
@@ -95,8 +95,8 @@ def create(
         reference=reference,
     )
     if dry_run:
-        raise typer.Exit(asking.judged("order.dry_run", order=order))
-    raise typer.Exit(asking.shown("order.create", wait=wait, order=order))
+        raise typer.Exit(asking.judged("order.dry_run", **asked))
+    raise typer.Exit(asking.shown("order.create", wait=wait, **asked))
 
 
 @app.command()

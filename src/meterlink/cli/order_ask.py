@@ -43,7 +43,9 @@ def created(
     case: str,
     reference: str,
 ) -> dict[str, Any]:
-    """An order as it is given to the daemon.
+    """What the daemon is asked for: an order, and with minutes from now these instead of its deadline.
+
+    The daemon counts them, so that the same line again means the same order.
 
     Raises:
         typer.BadParameter: the arguments are no order.
@@ -66,7 +68,11 @@ def created(
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    return {"id": order.id, **order.body}
+    body = {"id": order.id, **order.body}
+    if within_min is None:
+        return {"order": body}
+    del body["deadline_at"]
+    return {"order": body, "within_min": within_min}
 
 
 def _cents(text: str) -> int:

@@ -19,7 +19,8 @@ def reconcile(
     """Compare payments, log and meters: what was paid, what became of it, what the wallets hold. 对账。
 
     Reads the wallet of every local-prepayment meter. A wallet that does not agree raises the alarm
-    WALLET_DRIFT and opens a work item.
+    WALLET_DRIFT and opens a work item. The daemon compares by itself each day that ended: at 00:30 of the
+    plant, or when it starts later than that.
 
     \b
     Examples:

@@ -35,6 +35,13 @@ _OUT = Annotated[
         "--out", "-o", help="A .csv, .xlsx or .json; without it CSV on standard output.", show_default=False
     ),
 ]
+_REGISTERS = Annotated[
+    list[str] | None,
+    typer.Option(help="What it showed then: VALUE or ITEM=VALUE. May be repeated.", show_default=False),
+]
+_EVIDENCE = Annotated[
+    str, typer.Option(help="Where the registers are to be seen: a photo, a read-out.", show_default=False)
+]
 _GONE = Annotated[bool, typer.Option("--all", help="Those out of service as well.")]
 
 
@@ -160,6 +167,12 @@ def exchange(
         str, typer.Option(help="Model of the new one; default: as the old.", show_default=False)
     ] = "",
     new_firmware: Annotated[str, typer.Option(help="Firmware of the new one.", show_default=False)] = "",
+    new_ct: Annotated[
+        str, typer.Option(help="Current transformers before the new one: 30 or 150/5.", show_default=False)
+    ] = "",
+    new_pt: Annotated[
+        str, typer.Option(help="Voltage transformers before the new one: 100.", show_default=False)
+    ] = "",
     installed_at: Annotated[
         str, typer.Option(help="When the new one was put in; default: --removed-at.", show_default=False)
     ] = "",
@@ -173,7 +186,7 @@ def exchange(
     """Note that a meter was replaced: both series stay apart, both registers are kept. 换表。
 
     VALUE without an item is forward_active_energy, in kWh. The old meter goes out of service; the new one has
-    its customer, place and line, an id of its own, and `replaces` says whom.
+    its customer, place, line and ratios (or others), an id of its own, and `replaces` says whom.
 
     \b
     Example:
@@ -193,10 +206,76 @@ def exchange(
         "address": new_address,
         "model": new_model,
         "firmware": new_firmware,
+        "ct": new_ct,
+        "pt": new_pt,
         "evidence": evidence,
     }
     times = (removed_at, installed_at or removed_at)
     raise typer.Exit(changing.exchange(told, times, last_register, first_register))
+
+
+@app.command()
+def ratio(
+    meter: _METER,
+    ct: Annotated[str, typer.Option(help="Current transformers since then: 30 or 150/5.")],
+    at: Annotated[str, typer.Option(help='Since when: "2026-11-22 10:30".')],
+    pt: Annotated[
+        str, typer.Option(help="Voltage transformers since then; default: as they were.", show_default=False)
+    ] = "",
+    register: _REGISTERS = None,
+    evidence: _EVIDENCE = "",
+    config: Config = FIRST_CONFIG,
+    as_json: AsJson = False,
+    lang: Language = None,
+) -> None:
+    """Note since when a meter's transformers have another ratio, and what it showed then. 变更倍率。
+
+    What was told of that time and later is void: so a ratio that was told too late, or wrongly, is put right,
+    and consumption of the days since then is made with it. With what the registers showed, the day of the
+    change has an amount too; at midnight its freeze tells that.
+
+    \b
+    Examples:
+      meterlink roster ratio m1 --ct 200/5 --at "2026-11-22 10:30" --register 12345.67
+      meterlink roster ratio m1 --ct 30 --at 2026-11-01
+
+    \b
+    Exit codes: 0 noted; 2 it cannot have been so; 7 journal; 8 you may not, or somebody was first.
+    """
+    from meterlink.cli.roster_change import RosterChanging
+
+    changing = RosterChanging(config, as_json=as_json, lang=lang)
+    told = {"meter": meter, "ct": ct, "pt": pt, "evidence": evidence}
+    raise typer.Exit(changing.turn(told, at, register or ()))
+
+
+@app.command()
+def remove(
+    meter: _METER,
+    at: Annotated[str, typer.Option(help='When it was taken out: "2026-11-22 10:30".')],
+    register: Annotated[
+        list[str], typer.Option(help="What it showed last: VALUE or ITEM=VALUE. May be repeated.")
+    ],
+    evidence: _EVIDENCE = "",
+    config: Config = FIRST_CONFIG,
+    as_json: AsJson = False,
+    lang: Language = None,
+) -> None:
+    """Note that a meter was taken out for good, and what it showed: its last bill is made of it. 拆表。
+
+    VALUE without an item is forward_active_energy, in kWh. Where another meter was put in: `roster exchange`.
+
+    \b
+    Example:
+      meterlink roster remove m1 --at "2026-11-22 10:30" --register 12345.67 --evidence "photo 4711"
+
+    \b
+    Exit codes: 0 noted; 2 it cannot have been so; 7 journal; 8 you may not, or somebody was first.
+    """
+    from meterlink.cli.roster_change import RosterChanging
+
+    changing = RosterChanging(config, as_json=as_json, lang=lang)
+    raise typer.Exit(changing.turn({"meter": meter, "evidence": evidence}, at, register))
 
 
 @app.command("list")

@@ -28,9 +28,9 @@ from meterlink.drivers.profiles import MeterProfiles
 from meterlink.journal.reader import JournalReader
 from meterlink.model.roster_change import KeptRoster
 from meterlink.roster.book import Held
-from meterlink.roster.cells import Time
+from meterlink.roster.cells import Ratio, Time
 from meterlink.roster.checks import Checks, many_retired, overwritten
-from meterlink.roster.faults import CellRefused, Fault, RosterRefused, Words
+from meterlink.roster.faults import CellRefused, Fault, Words
 from meterlink.roster.files import Wanted, read_file
 from meterlink.roster.plan import Plan, plan, result
 from meterlink.roster.saying import Saying
@@ -48,7 +48,6 @@ class _Planned:
     wanted: Wanted
     plan: Plan
     faults: Sequence[Fault]
-    fault_count: int
 
 
 class RosterChanging:
@@ -110,9 +109,9 @@ class RosterChanging:
         self, told: Mapping[str, str], times: tuple[str, str], last: Sequence[str], first: Sequence[str]
     ) -> int:
         """Note an exchange; the exit code."""
-        removed_at, installed_at = map(self._time, times)
+        removed_at, installed_at = (self._cell(Time(), time) for time in times)
         args = {
-            **told,
+            **self._with_ratios(told),
             "removed_at": removed_at,
             "installed_at": installed_at,
             "last": self._registers(last),
@@ -121,6 +120,22 @@ class RosterChanging:
         with self._way() as way:
             outcome = way.exchange(args)
         return self._told(outcome, told["meter"], {}, is_daemon=way.is_daemon, refused="refused_exchange")
+
+    def turn(self, told: Mapping[str, str], at: str, registers: Sequence[str]) -> int:
+        """Note another ratio, or that a meter was taken out; the exit code."""
+        args = {
+            **self._with_ratios(told),
+            "at": self._cell(Time(), at),
+            "registers": self._registers(registers),
+        }
+        with self._way() as way:
+            outcome = way.turn(args)
+        return self._told(outcome, told["meter"], {}, is_daemon=way.is_daemon)
+
+    def _with_ratios(self, told: Mapping[str, str]) -> dict[str, str]:
+        """The same with ratios as numbers: 30 for 150/5."""
+        ratios = {key: self._cell(Ratio(), told[key]) for key in ("ct", "pt") if told.get(key)}
+        return {**told, **ratios}
 
     def _planned(self, file: Path, *, partial: bool, saying: Saying, retire_many: bool) -> _Planned:
         now = SystemClock().utc_now()
@@ -135,14 +150,12 @@ class RosterChanging:
         faults += overwritten(held.meters, found.touched, wanted.rows, saying)
         if not retire_many:
             faults += many_retired(held.meters, len(found.retired), now, named=len(wanted.meters))
-        refusal = RosterRefused.of(faults) if faults else None
         return _Planned(
             file=file,
             held=held,
             wanted=wanted,
             plan=found,
-            faults=refusal.faults if refusal else (),
-            fault_count=len(faults),
+            faults=tuple(sorted(faults, key=lambda fault: fault.row)),
         )
 
     def _held(self) -> Held:
@@ -159,7 +172,7 @@ class RosterChanging:
             document = {
                 **plan_json(planned.plan, planned.held.meters, planned.held.revision),
                 "refused": [fault.as_json() for fault in planned.faults],
-                "faults": planned.fault_count,
+                "faults": len(planned.faults),
                 "encoding": planned.wanted.encoding,
             }
             print(json.dumps(document, ensure_ascii=False))
@@ -167,7 +180,7 @@ class RosterChanging:
         if planned.wanted.encoding == "gb18030":
             typer.echo(said(self._lang, "gb18030", planned.file), err=True)
         if planned.faults:
-            self._tell_faults(planned.file, planned.faults, planned.fault_count)
+            self._tell_faults(planned.file, planned.faults, len(planned.faults))
             return
         for line in plan_lines(self._lang, planned.plan, planned.held.meters, planned.held.revision):
             print(line)
@@ -229,9 +242,9 @@ class RosterChanging:
             task = bar.add_task(what, total=total)
             yield lambda done: bar.update(task, completed=done)
 
-    def _time(self, text: str) -> str:
+    def _cell(self, cell: Time | Ratio, text: str) -> str:
         try:
-            return str(Time().read(text.strip(), self._settings.gateway.plant_time))
+            return str(cell.read(text.strip(), self._settings.gateway.plant_time))
         except CellRefused as refusal:
             typer.echo(refusal.words.zh if self._lang == "zh" else refusal.words.en, err=True)
             raise typer.Exit(ExitCode.USAGE) from None

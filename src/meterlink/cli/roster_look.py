@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
@@ -33,6 +33,7 @@ from meterlink.roster.entries import entry_of, is_gone
 from meterlink.roster.files import headers_of, table_of
 from meterlink.roster.history import fault_in
 from meterlink.roster.table import write_csv
+from meterlink.roster.turns import RATIO, REMOVE
 from meterlink.roster.workbook import write_xlsx
 
 _LIST: Final = ("id", "address", "line", "meter_number", "customer_number", "customer", "area", "model")
@@ -136,14 +137,18 @@ class RosterLook:
         """Show every change of an entry."""
         self._meter(meter_id)
         for kept in self._reader.roster_changes_of(meter_id):
-            exchange = self._exchange(kept)
+            exchange, turn = self._body(kept, {EXCHANGE}), self._body(kept, {RATIO, REMOVE})
             if self._as_json:
-                print(json.dumps({**_change_json(kept), "exchange": exchange}, ensure_ascii=False))
+                told = {**_change_json(kept), "exchange": exchange, "turn": turn}
+                print(json.dumps(told, ensure_ascii=False))
                 continue
-            told = fields_in_words(self._lang, kept.change)
-            print(f"{kept.revision}  {time_out(kept.at)}  {kept.actor}  {kept.verb}  {told}")
+            words = fields_in_words(self._lang, kept.change)
+            print(f"{kept.revision}  {time_out(kept.at)}  {kept.actor}  {kept.verb}  {words}")
             if exchange is not None:
                 print(f"   {exchange['old']} -> {exchange['new']}  {_registers(exchange)}")
+            if turn is not None:
+                shown = ", ".join(f"{item}: {value}" for item, value in turn["registers"].items())
+                print(f"   {turn['at']}  {shown}")
 
     def export(self, out: Path | None, *, everything: bool) -> None:
         """Write the roster as a table."""
@@ -181,9 +186,9 @@ class RosterLook:
             raise typer.Exit(ExitCode.USAGE)
         return meter
 
-    def _exchange(self, kept: KeptChange) -> dict[str, Any] | None:
-        """What was told of an exchange; ``None``: it was none."""
-        if kept.verb != EXCHANGE:
+    def _body(self, kept: KeptChange, verbs: Collection[str]) -> dict[str, Any] | None:
+        """What was told of an exchange or a turn; ``None``: it was none."""
+        if kept.verb not in verbs:
             return None
         acts = self._reader.acts_of_subject(Topic.ROSTER, SUBJECT)
         return next(dict(one.act.body) for one in acts if one.act.step == kept.revision)

@@ -19,7 +19,7 @@ from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.daemon.control_socket import REQUEST_OCTETS_MAX, SOCKET_FILE
 from meterlink.daemon.enrolment import book_of
 from meterlink.daemon.refusals import told
-from meterlink.daemon.roster_requests import PUT_MAX, check_may_change, exchange_in
+from meterlink.daemon.roster_requests import PUT_MAX, check_may_change, exchange_in, turn_in
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError, JournalError, MeterlinkError
 from meterlink.journal.journal import Journal
@@ -60,6 +60,9 @@ class Way(Protocol):
 
     def exchange(self, args: Mapping[str, Any]) -> Outcome:
         """Note an exchange; the same errors."""
+
+    def turn(self, args: Mapping[str, Any]) -> Outcome:
+        """Note a turn; the same errors."""
 
     @property
     def is_daemon(self) -> bool:
@@ -107,6 +110,10 @@ class DaemonWay:
         """See ``Way``."""
         return self._desk.ask("roster.exchange", **args)
 
+    def turn(self, args: Mapping[str, Any]) -> Outcome:
+        """See ``Way``."""
+        return self._desk.ask("roster.turn", **args)
+
 
 class FileWay:
     """On the journal itself, with the lock that a daemon would have.
@@ -145,6 +152,10 @@ class FileWay:
     def exchange(self, args: Mapping[str, Any]) -> Outcome:
         """See ``Way``."""
         return self._changed(lambda book: book.exchange(exchange_in(args), actor=self._user))
+
+    def turn(self, args: Mapping[str, Any]) -> Outcome:
+        """See ``Way``."""
+        return self._changed(lambda book: book.turn(turn_in(args), actor=self._user))
 
     def _changed(self, change: Callable[[RosterBook], Any]) -> Outcome:
         async def work() -> Applied:

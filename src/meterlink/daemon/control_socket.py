@@ -33,7 +33,17 @@ SOCKET_FILE: Final = "control.sock"
 REQUEST_OCTETS_MAX: Final = 65_536
 """Longest request with its line feed."""
 CONNECTIONS_MAX: Final = 128
-"""Callers at one time; one more is told so and let go."""
+"""Callers at one time; one more is heard for what is urgent, or told so and let go."""
+CONNECTIONS_OF_ONE_MAX: Final = 100
+"""Of these, callers of one local user: nobody alone keeps the others out."""
+URGENT: Final = frozenset({"control.stop"})
+"""What is done however many callers there are."""
+URGENT_MAX: Final = 16
+"""Callers beyond ``CONNECTIONS_MAX`` at one time, each for one urgent request."""
+URGENT_OF_ONE_MAX: Final = 2
+"""Of these, callers of one local user."""
+URGENT_WITHIN_S: Final = 5.0
+"""So soon an urgent request has to come."""
 IDLE_MAX_S: Final = 300.0
 """A caller who says nothing for so long is let go."""
 ID_MAX: Final = 64
@@ -43,6 +53,8 @@ _CREDENTIALS: Final = struct.Struct("3i")
 
 Handler = Callable[[str, str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """The name of a local user, what he wants, and its arguments: the result, or an error of ours."""
+_Serve = Callable[[str, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+"""Serves a local user, by name, at his connection."""
 DeskOpener = Callable[[Path, Handler], AbstractAsyncContextManager[None]]
 """Opens the door at a path."""
 
@@ -111,6 +123,36 @@ async def control_socket(path: Path, handler: Handler) -> AsyncIterator[None]:
             desk.close()
 
 
+class _Seats:
+    """Places for callers, of whom each local user gets a share at most.
+
+    Args:
+        total: how many there are.
+        of_one: of them, for one user.
+
+    """
+
+    def __init__(self, total: int, of_one: int) -> None:
+        self._total = total
+        self._of_one = of_one
+        self._taken: dict[asyncio.Task[None], int] = {}
+
+    def are_free_for(self, uid: int) -> bool:
+        """Whether one more of a user finds a place."""
+        of_user = sum(1 for one in self._taken.values() if one == uid)
+        return len(self._taken) < self._total and of_user < self._of_one
+
+    def take(self, task: asyncio.Task[None], uid: int) -> None:
+        """Give a place to a caller until he has gone."""
+        self._taken[task] = uid
+        task.add_done_callback(lambda gone: self._taken.pop(gone, None))
+
+    def close(self) -> None:
+        """Let everybody go; what is being done for them is cancelled."""
+        for task in self._taken:
+            task.cancel()
+
+
 class _Desk:
     """Everybody who stands at the door.
 
@@ -123,45 +165,62 @@ class _Desk:
     def __init__(self, handler: Handler, group: asyncio.TaskGroup) -> None:
         self._handler = handler
         self._group = group
-        self._callers: set[asyncio.Task[None]] = set()
+        self._callers = _Seats(CONNECTIONS_MAX, CONNECTIONS_OF_ONE_MAX)
+        self._urgent = _Seats(URGENT_MAX, URGENT_OF_ONE_MAX)
 
     def welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one caller until he goes."""
-        is_full = len(self._callers) >= CONNECTIONS_MAX
-        serving = self._turn_away(writer) if is_full else self._serve(reader, writer)
+        uid = uid_of(writer.get_extra_info("socket"))
+        seats: _Seats | None
+        serve: _Serve
+        if self._callers.are_free_for(uid):
+            seats, serve = self._callers, self._converse
+        elif self._urgent.are_free_for(uid):
+            seats, serve = self._urgent, self._hear
+        else:
+            seats, serve = None, self._turn_away
+        serving = self._serve(serve, uid, reader, writer)
         task = self._group.create_task(serving, name="control_socket.caller")
-        if not is_full:
-            self._callers.add(task)
-            task.add_done_callback(self._callers.discard)
+        if seats is not None:
+            seats.take(task, uid)
 
     def close(self) -> None:
         """Let everybody go; what is being done for them is cancelled."""
-        for task in self._callers:
-            task.cancel()
+        self._callers.close()
+        self._urgent.close()
 
-    async def _turn_away(self, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError), closing(writer):
-            told_full = BusFull(f"{CONNECTIONS_MAX} callers are served already; try again")
-            await _send(writer, _refusal("", told_full))
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(
+        self,
+        serve: _Serve,
+        uid: int,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
         with suppress(ConnectionError, TimeoutError), closing(writer):
-            await self._converse(reader, writer)
+            await serve(_named(uid), reader, writer)
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        user = user_of(writer.get_extra_info("socket"))
-        while True:
-            try:
-                async with asyncio.timeout(IDLE_MAX_S):
-                    line = await reader.readuntil(b"\n")
-            except asyncio.IncompleteReadError as end:
-                if end.partial:
-                    await _send(writer, _refusal("", BadRequest("a request ends with a line feed")))
-                return
-            except asyncio.LimitOverrunError:
-                told_long = BadRequest(f"a request has at most {REQUEST_OCTETS_MAX} octets")
-                await _send(writer, _refusal("", told_long))
-                return
+    async def _turn_away(
+        self, _user: str, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await _send(writer, _refusal("", _full()))
+
+    async def _hear(self, user: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Do the one urgent thing for which a caller comes in although all places are taken."""
+        try:
+            line = await _line(reader, writer, URGENT_WITHIN_S)
+        except TimeoutError:
+            await _send(writer, _refusal("", _full()))
+            return
+        if line is None:
+            return
+        name, is_urgent = _wanted(line)
+        if is_urgent:
+            await self._handle(user, line, writer)
+        else:
+            await _send(writer, _refusal(name, _full()))
+
+    async def _converse(self, user: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (line := await _line(reader, writer, IDLE_MAX_S)) is not None:
             await self._handle(user, line, writer)
 
     async def _handle(self, user: str, line: bytes, writer: asyncio.StreamWriter) -> None:
@@ -174,6 +233,40 @@ class _Desk:
         except Exception as error:  # noqa: BLE001 (a caller is answered, whatever happens)
             answer = _refusal(name, error)
         await _send(writer, answer)
+
+
+async def _line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, within_s: float) -> bytes | None:
+    """The next request; ``None``: there is none, and the caller was told why.
+
+    Raises:
+        TimeoutError: he said nothing for so long.
+
+    """
+    try:
+        async with asyncio.timeout(within_s):
+            return await reader.readuntil(b"\n")
+    except asyncio.IncompleteReadError as end:
+        if end.partial:
+            await _send(writer, _refusal("", BadRequest("a request ends with a line feed")))
+    except asyncio.LimitOverrunError:
+        told_long = BadRequest(f"a request has at most {REQUEST_OCTETS_MAX} octets")
+        await _send(writer, _refusal("", told_long))
+    return None
+
+
+def _wanted(line: bytes) -> tuple[str, bool]:
+    """The id of a request, and whether it is urgent."""
+    try:
+        request = Request.of(line)
+    except BadRequest:
+        return "", False
+    return request.id, request.op in URGENT
+
+
+def _full() -> BusFull:
+    return BusFull(
+        f"{CONNECTIONS_MAX} callers are served already, or {CONNECTIONS_OF_ONE_MAX} of yours; try again"
+    )
 
 
 def _refusal(name: str, error: Exception) -> bytes:
@@ -189,11 +282,11 @@ async def _send(writer: asyncio.StreamWriter, answer: bytes) -> None:
     await writer.drain()
 
 
-def user_of(peer: socket.socket) -> str:
-    """The local user at the other end of a unix socket; ``uid:N`` where the machine has no name for him."""
+def uid_of(peer: socket.socket) -> int:
+    """The local user at the other end of a unix socket, by number."""
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     _, uid, _ = _CREDENTIALS.unpack(raw)
-    return _named(uid)
+    return int(uid)
 
 
 def owners() -> frozenset[str]:
@@ -202,6 +295,7 @@ def owners() -> frozenset[str]:
 
 
 def _named(uid: int) -> str:
+    """The name of a local user; ``uid:N`` where the machine has none for him."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

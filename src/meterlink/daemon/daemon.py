@@ -229,11 +229,12 @@ class Daemon:
         self, held: Held, journal: Journal, parts: Parts, billing: BillingWork
     ) -> AsyncIterator[dict[str, Any]]:
         """People and programs may ask; at which ports."""
-        desk = self._desk(held, journal, parts, billing)
+        desk, ordering = self._desk(held, journal, parts, billing), parts.ordering
+        answer = desk.answer if ordering is None else ordering.marked(desk.answer)
         async with (
             self._monitor(parts.health) as port,
             api_of(held, self._manager, self._outside) as api,
-            self._orders.open_desk(self._outside.folder / SOCKET_FILE, desk.answer),
+            self._orders.open_desk(self._outside.folder / SOCKET_FILE, answer),
         ):
             yield {"monitor": port, "api": api}
 

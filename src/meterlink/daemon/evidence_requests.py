@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from meterlink.daemon.order_requests import text
-from meterlink.errors import BadRequest, EvidenceRefused, NotEntitled
+from meterlink.errors import BadRequest, EvidenceRefused, NotAllowed, NotEntitled
 from meterlink.orders.cases.service import CaseService
 from meterlink.orders.evidence.book import EvidenceBook
-from meterlink.orders.evidence.records import Payment, parse
+from meterlink.orders.evidence.records import Payment, keeps_from_harm, parse
 from meterlink.orders.paid.payments import Payments
-from meterlink.orders.people import Actor
+from meterlink.orders.people import Actor, People
 
 RECORDS_MAX: Final = 200
 """Records in one request."""
@@ -27,13 +27,17 @@ class EvidenceRequests:
         evidence: keeps it.
         payments: does what payments lead to.
         cases: are moved by what is told.
+        people: who may be what; while that cannot be said, only what keeps people from harm is taken in.
 
     """
 
-    def __init__(self, evidence: EvidenceBook, payments: Payments, cases: CaseService) -> None:
+    def __init__(
+        self, evidence: EvidenceBook, payments: Payments, cases: CaseService, people: People
+    ) -> None:
         self._evidence = evidence
         self._payments = payments
         self._cases = cases
+        self._people = people
 
     @property
     def table(self) -> Mapping[str, Callable[[Actor, Args], Awaitable[Answer]]]:
@@ -54,8 +58,10 @@ class EvidenceRequests:
     async def _add_one(self, actor: Actor, document: object) -> Answer:
         try:
             record = parse(document)
+            if not keeps_from_harm(record):
+                self._people.actor(actor.name)
             added = await self._evidence.add(record, actor)
-        except (EvidenceRefused, NotEntitled) as error:
+        except (EvidenceRefused, NotEntitled, NotAllowed) as error:
             return {"refused": str(error)}
         told: dict[str, Any] = {"id": added.full_id, "meter": added.meter, "is_new": added.is_new}
         if not added.meter:
@@ -64,7 +70,7 @@ class EvidenceRequests:
         if cases := await self._cases.told(record):  # first, so that none becomes an order behind our back
             told["cases"] = cases
         if isinstance(record, Payment):
-            told["orders"] = await self._payments.paid(record)
+            told["orders"] = await self._payments.paid(record, added.number)
         return told
 
     async def _confirm(self, actor: Actor, args: Args) -> Answer:

@@ -23,6 +23,7 @@ from meterlink.roster.entries import Meters
 from meterlink.roster.exchange import Exchange
 from meterlink.roster.roster import Roster
 from meterlink.roster.saying import Saying
+from meterlink.roster.turns import Turn
 
 
 @dataclass(slots=True, kw_only=True)
@@ -92,6 +93,10 @@ class LiveRoster:
     async def exchange(self, exchange: Exchange, *, actor: str) -> Applied:
         """See ``RosterBook.exchange``."""
         return await self._change([exchange.old], lambda: self._book.exchange(exchange, actor=actor))
+
+    async def turn(self, turn: Turn, *, actor: str) -> Applied:
+        """See ``RosterBook.turn``."""
+        return await self._change([turn.meter], lambda: self._book.turn(turn, actor=actor))
 
     async def tell(self) -> None:
         """Let rules know the roster as it is now, by what holds; who calls has ``Held.changing``.

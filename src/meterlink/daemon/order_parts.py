@@ -53,12 +53,13 @@ class Ground:
     Args:
         control: the settings of orders.
         acts: the log.
-        mark: names the newest intent, beside the log.
+        mark: names the newest act that somebody relies on, beside the log.
         last_read: the newest slot of any reading that was kept of a meter.
         roster: the meters.
         clock: wall time.
         timeline: how long ago something was.
         zone: the plant's.
+        people: who may be what.
 
     """
 
@@ -70,6 +71,7 @@ class Ground:
     clock: Clock
     timeline: Timeline
     zone: timezone
+    people: People
 
     @classmethod
     def of(
@@ -83,7 +85,7 @@ class Ground:
         """What a daemon's configuration and journal give.
 
         Raises:
-            ConfigError: a profile contradicts a meter.
+            ConfigError: a profile contradicts a meter, or the file of people is wrong.
 
         """
         return cls(
@@ -95,6 +97,7 @@ class Ground:
             clock=clock,
             timeline=Timeline(clock),
             zone=settings.gateway.plant_time,
+            people=PeopleOfFile(control.people.expanduser()),
         )
 
 
@@ -146,6 +149,7 @@ class Rules:
             qualified=models,
             wall=wall,
             restored=restored,
+            people_fault=lambda: ground.people.fault,
         )
         brakes = Brakes(ground.acts, watch, ground.clock)
         return cls(judge=judge, watch=watch, brakes=brakes, evidence=evidence, wall=wall, restored=restored)
@@ -253,13 +257,8 @@ class Desk:
 
     @classmethod
     def of(cls, ground: Ground, book: Book, rules: Rules, alarms: Alarms) -> Desk:
-        """Build it.
-
-        Raises:
-            ConfigError: the file of people is wrong.
-
-        """
-        people = PeopleOfFile(ground.control.people.expanduser())
+        """Build it."""
+        people = ground.people
         accesses = Accesses(ground.acts, ground.clock)
         orders = OrderService(
             book, rules.judge, rules.brakes, roster=ground.roster, accesses=accesses, clock=ground.clock

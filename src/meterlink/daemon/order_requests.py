@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
 
-from meterlink.errors import BadRequest, JournalError
+from meterlink.clock import Clock
+from meterlink.errors import BadRequest, JournalError, OrderClash
 from meterlink.model.act import Topic
 from meterlink.model.order import OWN_IDS, Order, Origin
+from meterlink.model.payload import time_out
 from meterlink.model.plain import hidden_in, texts_in
 from meterlink.orders.book import Book
 from meterlink.orders.judging.judge import told
@@ -24,10 +28,14 @@ LISTED_MAX: Final = 1_000
 """Orders in one answer."""
 TEXT_MAX: Final = 4_096
 """Characters of one argument."""
+WITHIN_MAX_MIN: Final = 1440
+"""Most minutes that an order may be asked for."""
+_MINUTE: Final = timedelta(minutes=1)
 _STAGES: Final = {"approve": Stage.APPROVE, "operate": Stage.OPERATE}
 
 Args = Mapping[str, Any]
 Answer = dict[str, Any]
+_T = TypeVar("_T")
 
 
 class OrderRequests:
@@ -36,12 +44,14 @@ class OrderRequests:
     Args:
         service: does what they want.
         book: what there is.
+        clock: from when on minutes count.
 
     """
 
-    def __init__(self, service: OrderService, book: Book) -> None:
+    def __init__(self, service: OrderService, book: Book, clock: Clock) -> None:
         self._service = service
         self._book = book
+        self._clock = clock
 
     @property
     def table(self) -> Mapping[str, Callable[[Actor, Args], Awaitable[Answer]]]:
@@ -63,11 +73,26 @@ class OrderRequests:
         }
 
     async def _create(self, actor: Actor, args: Args) -> Answer:
-        return await self._shown(await self._service.create(actor, order_in(args)))
+        return await self._shown(await self._of_order(args, lambda one: self._service.create(actor, one)))
 
     async def _dry_run(self, actor: Actor, args: Args) -> Answer:
-        verdicts = await self._service.dry_run(actor, order_in(args))
+        verdicts = await self._of_order(args, lambda one: self._service.dry_run(actor, one))
         return {"rules": [told(verdict) for verdict in verdicts]}
+
+    async def _of_order(self, args: Args, do: Callable[[Order], Awaitable[_T]]) -> _T:
+        """Do with the order of a request; the same minutes asked for again are those of the first time."""
+        if "within_min" not in args:
+            return await do(order_in(args))
+        within = number(args, "within_min", 1, WITHIN_MAX_MIN) * _MINUTE
+        order = order_in(_with_deadline(args, self._clock.utc_now().replace(microsecond=0) + within))
+        try:
+            return await do(order)
+        except OrderClash:
+            first = await self._book.read(order.id)
+            deadline_at = first.order.deadline_at
+            if not within - _MINUTE < deadline_at - first.created_at <= within:
+                raise
+            return await do(replace(order, deadline_at=deadline_at))
 
     async def _approve(self, actor: Actor, args: Args) -> Answer:
         life = await self._service.approve(actor, text(args, "id"), text(args, "reason", ""))
@@ -143,6 +168,13 @@ class OrderRequests:
             return order_view(acts)
         except ValueError as error:
             raise JournalError(f"order {order_id!r} cannot be read from the log: {error}") from None
+
+
+def _with_deadline(args: Args, deadline_at: datetime) -> Args:
+    given = args.get("order")
+    if not isinstance(given, dict) or "deadline_at" in given:
+        raise BadRequest("give deadline_at in the order, or within_min beside it")
+    return {"order": {**given, "deadline_at": time_out(deadline_at)}}
 
 
 def order_in(args: Args) -> Order:

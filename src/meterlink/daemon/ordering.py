@@ -21,7 +21,7 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.config import ControlSettings, LineSettings, MeterSettings, Settings
 from meterlink.config.security import SecurityProviderSettings
-from meterlink.daemon.control_socket import DeskOpener, control_socket
+from meterlink.daemon.control_socket import DeskOpener, Handler, control_socket
 from meterlink.daemon.order_parts import Aftercare, Desk, Ground, Rules, Senders
 from meterlink.daemon.requests import Requests
 from meterlink.drivers.choose import control_driver_for
@@ -154,6 +154,7 @@ class Ordering:
             group.create_task(self._aftercare.reconciler.run(), name="orders.reconciler")
             group.create_task(self._desk.rounds.run(), name="orders.cases")
             group.create_task(self._end_strays(), name="orders.strays")
+            group.create_task(self._rules.restored.run(), name="orders.mark")
             group.create_task(self._rules.wall.run(self._aftercare.attention.alarms), name="orders.clock")
 
     async def _end_strays(self) -> None:
@@ -185,6 +186,22 @@ class Ordering:
     async def answer(self, user: str, op: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a local user asks; see ``control_socket.Handler``."""
         return await self._requests.answer(user, op, args)
+
+    def marked(self, desk: Handler) -> Handler:
+        """A desk that answers once a copy of the journal from before can be told from the journal.
+
+        Args:
+            desk: takes every request of this machine, also those that are not about orders.
+
+        """
+
+        async def answer(user: str, op: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
+            try:
+                return await desk(user, op, args)
+            finally:
+                await self._rules.restored.follow()
+
+        return answer
 
     def of_line(
         self,
@@ -268,6 +285,7 @@ class Ordering:
             attention=self._aftercare.attention,
             qualifier=qualifier,
             reconciler=self._aftercare.reconciler,
+            clock=self._clock,
         )
 
     def _at_meter(

@@ -21,10 +21,12 @@ from meterlink.errors import BadRequest, BusFull, ConfigError, NotAllowed
 from meterlink.journal.roster_log import CHANGES_MAX
 from meterlink.model.payload import time_in
 from meterlink.orders.people import Deed, People
+from meterlink.roster.book import Applied
 from meterlink.roster.entries import meter_of
 from meterlink.roster.exchange import Exchange
 from meterlink.roster.faults import RosterRefused
 from meterlink.roster.saying import Saying
+from meterlink.roster.turns import Turn
 
 TICKETS_MAX: Final = 4
 """Changes that are put down at one time."""
@@ -77,6 +79,7 @@ class RosterDesk:
             "roster.put": self._put,
             "roster.commit": self._commit,
             "roster.exchange": self._exchange,
+            "roster.turn": self._turn,
         }
 
     async def answer(self, user: str, op: str, args: Args) -> Answer:
@@ -133,8 +136,16 @@ class RosterDesk:
         return applied.as_json()
 
     async def _exchange(self, user: str, args: Args) -> Answer:
+        exchange = exchange_in(args)
+        return await self._noted(lambda: self._book.exchange(exchange, actor=user))
+
+    async def _turn(self, user: str, args: Args) -> Answer:
+        turn = turn_in(args)
+        return await self._noted(lambda: self._book.turn(turn, actor=user))
+
+    async def _noted(self, note: Callable[[], Awaitable[Applied]]) -> Answer:
         try:
-            applied = await self._book.exchange(exchange_in(args), actor=user)
+            applied = await note()
         except ConfigError as error:
             raise BadRequest(str(error)) from None
         except RosterRefused as refusal:
@@ -183,7 +194,35 @@ def exchange_in(args: Args) -> Exchange:
         last=_registers(args, "last"),
         first=_registers(args, "first"),
         evidence=text(args, "evidence", ""),
+        ct=_ratio(args, "ct"),
+        pt=_ratio(args, "pt"),
     )
+
+
+def turn_in(args: Args) -> Turn:
+    """The turn of a request.
+
+    Raises:
+        BadRequest: that is none; the message says why.
+
+    """
+    return Turn(
+        meter=text(args, "meter"),
+        at=_time(args, "at"),
+        registers=_registers(args, "registers"),
+        ct=_ratio(args, "ct"),
+        pt=_ratio(args, "pt"),
+        evidence=text(args, "evidence", ""),
+    )
+
+
+def _ratio(args: Args, key: str) -> Decimal | None:
+    """Of transformers; ``None``: nobody told one. Whether it can be one, the entry says."""
+    told = text(args, key, "")
+    try:
+        return Decimal(told) if told else None
+    except InvalidOperation:
+        raise BadRequest(f"{key}: a ratio is a number") from None
 
 
 def _time(args: Args, key: str) -> datetime:

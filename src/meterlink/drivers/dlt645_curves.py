@@ -34,6 +34,8 @@ from meterwire.dlt645.items.load_records import LoadRecords
 BAD_ANSWERS_MAX: Final = 3
 """Answers that do not fit, after which a class is not asked any more in one reading."""
 
+REFUSALS_BELIEVED: Final = 2
+"""A meter that refuses its newest load record so often in a row has none."""
 LATELY: Final = 3
 """Questions whose answers may still come; each asks for one number of records, and may bring another."""
 
@@ -241,17 +243,20 @@ class CurveReader:
     async def _newest_time(self, found: StoredFindings) -> datetime:
         """The time of the newest record.
 
+        A refusal does not say what it refuses, and may belong to the question before: two are believed.
+
         Raises:
             NoFreeze: there is none.
             BadAnswer: it cannot be told.
 
         """
-        points = await self._points(self._newest_entry, bytes((1,)), found)
-        if points.by_slot:
-            return max(points.by_slot)
-        if points.is_whole:
-            raise NoFreeze(f"{self._meter} has no load records: {self._newest_entry.item}")
-        raise BadAnswer(f"{self._meter} answered its newest load record damaged")
+        for _ in range(REFUSALS_BELIEVED):
+            points = await self._points(self._newest_entry, bytes((1,)), found)
+            if points.by_slot:
+                return max(points.by_slot)
+            if not points.is_whole:
+                raise BadAnswer(f"{self._meter} answered its newest load record damaged")
+        raise NoFreeze(f"{self._meter} has no load records: {self._newest_entry.item}")
 
     async def _points_from(self, start: datetime, count: int, found: StoredFindings) -> _Points:
         """The records of an answer from a time on; see ``_points``."""

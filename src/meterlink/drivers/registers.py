@@ -12,7 +12,7 @@ from meterlink.errors import UnknownItem
 from meterlink.model.protocols import MeterProtocol
 from meterwire import catalogue
 
-_TARIFF: Final = re.compile("t[1-9][0-9]?")
+_TARIFF: Final = "t[1-9][0-9]?"
 DISPLAYED: Final = Decimal(10) ** 6
 """Where a register of energy with six digits before the point begins again at 0: those of DL/T 645 have no
 other, and those of meters of 698.45 have the same display. Source: DL/T 645-2007, table A.1: XXXXXX.XX."""
@@ -42,10 +42,19 @@ def check_register(item: str) -> None:
         UnknownItem: it is none; the message has names near it.
 
     """
-    name, dot, tariff = item.partition(".")
-    registers = [one.name for one in catalogue.quantities().values() if one.kind == "register"]
-    if name not in registers or (dot and not _TARIFF.fullmatch(tariff)):
-        raise UnknownItem(f"{item[:64]!r} is no register{near(name, registers)}")
+    if not re.fullmatch(pattern(), item):
+        name = item.partition(".")[0]
+        raise UnknownItem(f"{item[:64]!r} is no register{near(name, _registers())}")
+
+
+@functools.cache
+def pattern() -> str:
+    """What ``check_register`` takes, as a regular expression."""
+    return rf"^(?:{'|'.join(_registers())})(?:\.{_TARIFF})?$"
+
+
+def _registers() -> list[str]:
+    return sorted(one.name for one in catalogue.quantities().values() if one.kind == "register")
 
 
 def capacities(protocol: MeterProtocol, quantity: str) -> tuple[Decimal, ...]:

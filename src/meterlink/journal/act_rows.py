@@ -24,9 +24,9 @@ BROKEN: Final = -2
 OVERTAKEN: Final = -3
 """What ``insert`` gives when there are acts that whoever decided on these has not seen."""
 REMEMBERED_MAX: Final = 2_048
-"""Bodies of which it is remembered that they are written as ours are,"""
+"""Rows of which it is remembered that they are written as ours are,"""
 REMEMBERED_OCTETS_MAX: Final = 4_096
-"""while they are no longer than that."""
+"""while their bodies are no longer than that."""
 _HASH: Final = re.compile("[0-9a-f]{64}")
 
 _OF_SUBJECT: Final = """
@@ -95,7 +95,7 @@ def insert(
         if act.step != expected.get(key, _last_step(db, key)) + 1:
             return TAKEN
         expected[key] = act.step
-    last, before = _head(db)
+    last, before = head(db)
     if not _HASH.fullmatch(before):
         return BROKEN
     log_id = 0
@@ -132,9 +132,15 @@ def after(db: sqlite3.Connection, number: int, limit: int) -> list[KeptAct]:
     return _all(db.execute(_AFTER, (number, limit)))
 
 
+def head(db: sqlite3.Connection) -> tuple[int, str]:
+    """Number and hash of the newest act; of none 0 and the first hash."""
+    row = db.execute("SELECT number, hash FROM act ORDER BY number DESC LIMIT 1").fetchone()
+    return (int(row[0]), str(row[1])) if row else (0, FIRST_HASH)
+
+
 def newest_number(db: sqlite3.Connection) -> int:
     """Number of the newest act, or 0."""
-    return _head(db)[0]
+    return head(db)[0]
 
 
 def newest_at(db: sqlite3.Connection, number: int) -> datetime | None:
@@ -165,23 +171,38 @@ def decode(rows: list[tuple[Any, ...]]) -> KeptAct:
     """
     if len(rows) != 1:
         raise ValueError("it has no act")
-    log_id, number, hashed, topic, subject, step, verb, at, actor, meter, body, is_open = rows[0]
+    _, number, hashed, _, subject, step, verb, _, actor, meter, body, is_open = rows[0]
+    is_short = isinstance(body, str) and len(body) <= REMEMBERED_OCTETS_MAX
+    known_topic, known_at = remembered(*rows[0]) if is_short else _looked_at(*rows[0])
     act = Act(
-        topic=Topic(topic),
+        topic=known_topic,
         subject=subject,
         step=step,
         verb=verb,
-        at=instant(at),
+        at=known_at,
         actor=actor,
         meter=meter,
-        body=_body_in(body),
+        body=_body_in(body),  # read anew for each reader
         is_open=bool(is_open),
     )
+    return KeptAct(number=number, hash=hashed, act=act)
+
+
+def _looked_at(*row: Any) -> tuple[Topic, datetime]:
+    """Topic and time of an act whose row is written as ours are."""
+    log_id, number, hashed, topic, subject, step, verb, at, actor, meter, body, is_open = row
+    told, when, members = Topic(topic), instant(at), _body_in(body)
     for part in (subject, verb, actor, meter):
         text(part)
-    if rows[0] != _row(log_id, number, hashed, act, body) or not _is_canonical(body):
+    same = (log_id, number, hashed, told.value, subject, step, verb, micros(when), actor, meter, body)
+    if row != (*same, int(bool(is_open))) or written(members) != body.encode():
         raise ValueError("it is not written as an act is")
-    return KeptAct(number=number, hash=hashed, act=act)
+    return told, when
+
+
+remembered = lru_cache(REMEMBERED_MAX, typed=True)(_looked_at)
+"""The same, remembered by all that stands in the row and of which type: orders read their acts again and
+again, and a row that was changed is another."""
 
 
 def _all(rows: Iterable[tuple[Any, ...]]) -> list[KeptAct]:
@@ -209,19 +230,6 @@ def _body_in(body: str) -> dict[str, Any]:
         return dict(json.loads(body))
     except RecursionError:
         raise ValueError("its body has too many brackets in each other") from None
-
-
-def _is_canonical(body: str) -> bool:
-    """Whether a body is written as we write it; of short ones, which orders read often, it is remembered."""
-    return remembered(body) if len(body) <= REMEMBERED_OCTETS_MAX else _looked_at(body)
-
-
-def _looked_at(body: str) -> bool:
-    return written(_body_in(body)) == body.encode()
-
-
-remembered = lru_cache(REMEMBERED_MAX)(_looked_at)
-"""The same, remembered by the whole text: a body that was changed is another."""
 
 
 def _row(log_id: int, number: int, hashed: str, act: Act, body: str) -> tuple[int | str, ...]:
@@ -271,8 +279,3 @@ def _named_topics(topics: Iterable[Topic]) -> str:
 def _last_step(db: sqlite3.Connection, key: tuple[str, str]) -> int:
     row = db.execute("SELECT step FROM subject WHERE topic = ? AND id = ?", key).fetchone()
     return int(row[0]) if row else 0
-
-
-def _head(db: sqlite3.Connection) -> tuple[int, str]:
-    row = db.execute("SELECT number, hash FROM act ORDER BY number DESC LIMIT 1").fetchone()
-    return (int(row[0]), str(row[1])) if row else (0, FIRST_HASH)

@@ -7,13 +7,12 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
 
 from meterlink.errors import RowUnreadable
-from meterlink.journal.cells import decimal, instant, micros, reading_of
+from meterlink.journal.cells import instant, micros, reading_of
 from meterlink.model.marks import UNUSABLE, Marks
 from meterlink.model.reading import Reading
 
@@ -76,13 +75,6 @@ _SLOTS_BEFORE: Final = """
 _NEWEST: Final = "SELECT coalesce(max(id), 0) FROM log"
 _NEWEST_FREEZE: Final = f"{_NEWEST} WHERE {_DAILY}"
 _NEWEST_OF_SLOTS: Final = f"{_NEWEST} WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?"
-_HELD: Final = """
-    SELECT max(log_id), value, marks, slot FROM reading
-    WHERE meter = :meter AND item = :item AND slot >= :since AND slot < :before
-    AND EXISTS (SELECT 1 FROM log WHERE id = log_id AND data_class = 'daily_freeze')
-    GROUP BY slot ORDER BY marks & :unusable != 0, max(log_id) DESC LIMIT 1
-    """
-# Of each freeze its newest row: beside max() SQLite gives the other columns of the same row.
 _ID, _KEPT_AT, _BEFORE = 0, 1, 10
 """Places in a row."""
 
@@ -208,29 +200,6 @@ def _against_before(db: sqlite3.Connection, seq: int) -> tuple[bool, int | None]
     asked = {"row": seq, "again": Marks.DUPLICATE.value, "aside": (Marks.DUPLICATE | Marks.BACKFILL).value}
     same, before = db.execute(_AGAINST_BEFORE, asked).fetchone()
     return not same, before
-
-
-def held(
-    db: sqlite3.Connection, meter: str, item: str, slots: tuple[datetime, datetime]
-) -> tuple[int, Decimal | None, Marks, datetime] | None:
-    """What holds of a register at the end of a day; ``None``: there is none.
-
-    Of each freeze the newest row; where a day has several freezes, one that is not rejected goes before one
-    that is, then the newest.
-
-    Args:
-        db: of the journal.
-        meter: our id of it.
-        item: the register.
-        slots: from the first on and before the second.
-
-    Returns:
-        The row's id, the value, its marks and its slot.
-
-    """
-    asked = {"meter": meter, "item": item, "since": micros(slots[0]), "before": micros(slots[1])}
-    row = db.execute(_HELD, {**asked, "unusable": UNUSABLE.value}).fetchone()
-    return None if row is None else (row[0], decimal(row[1]), Marks(row[2]), instant(row[3]))
 
 
 def _freeze(rows: list[tuple[Any, ...]]) -> KeptFreeze:

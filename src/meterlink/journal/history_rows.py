@@ -26,7 +26,8 @@ WALK_MAX: Final = 200
 """Readings of one item that are passed by in search of one of the same class; among values of the moment
 there are few others."""
 EXCHANGES_MAX: Final = 10
-"""Exchanges of one meter that are looked at; it takes part in two, when it comes and when it goes."""
+"""Exchanges of one meter, and times at which its ratio changed or it was taken out, that are looked at; it
+takes part in two exchanges, when it comes and when it goes."""
 
 # The list of classes stands in the queries, so that SQLite sees that the index holds all that is asked for;
 # and `CROSS JOIN` keeps their order: by the index, so that the first rows are there without the others.
@@ -56,7 +57,7 @@ _THE_SAME: Final = _OF_OTHERS.format(which="= :slot ORDER BY reading.slot")
 _EXCHANGES: Final = """
     SELECT body FROM roster_change
     JOIN act ON topic = 'roster' AND subject = 'roster' AND step = revision
-    WHERE roster_change.meter = ? AND verb = 'exchange' ORDER BY revision DESC LIMIT ?
+    WHERE roster_change.meter = ? AND verb IN ('exchange', 'ratio', 'remove') ORDER BY revision DESC LIMIT ?
     """
 
 Row = tuple[Any, ...]
@@ -208,7 +209,7 @@ def _reading(row: Row) -> Reading | None:
 
 
 def exchanges(db: sqlite3.Connection, meter: str) -> tuple[Told, ...]:
-    """What was told of the exchanges of a meter, oldest first."""
+    """What was told of what a meter showed when it came, went or got another ratio, oldest first."""
     found = []
     for (body,) in db.execute(_EXCHANGES, (meter, EXCHANGES_MAX)):
         try:
@@ -219,7 +220,9 @@ def exchanges(db: sqlite3.Connection, meter: str) -> tuple[Told, ...]:
 
 
 def _told(body: Mapping[str, Any], meter: str) -> Told | None:
-    if body["new"] == meter:
+    if body.get("meter") == meter:
+        at, registers = body["at"], body["registers"]
+    elif body["new"] == meter:
         at, registers = body["installed_at"], body["first"]
     elif body["old"] == meter:
         at, registers = body["removed_at"], body["last"]

@@ -57,7 +57,7 @@ class Journal:
         events: what meters have recorded, and how far it was read.
         roster: which meters there are.
         ledger: the slots that were due, where each stands and why.
-        mark: the newest act when a frame of an order left, beside the file.
+        mark: the newest act that somebody relies on, beside the file.
         sinks: how far each of them has followed.
         room: what the file takes, and what may go.
 

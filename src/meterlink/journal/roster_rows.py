@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from meterlink.errors import JournalError
 from meterlink.journal import act_rows
 from meterlink.journal.cells import instant, text
 from meterlink.model.act import Act, Topic
+from meterlink.model.payload import time_in
 from meterlink.model.roster_change import (
     SUBJECT,
     EntryChange,
@@ -27,7 +29,8 @@ _REVISION: Final = "SELECT step FROM subject WHERE topic = ? AND id = ?"
 _ENTRIES: Final = "SELECT id, entry FROM roster ORDER BY id"
 _CHANGES: Final = """
     SELECT roster_change.revision, act.log_id, act.at, act.actor, act.verb, roster_change.meter,
-      roster_change.old, roster_change.new
+      roster_change.old, roster_change.new,
+      CASE WHEN act.verb = 'ratio' AND json_valid(act.body) THEN json_extract(act.body, '$.at') END
     FROM roster_change
     JOIN act ON act.topic = 'roster' AND act.subject = 'roster' AND act.step = roster_change.revision
     """
@@ -161,10 +164,22 @@ def _one_moment(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def _kept(rows: Iterable[tuple[Any, ...]]) -> Iterator[KeptChange]:
-    for revision, seq, at, actor, verb, meter, old, new in rows:
+    for revision, seq, at, actor, verb, meter, old, new, since in rows:
         where = f"the change of meter {meter!r} in revision {revision}"
         change = EntryChange(meter=meter, old=None if old is None else _in(old, where), new=_in(new, where))
-        yield KeptChange(revision=revision, seq=seq, at=instant(at), actor=actor, verb=verb, change=change)
+        told = None if since is None else _time_in(since, where)
+        yield KeptChange(
+            revision=revision, seq=seq, at=instant(at), actor=actor, verb=verb, change=change, since=told
+        )
+
+
+def _time_in(written: object, where: str) -> datetime:
+    try:
+        return time_in(str(written))
+    except (ValueError, OverflowError):
+        raise JournalError(
+            f"the roster in the journal is damaged: {where} has a time that cannot be read"
+        ) from None
 
 
 def _in(entry: str, where: str) -> dict[str, Any]:

@@ -58,8 +58,9 @@ class KeptChange:
         seq: its row of the log.
         at: when.
         actor: who.
-        verb: how: ``import``, ``apply`` or ``exchange``.
+        verb: how: ``import``, ``apply``, ``exchange``, ``ratio`` or ``remove``.
         change: what became other.
+        since: of ``ratio``: when it had become other; ``None``: that is ``at``.
 
     """
 
@@ -69,6 +70,7 @@ class KeptChange:
     actor: str
     verb: str
     change: EntryChange
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

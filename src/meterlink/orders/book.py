@@ -23,6 +23,7 @@ from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Basis, KeptAct, Topic
 from meterlink.model.order import Order, Origin
 from meterlink.orders.life.effects import ARMED_FOR
+from meterlink.orders.life.history import History
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.timeline import Timeline
@@ -52,20 +53,6 @@ class Step:
     signal: Signal
     actor: str
     body: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """One order with all of its acts.
-
-    Args:
-        life: what they make of it.
-        acts: at least its creation, in order.
-
-    """
-
-    life: Life
-    acts: tuple[KeptAct, ...]
 
 
 class Companion(Protocol):
@@ -183,14 +170,7 @@ class Book:
             JournalError: as of ``read``.
 
         """
-        return [history for name in (*before, meter) for history in await self._histories(name)]
-
-    async def _histories(self, meter: str) -> list[History]:
-        found: dict[str, list[KeptAct]] = {}
-        async for kept in self.acts.all_of_meter(meter, Topic.ORDER):
-            found.setdefault(kept.act.subject, []).append(kept)
-        in_order = sorted(found.values(), key=_place)
-        return [History(life=_folded(one), acts=tuple(one)) for one in in_order]
+        return await histories_of(self.acts, meter, before)
 
     async def begin(
         self,
@@ -361,9 +341,22 @@ class Book:
         return life
 
 
-def _place(acts: Sequence[KeptAct]) -> int:
-    """Where in the log an order did the newest thing to its meter; if it did nothing, where it begins."""
-    return max((one.number for one in acts if one.act.verb == Signal.INTEND), default=acts[0].number)
+async def histories_of(acts: ActLog, meter: str, before: Iterable[str] = ()) -> list[History]:
+    """See ``Book.histories``.
+
+    Raises:
+        JournalError: the log cannot be read, or holds an order that makes no sense.
+
+    """
+    return [history for name in (*before, meter) for history in await _histories(acts, name)]
+
+
+async def _histories(acts: ActLog, meter: str) -> list[History]:
+    found: dict[str, list[KeptAct]] = {}
+    async for kept in acts.all_of_meter(meter, Topic.ORDER):
+        found.setdefault(kept.act.subject, []).append(kept)
+    histories = [History(life=_folded(one), acts=tuple(one)) for one in found.values()]
+    return sorted(histories, key=lambda one: one.place)
 
 
 def _folded(acts: Sequence[KeptAct]) -> Life:

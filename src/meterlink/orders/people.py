@@ -156,6 +156,11 @@ class Actor:
         """Whether the daemon does it by itself."""
         return self.name == DAEMON
 
+    @property
+    def noted(self) -> dict[str, list[str]]:
+        """What the act of a person keeps beside the name: the roles held then. Source: business-rules 2."""
+        return {} if self.is_daemon else {"roles": sorted(role.value for role in self.roles)}
+
     def may(self, deed: Deed) -> bool:
         """Whether one of the roles allows it; whether the rules do is another question."""
         return bool(self.roles & DEEDS[deed])
@@ -222,14 +227,24 @@ class People:
             NotAllowed: who has which role cannot be said at this moment.
 
         """
+        return self.last(name)
+
+    def last(self, name: str) -> Actor:
+        """The same, as it was last known: for what only keeps people from harm."""
         return self._actors.get(name, Actor(name=name))
+
+    @property
+    def fault(self) -> str:
+        """Why it cannot be said who has which role; empty: it can."""
+        return ""
 
 
 class PeopleOfFile(People):
     """Everybody who has a role in a file, as it stands at each look: whoever is taken out is out at once.
 
     The octets themselves are compared, because the time of a file may be the same after a change. While the
-    file is wrong nobody may do anything: somebody may have been taken out of it.
+    file is wrong nobody may do anything, because somebody may have been taken out of it; what only keeps
+    people from harm is done by the file as it was right last, and whoever asks for it asks for ``last``.
 
     Args:
         path: as of ``People.read``.
@@ -252,14 +267,29 @@ class PeopleOfFile(People):
             NotAllowed: the file cannot be read or is wrong; nobody has a role until it is right.
 
         """
+        if fault := self.fault:
+            raise NotAllowed(f"nobody may do anything until this is right: {fault}", why="people")
+        return super().last(name)
+
+    def last(self, name: str) -> Actor:
+        """As the file says now; while it is wrong, as it said when it was right last."""
+        self._is_right()
+        return super().last(name)
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with the file as it stands now; empty: nothing."""
+        return "" if self._is_right() else self._fault
+
+    def _is_right(self) -> bool:
         try:
             self._look()
         except ConfigError as error:
             if (fault := str(error)) != self._fault:
                 self._fault = fault
                 _log.error("people_wrong", reason=fault)
-            raise NotAllowed(f"nobody may do anything until this is right: {fault}", why="people") from None
-        return super().actor(name)
+            return False
+        return True
 
     def _look(self) -> None:
         octets = _octets(self._path)

@@ -136,11 +136,8 @@ class OrderService:
             steps = first_steps(life)
             if is_asked:
                 told = {"told": f"approved in case {order.case}", "rules": written(agreed)}
-                steps = [
-                    Step(signal=Signal.APPROVE, actor=approver.name, body=told),
-                    Step(signal=Signal.AUTHORISE, actor=approver.name),
-                ]
-            body = {"rules": written(asked)}
+                steps = _steps_of(Stage.APPROVE, approver, told)
+            body = {"rules": written(asked), **creator.noted}
             return await self._book.begin(order, creator.name, steps, body=body, beside=[ending])
 
     async def approve(self, actor: Actor, order_id: str, comment: str = "") -> Life:
@@ -163,7 +160,7 @@ class OrderService:
         """Make an order ready to be operated by the same person within a minute."""
         async with self._of(actor, Deed.OPERATE, order_id) as life:
             await self._passed(Stage.OPERATE, life, actor)
-            return await self._book.step(life, Signal.ARM, actor=actor.name)
+            return await self._book.step(life, Signal.ARM, actor=actor.name, body=actor.noted)
 
     async def operate(self, actor: Actor, order_id: str) -> Life:
         """Have an armed order sent.
@@ -235,12 +232,13 @@ class OrderService:
     async def _begin(self, actor: Actor, order: Order, verdicts: Sequence[Verdict]) -> Life:
         """Create it, and end the trip that it makes senseless. Source: CTRL-21."""
         first = Life.of([Life.begin(order, at=self._clock.utc_now(), actor=actor.name)])
+        told = {"told": f"reconnected by {order.id}", **actor.noted}
         instead = [
-            (life, Step(signal=Signal.CANCEL, actor=actor.name, body={"told": f"reconnected by {order.id}"}))
+            (life, Step(signal=Signal.CANCEL, actor=actor.name, body=told))
             for life in self._book.open_of(order.meter)
             if order.kind in CLOSES and life.order.kind is OrderKind.TRIP and life.is_before_sending
         ]
-        body = {"rules": written(verdicts)}
+        body = {"rules": written(verdicts), **actor.noted}
         return await self._book.begin(order, actor.name, first_steps(first), body=body, ending=instead)
 
     async def _told_before(self, order: Order) -> Life | None:
@@ -270,10 +268,11 @@ class OrderService:
 
     async def _tried(self, order_id: str, signal: Signal, actor: Actor, body: Mapping[str, Any]) -> Life:
         """Take a step of an order whose line may be taking one at this moment."""
+        noted = {**body, **actor.noted}
         for _ in range(TRIES_MAX):
             life = await self._book.read(order_id)
             try:
-                return await self._book.step(life, signal, actor=actor.name, body=body)
+                return await self._book.step(life, signal, actor=actor.name, body=noted)
             except StepTaken:
                 continue
         raise BusFull(f"order {order_id} does not stand still; try again")
@@ -306,10 +305,11 @@ class OrderService:
 
 def _steps_of(stage: Stage, actor: Actor, body: Mapping[str, Any]) -> list[Step]:
     """What a person's yes makes of an order, once the rules of the stage have let it go."""
+    noted = {**body, **actor.noted}
     if stage is Stage.APPROVE:
-        approve = Step(signal=Signal.APPROVE, actor=actor.name, body=body)
-        return [approve, Step(signal=Signal.AUTHORISE, actor=actor.name)]
-    return [Step(signal=Signal.OPERATE, actor=actor.name, body=body)]
+        approve = Step(signal=Signal.APPROVE, actor=actor.name, body=noted)
+        return [approve, Step(signal=Signal.AUTHORISE, actor=actor.name, body=actor.noted)]
+    return [Step(signal=Signal.OPERATE, actor=actor.name, body=noted)]
 
 
 def _no_of_machine(life: Life, error: NotAllowed) -> Verdict:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from meterlink.roster.exchange import Exchange, exchanged
 from meterlink.roster.faults import Fault, RosterRefused, Words
 from meterlink.roster.plan import changes, result
 from meterlink.roster.saying import Saying, followed
+from meterlink.roster.turns import RATIO, REMOVE, Turn, turned
 
 IMPORT: Final = "import"
 """Verb of the revision that took the configuration's meters over."""
@@ -169,14 +171,41 @@ class RosterBook:
         """
         held = await self.held()
         touched = exchanged(held.meters, exchange, self._clock.utc_now())
-        for item, value in exchange.last.items():
-            newest = await self._log.newest_value(exchange.old, item)
+        await self._check_last(exchange.old, exchange.last)
+        return await self._keep(held, touched, actor, EXCHANGE, exchange.body(), _NO_ROWS)
+
+    async def turn(self, turn: Turn, *, actor: str) -> Applied:
+        """Note since when the ratio of a meter's transformers holds, or when it was taken out.
+
+        It is a revision also where the entry says so already: then only the time is told.
+
+        Raises:
+            BadRequest: it cannot have been so.
+            ConfigError: a ratio is none.
+            StepTaken, RosterRefused, JournalError: as of ``apply``.
+
+        """
+        held = await self.held()
+        touched = turned(held.meters, turn, self._clock.utc_now())
+        if turn.verb == REMOVE:
+            await self._check_last(turn.meter, turn.registers)
+        return await self._keep(held, [touched], actor, turn.verb, turn.body(), _NO_ROWS)
+
+    async def _check_last(self, meter: str, registers: Mapping[str, Decimal]) -> None:
+        """Refuse a last register that was passed before.
+
+        Raises:
+            BadRequest: one was.
+            JournalError: the file cannot be read.
+
+        """
+        for item, value in registers.items():
+            newest = await self._log.newest_value(meter, item)
             if newest is not None and newest > value:
                 raise BadRequest(
-                    f"{item}: meter {exchange.old!r} was read with {newest} already, so it cannot have shown "
+                    f"{item}: meter {meter!r} was read with {newest} already, so it cannot have shown "
                     f"{value} at the end: look at the photo again / 止码小于已抄示数"
                 )
-        return await self._keep(held, touched, actor, EXCHANGE, exchange.body(), _NO_ROWS)
 
     async def _held_as(self, revision: int) -> Held:
         held = await self.held()
@@ -199,6 +228,8 @@ class RosterBook:
         now = self._clock.utc_now()
         saying = Saying(str(told.get(SAYING, "")))
         made = await asyncio.to_thread(_made, self._checks, held, touched, now, rows, saying)
+        if verb in {RATIO, REMOVE} and not made.changes:
+            made = _only_told(made, touched)
         if made.changes:
             act = Act(
                 topic=Topic.ROSTER,
@@ -223,6 +254,12 @@ class _Made:
     changes: list[EntryChange]
     counts: dict[str, int]
     digest: str
+
+
+def _only_told(made: _Made, touched: Sequence[MeterSettings]) -> _Made:
+    """A revision of entries that stay as they are: what is told of them stands in its act."""
+    changes = [EntryChange(meter=meter.id, old={}, new={}) for meter in touched]
+    return replace(made, changes=changes, counts={**made.counts, "changed": 0}, digest=digest(changes))
 
 
 def _made(

@@ -38,6 +38,8 @@ _OPTIONS: Final = {
     "address": "--new-address",
     "model": "--new-model",
     "firmware": "--new-firmware",
+    "ct": "--new-ct",
+    "pt": "--new-pt",
 }
 """How a person tells what is of the new meter."""
 
@@ -58,6 +60,8 @@ class Exchange:
         last: what the old one showed, by item, in the item's unit.
         first: what the new one showed, by item.
         evidence: where that is to be seen: a photo, a read-out.
+        ct: of the transformers before the new one; ``None``: as before the old one.
+        pt: the same.
 
     """
 
@@ -72,6 +76,8 @@ class Exchange:
     model: str = ""
     firmware: str = ""
     evidence: str = ""
+    ct: Decimal | None = None
+    pt: Decimal | None = None
 
     def body(self) -> dict[str, Any]:
         """As the log keeps it."""
@@ -110,7 +116,7 @@ def exchanged(meters: Meters, exchange: Exchange, now: datetime) -> tuple[MeterS
     _check_times(old, exchange, now)
     _check_registers(exchange)
     entry = {key: value for key, value in entry_of(old).items() if key not in _OF_THE_METER}
-    told = {
+    told: dict[str, Any] = {
         "id": exchange.new,
         "meter_number": exchange.meter_number,
         "address": exchange.address or exchange.meter_number,
@@ -120,6 +126,7 @@ def exchanged(meters: Meters, exchange: Exchange, now: datetime) -> tuple[MeterS
         "in_service_since": exchange.installed_at.isoformat(),
         "replaces": old.id,
     }
+    told |= {key: value for key, value in (("ct", exchange.ct), ("pt", exchange.pt)) if value is not None}
     gone = {"in_service_until": exchange.removed_at, "pending_replacement": False}
     return old.model_copy(update=gone), _new_meter({**entry, **told, "in_service_until": None})
 
@@ -157,15 +164,38 @@ def _check_registers(exchange: Exchange) -> None:
             "of each register both must be told: what the old meter showed and what the new one did "
             "/ 每个示数须同时给出旧表止码和新表起码"
         )
-    if len(exchange.last) > REGISTERS_MAX:
+    for registers in (exchange.last, exchange.first):
+        check_registers(registers)
+    check_evidence(exchange.evidence)
+
+
+def check_registers(told: Mapping[str, Decimal]) -> None:
+    """Refuse what no registers can have shown.
+
+    Args:
+        told: by item.
+
+    Raises:
+        BadRequest: the message says which and why.
+
+    """
+    if len(told) > REGISTERS_MAX:
         raise BadRequest(f"at most {REGISTERS_MAX} registers / 示数最多 {REGISTERS_MAX} 个")
-    for item in exchange.last:
+    for item, value in told.items():
         try:
             check_register(item)
         except UnknownItem as error:
             raise BadRequest(f"{error} / 没有该示数") from None
-    for item, value in [*exchange.last.items(), *exchange.first.items()]:
         if not (value.is_finite() and 0 <= value < REGISTER_MAX):
             raise BadRequest(f"{item}: {value} is nothing that a register shows / 示数不合理")
-    if len(exchange.evidence) > EVIDENCE_MAX:
+
+
+def check_evidence(evidence: str) -> None:
+    """Refuse what is too long to be kept.
+
+    Raises:
+        BadRequest: it is.
+
+    """
+    if len(evidence) > EVIDENCE_MAX:
         raise BadRequest(f"the evidence has at most {EVIDENCE_MAX} characters / 凭证说明过长")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from meterlink.errors import MeterlinkError
 
 FAULTS_MAX: Final = 1_000
-"""Faults that are told one by one; a file with more is the wrong file, or has one fault in every row."""
+"""Faults that one refusal carries; a command looks its file through before, and tells each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
@@ -23,7 +23,7 @@ from meterlink.web.answers import JSON, accepted, document, not_modified, tag_of
 from meterlink.web.problems import Problem, told
 from meterlink.web.queries import ROWS_MAX, Limit, only_once
 from meterlink.web.readers import Look
-from meterlink.web.texts import Area, Behind, Day
+from meterlink.web.texts import Area, Behind, Day, Item
 from meterlink.web.views import ConsumptionPage
 from meterlink.web.world import Here
 
@@ -46,7 +46,7 @@ class ConsumptionQuery(BaseModel):
     last: Day = Field(alias="to", description="last day; the same for one day")
     area: Area | None = Field(None, description="only meters that stood in this transformer area at the end")
     meter: Area | None = Field(None, description="only this meter, or the one that stood there at the end")
-    item: Area = Field(TOTAL, description="a register that counts up", examples=[f"{TOTAL}.t1"])
+    item: Item = Field(TOTAL, description="a register that counts up", examples=[f"{TOTAL}.t1"])
     cursor: Behind | None = Field(None, description="of the page before: only meters whose id is behind it")
     limit: Limit | None = Field(None, description=f"meters at most; {PAGE_ROWS} without it")
     estimates: Literal["true", "false"] = Field(
@@ -100,9 +100,10 @@ class _Asked:
 async def consumption(request: Request, here: Here, query: Annotated[ConsumptionQuery, Query()]) -> Response:
     """What customers consumed from the beginning of a day to the end of one: R(to) - R(from - 1).
 
-    Across roll-over and exchange of the meter, times the multiplier that held. Nothing is estimated: without
-    an end that can be used, `amount` is null and `lack` says why; an estimate that somebody asked for at the
-    gateway is told with `estimates=true`, and is no part of it.
+    Across roll-over and exchange of the meter, times the multiplier that held. Each place has one row, that
+    of the meter that stood there last, also where it was taken out for good within the span. Nothing is
+    estimated: without an end that can be used, `amount` is null and `lack` says why; an estimate that
+    somebody asked for at the gateway is told with `estimates=true`, and is no part of it.
     """
     accepted(request, JSON)
     if query.last < query.first:
@@ -130,10 +131,10 @@ async def consumption(request: Request, here: Here, query: Annotated[Consumption
 
 def _asked(query: ConsumptionQuery, look: Look) -> _Asked:
     first, last = days.parsed(query.first), days.parsed(query.last)
-    found = look.freezes.points.in_service(look.freezes.end_of(last), query.area)
-    behind = [
-        one for one in found if (query.cursor is None or one > query.cursor) and query.meter in {None, one}
-    ]
+    points, end = look.freezes.points, look.freezes.end_of(last)
+    found = points.billed(look.freezes.end_of(first - timedelta(days=1)), end, query.area)
+    only = None if query.meter is None else points.last_of(query.meter, end)
+    behind = [one for one in found if (query.cursor is None or one > query.cursor) and only in {None, one}]
     limit = min(query.limit or PAGE_ROWS, ROWS_MAX)
     return _Asked(
         first=first,
@@ -151,7 +152,7 @@ def _rows(asked: _Asked, meters: tuple[str, ...], look: Look) -> list[dict[str, 
     end = look.freezes.end_of(asked.last)
     found = []
     for meter in meters:
-        place = look.freezes.points.place(meter, end)
+        place = look.freezes.points.last_place(meter, end)
         made = look.freezes.consumption(meter, asked.item, asked.first, asked.last)
         found.append(
             {
@@ -170,15 +171,20 @@ def _rows(asked: _Asked, meters: tuple[str, ...], look: Look) -> list[dict[str, 
 
 def _estimates(asked: _Asked, meter: str, look: Look) -> list[dict[str, Any]]:
     """Those that stand, less those that a reading has come for and nobody took back yet."""
-    acts = look.reader.look(
-        partial(act_rows.of_meter, meter=meter, topics=(Topic.ESTIMATE,), after=0, limit=READ_MAX)
-    )
+    points, since = look.freezes.points, look.freezes.end_of(asked.first - timedelta(days=1))
+    acts = [
+        act
+        for one in points.stood(meter, since, look.freezes.end_of(asked.last))
+        for act in look.reader.look(
+            partial(act_rows.of_meter, meter=one, topics=(Topic.ESTIMATE,), after=0, limit=READ_MAX)
+        )
+    ]
     return [
         one.as_json()
         for one in standing(acts)
         if one.item == asked.item
         and asked.first <= one.day <= asked.last
-        and measured(look.freezes, meter, one.item, one.day) is None
+        and measured(look.freezes, one.meter, one.item, one.day) is None
     ]
 
 

@@ -234,6 +234,8 @@ def _fault(error: Mapping[str, Any]) -> dict[str, str]:
     words = _SENTENCES.get(error["type"]) or str(error["msg"])
     if error["type"] == "string_pattern_mismatch" and where[-1] in _DAYS:
         words = "write a day of the calendar as 2026-11-21"
+    if error["type"] == "string_pattern_mismatch" and where[-1] == "item":
+        words = "is no register of the catalogue; `meterlink items` lists them"
     for prefix in _PREFIXES:
         words = words.removeprefix(prefix)
     return {"where": ".".join(where)[:TEXT_MAX], "detail": words[:TEXT_MAX]}

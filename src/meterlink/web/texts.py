@@ -10,6 +10,8 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from meterlink.drivers import registers
+
 _28: Final = r"(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
 _30: Final = r"(?:0[13-9]|1[0-2])-(?:29|30)"
 _31: Final = r"(?:0[13578]|1[02])-31"
@@ -37,6 +39,8 @@ FILE_PATTERN: Final = r"^[a-z0-9-]{1,64}\.[a-z]{2,10}$"
 
 Day = Annotated[str, Field(pattern=DAY_PATTERN, examples=["2026-11-21"])]
 Cursor = Annotated[str, Field(pattern=CURSOR_PATTERN, max_length=64)]
+Item = Annotated[str, Field(pattern=registers.pattern(), max_length=PLACE_MAX)]
+"""A register, as the catalogue names it; of one tariff with its number."""
 Area = Annotated[str, Field(max_length=PLACE_MAX)]
 Behind = Annotated[str, Field(max_length=PLACE_MAX)]
 """A cursor that is the name of the last row: any text is behind some names and before others."""

@@ -121,6 +121,9 @@ def test_an_approver_says_no(tmp_path: Path) -> None:
             await bench.ask("david", "case.reject", id=CASE, reason="not my post")
         await bench.ask("anna", "case.reject", id=CASE, reason="wrong address")
         assert "rejected" == await state_in(bench, MINUTE)
+        steps = (await case_of(bench))["steps"]
+        held = [(one["actor"], one["body"]["roles"]) for one in steps if "roles" in one["body"]]
+        assert [("both", ["approver", "clerk", "dispatcher"]), ("anna", ["approver"])] == held
 
     bench.live(script)
 

@@ -25,6 +25,11 @@ TAIL_S: Final = 10 * HOUR_S
 CURVE_ITEM: Final = "forward_active_energy"
 GATHER_S: Final = 43_200
 """Curves are fetched twice a day."""
+EVENTS_EVERY_S: Final = 28_800
+"""How often meters are asked what has happened to them."""
+PASSING_S: Final = 86_400
+"""How often they are asked for values and words of state of the moment."""
+EVENT_KINDS: Final = ("power_down", "cover_open")
 METERS_A_LINE: Final = 18
 PACED_METERS: Final = 3
 BAUDS: Final = (600, 1200, 2400, 9600)
@@ -88,6 +93,7 @@ class MeterDraft:
         drift_s_per_day: what its clock gains.
         jump: when its clock jumps, and by how much.
         exchanged_at: when another meter takes its place; ``None``: never.
+        opened: when its cover is open.
 
     """
 
@@ -105,6 +111,7 @@ class MeterDraft:
     drift_s_per_day: int = 0
     jump: tuple[float, float] | None = None
     exchanged_at: float | None = None
+    opened: tuple[Span, ...] = ()
 
     @property
     def deaf(self) -> tuple[Span, ...]:
@@ -190,9 +197,11 @@ class Draft:
                 "class": "curve",
                 "every_s": self.curve_s,
                 "items": ["forward_active_energy"],
-                "gather_s": 43_200,
+                "gather_s": GATHER_S,
             },
-            {"class": "instant", "every_s": 43_200, "items": ["forward_active_energy"]},
+            {"class": "instant", "every_s": PASSING_S, "items": ["forward_active_energy"]},
+            {"class": "status", "every_s": PASSING_S},
+            {"class": "event", "every_s": EVENTS_EVERY_S, "items": list(EVENT_KINDS)},
         ]
 
     @classmethod
@@ -293,8 +302,13 @@ class _Drawing:
             model=chance.choice(MODELS[protocol]),
             nature=nature,
             reply_delay_ms=chance.choice((20, 20, 60, 200)),
+            opened=self._opened(number),
             **self._troubles(chance, nature),  # type: ignore[arg-type]
         )
+
+    def _opened(self, number: int) -> tuple[Span, ...]:
+        chance = self._chance(f"cover{number}")
+        return self._spans(chance, chance.choice((0, 0, 0, 1, 2)), 6 * HOUR_S)
 
     def _troubles(self, chance: random.Random, nature: Nature) -> dict[str, object]:
         troubles: dict[Nature, Callable[[], dict[str, object]]] = {

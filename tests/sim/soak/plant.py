@@ -213,6 +213,9 @@ class Plant:
         for span in one.powerless:
             found.append((span.begin, partial(self._power, works, span.begin, "abc")))
             found.append((span.end, partial(self._power, works, span.end, "")))
+        for span in one.opened:
+            found.append((span.begin, partial(self._cover, works, span.begin, is_open=True)))
+            found.append((span.end, partial(self._cover, works, span.end, is_open=False)))
         if one.jump is not None:
             moment, by_s = one.jump
             found.append((moment, partial(self._jump, works, moment, by_s)))
@@ -233,6 +236,9 @@ class Plant:
 
     async def _power(self, works: Works, moment: float, phases: str) -> None:
         works.history.change(works.advance(at(moment)), without_supply=frozenset(phases))
+
+    async def _cover(self, works: Works, moment: float, *, is_open: bool) -> None:
+        works.history.change(works.advance(at(moment)), cover_open=is_open)
 
     async def _jump(self, works: Works, moment: float, by_s: float) -> None:
         works.clock.go_wrong(works.advance(at(moment)), by=timedelta(seconds=by_s))

@@ -8,12 +8,13 @@ import resource
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.sim.soak.playing import DAYS, METERS, play, quiet, replay_of
+from tests.sim.soak.playing import DAYS, METERS, in_memory, play, quiet, replay_of
 from tests.sim.soak.verdict import Verdict
 
 
@@ -68,10 +69,14 @@ def _all(seeds: Iterable[int], asked: argparse.Namespace) -> Iterable[Played]:
 
 
 def _played(seed: int, days: int, meters: int) -> Played:
+    """Play a seed; one that cannot be played or judged to its end has failed, and the others go on."""
     quiet()
     before = time.process_time()
-    with tempfile.TemporaryDirectory() as folder:
-        verdict = play(seed, Path(folder), days=days, meters=meters)
+    with tempfile.TemporaryDirectory(dir=in_memory()) as folder:
+        try:
+            verdict = play(seed, Path(folder), days=days, meters=meters)
+        except Exception:  # noqa: BLE001  # whatever it is, it is told with its seed
+            verdict = Verdict(complaints=[traceback.format_exc()])
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return Played(seed, verdict, time.process_time() - before, peak_mb)
 

@@ -45,6 +45,10 @@ ITEMS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "monthly_freeze": ("forward_active_energy",),
     "curve": (CURVE_ITEM,),
 }
+NOBODY_ASKED: Final = frozenset({"not_running", "line_down"})
+"""Reasons that are over when a question has come as far as the line."""
+TRY_S: Final = 900.0
+"""From a cause until the gateway has said so, at most."""
 _DUE_S: Final = 300.0
 _INSTANT: Final = timedelta(microseconds=1)
 
@@ -56,13 +60,16 @@ class Truth:
         draft: of it.
         plant: as it has become.
 
+    Attributes:
+        usable: by meter, when nothing kept the daemon from it.
+
     """
 
     def __init__(self, draft: Draft, plant: Plant) -> None:
         self._draft = draft
         self._plant = plant
         self._lines = {line.name: line for line in draft.lines}
-        self._usable = {one.id: self._usable_of(one) for one in draft.meters}
+        self.usable = {one.id: self._usable_of(one) for one in draft.meters}
         self.freeze = cache(self._freeze)
 
     def slots(self, one: MeterDraft) -> Iterator[tuple[Kind, datetime]]:
@@ -87,13 +94,17 @@ class Truth:
         found = [self.freeze(one.id, kind, slot, moment) for moment in (span.begin, span.end - 1)]
         if any(freeze is None or abs(freeze.taken_at - slot) > FAR_OFF for freeze in found):
             return False
+        return self.would_tell(one, span)
+
+    def would_tell(self, one: MeterDraft, span: Span) -> bool:
+        """Whether a meter was not asked in a stretch of time, or gave a sound answer in it."""
         talk = self._plant.talks[one.line, one.address]
         was_asked = any(span.begin <= asked_s < span.end for asked_s in talk.asked_s)
         return not was_asked or any(span.begin <= said.at_s < span.end for said in talk.said)
 
     def _waits(self, one: MeterDraft, kind: Kind, slot: datetime) -> list[Span]:
         """The stretches in which it could be asked for; an exchange of the meter divides one."""
-        spans = after(self._usable[one.id], self.due_s(kind, slot))
+        spans = after(self.usable[one.id], self.due_s(kind, slot))
         edges = [edge for edge in (one.exchanged_at, one.jump and one.jump[0]) if edge is not None]
         for edge in edges:
             spans = [*without(spans, [Span(edge, float("inf"))]), *after(spans, edge)]
@@ -118,28 +129,73 @@ class Truth:
                 found.append(self._shown(one, kind, freeze))
         return found
 
+    def is_noisy_line(self, one: MeterDraft) -> bool:
+        """Whether there is rubbish on the line of a meter."""
+        return self._lines[one.line].turn_noise > 0
+
     def causes(self, one: MeterDraft, kind: Kind, slot: datetime) -> set[str]:
         """Everything that was in the way of a slot while it was due."""
-        due_s, end = self.due_s(kind, slot), self._draft.ends_at
+        return self._causes(one, kind, slot, Span(self.due_s(kind, slot), self._draft.ends_at))
+
+    def causes_at(self, one: MeterDraft, kind: Kind, slot: datetime, told_at: datetime) -> set[str]:
+        """What was in the way of a slot when the gateway last said what was, by its own clock."""
+        found = set[str]()
+        for moment_s in self.true_times(told_at):
+            found |= self._causes(one, kind, slot, Span(moment_s - TRY_S, moment_s + TRY_S))
+        return found
+
+    def is_stale(self, one: MeterDraft, kind: Kind, slot: datetime, reason: str, told_at: datetime) -> bool:
+        """Whether there was another chance since a reason was told, in which it was not in the way."""
+        told_s = max(self.true_times(told_at), default=self._draft.ends_at)
+        asked_s = max(self._plant.talks[one.line, one.address].asked_s, default=0.0)
+        if reason in NOBODY_ASKED and asked_s > max(told_s, self.due_s(kind, slot)) + OPPORTUNITY_S:
+            return True
+        return any(
+            span.seconds >= LATE_OPPORTUNITY_S
+            and self.would_tell(one, span)
+            and reason not in self._causes(one, kind, slot, Span(span.begin + 1, span.end - 1))
+            for span in after(self._waits(one, kind, slot), told_s + TRY_S)
+        )
+
+    def true_times(self, told_at: datetime) -> list[float]:
+        """When it may have been that the gateway's clock showed a time."""
+        shown_s = (told_at - START).total_seconds()
+        off = [(shown_s - by_s, span) for span, by_s in self._draft.clock_off]
+        found = [moment_s for moment_s, span in off if span.begin <= moment_s < span.end]
+        if not any(span.begin <= shown_s < span.end for _, span in off):
+            found.append(shown_s)
+        return found
+
+    def _causes(self, one: MeterDraft, kind: Kind, slot: datetime, span: Span) -> set[str]:
+        """Everything that was in the way of a slot in a stretch of time."""
+        begin, end = span
+        found = self.causes_between(one, span)
+        if one.nature == "garbage":
+            found |= {"refused", "gone", "not_taken", "clock_wrong"}
+        if any(off.overlaps(begin, end) for off, _ in self._draft.clock_off):
+            found.add("not_taken")
+        return found | self._memory_causes(one, kind, slot, span)
+
+    def causes_between(self, one: MeterDraft, span: Span) -> set[str]:
+        """What was in the way of a meter in a stretch of time, whatever was asked for."""
+        begin, end = span
         line = self._lines[one.line]
-        found = set()
-        if any(span.overlaps(due_s, end) for span in (*one.deaf, *line.mute)) or one.faults.loss:
+        found = set[str]()
+        if any(deaf.overlaps(begin, end) for deaf in (*one.deaf, *line.mute)) or one.faults.loss:
             found.add("silent")
-        if any(span.overlaps(due_s, end) for span in self._away(line)):
+        if any(away.overlaps(begin, end) for away in self._away(line)):
             found.add("line_down")
         if one.nature in {"noisy", "garbage"} or line.turn_noise:
             found |= {"bad_data", "silent"}
-        if one.nature == "garbage":
-            found |= {"refused", "gone", "not_taken", "clock_wrong"}
-        if any(span.overlaps(due_s, end) for span, _ in self._draft.clock_off):
-            found |= {"clock_wrong", "not_taken", "not_running"}
-        if any(one_.begin <= end and due_s <= one_.end for one_ in self._absences()):
+        if any(off.overlaps(begin, end) for off, _ in self._draft.clock_off):
+            found |= {"clock_wrong", "not_running"}
+        if any(absent.begin <= end and begin <= absent.end for absent in self._absences()):
             found.add("not_running")
-        return found | self._memory_causes(one, kind, slot, due_s)
+        return found
 
-    def _memory_causes(self, one: MeterDraft, kind: Kind, slot: datetime, due_s: float) -> set[str]:
+    def _memory_causes(self, one: MeterDraft, kind: Kind, slot: datetime, span: Span) -> set[str]:
         """What the meter's own memory and clock have against it."""
-        freezes = [self.freeze(one.id, kind, slot, moment) for moment in (due_s, self._draft.ends_at)]
+        freezes = [self.freeze(one.id, kind, slot, moment) for moment in span]
         taken = [freeze.taken_at for freeze in freezes if freeze is not None]
         found = {"gone"} if freezes[-1] is None else set[str]()
         if freezes[0] is None or freezes[-1] is None:

@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Final
 
 from tests.sim.soak.draft import Draft, MeterDraft
+from tests.sim.soak.passing import Passing
+from tests.sim.soak.recorded import Records
 from tests.sim.soak.truth import ITEMS, Kind, Truth
 from tests.sim.soak.world import World
 from tests.support.collection_truth import Book, Row
@@ -72,15 +74,16 @@ def judge(draft: Draft, world: World) -> Verdict:
     """
     book = Book(world.journal)
     slots, readings, taken = book.slots(), book.readings(), book.taken_at()
-    book.close()
     truth, found = Truth(draft, world.plant), Verdict()
+    found.complaints += Passing(draft, truth, Records(draft, world.plant, truth), book).wrong()
+    book.close()
     for one in draft.meters:
         for kind, slot in truth.slots(one):
             _judge_slot(found, truth, one, kind, slot, slots.get((one.id, kind, slot)))
     _judge_values(found, truth, draft, readings, taken)
     _judge_passing(found, draft, world, readings)
     for key, row in slots.items():
-        if row.state == "kept" and not readings.get(key):
+        if row.state == "kept" and key[1] != "event" and not readings.get(key):
             found.complaints.append(f"{key}: kept by the ledger, and not in the journal")
     return found
 
@@ -104,6 +107,24 @@ def _judge_slot(
         found.missing.append(f"{name}: {row}; in its way: {', '.join(sorted(causes)) or 'nothing'}")
     elif row.reason not in causes:
         found.complaints.append(f"{name}: {row}, but in its way: {', '.join(sorted(causes)) or 'nothing'}")
+    elif one.nature != "garbage":
+        _judge_time(found, truth, one, kind, slot, row, name)
+
+
+def _judge_time(
+    found: Verdict, truth: Truth, one: MeterDraft, kind: Kind, slot: datetime, row: Row, name: str
+) -> None:
+    """A reason must have been true when it was told, and be told anew when there was another chance."""
+    if row.changed_at is None:
+        found.complaints.append(f"{name}: {row}, and nobody says since when")
+        return
+    causes = truth.causes_at(one, kind, slot, row.changed_at)
+    if row.reason not in causes:
+        found.complaints.append(
+            f"{name}: {row}, but in its way then: {', '.join(sorted(causes)) or 'nothing'}"
+        )
+    elif row.state == "due" and truth.is_stale(one, kind, slot, row.reason, row.changed_at):
+        found.complaints.append(f"{name}: {row}, and that has been over for hours")
 
 
 def _judge_values(

@@ -142,9 +142,11 @@ class World:
     async def _listening(self, host: str, port: int, hall: Hall[Any]) -> AsyncIterator[int]:
         del host
         self._hall = hall
-        yield port
-        self._hall = None
-        await hall.close()
+        try:
+            yield port
+        finally:
+            self._hall = None
+            await hall.close()
 
     def _dial(self) -> ByteStream | None:
         return None if self._hall is None else dial(self._hall)

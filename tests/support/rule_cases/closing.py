@@ -99,6 +99,13 @@ CLOSING = (
     ),
     Case(
         "CTRL-16",
+        "a payment of before the trip was ordered",
+        PAPER,
+        made(PERMIT, kept=[_PAID], cut_at=_PAID.number),
+        made(PERMIT, kept=[_PAID], cut_at=_PAID.number - 1),
+    ),
+    Case(
+        "CTRL-16",
         "no reason",
         PAPER,
         made(PERMIT, kept=[balance(balance_cents=-1)]),

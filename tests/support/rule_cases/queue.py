@@ -338,6 +338,7 @@ MONEY = (
             ),
         ),
     ),
+    Case("PEOPLE-01", "nobody knows who is who", LIVE, trip(LIVE, people_fault="not TOML"), trip(LIVE)),
     Case("LOG-01", "an old copy of the log", PAPER, trip(log_doubt="journal.mark is missing"), trip()),
     Case("LOG-01", "a top-up by it", LIVE, made(TOP_UP, LIVE, log_doubt="act 7 is another")),
     Case("TOP-04", "nobody's wallet", LIVE, seen(TOP_UP, meter={"customer_number": ""}, purse=purse())),

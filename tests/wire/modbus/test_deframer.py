@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterwire.modbus import (
@@ -40,6 +40,7 @@ def _fed(framing: Framing, stream: bytes, size: int, direction: Direction = "rep
 
 @framings
 @given(data=st.data(), size=st.integers(1, 40))
+@settings(max_examples=50)
 def test_how_a_stream_is_cut_changes_nothing(framing: Framing, data: st.DataObject, size: int) -> None:
     """Whether an answer is seen would depend on the packets of a serial server."""
     frames = of.framed(framing, of.replies.map(encode_pdu)).map(lambda one: encode(one, framing))
@@ -49,6 +50,7 @@ def test_how_a_stream_is_cut_changes_nothing(framing: Framing, data: st.DataObje
 
 @framings
 @given(data=st.data())
+@settings(max_examples=50)
 def test_frames_in_a_row_all_come_out(framing: Framing, data: st.DataObject) -> None:
     """Two answers, one late, would become one or none."""
     every = data.draw(st.lists(of.framed(framing, of.requests.map(encode_pdu)), max_size=4))

@@ -131,7 +131,7 @@ class CaseService:
                 await self._accesses.refused(actor, case_id, meter, "case.create", written(verdicts))
                 raise Stopped(verdicts)
             await self._check_is_on(meter)
-            body = {"reason": reason, **_begun(facts, verdicts, seen)}
+            body = {"reason": reason, **_begun(facts, verdicts, seen), **actor.noted}
             case = await self.book.begin(case_id, meter, actor=actor.name, body=body)
             return await self._review(case)
 
@@ -150,7 +150,7 @@ class CaseService:
             if outcome(verdicts) is not None:
                 await self._accesses.refused(actor, case_id, case.meter, "case.approve", written(verdicts))
                 raise Stopped(verdicts)
-            body = {"told": comment, "rules": written(verdicts)}
+            body = {"told": comment, "rules": written(verdicts), **actor.noted}
             case = await self.book.step(case, CaseSignal.APPROVE, actor=actor.name, body=body)
             return await self._review(case)
 
@@ -345,7 +345,8 @@ class CaseService:
         async with self._desk:
             case = await self.book.read(case_id)
             await self._admit(actor, deed, case_id, case.meter)
-            return await self.book.step(case, signal, actor=actor.name, body={"told": reason})
+            body = {"told": reason, **actor.noted}
+            return await self.book.step(case, signal, actor=actor.name, body=body)
 
     async def _for(self, actor: Actor, deed: Deed, case_id: str) -> Case:
         """A case for somebody who may do that, after all that was told of it."""

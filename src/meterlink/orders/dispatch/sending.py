@@ -65,7 +65,7 @@ class Sender:
         holder: keeps orders back.
         reader: reads back what was sent.
         macs: knows which meters met a wrong MAC.
-        mark: names the newest intent, beside the log.
+        mark: names an act that the log must have, beside it.
         clock: the time.
 
     """

@@ -17,7 +17,13 @@ from meterlink.errors import EvidenceRefused, NotEntitled, StepTaken
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.plain import hidden_in, texts_in
-from meterlink.orders.evidence.one_payment import TELLERS_MAX, subject_of
+from meterlink.orders.evidence.one_payment import (
+    TELLERS_MAX,
+    likenesses_near,
+    likenesses_of,
+    may_be_one,
+    subject_of,
+)
 from meterlink.orders.evidence.records import (
     Agreement,
     BalanceStatement,
@@ -89,6 +95,10 @@ WITHDRAWABLE: Final = (
 
 TRANSFER: Final = "transfer"
 """Verb of the act that says of which meter a transfer was told."""
+PROTECTION: Final = "protection"
+"""Verb of the act by which a protection is found at every meter of its customer."""
+LIKE: Final = "like"
+"""Verb of the act by which a payment is found at another meter of its customer that may be the same money."""
 FOLLOWING: Final = (Payment, Dispute, SafetyHold, Protection)
 """What is told of a meter and follows its customer to the next one, because it stands against a disconnection
 or says that he has paid."""
@@ -102,12 +112,14 @@ class Added:
         full_id: ``SENDER:ID``.
         meter: our id of the meter that it concerns; empty: of a policy.
         is_new: ``False``: the same record was there already.
+        number: its place in the log.
 
     """
 
     full_id: str
     meter: str
     is_new: bool
+    number: int
 
 
 class EvidenceBook:
@@ -164,9 +176,9 @@ class EvidenceBook:
             at=now,
             actor=actor.name,
             meter=record.meter,
-            body=body_of(record, by_billing=Role.BILLING in actor.roles),
+            body=body_of(record, by_billing=Role.BILLING in actor.roles, world=self._world(record)),
         )
-        return Added(record.full_id, record.meter, await self._append_once(act))
+        return await self._append_once(act)
 
     async def confirm(self, full_id: str, actor: Actor) -> None:
         """Say as a second person that a policy is meant.
@@ -209,6 +221,7 @@ class EvidenceBook:
 
         What was told of a customer before, a new one does not inherit; a safety hold is about the place.
         What protects a customer follows him to the meter that he has now; what only allows something stays.
+        A protection is about the customer, and is told of each of his meters.
 
         Args:
             meter: which.
@@ -227,9 +240,33 @@ class EvidenceBook:
         acts = await self._acts_of(meter.id)
         for full_id in also:
             acts += [kept for kept in await self._acts.of_subject(Topic.EVIDENCE, full_id) if not kept.meter]
-        told = (one for one in (*before, *_kept(acts)) if concerns(one.record, meter))
+        told = [one for one in (*before, *_kept(acts)) if concerns(one.record, meter)]
+        told += await self._protections_elsewhere(meter)
         since = self._timeline.set_since
         return Told(kept=tuple(replace(one, set_since=since(one.kept_at)) for one in told))
+
+    async def _protections_elsewhere(self, meter: RosterMeter) -> list[Kept]:
+        """The protections of a meter's customer that were told of other meters, also of some that are gone.
+
+        One that was told under a number which has been corrected counts for the meter that it was told of, so
+        it counts for the others of the customer as well.
+        """
+        if not meter.customer_number:
+            return []
+        told = await self._protections_of(meter.customer_number)
+        others = self._roster.of_customer(meter.customer_number)
+        for other in others:
+            names = (other.id, *other.predecessors)
+            for number in other.customer_was:
+                told += [one for one in await self._protections_of(number) if one.record.meter in names]
+        here = (meter.id, *meter.predecessors)
+        found = (one for one in told if one.record.meter not in here)
+        places = {name: other.id for other in others for name in (other.id, *other.predecessors)}
+        return [replace(one, elsewhere=places.get(one.record.meter, "")) for one in found]
+
+    async def _protections_of(self, number: str) -> list[Kept]:
+        acts = await self._acts.of_subject(Topic.EVIDENCE, _protected_as(number))
+        return [Kept.of([kept]) for kept in acts]
 
     async def policies(self) -> list[Kept]:
         """Policies that two persons meant and nobody took back, the newest last.
@@ -261,25 +298,51 @@ class EvidenceBook:
             raise EvidenceRefused(f"{full_id}: there is no such record")
         return Kept.of(acts)
 
-    async def _append_once(self, act: Act) -> bool:
-        """Whether the record is new; whoever is second finds the first one's."""
+    async def _append_once(self, act: Act) -> Added:
+        """Keep the act of a record, unless it is there; whoever is second finds the first one's."""
+        is_new = False
         while not (before := await self._acts.of_subject(Topic.EVIDENCE, act.subject)):
             try:
-                await self._acts.append(act, *await self._transferred(act))
+                await self._acts.append(act, *await self._beside(act))
+                is_new = True
             except StepTaken:
                 continue  # somebody else has told the same record, or of the same transfer
-            return True
         if record_of(before[0].act) != record_of(act):
             raise EvidenceRefused(
                 f"id: {act.subject} is another record, kept {before[0].act.at:%Y-%m-%d %H:%M:%S}Z; "
                 "a record never changes: give the new one an id of its own"
             )
-        return False
+        return Added(act.subject, act.meter, is_new, before[0].number)
 
-    async def _transferred(self, act: Act) -> tuple[Act, ...]:
-        """What says, beside the record of a payment, that its transfer was told of this meter."""
+    async def _beside(self, act: Act) -> tuple[Act, ...]:
+        """What stands beside a record, so that it is found at other meters.
+
+        What bears no meter is looked at again before a frame leaves, whichever meter that goes to.
+        """
         record = record_of(act)
-        subject = subject_of(record) if isinstance(record, Payment) else ""
+        if isinstance(record, Payment):
+            return (*await self._transferred(act, record), *await self._likened(act, record))
+        if not isinstance(record, Protection):
+            return ()
+        under = replace(act, subject=_protected_as(record.customer), verb=PROTECTION, meter="")
+        return (await self._next(under),)
+
+    async def _next(self, act: Act) -> Act:
+        """An act as the next one of its subject."""
+        last = await self._acts.last_of(Topic.EVIDENCE, act.subject)
+        return replace(act, step=1 if last is None else last.act.step + 1)
+
+    async def _likened(self, act: Act, payment: Payment) -> tuple[Act, ...]:
+        """What says, beside the record of a payment for a wallet, of which money it is."""
+        meter = self._roster.meter(payment.meter)
+        if meter is None or meter.world != "local":
+            return ()
+        under = [replace(act, subject=subject, verb=LIKE) for subject in likenesses_of(payment)]
+        return tuple([await self._next(one) for one in under])
+
+    async def _transferred(self, act: Act, payment: Payment) -> tuple[Act, ...]:
+        """What says, beside the record of a payment, that its transfer was told of this meter."""
+        subject = subject_of(payment)
         told = await self._acts.of_subject(Topic.EVIDENCE, subject) if subject else []
         if not subject or len(told) >= TELLERS_MAX:
             return ()
@@ -287,15 +350,37 @@ class EvidenceBook:
         return (replace(act, subject=subject, step=len(told) + 1, verb=TRANSFER, meter="", body=body),)
 
     async def told_elsewhere(self, payment: Payment) -> list[str]:
-        """Payments of the same transfer that were told of other meters, by full id.
+        """Payments that were told of other meters, by full id, and are of the same transfer, or may be.
+
+        Of one transfer nobody knows whose money it is, so all of them count; of what only may be the same
+        money of one customer those that came before.
 
         Raises:
+            EvidenceRefused: a row is of no kind that we know.
             JournalError: the log cannot be read.
 
         """
         subject = subject_of(payment)
         told = await self._acts.of_subject(Topic.EVIDENCE, subject) if subject else []
-        return [str(kept.act.body["payment"]) for kept in told if kept.act.body["meter"] != payment.meter]
+        same = [str(kept.act.body["payment"]) for kept in told if kept.act.body["meter"] != payment.meter]
+        return list(dict.fromkeys([*same, *await self._alike_elsewhere(payment)]))
+
+    async def _alike_elsewhere(self, payment: Payment) -> list[str]:
+        """Payments of its customer that came before it, for other meters, and may be the same money."""
+        found = [
+            (kept.number, record)
+            for subject in likenesses_near(payment)
+            for kept in await self._acts.of_subject(Topic.EVIDENCE, subject)
+            if isinstance(record := record_of(kept.act), Payment)
+        ]
+        here = next((one for one in self._roster if payment.meter in (one.id, *one.predecessors)), None)
+        names = {payment.meter} if here is None else {here.id, *here.predecessors}
+        own = max((number for number, one in found if one.full_id == payment.full_id), default=None)
+        return [
+            one.full_id
+            for number, one in found
+            if one.meter not in names and (own is None or number < own) and may_be_one(one, payment)
+        ]
 
     async def _follow(
         self, full_id: str, verb: str, actor: Actor, meter: str, body: Mapping[str, str]
@@ -325,6 +410,10 @@ class EvidenceBook:
             )
         return record.model_copy(update={"meter": meter.id, "customer": meter.customer_number})
 
+    def _world(self, record: Evidence) -> str:
+        meter = self._roster.meter(record.meter) if isinstance(record, Payment) else None
+        return "" if meter is None else meter.world
+
     def _only(self, record: Evidence) -> RosterMeter:
         meters = self._roster.of_customer(record.customer)
         if len(meters) == 1:
@@ -335,6 +424,11 @@ class EvidenceBook:
         raise EvidenceRefused(
             f"meter: customer {record.customer} has {named}: send one record for each meter"
         )
+
+
+def _protected_as(customer: str) -> str:
+    """The subject of the acts that hold a customer's protections; the blank keeps it apart from full ids."""
+    return f"protected {customer}"
 
 
 def _check_times(record: Evidence) -> None:
@@ -378,4 +472,4 @@ def _kept(acts: Iterable[KeptAct]) -> Iterator[Kept]:
     subjects: dict[str, list[KeptAct]] = {}
     for kept in acts:
         subjects.setdefault(kept.act.subject, []).append(kept)
-    return (Kept.of(each) for each in subjects.values())
+    return (Kept.of(each) for each in subjects.values() if each[0].act.verb == "record")

@@ -3,14 +3,16 @@
 Two records are one payment for certain when both name the same transfer of the bank, and the same amount.
 They may be one when only one of these agrees; or, where no transfer tells them apart, when they have the same
 id, or two senders tell of the same amount within a day (one sender keeps his payments apart by their ids).
-Capitals do not count. What may be one is never credited twice by itself: people find out.
+Capitals, blanks and the width of characters do not count. What may be one is never credited twice by itself,
+nor into two meters of one customer: people find out.
 
 Source: TOP-01.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+import unicodedata
+from datetime import UTC, timedelta
 from typing import Final
 
 from meterlink.orders.evidence.records import Payment
@@ -33,6 +35,23 @@ def subject_of(payment: Payment) -> str:
     return f"transfer {transfer}" if transfer else ""
 
 
+def likenesses_of(payment: Payment) -> tuple[str, str]:
+    """The subjects under which a payment is found by others of its customer: by its id, and by its amount."""
+    by_id = f"like {payment.customer} id {payment.id.casefold()}"
+    return by_id, _of_amount(payment, timedelta())
+
+
+def likenesses_near(payment: Payment) -> tuple[str, ...]:
+    """The subjects under which every payment is found that may be one with it, where no transfer tells."""
+    near = (_of_amount(payment, by) for by in (-SAME_MONEY_WITHIN, timedelta(), SAME_MONEY_WITHIN))
+    return likenesses_of(payment)[0], *near
+
+
+def _of_amount(payment: Payment, by: timedelta) -> str:
+    day = (payment.at.astimezone(UTC) + by).date()
+    return f"like {payment.customer} {payment.amount_cents} {day}"
+
+
 def sign_of(payment: Payment) -> tuple[str, str, int] | None:
     """What all records of one payment have in common for certain; ``None``: nothing tells."""
     transfer = _transfer(payment)
@@ -40,7 +59,7 @@ def sign_of(payment: Payment) -> tuple[str, str, int] | None:
 
 
 def may_be_one(one: Payment, other: Payment) -> bool:
-    """Whether two records of a meter may be one payment."""
+    """Whether two records of a customer may be one payment."""
     if _transfer(one) and _transfer(other):
         return _transfer(one) == _transfer(other)
     if one.id.casefold() == other.id.casefold():
@@ -86,4 +105,6 @@ def _in_order(told: Told) -> list[Payment]:
 
 
 def _transfer(payment: Payment) -> str:
-    return payment.transfer.strip().casefold()
+    """Its transfer as it is compared: two programs write blanks, dashes and wide characters differently."""
+    plain = unicodedata.normalize("NFKC", payment.transfer).casefold()
+    return "".join("-" if unicodedata.category(c) == "Pd" else c for c in plain if not c.isspace())

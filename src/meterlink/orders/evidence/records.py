@@ -258,6 +258,16 @@ Evidence = (
     | ProbeOrder
     | Policy
 )
+_STANDING: Final = frozenset({"set", "opened", "upheld"})
+
+
+def keeps_from_harm(record: Evidence) -> bool:
+    """Whether a record stands against a disconnection or a danger: money, a dispute, a protection, a hold."""
+    if isinstance(record, Dispute | SafetyHold | Protection):
+        return record.state in _STANDING
+    return isinstance(record, Payment)
+
+
 _ANY: Final[TypeAdapter[Evidence]] = TypeAdapter(Annotated[Evidence, Field(discriminator="kind")])
 KINDS: Final = tuple(sorted(kind.model_fields["kind"].default for kind in Record.__subclasses__()))
 """Every kind of record."""

@@ -25,11 +25,22 @@ _R = TypeVar("_R", bound=Record)
 _E = TypeVar("_E", bound=Record)
 _BILLED: Final = "by_billing"
 """Beside the keys of a record in its act: that an account of a billing system brought it."""
+_WORLD: Final = "world"
+"""Beside those of a payment: who kept the account of its meter then, `remote` or `local`."""
 
 
-def body_of(record: Record, *, by_billing: bool) -> dict[str, Any]:
+def body_of(record: Record, *, by_billing: bool, world: str = "") -> dict[str, Any]:
     """What the act of a record keeps."""
-    return {**record.body, **({_BILLED: True} if by_billing else {})}
+    return {
+        **record.body,
+        **({_BILLED: True} if by_billing else {}),
+        **({_WORLD: world} if world else {}),
+    }
+
+
+def world_of(act: Act) -> str:
+    """Who kept the account of a meter when a payment for it was kept; empty: nobody noted it."""
+    return str(act.body.get(_WORLD, ""))
 
 
 def record_of(act: Act) -> Evidence:
@@ -39,7 +50,7 @@ def record_of(act: Act) -> Evidence:
         EvidenceRefused: it is of no kind that we know.
 
     """
-    return parse({key: value for key, value in act.body.items() if key != _BILLED})
+    return parse({key: value for key, value in act.body.items() if key not in {_BILLED, _WORLD}})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +67,8 @@ class Kept:
         is_withdrawn: whether it was taken back.
         by_billing: whether an account of a billing system brought it, and not a person by hand.
         set_since: by how much our clock was set forward since it was kept; negative: back.
+        elsewhere: the other meter of the customer that it was told of; empty: the meter itself, one before
+            it, or one that he has no more.
 
     """
 
@@ -68,6 +81,7 @@ class Kept:
     is_withdrawn: bool = False
     by_billing: bool = False
     set_since: timedelta = timedelta()
+    elsewhere: str = ""
 
     @property
     def counts_from(self) -> datetime:
@@ -183,9 +197,10 @@ class Told:
 
         Senders tell late, and clocks are wrong: what protects a customer counts by either.
         """
-        return one.at >= other.at or self._number(one) > self._number(other)
+        return one.at >= other.at or self.number_of(one) > self.number_of(other)
 
-    def _number(self, one: Record) -> int:
+    def number_of(self, one: Record) -> int:
+        """The place of a record in the log."""
         return self._by_id[one.full_id].number
 
     def receipt(self, record: Record) -> Receipt | None:
@@ -247,12 +262,12 @@ class Told:
 
     @cached_property
     def _protected(self) -> list[tuple[Protection, Protection | None]]:
-        """Protections that were set, and by what each was lifted."""
+        """Protections that were set, and by what each was lifted: a record of the same meter."""
         told = self.all(Protection)
         return self._ended(
             [one for one in told if one.state == "set"],
             [one for one in told if one.state == "lifted"],
-            lambda one: one.protection,
+            lambda one: f"{one.protection} {self._by_id[one.full_id].elsewhere}",
         )
 
     def _ended(
@@ -269,10 +284,10 @@ class Told:
             of: what a record is about.
 
         """
-        later, newest = sorted(ends, key=self._number), dict[str, _E]()
+        later, newest = sorted(ends, key=self.number_of), dict[str, _E]()
         found: list[tuple[_R, _E | None]] = []
-        for one in sorted(begun, key=self._number, reverse=True):
-            while later and self._number(later[-1]) > self._number(one):
+        for one in sorted(begun, key=self.number_of, reverse=True):
+            while later and self.number_of(later[-1]) > self.number_of(one):
                 end = later.pop()
                 last = newest.get(of(end))
                 newest[of(end)] = end if last is None or end.at > last.at else last

@@ -9,16 +9,19 @@ from typing import Final, Protocol
 
 from meterlink.clock import Clock
 from meterlink.config.control import ControlSettings
+from meterlink.config.meters import ProtectedKind
 from meterlink.errors import JournalError
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.order import Order, OrderKind, Origin
+from meterlink.orders.book import histories_of
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.one_payment import alike
 from meterlink.orders.evidence.records import Payment, full_id_of
 from meterlink.orders.judging.restored import Restored
 from meterlink.orders.judging.wall_clock import WallClock
 from meterlink.orders.judging.watching import Watch
+from meterlink.orders.life.history import cut_of
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.proof import arrives_until
@@ -86,6 +89,7 @@ class Gatherer:
         qualified: what is proven of the models.
         wall: since when our clock can be right.
         restored: whether the log is the newest.
+        people_fault: why it cannot be said who has which role.
 
     """
 
@@ -101,6 +105,7 @@ class Gatherer:
     qualified: Qualified
     wall: WallClock
     restored: Restored
+    people_fault: Callable[[], str] = str
 
     async def judge(
         self, stage: Stage, order: Order, life: Life | None, actor: Actor, live: Live | None = None
@@ -155,13 +160,14 @@ class Gatherer:
         last_read_at = await self.last_read(meter.id)
         proven = await self.qualified(meter, order.kind, live.firmware if live else None)
         probing = await self._probing(order)
+        cut_at = await self._cut_at(order, meter)
         grant = await self._grant(order.id)
         await self.watch.refresh()
         # From here to the verdict nothing waits, so that no other order is counted in between.
         now = self.clock.utc_now()
         return Facts(
             order=order,
-            meter=meter,
+            meter=replace(meter, protected=self._protected(meter)),
             actor=actor,
             now=now,
             settings=self.settings,
@@ -174,11 +180,25 @@ class Gatherer:
             unproven=proven.unproven,
             model=proven.facts,
             told_elsewhere=tuple(elsewhere),
+            cut_at=cut_at,
             live=live,
             probing=probing,
             clock_from=self.wall.least(),
+            people_fault=self.people_fault(),
             log_doubt=self.restored.doubt,
         )
+
+    def _protected(self, meter: RosterMeter) -> tuple[ProtectedKind, ...]:
+        """Why nobody may cut off its customer, at whichever of his meters the roster says so."""
+        others = self.roster.of_customer(meter.customer_number) if meter.customer_number else ()
+        return tuple({kind: None for one in (meter, *others) for kind in one.protected})
+
+    async def _cut_at(self, order: Order, meter: RosterMeter) -> int:
+        """Where in the log the order was created that cut the meter off; 0: none did, or nobody asks."""
+        if order.kind in CUTS or not (order.payment or order.reference):
+            return 0
+        cut = cut_of(await histories_of(self.acts, meter.id, meter.predecessors))
+        return 0 if cut is None else cut.ordered_at
 
     async def _probing(self, order: Order) -> Probing | None:
         """Who at the meter has asked for the order of a probe; ``None``: it is none, or nobody has."""

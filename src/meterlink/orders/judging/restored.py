@@ -3,14 +3,20 @@
 A journal that was put back from a copy does not know what was done since: it would cut off again who has paid
 since, and bring money to a meter twice. Nobody but people can say what those orders were: they look at the
 meters, the billing system and the old journal, cancel what was done, and say so, one after the other.
+
+A copy is known by the mark, which follows the log: before anybody is answered, and within a second of what
+the program does by itself.
 """
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Final
 
-from meterlink.errors import NotAllowed, NotEntitled
+import structlog
+
+from meterlink.errors import JournalError, NotAllowed, NotEntitled
 from meterlink.journal.acts import ActLog
 from meterlink.journal.sent_mark import SentMark
 from meterlink.model.act import Act, KeptAct, Topic
@@ -24,6 +30,10 @@ WHY_MAX: Final = 200
 """Characters of a reason."""
 ASK_MAX: Final = timedelta(hours=1)
 """How long the word of the first person waits for that of a second."""
+FOLLOWED_EVERY_S: Final = 1.0
+"""Between two times at which the mark follows what the program does by itself."""
+
+_log = structlog.get_logger(__name__)
 
 
 class Restored:
@@ -56,6 +66,21 @@ class Restored:
         if self.doubt:
             await self._append("doubt", DAEMON, self.doubt, is_open=True)
             await alarms.raise_(Seen(rule=JOURNAL_RESTORED, origin="LOG-01", value=self.doubt))
+
+    async def follow(self) -> None:
+        """Let the mark name the newest act; where that cannot be written, no frame leaves either."""
+        try:
+            await self._mark.follow()
+        except JournalError as error:
+            _log.error("mark_not_set", reason=str(error))
+
+    async def run(self) -> None:
+        """Let the mark follow what the program does by itself, until cancelled."""
+        while True:
+            grown = self._acts.growth.count
+            await self.follow()
+            await asyncio.sleep(FOLLOWED_EVERY_S)
+            await self._acts.growth.beyond(grown)
 
     async def trust(self, actor: Actor, why: str) -> bool:
         """Say that what the log does not know has been looked after, or agree as a second person.

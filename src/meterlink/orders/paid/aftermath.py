@@ -19,8 +19,9 @@ from meterlink.orders.attention.alarms import Alarm, Seen, raising
 from meterlink.orders.attention.words import WORDS_MAX
 from meterlink.orders.attention.work import WorkKind, opening
 from meterlink.orders.book import Book
+from meterlink.orders.life.history import last_cut
 from meterlink.orders.life.life import Life
-from meterlink.orders.life.machine import MAYBE, Signal
+from meterlink.orders.life.machine import Signal
 from meterlink.orders.people import DAEMON
 from meterlink.roster.roster import Roster
 
@@ -213,14 +214,7 @@ def needs_reconnection(lives: Sequence[Life]) -> bool:
         lives: every order that the meter ever had, as ``Book.of_meter`` orders them.
 
     """
-    switched = [
-        life for life in lives if life.transmissions and (life.may_have_cut or _may_have_closed(life))
-    ]
-    return bool(switched) and switched[-1].may_have_cut
-
-
-def _may_have_closed(life: Life) -> bool:
-    return life.order.kind in CLOSES and life.state in MAYBE and life.finding_of_two != "not_done"
+    return last_cut(lives) is not None
 
 
 def order_id_of(what: str, meter: str, payment: str) -> str:

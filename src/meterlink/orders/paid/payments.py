@@ -4,7 +4,11 @@ There are two worlds, and a meter is of one. Where the head-end keeps the accoun
 that has not been sent; one that settles the account marks a trip that has (its end brings the reconnection,
 see ``aftermath``), reconnects what was cut off, and ends the alarm that was switched on. Where the meter
 keeps the wallet, a payment becomes a top-up, and what was cut off by us is reconnected when the money is
-there. Telling a payment twice changes nothing; see ``one_payment`` for records of several senders.
+there. See ``one_payment`` for records of several senders.
+
+A payment acts on what stands before it in the log: on trips that were ordered, on what was cut off and on
+alarms that were switched on before it was told. Of what came later the rules have known it. So it may be told
+again, or found again after a restart, at any time: whatever is missing is done, and nothing else.
 
 Where too many orders of payments are open, the payment is kept in mind, an alarm is raised, and once a minute
 it is tried again; a restart finds it by its alarm.
@@ -30,10 +34,11 @@ from meterlink.orders.book import Book
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.one_payment import first_told
 from meterlink.orders.evidence.records import Payment
-from meterlink.orders.evidence.told import record_of
+from meterlink.orders.evidence.told import record_of, world_of
+from meterlink.orders.life.history import History, cut_of
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
-from meterlink.orders.paid.aftermath import Aftermath, needs_reconnection, order_id_of
+from meterlink.orders.paid.aftermath import Aftermath, order_id_of
 from meterlink.orders.paid.waiting import Wait
 from meterlink.orders.people import DAEMON
 from meterlink.roster.roster import Roster, RosterMeter
@@ -88,7 +93,7 @@ class Payments:
         self._roster = roster
         self._alarms = alarms
         self._clock = clock
-        self._missed: dict[str, Payment] = {}
+        self._missed: dict[str, tuple[Payment, int]] = {}
 
     async def run(self) -> None:
         """Look again and again for room for what had none, until cancelled."""
@@ -112,12 +117,16 @@ class Payments:
         recent = await acts.of_verb(Topic.EVIDENCE, "record", since=since, limit=CAUGHT_UP_RECORDS)
         for kept in [*missed, *recent]:
             if (payment := _payment_of(kept)) is not None:
-                await self.paid(payment)
+                await self.paid(payment, kept.number)
 
-    async def paid(self, payment: Payment) -> list[str]:
+    async def paid(self, payment: Payment, number: int) -> list[str]:
         """Do what a payment leads to; the ids of the orders that it touched or made.
 
         What finds no room is caught up with as soon as there is some, and told by an alarm.
+
+        Args:
+            payment: with the meter that it was kept for.
+            number: its place in the log.
 
         Raises:
             JournalError: not all of it was done; telling it again goes on.
@@ -128,11 +137,11 @@ class Payments:
         if meter is None:
             _log.warning("payment_for_no_meter", payment=payment.full_id)
             return []
-        touched = [life.order.id for life in await self._withdrawn(payment)]
+        touched = [life.order.id for life in await self._withdrawn(payment, number)]
         try:
-            await self._follow(meter, payment, touched)
+            await self._follow(meter, payment, number, touched)
         except BusFull as error:
-            await self._miss(payment, error)
+            await self._miss(payment, number, error)
         else:
             self._missed.pop(payment.full_id, None)
         return touched
@@ -162,16 +171,24 @@ class Payments:
             for life in self._book.open_of(meter)
         )
 
-    async def _follow(self, meter: RosterMeter, payment: Payment, touched: list[str]) -> None:
+    async def _follow(self, meter: RosterMeter, payment: Payment, number: int, touched: list[str]) -> None:
         """Make the orders that it leads to, and add them to those that it touched."""
         if meter.world == "local":
+            if await self._was_for_an_account(payment):
+                _log.warning("payment_was_for_the_account", meter=meter.id, payment=payment.full_id)
+                return
             touched.append(await self._topped_up(meter, await self._first_told(meter, payment)))
         elif payment.settles:
-            lives = await self._book.of_meter(meter.id, meter.predecessors)
-            if needs_reconnection(lives):
+            histories = await self._book.histories(meter.id, meter.predecessors)
+            if _is_sent_before(cut_of(histories), number):
                 touched.append(await self._reconnected(meter, payment))
-            if _is_alarmed(lives):
+            if _is_sent_before(_alarm_of(histories), number):
                 touched.append(await self._quieted(meter, payment))
+
+    async def _was_for_an_account(self, payment: Payment) -> bool:
+        """Whether the money went to the head-end, for an account or a bill, when it was told of."""
+        kept = await self._book.acts.of_subject(Topic.EVIDENCE, payment.full_id)
+        return bool(kept) and world_of(kept[0].act) in {"none", "remote"}
 
     async def _first_told(self, meter: RosterMeter, payment: Payment) -> Payment:
         """The record by which it was told first: several senders may tell of one payment. Source: TOP-01."""
@@ -181,7 +198,7 @@ class Payments:
             _log.error("payments_unreadable", meter=meter.id, reason=str(error))
             return payment
 
-    async def _miss(self, payment: Payment, error: BusFull) -> None:
+    async def _miss(self, payment: Payment, number: int, error: BusFull) -> None:
         name = payment.full_id
         if name in self._missed:
             return
@@ -189,12 +206,12 @@ class Payments:
         await self._alarms.raise_(seen, actor=DAEMON)
         if len(self._missed) >= MISSED_MAX:
             raise error
-        self._missed[name] = payment
+        self._missed[name] = payment, number
 
     async def _retry(self) -> None:
         """Oldest first; when one finds no room, none behind it would."""
-        for name, payment in list(self._missed.items()):
-            await self.paid(payment)
+        for name, (payment, number) in list(self._missed.items()):
+            await self.paid(payment, number)
             if name in self._missed:
                 return
 
@@ -210,12 +227,14 @@ class Payments:
                 found += (await acts.of_subject(Topic.EVIDENCE, told.removeprefix(_EVIDENCE)))[:1]
         return found
 
-    async def _withdrawn(self, payment: Payment) -> list[Life]:
-        """Cancel the trips that have not been sent, and mark those that have."""
+    async def _withdrawn(self, payment: Payment, number: int) -> list[Life]:
+        """Cancel the trips that were ordered before it and have not been sent, and mark those that have."""
         return [
             await self._told(life.order.id, payment)
             for life in self._book.open_of(payment.meter)
-            if life.order.kind is OrderKind.TRIP and (payment.settles or life.is_before_sending)
+            if life.order.kind is OrderKind.TRIP
+            and (payment.settles or life.is_before_sending)
+            and (await self._book.acts_of(life.order.id))[0].number < number
         ]
 
     async def _told(self, order_id: str, payment: Payment) -> Life:
@@ -299,8 +318,15 @@ def _payment_of(kept: KeptAct) -> Payment | None:
     return record if isinstance(record, Payment) else None
 
 
-def _is_alarmed(lives: Sequence[Life]) -> bool:
-    """Whether the newest thing that we did to the alarm of a meter was to switch it on."""
+def _alarm_of(histories: Sequence[History]) -> History | None:
+    """The newest thing that we did to the alarm of a meter, if it was to switch it on; else ``None``."""
     kinds = (OrderKind.ALARM_ON, OrderKind.ALARM_OFF)
-    switched = [life for life in lives if life.order.kind in kinds and life.state is OrderState.DONE]
-    return bool(switched) and switched[-1].order.kind is OrderKind.ALARM_ON
+    switched = [
+        one for one in histories if one.life.order.kind in kinds and one.life.state is OrderState.DONE
+    ]
+    return switched[-1] if switched and switched[-1].life.order.kind is OrderKind.ALARM_ON else None
+
+
+def _is_sent_before(one: History | None, number: int) -> bool:
+    """Whether there is such an order, and its first frame left before that place in the log."""
+    return one is not None and one.sent[0].number < number

@@ -21,12 +21,11 @@ import structlog
 from meterlink.errors import EvidenceRefused
 from meterlink.model.act import KeptAct, Topic
 from meterlink.model.order import CLOSES, OrderKind, OrderState
-from meterlink.orders.book import Book, History
+from meterlink.orders.book import Book
 from meterlink.orders.evidence.book import concerns
 from meterlink.orders.evidence.records import BalanceStatement, Dispute, Evidence, Payment, SafetyHold
 from meterlink.orders.evidence.told import Kept, record_of
-from meterlink.orders.life.machine import Signal
-from meterlink.orders.paid.aftermath import needs_reconnection
+from meterlink.orders.life.history import History, last_cut
 from meterlink.orders.paid.arrived import NOT_NEEDED, stopped_by
 from meterlink.roster.roster import RosterMeter
 
@@ -93,15 +92,15 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
         return None
     told = [one for name in (*meter.predecessors, meter.id) for one in await _told_of(book, name)]
     told.sort(key=lambda one: one[0].number)
-    found = _cause(told, meter, _sent(trip)[0].number)
+    found = _cause(told, meter, trip.sent[0].number)
     if found is None:
         return None
     cause, record = found
     later = [one for one in histories if one.life.order.kind in BRINGS_CURRENT]
     is_paid = isinstance(record, Payment)
     has_money = meter.world != "local" or _has_money(later, cause.number, is_paid=is_paid)
-    is_cut = not trip.life.is_open and needs_reconnection([one.life for one in histories])
-    sent = [kept for one in later for kept in _sent(one) if kept.number > cause.number]
+    is_cut = not trip.life.is_open and last_cut([one.life for one in histories]) is not None
+    sent = [kept for one in later for kept in one.sent if kept.number > cause.number]
     newest = [one.life.order.id for one in later if one.acts[-1].number > cause.number]
     released = [kept.act.subject for kept, one in told if kept.number > cause.number and _releases(one)]
     return Wait(
@@ -120,7 +119,7 @@ def _that_cut(histories: Sequence[History]) -> History | None:
     """The newest order that may have opened the contact; ``None``: none, or it was seen closed."""
     closed_at = max((one.acts[-1].number for one in histories if _is_proved_closed(one)), default=0)
     trips = [one for one in histories if _may_have_cut(one)]
-    return trips[-1] if trips and _sent(trips[-1])[-1].number > closed_at else None
+    return trips[-1] if trips and trips[-1].sent[-1].number > closed_at else None
 
 
 def _may_have_cut(one: History) -> bool:
@@ -144,11 +143,6 @@ def _has_money(later: Sequence[History], since: int, *, is_paid: bool) -> bool:
     if not is_paid:
         return not any(one.life.is_open for one in top_ups)
     return any(one.life.state is OrderState.DONE and one.acts[-1].number > since for one in top_ups)
-
-
-def _sent(one: History) -> list[KeptAct]:
-    """The acts by which its frames left."""
-    return [kept for kept in one.acts if kept.act.verb == Signal.INTEND]
 
 
 async def _told_of(book: Book, meter: str) -> list[_Told]:

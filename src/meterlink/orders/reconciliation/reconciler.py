@@ -18,7 +18,7 @@ from meterlink.model.act import Topic
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.orders.attention.work import WorkItems, WorkKind
 from meterlink.orders.book import Book
-from meterlink.orders.evidence.book import TIMES_FROM, EvidenceBook
+from meterlink.orders.evidence.book import AHEAD_MAX, TIMES_FROM, EvidenceBook
 from meterlink.orders.evidence.records import BalanceStatement, Payment
 from meterlink.orders.evidence.told import record_of
 from meterlink.orders.life.life import Life
@@ -39,6 +39,7 @@ LEDGER_AGE_MAX: Final = timedelta(days=2)
 
 NIGHT: Final = time(0, 30)
 """When the day that ended is compared, in the plant."""
+_DAY: Final = timedelta(days=1)
 LOOKED_EVERY_S: Final = 60.0
 """Between two looks at the clock, which may have been set."""
 
@@ -121,27 +122,35 @@ class Reconciler:
         self._zone = zone
 
     async def run(self) -> None:
-        """Compare every day's payments in the night after it, until cancelled. Source: TOP-08."""
-        if not any(meter.world == "local" for meter in self._roster):
-            return
-        due = self._next_night()
+        """Compare every day's payments in the night after it, until cancelled. Source: TOP-08.
+
+        Whoever starts after that hour does it then: nobody may have been there in the night.
+        """
+        due = self._night_of(self._clock.utc_now())
         while True:
             await asyncio.sleep(LOOKED_EVERY_S)
-            if self._clock.utc_now() < due:
+            if (now := self._clock.utc_now()) < due:
                 continue
-            day = due.astimezone(self._zone).date() - timedelta(days=1)
-            due = self._next_night()
-            try:
-                found = await self.compare(day)
-            except MeterlinkError as error:
-                _log.error("not_reconciled", day=day.isoformat(), reason=str(error))
-            else:
-                _log.info("reconciled", day=day.isoformat(), agrees=found.agrees)
+            day = due.astimezone(self._zone).date() - _DAY
+            tonight = self._night_of(now)
+            due = tonight if tonight > now else tonight + _DAY
+            if any(meter.world == "local" for meter in self._roster):
+                await self._compare_of_night(day)
 
-    def _next_night(self) -> datetime:
-        now = self._clock.utc_now().astimezone(self._zone)
-        tonight = datetime.combine(now.date(), NIGHT, self._zone)
-        return tonight if tonight > now else tonight + timedelta(days=1)
+    async def _compare_of_night(self, day: date) -> None:
+        """Compare a day if the log reaches back to it, and tell how it went."""
+        try:
+            if not await self._had_begun(day):
+                return
+            found = await self.compare(day)
+        except MeterlinkError as error:
+            _log.error("not_reconciled", day=day.isoformat(), reason=str(error))
+        else:
+            _log.info("reconciled", day=day.isoformat(), agrees=found.agrees)
+
+    def _night_of(self, instant: datetime) -> datetime:
+        """When on the plant's day of an instant the day before it is compared."""
+        return datetime.combine(instant.astimezone(self._zone).date(), NIGHT, self._zone)
 
     async def compare(self, day: date) -> Reconciliation:
         """Compare payments of a day, what became of them, and all meters with a wallet as they are now.
@@ -173,7 +182,8 @@ class Reconciler:
         )
 
     async def _payments(self, day: date, meters: set[str]) -> tuple[list[Payment], bool]:
-        since = max(datetime.combine(day, time(), self._zone), TIMES_FROM)
+        """What was paid on a day: all that was kept since, and what a sender's clock told before it began."""
+        since = max(datetime.combine(day, time(), self._zone), TIMES_FROM) - AHEAD_MAX
         acts = await self._book.acts.of_verb(Topic.EVIDENCE, "record", since=since)
         found = []
         for kept in acts:

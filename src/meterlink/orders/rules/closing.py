@@ -69,12 +69,22 @@ def reasons_of(facts: Facts) -> list[Record]:
     payment, work = told.find(order.payment, Payment), told.find(order.reference, WorkOrder)
     dispute = told.find(order.reference, Dispute)
     found: list[tuple[Record | None, bool]] = [
-        (payment, payment is not None and (payment.settles or facts.meter.world == "local")),
+        (payment, payment is not None and _is_paid(facts, payment)),
         (work, work is not None and holds(work.until, facts.now)),
-        (dispute, dispute is not None and dispute.state == "upheld"),
+        (dispute, dispute is not None and dispute.state == "upheld" and _is_later(facts, dispute)),
         (balance, balance is not None and balance.balance_cents >= 0),
     ]
     return [record for record, is_reason in found if record is not None and is_reason]
+
+
+def _is_paid(facts: Facts, payment: Payment) -> bool:
+    """Whether a payment is a reason; a wallet in the meter knows itself when the money is enough."""
+    return facts.meter.world == "local" or (payment.settles and _is_later(facts, payment))
+
+
+def _is_later(facts: Facts, record: Record) -> bool:
+    """Whether it was told after that was ordered by which the meter was cut off."""
+    return facts.told.number_of(record) > facts.cut_at
 
 
 def _balance(facts: Facts) -> BalanceStatement | None:
@@ -122,6 +132,7 @@ def consent_of(facts: Facts) -> Consent | None:
 def has_a_reason(facts: Facts) -> Finding:
     """CTRL-16: paid, nothing owed, a dispute upheld, or a work order.
 
+    Who was cut off for a newer debt has not paid it with what was told before.
     Where the money is in the meter, any payment is a reason: the meter closes for no less than its own limit.
     """
     order = facts.order
@@ -135,8 +146,9 @@ def has_a_reason(facts: Facts) -> Finding:
         case BalanceStatement() as balance:
             return passes("nothing is owed since {at}", "{at}已无欠费", at=balance.at)
     return stops(
-        "no payment that settles the debt ({payment}), no work order or upheld dispute ({reference})",
-        "没有结清欠费的缴费({payment}),也没有工单或成立的争议({reference})",
+        "no payment that settles the debt ({payment}), no work order or upheld dispute ({reference}) "
+        "since it was cut off",
+        "停电以来没有结清欠费的缴费({payment}),也没有工单或成立的争议({reference})",
         payment=order.payment,
         reference=order.reference,
     )

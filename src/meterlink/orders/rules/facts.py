@@ -139,10 +139,12 @@ class Facts:
         unproven: facts that this kind of order depends on and that nobody has proven of the meter's model
             and firmware; empty: it is qualified.
         model: what is proven of the model, fact by name. Source: decision 33.
-        told_elsewhere: payments of the same transfer as the order's that were told of other meters.
+        told_elsewhere: payments told of other meters that are of the same transfer as the order's, or may be.
+        cut_at: where in the log the order was created that has cut the meter off, or may have; 0: none has.
         live: what the meter said; only at ``LIVE``.
         probing: who asked for it at the meter; only of an order of a probe.
         clock_from: a clock that shows less is not set, or behind what the log has written.
+        people_fault: why it cannot be said who has which role; empty: it can.
         log_doubt: why the log may be an old copy of itself; empty: it is not.
 
     """
@@ -161,9 +163,11 @@ class Facts:
     unproven: tuple[str, ...] = ()
     model: Mapping[str, str]
     told_elsewhere: tuple[str, ...] = ()
+    cut_at: int = 0
     live: Live | None = None
     probing: Probing | None = None
     clock_from: datetime = SET_FROM
+    people_fault: str = ""
     log_doubt: str = ""
 
     @property

@@ -32,8 +32,8 @@ def pays_once(facts: Facts) -> Finding:
         )
     if facts.told_elsewhere:
         return stops(
-            "the transfer of {payment} was told of another meter too ({like}): find out whose money it is",
-            "缴费{payment}的转账号也被报送到其他电表({like}):请核实款项归属",
+            "{payment} was told of another meter too, or may have been ({like}): find out whose money it is",
+            "缴费{payment}也被报送到其他电表,或可能是同一笔款项({like}):请核实款项归属",
             payment=order.payment,
             like=", ".join(facts.told_elsewhere[:5]),
         )

@@ -113,6 +113,18 @@ def log_is_newest(facts: Facts) -> Finding:
     return passes("the log is the newest", "日志为最新")
 
 
+def posts_are_known(facts: Facts) -> Finding:
+    """CTRL-10, AUD-01: nobody is cut off while nobody can be asked whether he still has the role for it."""
+    if facts.people_fault:
+        return stops_with(
+            OnStop.WAIT,
+            "nobody is cut off while it cannot be said who has which role: {fault}",
+            "无法确认人员岗位期间不停电:{fault}",
+            fault=facts.people_fault,
+        )
+    return passes("it is known who has which role", "人员岗位可确认")
+
+
 def batch_runs(facts: Facts) -> Finding:
     """CTRL-24: too many of its batch failed; a person looks first."""
     limited = facts.limited

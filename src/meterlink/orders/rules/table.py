@@ -349,8 +349,14 @@ _ALL: Final = (
         checks=(_check(live_meter.has_a_switch, _ALWAYS, SWITCHING),),
     ),
     Rule(
+        id="PEOPLE-01",
+        says="Nobody is cut off while the file of people is wrong; stopping and telling payments go on.",
+        checks=(_check(queueing.posts_are_known, _AGREED, CUTS),),
+        elsewhere="orders/people.py; daemon/requests.py",
+    ),
+    Rule(
         id="LOG-01",
-        says="Nothing goes by a log that is older than the last frame, until two people have looked.",
+        says="Nothing goes by a log that lacks what its mark names, until two people have looked.",
         checks=(_check(queueing.log_is_newest, _AGREED),),
         elsewhere="journal/sent_mark.py; orders/judging/restored.py",
         lacks="a copy of the whole data directory is not known as one: leave `journal.mark` out of copies",

@@ -1,0 +1,177 @@
+"""What was consumed between two freezes: which meters stood there, and all that was kept of their registers.
+
+A span is what its days are: the freezes between its ends are walked, so that nothing that forbids the amount
+of a day is passed over by the amount of a month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta, tzinfo
+from decimal import Decimal
+from functools import partial
+from typing import Final
+
+from meterlink.billing.consumption import Consumption, End, Lack, Stretch, consumption
+from meterlink.billing.days import day_of, end_of, slots_of
+from meterlink.billing.points import Points
+from meterlink.journal import held_rows, history_rows
+from meterlink.journal.reader import JournalReader
+from meterlink.model.history import Told
+from meterlink.validation.facts import MeterFacts
+from meterlink.validation.validator import FactsOfMeters
+
+DAYS_AT_ONCE: Final = 400
+"""Days of one look at the journal: a span of a century takes constant memory."""
+_DAY: Final = timedelta(days=1)
+_NONE: Final = timedelta()
+
+
+class Between:
+    """Consumption, out of a journal.
+
+    Args:
+        reader: of the journal.
+        zone: of the plant.
+        facts: of the meters; those without have no consumption.
+        points: the roster over time.
+
+    """
+
+    def __init__(self, reader: JournalReader, zone: tzinfo, facts: FactsOfMeters, points: Points) -> None:
+        self._reader = reader
+        self._zone = zone
+        self._facts = facts
+        self._points = points
+
+    def consumption(self, meter: str, item: str, first: date, last: date) -> Consumption:
+        """See ``Freezes.consumption``."""
+        since, until = end_of(first - _DAY, self._zone), end_of(last, self._zone)
+        chain = self._points.stood(meter, since, until)
+        if not chain:
+            return consumption(item, [self._stretch(meter, item, None, None, None)])
+        if (taken := self._points.taken_over(chain, since, until)) is not None:
+            return Consumption(item=item, amount=None, lack=Lack.CUSTOMER_CHANGED, at_meter=taken)
+        stretches: list[Stretch] = []
+        start: End | None
+        end: End | None
+        for number, one in enumerate(chain):
+            told = self._reader.look(partial(history_rows.exchanges, meter=one))
+            begins, ends = self._turns(one)
+            if number or (begins is not None and begins >= since):
+                start = self._turn(one, item, begins, told) if begins else End(at=since, value=None)
+            else:
+                start = self._held(one, item, first - _DAY)
+            if number < len(chain) - 1 or (ends is not None and ends <= until):
+                end = self._turn(one, item, ends, told) if ends else End(at=until, value=None)
+            else:
+                end = self._held(one, item, last)
+            stretches += self._stretches(one, item, start, end, told)
+        return consumption(item, stretches)
+
+    def around(
+        self, meter: str, item: str, day: date, oldest: date, newest: date
+    ) -> tuple[date, date] | None:
+        """The shortest span around a day that lies between usable freezes of its place; see ``Freezes``."""
+        line = self._points.line(meter)
+        ends = [self._first_end(one, item, day, newest) for one in line]
+        last = min((end for end in ends if end is not None), default=None)
+        if last is None:
+            return None
+        begins = [self._last_end(one, item, oldest, day - _DAY) for one in line]
+        before = max((end for end in begins if end is not None), default=day - _DAY)
+        return before + _DAY, last
+
+    def _first_end(self, meter: str, item: str, first: date, last: date) -> date | None:
+        return next(self._usable(meter, item, first, last), None)
+
+    def _last_end(self, meter: str, item: str, first: date, last: date) -> date | None:
+        """Looked for backwards: as a rule it is the last day."""
+        days = 1
+        while first <= last:
+            since = max(first, last - (days - 1) * _DAY)
+            if found := list(self._usable(meter, item, since, last)):
+                return found[-1]
+            last, days = since - _DAY, DAYS_AT_ONCE
+        return None
+
+    def _usable(self, meter: str, item: str, first: date, last: date) -> Iterator[date]:
+        """The days at whose end a meter in service has a freeze that may be used."""
+        begins, ends = self._turns(meter)
+        for one in self._days(meter, item, first, last):
+            day = day_of(one.at, self._zone)
+            at = end_of(day, self._zone)
+            is_there = (begins is None or begins <= at) and (ends is None or at <= ends)
+            if is_there and one.is_usable:
+                yield day
+
+    def _stretches(
+        self, meter: str, item: str, start: End | None, end: End | None, told: tuple[Told, ...]
+    ) -> Iterator[Stretch]:
+        """Of one meter: one for each multiplier, where it is known what the register showed between."""
+        if start is None or end is None:
+            yield self._stretch(meter, item, start, end, None)
+            return
+        (_, multiplier), *others = self._points.ratios(meter, start, end)
+        cuts = [self._turn(meter, item, at, told) for at, _ in others]
+        if not all(cut.is_usable for cut in cuts):
+            yield self._stretch(meter, item, start, end, None)
+            return
+        for cut, (_, another) in zip(cuts, others, strict=True):
+            yield self._stretch(meter, item, start, cut, multiplier)
+            start, multiplier = cut, another
+        yield self._stretch(meter, item, start, end, multiplier)
+
+    def _stretch(
+        self, meter: str, item: str, start: End | None, end: End | None, multiplier: Decimal | None
+    ) -> Stretch:
+        facts = self._facts.get(meter)
+        return Stretch(
+            meter=meter,
+            facts=facts if facts is not None else _nothing_known(self._zone),
+            multiplier=multiplier,
+            start=start,
+            end=end,
+            between=self._within(meter, item, start, end) if start and end else (),
+        )
+
+    def _turns(self, meter: str) -> tuple[datetime | None, datetime | None]:
+        settings = self._points.settings(meter)
+        return (None, None) if settings is None else (settings.in_service_since, settings.in_service_until)
+
+    def _held(self, meter: str, item: str, day: date) -> End | None:
+        return next(self._days(meter, item, day, day), None)
+
+    def _turn(self, meter: str, item: str, at: datetime, told: tuple[Told, ...]) -> End:
+        """What a register showed when its meter came or went, or counted for another multiplier from then on.
+
+        What people told comes first: both sides of the turn are measured by it. At midnight a freeze tells
+        it.
+        """
+        for one in told:
+            if one.at == at and item in one.registers:
+                return End(at=at, value=one.registers[item])
+        found = self._held(meter, item, day_of(at, self._zone))
+        is_midnight = at == end_of(day_of(at, self._zone), self._zone)
+        return found if found is not None and (is_midnight or found.at == at) else End(at=at, value=None)
+
+    def _within(self, meter: str, item: str, start: End, end: End) -> Iterator[End]:
+        """What holds of the days between two ends, those themselves left out."""
+        first = day_of(start.at, self._zone) + (_DAY if start.seq is not None else _NONE)
+        last = day_of(end.at, self._zone) - (_DAY if end.seq is not None else _NONE)
+        return (one for one in self._days(meter, item, first, last) if start.at < one.at < end.at)
+
+    def _days(self, meter: str, item: str, first: date, last: date) -> Iterator[End]:
+        """What holds at the end of each day that has a freeze."""
+        while first <= last:
+            until = min(last, first + (DAYS_AT_ONCE - 1) * _DAY)
+            slots = slots_of(first, self._zone)[0], slots_of(until, self._zone)[1]
+            of_day = partial(day_of, zone=self._zone)
+            look = partial(held_rows.held, meter=meter, item=item, slots=slots, day_of=of_day)
+            for seq, value, marks, slot in self._reader.look(look):
+                yield End(at=slot, value=value, marks=marks, seq=seq)
+            first = until + _DAY
+
+
+def _nothing_known(zone: tzinfo) -> MeterFacts:
+    return MeterFacts(capacities=lambda _: (), plate_kva=Decimal(0), zone=zone)

@@ -1,0 +1,97 @@
+"""A meter gets other transformers, or is taken out and none put in its place; no I/O.
+
+What its registers showed then parts what came before from what came behind, as of an exchange (VEE-12).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from meterlink.config.meters import MeterSettings
+from meterlink.errors import BadRequest
+from meterlink.model.payload import time_out
+from meterlink.roster.entries import Meters, entry_of, meter_of
+from meterlink.roster.exchange import AHEAD_MAX, check_evidence, check_registers
+
+RATIO: Final = "ratio"
+"""Verb of the revision that tells since when a ratio holds."""
+REMOVE: Final = "remove"
+"""Verb of the revision that tells of a meter that nobody put another in place of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One turn.
+
+    Args:
+        meter: our id of it.
+        at: when it was; aware.
+        registers: what they showed, by item, in the item's unit; none: that is not known.
+        ct: from then on; ``None``: it was taken out.
+        pt: the same; ``None`` with ``ct``: as it was.
+        evidence: where that is to be seen.
+
+    """
+
+    meter: str
+    at: datetime
+    registers: Mapping[str, Decimal]
+    ct: Decimal | None = None
+    pt: Decimal | None = None
+    evidence: str = ""
+
+    @property
+    def verb(self) -> str:
+        """``ratio`` or ``remove``."""
+        return REMOVE if self.ct is None else RATIO
+
+    def body(self) -> dict[str, Any]:
+        """As the log keeps it."""
+        return {
+            "meter": self.meter,
+            "at": time_out(self.at),
+            "registers": {item: str(value) for item, value in sorted(self.registers.items())},
+            "evidence": self.evidence,
+        }
+
+
+def turned(meters: Meters, turn: Turn, now: datetime) -> MeterSettings:
+    """The entry after a turn.
+
+    Args:
+        meters: the roster as it is.
+        turn: what was done.
+        now: wall time.
+
+    Raises:
+        BadRequest: it cannot have been so; the message says why.
+        ConfigError: a ratio is none.
+
+    """
+    old = meters.get(turn.meter)
+    if old is None:
+        raise BadRequest(f"there is no meter {turn.meter!r} / 没有电能表 {turn.meter!r}")
+    if turn.at > now + AHEAD_MAX:
+        raise BadRequest("it is told when it was done, and that time is not yet / 时间在将来")
+    if old.in_service_since is not None and turn.at < old.in_service_since:
+        raise BadRequest(f"meter {old.id!r} was not in service yet at that time / 该时刻尚未投运")
+    check_evidence(turn.evidence)
+    if turn.registers:
+        check_registers(turn.registers)
+    if turn.ct is None:
+        return _removed(meters, old, turn)
+    if old.in_service_until is not None and turn.at >= old.in_service_until:
+        raise BadRequest(f"meter {old.id!r} was out of service at that time / 该时刻已退运")
+    return meter_of({**entry_of(old), "ct": turn.ct, "pt": old.pt if turn.pt is None else turn.pt})
+
+
+def _removed(meters: Meters, old: MeterSettings, turn: Turn) -> MeterSettings:
+    if not turn.registers:
+        raise BadRequest("what its registers showed must be told / 须登记止码")
+    if other := next((one.id for one in meters.values() if one.replaces == old.id), None):
+        raise BadRequest(f"meter {old.id!r} was replaced by {other!r} / 已换装为 {other!r}")
+    return old.model_copy(update={"in_service_until": turn.at, "pending_replacement": False})
