@@ -73,7 +73,7 @@ IT_REFUSES = {
 """Its reason -> an APDU that shows it, and why we take it."""
 _COMPARED_MIN = 3
 """Fewest messages of a service that both must have read, of some 30 of any kind that are tried."""
-_CAREFUL_MIN = 8
+_CAREFUL_MIN = 5
 """The same of 25 that devices send; of the service that it refuses most often it reads some 14."""
 
 
