@@ -20,6 +20,8 @@ TALKERS_MAX: Final = 8
 
 ON_AIR_MAX: Final = 256
 """Transmissions remembered at once; with one more the oldest is forgotten."""
+_NUDGE_S: Final = 2e-6
+"""More than the resolution of any loop."""
 
 
 def now_ticks() -> int:
@@ -28,8 +30,13 @@ def now_ticks() -> int:
 
 
 async def until(tick: int) -> None:
-    """Wait for a time of the running loop; the loop has a turn in any case."""
+    """Wait for a time of the running loop; the loop has a turn in any case.
+
+    After weeks a float of seconds is no finer than a tick: then a timer may ring a tick too early.
+    """
     await asyncio.sleep(max(0.0, tick / TICKS_A_SECOND - asyncio.get_running_loop().time()))
+    while now_ticks() < tick:
+        await asyncio.sleep(_NUDGE_S)
 
 
 class Hearer:

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 import structlog
 
 from meterlink.acquisition.calendars import Calendar
-from meterlink.clock import Clock
+from meterlink.clock import Clock, wait_for
 from meterlink.errors import JournalError
 from meterlink.model.slot import Departure
 
@@ -79,8 +79,7 @@ class LedgerCare:
                 await self._fold()
             except JournalError as error:
                 _log.warning("ledger_waits", reason=str(error))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), LIVE_S)
+            await wait_for(self._woken, LIVE_S)
             self._woken.clear()
 
     def look(self) -> None:
