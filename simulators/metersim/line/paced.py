@@ -35,7 +35,7 @@ async def until(tick: int) -> None:
     After weeks a float of seconds is no finer than a tick: then a timer may ring a tick too early.
     """
     await asyncio.sleep(max(0.0, tick / TICKS_A_SECOND - asyncio.get_running_loop().time()))
-    while now_ticks() < tick:
+    if now_ticks() < tick:
         await asyncio.sleep(_NUDGE_S)
 
 
