@@ -25,7 +25,8 @@ def _copied(folder: Path) -> Callable[[], None]:
     shutil.copy(folder / JOURNAL, folder / "copy")
 
     def put_back() -> None:
-        (folder / JOURNAL).unlink()
+        for part in folder.glob(f"{JOURNAL}*"):  # with what SQLite has beside it
+            part.unlink()
         shutil.copy(folder / "copy", folder / JOURNAL)
 
     return put_back
