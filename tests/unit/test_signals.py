@@ -17,12 +17,15 @@ _CALLS = 2_000
 @pytest.mark.asyncio
 async def test_a_signal_is_heard_while_the_pipe_of_the_loop_is_full() -> None:
     """A daemon whose threads have ended much while its loop was busy would go on for ever after SIGTERM."""
-    loop, heard = asyncio.get_running_loop(), asyncio.Event()
-    with hearing({signal.SIGTERM: heard.set}):
+    loop, calls = asyncio.get_running_loop(), list[str]()
+    turned = loop.create_future()
+    with hearing({signal.SIGTERM: lambda: calls.append("stop")}):
         for _ in range(_CALLS):
-            loop.call_soon_threadsafe(lambda: None)
+            loop.call_soon_threadsafe(calls.append, "a thread has ended")
         os.kill(os.getpid(), signal.SIGTERM)
-        await heard.wait()
+        loop.call_soon(turned.set_result, None)
+        await turned
+    assert [*["a thread has ended"] * _CALLS, "stop"] == calls
 
 
 @pytest.mark.asyncio
