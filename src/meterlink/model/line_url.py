@@ -231,8 +231,8 @@ def _listen(text: str, host: str | None, port: int | None, query: str, *, rest: 
     if len([value for value in options.values() if value]) != 1:
         raise ConfigError(
             f"line {text!r}: who calls? One port serves many, each is a line of its own: add ?terminal= and "
-            "the address that a concentrator logs in with, or ?device= and the text with which a serial server "
-            "registers"
+            "the address that a concentrator logs in with, or ?device= and the text with which a serial "
+            "server registers"
         )
     if options.get("terminal"):
         return ListenUrl(host=host, port=port, terminal=_terminal(text, options))
