@@ -18,7 +18,8 @@ from starlette.responses import StreamingResponse
 
 from meterlink.accounts.tokens import Scope
 from meterlink.billing import cursors, days
-from meterlink.billing.formats import MEDIA_TYPES, Format, as_json
+from meterlink.billing.formats import MEDIA_TYPES, Format
+from meterlink.billing.freeze_json import json_of
 from meterlink.billing.freezes import FreezeRow
 from meterlink.errors import WrongCursor
 from meterlink.web.access import needs
@@ -238,8 +239,9 @@ def _found(asked: _Asked, look: Look, after: int, limit: int) -> tuple[list[Free
 def _page(asked: _Asked, limit: int, look: Look) -> _Part:
     rows, end = _found(asked, look, asked.after, limit)
     cursor = asked.cursor(end, look)
-    page = {"freezes": list(map(as_json, rows)), "cursor": cursor, "more": end < asked.until}
-    return _Part(document(page), cursor)
+    rest = document({"cursor": cursor, "more": end < asked.until})
+    body = f'{{"freezes":[{",".join(map(json_of, rows))}],'.encode() + rest.removeprefix(b"{")
+    return _Part(body, cursor)
 
 
 def _rows(asked: _Asked, limit: int, kind: Format, look: Look) -> _Part:
