@@ -78,6 +78,7 @@ _NEWEST_OF_SLOTS: Final = f"{_NEWEST} WHERE data_class = 'daily_freeze' AND slot
 _LATE: Final = Marks.BACKFILL.value
 _ID, _KEPT_AT, _METER, _ITEM, _VALUE, _UNIT, _SLOT, _TAKEN_AT, _MARKS, _ROUTE, _BEFORE = range(11)
 """Places in a row."""
+_texts: Final = itemgetter(_METER, _ITEM, _UNIT, _ROUTE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,11 +218,11 @@ def _freeze(rows: list[tuple[Any, ...]]) -> KeptFreeze:
     first, bits, before, taken_at = rows[0], 0, None, 0
     registers = []
     try:
+        "".join([text for row in rows for text in _texts(row)]).encode()  # sees that it is Unicode
         for _, _, _, item, value, unit, _, taken, marks, _, earlier in rows:
             registers.append(Register(item, decimal(value), unit, marks_of(marks)))
             bits |= marks
-            if taken > taken_at:
-                taken_at = taken
+            taken_at = max(taken_at, taken)
             if earlier is not None:
                 before = max(before or 0, earlier)
         return KeptFreeze(
