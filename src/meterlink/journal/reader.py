@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -214,6 +215,22 @@ class JournalReader:
 
     def _unreadable(self, error: sqlite3.Error) -> JournalError:
         return JournalError(f"{self._path}: cannot be read ({error})")
+
+    @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """Until the end of the block all looks see the journal as it was at the first of them.
+
+        The write-ahead log cannot be cut behind that state meanwhile: for what ends by itself, and soon.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        self.look(lambda db: db.execute("BEGIN"))
+        try:
+            yield
+        finally:
+            self._db.rollback()
 
     def close(self) -> None:
         """Let go of the file."""

@@ -152,9 +152,10 @@ class Readers:
     def _done(self, seat: _Seat, step: Callable[[Look], _T]) -> _T:
         if seat.reader is None:
             seat.reader = JournalReader(self._journal)
-        known = self._shared.of(seat.reader)
-        freezes = Freezes(seat.reader, self.zone, known.facts, known.points)
-        return step(Look(freezes=freezes, reader=seat.reader, revision=known.revision))
+        with seat.reader.one_state():
+            known = self._shared.of(seat.reader)
+            freezes = Freezes(seat.reader, self.zone, known.facts, known.points)
+            return step(Look(freezes=freezes, reader=seat.reader, revision=known.revision))
 
 
 class _Seat:
