@@ -6,6 +6,7 @@ import hashlib
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from meterlink.acquisition.explaining import Place
@@ -94,7 +95,7 @@ async def test_a_sealed_day_with_its_files(tmp_path: Path) -> None:
         await home.keep("m1", DAYS[0], {TOTAL: "101.60"})
         await settler.settle(DAYS[0], "", actor="li")
         async with api.client(api.token()) as client:
-            page = await client.get("/v1/settlements?limit=2")
+            page = await client.get("/v1/settlements?limit=3")
             rest = await client.get(page.links["next"]["url"])
             sealed = await client.get(f"/v1/settlements/{DAYS[0]}?area=")
             assert 200 == sealed.status_code
@@ -110,7 +111,8 @@ async def test_a_sealed_day_with_its_files(tmp_path: Path) -> None:
             # What the seal and its supplement do not have is what the API gives behind their cursor.
             cursor = sealed.json()["sealed"][-1]["cursor"]
             behind = await client.get(f"/v1/daily-freeze?day={DAYS[0]}&area=&cursor={cursor}")
-        assert [one.isoformat() for one in DAYS] == page.json()["days"] + rest.json()["days"]
+        assert [one.isoformat() for one in DAYS] == page.json()["days"]
+        assert [DAYS[0].isoformat()] == rest.json()["days"]
         assert (True, False) == (page.json()["more"], rest.json()["more"])
         assert [("seal", 3), ("supplement", 1)] == [
             (one["kind"], one["freezes"]) for one in sealed.json()["sealed"]
@@ -161,3 +163,53 @@ async def test_completeness(tmp_path: Path) -> None:
         assert [(1, 1.0), (1, 0.0)] == [
             tuple(one.json()["total"][key] for key in ("due", "completeness")) for one in areas
         ]
+
+
+@pytest.mark.asyncio
+async def test_who_follows_what_is_sealed_hears_of_each_seal_once(tmp_path: Path) -> None:
+    """A supplement of a day long ago would never be taken: whoever looks at days has seen that one."""
+    heard: list[tuple[str, str, int]] = []
+    cursor = ""
+
+    async def follow(client: httpx.AsyncClient, limit: int) -> int:
+        nonlocal cursor
+        pages, url = 0, f"/v1/settlements?limit={limit}" + (f"&cursor={cursor}" if cursor else "")
+        while url:
+            answer = await client.get(url)
+            assert 200 == answer.status_code, answer.text
+            told = answer.json()
+            heard.extend((one["day"], one["area"], one["number"]) for one in told["sealed"])
+            cursor, pages = told["cursor"], pages + 1
+            assert told["more"] == ("next" in answer.links)
+            url = answer.links.get("next", {}).get("url", "")
+        return pages
+
+    async with plant(tmp_path) as home, served(tmp_path) as api, api.client(api.token()) as client:
+        assert 1 == await follow(client, 2), "nothing is sealed, and one can begin to follow"
+        await fill(home, DAYS)
+        settler = home.settler(formats=("csv",))
+        for day in DAYS[1:]:
+            await settler.settle(day, "", actor="li")
+        first = [(day.isoformat(), "", 1) for day in DAYS[1:]]
+        assert 1 < await follow(client, 1)
+        assert first == heard
+        await home.keep("m1", DAYS[1], {TOTAL: "101.60"})
+        await settler.settle(DAYS[0], "", actor="li")
+        await settler.settle(DAYS[1], "", actor="li")
+        await follow(client, 5)
+        late = [(DAYS[0].isoformat(), "", 1), (DAYS[1].isoformat(), "", 2)]
+        assert first + late == heard
+        before = cursor
+        await follow(client, 5)
+        assert (before, first + late) == (cursor, heard)
+        sealed = [one for day in DAYS for one in home.settlements().of(day, "")]
+        told = (await client.get("/v1/settlements")).json()["sealed"]
+        by_hash = {one.sha256: (one.day.isoformat(), one.number, one.manifest.freezes) for one in sealed}
+        assert by_hash == {
+            one["manifest_sha256"]: (one["day"], one["number"], one["freezes"]) for one in told
+        }
+        freezes = (await client.get("/v1/daily-freeze")).json()["cursor"]
+        refused = await client.get(f"/v1/settlements?cursor={freezes}")
+        assert 422 == refused.status_code, "a place among freezes is no place among seals"
+        other = cursor.partition("~")[0] + "~0123456789ab"
+        assert "wrong-cursor" == of_problem(await client.get(f"/v1/settlements?cursor={other}"))

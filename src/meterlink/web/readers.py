@@ -17,8 +17,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple, TypeVar
 
+from meterlink.billing.cursors import Position
 from meterlink.billing.points import Points
 from meterlink.billing.source import Freezes
+from meterlink.errors import WrongCursor
 from meterlink.journal import roster_rows
 from meterlink.journal.reader import JournalReader
 from meterlink.validation.validator import FactsOfMeters
@@ -83,6 +85,21 @@ class Look:
     freezes: Freezes
     reader: JournalReader
     revision: int
+
+
+def known(look: Look, position: Position) -> int:
+    """The row behind which somebody goes on, if it is one of this journal.
+
+    Raises:
+        WrongCursor: it is not.
+
+    """
+    if position.seq > look.freezes.newest() or position.origin != look.freezes.origin(position.seq):
+        raise WrongCursor(
+            "the cursor is one of another journal, or this one was put back from a copy: begin without a "
+            "cursor / 该游标属于其他日志,或日志已从副本恢复:请不带游标从头开始"
+        )
+    return position.seq
 
 
 class Readers:
