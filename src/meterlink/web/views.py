@@ -208,7 +208,7 @@ class CompletenessPage(BaseModel):
     """How complete a day is."""
 
     day: Date
-    area: str
+    area: str | None = Field(description="of the question; null: all")
     by: Literal["meter", "line", "area", "class"]
     total: TallyView
     rows: list[TallyRow]
