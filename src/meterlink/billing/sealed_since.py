@@ -6,6 +6,7 @@ chain is, which only grows.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -41,7 +42,7 @@ class SealedAct:
     number: int
     kind: str
     at: datetime
-    body: dict[str, Any]
+    body: Mapping[str, Any]
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""

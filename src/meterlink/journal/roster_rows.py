@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from meterlink.errors import JournalError
-from meterlink.journal import act_rows
+from meterlink.journal import act_rows, retold
 from meterlink.journal.cells import instant, text
 from meterlink.model.act import Act, Topic
 from meterlink.model.payload import time_in
@@ -44,6 +44,10 @@ _KEPT: Final = "INSERT INTO roster_change (revision, n, meter, old, new) VALUES 
 _STATE: Final = (
     "INSERT INTO roster (id, entry) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET entry = excluded.entry"
 )
+
+
+_RATIO: Final = "ratio"
+"""Verb of a revision that tells since when a ratio holds; see ``KeptChange``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,8 @@ def prepared(act: Act, changes: Sequence[EntryChange], before: KeptRoster) -> Pr
 def insert(db: sqlite3.Connection, boot: int, revision: Prepared, kept_at: int) -> int:
     """Keep a revision, all of it; the log id of its act. In the writer's transaction.
 
+    One that tells a ratio tells the freezes since then again: what they are multiplied by has become another.
+
     Returns:
         ``act_rows.TAKEN`` when there is a later revision than the one that it stands behind, or
         ``act_rows.BROKEN``: nothing was kept then.
@@ -92,6 +98,10 @@ def insert(db: sqlite3.Connection, boot: int, revision: Prepared, kept_at: int) 
         return log_id
     db.executemany(_KEPT, revision.changes)
     db.executemany(_STATE, revision.entries)
+    if revision.act.verb == _RATIO:
+        since = _time_in(revision.act.body["at"], "the revision")
+        for meter, _ in revision.entries:
+            retold.tell_again(db, boot, meter, since, kept_at)
     return log_id
 
 
