@@ -245,7 +245,7 @@ async def test_a_ratio_holds_since_it_was_told_to_and_its_day_is_billed(tmp_path
             assert Decimal(1500) == _of(freezes, 0, 4).amount, "it was a mistake: there never were others"
 
 
-def _multiplied(row: FreezeRow) -> tuple[int, Decimal, Decimal | None]:
+def _multiplied(row: FreezeRow) -> tuple[float | Decimal | None, ...]:
     day = (row.day - FIRST_DAY).days
     return day, row.place.multiplier, row.registers[0].times(row.place.multiplier)
 
