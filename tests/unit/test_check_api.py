@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from tests.support.check_api import PHASES, Played, Said, Slice, operation_ids, play, slices
@@ -36,7 +37,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path) -> None:
     for _ in range(3):
         before = len(asked)
         left = iter([False] * 5)
-        assert play(_all(), Played(tmp_path, "a"), ask, until=lambda left=left: next(left, True)) is None
+        assert play(_all(), Played(tmp_path, "a"), ask, until=partial(next, left, True)) is None
         assert before + 5 == len(asked)
     assert play(_all(), Played(tmp_path, "a"), ask, until=lambda: False) is None
     assert [one.name for one in _all()] == asked, "each once, in order"
