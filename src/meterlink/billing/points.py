@@ -310,6 +310,10 @@ class Points:
         behind = self._walk(meter, self._next.get)
         return (*before[::-1], meter, *behind)
 
+    def places_of(self, meter: str) -> tuple[str, ...]:
+        """The same; one that the roster does not know stands alone."""
+        return self.line(meter) if meter in self._told else (meter,)
+
     def _walk(self, meter: str, step: Callable[[str], str | None]) -> list[str]:
         """Those that a step leads to, one after another; what the roster does not know ends them."""
         found: list[str] = []

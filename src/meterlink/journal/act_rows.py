@@ -49,6 +49,10 @@ _AFTER: Final = """
     SELECT log_id, number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
     WHERE number > ? ORDER BY number LIMIT ?
     """
+_NEWEST_OF: Final = """
+    SELECT coalesce(max(log_id), 0) FROM act WHERE topic IN (SELECT value FROM json_each(?))
+    """
+_METERS_BEHIND: Final = "SELECT DISTINCT meter FROM act WHERE topic = ? AND log_id > ?"
 _OF_TOPIC_AFTER: Final = """
     SELECT log_id, number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
     WHERE +topic = ? AND log_id > ? ORDER BY log_id LIMIT ?
@@ -141,6 +145,17 @@ def of_topic_after(db: sqlite3.Connection, topic: Topic, after: int, limit: int)
     """The acts of a topic behind a row of the log, in order, each with its row."""
     rows = db.execute(_OF_TOPIC_AFTER, (topic.value, after, limit)).fetchall()
     return [(row[0], _named(row)) for row in rows]
+
+
+def newest_of(db: sqlite3.Connection, topics: Iterable[Topic]) -> int:
+    """The row of the log that holds the newest act of some topics; 0: there is none."""
+    (found,) = db.execute(_NEWEST_OF, (_named_topics(topics),)).fetchone()
+    return int(found)
+
+
+def meters_behind(db: sqlite3.Connection, topic: Topic, after: int) -> set[str]:
+    """Our ids of the meters that acts of a topic behind a row of the log are about."""
+    return {meter for (meter,) in db.execute(_METERS_BEHIND, (topic.value, after))}
 
 
 def head(db: sqlite3.Connection) -> tuple[int, str]:

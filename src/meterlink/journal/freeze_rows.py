@@ -66,6 +66,11 @@ _LAST_USABLE: Final = """
 _METERS: Final = """
     SELECT DISTINCT meter FROM log WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?
     """
+_METERS_BEHIND: Final = """
+    SELECT DISTINCT meter FROM log
+    WHERE data_class IN ('daily_freeze', 'monthly_freeze') AND data_class = 'daily_freeze'
+    AND id > ? AND +slot >= ? AND +slot < ?
+    """
 _OF_METERS: Final = """
     SELECT id, meter, slot FROM log WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?
     """
@@ -75,6 +80,7 @@ _SLOTS_BEFORE: Final = """
 _NEWEST: Final = "SELECT coalesce(max(id), 0) FROM log"
 _NEWEST_FREEZE: Final = f"{_NEWEST} WHERE {_DAILY}"
 _NEWEST_OF_SLOTS: Final = f"{_NEWEST} WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?"
+_NO_END: Final = 2**63 - 1
 _LATE: Final = Marks.BACKFILL.value
 _ID, _KEPT_AT, _METER, _ITEM, _VALUE, _UNIT, _SLOT, _TAKEN_AT, _MARKS, _ROUTE, _BEFORE = range(11)
 """Places in a row."""
@@ -146,6 +152,22 @@ def last_usable_slot(db: sqlite3.Connection) -> datetime | None:
 def meters(db: sqlite3.Connection, slots: tuple[datetime, datetime]) -> set[str]:
     """Our ids of the meters with a freeze from the first slot on and before the second."""
     return {meter for (meter,) in db.execute(_METERS, (micros(slots[0]), micros(slots[1])))}
+
+
+def meters_behind(
+    db: sqlite3.Connection, *, after: int, since: datetime, before: datetime | None
+) -> set[str]:
+    """Our ids of the meters of which a freeze was kept behind a row of the log.
+
+    Args:
+        db: of the journal.
+        after: id of the row.
+        since: only freezes of this time on.
+        before: and before this one; ``None``: without end.
+
+    """
+    end = _NO_END if before is None else micros(before)
+    return {meter for (meter,) in db.execute(_METERS_BEHIND, (after, micros(since), end))}
 
 
 def slots_before(db: sqlite3.Connection, before: datetime, *, after: int) -> list[datetime]:

@@ -37,6 +37,10 @@ _CHANGES: Final = """
 _OF_METER: Final = f"{_CHANGES} WHERE roster_change.meter = ? ORDER BY roster_change.revision DESC LIMIT ?"
 _OF_REVISION: Final = f"{_CHANGES} WHERE roster_change.revision = ? ORDER BY roster_change.n"
 _EVERY: Final = f"{_CHANGES} ORDER BY roster_change.revision, roster_change.n"
+_CHANGED_BEHIND: Final = """
+    SELECT DISTINCT roster_change.meter FROM act JOIN roster_change ON roster_change.revision = act.step
+    WHERE act.topic = 'roster' AND act.subject = 'roster' AND act.log_id > ?
+    """
 _NEWEST_VALUE: Final = """
     SELECT value FROM reading WHERE meter = ? AND item = ? AND value IS NOT NULL ORDER BY slot DESC LIMIT 1
     """
@@ -152,6 +156,11 @@ def every_change(db: sqlite3.Connection) -> Iterator[KeptChange]:
 
     """
     return _kept(db.execute(_EVERY))
+
+
+def changed_behind(db: sqlite3.Connection, after: int) -> set[str]:
+    """Our ids of the meters that a revision behind a row of the log tells of."""
+    return {meter for (meter,) in db.execute(_CHANGED_BEHIND, (after,))}
 
 
 def newest_value(db: sqlite3.Connection, meter: str, item: str) -> Decimal | None:

@@ -40,6 +40,8 @@ FILE_PATTERN: Final = r"^[a-z0-9-]{1,64}\.[a-z]{2,10}$"
 
 Day = Annotated[str, Field(pattern=DAY_PATTERN, examples=["2026-11-21"])]
 Cursor = Annotated[str, Field(pattern=CURSOR_PATTERN, max_length=64)]
+CursorOfAll = Annotated[str, Field(pattern=rf"^ZjE6{_PLACE}{_ORIGIN}$", max_length=64)]
+"""A cursor of a question about all days and areas."""
 SealsCursor = Annotated[str, Field(pattern=SEALS_CURSOR_PATTERN, max_length=64)]
 Item = Annotated[str, Field(pattern=registers.pattern(), max_length=PLACE_MAX)]
 """A register, as the catalogue names it; of one tariff with its number."""

@@ -84,6 +84,9 @@ class ConsumptionView(BaseModel):
     """What a customer consumed."""
 
     meter: str = Field(description="that stood there at the end")
+    place: list[str] = Field(
+        description="all meters that ever stood there, oldest first: this row is for all of them"
+    )
     meter_number: str
     customer_number: str
     area: str
@@ -108,6 +111,7 @@ class ConsumptionPage(BaseModel):
     consumption: list[ConsumptionView]
     cursor: str
     more: bool
+    as_of: str = Field(description="ask with `since` for what has become another behind it")
 
 
 class FileView(BaseModel):
