@@ -1,10 +1,10 @@
 """Asks the API whatever its OpenAPI allows, and what it does not: schemathesis with all its checks.
 
 ``python -m tests.support.check_api --examples 2000``: so many examples of each operation, and so many walks
-along the links from one operation to the next. In one run that takes hours: a walk is up to ten requests, and
-schemathesis keeps all of a run in memory. So it is cut into slices, each a run with a seed of its own. What
-was played stands in ``build/check-api``, and a run that was stopped, by a person or by ``--minutes``, goes on
-there, as long as the code is the same. ``--only SLICE`` plays one again.
+along the links from one operation to the next. A walk is seven requests, each of which some checks repeat: in
+all some 27,000 cases, the better part of an hour. So it is cut into slices, each a run with a seed of its own.
+What was played stands in ``build/check-api``, and a run that was stopped, by a person or by ``--minutes``,
+goes on there, as long as the code is the same. ``--only SLICE`` plays one again.
 """
 
 from __future__ import annotations
