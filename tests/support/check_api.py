@@ -2,7 +2,7 @@
 
 ``python -m tests.support.check_api --examples 2000``: so many examples of each operation, and so many walks
 along the links from one operation to the next. A walk is seven requests, each of which some checks repeat: in
-all some 27,000 cases, the better part of an hour. So it is cut into slices, each a run with a seed of its own.
+all some 27,000 cases, the better part of an hour. So it is cut into slices, each with a seed of its own.
 What was played stands in ``build/check-api``, and a run that was stopped, by a person or by ``--minutes``,
 goes on there, as long as the code is the same. ``--only SLICE`` plays one again.
 """
@@ -89,7 +89,8 @@ class Slice:
         """For schemathesis."""
         seed = f"--seed={SEED + self.number - 1}"
         only = [f"--include-operation-id={self.operation}"] if self.operation else []
-        return [f"--phases={self.phase}", f"--max-examples={self.examples}", seed, *only]
+        kept = "--generation-database=none"  # a slice begins as it did the last time
+        return [f"--phases={self.phase}", f"--max-examples={self.examples}", seed, kept, *only]
 
 
 def slices(examples: int, *, of: int, operations: Sequence[str], phases: Sequence[str]) -> Iterator[Slice]:
@@ -189,7 +190,6 @@ def asked_of(served: Served, arguments: Sequence[str]) -> Said:
             f"--header=Authorization: Bearer {served.token}",
             "--checks=all",
             "--mode=all",
-            "--generation-database=none",
             "--no-color",
             *arguments,
         ],
