@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from meterlink.billing import cursors, days
 from meterlink.errors import BadRequest
 from meterlink.web.app import bare_application
-from meterlink.web.texts import Cursor, Day
+from meterlink.web.texts import Cursor, CursorOfAll, Day, SealsCursor
 from tests.support.check_api import check
 
 EXAMPLES = 5
@@ -57,6 +57,13 @@ def test_a_cursor_is_what_the_gateway_writes() -> None:
         assert cursors.written(seq) == written.validate_python(cursors.written(seq))
         of_a_day = cursors.written(seq, "0123456789ab", day=date(2026, 11, 1))
         assert of_a_day == written.validate_python(of_a_day)
+        for kind, one in (
+            (cursors.FREEZES, TypeAdapter(CursorOfAll)),
+            (cursors.SEALS, TypeAdapter(SealsCursor)),
+        ):
+            of_all = cursors.written(seq, "0123456789ab", kind=kind)
+            assert of_all == one.validate_python(of_all)
+            assert not _is(lambda one=one, of_a_day=of_a_day: one.validate_python(of_a_day), ValidationError)
     for text in (
         "",
         "ZjE6",

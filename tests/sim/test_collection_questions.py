@@ -196,13 +196,14 @@ def test_the_daemon_answers_the_same(tmp_path: Path) -> None:
         await asyncio.sleep(620)
         for op, args in (
             ("collection.why", {"meter": "m000000000002", "slot": _DAY}),
-            ("collection.completeness", {"day": _DAY, "by": "line", "area": ""}),
+            ("collection.completeness", {"day": _DAY, "by": "line"}),
         ):
             answers.append(await gateway.ask("anybody", op, **args))
         for op, wrong in (
             ("collection.why", {"meter": "m1"}),
             ("collection.why", {"meter": "m1", "slot": "2026-13-01"}),
-            ("collection.completeness", {"day": "2026", "by": "line", "area": ""}),
+            ("collection.completeness", {"day": "2026", "by": "line"}),
+            ("collection.completeness", {"day": _DAY, "by": "line", "area": 1}),
             ("collection.completeness", {"day": _DAY, "by": "sex", "area": ""}),
         ):
             with pytest.raises(BadRequest):

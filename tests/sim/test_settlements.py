@@ -10,12 +10,17 @@ from pathlib import Path
 import pytest
 
 from meterlink.audit.keys import GatewayKey
+from meterlink.billing.opening import FreezesOf
+from meterlink.billing.sealing import Sealer
 from meterlink.billing.settlements import Settlements
 from meterlink.billing.verify import verified
+from meterlink.clock import SystemClock
 from meterlink.daemon.audited import JOURNAL_FILE
+from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import BadRequest
 from meterlink.journal.reader import JournalReader
 from meterlink.model.act import Topic
+from meterlink.model.zone import CHINA_TIME
 from metersim import Faults, Meter, Station
 from tests.support.simulated import START, SimulatedGateway
 
@@ -24,13 +29,13 @@ _DAY = date(2026, 11, 21)
 _PLANS: list[Mapping[str, object]] = [{"class": "daily_freeze", "items": ["forward_active_energy.*"]}]
 
 
-def _gateway(folder: Path, silence: float, start: datetime) -> SimulatedGateway:
+def _gateway(folder: Path, silence: float, start: datetime, *, seals: bool = True) -> SimulatedGateway:
     """Two meters, of which the second may be silent."""
     faults = (Faults(), Faults(silence=silence))
     stations = [
         Station(meter=Meter(f"{number:012d}", seed=7), faults=fault) for number, fault in enumerate(faults, 1)
     ]
-    more = {"billing": {"folder": str(folder / "sealed"), "formats": ["json"]}}
+    more = {"billing": {"folder": str(folder / "sealed"), "formats": ["json"]}} if seals else {}
     return SimulatedGateway(folder, stations, plans=_PLANS, more=more, start=start)
 
 
@@ -61,3 +66,18 @@ def test_a_daemon_seals_the_day_and_its_supplement(tmp_path: Path) -> None:
     assert ["meterlink", "li"] == [kept.act.actor for kept in acts]
     key = GatewayKey.find(tmp_path).public_hex
     assert not verified(tmp_path / "sealed", [key], lambda done, of: None).faults
+
+
+def test_a_seal_without_its_act_gets_it_also_where_people_seal(tmp_path: Path) -> None:
+    """Where `meterlink settle` was killed behind the rename, a seal could be taken away and nobody notice."""
+    _gateway(tmp_path, 0.0, START, seals=False).run(seconds=300)
+    key = GatewayKey.find(tmp_path)
+    settlements = Settlements(tmp_path / "settlements")
+    sealer = Sealer(settlements, key, gateway="gw1", formats=("json",), clock=SystemClock())
+    with FreezesOf(tmp_path / JOURNAL_FILE, MeterProfiles(), CHINA_TIME)() as freezes:
+        sealed = sealer.seal(freezes, _DAY, "")  # and here the process ends
+    assert sealed is not None and sealed.manifest.freezes == 2
+    _gateway(tmp_path, 0.0, START + timedelta(hours=1), seals=False).run(seconds=60)
+    with JournalReader(tmp_path / JOURNAL_FILE) as reader:
+        [act] = reader.acts_of_subject(Topic.SETTLEMENT, f"{_DAY}/")
+    assert sealed.sha256 == act.act.body["manifest_sha256"]

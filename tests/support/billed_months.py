@@ -59,6 +59,8 @@ class Customer:
     silent: set[date] = field(default_factory=set)
     truth: dict[date, tuple[str, dict[str, Decimal]]] = field(default_factory=dict)
     """By day, the meter that stood there at its end, and what had been used by then."""
+    ratios: dict[date, Decimal] = field(default_factory=dict)
+    """By day, by what its freeze is multiplied, whenever that was told."""
     told: set[date] = field(default_factory=set)
     """Days of which the journal has the true freeze."""
 
@@ -130,6 +132,7 @@ class Months:
         for one in self.customers:
             one.use(self.rng)
             one.truth[day] = (one.meter, dict(one.used))
+            one.ratios[day] = one.multiplier
         self.plant.clock.now = end_of(day, CHINA_TIME) + _NIGHT
         for one in self.customers:
             await self._read(one, day)

@@ -17,6 +17,7 @@ from meterlink.accounts.tokens import Scope
 from meterlink.billing.days import end_of
 from meterlink.billing.estimates import ESTIMATED, standing
 from meterlink.billing.estimating import Estimator
+from meterlink.billing.freezes import FreezeRow
 from meterlink.billing.source import Freezes
 from meterlink.errors import BadRequest
 from meterlink.journal.reader import JournalReader
@@ -109,6 +110,23 @@ def _adds_up(freezes: Freezes, one: Customer, rng: Random) -> int:
     return len(steps)
 
 
+def _multiplied(freezes: Freezes, months: Months) -> int:
+    """Each freeze that holds has the ratio of its time, told late or not; how many came again."""
+    held: dict[tuple[str, date], FreezeRow] = {}
+    cursor, told_again = 0, 0
+    while cursor < freezes.newest():
+        rows, cursor = freezes.after(cursor)
+        for row in rows:
+            before = held.get((row.meter, row.day))
+            told_again += before is not None and before.place.multiplier != row.place.multiplier
+            held[row.meter, row.day] = row
+    for one in months.customers:
+        for day in one.told:
+            row = held[one.truth[day][0], day]
+            assert one.ratios[day] == row.place.multiplier, (one.number, day)
+    return told_again
+
+
 async def _estimated(estimator: Estimator, months: Months, day: date) -> None:
     """Ask for an estimate of each day that was not read; some are refused."""
     for one in months.customers:
@@ -131,8 +149,10 @@ async def _estimates_end(at: Plant, months: Months) -> int:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("seed", [1, 7])
-async def test_what_billing_gets_is_what_was_kept_and_adds_up(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "told_again"), [(1, True), (7, False)])
+async def test_what_billing_gets_is_what_was_kept_and_adds_up(
+    tmp_path: Path, seed: int, told_again: bool
+) -> None:
     """A freeze missed or doubled on the way, or an amount that is not exact, is a wrong bill."""
     rng = Random(seed)
     async with plant(tmp_path) as at:
@@ -164,6 +184,7 @@ async def test_what_billing_gets_is_what_was_kept_and_adds_up(tmp_path: Path, se
             assert kept == followed == _followed(freezes, 0, rng)[0] == _sealed(at)
             assert kept == await _pulled(tmp_path, rng)
             assert 1 == max(kept.values())
+            assert (_multiplied(freezes, months) > 0) == told_again
             assert sum(_adds_up(freezes, one, rng) for one in months.customers) > 160
         await estimator.reverse_due()
         assert await _estimates_end(at, months) > 1

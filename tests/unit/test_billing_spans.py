@@ -13,8 +13,10 @@ import pytest
 from meterlink.billing.between import DAYS_AT_ONCE
 from meterlink.billing.consumption import Consumption, Lack
 from meterlink.billing.days import end_of
+from meterlink.billing.freezes import FreezeRow
 from meterlink.billing.source import Freezes
 from meterlink.errors import BadRequest
+from meterlink.model.marks import Marks
 from meterlink.model.zone import CHINA_TIME
 from meterlink.roster.exchange import Exchange
 from meterlink.roster.saying import Saying
@@ -241,6 +243,49 @@ async def test_a_ratio_holds_since_it_was_told_to_and_its_day_is_billed(tmp_path
         await at.book.turn(_ratio("30", _noon(1)), actor="li")
         with at.freezes() as freezes:
             assert Decimal(1500) == _of(freezes, 0, 4).amount, "it was a mistake: there never were others"
+
+
+def _multiplied(row: FreezeRow) -> tuple[float | Decimal | None, ...]:
+    day = (row.day - FIRST_DAY).days
+    return day, row.place.multiplier, row.registers[0].times(row.place.multiplier)
+
+
+@pytest.mark.asyncio
+async def test_freezes_since_a_ratio_that_was_told_late_are_told_again(tmp_path: Path) -> None:
+    """Whoever multiplies registers would bill with the old transformers, and never hear of the new ones."""
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY - 2 * _ONE)
+        await at.put(1, 2, ct="30", area="east")
+        for meter in ("m1", "m2"):
+            await _shown(at, 100, 110, 120, 130, meter=meter)
+        await at.keep("m1", FIRST_DAY + _ONE, {TOTAL: "121.00"}, marks=Marks.CONFLICT)
+        settler = at.settler(formats=("csv",))
+        for day in range(3):
+            await settler.settle(FIRST_DAY + day * _ONE, "east")
+        with at.freezes() as freezes:
+            before, cursor = freezes.after(0)
+        await at.book.turn(_ratio("40", _noon(1)), actor="li")
+        with at.freezes() as freezes:
+            told, cursor = freezes.after(cursor)
+            assert [(1, 40, 121 * 40), (2, 40, 130 * 40)] == list(map(_multiplied, told))
+            assert ["m1", "m1"] == [row.meter for row in told], "and nobody else's"
+            assert before == freezes.after(0)[0][: len(before)], "what somebody has stays as it was"
+            newest = {row.day: row.seq for row in before if row.meter == "m1"}
+            assert [newest[row.day] for row in told] == [row.supersedes for row in told]
+            assert ["suspect", "valid"] == [row.quality for row in told], "the conflict is one still"
+            assert all("restated" in row.registers[0].marks.names for row in told)
+        sealed = [await settler.settle(FIRST_DAY + day * _ONE, "east") for day in range(3)]
+        assert [None, 1, 1] == [one.manifest and one.manifest.freezes for one in sealed]
+        await at.book.turn(_ratio("30", _noon(1)), actor="li")
+        with at.freezes() as freezes:
+            told, cursor = freezes.after(cursor)
+            assert [(1, 30, 121 * 30), (2, 30, 130 * 30)] == list(map(_multiplied, told)), "it was a mistake"
+        await at.put(1, ct="50", area="east")
+        await _shown(at, 140, first=3)
+        await at.keep("m1", FIRST_DAY + 2 * _ONE, {TOTAL: "131.00"}, marks=Marks.CONFLICT)
+        with at.freezes() as freezes:
+            told, _ = freezes.after(cursor)
+            assert [(3, 50), (2, 30)] == [_multiplied(row)[:2] for row in told], "each as of its own time"
 
 
 @pytest.mark.asyncio

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import product
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -208,11 +209,11 @@ async def test_faults_of_ours_tell_nothing_of_the_inside(
 ) -> None:
     """A stack trace would go to whoever asks; or a journal that is away would look like a wrong question."""
 
-    def failing(self: Settlements) -> NoReturn:
-        raise RuntimeError(f"inside {self.folder}")
+    def failing(self: Settlements, day: date) -> NoReturn:
+        raise RuntimeError(f"inside {self.folder} {day}")
 
-    monkeypatch.setattr(Settlements, "days", failing)
-    asked = {"/v1/daily-freeze": "unavailable", "/v1/settlements": "internal"}
+    monkeypatch.setattr(Settlements, "list", failing)
+    asked = {"/v1/daily-freeze": "unavailable", f"/v1/settlements/{DAY}": "internal"}
     async with served(tmp_path) as api:  # without a journal
         with capture_logs() as logs:
             answers = [await _refused(api, "GET", url) for url in asked]

@@ -25,7 +25,7 @@ from tests.support.web import served
 
 _DAY = date(2020, 1, 2)
 """Long ago by every clock: all that is due of it is due."""
-_AREAS = ("", "east", "west", "nowhere")
+_AREAS = (None, "", "east", "west", "nowhere")
 _METERS = {"m1": "east", "m2": "east", "m3": "west", "m4": ""}
 _HOUR_S = 3_600
 
@@ -53,10 +53,10 @@ def _due(meter: str) -> list[Planned]:
     ]
 
 
-async def _asked(folder: Path, config: Path) -> dict[tuple[str, str], dict[str, Any]]:
+async def _asked(folder: Path, config: Path) -> dict[tuple[str, str | None], dict[str, Any]]:
     """What the API says by every way of every area; a row a page, put together."""
     slot = end_of(_DAY, CHINA_TIME)
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, str | None], dict[str, Any]] = {}
     settings = load_settings(config)
     async with plant(folder) as home, served(folder, places=places_of(settings, settings.meters)) as api:
         ledger = home.journal.ledger
@@ -66,7 +66,8 @@ async def _asked(folder: Path, config: Path) -> dict[tuple[str, str], dict[str, 
         await ledger.refused([SlotKey("m3", DAILY_FREEZE, DAY_S, slot)], note="no freeze")
         async with api.client(api.token()) as client:
             for by, area in product(WAYS, _AREAS):
-                url, rows = f"/v1/completeness?day={_DAY}&by={by}&area={area}&limit=1", list[Any]()
+                url, rows = f"/v1/completeness?day={_DAY}&by={by}&limit=1", list[Any]()
+                url += "" if area is None else f"&area={area}"
                 while url:
                     answer = await client.get(url)
                     told = answer.json()
@@ -81,14 +82,19 @@ def test_the_api_says_what_the_command_says(tmp_path: Path) -> None:
     config = _config(tmp_path)
     found = asyncio.run(_asked(tmp_path, config))
     for (by, area), told in found.items():
-        typed = ["completeness", "--day", str(_DAY), "--by", by, "--area", area, "--json", "-c", str(config)]
+        typed = ["completeness", "--day", str(_DAY), "--by", by, "--json", "-c", str(config)]
+        typed += [] if area is None else ["--area", area]
         done = CliRunner().invoke(app, typed)
         if area == "nowhere":  # a program gets no rows; whoever types it hears what there is
             assert (2, []) == (done.exit_code, told["rows"])
             continue
         assert 0 == done.exit_code, done.output
         assert json.loads(done.stdout) == told
-    total = found["meter", ""]["total"]
+    total = found["meter", None]["total"]
     assert (16, 1, 1) == (total["due"], total["kept"], total["refused"])
     assert 7 == found["meter", "east"]["total"]["missing"], "the freeze of m2, and six points"
     assert [] == found["meter", "nowhere"]["rows"]
+    assert ["m4"] == [row["name"] for row in found["meter", ""]["rows"]], "that without an area, not all"
+    for by in WAYS:
+        due = {area: found[by, area]["total"]["due"] for area in _AREAS}
+        assert due[None] == sum(due[area] for area in _AREAS if area is not None) > max(due["east"], due[""])

@@ -123,7 +123,7 @@ def why(
 
 
 def check_area(places: Mapping[str, Place], area: str) -> None:
-    """See that meters are, or were, of an area; the area of no name is that of all.
+    """See that meters are, or were, of an area; that of no name is there, with a meter in it or not.
 
     Raises:
         Unknown: there are none; the message names near areas.
@@ -137,7 +137,7 @@ def check_area(places: Mapping[str, Place], area: str) -> None:
 
 
 def completeness(
-    tallies: Iterable[Tally], places: Mapping[str, Place], *, day: date, by: By, area: str = ""
+    tallies: Iterable[Tally], places: Mapping[str, Place], *, day: date, by: By, area: str | None = None
 ) -> dict[str, Any]:
     """How complete a day is.
 
@@ -146,14 +146,14 @@ def completeness(
         places: where each meter of the roster stands; others have left it.
         day: which.
         by: what a row is for.
-        area: only of this transformer area; empty: of all.
+        area: only of this transformer area; empty: of meters without one; ``None``: of all.
 
     """
     rows: dict[str, _Row] = {}
     total = _Row()
     for tally in tallies:
         place = places.get(tally.meter, Place("", ""))
-        if area and place.area != area:
+        if area is not None and place.area != area:
             continue
         names: dict[By, str] = {
             "meter": tally.meter,

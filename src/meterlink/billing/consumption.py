@@ -17,9 +17,9 @@ from decimal import Decimal
 from itertools import chain
 from typing import Final, Literal
 
-from meterlink.billing.freezes import EXACT, QUALITY
 from meterlink.model.history import Shown
 from meterlink.model.marks import NO_MARKS, UNUSABLE, Marks
+from meterlink.model.register import EXACT, QUALITY
 from meterlink.model.slot import Lang
 from meterlink.validation.case import step
 from meterlink.validation.facts import MeterFacts

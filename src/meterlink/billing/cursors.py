@@ -4,7 +4,8 @@ The log only grows, and late and corrected rows stand at its end; so whoever goe
 came with the last row gets each row once, whatever its day. It bears the origin of its row: a journal
 that was put back from a copy gives numbers again, to rows of another origin. A cursor of a question about one
 day or area says nothing of the rows of others, so it bears a digest of that question, and is good for no
-other; one of a question about everything is good for all.
+other; one of a question about everything is good for all. One that follows what is sealed is of another kind:
+between the seals that it counts are rows of freezes.
 """
 
 from __future__ import annotations
@@ -14,14 +15,18 @@ import binascii
 import hashlib
 import json
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from meterlink.errors import BadRequest, WrongCursor
 from meterlink.journal.origins import NO_ORIGIN, ORIGIN_DIGITS
 
 DIGEST_DIGITS: Final = 16
 """Hexadecimal digits that tell one question from another."""
-_VERSION: Final = "f1"
+Kind = Literal["f1", "s1"]
+FREEZES: Final[Kind] = "f1"
+"""Of cursors that follow freezes."""
+SEALS: Final[Kind] = "s1"
+"""Of cursors that follow seals and supplements."""
 _LONGEST: Final = 64
 
 
@@ -41,7 +46,14 @@ class Position(NamedTuple):
 BEGINNING: Final = Position(0)
 
 
-def written(seq: int, origin: str = NO_ORIGIN, *, day: date | None = None, area: str | None = None) -> str:
+def written(
+    seq: int,
+    origin: str = NO_ORIGIN,
+    *,
+    day: date | None = None,
+    area: str | None = None,
+    kind: Kind = FREEZES,
+) -> str:
     """The cursor behind a row of the log.
 
     Args:
@@ -49,18 +61,22 @@ def written(seq: int, origin: str = NO_ORIGIN, *, day: date | None = None, area:
         origin: of it; empty: it has none.
         day: of the question; ``None``: all.
         area: of the question; ``None``: all.
+        kind: what is followed.
 
     """
-    return _position(seq) + (f"~{origin}" if origin else "") + _question(day, area)
+    return _position(seq, kind) + (f"~{origin}" if origin else "") + _question(day, area)
 
 
-def parsed(cursor: str, *, day: date | None = None, area: str | None = None) -> Position:
+def parsed(
+    cursor: str, *, day: date | None = None, area: str | None = None, kind: Kind = FREEZES
+) -> Position:
     """Undo ``written``; an empty one is the beginning.
 
     Args:
         cursor: as somebody gave it.
         day: of his question; ``None``: all.
         area: of his question; ``None``: all.
+        kind: what he follows.
 
     Raises:
         BadRequest: it is none of ours.
@@ -79,7 +95,7 @@ def parsed(cursor: str, *, day: date | None = None, area: str | None = None) -> 
         octets = base64.b64decode(position + "=" * (-len(position) % 4), altchars=b"-_", validate=True)
         version, _, digits = octets.decode("ascii").partition(":")
         seq = int(digits)
-        if _position(seq) != position or version != _VERSION or not 0 <= seq < 2**63:
+        if _position(seq, kind) != position or version != kind or not 0 <= seq < 2**63:
             raise ValueError
     except (ValueError, binascii.Error):
         raise BadRequest(
@@ -94,8 +110,8 @@ def parsed(cursor: str, *, day: date | None = None, area: str | None = None) -> 
     return Position(seq, origin)
 
 
-def _position(seq: int) -> str:
-    return base64.urlsafe_b64encode(f"{_VERSION}:{seq}".encode()).decode().rstrip("=")
+def _position(seq: int, kind: Kind) -> str:
+    return base64.urlsafe_b64encode(f"{kind}:{seq}".encode()).decode().rstrip("=")
 
 
 def _question(day: date | None, area: str | None) -> str:

@@ -16,11 +16,11 @@ from decimal import Decimal
 from typing import Any, Final
 
 from meterlink.billing.consumption import LACK_WORDS, Lack
-from meterlink.billing.freezes import EXACT
 from meterlink.billing.source import Freezes
 from meterlink.errors import BadRequest
 from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.payload import time_out
+from meterlink.model.register import EXACT
 
 WEEKS: Final = 4
 """Same weekdays that are looked at. Source: section 5, the last 30 days."""

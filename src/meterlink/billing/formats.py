@@ -11,7 +11,6 @@ import csv
 import errno
 import importlib
 import io
-import json
 import shutil
 import tempfile
 import weakref
@@ -20,7 +19,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, BinaryIO, Final, NamedTuple, Protocol, get_args
 
-from meterlink.billing.freezes import EXACT, FreezeRow
+from meterlink.billing.freeze_json import json_of
+from meterlink.billing.freezes import FreezeRow
 from meterlink.config.billing import FileFormat
 from meterlink.errors import ConfigError
 from meterlink.model.payload import time_out
@@ -43,7 +43,6 @@ SHEET_ROWS_MAX: Final = 1_000_000
 """Rows of one sheet of a workbook; what is more goes into a further sheet. Excel takes 1,048,576."""
 _CREATED: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """What a workbook says: it depends on its rows alone, and the same rows are the same octets."""
-_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _BATCH: Final = 10_000
 """Rows that Parquet gets at once."""
 
@@ -138,36 +137,26 @@ def lines_of(row: FreezeRow) -> Iterator[Line]:
         )
 
 
-def as_json(row: FreezeRow) -> dict[str, Any]:
-    """A freeze as an object for programs; decimals and times are text."""
-    place, multiplier = row.place, row.place.multiplier
-    return {
-        "seq": row.seq,
-        "supersedes": row.supersedes,
-        "meter": row.meter,
-        "meter_number": place.meter_number,
-        "customer_number": place.customer_number,
-        "area": place.area,
-        "day": row.day.isoformat(),
-        "frozen_at": time_out(row.frozen_at),
-        "multiplier": _digits(multiplier),
-        "quality": row.quality,
-        "source": row.source,
-        "taken_at": time_out(row.taken_at),
-        "kept_at": time_out(row.kept_at),
-        "route": row.route,
-        "registers": [
-            {
-                "item": one.item,
-                "value": None if one.value is None else _digits(one.value),
-                "unit": one.unit,
-                "multiplied": None if one.value is None else _digits(EXACT.multiply(one.value, multiplier)),
-                "quality": one.quality,
-                "marks": list(one.marks.names),
-            }
-            for one in row.registers
-        ],
-    }
+def texts_of(row: FreezeRow) -> Iterator[list[str]]:
+    """The same rows with each cell as text; what the registers of a freeze share is written once."""
+    place = row.place
+    before = [
+        str(row.seq),
+        "" if row.supersedes is None else str(row.supersedes),
+        row.meter,
+        place.meter_number,
+        place.customer_number,
+        place.area,
+        row.day.isoformat(),
+        time_out(row.frozen_at),
+    ]
+    behind = [row.source, time_out(row.taken_at), time_out(row.kept_at), row.route]
+    multiplier = place.multiplier
+    ratio = _digits(multiplier)
+    for one in row.registers:
+        multiplied, marks = _digits(one.times(multiplier)), " ".join(one.marks.names)
+        told = [one.item, _digits(one.value), one.unit, ratio, multiplied, one.quality, marks]
+        yield [*before, *told, *behind]
 
 
 def writer_of(kind: Format, file: BinaryIO) -> RowWriter:
@@ -201,9 +190,8 @@ class CsvWriter:
 
     def add(self, row: FreezeRow) -> None:
         """See ``RowWriter``."""
-        for line in lines_of(row):
-            self._csv.writerow([_text(cell) for cell in line])
-            self.rows += 1
+        self._csv.writerows(texts_of(row))
+        self.rows += len(row.registers)
 
     def close(self) -> None:
         """See ``RowWriter``."""
@@ -220,7 +208,7 @@ class JsonWriter:
 
     def add(self, row: FreezeRow) -> None:
         """See ``RowWriter``."""
-        self._file.write(_JSON.encode(as_json(row)).encode() + b"\n")
+        self._file.write(json_of(row).encode() + b"\n")
         self.rows += 1
 
     def close(self) -> None:
@@ -248,12 +236,12 @@ class WorkbookWriter:
 
     def add(self, row: FreezeRow) -> None:
         """See ``RowWriter``."""
-        for line in lines_of(row):
+        for line in texts_of(row):
             if self._next > SHEET_ROWS_MAX:
                 self._sheet, self._next = self._new_sheet(), 1
             for place, cell in enumerate(line):
-                if cell not in {None, ""}:
-                    self._sheet.write_string(self._next, place, _text(cell), self._text)
+                if cell:
+                    self._sheet.write_string(self._next, place, cell, self._text)
             self._next += 1
             self.rows += 1
 
@@ -325,20 +313,6 @@ def _needed(module: str) -> Any:
         ) from None
 
 
-def _text(cell: object) -> str:
-    match cell:
-        case None:
-            return ""
-        case Decimal():
-            return _digits(cell)
-        case datetime():
-            return time_out(cell)
-        case date():
-            return cell.isoformat()
-        case _:
-            return str(cell)
-
-
-def _digits(number: Decimal) -> str:
-    """Without an exponent, with the zeros that the meter sent."""
-    return format(number, "f")
+def _digits(number: Decimal | None) -> str:
+    """Without an exponent, with the zeros that the meter sent; empty: there is none."""
+    return "" if number is None else format(number, "f")

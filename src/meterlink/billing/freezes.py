@@ -7,52 +7,13 @@ One that is told again as it was is no news, and no row here: the log alone has 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Context, Decimal, Inexact
+from decimal import Decimal
 from functools import lru_cache
-from typing import Final
 
 from meterlink.model.marks import Marks, Standing
-
-QUALITY: Final[Mapping[Standing, str]] = {
-    Standing.VALID: "valid",
-    Standing.SUSPECT: "suspect",
-    Standing.REJECTED: "rejected",
-}
-"""What billing may do with a value, in a word. Source: business-rules, section 5."""
-_SETS_KEPT: Final = 1_024
-"""Sets of marks kept with what they are worth: nearly all registers of a night have the same."""
-EXACT: Final = Context(prec=60, traps=[Inexact])
-"""Registers of 14 digits times ratios of 11 and 11, summed over centuries: nothing is ever rounded."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Register:
-    """What one register showed.
-
-    Args:
-        item: e.g. ``forward_active_energy.t1``.
-        value: as the meter showed it; ``None`` when ``marks`` says why.
-        unit: of the value.
-        marks: what is doubtful about it.
-
-    """
-
-    item: str
-    value: Decimal | None
-    unit: str
-    marks: Marks
-
-    @property
-    def quality(self) -> str:
-        """``valid``, ``suspect`` or ``rejected``."""
-        return _quality(self.marks.value)
-
-    def times(self, multiplier: Decimal) -> Decimal | None:
-        """The value times a multiplier, exact."""
-        return None if self.value is None else EXACT.multiply(self.value, multiplier)
+from meterlink.model.register import QUALITY, SETS_KEPT, Register
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,16 +70,11 @@ class FreezeRow:
     @property
     def quality(self) -> str:
         """Of the whole row: the worst of its registers, less what the meter does not have."""
-        return _worst(frozenset(one.marks.value for one in self.registers))
+        return _worst(frozenset([one.marks for one in self.registers]))
 
 
-@lru_cache(maxsize=_SETS_KEPT)
-def _quality(bits: int) -> str:
-    return QUALITY[Marks(bits).standing]
-
-
-@lru_cache(maxsize=_SETS_KEPT)
-def _worst(kept: frozenset[int]) -> str:
+@lru_cache(maxsize=SETS_KEPT)
+def _worst(kept: frozenset[Marks]) -> str:
     """Of registers with these marks."""
-    there = [Marks(bits).standing for bits in kept if Marks.ABSENT not in Marks(bits)]
+    there = [marks.standing for marks in kept if Marks.ABSENT not in marks]
     return QUALITY[max(there, default=Standing.REJECTED)]

@@ -70,7 +70,22 @@ class FreezesOf:
 
     @contextmanager
     def __call__(self) -> Iterator[Freezes]:
-        """The freezes, for the thread that opens them.
+        """The freezes, for the thread that opens them, all of one state of the journal.
+
+        Roster, freezes and ledger that are read one after another, while the daemon goes on, would else tell
+        of one day what was so at no time: a meter without a freeze, and the ledger's word that it is kept.
+
+        Raises:
+            JournalError: there is no journal, or it cannot be read.
+
+        """
+        with JournalReader(self._journal) as reader, reader.one_state():
+            reader.check()
+            yield self._freezes(reader)
+
+    @contextmanager
+    def as_they_come(self) -> Iterator[Freezes]:
+        """The same, for what may take as long as somebody takes to read: each look sees the newest state.
 
         Raises:
             JournalError: there is no journal, or it cannot be read.
@@ -78,19 +93,22 @@ class FreezesOf:
         """
         with JournalReader(self._journal) as reader:
             reader.check()
-            revision = reader.look(roster_rows.revision)
-            known = self._known
-            if known is None or known[0] != revision:
-                points = Points.of(reader.look(roster_rows.every_change))
-                known = self._known = (revision, points, RosterFacts(points, self._profiles, self._zone))
-            yield Freezes(reader, self._zone, known[2], known[1])
+            yield self._freezes(reader)
+
+    def _freezes(self, reader: JournalReader) -> Freezes:
+        revision = reader.look(roster_rows.revision)
+        known = self._known
+        if known is None or known[0] != revision:
+            points = Points.of(reader.look(roster_rows.every_change))
+            known = self._known = (revision, points, RosterFacts(points, self._profiles, self._zone))
+        return Freezes(reader, self._zone, known[2], known[1])
 
 
 def open_freezes(journal: Path, profiles: MeterProfiles, zone: timezone) -> AbstractContextManager[Freezes]:
-    """The freezes of a journal that a daemon may be at work on, once; see ``FreezesOf``.
+    """The freezes of a journal that a daemon may be at work on, once; see ``FreezesOf.as_they_come``.
 
     Raises (on entering):
         JournalError: there is no journal, or it cannot be read.
 
     """
-    return FreezesOf(journal, profiles, zone)()
+    return FreezesOf(journal, profiles, zone).as_they_come()

@@ -8,7 +8,7 @@ whatever the gateway's clock showed then: it may be sealed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol, Self
@@ -72,6 +72,8 @@ class _Told:
     entries: list[_Entry] = field(default_factory=list)
     _ratios: list[_Ratio] = field(default_factory=list)
     """From when on which multiplier held, the first one since ever; nothing of one that never changed."""
+    _late: list[tuple[int, list[_Ratio]]] = field(default_factory=list)
+    """By the row that told it, from when on which multiplier held, since one was told with its time."""
     _places: dict[int, Place] = field(default_factory=dict)
 
     def tell(self, kept: KeptChange, entry: MeterSettings) -> None:
@@ -85,6 +87,8 @@ class _Told:
             first, *others = self._ratios or [_Ratio(self.entries[0].at, _ratio(self.newest), 0)]
             told = _Ratio(since, _ratio(entry), kept.seq if kept.since is None else 0)
             self._ratios = [first, *(one for one in others if one.at < since), told]
+            if kept.since is not None or self._late:
+                self._late.append((kept.seq, self._ratios))
         self.entries.append(_Entry(kept.seq, kept.at, entry))
 
     def ratios(self, start: Moment, end: Moment) -> list[tuple[datetime, Decimal]]:
@@ -106,8 +110,18 @@ class _Told:
         return self.entries[self._held_at(moment, None)].settings
 
     def place_at(self, moment: datetime, seq: int | None) -> Place:
-        """Made once of each entry: each freeze asks for it."""
-        return self._place(self._held_at(moment, seq))
+        """Made once of each entry: each freeze asks for it.
+
+        A freeze that the log got behind a ratio that was told with its time has that one.
+        """
+        place = self._place(self._held_at(moment, seq))
+        if not self._late:  # as nearly always
+            return place
+        late = next((ratios for told, ratios in reversed(self._late) if seq is None or told < seq), None)
+        if late is None:
+            return place
+        held = next((one.ratio for one in reversed(late) if one.at <= moment), late[0].ratio)
+        return place if held == place.multiplier else replace(place, multiplier=held)
 
     def _place(self, number: int) -> Place:
         if number not in self._places:
@@ -295,6 +309,10 @@ class Points:
         before = self._walk(meter, lambda one: self._told[one].newest.replaces)
         behind = self._walk(meter, self._next.get)
         return (*before[::-1], meter, *behind)
+
+    def places_of(self, meter: str) -> tuple[str, ...]:
+        """The same; one that the roster does not know stands alone."""
+        return self.line(meter) if meter in self._told else (meter,)
 
     def _walk(self, meter: str, step: Callable[[str], str | None]) -> list[str]:
         """Those that a step leads to, one after another; what the roster does not know ends them."""

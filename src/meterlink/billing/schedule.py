@@ -61,7 +61,6 @@ class Schedule:
         self._areas = areas
         self._when_complete = when_complete
         self._swept: date | None = None
-        self._is_made_up = False
         self._looked = 0
         self._waits_for: date | None = None
 
@@ -70,8 +69,9 @@ class Schedule:
 
         Not at once: behind an outage the lines first bring what meters remember.
         """
+        is_made_up = False
         while True:
-            await self._make_up()
+            is_made_up = is_made_up or await _is_made_up(self._settler)
             await asyncio.sleep(CHECK_S)
             await self.step()
 
@@ -84,16 +84,6 @@ class Schedule:
                     self._swept = now.date()
             elif self._when_complete and self._swept != now.date():
                 await self._seal_complete(now.date() - _DAY)
-        except (JournalError, SettlementBroken) as error:
-            _log.warning("settlement.waits", reason=str(error))
-
-    async def _make_up(self) -> None:
-        """Make the acts of seals after which a process ended, once."""
-        if self._is_made_up:
-            return
-        try:
-            await self._settler.make_up()
-            self._is_made_up = True
         except (JournalError, SettlementBroken) as error:
             _log.warning("settlement.waits", reason=str(error))
 
@@ -158,3 +148,20 @@ class Schedule:
             }
             _log.info("settlement.sealed", day=day.isoformat(), area=area, **told)
         return True
+
+
+async def make_up(settler: Settler) -> None:
+    """Make the acts of seals after which a process ended, also where days are sealed by people alone."""
+    while True:
+        if await _is_made_up(settler):
+            return
+        await asyncio.sleep(CHECK_S)
+
+
+async def _is_made_up(settler: Settler) -> bool:
+    try:
+        await settler.make_up()
+    except (JournalError, SettlementBroken) as error:
+        _log.warning("settlement.waits", reason=str(error))
+        return False
+    return True

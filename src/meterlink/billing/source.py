@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, tzinfo
 from functools import partial
-from operator import attrgetter
 from typing import Final
 
 from meterlink.billing.between import Between
 from meterlink.billing.consumption import Consumption
 from meterlink.billing.days import day_of, end_of, slots_of
-from meterlink.billing.freezes import FreezeRow, Register
+from meterlink.billing.freezes import FreezeRow
 from meterlink.billing.points import Points
 from meterlink.journal import freeze_rows, ledger_looks, origins, roster_rows
 from meterlink.journal.freeze_rows import ROWS_MAX, KeptFreeze
 from meterlink.journal.reader import JournalReader
-from meterlink.model.marks import Marks
 from meterlink.model.slot import Standing
 from meterlink.validation.facts import MeterFacts
 from meterlink.validation.validator import FactsOfMeters
@@ -250,21 +248,16 @@ class Freezes:
         return self._between.around(meter, item, day, oldest, newest)
 
     def _row(self, kept: KeptFreeze) -> FreezeRow:
-        first = kept.readings[0]
-        late = any(one.marks.value & Marks.BACKFILL.value for one in kept.readings)
         return FreezeRow(
             seq=kept.seq,
-            meter=first.meter,
-            place=self.points.place(first.meter, first.slot, kept.seq),
-            day=day_of(first.slot, self.zone),
-            frozen_at=first.slot,
-            registers=tuple(
-                Register(item=one.item, value=one.value, unit=one.unit, marks=one.marks)
-                for one in kept.readings
-            ),
-            source=BACKFILL if late else READ,
-            taken_at=max(map(attrgetter("taken_at"), kept.readings)),
+            meter=kept.meter,
+            place=self.points.place(kept.meter, kept.slot, kept.seq),
+            day=day_of(kept.slot, self.zone),
+            frozen_at=kept.slot,
+            registers=kept.registers,
+            source=BACKFILL if kept.is_late else READ,
+            taken_at=kept.taken_at,
             kept_at=kept.kept_at,
-            route=first.route,
+            route=kept.route,
             supersedes=kept.before,
         )

@@ -96,13 +96,14 @@ class CollectionLook:
             meters = meters_of(entries.values()) or {meter.id: meter for meter in settings.meters}
             return names_of(meters).find(named, at=now)
 
-    def completeness(self, day: date, by: str, area: str) -> int:
+    def completeness(self, day: date, by: str, area: str | None) -> int:
         """Show how complete a day is; the exit code."""
         settings = self._settings()
-        told = self._asked(settings, COMPLETENESS, day=day.isoformat(), by=by, area=area)
+        asked = {"day": day.isoformat(), "by": by} | ({} if area is None else {"area": area})
+        told = self._asked(settings, COMPLETENESS, **asked)
         if told is None:
             with looking_into(None, self._config) as reader:
-                places = self._places(reader, settings, area)
+                places = self._places(reader, settings, area or "")
                 tallies = _tallies(reader, day, settings)
             way = next(one for one in WAYS if one == by)
             told = completeness(tallies, places, day=day, by=way, area=area)

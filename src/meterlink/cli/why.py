@@ -52,7 +52,9 @@ def why(
 
 def completeness(
     day: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Day of the data, in the plant.")],
-    area: Annotated[str, typer.Option(help="Only this transformer area.", show_default=False)] = "",
+    area: Annotated[
+        str | None, typer.Option(help='Only this transformer area; "" is that of meters without one.')
+    ] = None,
     by: Annotated[By, typer.Option(help="What a row is for.")] = By.LINE,
     as_json: AsJson = False,
     lang: Language = None,

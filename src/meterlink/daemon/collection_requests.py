@@ -153,8 +153,10 @@ class CollectionRequests:
         return self._named[1]
 
     async def _completeness(self, args: Mapping[str, Any]) -> Mapping[str, Any]:
-        match args:
-            case {"day": str(written), "by": str(by), "area": str(area), **rest} if not rest and by in WAYS:
+        match {"area": None, **args}:
+            case {"day": str(written), "by": str(by), "area": None | str() as area, **rest} if (
+                not rest and by in WAYS
+            ):
                 pass
             case _:
                 raise BadRequest(f"day and area must be texts, and by one of {', '.join(WAYS)}")
@@ -164,7 +166,7 @@ class CollectionRequests:
             raise BadRequest("day must be a date, e.g. 2026-11-22") from None
         around = self._around()
         settings, places = around.settings, places_of(around.settings, around.meters.values())
-        check_area(places, area)
+        check_area(places, area or "")
         tallies = []
         for classes, since, until in spans_of(day, settings.gateway.plant_time):
             tallies += await self._ledger.tallies(classes, since=since, until=until)

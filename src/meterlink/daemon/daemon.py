@@ -21,6 +21,7 @@ from meterlink.acquisition.ledger_care import LedgerCare
 from meterlink.acquisition.on_demand import OnDemand
 from meterlink.audit.keys import GatewayKey
 from meterlink.billing.estimating import Estimator
+from meterlink.billing.schedule import make_up
 from meterlink.billing.settling import Settler
 from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door
@@ -199,11 +200,13 @@ class Daemon:
         """What runs beside the lines, by name; days are sealed at their time where that is configured."""
         clock, notifier = self._outside.clock, self._manager.notifier
         health, ordering, wanted = parts.health, parts.ordering, settings.billing
-        sealing = None if wanted is None else schedule_of(settings, wanted, billing.settler, clock)
+        settler = billing.settler
+        made_up = partial(make_up, settler)
+        sealing = made_up if wanted is None else schedule_of(settings, wanted, settler, clock).run
         return {
             "ledger": care.run,
             "wall_clock": partial(wall_clock.watch, clock, parts.lines.look_at_clock),
-            **({"settlements": sealing.run} if sealing is not None else {}),
+            "settlements": sealing,
             "estimates": billing.estimator.run,
             "housekeeping": parts.housekeeper.run,
             **({"orders": ordering.run} if ordering is not None else {}),

@@ -49,6 +49,15 @@ _AFTER: Final = """
     SELECT log_id, number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
     WHERE number > ? ORDER BY number LIMIT ?
     """
+_NEWEST_OF: Final = """
+    SELECT coalesce(max(log_id), 0) FROM act WHERE topic IN (SELECT value FROM json_each(?))
+    """
+_METERS_BEHIND: Final = "SELECT DISTINCT meter FROM act WHERE topic = ? AND log_id > ?"
+_OF_TOPIC_AFTER: Final = """
+    SELECT log_id, number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
+    WHERE +topic = ? AND log_id > ? ORDER BY log_id LIMIT ?
+    """
+# The plus keeps the planner at the row: who follows a topic has little behind it, and all of it once.
 _BETWEEN: Final = """
     SELECT log_id, number, hash, topic, subject, step, verb, at, actor, meter, body, is_open FROM act
     WHERE log_id BETWEEN ? AND ?
@@ -130,6 +139,23 @@ def of_verb(db: sqlite3.Connection, topic: Topic, verb: str, since: datetime, li
 def after(db: sqlite3.Connection, number: int, limit: int) -> list[KeptAct]:
     """The acts of the chain behind a number, in order."""
     return _all(db.execute(_AFTER, (number, limit)))
+
+
+def of_topic_after(db: sqlite3.Connection, topic: Topic, after: int, limit: int) -> list[tuple[int, KeptAct]]:
+    """The acts of a topic behind a row of the log, in order, each with its row."""
+    rows = db.execute(_OF_TOPIC_AFTER, (topic.value, after, limit)).fetchall()
+    return [(row[0], _named(row)) for row in rows]
+
+
+def newest_of(db: sqlite3.Connection, topics: Iterable[Topic]) -> int:
+    """The row of the log that holds the newest act of some topics; 0: there is none."""
+    (found,) = db.execute(_NEWEST_OF, (_named_topics(topics),)).fetchone()
+    return int(found)
+
+
+def meters_behind(db: sqlite3.Connection, topic: Topic, after: int) -> set[str]:
+    """Our ids of the meters that acts of a topic behind a row of the log are about."""
+    return {meter for (meter,) in db.execute(_METERS_BEHIND, (topic.value, after))}
 
 
 def head(db: sqlite3.Connection) -> tuple[int, str]:

@@ -14,7 +14,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _TIMES_KEPT: Final = 256
 """Times kept with what they are: the registers of a freeze share theirs, and so do the freezes of a night."""
-_marks = lru_cache(maxsize=_TIMES_KEPT)(Marks)
 
 
 def micros(moment: datetime) -> int:
@@ -38,6 +37,12 @@ def instant(microseconds: int) -> datetime:
 
     """
     return _EPOCH + timedelta(microseconds=microseconds)
+
+
+@lru_cache(maxsize=_TIMES_KEPT)
+def marks_of(bits: int) -> Marks:
+    """The marks of a column."""
+    return Marks(bits)
 
 
 def text(written: str) -> str:
@@ -77,6 +82,6 @@ def reading_of(
         unit=unit,
         slot=instant(slot),
         taken_at=instant(taken_at),
-        marks=_marks(marks),
+        marks=marks_of(marks),
         route=route,
     )

@@ -12,9 +12,9 @@ from operator import itemgetter
 from typing import Any, Final
 
 from meterlink.errors import RowUnreadable
-from meterlink.journal.cells import instant, micros, reading_of
+from meterlink.journal.cells import decimal, instant, marks_of, micros
 from meterlink.model.marks import UNUSABLE, Marks
-from meterlink.model.reading import Reading
+from meterlink.model.register import Register
 
 ROWS_MAX: Final = 5_000
 """Rows of the log in one look: some megabytes in memory."""
@@ -66,6 +66,11 @@ _LAST_USABLE: Final = """
 _METERS: Final = """
     SELECT DISTINCT meter FROM log WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?
     """
+_METERS_BEHIND: Final = """
+    SELECT DISTINCT meter FROM log
+    WHERE data_class IN ('daily_freeze', 'monthly_freeze') AND data_class = 'daily_freeze'
+    AND id > ? AND +slot >= ? AND +slot < ?
+    """
 _OF_METERS: Final = """
     SELECT id, meter, slot FROM log WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?
     """
@@ -75,8 +80,11 @@ _SLOTS_BEFORE: Final = """
 _NEWEST: Final = "SELECT coalesce(max(id), 0) FROM log"
 _NEWEST_FREEZE: Final = f"{_NEWEST} WHERE {_DAILY}"
 _NEWEST_OF_SLOTS: Final = f"{_NEWEST} WHERE data_class = 'daily_freeze' AND slot >= ? AND slot < ?"
-_ID, _KEPT_AT, _BEFORE = 0, 1, 10
+_NO_END: Final = 2**63 - 1
+_LATE: Final = Marks.BACKFILL.value
+_ID, _KEPT_AT, _METER, _ITEM, _VALUE, _UNIT, _SLOT, _TAKEN_AT, _MARKS, _ROUTE, _BEFORE = range(11)
 """Places in a row."""
+_texts: Final = itemgetter(_METER, _ITEM, _UNIT, _ROUTE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +94,12 @@ class KeptFreeze:
     Args:
         seq: its id.
         kept_at: when the log got it; aware, UTC.
-        readings: of it, at least one, all of one slot.
+        meter: our id of it.
+        slot: of all its registers; aware, UTC.
+        registers: at least one.
+        is_late: whether one of them was read out of the meter's memory after its time.
+        taken_at: when the meter had answered; aware, UTC.
+        route: by which it came.
         before: the newest earlier row that was news, with a value for one of its keys; ``None``: none is.
         is_news: whether it tells something that was not kept: of a key that was read again with the same
             value, and with no other doubt, it does not.
@@ -95,7 +108,12 @@ class KeptFreeze:
 
     seq: int
     kept_at: datetime
-    readings: tuple[Reading, ...]
+    meter: str
+    slot: datetime
+    registers: tuple[Register, ...]
+    is_late: bool
+    taken_at: datetime
+    route: str
     before: int | None
     is_news: bool = True
 
@@ -134,6 +152,22 @@ def last_usable_slot(db: sqlite3.Connection) -> datetime | None:
 def meters(db: sqlite3.Connection, slots: tuple[datetime, datetime]) -> set[str]:
     """Our ids of the meters with a freeze from the first slot on and before the second."""
     return {meter for (meter,) in db.execute(_METERS, (micros(slots[0]), micros(slots[1])))}
+
+
+def meters_behind(
+    db: sqlite3.Connection, *, after: int, since: datetime, before: datetime | None
+) -> set[str]:
+    """Our ids of the meters of which a freeze was kept behind a row of the log.
+
+    Args:
+        db: of the journal.
+        after: id of the row.
+        since: only freezes of this time on.
+        before: and before this one; ``None``: without end.
+
+    """
+    end = _NO_END if before is None else micros(before)
+    return {meter for (meter,) in db.execute(_METERS_BEHIND, (after, micros(since), end))}
 
 
 def slots_before(db: sqlite3.Connection, before: datetime, *, after: int) -> list[datetime]:
@@ -203,22 +237,28 @@ def _against_before(db: sqlite3.Connection, seq: int) -> tuple[bool, int | None]
 
 
 def _freeze(rows: list[tuple[Any, ...]]) -> KeptFreeze:
-    first = rows[0]
-    before = [row[_BEFORE] for row in rows if row[_BEFORE] is not None]
+    first, bits, before, taken_at = rows[0], 0, None, 0
+    registers = []
     try:
-        readings = tuple(_readings(rows))
+        "".join([text for row in rows for text in _texts(row)]).encode()  # sees that it is Unicode
+        for _, _, _, item, value, unit, _, taken, marks, _, earlier in rows:
+            registers.append(Register(item, decimal(value), unit, marks_of(marks)))
+            bits |= marks
+            taken_at = max(taken_at, taken)
+            if earlier is not None:
+                before = max(before or 0, earlier)
+        return KeptFreeze(
+            seq=first[_ID],
+            kept_at=instant(first[_KEPT_AT]),
+            meter=first[_METER],
+            slot=instant(first[_SLOT]),
+            registers=tuple(registers),
+            is_late=bool(bits & _LATE),
+            taken_at=instant(taken_at),
+            route=first[_ROUTE],
+            before=before,
+        )
     except (ArithmeticError, ValueError) as error:
         raise RowUnreadable(
             f"row {first[_ID]} of the log cannot be read: {error}", log_id=first[_ID]
         ) from None
-    return KeptFreeze(
-        seq=first[_ID],
-        kept_at=instant(first[_KEPT_AT]),
-        readings=readings,
-        before=max(before, default=None),
-    )
-
-
-def _readings(rows: list[tuple[Any, ...]]) -> Iterator[Reading]:
-    for _, _, meter, item, value, unit, slot, taken_at, marks, route, _ in rows:
-        yield reading_of(meter, item, value, unit, slot=slot, taken_at=taken_at, marks=marks, route=route)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,8 @@ from meterlink.model.reading import LogRow
 from meterlink.model.roster_change import KeptChange, KeptRoster
 
 _T = TypeVar("_T")
+_NO_UNICODE = "Could not decode to UTF-8"
+"""What SQLite says of a text that is none; it ends the whole look."""
 
 
 class JournalReader:
@@ -49,7 +52,6 @@ class JournalReader:
             self._db = sqlite3.connect(f"file:{quote(str(path))}?{mode}", uri=True)
         except sqlite3.Error as error:
             raise JournalError(f"{path}: cannot be opened for reading ({error})") from None
-        self._db.text_factory = _text
 
     def check(self) -> None:
         """See whether it is a journal of the schema that we know; a reader does not migrate.
@@ -203,8 +205,32 @@ class JournalReader:
         """
         try:
             return query(self._db)
+        except sqlite3.OperationalError as error:
+            if self._db.text_factory is _text or _NO_UNICODE not in str(error):
+                raise self._unreadable(error) from None
         except sqlite3.Error as error:
-            raise JournalError(f"{self._path}: cannot be read ({error})") from None
+            raise self._unreadable(error) from None
+        self._db.text_factory = _text  # a call for each text, so only where it is needed
+        return self.look(query)
+
+    def _unreadable(self, error: sqlite3.Error) -> JournalError:
+        return JournalError(f"{self._path}: cannot be read ({error})")
+
+    @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """Until the end of the block all looks see the journal as it was at the first of them.
+
+        The write-ahead log cannot be cut behind that state meanwhile: for what ends by itself, and soon.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        self.look(lambda db: db.execute("BEGIN"))
+        try:
+            yield
+        finally:
+            self._db.rollback()
 
     def close(self) -> None:
         """Let go of the file."""

@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from meterlink.errors import JournalError
-from meterlink.journal import act_rows
+from meterlink.journal import act_rows, retold
 from meterlink.journal.cells import instant, text
 from meterlink.model.act import Act, Topic
 from meterlink.model.payload import time_in
@@ -37,6 +37,10 @@ _CHANGES: Final = """
 _OF_METER: Final = f"{_CHANGES} WHERE roster_change.meter = ? ORDER BY roster_change.revision DESC LIMIT ?"
 _OF_REVISION: Final = f"{_CHANGES} WHERE roster_change.revision = ? ORDER BY roster_change.n"
 _EVERY: Final = f"{_CHANGES} ORDER BY roster_change.revision, roster_change.n"
+_CHANGED_BEHIND: Final = """
+    SELECT DISTINCT roster_change.meter FROM act JOIN roster_change ON roster_change.revision = act.step
+    WHERE act.topic = 'roster' AND act.subject = 'roster' AND act.log_id > ?
+    """
 _NEWEST_VALUE: Final = """
     SELECT value FROM reading WHERE meter = ? AND item = ? AND value IS NOT NULL ORDER BY slot DESC LIMIT 1
     """
@@ -44,6 +48,10 @@ _KEPT: Final = "INSERT INTO roster_change (revision, n, meter, old, new) VALUES 
 _STATE: Final = (
     "INSERT INTO roster (id, entry) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET entry = excluded.entry"
 )
+
+
+_RATIO: Final = "ratio"
+"""Verb of a revision that tells since when a ratio holds; see ``KeptChange``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +90,8 @@ def prepared(act: Act, changes: Sequence[EntryChange], before: KeptRoster) -> Pr
 def insert(db: sqlite3.Connection, boot: int, revision: Prepared, kept_at: int) -> int:
     """Keep a revision, all of it; the log id of its act. In the writer's transaction.
 
+    One that tells a ratio tells the freezes since then again: what they are multiplied by has become another.
+
     Returns:
         ``act_rows.TAKEN`` when there is a later revision than the one that it stands behind, or
         ``act_rows.BROKEN``: nothing was kept then.
@@ -92,6 +102,10 @@ def insert(db: sqlite3.Connection, boot: int, revision: Prepared, kept_at: int) 
         return log_id
     db.executemany(_KEPT, revision.changes)
     db.executemany(_STATE, revision.entries)
+    if revision.act.verb == _RATIO:
+        since = _time_in(revision.act.body["at"], "the revision")
+        for meter, _ in revision.entries:
+            retold.tell_again(db, boot, meter, since, kept_at)
     return log_id
 
 
@@ -142,6 +156,11 @@ def every_change(db: sqlite3.Connection) -> Iterator[KeptChange]:
 
     """
     return _kept(db.execute(_EVERY))
+
+
+def changed_behind(db: sqlite3.Connection, after: int) -> set[str]:
+    """Our ids of the meters that a revision behind a row of the log tells of."""
+    return {meter for (meter,) in db.execute(_CHANGED_BEHIND, (after,))}
 
 
 def newest_value(db: sqlite3.Connection, meter: str, item: str) -> Decimal | None:

@@ -49,7 +49,7 @@ class Marks(IntFlag):
     BACKFILL = 1 << 13
     """It was read from the meter's memory, later than counts as on time."""
     RESTATED = 1 << 14
-    """The value was kept before with other marks; a reading from before it has come since."""
+    """The value was kept before; a reading from before it, or its meter's ratio, was told since."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -158,8 +158,8 @@ MARK_WORDS: Final[Mapping[Marks, MarkWords]] = {
     ),
     Marks.RESTATED: MarkWords(
         _V,
-        "the value was kept before with other marks, until an earlier reading came late",
-        "较早数据补抄后,该值的标记已重新判定",
+        "the value was kept before with other marks or another ratio, until what is before it came late",
+        "较早数据补抄或倍率补登后,该值已重新判定",
     ),
 }
 """What each mark means, for people and for billing."""

@@ -42,7 +42,10 @@ class CompletenessQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     day: Day = Field(description="the day that the freezes end, and in which the curves begin")
-    area: Area = Field("", description="only of this transformer area; empty: of all")
+    area: Area | None = Field(
+        None,
+        description="only of this transformer area, as the roster has it today; empty: of meters without one",
+    )
     by: Literal["meter", "line", "area", "class"] = Field("class", description="what a row is for")
     cursor: Behind | None = Field(None, description="of the page before: only rows whose name is behind it")
     limit: Limit | None = Field(None, description=f"rows at most; {PAGE_ROWS} without it")

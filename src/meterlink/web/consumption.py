@@ -12,7 +12,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from meterlink.accounts.tokens import Scope
-from meterlink.billing import days
+from meterlink.billing import cursors, days
+from meterlink.billing.changed_since import changed_since, newest
 from meterlink.billing.consumption import LACK_WORDS, Consumption
 from meterlink.billing.estimates import measured, standing
 from meterlink.journal import act_rows
@@ -22,8 +23,8 @@ from meterlink.web.access import needs
 from meterlink.web.answers import JSON, accepted, document, not_modified, tag_of, whole
 from meterlink.web.problems import Problem, told
 from meterlink.web.queries import ROWS_MAX, Limit, only_once
-from meterlink.web.readers import Look
-from meterlink.web.texts import Area, Behind, Day, Item
+from meterlink.web.readers import Look, known
+from meterlink.web.texts import Area, Behind, CursorOfAll, Day, Item
 from meterlink.web.views import ConsumptionPage
 from meterlink.web.world import Here
 
@@ -49,6 +50,14 @@ class ConsumptionQuery(BaseModel):
     item: Item = Field(TOTAL, description="a register that counts up", examples=[f"{TOTAL}.t1"])
     cursor: Behind | None = Field(None, description="of the page before: only meters whose id is behind it")
     limit: Limit | None = Field(None, description=f"meters at most; {PAGE_ROWS} without it")
+    since: CursorOfAll | None = Field(
+        None,
+        description="`as_of` of an earlier answer: only meters of which something was kept since that these "
+        "days are worked out of, late and corrected freezes and what the roster was told",
+    )
+    as_of: CursorOfAll | None = Field(
+        None, description="of the first page, for the pages behind it: `Link` has it, and they repeat it"
+    )
     estimates: Literal["true", "false"] = Field(
         "false", description="`true`: tell the estimates that stand, beside the amounts; none is made"
     )
@@ -67,6 +76,7 @@ class _Asked:
         revision: of the roster.
         item: see ``ConsumptionQuery``.
         acts: the last act of the log, where estimates are told; ``None``: they are not.
+        as_of: up to where the log was looked at, as a cursor.
 
     """
 
@@ -78,6 +88,7 @@ class _Asked:
     revision: int
     item: str
     acts: int | None
+    as_of: str
 
 
 @router.get(
@@ -87,11 +98,16 @@ class _Asked:
     dependencies=[needs(Scope.CONSUMPTION), Depends(only_once)],
     response_model=ConsumptionPage,
     responses={
-        **told("no-such-span"),
+        **told("no-such-span", "wrong-cursor"),
         200: {
             "description": "Consumption by meter, in the order of their ids.",
             "links": {
-                "next": {"operationId": "consumption", "parameters": {"cursor": "$response.body#/cursor"}}
+                "next": {"operationId": "consumption", "parameters": {"cursor": "$response.body#/cursor"}},
+                "since": {
+                    "operationId": "consumption",
+                    "description": "what has become another since",
+                    "parameters": {"since": "$response.body#/as_of"},
+                },
             },
         },
         304: {"description": "It is as the entity tag of If-None-Match says."},
@@ -104,6 +120,8 @@ async def consumption(request: Request, here: Here, query: Annotated[Consumption
     of the meter that stood there last, also where it was taken out for good within the span. Nothing is
     estimated: without an end that can be used, `amount` is null and `lack` says why; an estimate that
     somebody asked for at the gateway is told with `estimates=true`, and is no part of it.
+
+    Whoever has asked for all of it keeps `as_of`: with `since` he gets the rows that may have become others.
     """
     accepted(request, JSON)
     if query.last < query.first:
@@ -114,17 +132,18 @@ async def consumption(request: Request, here: Here, query: Annotated[Consumption
         )
     asked = await here.readers.run(partial(_asked, query))
     tag = tag_of(PATH, asked)
-    if (known := not_modified(request, tag)) is not None:
-        return known
+    if (held := not_modified(request, tag)) is not None:
+        return held
     rows: list[dict[str, Any]] = []
     for start in range(0, len(asked.meters), STEP_METERS):
         some = asked.meters[start : start + STEP_METERS]
         rows += await here.readers.run(partial(_rows, asked, some))
     cursor = asked.meters[-1] if asked.meters else (query.cursor or "")
-    page = {"consumption": rows, "cursor": cursor, "more": asked.more}
+    page = {"consumption": rows, "cursor": cursor, "more": asked.more, "as_of": asked.as_of}
     heads = {}
     if asked.more:
-        kept = query.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True) | {"cursor": cursor}
+        kept = query.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True)
+        kept |= {"cursor": cursor, "as_of": asked.as_of}
         heads["Link"] = f'<{PATH}?{urlencode(kept)}>; rel="next"'
     return whole(request, document(page), JSON, tag=tag, headers=heads)
 
@@ -135,6 +154,9 @@ def _asked(query: ConsumptionQuery, look: Look) -> _Asked:
     found = points.billed(look.freezes.end_of(first - timedelta(days=1)), end, query.area)
     only = None if query.meter is None else points.last_of(query.meter, end)
     behind = [one for one in found if (query.cursor is None or one > query.cursor) and only in {None, one}]
+    if query.since is not None:
+        touched = _touched(query, look, first, last)
+        behind = [one for one in behind if one in touched]
     limit = min(query.limit or PAGE_ROWS, ROWS_MAX)
     return _Asked(
         first=first,
@@ -145,7 +167,23 @@ def _asked(query: ConsumptionQuery, look: Look) -> _Asked:
         revision=look.revision,
         item=query.item,
         acts=look.reader.newest_number() if query.estimates == "true" else None,
+        as_of=_as_of(query, look),
     )
+
+
+def _touched(query: ConsumptionQuery, look: Look, first: date, last: date) -> frozenset[str]:
+    since = known(look, cursors.parsed(query.since or ""))
+    estimates = query.estimates == "true"
+    return changed_since(look.freezes, look.reader, since, first, last, estimates=estimates)
+
+
+def _as_of(query: ConsumptionQuery, look: Look) -> str:
+    """Of the first page: what is kept while somebody takes page after page would else be passed over."""
+    if query.as_of is not None:
+        known(look, cursors.parsed(query.as_of))
+        return query.as_of
+    seq = newest(look.freezes, look.reader, estimates=query.estimates == "true")
+    return cursors.written(seq, look.freezes.origin(seq))
 
 
 def _rows(asked: _Asked, meters: tuple[str, ...], look: Look) -> list[dict[str, Any]]:
@@ -157,6 +195,7 @@ def _rows(asked: _Asked, meters: tuple[str, ...], look: Look) -> list[dict[str, 
         found.append(
             {
                 "meter": meter,
+                "place": list(look.freezes.points.places_of(meter)),
                 "meter_number": place.meter_number,
                 "customer_number": place.customer_number,
                 "area": place.area,

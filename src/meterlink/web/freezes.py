@@ -18,9 +18,9 @@ from starlette.responses import StreamingResponse
 
 from meterlink.accounts.tokens import Scope
 from meterlink.billing import cursors, days
-from meterlink.billing.formats import MEDIA_TYPES, Format, as_json
+from meterlink.billing.formats import MEDIA_TYPES, Format
+from meterlink.billing.freeze_json import json_of
 from meterlink.billing.freezes import FreezeRow
-from meterlink.errors import WrongCursor
 from meterlink.web.access import needs
 from meterlink.web.answers import (
     JSON,
@@ -41,7 +41,7 @@ from meterlink.web.freeze_files import (
 )
 from meterlink.web.problems import told
 from meterlink.web.queries import Limit, only_once
-from meterlink.web.readers import Look
+from meterlink.web.readers import Look, known
 from meterlink.web.texts import Area, Cursor, Day
 from meterlink.web.views import FreezePage
 from meterlink.web.world import Here
@@ -160,8 +160,8 @@ async def daily_freeze(request: Request, here: Here, query: Annotated[FreezeQuer
     tag = tag_of(PATH, asked, query.limit, query.format)
     if query.format in _PACKED:
         return await _as_file(request, here, query, asked, tag)
-    if (known := not_modified(request, tag)) is not None:
-        return known
+    if (held := not_modified(request, tag)) is not None:
+        return held
     if query.format == "json":
         page = await here.readers.run(partial(_page, asked, query.limit or PAGE_ROWS))
         return whole(request, page.body, JSON, tag=tag, headers=_heads(query, asked, page.cursor))
@@ -214,12 +214,7 @@ class _Part:
 
 def _asked(query: FreezeQuery, look: Look) -> _Asked:
     day = None if query.day is None else days.parsed(query.day)
-    after, origin = cursors.parsed(query.cursor or "", day=day, area=query.area)
-    if after > look.freezes.newest() or origin != look.freezes.origin(after):
-        raise WrongCursor(
-            "the cursor is one of another journal, or this one was put back from a copy: begin without a "
-            "cursor / 该游标属于其他日志,或日志已从副本恢复:请不带游标从头开始"
-        )
+    after = known(look, cursors.parsed(query.cursor or "", day=day, area=query.area))
     until = max(after, look.freezes.newest_freeze(day))
     return _Asked(
         after=after,
@@ -238,8 +233,9 @@ def _found(asked: _Asked, look: Look, after: int, limit: int) -> tuple[list[Free
 def _page(asked: _Asked, limit: int, look: Look) -> _Part:
     rows, end = _found(asked, look, asked.after, limit)
     cursor = asked.cursor(end, look)
-    page = {"freezes": list(map(as_json, rows)), "cursor": cursor, "more": end < asked.until}
-    return _Part(document(page), cursor)
+    rest = document({"cursor": cursor, "more": end < asked.until})
+    body = f'{{"freezes":[{",".join(map(json_of, rows))}],'.encode() + rest.removeprefix(b"{")
+    return _Part(body, cursor)
 
 
 def _rows(asked: _Asked, limit: int, kind: Format, look: Look) -> _Part:

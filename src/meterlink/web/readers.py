@@ -17,8 +17,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, NamedTuple, TypeVar
 
+from meterlink.billing.cursors import Position
 from meterlink.billing.points import Points
 from meterlink.billing.source import Freezes
+from meterlink.errors import WrongCursor
 from meterlink.journal import roster_rows
 from meterlink.journal.reader import JournalReader
 from meterlink.validation.validator import FactsOfMeters
@@ -83,6 +85,21 @@ class Look:
     freezes: Freezes
     reader: JournalReader
     revision: int
+
+
+def known(look: Look, position: Position) -> int:
+    """The row behind which somebody goes on, if it is one of this journal.
+
+    Raises:
+        WrongCursor: it is not.
+
+    """
+    if position.seq > look.freezes.newest() or position.origin != look.freezes.origin(position.seq):
+        raise WrongCursor(
+            "the cursor is one of another journal, or this one was put back from a copy: begin without a "
+            "cursor / 该游标属于其他日志,或日志已从副本恢复:请不带游标从头开始"
+        )
+    return position.seq
 
 
 class Readers:
@@ -152,9 +169,10 @@ class Readers:
     def _done(self, seat: _Seat, step: Callable[[Look], _T]) -> _T:
         if seat.reader is None:
             seat.reader = JournalReader(self._journal)
-        known = self._shared.of(seat.reader)
-        freezes = Freezes(seat.reader, self.zone, known.facts, known.points)
-        return step(Look(freezes=freezes, reader=seat.reader, revision=known.revision))
+        with seat.reader.one_state():
+            known = self._shared.of(seat.reader)
+            freezes = Freezes(seat.reader, self.zone, known.facts, known.points)
+            return step(Look(freezes=freezes, reader=seat.reader, revision=known.revision))
 
 
 class _Seat:

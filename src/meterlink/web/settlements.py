@@ -6,26 +6,29 @@ import os
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated, Any, BinaryIO, Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
 from meterlink.accounts.tokens import Scope
-from meterlink.billing import days
+from meterlink.billing import cursors, days
 from meterlink.billing.formats import FORMATS, MEDIA_TYPES, SUFFIXES
+from meterlink.billing.sealed_since import sealed_since
 from meterlink.billing.settlements import NUMBERS_MAX, Sealed, Settlements
 from meterlink.web.access import needs
 from meterlink.web.answers import JSON, accepted, document, tag_of, tagged, whole
 from meterlink.web.problems import Problem, told
 from meterlink.web.queries import Limit, number_up_to, only_once
-from meterlink.web.texts import FILE_PATTERN, Area, Day
+from meterlink.web.readers import Look, known
+from meterlink.web.texts import FILE_PATTERN, Area, Day, SealsCursor
 from meterlink.web.views import SealedDay, SealedDays
 from meterlink.web.world import Here
 
 PATH: Final = "/v1/settlements"
-PAGE_DAYS: Final = 100
-"""Days of a page, where the caller wants no other number."""
+PAGE_SEALS: Final = 1_000
+"""Seals and supplements of a page, where the caller wants no other number."""
 PIECE_OCTETS: Final = 256 * 1024
 """Octets of a file that are read at once."""
 _MEDIA: Final = {"json": JSON, **{SUFFIXES[kind]: MEDIA_TYPES[kind] for kind in FORMATS}}
@@ -35,7 +38,12 @@ _NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {
     304: {"description": "It is as the entity tag of If-None-Match says."}
 }
 _DAY_LINK: Final = {
-    "day": {"operationId": "settlements_of_day", "parameters": {"day": "$response.body#/days/0"}}
+    "day": {"operationId": "settlements_of_day", "parameters": {"day": "$response.body#/days/0"}},
+    "since": {
+        "operationId": "settlements",
+        "description": "what was sealed since",
+        "parameters": {"cursor": "$response.body#/cursor"},
+    },
 }
 _FILE_LINK: Final = {
     "file": {
@@ -53,13 +61,15 @@ Number = Annotated[int, Field(ge=1, le=NUMBERS_MAX), number_up_to(NUMBERS_MAX)]
 router = APIRouter(tags=["billing"])
 
 
-class DaysQuery(BaseModel):
-    """Which of the sealed days are asked for."""
+class SealsQuery(BaseModel):
+    """Which seals and supplements are asked for."""
 
     model_config = ConfigDict(extra="forbid")
 
-    cursor: Day | None = Field(None, description="of the page before: only days behind it")
-    limit: Limit | None = Field(None, description=f"days at most; {PAGE_DAYS} without it")
+    cursor: SealsCursor | None = Field(
+        None, description="of the last answer: only what was sealed since, of any day"
+    )
+    limit: Limit | None = Field(None, description=f"seals and supplements at most; {PAGE_SEALS} without it")
 
 
 class DayQuery(BaseModel):
@@ -82,21 +92,29 @@ class FileQuery(BaseModel):
 @router.get(
     PATH,
     operation_id="settlements",
-    summary="The days of which something is sealed",
+    summary="What was sealed, in the order in which it was",
     dependencies=[needs(Scope.SETTLEMENT), Depends(only_once)],
     response_model=SealedDays,
-    responses={**told(), 200: {"description": "Days, oldest first.", "links": _DAY_LINK}, **_NOT_MODIFIED},
+    responses={
+        **told("wrong-cursor"),
+        200: {
+            "description": "Seals and supplements. `Link: rel=next` where there are more already.",
+            "links": _DAY_LINK,
+        },
+        **_NOT_MODIFIED,
+    },
 )
-async def settlements(request: Request, here: Here, query: Annotated[DaysQuery, Query()]) -> Response:
-    """The days of which something is sealed, oldest first; a day that is sealed late comes in its place."""
+async def settlements(request: Request, here: Here, query: Annotated[SealsQuery, Query()]) -> Response:
+    """The seals and supplements of all days and areas, in the order in which the gateway sealed them.
+
+    A day that is sealed late, and a supplement of a day long ago, come at the end like any other: whoever
+    keeps the cursor misses none, and gets each once. What is in one is asked of its day.
+    """
     accepted(request, JSON)
-    limit = query.limit or PAGE_DAYS
-    all_days = [one.isoformat() for one in await here.readers.beside(here.settlements.days)]
-    behind = [one for one in all_days if query.cursor is None or one > query.cursor]
-    found = behind[:limit]
-    cursor, more = found[-1] if found else query.cursor, len(behind) > limit
-    heads = {"Link": f'<{PATH}?cursor={cursor}&limit={limit}>; rel="next"'} if more else {}
-    return whole(request, document({"days": found, "cursor": cursor, "more": more}), JSON, headers=heads)
+    page = await here.readers.run(partial(_since, query))
+    kept = query.model_dump(exclude_none=True) | {"cursor": page["cursor"]}
+    heads = {"Link": f'<{PATH}?{urlencode(kept)}>; rel="next"'} if page["more"] else {}
+    return whole(request, document(page), JSON, headers=heads)
 
 
 @router.get(
@@ -165,6 +183,20 @@ async def settlement_file(
 
     heads = {**sent.headers, "Content-Length": str(opened.octets)}
     return StreamingResponse(pieces(), headers=heads, media_type=media_type)
+
+
+def _since(query: SealsQuery, look: Look) -> dict[str, Any]:
+    after = known(look, cursors.parsed(query.cursor or "", kind=cursors.SEALS))
+    limit = query.limit or PAGE_SEALS
+    behind = sealed_since(look.reader, after, limit + 1)
+    found = behind[:limit]
+    end = found[-1].seq if found else after
+    return {
+        "days": sorted({one.day for one in found}),
+        "sealed": [one.as_json() for one in found],
+        "cursor": cursors.written(end, look.freezes.origin(end), kind=cursors.SEALS),
+        "more": len(behind) > limit,
+    }
 
 
 class _Opened:

@@ -24,12 +24,13 @@ _THREE_FIRST: Final = "(?:M[Tjz]|N[DTjz]|O[DT])[AEIMQUYcgk][w-z0-5]"
 _TWO: Final = "(?:[MN][DTjz]|O[DT])[AEIMQUYcgk]"
 _TWO_FIRST: Final = "(?:M[Tjz]|N[DTjz]|O[DT])[AEIMQUYcgk]"
 _ONE: Final = "(?:[MN][AQgw]|O[AQ])"
-CURSOR_PATTERN: Final = (
-    rf"^ZjE6(?:{_ONE}|{_TWO_FIRST}|{_THREE_FIRST}(?:{_THREE}){{0,4}}(?:{_ONE}|{_TWO}|{_THREE})?)"
-    r"(?:~[0-9a-f]{12})?(?:\.[0-9a-f]{16})?$"
-)
+_PLACE: Final = rf"(?:{_ONE}|{_TWO_FIRST}|{_THREE_FIRST}(?:{_THREE}){{0,4}}(?:{_ONE}|{_TWO}|{_THREE})?)"
+_ORIGIN: Final = "(?:~[0-9a-f]{12})?"
+CURSOR_PATTERN: Final = rf"^ZjE6{_PLACE}{_ORIGIN}(?:\.[0-9a-f]{{16}})?$"
 """A cursor as ``billing.cursors`` writes it: base64 of digits, up to 18 of them, the first no zero; the
 origin of the row, and the digest of a question."""
+SEALS_CURSOR_PATTERN: Final = rf"^czE6{_PLACE}{_ORIGIN}$"
+"""The same of one that follows what is sealed."""
 
 PLACE_MAX: Final = 64
 """Longest area, meter or item, in characters."""
@@ -39,6 +40,9 @@ FILE_PATTERN: Final = r"^[a-z0-9-]{1,64}\.[a-z]{2,10}$"
 
 Day = Annotated[str, Field(pattern=DAY_PATTERN, examples=["2026-11-21"])]
 Cursor = Annotated[str, Field(pattern=CURSOR_PATTERN, max_length=64)]
+CursorOfAll = Annotated[str, Field(pattern=rf"^ZjE6{_PLACE}{_ORIGIN}$", max_length=64)]
+"""A cursor of a question about all days and areas."""
+SealsCursor = Annotated[str, Field(pattern=SEALS_CURSOR_PATTERN, max_length=64)]
 Item = Annotated[str, Field(pattern=registers.pattern(), max_length=PLACE_MAX)]
 """A register, as the catalogue names it; of one tariff with its number."""
 Area = Annotated[str, Field(max_length=PLACE_MAX)]

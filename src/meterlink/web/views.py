@@ -84,6 +84,9 @@ class ConsumptionView(BaseModel):
     """What a customer consumed."""
 
     meter: str = Field(description="that stood there at the end")
+    place: list[str] = Field(
+        description="all meters that ever stood there, oldest first: this row is for all of them"
+    )
     meter_number: str
     customer_number: str
     area: str
@@ -108,6 +111,7 @@ class ConsumptionPage(BaseModel):
     consumption: list[ConsumptionView]
     cursor: str
     more: bool
+    as_of: str = Field(description="ask with `since` for what has become another behind it")
 
 
 class FileView(BaseModel):
@@ -160,12 +164,27 @@ class SealedDay(BaseModel):
     sealed: list[SealedView]
 
 
-class SealedDays(BaseModel):
-    """Days of which something is sealed."""
+class SealedActView(BaseModel):
+    """That a seal or supplement was made."""
 
-    days: list[Date]
-    cursor: Date | None
-    more: bool
+    day: Date
+    area: str
+    number: int
+    kind: Literal["seal", "supplement"]
+    at: Time = Field(description="when it was bound into the chain")
+    freezes: int = Field(description="that are in it")
+    in_service: int = Field(description="meters, at the end of the day")
+    missing: int = Field(description="of those, without a freeze, with this seal or supplement")
+    manifest_sha256: str
+
+
+class SealedDays(BaseModel):
+    """What was sealed, in the order in which it was."""
+
+    days: list[Date] = Field(description="those of `sealed`, each once, oldest first")
+    sealed: list[SealedActView]
+    cursor: str = Field(description="where they end: ask with it for what was sealed since")
+    more: bool = Field(description="whether there are more already")
 
 
 class TallyView(BaseModel):
@@ -193,7 +212,7 @@ class CompletenessPage(BaseModel):
     """How complete a day is."""
 
     day: Date
-    area: str
+    area: str | None = Field(description="of the question; null: all")
     by: Literal["meter", "line", "area", "class"]
     total: TallyView
     rows: list[TallyRow]

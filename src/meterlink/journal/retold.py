@@ -1,0 +1,70 @@
+"""Freezes that are told again because their meter's ratio was told late: the same values, in further rows.
+
+Whoever follows freezes has multiplied registers by a ratio that did not hold any more. The rows that he has
+stay as they are, sealed ones too; a further row of each such freeze, behind the revision that told the ratio,
+is what holds, and comes to him like any other that is late.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
+
+from meterlink.journal import rows
+from meterlink.journal.cells import instant, micros, reading_of
+from meterlink.model.data_classes import DAILY_FREEZE
+from meterlink.model.marks import Marks
+from meterlink.model.reading import Reading, Record
+
+# One look into the index of keys for each item of the meter: others would read the freezes of all meters.
+_SINCE: Final = """
+    WITH RECURSIVE of (item) AS (
+        SELECT MIN(item) FROM reading WHERE meter = :meter
+        UNION ALL
+        SELECT (SELECT MIN(item) FROM reading WHERE meter = :meter AND item > of.item)
+        FROM of WHERE of.item IS NOT NULL
+    )
+    SELECT reading.slot, reading.item, value, unit, taken_at, marks, route FROM of
+    CROSS JOIN reading ON reading.meter = :meter AND reading.item = of.item AND reading.slot >= :since
+    CROSS JOIN log ON log.id = reading.log_id AND log.data_class = :data_class
+    ORDER BY reading.slot, log.id, reading.n
+    """
+_SLOT: Final = 0
+
+
+def tell_again(db: sqlite3.Connection, boot: int, meter: str, since: datetime, kept_at: int) -> int:
+    """Keep each freeze of a meter again, with what holds of it; how many. In the writer's transaction.
+
+    Args:
+        db: the writer's.
+        boot: number of the start.
+        meter: our id of it.
+        since: of the first of them; aware.
+        kept_at: microseconds, of the new rows.
+
+    """
+    asked = {"meter": meter, "since": micros(since), "data_class": DAILY_FREEZE}
+    found = db.execute(_SINCE, asked).fetchall()
+    count = 0
+    for _, told in groupby(found, key=itemgetter(_SLOT)):
+        if readings := tuple(_held(meter, told)):
+            record = Record(meter=meter, data_class=DAILY_FREEZE, readings=readings)
+            rows.insert(db, boot, rows.encode(record, instant(kept_at)))
+            count += 1
+    return count
+
+
+def _held(meter: str, told: Iterator[tuple[Any, ...]]) -> Iterator[Reading]:
+    """Of each register of a freeze the newest row; what cannot be read is told again by nobody."""
+    newest = {row[1]: row for row in told}
+    for slot, item, value, unit, taken_at, marks, route in newest.values():
+        try:
+            one = reading_of(meter, item, value, unit, slot=slot, taken_at=taken_at, marks=marks, route=route)
+            yield replace(one, marks=one.marks & ~Marks.DUPLICATE | Marks.RESTATED)
+        except (ArithmeticError, ValueError):
+            continue
