@@ -160,8 +160,9 @@ class _Asked:
         self._priority = priority
 
     async def values(self, entry: Entry) -> tuple[tuple[ItemValue, ...], datetime]:
-        """One identifier."""
-        told = await self.records(entry, b"")
+        """One identifier; its refusal would be a freeze or a settlement that is gone."""
+        told = await self._talk.ask_surely(self._line, self._address, entry, priority=self._priority)
+        self.found.taken_at = told.taken_at
         return told.values, told.taken_at
 
     async def records(self, entry: Entry, selector: bytes) -> Told:

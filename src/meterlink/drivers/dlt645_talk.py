@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -54,10 +55,22 @@ class Talk645:
         self._repeat_selector = profile.switch("load_follow_up") == "parameters_and_sequence"
         self._dictionary = profile.dictionary
 
+    async def ask_surely(
+        self, line: Exchanging, address: str, entry: Entry, *, priority: Priority, selector: bytes = b""
+    ) -> Told:
+        """Ask for one identifier, and once more when the meter says no: two refusals in a row are believed.
+
+        A refusal does not say what it refuses, and may be a late one of the question before; what is refused
+        is not asked for again on that day, or counts as overwritten. Args and Raises as of ``ask``.
+        """
+        with contextlib.suppress(Refused):
+            return await self.ask(line, address, entry, priority=priority, selector=selector)
+        return await self.ask(line, address, entry, priority=priority, selector=selector)
+
     async def ask(
         self, line: Exchanging, address: str, entry: Entry, *, priority: Priority, selector: bytes = b""
     ) -> Told:
-        """Ask for one identifier.
+        """Ask for one identifier, once; a refusal may belong to the question before, see ``ask_surely``.
 
         Args:
             line: running.
