@@ -101,6 +101,11 @@ class Line:
         """Loop time from which on it could not be opened; ``None``: it can be, or its terminal dials in."""
         return self._way.down_since if isinstance(self._way, Dialling) else None
 
+    def stop_opening(self) -> None:
+        """Open it no more where it is down; what is in hand on an open line goes on."""
+        if isinstance(self._way, Dialling):
+            self._way.end()
+
     async def exchange(self, session: Session, *, priority: Priority) -> None:
         """Have one exchange carried out; returns when the session is finished.
 
