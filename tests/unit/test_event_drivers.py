@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,7 +15,7 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.drivers.choose import driver_for
 from meterlink.drivers.dlt645_events import Events645
-from meterlink.drivers.dlt645_talk import Talk645, Told
+from meterlink.drivers.dlt645_talk import REFUSALS_BELIEVED, Talk645, Told
 from meterlink.drivers.dlt698_events import OADS_AT_ONCE, Events698, counted_kinds
 from meterlink.drivers.events import EventRecords, ReportedEvent
 from meterlink.errors import BadAnswer, Refused, ReplyTimeout, UnknownItem
@@ -46,8 +47,21 @@ class _Talk(Talk645):
         self.refuses_next = 0
 
     async def ask(
-        self, line: Exchanging, address: str, entry: Entry, *, priority: Priority, selector: bytes = b""
+        self,
+        line: Exchanging,
+        address: str,
+        entry: Entry,
+        *,
+        priority: Priority,
+        selector: bytes = b"",
+        refusals: int = REFUSALS_BELIEVED,
     ) -> Told:
+        for _ in range(refusals - 1):
+            with contextlib.suppress(Refused):
+                return self._say(entry)
+        return self._say(entry)
+
+    def _say(self, entry: Entry) -> Told:
         self.asked.append(entry.item)
         no = Refused("no such data", error_word=b"\x02")
         contents = no if self.refuses_next else self.said.get(entry.item, no)

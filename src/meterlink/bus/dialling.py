@@ -93,6 +93,8 @@ class Dialling:
 
     def works(self) -> None:
         """Something was heard on the line."""
+        if not self._opened:
+            return  # as before: this is said of every answer
         if self.is_flapping:
             _log.info("line_up", line=self._name)
         self._pause_s, self._opened = REOPEN_FIRST_S, 0

@@ -90,7 +90,7 @@ class Dlt645Driver:
         """See ``Driver.read``."""
         entry = self._entry(item)
         selector = _selector(entry) if window is None else self._selector(entry, window)
-        told = await self._talk.ask_surely(line, address, entry, priority=priority, selector=selector)
+        told = await self._talk.ask(line, address, entry, priority=priority, selector=selector)
         return MeterAnswer(tuple(map(measured, told.values)), told.taken_at)
 
     async def read_status(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:

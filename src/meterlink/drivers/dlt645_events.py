@@ -131,9 +131,7 @@ class Events645:
         for di in counters:
             asked = [kind for kind in kinds if self.kinds[kind].counter.di == di]
             try:
-                told = await self._talk.ask_surely(
-                    line, address, self.kinds[asked[0]].counter, priority=priority
-                )
+                told = await self._talk.ask(line, address, self.kinds[asked[0]].counter, priority=priority)
             except Refused as error:
                 refused |= dict.fromkeys(asked, str(error))
             except BadAnswer as error:
@@ -166,7 +164,7 @@ class Events645:
             entry = self._items.by_name(self.kinds[kind].record.format(last))
             assert entry is not None, "a kind has all its records"
             try:
-                told = await self._talk.ask_surely(line, address, entry, priority=priority)
+                told = await self._talk.ask(line, address, entry, priority=priority)
             except Refused:
                 found[last] = None
             except (ReplyTimeout, LineError, BusFull) as error:
