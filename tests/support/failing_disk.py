@@ -101,7 +101,7 @@ async def play(fault: str, disk: Disk) -> dict[str, Any]:
         seen["refused"], seen["trouble"] = refused, journal.work.trouble
         seen["still_read"] = len(await journal.rows_after(0, 3))
         disk.is_well_again()
-        by_itself = []
+        by_itself: list[int | str] = []
         for number in range(3):
             try:
                 by_itself.append(await journal.keep(record(RECORDS_MAX + number)))
