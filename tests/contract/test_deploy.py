@@ -179,3 +179,7 @@ def test_both_languages_of_the_operations_page_name_the_same_things() -> None:
     assert [] == sorted(name for name in names if name not in known)
     for part in ("journal status", "journal check", "journal backup", "journal compact", "/livez", "/readyz"):
         assert part in chinese
+    levels = [re.findall(r"^(#+) ", page, re.MULTILINE) for page in (chinese, english)]
+    assert levels[0] == levels[1], "each heading of one page stands in the other"
+    rows = [page.count("\n| ") for page in (chinese, english)]
+    assert rows[0] == rows[1], "so does each row of a table"

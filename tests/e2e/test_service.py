@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from meterlink.daemon.notify import STATUS_MAX, Notifier, reloading, status
+from meterlink.daemon.notify import STATUS_MAX, STOP_MAX_S, Notifier, reloading, status
 from tests.support.gateway import METERLINK, write_config
 from tests.support.processes import Program, wait_until
 
@@ -79,6 +79,9 @@ def test_f56_a_service_is_told_reloads_and_keeps_what_is_good(tmp_path: Path) ->
         fed = len(systemd.heard)
         wait_until(lambda: systemd.hears("WATCHDOG=1", fed), what="the watchdog to be fed on")
     assert "STOPPING=1" in systemd.heard
+    assert f"EXTEND_TIMEOUT_USEC={STOP_MAX_S}000000" in systemd.heard, (
+        "or a big plant is killed while it ends"
+    )
     assert 0 == program.exit_code
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +15,8 @@ import pytest
 from meterlink.acquisition.poller import WORKERS
 from meterlink.journal.store import Store
 from metersim import Faults, Meter, Station
+from metersim.dlt645.meter import Answer
+from meterwire.dlt645.link.frame import Frame
 from tests.support.agreement import readings_of, repeated_keys
 from tests.support.faulty_line import MIDNIGHT, FaultyLine
 from tests.support.simulated import ITEMS, START, SimulatedGateway, slots_between
@@ -140,8 +142,54 @@ def test_a_refused_item_is_not_asked_again_the_same_day(tmp_path: Path) -> None:
         gateway.sim.clock.step_wall(timedelta(days=1))
 
     gateway.run(seconds=6 * _EVERY_S - 1, meanwhile=meanwhile)
-    assert [1] * len(ITEMS) == on_the_first_day
-    assert [2] * len(ITEMS) == asked()
+    assert [2] * len(ITEMS) == on_the_first_day, "two refusals in a row are believed"
+    assert [4] * len(ITEMS) == asked()
+
+
+class _RefusesOnce(Meter):
+    """A meter that answers the first question for each item with a refusal that belongs to another."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address, seed=7)
+        self.refused: set[int] = set()
+
+    def answer(self, frame: Frame, at: datetime) -> Answer | None:
+        said = super().answer(frame, at)
+        if said is None or said.di is None or said.di in self.refused:
+            return said
+        self.refused.add(said.di)
+        no = Frame(address=self.address, function=0x11, data=b"\x02", from_meter=True, abnormal=True)
+        return said._replace(frame=no, values={})
+
+
+def test_a_refusal_that_comes_once_loses_no_night(tmp_path: Path) -> None:
+    """The freeze of a billing day would be told refused, and its item not asked for until midnight."""
+    meter = _RefusesOnce(_ADDRESSES[0])
+    plans = [{"class": "daily_freeze", "every_s": 3_600}]
+    gateway = SimulatedGateway(tmp_path, [Station(meter=meter)], plans=plans)
+    gateway.run(seconds=60)
+    assert {"forward_active_energy"} == {
+        reading.item.partition(".")[0] for reading in readings_of(gateway.rows())
+    }
+    assert 1 == len({reading.slot for reading in readings_of(gateway.rows())})
+
+
+@pytest.mark.parametrize(
+    ("data_class", "items"), [("instant", ITEMS), ("status", ["meter_status_word_3", "meter_status_word_1"])]
+)
+def test_a_refusal_that_comes_once_closes_no_day(
+    tmp_path: Path, data_class: str, items: Sequence[str]
+) -> None:
+    """It says not what it refuses: one late answer would cost a meter its item until midnight."""
+    meter = _RefusesOnce(_ADDRESSES[0])
+    plans = [{"class": data_class, "every_s": _EVERY_S, "items": items}]
+    gateway = SimulatedGateway(tmp_path, [Station(meter=meter)], plans=plans)
+    gateway.run(seconds=3 * _EVERY_S - 1)
+    assert len(meter.refused) >= len(items)
+    slots = {reading.slot for reading in readings_of(gateway.rows())}
+    assert {START + timedelta(seconds=number * _EVERY_S) for number in range(3)} == slots
+    told = {reading.item.partition(".")[0] for reading in readings_of(gateway.rows())}
+    assert {item.partition(".")[0] for item in items} == told
 
 
 def test_a_line_that_vanishes_and_returns(tmp_path: Path) -> None:

@@ -205,15 +205,25 @@ def test_a_meter_that_never_ends_is_left(edition: Edition) -> None:
     assert PIECES_MAX + 1 == len(scene.asked)
 
 
-def test_a_refused_piece_is_a_refusal() -> None:
-    """A meter that lost its place would be asked until the deadline."""
+@pytest.mark.parametrize(("times", "asked"), [(1, 1 + 1 + 3), (9, 2 * 2)])
+def test_a_refused_piece_is_a_refusal_when_it_comes_twice(times: int, asked: int) -> None:
+    """A meter that lost its place would be asked until the deadline, or never again for one late refusal."""
+    refused = 0
 
-    def tamper(n: int, answer: Frame) -> list[Frame]:
-        refusal = AbnormalReply(address=_ME, function=answer.function, error_word=b"\x01")
-        return [to_frame(refusal) if n == 1 else answer]
+    def tamper(_: int, answer: Frame) -> list[Frame]:
+        nonlocal refused
+        if answer.function != 0x12 or refused == times:
+            return [answer]
+        refused += 1
+        return [to_frame(AbnormalReply(address=_ME, function=answer.function, error_word=b"\x01"))]
 
-    with pytest.raises(Refused):
-        _Scene(piece_octets=8, tamper=tamper).read()
+    scene = _Scene(piece_octets=8, tamper=tamper)
+    if times == 1:
+        assert scene.right(scene.read())
+    else:
+        with pytest.raises(Refused):
+            scene.read()
+    assert asked == len(scene.asked)
 
 
 @pytest.mark.parametrize("item", ["voltage.a", "voltage.*", _BLOCK])

@@ -6,19 +6,20 @@ What the meters showed on the nights before is in the journal already, as if the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.daemon.control_socket import owners
 from meterlink.journal.journal import Journal
-from meterlink.model.act import Topic
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.reading import Reading, Record
+from meterlink.orders.attention.alarms import Alarms
+from meterlink.orders.people import Actor, Role
 from metersim import Meter, Station
 from metersim.dlt645.meter import Answer
 from metersim.dlt698 import Meter698
@@ -29,6 +30,7 @@ from meterwire.dlt645.link.frame import Frame
 from tests.support.agreement import repeated_keys
 from tests.support.simulated import START, SimulatedGateway
 
+_T = TypeVar("_T")
 _ME = min(owners())
 _ONCE = {"tries": 1, "timeout_s": 9, "count": 0, "since": ""}
 _DAY = timedelta(days=1)
@@ -174,12 +176,24 @@ class _Nights:
 
     def alarms(self) -> list[str]:
         """The ids of the alarms that were raised."""
+        return [alarm.id for alarm in self._of_alarms(lambda alarms: alarms.list(limit=10))]
 
-        async def told() -> list[str]:
+    def counts(self) -> list[int]:
+        """How often each of them was raised."""
+        return [alarm.count for alarm in self._of_alarms(lambda alarms: alarms.list(limit=10))]
+
+    def close(self, alarm_id: str) -> None:
+        """A person says that the cause of an alarm is gone."""
+        person = Actor(name="li", roles=frozenset({Role.INSPECTOR}))
+        told = {"cause": "exchanged back", "owner": "li", "prevention": "none"}
+        self._of_alarms(lambda alarms: alarms.close(alarm_id, person, **told))
+
+    def _of_alarms(self, ask: Callable[[Alarms], Awaitable[_T]]) -> _T:
+        async def told() -> _T:
             clock = self.gateway.clock
             path = self.gateway.folder / JOURNAL_FILE
             async with Journal.open(path, clock=clock, is_start=False) as journal:
-                return await journal.acts.subjects(Topic.ALARM, only_open=True, after="", limit=10)
+                return await ask(Alarms(journal.acts, clock, zone=PLANT_TIME))
 
         return asyncio.run(told())
 
@@ -223,6 +237,25 @@ def test_f18_registers_that_roll_over_are_reset_or_exchanged(tmp_path: Path) -> 
     fault, mixed = {1: Marks.METER_FAULT}, dict.fromkeys(range(3), Marks.METER_MIXED)
     assert [rolled, rolled, back, back, told, fault, mixed] == [plant.marks(n) for n in range(7)]
     assert ["METER_MIXED:m000000000006:2026-11-22"] == plant.alarms()
+
+
+def test_a_mixed_meter_is_one_alarm_however_often_the_daemon_starts(tmp_path: Path) -> None:
+    """Each restart would count the same mix-up once more, and a fleet that restarts would look like theft."""
+    plans = [{"class": INSTANT, "every_s": 3_600, "items": [_TOTAL]}]
+    plant = _Nights(tmp_path, [_household(0)], plans=plans, numbers={0: _OTHER_NUMBER})
+    for _ in range(3):
+        plant.gateway.run(seconds=3_700)
+    plant.gateway.run(seconds=2 * 86_400)  # and no more on a later day
+    plant.gateway.run(seconds=3_700)
+    first = "METER_MIXED:m000000000000:2026-11-22"
+    assert ([first], [1]) == (plant.alarms(), plant.counts())
+    plant.close(first)
+    plant.gateway.run(seconds=3_700)
+    again = "METER_MIXED:m000000000000:2026-11-24"
+    assert ([again], [1]) == (plant.alarms(), plant.counts()), "closed, and still another meter"
+    plant.gateway.run(seconds=8 * 86_400)
+    assert [again, "METER_MIXED:m000000000000:2026-12-01"] == plant.alarms(), "a week passed, and it still is"
+    assert [1, 1] == plant.counts()
 
 
 def test_f21_values_that_are_none_and_sums_that_are_false(tmp_path: Path) -> None:

@@ -321,6 +321,31 @@ def test_an_answer_that_comes_late_twice_tells_no_record_gone(every: int, late_b
     assert {} == _untrue(answer)
 
 
+@pytest.mark.parametrize("pieces", range(1, RECORDS_MAX))
+def test_an_answer_that_ends_with_the_end_of_another_tells_no_record_gone(pieces: int) -> None:
+    """A following frame that comes late ends the next answer; the hours between the two were given up."""
+    says, said = _holding(_points(*range(200))), list[bytes]()
+    octets = len(_record(NOW))
+
+    def spliced(question: _Question) -> bytes | Exception:
+        answer = says(question)
+        assert isinstance(answer, bytes)
+        said.append(answer)
+        return answer[: pieces * octets] + said[2][pieces * octets :] if len(said) == 4 else answer
+
+    answer, asked = _read(spliced, _points(*range(60)))
+    assert set(_points(*range(60))) == _slots_of(answer)
+    assert {} == _untrue(answer)
+    assert len(asked) <= 9
+
+
+def test_a_meter_that_records_hours_is_not_asked_for_each_quarter() -> None:
+    """Its gaps are all alike: looked for one by one, they would take three times the air."""
+    answer, asked = _read(_holding(_points(*range(0, 200, 4))), _points(*range(60)))
+    assert set(_points(*range(0, 60, 4))) == _slots_of(answer)
+    assert len(asked) <= 15
+
+
 def test_a_record_between_two_that_are_held_is_gone_all_the_same() -> None:
     """Asked for until it expires, it would take the time of slots that can be had."""
     held = [n for n in range(80) if not 20 <= n < 33]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.drivers.choose import driver_for
 from meterlink.drivers.dlt645_events import Events645
-from meterlink.drivers.dlt645_talk import Told
+from meterlink.drivers.dlt645_talk import REFUSALS_BELIEVED, Talk645, Told
 from meterlink.drivers.dlt698_events import OADS_AT_ONCE, Events698, counted_kinds
 from meterlink.drivers.events import EventRecords, ReportedEvent
 from meterlink.errors import BadAnswer, Refused, ReplyTimeout, UnknownItem
@@ -33,17 +35,33 @@ _PROFILE = generic("dlt645-2007")
 Said = Mapping[str, Sequence[Any] | Exception]
 
 
-class _Talk:
+class _Talk(Talk645):
     """A meter of DL/T 645: what it says to each item; of any other, that it has no such data.
 
     ``refuses_next``: how many of the next questions get an answer that belongs to another one.
     """
 
     def __init__(self, said: Said) -> None:
+        super().__init__(SystemClock(), _PROFILE)
         self.said, self.asked = said, list[str]()
         self.refuses_next = 0
 
-    async def ask(self, line: Any, address: str, entry: Entry, *, priority: Priority) -> Told:
+    async def ask(
+        self,
+        line: Exchanging,
+        address: str,
+        entry: Entry,
+        *,
+        priority: Priority,
+        selector: bytes = b"",
+        refusals: int = REFUSALS_BELIEVED,
+    ) -> Told:
+        for _ in range(refusals - 1):
+            with contextlib.suppress(Refused):
+                return self._say(entry)
+        return self._say(entry)
+
+    def _say(self, entry: Entry) -> Told:
         self.asked.append(entry.item)
         no = Refused("no such data", error_word=b"\x02")
         contents = no if self.refuses_next else self.said.get(entry.item, no)
@@ -56,7 +74,7 @@ class _Talk:
 
 def _of_645(said: Said) -> tuple[Events645, _Talk]:
     talk = _Talk(said)
-    events = Events645(_PROFILE, talk=talk, clock=SystemClock(), zone=CHINA_TIME)  # type: ignore[arg-type]
+    events = Events645(_PROFILE, talk=talk, clock=SystemClock(), zone=CHINA_TIME)
     return events, talk
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import resource
 import shutil
@@ -239,11 +240,35 @@ def _query_only(switch: str) -> Callable[[Store], object]:
     return lambda store: store.look(lambda db: db.execute(f"PRAGMA query_only = {switch}"))
 
 
-def test_f30_a_journal_that_cannot_be_written_refuses_and_recovers(tmp_path: Path) -> None:
-    """F30: a file system that went read-only would end the daemon, or be taken for one that keeps.
+@pytest.mark.parametrize("fault", ["read_only", "fails"])
+def test_f30_f31_a_real_disk_that_goes_loses_nothing_that_was_confirmed(tmp_path: Path, fault: str) -> None:
+    """F30, F31: a file system that really went read-only, or has no block left under it, would be believed.
 
-    A tmpfs with an open file cannot be mounted read-only, so SQLite is told to write nothing (query_only):
-    it refuses with the code that a read-only file system brings.
+    Neither comes back under a file that is open, so what was confirmed is looked for after a new mount.
+    """
+    own_disk = ["unshare", "--mount"]
+    loop = [*own_disk, "sh", "-c", 'mount -t tmpfs tmpfs "$0" && losetup -f', str(tmp_path)]
+    if not shutil.which("mkfs.ext4") or subprocess.run(loop, capture_output=True, check=False).returncode:
+        pytest.skip("only root can put a file system into a file, with mkfs.ext4")
+    done = subprocess.run(
+        [*own_disk, sys.executable, "-m", "tests.support.failing_disk", fault, str(tmp_path)],
+        capture_output=True, text=True, check=False, cwd=ROOT, timeout=19,
+    )  # fmt: skip
+    assert 0 == done.returncode, done.stderr
+    seen = json.loads(done.stdout.splitlines()[-1])  # the log stands before it
+    assert 3 == len(seen["refused"])
+    assert all("the disk failed" in words for words in seen["refused"])
+    assert "the disk failed" in seen["trouble"], "whoever watches is told"
+    assert 3 == seen["still_read"], "what is there can still be read and published"
+    assert [] == seen["lost"]
+    assert [] == seen["faults"]
+    assert 4 <= seen["kept_again"]
+
+
+def test_f30_a_journal_that_cannot_be_written_refuses_and_recovers(tmp_path: Path) -> None:
+    """F30: a journal that may not be written for a while would end the daemon, or pass for one that keeps.
+
+    SQLite is told to write nothing (query_only), because that can be taken back under an open file.
     """
 
     async def program() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import pty
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -97,3 +98,20 @@ async def test_a_port_that_nobody_serves() -> None:
         url = TcpUrl(host="127.0.0.1", port=server.getsockname()[1])
     with pytest.raises(LineLost, match=f"127.0.0.1:{url.port}"):
         await open_line(url)
+
+
+@pytest.mark.asyncio
+async def test_an_address_is_no_name_to_be_looked_up() -> None:
+    """Each try of each line that is down would wait for one of a few threads."""
+    server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+
+    async def looks_up(host: str) -> bool:
+        before = set(threading.enumerate())
+        line = await open_line(TcpUrl(host=host, port=port))
+        await line.aclose()
+        return bool(set(threading.enumerate()) - before)
+
+    async with server:
+        assert not await looks_up("127.0.0.1")
+        assert await looks_up("localhost")

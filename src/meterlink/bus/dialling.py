@@ -6,6 +6,7 @@ good as down: only what is heard on the line ends the pauses.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Awaitable, Callable
 
@@ -85,12 +86,22 @@ class Dialling:
         self._put_off(now)
         return stream
 
+    def end(self) -> None:
+        """Try no more: whoever asks is told what was wrong at the last try. What is open stays so."""
+        self._trouble = self._trouble or LineLost(f"{self._name}: the daemon stops, and opens no line")
+        self._reopen_at = math.inf
+
     def works(self) -> None:
         """Something was heard on the line."""
+        if not self._opened:
+            return  # as before: this is said of every answer
         if self.is_flapping:
             _log.info("line_up", line=self._name)
-        self._pause_s, self._reopen_at, self._opened = REOPEN_FIRST_S, 0.0, 0
+        self._pause_s, self._opened = REOPEN_FIRST_S, 0
+        if self._reopen_at < math.inf:
+            self._reopen_at = 0.0
 
     def _put_off(self, now: float) -> None:
-        self._reopen_at = now + self._pause_s * self._rng.uniform(0.5, 1.0)
+        if self._reopen_at < math.inf:  # else it ended while it was opened
+            self._reopen_at = now + self._pause_s * self._rng.uniform(0.5, 1.0)
         self._pause_s = min(2 * self._pause_s, REOPEN_MAX_S)

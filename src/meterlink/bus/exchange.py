@@ -150,20 +150,20 @@ async def _converse(
     *,
     has_heard: bool,
 ) -> None:
-    at = now()
-    give_up_at = at + EXCHANGE_MAX_S
+    give_up_at = 0.0
     while not session.finished:
         try:
             octets = session.octets_to_send()
         except Exception as error:
             raise SessionBroke(error) from error
         if octets:
-            if at >= give_up_at:
+            if give_up_at and now() >= give_up_at:
                 raise ReplyTimeout("the answer has no end")
             if transcript is not None:
                 transcript.sent(octets)
             await wire.send(octets)
             left_the_wire_at = now() + len(octets) * timing.character_s
+            give_up_at = give_up_at or left_the_wire_at + EXCHANGE_MAX_S
             if session.finished:  # nobody answers
                 await asyncio.sleep(left_the_wire_at - now())
                 return

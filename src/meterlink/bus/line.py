@@ -101,6 +101,11 @@ class Line:
         """Loop time from which on it could not be opened; ``None``: it can be, or its terminal dials in."""
         return self._way.down_since if isinstance(self._way, Dialling) else None
 
+    def stop_opening(self) -> None:
+        """Open it no more where it is down; what is in hand on an open line goes on."""
+        if isinstance(self._way, Dialling):
+            self._way.end()
+
     async def exchange(self, session: Session, *, priority: Priority) -> None:
         """Have one exchange carried out; returns when the session is finished.
 
@@ -152,18 +157,22 @@ class Line:
     async def run(self) -> None:
         """Own the line until cancelled. One task, once."""
         held: Hold | None = None
+        work = self._work
         try:
             while True:
-                if not self._queue:
+                if not self._queue.waiting:
                     await self._attend(self._is_asked)
-                asked, now_s = self._queue.take(), self._alarm.now()
-                with self._work.in_hand(now_s):
-                    match asked:
-                        case Ticket() as ticket:
-                            await self._serve(ticket, now_s)
-                        case Hold() as held:
-                            held.grant()
-                            await self._serve_hold(held)
+                asked = self._queue.take()
+                work.since_s = now_s = self._alarm.now()
+                try:
+                    if isinstance(asked, Ticket):
+                        await self._serve(asked, now_s)
+                    else:
+                        held = asked
+                        held.grant()
+                        await self._serve_hold(held)
+                finally:
+                    work.since_s = None
         finally:
             self._alarm.close()
             self._stopped = True
@@ -191,20 +200,25 @@ class Line:
             self._alarm.ring()
 
     def _is_asked(self) -> bool:
-        return len(self._queue) > 0
+        return bool(self._queue.waiting)
 
     async def _attend(self, wanted: Callable[[], bool]) -> None:
         """Hear the line, where it has a listener, until there is something to do."""
-        if not isinstance(self._way, Dialling):
-            await self._listen(self._way, wanted)
-        elif self._ear is not None:
-            await self._overhear(self._way, wanted)
+        if self._ear is not None or not isinstance(self._way, Dialling):
+            await self._hear(wanted)
         while not wanted():
             self._sleeping = self._loop.create_future()
             try:
                 await self._sleeping
             finally:
                 self._sleeping = None
+
+    async def _hear(self, wanted: Callable[[], bool]) -> None:
+        """Hear a line that has a listener, until there is something to do."""
+        if isinstance(self._way, Dialling):
+            await self._overhear(self._way, wanted)
+        else:
+            await self._listen(self._way, wanted)
 
     async def _serve_hold(self, hold: Hold) -> None:
         while True:

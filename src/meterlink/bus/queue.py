@@ -46,12 +46,15 @@ class TicketQueue(Generic[T]):
         monotonic_s: where the time of arrival comes from.
         tickets_max: how many may wait.
 
+    Attributes:
+        waiting: what waits, for a look whether anything does.
+
     """
 
     def __init__(self, monotonic_s: Callable[[], float], *, tickets_max: int = TICKETS_MAX) -> None:
         self._monotonic_s = monotonic_s
         self._tickets_max = tickets_max
-        self._heap: list[tuple[int, float, int, T]] = []
+        self._heap = self.waiting = list[tuple[int, float, int, T]]()
         self._numbers = itertools.count()
 
     def __len__(self) -> int:
@@ -78,7 +81,7 @@ class TicketQueue(Generic[T]):
         """Take out one ticket, if it is still there: whoever left it has given up."""
         left = [entry for entry in self._heap if entry[-1] is not ticket]
         if len(left) < len(self._heap):
-            self._heap = left
+            self._heap[:] = left
             heapq.heapify(self._heap)
 
     def drain(self) -> list[T]:

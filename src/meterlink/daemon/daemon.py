@@ -40,7 +40,7 @@ from meterlink.daemon.line_set import LineSet
 from meterlink.daemon.lines import LineOpener, LinePart
 from meterlink.daemon.live_roster import Held, LiveRoster
 from meterlink.daemon.manager import Manager
-from meterlink.daemon.notify import READY, STOPPING, status
+from meterlink.daemon.notify import READY, status, stopping
 from meterlink.daemon.ordering import Ordering, OrderWorld
 from meterlink.daemon.read_requests import ReadDesk
 from meterlink.daemon.reload import Asked, Parts, Reloader
@@ -186,7 +186,7 @@ class Daemon:
                 )
                 notifier.tell(READY, status(parts.health.words()))
                 await stop.wait()
-            notifier.tell(STOPPING, status("finishing what is in hand"))
+            notifier.tell(*stopping(), status("finishing what is in hand"))
             reloading.cancel()
             await lines.stop(STOP_LINES_S)
             for task in tasks:

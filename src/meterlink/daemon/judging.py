@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from functools import partial
 
 import structlog
 
-from meterlink.acquisition.looks import Mixed
+from meterlink.acquisition.looks import NUMBER_EVERY, Mixed
 from meterlink.clock import Clock
 from meterlink.config import MeterSettings, Settings
 from meterlink.drivers.profiles import MeterProfiles
@@ -82,7 +83,11 @@ class Judging:
         self._clock = clock
 
     async def tell_mixed(self, mixed: Mixed) -> None:
-        """Raise the alarm of a meter that is another one than in the roster; its readings are marked."""
+        """Raise the alarm of a meter that is another one than in the roster; its readings are marked.
+
+        A meter is looked at again after each start, and after a silence: what was found within the time
+        between two regular looks, and nobody has closed, is the same finding and no second one.
+        """
         zone = self._settings().gateway.plant_time
         area = next((one.area for one in self._settings().meters if one.id == mixed.meter), "")
         seen = Seen(
@@ -93,10 +98,20 @@ class Judging:
             value=mixed.shown,
             threshold=mixed.expected,
         )
+        alarms = Alarms(self._journal.acts, self._clock, zone=zone)
         try:
-            await Alarms(self._journal.acts, self._clock, zone=zone).raise_(seen)
+            if not await self._is_known(alarms, seen, self._clock.utc_now().astimezone(zone).date()):
+                await alarms.raise_(seen)
         except JournalError as error:
             _log.error("alarm_not_kept", rule=RULE, meter=mixed.meter, reason=str(error))
+
+    async def _is_known(self, alarms: Alarms, seen: Seen, today: date) -> bool:
+        """Whether an open alarm of the last days says the same of the same meter; ids end with their day."""
+        begin = f"{RULE}:{seen.meter}:"
+        after = f"{begin}{today - NUMBER_EVERY}"
+        found = await alarms.list(after=after, limit=NUMBER_EVERY.days)
+        same = (seen.value, seen.threshold)
+        return any(one.id.startswith(begin) and (one.seen.value, one.seen.threshold) == same for one in found)
 
 
 def _facts(meter: MeterSettings, profiles: MeterProfiles, settings: Settings) -> MeterFacts:

@@ -73,10 +73,11 @@ class LineSet:
             _log.info("line_ended", line=name)
 
     async def stop(self, timeout_s: float) -> None:
-        """Let all finish what is in hand, for so long; then they are cut off."""
+        """Let all finish what is in hand, for so long; then they are cut off. What is down stays down."""
         self._stopping = True
         for each in self._running.values():
             each.part.stop()
+            each.part.stop_opening()
         tasks = [each.task for each in self._running.values()]
         if tasks:
             await asyncio.wait(tasks, timeout=timeout_s)

@@ -124,6 +124,7 @@ class LinePart:
         self._way = way
         self._rng = rng
         self._zone = zone
+        self._line: Line | None = None
         self._parts: list[Poller | Collector] = []
         self._stopping = asyncio.Event()
 
@@ -134,6 +135,11 @@ class LinePart:
             part.stop()
         if self._orders is not None:
             self._orders.stop()
+
+    def stop_opening(self) -> None:
+        """Open the line no more, where it is down: with many such lines a stop would take minutes."""
+        if self._line is not None:
+            self._line.stop_opening()
 
     def look_at_clock(self) -> None:
         """The wall clock was set."""
@@ -150,7 +156,7 @@ class LinePart:
 
     async def _run(self) -> None:
         timing = line_timing(self._settings, self._served)
-        line = Line(
+        line = self._line = Line(
             self.name,
             opener=self._way,
             timing=timing,

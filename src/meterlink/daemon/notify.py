@@ -11,6 +11,8 @@ from typing import Final
 READY: Final = "READY=1"
 STOPPING: Final = "STOPPING=1"
 ALIVE: Final = "WATCHDOG=1"
+STOP_MAX_S: Final = 45
+"""A stop takes at most this much longer, whatever the unit says: thousands of lines may all be going down."""
 STATUS_MAX: Final = 400
 """Characters of a status; the rest stands in the log."""
 
@@ -55,6 +57,11 @@ class Notifier:
 def status(words: str) -> str:
     """A line for people, as ``systemctl status`` shows it."""
     return "STATUS=" + " ".join(words.split())[:STATUS_MAX]
+
+
+def stopping() -> tuple[str, str]:
+    """The stop has begun; the manager is to wait for its end, see ``STOP_MAX_S``."""
+    return STOPPING, f"EXTEND_TIMEOUT_USEC={STOP_MAX_S * 1_000_000}"
 
 
 def reloading(monotonic_s: float) -> str:

@@ -1,9 +1,10 @@
 """Points of a curve out of the load records of a DL/T 645 meter, each under the time that it says itself.
 
 Records are asked for "from a time on", several at once, the newest slots first. A meter begins with its first
-record at that time or later, so what is missing between the time asked for and the last record that came is
-not there; of later times nothing is said, and they are asked for again. Where nothing came at all, the time
-of the newest record tells what is not there yet. Records of other times than those asked for are passed over.
+record at that time or later, so what is missing before the first record that came is not there; what is
+missing between two of them is asked for by itself, and of later times nothing is said. Where nothing came at
+all, the time of the newest record tells what is not there yet. Records of other times than those asked for
+are passed over.
 
 An answer that comes late, or twice, passes for that to the next question: DL/T 645 numbers nothing. What is
 told gone is never asked again, so a record that ought to be there and did not come is asked for once more,
@@ -179,6 +180,8 @@ class CurveReader:
         for slot in chunk:
             if slot in points.by_slot:
                 self._sort(slot, points.by_slot[slot], found)
+            elif slot < last and points.is_whole and _is_odd(slot, told):
+                return [one for one in chunk if one >= slot]
             elif slot < last:
                 self._absent(slot, points, found)
         return [slot for slot in chunk if slot > last]
@@ -330,6 +333,23 @@ class CurveReader:
         """How far apart the meter's records are."""
         gaps = [later - sooner for sooner, later in itertools.pairwise(told)]
         self._step = min([self._step, *gaps])
+
+
+def _is_odd(slot: datetime, told: Sequence[datetime]) -> bool:
+    """Whether a slot without a record lies in a gap that is wider than the others of its answer.
+
+    A following frame has a number of its own and says nothing of its question: one that comes late, or twice,
+    ends the next answer with the last records of the one before. So the gap is asked for by itself; not where
+    the meter records less often than is wanted, for then all its gaps are alike.
+
+    Args:
+        slot: before the last record.
+        told: times of the records, oldest first.
+
+    """
+    around = [(sooner, later) for sooner, later in itertools.pairwise(told) if sooner < slot < later]
+    gaps = [later - sooner for sooner, later in itertools.pairwise(told)]
+    return any(len(gaps) == 1 or later - sooner > min(gaps) for sooner, later in around)
 
 
 def _chunk(newest_first: Sequence[datetime], every: timedelta) -> list[datetime]:

@@ -8,7 +8,6 @@ Source: DL/T 645-2007, annex A.4; spec section 6.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -132,7 +131,7 @@ class Events645:
         for di in counters:
             asked = [kind for kind in kinds if self.kinds[kind].counter.di == di]
             try:
-                told = await self._ask(line, address, self.kinds[asked[0]].counter, priority)
+                told = await self._talk.ask(line, address, self.kinds[asked[0]].counter, priority=priority)
             except Refused as error:
                 refused |= dict.fromkeys(asked, str(error))
             except BadAnswer as error:
@@ -165,7 +164,7 @@ class Events645:
             entry = self._items.by_name(self.kinds[kind].record.format(last))
             assert entry is not None, "a kind has all its records"
             try:
-                told = await self._ask(line, address, entry, priority)
+                told = await self._talk.ask(line, address, entry, priority=priority)
             except Refused:
                 found[last] = None
             except (ReplyTimeout, LineError, BusFull) as error:
@@ -174,16 +173,6 @@ class Events645:
                 taken_at = told.taken_at
                 found[last] = self._event(address, kind, entry, told.values, count - last + 1)
         return EventRecords(records=found, taken_at=taken_at)
-
-    async def _ask(self, line: Line, address: str, entry: Entry, priority: Priority) -> Told:
-        """Ask for one identifier.
-
-        A refusal does not say what it refuses, and may belong to the question before: two are believed. What
-        is refused once would pass for an event that is gone, or for a kind that the meter does not count.
-        """
-        with contextlib.suppress(Refused):
-            return await self._talk.ask(line, address, entry, priority=priority)
-        return await self._talk.ask(line, address, entry, priority=priority)
 
     def _event(
         self, address: str, kind: str, entry: Entry, values: Sequence[ItemValue], number: int

@@ -160,14 +160,15 @@ class _Asked:
         self._priority = priority
 
     async def values(self, entry: Entry) -> tuple[tuple[ItemValue, ...], datetime]:
-        """One identifier."""
-        told = await self.records(entry, b"")
+        """One identifier; its refusal would be a freeze or a settlement that is gone."""
+        told = await self._talk.ask(self._line, self._address, entry, priority=self._priority)
+        self.found.taken_at = told.taken_at
         return told.values, told.taken_at
 
     async def records(self, entry: Entry, selector: bytes) -> Told:
         """Load records: which, the selector says."""
         told = await self._talk.ask(
-            self._line, self._address, entry, priority=self._priority, selector=selector
+            self._line, self._address, entry, priority=self._priority, selector=selector, refusals=1
         )
         self.found.taken_at = told.taken_at
         return told

@@ -10,9 +10,11 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.errors import BadAnswer, Refused, ReplyTimeout
 from meterprofiles import Profile
-from meterwire.dlt645 import AbnormalReply, Entry, ItemValue, ReadReply, ReadRequest, ReadSession
+from meterwire.dlt645 import Entry, ItemValue, ReadReply, ReadRequest, ReadSession
 from meterwire.errors import RemoteProtocolError
 
+REFUSALS_BELIEVED: Final = 2
+"""A meter that refuses so often in a row has no such data, or does not give it."""
 NO_SUCH_DATA: Final = 0x02
 """Bit of an error word: no such data (of 1997: no such identifier). Source: spec sections 2.5 and 9.1."""
 
@@ -55,9 +57,19 @@ class Talk645:
         self._dictionary = profile.dictionary
 
     async def ask(
-        self, line: Exchanging, address: str, entry: Entry, *, priority: Priority, selector: bytes = b""
+        self,
+        line: Exchanging,
+        address: str,
+        entry: Entry,
+        *,
+        priority: Priority,
+        selector: bytes = b"",
+        refusals: int = REFUSALS_BELIEVED,
     ) -> Told:
-        """Ask for one identifier.
+        """Ask for one identifier; once more when the meter says no.
+
+        A refusal does not say what it refuses, and may be a late one of the question before; what is refused
+        is not asked for again on that day, or counts as overwritten.
 
         Args:
             line: running.
@@ -65,36 +77,45 @@ class Talk645:
             entry: of the profile's dictionary.
             priority: who goes first on the line.
             selector: of load records: which.
+            refusals: so many in a row are believed, 1 or more.
 
         Raises:
-            Refused: the meter said no.
+            Refused: the meter said no, so often.
             BadAnswer: the answer does not fit the identifier.
             ReplyTimeout, LineError, BusFull: from the line.
 
         """
-        session = ReadSession(
-            ReadRequest(address=address, di=entry.di, selector=selector),
-            preamble=self.preamble,
-            edition=self._edition,
-            items=self._dictionary,
-            repeat_selector=self._repeat_selector,
-        )
-        try:
-            await line.exchange(session, priority=priority)
-        except ReplyTimeout:
-            if session.reply is None:  # else the meter owed no following piece: D5 called for its report word
-                raise
-        taken_at = self._clock.utc_now()
-        reply = session.reply
-        if isinstance(reply, AbnormalReply):
-            raise Refused(
-                f"meter {address} refused {entry.item}: {reply.sentence('en')}", error_word=reply.error_word
+        while True:
+            session = ReadSession(
+                ReadRequest(address=address, di=entry.di, selector=selector),
+                preamble=self.preamble,
+                edition=self._edition,
+                items=self._dictionary,
+                repeat_selector=self._repeat_selector,
             )
-        if not isinstance(reply, ReadReply):
-            raise BadAnswer(f"meter {address} answered {entry.item} in pieces that make no whole")
-        try:
-            return Told(entry.decode(reply.data), reply.data, taken_at)
-        except RemoteProtocolError as error:
-            raise BadAnswer(
-                f"meter {address} answered {entry.item} with data that does not fit: {error}"
-            ) from None
+            try:
+                await line.exchange(session, priority=priority)
+            except ReplyTimeout:
+                if session.reply is None:  # else no piece was owed: D5 called for its report word
+                    raise
+            taken_at = self._clock.utc_now()
+            reply = session.reply
+            if isinstance(reply, ReadReply):
+                return _told(address, entry, reply, taken_at)
+            if reply is None:
+                raise BadAnswer(f"meter {address} answered {entry.item} in pieces that make no whole")
+            refusals -= 1
+            if refusals <= 0:
+                raise Refused(
+                    f"meter {address} refused {entry.item}: {reply.sentence('en')}",
+                    error_word=reply.error_word,
+                )
+
+
+def _told(address: str, entry: Entry, reply: ReadReply, taken_at: datetime) -> Told:
+    try:
+        return Told(entry.decode(reply.data), reply.data, taken_at)
+    except RemoteProtocolError as error:
+        raise BadAnswer(
+            f"meter {address} answered {entry.item} with data that does not fit: {error}"
+        ) from None

@@ -142,8 +142,12 @@ class ProtocolStream(asyncio.BufferedProtocol, asyncio.Protocol):
             self.transport.abort()
 
     def _take(self, limit: int) -> bytes:
-        octets = bytes(self._buffer[:limit])
-        del self._buffer[:limit]
+        if len(self._buffer) <= limit:
+            octets = bytes(self._buffer)
+            self._buffer.clear()
+        else:
+            octets = bytes(self._buffer[:limit])
+            del self._buffer[:limit]
         if self._reading_paused and len(self._buffer) <= _BUFFER_MAX // 2 and self.transport is not None:
             self._reading_paused = False
             if not self.transport.is_closing():

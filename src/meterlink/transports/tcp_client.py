@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 
 from meterlink.errors import LineBusy, LineLost
@@ -49,7 +50,12 @@ async def open_tcp(url: TcpUrl) -> ByteStream:
 
 
 async def _connect_first(url: TcpUrl) -> ByteStream:
-    """Try each address that the name has; a name may stand for one of version 6 that nobody serves."""
+    """Try each address that the name has; a name may stand for one of version 6 that nobody serves.
+
+    An address is no name: asking for it would take a thread's time at each try of each line that is down.
+    """
+    if _is_address(url.host):
+        return await _connect(url, url.host, url.port)
     found = await asyncio.get_running_loop().getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
     failure: OSError | None = None
     for *_, address in found:
@@ -72,6 +78,14 @@ async def _connect(url: TcpUrl, host: str, port: int) -> ByteStream:
     stream.lock = lock
     keep_alive(transport)
     return stream
+
+
+def _is_address(host: str) -> bool:
+    """Whether it is an address as the kernel writes it, and not a name; one with a zone is looked up."""
+    try:
+        return str(ipaddress.ip_address(host)) == host and "%" not in host
+    except ValueError:
+        return False
 
 
 def _place(host: str, port: int) -> str:
