@@ -262,7 +262,8 @@ def main() -> None:
         )
     done = [one for one in asked if one.name in played.cases]
     cases = sum(played.cases[one.name] for one in done)
-    print(f"{len(done)} of {len(asked)} slices were played, {cases} cases; the same command plays the rest")
+    rest = "" if len(done) == len(asked) else "; the same command plays the rest"
+    print(f"{len(done)} of {len(asked)} slices were played, {cases} cases{rest}")
     if wrong is not None:
         sys.exit(f"something is wrong in {wrong.name}: --only {wrong.name} plays it again")
     sys.exit(0 if len(done) == len(asked) else 2)
