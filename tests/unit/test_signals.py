@@ -40,7 +40,7 @@ async def test_signals_mean_afterwards_what_they_meant() -> None:
 
 
 def test_a_program_has_the_interpreter_back_soon_and_leaves_it_as_it_was() -> None:
-    """With the journal's thread at work each call of a socket would cost the loop 5 ms, and a stop a minute."""
+    """While the journal works each call of a socket would cost the loop 5 ms: a stop took a minute."""
     seen: list[float] = []
 
     async def program(stop: asyncio.Event) -> None:
