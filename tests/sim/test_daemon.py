@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from meterlink.acquisition.poller import WORKERS
+from meterlink.daemon.daemon import STOP_LINES_S
 from meterlink.journal.store import Store
 from metersim import Faults, Meter, Station
 from metersim.dlt645.meter import Answer
 from meterwire.dlt645.link.frame import Frame
 from tests.support.agreement import readings_of, repeated_keys
 from tests.support.faulty_line import MIDNIGHT, FaultyLine
-from tests.support.simulated import ITEMS, START, SimulatedGateway, slots_between
+from tests.support.simulated import ITEMS, START, Duplex, SimulatedGateway, slots_between
 
 _EVERY_S = 30
 _ADDRESSES = [f"{number:012d}" for number in range(1, 6)]
@@ -327,3 +328,17 @@ def test_a_late_answer_is_not_taken_for_the_next_slot(tmp_path: Path) -> None:
     gateway.run(seconds=30)
     assert [] == gateway.slots_of(late, ITEMS[0])
     assert 25 <= len(gateway.slots_of(_ADDRESSES[1], ITEMS[0])), "its neighbours are read all the same"
+
+
+def test_a_stop_dials_no_line_that_is_down(tmp_path: Path) -> None:
+    """Thousands of lines whose servers end each connection would be dialled on until the stop is cut off."""
+    gateway = _gateway(tmp_path)
+    gateway.dial_s = 3.0
+
+    async def ends_at_once(duplex: Duplex) -> None:
+        await duplex.aclose()
+
+    gateway.serve = ends_at_once
+    gateway.run(seconds=1)
+    assert 1 == gateway.dialled, "the one that was in hand; four meters more waited behind it"
+    assert gateway.sim.clock.monotonic_s() < 1 + STOP_LINES_S, "and it was not cut off"

@@ -73,6 +73,9 @@ class Duplex:
         except (LineLost, LineClosed) as error:
             raise ConnectionResetError(str(error)) from None
 
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
 
 class OwnClock:
     """The gateway's clock, which may be wrong while those of the meters go on."""
@@ -111,6 +114,7 @@ class SimulatedGateway:
     Attributes:
         strikes: faults that meet control frames.
         serve: what stands at the far end of the line instead of the stations, until it ends.
+        dial_s: how long it takes to open the line.
         requests: on a line whose octets take their time: when each question left, and its octets.
 
     """
@@ -146,6 +150,7 @@ class SimulatedGateway:
         self.serve: Callable[[Duplex], Awaitable[None]] | None = None
         self.plugged = True
         self.dialled = 0
+        self.dial_s = 0.0
         self.started_at = start
         self._stations = list(stations)
         self._plans = plans or [{"name": "p", "every_s": every_s, "items": ITEMS}]
@@ -283,6 +288,8 @@ class SimulatedGateway:
 
     async def _open(self, _: LineUrl) -> ByteStream:
         self.dialled += 1
+        if self.dial_s:
+            await asyncio.sleep(self.dial_s)
         if not self.plugged:
             raise LineLost("no such device")
         ours, theirs = memory_line()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 
 import pytest
 
+from meterlink.daemon.programs import LOOP_BACK_S, until_signal
 from meterlink.daemon.signals import hearing
 
 _CALLS = 2_000
@@ -35,3 +37,18 @@ async def test_signals_mean_afterwards_what_they_meant() -> None:
     with hearing({signal.SIGHUP: lambda: None}):
         assert before != signal.getsignal(signal.SIGHUP)
     assert before == signal.getsignal(signal.SIGHUP)
+
+
+def test_a_program_has_the_interpreter_back_soon_and_leaves_it_as_it_was() -> None:
+    """While the journal works each call of a socket would cost the loop 5 ms: a stop took a minute."""
+    seen: list[float] = []
+
+    async def program(stop: asyncio.Event) -> None:
+        seen.append(sys.getswitchinterval())
+        os.kill(os.getpid(), signal.SIGTERM)
+        await stop.wait()
+
+    before_s = sys.getswitchinterval()
+    until_signal(program)
+    assert [pytest.approx(LOOP_BACK_S)] == seen
+    assert before_s == sys.getswitchinterval()
