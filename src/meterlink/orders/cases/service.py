@@ -130,7 +130,7 @@ class CaseService:
             if outcome(verdicts) is not None:
                 await self._accesses.refused(actor, case_id, meter, "case.create", written(verdicts))
                 raise Stopped(verdicts)
-            await self._check_is_on(meter)
+            await self._check_is_on(entry)
             body = {"reason": reason, **_begun(facts, verdicts, seen), **actor.noted}
             case = await self.book.begin(case_id, meter, actor=actor.name, body=body)
             return await self._review(case)
@@ -288,7 +288,7 @@ class CaseService:
         if outcome(verdicts) is not None:
             await self._tell_stale(name, verdicts, facts)
             return None
-        if await self._is_there(case_id) or await self._is_cut_off(name):
+        if await self._is_there(case_id) or await self._is_cut_off(meter):
             return None
         reason = f"ARR-04: {newest.balance_cents} cents, statement {newest.full_id}, policy {policy}"
         body = {"reason": reason, "policy": policy, **_begun(facts, verdicts, seen)}
@@ -370,12 +370,13 @@ class CaseService:
             return False
         return True
 
-    async def _check_is_on(self, meter: str) -> None:
+    async def _check_is_on(self, meter: RosterMeter) -> None:
         if await self._is_cut_off(meter):
-            raise NotAllowed(f"meter {meter} was cut off already and not reconnected", why="cut_off")
+            raise NotAllowed(f"meter {meter.id} was cut off already and not reconnected", why="cut_off")
 
-    async def _is_cut_off(self, meter: str) -> bool:
-        return needs_reconnection(await self._order_book.of_meter(meter))
+    async def _is_cut_off(self, meter: RosterMeter) -> bool:
+        """Whether somebody was cut off at a meter, or at one before it, and not reconnected since."""
+        return needs_reconnection(await self._order_book.of_meter(meter.id, meter.predecessors))
 
     async def _admit(self, actor: Actor, deed: Deed, case_id: str, meter: str) -> None:
         if not actor.may(deed):
