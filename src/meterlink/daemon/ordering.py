@@ -165,8 +165,12 @@ class Ordering:
             except TimeoutError:
                 await self._aftercare.strays.end_old()
             else:
-                await self._aftercare.strays.end()
-                self._left.clear()
+                self._left.clear()  # before: who leaves while these are ended is looked for again
+                try:
+                    await self._aftercare.strays.end()
+                except BaseException:
+                    self._left.set()  # not all of it was done, and this part may begin anew
+                    raise
 
     def rebuild(self, settings: Settings, profiles: MeterProfiles) -> None:
         """Reach the meters of another configuration from now on; the lines on which any is other have ended.
