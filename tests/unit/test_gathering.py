@@ -22,8 +22,8 @@ from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.judging import watching
 from meterlink.orders.judging.brakes import ASK_MAX, TRIPS_HELD, TRIPS_STOPPED, WHY_MAX, Brakes
 from meterlink.orders.judging.gathering import Gatherer, Proven
+from meterlink.orders.judging.least_time import LeastTime
 from meterlink.orders.judging.restored import Restored
-from meterlink.orders.judging.wall_clock import WallClock
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
@@ -99,7 +99,7 @@ class World:
         self.brakes = Brakes(self.journal.acts, self.watch, self.clock)
         self.alarms = Alarms(self.journal.acts, self.clock, zone=CALENDAR.zone)
         self.read_at: datetime | None = NOON - HOUR
-        wall = WallClock(self.journal.acts, self.clock)
+        wall = LeastTime(self.journal.acts, self.clock)
         self.gatherer = Gatherer(
             acts=self.journal.acts,
             roster=self.roster,
@@ -113,6 +113,7 @@ class World:
             qualified=self._qualified,
             wall=wall,
             restored=Restored(self.journal.acts, self.journal.mark, self.timeline, wall),
+            people_fault=str,
         )
 
     async def _last_read(self, meter: str) -> datetime | None:

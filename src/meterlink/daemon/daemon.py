@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from meterlink.acquisition import wall_clock
+from meterlink.acquisition import clock_watch
 from meterlink.acquisition.ledger_care import LedgerCare
 from meterlink.acquisition.on_demand import OnDemand
 from meterlink.audit.keys import GatewayKey
@@ -202,7 +202,7 @@ class Daemon:
         sealing = None if wanted is None else schedule_of(settings, wanted, billing.settler, clock)
         return {
             "ledger": care.run,
-            "wall_clock": partial(wall_clock.watch, clock, parts.lines.look_at_clock),
+            "wall_clock": partial(clock_watch.watch, clock, parts.lines.look_at_clock),
             **({"settlements": sealing.run} if sealing is not None else {}),
             "estimates": billing.estimator.run,
             "housekeeping": parts.housekeeper.run,

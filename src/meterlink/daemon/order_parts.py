@@ -31,8 +31,8 @@ from meterlink.orders.dispatch.starting import Starter
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.judging.brakes import Brakes
 from meterlink.orders.judging.gathering import Gatherer
+from meterlink.orders.judging.least_time import LeastTime
 from meterlink.orders.judging.restored import Restored
-from meterlink.orders.judging.wall_clock import WallClock
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.limits.calendar import Calendar
@@ -119,7 +119,7 @@ class Rules:
     watch: Watch
     brakes: Brakes
     evidence: EvidenceBook
-    wall: WallClock
+    wall: LeastTime
     restored: Restored
 
     @classmethod
@@ -134,7 +134,7 @@ class Rules:
         limits = Limits(ground.control, ground.roster)
         watch = Watch(ground.acts, limits, ground.roster, calendar, ground.timeline)
         evidence = EvidenceBook(ground.acts, ground.roster, ground.clock, ground.timeline)
-        wall = WallClock(ground.acts, ground.clock)
+        wall = LeastTime(ground.acts, ground.clock)
         restored = Restored(ground.acts, ground.mark, ground.timeline, wall)
         judge = Gatherer(
             acts=ground.acts,

@@ -18,8 +18,8 @@ from meterlink.orders.book import histories_of
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.one_payment import alike
 from meterlink.orders.evidence.records import Payment, full_id_of
+from meterlink.orders.judging.least_time import LeastTime
 from meterlink.orders.judging.restored import Restored
-from meterlink.orders.judging.wall_clock import WallClock
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.history import cut_of
 from meterlink.orders.life.life import Life
@@ -103,9 +103,9 @@ class Gatherer:
     timeline: Timeline
     last_read: Callable[[str], Awaitable[datetime | None]]
     qualified: Qualified
-    wall: WallClock
+    wall: LeastTime
     restored: Restored
-    people_fault: Callable[[], str] = str
+    people_fault: Callable[[], str]
 
     async def judge(
         self, stage: Stage, order: Order, life: Life | None, actor: Actor, live: Live | None = None

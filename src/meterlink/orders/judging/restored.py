@@ -21,7 +21,7 @@ from meterlink.journal.acts import ActLog
 from meterlink.journal.sent_mark import SentMark
 from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.orders.attention.alarms import Alarms, Seen
-from meterlink.orders.judging.wall_clock import TRUST, TRUST_SUBJECT, WallClock
+from meterlink.orders.judging.least_time import TRUST, TRUST_SUBJECT, LeastTime
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.people import DAEMON, Actor, Deed
 
@@ -47,7 +47,7 @@ class Restored:
 
     """
 
-    def __init__(self, acts: ActLog, mark: SentMark, timeline: Timeline, wall: WallClock) -> None:
+    def __init__(self, acts: ActLog, mark: SentMark, timeline: Timeline, wall: LeastTime) -> None:
         self._acts = acts
         self._mark = mark
         self._timeline = timeline
