@@ -30,7 +30,7 @@ from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.limits.caps import Limits
 from meterlink.orders.limits.trips import Quarantine
-from meterlink.orders.people import THE_DAEMON, Actor, Role
+from meterlink.orders.people import THE_DAEMON, Actor, People, Role
 from meterlink.orders.rules import RULES, Live, OnStop, Stage, Verdict, outcome
 from meterlink.orders.rules.edition import edition
 from meterlink.roster.roster import Roster, RosterMeter
@@ -113,7 +113,7 @@ class World:
             qualified=self._qualified,
             wall=wall,
             restored=Restored(self.journal.acts, self.journal.mark, self.timeline, wall),
-            people_fault=str,
+            people=People(()),
         )
 
     async def _last_read(self, meter: str) -> datetime | None:

@@ -162,7 +162,12 @@ class Daemon:
                 roster=LiveRoster(book, held, rules=rules, changed=roster_changed, clock=outside.clock),
                 housekeeper=housekeeper(settings, journal, delivery, outside.clock),
                 health=Health(
-                    journal, outside.folder, relay=delivery.relay, lines=lines.work, clock=outside.clock
+                    journal,
+                    outside.folder,
+                    relay=delivery.relay,
+                    lines=lines.work,
+                    clock=outside.clock,
+                    people_fault=(lambda: ordering.people.fault) if ordering is not None else str,
                 ),
             )
             billing = self._billing(settings, journal)

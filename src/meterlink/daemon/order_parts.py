@@ -85,7 +85,7 @@ class Ground:
         """What a daemon's configuration and journal give.
 
         Raises:
-            ConfigError: a profile contradicts a meter, or the file of people is wrong.
+            ConfigError: a profile contradicts a meter.
 
         """
         return cls(
@@ -149,7 +149,7 @@ class Rules:
             qualified=models,
             wall=wall,
             restored=restored,
-            people_fault=lambda: ground.people.fault,
+            people=ground.people,
         )
         brakes = Brakes(ground.acts, watch, ground.clock)
         return cls(judge=judge, watch=watch, brakes=brakes, evidence=evidence, wall=wall, restored=restored)

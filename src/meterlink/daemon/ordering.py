@@ -83,7 +83,7 @@ class Ordering:
         key: signs qualifications; ``None``: one that passes with this process.
 
     Raises:
-        ConfigError: the file of people or of holidays is wrong, or a profile contradicts a meter.
+        ConfigError: the file of holidays is wrong, or a profile contradicts a meter.
 
     """
 

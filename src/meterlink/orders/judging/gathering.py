@@ -29,7 +29,7 @@ from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.limits.calendar import Calendar
 from meterlink.orders.limits.caps import Limited, Verb
 from meterlink.orders.limits.trips import CUTS, is_counted
-from meterlink.orders.people import Actor
+from meterlink.orders.people import Actor, People
 from meterlink.orders.qualification.walk import Walk, walk_of
 from meterlink.orders.rules.facts import Facts, FieldGrant, Live, OtherOrder, Probing, Steps
 from meterlink.orders.rules.judge import judge
@@ -89,7 +89,7 @@ class Gatherer:
         qualified: what is proven of the models.
         wall: since when our clock can be right.
         restored: whether the log is the newest.
-        people_fault: why it cannot be said who has which role.
+        people: who has which role, or why that cannot be said.
 
     """
 
@@ -105,7 +105,7 @@ class Gatherer:
     qualified: Qualified
     wall: LeastTime
     restored: Restored
-    people_fault: Callable[[], str]
+    people: People
 
     async def judge(
         self, stage: Stage, order: Order, life: Life | None, actor: Actor, live: Live | None = None
@@ -184,7 +184,8 @@ class Gatherer:
             live=live,
             probing=probing,
             clock_from=self.wall.least(),
-            people_fault=self.people_fault(),
+            people_fault=self.people.fault,
+            people_were_known=self.people.were_known,
             log_doubt=self.restored.doubt,
         )
 
