@@ -30,6 +30,8 @@ SENDER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 """What a sender of evidence may be called: 1 to 32 characters."""
 DAEMON: Final = "meterlink"
 """The actor of what the daemon does by itself; no person has this name."""
+ROLES: Final = "roles"
+"""Under which the act of a person keeps the roles that he held."""
 PEOPLE_MAX: Final = 1_000
 """A file with more is refused."""
 FILE_OCTETS_MAX: Final = 1_048_576
@@ -159,7 +161,7 @@ class Actor:
     @property
     def noted(self) -> dict[str, list[str]]:
         """What the act of a person keeps beside the name: the roles held then. Source: business-rules 2."""
-        return {} if self.is_daemon else {"roles": sorted(role.value for role in self.roles)}
+        return {} if self.is_daemon else {ROLES: sorted(role.value for role in self.roles)}
 
     def may(self, deed: Deed) -> bool:
         """Whether one of the roles allows it; whether the rules do is another question."""

@@ -176,7 +176,7 @@ class EvidenceBook:
             at=now,
             actor=actor.name,
             meter=record.meter,
-            body=body_of(record, by_billing=Role.BILLING in actor.roles, world=self._world(record)),
+            body=body_of(record, actor, world=self._world(record)),
         )
         return await self._append_once(act)
 
@@ -394,7 +394,7 @@ class EvidenceBook:
                 at=self._clock.utc_now(),
                 actor=actor.name,
                 meter=meter,
-                body=body,
+                body={**body, **actor.noted},
             )
         )
 

@@ -20,6 +20,7 @@ from meterlink.orders.evidence.records import (
     SafetyHold,
     parse,
 )
+from meterlink.orders.people import ROLES, Actor, Role
 
 _R = TypeVar("_R", bound=Record)
 _E = TypeVar("_E", bound=Record)
@@ -27,15 +28,25 @@ _BILLED: Final = "by_billing"
 """Beside the keys of a record in its act: that an account of a billing system brought it."""
 _WORLD: Final = "world"
 """Beside those of a payment: the payment world of its meter then."""
+_BESIDE: Final = frozenset({_BILLED, _WORLD, ROLES})
+"""Keys of an act that are none of its record."""
 _ACCOUNTS: Final = frozenset({"none", "remote"})
 """Worlds in which money goes to the head-end, for an account or a bill."""
 
 
-def body_of(record: Record, *, by_billing: bool, world: str = "") -> dict[str, Any]:
-    """What the act of a record keeps."""
+def body_of(record: Record, actor: Actor, *, world: str = "") -> dict[str, Any]:
+    """What the act of a record keeps.
+
+    Args:
+        record: as it came.
+        actor: who takes it in.
+        world: of the meter of a payment; empty: of another record.
+
+    """
     return {
         **record.body,
-        **({_BILLED: True} if by_billing else {}),
+        **actor.noted,
+        **({_BILLED: True} if Role.BILLING in actor.roles else {}),
         **({_WORLD: world} if world else {}),
     }
 
@@ -47,7 +58,7 @@ def record_of(act: Act) -> Evidence:
         EvidenceRefused: it is of no kind that we know.
 
     """
-    return parse({key: value for key, value in act.body.items() if key not in {_BILLED, _WORLD}})
+    return parse({key: value for key, value in act.body.items() if key not in _BESIDE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
