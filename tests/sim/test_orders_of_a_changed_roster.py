@@ -40,7 +40,7 @@ async def change(gateway: OrderGateway, **fields: Any) -> None:
 
 
 async def _committed(
-    gateway: OrderGateway, *, are_corrected: bool = True, meter: str = M, **fields: Any
+    gateway: OrderGateway, *, are_corrected: bool = True, are_new: bool = False, meter: str = M, **fields: Any
 ) -> Mapping[str, Any]:
     with JournalReader(gateway.folder / JOURNAL_FILE) as reader:
         roster = reader.roster()
@@ -53,6 +53,7 @@ async def _committed(
         ticket=ticket,
         revision=roster.revision,
         are_numbers_corrected=are_corrected,
+        are_customers_new=are_new,
     )
 
 

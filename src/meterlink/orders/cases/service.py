@@ -42,7 +42,7 @@ from meterlink.orders.cases.steps import (
     unreached,
     verdicts_of,
 )
-from meterlink.orders.evidence.records import BalanceStatement, Evidence, Policy
+from meterlink.orders.evidence.records import BalanceStatement, Evidence, Policy, Protection
 from meterlink.orders.judging.gathering import Gatherer
 from meterlink.orders.judging.judge import Stopped, written
 from meterlink.orders.paid.aftermath import needs_reconnection
@@ -198,17 +198,41 @@ class CaseService:
 
         """
         async with self._desk:
-            case = self.book.open_of(record.meter)
-            try:
-                if case is not None:
-                    after = await self._review(case)
-                    return [case.id] if after.step != case.step else []
-                if isinstance(record, BalanceStatement) and record.balance_cents < 0:
-                    proposed = await self._propose(record.meter)
-                    return [] if proposed is None else [proposed.id]
-            except EvidenceRefused as error:  # another record of the meter cannot be read
-                _log.error("case_rests", meter=record.meter, reason=str(error))
-        return []
+            touched = [name for meter in self._concerned(record) for name in await self._told_of(meter)]
+            if self.book.open_of(record.meter) is None and not touched:
+                touched += await self._proposed_by(record)
+            return touched
+
+    def _concerned(self, record: Evidence) -> list[str]:
+        """The meters of which a record tells: a protection is about every one of its customer."""
+        meter = self._rules.roster.meter(record.meter)
+        if not isinstance(record, Protection) or meter is None or not meter.customer_number:
+            return [record.meter]
+        others = self._rules.roster.of_customer(meter.customer_number)
+        return list(dict.fromkeys([record.meter, *(other.id for other in others)]))
+
+    async def _told_of(self, meter: str) -> list[str]:
+        """Look at the open case of a meter; its id, if that took a step."""
+        case = self.book.open_of(meter)
+        if case is None:
+            return []
+        try:
+            after = await self._review(case)
+        except EvidenceRefused as error:  # another record of the meter cannot be read
+            _log.error("case_rests", meter=meter, reason=str(error))
+            return []
+        return [case.id] if after.step != case.step else []
+
+    async def _proposed_by(self, record: Evidence) -> list[str]:
+        """The case that a policy begins because of a balance, if it does."""
+        if not isinstance(record, BalanceStatement) or record.balance_cents >= 0:
+            return []
+        try:
+            proposed = await self._propose(record.meter)
+        except EvidenceRefused as error:
+            _log.error("case_rests", meter=record.meter, reason=str(error))
+            return []
+        return [] if proposed is None else [proposed.id]
 
     async def propose(self, meter: str) -> Case | None:
         """Begin a case by policy where the newest statement of a meter calls for one. Source: ARR-04.
@@ -219,6 +243,11 @@ class CaseService:
         """
         async with self._desk:
             return await self._propose(meter) if self.book.open_of(meter) is None else None
+
+    def roster_says(self, case: Case) -> tuple[str, ...]:
+        """What of the roster can end a case: whose meter it is, and why nobody may cut him off."""
+        meter = self._rules.roster.meter(case.meter)
+        return () if meter is None else (meter.customer_number, *self._rules.protected(meter))
 
     async def review(self, case_id: str) -> Case:
         """Take an open case as far as it goes.

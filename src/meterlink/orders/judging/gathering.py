@@ -167,7 +167,7 @@ class Gatherer:
         now = self.clock.utc_now()
         return Facts(
             order=order,
-            meter=replace(meter, protected=self._protected(meter)),
+            meter=replace(meter, protected=self.protected(meter)),
             actor=actor,
             now=now,
             settings=self.settings,
@@ -189,7 +189,7 @@ class Gatherer:
             log_doubt=self.restored.doubt,
         )
 
-    def _protected(self, meter: RosterMeter) -> tuple[ProtectedKind, ...]:
+    def protected(self, meter: RosterMeter) -> tuple[ProtectedKind, ...]:
         """Why nobody may cut off its customer, at whichever of his meters the roster says so."""
         others = self.roster.of_customer(meter.customer_number) if meter.customer_number else ()
         return tuple({kind: None for one in (meter, *others) for kind in one.protected})
