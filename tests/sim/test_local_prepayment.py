@@ -141,6 +141,8 @@ def test_what_was_paid_into_an_account_fills_no_wallet_of_later(tmp_path: Path) 
         assert [] == (await gateway.paid(M, at=at))["orders"]
         (top_up,) = (await gateway.paid(M, "p2"))["orders"]
         assert "done" == (await gateway.until(top_up))["state"]
+        (channel,) = (await shop.reconciled())["channels"]
+        assert (12_000, []) == (channel["received_cents"], channel["waiting"]), "the other is in the account"
 
     shop.run(60, script)
     shop.run(120, again)
