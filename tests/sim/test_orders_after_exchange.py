@@ -6,6 +6,8 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
 from metersim.works.switch import Command
@@ -120,6 +122,32 @@ def test_who_was_cut_off_at_the_old_meter_gets_no_second_case(tmp_path: Path) ->
         await owing(gateway)
         refused = await gateway.refused("clara", "case.create", id="c-1", meter=NEW, reason="arrears")
         assert "was cut off already" in str(refused)
+
+    gateway.run(seconds=600, meanwhile=script)
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+def test_who_was_seen_closed_again_can_get_a_case_of_a_later_debt(is_new: bool, tmp_path: Path) -> None:
+    """A meter that was closed by hand, or is a new one, could never be in a case again, whatever is owed."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        if is_new:
+            await exchanged(gateway)
+            await asyncio.sleep(10)
+        else:
+            gateway.meters[ADDRESS].works.switch.obey(Command(kind="direct_close"), gateway.now())
+        meter = NEW if is_new else M
+        (close,) = (await gateway.paid(meter))["orders"]
+        assert "refused" == (await gateway.until(close))["state"], "it is closed already"
+        await asyncio.sleep(60)
+        overdue_since = time_out(gateway.now() - timedelta(days=60))
+        balance = case_stories.record(
+            gateway, "balance_statement", "b9", balance_cents=-500, overdue_since=overdue_since
+        )
+        await gateway.told({**balance, "meter": meter})
+        assert (await gateway.ask("clara", "case.create", id="c-1", meter=meter, reason="arrears"))["is_open"]
 
     gateway.run(seconds=600, meanwhile=script)
 

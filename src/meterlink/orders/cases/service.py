@@ -45,7 +45,7 @@ from meterlink.orders.cases.steps import (
 from meterlink.orders.evidence.records import BalanceStatement, Evidence, Policy, Protection
 from meterlink.orders.judging.gathering import Gatherer
 from meterlink.orders.judging.judge import Stopped, written
-from meterlink.orders.paid.aftermath import needs_reconnection
+from meterlink.orders.paid.waiting import is_cut_off
 from meterlink.orders.people import DAEMON, THE_DAEMON, Actor, Deed, People
 from meterlink.orders.rules import Facts, Stage, Steps, Verdict, outcome
 from meterlink.orders.rules.facts import holds
@@ -405,7 +405,7 @@ class CaseService:
 
     async def _is_cut_off(self, meter: RosterMeter) -> bool:
         """Whether somebody was cut off at a meter, or at one before it, and not reconnected since."""
-        return needs_reconnection(await self._order_book.of_meter(meter.id, meter.predecessors))
+        return is_cut_off(await self._order_book.histories(meter.id, meter.predecessors))
 
     async def _admit(self, actor: Actor, deed: Deed, case_id: str, meter: str) -> None:
         if not actor.may(deed):

@@ -99,7 +99,7 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
     later = [one for one in histories if one.life.order.kind in BRINGS_CURRENT]
     is_paid = isinstance(record, Payment)
     has_money = meter.world != "local" or _has_money(later, cause.number, is_paid=is_paid)
-    is_cut = not trip.life.is_open and last_cut([one.life for one in histories]) is not None
+    is_cut = not trip.life.is_open and is_cut_off(histories)
     sent = [kept for one in later for kept in one.sent if kept.number > cause.number]
     newest = [one.life.order.id for one in later if one.acts[-1].number > cause.number]
     released = [kept.act.subject for kept, one in told if kept.number > cause.number and _releases(one)]
@@ -113,6 +113,16 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
         order=newest[-1] if newest else trip.life.order.id,
         may_close=is_cut and has_money,
     )
+
+
+def is_cut_off(histories: Sequence[History]) -> bool:
+    """Whether somebody may be in the dark because of us: cut off, and not closed since, by whomever.
+
+    Args:
+        histories: every order of the meter and of those before it, as ``Book.histories`` orders them.
+
+    """
+    return last_cut([one.life for one in histories]) is not None and _that_cut(histories) is not None
 
 
 def _that_cut(histories: Sequence[History]) -> History | None:
