@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
+from meterlink.orders.paid.payments import Payments
 from metersim import Station
 from metersim.security.provider import LabProvider
 from tests.sim.test_orders_of_a_changed_roster import change
@@ -147,6 +148,29 @@ def test_what_was_paid_into_an_account_fills_no_wallet_of_later(tmp_path: Path) 
     shop.run(60, script)
     shop.run(120, again)
     assert ["top_up"] == gateway.obeyed()
+
+
+def test_who_paid_into_the_account_is_reconnected_though_the_meter_got_a_wallet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """His money is in no wallet and comes into none, and he would wait in the dark for it (CTRL-16)."""
+    shop = Shop(tmp_path, model="generic-remote-cost-control")
+    gateway = shop.gateway
+
+    async def nothing(*_: object) -> None:
+        """The program dies between the payment and its order."""
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        gateway.employ("olga", "operator")
+        with monkeypatch.context() as patch:
+            patch.setattr(Payments, "_follow", nothing)
+            assert [] == (await gateway.paid(M))["orders"]
+        await change(gateway, model="generic-local-prepayment")
+
+    shop.run(120, script)
+    shop.run(120, gateway.up)
+    assert ["trip", "permit_close"] == gateway.obeyed()
 
 
 @pytest.mark.parametrize("transfer", ["", "20261124-7"])

@@ -173,12 +173,14 @@ class Payments:
 
     async def _follow(self, meter: RosterMeter, payment: Payment, number: int, touched: list[str]) -> None:
         """Make the orders that it leads to, and add them to those that it touched."""
-        if meter.world == "local":
+        first = payment
+        if is_of_wallet := meter.world == "local":
             first = await self._first_told(meter, payment)
             if any([await self._was_for_an_account(one) for one in (first, payment)]):
                 _log.warning("payment_was_for_the_account", meter=meter.id, payment=payment.full_id)
-            else:
-                touched.append(await self._topped_up(meter, first))
+                is_of_wallet = False
+        if is_of_wallet:
+            touched.append(await self._topped_up(meter, first))
         elif payment.settles:
             histories = await self._book.histories(meter.id, meter.predecessors)
             if _is_sent_before(cut_of(histories), number):
