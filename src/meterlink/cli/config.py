@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -55,12 +55,21 @@ items = ["forward_active_energy.*"]
 def check(
     config: Config = FIRST_CONFIG,
     as_json: AsJson = False,
+    before_start: Annotated[
+        bool,
+        typer.Option(
+            "--before-start",
+            help="Only what keeps the daemon from starting is a fault: with a wrong file of people it reads "
+            "meters and takes no order.",
+        ),
+    ] = False,
 ) -> None:
     """Say whether a configuration is good; each fault with file, line and remedy.
 
     \b
-    Example:
+    Examples:
       meterlink config check --config meterlink.toml
+      meterlink config check --before-start
     """
     from meterlink.cli.config_roster import rostered
     from meterlink.clock import SystemClock
@@ -74,7 +83,7 @@ def check(
         profiles = profiles_of(settings)
         check_items(settings, SystemClock(), profiles)
         settings.check_secrets()
-        _check_control(settings, profiles)
+        people_fault = _check_control(settings, profiles, before_start=before_start)
         web_of(settings)
         if settings.mqtt:
             connector_of(settings.mqtt)  # it reads the certificate authority; nothing is connected
@@ -98,7 +107,7 @@ def check(
         "api": [str(one) for one in (settings.web.listen, settings.web.socket) if one]
         if settings.web
         else [],
-        "control": "as [control] allows" if settings.control else "none: no order leaves",
+        "control": _control_in_words(settings, people_fault),
     }
     if as_json:
         print(json.dumps(facts, ensure_ascii=False))
@@ -116,16 +125,35 @@ def check(
         typer.echo(f"  {key}: {', '.join(value) if isinstance(value, list) else value}")
 
 
-def _check_control(settings: Settings, profiles: MeterProfiles) -> None:
-    """What the orders read at start: whose meters they are, people and holidays."""
+def _check_control(settings: Settings, profiles: MeterProfiles, *, before_start: bool) -> str:
+    """What the orders read at start: whose meters they are, people and holidays.
+
+    Returns:
+        what is wrong with the file of people, where the daemon starts with it; empty: nothing.
+
+    """
     from meterlink.cli.alone import people_of
+    from meterlink.errors import ConfigError
     from meterlink.orders.limits.calendar import Calendar
     from meterlink.roster.roster import Roster
 
     Roster.of(settings, profiles)
-    people_of(settings)
+    fault = ""
+    try:
+        people_of(settings)
+    except ConfigError as error:
+        if not before_start:
+            raise
+        fault = str(error)
     if settings.control:
         Calendar.of(settings.control, settings.gateway.plant_time)
+    return fault
+
+
+def _control_in_words(settings: Settings, people_fault: str) -> str:
+    if people_fault:
+        return f"no order is taken and none leaves until this is right: {people_fault}"
+    return "as [control] allows" if settings.control else "none: no order leaves"
 
 
 def _plan_in_words(settings: Settings, plan: PlanSettings, profiles: MeterProfiles) -> str:
