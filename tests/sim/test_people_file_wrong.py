@@ -113,3 +113,31 @@ def test_a_start_with_a_wrong_file_reads_meters_and_sends_nothing(tmp_path: Path
     assert len(gateway.rows()) > rows, "the meters are read meanwhile"
     told = [one["event"] for one in logs if str(one["event"]).startswith("people_")]
     assert ["people_wrong", "people_changed"] == told
+
+
+def test_a_wrong_file_of_holidays_stops_trips_alone(tmp_path: Path) -> None:
+    """A plant would go unread for a date; or somebody be cut off on a holiday (CTRL-09)."""
+    gateway = one_meter(tmp_path)
+
+    async def ordered() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.ask("clara", "order.create", order=gateway.order("t-1", "trip", M))
+
+    async def wrong() -> None:
+        await gateway.up()
+        assert "CTRL-09" in str(await gateway.refused("anna", "order.approve", id="t-1"))
+        alarm = gateway.order("a-1", "alarm_on", M)
+        await gateway.ask("clara", "order.create", order=alarm)
+        await gateway.operated("a-1")
+        assert "done" == (await gateway.until("a-1"))["state"]
+        await asyncio.sleep(900)
+
+    gateway.run(seconds=60, meanwhile=ordered)
+    (tmp_path / "holidays.toml").write_text("first_day = soon\n", encoding="utf-8")
+    rows = len(gateway.rows())
+    with capture_logs() as logs:
+        gateway.run(seconds=1000, meanwhile=wrong)
+    assert ["alarm_on"] == gateway.obeyed()
+    assert 1 == [one["event"] for one in logs].count("holidays_wrong")
+    assert len(gateway.rows()) > rows

@@ -59,8 +59,8 @@ def check(
         bool,
         typer.Option(
             "--before-start",
-            help="Only what keeps the daemon from starting is a fault: with a wrong file of people it reads "
-            "meters and takes no order.",
+            help="Only what keeps the daemon from starting is a fault: with a wrong file of people or "
+            "holidays it reads meters and cuts nobody off.",
         ),
     ] = False,
 ) -> None:
@@ -83,7 +83,7 @@ def check(
         profiles = profiles_of(settings)
         check_items(settings, SystemClock(), profiles)
         settings.check_secrets()
-        people_fault = _check_control(settings, profiles, before_start=before_start)
+        control_fault = _check_control(settings, profiles, before_start=before_start)
         web_of(settings)
         if settings.mqtt:
             connector_of(settings.mqtt)  # it reads the certificate authority; nothing is connected
@@ -107,7 +107,7 @@ def check(
         "api": [str(one) for one in (settings.web.listen, settings.web.socket) if one]
         if settings.web
         else [],
-        "control": _control_in_words(settings, people_fault),
+        "control": _control_in_words(settings, control_fault),
     }
     if as_json:
         print(json.dumps(facts, ensure_ascii=False))
@@ -129,7 +129,7 @@ def _check_control(settings: Settings, profiles: MeterProfiles, *, before_start:
     """What the orders read at start: whose meters they are, people and holidays.
 
     Returns:
-        what is wrong with the file of people, where the daemon starts with it; empty: nothing.
+        what is wrong with one of these files, where the daemon starts with it; empty: nothing.
 
     """
     from meterlink.cli.alone import people_of
@@ -141,18 +141,18 @@ def _check_control(settings: Settings, profiles: MeterProfiles, *, before_start:
     fault = ""
     try:
         people_of(settings)
+        if settings.control:
+            Calendar.of(settings.control, settings.gateway.plant_time)
     except ConfigError as error:
         if not before_start:
             raise
         fault = str(error)
-    if settings.control:
-        Calendar.of(settings.control, settings.gateway.plant_time)
     return fault
 
 
-def _control_in_words(settings: Settings, people_fault: str) -> str:
-    if people_fault:
-        return f"no order is taken and none leaves until this is right: {people_fault}"
+def _control_in_words(settings: Settings, fault: str) -> str:
+    if fault:
+        return f"nobody is cut off until this is right: {fault}"
     return "as [control] allows" if settings.control else "none: no order leaves"
 
 

@@ -167,7 +167,7 @@ class Daemon:
                     relay=delivery.relay,
                     lines=lines.work,
                     clock=outside.clock,
-                    people_fault=(lambda: ordering.people.fault) if ordering is not None else str,
+                    orders=dict if ordering is None else ordering.troubles,
                 ),
             )
             billing = self._billing(settings, journal)

@@ -53,7 +53,7 @@ class Health:
         relay: the present one; ``None``: it is being changed.
         lines: what each line does, by name.
         clock: of the daemon.
-        people_fault: what is wrong with the file of people; empty: nothing, or there are no orders.
+        orders: what keeps orders from going; empty: nothing, or there are none.
 
     Attributes:
         reloads: what became of them.
@@ -68,7 +68,7 @@ class Health:
         relay: Callable[[], Relay | None],
         lines: Callable[[], Mapping[str, LineWork]],
         clock: Clock,
-        people_fault: Callable[[], str] = str,
+        orders: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.reloads = Reloads()
         self._journal = journal
@@ -76,7 +76,7 @@ class Health:
         self._relay = relay
         self._lines = lines
         self._clock = clock
-        self._people_fault = people_fault
+        self._orders = orders
         self._started_s = clock.monotonic_s()
         self._loop_lag_s = 0.0
         self._version = version("meterlink")
@@ -109,8 +109,7 @@ class Health:
     def _troubles(self) -> Iterator[tuple[str, str]]:
         if self.reloads.trouble:
             yield "config", f"the newest was refused, the old one holds: {self.reloads.trouble}"
-        if fault := self._people_fault():
-            yield "people", f"nobody is cut off, and no order is taken, until this is right: {fault}"
+        yield from self._orders().items()
         if self._journal.work.trouble:
             yield "journal", self._journal.work.trouble
         relay = self._relay()
