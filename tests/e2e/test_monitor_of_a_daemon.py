@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +54,44 @@ def test_a_watcher_sees_the_work_and_what_is_wrong(tmp_path: Path) -> None:
             assert 503 == status
             assert ["line line2"] == list(troubles["reasons"]), "the broker and the journal are well"
             assert "127.0.0.1:1" in troubles["reasons"]["line line2"]
+
+
+def test_a_wrong_file_of_people_is_seen_and_costs_no_reading(tmp_path: Path) -> None:
+    """A slip of the pen would keep a whole plant from being read, or orders from being seen to rest."""
+    with running_metersim(tmp_path) as plant:
+        config = write_config(tmp_path, {plant.urls[0]: plant.meters[0]})
+        people = tmp_path / "people.toml"
+        people.write_text("[[people]\n", encoding="utf-8")
+        people.chmod(0o600)
+        control = f'[control]\npeople = "{people}"\noperator_code = "20261124"\n'
+        config.write_text(config.read_text() + control, encoding="utf-8")
+        command = [METERLINK, "run", "--config", str(config)]
+        with announced(command, tmp_path / "log") as (process, ready):
+            port = ready["monitor"]
+            wait_until(
+                lambda: _numbers(port).get(("meterlink_exchanges_total", "line1", "answered"), 0) > 0,
+                what="a meter that is read",
+            )
+            status, troubles = _page(port, "/readyz")
+            assert (503, ["people"]) == (status, list(troubles["reasons"]))
+            assert "people.toml: not TOML" in troubles["reasons"]["people"]
+            listed = subprocess.run(
+                [METERLINK, "order", "list", "--config", str(config)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert 8 == listed.returncode
+            assert "nobody may do anything until this is right" in listed.stderr
+            own = pwd.getpwuid(os.getuid()).pw_name
+            people.write_text(f'[[people]]\nname = "{own}"\nroles = ["viewer"]\n', encoding="utf-8")
+            os.kill(process.pid, signal.SIGHUP)
+            wait_until(
+                lambda: "people_changed" in (tmp_path / "log").read_text(encoding="utf-8"),
+                what="a file of people that is read again",
+            )
+            status, well = _page(port, "/readyz")
+            assert (200, {}) == (status, well["reasons"])
 
 
 def test_the_port_can_be_left_out(tmp_path: Path) -> None:

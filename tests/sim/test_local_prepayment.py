@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
+from meterlink.orders.paid.payments import Payments
 from metersim import Station
 from metersim.security.provider import LabProvider
 from tests.sim.test_orders_of_a_changed_roster import change
 from tests.support.adapters import Program
-from tests.support.control_bench import ADDRESS, CUSTOMER, NUMBER, a_shop
+from tests.support.control_bench import ADDRESS, CUSTOMER, NUMBER, a_meter, a_shop
 from tests.support.head_end645 import HeadEnd
-from tests.support.order_gateway import OrderGateway
+from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
 
 M = f"m{ADDRESS}"
 DAY = "2026-11-24"
@@ -140,10 +142,90 @@ def test_what_was_paid_into_an_account_fills_no_wallet_of_later(tmp_path: Path) 
         assert [] == (await gateway.paid(M, at=at))["orders"]
         (top_up,) = (await gateway.paid(M, "p2"))["orders"]
         assert "done" == (await gateway.until(top_up))["state"]
+        (channel,) = (await shop.reconciled())["channels"]
+        assert (12_000, []) == (channel["received_cents"], channel["waiting"]), "the other is in the account"
 
     shop.run(60, script)
     shop.run(120, again)
     assert ["top_up"] == gateway.obeyed()
+
+
+def test_who_paid_into_the_account_is_reconnected_though_the_meter_got_a_wallet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """His money is in no wallet and comes into none, and he would wait in the dark for it (CTRL-16)."""
+    shop = Shop(tmp_path, model="generic-remote-cost-control")
+    gateway = shop.gateway
+
+    async def nothing(*_: object) -> None:
+        """The program dies between the payment and its order."""
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        gateway.employ("olga", "operator")
+        with monkeypatch.context() as patch:
+            patch.setattr(Payments, "_follow", nothing)
+            assert [] == (await gateway.paid(M))["orders"]
+        await change(gateway, model="generic-local-prepayment")
+
+    shop.run(120, script)
+    shop.run(120, gateway.up)
+    assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+@pytest.mark.parametrize("transfer", ["", "20261124-7"])
+def test_another_sender_s_word_brings_no_money_out_of_the_account(tmp_path: Path, transfer: str) -> None:
+    """The bank's word of yesterday's payment would fill the wallet with what is in the account (TOP-01)."""
+    shop = Shop(tmp_path, model="generic-remote-cost-control")
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await gateway.up()
+        gateway.employ("olga", "operator")
+        await gateway.paid(M, transfer=transfer)
+        await change(gateway, model="generic-local-prepayment")
+
+    async def again() -> None:
+        await gateway.up()
+        orders = (await gateway.paid(M, "b-7", sender="bank", transfer=transfer))["orders"]
+        for order in orders:
+            assert "refused" == (await gateway.until(order))["state"]
+        by_hand = gateway.order("o-1", OrderKind.TOP_UP, M, payment="bank:b-7", amount_cents=12_000)
+        error = await gateway.refused("clara", "order.create", order=by_hand)
+        assert "TOP-01" in str(error), "nor by a person's order"
+        assert bool(transfer) is not bool(orders), "where it is certain, nobody has to find out"
+
+    shop.run(60, script)
+    shop.run(120, again)
+    assert [] == gateway.obeyed()
+
+
+def test_what_was_paid_into_the_account_of_one_meter_fills_no_wallet_of_another(tmp_path: Path) -> None:
+    """A customer with an account and a wallet would be credited twice, once by each sender (TOP-01)."""
+    other = "000000000162"
+    wallet = {"security": "lab", "control_password": None, "allow_plaintext_control": False}
+    gateway = OrderGateway(
+        tmp_path,
+        [
+            Station(meter=a_shop()),
+            Station(meter=a_meter(OPEN_TO_ALL, address=other, number=f"{int(NUMBER) + 1:012d}")),
+        ],
+        keys={
+            ADDRESS: {**wallet, "customer_number": CUSTOMER, "model": "generic-local-prepayment"},
+            other: {"customer_number": CUSTOMER},
+        },
+        tables={"security_providers": [{"name": "lab", "command": ["hsm"]}]},
+        provider=lambda group: Program(group, name="lab").open,
+    )
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.paid(f"m{other}")
+        (top_up,) = (await gateway.paid(M, "b-7", sender="bank"))["orders"]
+        assert "refused" == (await gateway.until(top_up))["state"]
+
+    gateway.run(seconds=120, meanwhile=script)
+    assert [] == gateway.obeyed(ADDRESS)
 
 
 def nights(logs: Sequence[Mapping[str, Any]]) -> list[str]:

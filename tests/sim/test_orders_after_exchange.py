@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
+
+import pytest
 
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
 from metersim.works.switch import Command
 from tests.sim.test_local_prepayment import Shop
+from tests.support import case_stories
 from tests.support.control_bench import ADDRESS
-from tests.support.order_gateway import OrderGateway, one_meter
+from tests.support.order_gateway import OrderGateway, document, one_meter
+from tests.support.rules import chain
 
 M = f"m{ADDRESS}"
 NUMBER = "000000000009"
@@ -40,6 +45,13 @@ async def exchanged(gateway: OrderGateway) -> None:
         first={"forward_active_energy": "0"},
     )
     assert "revision" in answer, answer
+
+
+async def owing(gateway: OrderGateway) -> None:
+    """Everything is told of the new meter that must be before a household is cut off."""
+    await asyncio.sleep(10)  # its line is built
+    kept = chain(gateway.now())
+    await gateway.told(*(document(one.record.body, NEW, gateway.number_of(M)) for one in kept))
 
 
 def test_a_protected_customer_is_protected_at_the_new_meter(tmp_path: Path) -> None:
@@ -98,6 +110,67 @@ def test_who_was_cut_off_and_pays_is_reconnected_at_the_new_meter(tmp_path: Path
     found: list[list[str]] = []
     gateway.run(seconds=600, meanwhile=pays)
     assert [["NEED-01"]] == found, "the new meter says that its contact is closed: nobody is in the dark"
+
+
+def test_who_was_cut_off_at_the_old_meter_gets_no_second_case(tmp_path: Path) -> None:
+    """Who was cut off would be cut off once more by the debt that he was cut off for (CTRL-21)."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        await exchanged(gateway)
+        await owing(gateway)
+        refused = await gateway.refused("clara", "case.create", id="c-1", meter=NEW, reason="arrears")
+        assert "was cut off already" in str(refused)
+
+    gateway.run(seconds=600, meanwhile=script)
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+def test_who_was_seen_closed_again_can_get_a_case_of_a_later_debt(is_new: bool, tmp_path: Path) -> None:
+    """A meter that was closed by hand, or is a new one, could never be in a case again, whatever is owed."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        if is_new:
+            await exchanged(gateway)
+            await asyncio.sleep(10)
+        else:
+            gateway.meters[ADDRESS].works.switch.obey(Command(kind="direct_close"), gateway.now())
+        meter = NEW if is_new else M
+        (close,) = (await gateway.paid(meter))["orders"]
+        assert "refused" == (await gateway.until(close))["state"], "it is closed already"
+        await asyncio.sleep(60)
+        overdue_since = time_out(gateway.now() - timedelta(days=60))
+        balance = case_stories.record(
+            gateway, "balance_statement", "b9", balance_cents=-500, overdue_since=overdue_since
+        )
+        await gateway.told({**balance, "meter": meter})
+        assert (await gateway.ask("clara", "case.create", id="c-1", meter=meter, reason="arrears"))["is_open"]
+
+    gateway.run(seconds=600, meanwhile=script)
+
+
+def test_who_was_cut_off_at_the_old_meter_gets_no_case_by_policy(tmp_path: Path) -> None:
+    """The next statement of the same debt would begin a second disconnection by itself (CTRL-10)."""
+    gateway = case_stories.a_gateway(tmp_path, by_policy=True)
+    gateway.employ("olga", "operator")
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        await exchanged(gateway)
+        agreement, policy = case_stories.agreed(gateway)
+        await gateway.told({**agreement, "meter": NEW})
+        await gateway.ask("anna", "evidence.add", records=[policy])
+        await gateway.ask("both", "evidence.confirm", id="board:v7")
+        await owing(gateway)
+        balance = case_stories.record(gateway, "balance_statement", "b7", balance_cents=-12_000)
+        readings_until = time_out(gateway.now() - timedelta(hours=6))
+        await gateway.told({**balance, "meter": NEW, "readings_until": readings_until})
+        assert [] == (await gateway.ask("clara", "case.list"))["cases"]
+
+    gateway.run(seconds=600, meanwhile=script)
 
 
 def test_money_that_came_into_the_new_meter_reconnects_who_was_cut_off_at_the_old_one(tmp_path: Path) -> None:

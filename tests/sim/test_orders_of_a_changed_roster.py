@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.journal.reader import JournalReader
 from meterlink.model.order import OrderKind
+from meterlink.orders.strays import Strays
 from metersim import Station
 from tests.support.control_bench import ADDRESS, NUMBER, a_meter
 from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, kinds_of
@@ -37,12 +40,12 @@ async def change(gateway: OrderGateway, **fields: Any) -> None:
 
 
 async def _committed(
-    gateway: OrderGateway, *, are_corrected: bool = True, **fields: Any
+    gateway: OrderGateway, *, are_corrected: bool = True, are_new: bool = False, meter: str = M, **fields: Any
 ) -> Mapping[str, Any]:
     with JournalReader(gateway.folder / JOURNAL_FILE) as reader:
         roster = reader.roster()
     ticket = (await gateway.ask("olga", "roster.begin"))["ticket"]
-    entry = {**roster.entries[M], **fields}
+    entry = {**roster.entries[meter], **fields}
     await gateway.ask("olga", "roster.put", ticket=ticket, entries=[entry])
     return await gateway.ask(
         "olga",
@@ -50,6 +53,7 @@ async def _committed(
         ticket=ticket,
         revision=roster.revision,
         are_numbers_corrected=are_corrected,
+        are_customers_new=are_new,
     )
 
 
@@ -136,6 +140,41 @@ def test_an_order_for_a_meter_that_goes_ends_as_a_stray(tmp_path: Path) -> None:
 
     gateway.run(seconds=1800, meanwhile=script)
     assert ([], []) == (gateway.obeyed(ADDRESS), gateway.obeyed(OTHER))
+
+
+def test_a_meter_that_goes_while_another_one_s_orders_end_leaves_none_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The orders of the second meter would stand open until their deadline, or the next start, for nobody."""
+    stations = [
+        Station(meter=a_meter(OPEN_TO_ALL)),
+        Station(meter=a_meter(OPEN_TO_ALL, address=OTHER, number=OTHER_NUMBER)),
+        Station(meter=a_meter(OPEN_TO_ALL, address="000000000017", number="000000000017")),
+    ]
+    gateway = OrderGateway(tmp_path, stations)
+    gateway.employ("olga", "operator")
+    ended, looks = Strays.end, []
+
+    async def end(self: Strays) -> None:
+        await ended(self)
+        looks.append(gateway.now())
+        if len(looks) == 2:  # the first is that of the start
+            await change(gateway, meter=f"m{OTHER}", in_service_until=gateway.now().isoformat())
+            await asyncio.sleep(30)
+
+    monkeypatch.setattr(Strays, "end", end)
+
+    async def script() -> None:
+        await gateway.up()
+        for number, meter in enumerate((M, f"m{OTHER}")):
+            order = gateway.order(f"o-{number}", OrderKind.ALARM_ON, meter)
+            await gateway.ask("clara", "order.create", order=order)
+        await change(gateway, in_service_until=gateway.now().isoformat())
+        await asyncio.sleep(60)
+        states = [(await gateway.ask("clara", "order.show", id=f"o-{n}"))["state"] for n in range(2)]
+        assert ["refused", "refused"] == states
+
+    gateway.run(seconds=120, meanwhile=script)
 
 
 def test_no_order_leaves_while_a_change_is_being_written(tmp_path: Path) -> None:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+from structlog.testing import capture_logs
+
 from meterlink.errors import NotAllowed
 from meterlink.model.payload import time_out
 from tests.support.case_stories import M, a_gateway, announced, policy_told, statement, warned
@@ -70,3 +73,71 @@ def test_to_stop_and_to_pay_stay_possible(tmp_path: Path) -> None:
 
     gateway.run(seconds=60, meanwhile=script)
     assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+@pytest.mark.parametrize("kind", ["trip", "permit_close"])
+def test_a_start_with_a_wrong_file_reads_meters_and_sends_nothing(tmp_path: Path, kind: str) -> None:
+    """A plant would go unread for a bracket; or an order go while nobody is known (AUD-01)."""
+    gateway = a_gateway(tmp_path, by_policy=kind == "trip")
+
+    async def ordered() -> None:
+        await gateway.up()
+        if kind == "permit_close":
+            await gateway.cut_off(M)
+            gateway.unplug()
+            await gateway.paid(M)
+        else:
+            await warned(gateway)
+            await policy_told(gateway)
+            await statement(gateway, "b7")
+            await announced(gateway)
+
+    async def wrong() -> None:
+        await gateway.up()
+        for user, op in (("clara", "order.list"), ("sam", "control.stop"), ("billing", "evidence.add")):
+            error = await gateway.refused(user, op)
+            assert isinstance(error, NotAllowed) and "people.toml: not TOML" in str(error)
+        await asyncio.sleep(3600 if kind == "trip" else 900)
+        assert before == gateway.obeyed()
+        repaired = (tmp_path / "people.toml").with_suffix(".new")
+        repaired.write_text(right, encoding="utf-8")
+        repaired.replace(tmp_path / "people.toml")
+        await asyncio.sleep(1800)
+
+    gateway.run(seconds=60, meanwhile=ordered)
+    gateway.plugged = True
+    before, right, rows = gateway.obeyed(), slip(tmp_path), len(gateway.rows())
+    with capture_logs() as logs:
+        gateway.run(seconds=6000, meanwhile=wrong)
+    assert [*before, kind] == gateway.obeyed(), "it only waited"
+    assert len(gateway.rows()) > rows, "the meters are read meanwhile"
+    told = [one["event"] for one in logs if str(one["event"]).startswith("people_")]
+    assert ["people_wrong", "people_changed"] == told
+
+
+def test_a_wrong_file_of_holidays_stops_trips_alone(tmp_path: Path) -> None:
+    """A plant would go unread for a date; or somebody be cut off on a holiday (CTRL-09)."""
+    gateway = one_meter(tmp_path)
+
+    async def ordered() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.ask("clara", "order.create", order=gateway.order("t-1", "trip", M))
+
+    async def wrong() -> None:
+        await gateway.up()
+        assert "CTRL-09" in str(await gateway.refused("anna", "order.approve", id="t-1"))
+        alarm = gateway.order("a-1", "alarm_on", M)
+        await gateway.ask("clara", "order.create", order=alarm)
+        await gateway.operated("a-1")
+        assert "done" == (await gateway.until("a-1"))["state"]
+        await asyncio.sleep(900)
+
+    gateway.run(seconds=60, meanwhile=ordered)
+    (tmp_path / "holidays.toml").write_text("first_day = soon\n", encoding="utf-8")
+    rows = len(gateway.rows())
+    with capture_logs() as logs:
+        gateway.run(seconds=1000, meanwhile=wrong)
+    assert ["alarm_on"] == gateway.obeyed()
+    assert 1 == [one["event"] for one in logs].count("holidays_wrong")
+    assert len(gateway.rows()) > rows

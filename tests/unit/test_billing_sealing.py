@@ -20,13 +20,19 @@ import pytest
 from pyarrow import parquet
 
 from meterlink.billing import formats, sealing, settlements
+from meterlink.billing.days import end_of
 from meterlink.billing.disk import RealDisk
 from meterlink.billing.formats import COLUMNS, FORMATS, Format
 from meterlink.billing.manifest import MANIFEST, SIGNATURE, signer_of
 from meterlink.billing.settlements import Settlements, folder_of_area
 from meterlink.errors import BadRequest, SettlementBroken, Unknown
+from meterlink.journal.ledger import Due, Planned
 from meterlink.model.act import Topic
-from meterlink.model.marks import Marks
+from meterlink.model.data_classes import DAILY_FREEZE
+from meterlink.model.marks import NO_MARKS, Marks
+from meterlink.model.reading import Reading, Record
+from meterlink.model.slot import SlotKey
+from meterlink.model.zone import CHINA_TIME
 from tests.support.billing import FIRST_DAY, TOTAL, Plant, plant
 
 _NEXT = FIRST_DAY + timedelta(days=1)
@@ -79,6 +85,34 @@ async def test_a_sealed_day_says_what_is_in_it_and_what_is_not(tmp_path: Path) -
             assert at.key.public_hex == signer_of(manifest.octets(), file.read())
         [act] = await at.journal.acts.of_subject(Topic.SETTLEMENT, "2026-11-01/east")
         assert (sealed.sha256, "li", "seal") == (act.act.body["manifest_sha256"], act.act.actor, act.act.verb)
+
+
+@pytest.mark.asyncio
+async def test_a_slot_that_is_kept_without_a_register_is_said_to_be(tmp_path: Path) -> None:
+    """A signed manifest would give no reason at all, where its readers are promised a word."""
+    async with plant(tmp_path) as at:
+        await _a_night(at)
+        slot = end_of(FIRST_DAY, CHINA_TIME)
+        before = slot - timedelta(days=2)
+        due = Due(int(slot.timestamp()), int(slot.timestamp()))
+        planned = Planned(meter="m3", data_class=DAILY_FREEZE, every_s=86_400, slots=(due,))
+        await at.journal.ledger.plan([planned])
+        reading = Reading(
+            meter="m3",
+            item=TOTAL,
+            value=Decimal(1),
+            unit="kWh",
+            slot=before,
+            taken_at=slot,
+            marks=NO_MARKS,
+            route="line1",
+        )
+        record = Record(meter="m3", data_class=DAILY_FREEZE, readings=(reading,))
+        await at.journal.keep(record, settles=SlotKey("m3", DAILY_FREEZE, 86_400, slot))
+        await at.settler(formats=("csv",)).settle(FIRST_DAY, "east")
+        [missing] = at.settlements().of(FIRST_DAY, "east")[0].manifest.missing
+    assert ("m3", "kept") == (missing.meter, missing.reason)
+    assert missing.en and missing.zh
 
 
 @pytest.mark.asyncio

@@ -23,10 +23,10 @@ protocol = "dlt645-1997"
 """
 
 
-def _check(tmp_path: Path, text: str) -> tuple[int, str]:
+def _check(tmp_path: Path, text: str, *words: str) -> tuple[int, str]:
     path = tmp_path / "meterlink.toml"
     path.write_text(text)
-    result = CliRunner().invoke(app, ["config", "check", "--config", str(path)])
+    result = CliRunner().invoke(app, ["config", "check", "--config", str(path), *words])
     return result.exit_code, result.output
 
 
@@ -173,15 +173,18 @@ def test_people_and_holidays_are_read_before_the_daemon_is(tmp_path: Path) -> No
     people, holidays = tmp_path / "people.toml", tmp_path / "holidays.toml"
     text = _METERS + f'[control]\npeople = "{people}"\nholidays = "{holidays}"\noperator_code = "20261122"\n'
     assert (2, True) == _found(tmp_path, text, "people.toml: cannot be read")
+    told = "nobody is cut off until this is right"
+    assert (0, True) == _found(tmp_path, text, told, "--before-start"), "else systemd would not start it"
     people.write_text('[[people]]\nname = "li.lei"\nroles = ["clerk"]\n')
     people.chmod(0o600)
     assert (2, True) == _found(tmp_path, text, "holidays.toml: cannot be read")
+    assert (0, True) == _found(tmp_path, text, "holidays.toml: cannot be read", "--before-start")
     holidays.write_text("first_day = 2026-01-01\nlast_day = 2026-12-31\n")
     assert (0, True) == _found(tmp_path, text, "control: as [control] allows")
     assert (0, True) == _found(tmp_path, _METERS, "control: none: no order leaves")
     assert (2, True) == _found(tmp_path, _METERS + 'cost_control = "local"\n', "its profile")
 
 
-def _found(tmp_path: Path, text: str, words: str) -> tuple[int, bool]:
-    code, said = _check(tmp_path, text)
+def _found(tmp_path: Path, text: str, words: str, *options: str) -> tuple[int, bool]:
+    code, said = _check(tmp_path, text, *options)
     return code, words in said.replace("\n", " ")

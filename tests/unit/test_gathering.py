@@ -22,15 +22,15 @@ from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.judging import watching
 from meterlink.orders.judging.brakes import ASK_MAX, TRIPS_HELD, TRIPS_STOPPED, WHY_MAX, Brakes
 from meterlink.orders.judging.gathering import Gatherer, Proven
+from meterlink.orders.judging.least_time import LeastTime
 from meterlink.orders.judging.restored import Restored
-from meterlink.orders.judging.wall_clock import WallClock
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.limits.caps import Limits
 from meterlink.orders.limits.trips import Quarantine
-from meterlink.orders.people import THE_DAEMON, Actor, Role
+from meterlink.orders.people import THE_DAEMON, Actor, People, Role
 from meterlink.orders.rules import RULES, Live, OnStop, Stage, Verdict, outcome
 from meterlink.orders.rules.edition import edition
 from meterlink.roster.roster import Roster, RosterMeter
@@ -99,7 +99,7 @@ class World:
         self.brakes = Brakes(self.journal.acts, self.watch, self.clock)
         self.alarms = Alarms(self.journal.acts, self.clock, zone=CALENDAR.zone)
         self.read_at: datetime | None = NOON - HOUR
-        wall = WallClock(self.journal.acts, self.clock)
+        wall = LeastTime(self.journal.acts, self.clock)
         self.gatherer = Gatherer(
             acts=self.journal.acts,
             roster=self.roster,
@@ -113,6 +113,7 @@ class World:
             qualified=self._qualified,
             wall=wall,
             restored=Restored(self.journal.acts, self.journal.mark, self.timeline, wall),
+            people=People(()),
         )
 
     async def _last_read(self, meter: str) -> datetime | None:

@@ -168,3 +168,17 @@ def test_while_the_file_is_wrong_nobody_has_a_role(tmp_path: Path, wrong: str) -
         assert "people" == told.value.why
     _file(tmp_path, _GOOD)
     assert people.actor("han.meimei").may(Deed.APPROVE)
+
+
+def test_a_file_that_is_wrong_at_the_start_gives_nobody_a_role(tmp_path: Path) -> None:
+    """By whichever list was thought of last, somebody would hold a role that no file gives (AUD-01)."""
+    path = _file(tmp_path, "[[people]\n")
+    people = PeopleOfFile(path)
+    for look in (people.actor, people.last):
+        with pytest.raises(NotAllowed, match="nobody may do anything"):
+            look("li.lei")
+    assert (False, True) == (people.were_known, "not TOML" in people.fault)
+    _file(tmp_path, _GOOD)
+    assert (people.actor("li.lei").may(Deed.CREATE), people.fault) == (True, "")
+    _file(tmp_path, "[[people]\n")
+    assert (True, True) == (people.last("li.lei").may(Deed.CREATE), people.were_known)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from meterlink.journal.journal import Journal
+from meterlink.orders.judging.least_time import LeastTime
 from meterlink.orders.judging.restored import ASK_MAX, Restored
-from meterlink.orders.judging.wall_clock import WallClock
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.people import Actor
 from metersim.loop import Simulation
@@ -37,7 +37,7 @@ def test_the_second_word_comes_within_an_hour(
 
     async def life() -> None:
         async with Journal.open(tmp_path / "journal.sqlite3", clock=sim.clock) as journal:
-            timeline, wall = Timeline(sim.clock), WallClock(journal.acts, sim.clock)
+            timeline, wall = Timeline(sim.clock), LeastTime(journal.acts, sim.clock)
             restored = Restored(journal.acts, journal.mark, timeline, wall)
             restored.doubt = "the journal lacks act 7"
             assert not await restored.trust(SECURITY, "the meters were read")

@@ -143,9 +143,9 @@ def test_a_verdict_is_told_in_both_languages_with_its_figures(case: Case) -> Non
         assert {"rule": verdict.rule, "passed": False, "inputs": dict(verdict.inputs)} == verdict.body
 
 
-_EVERY = "CTRL-12 CTRL-21 CTRL-23 CTRL-25 LOG-01 QUAL-01 TIME-01"
+_EVERY = "CTRL-12 CTRL-21 CTRL-23 CTRL-25 LOG-01 PEOPLE-01 QUAL-01 TIME-01"
 _SWITCHES = f"{_EVERY} CTRL-13 CTRL-20 NEED-01 RELAY-01"
-_CUTS = f"{_SWITCHES} AUD-02 CAP-01 PEOPLE-01 CTRL-08 CTRL-09 CTRL-10 CTRL-11 CTRL-14 CTRL-24"
+_CUTS = f"{_SWITCHES} AUD-02 CAP-01 CTRL-08 CTRL-09 CTRL-10 CTRL-11 CTRL-14 CTRL-24"
 _CLOSES = f"{_SWITCHES} CTRL-15 CTRL-16 CTRL-17 HOLD-01"
 _LAST: dict[OrderKind, str] = {
     TRIP: f"{_CUTS} CTRL-01 CTRL-02 CTRL-03 CTRL-04 CTRL-05 CTRL-06",

@@ -23,6 +23,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from meterlink.acquisition.allowance import Allowance
+from meterlink.acquisition.clock_watch import Wall
 from meterlink.acquisition.harvest import Harvest, RecordKeeper
 from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.looks import Looks
@@ -31,7 +32,6 @@ from meterlink.acquisition.plans import Point, StoredPlan
 from meterlink.acquisition.ranking import Ranking
 from meterlink.acquisition.streams import NOTHING_OPEN, Meter, Stream
 from meterlink.acquisition.turns import OVERWRITTEN_MAX, SLOTS_A_TURN, Job, Turn, TurnLedger
-from meterlink.acquisition.wall_clock import Wall
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock, wait_for

@@ -19,11 +19,11 @@ from datetime import date, datetime, tzinfo
 
 import structlog
 
+from meterlink.acquisition.clock_watch import LOOK_S, Wall
 from meterlink.acquisition.keeping import Keeper, PatientKeeper
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger, PassingSlots
 from meterlink.acquisition.plans import Plan, Point, is_kept
-from meterlink.acquisition.wall_clock import LOOK_S, Wall
 from meterlink.bus.line import Line
 from meterlink.clock import Clock, wait_for
 from meterlink.drivers.base import Driver

@@ -67,7 +67,8 @@ class Missing:
         meter: our id of it.
         meter_number: 12 digits; may be empty.
         customer_number: 12 digits; may be empty.
-        reason: the ledger's word, e.g. ``silent``; ``unplanned``: nothing was due of it.
+        reason: the ledger's word, e.g. ``silent``; ``unplanned``: nothing was due of it;
+            ``kept``: the ledger says that it was kept.
         en: one sentence.
         zh: the same in Chinese.
 

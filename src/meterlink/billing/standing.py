@@ -17,6 +17,8 @@ from meterlink.model.marks import UNUSABLE, Marks, Standing
 
 UNPLANNED: Final = "unplanned"
 """Reason of a meter of which nothing was due."""
+KEPT: Final = "kept"
+"""Reason of a meter whose slot the ledger has as kept, though no register of its freeze is in the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class DayStanding:
         at = end_of(self.day, freezes.zone)
         told = why(freezes.standings(meter, at), {}, meter, at, freezes.zone)
         nobody = {"reason": UNPLANNED, **{lang: words.format(meter=meter) for lang, words in NOBODY.items()}}
-        reason: Mapping[str, str] = next(
+        reason: Mapping[str, str | None] = next(
             (one for one in told["found"] if one["class"] == DAILY_FREEZE), nobody
         )
         place = freezes.points.place(meter, at)
@@ -79,9 +81,9 @@ class DayStanding:
             meter=meter,
             meter_number=place.meter_number,
             customer_number=place.customer_number,
-            reason=reason["reason"],
-            en=reason["en"],
-            zh=reason["zh"],
+            reason=reason["reason"] or KEPT,
+            en=str(reason["en"]),
+            zh=str(reason["zh"]),
         )
 
 

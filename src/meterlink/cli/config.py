@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -55,12 +55,21 @@ items = ["forward_active_energy.*"]
 def check(
     config: Config = FIRST_CONFIG,
     as_json: AsJson = False,
+    before_start: Annotated[
+        bool,
+        typer.Option(
+            "--before-start",
+            help="Only what keeps the daemon from starting is a fault: with a wrong file of people or "
+            "holidays it reads meters and cuts nobody off.",
+        ),
+    ] = False,
 ) -> None:
     """Say whether a configuration is good; each fault with file, line and remedy.
 
     \b
-    Example:
+    Examples:
       meterlink config check --config meterlink.toml
+      meterlink config check --before-start
     """
     from meterlink.cli.config_roster import rostered
     from meterlink.clock import SystemClock
@@ -74,7 +83,7 @@ def check(
         profiles = profiles_of(settings)
         check_items(settings, SystemClock(), profiles)
         settings.check_secrets()
-        _check_control(settings, profiles)
+        control_fault = _check_control(settings, profiles, before_start=before_start)
         web_of(settings)
         if settings.mqtt:
             connector_of(settings.mqtt)  # it reads the certificate authority; nothing is connected
@@ -98,7 +107,7 @@ def check(
         "api": [str(one) for one in (settings.web.listen, settings.web.socket) if one]
         if settings.web
         else [],
-        "control": "as [control] allows" if settings.control else "none: no order leaves",
+        "control": _control_in_words(settings, control_fault),
     }
     if as_json:
         print(json.dumps(facts, ensure_ascii=False))
@@ -116,16 +125,35 @@ def check(
         typer.echo(f"  {key}: {', '.join(value) if isinstance(value, list) else value}")
 
 
-def _check_control(settings: Settings, profiles: MeterProfiles) -> None:
-    """What the orders read at start: whose meters they are, people and holidays."""
+def _check_control(settings: Settings, profiles: MeterProfiles, *, before_start: bool) -> str:
+    """What the orders read at start: whose meters they are, people and holidays.
+
+    Returns:
+        what is wrong with one of these files, where the daemon starts with it; empty: nothing.
+
+    """
     from meterlink.cli.alone import people_of
+    from meterlink.errors import ConfigError
     from meterlink.orders.limits.calendar import Calendar
     from meterlink.roster.roster import Roster
 
     Roster.of(settings, profiles)
-    people_of(settings)
-    if settings.control:
-        Calendar.of(settings.control, settings.gateway.plant_time)
+    fault = ""
+    try:
+        people_of(settings)
+        if settings.control:
+            Calendar.of(settings.control, settings.gateway.plant_time)
+    except ConfigError as error:
+        if not before_start:
+            raise
+        fault = str(error)
+    return fault
+
+
+def _control_in_words(settings: Settings, fault: str) -> str:
+    if fault:
+        return f"nobody is cut off until this is right: {fault}"
+    return "as [control] allows" if settings.control else "none: no order leaves"
 
 
 def _plan_in_words(settings: Settings, plan: PlanSettings, profiles: MeterProfiles) -> str:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from meterlink.billing import days
+from meterlink.cli.alone import own_name, people_of
 from meterlink.cli.desk import DaemonAway, Desk, Refusal
 from meterlink.clock import SystemClock
 from meterlink.config import Settings, data_dir
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.daemon.control_socket import SOCKET_FILE
-from meterlink.daemon.estimating import ESTIMATE, check_may_estimate, estimator_of
+from meterlink.daemon.estimating import ESTIMATE, estimator_of
 from meterlink.daemon.refusals import told
+from meterlink.daemon.settling import check_may_bill
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import MeterlinkError
 from meterlink.journal.journal import Journal
-from meterlink.orders.people import People
 
 
 def estimates(settings: Settings, meter: str, day: str, items: Sequence[str]) -> list[Mapping[str, Any]]:
@@ -45,10 +44,9 @@ def estimates(settings: Settings, meter: str, day: str, items: Sequence[str]) ->
 
 
 def _directly(settings: Settings, meter: str, day: str, items: Sequence[str]) -> list[Mapping[str, Any]]:
-    user = pwd.getpwuid(os.getuid()).pw_name
-    control = settings.control
+    user = own_name()
     try:
-        check_may_estimate(People.read(control.people.expanduser()) if control else None, user)
+        check_may_bill(people_of(settings), user)
         return asyncio.run(_estimated_here(settings, meter, day, items, user))
     except MeterlinkError as error:
         raise Refusal(told(error)) from None

@@ -23,7 +23,7 @@ from meterlink.config import Settings, data_dir, load_settings
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.daemon.control_socket import SOCKET_FILE
 from meterlink.daemon.refusals import told
-from meterlink.daemon.settling import AREAS, SETTLE, billing_of, check_may_settle, settled, settler_of
+from meterlink.daemon.settling import AREAS, SETTLE, billing_of, check_may_bill, settled, settler_of
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import BadRequest, JournalError, MeterlinkError
 from meterlink.journal.journal import Journal
@@ -100,7 +100,7 @@ class Settling:
     def _directly(self, day: str, area: str | None, dry_run: bool, tell: Tell) -> Answers:
         user = own_name()
         try:
-            check_may_settle(people_of(self._settings), user)
+            check_may_bill(people_of(self._settings), user)
             return asyncio.run(_settled_here(self, self._wanted(area), day, dry_run, user, tell))
         except MeterlinkError as error:
             raise Refusal(told(error)) from None

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from meterlink.acquisition import wall_clock
+from meterlink.acquisition import clock_watch
 from meterlink.acquisition.ledger_care import LedgerCare
 from meterlink.acquisition.on_demand import OnDemand
 from meterlink.audit.keys import GatewayKey
@@ -163,7 +163,12 @@ class Daemon:
                 roster=LiveRoster(book, held, rules=rules, changed=roster_changed, clock=outside.clock),
                 housekeeper=housekeeper(settings, journal, delivery, outside.clock),
                 health=Health(
-                    journal, outside.folder, relay=delivery.relay, lines=lines.work, clock=outside.clock
+                    journal,
+                    outside.folder,
+                    relay=delivery.relay,
+                    lines=lines.work,
+                    clock=outside.clock,
+                    orders=dict if ordering is None else ordering.troubles,
                 ),
             )
             billing = self._billing(settings, journal)
@@ -205,7 +210,7 @@ class Daemon:
         sealing = made_up if wanted is None else schedule_of(settings, wanted, settler, clock).run
         return {
             "ledger": care.run,
-            "wall_clock": partial(wall_clock.watch, clock, parts.lines.look_at_clock),
+            "wall_clock": partial(clock_watch.watch, clock, parts.lines.look_at_clock),
             "settlements": sealing,
             "estimates": billing.estimator.run,
             "housekeeping": parts.housekeeper.run,

@@ -13,10 +13,11 @@ from meterlink.clock import Clock
 from meterlink.config import Settings
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.daemon.control_socket import Handler
+from meterlink.daemon.settling import check_may_bill
 from meterlink.drivers.profiles import MeterProfiles
-from meterlink.errors import BadRequest, NotAllowed
+from meterlink.errors import BadRequest
 from meterlink.journal.acts import ActLog
-from meterlink.orders.people import Deed, People
+from meterlink.orders.people import People
 
 ESTIMATE: Final = "consumption.estimate"
 
@@ -70,21 +71,6 @@ class EstimateRequests:
                 pass
             case _:
                 raise BadRequest("meter, item and day must be texts, and nothing else is taken")
-        check_may_estimate(self._people, user)
+        check_may_bill(self._people, user)
         made = await self._estimator.estimate(meter, item, days.parsed(day), actor=user)
         return made.as_json()
-
-
-def check_may_estimate(people: People | None, user: str) -> None:
-    """Whether somebody may make estimates: who may seal days. Source: decision 27.
-
-    Raises:
-        NotAllowed: he may not.
-
-    """
-    if people is not None and not people.actor(user).may(Deed.SETTLE):
-        raise NotAllowed(
-            f"{user} may not make estimates: it takes the role of billing or operator "
-            "/ 需要 billing 或 operator 角色",
-            why="role",
-        )

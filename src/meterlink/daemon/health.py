@@ -53,6 +53,7 @@ class Health:
         relay: the present one; ``None``: it is being changed.
         lines: what each line does, by name.
         clock: of the daemon.
+        orders: what keeps orders from going; empty: nothing, or there are none.
 
     Attributes:
         reloads: what became of them.
@@ -67,6 +68,7 @@ class Health:
         relay: Callable[[], Relay | None],
         lines: Callable[[], Mapping[str, LineWork]],
         clock: Clock,
+        orders: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.reloads = Reloads()
         self._journal = journal
@@ -74,6 +76,7 @@ class Health:
         self._relay = relay
         self._lines = lines
         self._clock = clock
+        self._orders = orders
         self._started_s = clock.monotonic_s()
         self._loop_lag_s = 0.0
         self._version = version("meterlink")
@@ -106,6 +109,7 @@ class Health:
     def _troubles(self) -> Iterator[tuple[str, str]]:
         if self.reloads.trouble:
             yield "config", f"the newest was refused, the old one holds: {self.reloads.trouble}"
+        yield from self._orders().items()
         if self._journal.work.trouble:
             yield "journal", self._journal.work.trouble
         relay = self._relay()

@@ -9,9 +9,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+import structlog
+
 from meterlink.clock import Clock
 from meterlink.config import ControlSettings, Settings
 from meterlink.drivers.profiles import MeterProfiles
+from meterlink.errors import ConfigError
 from meterlink.journal.acts import ActLog
 from meterlink.journal.journal import Journal
 from meterlink.journal.sent_mark import SentMark
@@ -31,8 +34,8 @@ from meterlink.orders.dispatch.starting import Starter
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.judging.brakes import Brakes
 from meterlink.orders.judging.gathering import Gatherer
+from meterlink.orders.judging.least_time import LeastTime
 from meterlink.orders.judging.restored import Restored
-from meterlink.orders.judging.wall_clock import WallClock
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.limits.calendar import Calendar
@@ -44,6 +47,8 @@ from meterlink.orders.reconciliation.reconciler import PurseOf, Reconciler
 from meterlink.orders.service import OrderService
 from meterlink.orders.strays import Strays
 from meterlink.roster.roster import Roster
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +90,7 @@ class Ground:
         """What a daemon's configuration and journal give.
 
         Raises:
-            ConfigError: a profile contradicts a meter, or the file of people is wrong.
+            ConfigError: a profile contradicts a meter.
 
         """
         return cls(
@@ -112,6 +117,7 @@ class Rules:
         evidence: what senders tell.
         wall: since when the gateway's clock can be right.
         restored: whether the log is the newest.
+        holidays_fault: what is wrong with that file, so that no day is one for trips; empty: nothing.
 
     """
 
@@ -119,22 +125,24 @@ class Rules:
     watch: Watch
     brakes: Brakes
     evidence: EvidenceBook
-    wall: WallClock
+    wall: LeastTime
     restored: Restored
+    holidays_fault: str = ""
 
     @classmethod
     def of(cls, ground: Ground, models: Models) -> Rules:
-        """Build them.
-
-        Raises:
-            ConfigError: the file of holidays is wrong.
-
-        """
-        calendar = Calendar.of(ground.control, ground.zone)
+        """Build them; with a wrong file of holidays no trip goes, and everything else does."""
+        fault = ""
+        try:
+            calendar = Calendar.of(ground.control, ground.zone)
+        except ConfigError as error:
+            fault = str(error)
+            _log.error("holidays_wrong", reason=fault)
+            calendar = Calendar.of(ground.control.model_copy(update={"holidays": None}), ground.zone)
         limits = Limits(ground.control, ground.roster)
         watch = Watch(ground.acts, limits, ground.roster, calendar, ground.timeline)
         evidence = EvidenceBook(ground.acts, ground.roster, ground.clock, ground.timeline)
-        wall = WallClock(ground.acts, ground.clock)
+        wall = LeastTime(ground.acts, ground.clock)
         restored = Restored(ground.acts, ground.mark, ground.timeline, wall)
         judge = Gatherer(
             acts=ground.acts,
@@ -149,10 +157,18 @@ class Rules:
             qualified=models,
             wall=wall,
             restored=restored,
-            people_fault=lambda: ground.people.fault,
+            people=ground.people,
         )
         brakes = Brakes(ground.acts, watch, ground.clock)
-        return cls(judge=judge, watch=watch, brakes=brakes, evidence=evidence, wall=wall, restored=restored)
+        return cls(
+            judge=judge,
+            watch=watch,
+            brakes=brakes,
+            evidence=evidence,
+            wall=wall,
+            restored=restored,
+            holidays_fault=fault,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

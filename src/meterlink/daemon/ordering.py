@@ -83,7 +83,7 @@ class Ordering:
         key: signs qualifications; ``None``: one that passes with this process.
 
     Raises:
-        ConfigError: the file of people or of holidays is wrong, or a profile contradicts a meter.
+        ConfigError: a profile contradicts a meter.
 
     """
 
@@ -165,8 +165,20 @@ class Ordering:
             except TimeoutError:
                 await self._aftercare.strays.end_old()
             else:
-                await self._aftercare.strays.end()
-                self._left.clear()
+                self._left.clear()  # before: who leaves while these are ended is looked for again
+                try:
+                    await self._aftercare.strays.end()
+                except BaseException:
+                    self._left.set()  # not all of it was done, and this part may begin anew
+                    raise
+
+    def troubles(self) -> Mapping[str, str]:
+        """What keeps orders from going, and why; empty: nothing does."""
+        told = {
+            "people": ("nobody is cut off, and no order is taken, until this is right", self.people.fault),
+            "holidays": ("nobody is cut off before a start with this right", self._rules.holidays_fault),
+        }
+        return {name: f"{what}: {fault}" for name, (what, fault) in told.items() if fault}
 
     def rebuild(self, settings: Settings, profiles: MeterProfiles) -> None:
         """Reach the meters of another configuration from now on; the lines on which any is other have ended.

@@ -129,7 +129,7 @@ class SettlementRequests:
                 pass
             case _:
                 raise BadRequest("day and area must be texts, dry_run true or false, and nothing else")
-        check_may_settle(self._people, user)
+        check_may_bill(self._people, user)
         return (await settled(self._settler, day, area, actor=user, dry_run=dry_run)).as_json()
 
 
@@ -140,8 +140,8 @@ async def settled(settler: Settler, day: str, area: str, *, actor: str, dry_run:
     return await settler.settle(days.parsed(day), area, actor=actor)
 
 
-def check_may_settle(people: People | None, user: str) -> None:
-    """Whether somebody may seal days. Source: decision 27.
+def check_may_bill(people: People | None, user: str) -> None:
+    """Whether somebody may seal days, or make estimates for them. Source: decision 27.
 
     Raises:
         NotAllowed: he may not.
@@ -149,7 +149,7 @@ def check_may_settle(people: People | None, user: str) -> None:
     """
     if people is not None and not people.actor(user).may(Deed.SETTLE):
         raise NotAllowed(
-            f"{user} may not seal days: it takes the role of billing or operator "
+            f"{user} may not seal days or make estimates: it takes the role of billing or operator "
             "/ 需要 billing 或 operator 角色",
             why="role",
         )

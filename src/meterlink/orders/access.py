@@ -62,7 +62,7 @@ class Accesses:
                 at=now,
                 actor=actor.name,
                 meter=meter,
-                body={"asked": asked[:ASKED_MAX], "deed": deed, "rules": list(rules)},
+                body={"asked": asked[:ASKED_MAX], "deed": deed, "rules": list(rules), **actor.noted},
             )
             try:
                 await self._acts.append(act)

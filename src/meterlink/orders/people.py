@@ -30,6 +30,8 @@ SENDER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 """What a sender of evidence may be called: 1 to 32 characters."""
 DAEMON: Final = "meterlink"
 """The actor of what the daemon does by itself; no person has this name."""
+ROLES: Final = "roles"
+"""Under which the act of a person keeps the roles that he held."""
 PEOPLE_MAX: Final = 1_000
 """A file with more is refused."""
 FILE_OCTETS_MAX: Final = 1_048_576
@@ -159,7 +161,7 @@ class Actor:
     @property
     def noted(self) -> dict[str, list[str]]:
         """What the act of a person keeps beside the name: the roles held then. Source: business-rules 2."""
-        return {} if self.is_daemon else {"roles": sorted(role.value for role in self.roles)}
+        return {} if self.is_daemon else {ROLES: sorted(role.value for role in self.roles)}
 
     def may(self, deed: Deed) -> bool:
         """Whether one of the roles allows it; whether the rules do is another question."""
@@ -238,27 +240,31 @@ class People:
         """Why it cannot be said who has which role; empty: it can."""
         return ""
 
+    @property
+    def were_known(self) -> bool:
+        """Whether it could be said at some time in this life of the program."""
+        return True
+
 
 class PeopleOfFile(People):
     """Everybody who has a role in a file, as it stands at each look: whoever is taken out is out at once.
 
     The octets themselves are compared, because the time of a file may be the same after a change. While the
     file is wrong nobody may do anything, because somebody may have been taken out of it; what only keeps
-    people from harm is done by the file as it was right last, and whoever asks for it asks for ``last``.
+    people from harm is done by the file as it was right last, and whoever asks for it asks for ``last``. One
+    that was never right in this life of the program hinders no start: until it is, nobody has any role.
 
     Args:
         path: as of ``People.read``.
 
-    Raises:
-        ConfigError: as of ``People.read``.
-
     """
 
     def __init__(self, path: Path) -> None:
+        super().__init__(())
         self._path = path
-        self._octets = _octets(path)
+        self._octets: bytes | None = None
         self._fault = ""
-        super().__init__(_actors(path, self._octets))
+        self._is_right()
 
     def actor(self, name: str) -> Actor:
         """The person of a local user's name, as the file says now; somebody unknown has no role.
@@ -268,18 +274,34 @@ class PeopleOfFile(People):
 
         """
         if fault := self.fault:
-            raise NotAllowed(f"nobody may do anything until this is right: {fault}", why="people")
+            raise self._unknown(fault)
         return super().last(name)
 
     def last(self, name: str) -> Actor:
-        """As the file says now; while it is wrong, as it said when it was right last."""
-        self._is_right()
+        """As the file says now; while it is wrong, as it said when it was right last.
+
+        Raises:
+            NotAllowed: it was never right since the program started.
+
+        """
+        if not self._is_right() and not self.were_known:
+            raise self._unknown(self._fault)
         return super().last(name)
+
+    @staticmethod
+    def _unknown(fault: str) -> NotAllowed:
+        said = f"nobody may do anything until this is right: {fault} / 人员文件有误,更正之前任何人不得操作"
+        return NotAllowed(said, why="people")
 
     @property
     def fault(self) -> str:
         """What is wrong with the file as it stands now; empty: nothing."""
         return "" if self._is_right() else self._fault
+
+    @property
+    def were_known(self) -> bool:
+        """Whether the file was right at some time since the program started."""
+        return self._octets is not None
 
     def _is_right(self) -> bool:
         try:
@@ -296,8 +318,9 @@ class PeopleOfFile(People):
         if octets != self._octets:
             actors = _actors(self._path, octets)
             self._actors = {actor.name: actor for actor in actors}
-            self._octets = octets
-            _log.info("people_changed", people=len(actors))
+            is_other, self._octets = self.were_known or bool(self._fault), octets
+            if is_other:
+                _log.info("people_changed", people=len(actors))
         self._fault = ""
 
 

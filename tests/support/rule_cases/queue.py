@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -205,7 +206,38 @@ def _told_again(
     return lambda: facts(TOP_UP, stage, kept=kept, others=others)
 
 
+def _into_account(ours: bool, theirs: bool, *, transfer: str = "") -> Any:
+    """A top-up of ``billing:p1``, and a bank's record of the same amount; which went into the account."""
+    told = {"amount_cents": 10_000, "settles": True}
+    first = record("payment", "b1", NOON, sender="bank", transfer=transfer, **told)
+    kept = [
+        replace(first, is_for_account=theirs),
+        replace(record("payment", "p1", NOON, transfer=transfer and "T-1", **told), is_for_account=ours),
+    ]
+    return lambda: facts(TOP_UP, LIVE, kept=kept)
+
+
 MONEY = (
+    Case(
+        "TOP-01",
+        "it was paid into the account at the head-end",
+        LIVE,
+        _into_account(True, False),
+        _into_account(False, False),
+    ),
+    Case(
+        "TOP-01",
+        "another sender told it of the account",
+        LIVE,
+        _into_account(False, True),
+        _into_account(False, True, transfer="T-2"),
+    ),
+    Case(
+        "TOP-01",
+        "its transfer went into the account, as another sender has told",
+        LIVE,
+        _into_account(False, True, transfer="T-1"),
+    ),
     Case("TOP-01", "no payment", PAPER, made(TOP_UP, kept=[])),
     Case(
         "TOP-01",
@@ -339,6 +371,19 @@ MONEY = (
         ),
     ),
     Case("PEOPLE-01", "nobody knows who is who", LIVE, trip(LIVE, people_fault="not TOML"), trip(LIVE)),
+    Case(
+        "PEOPLE-01",
+        "nobody was known since the start",
+        LIVE,
+        made(PERMIT, LIVE, people_fault="not TOML", people_were_known=False),
+        made(PERMIT, LIVE, people_fault="not TOML"),
+    ),
+    Case(
+        "PEOPLE-01",
+        "a top-up while nobody was known",
+        PAPER,
+        made(TOP_UP, people_fault="not TOML", people_were_known=False),
+    ),
     Case("LOG-01", "an old copy of the log", PAPER, trip(log_doubt="journal.mark is missing"), trip()),
     Case("LOG-01", "a top-up by it", LIVE, made(TOP_UP, LIVE, log_doubt="act 7 is another")),
     Case("TOP-04", "nobody's wallet", LIVE, seen(TOP_UP, meter={"customer_number": ""}, purse=purse())),

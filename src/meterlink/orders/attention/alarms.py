@@ -10,6 +10,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
+from types import MappingProxyType
 from typing import Any, Final
 
 from meterlink.clock import Clock
@@ -17,7 +18,7 @@ from meterlink.errors import BadRequest, NotAllowed, Unknown
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.payload import time_in, time_out
-from meterlink.orders.attention.words import WORDS_MAX, Person, check_role, until_first, words
+from meterlink.orders.attention.words import WORDS_MAX, Person, check_role, noted, until_first, words
 
 RAISES_MAX: Final = 1_000
 """How often one alarm counts; it is the same one afterwards, and no more rows are written for it."""
@@ -37,6 +38,7 @@ class Severity(enum.StrEnum):
     MAJOR = "major"
 
 
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _FROM_CENTS: Final = (
     (10_000_000, Severity.MAJOR),
     (1_000_000, Severity.SERIOUS),
@@ -232,8 +234,15 @@ class Alarms:
         self._clock = clock
         self._zone = zone
 
-    async def raise_(self, seen: Seen, *, actor: str = "meterlink") -> Alarm:
+    async def raise_(
+        self, seen: Seen, *, actor: str = "meterlink", beside: Mapping[str, Any] = _NOTHING
+    ) -> Alarm:
         """Raise an alarm, or count it once more.
+
+        Args:
+            seen: what was seen.
+            actor: who found it.
+            beside: what its act keeps of a person who did: the roles held then.
 
         Raises:
             BadRequest: a name that is empty or too long.
@@ -248,7 +257,8 @@ class Alarms:
             before = Alarm.of(last) if last else None
             if before is not None and before.count >= RAISES_MAX:
                 return before
-            await self._acts.append(raising(seen, at=at, zone=self._zone, actor=actor, before=before))
+            act = raising(seen, at=at, zone=self._zone, actor=actor, before=before)
+            await self._acts.append(replace(act, body={**act.body, **beside}))
             return await self.show(subject)
 
         return await until_first(attempt)
@@ -307,7 +317,8 @@ class Alarms:
             if alarm.state in (state, AlarmState.CLOSED):
                 raise NotAllowed(f"{alarm_id} is {alarm.state.value} already", why="state")
             changed = replace(alarm, state=state, closing=closing)
-            await self._acts.append(_act(changed, verb, self._clock.utc_now(), person.name))
+            act = _act(changed, verb, self._clock.utc_now(), person.name)
+            await self._acts.append(replace(act, body={**act.body, **noted(person)}))
             return await self.show(alarm_id)
 
         return await until_first(attempt)

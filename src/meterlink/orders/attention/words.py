@@ -54,6 +54,11 @@ def check_role(person: Person, roles: Collection[str], deed: str) -> None:
         )
 
 
+def noted(person: Person) -> dict[str, list[str]]:
+    """What the act of a person keeps beside the name: the roles held then. Source: business-rules 2."""
+    return {"roles": sorted(str(role) for role in person.roles)}
+
+
 async def until_first(attempt: Callable[[], Awaitable[_T]]) -> _T:
     """Try again where somebody else was first, each time with a fresh look.
 

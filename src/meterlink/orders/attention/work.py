@@ -19,7 +19,7 @@ from meterlink.errors import BadRequest, NotAllowed, Unknown
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.payload import time_out
-from meterlink.orders.attention.words import Person, check_role, until_first, words
+from meterlink.orders.attention.words import Person, check_role, noted, until_first, words
 
 ACTS_MAX: Final = 200
 """Acts of one item; only closing it goes beyond."""
@@ -351,7 +351,7 @@ class WorkItems:
             at=self._clock.utc_now(),
             actor=person.name,
             meter=item.meter,
-            body=body,
+            body={**body, **noted(person)},
             is_open=verb != "close",
         )
         await self._acts.append(act)

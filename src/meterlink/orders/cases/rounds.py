@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -41,6 +41,21 @@ AGAIN: Final[Mapping[CaseState, timedelta]] = MappingProxyType(
 _log = structlog.get_logger(__name__)
 
 
+class _Looked(NamedTuple):
+    """How a case was found when it was looked at.
+
+    Args:
+        step: its last one then.
+        due_at: when it wants to be looked at again.
+        said: what the roster said of its customer.
+
+    """
+
+    step: int
+    due_at: datetime
+    said: tuple[str, ...]
+
+
 class CaseRounds:
     """Looks after the open cases.
 
@@ -53,7 +68,7 @@ class CaseRounds:
     def __init__(self, cases: CaseService, clock: Clock) -> None:
         self._cases = cases
         self._clock = clock
-        self._looked: dict[str, tuple[int, datetime]] = {}
+        self._looked: dict[str, _Looked] = {}
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
@@ -72,23 +87,27 @@ class CaseRounds:
             now = self._clock.utc_now()
             if self._due_at(case, now) > now:
                 continue
+            said = self._cases.roster_says(case)  # before: what changes meanwhile is looked at again
             try:
                 after = await self._cases.review(case.id)
             except MeterlinkError as error:  # what is told of its meter, or the log, cannot be read now
                 _log.error("case_rests", case=case.id, reason=str(error))
-                self._looked[case.id] = (case.step, now + RESTED)
+                self._looked[case.id] = _Looked(case.step, now + RESTED, said)
             except Exception as error:  # noqa: BLE001 (a bug that one case meets is not its neighbours')
                 _log.error("case_crashed", case=case.id, exc_info=error)
-                self._looked[case.id] = (case.step, now + CRASHED_RESTS)
+                self._looked[case.id] = _Looked(case.step, now + CRASHED_RESTS, said)
             else:
-                self._looked[case.id] = (after.step, next_look(after, now))
+                self._looked[case.id] = _Looked(after.step, next_look(after, now), said)
 
     def _due_at(self, case: Case, now: datetime) -> datetime:
-        """When it wants to be looked at; one that others have moved on is due when its new state says."""
-        step, at = self._looked.get(case.id, (0, now))
-        if not step or step == case.step:
-            return at
-        return next_look(case, case.since)
+        """When it wants to be looked at; one that others have moved on is due when its new state says.
+
+        Where the roster has come to say otherwise of its customer, that is at once.
+        """
+        looked = self._looked.get(case.id)
+        if looked is None or looked.said != self._cases.roster_says(case):
+            return now
+        return looked.due_at if looked.step == case.step else next_look(case, case.since)
 
     def _wait_s(self) -> float:
         now = self._clock.utc_now()

@@ -42,10 +42,10 @@ from meterlink.orders.cases.steps import (
     unreached,
     verdicts_of,
 )
-from meterlink.orders.evidence.records import BalanceStatement, Evidence, Policy
+from meterlink.orders.evidence.records import BalanceStatement, Evidence, Policy, Protection
 from meterlink.orders.judging.gathering import Gatherer
 from meterlink.orders.judging.judge import Stopped, written
-from meterlink.orders.paid.aftermath import needs_reconnection
+from meterlink.orders.paid.waiting import is_cut_off
 from meterlink.orders.people import DAEMON, THE_DAEMON, Actor, Deed, People
 from meterlink.orders.rules import Facts, Stage, Steps, Verdict, outcome
 from meterlink.orders.rules.facts import holds
@@ -130,7 +130,7 @@ class CaseService:
             if outcome(verdicts) is not None:
                 await self._accesses.refused(actor, case_id, meter, "case.create", written(verdicts))
                 raise Stopped(verdicts)
-            await self._check_is_on(meter)
+            await self._check_is_on(entry)
             body = {"reason": reason, **_begun(facts, verdicts, seen), **actor.noted}
             case = await self.book.begin(case_id, meter, actor=actor.name, body=body)
             return await self._review(case)
@@ -198,17 +198,41 @@ class CaseService:
 
         """
         async with self._desk:
-            case = self.book.open_of(record.meter)
-            try:
-                if case is not None:
-                    after = await self._review(case)
-                    return [case.id] if after.step != case.step else []
-                if isinstance(record, BalanceStatement) and record.balance_cents < 0:
-                    proposed = await self._propose(record.meter)
-                    return [] if proposed is None else [proposed.id]
-            except EvidenceRefused as error:  # another record of the meter cannot be read
-                _log.error("case_rests", meter=record.meter, reason=str(error))
-        return []
+            touched = [name for meter in self._concerned(record) for name in await self._told_of(meter)]
+            if self.book.open_of(record.meter) is None and not touched:
+                touched += await self._proposed_by(record)
+            return touched
+
+    def _concerned(self, record: Evidence) -> list[str]:
+        """The meters of which a record tells: a protection is about every one of its customer."""
+        meter = self._rules.roster.meter(record.meter)
+        if not isinstance(record, Protection) or meter is None or not meter.customer_number:
+            return [record.meter]
+        others = self._rules.roster.of_customer(meter.customer_number)
+        return list(dict.fromkeys([record.meter, *(other.id for other in others)]))
+
+    async def _told_of(self, meter: str) -> list[str]:
+        """Look at the open case of a meter; its id, if that took a step."""
+        case = self.book.open_of(meter)
+        if case is None:
+            return []
+        try:
+            after = await self._review(case)
+        except EvidenceRefused as error:  # another record of the meter cannot be read
+            _log.error("case_rests", meter=meter, reason=str(error))
+            return []
+        return [case.id] if after.step != case.step else []
+
+    async def _proposed_by(self, record: Evidence) -> list[str]:
+        """The case that a policy begins because of a balance, if it does."""
+        if not isinstance(record, BalanceStatement) or record.balance_cents >= 0:
+            return []
+        try:
+            proposed = await self._propose(record.meter)
+        except EvidenceRefused as error:
+            _log.error("case_rests", meter=record.meter, reason=str(error))
+            return []
+        return [] if proposed is None else [proposed.id]
 
     async def propose(self, meter: str) -> Case | None:
         """Begin a case by policy where the newest statement of a meter calls for one. Source: ARR-04.
@@ -219,6 +243,11 @@ class CaseService:
         """
         async with self._desk:
             return await self._propose(meter) if self.book.open_of(meter) is None else None
+
+    def roster_says(self, case: Case) -> tuple[str, ...]:
+        """What of the roster can end a case: whose meter it is, and why nobody may cut him off."""
+        meter = self._rules.roster.meter(case.meter)
+        return () if meter is None else (meter.customer_number, *self._rules.protected(meter))
 
     async def review(self, case_id: str) -> Case:
         """Take an open case as far as it goes.
@@ -288,7 +317,7 @@ class CaseService:
         if outcome(verdicts) is not None:
             await self._tell_stale(name, verdicts, facts)
             return None
-        if await self._is_there(case_id) or await self._is_cut_off(name):
+        if await self._is_there(case_id) or await self._is_cut_off(meter):
             return None
         reason = f"ARR-04: {newest.balance_cents} cents, statement {newest.full_id}, policy {policy}"
         body = {"reason": reason, "policy": policy, **_begun(facts, verdicts, seen)}
@@ -370,12 +399,13 @@ class CaseService:
             return False
         return True
 
-    async def _check_is_on(self, meter: str) -> None:
+    async def _check_is_on(self, meter: RosterMeter) -> None:
         if await self._is_cut_off(meter):
-            raise NotAllowed(f"meter {meter} was cut off already and not reconnected", why="cut_off")
+            raise NotAllowed(f"meter {meter.id} was cut off already and not reconnected", why="cut_off")
 
-    async def _is_cut_off(self, meter: str) -> bool:
-        return needs_reconnection(await self._order_book.of_meter(meter))
+    async def _is_cut_off(self, meter: RosterMeter) -> bool:
+        """Whether somebody was cut off at a meter, or at one before it, and not reconnected since."""
+        return is_cut_off(await self._order_book.histories(meter.id, meter.predecessors))
 
     async def _admit(self, actor: Actor, deed: Deed, case_id: str, meter: str) -> None:
         if not actor.may(deed):

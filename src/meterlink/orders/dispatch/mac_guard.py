@@ -8,6 +8,7 @@ Source: control-and-prepayment, section 1.3.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from meterlink.clock import Clock
@@ -77,7 +78,8 @@ class MacGuard:
         latch = await self._latch(meter)
         if not latch.is_shut:
             raise NotAllowed(f"meter {meter!r} is not shut for orders", why="not_shut")
-        await self._acts.append(latch.open(at=self._clock.utc_now(), actor=actor.name, reason=why))
+        opened = latch.open(at=self._clock.utc_now(), actor=actor.name, reason=why)
+        await self._acts.append(replace(opened, body={**opened.body, **actor.noted}))
 
     async def beside(self, before: Life, after: Life, act: Act) -> Sequence[Act]:
         """See ``Companion.beside``."""

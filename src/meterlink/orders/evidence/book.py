@@ -176,7 +176,7 @@ class EvidenceBook:
             at=now,
             actor=actor.name,
             meter=record.meter,
-            body=body_of(record, by_billing=Role.BILLING in actor.roles, world=self._world(record)),
+            body=body_of(record, actor, world=self._world(record)),
         )
         return await self._append_once(act)
 
@@ -333,9 +333,8 @@ class EvidenceBook:
         return replace(act, step=1 if last is None else last.act.step + 1)
 
     async def _likened(self, act: Act, payment: Payment) -> tuple[Act, ...]:
-        """What says, beside the record of a payment for a wallet, of which money it is."""
-        meter = self._roster.meter(payment.meter)
-        if meter is None or meter.world != "local":
+        """What says, beside the record of a payment of whoever has a wallet, of which money it is."""
+        if not any(meter.world == "local" for meter in self._meters_of(payment)):
             return ()
         under = [replace(act, subject=subject, verb=LIKE) for subject in likenesses_of(payment)]
         return tuple([await self._next(one) for one in under])
@@ -395,7 +394,7 @@ class EvidenceBook:
                 at=self._clock.utc_now(),
                 actor=actor.name,
                 meter=meter,
-                body=body,
+                body={**body, **actor.noted},
             )
         )
 
@@ -413,6 +412,12 @@ class EvidenceBook:
     def _world(self, record: Evidence) -> str:
         meter = self._roster.meter(record.meter) if isinstance(record, Payment) else None
         return "" if meter is None else meter.world
+
+    def _meters_of(self, payment: Payment) -> list[RosterMeter]:
+        """The meter of a payment, and the others of its customer."""
+        meter = self._roster.meter(payment.meter)
+        others = self._roster.of_customer(payment.customer) if payment.customer else ()
+        return [*([meter] if meter else []), *others]
 
     def _only(self, record: Evidence) -> RosterMeter:
         meters = self._roster.of_customer(record.customer)

@@ -20,27 +20,35 @@ from meterlink.orders.evidence.records import (
     SafetyHold,
     parse,
 )
+from meterlink.orders.people import ROLES, Actor, Role
 
 _R = TypeVar("_R", bound=Record)
 _E = TypeVar("_E", bound=Record)
 _BILLED: Final = "by_billing"
 """Beside the keys of a record in its act: that an account of a billing system brought it."""
 _WORLD: Final = "world"
-"""Beside those of a payment: who kept the account of its meter then, `remote` or `local`."""
+"""Beside those of a payment: the payment world of its meter then."""
+_BESIDE: Final = frozenset({_BILLED, _WORLD, ROLES})
+"""Keys of an act that are none of its record."""
+_ACCOUNTS: Final = frozenset({"none", "remote"})
+"""Worlds in which money goes to the head-end, for an account or a bill."""
 
 
-def body_of(record: Record, *, by_billing: bool, world: str = "") -> dict[str, Any]:
-    """What the act of a record keeps."""
+def body_of(record: Record, actor: Actor, *, world: str = "") -> dict[str, Any]:
+    """What the act of a record keeps.
+
+    Args:
+        record: as it came.
+        actor: who takes it in.
+        world: of the meter of a payment; empty: of another record.
+
+    """
     return {
         **record.body,
-        **({_BILLED: True} if by_billing else {}),
+        **actor.noted,
+        **({_BILLED: True} if Role.BILLING in actor.roles else {}),
         **({_WORLD: world} if world else {}),
     }
-
-
-def world_of(act: Act) -> str:
-    """Who kept the account of a meter when a payment for it was kept; empty: nobody noted it."""
-    return str(act.body.get(_WORLD, ""))
 
 
 def record_of(act: Act) -> Evidence:
@@ -50,7 +58,7 @@ def record_of(act: Act) -> Evidence:
         EvidenceRefused: it is of no kind that we know.
 
     """
-    return parse({key: value for key, value in act.body.items() if key not in {_BILLED, _WORLD}})
+    return parse({key: value for key, value in act.body.items() if key not in _BESIDE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +77,8 @@ class Kept:
         set_since: by how much our clock was set forward since it was kept; negative: back.
         elsewhere: the other meter of the customer that it was told of; empty: the meter itself, one before
             it, or one that he has no more.
+        is_for_account: whether it tells of money that went to the head-end, for an account or a bill, and so
+            can fill no wallet, whatever the meter became since.
 
     """
 
@@ -82,6 +92,7 @@ class Kept:
     by_billing: bool = False
     set_since: timedelta = timedelta()
     elsewhere: str = ""
+    is_for_account: bool = False
 
     @property
     def counts_from(self) -> datetime:
@@ -121,6 +132,7 @@ class Kept:
             confirmed_by=confirmed.actor if confirmed else "",
             is_withdrawn="withdraw" in verbs,
             by_billing=_BILLED in first.body,
+            is_for_account=first.body.get(_WORLD) in _ACCOUNTS,
         )
 
 
@@ -219,6 +231,11 @@ class Told:
         """When a warning or notice came there; ``None``: it did not, or nobody says so."""
         receipt = self.receipt(record)
         return receipt.at if receipt and receipt.outcome == "delivered" else None
+
+    def paid_into_account(self, full_ids: Iterable[str]) -> list[str]:
+        """Those of some payments whose money went to the head-end. Source: TOP-01, the two payment worlds."""
+        kept = (self.kept_as(full_id) for full_id in full_ids)
+        return [one.record.full_id for one in kept if one is not None and one.is_for_account]
 
     def open_disputes(self) -> list[str]:
         """Disputes that are open, or were upheld and not followed by a new balance."""

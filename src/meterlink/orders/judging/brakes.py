@@ -68,7 +68,8 @@ class Brakes:
         """
         _entitled(actor, Deed.STOP)
         await self._append(KILL_SWITCH, Verb.STOP, actor, {"why": _reason(why)}, is_open=True)
-        await self._alarms.raise_(Seen(rule=TRIPS_STOPPED, origin="CTRL-10", value=why), actor=actor.name)
+        seen = Seen(rule=TRIPS_STOPPED, origin="CTRL-10", value=why)
+        await self._alarms.raise_(seen, actor=actor.name, beside=actor.noted)
 
     async def resume(self, actor: Actor, why: str) -> bool:
         """Ask that trips go again, or agree as a second person; whether they do now.
@@ -258,7 +259,7 @@ class Brakes:
                 at=self._watch.timeline.stamp(),
                 actor=actor.name,
                 meter=meter,
-                body=body,
+                body={**body, **actor.noted},
                 is_open=is_open,
             )
         )

@@ -18,8 +18,8 @@ from meterlink.orders.book import histories_of
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.one_payment import alike
 from meterlink.orders.evidence.records import Payment, full_id_of
+from meterlink.orders.judging.least_time import LeastTime
 from meterlink.orders.judging.restored import Restored
-from meterlink.orders.judging.wall_clock import WallClock
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.history import cut_of
 from meterlink.orders.life.life import Life
@@ -29,7 +29,7 @@ from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.limits.calendar import Calendar
 from meterlink.orders.limits.caps import Limited, Verb
 from meterlink.orders.limits.trips import CUTS, is_counted
-from meterlink.orders.people import Actor
+from meterlink.orders.people import Actor, People
 from meterlink.orders.qualification.walk import Walk, walk_of
 from meterlink.orders.rules.facts import Facts, FieldGrant, Live, OtherOrder, Probing, Steps
 from meterlink.orders.rules.judge import judge
@@ -89,7 +89,7 @@ class Gatherer:
         qualified: what is proven of the models.
         wall: since when our clock can be right.
         restored: whether the log is the newest.
-        people_fault: why it cannot be said who has which role.
+        people: who has which role, or why that cannot be said.
 
     """
 
@@ -103,9 +103,9 @@ class Gatherer:
     timeline: Timeline
     last_read: Callable[[str], Awaitable[datetime | None]]
     qualified: Qualified
-    wall: WallClock
+    wall: LeastTime
     restored: Restored
-    people_fault: Callable[[], str] = str
+    people: People
 
     async def judge(
         self, stage: Stage, order: Order, life: Life | None, actor: Actor, live: Live | None = None
@@ -167,7 +167,7 @@ class Gatherer:
         now = self.clock.utc_now()
         return Facts(
             order=order,
-            meter=replace(meter, protected=self._protected(meter)),
+            meter=replace(meter, protected=self.protected(meter)),
             actor=actor,
             now=now,
             settings=self.settings,
@@ -184,11 +184,12 @@ class Gatherer:
             live=live,
             probing=probing,
             clock_from=self.wall.least(),
-            people_fault=self.people_fault(),
+            people_fault=self.people.fault,
+            people_were_known=self.people.were_known,
             log_doubt=self.restored.doubt,
         )
 
-    def _protected(self, meter: RosterMeter) -> tuple[ProtectedKind, ...]:
+    def protected(self, meter: RosterMeter) -> tuple[ProtectedKind, ...]:
         """Why nobody may cut off its customer, at whichever of his meters the roster says so."""
         others = self.roster.of_customer(meter.customer_number) if meter.customer_number else ()
         return tuple({kind: None for one in (meter, *others) for kind in one.protected})

@@ -21,9 +21,9 @@ from meterlink.journal.acts import ActLog
 from meterlink.journal.sent_mark import SentMark
 from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.orders.attention.alarms import Alarms, Seen
-from meterlink.orders.judging.wall_clock import TRUST, TRUST_SUBJECT, WallClock
+from meterlink.orders.judging.least_time import TRUST, TRUST_SUBJECT, LeastTime
 from meterlink.orders.life.timeline import Timeline
-from meterlink.orders.people import DAEMON, Actor, Deed
+from meterlink.orders.people import THE_DAEMON, Actor, Deed
 
 JOURNAL_RESTORED: Final = "JOURNAL_RESTORED"
 WHY_MAX: Final = 200
@@ -47,7 +47,7 @@ class Restored:
 
     """
 
-    def __init__(self, acts: ActLog, mark: SentMark, timeline: Timeline, wall: WallClock) -> None:
+    def __init__(self, acts: ActLog, mark: SentMark, timeline: Timeline, wall: LeastTime) -> None:
         self._acts = acts
         self._mark = mark
         self._timeline = timeline
@@ -64,7 +64,7 @@ class Restored:
         """
         self.doubt = await self._mark.doubt()
         if self.doubt:
-            await self._append("doubt", DAEMON, self.doubt, is_open=True)
+            await self._append("doubt", THE_DAEMON, self.doubt, is_open=True)
             await alarms.raise_(Seen(rule=JOURNAL_RESTORED, origin="LOG-01", value=self.doubt))
 
     async def follow(self) -> None:
@@ -108,10 +108,10 @@ class Restored:
             raise ValueError(f"say what was looked at, in 1 to {WHY_MAX} characters")
         last = await self._acts.last_of(Topic.POLICY, TRUST_SUBJECT)
         if not (last and self._is_first_of_two(last.act, actor)):
-            await self._append("ask", actor.name, why, is_open=True)
+            await self._append("ask", actor, why, is_open=True)
             self.asked_by = actor.name
             return False
-        await self._mark.set(await self._append(TRUST, actor.name, why, is_open=False))
+        await self._mark.set(await self._append(TRUST, actor, why, is_open=False))
         self._wall.trust()
         self.doubt = self.asked_by = ""
         return True
@@ -121,7 +121,7 @@ class Restored:
         is_other = last.verb == "ask" and last.actor == self.asked_by != actor.name
         return is_other and self._timeline.left(last.at + ASK_MAX, last.at) >= timedelta()
 
-    async def _append(self, verb: str, actor: str, why: str, *, is_open: bool) -> KeptAct:
+    async def _append(self, verb: str, actor: Actor, why: str, *, is_open: bool) -> KeptAct:
         last = await self._acts.last_of(Topic.POLICY, TRUST_SUBJECT)
         step = last.act.step + 1 if last else 1
         await self._acts.append(
@@ -131,8 +131,8 @@ class Restored:
                 step=step,
                 verb=verb,
                 at=self._timeline.stamp(),
-                actor=actor,
-                body={"why": why},
+                actor=actor.name,
+                body={"why": why, **actor.noted},
                 is_open=is_open,
             )
         )

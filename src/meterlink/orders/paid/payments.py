@@ -34,7 +34,7 @@ from meterlink.orders.book import Book
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.one_payment import first_told
 from meterlink.orders.evidence.records import Payment
-from meterlink.orders.evidence.told import record_of, world_of
+from meterlink.orders.evidence.told import Kept, record_of
 from meterlink.orders.life.history import History, cut_of
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
@@ -173,11 +173,14 @@ class Payments:
 
     async def _follow(self, meter: RosterMeter, payment: Payment, number: int, touched: list[str]) -> None:
         """Make the orders that it leads to, and add them to those that it touched."""
-        if meter.world == "local":
-            if await self._was_for_an_account(payment):
+        first = payment
+        if is_of_wallet := meter.world == "local":
+            first = await self._first_told(meter, payment)
+            if any([await self._was_for_an_account(one) for one in (first, payment)]):
                 _log.warning("payment_was_for_the_account", meter=meter.id, payment=payment.full_id)
-                return
-            touched.append(await self._topped_up(meter, await self._first_told(meter, payment)))
+                is_of_wallet = False
+        if is_of_wallet:
+            touched.append(await self._topped_up(meter, first))
         elif payment.settles:
             histories = await self._book.histories(meter.id, meter.predecessors)
             if _is_sent_before(cut_of(histories), number):
@@ -188,7 +191,7 @@ class Payments:
     async def _was_for_an_account(self, payment: Payment) -> bool:
         """Whether the money went to the head-end, for an account or a bill, when it was told of."""
         kept = await self._book.acts.of_subject(Topic.EVIDENCE, payment.full_id)
-        return bool(kept) and world_of(kept[0].act) in {"none", "remote"}
+        return bool(kept) and Kept.of(kept).is_for_account
 
     async def _first_told(self, meter: RosterMeter, payment: Payment) -> Payment:
         """The record by which it was told first: several senders may tell of one payment. Source: TOP-01."""

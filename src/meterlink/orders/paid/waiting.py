@@ -98,8 +98,8 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
     cause, record = found
     later = [one for one in histories if one.life.order.kind in BRINGS_CURRENT]
     is_paid = isinstance(record, Payment)
-    has_money = meter.world != "local" or _has_money(later, cause.number, is_paid=is_paid)
-    is_cut = not trip.life.is_open and last_cut([one.life for one in histories]) is not None
+    has_money = not _is_of_wallet(cause, meter) or _has_money(later, cause.number, is_paid=is_paid)
+    is_cut = not trip.life.is_open and is_cut_off(histories)
     sent = [kept for one in later for kept in one.sent if kept.number > cause.number]
     newest = [one.life.order.id for one in later if one.acts[-1].number > cause.number]
     released = [kept.act.subject for kept, one in told if kept.number > cause.number and _releases(one)]
@@ -113,6 +113,16 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
         order=newest[-1] if newest else trip.life.order.id,
         may_close=is_cut and has_money,
     )
+
+
+def is_cut_off(histories: Sequence[History]) -> bool:
+    """Whether somebody may be in the dark because of us: cut off, and not closed since, by whomever.
+
+    Args:
+        histories: every order of the meter and of those before it, as ``Book.histories`` orders them.
+
+    """
+    return last_cut([one.life for one in histories]) is not None and _that_cut(histories) is not None
 
 
 def _that_cut(histories: Sequence[History]) -> History | None:
@@ -178,7 +188,7 @@ def _cause(told: Sequence[_Told], meter: RosterMeter, cut_at: int) -> _Told | No
             is_clear, key = not is_owing, "balance"
         elif isinstance(record, Dispute):
             is_clear, key = record.state == "upheld", f"dispute:{record.dispute}"
-        elif isinstance(record, Payment) and (record.settles or meter.world == "local"):
+        elif isinstance(record, Payment) and (record.settles or _is_of_wallet(kept, meter)):
             is_clear, key = True, "payment"
         else:
             continue
@@ -187,6 +197,11 @@ def _cause(told: Sequence[_Told], meter: RosterMeter, cut_at: int) -> _Told | No
         elif kept.number > cut_at:
             clear.setdefault(key, one)
     return min(clear.values(), key=lambda one: one[0].number, default=None)
+
+
+def _is_of_wallet(kept: KeptAct, meter: RosterMeter) -> bool:
+    """Whether the money of a payment goes into the meter, which alone knows when it is enough."""
+    return meter.world == "local" and not Kept.of([kept]).is_for_account
 
 
 def _releases(record: Evidence) -> bool:

@@ -136,7 +136,7 @@ class Qualifier:
             _check(meter, work_order)
             at = self._timeline.stamp()
             act = beginning(meter_id, by=actor.name, work_order=work_order, at=at, closes=closes)
-            await self._acts.append(act)
+            await self._acts.append(replace(act, body={**act.body, **actor.noted}))
             return Standpoint(walk=Walk.of([act]))
 
     async def step(self, actor: Actor, walk_id: str, confirmed: str, wait_s: float) -> Standpoint:

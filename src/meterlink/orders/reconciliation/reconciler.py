@@ -20,7 +20,7 @@ from meterlink.orders.attention.work import WorkItems, WorkKind
 from meterlink.orders.book import Book
 from meterlink.orders.evidence.book import AHEAD_MAX, TIMES_FROM, EvidenceBook
 from meterlink.orders.evidence.records import BalanceStatement, Payment
-from meterlink.orders.evidence.told import record_of
+from meterlink.orders.evidence.told import Kept
 from meterlink.orders.life.life import Life
 from meterlink.orders.people import DAEMON
 from meterlink.orders.reconciliation.compare import (
@@ -182,15 +182,18 @@ class Reconciler:
         )
 
     async def _payments(self, day: date, meters: set[str]) -> tuple[list[Payment], bool]:
-        """What was paid on a day: all that was kept since, and what a sender's clock told before it began."""
+        """What was paid on a day: all that was kept since, and what a sender's clock told before it began.
+
+        Money that went into an account at the head-end is on its way to no meter.
+        """
         since = max(datetime.combine(day, time(), self._zone), TIMES_FROM) - AHEAD_MAX
         acts = await self._book.acts.of_verb(Topic.EVIDENCE, "record", since=since)
         found = []
         for kept in acts:
             if kept.act.meter in meters and kept.act.body.get("kind") == "payment":
-                record = record_of(kept.act)
-                if isinstance(record, Payment):
-                    found.append(record)
+                one = Kept.of([kept])
+                if isinstance(one.record, Payment) and not one.is_for_account:
+                    found.append(one.record)
         return found, len(acts) < READ_MAX and await self._had_begun(day)
 
     async def _had_begun(self, day: date) -> bool:

@@ -79,7 +79,8 @@ def reasons_of(facts: Facts) -> list[Record]:
 
 def _is_paid(facts: Facts, payment: Payment) -> bool:
     """Whether a payment is a reason; a wallet in the meter knows itself when the money is enough."""
-    return facts.meter.world == "local" or (payment.settles and _is_later(facts, payment))
+    is_of_wallet = facts.meter.world == "local" and not facts.told.paid_into_account([payment.full_id])
+    return is_of_wallet or (payment.settles and _is_later(facts, payment))
 
 
 def _is_later(facts: Facts, record: Record) -> bool:

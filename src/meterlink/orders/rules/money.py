@@ -45,8 +45,24 @@ def pays_once(facts: Facts) -> Finding:
                 other=one.id,
                 **inputs,
             )
-    return _told_twice(facts) or passes(
-        "payment {payment} of {cents} cents", "缴费{payment},{cents}分", **inputs
+    return (
+        _for_account(facts)
+        or _told_twice(facts)
+        or passes("payment {payment} of {cents} cents", "缴费{payment},{cents}分", **inputs)
+    )
+
+
+def _for_account(facts: Facts) -> Finding | None:
+    """Money that the head-end has in an account is not in a wallet as well, by whosever word."""
+    payment = facts.order.payment
+    paid = facts.told.paid_into_account([payment, *alike(facts.told, payment)])
+    if not paid:
+        return None
+    return stops(
+        "{payment} is, or may be, money that is in the account at the head-end ({paid}): no wallet gets it",
+        "缴费{payment}已计入主站账户,或可能与已入账款项为同一笔({paid}):不得充入电表",
+        payment=payment,
+        paid=", ".join(paid[:5]),
     )
 
 

@@ -125,6 +125,18 @@ def posts_are_known(facts: Facts) -> Finding:
     return passes("it is known who has which role", "人员岗位可确认")
 
 
+def posts_were_known(facts: Facts) -> Finding:
+    """AUD-01: nothing goes while it could not be said since the start who has which role."""
+    if facts.people_fault and not facts.people_were_known:
+        return stops_with(
+            OnStop.WAIT,
+            "nothing goes before it can be said who has which role: {fault}",
+            "启动以来无法确认人员岗位,更正之前不执行任何工单:{fault}",
+            fault=facts.people_fault,
+        )
+    return passes("it could be said who has which role", "人员岗位曾可确认")
+
+
 def batch_runs(facts: Facts) -> Finding:
     """CTRL-24: too many of its batch failed; a person looks first."""
     limited = facts.limited

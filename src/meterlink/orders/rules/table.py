@@ -350,8 +350,11 @@ _ALL: Final = (
     ),
     Rule(
         id="PEOPLE-01",
-        says="Nobody is cut off while the file of people is wrong; stopping and telling payments go on.",
-        checks=(_check(queueing.posts_are_known, _AGREED, CUTS),),
+        says="Nobody is cut off while the file of people is wrong; nothing goes if it was never right.",
+        checks=(
+            _check(queueing.posts_are_known, _AGREED, CUTS),
+            _check(queueing.posts_were_known, _AGREED),
+        ),
         elsewhere="orders/people.py; daemon/requests.py",
     ),
     Rule(

@@ -27,7 +27,7 @@ LOOK_EVERY_S: Final = 60.0
 """How often it is looked whether there is something to tell."""
 
 
-class WallClock:
+class LeastTime:
     """What the gateway's clock must show at least.
 
     Args:
