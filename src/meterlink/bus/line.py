@@ -101,12 +101,20 @@ class Line:
         """Loop time from which on it could not be opened; ``None``: it can be, or its terminal dials in."""
         return self._way.down_since if isinstance(self._way, Dialling) else None
 
-    async def exchange(self, session: Session, *, priority: Priority) -> None:
+    @property
+    def absence(self) -> str:
+        """Why nobody is there on a line whose terminal comes by itself; empty: it is there, or we open it."""
+        if isinstance(self._way, Dialling) or self._wire is not None:
+            return ""
+        return f"{self.name}: {self._way.absence}"
+
+    async def exchange(self, session: Session, *, priority: Priority, timing: Timing | None = None) -> None:
         """Have one exchange carried out; returns when the session is finished.
 
         Args:
             session: fresh; nobody else may touch it until this returns.
             priority: who goes first.
+            timing: timers of this exchange, where they are not those of the line.
 
         Raises:
             BusFull: too many wait; the thing stays due.
@@ -116,7 +124,7 @@ class Line:
             Exception: whatever the session raised; the line goes on with the next one.
 
         """
-        ticket = Ticket(session, self._loop.create_future(), priority)
+        ticket = Ticket(session, self._loop.create_future(), priority, timing)
         self._enqueue(ticket, priority)
         try:
             await ticket.done
@@ -227,7 +235,7 @@ class Line:
             await carry_out(
                 wire,
                 ticket.session,
-                self._timing,
+                ticket.timing or self._timing,
                 self._alarm.now,
                 None if self._trace is None else self._transcript(ticket.session.secret_ranges),
             )

@@ -32,6 +32,7 @@ class Measured(NamedTuple):
         text: the content for people, whatever it is; ``None`` when ``marks`` says why.
         unit: as in ``Reading``.
         marks: what is doubtful about it.
+        route: by which way it came, where that is not simply the line.
 
     """
 
@@ -41,6 +42,7 @@ class Measured(NamedTuple):
     text: str | None
     unit: str
     marks: Marks
+    route: str = ""
 
     @property
     def name(self) -> str:
