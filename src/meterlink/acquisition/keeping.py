@@ -102,7 +102,7 @@ class PatientKeeper:
 
     Args:
         keeper: the journal.
-        line: name of the line, the readings' route.
+        line: name of the line, the readings' route where they came by no other.
         data_class: what the plan reads.
 
     """
@@ -129,10 +129,11 @@ class PatientKeeper:
         *,
         slot: datetime,
         taken_at: datetime,
+        route: str = "",
         settles: SlotKey | None = None,
     ) -> None:
         """Keep values of a meter as one record, and the slot that they settle; returns when it is on disk."""
-        readings = readings_of(meter, values, slot=slot, taken_at=taken_at, route=self._line)
+        readings = readings_of(meter, values, slot=slot, taken_at=taken_at, route=route or self._line)
         record = Record(meter=meter, data_class=self._data_class, readings=readings)
         await self._patience.until_done(lambda: self._keeper.keep(record, settles=settles))
 

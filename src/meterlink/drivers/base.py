@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
 
-from meterlink.bus.line import Line
+from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.drivers.events import EventReader
 from meterlink.errors import MeterlinkError
@@ -68,11 +68,13 @@ class MeterAnswer(NamedTuple):
     Args:
         values: in the order of the protocol; a block has several.
         taken_at: when the answer was complete; aware, UTC.
+        route: by which way it came, where a line has several; empty: by the line.
 
     """
 
     values: tuple[Measured, ...]
     taken_at: datetime
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,7 @@ class StoredRecord:
         values: of the items asked for, as far as they came; their period is the name of the class.
         refused: items that the meter has not kept in it, with its reason.
         unfit: items whose data did not fit, with what was wrong; another try may help.
+        route: by which way it came, where a line has several; empty: by the line.
 
     """
 
@@ -107,6 +110,7 @@ class StoredRecord:
     values: tuple[Measured, ...]
     refused: Mapping[str, str] = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
+    route: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +159,7 @@ class MemoryReader(Protocol):
 
     async def read_stored(
         self,
-        line: Line,
+        line: Exchanging,
         address: str,
         data_class: DataClass,
         items: Sequence[str],
@@ -227,7 +231,7 @@ class Driver(MemoryReader, EventReader, Protocol):
         """Somebody else has ended what was agreed with a meter; where nothing ever is, this does nothing."""
 
     async def read(
-        self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
+        self, line: Exchanging, address: str, item: str, *, window: Window | None = None, priority: Priority
     ) -> MeterAnswer:
         """Read one item (or block, ``voltage.*``) of one meter in one exchange; of many records in several.
 
@@ -247,7 +251,7 @@ class Driver(MemoryReader, EventReader, Protocol):
 
         """
 
-    async def read_status(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+    async def read_status(self, line: Exchanging, address: str, item: str, *, priority: Priority) -> MeterAnswer:
         """Read one item as ``read`` does: its words as numbers, and each named bit of them as 0 or 1.
 
         Raises:
