@@ -69,7 +69,7 @@ class Harvest:
     """Where what one line brings is put.
 
     Args:
-        line: name of the line, the readings' route where they came by no other.
+        line: name of the line, the readings' route.
         keeper: the log.
         ledger: the ledger.
 
@@ -150,9 +150,8 @@ class Harvest:
             fresh = [value for value in record.values if value.item not in known[record.slot]]
             is_whole = bool(record.values) and not record.unfit
             if fresh:
-                route = record.route or self._line
                 readings = readings_of(
-                    meter, fresh, slot=record.slot, taken_at=answer.taken_at, route=route
+                    meter, fresh, slot=record.slot, taken_at=answer.taken_at, route=self._line
                 )
                 kept = Record(meter=meter, data_class=data_class, readings=readings)
                 new.append((kept, stream.series.key(slot) if is_whole else None))

@@ -73,7 +73,6 @@ class InstantPoller(Poller):
                 answer.values,
                 slot=slot,
                 taken_at=answer.taken_at,
-                route=answer.route,
                 settles=self._slots.key(point.meter, slot) if is_last else None,
             )
             task.any_kept = True

@@ -79,7 +79,7 @@ def readings_of(
         values: as they came.
         slot: aware, UTC.
         taken_at: when they came; aware, UTC.
-        route: by which line.
+        route: by which line; a value that came by a way of its own says so itself.
 
     """
     return tuple(
@@ -91,7 +91,7 @@ def readings_of(
             slot=slot,
             taken_at=taken_at,
             marks=measured.marks,
-            route=route,
+            route=measured.route or route,
         )
         for measured in values
     )
@@ -102,7 +102,7 @@ class PatientKeeper:
 
     Args:
         keeper: the journal.
-        line: name of the line, the readings' route where they came by no other.
+        line: name of the line, the readings' route.
         data_class: what the plan reads.
 
     """
@@ -129,11 +129,10 @@ class PatientKeeper:
         *,
         slot: datetime,
         taken_at: datetime,
-        route: str = "",
         settles: SlotKey | None = None,
     ) -> None:
         """Keep values of a meter as one record, and the slot that they settle; returns when it is on disk."""
-        readings = readings_of(meter, values, slot=slot, taken_at=taken_at, route=route or self._line)
+        readings = readings_of(meter, values, slot=slot, taken_at=taken_at, route=self._line)
         record = Record(meter=meter, data_class=self._data_class, readings=readings)
         await self._patience.until_done(lambda: self._keeper.keep(record, settles=settles))
 

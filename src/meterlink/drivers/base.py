@@ -32,6 +32,7 @@ class Measured(NamedTuple):
         text: the content for people, whatever it is; ``None`` when ``marks`` says why.
         unit: as in ``Reading``.
         marks: what is doubtful about it.
+        route: by which way it came, where that is not simply the line.
 
     """
 
@@ -41,6 +42,7 @@ class Measured(NamedTuple):
     text: str | None
     unit: str
     marks: Marks
+    route: str = ""
 
     @property
     def name(self) -> str:
@@ -68,13 +70,11 @@ class MeterAnswer(NamedTuple):
     Args:
         values: in the order of the protocol; a block has several.
         taken_at: when the answer was complete; aware, UTC.
-        route: by which way it came, where a line has several; empty: by the line.
 
     """
 
     values: tuple[Measured, ...]
     taken_at: datetime
-    route: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,6 @@ class StoredRecord:
         values: of the items asked for, as far as they came; their period is the name of the class.
         refused: items that the meter has not kept in it, with its reason.
         unfit: items whose data did not fit, with what was wrong; another try may help.
-        route: by which way it came, where a line has several; empty: by the line.
 
     """
 
@@ -110,7 +109,6 @@ class StoredRecord:
     values: tuple[Measured, ...]
     refused: Mapping[str, str] = field(default_factory=dict)
     unfit: Mapping[str, str] = field(default_factory=dict)
-    route: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
