@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
 
-from meterlink.bus.line import Line
+from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.drivers.events import EventReader
 from meterlink.errors import MeterlinkError
@@ -157,7 +157,7 @@ class MemoryReader(Protocol):
 
     async def read_stored(
         self,
-        line: Line,
+        line: Exchanging,
         address: str,
         data_class: DataClass,
         items: Sequence[str],
@@ -229,7 +229,7 @@ class Driver(MemoryReader, EventReader, Protocol):
         """Somebody else has ended what was agreed with a meter; where nothing ever is, this does nothing."""
 
     async def read(
-        self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
+        self, line: Exchanging, address: str, item: str, *, window: Window | None = None, priority: Priority
     ) -> MeterAnswer:
         """Read one item (or block, ``voltage.*``) of one meter in one exchange; of many records in several.
 
@@ -249,7 +249,7 @@ class Driver(MemoryReader, EventReader, Protocol):
 
         """
 
-    async def read_status(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+    async def read_status(self, line: Exchanging, address: str, item: str, *, priority: Priority) -> MeterAnswer:
         """Read one item as ``read`` does: its words as numbers, and each named bit of them as 0 or 1.
 
         Raises:
