@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from meterlink.bus.exchange import Session, Timing
+from meterlink.bus.exchange import Session
 from meterlink.bus.queue import Priority, TicketQueue
 from meterlink.errors import HoldEnded, LineError
 
@@ -40,14 +40,12 @@ class Ticket:
         session: fresh; it holds the answer when ``done`` is.
         done: of the caller, who may give up.
         priority: whose time of the line it takes.
-        timing: timers of this exchange, where they are not those of the line.
 
     """
 
     session: Session
     done: asyncio.Future[None]
     priority: Priority
-    timing: Timing | None = None
 
 
 class Hold:

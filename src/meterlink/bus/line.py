@@ -108,13 +108,12 @@ class Line:
             return ""
         return f"{self.name}: {self._way.absence}"
 
-    async def exchange(self, session: Session, *, priority: Priority, timing: Timing | None = None) -> None:
+    async def exchange(self, session: Session, *, priority: Priority) -> None:
         """Have one exchange carried out; returns when the session is finished.
 
         Args:
             session: fresh; nobody else may touch it until this returns.
             priority: who goes first.
-            timing: timers of this exchange, where they are not those of the line.
 
         Raises:
             BusFull: too many wait; the thing stays due.
@@ -124,7 +123,7 @@ class Line:
             Exception: whatever the session raised; the line goes on with the next one.
 
         """
-        ticket = Ticket(session, self._loop.create_future(), priority, timing)
+        ticket = Ticket(session, self._loop.create_future(), priority)
         self._enqueue(ticket, priority)
         try:
             await ticket.done
@@ -235,7 +234,7 @@ class Line:
             await carry_out(
                 wire,
                 ticket.session,
-                ticket.timing or self._timing,
+                self._timing,
                 self._alarm.now,
                 None if self._trace is None else self._transcript(ticket.session.secret_ranges),
             )

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from meterlink.bus.exchange import Timing
+from meterlink.bus.exchange import PatientSession, Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
@@ -130,7 +130,7 @@ class Station:
         groups: Sequence[Group],
         *,
         priority: Priority,
-        timeout_s: float | None = None,
+        timeout_s: float = 0.0,
         inner: SecretRanges = all_of,
     ) -> Answer:
         """Have one request answered.
@@ -140,7 +140,7 @@ class Station:
             afn: application function code.
             groups: data units.
             priority: who goes first.
-            timeout_s: how long to wait; the terminal's own time when not given.
+            timeout_s: how long to wait, where that is longer than for data of the terminal's own.
             inner: which octets of a forwarded frame are secret.
 
         Raises:
@@ -158,9 +158,9 @@ class Station:
             protocol_id=self._protocol_id,
         )
         session = TerminalExchange(asked, inner=inner)
-        wait_s = self.settings.reply_timeout_s if timeout_s is None else timeout_s
+        wait_s = max(timeout_s, self.settings.reply_timeout_s)
         try:
-            await line.exchange(session, priority=priority, timing=timing_of(wait_s))
+            await line.exchange(PatientSession(session, wait_s), priority=priority)
         except ReplyTimeout:
             if not session.answer:
                 raise
@@ -265,10 +265,10 @@ class Station:
         return "; ".join(parts)
 
 
-def timing_of(reply_timeout_s: float) -> Timing:
-    """Timers of one request to a terminal."""
+def timing_of(settings: TerminalSettings) -> Timing:
+    """Timers of the line of a terminal's connection."""
     return Timing(
-        reply_timeout_s=reply_timeout_s,
+        reply_timeout_s=settings.reply_timeout_s,
         octet_gap_s=FRAME_GAP_S,
         answer_max_s=ANSWER_MAX_S,
         answer_octets_max=ANSWER_OCTETS_MAX,
