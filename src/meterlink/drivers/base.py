@@ -249,7 +249,9 @@ class Driver(MemoryReader, EventReader, Protocol):
 
         """
 
-    async def read_status(self, line: Exchanging, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+    async def read_status(
+        self, line: Exchanging, address: str, item: str, *, priority: Priority
+    ) -> MeterAnswer:
         """Read one item as ``read`` does: its words as numbers, and each named bit of them as 0 or 1.
 
         Raises:

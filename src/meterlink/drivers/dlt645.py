@@ -93,7 +93,9 @@ class Dlt645Driver:
         told = await self._talk.ask(line, address, entry, priority=priority, selector=selector)
         return MeterAnswer(tuple(map(measured, told.values)), told.taken_at)
 
-    async def read_status(self, line: Exchanging, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+    async def read_status(
+        self, line: Exchanging, address: str, item: str, *, priority: Priority
+    ) -> MeterAnswer:
         """See ``Driver.read_status``."""
         return with_bits(await self.read(line, address, item, priority=priority), bit_words())
 
@@ -140,7 +142,14 @@ class Dlt645Driver:
         return await self._events.counts(line, address, kinds, priority=priority)
 
     async def read_event_records(
-        self, line: Exchanging, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+        self,
+        line: Exchanging,
+        address: str,
+        kind: str,
+        lasts: Sequence[int],
+        *,
+        count: int,
+        priority: Priority,
     ) -> EventRecords:
         """See ``EventReader.read_event_records``."""
         return await self._events.records(line, address, kind, lasts, count=count, priority=priority)

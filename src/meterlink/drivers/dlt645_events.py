@@ -156,7 +156,14 @@ class Events645:
                 counts[kind] = int(count)
 
     async def records(
-        self, line: Exchanging, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+        self,
+        line: Exchanging,
+        address: str,
+        kind: str,
+        lasts: Sequence[int],
+        *,
+        count: int,
+        priority: Priority,
     ) -> EventRecords:
         """See ``EventReader.read_event_records``: an exchange a record, or more."""
         found: dict[int, ReportedEvent | None] = {}

@@ -145,7 +145,9 @@ class Dlt698Driver:
         taken_at = self._clock.utc_now()
         return MeterAnswer(values=self._fit(address, item, values), taken_at=taken_at)
 
-    async def read_status(self, line: Exchanging, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+    async def read_status(
+        self, line: Exchanging, address: str, item: str, *, priority: Priority
+    ) -> MeterAnswer:
         """See ``Driver.read_status``."""
         return with_bits(await self.read(line, address, item, priority=priority), bit_words())
 
@@ -218,7 +220,14 @@ class Dlt698Driver:
         return await self._events.counts(line, address, kinds, priority=priority)
 
     async def read_event_records(
-        self, line: Exchanging, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+        self,
+        line: Exchanging,
+        address: str,
+        kind: str,
+        lasts: Sequence[int],
+        *,
+        count: int,
+        priority: Priority,
     ) -> EventRecords:
         """See ``EventReader.read_event_records``."""
         return await self._events.records(line, address, kind, lasts, count=count, priority=priority)
@@ -284,7 +293,13 @@ class Dlt698Driver:
         return found.records(window, self._zone)
 
     async def _read_records(
-        self, line: Exchanging, address: str, item: str, found: Asked, window: Window | None, priority: Priority
+        self,
+        line: Exchanging,
+        address: str,
+        item: str,
+        found: Asked,
+        window: Window | None,
+        priority: Priority,
     ) -> MeterAnswer:
         requests = self._record_requests(item, found, window)
         entries = await self._entries(line, address, requests[0], priority)

@@ -143,7 +143,14 @@ class Events698:
         return EventCounts(counts=counts, refused=refused, unfit=unfit, cut_short=cut_short)
 
     async def records(
-        self, line: Exchanging, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+        self,
+        line: Exchanging,
+        address: str,
+        kind: str,
+        lasts: Sequence[int],
+        *,
+        count: int,
+        priority: Priority,
     ) -> EventRecords:
         """See ``EventReader.read_event_records``: all new ones in one exchange, if they fit."""
         place = counted_kinds()[kind]

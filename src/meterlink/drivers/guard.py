@@ -53,7 +53,9 @@ class GuardedDriver:
         with self._wall(line, address):
             return await self._driver.read(line, address, item, window=window, priority=priority)
 
-    async def read_status(self, line: Exchanging, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+    async def read_status(
+        self, line: Exchanging, address: str, item: str, *, priority: Priority
+    ) -> MeterAnswer:
         """See ``Driver.read_status``."""
         with self._wall(line, address):
             return await self._driver.read_status(line, address, item, priority=priority)
@@ -93,7 +95,14 @@ class GuardedDriver:
             return await self._driver.read_event_counts(line, address, kinds, priority=priority)
 
     async def read_event_records(
-        self, line: Exchanging, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+        self,
+        line: Exchanging,
+        address: str,
+        kind: str,
+        lasts: Sequence[int],
+        *,
+        count: int,
+        priority: Priority,
     ) -> EventRecords:
         """See ``EventReader.read_event_records``."""
         with self._wall(line, address):

@@ -87,7 +87,9 @@ class ModbusDriver:
         values = tuple(measured(row, images[row.model], self._map.words, who) for row in rows)
         return MeterAnswer(values=values, taken_at=self._clock.utc_now())
 
-    async def read_status(self, line: Exchanging, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+    async def read_status(
+        self, line: Exchanging, address: str, item: str, *, priority: Priority
+    ) -> MeterAnswer:
         """See ``Driver.read_status``: no map here has words of state."""
         self.check_status(item)
         return await self.read(line, address, item, priority=priority)
@@ -133,7 +135,14 @@ class ModbusDriver:
         return EventCounts(counts={}, refused=dict.fromkeys(kinds, "no events of Modbus"), unfit={})
 
     async def read_event_records(
-        self, line: Exchanging, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+        self,
+        line: Exchanging,
+        address: str,
+        kind: str,
+        lasts: Sequence[int],
+        *,
+        count: int,
+        priority: Priority,
     ) -> EventRecords:
         """See ``EventReader.read_event_records``."""
         return EventRecords(records=dict.fromkeys(lasts), taken_at=self._clock.utc_now())

@@ -1,10 +1,10 @@
 """Reading meters behind a concentrator of DL/T 698.45: from its store, through it, or by their own frames.
 
-What meters have frozen is looked for in the concentrator's store first; what that lacks is asked of the meter
-through the concentrator (PROXY), in the terms of DL/T 698.45 whatever the meter speaks; and what the
-concentrator cannot ask so is asked in the meter's own frames, which it forwards. A meter that is silent is not
-asked the same by the next way: that would cost its neighbours as long again. The terminal itself, where it is
-in the roster, is asked straight. All ways bring the same items under the same names.
+What meters have frozen is looked for in the concentrator's store first; what that lacks is asked of the
+meter through the concentrator (PROXY), in the terms of DL/T 698.45 whatever the meter speaks; and what the
+concentrator cannot ask so is asked in the meter's own frames, which it forwards. A meter that is silent is
+not asked the same by the next way: that would cost its neighbours as long again. The terminal itself, where
+it is in the roster, is asked straight. All ways bring the same items under the same names.
 Source: spec dlt698, section 8.1.
 """
 
@@ -42,7 +42,7 @@ from meterprofiles import Profile
 
 _T = TypeVar("_T")
 _NEXT_WAY: Final = (Refused, NoRecord, NoFreeze, BadAnswer, UnknownItem)
-"""After these another way may do better: a concentrator does not know each meter, and translates as it can."""
+"""After these another way may do better: a concentrator knows not each meter, and translates as it can."""
 _ENDINGS: Final = (ReplyTimeout, LineError, BusFull, *_NEXT_WAY)
 
 

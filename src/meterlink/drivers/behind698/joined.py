@@ -6,7 +6,7 @@ somebody asks again; where the meter itself no longer has it, it is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -97,7 +97,7 @@ class Joined:
 
     def of(self) -> StoredAnswer:
         """The answer."""
-        has = [slot for slot in self.wanted.slots if self._is_there(slot)]
+        has = [slot for slot in self.wanted.slots if self._record_of(slot) is not None]
         came = {value.item for record in self._records.values() for value in record.values}
         return StoredAnswer(
             records=tuple(self._records[slot] for slot in sorted(self._records, reverse=True)),
@@ -116,8 +116,11 @@ class Joined:
 
     # --- inside ---
 
-    def _is_there(self, slot: datetime) -> bool:
-        return any(is_meant(one, slot, self.wanted) for one in self._records)
+    def _record_of(self, slot: datetime) -> StoredRecord | None:
+        return next(
+            (one for one in self._records.values() if is_meant(one.slot, slot, self.wanted)),
+            None,
+        )
 
     def _missing(self, record: StoredRecord) -> list[str]:
         return [
@@ -148,23 +151,24 @@ class Joined:
         for slot, record in self._records.items():
             untold = [item for item in self._untold(record) if item in items]
             meant = [one for one in slots if is_meant(slot, one, self.wanted)]
-            if not untold or not meant:
-                continue
-            gone = next((answer.gone[one] for one in meant if one in answer.gone), "")
-            if gone:
-                more = replace(record, refused={**record.refused, **dict.fromkeys(untold, gone)})
-            else:
-                why = next(
-                    (
-                        told[one]
-                        for told in (answer.not_yet, answer.unfit_slots)
-                        for one in meant
-                        if one in told
-                    ),
-                    "",
-                )
-                words = why or "it did not come"
-                refused = {item: answer.refused[item] for item in untold if item in answer.refused}
-                unfit = {item: words for item in untold if item not in refused}
-                more = replace(record, refused={**record.refused, **refused}, unfit={**record.unfit, **unfit})
-            self._records[slot] = more
+            if untold and meant:
+                self._records[slot] = _explained(record, untold, meant, answer)
+
+
+def _explained(
+    record: StoredRecord, untold: Sequence[str], meant: Sequence[datetime], answer: StoredAnswer
+) -> StoredRecord:
+    """The record with what the meter said of items that lack in it."""
+    refused, unfit = dict(record.refused), dict(record.unfit)
+    for item in untold:
+        if why := answer.refused.get(item) or _told(answer.gone, meant):
+            refused[item] = why
+        else:
+            unfit[item] = (
+                _told(answer.not_yet, meant) or _told(answer.unfit_slots, meant) or "it did not come"
+            )
+    return replace(record, refused=refused, unfit=unfit)
+
+
+def _told(reasons: Mapping[datetime, str], slots: Sequence[datetime]) -> str:
+    return next((reasons[slot] for slot in slots if slot in reasons), "")

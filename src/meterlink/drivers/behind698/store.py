@@ -197,7 +197,7 @@ class TerminalStore:
     async def _fetch(
         self, line: Exchanging, addresses: tuple[str, ...], table: str, wanted: Wanted, priority: Priority
     ) -> tuple[Record, ...]:
-        """Rows of meters; none where the store has nothing of the kind, or says it so that it fits nothing."""
+        """Rows of meters; none where the store has nothing of the kind, or answers with what fits nothing."""
         try:
             request = self._request(addresses, table, wanted)
             told = await self._ask(line, request, priority)

@@ -87,7 +87,11 @@ class Forwarding:
                 Patiently(line, behind.answer_timeout_s),
                 behind.terminal,
                 lambda piid: forward(
-                    piid, frame, port=behind.port, settings=settings, frame_timeout_s=behind.meter_timeout_s
+                    piid,
+                    frame,
+                    port=behind.port_oad,
+                    settings=settings,
+                    frame_timeout_s=behind.meter_timeout_s,
                 ),
                 priority=priority,
                 may_repeat=False,

@@ -33,14 +33,19 @@ class Behind:
         terminal: its address, 12 digits.
         ways: those that it offers, in their order.
         meter_timeout_s: how long it waits for one meter, 1 to 110 s.
-        port: where frames of meters are forwarded to.
+        port: where frames of meters are forwarded to, 8 hexadecimal digits.
 
     """
 
     terminal: str
     ways: tuple[Way, ...] = WAYS
     meter_timeout_s: int = METER_TIMEOUT_S
-    port: Oad = CARRIER
+    port: str = str(CARRIER)
+
+    @property
+    def port_oad(self) -> Oad:
+        """The port as requests name it."""
+        return Oad.of(self.port)
 
     @property
     def answer_timeout_s(self) -> float:
