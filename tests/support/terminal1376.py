@@ -1,4 +1,4 @@
-"""A concentrator of 1376.1 in simulated time, its meters, and a master that speaks to it with our sessions."""
+"""A concentrator of 1376.1 in simulated time, its meters, and a master that speaks with our sessions."""
 
 from __future__ import annotations
 
