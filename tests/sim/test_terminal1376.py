@@ -32,7 +32,7 @@ from metersim.loop import SimClock
 from meterwire.dlt645.link.deframer import Deframer
 from meterwire.dlt645.link.frame import encode
 from meterwire.gdw1376.formats.times import Moment
-from tests.support.terminal1376 import Terminal1376, entry
+from tests.support.stocked_terminal import StockedTerminal, entry
 
 ADDRESS, OTHER = "000000011278", "000000011279"
 DAY = timedelta(days=1)
@@ -45,7 +45,7 @@ FORWARD = "forward_active_energy.*"
 class World:
     """One terminal, its line, the line above the tunnel, and a driver."""
 
-    def __init__(self, terminal: Terminal1376, settings: TerminalSettings, clock: SimClock) -> None:
+    def __init__(self, terminal: StockedTerminal, settings: TerminalSettings, clock: SimClock) -> None:
         self.clock = clock
         self.terminal = terminal
         self.station = Station(settings, clock=self.clock, zone=CHINA_TIME)
@@ -84,7 +84,7 @@ class World:
 
 def run(
     body: Callable[[World], Awaitable[None]],
-    terminal: Terminal1376,
+    terminal: StockedTerminal,
     *,
     start: datetime = MIDNIGHT + timedelta(hours=9),
     connects: bool = True,
@@ -134,7 +134,7 @@ def numbers(answer: StoredAnswer) -> dict[datetime, dict[str, str]]:
 
 def test_a_daily_freeze_comes_out_of_the_store_under_the_end_of_its_day() -> None:
     """Date D is the end of D: a bill would be a day off, and nobody would see it."""
-    terminal = Terminal1376(archive=[entry(5, 3, ADDRESS)], store=freeze(FIVE, point=3))
+    terminal = StockedTerminal(archive=[entry(5, 3, ADDRESS)], store=freeze(FIVE, point=3))
 
     async def body(world: World) -> None:
         answer = await world.stored([FORWARD], [MIDNIGHT])
@@ -150,7 +150,7 @@ def test_a_daily_freeze_comes_out_of_the_store_under_the_end_of_its_day() -> Non
 def test_what_the_store_lacks_comes_from_the_meter_by_its_own_driver() -> None:
     """A night that the terminal missed would be lost, though the meter remembers it."""
     meter = Meter(ADDRESS, seed=7)
-    terminal = Terminal1376(archive=[entry(1, 1, ADDRESS)], store=freeze(FIVE))
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)], store=freeze(FIVE))
 
     async def body(world: World) -> None:
         terminal.forward = lambda octets: _answer(meter, octets, world)
@@ -179,7 +179,7 @@ def _answer(meter: Meter, octets: bytes, world: World) -> bytes:
 def test_values_of_the_moment_are_the_terminals_while_they_are_fresh() -> None:
     """A thousand meters would be asked over the carrier for what the terminal has read a minute ago."""
     meter = Meter(ADDRESS, seed=7)
-    terminal = Terminal1376(archive=[entry(1, 1, ADDRESS)])
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
     at = Moment(year=26, month=11, day=23, hour=8, minute=50)
     terminal.store[0x0C, 129, 1, None] = {**FIVE, "read_time": at}
 
@@ -198,7 +198,7 @@ def test_values_of_the_moment_are_the_terminals_while_they_are_fresh() -> None:
 
 def test_a_silent_meter_costs_no_timeout() -> None:
     """Length 0 says that the meter said nothing; waiting on would cost every neighbour a minute."""
-    terminal = Terminal1376(archive=[entry(1, 1, ADDRESS)])
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
 
     async def body(world: World) -> None:
         begun = world.loop.time()
@@ -220,7 +220,7 @@ def test_a_terminal_that_is_away_is_a_line_that_is_lost() -> None:
         with pytest.raises(ReplyTimeout):
             await world.driver.read(world.line, ADDRESS, "voltage.a", priority=Priority.ON_DEMAND)
 
-    run(body, Terminal1376(), connects=False)
+    run(body, StockedTerminal(), connects=False)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_a_terminal_that_is_away_is_a_line_that_is_lost() -> None:
 )
 def test_a_point_that_is_not_certainly_the_meters_brings_no_value(archive: list[dict[str, Any]]) -> None:
     """A neighbour's energy would be billed."""
-    terminal = Terminal1376(archive=archive, store={**freeze(FIVE), **freeze(FIVE, point=2)})
+    terminal = StockedTerminal(archive=archive, store={**freeze(FIVE), **freeze(FIVE, point=2)})
 
     async def body(world: World) -> None:
         with pytest.raises(ReplyTimeout):
@@ -249,7 +249,7 @@ def test_a_point_that_is_not_certainly_the_meters_brings_no_value(archive: list[
 def test_the_date_of_the_answer_counts_and_not_that_of_the_question() -> None:
     """A terminal that answers with another night would have it filed under the one that was asked for."""
     other = Moment(year=26, month=11, day=20)
-    terminal = Terminal1376(archive=[entry(1, 1, ADDRESS)], store=freeze({**FIVE, "date": other}))
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)], store=freeze({**FIVE, "date": other}))
 
     async def body(world: World) -> None:
         with pytest.raises(ReplyTimeout):
@@ -272,7 +272,7 @@ def test_a_block_stands_in_for_functions_that_a_terminal_does_not_know() -> None
         "reactive_q4_kvarh": [None],
     }
     days = [Moment(year=26, month=11, day=day) for day in (21, 22)]
-    terminal = Terminal1376(archive=[entry(1, 1, ADDRESS)])
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
     for day in days:
         terminal.store |= freeze(block, fn=1, day=day)
 
@@ -295,11 +295,11 @@ def test_many_units_in_one_request_or_one_by_one_as_the_terminal_can() -> None:
     days = [Moment(year=26, month=11, day=day) for day in range(15, 23)]
     slots = [MIDNIGHT - number * DAY for number in range(8)]
     for units_max, most in ((99, 1), (1, 9)):
-        terminal = Terminal1376(archive=[entry(1, 1, ADDRESS)], units_max=units_max)
+        terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)], units_max=units_max)
         for day in days:
             terminal.store |= freeze(FIVE, day=day)
 
-        async def body(world: World, terminal: Terminal1376 = terminal, most: int = most) -> None:
+        async def body(world: World, terminal: StockedTerminal = terminal, most: int = most) -> None:
             answer = await world.stored(["forward_active_energy"], slots)
             assert set(slots) == set(numbers(answer))
             assert most == len([one for one in terminal.asked if one.head.afn == 0x0D])
@@ -310,7 +310,7 @@ def test_many_units_in_one_request_or_one_by_one_as_the_terminal_can() -> None:
 def test_months_and_curves_come_under_their_own_slots() -> None:
     """A month would be filed under its first day, a curve under the ends of its intervals."""
     november = datetime(2026, 11, 1, tzinfo=CHINA_TIME).astimezone(UTC)
-    terminal = Terminal1376(archive=[entry(1, 1, ADDRESS)])
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
     terminal.store |= freeze(FIVE, fn=177, day=Moment(year=26, month=10))
     start = Moment(year=26, month=11, day=22, hour=0, minute=0)
     some = [Decimal("0.3500"), Decimal("-0.5000"), None]
@@ -333,7 +333,7 @@ def test_months_and_curves_come_under_their_own_slots() -> None:
 
 def test_the_terminal_is_given_time_to_read_the_night_itself() -> None:
     """At a minute past midnight a thousand meters would be asked twice, by the terminal and through it."""
-    terminal = Terminal1376(archive=[entry(1, 1, ADDRESS)])
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
 
     async def body(world: World) -> None:
         answer = await world.stored([FORWARD], [MIDNIGHT])
@@ -350,10 +350,10 @@ def test_the_terminal_is_given_time_to_read_the_night_itself() -> None:
 def test_a_wide_address_and_the_older_generation_are_answered_in_kind() -> None:
     """Their terminals would be strangers, or get commands whose password they cannot find."""
     for more in ({"wide": True}, {"protocol_id": 1}):
-        terminal = Terminal1376(archive=[entry(1, 1, ADDRESS)], store=freeze(FIVE), **more)
+        terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)], store=freeze(FIVE), **more)
         settings = {key: value for key, value in more.items() if key == "wide"}
 
-        async def body(world: World, terminal: Terminal1376 = terminal) -> None:
+        async def body(world: World, terminal: StockedTerminal = terminal) -> None:
             answer = await world.stored([FORWARD], [MIDNIGHT])
             assert {MIDNIGHT} == set(numbers(answer))
             with pytest.raises(ReplyTimeout):
@@ -366,7 +366,7 @@ def test_a_wide_address_and_the_older_generation_are_answered_in_kind() -> None:
 
 def test_a_command_bears_the_password_of_the_terminal() -> None:
     """A terminal that wants one would refuse every frame that is forwarded."""
-    terminal = Terminal1376(archive=[entry(1, 1, ADDRESS)])
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
     terminal.password = bytes(range(16))
 
     async def body(world: World) -> None:
