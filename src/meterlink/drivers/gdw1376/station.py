@@ -58,12 +58,14 @@ class Answer(NamedTuple):
         units: in the order of the wire; none where all was denied.
         is_denied: the terminal refused all, which of stored data often means "none of that day".
         taken_at: when it was complete; aware, UTC.
+        messages: its frames.
 
     """
 
     units: tuple[Unit, ...]
     is_denied: bool
     taken_at: datetime
+    messages: tuple[Message, ...] = ()
 
 
 class Station:
@@ -170,7 +172,7 @@ class Station:
         if session.state is not State.DONE:
             raise BadAnswer(f"terminal {self.name} answered in frames that make no whole")
         units = tuple(one for message in session.answer if message.head.afn == afn for one in message.units)
-        return Answer(units, session.is_denied, self.clock.utc_now())
+        return Answer(units, session.is_denied, self.clock.utc_now(), session.answer)
 
     async def archive_for(self, line: Line, address: str, *, priority: Priority) -> Entry | None:
         """The archive's one entry of a meter; ``None``: it has none, or not one alone.

@@ -11,7 +11,7 @@ Date D is the end of day D, so its slot is 00:00 of D + 1. Source: spec gdw1376,
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -21,12 +21,12 @@ from meterlink.drivers.base import Measured
 from meterlink.drivers.freezes import is_part
 from meterlink.drivers.gdw1376.archive import Entry
 from meterlink.drivers.gdw1376.station import Station
-from meterlink.model.data_classes import CURVE, DAILY_FREEZE, DataClass
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, FREEZES, INSTANT, DataClass
 from meterlink.model.marks import NO_MARKS
 from meterwire.catalogue import quantities
 from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions import terminal as table
-from meterwire.gdw1376.functions.classes import NOW, choices
+from meterwire.gdw1376.functions.classes import NOW, choices, class_functions
 from meterwire.gdw1376.functions.function import Function
 from meterwire.gdw1376.functions.items import interval, item_values
 from meterwire.gdw1376.layouts.counts import MINUTES
@@ -39,7 +39,6 @@ REQUEST_POINTS_MAX: Final = 192
 AHEAD_MAX: Final = timedelta(minutes=5)
 """A terminal's clock may be ahead of ours by this; what it read later than that it has not read."""
 _DENSITIES: Final = {timedelta(minutes=minutes): code for code, minutes in MINUTES.items()}
-_CENTURY: Final = 2000
 
 Mark = tuple[tuple[str, Any], ...]
 """What a request of class 2 names besides point and function, by field."""
@@ -102,12 +101,10 @@ class Store:
         for among in choices(NOW, item):
             for known in self._ordered(among):
                 units = await self._ask(table.CLASS_1, entry, [Wish(known.fn)], priority)
-                found = [
-                    measured for one in units for measured in self._measured(one, [item], "") if measured
-                ]
+                found = [told for one in units for told in values_of(one, None, self._station.zone, [item])]
                 if found:
-                    values += found
-                    times += [when for one in units if (when := self._read_time(one)) is not None]
+                    values += [measured._replace(route=self.route) for _, measured in found]
+                    times += [when for when, _ in found if when is not None]
                     break
                 if (known.afn, known.fn) in self._station.works:
                     break
@@ -231,62 +228,74 @@ class Store:
         wishes: Sequence[Wish],
     ) -> list[Wish]:
         """Put the values of a unit where they belong; the wishes that it fulfils."""
-        if data_class == CURVE:
-            values = self._curve_values(one, items)
-        else:
-            slot = self._slot_of(one.values.get("date"))
-            measured = list(self._measured(one, items, data_class))
-            values = [] if slot is None else [(slot, value) for value in measured]
+        values = list(values_of(one, data_class, self._station.zone, items))
         for slot, value in values:
-            found.setdefault(slot, {}).setdefault(value.item, value)
+            if slot is not None:
+                found.setdefault(slot, {}).setdefault(value.item, value._replace(route=self.route))
         if not values:
             return []
         shown = one.values.get("date") or one.values.get("start")
         return [wish for wish in wishes if wish.fn == one.fn and shown in dict(wish.mark).values()]
 
-    def _slot_of(self, ended: Any) -> datetime | None:
-        """The instant at which a day or month had ended."""
-        if not isinstance(ended, Moment) or ended.year is None or ended.month is None:
-            return None
-        try:
-            first = date(_CENTURY + ended.year, ended.month, ended.day or 1)
-        except ValueError:
-            return None
-        if ended.day is None:
-            after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-        else:
-            after = first + timedelta(days=1)
-        return datetime.combine(after, time(), self._station.zone).astimezone(UTC)
 
-    def _curve_values(self, one: Unit, items: Sequence[str]) -> list[tuple[datetime, Measured]]:
-        start, step = one.values.get("start"), interval(one.values.get("density", 0))
-        begun = start.when() if isinstance(start, Moment) else None
-        if begun is None or step is None or one.function is None:
-            return []
-        first = begun.replace(tzinfo=self._station.zone).astimezone(UTC)
-        return [
-            (first + value.interval * step, measured)
-            for value in item_values(one.function, one.values)
-            if (measured := self._one(value.item, value.content, items, CURVE)) is not None
-        ]
+def class_of(known: Function) -> str | None:
+    """The class of what a function holds; ``None``: of a time that the terminal chose, or no values."""
+    for name, data_class in ((NOW, INSTANT), *((name, name) for name in (*FREEZES, CURVE))):
+        if known in class_functions(name):
+            return data_class
+    return None
 
-    def _measured(self, one: Unit, items: Sequence[str], period: str) -> Iterator[Measured]:
-        if one.function is not None:
-            for value in item_values(one.function, one.values):
-                if (measured := self._one(value.item, value.content, items, period)) is not None:
-                    yield measured
 
-    def _one(self, item: str, content: Any, items: Sequence[str], period: str) -> Measured | None:
-        """A value that was asked for and is one."""
-        if not isinstance(content, Decimal) or not any(is_part(item, wanted) for wanted in items):
-            return None
-        unit_ = quantities()[item.partition(".")[0]].unit
-        return Measured(item, period, content, format(content, "f"), unit_, NO_MARKS, self.route)
+def values_of(
+    one: Unit, data_class: str | None, zone: tzinfo, items: Sequence[str] | None = None
+) -> Iterator[tuple[datetime | None, Measured]]:
+    """The values of a unit, each with the instant that it is of; what is no value stays out.
 
-    def _read_time(self, one: Unit) -> datetime | None:
-        told = one.values.get("read_time")
-        when = told.when() if isinstance(told, Moment) else None
-        return None if when is None else when.replace(tzinfo=self._station.zone).astimezone(UTC)
+    Args:
+        one: from a terminal.
+        data_class: the values' period; of values of the moment none, and their instant is that of reading.
+        zone: what the terminal's clock shows.
+        items: which; ``None``: all.
+
+    """
+    if one.function is None or one.fields is None:
+        return
+    period = "" if data_class in (None, INSTANT) else str(data_class)
+    first, step = _times(one.values, zone)
+    for value in item_values(one.function, one.values):
+        wanted = items is None or any(is_part(value.item, item) for item in items)
+        if wanted and isinstance(value.content, Decimal):
+            unit_ = quantities()[value.item.partition(".")[0]].unit
+            text = format(value.content, "f")
+            measured = Measured(value.item, period, value.content, text, unit_, NO_MARKS)
+            yield (first if step is None or first is None else first + value.interval * step), measured
+
+
+def _times(values: Mapping[str, Any], zone: tzinfo) -> tuple[datetime | None, timedelta | None]:
+    """The instant that a unit is of, and of a curve the time between its values."""
+    if "date" in values:
+        return _end_of(values["date"], zone), None
+    if "start" in values:
+        step = interval(values.get("density", 0))
+        return (None if step is None else _instant(values["start"], zone)), step
+    return _instant(values.get("read_time"), zone), None
+
+
+def _end_of(ended: Any, zone: tzinfo) -> datetime | None:
+    """The instant at which a day or month had ended."""
+    if not isinstance(ended, Moment) or (when := ended.when()) is None:
+        return None
+    first = when.date()
+    if ended.day is None:
+        after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    else:
+        after = first + timedelta(days=1)
+    return datetime.combine(after, time(), zone).astimezone(UTC)
+
+
+def _instant(moment: Any, zone: tzinfo) -> datetime | None:
+    when = moment.when() if isinstance(moment, Moment) else None
+    return None if when is None else when.replace(tzinfo=zone).astimezone(UTC)
 
 
 def _curve_marks(local: Sequence[datetime], every: timedelta) -> Iterator[tuple[Mark, int]]:
