@@ -349,9 +349,9 @@ def test_the_terminal_is_given_time_to_read_the_night_itself() -> None:
 
 def test_a_wide_address_and_the_older_generation_are_answered_in_kind() -> None:
     """Their terminals would be strangers, or get commands whose password they cannot find."""
-    for more in ({"wide": True}, {"protocol_id": 1}):
-        terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)], store=freeze(FIVE), **more)
-        settings = {key: value for key, value in more.items() if key == "wide"}
+    for wide, protocol_id in ((True, 2), (False, 1)):
+        archive = [entry(1, 1, ADDRESS)]
+        terminal = StockedTerminal(archive=archive, store=freeze(FIVE), wide=wide, protocol_id=protocol_id)
 
         async def body(world: World, terminal: StockedTerminal = terminal) -> None:
             answer = await world.stored([FORWARD], [MIDNIGHT])
@@ -361,7 +361,7 @@ def test_a_wide_address_and_the_older_generation_are_answered_in_kind() -> None:
             assert terminal.forwarded
             assert {terminal.asked[0].head.protocol_id} == {one.head.protocol_id for one in terminal.asked}
 
-        run(body, terminal, **settings)
+        run(body, terminal, wide=wide)
 
 
 def test_a_command_bears_the_password_of_the_terminal() -> None:

@@ -107,6 +107,11 @@ class LineSettings(Table):
         return self._terminal("dlt698.45")
 
     @property
+    def terminal_698_settings(self) -> Terminal698Settings | None:
+        """What of its DL/T 698.45 terminal is not as usual."""
+        return self.terminal if isinstance(self.terminal, Terminal698Settings) else None
+
+    @property
     def terminal_1376(self) -> str | None:
         """Name of the Q/GDW 1376.1 terminal that this line is, ``0171-2082``; ``None``: it is none."""
         return self._terminal("gdw1376.1")

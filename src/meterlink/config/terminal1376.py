@@ -65,8 +65,8 @@ class Terminal1376Settings(Table):
         30,
         ge=0,
         le=1_440,
-        description="Q/GDW 1376.1 only: so long after it is due, what its store lacks is not yet asked of the "
-        "meter: it is about to be read.",
+        description="Q/GDW 1376.1 only: so long after it is due, what its store lacks is not asked of the "
+        "meter: the terminal is about to read it.",
     )
     fresh_min: int = Field(
         15,

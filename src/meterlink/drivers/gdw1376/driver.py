@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from meterlink.bus.line import Line
+from meterlink.bus.line import Exchanging, Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import (
     Depth,
@@ -64,7 +64,7 @@ class Gdw1376Driver:
     # --- values of the moment --------------------------------------------------------------
 
     async def read(
-        self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
+        self, line: Exchanging, address: str, item: str, *, window: Window | None = None, priority: Priority
     ) -> MeterAnswer:
         """See ``Driver.read``."""
         self._inner.check_item(item)
@@ -75,13 +75,15 @@ class Gdw1376Driver:
         answer = await self._inner.read(line, address, item, window=window, priority=priority)
         return self._routed(answer)
 
-    async def read_status(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+    async def read_status(
+        self, line: Exchanging, address: str, item: str, *, priority: Priority
+    ) -> MeterAnswer:
         """See ``Driver.read_status``: words of state are the meter's own affair."""
         if now_items(item):
             return await self.read(line, address, item, priority=priority)
         return self._routed(await self._inner.read_status(line, address, item, priority=priority))
 
-    async def _now(self, line: Line, address: str, item: str, priority: Priority) -> MeterAnswer | None:
+    async def _now(self, line: Exchanging, address: str, item: str, priority: Priority) -> MeterAnswer | None:
         """What the terminal has read lately; ``None``: nothing, or too long ago."""
         async with self._terminal(line, priority):
             entry = await self._station.archive_for(self._terminal_line, address, priority=priority)
@@ -113,7 +115,7 @@ class Gdw1376Driver:
 
     async def read_stored(
         self,
-        line: Line,
+        line: Exchanging,
         address: str,
         data_class: DataClass,
         items: Sequence[str],
@@ -149,7 +151,7 @@ class Gdw1376Driver:
 
     async def _found(
         self,
-        line: Line,
+        line: Exchanging,
         address: str,
         data_class: DataClass,
         items: Sequence[str],
@@ -179,7 +181,7 @@ class Gdw1376Driver:
 
     async def _asked_of_meter(
         self,
-        line: Line,
+        line: Exchanging,
         address: str,
         data_class: DataClass,
         items: Sequence[str],
@@ -213,7 +215,7 @@ class Gdw1376Driver:
         return data_class in self._inner.stored
 
     @asynccontextmanager
-    async def _terminal(self, line: Line, priority: Priority) -> AsyncIterator[None]:
+    async def _terminal(self, line: Exchanging, priority: Priority) -> AsyncIterator[None]:
         """The terminal is ours, by our priority among all that go to it or through it.
 
         Raises:
@@ -221,7 +223,10 @@ class Gdw1376Driver:
             BusFull, LineClosed: of the line.
 
         """
-        async with line.hold(priority=priority):
+        if isinstance(line, Line):
+            async with line.hold(priority=priority):
+                yield
+        else:  # somebody has it already, and asks through his hold
             yield
 
     # --- events ----------------------------------------------------------------------------
@@ -232,13 +237,20 @@ class Gdw1376Driver:
         return self._inner.has_events
 
     async def read_event_counts(
-        self, line: Line, address: str, kinds: Sequence[str], *, priority: Priority
+        self, line: Exchanging, address: str, kinds: Sequence[str], *, priority: Priority
     ) -> EventCounts:
         """See ``EventReader.read_event_counts``: the meter's own records, through the terminal."""
         return await self._inner.read_event_counts(line, address, kinds, priority=priority)
 
     async def read_event_records(
-        self, line: Line, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+        self,
+        line: Exchanging,
+        address: str,
+        kind: str,
+        lasts: Sequence[int],
+        *,
+        count: int,
+        priority: Priority,
     ) -> EventRecords:
         """See ``EventReader.read_event_records``: the meter's own records, through the terminal."""
         return await self._inner.read_event_records(

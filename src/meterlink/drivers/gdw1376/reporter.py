@@ -78,6 +78,7 @@ class Reporter:
         self._differing = Differences()
         self._has_come = False
         self._clock_due_s = 0.0
+        self._wake.set()  # it may be there already
         station.on_report, station.on_counts, station.on_coming = self.hear, self.count, self.come
 
     # --- what the station tells ------------------------------------------------------------
@@ -182,10 +183,16 @@ class Reporter:
         message, confirm, received_at = waiting
         for one in message.units:
             if message.head.afn == table.EVENTS and "pn_ptr" in one.values:
-                self._known[one.fn] = one.values["pn_ptr"]
+                self._note(one.fn, one.values["pm"], one.values["pn_ptr"])
         self._put(
             self._told.report(message, self._station.archive, received_at=received_at, acknowledge=confirm)
         )
+
+    def _note(self, fn: int, first: int, after: int) -> None:
+        """Events of a list came; what lies between them and the last known ones is still to be asked for."""
+        known = self._known.get(fn)
+        if known is None or (known - first) % COUNTS <= (after - first) % COUNTS:
+            self._known[fn] = after
 
 
 def _counted(differing: Differences) -> dict[str, int]:
