@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from meterlink.drivers.profiles import MeterProfiles
 from meterlink.model.event import Event
+from meterlink.model.payload import time_out
 from meterlink.model.zone import CHINA_TIME
+from meterlink.roster.roster import Roster
 from metersim import Meter, Station
 from metersim.gdw1376.ways import Ways1376
 from tests.support.agreement import readings_of
@@ -22,6 +25,8 @@ from tests.support.terminal_gateway import NAME, TerminalGateway
 EVENING = datetime(2026, 11, 23, 23, 30, tzinfo=CHINA_TIME)
 MIDNIGHT = datetime(2026, 11, 24, tzinfo=CHINA_TIME)
 ITEMS = ["forward_active_energy.*"]
+SETTLED_S = 300.0
+"""The terminal has collected what it lacked, and asks no meter of its own accord."""
 ADDRESSES = [f"00000000016{last}" for last in range(1, 4)]
 FREEZES: dict[str, Any] = {"name": "night", "class": "daily_freeze", "items": ITEMS}
 PLAIN: dict[str, Any] = {
@@ -100,6 +105,7 @@ def test_events_and_a_clock_that_is_off_are_told_once(tmp_path: Path) -> None:
 
 
 def _orders(folder: Path, **more: Any) -> TerminalGateway:
+    more.setdefault("ways", Ways1376(curve_minutes=0))
     return TerminalGateway(folder, [Station(meter=a_meter(OPEN_TO_ALL))], **more)
 
 
@@ -127,6 +133,7 @@ def _tripped(gateway: TerminalGateway, **fields: Any) -> Mapping[str, Any]:
 
     async def meanwhile() -> None:
         await gateway.up()
+        await asyncio.sleep(SETTLED_S)
         await gateway.told_for_trip(meter)
         await gateway.trip("t-1", meter, **fields)
         found.append(await gateway.until("t-1"))
@@ -138,7 +145,7 @@ def _tripped(gateway: TerminalGateway, **fields: Any) -> Mapping[str, Any]:
 def test_a_trip_whose_answer_is_lost_is_found_done_and_not_sent_again(tmp_path: Path) -> None:
     """The terminal says that the meter said nothing; who believes that it did nothing cuts off twice."""
     gateway = _orders(tmp_path)
-    gateway.strikes.add("loss")
+    gateway.strikes.add("silence")
     order = _tripped(gateway)
     assert "done" == order["state"]
     assert ["trip"] == gateway.obeyed()
@@ -150,7 +157,7 @@ def test_a_trip_that_no_meter_heard_is_sent_again_only_when_the_first_can_no_lon
 ) -> None:
     """What a concentrator has stored it may send any time: two frames would be on their way at once."""
     gateway = _orders(tmp_path)
-    gateway.strikes.add("silence")
+    gateway.strikes.add("loss")
     sent_at: list[datetime] = []
     for _ in range(2):
         gateway.strikes.then(lambda: sent_at.append(gateway.now()))
@@ -208,4 +215,4 @@ def test_a_line_of_a_terminal_is_not_ours(tmp_path: Path) -> None:
     for dials in (True, False):
         settings = _orders(tmp_path, dials=dials)._settings()
         roster = Roster.of(settings, MeterProfiles(None))
-        assert [False] == [meter.line_is_ours for meter in roster.meters.values()]
+        assert [False] == [meter.line_is_ours for meter in roster]
