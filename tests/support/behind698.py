@@ -22,14 +22,16 @@ from meterlink.model.data_classes import DAILY_FREEZE, DataClass
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from meterprofiles import generic
+from metersim import Line, Station
 from metersim.dlt698.terminal import Terminal
-from metersim.terminals.plan import CARRIER
+from metersim.terminals.plan import CARRIER, ConcentratorPlan
+from metersim.terminals.port import Route
 from metersim.works.moments import PLANT_TIME
 from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.link.deframer import Deframer
 from tests.support.concentrator import ADDRESS, CARRIER_645, CARRIER_698, WIRED_645, WIRED_698, World
-from tests.support.simulated import Duplex
+from tests.support.simulated import Duplex, SimulatedGateway
 
 T = TypeVar("T")
 TIMING = Timing(reply_timeout_s=30.0, octet_gap_s=0.5, answer_max_s=3.0)
@@ -167,3 +169,54 @@ class HeadEnd:
         for frame in self._heard.feed(octets):
             if frame.started_by_client and not frame.segmented:
                 self.requests.append(decode_apdu(frame.user_data))
+
+
+class BehindGateway:
+    """The concentrator before a ``SimulatedGateway``, which dials it; its meters stand behind its carrier.
+
+    Args:
+        gateway: with the meters as its stations, and ``lines`` as of `lines_to`.
+        plan: what of the concentrator is different.
+
+    """
+
+    def __init__(self, gateway: SimulatedGateway, stations: Sequence[Station], **plan: Any) -> None:
+        self.gateway = gateway
+        self.line = Line(
+            stations, clock=gateway.sim.clock, record=gateway.answers.append, rules=gateway.strikes.rules
+        )
+        figures: dict[str, Any] = {"address": ADDRESS, "carrier": Route(), **plan}
+        plan_ = ConcentratorPlan(**figures)
+        self.concentrator = plan_.build({CARRIER: self.line}, clock=gateway.sim.clock)
+        gateway.serve = self._serve
+
+    def run(self, *, seconds: float, story: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Run daemon and concentrator for so long, and a story beside them."""
+
+        async def meanwhile() -> None:
+            async with asyncio.TaskGroup() as group:
+                working = group.create_task(self.concentrator.run(), name="concentrator")
+                began = self.gateway.sim.clock.monotonic_s()
+                if story is not None:
+                    await story()
+                await asyncio.sleep(max(0.0, seconds - (self.gateway.sim.clock.monotonic_s() - began)))
+                working.cancel()
+
+        self.gateway.run(seconds=seconds, meanwhile=meanwhile)
+
+    async def _serve(self, duplex: Duplex) -> None:
+        await self.concentrator.terminal.serve(duplex)
+        await duplex.aclose()
+
+
+def lines_to(**terminal: Any) -> dict[str, Any]:
+    """The line to the concentrator, as the configuration names it."""
+    return {
+        "lines": [
+            {
+                "name": "line1",
+                "url": f"tcp://127.0.0.1:1?terminal={ADDRESS}",
+                **({"terminal": terminal} if terminal else {}),
+            }
+        ]
+    }
