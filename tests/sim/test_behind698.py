@@ -1,4 +1,4 @@
-"""The daemon before a concentrator of DL/T 698.45 that it dials: nights and orders of the meters behind it."""
+"""The daemon before a concentrator of DL/T 698.45 that it dials: nights of the meters behind it."""
 
 from __future__ import annotations
 
