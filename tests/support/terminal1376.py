@@ -183,7 +183,7 @@ class World1376:
         self._roaming = roaming
 
     def run(self, story: Callable[[], Awaitable[T]], *, collected: bool = True) -> T:
-        """Let a story happen, once the terminal has logged in, and has collected what is due."""
+        """Let a story happen, once the terminal has logged in; at 13:05, when it has collected what is due."""
 
         async def main() -> T:
             async with asyncio.TaskGroup() as group:
@@ -191,7 +191,7 @@ class World1376:
                 await asyncio.sleep(0)
                 calling = keep_calling(self.terminal, self.master.dial, roaming=self._roaming)
                 tasks.append(group.create_task(calling))
-                await asyncio.sleep(7200 if collected else 1)
+                await asyncio.sleep(7500 if collected else 1)
                 try:
                     return await story()
                 finally:
