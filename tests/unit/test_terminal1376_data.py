@@ -27,6 +27,7 @@ from tests.support.terminal1376 import (
 EVENING = Moment(year=26, month=9, day=30)
 """The day before; its freeze was taken when this one began."""
 MIDNIGHT = datetime(2026, 10, 1, tzinfo=PLANT_TIME)
+JANUARY, MAY = (datetime(2026, month, 1) for month in (1, 5))  # noqa: DTZ001  # civil time
 NOON = Moment(year=26, month=10, day=1, hour=12, minute=0)
 
 
@@ -207,32 +208,36 @@ def test_the_store_keeps_the_newest_within_its_limits() -> None:
     """A terminal that runs for years would fill the memory."""
     store = PointStore(records_max=200)
     for number in range(DAYS_KEPT + 5):
-        store.keep("1", date(2026, 1, 1) + timedelta(days=number), datetime(2026, 5, 1), {"a": Decimal(number)})
+        store.keep("1", date(2026, 1, 1) + timedelta(days=number), MAY, {"a": Decimal(number)})
     assert DAYS_KEPT == len(store)
     assert store.at("1", date(2026, 1, 5)) is None
     newest = store.newest_freeze("1")
     assert newest is not None
     assert Decimal(DAYS_KEPT + 4) == newest.content("a")
     for number in range(400):
-        store.keep("2", datetime(2026, 1, 1) + timedelta(minutes=number), datetime(2026, 5, 1), {"a": None})
+        store.keep("2", JANUARY + timedelta(minutes=number), MAY, {"a": None})
     assert (200, 400 + DAYS_KEPT - 200) == (len(store), store.dropped)
     big = PointStore()
     for number in range(POINTS_KEPT + 1):
-        big.keep("2", datetime(2026, 1, 1) + timedelta(minutes=number), datetime(2026, 5, 1), {})
+        big.keep("2", JANUARY + timedelta(minutes=number), MAY, {})
     assert POINTS_KEPT == len(big)
+
+
+def _entries(count: int) -> list[PointEntry]:
+    return [PointEntry(index=one, point=one, addr=f"{one:012d}") for one in range(1, count + 1)]
 
 
 def test_an_archive_has_a_limit_and_one_entry_for_each_meter() -> None:
     """Two points would be one meter, or a frame could fill the memory."""
-    archive = PointArchive([PointEntry(index=number, point=number, addr=f"{number:012d}") for number in (1, 2)])
+    archive = PointArchive(
+        [PointEntry(index=number, point=number, addr=f"{number:012d}") for number in (1, 2)]
+    )
     assert archive.put(PointEntry(index=5, point=2, addr="000000000001"))
     assert [5] == [entry.index for entry in archive.entries]
     assert archive.put(PointEntry(index=5, point=0, addr="000000000000"))
     assert 0 == len(archive)
     assert not archive.put(PointEntry(index=1, point=2041, addr="000000000001"))
     assert not archive.put(PointEntry(index=0, point=1, addr="000000000001"))
-    full = PointArchive(
-        [PointEntry(index=number, point=number, addr=f"{number:012d}") for number in range(1, POINTS_MAX + 1)]
-    )
+    full = PointArchive(_entries(POINTS_MAX))
     assert not full.put(PointEntry(index=1001, point=1001, addr="000000001001"))
     assert full.put(PointEntry(index=7, point=7, addr="000000001001"))
