@@ -1,4 +1,4 @@
-"""A simulated terminal of 1376.1 and its master: calls, commands, archive, forwarding, events, quirks, resets."""
+"""A simulated terminal of 1376.1 and its master: calls, commands, forwarding, events, quirks, resets."""
 
 from __future__ import annotations
 
