@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from meterlink.config.table import Name, Table
+from meterlink.config.terminal698 import Terminal698Settings
+from meterlink.config.terminal1376 import Terminal1376Settings
 from meterlink.errors import ConfigError
-from meterlink.model.line_url import BAUD_RATES, LineUrl, ListenUrl, SerialUrl, parse_line_url
+from meterlink.model.line_url import (
+    BAUD_RATES,
+    LineUrl,
+    ListenUrl,
+    Rfc2217Url,
+    SerialUrl,
+    TcpUrl,
+    parse_line_url,
+)
 
 LINES_MAX = 1_000
 """A configuration with more is refused; one gateway is not meant for more."""
@@ -60,6 +70,11 @@ class LineSettings(Table):
         le=4,
         description="FEH octets before each request. Default: the meter's profile (generic 4).",
     )
+    terminal: Terminal698Settings | Terminal1376Settings | None = Field(
+        None,
+        discriminator="kind",
+        description="Of a concentrator: how it is asked for the meters behind it.",
+    )
 
     @field_validator("baud")
     @classmethod
@@ -67,6 +82,43 @@ class LineSettings(Table):
         if value is not None and value not in BAUD_RATES:
             raise ValueError(f"must be one of {', '.join(map(str, BAUD_RATES))}")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_its_kind(cls, data: Any) -> Any:
+        """The url says which kind of terminal the settings are of."""
+        told = data.get("terminal") if isinstance(data, dict) else None
+        if not isinstance(told, dict):
+            return data
+        try:
+            kind = _caller(parse_line_url(str(data.get("url"))))
+        except ConfigError:
+            return {**data, "terminal": None}  # the url is at fault, and told so
+        if kind not in ("dlt698.45", "gdw1376.1"):
+            raise ValueError(
+                f"line {data.get('name')!r} has `terminal` settings, but its url names no terminal: write "
+                "?terminal= and its address, or take them away"
+            )
+        return {**data, "terminal": {**told, "kind": kind}}
+
+    @property
+    def terminal_698(self) -> str | None:
+        """Address of the DL/T 698.45 terminal that this line is; ``None``: it is none."""
+        return self._terminal("dlt698.45")
+
+    @property
+    def terminal_698_settings(self) -> Terminal698Settings | None:
+        """What of its DL/T 698.45 terminal is not as usual."""
+        return self.terminal if isinstance(self.terminal, Terminal698Settings) else None
+
+    @property
+    def terminal_1376(self) -> str | None:
+        """Name of the Q/GDW 1376.1 terminal that this line is, ``0171-2082``; ``None``: it is none."""
+        return self._terminal("gdw1376.1")
+
+    def _terminal(self, kind: str) -> str | None:
+        url = self.parsed_url
+        return url.terminal if isinstance(url, ListenUrl | TcpUrl) and url.caller == kind else None
 
     @property
     def parsed_url(self) -> LineUrl:
@@ -77,9 +129,22 @@ class LineSettings(Table):
     def character_s(self) -> float:
         """Seconds an octet takes on the wire, 0 where nobody knows."""
         url = self.parsed_url
-        if isinstance(url, SerialUrl):
+        if isinstance(url, SerialUrl | Rfc2217Url):
             return url.character_s
         return 11 / self.baud if self.baud else 0.0
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether octets leave at once or are lost; otherwise something may keep a frame for later.
+
+        Source: decision 22, b.
+        """
+        url = self.parsed_url
+        return not (isinstance(url, ListenUrl) or (isinstance(url, TcpUrl) and url.terminal))
+
+
+def _caller(url: LineUrl) -> str | None:
+    return url.caller if isinstance(url, ListenUrl | TcpUrl) else None
 
 
 class LineFinder:
@@ -120,10 +185,16 @@ class LineFinder:
         return self._found[wanted]
 
 
+_IN_NAMES = str.maketrans(dict.fromkeys('+#/\\"$ ', "_"))
+"""What a serial server may call itself, and no line."""
+
+
 def _name_of(url: LineUrl) -> str:
     if isinstance(url, SerialUrl):
         return url.device.rpartition("/")[2][-64:]
     if isinstance(url, ListenUrl):
+        return url.who.translate(_IN_NAMES)
+    if isinstance(url, TcpUrl) and url.terminal:
         return url.terminal
     return f"{url.host}:{url.port}"[-64:]
 
@@ -159,18 +230,28 @@ def check_listeners(urls: Iterable[LineUrl]) -> None:
     """Refuse what the second listener would find at start: the port taken, by ourselves.
 
     Raises:
-        ValueError: two hosts of one port, or one terminal on two lines.
+        ValueError: two hosts or two kinds of callers of one port, or one caller on two lines.
 
     """
-    listening: dict[int, str] = {}
-    terminals: dict[str, ListenUrl] = {}
+    ports: dict[int, ListenUrl] = {}
+    callers: dict[tuple[str, str], ListenUrl] = {}
     for url in urls:
         if not isinstance(url, ListenUrl):
             continue
-        if url.port and (other := listening.setdefault(url.port, url.host)) != url.host:
+        other = ports.setdefault(url.port, url) if url.port else url
+        if other.host != url.host:
             raise ValueError(
-                f"line {str(url)!r}: another line listens on port {url.port} of {other}; "
+                f"line {str(url)!r}: another line listens on port {url.port} of {other.host}; "
                 "write the same host for all lines of one port"
             )
-        if (twice := terminals.setdefault(url.terminal, url)) is not url:
-            raise ValueError(f"line {str(url)!r}: terminal {url.terminal} is already that of line {twice}")
+        if other.caller != url.caller:
+            raise ValueError(
+                f"line {str(url)!r}: on port {url.port} callers of another kind are waited for ({other}); "
+                "one port serves one kind: give them two"
+            )
+        if (twice := callers.setdefault((url.caller, url.who), url)) is not url:
+            raise ValueError(f"line {str(url)!r}: {_whom(url)} is already that of line {twice}")
+
+
+def _whom(url: ListenUrl) -> str:
+    return f"terminal {url.terminal}" if url.terminal else f"device {url.device}"
