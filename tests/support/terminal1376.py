@@ -16,8 +16,10 @@ from metersim.gdw1376.ways import Ways1376
 from metersim.line.answers import AnswerRecord
 from metersim.line.faults import NO_FAULTS, Faults
 from metersim.line.memory import MemoryDuplex
+from meterwire.gdw1376.functions.terminal import LINK
 from meterwire.gdw1376.link.auxiliary import NO_AUXILIARY, Auxiliary
-from meterwire.gdw1376.link.terminal_frame import Address
+from meterwire.gdw1376.link.deframer import TERMINAL, Deframer
+from meterwire.gdw1376.link.terminal_frame import Address, Frame, decode
 from meterwire.gdw1376.messages.terminal import Group, Message, request, unit
 from meterwire.gdw1376.sessions.terminal_exchange import TerminalExchange
 from meterwire.gdw1376.sessions.terminal_listener import Report, TerminalListener
@@ -45,7 +47,10 @@ class Master1376:
     Attributes:
         dialled: connections, oldest first.
         reports: what was reported.
-        heard: every frame that the terminal began or answered, oldest first.
+        calls: heads of its logins, heartbeats and logouts.
+        logins: connections over which it logged in.
+        deaf: it answers nothing any more.
+        ended: connections that are closed.
 
     """
 
@@ -56,6 +61,8 @@ class Master1376:
         self.ended: list[MemoryDuplex] = []
         self.reports: list[Report] = []
         self.logins = 0
+        self.deaf = False
+        self.calls: list[Frame] = []
         self._listeners: dict[MemoryDuplex, TerminalListener] = {}
         self._exchange: TerminalExchange | None = None
         self._news = asyncio.Event()
@@ -76,6 +83,10 @@ class Master1376:
         assert self._group is not None, "run it first"
         self._group.create_task(self._hear(ours))
         return theirs
+
+    def ending(self, duplex: MemoryDuplex) -> str:
+        """Why a connection is to end."""
+        return self._listeners[duplex].ending
 
     @property
     def online(self) -> MemoryDuplex | None:
@@ -126,7 +137,11 @@ class Master1376:
     async def _hear(self, duplex: MemoryDuplex) -> None:
         listener = self._listeners[duplex]
         while octets := await duplex.receive():
+            if self.deaf:
+                continue
             before = listener.terminal
+            heads = [decode(span.octets) for span in Deframer(TERMINAL).feed(octets)]
+            self.calls += [head for head in heads if head.afn == LINK]
             listener.feed(octets)
             self.logins += before is None and listener.terminal is not None
             for report in listener.reports():
@@ -138,6 +153,7 @@ class Master1376:
             if self._exchange is not None:
                 self._exchange.feed(listener.octets_for_exchange())
             self._news.set()
+        duplex.close()
         self.ended.append(duplex)
         self._news.set()
 
@@ -183,7 +199,7 @@ class World1376:
         self._roaming = roaming
 
     def run(self, story: Callable[[], Awaitable[T]], *, collected: bool = True) -> T:
-        """Let a story happen, once the terminal has logged in, and has collected what is due."""
+        """Let a story happen at 13:05, when the terminal has logged in and collected what is due."""
 
         async def main() -> T:
             async with asyncio.TaskGroup() as group:
@@ -191,7 +207,7 @@ class World1376:
                 await asyncio.sleep(0)
                 calling = keep_calling(self.terminal, self.master.dial, roaming=self._roaming)
                 tasks.append(group.create_task(calling))
-                await asyncio.sleep(7200 if collected else 1)
+                await asyncio.sleep(7500 if collected else 1)
                 try:
                     return await story()
                 finally:
