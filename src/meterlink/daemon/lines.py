@@ -171,7 +171,7 @@ class LinePart:
         timing = self._timing()
         line = self._made_line(timing)
         self._concentrator = self._made_concentrator()
-        self.archivist = None if self._concentrator is None else self._concentrator.archivist(line)
+        self.archivist = self._made_archivist(line)
         drivers = {profile: self._driver(profile) for profile in self._served}
         looks = self._looks(drivers, line)
         named: dict[str, Poller | Collector] = {
@@ -229,6 +229,11 @@ class LinePart:
             ear_parses=self._settings.terminal_698 is not None,
             work=self.work,
         )
+
+    def _made_archivist(self, line: Line) -> Archivist | None:
+        if self._behind is not None:
+            return self._behind.archivist
+        return None if self._concentrator is None else self._concentrator.archivist(line)
 
     def _made_terminal(self) -> TerminalLine | None:
         """The connection of the terminal that the line is, and the way through it; ``None``: it is none."""

@@ -11,6 +11,8 @@ from meterprofiles import Profile
 
 OTHER_PROTOCOL: Final = "?"
 """Of a meter that speaks what no roster of ours holds."""
+UNSAID: Final = ""
+"""Where the archive does not say what a meter speaks, or in a number of its maker's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +22,7 @@ class ArchivedMeter:
     Args:
         number: of the entry.
         address: of the meter, 12 digits; where it is none, as the terminal writes it.
-        protocol: as rosters name it; ``OTHER_PROTOCOL``: none of those.
+        protocol: as rosters name it; ``OTHER_PROTOCOL``: none of those; ``UNSAID``: it is not said.
         port: of the terminal, as its protocol names ports.
         point: measuring point, where its protocol has such.
         collector: address of the collector before it; empty: none.
@@ -134,5 +136,5 @@ def _of_other_protocol(meters: Sequence[ArchivedMeter], roster: Mapping[str, Ros
     return {
         one.address
         for one in meters
-        if one.address in roster and one.protocol != roster[one.address].protocol
+        if one.address in roster and one.protocol not in (UNSAID, roster[one.address].protocol)
     }
