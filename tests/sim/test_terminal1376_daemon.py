@@ -222,24 +222,25 @@ def test_a_line_of_a_terminal_is_not_ours(tmp_path: Path) -> None:
 def test_the_archive_is_shown_compared_and_filled_on_demand(tmp_path: Path) -> None:
     """Nobody could see why a meter is missing in the store, or mend it from here."""
     gateway = TerminalGateway(tmp_path, _stations(), ways=Ways1376(curve_minutes=0), **PLAIN)
+    gateway.employ("otto", "operator")
     gone, left = ADDRESSES[0], ADDRESSES[1:]
 
     async def meanwhile() -> None:
         await gateway.up()
-        told = await gateway.ask("clara", "terminal.archive", line="line1")
+        told = await gateway.ask("otto", "terminal.archive", line="line1")
         assert told["agrees"], told
         assert ADDRESSES == [one["address"] for one in told["meters"]]
         assert [1, 2, 3] == [one["point"] for one in told["meters"]]
         assert {"31"} == {one["port"] for one in told["meters"]}
         assert gateway.terminal is not None
-        gateway.terminal.archive.set([PointEntry(index=1, point=0, addr=gone, port=31, protocol=0)])
-        told = await gateway.ask("clara", "terminal.archive", line=NAME)
+        gateway.terminal.archive.put(PointEntry(index=1, point=0, addr=gone, port=31, protocol=0))
+        told = await gateway.ask("otto", "terminal.archive", line=NAME)
         assert [gone] == [one["address"] for one in told["missing"]]
         assert left == [one["address"] for one in told["meters"]]
-        told = await gateway.ask("clara", "terminal.download", line=NAME, dry_run=True)
+        told = await gateway.ask("otto", "terminal.download", line=NAME, dry_run=True)
         assert [gone] == told["to_enter"]
         assert gone not in {entry.addr for entry in gateway.terminal.archive.entries}
-        told = await gateway.ask("clara", "terminal.download", line=NAME, dry_run=False)
+        told = await gateway.ask("otto", "terminal.download", line=NAME, dry_run=False)
         assert told["agrees"], told
         [entry] = [entry for entry in gateway.terminal.archive.entries if entry.addr == gone]
         assert (1, 1, 30, 31) == (entry.index, entry.point, entry.protocol, entry.port)

@@ -57,8 +57,7 @@ class Archivist1376:
         return TerminalArchive(terminal=self._station.name, meters=meters)
 
     async def enter(self, meters: Mapping[str, RosterSide], before: TerminalArchive) -> None:
-        """See ``Archivist.enter``; new meters get the lowest indexes and points that are free, on the port that
-        is configured.
+        """See ``Archivist.enter``; new meters get the lowest indexes and points that are free.
 
         Raises:
             Refused: the terminal does not take them, there is no room, or a meter speaks what has no number
@@ -71,7 +70,7 @@ class Archivist1376:
             wanted = unit(table.SET, ARCHIVE_FN, {"count": len(some), "meters": some})
             answer = await self._station.ask(self._line, table.SET, [wanted], priority=Priority.ON_DEMAND)
             if answer.is_denied:
-                raise Refused(f"terminal {self._station.name} refused entries {first + 1} and after")
+                raise _refused(f"terminal {self._station.name} refused entries {first + 1} and after")
         self._station.archive = None
 
     def _entries(self, meters: Mapping[str, RosterSide], before: TerminalArchive) -> Iterator[dict[str, Any]]:
@@ -80,14 +79,14 @@ class Archivist1376:
         free = [(n for n in range(1, ENTRIES_MAX + 1) if n not in numbers) for numbers in taken]
         for address, side in meters.items():
             if (number := _NUMBERS.get(side.protocol)) is None:
-                raise Refused(
+                raise _refused(
                     f"{side.protocol} has no number in Q/GDW 1376.1 that all makers share: enter meter "
                     f"{side.meter} at the terminal"
                 )
             one = known.get(address)
             index, point = (next(each, 0) for each in free) if one is None else (one.number, one.point or 0)
             if not (index and point):
-                raise Refused(f"terminal {self._station.name} has no room for meter {side.meter}")
+                raise _refused(f"terminal {self._station.name} has no room for meter {side.meter}")
             yield self._entry(index, point, address, number, one)
 
     def _entry(
@@ -108,3 +107,7 @@ class Archivist1376:
             "class_small": 0,
             "class_large": 0,
         }
+
+
+def _refused(sentence: str) -> Refused:
+    return Refused(sentence, error_word=b"")  # AFN 00 bears none
