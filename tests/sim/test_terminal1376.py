@@ -11,12 +11,14 @@ import pytest
 
 from meterlink.bus.queue import Priority
 from meterlink.errors import LineLost, ReplyTimeout
-from meterlink.model.data_classes import CURVE, MONTHLY_FREEZE
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE
 from meterlink.model.zone import CHINA_TIME
 from metersim import Meter
 from meterwire.dlt645.link.deframer import Deframer
 from meterwire.dlt645.link.frame import encode
 from meterwire.gdw1376.formats.times import Moment
+from meterwire.gdw1376.messages.terminal import Message
+from meterwire.gdw1376.sessions.terminal_server import Answers
 from tests.support.stocked_terminal import StockedTerminal, entry
 from tests.support.terminal_world import (
     ADDRESS,
@@ -27,6 +29,7 @@ from tests.support.terminal_world import (
     OTHER,
     READ_AT,
     World,
+    energies,
     freeze,
     numbers,
     run,
@@ -278,3 +281,79 @@ def test_a_command_bears_the_password_of_the_terminal() -> None:
         ]
 
     run(body, terminal, password=lambda: bytes(range(16)))
+
+
+def test_the_night_of_other_meters_comes_along() -> None:
+    """A thousand meters would be asked one by one, each over a mobile network of seconds."""
+    addresses = [f"{number:012d}" for number in range(1, 21)]
+    archive = [entry(number, number, address) for number, address in enumerate(addresses, start=1)]
+    archive.append(entry(21, 21, OTHER))
+    terminal = StockedTerminal(archive=archive)
+    for number in range(1, 22):
+        if number != 5:
+            terminal.store |= freeze(energies(f"{number}.0000"), point=number)
+
+    async def body(world: World) -> None:
+        world.station.roster = frozenset(addresses)
+        for number, address in enumerate(addresses, start=1):
+            asking = world.driver.read_stored(
+                world.line,
+                address,
+                DAILY_FREEZE,
+                ["forward_active_energy"],
+                [MIDNIGHT],
+                priority=Priority.BILLING,
+            )
+            if number == 5:
+                with pytest.raises(ReplyTimeout):  # it is not in the store, and its meter is silent
+                    await asking
+                continue
+            answer = await asking
+            assert f"{number}.0000" == numbers(answer)[MIDNIGHT]["forward_active_energy"]
+        asked = [one for one in terminal.asked if one.head.afn == 0x0D]
+        assert 3 == len(asked), "eight meters in each, at most"
+        assert 21 not in {one.point for message in asked for one in message.units}, "nobody wants that"
+        assert 0 == len(world.station.ahead)
+
+    run(body, terminal)
+
+
+def test_what_came_along_is_of_its_connection_and_of_its_time() -> None:
+    """A point that has become another meter's since would be billed to the first."""
+    archive = [entry(1, 1, ADDRESS), entry(2, 2, OTHER)]
+    terminal = StockedTerminal(archive=archive, store={**freeze(FIVE), **freeze(FIVE, point=2)})
+
+    async def body(world: World) -> None:
+        world.station.roster = frozenset({ADDRESS, OTHER})
+        await world.stored([FORWARD], [MIDNIGHT])
+        assert 1 == len(world.station.ahead)
+        terminal.archive[:] = [entry(1, 2, ADDRESS), entry(2, 1, OTHER)]
+        terminal.store |= freeze(energies("7.0000"), point=1)
+        await world.connect()
+        assert 0 == len(world.station.ahead)
+        answer = await world.driver.read_stored(
+            world.line, OTHER, DAILY_FREEZE, ["forward_active_energy"], [MIDNIGHT], priority=Priority.BILLING
+        )
+        assert {"forward_active_energy": "7.0000"} == numbers(answer)[MIDNIGHT]
+
+    run(body, terminal)
+
+
+def test_a_point_is_not_the_meters_any_more_when_the_terminal_has_logged_in_anew() -> None:
+    """Its archive may have been changed while we asked; the answer would be a neighbour's night."""
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)], store=freeze(FIVE))
+
+    async def body(world: World) -> None:
+        await world.station.known_archive(world.upper, priority=Priority.BILLING)
+        was = terminal.answers
+
+        def answers(message: Message) -> Answers:
+            if message.head.afn == 0x0D:
+                world.station.came(2)  # as its session does that hears a login
+            return was(message)
+
+        terminal.server._answers = answers
+        with pytest.raises(LineLost, match="logged in anew"):
+            await world.stored([FORWARD], [MIDNIGHT])
+
+    run(body, terminal)
