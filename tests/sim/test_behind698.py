@@ -20,7 +20,7 @@ METERS: dict[str, Speaker] = {
     f"{number:012d}": (Meter698 if number % 2 else Meter)(f"{number:012d}", seed=number)
     for number in range(301, 307)
 }
-PLANS = [
+PLANS: list[dict[str, object]] = [
     {"class": "daily_freeze", "items": ["forward_active_energy"], "name": "night"},
     {"class": "instant", "items": ["voltage.a"], "every_s": 3600, "name": "now"},
 ]
