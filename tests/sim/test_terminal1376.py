@@ -455,3 +455,19 @@ def test_a_gap_in_an_archive_is_looked_behind(number: int, is_found: bool) -> No
         assert asked <= GAPS_MAX + 3
 
     run(body, terminal)
+
+
+def test_meters_are_always_asked_themselves_where_that_is_wanted() -> None:
+    """Somebody stands at the meter, and is shown what the terminal read some minutes ago."""
+    meter = Meter(ADDRESS, seed=7)
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
+    at = Moment(year=26, month=11, day=23, hour=9, minute=0)
+    terminal.store[0x0C, 129, 1, None] = {**FIVE, "read_time": at}
+
+    async def body(world: World) -> None:
+        terminal.forward = lambda octets: _answer(meter, octets, world)
+        told = await world.driver.read(world.line, ADDRESS, FORWARD, priority=Priority.ON_DEMAND)
+        assert "terminal 0171-2082 forward" == told.values[0].route
+        assert {0x10} == {one.head.afn for one in terminal.asked}
+
+    run(body, terminal, fresh_s=0.0)
