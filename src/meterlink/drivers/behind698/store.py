@@ -110,7 +110,6 @@ class TerminalStore:
         zone: what its clock and those of its meters show.
 
     Attributes:
-        requests: that left.
         zone: what clocks show there.
 
     """
@@ -118,7 +117,6 @@ class TerminalStore:
     def __init__(
         self, talk: Talk, behind: Behind, neighbours: Sequence[str], *, clock: Clock, zone: tzinfo
     ) -> None:
-        self.requests = 0
         self._talk = talk
         self._behind = behind
         self._neighbours = tuple(neighbours)
@@ -224,7 +222,6 @@ class TerminalStore:
             ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
 
         """
-        self.requests += 1
         terminal = self._behind.terminal
         reply = await self._talk.ask(
             line, terminal, lambda piid: GetRequestRecord(piid=piid, record=request), priority=priority
