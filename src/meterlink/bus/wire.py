@@ -136,16 +136,16 @@ class ListeningWire:
     async def _take(self, octets: bytes, *, asked: bool) -> None:
         if not octets:
             return
+        before = self._listener.frames
         self._listener.feed(octets)
         taken, answers = self._listener.octets_taken(), self._listener.octets_for_exchange()
         self._tell(taken)
         self._answers += answers
-        replies = await self._pay()
+        await self._pay()
         ending = self._endurance.heard(
             len(octets),
-            replies=replies,
-            framed=len(taken) + len(answers),
-            answers=len(answers) if asked else 0,
+            frames=self._listener.frames - before,
+            answers=asked and bool(answers),
             now_s=self._alarm.now(),
             idle_limit_s=self._listener.idle_limit_s,
         )
@@ -159,8 +159,7 @@ class ListeningWire:
         self._answers.clear()
         return answers
 
-    async def _pay(self) -> int:
-        """Send what is due; how many octets that was."""
+    async def _pay(self) -> None:
         self._tell(self._listener.octets_taken())
         if octets := self._listener.octets_to_send():
             if self._transcript is not None:
@@ -168,7 +167,6 @@ class ListeningWire:
             await self._stream.send(octets)
         if self._listener.ending:
             raise LineLost(self._listener.ending)
-        return len(octets)
 
     def _tell(self, received: bytes) -> None:
         if received and self._transcript is not None:
