@@ -181,7 +181,7 @@ async def test_octets_without_end_wait_in_the_network() -> None:
         assert isinstance(ours.transport, rfc2217.ThreadedTransport)
         theirs, sent = await came.get(), 2 * rfc2217.QUEUED_OCTETS_MAX
         babbling = asyncio.create_task(theirs.send(bytes(sent)))
-        while (kept := ours.transport.queued) < rfc2217.QUEUED_OCTETS_MAX:
+        while (kept := ours.transport.queued) < rfc2217.QUEUED_OCTETS_MAX:  # noqa: ASYNC110
             await asyncio.sleep(0)
         assert rfc2217.QUEUED_OCTETS_MAX == kept
         got = 0
