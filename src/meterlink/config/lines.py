@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from meterlink.config.table import Name, Table
+from meterlink.config.terminal698 import Terminal698Settings
 from meterlink.errors import ConfigError
 from meterlink.model.line_url import (
     BAUD_RATES,
@@ -68,6 +69,9 @@ class LineSettings(Table):
         le=4,
         description="FEH octets before each request. Default: the meter's profile (generic 4).",
     )
+    terminal: Terminal698Settings | None = Field(
+        None, description="Of a concentrator: how it is asked for the meters behind it."
+    )
 
     @field_validator("baud")
     @classmethod
@@ -75,6 +79,23 @@ class LineSettings(Table):
         if value is not None and value not in BAUD_RATES:
             raise ValueError(f"must be one of {', '.join(map(str, BAUD_RATES))}")
         return value
+
+    @model_validator(mode="after")
+    def _fits_its_terminal(self) -> LineSettings:
+        if self.terminal is not None and self.terminal_698 is None:
+            raise ValueError(
+                f"line {self.name!r} has `terminal` settings, but its url names no terminal of DL/T 698.45: "
+                "write ?terminal= and 12 digits, or take them away"
+            )
+        return self
+
+    @property
+    def terminal_698(self) -> str | None:
+        """Address of the DL/T 698.45 terminal that this line is; ``None``: it is none."""
+        url = self.parsed_url
+        if isinstance(url, ListenUrl | TcpUrl) and url.caller == "dlt698.45":
+            return url.terminal
+        return None
 
     @property
     def parsed_url(self) -> LineUrl:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -49,6 +50,7 @@ class Gatehouse:
         self._queue = ReportQueue()
         self._terminals: dict[tuple[str, int], set[str]] = {}
         self._speakers: dict[str, frozenset[str]] = {}
+        self._dialled: dict[str, str] = {}
         self.reports = ReportKeeper(self._queue, journal, {})
         self.take(settings)
         self._halls = {
@@ -59,11 +61,15 @@ class Gatehouse:
     def take(self, settings: Settings) -> None:
         """Know the meters of another configuration, whose terminals dial the same ports."""
         self._speakers.clear()
+        self._dialled.clear()
         meters: dict[tuple[str, str], str] = {}
         for line, on_it in settings.meters_by_line():
             if isinstance(url := line.parsed_url, ListenUrl):
                 self._terminals.setdefault(url.endpoint, set()).add(url.terminal)
                 meters.update({(url.terminal, meter.address): meter.id for meter in on_it})
+            elif (terminal := line.terminal_698) is not None:
+                self._dialled[line.name] = terminal
+                meters.update({(terminal, meter.address): meter.id for meter in on_it})
             elif speakers := {meter.address: meter.id for meter in on_it if meter.protocol == PROTOCOL}:
                 self._speakers[line.name] = frozenset(speakers)
                 meters.update({(f"line {line.name}", address): id_ for address, id_ in speakers.items()})
@@ -75,6 +81,8 @@ class Gatehouse:
 
     def ear(self, line: str) -> Callable[[], Listener] | None:
         """Makes the listener of a line that we open; ``None`` where no meter reports."""
+        if (terminal := self._dialled.get(line)) is not None:
+            return lambda: self._session({terminal}, dialled=terminal)
         known = self._speakers.get(line)
         if known is None:
             return None
@@ -82,6 +90,8 @@ class Gatehouse:
 
     def told_along(self, line: LineSettings) -> Callable[[Report], None]:
         """Where goes what the meters of a line tell along with their answers."""
+        if (terminal := line.terminal_698) is not None:  # of a meter behind one its terminal tells
+            return lambda report: self._queue.put(replace(report, terminal=terminal))
         if isinstance(line.parsed_url, ListenUrl):
             return self._queue.put
         return lambda report: self._queue.put(heard_on(line.name, report))
@@ -105,10 +115,14 @@ class Gatehouse:
                 keeping.cancel()
 
     def _maker(self, known: set[str]) -> Callable[[], TerminalSession]:
-        return lambda: TerminalSession(
+        return lambda: self._session(known)
+
+    def _session(self, known: set[str], dialled: str | None = None) -> TerminalSession:
+        return TerminalSession(
             known,
             clock=self._clock,
             zone=self._zone,
             clock_trusted=self._clock_trusted,
             report=self._queue.put,
+            dialled=dialled,
         )

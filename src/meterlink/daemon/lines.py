@@ -26,12 +26,15 @@ from meterlink.bus.listener import Door, Listener
 from meterlink.bus.work import LineWork
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, SecretRef
+from meterlink.config.terminal698 import Terminal698Settings
 from meterlink.daemon.judging import Judging
 from meterlink.daemon.ordering import Ordering
 from meterlink.daemon.planned import plans_of
 from meterlink.daemon.settings_check import has
 from meterlink.daemon.supervise import supervised
 from meterlink.drivers.base import Driver
+from meterlink.drivers.behind698.concentrator import Concentrator698
+from meterlink.drivers.behind698.ways import REPLY_TIMEOUT_S, Behind
 from meterlink.drivers.choose import answer_octets_max, driver_for
 from meterlink.drivers.dlt698_talk import no_password
 from meterlink.drivers.events import ReportedEvent
@@ -107,7 +110,9 @@ class LinePart:
         self._ear = ear
         self._settings = settings
         self._passwords = _Passwords(meters)
+        self._concentrator: Concentrator698 | None = None
         self._served: dict[Profile, list[Point]] = {}
+        self._own_profile: Profile | None = None  # of the terminal that the line is
         for meter in meters:
             point = Point(
                 meter=meter.id,
@@ -118,6 +123,8 @@ class LinePart:
             )
             profile = profiles.find(meter.protocol, meter.model)
             self._served.setdefault(profile, []).append(point)
+            if meter.address == settings.terminal_698:
+                self._own_profile = profile
         self._passing, self._stored = plans_of(plans, zone)
         self._journal = journal
         self._clock = clock
@@ -156,8 +163,10 @@ class LinePart:
             timing=timing,
             rng=self._rng,
             ear=self._ear,
+            ear_parses=self._settings.terminal_698 is not None,
             work=self.work,
         )
+        self._concentrator = self._made_concentrator()
         drivers = {profile: self._driver(profile) for profile in self._served}
         looks = self._looks(drivers, line)
         named: dict[str, Poller | Collector] = {
@@ -207,9 +216,31 @@ class LinePart:
         return self._ordering.of_line(
             self._settings,
             self._meters,
-            reply_timeout=timedelta(seconds=timing.reply_timeout_s),
+            reply_timeout=timedelta(seconds=self._longest_reply_s(timing)),
             password_of=self._passwords.of,
             association_lost=association_lost,
+            concentrator=self._concentrator,
+        )
+
+    def _longest_reply_s(self, timing: Timing) -> float:
+        """For the first octet of an answer of the slowest meter."""
+        through_s = self._concentrator.behind.answer_timeout_s if self._concentrator else 0.0
+        return max(timing.reply_timeout_s, through_s)
+
+    def _made_concentrator(self) -> Concentrator698 | None:
+        """The way to meters behind the terminal that the line is; ``None``: they are on the line itself."""
+        if (terminal := self._settings.terminal_698) is None:
+            return None
+        return Concentrator698(
+            behind_of(terminal, self._settings.terminal),
+            [meter.address for meter in self._meters if meter.address != terminal],
+            clock=self._clock,
+            random_octets=self._rng.randbytes,
+            profile=self._own_profile,
+            preamble=self._settings.preamble,
+            zone=self._zone,
+            password_of=self._passwords.of,
+            report=self._heard,
         )
 
     def _driver(self, profile: Profile) -> Driver:
@@ -223,6 +254,8 @@ class LinePart:
             password_of=self._passwords.of,
             report=self._heard,
         )
+        if self._concentrator is not None:
+            driver = self._concentrator.around(driver, profile)
         return GuardedDriver(driver)
 
     def _heard(self, report: Report) -> None:
@@ -309,6 +342,23 @@ class _Passwords:
         return SecretRef(place).reveal() if place else no_password(address)
 
 
+def behind_of(terminal: str, settings: Terminal698Settings | None) -> Behind:
+    """How meters behind a terminal are asked.
+
+    Args:
+        terminal: its address.
+        settings: what of it is not as usual.
+
+    """
+    told = settings or Terminal698Settings()
+    return Behind(
+        terminal=terminal,
+        ways=told.ways,
+        meter_timeout_s=told.meter_timeout_s,
+        port=told.port.upper(),
+    )
+
+
 def line_timing(settings: LineSettings, served: Iterable[Profile]) -> Timing:
     """The line's timers: as configured, else what the slowest of its meters needs.
 
@@ -319,7 +369,10 @@ def line_timing(settings: LineSettings, served: Iterable[Profile]) -> Timing:
     """
     profiles = list(served)
     slowest = [profile.timing for profile in profiles]
-    reply_ms = _given(settings.reply_timeout_ms, max(each.reply_timeout_ms for each in slowest))
+    terminal_ms = REPLY_TIMEOUT_S * 1000 if settings.terminal_698 is not None else 0
+    reply_ms = _given(
+        settings.reply_timeout_ms, max(int(terminal_ms), *(each.reply_timeout_ms for each in slowest))
+    )
     gap_ms = _given(settings.octet_gap_ms, max(each.octet_gap_ms for each in slowest))
     serial = isinstance(settings.parsed_url, SerialUrl)
     quiet_ms = max(each.turnaround_ms for each in slowest) if serial else 0
