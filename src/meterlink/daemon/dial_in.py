@@ -6,26 +6,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import Any
 
 import structlog
 
 from meterlink.acquisition.reports import ReportJournal, ReportKeeper
+from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door, Listener
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, Settings
+from meterlink.daemon.serial_servers import SerialServers
 from meterlink.daemon.supervise import supervised
 from meterlink.drivers.dlt698_ear import LineSession
 from meterlink.drivers.dlt698_items import PROTOCOL
 from meterlink.drivers.dlt698_terminal import TerminalSession
 from meterlink.drivers.reports import Report, ReportQueue, heard_on
 from meterlink.model.line_url import ListenUrl
-from meterlink.transports.hall import STRANGERS_MAX, Hall
-
-PortOpener = Callable[[str, int, Hall[Any]], AbstractAsyncContextManager[int]]
-"""Listens at (host, port) for a hall; gives the port."""
+from meterlink.transports.hall import STRANGERS_MAX, Hall, PortOpener
 
 _log = structlog.get_logger(__name__)
 
@@ -51,6 +49,7 @@ class Gatehouse:
         self._terminals: dict[tuple[str, int], set[str]] = {}
         self._speakers: dict[str, frozenset[str]] = {}
         self._dialled: dict[str, str] = {}
+        self._serial_servers = SerialServers(settings)
         self.reports = ReportKeeper(self._queue, journal, {})
         self.take(settings)
         self._halls = {
@@ -62,9 +61,10 @@ class Gatehouse:
         """Know the meters of another configuration, whose terminals dial the same ports."""
         self._speakers.clear()
         self._dialled.clear()
+        self._serial_servers.take(settings)
         meters: dict[tuple[str, str], str] = {}
         for line, on_it in settings.meters_by_line():
-            if isinstance(url := line.parsed_url, ListenUrl):
+            if isinstance(url := line.parsed_url, ListenUrl) and url.terminal:
                 self._terminals.setdefault(url.endpoint, set()).add(url.terminal)
                 meters.update({(url.terminal, meter.address): meter.id for meter in on_it})
             elif (terminal := line.terminal_698) is not None:
@@ -74,6 +74,18 @@ class Gatehouse:
                 self._speakers[line.name] = frozenset(speakers)
                 meters.update({(f"line {line.name}", address): id_ for address, id_ in speakers.items()})
         self.reports.meters = meters
+
+    def way(self, line: LineSettings, opener: Opener) -> Opener | Door:
+        """How a line is opened, or who comes by it.
+
+        Args:
+            line: of the configuration.
+            opener: opens one that we dial, or a device of ours.
+
+        """
+        if isinstance(url := line.parsed_url, ListenUrl) and url.terminal:
+            return self.door(url)
+        return self._serial_servers.way(line, opener)
 
     def door(self, url: ListenUrl) -> Door:
         """Where the terminal of a line comes in."""
@@ -92,7 +104,7 @@ class Gatehouse:
         """Where goes what the meters of a line tell along with their answers."""
         if (terminal := line.terminal_698) is not None:  # of a meter behind one its terminal tells
             return lambda report: self._queue.put(replace(report, terminal=terminal))
-        if isinstance(line.parsed_url, ListenUrl):
+        if isinstance(url := line.parsed_url, ListenUrl) and url.terminal:
             return self._queue.put
         return lambda report: self._queue.put(heard_on(line.name, report))
 
@@ -105,7 +117,7 @@ class Gatehouse:
 
         """
         async with AsyncExitStack() as stack:
-            where = []
+            where = await stack.enter_async_context(self._serial_servers.open(opener))
             for (host, port), hall in self._halls.items():
                 where.append(f"{host}:{await stack.enter_async_context(opener(host, port, hall))}")
                 _log.info("listening", at=where[-1], terminals=len(self._terminals[host, port]))

@@ -14,6 +14,8 @@ each, finds out who calls. Three rules hold:
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple
 
@@ -172,6 +174,10 @@ class Hall(Generic[K]):
         self._logged += 1
         if self._logged <= LOGGED_MAX:
             _log.warning("caller_turned_away", peer=caller.peer, reason=why)
+
+
+PortOpener = Callable[[str, int, Hall[Any]], AbstractAsyncContextManager[int]]
+"""Listens at (host, port) for a hall; gives the port."""
 
 
 class HallDoor(Generic[K]):
