@@ -82,7 +82,7 @@ def dial_in_misfit(meter: MeterSettings, line: LineSettings) -> Misfit | None:
     """What a terminal cannot be asked: itself but in its own protocol, and meters of Modbus at all."""
     if (terminal := line.terminal_698) is not None:
         return _terminal_misfit(meter, line, terminal)
-    if isinstance(url := line.parsed_url, ListenUrl):
+    if isinstance(url := line.parsed_url, ListenUrl) and url.terminal:
         return Misfit(
             "line",
             Words(
