@@ -105,6 +105,13 @@ class Line:
         """Loop time from which on it could not be opened; ``None``: it can be, or its terminal dials in."""
         return self._way.down_since if isinstance(self._way, Dialling) else None
 
+    @property
+    def absence(self) -> str:
+        """Why nobody is there on a line whose terminal comes by itself; empty: it is there, or we open it."""
+        if isinstance(self._way, Dialling) or self._wire is not None:
+            return ""
+        return f"{self.name}: {self._way.absence}"
+
     async def exchange(self, session: Session, *, priority: Priority) -> None:
         """Have one exchange carried out; returns when the session is finished.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from meterlink.config.serial_server import SerialServerSettings
 from meterlink.config.table import Name, Table
 from meterlink.config.terminal698 import Terminal698Settings
+from meterlink.config.terminal1376 import Terminal1376Settings
 from meterlink.errors import ConfigError
 from meterlink.model.line_url import (
     BAUD_RATES,
@@ -74,8 +75,10 @@ class LineSettings(Table):
         None,
         description="Of a serial server that registers or sends heartbeats: what it says.",
     )
-    terminal: Terminal698Settings | None = Field(
-        None, description="Of a concentrator: how it is asked for the meters behind it."
+    terminal: Terminal698Settings | Terminal1376Settings | None = Field(
+        None,
+        discriminator="kind",
+        description="Of a concentrator: how it is asked for the meters behind it.",
     )
 
     @field_validator("baud")
@@ -85,22 +88,42 @@ class LineSettings(Table):
             raise ValueError(f"must be one of {', '.join(map(str, BAUD_RATES))}")
         return value
 
-    @model_validator(mode="after")
-    def _fits_its_terminal(self) -> LineSettings:
-        if self.terminal is not None and self.terminal_698 is None:
+    @model_validator(mode="before")
+    @classmethod
+    def _of_its_kind(cls, data: Any) -> Any:
+        """The url says which kind of terminal the settings are of."""
+        told = data.get("terminal") if isinstance(data, dict) else None
+        if not isinstance(told, dict):
+            return data
+        try:
+            kind = _caller(parse_line_url(str(data.get("url"))))
+        except ConfigError:
+            return {**data, "terminal": None}  # the url is at fault, and told so
+        if kind not in ("dlt698.45", "gdw1376.1"):
             raise ValueError(
-                f"line {self.name!r} has `terminal` settings, but its url names no terminal of DL/T 698.45: "
-                "write ?terminal= and 12 digits, or take them away"
+                f"line {data.get('name')!r} has `terminal` settings, but its url names no terminal: write "
+                "?terminal= and its address, or take them away"
             )
-        return self
+        return {**data, "terminal": {**told, "kind": kind}}
 
     @property
     def terminal_698(self) -> str | None:
         """Address of the DL/T 698.45 terminal that this line is; ``None``: it is none."""
+        return self._terminal("dlt698.45")
+
+    @property
+    def terminal_698_settings(self) -> Terminal698Settings | None:
+        """What of its DL/T 698.45 terminal is not as usual."""
+        return self.terminal if isinstance(self.terminal, Terminal698Settings) else None
+
+    @property
+    def terminal_1376(self) -> str | None:
+        """Name of the Q/GDW 1376.1 terminal that this line is, ``0171-2082``; ``None``: it is none."""
+        return self._terminal("gdw1376.1")
+
+    def _terminal(self, kind: str) -> str | None:
         url = self.parsed_url
-        if isinstance(url, ListenUrl | TcpUrl) and url.caller == "dlt698.45":
-            return url.terminal
-        return None
+        return url.terminal if isinstance(url, ListenUrl | TcpUrl) and url.caller == kind else None
 
     @property
     def parsed_url(self) -> LineUrl:
@@ -123,6 +146,10 @@ class LineSettings(Table):
         """
         url = self.parsed_url
         return not (isinstance(url, ListenUrl) or (isinstance(url, TcpUrl) and url.terminal))
+
+
+def _caller(url: LineUrl) -> str | None:
+    return url.caller if isinstance(url, ListenUrl | TcpUrl) else None
 
 
 class LineFinder:

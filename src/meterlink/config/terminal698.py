@@ -24,6 +24,7 @@ def _once(ways: tuple[Way698, ...]) -> tuple[Way698, ...]:
 class Terminal698Settings(Table):
     """What of a concentrator is not as usual."""
 
+    kind: Literal["dlt698.45"] = Field("dlt698.45", description="DL/T 698.45 only: the url says it.")
     ways: Annotated[tuple[Way698, ...], AfterValidator(_once)] = Field(
         ("store", "proxy", "forward"),
         description="DL/T 698.45 only: the ways to a meter behind it that it offers.",
