@@ -22,15 +22,13 @@ from meterlink.acquisition.on_demand import OnDemand
 from meterlink.audit.keys import GatewayKey
 from meterlink.billing.estimating import Estimator
 from meterlink.billing.settling import Settler
-from meterlink.bus.dialling import Opener
-from meterlink.bus.listener import Door
 from meterlink.config import LineSettings, MeterSettings, Settings
 from meterlink.daemon.audited import audited_journal, housekeeper
 from meterlink.daemon.collection_requests import Around, CollectionRequests
 from meterlink.daemon.control_socket import SOCKET_FILE, owners
 from meterlink.daemon.delivery import Outside
 from meterlink.daemon.delivery_slot import exchangeable
-from meterlink.daemon.dial_in import Gatehouse, PortOpener
+from meterlink.daemon.dial_in import Gatehouse
 from meterlink.daemon.enrolment import book_of, enrolled, with_roster
 from meterlink.daemon.estimating import EstimateRequests, estimator_of
 from meterlink.daemon.health import Health
@@ -53,9 +51,9 @@ from meterlink.daemon.watchdog import watching
 from meterlink.daemon.web import api_of
 from meterlink.errors import LineBusy
 from meterlink.journal.journal import Journal
-from meterlink.model.line_url import LineUrl, ListenUrl
 from meterlink.roster.book import RosterBook
 from meterlink.roster.lineage import departures
+from meterlink.transports.hall import PortOpener
 from meterlink.transports.tcp_server import listening
 
 STOP_LINES_S = 5.0
@@ -294,7 +292,7 @@ class Daemon:
             profiles=held.profiles,
             journal=journal,
             clock=outside.clock,
-            way=self._way(line.parsed_url, gatehouse),
+            way=gatehouse.way(line, partial(self._opener, line.parsed_url)),
             rng=outside.rng,
             zone=held.settings.gateway.plant_time,
             ear=gatehouse.ear(line.name),
@@ -354,9 +352,3 @@ class Daemon:
                 yield None
                 return
             yield port
-
-    def _way(self, url: LineUrl, gatehouse: Gatehouse) -> Opener | Door:
-        """How a line is opened, or who comes by it."""
-        if isinstance(url, ListenUrl):
-            return gatehouse.door(url)
-        return lambda: self._opener(url)

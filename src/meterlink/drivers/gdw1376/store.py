@@ -298,8 +298,8 @@ class Store:
         values = list(values_of(one, data_class, self._station.zone, items))
         for slot, value in values:
             if slot is not None:
-                shown = self._taken_by(value) if data_class == CURVE else value._replace(route=self.route)
-                found.setdefault(slot, {}).setdefault(value.item, shown)
+                told = self._taken_by(value) if data_class == CURVE else value._replace(route=self.route)
+                found.setdefault(slot, {}).setdefault(value.item, told)
         if not values:
             return []
         shown = one.values.get("date") or one.values.get("start")
