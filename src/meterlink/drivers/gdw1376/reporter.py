@@ -119,8 +119,8 @@ class Reporter:
                 await self._look(line)
                 pause_s = RETRY_S
             except _FAILURES as error:
-                _log.info("terminal_look_failed", terminal=self._station.name, reason=str(error))
                 if not line.absence:
+                    _log.info("terminal_look_failed", terminal=self._station.name, reason=str(error))
                     await asyncio.sleep(pause_s)
                     pause_s = min(2 * pause_s, RETRY_MAX_S)
                     self._wake.set()
