@@ -111,6 +111,7 @@ class TerminalStore:
 
     Attributes:
         zone: what clocks show there.
+        answers: the last answer was none that says no.
 
     """
 
@@ -123,6 +124,7 @@ class TerminalStore:
         self._clock = clock
         self.zone = zone
         self._address_column = METER_ADDRESS
+        self.answers = True
         self._names_meters = False  # in the column that is asked for; once it has, no other is tried
         self._batches: OrderedDict[tuple[str, Wanted], _Batch] = OrderedDict()
         self._trouble = ""
@@ -210,7 +212,7 @@ class TerminalStore:
         if told.dar is not None:
             self._note(code_words("dar", told.dar))
             return ()
-        self._trouble = ""
+        self._trouble, self.answers = "", True
         self._names_meters |= any(row.address for row in told.rows)
         return told.rows
 
@@ -289,6 +291,7 @@ class TerminalStore:
         return self._behind.routed(values, "store")
 
     def _note(self, why: str) -> None:
+        self.answers = False
         if why != self._trouble:
             self._trouble = why
             _log.info("store_says_no", terminal=self._behind.terminal, reason=why)
