@@ -10,10 +10,15 @@ from typing import Any
 
 import pytest
 
+from meterlink.drivers.profiles import MeterProfiles
 from meterlink.model.event import Event
+from meterlink.model.payload import time_out
 from meterlink.model.zone import CHINA_TIME
+from meterlink.roster.roster import Roster
 from metersim import Meter, Station
+from metersim.gdw1376.archive import PointEntry
 from metersim.gdw1376.ways import Ways1376
+from metersim.terminals.port import Route
 from tests.support.agreement import readings_of
 from tests.support.control_bench import a_meter
 from tests.support.order_gateway import OPEN_TO_ALL
@@ -22,6 +27,8 @@ from tests.support.terminal_gateway import NAME, TerminalGateway
 EVENING = datetime(2026, 11, 23, 23, 30, tzinfo=CHINA_TIME)
 MIDNIGHT = datetime(2026, 11, 24, tzinfo=CHINA_TIME)
 ITEMS = ["forward_active_energy.*"]
+SETTLED_S = 300.0
+"""The terminal has collected what it lacked, and asks no meter of its own accord."""
 ADDRESSES = [f"00000000016{last}" for last in range(1, 4)]
 FREEZES: dict[str, Any] = {"name": "night", "class": "daily_freeze", "items": ITEMS}
 PLAIN: dict[str, Any] = {
@@ -100,6 +107,7 @@ def test_events_and_a_clock_that_is_off_are_told_once(tmp_path: Path) -> None:
 
 
 def _orders(folder: Path, **more: Any) -> TerminalGateway:
+    more.setdefault("ways", Ways1376(curve_minutes=0))
     return TerminalGateway(folder, [Station(meter=a_meter(OPEN_TO_ALL))], **more)
 
 
@@ -127,6 +135,7 @@ def _tripped(gateway: TerminalGateway, **fields: Any) -> Mapping[str, Any]:
 
     async def meanwhile() -> None:
         await gateway.up()
+        await asyncio.sleep(SETTLED_S)
         await gateway.told_for_trip(meter)
         await gateway.trip("t-1", meter, **fields)
         found.append(await gateway.until("t-1"))
@@ -138,7 +147,7 @@ def _tripped(gateway: TerminalGateway, **fields: Any) -> Mapping[str, Any]:
 def test_a_trip_whose_answer_is_lost_is_found_done_and_not_sent_again(tmp_path: Path) -> None:
     """The terminal says that the meter said nothing; who believes that it did nothing cuts off twice."""
     gateway = _orders(tmp_path)
-    gateway.strikes.add("loss")
+    gateway.strikes.add("silence")
     order = _tripped(gateway)
     assert "done" == order["state"]
     assert ["trip"] == gateway.obeyed()
@@ -150,7 +159,7 @@ def test_a_trip_that_no_meter_heard_is_sent_again_only_when_the_first_can_no_lon
 ) -> None:
     """What a concentrator has stored it may send any time: two frames would be on their way at once."""
     gateway = _orders(tmp_path)
-    gateway.strikes.add("silence")
+    gateway.strikes.add("loss")
     sent_at: list[datetime] = []
     for _ in range(2):
         gateway.strikes.then(lambda: sent_at.append(gateway.now()))
@@ -208,4 +217,101 @@ def test_a_line_of_a_terminal_is_not_ours(tmp_path: Path) -> None:
     for dials in (True, False):
         settings = _orders(tmp_path, dials=dials)._settings()
         roster = Roster.of(settings, MeterProfiles(None))
-        assert [False] == [meter.line_is_ours for meter in roster.meters.values()]
+        assert [False] == [meter.line_is_ours for meter in roster]
+
+
+def test_the_archive_is_shown_compared_and_filled_on_demand(tmp_path: Path) -> None:
+    """Nobody could see why a meter is missing in the store, or mend it from here."""
+    gateway = TerminalGateway(tmp_path, _stations(), ways=Ways1376(curve_minutes=0), **PLAIN)
+    gateway.employ("otto", "operator")
+    gone, left = ADDRESSES[0], ADDRESSES[1:]
+
+    async def meanwhile() -> None:
+        await gateway.up()
+        told = await gateway.ask("otto", "terminal.archive", line="line1")
+        assert told["agrees"], told
+        assert ADDRESSES == [one["address"] for one in told["meters"]]
+        assert [1, 2, 3] == [one["point"] for one in told["meters"]]
+        assert {"31"} == {one["port"] for one in told["meters"]}
+        assert gateway.terminal is not None
+        gateway.terminal.archive.put(PointEntry(index=1, point=0, addr=gone, port=31, protocol=0))
+        told = await gateway.ask("otto", "terminal.archive", line=NAME)
+        assert [gone] == [one["address"] for one in told["missing"]]
+        assert left == [one["address"] for one in told["meters"]]
+        told = await gateway.ask("otto", "terminal.download", line=NAME, dry_run=True)
+        assert [gone] == told["to_enter"]
+        assert gone not in {entry.addr for entry in gateway.terminal.archive.entries}
+        told = await gateway.ask("otto", "terminal.download", line=NAME, dry_run=False)
+        assert told["agrees"], told
+        [entry] = [entry for entry in gateway.terminal.archive.entries if entry.addr == gone]
+        assert (1, 1, 30, 31) == (entry.index, entry.point, entry.protocol, entry.port)
+
+    gateway.run(seconds=120, meanwhile=meanwhile)
+
+
+def _nights(gateway: TerminalGateway) -> dict[tuple[str, datetime], Any]:
+    """The kept total of each meter and night."""
+    return {
+        (one.meter, one.slot): one
+        for row in gateway.rows()
+        if getattr(row.record, "data_class", "") == "daily_freeze"
+        for one in readings_of([row])
+        if one.item == "forward_active_energy"
+    }
+
+
+@pytest.mark.parametrize("frame", [1, 2])
+def test_f15_a_terminal_that_restarts_amid_an_answer_of_several_frames(tmp_path: Path, frame: int) -> None:
+    """Half of an archive or of a night would be taken for the whole."""
+    gateway = TerminalGateway(
+        tmp_path,
+        _stations(),
+        ways=Ways1376(curve_minutes=0, frame_octets=64, reset_at_frame=frame),
+        **PLAIN,
+    )
+    gateway.run(seconds=5400)
+    assert gateway.terminal is not None
+    assert 1 == gateway.terminal.resets
+    kept = _nights(gateway)
+    for address in ADDRESSES:
+        truth = gateway.meters[address].value("forward_active_energy", MIDNIGHT)
+        assert truth == kept[f"m{address}", MIDNIGHT].value
+    assert all(
+        one.value == gateway.meters[meter[1:]].value(one.item, slot) for (meter, slot), one in kept.items()
+    )
+
+
+def test_f16_a_carrier_of_half_a_second_to_half_a_minute_behind_a_terminal(tmp_path: Path) -> None:
+    """Late answers would be a neighbour's, or a slow carrier cost the whole area its night."""
+    gateway = TerminalGateway(
+        tmp_path,
+        _stations(),
+        route=Route(shortest_s=0.5, longest_s=30.0, loss=0.1),
+        archived=False,
+        ways=Ways1376(curve_minutes=0),
+        **PLAIN,
+    )
+    gateway.run(seconds=4 * 3600)
+    kept = _nights(gateway)
+    assert {f"m{address}" for address in ADDRESSES} == {meter for meter, _ in kept}
+    assert all(
+        one.value == gateway.meters[meter[1:]].value(one.item, slot) for (meter, slot), one in kept.items()
+    )
+    assert {f"terminal {NAME} forward"} == {one.route for one in kept.values()}
+
+
+def test_a_second_login_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    """A terminal whose network has forgotten us would be away until its old connection has died."""
+    gateway = TerminalGateway(tmp_path, _stations(), ways=Ways1376(curve_minutes=0), **PLAIN)
+
+    async def meanwhile() -> None:
+        await gateway.up()
+        for _ in range(3):
+            await gateway.dial_again()
+            await asyncio.sleep(60)
+
+    gateway.run(seconds=5400, meanwhile=meanwhile)
+    assert {f"m{address}" for address in ADDRESSES} == {
+        meter for meter, slot in _nights(gateway) if slot == MIDNIGHT
+    }
+    assert 3 <= gateway.halls[0].counts.replaced
