@@ -47,7 +47,7 @@ def test_a_line_without_living_meters_is_opened_less_and_less_often() -> None:
 
 
 def test_a_line_of_rubbish_is_given_an_hour() -> None:
-    """Somebody who trickles octets would keep a line for ever; a noisy one would be closed every two minutes."""
+    """Somebody who trickles octets would keep a line for ever, or a noisy one would be closed at once."""
     hearing = Hearing()
     hearing.opened(0)
     hearing.noise()
