@@ -16,6 +16,7 @@ from itertools import count, repeat
 from meterlink.errors import LineLost
 from meterlink.transports.protocol_stream import ProtocolStream
 from metersim.gdw1376.terminal import address_of
+from meterwire.dlt645.link import frame as dlt645
 from meterwire.dlt698.apdus.apdu import encode_apdu
 from meterwire.dlt698.apdus.link_management import LinkRequest
 from meterwire.dlt698.apdus.parts import AttributeResult, Piid
@@ -108,7 +109,28 @@ class Speaks1376:
         return server.octets_to_send()
 
 
-Speaks = Speaks698 | Speaks1376
+class SpeaksSerial:
+    """A serial server before meters of DL/T 645."""
+
+    def login(self, name: str) -> bytes:
+        """What it registers with."""
+        return name.encode()
+
+    def beat(self, name: str) -> bytes:
+        """It has none."""
+        return name.encode()
+
+    def report(self, name: str, number: int) -> bytes:
+        """An answer of a meter, before it has registered."""
+        del name
+        return dlt645.encode(dlt645.Frame(f"{number % 10**12:012d}", 0x11, bytes(200), from_meter=True))
+
+    def unasked_answer(self, name: str) -> bytes:
+        """An answer of a meter that nobody has."""
+        return self.report(name, 999)
+
+
+Speaks = Speaks698 | Speaks1376 | SpeaksSerial
 Story = Callable[[Speaks, str], Iterator[bytes]]
 
 

@@ -59,7 +59,7 @@ def test_a_terminal_that_is_dialled_has_the_ear_of_its_line() -> None:
 
 
 def test_what_is_configured_arrives(tmp_path: Any) -> None:
-    """A port or timeout that is written down and not taken is found by nobody before the meters are silent."""
+    """A port that is written down and not taken is found by nobody before the meters are silent."""
     place = tmp_path / "pw"
     place.write_text(bytes(range(16)).hex())
     told = {

@@ -3,8 +3,8 @@
 A serial server that loses its power, or a mobile network that forgets us, ends no connection: what we send is
 carried nowhere, and the kernel needs a quarter of an hour to say so. On a line that asks and hears not one
 octet for long, of no meter, the connection is opened anew. Where that does not help it is tried less and less
-often: then it is the meters after all. A line that brings octets and never an answer may only be noisy, so it is
-given an hour.
+often: then it is the meters after all. A line that brings octets and never an answer may only be noisy, so it
+is given an hour.
 """
 
 from __future__ import annotations
