@@ -307,6 +307,7 @@ def _tell_failed(report: HappeningReport) -> None:
 def _ready_line(built: BuiltPlant, urls: dict[str, str], api: str | None) -> str:
     """Everything a program has to know to use the plant, on one line."""
     through = {row.line.name: {"concentrator": row.address} for row in built.plant.concentrators}
+    through |= {row.line.name: {"terminal": row.address} for row in built.plant.terminals}
     lines = [
         {
             "name": name,

@@ -18,13 +18,21 @@ from meterlink.config.broker import EmbeddedBrokerSettings, MqttSettings
 from meterlink.config.control import ControlSettings
 from meterlink.config.database import FilesSettings, InfluxSettings, IngestSettings
 from meterlink.config.gateway import GatewaySettings, LogSettings
-from meterlink.config.lines import LINES_MAX, LineFinder, LineSettings, check_listeners, check_places
+from meterlink.config.lines import (
+    LINES_MAX,
+    LineFinder,
+    LineSettings,
+    check_listeners,
+    check_places,
+    check_serial_servers,
+)
 from meterlink.config.meters import METERS_MAX, MeterSettings
 from meterlink.config.monitoring import MonitoringSettings
 from meterlink.config.plans import PLANS_MAX, PlanSettings
 from meterlink.config.retention import RetentionSettings
 from meterlink.config.secret_ref import SecretRef
 from meterlink.config.security import PROVIDERS_MAX, SecurityProviderSettings, check_providers
+from meterlink.config.terminal1376 import Terminal1376Settings
 from meterlink.config.web import WebSettings
 from meterlink.errors import ConfigError
 from meterlink.model.line_url import ListenUrl
@@ -130,7 +138,9 @@ class Settings(BaseSettings):
                     "two meters of one address cannot be told apart"
                 )
         check_providers(self.security_providers, self.meters)
-        check_listeners([line.parsed_url for line, _ in self.meters_by_line()])
+        lines_used = [line for line, _ in self.meters_by_line()]
+        check_listeners([line.parsed_url for line in lines_used])
+        check_serial_servers(lines_used)
 
     def check_secrets(self) -> None:
         """Follow every reference to a secret, and forget what is there.
@@ -143,6 +153,11 @@ class Settings(BaseSettings):
         references = {
             "mqtt.password": mqtt.password if mqtt else None,
             "influx.token": influx.token if influx else None,
+            **{
+                f"[[lines]] {line.name!r} terminal.password": line.terminal.password
+                for line in self.lines
+                if isinstance(line.terminal, Terminal1376Settings)
+            },
             **{f"[[meters]] {meter.id!r} password": meter.password for meter in self.meters},
             **{f"[[meters]] {meter.id!r} control_password": meter.control_password for meter in self.meters},
         }

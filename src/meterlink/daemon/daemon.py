@@ -23,15 +23,13 @@ from meterlink.audit.keys import GatewayKey
 from meterlink.billing.estimating import Estimator
 from meterlink.billing.schedule import make_up
 from meterlink.billing.settling import Settler
-from meterlink.bus.dialling import Opener
-from meterlink.bus.listener import Door
 from meterlink.config import LineSettings, MeterSettings, Settings
 from meterlink.daemon.audited import audited_journal, housekeeper
 from meterlink.daemon.collection_requests import Around, CollectionRequests
 from meterlink.daemon.control_socket import SOCKET_FILE, owners
 from meterlink.daemon.delivery import Outside
 from meterlink.daemon.delivery_slot import exchangeable
-from meterlink.daemon.dial_in import Gatehouse, PortOpener
+from meterlink.daemon.dial_in import Gatehouse
 from meterlink.daemon.enrolment import book_of, enrolled, with_roster
 from meterlink.daemon.estimating import EstimateRequests, estimator_of
 from meterlink.daemon.health import Health
@@ -49,13 +47,14 @@ from meterlink.daemon.roster_requests import RosterDesk
 from meterlink.daemon.settings_check import check_items, profiles_of
 from meterlink.daemon.settling import SettlementRequests, schedule_of, settler_of
 from meterlink.daemon.supervise import supervised
+from meterlink.daemon.terminal_requests import TerminalRequests
 from meterlink.daemon.watchdog import watching
 from meterlink.daemon.web import api_of
 from meterlink.errors import LineBusy
 from meterlink.journal.journal import Journal
-from meterlink.model.line_url import LineUrl, ListenUrl
 from meterlink.roster.book import RosterBook
 from meterlink.roster.lineage import departures
+from meterlink.transports.hall import PortOpener
 from meterlink.transports.tcp_server import listening
 
 STOP_LINES_S = 5.0
@@ -261,9 +260,17 @@ class Daemon:
             clock,
             roster.answer,
         )
+        terminals = TerminalRequests(
+            parts.lines.archivist,
+            collection.answer,
+            settings=lambda: held.settings,
+            profiles=lambda: held.profiles,
+            people=people,
+            owners=owners(),
+        )
         return ReadDesk(
             self._on_demand,
-            collection.answer,
+            terminals.answer,
             settings=lambda: held.settings,
             judged=journal.judged,
             people=people,
@@ -293,10 +300,11 @@ class Daemon:
             profiles=held.profiles,
             journal=journal,
             clock=outside.clock,
-            way=self._way(line.parsed_url, gatehouse),
+            way=gatehouse.way(line, partial(self._opener, line.parsed_url)),
             rng=outside.rng,
             zone=held.settings.gateway.plant_time,
             ear=gatehouse.ear(line.name),
+            station=gatehouse.station(line),
             report=gatehouse.told_along(line),
             ordering=ordering,
             on_demand=self._on_demand,
@@ -352,9 +360,3 @@ class Daemon:
                 yield None
                 return
             yield port
-
-    def _way(self, url: LineUrl, gatehouse: Gatehouse) -> Opener | Door:
-        """How a line is opened, or who comes by it."""
-        if isinstance(url, ListenUrl):
-            return gatehouse.door(url)
-        return lambda: self._opener(url)

@@ -11,6 +11,7 @@ import structlog
 from meterlink.bus.work import LineWork
 from meterlink.daemon.lines import LinePart
 from meterlink.daemon.supervise import supervised
+from meterlink.drivers.terminal_archive import Archivist
 
 _log = structlog.get_logger(__name__)
 
@@ -38,6 +39,11 @@ class LineSet:
     def names(self) -> list[str]:
         """In the order in which they were started."""
         return list(self._running)
+
+    def archivist(self, name: str) -> Archivist | None:
+        """Who knows the archive of the concentrator that a line is; ``None``: it is none, or does not run."""
+        found = self._running.get(name)
+        return None if found is None else found.part.archivist
 
     def work(self) -> Mapping[str, LineWork]:
         """What each of them does."""

@@ -15,7 +15,7 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from meterlink.bus.line import Line
+from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.dlt645_talk import Talk645, Told
@@ -120,7 +120,7 @@ class Events645:
         return counted_kinds(self._items)
 
     async def counts(
-        self, line: Line, address: str, kinds: Sequence[str], *, priority: Priority
+        self, line: Exchanging, address: str, kinds: Sequence[str], *, priority: Priority
     ) -> EventCounts:
         """See ``EventReader.read_event_counts``: an exchange a counter, whatever it counts."""
         counts: dict[str, int] = {}
@@ -155,7 +155,14 @@ class Events645:
                 counts[kind] = int(count)
 
     async def records(
-        self, line: Line, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+        self,
+        line: Exchanging,
+        address: str,
+        kind: str,
+        lasts: Sequence[int],
+        *,
+        count: int,
+        priority: Priority,
     ) -> EventRecords:
         """See ``EventReader.read_event_records``: an exchange a record, or more."""
         found: dict[int, ReportedEvent | None] = {}

@@ -51,12 +51,14 @@ class TerminalSession:
         zone: what terminals' clocks show.
         clock_trusted: tell terminals that our clock is right.
         report: where reports go.
+        dialled: the terminal that we dialled, 12 digits: it may report without a login; ``None``: it dialled.
 
     Attributes:
         terminal: who calls, 12 digits, once he may come in.
         ending: why the connection is to end.
         idle_limit_s: how long it may be silent, as it said last.
         faults: frames and reports over which this program broke.
+        frames: that were heard.
 
     """
 
@@ -68,11 +70,13 @@ class TerminalSession:
         zone: tzinfo,
         clock_trusted: bool,
         report: Callable[[Report], None],
+        dialled: str | None = None,
     ) -> None:
-        self.terminal: str | None = None
+        self.terminal: str | None = dialled
         self.ending = ""
         self.idle_limit_s = 2 * HEARTBEAT_DEFAULT_S + IDLE_MARGIN_S
         self.faults = 0
+        self.frames = 0
         self._known = known
         self._clock = clock
         self._zone = zone
@@ -130,6 +134,7 @@ class TerminalSession:
 
     def _take(self, found: Found) -> None:
         """Sort a frame; one over which we break is as if it had not come: its terminal sends it again."""
+        self.frames += 1
         try:
             self._sort(found)
         except Exception as error:  # noqa: BLE001 - the line and its neighbours go on

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from meterlink.config import LineSettings, MeterSettings
 from meterlink.config.meters import World
@@ -11,7 +12,6 @@ from meterlink.config.security import PASSWORD
 from meterlink.drivers.modbus_talk import framing_of, unit_of
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError
-from meterlink.model.line_url import ListenUrl
 from meterlink.roster.faults import Words
 from meterprofiles import Profile
 
@@ -55,6 +55,8 @@ class Fits:
         """What does not fit of one meter on its line."""
         if found := dial_in_misfit(meter, line):
             yield found
+        if found := heartbeat_misfit(meter, line):
+            yield found
         if meter.security not in {None, PASSWORD, *self.providers}:
             known = ", ".join(sorted({PASSWORD, *self.providers}))
             yield Misfit(
@@ -76,29 +78,59 @@ class Fits:
 
 
 def dial_in_misfit(meter: MeterSettings, line: LineSettings) -> Misfit | None:
-    """Terminals that dial in understand DL/T 698.45 alone; a 645 frame sent to one is never answered."""
-    url = line.parsed_url
-    if not isinstance(url, ListenUrl):
-        return None
-    if meter.protocol != "dlt698.45":
+    """What a terminal cannot be asked: itself but in its own protocol, and meters of Modbus at all."""
+    if (terminal := line.terminal_698) is not None:
+        return _terminal_misfit(meter, line, terminal)
+    if (terminal := line.terminal_1376) is not None:
+        return _not_passed_on(meter, line, terminal)
+    return None
+
+
+def _terminal_misfit(meter: MeterSettings, line: LineSettings, terminal: str) -> Misfit | None:
+    if meter.address == terminal and meter.protocol != "dlt698.45":
         return Misfit(
             "protocol",
             Words(
-                f"speaks {meter.protocol}, but line {line.name!r} is a terminal that dials in, which is "
-                "asked in dlt698.45; meters behind one cannot be read yet",
-                f"线路 {line.name!r} 是上线终端,须用 dlt698.45",
+                f"speaks {meter.protocol}, but has the address of terminal {terminal}, which is line "
+                f"{line.name!r} and is asked in dlt698.45",
+                f"线路 {line.name!r} 是终端 {terminal} 本身,须用 dlt698.45",
             ),
         )
-    if meter.address != url.terminal:
+    return _not_passed_on(meter, line, terminal)
+
+
+def _not_passed_on(meter: MeterSettings, line: LineSettings, terminal: str) -> Misfit | None:
+    if meter.protocol not in _BEHIND_TERMINALS:
         return Misfit(
-            "address",
+            "protocol",
             Words(
-                f"has address {meter.address}, but line {line.name!r} is terminal {url.terminal}, which "
-                "answers for itself; meters behind one cannot be read yet",
-                f"线路 {line.name!r} 是终端 {url.terminal},地址应相同;目前不能读取其下的电能表",
+                f"speaks {meter.protocol}, which terminal {terminal}, line {line.name!r}, does not pass on",
+                f"线路 {line.name!r} 的终端 {terminal} 不能转发 {meter.protocol}",
             ),
         )
     return None
+
+
+_BEHIND_TERMINALS: Final = frozenset({"dlt645-1997", "dlt645-2007", "dlt698.45"})
+"""What meters behind a concentrator speak. Source: spec dlt698, section 4.2; spec gdw1376, B3, AFN 10."""
+
+
+def heartbeat_misfit(meter: MeterSettings, line: LineSettings) -> Misfit | None:
+    """A heartbeat that stands in each frame of a meter would be taken out of each."""
+    told = line.serial_server
+    if told is None or meter.protocol.startswith("modbus-"):
+        return None
+    head = b"\x68" + bytes.fromhex(meter.address)[::-1] + b"\x68"
+    if not any(text in head for text in told.texts("")[len(told.texts("")) - len(told.heartbeats) :]):
+        return None
+    return Misfit(
+        "line",
+        Words(
+            f"has address {meter.address}, whose octets are the heartbeat of the serial server of line "
+            f"{line.name!r}: each answer would lose them; set another heartbeat at the serial server",
+            f"串口服务器(线路 {line.name!r})的心跳与表地址 {meter.address} 相同,会破坏应答帧:请更改心跳内容",
+        ),
+    )
 
 
 def unit_misfit(meter: MeterSettings, profile: Profile) -> Misfit | None:
