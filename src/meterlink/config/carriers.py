@@ -31,8 +31,8 @@ class CarrierSettings(Table):
     )
     read_by: ReadBy = Field(
         "auto",
-        description="How meters are read: auto (F1-F1 where the module has it, else 13-F1, else 02-F1), or one "
-        "of F1-F1, 13-F1, 02-F1.",
+        description="How meters are read: auto (F1-F1 where the module has it, else 13-F1, else 02-F1), "
+        "or one of F1-F1, 13-F1, 02-F1.",
     )
     window: int = Field(
         WINDOW_MAX,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from meterlink.config.carriers import CarrierSettings
 from meterlink.config.table import Name, Table
 from meterlink.errors import ConfigError
 from meterlink.model.line_url import (
@@ -66,7 +67,13 @@ class LineSettings(Table):
         None,
         ge=0,
         le=4,
-        description="FEH octets before each request. Default: the meter's profile (generic 4).",
+        description="FEH octets before each request. Default: the meter's profile (generic 4); behind a "
+        "carrier module 0.",
+    )
+    carrier: CarrierSettings | None = Field(
+        None,
+        description="A carrier module of Q/GDW 1376.2 hangs on this line, and the meters behind it; {} takes "
+        "all defaults.",
     )
 
     @field_validator("baud")
@@ -75,6 +82,17 @@ class LineSettings(Table):
         if value is not None and value not in BAUD_RATES:
             raise ValueError(f"must be one of {', '.join(map(str, BAUD_RATES))}")
         return value
+
+    @model_validator(mode="after")
+    def _module_is_wired(self) -> LineSettings:
+        url = self.parsed_url
+        calls = isinstance(url, ListenUrl) or (isinstance(url, TcpUrl) and url.terminal)
+        if self.carrier is not None and calls:
+            raise ValueError(
+                "a carrier module hangs on serial://, rfc2217:// or tcp://HOST:PORT; behind a terminal "
+                "it is the terminal's own: take the table carrier away"
+            )
+        return self
 
     @property
     def parsed_url(self) -> LineUrl:
@@ -96,6 +114,8 @@ class LineSettings(Table):
         Source: decision 22, b.
         """
         url = self.parsed_url
+        if self.carrier is not None:
+            return False
         return not (isinstance(url, ListenUrl) or (isinstance(url, TcpUrl) and url.terminal))
 
 

@@ -70,6 +70,7 @@ class LinePart:
         ordering: the orders of the daemon, if it takes any.
         on_demand: what people ask of the daemon's meters.
         judging: is told what the meters show beside their values.
+        lane: number of the lane, where several share what people call one line.
 
     Attributes:
         work: what the line has done and is at.
@@ -94,7 +95,9 @@ class LinePart:
         ordering: Ordering | None = None,
         on_demand: OnDemand,
         judging: Judging,
+        lane: int = 0,
     ) -> None:
+        self._lane = lane
         self.name = settings.name
         self.work = LineWork()
         self.is_at_work = False
@@ -210,6 +213,7 @@ class LinePart:
             reply_timeout=timedelta(seconds=timing.reply_timeout_s),
             password_of=self._passwords.of,
             association_lost=association_lost,
+            lane=self._lane,
         )
 
     def _driver(self, profile: Profile) -> Driver:

@@ -8,9 +8,10 @@ Source: spec gdw1376, A5, A12 and A14; field practice, section 9.
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from meterlink.errors import ReplyTimeout
+from meterlink.model.protocols import MeterProtocol
 from meterwire.dlt645.link import frame as frame645
 from meterwire.dlt645.link.functions import READS
 from meterwire.dlt645.messages.secrets import secret_ranges as secret_ranges_645
@@ -20,16 +21,15 @@ from meterwire.dlt698.link.address import AddressKind
 from meterwire.dlt698.link.deframer import Deframer as Deframer698
 from meterwire.primitives.ranges import Ranges
 
-Protocol = Literal["dlt645-1997", "dlt645-2007", "dlt698.45"]
-"""Protocols of meters that a module carries."""
-CODES: Final[dict[Protocol, int]] = {"dlt645-1997": 1, "dlt645-2007": 2, "dlt698.45": 3}
-"""The protocol octet; of 698.45 see ``CarrierSettings.dlt698_code``."""
+CODES: Final[dict[MeterProtocol, int]] = {"dlt645-1997": 1, "dlt645-2007": 2, "dlt698.45": 3}
+"""The protocols that a module carries, with their octet; of 698.45 see ``CarrierSettings.dlt698_code``."""
 FRAMES_MAX: Final = 16
 """Frames of one payload that are looked at; a request holds one, seldom a few."""
 OCTETS_MAX: Final = 4_096
 """Longest payload that is taken; a module takes frames of some 2,048."""
 _GET_REQUEST: Final = 5
 _DIGITS: Final = 12
+_NOT_ONE: Final = "address {} is not that of one meter: a carrier module carries no such frame"
 
 
 class Outgoing(NamedTuple):
@@ -65,7 +65,7 @@ def outgoing(octets: bytes) -> Outgoing:
     """
     found = _outgoing_698(octets) or _outgoing_645(octets)
     if found is None:
-        raise ReplyTimeout("a carrier module carries frames of DL/T 645 and DL/T 698.45 alone, to one meter each")
+        raise ReplyTimeout("a carrier module carries frames of DL/T 645 and DL/T 698.45, to one meter each")
     return found
 
 
@@ -101,7 +101,7 @@ def _outgoing_698(octets: bytes) -> Outgoing | None:
     address = addresses.pop()
     single = all(one.server.kind is AddressKind.SINGLE for one in found)
     if not single or not address.isdecimal() or len(address) != _DIGITS:
-        raise ReplyTimeout(f"address {address} is not that of one meter: a carrier module carries no such frame")
+        raise ReplyTimeout(_NOT_ONE.format(address))
     is_read = all(not one.segmented and one.user_data[:1] == bytes((_GET_REQUEST,)) for one in found)
     return Outgoing(address, tuple(frames), True, is_read)
 
@@ -114,7 +114,7 @@ def _outgoing_645(octets: bytes) -> Outgoing | None:
         return None
     address = addresses.pop()
     if not address.isdecimal() or frame645.goes_to_many(address):
-        raise ReplyTimeout(f"address {address} is not that of one meter: a carrier module carries no such frame")
+        raise ReplyTimeout(_NOT_ONE.format(address))
     is_read = all(one.function in READS for one in found)
     return Outgoing(address, tuple(frames), False, is_read)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from meterlink.config.carriers import CarrierSettings
@@ -23,8 +23,8 @@ from meterlink.drivers.carrier.window import Window
 from meterlink.errors import ReplyTimeout
 from meterwire.gdw1376.messages.module import Message
 
-CALL_MAX_S: Final = 110.0
-"""Longest time from the first sending to the answer, with all that is given again."""
+AGAIN_MAX_S: Final = 60.0
+"""So long after its first denial a read is given again."""
 PAUSES_S: Final[dict[int, float]] = {BUSY: 2.0, CHECKSUM: 0.0, 109: 1.0, 111: 5.0}
 """Before a read is given again, by denial; other denials end it."""
 TOO_MANY, TOO_MANY_FRAMES, NOT_FOUND = 109, 110, 7
@@ -45,7 +45,8 @@ class MeterCall:
         outgoing: what is sent.
         code: protocol octet of the meter.
         sent: set when it has left for the first time.
-        answer: set to the frames that came back.
+        answer: set to the frames that came back; cancelled by a lane that gives up.
+        over: set when the module is done with it, or we are with the module.
 
     """
 
@@ -54,6 +55,7 @@ class MeterCall:
     code: int
     sent: asyncio.Future[None]
     answer: asyncio.Future[bytes]
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def fail(self, error: BaseException) -> None:
         """Nothing will come."""
@@ -69,14 +71,14 @@ class Reader:
     Args:
         port: of the module.
         settings: of the module.
-        roster: protocol octet by address.
+        way: by which function.
         window: how many at once.
         latencies: how long nodes take.
         denied: counts denials by code.
         unknown: is told of a node that the module does not know.
 
     Attributes:
-        way: by which function; changes when the module says that it has not that one.
+        way: as given; another when the module says that it has not that one.
 
     """
 
@@ -98,7 +100,7 @@ class Reader:
         self._latencies = latencies
         self._denied = denied
         self._unknown = unknown
-        self._reading: dict[str, asyncio.Lock] = {}
+        self._reading: dict[str, MeterCall] = {}
         self._loop = asyncio.get_running_loop()
         window.narrow(one_at_a_time=way != "F1-F1")
 
@@ -112,17 +114,18 @@ class Reader:
         """Bring a call to its end; it has one, whatever happens, unless this is cancelled.
 
         Raises:
-            MeterlinkError: from port or window; the call ends with it.
+            MeterlinkError: from port or window; nothing came.
 
         """
-        wanted = call.outgoing
-        lock = self._reading.setdefault(wanted.address, asyncio.Lock())
-        async with lock:  # the module reads a meter once at a time (111)
-            try:
-                octets = await self._frames(call)
-            finally:
-                if not lock._waiters:  # type: ignore[attr-defined]
-                    self._reading.pop(wanted.address, None)
+        address = call.outgoing.address
+        while (other := self._reading.get(address)) is not None:
+            await other.over.wait()  # given up by its lane, and not yet by the module (111)
+        self._reading[address] = call
+        try:
+            octets = await self._frames(call)
+        finally:
+            del self._reading[address]
+            call.over.set()
         if not call.answer.done():
             call.answer.set_result(octets)
 
@@ -159,7 +162,7 @@ class Reader:
             except ModuleDenied as error:
                 now_s = self._loop.time()
                 begun_s = now_s if begun_s is None else begun_s
-                if not self._may_again(call, error) or now_s - begun_s > CALL_MAX_S / 2:
+                if not self._may_again(call, error) or now_s - begun_s > AGAIN_MAX_S:
                     raise
                 await asyncio.sleep(PAUSES_S.get(error.code, 0.0))
                 continue
@@ -180,6 +183,8 @@ class Reader:
     async def _exchange(self, call: MeterCall, payload: bytes) -> Message:
         way, address = self.way, call.outgoing.address
         async with self._window.place(call.lane, urgent=not call.outgoing.is_read):
+            if call.answer.done():  # its lane gave up, and nothing has left
+                raise ReplyTimeout(f"meter {address} was not asked in time")
             asked = await self._port.begin(_AFNS[way], 1, _values(way, call.code, payload), address)
             if not call.sent.done():
                 call.sent.set_result(None)
@@ -197,7 +202,7 @@ class Reader:
             self._window.denied()
         if error.code == NOT_FOUND:
             self._unknown(call.outgoing.address)
-        if not call.outgoing.is_read:
+        if not call.outgoing.is_read or call.answer.done():
             return False
         if error.code in _NOT_HERE and self._settings.read_by == "auto" and self.way in _NEXT:
             self.way = _NEXT[self.way]

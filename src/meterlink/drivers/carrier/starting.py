@@ -136,9 +136,7 @@ class Starting:
                 break
             start += len(rows)
         found = tuple(nodes.values())
-        return Table(
-            nodes=found, difference=difference(self._roster, found, self._asking.port.main_node)
-        )
+        return Table(nodes=found, difference=difference(self._roster, found, self._asking.port.main_node))
 
     async def synced(self, table: Table) -> Table:
         """Take the difference away as far as the settings allow, and read the table again if that changed it.
@@ -154,7 +152,8 @@ class Starting:
             return table
         after = await self.table()
         if after.difference.missing:  # a group of which one was repeated may have been denied as a whole
-            for change in changes(Difference(missing=after.difference.missing), remove_strangers=False, group=1):
+            left = Difference(missing=after.difference.missing)
+            for change in changes(left, remove_strangers=False, group=1):
                 done += await self._change(change)
             after = await self.table()
         return replace(after, changed=done)
@@ -174,7 +173,8 @@ class Starting:
 
     async def _change(self, change: Change) -> int:
         """1 if it was done."""
-        self._stage(f"{'adding' if change.fn == 1 else 'removing'} {len(change.addresses)} nodes (11-F{change.fn})")
+        doing = "adding" if change.fn == 1 else "removing"
+        self._stage(f"{doing} {len(change.addresses)} nodes (11-F{change.fn})")
         try:
             await self._asking.ask(0x11, change.fn, change.values)
         except ModuleDenied as error:
@@ -194,7 +194,9 @@ class Starting:
         await self._tolerant(0x05, 1, {"main_node": wanted})
         back = str((await self._tolerant(0x03, 4)).get("main_node", ""))
         if back != wanted:
-            raise LineLost(f"the carrier module keeps main node {back or 'unknown'} and does not take {wanted}")
+            raise LineLost(
+                f"the carrier module has main node {back or 'unknown'} and takes no other ({wanted})"
+            )
         return wanted
 
     async def _way(self, *, routes: bool) -> str:

@@ -101,7 +101,7 @@ class Window:
             turn.cancel()
             if isinstance(error, TimeoutError):
                 raise LineBusy(
-                    f"the module reads {self.places} meters at once, and others were first for {WAIT_MAX_S:g} s"
+                    f"{self.places} meters are read at once, and others were first for {WAIT_MAX_S:g} s"
                 ) from None
             raise
         self._since.pop(lane, None)
