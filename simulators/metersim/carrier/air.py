@@ -59,7 +59,9 @@ class Air:
         """Give a meter a frame that nobody answers."""
         await self._exchange(address, frame, _unheard)
 
-    async def _exchange(self, address: str, frame: bytes, hear: Callable[[MemoryDuplex], Awaitable[bytes]]) -> bytes:
+    async def _exchange(
+        self, address: str, frame: bytes, hear: Callable[[MemoryDuplex], Awaitable[bytes]]
+    ) -> bytes:
         line = self._lines.get(address)
         if line is None:  # the list of slaves may name what is not there
             return b""
@@ -81,7 +83,7 @@ async def _heard(wires: MemoryDuplex) -> bytes:
             async with asyncio.timeout(OCTET_GAP_S if answer else STATION_WAIT_S):
                 octets = await wires.receive()
             answer += octets
-            if not octets or [*whole645.feed(octets)] or [*whole698.feed(octets)]:
+            if not octets or whole645.feed(octets) or whole698.feed(octets):
                 break
     return answer
 

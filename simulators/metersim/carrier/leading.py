@@ -8,7 +8,6 @@ does not answer is tried again after a pause.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
@@ -152,5 +151,3 @@ class Leader:
             return False
         await self._caller.confirmed(number, within_s=CONFIRM_WAIT_S)
         return True
-
-

@@ -31,10 +31,10 @@ from metersim.carrier.standing import (
     Denied,
     Standing,
 )
+from metersim.carrier.telling import Teller
 from metersim.carrier.ways import CarrierWays
 from metersim.line.line import Duplex
 from metersim.serving.served import Served
-from meterwire.gdw1376.functions.module import REPORT
 from meterwire.gdw1376.layouts.nodes import Values
 from meterwire.gdw1376.link.module_frame import ADDRESS_OCTETS, OVERHEAD_OCTETS, Frame
 from meterwire.gdw1376.messages.module import Message, answer, confirmation, denial
@@ -42,13 +42,6 @@ from meterwire.gdw1376.sessions.module_server import OPEN_MAX, ModuleServer
 
 KNOWN: Final = frozenset({*QUERIES, *SETTINGS, *READS, (QUERY, 11)})
 """What the module can be asked and told, by AFN and Fn."""
-SEARCH_AT_ONCE_MAX: Final = 8
-"""Slaves that one report of new ones tells."""
-POWER_EVENT: Final = 4
-"""Protocol of 06-F5 for power failures. Source: spec section A5."""
-CARRIER_UNIT: Final = 2
-FAILED, BACK = 1, 2
-SEARCH_FINISHED: Final = 2
 DOUBLE_S_MAX: Final = 5.0
 ERRANDS_MAX: Final = 256
 """What it does at one time beside obeying; one more is dropped."""
@@ -90,9 +83,11 @@ class CarrierModule:
         self._network = Network(self.standing.nodes, ways, self._random, self._moved)
         self._requests = MeterRequests(self.standing, self.reader)
         self._leader = Leader(self.standing, self.reader, self)
+        self._teller = Teller(self.standing, self._random, self.call)
         self._session = ModuleServer(mode=ways.mode)
         self._answered: dict[int, dict[str, Any]] = {}
         self._host: _Host | None = None
+        self._group: asyncio.TaskGroup | None = None
         self._begin_life()
         if ways.archive:
             for address in list(protocols)[: ways.nodes_max]:
@@ -131,7 +126,7 @@ class CarrierModule:
                 self._host = None
 
     def reset(self) -> None:
-        """Fail and begin anew: silent for a while, what it was doing forgotten, every slave out of the network."""
+        """Fail and begin anew: silent for a while, with nothing under way and no slave in the network."""
         self.resets += 1
         self._session.give_up()
         self._answered.clear()
@@ -139,6 +134,7 @@ class CarrierModule:
         self._life += 1
         self._off = True
         self.standing.working = self.standing.paused = False
+        self.standing.searches += 1
         for node in self.standing.nodes.all:
             node.joined = False
         self._spawn(self._come_back(), "reset")
@@ -277,27 +273,24 @@ class CarrierModule:
             case Errand.REJOIN:
                 self._network.join_again()
             case Errand.SEARCH:
-                self._search += 1
-                self._spawn(self._let_register(message.values["duration_min"], self._search), "search")
-            case Errand.SEARCH_NO_MORE:
-                self._search += 1
+                minutes = message.values["duration_min"]
+                self._spawn(self._teller.search(minutes), "search")
             case Errand.BROADCAST:
                 self._spawn(self.reader.broadcast(message.values["payload"]), "broadcast")
             case Errand.WORK:
                 self._leader.look()
-            case Errand.NOTHING:
+            case Errand.NOTHING:  # with what `Standing` says
                 pass
 
     # --- what it does by itself ---
 
     def _begin_life(self) -> None:
         """What a loop holds is made anew: the next run may be in another one."""
-        self._group: asyncio.TaskGroup | None = None
+        self._group = None
         self._commands: asyncio.Queue[Message] = asyncio.Queue(OPEN_MAX)
         self._news = asyncio.Event()
         self._life = 0
         self._off = False
-        self._search = 0
         self._repeats = 0
         self._spawned = 0
 
@@ -343,44 +336,7 @@ class CarrierModule:
     def _moved(self, node: Node) -> None:
         """A slave left the network, or came back."""
         if self._ways.power_events and self.standing.reports_allowed:
-            self._spawn(self._tell_power(node), "event")
-
-    async def _tell_power(self, node: Node) -> None:
-        address = bytes.fromhex(node.address)[::-1]
-        content = bytes((BACK if node.powered else FAILED,)) + address
-        values = {
-            "device_type": CARRIER_UNIT,
-            "protocol": POWER_EVENT,
-            "len": len(content),
-            "payload": content,
-        }
-        await self.call(REPORT, 5, values)
-
-    async def _let_register(self, minutes: int, search: int) -> None:
-        """Meters that are not in the list register, each in its time; then the search is finished."""
-        strangers = [one for one in self.standing.protocols if one not in self.standing.nodes]
-        self._random.shuffle(strangers)
-        parts = [strangers[at : at + SEARCH_AT_ONCE_MAX] for at in range(0, len(strangers), SEARCH_AT_ONCE_MAX)]
-        pause_s = minutes * 60 / (len(parts) + 1)
-        for part in parts:
-            await asyncio.sleep(pause_s)
-            if search != self._search or self._off:
-                return
-            await self._tell_new(part)
-        await asyncio.sleep(pause_s)
-        if search == self._search:
-            self.standing.registration = False
-            await self.call(REPORT, 3, {"state": SEARCH_FINISHED})
-
-    async def _tell_new(self, addresses: list[str]) -> None:
-        standing = self.standing
-        for address in addresses:
-            standing.found[address] = standing.nodes.place(address, standing.protocols[address])
-        nodes = [
-            {"addr": address, "protocol": standing.protocols[address], "index": number}
-            for number, address in enumerate(addresses, start=len(standing.found) - len(addresses) + 1)
-        ]
-        await self.call(REPORT, 1, {"count": len(nodes), "nodes": nodes})
+            self._spawn(self._teller.power(node), "event")
 
 
 class _Host:
@@ -394,7 +350,6 @@ class _Host:
         """Send it away."""
         if self.listening is not None:
             self.listening.cancel()
-
 
 
 __all__ = ["KNOWN", "CarrierModule"]

@@ -23,7 +23,7 @@ def with_rubbish(octets: bytes, random: Random) -> bytes:
     changed = bytearray(octets)
     for at, mask in _RESERVED.items():
         changed[at] = changed[at] & ~mask & 0xFF | random.getrandbits(8) & mask
-    changed[-2] = sum8(changed[3:-2])
+    changed[-2] = sum8(bytes(changed[3:-2]))
     return bytes(changed)
 
 

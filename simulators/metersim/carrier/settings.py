@@ -1,4 +1,4 @@
-"""What a carrier module does when it is told to: begin anew (01), control (05), its list and its work (11, 12).
+"""What a carrier module does when it is told to: begin anew (01), control (05), its list and work (11, 12).
 
 Each takes effect before it is confirmed. What takes time of its own (a reset, a search, a broadcast) is an
 errand that the module runs after the confirmation.
@@ -32,7 +32,6 @@ class Errand(enum.Enum):
     JOIN = "let new slaves join"
     REJOIN = "let every slave join again"
     SEARCH = "let slaves register"
-    SEARCH_NO_MORE = "let no more register"
     BROADCAST = "send to every slave"
     WORK = "look what is to be read"
 
@@ -113,12 +112,14 @@ def _search(standing: Standing, told: Mapping[str, Any]) -> Errand:
     if not told["duration_min"]:
         raise Denied(INVALID_DATA)
     standing.registration = True
+    standing.searches += 1
     return Errand.SEARCH
 
 
 def _search_no_more(standing: Standing, _: Mapping[str, Any]) -> Errand:
     standing.registration = False
-    return Errand.SEARCH_NO_MORE
+    standing.searches += 1  # the one that goes on is over
+    return Errand.NOTHING
 
 
 def _restart(standing: Standing, _: Mapping[str, Any]) -> Errand:

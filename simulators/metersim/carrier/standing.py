@@ -57,6 +57,7 @@ class Standing:
         paused: it was told to let the concentrator read.
         learning: it learns routes, and does not read.
         registration: slaves may register by themselves.
+        searches: how often slaves were let register, or not any more.
         found: slaves that registered and are not in the list, by address.
 
     """
@@ -71,6 +72,7 @@ class Standing:
     paused: bool = False
     learning: bool = False
     registration: bool = False
+    searches: int = 0
     found: dict[str, Node] = field(default_factory=dict)
 
     @property

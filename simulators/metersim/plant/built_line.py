@@ -231,7 +231,9 @@ class BuiltLine:
             self._served = self.terminal
         elif self.row.server is not None:
             habits = self.row.server
-            self._served = SerialServer(carrier or line, habits if habits.seed else replace(habits, seed=seed))
+            self._served = SerialServer(
+                carrier or line, habits if habits.seed else replace(habits, seed=seed)
+            )
 
     async def serve(self, duplex: Duplex) -> None:
         """Answer what comes over ``duplex`` until the other side ends it.
