@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from metersim.carrier.ways import CarrierWays
 from metersim.line.faults import Faults
 from metersim.line.medium import Medium
 from metersim.plant.concentrator_row import ConcentratorRow
@@ -24,6 +25,7 @@ _DESCRIBED: Final = (
     MeterRow,
     ConcentratorRow,
     ServerHabits,
+    CarrierWays,
     CostControl,
     Tariffs,
     Medium,
