@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from metersim import Meter, Station
-from metersim.carrier.ways import CarrierWays
 from metersim.dlt698 import Meter698
 from tests.support.agreement import readings_of
 from tests.support.carried import QUICK, CarriedGateway

@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from meterlink.model.event import Event
 from metersim import Line, Station
 from metersim.carrier.module import CarrierModule
 from metersim.carrier.ways import PROTOCOLS, CarrierWays
+from tests.support.agreement import Answer, unkept_answers
 from tests.support.simulated import Duplex, SimulatedGateway
 
 QUICK = CarrierWays(shortest_s=0.5, longest_s=2.0, command_s=0.2, join_s=5.0, seed=3)
@@ -82,6 +84,22 @@ class CarriedGateway(SimulatedGateway):
                 await asyncio.wait([working])
 
         self.sim.run(with_module())
+
+    def check(self) -> None:
+        """See ``SimulatedGateway.check``; what the module told is no reading."""
+        answers = [
+            Answer(n, answer.at, answer.address, answer.values, bool(answer.faults))
+            for n, answer in enumerate(self.answers)
+            if answer.values
+        ]
+        unkept_answers(answers, [row for row in self.rows() if row.readings], self.addresses)
+        self.check_database()
+
+    def happened(self, kind: str) -> list[Event]:
+        """The events of a kind in the journal."""
+        return [
+            row.record for row in self.rows() if isinstance(row.record, Event) and row.record.kind == kind
+        ]
 
     async def _at_port(self, duplex: Duplex) -> None:
         await self.module.serve(duplex)

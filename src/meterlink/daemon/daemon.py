@@ -27,6 +27,7 @@ from meterlink.bus.listener import Door
 from meterlink.config import LineSettings, MeterSettings, Settings
 from meterlink.daemon.audited import audited_journal, housekeeper
 from meterlink.daemon.carrier_part import carrier_part, owner_of
+from meterlink.daemon.carrier_requests import CarrierDesk
 from meterlink.daemon.collection_requests import Around, CollectionRequests
 from meterlink.daemon.control_socket import SOCKET_FILE, owners
 from meterlink.daemon.delivery import Outside
@@ -254,9 +255,16 @@ class Daemon:
             clock,
             roster.answer,
         )
+        carriers = CarrierDesk(
+            parts.lines.part,
+            collection.answer,
+            settings=lambda: held.settings,
+            people=people,
+            owners=owners(),
+        )
         return ReadDesk(
             self._on_demand,
-            collection.answer,
+            carriers.answer,
             settings=lambda: held.settings,
             judged=journal.judged,
             people=people,

@@ -64,6 +64,11 @@ class LineSet:
         """In the order in which they were started."""
         return list(self._running)
 
+    def part(self, name: str) -> Part | None:
+        """The part of a line that runs."""
+        running = self._running.get(name)
+        return None if running is None else running.part
+
     def work(self) -> Mapping[str, LineWork]:
         """What each of them does."""
         return {name: each.part.work for name, each in self._running.items()}

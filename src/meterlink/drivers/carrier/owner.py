@@ -103,6 +103,8 @@ class CarrierOwner:
         table_at: when; aware, UTC.
         stage: what is being done with it, for people; empty: meters are read.
         latencies: how long its nodes take.
+        syncing: the comparison that somebody asked for last, or ``None``.
+        sync_trouble: why it came to nothing; empty: it did not.
 
     """
 
@@ -155,6 +157,8 @@ class CarrierOwner:
         self._pausing = asyncio.Lock()
         self._paused = False
         self._reset_told_s = float("-inf")
+        self.syncing: asyncio.Task[None] | None = None
+        self.sync_trouble = ""
         self._read_s = float("-inf")
 
     # --- for lanes -----------------------------------------------------------------------------
@@ -265,7 +269,7 @@ class CarrierOwner:
 
     async def _while_open(self, stream: ByteStream) -> str:
         """Use a port until it breaks; why it did."""
-        self._trouble, reason = "", ""
+        reason = ""
         port = self._port = ModulePort(
             stream,
             self.counts.strays,
@@ -356,6 +360,7 @@ class CarrierOwner:
         for trouble in troubles:
             _log.info("carrier_trouble", line=self.name, reason=trouble)
         self._at_stage("")
+        self._trouble = ""
         self._ready.set()
         _log.info("carrier_ready", line=self.name, way=self.way, vendor=self.facts.vendor)
 
@@ -396,6 +401,31 @@ class CarrierOwner:
         assert self.facts is not None
         await self._sync(Starting(asking, self.settings, self.roster, self._at_stage), self.facts)
         self._at_stage("")
+
+    def begin_sync(self, *, dry_run: bool) -> None:
+        """Compare the module's table with the roster now, beside the reading; one at a time.
+
+        Args:
+            dry_run: change nothing.
+
+        Raises:
+            LineLost: the module is not ready.
+
+        """
+        if self.syncing is not None and not self.syncing.done():
+            return
+        if self._group is None or not self._ready.is_set():
+            raise LineLost(self._why_not())
+        self.sync_trouble = ""
+        self.syncing = self._group.create_task(
+            self._synced(dry_run=dry_run), name=f"carrier[{self.name}].sync"
+        )
+
+    async def _synced(self, *, dry_run: bool) -> None:
+        try:
+            await (self.compared() if dry_run else self.sync())
+        except MeterlinkError as error:
+            self.sync_trouble = str(error)
 
     async def compared(self) -> Difference:
         """Read the module's table now, and change nothing.

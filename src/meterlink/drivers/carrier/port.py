@@ -96,12 +96,10 @@ class ModulePort:
     def fail(self, error: Exception) -> None:
         """End all open requests."""
         self._outstanding.fail(error)
-        for _, sent in self._outbox:
+        for _, sent in self._outbox:  # the writer passes them by
             if sent is not None and not sent.done():
                 sent.set_exception(error)
                 sent.exception()
-        self._outbox.clear()
-        self._outbox_octets = 0
 
     async def begin(self, afn: int, fn: int, values: Values, slave: str = "") -> Asked:
         """Send a request; returns when it has left.
