@@ -491,8 +491,8 @@ def test_an_answer_of_another_meter_is_nobodys() -> None:
     bench.run(story)
 
 
-def test_answers_may_come_in_any_order() -> None:
-    """A fast meter's answer would be given to a slow one (F16)."""
+def test_f16_answers_may_come_in_any_order() -> None:
+    """A fast meter's answer would be given to a slow one."""
 
     async def backwards(module: ScriptedModule, asked: Message) -> Said:
         assert asked.frame.addresses is not None
