@@ -83,7 +83,7 @@ def _whole(gateway: SimulatedGateway, every_s: int, count: int) -> None:
 
 @pytest.mark.parametrize("window", [20, 0])
 def test_meters_of_both_protocols_are_read_through_a_module(tmp_path: Path, window: int) -> None:
-    """Neither 645 nor 698.45 would be read behind a module, with F1-F1 or without."""
+    """Neither 645 nor 698.45 would be read behind a module, several at once or one by one."""
     ways = replace(QUICK, window=window)
     gateway = CarriedGateway(tmp_path, _stations(), ways=ways, protocols=_BOTH, every_s=120)
     gateway.run(seconds=600)

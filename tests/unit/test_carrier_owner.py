@@ -227,7 +227,7 @@ def test_what_was_under_way_at_a_reset_is_lost_at_once_and_not_sent_again() -> N
     bench.run(story)
 
 
-def test_a_repeated_03_f10_is_confirmed_and_does_not_begin_again() -> None:
+def test_a_repeated_report_of_a_reset_is_confirmed_and_does_not_begin_again() -> None:
     """A confirmation that is lost would start the module over and over."""
     bench = _bench()
 
@@ -306,7 +306,7 @@ def test_the_window_never_passes_the_limit_of_the_line() -> None:
 
 
 @pytest.mark.parametrize(("has_f1", "routes", "afn"), [(False, 1, 0x13), (False, 0, 0x02)])
-def test_without_f1_one_meter_is_read_at_a_time(has_f1: bool, routes: int, afn: int) -> None:
+def test_without_concurrent_reading_one_meter_is_read_at_a_time(has_f1: bool, routes: int, afn: int) -> None:
     """An old module would be given what it does not know, or two reads at once."""
 
     async def slow(module: ScriptedModule, asked: Message) -> Said:
@@ -326,7 +326,7 @@ def test_without_f1_one_meter_is_read_at_a_time(has_f1: bool, routes: int, afn: 
     bench.run(story)
 
 
-def test_a_module_that_has_no_f1_after_all_is_read_by_13_f1() -> None:
+def test_a_module_that_reads_not_concurrently_after_all_is_read_one_by_one() -> None:
     """A module that promises what it denies would never be read."""
 
     async def denies_f1(module: ScriptedModule, asked: Message) -> Said:
@@ -584,7 +584,7 @@ def test_a_module_that_forgot_its_list_is_given_it_again() -> None:
 
 
 def test_a_module_that_leads_is_paused_around_our_reads() -> None:
-    """Its own reading and ours would disturb each other (12-F2, 12-F3)."""
+    """Its own reading and ours would disturb each other."""
     bench = _bench(mode={"read_mode": 2})
 
     async def story(bench: Bench) -> None:
@@ -600,7 +600,7 @@ def test_a_module_that_leads_is_paused_around_our_reads() -> None:
 
 
 def test_what_the_module_asks_is_answered_at_once() -> None:
-    """A module that leads would stand still (14-F1 to F3)."""
+    """A module that leads would stand still."""
     bench = _bench()
 
     async def story(bench: Bench) -> None:
