@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -37,7 +37,7 @@ def _698(user_data: bytes, address: str = A, kind: AddressKind = AddressKind.SIN
     return frame698.encode(frame698.Frame(server, 0x10, user_data, from_server=False, started_by_client=True))
 
 
-def _simulated(story: Callable[[], Awaitable[None]]) -> None:
+def _simulated(story: Callable[[], Coroutine[None, None, None]]) -> None:
     Simulation(seed=1).run(story())
 
 
