@@ -167,6 +167,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "plant-concentrator-keys": partial(generate_plant.keys, "ConcentratorRow"),
     "plant-medium-keys": partial(generate_plant.keys, "Medium"),
     "plant-server-keys": partial(generate_plant.keys, "ServerHabits"),
+    "plant-carrier-keys": partial(generate_plant.keys, "CarrierWays"),
     "plant-control-keys": partial(generate_plant.keys, "CostControl"),
     "plant-tariffs-keys": partial(generate_plant.keys, "Tariffs"),
 }

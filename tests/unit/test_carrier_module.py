@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -277,7 +278,7 @@ def test_strangers_register_when_they_are_let() -> None:
 
 def test_a_broadcast_reaches_every_meter() -> None:
     """The clocks of an area could not be set at once."""
-    ahead = MeterRow(count=3, clock_ahead_s=100)
+    ahead = MeterRow(count=3, clock_ahead_s=Decimal(100))
     bench = Bench(FAST, ahead)
 
     async def story(host: Host) -> None:
