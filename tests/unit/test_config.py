@@ -9,12 +9,13 @@ from pydantic import ValidationError
 
 from meterlink.config import data_dir, load_settings
 from meterlink.config.billing import AREAS_MAX, BillingSettings
+from meterlink.config.lines import LineSettings
 from meterlink.config.load import FILE_MAX_OCTETS
 from meterlink.config.plans import PLANS_MAX
 from meterlink.config.secret_ref import SecretRef
 from meterlink.config.toml_places import line_of
 from meterlink.errors import ConfigError
-from meterlink.model.line_url import ListenUrl, SerialUrl, TcpUrl, parse_line_url
+from meterlink.model.line_url import ListenUrl, Rfc2217Url, SerialUrl, TcpUrl, parse_line_url
 
 _METER = '[[meters]]\nid = "m1"\naddress = "161"\nline = "tcp://127.0.0.1:5000"\n'
 _NUMBER = 'meter_number = "202611220001"\n'
@@ -259,6 +260,32 @@ def test_line_urls() -> None:
     listening = parse_line_url("listen://0.0.0.0:9000?terminal=161")
     assert ListenUrl(host="0.0.0.0", port=9000, terminal="000000000161") == listening
     assert "listen://[::]:0?terminal=000000000161" == str(parse_line_url("listen://[::]:0?terminal=161"))
+    concentrator = parse_line_url("listen://0.0.0.0:9000?terminal=0171-02082")
+    assert ListenUrl(host="0.0.0.0", port=9000, terminal="0171-2082") == concentrator
+    assert ("gdw1376.1", "dlt698.45") == (concentrator.caller, listening.caller)
+    dtu = parse_line_url("listen://0.0.0.0:9100?device=DTU+7%26a")
+    assert ListenUrl(host="0.0.0.0", port=9100, device="DTU 7&a") == dtu
+    assert dtu == parse_line_url(str(dtu))
+    dialled = parse_line_url("tcp://h:7000?terminal=161")
+    assert TcpUrl(host="h", port=7000, terminal="000000000161") == dialled == parse_line_url(str(dialled))
+    assert "tcp h:7000" == dialled.place
+    server = parse_line_url("rfc2217://h:7000?baud=9600")
+    assert Rfc2217Url(host="h", port=7000, baud=9600, parity="even") == server == parse_line_url(str(server))
+
+
+def test_what_may_keep_a_frame_is_not_ours(tmp_path: Path) -> None:
+    """A trip that a concentrator delivers an hour later would be sent again, and obeyed twice."""
+    urls = [
+        "tcp://h:1",
+        "rfc2217://h:2",
+        "serial:///dev/x",
+        "tcp://h:3?terminal=1",
+        "tcp://h:4?terminal=0171-2082",
+        "listen://0.0.0.0:1?terminal=1",
+        "listen://0.0.0.0:2?device=x",
+    ]
+    found = [LineSettings.model_validate({"name": "l", "url": url}).is_ours for url in urls]
+    assert [True, True, True, False, False, False, False] == found
 
 
 def _listening(*urls: str) -> str:
@@ -284,7 +311,17 @@ def test_one_port_serves_many_terminals(tmp_path: Path) -> None:
     [
         (("listen://0.0.0.0:9000?terminal=1", "listen://127.0.0.1:9000?terminal=2"), "the same host"),
         (("listen://0.0.0.0:9000?terminal=1", "listen://0.0.0.0:9001?terminal=01"), "already that of line"),
-        (("listen://0.0.0.0:9000",), "which terminal?"),
+        (
+            ("listen://0.0.0.0:9000?terminal=1", "listen://0.0.0.0:9000?terminal=0171-1"),
+            "one port serves one",
+        ),
+        (("listen://0.0.0.0:9000?device=a", "listen://0.0.0.0:9001?device=a"), "already that of line"),
+        (("listen://0.0.0.0:9000",), "who calls?"),
+        (("listen://0.0.0.0:9000?terminal=1&device=a",), "who calls?"),
+        (("listen://0.0.0.0:9000?device=" + 65 * "a",), "1 to 64 printable"),
+        (("listen://0.0.0.0:9000?terminal=171-2082",), "is written 0171-2082"),
+        (("listen://0.0.0.0:9000?terminal=0171-65536",), "1 to 65535"),
+        (("listen://0.0.0.0:9000?terminal=0171-0",), "1 to 65535"),
         (("listen://0.0.0.0:9000?terminal=A1",), "12 decimal digits"),
         (("listen://0.0.0.0:9000?terminal=999999999999",), "broadcast"),
         (("listen://0.0.0.0:9000?terminal=1&terminal=2",), "given twice"),
@@ -309,6 +346,10 @@ def test_a_wrong_listener_is_refused_with_the_remedy(
         "tcp://h:0",
         "tcp://h:99999",
         "tcp://h:1/x",
+        "tcp://h:1?baud=9600",
+        "rfc2217://h",
+        "rfc2217://h:1?baud=1",
+        "rfc2217://h:1/x",
         "serial://dev/tty",
         "serial:///dev/tty?baud=1",
         "serial:///dev/tty?parity=mark",

@@ -9,7 +9,15 @@ from pydantic import AfterValidator, Field, field_validator
 
 from meterlink.config.table import Name, Table
 from meterlink.errors import ConfigError
-from meterlink.model.line_url import BAUD_RATES, LineUrl, ListenUrl, SerialUrl, parse_line_url
+from meterlink.model.line_url import (
+    BAUD_RATES,
+    LineUrl,
+    ListenUrl,
+    Rfc2217Url,
+    SerialUrl,
+    TcpUrl,
+    parse_line_url,
+)
 
 LINES_MAX = 1_000
 """A configuration with more is refused; one gateway is not meant for more."""
@@ -77,9 +85,18 @@ class LineSettings(Table):
     def character_s(self) -> float:
         """Seconds an octet takes on the wire, 0 where nobody knows."""
         url = self.parsed_url
-        if isinstance(url, SerialUrl):
+        if isinstance(url, SerialUrl | Rfc2217Url):
             return url.character_s
         return 11 / self.baud if self.baud else 0.0
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether octets leave at once or are lost; otherwise something may keep a frame for later.
+
+        Source: decision 22, b.
+        """
+        url = self.parsed_url
+        return not (isinstance(url, ListenUrl) or (isinstance(url, TcpUrl) and url.terminal))
 
 
 class LineFinder:
@@ -120,10 +137,16 @@ class LineFinder:
         return self._found[wanted]
 
 
+_IN_NAMES = str.maketrans(dict.fromkeys('+#/\\"$ ', "_"))
+"""What a serial server may call itself, and no line."""
+
+
 def _name_of(url: LineUrl) -> str:
     if isinstance(url, SerialUrl):
         return url.device.rpartition("/")[2][-64:]
     if isinstance(url, ListenUrl):
+        return url.who.translate(_IN_NAMES)
+    if isinstance(url, TcpUrl) and url.terminal:
         return url.terminal
     return f"{url.host}:{url.port}"[-64:]
 
@@ -159,18 +182,28 @@ def check_listeners(urls: Iterable[LineUrl]) -> None:
     """Refuse what the second listener would find at start: the port taken, by ourselves.
 
     Raises:
-        ValueError: two hosts of one port, or one terminal on two lines.
+        ValueError: two hosts or two kinds of callers of one port, or one caller on two lines.
 
     """
-    listening: dict[int, str] = {}
-    terminals: dict[str, ListenUrl] = {}
+    ports: dict[int, ListenUrl] = {}
+    callers: dict[tuple[str, str], ListenUrl] = {}
     for url in urls:
         if not isinstance(url, ListenUrl):
             continue
-        if url.port and (other := listening.setdefault(url.port, url.host)) != url.host:
+        other = ports.setdefault(url.port, url) if url.port else url
+        if other.host != url.host:
             raise ValueError(
-                f"line {str(url)!r}: another line listens on port {url.port} of {other}; "
+                f"line {str(url)!r}: another line listens on port {url.port} of {other.host}; "
                 "write the same host for all lines of one port"
             )
-        if (twice := terminals.setdefault(url.terminal, url)) is not url:
-            raise ValueError(f"line {str(url)!r}: terminal {url.terminal} is already that of line {twice}")
+        if other.caller != url.caller:
+            raise ValueError(
+                f"line {str(url)!r}: on port {url.port} callers of another kind are waited for ({other}); "
+                "one port serves one kind: give them two"
+            )
+        if (twice := callers.setdefault((url.caller, url.who), url)) is not url:
+            raise ValueError(f"line {str(url)!r}: {_whom(url)} is already that of line {twice}")
+
+
+def _whom(url: ListenUrl) -> str:
+    return f"terminal {url.terminal}" if url.terminal else f"device {url.device}"

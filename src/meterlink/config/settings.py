@@ -163,11 +163,11 @@ class Settings(BaseSettings):
         return [(line, tuple(meters)) for line, meters in found.values()]
 
     def terminals_by_endpoint(self) -> dict[str, list[str]]:
-        """``HOST:PORT`` on which we listen -> the terminals that may dial it."""
+        """``HOST:PORT`` on which we listen -> the callers that may dial it."""
         found: dict[str, list[str]] = {}
         for line, _ in self.meters_by_line():
             if isinstance(url := line.parsed_url, ListenUrl):
-                found.setdefault(f"{url.host}:{url.port}", []).append(url.terminal)
+                found.setdefault(f"{url.host}:{url.port}", []).append(url.who)
         return found
 
 

@@ -1,5 +1,5 @@
 """Where a line is, or who is to come: ``tcp://host:port``, ``serial:///dev/ttyUSB0?baud=2400&parity=even``,
-``listen://0.0.0.0:9000?terminal=111111111111``.
+``rfc2217://host:port?baud=2400``, ``listen://0.0.0.0:9000?terminal=111111111111``, ``listen://...?device=DTU-7``.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from posixpath import normpath
 from typing import Final, Literal, get_args
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from meterlink.errors import ConfigError
-from meterlink.model.address import meter_address
+from meterlink.model.address import terminal_address
 from meterlink.model.host import is_host
 
 Parity = Literal["none", "even", "odd"]
@@ -24,18 +24,32 @@ URLS_KEPT: Final = 4_096
 """URLs kept taken apart: thousands of meters stand on few lines."""
 
 
+DEVICE_CHARACTERS_MAX: Final = 64
+"""Of the text with which a serial server registers."""
+
+Caller = Literal["dlt698.45", "gdw1376.1", "serial server"]
+"""What speaks first on a connection, and is known by it: a concentrator or a serial server."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpUrl:
-    """A serial server or concentrator that passes raw octets on.
+    """A serial server that passes raw octets on, or a terminal that waits to be dialled.
 
     Args:
         host: name or address.
         port: 1 to 65535.
+        terminal: of a concentrator, as in ``ListenUrl``; empty: the meters' own octets come and go here.
 
     """
 
     host: str
     port: int
+    terminal: str = ""
+
+    @property
+    def caller(self) -> Caller | None:
+        """Which kind of terminal is dialled; ``None``: none, meters are behind it directly."""
+        return _kind_of(self.terminal) if self.terminal else None
 
     @property
     def place(self) -> str:
@@ -43,27 +57,62 @@ class TcpUrl:
         return f"tcp {_plain_host(self.host)}:{self.port}"
 
     def __str__(self) -> str:
-        return f"tcp://{_host_in_url(self.host)}:{self.port}"
+        whom = f"?terminal={self.terminal}" if self.terminal else ""
+        return f"tcp://{_host_in_url(self.host)}:{self.port}{whom}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListenUrl:
-    """A terminal (concentrator, or a meter with a modem) that dials us: where we listen, and for whom.
-
-    One port serves many terminals, and each of them is a line of its own: it has one request at a time,
-    while its neighbours do not wait. So the URL names both, and lines may share host and port. A terminal is
-    known by the address it logs in with, never by where it calls from: that changes with each dial-up.
+class Rfc2217Url:
+    """A serial server whose rate and parity are set over the connection.
 
     Args:
-        host: our address to listen on; ``0.0.0.0`` or ``::`` for all.
-        port: 0 to 65535; 0 takes any that is free.
-        terminal: 12 digits, the communication address that it logs in with.
+        host: name or address.
+        port: 1 to 65535.
+        baud: one of ``BAUD_RATES``.
+        parity: 645 asks for even.
 
     """
 
     host: str
     port: int
-    terminal: str
+    baud: int = 2400
+    parity: Parity = "even"
+
+    @property
+    def character_s(self) -> float:
+        """See ``SerialUrl.character_s``."""
+        return _character_s(self.baud, self.parity)
+
+    @property
+    def place(self) -> str:
+        """The same port of the same machine as that of a ``TcpUrl``."""
+        return f"tcp {_plain_host(self.host)}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"rfc2217://{_host_in_url(self.host)}:{self.port}?baud={self.baud}&parity={self.parity}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenUrl:
+    """A terminal (concentrator, meter with a modem) or serial server that dials us: where, and who.
+
+    One port serves many callers, and each of them is a line of its own: it has one request at a time, while
+    its neighbours do not wait. So the URL names both, and lines may share host and port. A caller is known by
+    what it says first, never by where it calls from: that changes with each dial-up.
+
+    Args:
+        host: our address to listen on; ``0.0.0.0`` or ``::`` for all.
+        port: 0 to 65535; 0 takes any that is free.
+        terminal: the address that it logs in with: 12 digits of DL/T 698.45, or ``0171-2082``, area and
+            terminal of Q/GDW 1376.1; empty: a serial server calls.
+        device: of a serial server, the text with which it registers, 1 to 64 printable characters of ASCII.
+
+    """
+
+    host: str
+    port: int
+    terminal: str = ""
+    device: str = ""
 
     @property
     def endpoint(self) -> tuple[str, int]:
@@ -71,12 +120,23 @@ class ListenUrl:
         return self.host, self.port
 
     @property
+    def caller(self) -> Caller:
+        """Which kind of caller is waited for; a port serves one kind."""
+        return _kind_of(self.terminal) if self.terminal else "serial server"
+
+    @property
+    def who(self) -> str:
+        """What the caller says of itself."""
+        return self.terminal or self.device
+
+    @property
     def place(self) -> str:
-        """A line of its own for each terminal."""
+        """A line of its own for each caller."""
         return str(self)
 
     def __str__(self) -> str:
-        return f"listen://{_host_in_url(self.host)}:{self.port}?terminal={self.terminal}"
+        whom = f"terminal={self.terminal}" if self.terminal else f"device={quote(self.device, safe='')}"
+        return f"listen://{_host_in_url(self.host)}:{self.port}?{whom}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +157,7 @@ class SerialUrl:
     @property
     def character_s(self) -> float:
         """Seconds that one octet takes on the wire: start, 8 data, parity, stop."""
-        return (10 if self.parity == "none" else 11) / self.baud
+        return _character_s(self.baud, self.parity)
 
     @property
     def place(self) -> str:
@@ -108,7 +168,7 @@ class SerialUrl:
         return f"serial://{self.device}?baud={self.baud}&parity={self.parity}"
 
 
-LineUrl = TcpUrl | SerialUrl | ListenUrl
+LineUrl = TcpUrl | Rfc2217Url | SerialUrl | ListenUrl
 
 
 @lru_cache(maxsize=URLS_KEPT)
@@ -124,29 +184,42 @@ def parse_line_url(text: str) -> LineUrl:
         port = parts.port
     except ValueError as error:
         raise ConfigError(f"line {text!r}: {error}") from None
-    if parts.hostname and parts.scheme in ("tcp", "listen") and not is_host(parts.hostname):
+    if parts.hostname and parts.scheme in ("tcp", "rfc2217", "listen") and not is_host(parts.hostname):
         raise ConfigError(
             f"line {text!r}: no host can be called {parts.hostname!r}; "
             "between two dots stand 1 to 63 characters"
         )
     if parts.scheme == "tcp":
-        return _tcp(text, parts.hostname, port, rest=parts.path + parts.query)
+        return _tcp(text, parts.hostname, port, parts.query, rest=parts.path)
+    if parts.scheme == "rfc2217":
+        return _rfc2217(text, parts.hostname, port, parts.query, rest=parts.path)
     if parts.scheme == "serial":
         return _serial(text, parts.netloc + parts.path, parts.query)
     if parts.scheme == "listen":
         return _listen(text, parts.hostname, port, parts.query, rest=parts.path)
     raise ConfigError(
-        f"line {text!r}: a line is tcp://HOST:PORT, serial:///dev/ttyUSB0?baud=2400&parity=even "
-        "or listen://0.0.0.0:PORT?terminal=ADDRESS"
+        f"line {text!r}: a line is tcp://HOST:PORT, serial:///dev/ttyUSB0?baud=2400&parity=even, "
+        "rfc2217://HOST:PORT?baud=2400&parity=even or listen://0.0.0.0:PORT?terminal=ADDRESS"
     )
 
 
-def _tcp(text: str, host: str | None, port: int | None, *, rest: str) -> TcpUrl:
+def _tcp(text: str, host: str | None, port: int | None, query: str, *, rest: str) -> TcpUrl:
     if not host or not port or rest.strip("/"):
         raise ConfigError(
-            f"line {text!r}: write tcp://HOST:PORT, with a port of 1 to 65535 and nothing behind"
+            f"line {text!r}: write tcp://HOST:PORT, with a port of 1 to 65535 and nothing behind, or "
+            "?terminal=ADDRESS of a concentrator that is dialled"
         )
-    return TcpUrl(host=host, port=port)
+    options = _options(text, query, known=("terminal",), example="?terminal=111111111111")
+    return TcpUrl(host=host, port=port, terminal=_terminal(text, options) if options else "")
+
+
+def _rfc2217(text: str, host: str | None, port: int | None, query: str, *, rest: str) -> Rfc2217Url:
+    if not host or not port or rest.strip("/"):
+        raise ConfigError(
+            f"line {text!r}: write rfc2217://HOST:PORT?baud=2400&parity=even, with a port of 1 to 65535"
+        )
+    options = _options(text, query, known=("baud", "parity"), example="?baud=2400&parity=even")
+    return Rfc2217Url(host=host, port=port, baud=_baud(text, options), parity=_parity(text, options))
 
 
 def _listen(text: str, host: str | None, port: int | None, query: str, *, rest: str) -> ListenUrl:
@@ -154,17 +227,35 @@ def _listen(text: str, host: str | None, port: int | None, query: str, *, rest: 
         raise ConfigError(
             f"line {text!r}: write listen://0.0.0.0:PORT?terminal=ADDRESS, with a port of 0 to 65535"
         )
-    options = _options(text, query, known=("terminal",), example="?terminal=111111111111")
-    if not options.get("terminal"):
+    options = _options(text, query, known=("terminal", "device"), example="?terminal=111111111111")
+    if len([value for value in options.values() if value]) != 1:
         raise ConfigError(
-            f"line {text!r}: which terminal? One port serves many, each is a line of its own: "
-            "add ?terminal= and the address that it logs in with"
+            f"line {text!r}: who calls? One port serves many, each is a line of its own: add ?terminal= and "
+            "the address that a concentrator logs in with, or ?device= and the text with which a serial "
+            "server registers"
         )
+    if options.get("terminal"):
+        return ListenUrl(host=host, port=port, terminal=_terminal(text, options))
+    return ListenUrl(host=host, port=port, device=_device(text, options["device"]))
+
+
+def _terminal(text: str, options: dict[str, str]) -> str:
     try:
-        terminal = meter_address(options["terminal"])
+        return terminal_address(options["terminal"])
     except ConfigError as error:
         raise ConfigError(f"line {text!r}: {error}") from None
-    return ListenUrl(host=host, port=port, terminal=terminal)
+
+
+def _device(text: str, device: str) -> str:
+    if len(device) > DEVICE_CHARACTERS_MAX or not device.isascii() or not device.isprintable():
+        raise ConfigError(
+            f"line {text!r}: device is 1 to {DEVICE_CHARACTERS_MAX} printable characters of ASCII"
+        )
+    return device
+
+
+def _kind_of(terminal: str) -> Caller:
+    return "gdw1376.1" if "-" in terminal else "dlt698.45"
 
 
 def _serial(text: str, device: str, query: str) -> SerialUrl:
@@ -197,6 +288,10 @@ def _plain_host(host: str) -> str:
         mapped = number.ipv4_mapped if isinstance(number, IPv6Address) else None
         name = str(mapped or number)
     return "localhost" if name in {"127.0.0.1", "::1"} else name
+
+
+def _character_s(baud: int, parity: Parity) -> float:
+    return (10 if parity == "none" else 11) / baud
 
 
 def _host_in_url(host: str) -> str:

@@ -13,7 +13,6 @@ from meterlink.config.meters import MeterSettings, ProtectedKind, World
 from meterlink.config.settings import Settings
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError
-from meterlink.model.line_url import ListenUrl
 from meterlink.roster.fits import unit_misfit, world_misfit, world_of
 from meterprofiles import Profile
 
@@ -170,11 +169,10 @@ class Roster:
         return cls(
             tuple(
                 replace(
-                    _meter(meter, profiles.find(meter.protocol, meter.model), line.name, line_is_ours),
+                    _meter(meter, profiles.find(meter.protocol, meter.model), line.name, line.is_ours),
                     predecessors=tuple(settings.predecessors.get(meter.id, ())),
                 )
                 for line, meters in settings.meters_by_line()
-                for line_is_ours in [not isinstance(line.parsed_url, ListenUrl)]
                 for meter in meters
             )
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meterlink.errors import LineLost
-from meterlink.model.line_url import LineUrl, ListenUrl, TcpUrl
+from meterlink.model.line_url import LineUrl, ListenUrl, Rfc2217Url, TcpUrl
 from meterlink.transports.stream import ByteStream
 
 
@@ -17,6 +17,8 @@ async def open_line(url: LineUrl) -> ByteStream:
     """
     if isinstance(url, ListenUrl):
         raise LineLost(f"{url}: the terminal dials in, to the daemon; nobody can dial it")
+    if isinstance(url, Rfc2217Url):
+        raise LineLost(f"{url}: rates cannot be set over a connection yet")
     if isinstance(url, TcpUrl):
         from meterlink.transports.tcp_client import open_tcp  # noqa: PLC0415 (a TCP gateway needs no pyserial)
 

@@ -38,18 +38,19 @@ GARBAGE_MAX: Final = 100_000
 """So many objects are made before anybody looks for garbage: worlds are short."""
 
 
-def soak(points: int, results: Results, *, workers: int) -> None:
+def soak(points: int, results: Results, *, workers: int, first_round: int = 0) -> None:
     """Seed after seed until the program was killed so often in all.
 
     Args:
         points: so often; the seeds that are being played then are played to their end.
         results: so far; grows.
         workers: processes.
+        first_round: rounds of seeds that are left out, because they were played somewhere else.
 
     """
     code, began, before = _code(), time.monotonic(), results.kills
     told_at = began
-    seeds: Iterator[int] = (seed for seed in seeds_in_turn() if seed not in results.seeds)
+    seeds: Iterator[int] = (seed for seed in seeds_in_turn(first_round) if seed not in results.seeds)
     at_work: dict[Future[tuple[Tally, float]], int] = {}
     with ProcessPoolExecutor(workers) as pool:
         while at_work or results.kills < points:
@@ -67,9 +68,9 @@ def soak(points: int, results: Results, *, workers: int) -> None:
                 print(_progress(results, points, before, told_at - began), flush=True)
 
 
-def seeds_in_turn() -> Iterator[int]:
-    """Every seed that a soak plays, without an end."""
-    for number in itertools.count():
+def seeds_in_turn(first_round: int = 0) -> Iterator[int]:
+    """Every seed that a soak plays, from a round on, without an end."""
+    for number in itertools.count(first_round):
         for first in FIRST_SEEDS:
             yield first + number
             often = OFTEN_FROM + first + number * OFTEN_EACH
@@ -150,6 +151,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="orders killed at every point of their way")
     parser.add_argument("--points", type=int, default=10_000, help="how many kills in all, with earlier runs")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--first-round", type=int, default=0, help="leave out what was played elsewhere")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="of the results")
     parser.add_argument("--seed", type=int, help="one world")
     parser.add_argument("--point", default="", help="at which it dies, one of each life: 100,30")
@@ -159,7 +161,7 @@ def main() -> None:
         sys.exit(0 if again(asked.seed, kills) else 1)
     results = Results.of(asked.folder)
     try:
-        soak(asked.points, results, workers=asked.workers)
+        soak(asked.points, results, workers=asked.workers, first_round=asked.first_round)
     finally:
         print(report(results), flush=True)
     sys.exit(1 if results.wrong else 0)
