@@ -310,6 +310,7 @@ def _ready_line(built: BuiltPlant, urls: dict[str, str], api: str | None) -> str
         row.line.name: {"concentrator": row.address} for row in built.plant.concentrators
     }
     through |= {name: {"carrier": True} for name, line in built.lines.items() if line.carrier is not None}
+    through |= {row.line.name: {"terminal": row.address} for row in built.plant.terminals}
     lines = [
         {
             "name": name,
