@@ -289,6 +289,7 @@ class Daemon:
             rng=outside.rng,
             zone=held.settings.gateway.plant_time,
             ear=gatehouse.ear(line.name),
+            station=gatehouse.station(line),
             report=gatehouse.told_along(line),
             ordering=ordering,
             on_demand=self._on_demand,

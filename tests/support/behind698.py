@@ -1,0 +1,169 @@
+"""A head-end's line to a simulated concentrator of DL/T 698.45, and the drivers that read through it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from meterlink.bus.exchange import Timing
+from meterlink.bus.line import Line as BusLine
+from meterlink.bus.queue import Priority
+from meterlink.drivers.base import Driver, StoredAnswer
+from meterlink.drivers.behind698.concentrator import Concentrator698
+from meterlink.drivers.behind698.ways import Behind
+from meterlink.drivers.choose import driver_for
+from meterlink.drivers.dlt698_talk import no_password
+from meterlink.drivers.dlt698_terminal import TerminalSession
+from meterlink.drivers.reports import Report
+from meterlink.model.data_classes import DAILY_FREEZE, DataClass
+from meterlink.transports.memory import memory_line
+from meterlink.transports.stream import ByteStream
+from meterprofiles import generic
+from metersim.dlt698.terminal import Terminal
+from metersim.terminals.plan import CARRIER
+from metersim.works.moments import PLANT_TIME
+from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu
+from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.link.deframer import Deframer
+from tests.support.concentrator import ADDRESS, CARRIER_645, CARRIER_698, WIRED_645, WIRED_698, World
+from tests.support.simulated import Duplex
+
+T = TypeVar("T")
+TIMING = Timing(reply_timeout_s=30.0, octet_gap_s=0.5, answer_max_s=3.0)
+FREEZES = ("forward_active_energy", "reverse_active_energy")
+
+
+class HeadEnd:
+    """A concentrator's line in the hands of the program; a story asks through it.
+
+    Args:
+        world: the concentrator and its meters.
+        ways: as of ``Behind``.
+        port: to which frames are forwarded.
+        more: other keys of ``Behind``.
+
+    Attributes:
+        requests: APDUs that the concentrator was sent, in their order.
+        between: what stands between the line and the concentrator, where somebody meddles.
+
+    """
+
+    def __init__(
+        self, world: World, *, ways: Sequence[Any] | None = None, port: Oad = CARRIER, **more: Any
+    ) -> None:
+        self.world = world
+        self.sim = world.sim
+        self.requests: list[Apdu] = []
+        self.reports: list[Report] = []
+        self.opened = 0
+        self.between: Callable[[Duplex], Any] = lambda duplex: duplex
+        behind = Behind(terminal=ADDRESS, port=str(port), **more)
+        self.behind = behind if ways is None else replace(behind, ways=tuple(ways))
+        self.terminal: Terminal = world.concentrator.terminal
+        self.line: BusLine
+        self.concentrator: Concentrator698
+        self._heard = Deframer()
+
+    def run(self, story: Callable[[], Awaitable[T]]) -> T:
+        """Let the line be opened and the concentrator work, and tell a story; its result."""
+        return self.sim.run(self._told(story))
+
+    def driver(self, address: str) -> Driver:
+        """Of a meter."""
+        protocol = "dlt645-2007" if address in {WIRED_645, CARRIER_645} else "dlt698.45"
+        profile = generic(protocol)
+        own = driver_for(profile, self.sim.clock, random_octets=self.sim.random.randbytes)
+        return self.concentrator.around(own, profile)
+
+    async def night(
+        self,
+        address: str,
+        *slots: datetime,
+        items: Sequence[str] = FREEZES,
+        data_class: DataClass = DAILY_FREEZE,
+        priority: Priority = Priority.BILLING,
+        every_s: int = 0,
+    ) -> StoredAnswer:
+        """What a driver brings of a meter's memory."""
+        return await self.driver(address).read_stored(
+            self.line, address, data_class, items, slots, priority=priority, every_s=every_s
+        )
+
+    async def now(self, address: str, item: str = "forward_active_energy") -> Any:
+        """What a driver reads now."""
+        return await self.driver(address).read(self.line, address, item, priority=Priority.ON_DEMAND)
+
+    def midnight(self, days: int = 0) -> datetime:
+        """The beginning of today, or so many days later, as the plant counts."""
+        today = self.sim.clock.utc_now().astimezone(PLANT_TIME).replace(hour=0, minute=0, second=0)
+        return today.replace(microsecond=0) + timedelta(days=days)
+
+    def true(self, address: str, item: str, at: datetime) -> Any:
+        """What the meter had."""
+        return self.world.meters[address].value(item, at)
+
+    def asked(self) -> list[str]:
+        """The kinds of requests that were sent."""
+        return [type(one).__name__ for one in self.requests]
+
+    async def _told(self, story: Callable[[], Awaitable[T]]) -> T:
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            self._make()
+            tasks = [
+                group.create_task(self.world.concentrator.run(), name="concentrator"),
+                group.create_task(self.line.run(), name="line"),
+            ]
+            await asyncio.sleep(1)
+            result = await story()
+            for task in tasks:
+                task.cancel()
+        return result
+
+    def _make(self) -> None:
+        clock, random = self.sim.clock, self.sim.random
+        self.line = BusLine(
+            "terminal", opener=self._open, timing=TIMING, rng=random, ear=self._ear, ear_parses=True
+        )
+        self.concentrator = Concentrator698(
+            self.behind,
+            [WIRED_698, WIRED_645, CARRIER_645, CARRIER_698],
+            clock=clock,
+            random_octets=random.randbytes,
+            profile=None,
+            preamble=0,
+            zone=PLANT_TIME,
+            password_of=no_password,
+            report=self.reports.append,
+        )
+
+    def _ear(self) -> TerminalSession:
+        return TerminalSession(
+            {ADDRESS},
+            clock=self.sim.clock,
+            zone=PLANT_TIME,
+            clock_trusted=True,
+            report=self.reports.append,
+            dialled=ADDRESS,
+        )
+
+    async def _open(self) -> ByteStream:
+        ours, theirs = memory_line()
+        self.opened += 1
+        duplex = self.between(Duplex(theirs, self._listen))
+        self._group.create_task(self._serve(duplex, theirs))
+        return ours
+
+    async def _serve(self, duplex: Duplex, theirs: ByteStream) -> None:
+        try:
+            await self.terminal.serve(duplex)
+        finally:
+            await theirs.aclose()
+
+    def _listen(self, octets: bytes) -> None:
+        for frame in self._heard.feed(octets):
+            if frame.started_by_client and not frame.segmented:
+                self.requests.append(decode_apdu(frame.user_data))
