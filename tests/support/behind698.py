@@ -22,14 +22,18 @@ from meterlink.model.data_classes import DAILY_FREEZE, DataClass
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from meterprofiles import generic
+from metersim import Line, Station
 from metersim.dlt698.terminal import Terminal
-from metersim.terminals.plan import CARRIER
+from metersim.terminals.delivered import CURVE_TASK
+from metersim.terminals.plan import CARRIER, ConcentratorPlan
+from metersim.terminals.port import Route
 from metersim.works.moments import PLANT_TIME
 from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.link.deframer import Deframer
 from tests.support.concentrator import ADDRESS, CARRIER_645, CARRIER_698, WIRED_645, WIRED_698, World
-from tests.support.simulated import Duplex
+from tests.support.simulated import Duplex, SimulatedGateway
+from tests.support.strikes import is_control
 
 T = TypeVar("T")
 TIMING = Timing(reply_timeout_s=30.0, octet_gap_s=0.5, answer_max_s=3.0)
@@ -167,3 +171,107 @@ class HeadEnd:
         for frame in self._heard.feed(octets):
             if frame.started_by_client and not frame.segmented:
                 self.requests.append(decode_apdu(frame.user_data))
+
+
+class KeepingCarrier:
+    """A carrier that may lose a control frame, or keep it and let it out later.
+
+    Args:
+        line: the meters behind it.
+        now: true time.
+
+    Attributes:
+        controls: control frames that were handed to it: when, and their octets.
+        keeps_s: for how long it keeps each of the next ones; ``None``: for ever.
+
+    """
+
+    def __init__(self, line: Line, now: Callable[[], datetime]) -> None:
+        self.controls: list[tuple[datetime, bytes]] = []
+        self.keeps_s: list[float | None] = []
+        self._line = line
+        self._now = now
+
+    async def serve(self, duplex: Any) -> None:
+        """See ``Served.serve``."""
+        arriving: asyncio.Queue[bytes] = asyncio.Queue(64)
+        async with asyncio.TaskGroup() as group:
+            pump = group.create_task(self._pump(duplex, arriving))
+            await self._line.serve(_Arriving(arriving, duplex))
+            pump.cancel()
+
+    async def _pump(self, duplex: Any, arriving: asyncio.Queue[bytes]) -> None:
+        loop = asyncio.get_running_loop()
+        while octets := await duplex.receive():
+            keeps_s: float | None = 0.0
+            if is_control(octets):
+                self.controls.append((self._now(), octets))
+                keeps_s = self.keeps_s.pop(0) if self.keeps_s else 0.0
+            if keeps_s is not None:
+                loop.call_later(keeps_s, arriving.put_nowait, octets)
+        arriving.put_nowait(b"")
+
+
+class _Arriving:
+    """What the meters hear, and their way back."""
+
+    def __init__(self, arriving: asyncio.Queue[bytes], duplex: Any) -> None:
+        self.receive = arriving.get
+        self.send = duplex.send
+
+
+class BehindGateway:
+    """The concentrator before a ``SimulatedGateway``, which dials it; its meters stand behind its carrier.
+
+    Args:
+        gateway: with the meters as its stations, and ``lines`` as of `lines_to`.
+        plan: what of the concentrator is different.
+
+    """
+
+    def __init__(self, gateway: SimulatedGateway, stations: Sequence[Station], **plan: Any) -> None:
+        self.gateway = gateway
+        curve = plan.pop("curve", False)
+        self.line = Line(
+            stations, clock=gateway.sim.clock, record=gateway.answers.append, rules=gateway.strikes.rules
+        )
+        figures: dict[str, Any] = {"address": ADDRESS, "carrier": Route(), **plan}
+        plan_ = ConcentratorPlan(**figures)
+        self.carrier = KeepingCarrier(self.line, gateway.sim.clock.utc_now)
+        self.concentrator = plan_.build(
+            {CARRIER: self.line}, clock=gateway.sim.clock, served={CARRIER: self.carrier}
+        )
+        if not curve:
+            del self.concentrator.collector.tasks[CURVE_TASK.number]
+        gateway.serve = self._serve
+
+    def run(self, *, seconds: float, story: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Run daemon and concentrator for so long, and a story beside them."""
+
+        async def meanwhile() -> None:
+            async with asyncio.TaskGroup() as group:
+                working = group.create_task(self.concentrator.run(), name="concentrator")
+                began = self.gateway.sim.clock.monotonic_s()
+                if story is not None:
+                    await story()
+                await asyncio.sleep(max(0.0, seconds - (self.gateway.sim.clock.monotonic_s() - began)))
+                working.cancel()
+
+        self.gateway.run(seconds=seconds, meanwhile=meanwhile)
+
+    async def _serve(self, duplex: Duplex) -> None:
+        await self.concentrator.terminal.serve(duplex)
+        await duplex.aclose()
+
+
+def lines_to(**terminal: Any) -> dict[str, Any]:
+    """The line to the concentrator, as the configuration names it."""
+    return {
+        "lines": [
+            {
+                "name": "line1",
+                "url": f"tcp://127.0.0.1:1?terminal={ADDRESS}",
+                **({"terminal": terminal} if terminal else {}),
+            }
+        ]
+    }

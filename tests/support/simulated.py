@@ -73,6 +73,10 @@ class Duplex:
         except (LineLost, LineClosed) as error:
             raise ConnectionResetError(str(error)) from None
 
+    async def aclose(self) -> None:
+        """The far end goes."""
+        await self._stream.aclose()
+
 
 class OwnClock:
     """The gateway's clock, which may be wrong while those of the meters go on."""

@@ -1,4 +1,4 @@
-"""Reading meters behind a concentrator of DL/T 698.45: from its store, through it, and by their own frames."""
+"""Reading meters behind a concentrator of DL/T 698.45: its store, through it, and by their own frames."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_silent_meter_is_a_silence() -> None:
     head = HeadEnd(World(idle=True, dead=[CARRIER_698]))
 
     async def story() -> None:
-        with pytest.raises(ReplyTimeout, match="DAR 33|dar 33"):
+        with pytest.raises(ReplyTimeout, match="dar 33"):
             await head.now(CARRIER_698)
         await head.now(CARRIER_645)
 
