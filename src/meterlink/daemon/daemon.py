@@ -26,6 +26,8 @@ from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door
 from meterlink.config import LineSettings, MeterSettings, Settings
 from meterlink.daemon.audited import audited_journal, housekeeper
+from meterlink.daemon.carrier_part import carrier_part, owner_of
+from meterlink.daemon.carrier_requests import CarrierDesk
 from meterlink.daemon.collection_requests import Around, CollectionRequests
 from meterlink.daemon.control_socket import SOCKET_FILE, owners
 from meterlink.daemon.delivery import Outside
@@ -35,7 +37,7 @@ from meterlink.daemon.enrolment import book_of, enrolled, with_roster
 from meterlink.daemon.estimating import EstimateRequests, estimator_of
 from meterlink.daemon.health import Health
 from meterlink.daemon.judging import Judging
-from meterlink.daemon.line_set import LineSet
+from meterlink.daemon.line_set import LineSet, Part
 from meterlink.daemon.lines import LineOpener, LinePart
 from meterlink.daemon.live_roster import Held, LiveRoster
 from meterlink.daemon.manager import Manager
@@ -253,9 +255,16 @@ class Daemon:
             clock,
             roster.answer,
         )
+        carriers = CarrierDesk(
+            parts.lines.part,
+            collection.answer,
+            settings=lambda: held.settings,
+            people=people,
+            owners=owners(),
+        )
         return ReadDesk(
             self._on_demand,
-            collection.answer,
+            carriers.answer,
             settings=lambda: held.settings,
             judged=journal.judged,
             people=people,
@@ -275,26 +284,40 @@ class Daemon:
         judging: Judging,
         line: LineSettings,
         meters: tuple[MeterSettings, ...],
-    ) -> LinePart:
+    ) -> Part:
         """The part of one line, of the configuration that holds."""
         outside = self._outside
-        return LinePart(
-            line,
-            meters,
-            held.settings.plans,
-            profiles=held.profiles,
-            journal=journal,
-            clock=outside.clock,
-            way=self._way(line.parsed_url, gatehouse),
-            rng=outside.rng,
-            zone=held.settings.gateway.plant_time,
-            ear=gatehouse.ear(line.name),
-            station=gatehouse.station(line),
-            report=gatehouse.told_along(line),
-            ordering=ordering,
-            on_demand=self._on_demand,
-            judging=judging,
+        zone, way = held.settings.gateway.plant_time, self._way(line.parsed_url, gatehouse)
+
+        def part_of(
+            line: LineSettings, meters: tuple[MeterSettings, ...], way: Opener | Door, lane: int = 0
+        ) -> LinePart:
+            return LinePart(
+                line,
+                meters,
+                held.settings.plans,
+                profiles=held.profiles,
+                journal=journal,
+                clock=outside.clock,
+                way=way,
+                rng=outside.rng,
+                zone=zone,
+                ear=gatehouse.ear(line.name),
+                station=gatehouse.station(line),
+                report=gatehouse.told_along(line),
+                ordering=ordering,
+                on_demand=self._on_demand,
+                judging=judging,
+                lane=lane,
+            )
+
+        if line.carrier is None:
+            return part_of(line, meters, way)
+        assert callable(way), "a module hangs on a line that we open"
+        owner = owner_of(
+            line, meters, way, clock=outside.clock, rng=outside.rng, zone=zone, report=gatehouse.report
         )
+        return carrier_part(line, meters, owner, part_of)
 
     @asynccontextmanager
     async def _ordering(self, settings: Settings, journal: Journal) -> AsyncIterator[Ordering | None]:

@@ -76,6 +76,7 @@ class LinePart:
         ordering: the orders of the daemon, if it takes any.
         on_demand: what people ask of the daemon's meters.
         judging: is told what the meters show beside their values.
+        lane: number of the lane, where several share what people call one line.
 
     Attributes:
         work: what the line has done and is at.
@@ -101,7 +102,9 @@ class LinePart:
         ordering: Ordering | None = None,
         on_demand: OnDemand,
         judging: Judging,
+        lane: int = 0,
     ) -> None:
+        self._lane = lane
         self.name = settings.name
         self.work = LineWork()
         self.is_at_work = False
@@ -265,6 +268,7 @@ class LinePart:
             password_of=self._passwords.of,
             association_lost=association_lost,
             concentrator=self._concentrator,
+            lane=self._lane,
         )
 
     def _longest_reply_s(self, timing: Timing) -> float:
