@@ -265,7 +265,7 @@ class Draft:
             leaves_a_day=0.5,
             away_s=1_200.0,
             power_events=True,
-            reset_every=chance.choice((400, 700)),
+            reset_every=chance.choice((60, 150)),
             page=chance.choice((10, 32)),
         )
 
@@ -284,12 +284,14 @@ class Draft:
         return MeterRow(address=one.address, profile=generic(one.protocol), mean_kw=kw)
 
     def _concentrator(self, line: LineDraft, meters: tuple[MeterRow, ...]) -> ConcentratorRow:
+        chance = self._chance(f"concentrator{line.name}")
         return ConcentratorRow(
             address=line.caller,
             at=At(kind="listen"),
             heartbeat_s=600,
             longest_s=30.0,
             loss=0.03,
+            apdu_octets=chance.choice((128, 256)),
             reset_at_block=2,
             meters=meters,
         )
@@ -303,7 +305,7 @@ class Draft:
             longest_s=30.0,
             loss=0.03,
             quirks="any",
-            frame_octets=chance.choice((256, 1024)),
+            frame_octets=chance.choice((64, 128)),
             reset_at_frame=2,
             lacks=chance.choice(("deny", "fill")),
             silent_reply=chance.choice(("empty", "deny")),

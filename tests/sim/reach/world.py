@@ -46,6 +46,8 @@ class World:
     Attributes:
         sim: the simulation.
         plant: metersim's.
+        calls: connections that terminals made.
+        cut: connections that were cut.
 
     """
 
@@ -59,7 +61,8 @@ class World:
         self._by_url = {line.url: line for line in draft.lines}
         self._halls: dict[int, Hall[Any]] = {}
         self._ends: dict[str, list[ByteStream]] = {}
-        self._calls = 0
+        self.calls = 0
+        self.cut = 0
         for one in draft.meters:
             for begin, end in one.away:
                 between = (timedelta(seconds=begin), timedelta(seconds=end))
@@ -130,8 +133,8 @@ class World:
             hall = self._halls.get(port)
             if hall is None or self._is_gone(line):
                 raise ConnectionRefusedError("nobody listens")
-            self._calls += 1  # each call comes from another address
-            far = dial(hall, peer=f"10.{self._calls >> 16}.{self._calls >> 8 & 0xFF}.{self._calls & 0xFF}")
+            self.calls += 1  # each call comes from another address
+            far = dial(hall, peer=f"10.{self.calls >> 16}.{self.calls >> 8 & 0xFF}.{self.calls & 0xFF}")
             self._ends.setdefault(line.name, []).append(far)
             return Far(far, self._group)
 
@@ -145,6 +148,7 @@ class World:
         for moment in sorted((*line.cuts, *(span.begin for span in line.gone))):
             await asyncio.sleep(max(0.0, moment - self.sim.clock.monotonic_s()))
             for end in self._ends.pop(line.name, []):
+                self.cut += 1
                 await end.aclose()
 
     # --- the gateway ----------------------------------------------------------------------------
