@@ -55,6 +55,7 @@ def struck(draft: Draft, world: World) -> dict[str, int]:
         "terminals_reset_in_an_answer": sum(one.resets for one in plant.terminals.values()),
         "calls": world.calls,
         "connections_cut": world.cut,
+        "answers_overtaken": sum(one.requests.overtaken for one in modules),
         "lost_over_carriers": sum(one.reader.exchanges - one.air.delivered for one in modules),
         "silent_meters": sum(bool(one.away) for one in draft.meters),
         "lives_of_the_daemon": len(draft.lives),
