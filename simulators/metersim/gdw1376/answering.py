@@ -106,7 +106,7 @@ class Answering:
             fn = ALL_CONFIRMED if done else ALL_DENIED
             return [[unit(terminal.CONFIRM, fn, way="up")]]
         told = [{"da_dt": _id(one), "err": DONE if good else FAILED} for one, good in results]
-        found = unit(terminal.CONFIRM, ONE_BY_ONE, {"afn": bytes((afn,)), "results": told}, way="up")
+        found = unit(terminal.CONFIRM, ONE_BY_ONE, {"afn": f"{afn:02X}", "results": told}, way="up")
         return [[found._replace(functions=_CODED_03) if coded_03 else found]]
 
     # --- reads ---

@@ -17,7 +17,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Protocol
+from typing import Protocol, cast
 
 import structlog
 
@@ -27,7 +27,7 @@ from meterlink.bus.dialling import REOPEN_MAX_S, Dialling, Opener
 from meterlink.bus.exchange import NothingHeard, Session, SessionBroke, Timing, carry_out
 from meterlink.bus.hearing import Hearing
 from meterlink.bus.hold import HOLD_MAX_S, Hold, Ticket
-from meterlink.bus.listener import Door, Listener, Visit
+from meterlink.bus.listener import Door, Listener, TerminalListener, Visit
 from meterlink.bus.queue import TICKETS_MAX, Priority, TicketQueue
 from meterlink.bus.wire import ListeningWire, PlainWire, SharedWire, Wire
 from meterlink.bus.work import LineWork, Outcome
@@ -59,7 +59,7 @@ class Line:
         timing: timers of an exchange.
         rng: jitter of reopening.
         ear: makes the listener of a line that we open, each time that it is opened, where one is wanted.
-        ear_parses: the line is a terminal: all octets go through its listener.
+        ear_parses: the line is a terminal: all octets go through its listener, a ``TerminalListener``.
         trace: ring that sees all octets but the secret ones, if any.
         tickets_max: requests and holds that may wait.
         work: where is noted what the line does; outlives a line that is started again.
@@ -339,7 +339,8 @@ class Line:
             return PlainWire(stream, self._alarm)
         listener = self._ear()
         if self._ear_parses:
-            return ListeningWire((stream, listener), self._alarm, self._transcript(listener.secret_ranges))
+            visit = stream, cast(TerminalListener, listener)
+            return ListeningWire(visit, self._alarm, self._transcript(listener.secret_ranges))
         return SharedWire(
             stream,
             listener,

@@ -44,6 +44,7 @@ from meterlink.drivers.guard import GuardedDriver
 from meterlink.drivers.looks import Looker
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.reports import EVENTS_WAIT, Report, nobody_keeps
+from meterlink.drivers.terminal_archive import Archivist
 from meterlink.journal.journal import Journal
 from meterlink.model.data_classes import EVENT
 from meterlink.model.line_url import LineUrl, SerialUrl
@@ -81,6 +82,8 @@ class LinePart:
     Attributes:
         work: what the line has done and is at.
         is_at_work: whether it runs now; not between two runs of one that crashed.
+        archivist: who knows the archive of the concentrator that the line is; ``None``: it is none, or does
+            not run.
 
     """
 
@@ -108,6 +111,7 @@ class LinePart:
         self.name = settings.name
         self.work = LineWork()
         self.is_at_work = False
+        self.archivist: Archivist | None = None
         self._on_demand = on_demand
         self._judging = judging
         self._meters = meters
@@ -163,12 +167,14 @@ class LinePart:
             await self._run()
         finally:
             self.is_at_work = False
+            self.archivist = None
 
     async def _run(self) -> None:
         self._behind = self._made_terminal()
         timing = self._timing()
         line = self._made_line(timing)
         self._concentrator = self._made_concentrator()
+        self.archivist = self._made_archivist(line)
         drivers = {profile: self._driver(profile) for profile in self._served}
         looks = self._looks(drivers, line)
         named: dict[str, Poller | Collector] = {
@@ -226,6 +232,11 @@ class LinePart:
             ear_parses=self._settings.terminal_698 is not None,
             work=self.work,
         )
+
+    def _made_archivist(self, line: Line) -> Archivist | None:
+        if self._behind is not None:
+            return self._behind.archivist
+        return None if self._concentrator is None else self._concentrator.archivist(line)
 
     def _made_terminal(self) -> TerminalLine | None:
         """The connection of the terminal that the line is, and the way through it; ``None``: it is none."""

@@ -80,6 +80,8 @@ def dial_in_misfit(meter: MeterSettings, line: LineSettings) -> Misfit | None:
     """What a terminal cannot be asked: itself but in its own protocol, and meters of Modbus at all."""
     if (terminal := line.terminal_698) is not None:
         return _terminal_misfit(meter, line, terminal)
+    if (terminal := line.terminal_1376) is not None:
+        return _not_passed_on(meter, line, terminal)
     if isinstance(url := line.parsed_url, ListenUrl):
         return Misfit(
             "line",
@@ -101,7 +103,11 @@ def _terminal_misfit(meter: MeterSettings, line: LineSettings, terminal: str) ->
                 f"线路 {line.name!r} 是终端 {terminal} 本身,须用 dlt698.45",
             ),
         )
-    if meter.protocol not in _BEHIND_698:
+    return _not_passed_on(meter, line, terminal)
+
+
+def _not_passed_on(meter: MeterSettings, line: LineSettings, terminal: str) -> Misfit | None:
+    if meter.protocol not in _BEHIND_TERMINALS:
         return Misfit(
             "protocol",
             Words(
@@ -112,8 +118,8 @@ def _terminal_misfit(meter: MeterSettings, line: LineSettings, terminal: str) ->
     return None
 
 
-_BEHIND_698: Final = frozenset({"dlt645-1997", "dlt645-2007", "dlt698.45"})
-"""What meters behind a concentrator of DL/T 698.45 speak. Source: spec dlt698, section 4.2."""
+_BEHIND_TERMINALS: Final = frozenset({"dlt645-1997", "dlt645-2007", "dlt698.45"})
+"""What meters behind a concentrator speak. Source: spec dlt698, section 4.2; spec gdw1376, B3, AFN 10."""
 
 
 def unit_misfit(meter: MeterSettings, profile: Profile) -> Misfit | None:

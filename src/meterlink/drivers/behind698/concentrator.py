@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from functools import partial
 
+from meterlink.bus.line import Exchanging
 from meterlink.clock import Clock
 from meterlink.drivers.base import Driver
+from meterlink.drivers.behind698.archive import Archivist698
 from meterlink.drivers.behind698.control import BehindControl
 from meterlink.drivers.behind698.driver import BehindDriver
 from meterlink.drivers.behind698.proxy import ProxyTalk
@@ -20,6 +22,7 @@ from meterlink.drivers.dlt698_along import Asides
 from meterlink.drivers.dlt698_items import PROTOCOL
 from meterlink.drivers.dlt698_talk import PasswordOf, Talk
 from meterlink.drivers.reports import Report
+from meterlink.drivers.terminal_archive import Archivist
 from meterprofiles import Profile, generic
 
 
@@ -100,3 +103,12 @@ class Concentrator698:
     def control_around(self, own: ControlDriver, profile: Profile) -> ControlDriver:
         """The control driver of meters behind it; see ``around``."""
         return BehindControl(own, self._forwarding, profile, self._behind.terminal)
+
+    def archivist(self, line: Exchanging) -> Archivist:
+        """Who knows its archive.
+
+        Args:
+            line: of the concentrator, running.
+
+        """
+        return Archivist698(self.talk, self._behind, line)
