@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -28,9 +29,10 @@ from metersim.terminals.delivered import CURVE_TASK
 from metersim.terminals.plan import CARRIER, ConcentratorPlan
 from metersim.terminals.port import Route
 from metersim.works.moments import PLANT_TIME
-from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu
+from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu, encode_apdu
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.link.deframer import Deframer
+from meterwire.dlt698.link.frame import encode
 from tests.support.concentrator import ADDRESS, CARRIER_645, CARRIER_698, WIRED_645, WIRED_698, World
 from tests.support.simulated import Duplex, SimulatedGateway
 from tests.support.strikes import is_control
@@ -275,3 +277,41 @@ def lines_to(**terminal: Any) -> dict[str, Any]:
             }
         ]
     }
+
+
+class Meddler:
+    """Stands between the line and the concentrator, and changes, delays or doubles what that answers.
+
+    Args:
+        duplex: the concentrator's end.
+        on: an APDU of an answer -> what is sent in its place: (seconds later, APDU), one or more.
+
+    """
+
+    def __init__(self, duplex: Duplex, on: Callable[[Any], Sequence[tuple[float, Any]]]) -> None:
+        self.receive = duplex.receive
+        self._duplex = duplex
+        self._on = on
+        self._late: set[asyncio.Task[None]] = set()
+
+    async def send(self, octets: bytes) -> None:
+        for frame in Deframer().feed(octets):
+            if not frame.started_by_client or frame.segmented:
+                await self._duplex.send(encode(frame))
+                continue
+            for delay_s, apdu in self._on(decode_apdu(frame.user_data)):
+                told = encode(frame._replace(user_data=encode_apdu(apdu)))
+                if not delay_s:
+                    await self._duplex.send(told)
+                    continue
+                task = asyncio.get_running_loop().create_task(self._later(delay_s, told))
+                self._late.add(task)
+                task.add_done_callback(self._late.discard)
+
+    async def aclose(self) -> None:
+        await self._duplex.aclose()
+
+    async def _later(self, delay_s: float, octets: bytes) -> None:
+        await asyncio.sleep(delay_s)
+        with suppress(ConnectionResetError):
+            await self._duplex.send(octets)
