@@ -173,7 +173,8 @@ class ScriptedModule:
     async def _serve(self, stream: ByteStream) -> None:
         try:
             while True:
-                self.server.feed(await stream.receive())
+                octets = await stream.receive()
+                self.server.feed(octets)  # of now: it may have begun anew meanwhile
                 for asked in self.server.requests():
                     self._take(asked)
         except (LineLost, LineClosed):
