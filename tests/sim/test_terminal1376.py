@@ -3,133 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from meterlink.bus.exchange import Timing
-from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
-from meterlink.drivers.base import StoredAnswer
-from meterlink.drivers.dlt645 import Dlt645Driver
-from meterlink.drivers.gdw1376.driver import Gdw1376Driver
-from meterlink.drivers.gdw1376.session import StationSession
-from meterlink.drivers.gdw1376.settings import TerminalSettings
-from meterlink.drivers.gdw1376.station import Station, timing_of
-from meterlink.drivers.gdw1376.tunnel import through
 from meterlink.errors import LineLost, ReplyTimeout
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE
 from meterlink.model.zone import CHINA_TIME
-from meterlink.transports.hall import Hall
-from meterlink.transports.memory_server import dial
-from meterlink.transports.protocol_stream import ProtocolStream
-from metersim import Meter, Simulation
-from metersim.loop import SimClock
+from metersim import Meter
 from meterwire.dlt645.link.deframer import Deframer
 from meterwire.dlt645.link.frame import encode
 from meterwire.gdw1376.formats.times import Moment
+from meterwire.gdw1376.messages.terminal import Message
+from meterwire.gdw1376.sessions.terminal_server import Answers
 from tests.support.stocked_terminal import StockedTerminal, entry
-
-ADDRESS, OTHER = "000000011278", "000000011279"
-DAY = timedelta(days=1)
-MIDNIGHT = datetime(2026, 11, 23, tzinfo=CHINA_TIME).astimezone(UTC)
-YESTERDAY = Moment(year=26, month=11, day=22)
-READ_AT = Moment(year=26, month=11, day=23, hour=0, minute=5)
-FORWARD = "forward_active_energy.*"
-
-
-class World:
-    """One terminal, its line, the line above the tunnel, and a driver."""
-
-    def __init__(self, terminal: StockedTerminal, settings: TerminalSettings, clock: SimClock) -> None:
-        self.clock = clock
-        self.terminal = terminal
-        self.station = Station(settings, clock=self.clock, zone=CHINA_TIME)
-        self.hall = Hall(lambda: StationSession({settings.name: self.station}))
-        self.upper = Line(
-            "station",
-            opener=self.hall.door(settings.name),
-            timing=timing_of(settings),
-            rng=random.Random(1),
-        )
-        self.line = Line(
-            "meters",
-            opener=through(self.station, self.upper),
-            timing=Timing(reply_timeout_s=settings.forward_timeout_s),
-            rng=random.Random(2),
-        )
-        self.driver = Gdw1376Driver(Dlt645Driver(self.clock), self.station, self.upper)
-        self.loop = asyncio.get_running_loop()
-        self.tasks = [self.loop.create_task(one.run()) for one in (self.upper, self.line)]
-        self.far: ProtocolStream | None = None
-
-    async def connect(self) -> ProtocolStream:
-        far = dial(self.hall)
-        self.tasks.append(self.loop.create_task(self.terminal.serve(far)))
-        await asyncio.sleep(0.1)
-        self.far = far
-        return far
-
-    async def stored(
-        self, items: Any, slots: Any, data_class: Any = DAILY_FREEZE, **more: Any
-    ) -> StoredAnswer:
-        return await self.driver.read_stored(
-            self.line, ADDRESS, data_class, items, slots, priority=Priority.BILLING, **more
-        )
-
-
-def run(
-    body: Callable[[World], Awaitable[None]],
-    terminal: StockedTerminal,
-    *,
-    start: datetime = MIDNIGHT + timedelta(hours=9),
-    connects: bool = True,
-    **settings: Any,
-) -> None:
-    """Carry out a story in simulated time."""
-    simulation = Simulation(start=start)
-
-    async def program() -> None:
-        world = World(terminal, TerminalSettings(name="0171-2082", **settings), simulation.clock)
-        if connects:
-            await world.connect()
-        try:
-            await body(world)
-            assert not any(task.done() for task in world.tasks[:2]), "the owners of both lines are alive"
-        finally:
-            for task in world.tasks:
-                task.cancel()
-            await asyncio.wait(world.tasks)
-            await world.hall.close()
-
-    simulation.run(program())
-
-
-def energies(*values: str) -> dict[str, Any]:
-    return {
-        "read_time": READ_AT,
-        "tariffs": len(values) - 1,
-        "energy_kwh": [Decimal(value) if value else None for value in values],
-    }
-
-
-def freeze(
-    values: dict[str, Any], *, fn: int = 161, day: Moment = YESTERDAY, point: int = 1
-) -> dict[Any, Any]:
-    return {(0x0D, fn, point, day): values}
-
-
-FIVE = energies("001234.5600", "000210.0000", "000612.2000", "000610.1000", "000916.0000")
-
-
-def numbers(answer: StoredAnswer) -> dict[datetime, dict[str, str]]:
-    return {
-        record.slot: {value.item: str(value.value) for value in record.values} for record in answer.records
-    }
+from tests.support.terminal_world import (
+    ADDRESS,
+    DAY,
+    FIVE,
+    FORWARD,
+    MIDNIGHT,
+    OTHER,
+    READ_AT,
+    World,
+    energies,
+    freeze,
+    numbers,
+    run,
+)
 
 
 def test_a_daily_freeze_comes_out_of_the_store_under_the_end_of_its_day() -> None:
@@ -377,3 +281,79 @@ def test_a_command_bears_the_password_of_the_terminal() -> None:
         ]
 
     run(body, terminal, password=lambda: bytes(range(16)))
+
+
+def test_the_night_of_other_meters_comes_along() -> None:
+    """A thousand meters would be asked one by one, each over a mobile network of seconds."""
+    addresses = [f"{number:012d}" for number in range(1, 21)]
+    archive = [entry(number, number, address) for number, address in enumerate(addresses, start=1)]
+    archive.append(entry(21, 21, OTHER))
+    terminal = StockedTerminal(archive=archive)
+    for number in range(1, 22):
+        if number != 5:
+            terminal.store |= freeze(energies(f"{number}.0000"), point=number)
+
+    async def body(world: World) -> None:
+        world.station.roster = frozenset(addresses)
+        for number, address in enumerate(addresses, start=1):
+            asking = world.driver.read_stored(
+                world.line,
+                address,
+                DAILY_FREEZE,
+                ["forward_active_energy"],
+                [MIDNIGHT],
+                priority=Priority.BILLING,
+            )
+            if number == 5:
+                with pytest.raises(ReplyTimeout):  # it is not in the store, and its meter is silent
+                    await asking
+                continue
+            answer = await asking
+            assert f"{number}.0000" == numbers(answer)[MIDNIGHT]["forward_active_energy"]
+        asked = [one for one in terminal.asked if one.head.afn == 0x0D]
+        assert 3 == len(asked), "eight meters in each, at most"
+        assert 21 not in {one.point for message in asked for one in message.units}, "nobody wants that"
+        assert 0 == len(world.station.ahead)
+
+    run(body, terminal)
+
+
+def test_what_came_along_is_of_its_connection_and_of_its_time() -> None:
+    """A point that has become another meter's since would be billed to the first."""
+    archive = [entry(1, 1, ADDRESS), entry(2, 2, OTHER)]
+    terminal = StockedTerminal(archive=archive, store={**freeze(FIVE), **freeze(FIVE, point=2)})
+
+    async def body(world: World) -> None:
+        world.station.roster = frozenset({ADDRESS, OTHER})
+        await world.stored([FORWARD], [MIDNIGHT])
+        assert 1 == len(world.station.ahead)
+        terminal.archive[:] = [entry(1, 2, ADDRESS), entry(2, 1, OTHER)]
+        terminal.store |= freeze(energies("7.0000"), point=1)
+        await world.connect()
+        assert 0 == len(world.station.ahead)
+        answer = await world.driver.read_stored(
+            world.line, OTHER, DAILY_FREEZE, ["forward_active_energy"], [MIDNIGHT], priority=Priority.BILLING
+        )
+        assert {"forward_active_energy": "7.0000"} == numbers(answer)[MIDNIGHT]
+
+    run(body, terminal)
+
+
+def test_a_point_is_not_the_meters_any_more_when_the_terminal_has_logged_in_anew() -> None:
+    """Its archive may have been changed while we asked; the answer would be a neighbour's night."""
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)], store=freeze(FIVE))
+
+    async def body(world: World) -> None:
+        await world.station.known_archive(world.upper, priority=Priority.BILLING)
+        was = terminal.answers
+
+        def answers(message: Message) -> Answers:
+            if message.head.afn == 0x0D:
+                world.station.came(2)  # as its session does that hears a login
+            return was(message)
+
+        terminal.server._answers = answers
+        with pytest.raises(LineLost, match="logged in anew"):
+            await world.stored([FORWARD], [MIDNIGHT])
+
+    run(body, terminal)

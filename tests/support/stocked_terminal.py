@@ -66,6 +66,7 @@ class StockedTerminal:
         area, number = name.split("-")
         address = Address(area.zfill(6) if wide else area, int(number))
         self.asked: list[Message] = []
+        self.events: list[dict[str, Any]] = []
         self.forwarded: list[dict[str, Any]] = []
         self.archive = list(archive)
         self.store = dict(store or {})
@@ -96,6 +97,10 @@ class StockedTerminal:
             answer = self.forward(values["payload"])
             told = {"port": values["port"], "len": len(answer), "payload": answer}
             return [unit(afn, fn, told, way="up")]
+        if afn == table.EVENTS:
+            some = self.events[values["pm"] : values["pn_ptr"]]
+            counts = list(self.server.event_counts or (0, 0))
+            return [unit(afn, fn, {"ec": counts, **values, "events": some}, way="up")]
         if afn == table.CONTROL:
             return [unit(table.CONFIRM, ALL_CONFIRMED, way="up")]
         mark = values.get("date") or values.get("start")

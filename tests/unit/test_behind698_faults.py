@@ -163,7 +163,7 @@ def test_a_terminal_that_says_nothing_of_a_meter() -> None:
 
 @pytest.mark.parametrize("address", [CARRIER_645, CARRIER_698])
 def test_a_busy_terminal_is_asked_again_later(address: str) -> None:
-    """ "Busy" taken for "has no such thing" would end the day for that item."""
+    """Busy, taken for a plain no, would end the day for that item."""
     head = HeadEnd(World(idle=True))
 
     def busy(apdu: Any) -> Sequence[tuple[float, Any]]:
@@ -255,6 +255,7 @@ def test_meters_may_be_named_by_the_other_column() -> None:
 
     def without(apdu: Any) -> Sequence[tuple[float, Any]]:
         if isinstance(apdu, GetResponseRecord) and METER_ADDRESS in apdu.record.rcsd:
+            assert not isinstance(apdu.record.result, Dar)
             at = apdu.record.rcsd.index(METER_ADDRESS)
             rows = tuple((*row[:at], NULL, *row[at + 1 :]) for row in apdu.record.result)
             apdu = replace(apdu, record=apdu.record._replace(result=rows))

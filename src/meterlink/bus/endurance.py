@@ -21,6 +21,8 @@ UNASKED_OCTETS_MAX: Final = 131_072
 """What a terminal may tell at once: a night's reports, or an answer of many frames that comes too late."""
 UNASKED_OCTETS_PER_S: Final = 4_096
 """And so much each second: more than mobile networks let a terminal tell that waits for confirmations."""
+REPLY_WEIGHT: Final = 8
+"""An octet that we owe for something unasked counts as so many: short calls cost more than long reports."""
 ANSWER_OCTETS_MAX: Final = 1_048_576
 """What may come at once while somebody asks: 64 frames of 16 kilooctets, the most of one answer."""
 ANSWER_OCTETS_PER_S: Final = 65_536
@@ -55,13 +57,16 @@ class Endurance:
         self._unasked = _Bucket(UNASKED_OCTETS_MAX, UNASKED_OCTETS_PER_S, now_s)
         self._answers = _Bucket(ANSWER_OCTETS_MAX, ANSWER_OCTETS_PER_S, now_s)
 
-    def heard(self, octets: int, *, framed: int, answers: int, now_s: float, idle_limit_s: float) -> str:
+    def heard(
+        self, octets: int, *, framed: int, answers: int, replies: int, now_s: float, idle_limit_s: float
+    ) -> str:
         """Why the connection is to end after some octets; empty: it goes on.
 
         Args:
             octets: that came.
             framed: octets of the whole frames that they made, with what came before.
             answers: of these, octets that somebody waits for.
+            replies: octets that we owe for the others.
             now_s: loop time.
             idle_limit_s: a terminal without a frame for longer is gone.
 
@@ -74,7 +79,7 @@ class Endurance:
             return f"{self._rubbish} octets of no frame, more than {RUBBISH_OCTETS_MAX}"
         if now_s - self._framed_at_s > idle_limit_s:
             return f"nothing but rubbish came for {idle_limit_s:g} s"
-        if not self._unasked.takes(max(octets - answers, 0), now_s):
+        if not self._unasked.takes(max(octets - answers, 0) + REPLY_WEIGHT * replies, now_s):
             return f"more than {UNASKED_OCTETS_MAX} octets unasked, and {UNASKED_OCTETS_PER_S} a second"
         if not self._answers.takes(answers, now_s):
             return f"more than {ANSWER_OCTETS_MAX} octets of answers, and {ANSWER_OCTETS_PER_S} a second"

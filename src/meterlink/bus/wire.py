@@ -140,9 +140,10 @@ class ListeningWire:
         taken, answers = self._listener.octets_taken(), self._listener.octets_for_exchange()
         self._tell(taken)
         self._answers += answers
-        await self._pay()
+        replies = await self._pay()
         ending = self._endurance.heard(
             len(octets),
+            replies=replies,
             framed=len(taken) + len(answers),
             answers=len(answers) if asked else 0,
             now_s=self._alarm.now(),
@@ -158,7 +159,8 @@ class ListeningWire:
         self._answers.clear()
         return answers
 
-    async def _pay(self) -> None:
+    async def _pay(self) -> int:
+        """Send what is due; how many octets that was."""
         self._tell(self._listener.octets_taken())
         if octets := self._listener.octets_to_send():
             if self._transcript is not None:
@@ -166,6 +168,7 @@ class ListeningWire:
             await self._stream.send(octets)
         if self._listener.ending:
             raise LineLost(self._listener.ending)
+        return len(octets)
 
     def _tell(self, received: bytes) -> None:
         if received and self._transcript is not None:

@@ -9,7 +9,6 @@ import typer
 
 from meterlink.cli.asking import Asking
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.daemon.terminal_requests import ARCHIVE, DOWNLOAD
 
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "en": {
@@ -45,11 +44,11 @@ class TerminalAsking(Asking):
 
     def archive(self, line: str) -> int:
         """Show an archive; the exit code."""
-        return self._told(self._asked(ARCHIVE, line=line))
+        return self._told(self._asked("terminal.archive", line=line))
 
     def download(self, line: str, *, is_dry: bool) -> int:
         """Enter what lacks, or show it; the exit code."""
-        return self._told(self._asked(DOWNLOAD, line=line, dry_run=is_dry))
+        return self._told(self._asked("terminal.download", line=line, dry_run=is_dry))
 
     def _told(self, result: Mapping[str, Any]) -> int:
         self._show(result, self._tell_archive)

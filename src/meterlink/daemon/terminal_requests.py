@@ -16,8 +16,6 @@ from meterlink.drivers.terminal_archive import Archivist, Comparison, RosterSide
 from meterlink.errors import BadRequest, OutOfTime, Unknown
 from meterlink.orders.people import People
 
-ARCHIVE: Final = "terminal.archive"
-DOWNLOAD: Final = "terminal.download"
 ANSWER_S: Final = 55.0
 """Longest that a terminal may take; whoever asks waits a minute."""
 
@@ -54,8 +52,8 @@ class TerminalRequests:
         self._people = people
         self._owners = owners
         self._table: dict[str, Callable[[str, Args], Awaitable[Mapping[str, Any]]]] = {
-            ARCHIVE: self._archive,
-            DOWNLOAD: self._download,
+            "terminal.archive": self._archive,
+            "terminal.download": self._download,
         }
 
     async def answer(self, user: str, op: str, args: Args) -> Mapping[str, Any]:

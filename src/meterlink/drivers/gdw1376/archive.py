@@ -94,6 +94,10 @@ class Archive:
         """The one entry of a measuring point."""
         return self._by_point.get(point)
 
+    def points_of(self, addresses: Collection[str]) -> frozenset[int]:
+        """The points of some meters, of those that have one alone."""
+        return frozenset(entry.point for address, entry in self._by_address.items() if address in addresses)
+
     def differences(self, roster: Collection[str]) -> Differences:
         """How it differs from the meters that should be behind the terminal.
 

@@ -79,6 +79,7 @@ class Reporter:
         self._has_come = False
         self._clock_due_s = 0.0
         self._wake.set()  # it may be there already
+        station.roster = frozenset(roster)
         station.on_report, station.on_counts, station.on_coming = self.hear, self.count, self.come
 
     # --- what the station tells ------------------------------------------------------------

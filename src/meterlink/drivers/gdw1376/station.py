@@ -19,6 +19,7 @@ from meterlink.bus.exchange import PatientSession, Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
+from meterlink.drivers.gdw1376.ahead import Ahead
 from meterlink.drivers.gdw1376.archive import ENTRIES_MAX, Archive, Entry, entries_of
 from meterlink.drivers.gdw1376.settings import TerminalSettings
 from meterlink.errors import BadAnswer, ReplyTimeout
@@ -85,6 +86,8 @@ class Station:
             none.
         single_units: it takes requests of one data unit only, as far as it has shown.
         many_work: a request of several data units has brought data.
+        ahead: freezes that came along with those of other meters.
+        roster: addresses of the meters that should be behind it.
 
     """
 
@@ -96,6 +99,8 @@ class Station:
         self.works: set[tuple[int, int]] = set()
         self.single_units = settings.units_max == 1
         self.many_work = False
+        self.ahead = Ahead()
+        self.roster: frozenset[str] = frozenset()
         self.on_counts: Callable[[tuple[int, int]], None] = lambda _: None
         self.on_report: Callable[[Message, Callable[[], None]], None] = lambda _, __: None
         self.on_coming: Callable[[], None] = lambda: None
@@ -117,6 +122,7 @@ class Station:
         self._protocol_id = protocol_id
         self._connection += 1
         self.archive = None
+        self.ahead.clear()
         self.on_coming()
 
     def told(self, message: Message, confirm: Callable[[], None]) -> None:

@@ -13,14 +13,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import Measured
 from meterlink.drivers.freezes import is_part
+from meterlink.drivers.gdw1376.ahead import Coming
 from meterlink.drivers.gdw1376.archive import Entry
 from meterlink.drivers.gdw1376.station import Station
+from meterlink.errors import LineLost
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, FREEZES, INSTANT, DataClass
 from meterlink.model.marks import NO_MARKS
 from meterwire.catalogue import quantities
@@ -57,6 +60,12 @@ class Wish(NamedTuple):
     fn: int
     mark: Mark = ()
     points: int = 1
+
+    @property
+    def date(self) -> Moment | None:
+        """Its day or month; ``None``: it names none."""
+        found = dict(self.mark).get("date")
+        return found if isinstance(found, Moment) else None
 
 
 Found = dict[datetime, dict[str, Measured]]
@@ -160,28 +169,82 @@ class Store:
 
     async def _ask(self, afn: int, entry: Entry, wishes: Sequence[Wish], priority: Priority) -> list[Unit]:
         """The units that came for these wishes, of this meter's point and no other's."""
-        units: list[Unit] = []
-        for some in self._portions(wishes):
+        units = [one for wish in wishes if (one := self._come_along(entry, wish)) is not None]
+        there = {(one.fn, one.values.get("date")) for one in units}
+        left = [wish for wish in wishes if (wish.fn, wish.date) not in there or wish.date is None]
+        for some in self._portions(left):
             units += await self._ask_some(afn, entry, some, priority)
         for one in units:
             self._station.works.add((afn, one.fn))
         return units
 
+    def _come_along(self, entry: Entry, wish: Wish) -> Unit | None:
+        """What came with another meter's, if it did."""
+        if wish.date is None:
+            return None
+        coming = Coming(entry.point, wish.fn, wish.date)
+        return self._station.ahead.take(coming, self._station.clock.monotonic_s())
+
     async def _ask_some(
         self, afn: int, entry: Entry, wishes: Sequence[Wish], priority: Priority
     ) -> list[Unit]:
+        """One request; what is denied as a whole is asked again unit by unit.
+
+        A terminal may deny all when it lacks one, or because it takes one at a time.
+        """
+        others = list(self._others(entry, wishes))
         groups = [unit(afn, wish.fn, dict(wish.mark), point=entry.point) for wish in wishes]
+        groups += [unit(afn, one.fn, {"date": one.date}, point=one.point) for one in others]
         answer = await self._station.ask(self._line, afn, groups, priority=priority)
-        units = [one for one in answer.units if one.point == entry.point and one.fields is not None]
-        if len(wishes) == 1:
+        self._check(entry)
+        known = [one for one in answer.units if one.fields is not None]
+        units = [one for one in known if one.point == entry.point]
+        self._keep_along(known, others)
+        if len(groups) == 1 or units:
+            self._station.many_work |= len(known) > 1
             return units
-        if units:
-            self._station.many_work = True
-        elif not self._station.many_work:  # none of them, or not several at once?
-            for wish in wishes:
-                units += await self._ask_some(afn, entry, [wish], priority)
-            self._station.single_units |= bool(units)
+        if known:  # it took several, and has nothing of this meter
+            return units
+        for wish in wishes:
+            alone = [unit(afn, wish.fn, dict(wish.mark), point=entry.point)]
+            one_by_one = await self._station.ask(self._line, afn, alone, priority=priority)
+            self._check(entry)
+            units += [one for one in one_by_one.units if one.point == entry.point and one.fields is not None]
+        self._station.single_units |= bool(units) and not self._station.many_work
         return units
+
+    def _check(self, entry: Entry) -> None:
+        """The point is still the meter's.
+
+        Raises:
+            LineLost: the terminal has logged in anew meanwhile, and its points may be others.
+
+        """
+        archive = self._station.archive
+        if archive is None or archive.of_address(entry.address) != entry:
+            raise LineLost(f"terminal {self._station.name} has logged in anew, and its points may be others")
+
+    def _others(self, entry: Entry, wishes: Sequence[Wish]) -> Iterator[Coming]:
+        """Freezes of other meters for which a request has room."""
+        archive, station = self._station.archive, self._station
+        room = station.settings.units_max - len(wishes)
+        if archive is None or station.single_units or room <= 0 or any(wish.date is None for wish in wishes):
+            return
+        points = archive.points_of(station.roster)
+        each = [
+            station.ahead.others(Coming(entry.point, wish.fn, wish.date), points)
+            for wish in wishes
+            if wish.date is not None
+        ]
+        # All that is asked of this meter comes of the next one before anything of the one after that.
+        yield from islice((one for of_point in zip(*each, strict=False) for one in of_point), room)
+
+    def _keep_along(self, units: Sequence[Unit], others: Sequence[Coming]) -> None:
+        wanted, now_s = set(others), self._station.clock.monotonic_s()
+        for one in units:
+            coming = Coming(one.point, one.fn, one.values.get("date") or Moment())
+            if coming in wanted and any(True for _ in values_of(one, None, self._station.zone)):
+                self._station.ahead.put(coming, one, now_s)
 
     def _portions(self, wishes: Sequence[Wish]) -> Iterator[Sequence[Wish]]:
         """What goes into one request each."""
